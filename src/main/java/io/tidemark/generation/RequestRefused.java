@@ -1,0 +1,26 @@
+package io.tidemark.generation;
+
+/** The engine can never run this request; nothing was queued. */
+public final class RequestRefused extends Exception {
+
+    private static final long serialVersionUID = 1L;
+
+    private final String code;
+    private final String param;
+
+    public RequestRefused(String code, String param, String message) {
+        super(message);
+        this.code = code;
+        this.param = param;
+    }
+
+    /** A word for programs: {@code context_length_exceeded} or {@code kv_budget_exceeded}. */
+    public String code() {
+        return code;
+    }
+
+    /** The request's field that is to blame. */
+    public String param() {
+        return param;
+    }
+}
