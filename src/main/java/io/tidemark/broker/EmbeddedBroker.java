@@ -1,6 +1,8 @@
 package io.tidemark.broker;
 
 import java.io.IOException;
+import java.io.OutputStream;
+import java.io.PrintStream;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
@@ -82,7 +84,8 @@ public final class EmbeddedBroker implements AutoCloseable {
         new Formatter().setClusterId(Uuid.randomUuid().toString()).setNodeId(BrokerProperties.NODE_ID)
                 .setDirectories(Set.of(folder.toString())).setMetadataLogDirectory(folder.toString())
                 .setControllerListenerName(BrokerProperties.CONTROLLER_LISTENER).setIgnoreFormatted(true)
-                .setReleaseVersion(MetadataVersion.LATEST_PRODUCTION).run();
+                .setReleaseVersion(MetadataVersion.LATEST_PRODUCTION)
+                .setPrintStream(new PrintStream(OutputStream.nullOutputStream())).run();
     }
 
     private static int freePort(int otherThan) throws IOException {

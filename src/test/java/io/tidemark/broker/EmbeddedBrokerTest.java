@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -73,7 +74,7 @@ class EmbeddedBrokerTest {
                 new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
             consumer.assign(List.of(PARTITION));
             long end = consumer.endOffsets(List.of(PARTITION)).get(PARTITION);
-            List<Integer> sizes = new java.util.ArrayList<>();
+            List<Integer> sizes = new ArrayList<>();
             while (consumer.position(PARTITION) < end) {
                 for (ConsumerRecord<byte[], byte[]> kept : consumer.poll(Duration.ofSeconds(1))) {
                     sizes.add(kept.value().length);
