@@ -1,0 +1,36 @@
+"""Writes the model card, demo/README.md, from what was measured."""
+from pathlib import Path
+
+from evaluate import Evaluation
+
+TEMPLATE = Path(__file__).with_name("card.md")
+
+
+def write_card(file: Path, evaluations: list[Evaluation], minutes: dict[str, float], parameters: int) -> None:
+    file.write_text(TEMPLATE.read_text(encoding="utf-8").format(
+        parameters=f"{parameters:,}", examples=evaluations[0].examples, table=_table(evaluations),
+        verdict="\n".join(map(_sentence, evaluations)), samples="\n".join(map(_sample, evaluations)),
+        total=f"{sum(minutes.values()):.0f}", minutes=", ".join(f"{part} {m:.1f}" for part, m in minutes.items())),
+        encoding="utf-8")
+
+
+def _table(evaluations: list[Evaluation]) -> str:
+    rows = [["boundary", *(f"`{e.adapter}`" for e in evaluations)], ["---"] + ["---:"] * len(evaluations)]
+    for b in range(len(evaluations[0].curve)):
+        rows.append([str(b), *(f"**{e.curve[b]:.3f}**" if b == e.quality else f"{e.curve[b]:.3f}" for e in evaluations)])
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def _sentence(e: Evaluation) -> str:
+    full, best = len(e.curve) - 1, e.curve[e.quality]
+    if e.quality == full:
+        found = f"the curve is highest with LoRA in all {full} layers, and nothing is gained by dropping any"
+    else:
+        found = (f"boundary {e.quality} is best, {best - e.curve[full]:.3f} nats per token above full LoRA "
+                 f"({best:.3f} against {e.curve[full]:.3f})")
+    return (f"- `{e.adapter}`: {found}. Base model alone {e.curve[0]:.3f}. "
+            f"Objectives: `quality` {e.quality}, `balanced` {e.balanced}, `latency` {e.latency}.")
+
+
+def _sample(e: Evaluation) -> str:
+    return f"`{e.adapter}`:\n```\n{e.sample_prompt}{e.sample_text}\n```"
