@@ -1,0 +1,99 @@
+package io.tidemark.boundary;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tidemark.boundary.AppliedBoundary.FromTable;
+import io.tidemark.boundary.AppliedBoundary.FullLora;
+import io.tidemark.boundary.AppliedBoundary.Reason;
+import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class BoundaryRulesTest {
+
+    private static final LoadedVersion LOADED = new LoadedVersion("smollm2", "3fa2", 30);
+
+    private final BoundaryRecordFormat format = new BoundaryRecordFormat();
+
+    @ParameterizedTest(name = "{0} gives {1}")
+    @DisplayName("a record holds where every field that it names fits the loaded version")
+    @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = """
+            "boundary": 14                                                                    | 14
+            "boundary": 30                                                                    | 30
+            "boundary": 0                                                                     | 0
+            "boundary": 14, "adapter_digest": "3fa2", "base_model": "smollm2", "num_layers": 30 | 14
+            "boundary": 14, "adapter_digest": "3fa2"                                          | 14
+            "boundary": 14, "adapter_digest": null, "num_layers": null, "unknown": []         | 14
+            """)
+    void applies(String fields, int boundary) {
+        assertThat(BoundaryRules.apply(entry(fields), LOADED)).isEqualTo(new FromTable(new Boundary(boundary)));
+    }
+
+    @ParameterizedTest(name = "{0} gives full LoRA because of {1}")
+    @DisplayName("a record that does not fit leaves full LoRA, and the reason is told")
+    @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = """
+            "boundary": 14, "adapter_digest": "ffff"     | FOREIGN_DIGEST
+            "boundary": 14, "base_model": "other"        | OTHER_BASE_MODEL
+            "boundary": 14, "num_layers": 24             | OTHER_NUM_LAYERS
+            "boundary": 31                               | NOT_ENOUGH_LAYERS
+            "boundary": -1                               | BROKEN_RECORD
+            """)
+    void leavesFullLora(String fields, Reason reason) {
+        assertThat(BoundaryRules.apply(entry(fields), LOADED)).isEqualTo(new FullLora(new Boundary(30), reason));
+    }
+
+    @Test
+    @DisplayName("no record and a tombstone leave full LoRA")
+    void tombstone() {
+        assertThat(BoundaryRules.apply(format.read("a", null), LOADED))
+                .isEqualTo(new FullLora(new Boundary(30), Reason.NO_RECORD));
+    }
+
+    @ParameterizedTest(name = "{0} is {1}")
+    @DisplayName("a broken value becomes a named error and never an exception")
+    @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = """
+            not json                                            | invalid_json
+            {"adapter": "a", "boundary": 3                      | invalid_json
+            {"adapter": "a", "boundary": 3} x                   | invalid_json
+            null                                                | invalid_record
+            []                                                  | invalid_record
+            {}                                                  | invalid_record
+            {"adapter": "a"}                                    | invalid_record
+            {"adapter": "a", "boundary": null}                  | invalid_record
+            {"adapter": "a", "boundary": "3"}                   | invalid_record
+            {"adapter": "a", "boundary": 3.5}                   | invalid_record
+            {"adapter": "a", "boundary": 99999999999}           | invalid_record
+            {"adapter": "a", "boundary": 5, "num_layers": 4}    | invalid_record
+            {"adapter": "a", "boundary": 1, "num_layers": 2, "curve": [1, 2]} | invalid_record
+            {"adapter": "a", "boundary": 1, "curve": [1, null]} | invalid_record
+            {"adapter": "a", "boundary": 1, "calibrated_at": "now"} | invalid_record
+            {"adapter": null, "boundary": 1}                    | invalid_record
+            {"adapter": "other", "boundary": 3}                 | key_mismatch
+            """)
+    void broken(String value, String code) {
+        assertThat(format.read("a", value.getBytes(StandardCharsets.UTF_8)))
+                .isInstanceOfSatisfying(TableEntry.Broken.class, broken -> {
+                    assertThat(broken.code()).as(broken.message()).isEqualTo(code);
+                    assertThat(broken.message()).isNotBlank();
+                });
+        assertThat(format.read("a", new byte[] {'{', (byte) 0xff})).isInstanceOf(TableEntry.Broken.class);
+        assertThat(format.read("a", new byte[0])).isInstanceOf(TableEntry.Broken.class);
+    }
+
+    @Test
+    @DisplayName("a record set by hand is pinned, says only what was said and reads back as it was written")
+    void byHand() {
+        BoundaryRecord record = BoundaryRecord.setByHand("a", new Boundary(12), "too slow", Instant.EPOCH);
+        byte[] value = format.write(record);
+        assertThat(new String(value, StandardCharsets.UTF_8)).isEqualTo("{\"adapter\":\"a\",\"boundary\":12,"
+                + "\"reason\":\"too slow\",\"calibrated_at\":\"1970-01-01T00:00:00Z\",\"pinned\":true}");
+        assertThat(format.read("a", value)).isEqualTo(new TableEntry.Present(record));
+    }
+
+    private TableEntry entry(String fields) {
+        return format.read("a", ("{\"adapter\": \"a\", " + fields + "}").getBytes(StandardCharsets.UTF_8));
+    }
+}

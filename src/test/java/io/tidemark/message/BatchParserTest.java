@@ -1,0 +1,60 @@
+package io.tidemark.message;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class BatchParserTest {
+
+    private final BatchParser parser = new BatchParser(1 << 20);
+
+    @Test
+    @DisplayName("a batch with a prompt and with messages reads back as it was written")
+    void roundTrip() {
+        ValidationBatch batch = new ValidationBatch("b1", "restaurants", List.of(
+                new ValidationBatch.Example(new Input.Prompt("name[Aromi]"), "Aromi is a pub."),
+                new ValidationBatch.Example(new Input.Messages(List.of(new ChatTurn("user", "hi"))), "Hello.")));
+        assertThat(parser.parse(new TopicJson().write(batch))).isEqualTo(new Parsed.Valid<>(batch));
+    }
+
+    @ParameterizedTest(name = "{0} is refused as {1} of {2}")
+    @DisplayName("a batch that can't be used is refused with a code and the field's name, and keeps its id")
+    @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = """
+            "examples": []                                           | invalid_value | examples
+            "examples": {}                                           | invalid_type  | examples
+            "x": 1                                                   | missing_field | examples
+            "examples": ["SECRET"]                                   | invalid_type  | examples[0]
+            "examples": [{"prompt": "SECRET"}]                       | missing_field | examples[0].completion
+            "examples": [{"prompt": "SECRET", "completion": ""}]     | invalid_value | examples[0].completion
+            "examples": [{"prompt": "SECRET", "completion": 3}]      | invalid_type  | examples[0].completion
+            "examples": [{"prompt": "p", "completion": "c"}, {"completion": "SECRET"}] | missing_field | examples[1].prompt
+            """)
+    void wrongBatch(String field, String code, String param) {
+        Parsed<ValidationBatch> parsed = parser.parse(
+                ("{\"batch_id\": \"b1\", \"adapter\": \"a\", " + field + "}").getBytes(StandardCharsets.UTF_8));
+        assertThat(parsed).isInstanceOf(Parsed.Invalid.class);
+        Parsed.Invalid<ValidationBatch> invalid = (Parsed.Invalid<ValidationBatch>) parsed;
+        assertThat(invalid.error().type()).isEqualTo("invalid_batch");
+        assertThat(invalid.error().code()).isEqualTo(code);
+        assertThat(invalid.error().param()).contains(param);
+        assertThat(invalid.error().message()).doesNotContain("SECRET");
+        assertThat(invalid.id()).contains("b1");
+    }
+
+    @Test
+    @DisplayName("a batch without an id or an adapter is refused")
+    void missingNames() {
+        assertThat(param("{\"adapter\": \"a\", \"examples\": []}")).isEqualTo("batch_id");
+        assertThat(param("{\"batch_id\": \"b\", \"examples\": []}")).isEqualTo("adapter");
+    }
+
+    private String param(String json) {
+        return ((Parsed.Invalid<ValidationBatch>) parser.parse(json.getBytes(StandardCharsets.UTF_8)))
+                .error().param().orElseThrow();
+    }
+}

@@ -1,0 +1,75 @@
+package io.tidemark.message;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.charset.StandardCharsets;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class DocumentReaderTest {
+
+    private final RequestParser parser = new RequestParser(1000);
+
+    @Test
+    @DisplayName("a record without a value, with an empty one or with white space only is an empty value")
+    void empty() {
+        assertThat(refusal((byte[]) null).code()).isEqualTo("empty_value");
+        assertThat(refusal(new byte[0]).code()).isEqualTo("empty_value");
+        assertThat(refusal("  \n").code()).isEqualTo("empty_value");
+    }
+
+    @ParameterizedTest
+    @DisplayName("what is not one JSON document is refused with its place and without its text")
+    @ValueSource(strings = {"SECRET", "{\"prompt\": \"SECRET", "{\"prompt\": SECRET}", "{'prompt': 'SECRET'}",
+            "{\"prompt\": \"SECRET\"} x", "{\"prompt\": \"SECRET\"} {}", "{\"SECRET\": 1, \"SECRET\": 2}", "{\"a\": 01}",
+            "{\"a\": {\"SECRET\": 1, \"SECRET\": 2}}", "{\"a\": \"SECRET\u0001\"}", "{} // SECRET", "{\"a\": 1,}"})
+    void notJson(String value) {
+        ErrorBody error = refusal(value);
+        assertThat(error.code()).isEqualTo("invalid_json");
+        assertThat(error.message()).doesNotContain("SECRET").containsPattern("line 1, column \\d+");
+        assertThat(error.param()).isEmpty();
+    }
+
+    @ParameterizedTest
+    @DisplayName("a document that is no object is of the wrong type")
+    @ValueSource(strings = {"null", "[]", "\"SECRET\"", "12", "true"})
+    void notAnObject(String value) {
+        assertThat(refusal(value).code()).isEqualTo("invalid_type");
+    }
+
+    @Test
+    @DisplayName("bytes that are not UTF-8 are refused as such, inside text and as another encoding")
+    void notUtf8() {
+        assertThat(refusal("{\"prompt\": \"caf\u00e9\"}".getBytes(StandardCharsets.ISO_8859_1)).code())
+                .isEqualTo("invalid_utf8");
+        assertThat(refusal(new byte[] {'"', (byte) 0xed, (byte) 0xa0, (byte) 0x80, '"'}).code())
+                .as("a surrogate in three bytes").isEqualTo("invalid_utf8");
+        assertThat(refusal("{\"model\": \"m\"}".getBytes(StandardCharsets.UTF_16LE)).code()).isEqualTo("invalid_json");
+    }
+
+    @Test
+    @DisplayName("deep nesting is refused before it can hurt, even in a field that would be ignored")
+    void deepNesting() {
+        assertThat(refusal("{\"x\": " + "[".repeat(400) + "]".repeat(400) + "}").message()).contains("deeper than 32");
+    }
+
+    @Test
+    @DisplayName("a value over the limit is refused unparsed, with both sizes")
+    void tooLarge() {
+        ErrorBody error = refusal("x".repeat(1001));
+        assertThat(error.code()).isEqualTo("request_too_large");
+        assertThat(error.message()).contains("1001", "1000");
+    }
+
+    private ErrorBody refusal(String value) {
+        return refusal(value.getBytes(StandardCharsets.UTF_8));
+    }
+
+    private ErrorBody refusal(byte[] value) {
+        Parsed<RequestMessage> parsed = parser.parse(value);
+        assertThat(parsed).isInstanceOf(Parsed.Invalid.class);
+        return ((Parsed.Invalid<RequestMessage>) parsed).error();
+    }
+}

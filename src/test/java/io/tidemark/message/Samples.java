@@ -1,0 +1,32 @@
+package io.tidemark.message;
+
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
+
+/** Records with every field filled, for tests of what goes onto the topics. */
+final class Samples {
+
+    private Samples() {
+    }
+
+    static CompletionResult completion() {
+        CompletionResult.Logprobs logprobs = new CompletionResult.Logprobs(List.of(new CompletionResult.TokenLogprob(
+                "A", 3, -0.25, List.of(new CompletionResult.Alternative("A", 3, -0.25)))));
+        return new CompletionResult("r", CompletionResult.TEXT_COMPLETION, 1_700_000_000, "restaurants",
+                List.of(CompletionResult.Choice.answering(new Input.Prompt("p"), 0, "A", "stop",
+                        Optional.of(logprobs))),
+                new CompletionResult.Usage(5, 1, 0),
+                new Provenance("smollm2", Optional.of("3fa2"), OptionalInt.of(14), OptionalInt.of(30),
+                        OptionalLong.of(41), OptionalLong.of(7), "worker-1", 4, OptionalDouble.of(1.5),
+                        OptionalDouble.of(12.5), OptionalDouble.of(20)));
+    }
+
+    static ErrorResult error() {
+        return ErrorResult.of("r", 1_700_000_000, Optional.of("m"),
+                ErrorBody.invalidRequest("unknown_adapter", "model", "no adapter"),
+                Provenance.refused("smollm2", "w", 4));
+    }
+}
