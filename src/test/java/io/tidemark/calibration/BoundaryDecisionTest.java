@@ -1,0 +1,88 @@
+package io.tidemark.calibration;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.tidemark.boundary.Boundary;
+import io.tidemark.boundary.BoundaryRecord;
+import io.tidemark.boundary.LoadedVersion;
+import io.tidemark.boundary.TableEntry;
+import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+
+class BoundaryDecisionTest {
+
+    private static final LoadedVersion LOADED = new LoadedVersion("smollm2", "3fa2b1c0d9e8f7a6", 30);
+    private static final Instant NOW = Instant.parse("2026-11-25T12:00:00Z");
+
+    private final CurveStatistics evidence = ReferenceCurve.named("lora-gsm").statistics();
+
+    @Test
+    @DisplayName("with enough evidence the record names the choice, its curve, its samples and what was before")
+    void moves() {
+        Decision decision = decide(24, new TableEntry.Absent());
+
+        assertThat(decision.toPublish()).contains(new BoundaryRecord("gsm", Optional.of(LOADED.digest()),
+                Optional.of("smollm2"), OptionalInt.of(30), 13, Optional.of("balanced"), evidence.curve().means(),
+                OptionalLong.of(24), OptionalInt.of(30),
+                Optional.of("balanced, 24 samples, digest 3fa2b1c0…"), Optional.of(NOW), false));
+        assertThat(decision).isInstanceOfSatisfying(Decision.Chosen.class, c -> assertThat(c.moved()).isTrue());
+        assertThat(decision.summary())
+                .isEqualTo("boundary of 'gsm' moved 30 → 13 (balanced, 24 samples, digest 3fa2b1c0…)");
+    }
+
+    @Test
+    @DisplayName("a choice that applies already is published with its newer curve, and nothing has moved")
+    void unchanged() {
+        BoundaryRecord first = decide(24, new TableEntry.Absent()).toPublish().orElseThrow();
+        Decision second = decide(24, new TableEntry.Present(first));
+        assertThat(second).isInstanceOfSatisfying(Decision.Chosen.class, c -> assertThat(c.moved()).isFalse());
+        assertThat(second.toPublish().orElseThrow().previousBoundary()).hasValue(13);
+        assertThat(second.summary()).startsWith("boundary of 'gsm' stays at 13 (balanced");
+    }
+
+    @Test
+    @DisplayName("fewer than min-samples examples leave the boundary where it is, even when there are none")
+    void tooFew() {
+        assertThat(decide(25, new TableEntry.Absent())).isEqualTo(new Decision.Kept("gsm", 30,
+                Decision.Reason.TOO_FEW_SAMPLES, "24 of 25 samples"));
+        assertThat(new BoundaryDecision(new CalibrationPolicy(new Balanced(), 2)).decide("gsm", LOADED,
+                CurveStatistics.empty(30), new TableEntry.Absent(), NOW).toPublish()).isEmpty();
+    }
+
+    @Test
+    @DisplayName("a boundary set by hand is never moved, not even for another version of the adapter")
+    void pinned() {
+        BoundaryRecord byHand = BoundaryRecord.setByHand("gsm", new Boundary(9), "slow", NOW);
+        assertThat(decide(2, new TableEntry.Present(byHand)))
+                .isEqualTo(new Decision.Kept("gsm", 9, Decision.Reason.PINNED, "pinned by hand"));
+        BoundaryRecord foreign = new BoundaryRecord("gsm", Optional.of("other"), Optional.empty(),
+                OptionalInt.empty(), 9, Optional.empty(), List.of(), OptionalLong.empty(), OptionalInt.empty(),
+                Optional.empty(), Optional.empty(), true);
+        assertThat(decide(2, new TableEntry.Present(foreign)))
+                .isEqualTo(new Decision.Kept("gsm", 30, Decision.Reason.PINNED, "pinned by hand"));
+    }
+
+    @Test
+    @DisplayName("a broken record is replaced, as full LoRA applied before")
+    void broken() {
+        Decision decision = decide(2, new TableEntry.Broken("invalid_json", "no"));
+        assertThat(decision.toPublish().orElseThrow().previousBoundary()).hasValue(30);
+    }
+
+    @Test
+    @DisplayName("min-samples below 2 is refused, as one example has no standard error")
+    void minSamples() {
+        assertThatThrownBy(() -> new CalibrationPolicy(new Quality(), 1)).hasMessageContaining("2 or more");
+    }
+
+    private Decision decide(int minSamples, TableEntry current) {
+        return new BoundaryDecision(new CalibrationPolicy(new Balanced(), minSamples))
+                .decide("gsm", LOADED, evidence, current, NOW);
+    }
+}

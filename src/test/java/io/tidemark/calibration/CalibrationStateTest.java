@@ -1,0 +1,113 @@
+package io.tidemark.calibration;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tidemark.boundary.LoadedVersion;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class CalibrationStateTest {
+
+    private static final LoadedVersion VERSION = new LoadedVersion("smollm2", "3fa2", 30);
+
+    private final List<ExampleScore> scores = ReferenceCurve.named("lora-gsm").scores();
+    private final CalibrationStateFormat format = new CalibrationStateFormat();
+
+    @Test
+    @DisplayName("a state reads back bit for bit as it was written, with fields in snake_case")
+    void roundTrip() {
+        CalibrationState state = CalibrationState.fresh("gsm", 3, VERSION).plus("b1", scores.subList(0, 7))
+                .plus("b2", scores.subList(7, 24));
+        byte[] value = format.write(state);
+        assertThat(format.read("gsm/3", value)).isEqualTo(new StateEntry.Present(state));
+        assertThat(new String(value, StandardCharsets.UTF_8)).startsWith("{\"adapter\":\"gsm\",\"input_partition\":3,"
+                + "\"adapter_digest\":\"3fa2\",\"base_model\":\"smollm2\",\"statistics\":{\"count\":24,\"means\":[");
+    }
+
+    @Test
+    @DisplayName("one batch of 24 and eight of 3 with a restart between each lead to the same choices")
+    void restarts() {
+        CalibrationState state = CalibrationState.fresh("gsm", 0, VERSION);
+        for (int from = 0; from < 24; from += 3) {
+            state = state.plus("batch-" + from, scores.subList(from, from + 3));
+            state = ((StateEntry.Present) format.read(state.key(), format.write(state))).state();
+        }
+        BoundaryCurve atOnce = CurveStatistics.empty(30).plus(scores).curve();
+        BoundaryCurve inParts = state.statistics().curve();
+        for (String objective : List.of("quality", "balanced", "latency", "tolerance:0.05")) {
+            assertThat(Objective.parse(objective).choose(inParts))
+                    .isEqualTo(Objective.parse(objective).choose(atOnce));
+        }
+    }
+
+    @Test
+    @DisplayName("a repeated batch counts once, on whichever partition and after a restart")
+    void repeatedBatch() {
+        CalibrationState state = CalibrationState.fresh("gsm", 0, VERSION).plus("b1", scores);
+        assertThat(state.plus("b1", scores)).isSameAs(state);
+        CalibrationState read = ((StateEntry.Present) format.read("gsm/0", format.write(state))).state();
+        assertThat(read.hasCounted("b1")).isTrue();
+        CalibrationState other = CalibrationState.fresh("gsm", 1, VERSION);
+        assertThat(new AdapterEvidence(VERSION, List.of(other, state)).hasCounted("b1")).isTrue();
+        assertThat(new AdapterEvidence(VERSION, List.of(other, state)).hasCounted("b2")).isFalse();
+    }
+
+    @Test
+    @DisplayName("partitions are added up, and what was scored with another version is left out")
+    void evidence() {
+        CalibrationState zero = CalibrationState.fresh("gsm", 0, VERSION).plus("b1", scores.subList(0, 10));
+        CalibrationState one = CalibrationState.fresh("gsm", 1, VERSION).plus("b2", scores.subList(10, 24));
+        CalibrationState old = CalibrationState.fresh("gsm", 2, new LoadedVersion("smollm2", "ffff", 30))
+                .plus("b3", scores);
+        CurveStatistics merged = new AdapterEvidence(VERSION, List.of(one, old, zero)).merged();
+        assertThat(merged.count()).isEqualTo(24);
+        assertThat(merged).isEqualTo(new AdapterEvidence(VERSION, List.of(zero, one)).merged());
+        assertThat(new AdapterEvidence(VERSION, List.of()).merged()).isEqualTo(CurveStatistics.empty(30));
+    }
+
+    @Test
+    @DisplayName("a new version of the adapter starts afresh, the same one goes on")
+    void newVersion() {
+        CalibrationState state = CalibrationState.fresh("gsm", 0, VERSION).plus("b1", scores);
+        assertThat(state.forVersion(VERSION)).isSameAs(state);
+        LoadedVersion retrained = new LoadedVersion("smollm2", "ffff", 30);
+        assertThat(state.forVersion(retrained)).isEqualTo(CalibrationState.fresh("gsm", 0, retrained));
+        LoadedVersion otherBase = new LoadedVersion("other", "3fa2", 30);
+        assertThat(state.forVersion(otherBase)).isEqualTo(CalibrationState.fresh("gsm", 0, otherBase));
+    }
+
+    @Test
+    @DisplayName("however many batches come and however they are named, the state stays under 64 KiB")
+    void bounded() {
+        CalibrationState state = CalibrationState.fresh("gsm", 0, VERSION);
+        String longName = "\u0001".repeat(250);
+        for (int i = 0; i < CountedBatches.REMEMBERED + 10; i++) {
+            state = state.plus(longName + i, List.of(scores.get(i % scores.size())));
+        }
+        assertThat(format.write(state)).hasSizeLessThan(64 * 1024);
+        assertThat(state.hasCounted(longName + 9)).as("forgotten").isFalse();
+        assertThat(state.hasCounted(longName + 10)).as("remembered").isTrue();
+    }
+
+    @ParameterizedTest
+    @DisplayName("a broken state becomes a named error and never an exception")
+    @ValueSource(strings = {"", "x", "null", "[]", "{}", "{\"adapter\":\"gsm\"}",
+        "{\"adapter\":\"gsm\",\"input_partition\":1,\"adapter_digest\":\"d\",\"base_model\":\"m\","
+            + "\"statistics\":{\"count\":1,\"means\":[1,2],\"comoments\":[1,2,3]},\"counted_batches\":[]}",
+        "{\"adapter\":\"gsm\",\"input_partition\":0,\"adapter_digest\":\"d\",\"base_model\":\"m\","
+            + "\"statistics\":{\"count\":1,\"means\":[1,2],\"comoments\":[1,2]},\"counted_batches\":[]}",
+        "{\"adapter\":\"gsm\",\"input_partition\":0,\"adapter_digest\":\"d\",\"base_model\":\"m\","
+            + "\"statistics\":{\"count\":1,\"means\":[1,null],\"comoments\":[1,2,3]},\"counted_batches\":[]}",
+        "{\"adapter\":\"gsm\",\"input_partition\":0,\"adapter_digest\":\"d\",\"base_model\":\"m\","
+            + "\"statistics\":{\"count\":1,\"means\":[1,2],\"comoments\":[1,2,3]},\"counted_batches\":null}"})
+    void broken(String value) {
+        assertThat(format.read("gsm/0", value.getBytes(StandardCharsets.UTF_8)))
+                .isInstanceOfSatisfying(StateEntry.Broken.class,
+                        broken -> assertThat(broken.message()).isNotBlank());
+        assertThat(format.read("gsm/0", null)).isEqualTo(new StateEntry.Absent());
+    }
+}
