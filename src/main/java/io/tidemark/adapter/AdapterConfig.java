@@ -1,0 +1,82 @@
+package io.tidemark.adapter;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * What PEFT's {@code adapter_config.json} says about a LoRA adapter.
+ *
+ * @param targets which modules it is made for
+ * @param rank    the default rank and its exceptions
+ * @param alpha   the default alpha and its exceptions
+ * @param rankStabilised whether the scale is {@code alpha / sqrt(r)} (rsLoRA) rather than {@code alpha / r}
+ */
+record AdapterConfig(TargetModules targets, ModulePattern rank, ModulePattern alpha, boolean rankStabilised) {
+
+    private static final Set<String> APPLIED = Set.of("peft_type", "r", "lora_alpha", "target_modules",
+            "exclude_modules", "rank_pattern", "alpha_pattern", "use_rslora", "layers_to_transform", "bias");
+
+    /** Fields about training, other software or how the weights began; none changes what inference computes. */
+    private static final Set<String> INERT = Set.of("auto_mapping", "base_model_name_or_path", "peft_version",
+            "inference_mode", "lora_dropout", "task_type", "revision", "megatron_core", "qalora_group_size",
+            "ensure_weight_tying", "layers_pattern", "init_lora_weights", "runtime_config");
+
+    /** Ways to begin that change the base weights, so that the adapter does not fit the published ones. */
+    private static final Set<String> CHANGE_THE_BASE = Set.of("pissa", "olora", "corda", "loftq");
+
+    /**
+     * @throws AdapterRefused when the file is missing or broken, or an option in it would not be applied
+     */
+    static AdapterConfig read(Path file) {
+        JsonNode root = parse(file);
+        String type = root.path("peft_type").asText("(absent)");
+        if (!type.equals("LORA")) {
+            throw AdapterRefused.unsupported(file, "peft_type", type);
+        }
+        if (!root.path("bias").asText("none").equals("none")) {
+            throw AdapterRefused.unsupported(file, "bias", root.path("bias").asText());
+        }
+        String start = root.path("init_lora_weights").asText("true");
+        if (CHANGE_THE_BASE.stream().anyMatch(start::startsWith)) {
+            throw AdapterRefused.unsupported(file, "init_lora_weights", start);
+        }
+        for (Map.Entry<String, JsonNode> field : root.properties()) {
+            if (!APPLIED.contains(field.getKey()) && !INERT.contains(field.getKey()) && isOn(field.getValue())) {
+                throw AdapterRefused.unsupported(file, field.getKey(), field.getValue());
+            }
+        }
+        return new AdapterConfig(TargetModules.of(file, root), ModulePattern.of(file, root, "r", "rank_pattern"),
+                ModulePattern.of(file, root, "lora_alpha", "alpha_pattern"), root.path("use_rslora").asBoolean());
+    }
+
+    /** The factor of {@code B A x} for a module. */
+    double scale(String module) {
+        double r = rank.valueFor(module);
+        return alpha.valueFor(module) / (rankStabilised ? Math.sqrt(r) : r);
+    }
+
+    private static JsonNode parse(Path file) {
+        if (!Files.isRegularFile(file)) {
+            throw AdapterRefused.broken(file, "is missing");
+        }
+        try {
+            JsonNode root = new ObjectMapper().readTree(file.toFile());
+            if (!root.isObject()) {
+                throw AdapterRefused.broken(file, "is not a JSON object");
+            }
+            return root;
+        } catch (IOException e) {
+            throw AdapterRefused.broken(file, "is not JSON", e);
+        }
+    }
+
+    private static boolean isOn(JsonNode value) {
+        return !(value.isNull() || value.isBoolean() && !value.booleanValue()
+                || value.isContainerNode() && value.isEmpty());
+    }
+}

@@ -1,0 +1,33 @@
+package io.tidemark.adapter;
+
+import java.nio.file.Path;
+
+/** An adapter folder cannot be used, or asks for something that would not be applied exactly. Names file and field. */
+public final class AdapterRefused extends RuntimeException {
+
+    private static final long serialVersionUID = 1L;
+
+    private final boolean unsupported;
+
+    private AdapterRefused(String message, boolean unsupported, Throwable cause) {
+        super(message, cause);
+        this.unsupported = unsupported;
+    }
+
+    static AdapterRefused unsupported(Path file, String field, Object value) {
+        return new AdapterRefused("not supported yet: " + field + " = " + value + " (" + file + ")", true, null);
+    }
+
+    static AdapterRefused broken(Path file, String what) {
+        return new AdapterRefused(file + ": " + what, false, null);
+    }
+
+    static AdapterRefused broken(Path file, String what, Throwable cause) {
+        return new AdapterRefused(file + ": " + what, false, cause);
+    }
+
+    /** True when the folder is sound and only asks for what Tidemark does not do. */
+    public boolean isUnsupported() {
+        return unsupported;
+    }
+}

@@ -1,0 +1,99 @@
+package io.tidemark.model;
+
+import io.tidemark.torch.Value;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/** The base model's tensors in the order that {@code layer.torchscript} names. Each stored tensor is used, or refused. */
+final class BaseWeights {
+
+    private final Path folder;
+    private final ModelConfig config;
+    private final TensorLoader loader;
+    private final Map<String, StoredTensor> stored;
+    private final Set<String> unused;
+    private final List<Value> list = new ArrayList<>();
+
+    private BaseWeights(Path folder, ModelConfig config, TensorLoader loader, Map<String, StoredTensor> stored) {
+        this.folder = folder;
+        this.config = config;
+        this.loader = loader;
+        this.stored = stored;
+        this.unused = new HashSet<>(stored.keySet());
+    }
+
+    /**
+     * Loads all weights of a folder as one {@code List[Tensor]}.
+     *
+     * @throws ModelRefused when a tensor is missing, has another shape, is not finite, or would not be used
+     */
+    static Value load(Path folder, ModelConfig config, TensorLoader loader) {
+        BaseWeights weights = new BaseWeights(folder, config, loader, WeightFiles.read(folder));
+        try (OpenValues open = new OpenValues()) {
+            weights.addAll(open);
+            weights.refuseUnused();
+            return loader.torch().list(weights.list);
+        }
+    }
+
+    private void addAll(OpenValues open) {
+        long vocabulary = config.vocabularySize();
+        long hidden = config.hiddenSize();
+        Value embedding = open.add(take("model.embed_tokens.weight", vocabulary, hidden));
+        list.add(embedding);
+        list.add(open.add(take("model.norm.weight", hidden)));
+        list.add(config.tiedEmbeddings() ? embedding : open.add(take("lm_head.weight", vocabulary, hidden)));
+        list.add(open.add(loader.torch().floats(config.rope().inverseFrequencies(config.headDim()))));
+        for (int layer = 0; layer < config.numLayers(); layer++) {
+            String prefix = "model.layers." + layer + ".";
+            list.add(open.add(take(prefix + "input_layernorm.weight", hidden)));
+            addLinear(open, prefix, Projection.sharingInput().get(0), config.attentionBias());
+            addLinear(open, prefix, Projection.sharingInput().get(1), config.attentionBias());
+            list.add(open.add(take(prefix + "post_attention_layernorm.weight", hidden)));
+            addLinear(open, prefix, Projection.sharingInput().get(2), config.mlpBias());
+            addLinear(open, prefix, Projection.sharingInput().get(3), config.mlpBias());
+        }
+    }
+
+    private void addLinear(OpenValues open, String prefix, List<Projection> modules, boolean biased) {
+        try (OpenValues parts = new OpenValues()) {
+            List<Value> weights = new ArrayList<>();
+            List<Value> biases = new ArrayList<>();
+            for (Projection module : modules) {
+                String name = prefix + module.path();
+                int out = module.outputWidth(config);
+                weights.add(parts.add(take(name + ".weight", out, module.inputWidth(config))));
+                biases.add(parts.add(biased ? take(name + ".bias", out) : loader.zeros(0)));
+            }
+            list.add(open.add(loader.stack(weights)));
+            list.add(open.add(loader.stack(biases)));
+        }
+    }
+
+    private Value take(String name, long... shape) {
+        StoredTensor tensor = stored.get(name);
+        if (tensor == null) {
+            throw ModelRefused.broken(folder, "tensor " + name + " is missing");
+        }
+        List<Long> expected = Arrays.stream(shape).boxed().toList();
+        if (!tensor.shape().equals(expected)) {
+            throw ModelRefused.broken(folder, "tensor " + name + " has the shape " + tensor.shape() + ", not " + expected);
+        }
+        unused.remove(name);
+        return loader.load(folder, tensor);
+    }
+
+    private void refuseUnused() {
+        // Old checkpoints store the frequencies that follow from the config, and a copy of a tied head.
+        unused.removeIf(name -> name.endsWith(".rotary_emb.inv_freq")
+                || config.tiedEmbeddings() && name.equals("lm_head.weight"));
+        if (!unused.isEmpty()) {
+            throw ModelRefused.unsupported(folder, "tensor", unused.stream().sorted().limit(3).toList());
+        }
+    }
+}

@@ -1,0 +1,86 @@
+package io.tidemark.model;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.hubspot.jinjava.Jinjava;
+import com.hubspot.jinjava.JinjavaConfig;
+import com.hubspot.jinjava.LegacyOverrides;
+import com.hubspot.jinjava.interpret.RenderResult;
+import com.hubspot.jinjava.interpret.TemplateError;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * Turns messages into the text that the model was tuned on, by its own Jinja template, as transformers'
+ * {@code apply_chat_template(messages, add_generation_prompt=True)} does. Safe for use by several threads.
+ */
+public final class ChatTemplate {
+
+    private final Jinjava jinja = new Jinjava(JinjavaConfig.newBuilder()
+            .withTrimBlocks(true).withLstripBlocks(true)
+            .withLegacyOverrides(LegacyOverrides.newBuilder().withUsePyishObjectMapper(true).withKeepNullableLoopValues(true).build())
+            .build());
+    private final Optional<String> template;
+    private final Map<String, Object> specialTokens;
+
+    private ChatTemplate(Optional<String> template, Map<String, Object> specialTokens) {
+        this.template = template;
+        this.specialTokens = specialTokens;
+    }
+
+    /** Reads {@code chat_template.jinja}, else the template in {@code tokenizer_config.json}; a model may have neither. */
+    static ChatTemplate load(Path folder) {
+        Path config = folder.resolve("tokenizer_config.json");
+        Optional<JsonFields> fields = Files.isRegularFile(config) ? Optional.of(JsonFields.read(config)) : Optional.empty();
+        Map<String, Object> special = new HashMap<>();
+        for (String name : List.of("bos_token", "eos_token", "unk_token", "pad_token")) {
+            fields.map(f -> f.root().path(name)).flatMap(ChatTemplate::tokenText).ifPresent(text -> special.put(name, text));
+        }
+        return new ChatTemplate(text(folder, fields), special);
+    }
+
+    /**
+     * Renders messages up to where the model's answer begins.
+     *
+     * @throws ChatTemplateFailed when there is no template or it does not render these messages
+     */
+    public String render(List<ChatMessage> messages) {
+        String text = template.orElseThrow(() -> new ChatTemplateFailed(
+                "the model has no chat template; send a prompt in place of messages"));
+        Map<String, Object> bindings = new HashMap<>(specialTokens);
+        bindings.put("messages", messages.stream().map(m -> Map.of("role", m.role(), "content", m.content())).toList());
+        bindings.put("add_generation_prompt", true);
+        RenderResult result = jinja.renderForResult(text, bindings);
+        if (result.hasErrors()) {
+            TemplateError error = result.getErrors().get(0);
+            throw new ChatTemplateFailed("the model's chat template failed in line " + error.getLineno() + ": " + error.getReason());
+        }
+        return result.getOutput();
+    }
+
+    private static Optional<String> text(Path folder, Optional<JsonFields> config) {
+        Path file = folder.resolve("chat_template.jinja");
+        if (!Files.isRegularFile(file)) {
+            return config.map(f -> f.text("chat_template", "")).filter(t -> !t.isEmpty()).map(ChatTemplate::withoutLastNewline);
+        }
+        try {
+            return Optional.of(withoutLastNewline(Files.readString(file)));
+        } catch (IOException e) {
+            throw ModelRefused.broken(file, "could not be read", e);
+        }
+    }
+
+    /** Jinja2 drops one newline at the end of a template. */
+    private static String withoutLastNewline(String text) {
+        return text.endsWith("\n") ? text.substring(0, text.length() - 1) : text;
+    }
+
+    private static Optional<String> tokenText(JsonNode token) {
+        JsonNode text = token.isObject() ? token.path("content") : token;
+        return text.isTextual() ? Optional.of(text.textValue()) : Optional.empty();
+    }
+}

@@ -1,0 +1,90 @@
+package io.tidemark.model;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/** One JSON file of a model folder, read field by field with errors that name file and field. */
+record JsonFields(Path file, JsonNode root) {
+
+    static JsonFields read(Path file) {
+        if (!Files.isRegularFile(file)) {
+            throw ModelRefused.broken(file, "is missing");
+        }
+        try {
+            return new JsonFields(file, new ObjectMapper().readTree(file.toFile()));
+        } catch (IOException e) {
+            throw ModelRefused.broken(file, "is not JSON", e);
+        }
+    }
+
+    boolean has(String field) {
+        return root.hasNonNull(field);
+    }
+
+    String text(String field, String otherwise) {
+        if (!has(field)) {
+            return otherwise;
+        }
+        if (!root.get(field).isTextual()) {
+            throw wrong(field, "text");
+        }
+        return root.get(field).textValue();
+    }
+
+    boolean flag(String field, boolean otherwise) {
+        if (!has(field)) {
+            return otherwise;
+        }
+        if (!root.get(field).isBoolean()) {
+            throw wrong(field, "true or false");
+        }
+        return root.get(field).booleanValue();
+    }
+
+    /** A whole number of at least 1. */
+    int count(String field) {
+        if (!has(field)) {
+            throw ModelRefused.broken(file, "field " + field + " is missing");
+        }
+        return count(field, 1);
+    }
+
+    int count(String field, int otherwise) {
+        if (!has(field)) {
+            return otherwise;
+        }
+        JsonNode value = root.get(field);
+        if (!value.isIntegralNumber() || !value.canConvertToInt() || value.intValue() < 1) {
+            throw wrong(field, "a whole number of at least 1");
+        }
+        return value.intValue();
+    }
+
+    /** A number greater than 0. */
+    double positive(String field, double otherwise) {
+        if (!has(field)) {
+            return otherwise;
+        }
+        JsonNode value = root.get(field);
+        if (!value.isNumber() || !(value.doubleValue() > 0)) {
+            throw wrong(field, "a number greater than 0");
+        }
+        return value.doubleValue();
+    }
+
+    /** The object in a field; empty when the field is absent or null. */
+    JsonFields object(String field) {
+        JsonNode value = root.path(field);
+        if (!value.isObject() && !value.isNull() && !value.isMissingNode()) {
+            throw wrong(field, "an object");
+        }
+        return new JsonFields(file, value.isObject() ? value : new ObjectMapper().createObjectNode());
+    }
+
+    ModelRefused wrong(String field, String expected) {
+        return ModelRefused.broken(file, "field " + field + " must be " + expected + ", not " + root.get(field));
+    }
+}

@@ -1,0 +1,65 @@
+package io.tidemark.model;
+
+import io.tidemark.torch.Value;
+import java.util.BitSet;
+
+/**
+ * Keys and values of a few sequences of similar length: per layer one tensor {@code [slots, kvHeads, capacity, headDim]}
+ * each. A sequence keeps its slot, so that attention reads neighbouring slots in place.
+ */
+final class KvBlock implements AutoCloseable {
+
+    private final Value keys;
+    private final Value values;
+    private final int capacity;
+    private final int slots;
+    private final BitSet used = new BitSet();
+
+    KvBlock(Value keys, Value values, int slots, int capacity) {
+        this.keys = keys;
+        this.values = values;
+        this.slots = slots;
+        this.capacity = capacity;
+    }
+
+    Value keys() {
+        return keys;
+    }
+
+    Value values() {
+        return values;
+    }
+
+    int capacity() {
+        return capacity;
+    }
+
+    int slots() {
+        return slots;
+    }
+
+    boolean isFull() {
+        return used.cardinality() == slots;
+    }
+
+    boolean isEmpty() {
+        return used.isEmpty();
+    }
+
+    /** The lowest free slot: neighbours make the fewest attention calls. */
+    KvSlot take() {
+        int index = used.nextClearBit(0);
+        used.set(index);
+        return new KvSlot(this, index);
+    }
+
+    void release(KvSlot slot) {
+        used.clear(slot.index());
+    }
+
+    @Override
+    public void close() {
+        keys.close();
+        values.close();
+    }
+}

@@ -1,0 +1,26 @@
+package io.tidemark.model;
+
+/** The place of one sequence's keys and values, from admission to its end. */
+public final class KvSlot {
+
+    private final KvBlock block;
+    private final int index;
+
+    KvSlot(KvBlock block, int index) {
+        this.block = block;
+        this.index = index;
+    }
+
+    KvBlock block() {
+        return block;
+    }
+
+    int index() {
+        return index;
+    }
+
+    /** The most tokens that the slot holds. */
+    public int capacity() {
+        return block.capacity();
+    }
+}

@@ -1,0 +1,59 @@
+package io.tidemark.model;
+
+import io.tidemark.torch.Torch;
+import java.nio.file.Path;
+
+/** A base model, loaded and ready: everything that a Hugging Face folder holds and generation needs. */
+public final class LanguageModel implements AutoCloseable {
+
+    private final String name;
+    private final Decoder decoder;
+    private final TextTokenizer tokenizer;
+    private final ChatTemplate chatTemplate;
+
+    private LanguageModel(String name, Decoder decoder, TextTokenizer tokenizer, ChatTemplate chatTemplate) {
+        this.name = name;
+        this.decoder = decoder;
+        this.tokenizer = tokenizer;
+        this.chatTemplate = chatTemplate;
+    }
+
+    /**
+     * Loads a folder with {@code config.json}, safetensors and {@code tokenizer.json}.
+     *
+     * @param name the base model's name in requests and boundary records
+     * @throws ModelRefused when the folder is broken or asks for something that would not be applied, naming the field
+     */
+    public static LanguageModel load(Path folder, String name, Torch torch) {
+        ModelConfig config = ModelConfigReader.read(folder);
+        TextTokenizer tokenizer = TextTokenizer.load(folder);
+        ChatTemplate chatTemplate = ChatTemplate.load(folder);
+        return new LanguageModel(name, Decoder.load(folder, config, torch), tokenizer, chatTemplate);
+    }
+
+    public String name() {
+        return name;
+    }
+
+    public ModelConfig config() {
+        return decoder.config();
+    }
+
+    public Decoder decoder() {
+        return decoder;
+    }
+
+    public TextTokenizer tokenizer() {
+        return tokenizer;
+    }
+
+    public ChatTemplate chatTemplate() {
+        return chatTemplate;
+    }
+
+    @Override
+    public void close() {
+        decoder.close();
+        tokenizer.close();
+    }
+}

@@ -1,0 +1,21 @@
+package io.tidemark.model;
+
+import java.util.Arrays;
+
+/** A growing array of longs, for the plan of a step. */
+final class LongList {
+
+    private long[] values = new long[256];
+    private int size;
+
+    void add(long value) {
+        if (size == values.length) {
+            values = Arrays.copyOf(values, size * 2);
+        }
+        values[size++] = value;
+    }
+
+    long[] toArray() {
+        return Arrays.copyOf(values, size);
+    }
+}

@@ -1,0 +1,23 @@
+package io.tidemark.model;
+
+import io.tidemark.torch.Value;
+
+/** The device tensors of one adapter, laid out as the decoder takes them. Must not be closed while a row uses it. */
+public final class LoraWeights implements AutoCloseable {
+
+    private final Value tensors;
+
+    LoraWeights(Value tensors) {
+        this.tensors = tensors;
+    }
+
+    /** Eight tensors a layer: A {@code [in, r]} and B {@code [r, out]} of q+k+v, o, gate+up and down. */
+    Value tensors() {
+        return tensors;
+    }
+
+    @Override
+    public void close() {
+        tensors.close();
+    }
+}

@@ -1,0 +1,58 @@
+package io.tidemark.model;
+
+import io.tidemark.model.StepPlan.LoraGroup;
+import io.tidemark.torch.Torch;
+import io.tidemark.torch.Value;
+import java.util.ArrayList;
+import java.util.List;
+
+/** The values of one call of {@code step}; closing it frees them. */
+final class StepArguments implements AutoCloseable {
+
+    private final Torch torch;
+    private final OpenValues open = new OpenValues();
+    private final List<Value> fromPlan;
+    private final StepPlan plan;
+
+    StepArguments(Torch torch, StepPlan plan) {
+        this.torch = torch;
+        this.plan = plan;
+        Value packed = open.add(torch.longs(plan.packed()));
+        Value tokens = open.add(torch.number(plan.tokens()));
+        Value wanted = open.add(torch.number(plan.wanted().size()));
+        Value units = open.add(torch.numberLists(plan.unitBounds()));
+        Value keys = open.add(torch.list(plan.blocks().stream().map(KvBlock::keys).toList()));
+        Value values = open.add(torch.list(plan.blocks().stream().map(KvBlock::values).toList()));
+        fromPlan = List.of(packed, tokens, wanted, units, keys, values);
+    }
+
+    /** All arguments in the script's order: the model's, the plan's, the adapters', then what is given last. */
+    Value[] with(Value weights, Value dims, Value epsilon, Value... last) {
+        List<Value> all = new ArrayList<>(List.of(weights, dims, epsilon));
+        all.addAll(fromPlan);
+        all.add(open.add(torch.numberLists(groupBounds())));
+        all.add(open.add(torch.list(adapters(weights))));
+        all.addAll(List.of(last));
+        return all.toArray(Value[]::new);
+    }
+
+    @Override
+    public void close() {
+        open.close();
+    }
+
+    private List<long[]> groupBounds() {
+        if (plan.groups().isEmpty()) {
+            return List.of(new long[] {0, 0, 0});
+        }
+        return plan.groups().stream().map(g -> new long[] {g.firstToken(), g.endToken(), g.loraLayers()}).toList();
+    }
+
+    /** A list must not be empty; the weights stand in where no row has an adapter, and no layer looks at them. */
+    private List<Value> adapters(Value weights) {
+        if (plan.groups().isEmpty()) {
+            return List.of(weights);
+        }
+        return plan.groups().stream().map(LoraGroup::weights).map(LoraWeights::tensors).toList();
+    }
+}

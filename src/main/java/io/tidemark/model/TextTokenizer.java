@@ -1,0 +1,56 @@
+package io.tidemark.model;
+
+import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+
+/** The model's {@code tokenizer.json}, run by Hugging Face's own library. Safe for use by several threads. */
+public final class TextTokenizer implements AutoCloseable {
+
+    private final HuggingFaceTokenizer tokenizer;
+
+    private TextTokenizer(HuggingFaceTokenizer tokenizer) {
+        this.tokenizer = tokenizer;
+    }
+
+    static TextTokenizer load(Path folder) {
+        Path file = folder.resolve("tokenizer.json");
+        if (!Files.isRegularFile(file)) {
+            throw ModelRefused.broken(file, "is missing");
+        }
+        try {
+            // The binding cuts texts at 512 tokens unless it is told not to.
+            return new TextTokenizer(HuggingFaceTokenizer.newInstance(file, Map.of("truncation", "false", "padding", "false")));
+        } catch (IOException | RuntimeException e) {
+            throw ModelRefused.broken(file, "is not a tokenizer: " + e.getMessage(), e);
+        }
+    }
+
+    /** The tokens of a plain prompt, with the special tokens that the tokenizer itself puts around a text. */
+    public List<Integer> encodePrompt(String text) {
+        return encode(text, true);
+    }
+
+    /** The tokens of a rendered conversation or a completion: nothing is put around it. */
+    public List<Integer> encodePlain(String text) {
+        return encode(text, false);
+    }
+
+    /** The text of the tokens, special ones left out; half characters become U+FFFD. */
+    public String decode(List<Integer> tokens) {
+        return tokenizer.decode(tokens.stream().mapToLong(Integer::longValue).toArray(), true);
+    }
+
+    @Override
+    public void close() {
+        tokenizer.close();
+    }
+
+    private List<Integer> encode(String text, boolean special) {
+        return Arrays.stream(tokenizer.encode(text, special, false).getIds()).mapToInt(Math::toIntExact).boxed().toList();
+    }
+}

@@ -1,0 +1,44 @@
+package io.tidemark.torch;
+
+import ai.djl.engine.EngineException;
+import ai.djl.pytorch.engine.PtNDManager;
+import ai.djl.pytorch.engine.PtSymbolBlock;
+import ai.djl.pytorch.jni.IValue;
+import ai.djl.pytorch.jni.IValueUtils;
+
+/** A loaded TorchScript module whose methods are called by name. Stateless: calls from several threads are safe. */
+public final class Script implements AutoCloseable {
+
+    private final PtSymbolBlock block;
+    private final PtNDManager manager;
+    private final String name;
+
+    Script(PtSymbolBlock block, PtNDManager manager, String name) {
+        this.block = block;
+        this.manager = manager;
+        this.name = name;
+    }
+
+    /**
+     * One native call.
+     *
+     * @return the method's result, to be closed by the caller
+     * @throws ScriptFailed when libtorch reports an error
+     */
+    public Value call(String method, Value... arguments) {
+        IValue[] raw = new IValue[arguments.length];
+        for (int i = 0; i < arguments.length; i++) {
+            raw[i] = arguments[i].raw();
+        }
+        try {
+            return Value.owning(IValueUtils.runMethod(block, method, raw), manager);
+        } catch (EngineException e) {
+            throw new ScriptFailed(name + "." + method + " failed: " + e.getMessage(), e);
+        }
+    }
+
+    @Override
+    public void close() {
+        block.close();
+    }
+}
