@@ -1,0 +1,13 @@
+package io.tidemark.generation;
+
+/** Work that shares the engine's thread and device, a slice at a time, such as a boundary sweep. */
+@FunctionalInterface
+public interface BetweenSteps {
+
+    /**
+     * Runs one slice; a slice should take no longer than a step. An exception ends the work.
+     *
+     * @return whether there is more to do
+     */
+    boolean runSlice();
+}

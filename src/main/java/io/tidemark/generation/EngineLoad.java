@@ -1,0 +1,13 @@
+package io.tidemark.generation;
+
+/**
+ * What the engine has to do now, and has done since it started.
+ *
+ * @param queuedRequests  requests that wait for a slot or for memory
+ * @param runningRows     rows of the running batch; a request with n choices has n
+ * @param kvBytesReserved bytes held for keys and values
+ * @param generatedTokens tokens chosen so far
+ * @param steps           steps run so far
+ */
+public record EngineLoad(int queuedRequests, int runningRows, long kvBytesReserved, long generatedTokens, long steps) {
+}

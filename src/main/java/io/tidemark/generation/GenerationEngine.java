@@ -1,0 +1,175 @@
+package io.tidemark.generation;
+
+import io.tidemark.model.KvPool;
+import io.tidemark.model.LanguageModel;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Predicate;
+
+/**
+ * Generates text for many requests at once. All work happens on one thread, {@code tidemark-engine}; the public methods
+ * may be called from any thread and hand their work over to it.
+ */
+public final class GenerationEngine implements AutoCloseable {
+
+    private static final System.Logger LOG = System.getLogger(GenerationEngine.class.getName());
+
+    private final LanguageModel model;
+    private final EngineLimits limits;
+    private final KvPool pool;
+    private final Scheduler scheduler;
+    private final StepLoop loop;
+    private final BlockingQueue<Runnable> inbox = new LinkedBlockingQueue<>();
+    private final AtomicInteger handedOver = new AtomicInteger();
+    private final Deque<BetweenSteps> between = new ArrayDeque<>();
+    private final Thread thread = new Thread(this::run, "tidemark-engine");
+    private volatile EngineLoad load = new EngineLoad(0, 0, 0, 0, 0);
+    private volatile boolean closing;
+
+    private GenerationEngine(LanguageModel model, EngineLimits limits) {
+        this.model = model;
+        this.limits = limits;
+        this.pool = new KvPool(model.decoder(), limits.kvBytes());
+        this.scheduler = new Scheduler(model, limits, pool);
+        this.loop = new StepLoop(model.decoder(), scheduler);
+    }
+
+    public static GenerationEngine start(LanguageModel model, EngineLimits limits) {
+        GenerationEngine engine = new GenerationEngine(model, limits);
+        engine.thread.start();
+        return engine;
+    }
+
+    /**
+     * Queues a request. The queue has no bound here; the caller bounds what it submits.
+     *
+     * @throws RequestRefused when the request can never run
+     * @throws IllegalStateException when the engine is closed
+     */
+    public void submit(GenerationRequest request, GenerationListener listener) throws RequestRefused {
+        refuseImpossible(request);
+        RunningRequest running = new RunningRequest(request, listener, System.nanoTime());
+        handedOver.incrementAndGet();
+        handOver(() -> {
+            handedOver.decrementAndGet();
+            scheduler.enqueue(running);
+        });
+    }
+
+    /** Ends a request, wherever it is, with the text so far. Does nothing when no such request is here. */
+    public void cancel(String requestId, FinishReason reason) {
+        handOver(() -> end(request -> request.request().id().equals(requestId), reason));
+    }
+
+    /** Runs work in slices, one between two steps, until it says that there is no more. */
+    public void runBetweenSteps(BetweenSteps work) {
+        handOver(() -> between.add(work));
+    }
+
+    public EngineLoad load() {
+        EngineLoad now = load;
+        return new EngineLoad(now.queuedRequests() + handedOver.get(), now.runningRows(), now.kvBytesReserved(),
+                now.generatedTokens(), now.steps());
+    }
+
+    /** False when the engine's thread has died of an error, or was closed. */
+    public boolean isAlive() {
+        return thread.isAlive();
+    }
+
+    /** Ends what runs and waits as cancelled, then frees the caches. */
+    @Override
+    public void close() {
+        synchronized (inbox) {
+            closing = true;
+            inbox.add(() -> { });
+        }
+        try {
+            thread.join();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private void run() {
+        while (!closing) {
+            takeOver();
+            boolean busy = loop.step() | runSlice();
+            report();
+            if (!busy && scheduler.isIdle() && between.isEmpty()) {
+                waitForWork();
+            }
+        }
+        takeOver();
+        end(request -> true, FinishReason.CANCELLED);
+        pool.close();
+    }
+
+    private void takeOver() {
+        for (Runnable work = inbox.poll(); work != null; work = inbox.poll()) {
+            work.run();
+        }
+    }
+
+    private void waitForWork() {
+        try {
+            inbox.take().run();
+        } catch (InterruptedException e) {
+            closing = true;
+        }
+    }
+
+    private boolean runSlice() {
+        BetweenSteps work = between.poll();
+        if (work == null) {
+            return false;
+        }
+        try {
+            if (work.runSlice()) {
+                between.add(work);
+            }
+        } catch (RuntimeException e) {
+            LOG.log(System.Logger.Level.ERROR, "work between steps failed and was dropped", e);
+        }
+        return true;
+    }
+
+    private void report() {
+        load = new EngineLoad(scheduler.waiting(), scheduler.running(), pool.reservedBytes(), loop.generatedTokens(), loop.steps());
+    }
+
+    private void end(Predicate<RunningRequest> which, FinishReason reason) {
+        scheduler.removeWaiting(which).forEach(request -> request.endedBeforeStart(reason));
+        scheduler.rows(which).forEach(row -> loop.end(row, reason));
+        report();
+    }
+
+    private void handOver(Runnable work) {
+        synchronized (inbox) {
+            if (closing) {
+                throw new IllegalStateException("the engine is closed");
+            }
+            inbox.add(work);
+        }
+    }
+
+    private void refuseImpossible(GenerationRequest request) throws RequestRefused {
+        int length = request.prompt().size() + request.maxTokens();
+        int context = model.config().contextLength();
+        if (length > context || length < 0) {
+            throw new RequestRefused("context_length_exceeded", request.prompt().size() >= context ? "prompt" : "max_tokens",
+                    "the prompt has " + request.prompt().size() + " tokens and max_tokens is " + request.maxTokens()
+                            + ", together more than the model's context of " + context);
+        }
+        if (request.choices() > limits.slots()) {
+            throw new RequestRefused("out_of_range", "n", "n is " + request.choices() + ", and the worker has " + limits.slots() + " slots");
+        }
+        if (!pool.canEverHold(length, request.choices())) {
+            throw new RequestRefused("kv_budget_exceeded", "max_tokens", request.choices() + " sequences of " + length
+                    + " tokens never fit the worker's memory for keys and values of " + limits.kvBytes() + " bytes");
+        }
+    }
+}

@@ -1,0 +1,143 @@
+package io.tidemark.generation;
+
+import io.tidemark.generation.Completion.Choice;
+import io.tidemark.generation.Completion.TokenLogprob;
+import io.tidemark.model.KvSlot;
+import io.tidemark.model.Sampling;
+import io.tidemark.model.StepRow;
+import io.tidemark.model.TextTokenizer;
+import io.tidemark.model.TokenChoice;
+import io.tidemark.model.TokenRule;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+
+/** One choice of a request in the running batch. Belongs to the engine's thread. */
+final class Row {
+
+    private final RunningRequest owner;
+    private final int choice;
+    private final KvSlot slot;
+    private final TextTokenizer tokenizer;
+    private final Set<Integer> endOfSequence;
+    private final StreamingDetokenizer detokenizer;
+    private final StopStrings stops;
+    private final Set<Integer> seen;
+    private final List<Integer> generated = new ArrayList<>();
+    private final List<TokenLogprob> logprobs = new ArrayList<>();
+    private final StringBuilder text = new StringBuilder();
+    private int cached;
+    private Optional<FinishReason> finished = Optional.empty();
+
+    Row(RunningRequest owner, int choice, KvSlot slot, TextTokenizer tokenizer, Set<Integer> endOfSequence) {
+        this.owner = owner;
+        this.choice = choice;
+        this.slot = slot;
+        this.tokenizer = tokenizer;
+        this.endOfSequence = endOfSequence;
+        this.detokenizer = new StreamingDetokenizer(tokenizer);
+        this.stops = new StopStrings(request().stop());
+        this.seen = usesPenalty() ? new HashSet<>(request().prompt()) : Set.of();
+    }
+
+    RunningRequest owner() {
+        return owner;
+    }
+
+    int choice() {
+        return choice;
+    }
+
+    KvSlot slot() {
+        return slot;
+    }
+
+    Optional<FinishReason> finished() {
+        return finished;
+    }
+
+    boolean isPrefilling() {
+        return cached < request().prompt().size();
+    }
+
+    int promptTokensLeft() {
+        return request().prompt().size() - cached;
+    }
+
+    /** The row's part of the next step: its last token, or up to {@code promptTokens} of its prompt. */
+    StepRow next(int promptTokens) {
+        GenerationRequest request = request();
+        List<Integer> tokens = isPrefilling()
+                ? request.prompt().subList(cached, Math.min(request.prompt().size(), cached + promptTokens))
+                : generated.subList(generated.size() - 1, generated.size());
+        boolean choosing = cached + tokens.size() >= request.prompt().size();
+        return new StepRow(slot, List.copyOf(tokens), cached, request.lora(), request.boundary().layers(),
+                choosing ? Optional.of(rule()) : Optional.empty());
+    }
+
+    /** The step has put these tokens into the cache. */
+    void advance(int tokens) {
+        cached += tokens;
+    }
+
+    /** Takes the step's token; returns the text that can be shown now. */
+    String accept(TokenChoice token) {
+        generated.add(token.token());
+        if (usesPenalty()) {
+            seen.add(token.token());
+        }
+        request().logprobs().ifPresent(top -> logprobs.add(logprob(token)));
+        if (endOfSequence.contains(token.token())) {
+            return finish(FinishReason.STOP);
+        }
+        String shown = show(stops.add(detokenizer.add(token.token())));
+        if (stops.found()) {
+            finished = Optional.of(FinishReason.STOP);
+        } else if (generated.size() == request().maxTokens()) {
+            shown += finish(FinishReason.LENGTH);
+        }
+        return shown;
+    }
+
+    /** Ends the choice; returns the text that was held back. */
+    String finish(FinishReason reason) {
+        String rest = stops.add(detokenizer.finish()) + stops.finish();
+        finished = Optional.of(stops.found() ? FinishReason.STOP : reason);
+        return show(rest);
+    }
+
+    int generatedTokens() {
+        return generated.size();
+    }
+
+    Choice result() {
+        return new Choice(choice, text.toString(), generated, finished.orElseThrow(), logprobs);
+    }
+
+    private GenerationRequest request() {
+        return owner.request();
+    }
+
+    private boolean usesPenalty() {
+        return request().sampling().repetitionPenalty() != 1;
+    }
+
+    private String show(String piece) {
+        text.append(piece);
+        return piece;
+    }
+
+    private TokenRule rule() {
+        Sampling sampling = request().sampling();
+        double uniform = sampling.isGreedy() ? 0 : UniformNumbers.at(request().seed(), choice, generated.size());
+        return new TokenRule(sampling, uniform, seen, request().logprobs());
+    }
+
+    private TokenLogprob logprob(TokenChoice token) {
+        return new TokenLogprob(token.token(), tokenizer.decode(List.of(token.token())), token.logprob(),
+                token.top().stream().map(a -> new TokenLogprob.Alternative(
+                        a.token(), tokenizer.decode(List.of(a.token())), a.logprob())).toList());
+    }
+}

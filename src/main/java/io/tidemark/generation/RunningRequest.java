@@ -1,0 +1,87 @@
+package io.tidemark.generation;
+
+import io.tidemark.generation.Completion.Choice;
+import io.tidemark.generation.Completion.Timing;
+import io.tidemark.generation.Completion.Usage;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+
+/** A request from its submission to its outcome: its listener, its clock and its finished choices. */
+final class RunningRequest {
+
+    private static final System.Logger LOG = System.getLogger(RunningRequest.class.getName());
+
+    private final GenerationRequest request;
+    private final GenerationListener listener;
+    private final long submittedNanos;
+    private final List<Choice> finished = new ArrayList<>();
+    private long startedNanos;
+    private long firstTokenNanos;
+
+    RunningRequest(GenerationRequest request, GenerationListener listener, long submittedNanos) {
+        this.request = request;
+        this.listener = listener;
+        this.submittedNanos = submittedNanos;
+        this.startedNanos = submittedNanos;
+    }
+
+    GenerationRequest request() {
+        return request;
+    }
+
+    /** The request has its slots and leaves the queue. */
+    void started() {
+        startedNanos = System.nanoTime();
+    }
+
+    void text(int choice, String piece) {
+        if (firstTokenNanos == 0) {
+            firstTokenNanos = System.nanoTime();
+        }
+        if (!piece.isEmpty()) {
+            tell(() -> listener.onText(choice, piece));
+        }
+    }
+
+    void choiceFinished(Choice choice) {
+        finished.add(choice);
+        tell(() -> listener.onChoiceFinished(choice.index(), choice.finishReason()));
+        if (finished.size() == request.choices()) {
+            finished.sort(Comparator.comparingInt(Choice::index));
+            tell(() -> listener.onFinished(completion()));
+        }
+    }
+
+    /** Ends a request that never ran: all its choices are empty. */
+    void endedBeforeStart(FinishReason reason) {
+        for (int choice = 0; choice < request.choices(); choice++) {
+            choiceFinished(new Choice(choice, "", List.of(), reason, List.of()));
+        }
+    }
+
+    void failed(String code, String message) {
+        tell(() -> listener.onFinished(new Failure(request.id(), code, message)));
+    }
+
+    private Completion completion() {
+        long now = System.nanoTime();
+        int tokens = finished.stream().mapToInt(choice -> choice.tokens().size()).sum();
+        double firstToken = firstTokenNanos == 0 ? 0 : millis(startedNanos, firstTokenNanos);
+        return new Completion(request.id(), finished, new Usage(request.prompt().size(), tokens, 0),
+                new Timing(millis(submittedNanos, startedNanos), firstToken, millis(submittedNanos, now)));
+    }
+
+    /** A listener that fails must not take the batch with it. */
+    private void tell(Runnable call) {
+        try {
+            call.run();
+        } catch (RuntimeException e) {
+            LOG.log(System.Logger.Level.ERROR, "the listener of request '" + request.id() + "' failed", e);
+        }
+    }
+
+    private static double millis(long fromNanos, long toNanos) {
+        return (toNanos - fromNanos) / 1e6;
+    }
+}

@@ -1,0 +1,125 @@
+package io.tidemark.generation;
+
+import io.tidemark.model.KvPool;
+import io.tidemark.model.KvSlot;
+import io.tidemark.model.LanguageModel;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Predicate;
+
+/**
+ * The one place that decides who runs. Requests are admitted first come, first served: one that finds no slot or no
+ * memory waits, and nobody overtakes it, so that a large request is never starved. Every decoding row takes part in
+ * every step; prompts share what the step may carry of them. Belongs to the engine's thread.
+ */
+final class Scheduler {
+
+    private final LanguageModel model;
+    private final EngineLimits limits;
+    private final KvPool pool;
+    private final Deque<RunningRequest> waiting = new ArrayDeque<>();
+    private final List<Row> running = new ArrayList<>();
+
+    /** A row of the next step with the number of tokens it brings. */
+    record Turn(Row row, int promptTokens) {
+    }
+
+    Scheduler(LanguageModel model, EngineLimits limits, KvPool pool) {
+        this.model = model;
+        this.limits = limits;
+        this.pool = pool;
+    }
+
+    void enqueue(RunningRequest request) {
+        waiting.add(request);
+    }
+
+    int waiting() {
+        return waiting.size();
+    }
+
+    int running() {
+        return running.size();
+    }
+
+    boolean isIdle() {
+        return waiting.isEmpty() && running.isEmpty();
+    }
+
+    /** Admits what fits, then says which rows the next step has and how much of their prompts. */
+    List<Turn> nextStep() {
+        admit();
+        List<Turn> turns = new ArrayList<>();
+        int promptBudget = limits.prefillTokensPerStep();
+        for (Row row : running) {
+            if (!row.isPrefilling()) {
+                turns.add(new Turn(row, 0));
+            } else if (promptBudget > 0) {
+                int tokens = Math.min(promptBudget, row.promptTokensLeft());
+                turns.add(new Turn(row, tokens));
+                promptBudget -= tokens;
+            }
+        }
+        return turns;
+    }
+
+    /** Takes a finished row out of the batch. */
+    void remove(Row row, boolean spoilt) {
+        running.remove(row);
+        if (spoilt) {
+            pool.releaseSpoilt(row.slot());
+        } else {
+            pool.release(row.slot());
+        }
+    }
+
+    /** Takes matching requests out of the queue. */
+    List<RunningRequest> removeWaiting(Predicate<RunningRequest> which) {
+        List<RunningRequest> removed = waiting.stream().filter(which).toList();
+        waiting.removeAll(removed);
+        return removed;
+    }
+
+    List<Row> rows(Predicate<RunningRequest> which) {
+        return running.stream().filter(row -> which.test(row.owner())).toList();
+    }
+
+    /** False once the row has left, as when another choice of its request failed. */
+    boolean isRunning(Row row) {
+        return running.contains(row);
+    }
+
+    private void admit() {
+        while (!waiting.isEmpty()) {
+            Optional<List<KvSlot>> slots = slots(waiting.peek().request());
+            if (slots.isEmpty()) {
+                return;
+            }
+            RunningRequest request = waiting.remove();
+            request.started();
+            for (int choice = 0; choice < slots.get().size(); choice++) {
+                running.add(new Row(request, choice, slots.get().get(choice), model.tokenizer(), model.config().endOfSequence()));
+            }
+        }
+    }
+
+    /** A slot for each choice, or none at all. */
+    private Optional<List<KvSlot>> slots(GenerationRequest request) {
+        if (running.size() + request.choices() > limits.slots()) {
+            return Optional.empty();
+        }
+        List<KvSlot> slots = new ArrayList<>();
+        for (int choice = 0; choice < request.choices(); choice++) {
+            Optional<KvSlot> slot = pool.reserve(request.prompt().size() + request.maxTokens());
+            if (slot.isEmpty()) {
+                slots.forEach(pool::release);
+                return Optional.empty();
+            }
+            slots.add(slot.get());
+        }
+        return Optional.of(slots);
+    }
+}

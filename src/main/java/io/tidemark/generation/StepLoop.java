@@ -1,0 +1,111 @@
+package io.tidemark.generation;
+
+import io.tidemark.generation.Scheduler.Turn;
+import io.tidemark.model.Decoder;
+import io.tidemark.model.StepRow;
+import io.tidemark.model.TokenChoice;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.List;
+
+/** The hot path: plan a step, run it in one native call, give each row its token. Belongs to the engine's thread. */
+final class StepLoop {
+
+    private static final System.Logger LOG = System.getLogger(StepLoop.class.getName());
+
+    private final Decoder decoder;
+    private final Scheduler scheduler;
+    private long steps;
+    private long tokens;
+
+    StepLoop(Decoder decoder, Scheduler scheduler) {
+        this.decoder = decoder;
+        this.scheduler = scheduler;
+    }
+
+    /** Runs one step. Returns false when no row has work. */
+    boolean step() {
+        List<Turn> turns = scheduler.nextStep();
+        if (turns.isEmpty()) {
+            return false;
+        }
+        try {
+            run(turns);
+        } catch (RuntimeException e) {
+            isolate(turns, e);
+        }
+        steps++;
+        return true;
+    }
+
+    long steps() {
+        return steps;
+    }
+
+    long generatedTokens() {
+        return tokens;
+    }
+
+    /** Ends a row for a reason from outside. */
+    void end(Row row, FinishReason reason) {
+        row.owner().text(row.choice(), row.finish(reason));
+        leave(row);
+    }
+
+    private void run(List<Turn> turns) {
+        List<StepRow> batch = turns.stream().map(turn -> turn.row().next(turn.promptTokens())).toList();
+        Iterator<TokenChoice> choices = decoder.step(batch).iterator();
+        List<Row> chosen = new ArrayList<>();
+        for (int i = 0; i < batch.size(); i++) {
+            Row row = turns.get(i).row();
+            row.advance(batch.get(i).tokens().size());
+            if (batch.get(i).rule().isPresent()) {
+                chosen.add(row);
+            }
+        }
+        for (Row row : chosen) {
+            TokenChoice choice = choices.next();
+            if (scheduler.isRunning(row)) {
+                accept(row, choice);
+            }
+        }
+    }
+
+    private void accept(Row row, TokenChoice choice) {
+        if (!choice.finite()) {
+            fail(row, "the logits of a step were not finite");
+            return;
+        }
+        tokens++;
+        row.owner().text(row.choice(), row.accept(choice));
+        if (row.finished().isPresent()) {
+            leave(row);
+        }
+    }
+
+    private void leave(Row row) {
+        scheduler.remove(row, false);
+        row.owner().choiceFinished(row.result());
+    }
+
+    /** A failed step has changed no row, so each can be tried alone; only those that fail again are at fault. */
+    private void isolate(List<Turn> turns, RuntimeException cause) {
+        LOG.log(System.Logger.Level.WARNING, "a step of " + turns.size() + " rows failed; its rows are tried one by one", cause);
+        for (Turn turn : turns) {
+            if (scheduler.isRunning(turn.row())) {
+                try {
+                    run(List.of(turn));
+                } catch (RuntimeException e) {
+                    fail(turn.row(), "the step failed: " + String.valueOf(e.getMessage()).lines().findFirst().orElse(""));
+                }
+            }
+        }
+    }
+
+    /** One failed choice fails its request. */
+    private void fail(Row failed, String message) {
+        RunningRequest request = failed.owner();
+        scheduler.rows(request::equals).forEach(row -> scheduler.remove(row, true));
+        request.failed("engine_error", message);
+    }
+}

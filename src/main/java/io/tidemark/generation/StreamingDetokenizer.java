@@ -1,0 +1,48 @@
+package io.tidemark.generation;
+
+import io.tidemark.model.TextTokenizer;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Turns tokens into text as they come, and never emits half a character. A token's text can depend on the one before
+ * it, so the text of a window is compared with and without the new tokens.
+ */
+final class StreamingDetokenizer {
+
+    private static final char REPLACEMENT = '\uFFFD';
+
+    private final TextTokenizer tokenizer;
+    private final List<Integer> tokens = new ArrayList<>();
+    private int windowStart;
+    private int emittedEnd;
+
+    StreamingDetokenizer(TextTokenizer tokenizer) {
+        this.tokenizer = tokenizer;
+    }
+
+    /** The text that this token completes; empty while a character is unfinished. */
+    String add(int token) {
+        tokens.add(token);
+        String piece = pending();
+        if (piece.isEmpty() || piece.charAt(piece.length() - 1) == REPLACEMENT) {
+            return "";
+        }
+        windowStart = emittedEnd;
+        emittedEnd = tokens.size();
+        return piece;
+    }
+
+    /** What is left at the end; an unfinished character becomes U+FFFD. */
+    String finish() {
+        String piece = pending();
+        emittedEnd = tokens.size();
+        return piece;
+    }
+
+    private String pending() {
+        String before = tokenizer.decode(tokens.subList(windowStart, emittedEnd));
+        String all = tokenizer.decode(tokens.subList(windowStart, tokens.size()));
+        return all.length() > before.length() ? all.substring(before.length()) : "";
+    }
+}
