@@ -1,0 +1,87 @@
+package io.tidemark.stream.tables;
+
+import java.time.Duration;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.Consumer;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.errors.WakeupException;
+import org.jboss.logging.Logger;
+
+/** Keeps a table up to date on a thread of its own after it has been read once. */
+public final class TableFollower implements AutoCloseable {
+
+    private static final Logger LOG = Logger.getLogger(TableFollower.class);
+    private static final long RETRY_NANOS = TimeUnit.SECONDS.toNanos(1);
+
+    private final String topic;
+    private final TableReader reader;
+    private final Consumer<ConsumerRecord<byte[], byte[]>> sink;
+    private final AtomicReference<String> trouble = new AtomicReference<>();
+    private final Thread thread;
+    private volatile boolean running = true;
+
+    private TableFollower(String topic, TableReader reader, Consumer<ConsumerRecord<byte[], byte[]>> sink) {
+        this.topic = topic;
+        this.reader = reader;
+        this.sink = sink;
+        this.thread = new Thread(this::follow, "tidemark-table-" + topic);
+    }
+
+    /**
+     * Reads the topic to its end on the caller's thread, then follows it on the thread {@code tidemark-table-TOPIC}.
+     *
+     * @param sink called by one thread at a time; must not throw
+     * @throws TableNotRead when the end is not reached within {@code timeout}
+     */
+    public static TableFollower start(
+            Map<String, Object> kafka, String topic, Duration timeout, Consumer<ConsumerRecord<byte[], byte[]>> sink) {
+        TableReader reader = new TableReader(kafka, topic);
+        try {
+            reader.readToEnd(sink, timeout);
+        } catch (RuntimeException e) {
+            reader.close();
+            throw e;
+        }
+        TableFollower follower = new TableFollower(topic, reader, sink);
+        follower.thread.setDaemon(true);
+        follower.thread.start();
+        return follower;
+    }
+
+    /** Why the table may be out of date at the moment, for a health check. */
+    public Optional<String> trouble() {
+        return Optional.ofNullable(trouble.get());
+    }
+
+    private void follow() {
+        while (running) {
+            try {
+                reader.readOnward(sink);
+                trouble.set(null);
+            } catch (WakeupException e) {
+                // close() asks for the end; the loop's condition sees it
+            } catch (KafkaException e) {
+                LOG.warnf("reading table '%s' failed, trying again: %s", topic, e.getMessage());
+                trouble.set(e.getMessage());
+                LockSupport.parkNanos(RETRY_NANOS);
+            }
+        }
+        reader.close();
+    }
+
+    @Override
+    public void close() {
+        running = false;
+        reader.wakeup();
+        try {
+            thread.join(TimeUnit.SECONDS.toMillis(5));
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}

@@ -1,0 +1,43 @@
+package io.tidemark.stream.topics;
+
+import io.tidemark.stream.settings.TidemarkSettings;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * All topics, with the prefix in their names. The state of the calibrators has as many partitions as the validation
+ * batches: what was learnt from input partition p lies in state partition p, so that two calibrators never overwrite
+ * each other under one adapter's key.
+ */
+public record TopicLayout(
+        TopicSpec requests, TopicSpec events, TopicSpec results, TopicSpec cancellations, TopicSpec deadLetters,
+        TopicSpec validationBatches, TopicSpec validationDeadLetters, TopicSpec boundaries, TopicSpec calibrationState,
+        TopicSpec adapters, short replicationFactor) {
+
+    private static final int LARGE_RECORD = 4 * 1024 * 1024;
+    private static final int LARGEST_ANSWER = 5 * 1024 * 1024;
+
+    public static TopicLayout of(TidemarkSettings.Topics topics) {
+        String prefix = topics.prefix().orElse("");
+        TidemarkSettings.Names names = topics.names();
+        int partitions = topics.partitions();
+        int calibration = topics.calibrationPartitions();
+        return new TopicLayout(
+                TopicSpec.deleted(prefix + names.generationRequests(), partitions).taking(LARGE_RECORD),
+                TopicSpec.deleted(prefix + names.generationEvents(), partitions),
+                TopicSpec.deleted(prefix + names.generationResults(), partitions).taking(LARGEST_ANSWER),
+                TopicSpec.deleted(prefix + names.generationCancellations(), 1).keeping(TimeUnit.HOURS.toMillis(1)),
+                TopicSpec.deleted(prefix + names.generationDeadLetters(), partitions).taking(LARGE_RECORD),
+                TopicSpec.deleted(prefix + names.validationBatches(), calibration).taking(LARGE_RECORD),
+                TopicSpec.deleted(prefix + names.validationDeadLetters(), calibration).taking(LARGE_RECORD),
+                TopicSpec.compacted(prefix + names.adapterBoundaries(), 1),
+                TopicSpec.compacted(prefix + names.calibrationState(), calibration).taking(LARGE_RECORD),
+                TopicSpec.compacted(prefix + names.adapters(), 1),
+                topics.replicationFactor());
+    }
+
+    public List<TopicSpec> all() {
+        return List.of(requests, events, results, cancellations, deadLetters, validationBatches, validationDeadLetters,
+                boundaries, calibrationState, adapters);
+    }
+}

@@ -1,0 +1,143 @@
+package io.tidemark.stream.worker;
+
+import io.tidemark.message.DeadLetterHeaders;
+import io.tidemark.message.ErrorBody;
+import io.tidemark.message.EventMessage;
+import io.tidemark.message.ResultMessage;
+import io.tidemark.message.TopicJson;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.producer.Producer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.errors.RecordTooLargeException;
+import org.apache.kafka.common.header.Header;
+import org.jboss.logging.Logger;
+
+/**
+ * Writes results, events and dead letters with one idempotent producer. All methods return at once: JSON is made and
+ * sent in order on the thread {@code tidemark-answers}, since a producer may block when its buffer is full and the
+ * engine's thread must not.
+ *
+ * <p>A future is done when all replicas have the record. A send that fails is repeated until it succeeds or the writer
+ * is closed, and then the request stays unacknowledged and is read again; only a record that is too large fails.
+ */
+public final class AnswerWriter implements AutoCloseable {
+
+    private static final Logger LOG = Logger.getLogger(AnswerWriter.class);
+
+    private static final long RETRY_MS = 1000;
+
+    private final Producer<byte[], byte[]> producer;
+    private final AnswerTopics topics;
+    private final TopicJson json = new TopicJson();
+    private final ExecutorService thread =
+            Executors.newSingleThreadExecutor(work -> new Thread(work, "tidemark-answers"));
+
+    /** @param producer idempotent, acks=all; closed with the writer */
+    public AnswerWriter(Producer<byte[], byte[]> producer, AnswerTopics topics) {
+        this.producer = producer;
+        this.topics = topics;
+    }
+
+    CompletableFuture<Void> result(IncomingRequest request, ResultMessage result) {
+        return send(request, () -> traced(request,
+                new ProducerRecord<>(topics.results(), utf8(result.id()), json.write(result))));
+    }
+
+    /** Events are worth one try: the result holds the whole text. */
+    void event(IncomingRequest request, EventMessage event) {
+        execute(() -> producer.send(
+                traced(request, new ProducerRecord<>(topics.events(), utf8(event.id()), json.write(event))),
+                (metadata, failure) -> {
+                    if (failure != null) {
+                        LOG.warnf("an event of request '%s' was not written: %s", event.id(), failure.getMessage());
+                    }
+                }), failure -> LOG.debugf("event dropped: %s", failure.getMessage()));
+    }
+
+    CompletableFuture<Void> deadLetter(IncomingRequest request, ErrorBody error) {
+        return send(request, () -> {
+            ConsumerRecord<byte[], byte[]> source = request.record();
+            ProducerRecord<byte[], byte[]> letter = new ProducerRecord<>(
+                    topics.deadLetters(), source.key(), DeadLetterHeaders.kept(source.value()));
+            source.headers().forEach(letter.headers()::add);
+            DeadLetterHeaders.of(error, source.topic(), source.partition(), source.offset(), source.value()).asMap()
+                    .forEach((name, value) -> letter.headers().add(name, utf8(value)));
+            return letter;
+        });
+    }
+
+    private CompletableFuture<Void> send(
+            IncomingRequest request, Supplier<ProducerRecord<byte[], byte[]>> record) {
+        CompletableFuture<Void> written = new CompletableFuture<>();
+        execute(() -> sendUntilWritten(request, record.get(), written), written::completeExceptionally);
+        return written;
+    }
+
+    private void sendUntilWritten(
+            IncomingRequest request, ProducerRecord<byte[], byte[]> record, CompletableFuture<Void> written) {
+        producer.send(record, (metadata, failure) -> {
+            if (failure == null) {
+                written.complete(null);
+            } else if (failure instanceof RecordTooLargeException) {
+                written.completeExceptionally(failure);
+            } else {
+                LOG.warnf("writing to '%s' for the request at %s failed, trying again: %s",
+                        record.topic(), request.position(), failure.getMessage());
+                CompletableFuture.delayedExecutor(RETRY_MS, TimeUnit.MILLISECONDS).execute(() ->
+                        execute(() -> sendUntilWritten(request, record, written), written::completeExceptionally));
+            }
+        });
+    }
+
+    private void execute(Runnable work, Consumer<Throwable> refused) {
+        try {
+            thread.execute(() -> {
+                try {
+                    work.run();
+                } catch (RuntimeException e) {
+                    refused.accept(e);
+                }
+            });
+        } catch (RejectedExecutionException e) {
+            refused.accept(e);
+        }
+    }
+
+    private static ProducerRecord<byte[], byte[]> traced(
+            IncomingRequest request, ProducerRecord<byte[], byte[]> record) {
+        for (String name : new String[] {"traceparent", "tracestate"}) {
+            Header header = request.record().headers().lastHeader(name);
+            if (header != null) {
+                record.headers().add(header);
+            }
+        }
+        return record;
+    }
+
+    private static byte[] utf8(String text) {
+        return text.getBytes(StandardCharsets.UTF_8);
+    }
+
+    /** Sends what was asked for so far, then closes the producer. */
+    @Override
+    public void close() {
+        thread.shutdown();
+        try {
+            if (!thread.awaitTermination(5, TimeUnit.SECONDS)) {
+                LOG.warn("answers were still waiting to be sent");
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        producer.close(Duration.ofSeconds(5));
+    }
+}

@@ -1,0 +1,186 @@
+package io.tidemark.stream.worker;
+
+import io.tidemark.generation.Completion;
+import io.tidemark.generation.Failure;
+import io.tidemark.generation.FinishReason;
+import io.tidemark.generation.Outcome;
+import io.tidemark.generation.RequestRefused;
+import io.tidemark.message.ErrorBody;
+import io.tidemark.message.Parsed;
+import io.tidemark.message.RequestMessage;
+import io.tidemark.message.RequestParser;
+import io.tidemark.message.ResultMessage;
+import io.tidemark.stream.metrics.WorkerMetrics;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.apache.kafka.common.errors.RecordTooLargeException;
+import org.jboss.logging.Logger;
+
+/**
+ * Sees every request through: read, admitted, generated, answered. The future of {@link #answer} is done when the
+ * broker has the result (and the dead letter), and not before: only then may the request's offset be committed.
+ *
+ * <p>Any thread may call. Admission (JSON, tokenizer) runs in order on the thread {@code tidemark-admission}.
+ */
+public final class RequestDesk implements AutoCloseable {
+
+    private static final Logger LOG = Logger.getLogger(RequestDesk.class);
+
+    private final RequestParser parser;
+    private final Admission admission;
+    private final AdapterChoice adapters;
+    private final Engine engine;
+    private final AnswerWriter writer;
+    private final Results results;
+    private final WorkerMetrics metrics;
+    private final OpenRequests open = new OpenRequests();
+    private final ExecutorService admissionThread =
+            Executors.newSingleThreadExecutor(work -> new Thread(work, "tidemark-admission"));
+    private volatile boolean handingBack;
+
+    RequestDesk(RequestParser parser, Admission admission, AdapterChoice adapters, Engine engine, AnswerWriter writer,
+            Results results, WorkerMetrics metrics) {
+        this.parser = parser;
+        this.admission = admission;
+        this.adapters = adapters;
+        this.engine = engine;
+        this.writer = writer;
+        this.results = results;
+        this.metrics = metrics;
+    }
+
+    /**
+     * Answers one request. A request that is read again while it runs here (its partition left and came back) is not
+     * run twice: both readings wait for the one answer.
+     */
+    public CompletableFuture<Void> answer(IncomingRequest incoming) {
+        return open.join(incoming.position(), answered -> admissionThread.execute(() -> begin(incoming, answered)));
+    }
+
+    /** Ends a request early, wherever it is; its result holds the text so far. Unknown ids are no error. */
+    public void cancel(String requestId) {
+        open.engineIds(requestId).forEach(id -> engine.cancel(id, FinishReason.CANCELLED));
+    }
+
+    /** Requests that were read and not yet answered. */
+    public int open() {
+        return open.size();
+    }
+
+    /**
+     * Waits until all open requests are answered, at most {@code grace}; then hands back the rest: they get no result
+     * here, are never acknowledged, and whoever reads the partition next answers them.
+     *
+     * @return how many were handed back
+     */
+    public int finishOrHandBack(Duration grace) {
+        try {
+            open.allAnswered().get(grace.toMillis(), TimeUnit.MILLISECONDS);
+        } catch (TimeoutException | ExecutionException e) {
+            LOG.debugf("requests are still open after %s", grace);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        handingBack = true;
+        int left = open.size();
+        open.engineIds().forEach(id -> engine.cancel(id, FinishReason.CANCELLED));
+        return left;
+    }
+
+    private void begin(IncomingRequest incoming, CompletableFuture<Void> answered) {
+        if (handingBack) {
+            return;
+        }
+        Parsed<RequestMessage> parsed = parser.parse(incoming.record().value());
+        if (parsed instanceof Parsed.Invalid<RequestMessage> invalid) {
+            String id = invalid.id().orElseGet(incoming::derivedId);
+            refuse(incoming, id, Optional.empty(), invalid.error(), answered);
+        } else if (parsed instanceof Parsed.Valid<RequestMessage> valid) {
+            start(incoming, valid.record(), answered);
+        }
+    }
+
+    private void start(IncomingRequest incoming, RequestMessage message, CompletableFuture<Void> answered) {
+        String id = message.id().orElseGet(incoming::derivedId);
+        // two records with one id run side by side, so the engine's name for a request holds its place as well
+        String engineId = id + "@" + incoming.record().partition() + "-" + incoming.record().offset();
+        try {
+            AdmittedRequest admitted = admission.admit(message, id, engineId);
+            open.started(id, engineId);
+            engine.submit(admitted.generation(), new RunningRequest(incoming, admitted, writer, outcome -> {
+                open.ended(id, engineId);
+                finish(incoming, admitted, outcome, answered);
+            }));
+        } catch (RequestNotAdmitted e) {
+            refuse(incoming, id, Optional.of(message.model()), e.error(), answered);
+        } catch (RequestRefused e) {
+            open.ended(id, engineId);
+            refuse(incoming, id, Optional.of(message.model()),
+                    ErrorBody.invalidRequest(e.code(), e.param(), e.getMessage()), answered);
+        } catch (RuntimeException e) {
+            open.ended(id, engineId);
+            LOG.errorf(e, "request '%s' could not be admitted", id);
+            refuse(incoming, id, Optional.of(message.model()),
+                    ErrorBody.serverError("internal_error", "the worker failed to admit the request"), answered);
+        }
+    }
+
+    private void finish(
+            IncomingRequest incoming, AdmittedRequest admitted, Outcome outcome, CompletableFuture<Void> answered) {
+        if (handingBack) {
+            return;
+        }
+        String model = admitted.message().model();
+        if (outcome instanceof Failure failure) {
+            ErrorBody error = ErrorBody.serverError(failure.code(), failure.message());
+            refuseWith(incoming, results.failed(admitted, error, incoming.attempt()), error, model, answered);
+            return;
+        }
+        Completion completion = (Completion) outcome;
+        writer.result(incoming, results.completed(admitted, completion, incoming.attempt()))
+                .whenComplete((written, failed) -> {
+                    if (failed instanceof RecordTooLargeException) {
+                        ErrorBody error = ErrorBody.serverError("result_too_large", "the result is above 5 MiB");
+                        refuseWith(incoming, results.failed(admitted, error, incoming.attempt()), error, model, answered);
+                    } else if (failed == null) {
+                        count(model, completion);
+                        answered.complete(null);
+                    }
+                });
+    }
+
+    private void refuse(IncomingRequest incoming, String id, Optional<String> model, ErrorBody error,
+            CompletableFuture<Void> answered) {
+        refuseWith(incoming, results.refused(id, model, error, incoming.attempt()), error,
+                model.orElse(WorkerMetrics.UNKNOWN), answered);
+    }
+
+    private void refuseWith(IncomingRequest incoming, ResultMessage result, ErrorBody error, String model,
+            CompletableFuture<Void> answered) {
+        LOG.infof("request '%s' refused: %s (%s)", result.id(), error.code(), error.param().orElse("no field"));
+        CompletableFuture.allOf(writer.result(incoming, result), writer.deadLetter(incoming, error)).thenRun(() -> {
+            metrics.answered(adapters.metricName(model), error.code());
+            answered.complete(null);
+        });
+    }
+
+    private void count(String model, Completion completion) {
+        String adapter = adapters.metricName(model);
+        metrics.answered(adapter, Results.spelled(completion.choices().get(0).finishReason()));
+        metrics.tokens(adapter, completion.usage().promptTokens(), completion.usage().completionTokens());
+        metrics.firstToken(adapter, completion.timing().firstTokenMs());
+        metrics.perToken(adapter, RunningRequest.msPerToken(completion));
+    }
+
+    @Override
+    public void close() {
+        admissionThread.shutdownNow();
+        writer.close();
+    }
+}

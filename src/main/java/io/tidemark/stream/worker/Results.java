@@ -1,0 +1,81 @@
+package io.tidemark.stream.worker;
+
+import io.tidemark.generation.Completion;
+import io.tidemark.generation.FinishReason;
+import io.tidemark.message.CompletionResult;
+import io.tidemark.message.ErrorBody;
+import io.tidemark.message.ErrorResult;
+import io.tidemark.message.Input;
+import io.tidemark.message.Provenance;
+import io.tidemark.message.ResultMessage;
+import java.time.Clock;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
+
+/** What the engine said, in the words of the result topic. */
+final class Results {
+
+    private final WorkerIdentity identity;
+    private final Clock clock;
+
+    Results(WorkerIdentity identity, Clock clock) {
+        this.identity = identity;
+        this.clock = clock;
+    }
+
+    ResultMessage completed(AdmittedRequest admitted, Completion completion, long attempt) {
+        Input input = admitted.message().input();
+        Completion.Usage usage = completion.usage();
+        return new CompletionResult(admitted.id(), CompletionResult.objectFor(input), now(),
+                admitted.message().model(),
+                completion.choices().stream().map(choice -> choice(input, choice, admitted)).toList(),
+                new CompletionResult.Usage(usage.promptTokens(), usage.completionTokens(), usage.cachedTokens()),
+                provenance(admitted, attempt, Optional.of(completion.timing())));
+    }
+
+    ResultMessage refused(String id, Optional<String> model, ErrorBody error, long attempt) {
+        return ErrorResult.of(id, now(), model, error,
+                Provenance.refused(identity.baseModel(), identity.worker(), attempt));
+    }
+
+    ResultMessage failed(AdmittedRequest admitted, ErrorBody error, long attempt) {
+        return ErrorResult.of(admitted.id(), now(), Optional.of(admitted.message().model()), error,
+                provenance(admitted, attempt, Optional.empty()));
+    }
+
+    static String spelled(FinishReason reason) {
+        return reason.name().toLowerCase(Locale.ROOT);
+    }
+
+    private CompletionResult.Choice choice(Input input, Completion.Choice choice, AdmittedRequest admitted) {
+        Optional<CompletionResult.Logprobs> logprobs = admitted.message().logprobs().isEmpty()
+                ? Optional.empty()
+                : Optional.of(new CompletionResult.Logprobs(choice.logprobs().stream().map(Results::token).toList()));
+        return CompletionResult.Choice.answering(
+                input, choice.index(), choice.text(), spelled(choice.finishReason()), logprobs);
+    }
+
+    private static CompletionResult.TokenLogprob token(Completion.TokenLogprob token) {
+        return new CompletionResult.TokenLogprob(token.text(), token.token(), token.logprob(), token.top().stream()
+                .map(other -> new CompletionResult.Alternative(other.text(), other.token(), other.logprob())).toList());
+    }
+
+    private Provenance provenance(AdmittedRequest admitted, long attempt, Optional<Completion.Timing> timing) {
+        Optional<AdmittedRequest.PinnedAdapter> pinned = admitted.adapter();
+        return new Provenance(identity.baseModel(), pinned.map(AdmittedRequest.PinnedAdapter::digest),
+                pinned.map(p -> OptionalInt.of(p.boundary().layers())).orElse(OptionalInt.empty()),
+                OptionalInt.of(identity.numLayers()),
+                pinned.map(AdmittedRequest.PinnedAdapter::boundaryOffset).orElse(OptionalLong.empty()),
+                OptionalLong.of(admitted.generation().seed()), identity.worker(), attempt,
+                timing.map(t -> OptionalDouble.of(t.queuedMs())).orElse(OptionalDouble.empty()),
+                timing.map(t -> OptionalDouble.of(t.firstTokenMs())).orElse(OptionalDouble.empty()),
+                timing.map(t -> OptionalDouble.of(t.totalMs())).orElse(OptionalDouble.empty()));
+    }
+
+    private long now() {
+        return clock.instant().getEpochSecond();
+    }
+}

@@ -1,0 +1,59 @@
+package io.tidemark.stream.worker;
+
+import io.tidemark.generation.Completion;
+import io.tidemark.generation.FinishReason;
+import io.tidemark.generation.GenerationListener;
+import io.tidemark.generation.Outcome;
+import io.tidemark.message.EventMessage;
+import java.util.Optional;
+import java.util.function.Consumer;
+
+/** Hears of one request from the engine: pieces become events, the end goes back to the desk. */
+final class RunningRequest implements GenerationListener {
+
+    private final IncomingRequest incoming;
+    private final AdmittedRequest admitted;
+    private final AnswerWriter writer;
+    private final Consumer<Outcome> finished;
+    // all calls come from the engine's thread
+    private final long[] sequences;
+
+    RunningRequest(IncomingRequest incoming, AdmittedRequest admitted, AnswerWriter writer,
+            Consumer<Outcome> finished) {
+        this.incoming = incoming;
+        this.admitted = admitted;
+        this.writer = writer;
+        this.finished = finished;
+        this.sequences = new long[admitted.message().n()];
+    }
+
+    @Override
+    public void onText(int choice, String piece) {
+        event(choice, piece, Optional.empty());
+    }
+
+    @Override
+    public void onChoiceFinished(int choice, FinishReason reason) {
+        event(choice, "", Optional.of(Results.spelled(reason)));
+    }
+
+    @Override
+    public void onFinished(Outcome outcome) {
+        finished.accept(outcome);
+    }
+
+    private void event(int choice, String text, Optional<String> finishReason) {
+        if (admitted.message().stream()) {
+            writer.event(incoming, new EventMessage(
+                    admitted.id(), incoming.attempt(), choice, sequences[choice]++, text, finishReason));
+        }
+    }
+
+    /** What the meters learn from a completion. */
+    static double msPerToken(Completion completion) {
+        Completion.Timing timing = completion.timing();
+        int longest = completion.choices().stream().mapToInt(choice -> choice.tokens().size()).max().orElse(0);
+        double generating = timing.totalMs() - timing.queuedMs() - timing.firstTokenMs();
+        return longest < 2 ? 0 : generating / (longest - 1);
+    }
+}
