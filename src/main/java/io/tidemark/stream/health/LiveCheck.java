@@ -1,0 +1,27 @@
+package io.tidemark.stream.health;
+
+import io.tidemark.stream.serving.Phase;
+import io.tidemark.stream.serving.Serving;
+import jakarta.enterprise.context.ApplicationScoped;
+import jakarta.inject.Inject;
+import org.eclipse.microprofile.health.HealthCheck;
+import org.eclipse.microprofile.health.HealthCheckResponse;
+import org.eclipse.microprofile.health.Liveness;
+
+/** Alive unless the start has failed; a cluster that is away is no reason to restart a process. */
+@Liveness
+@ApplicationScoped
+class LiveCheck implements HealthCheck {
+
+    private final Serving serving;
+
+    @Inject
+    LiveCheck(Serving serving) {
+        this.serving = serving;
+    }
+
+    @Override
+    public HealthCheckResponse call() {
+        return HealthCheckResponse.named("tidemark-live").status(serving.phase() != Phase.FAILED).build();
+    }
+}

@@ -1,0 +1,32 @@
+package io.tidemark.stream.health;
+
+import io.tidemark.stream.serving.Phase;
+import io.tidemark.stream.serving.Serving;
+import jakarta.enterprise.context.ApplicationScoped;
+import jakarta.inject.Inject;
+import org.eclipse.microprofile.health.HealthCheck;
+import org.eclipse.microprofile.health.HealthCheckResponse;
+import org.eclipse.microprofile.health.HealthCheckResponseBuilder;
+import org.eclipse.microprofile.health.Readiness;
+
+/** Ready when model, adapters and tables stand and requests are consumed; no longer once the process stops. */
+@Readiness
+@ApplicationScoped
+class ReadyCheck implements HealthCheck {
+
+    private final Serving serving;
+
+    @Inject
+    ReadyCheck(Serving serving) {
+        this.serving = serving;
+    }
+
+    @Override
+    public HealthCheckResponse call() {
+        HealthCheckResponseBuilder response = HealthCheckResponse.named("tidemark-ready")
+                .status(serving.phase() == Phase.READY && serving.trouble().isEmpty())
+                .withData("phase", serving.phase().name());
+        serving.trouble().ifPresent(why -> response.withData("trouble", why));
+        return response.build();
+    }
+}

@@ -1,0 +1,28 @@
+package io.tidemark.stream.health;
+
+import io.tidemark.stream.serving.Phase;
+import io.tidemark.stream.serving.Serving;
+import jakarta.enterprise.context.ApplicationScoped;
+import jakarta.inject.Inject;
+import org.eclipse.microprofile.health.HealthCheck;
+import org.eclipse.microprofile.health.HealthCheckResponse;
+import org.eclipse.microprofile.health.Startup;
+
+/** Started when everything is loaded. */
+@Startup
+@ApplicationScoped
+class StartedCheck implements HealthCheck {
+
+    private final Serving serving;
+
+    @Inject
+    StartedCheck(Serving serving) {
+        this.serving = serving;
+    }
+
+    @Override
+    public HealthCheckResponse call() {
+        return HealthCheckResponse.named("tidemark-started")
+                .status(serving.phase() == Phase.READY || serving.phase() == Phase.STOPPING).build();
+    }
+}

@@ -1,0 +1,42 @@
+package io.tidemark.stream.serving;
+
+import io.tidemark.adapter.AdapterStore;
+import io.tidemark.model.LanguageModel;
+import io.tidemark.stream.settings.AdapterFolders;
+import io.tidemark.stream.settings.TidemarkSettings;
+import io.tidemark.torch.Torch;
+import io.tidemark.torch.TorchOptions;
+import java.nio.file.Path;
+import java.util.Map;
+import org.jboss.logging.Logger;
+
+/** The base model and its adapters, loaded once for all roles of the process. */
+record LoadedModel(Torch torch, LanguageModel model, AdapterStore adapters) implements AutoCloseable {
+
+    private static final Logger LOG = Logger.getLogger(LoadedModel.class);
+
+    /** Takes seconds to minutes. What can't be loaded ends it with an exception that names file and reason. */
+    static LoadedModel load(TidemarkSettings settings) {
+        Map<String, Path> folders = AdapterFolders.of(settings);
+        Path folder = settings.model().dir();
+        String name = settings.model().name()
+                .orElseGet(() -> folder.toAbsolutePath().normalize().getFileName().toString());
+        if (folders.containsKey(name)) {
+            throw new IllegalArgumentException("adapter '" + name + "' has the base model's name");
+        }
+        Torch torch = Torch.open(new TorchOptions(settings.engine().device(), settings.engine().threads()));
+        LanguageModel model = LanguageModel.load(folder, name, torch);
+        LOG.infof("loaded model '%s' (%d layers) from %s", name, model.config().numLayers(), folder);
+        AdapterStore adapters = new AdapterStore(model);
+        folders.forEach((id, path) -> LOG.infof("loaded adapter '%s' (digest %s…) from %s",
+                id, adapters.load(id, path).digest().substring(0, 8), path));
+        return new LoadedModel(torch, model, adapters);
+    }
+
+    @Override
+    public void close() {
+        adapters.close();
+        model.close();
+        torch.close();
+    }
+}

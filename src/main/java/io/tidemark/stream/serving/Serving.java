@@ -1,0 +1,85 @@
+package io.tidemark.stream.serving;
+
+import io.micrometer.core.instrument.MeterRegistry;
+import io.quarkus.runtime.Quarkus;
+import io.quarkus.runtime.ShutdownEvent;
+import io.quarkus.runtime.StartupEvent;
+import io.smallrye.common.annotation.Identifier;
+import io.tidemark.stream.clients.KafkaSettings;
+import io.tidemark.stream.settings.TidemarkSettings;
+import jakarta.enterprise.context.ApplicationScoped;
+import jakarta.enterprise.event.Observes;
+import jakarta.enterprise.inject.Instance;
+import jakarta.inject.Inject;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import org.jboss.logging.Logger;
+
+/**
+ * Opens the parts on the thread {@code tidemark-start}, so that probes are answered meanwhile, and closes them when
+ * Quarkus stops. A start that fails ends the process with exit code 1.
+ */
+@ApplicationScoped
+public class Serving {
+
+    private static final Logger LOG = Logger.getLogger(Serving.class);
+
+    private final TidemarkSettings settings;
+    private final KafkaSettings kafka;
+    private final Instance<RequestChannel> channel;
+    private final MeterRegistry registry;
+    private final ServingParts parts = new ServingParts();
+    private final Thread starter = new Thread(this::open, "tidemark-start");
+    private volatile Phase phase = Phase.LOADING;
+
+    @Inject
+    Serving(TidemarkSettings settings, @Identifier("default-kafka-broker") Map<String, Object> kafka,
+            Instance<RequestChannel> channel, MeterRegistry registry) {
+        this.settings = settings;
+        this.kafka = new KafkaSettings(kafka);
+        this.channel = channel;
+        this.registry = registry;
+    }
+
+    public Phase phase() {
+        return phase;
+    }
+
+    /** Why a part that was ready no longer works, for a health check. */
+    public Optional<String> trouble() {
+        return parts.trouble();
+    }
+
+    void start(@Observes StartupEvent event) {
+        starter.start();
+    }
+
+    void stop(@Observes ShutdownEvent event) {
+        if (phase != Phase.FAILED) {
+            phase = Phase.STOPPING;
+        }
+        try {
+            // loading a model can't be interrupted half way; libtorch would be left in pieces
+            starter.join(TimeUnit.SECONDS.toMillis(60));
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        parts.close();
+    }
+
+    private void open() {
+        try {
+            parts.open(settings, kafka, channel, registry);
+            if (phase == Phase.LOADING) {
+                phase = Phase.READY;
+                LOG.infof("ready as %s", settings.role());
+            }
+        } catch (RuntimeException | LinkageError e) {
+            phase = Phase.FAILED;
+            LOG.errorf("the start has failed: %s", e.getMessage());
+            LOG.debug("the start has failed", e);
+            Quarkus.asyncExit(1);
+        }
+    }
+}

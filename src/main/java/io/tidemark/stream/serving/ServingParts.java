@@ -1,0 +1,73 @@
+package io.tidemark.stream.serving;
+
+import io.micrometer.core.instrument.MeterRegistry;
+import io.tidemark.generation.EngineLimits;
+import io.tidemark.generation.GenerationEngine;
+import io.tidemark.stream.clients.KafkaSettings;
+import io.tidemark.stream.metrics.WorkerMetrics;
+import io.tidemark.stream.settings.TidemarkSettings;
+import io.tidemark.stream.tables.BoundaryTable;
+import io.tidemark.stream.tables.TableFollower;
+import io.tidemark.stream.topics.TopicLayout;
+import io.tidemark.stream.topics.TopicSetup;
+import io.tidemark.stream.worker.WorkerPart;
+import jakarta.enterprise.inject.Instance;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.Optional;
+import org.apache.kafka.clients.admin.Admin;
+import org.jboss.logging.Logger;
+
+/** What is open, in the order of opening; closed in the reverse one, also after a start that failed half way. */
+final class ServingParts implements AutoCloseable {
+
+    private static final Logger LOG = Logger.getLogger(ServingParts.class);
+
+    private final Deque<AutoCloseable> open = new ArrayDeque<>();
+    private volatile Optional<WorkerPart> worker = Optional.empty();
+    private volatile Optional<TableFollower> boundaries = Optional.empty();
+
+    synchronized void open(
+            TidemarkSettings settings, KafkaSettings kafka, Instance<RequestChannel> channel, MeterRegistry registry) {
+        TopicLayout topics = TopicLayout.of(settings.topics());
+        try (Admin admin = Admin.create(kafka.connection())) {
+            TopicSetup.ensure(admin, topics);
+        }
+        LoadedModel loaded = opened(LoadedModel.load(settings));
+        BoundaryTable table = new BoundaryTable();
+        boundaries = Optional.of(opened(TableFollower.start(
+                kafka.connection(), topics.boundaries().name(), settings.tables().loadTimeout(), table::apply)));
+        if (settings.role().generates()) {
+            GenerationEngine engine = opened(GenerationEngine.start(loaded.model(), limits(settings.engine())));
+            worker = Optional.of(opened(WorkerPart.start(settings, kafka, topics, loaded.model(), loaded.adapters(),
+                    engine, table, new WorkerMetrics(registry), channel.get().requests())));
+        }
+    }
+
+    Optional<String> trouble() {
+        return worker.flatMap(WorkerPart::failure).map(failure -> "requests are not consumed: " + failure.getMessage())
+                .or(() -> boundaries.flatMap(TableFollower::trouble).map(why -> "boundaries are not followed: " + why));
+    }
+
+    @Override
+    public synchronized void close() {
+        worker.ifPresent(WorkerPart::drain);
+        while (!open.isEmpty()) {
+            AutoCloseable part = open.pop();
+            try {
+                part.close();
+            } catch (Exception e) {
+                LOG.warnf("closing %s failed: %s", part.getClass().getSimpleName(), e.getMessage());
+            }
+        }
+    }
+
+    private <T extends AutoCloseable> T opened(T part) {
+        open.push(part);
+        return part;
+    }
+
+    private static EngineLimits limits(TidemarkSettings.Engine engine) {
+        return new EngineLimits(engine.slots(), engine.prefillTokensPerStep(), engine.kvBytes().asLongValue());
+    }
+}

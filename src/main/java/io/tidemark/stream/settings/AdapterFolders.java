@@ -1,0 +1,53 @@
+package io.tidemark.stream.settings;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.stream.Stream;
+
+/** Where adapters are named: one by one, in a list, or as the sub-folders of a folder. */
+public final class AdapterFolders {
+
+    private AdapterFolders() {
+    }
+
+    /**
+     * All of them by id.
+     *
+     * @throws IllegalArgumentException for an id that is named twice or an entry that isn't {@code ID=FOLDER}
+     */
+    public static SortedMap<String, Path> of(TidemarkSettings settings) {
+        SortedMap<String, Path> folders = new TreeMap<>();
+        settings.adapters().forEach((id, folder) -> add(folders, id, folder));
+        for (String entry : settings.adapterList().orElse(List.of())) {
+            int equals = entry.indexOf('=');
+            if (equals < 1) {
+                throw new IllegalArgumentException("tidemark.adapter-list: '" + entry + "' is not ID=FOLDER");
+            }
+            add(folders, entry.substring(0, equals).strip(), Path.of(entry.substring(equals + 1).strip()));
+        }
+        settings.adapterFolder().ifPresent(parent -> addSubFolders(folders, parent));
+        return folders;
+    }
+
+    private static void addSubFolders(SortedMap<String, Path> folders, Path parent) {
+        try (Stream<Path> children = Files.list(parent)) {
+            children.filter(child -> Files.isRegularFile(child.resolve("adapter_config.json")))
+                    .forEach(child -> add(folders, child.getFileName().toString(), child));
+        } catch (IOException e) {
+            throw new UncheckedIOException("tidemark.adapter-folder: '" + parent + "' can't be listed", e);
+        }
+    }
+
+    private static void add(SortedMap<String, Path> folders, String id, Path folder) {
+        Path earlier = folders.putIfAbsent(id, folder);
+        if (earlier != null && !earlier.equals(folder)) {
+            throw new IllegalArgumentException(
+                    "adapter '" + id + "' is named twice: in " + earlier + " and in " + folder);
+        }
+    }
+}

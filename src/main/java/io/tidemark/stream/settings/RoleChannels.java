@@ -1,0 +1,25 @@
+package io.tidemark.stream.settings;
+
+import io.smallrye.config.ConfigSourceContext;
+import io.smallrye.config.ConfigSourceFactory;
+import io.smallrye.config.ConfigValue;
+import io.smallrye.config.PropertiesConfigSource;
+import java.util.List;
+import java.util.Map;
+import org.eclipse.microprofile.config.spi.ConfigSource;
+
+/** Switches the channel of requests off in a process that does not generate, so that the role is said in one place. */
+public final class RoleChannels implements ConfigSourceFactory {
+
+    /** Above application.properties (250), below what an operator sets. */
+    private static final int ORDINAL = 260;
+
+    @Override
+    public Iterable<ConfigSource> getConfigSources(ConfigSourceContext context) {
+        ConfigValue role = context.getValue("tidemark.role");
+        boolean calibratorOnly = role != null && "calibrator".equalsIgnoreCase(role.getValue());
+        return List.of(new PropertiesConfigSource(
+                Map.of("mp.messaging.incoming.generation-requests.enabled", Boolean.toString(!calibratorOnly)),
+                "tidemark-role", ORDINAL));
+    }
+}

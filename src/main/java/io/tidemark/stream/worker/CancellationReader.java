@@ -1,0 +1,92 @@
+package io.tidemark.stream.worker;
+
+import io.tidemark.message.CancellationMessage;
+import io.tidemark.message.CancellationParser;
+import io.tidemark.message.Parsed;
+import io.tidemark.stream.clients.KafkaSettings;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.Consumer;
+import org.apache.kafka.clients.consumer.ConsumerConfig;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.WakeupException;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.jboss.logging.Logger;
+
+/**
+ * Hears every cancellation from now on: each worker reads all partitions, without a group, since nobody knows who runs
+ * a request. One for a request that this worker doesn't run is none of its business.
+ */
+public final class CancellationReader implements AutoCloseable {
+
+    private static final Logger LOG = Logger.getLogger(CancellationReader.class);
+
+    private final CancellationParser parser = new CancellationParser();
+    private final KafkaConsumer<byte[], byte[]> consumer;
+    private final Consumer<String> cancel;
+    private final Thread thread = new Thread(this::follow, "tidemark-cancellations");
+    private volatile boolean running = true;
+
+    private CancellationReader(KafkaConsumer<byte[], byte[]> consumer, Consumer<String> cancel) {
+        this.consumer = consumer;
+        this.cancel = cancel;
+    }
+
+    /** Returns when every cancellation produced from then on will be heard. */
+    public static CancellationReader start(KafkaSettings kafka, String topic, Consumer<String> cancel) {
+        Map<String, Object> config = new HashMap<>(kafka.connection());
+        config.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "latest");
+        config.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, "false");
+        KafkaConsumer<byte[], byte[]> consumer =
+                new KafkaConsumer<>(config, new ByteArrayDeserializer(), new ByteArrayDeserializer());
+        List<TopicPartition> partitions = consumer.partitionsFor(topic).stream()
+                .map(info -> new TopicPartition(topic, info.partition())).toList();
+        consumer.assign(partitions);
+        consumer.seekToEnd(partitions);
+        partitions.forEach(consumer::position);
+        CancellationReader reader = new CancellationReader(consumer, cancel);
+        reader.thread.setDaemon(true);
+        reader.thread.start();
+        return reader;
+    }
+
+    private void follow() {
+        while (running) {
+            try {
+                consumer.poll(Duration.ofMillis(500)).forEach(record -> take(record.value()));
+            } catch (WakeupException e) {
+                // close() asks for the end; the loop's condition sees it
+            } catch (KafkaException e) {
+                LOG.warnf("reading cancellations failed, trying again: %s", e.getMessage());
+                LockSupport.parkNanos(TimeUnit.SECONDS.toNanos(1));
+            }
+        }
+        consumer.close();
+    }
+
+    private void take(byte[] value) {
+        Parsed<CancellationMessage> parsed = parser.parse(value);
+        if (parsed instanceof Parsed.Valid<CancellationMessage> valid) {
+            cancel.accept(valid.record().id());
+        } else if (parsed instanceof Parsed.Invalid<CancellationMessage> invalid) {
+            LOG.warnf("ignored a cancellation: %s", invalid.error().message());
+        }
+    }
+
+    @Override
+    public void close() {
+        running = false;
+        consumer.wakeup();
+        try {
+            thread.join(TimeUnit.SECONDS.toMillis(5));
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}

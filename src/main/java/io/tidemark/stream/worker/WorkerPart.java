@@ -1,0 +1,126 @@
+package io.tidemark.stream.worker;
+
+import io.smallrye.mutiny.Multi;
+import io.tidemark.adapter.AdapterStore;
+import io.tidemark.adapter.LoadedAdapter;
+import io.tidemark.boundary.BoundaryRules;
+import io.tidemark.boundary.LoadedVersion;
+import io.tidemark.generation.FinishReason;
+import io.tidemark.generation.GenerationEngine;
+import io.tidemark.generation.GenerationListener;
+import io.tidemark.generation.GenerationRequest;
+import io.tidemark.generation.RequestRefused;
+import io.tidemark.message.RequestParser;
+import io.tidemark.model.LanguageModel;
+import io.tidemark.stream.clients.KafkaSettings;
+import io.tidemark.stream.metrics.WorkerMetrics;
+import io.tidemark.stream.settings.TidemarkSettings;
+import io.tidemark.stream.tables.BoundaryTable;
+import io.tidemark.stream.topics.TopicLayout;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.Map;
+import java.util.Optional;
+import org.eclipse.microprofile.reactive.messaging.Message;
+import org.jboss.logging.Logger;
+
+/** The worker's parts, put together and started. */
+public final class WorkerPart implements AutoCloseable {
+
+    private static final Logger LOG = Logger.getLogger(WorkerPart.class);
+
+    private final RequestDesk desk;
+    private final RequestIntake intake;
+    private final CancellationReader cancellations;
+    private final Duration grace;
+
+    private WorkerPart(RequestDesk desk, RequestIntake intake, CancellationReader cancellations, Duration grace) {
+        this.desk = desk;
+        this.intake = intake;
+        this.cancellations = cancellations;
+        this.grace = grace;
+    }
+
+    /** Starts to consume: model, adapters, engine and table must stand. */
+    public static WorkerPart start(TidemarkSettings settings, KafkaSettings kafka, TopicLayout topics,
+            LanguageModel model, AdapterStore adapters, GenerationEngine engine, BoundaryTable table,
+            WorkerMetrics metrics, Multi<Message<byte[]>> requests) {
+        int numLayers = model.config().numLayers();
+        AdapterChoice choice = new AdapterChoice(model.name(), numLayers, adapters, table, metrics);
+        AnswerWriter writer = new AnswerWriter(kafka.newProducer(Map.of("client.id", "tidemark-answers")),
+                AnswerTopics.of(topics));
+        String worker = settings.worker().id().orElseGet(WorkerPart::hostAndProcess);
+        Results results = new Results(new WorkerIdentity(model.name(), numLayers, worker), Clock.systemUTC());
+        RequestDesk desk = new RequestDesk(
+                new RequestParser(Math.toIntExact(settings.limits().requestBytes().asLongValue())),
+                new Admission(model, choice), choice, submitTo(engine), writer, results, metrics);
+        CancellationReader cancellations =
+                CancellationReader.start(kafka, topics.cancellations().name(), desk::cancel);
+        RequestIntake intake =
+                new RequestIntake(requests, desk, settings.engine().slots() + settings.engine().queue());
+        watch(metrics, model, adapters, engine, table, desk);
+        intake.start();
+        LOG.infof("worker '%s' takes requests from '%s'", worker, topics.requests().name());
+        return new WorkerPart(desk, intake, cancellations, settings.worker().shutdownGrace());
+    }
+
+    /** Takes no more, finishes what runs within the grace, and hands back what is left. */
+    public void drain() {
+        intake.stop();
+        int open = desk.open();
+        int handedBack = desk.finishOrHandBack(grace);
+        LOG.infof("stopped: %d open requests finished, %d handed back", open - handedBack, handedBack);
+    }
+
+    /** Why requests are no longer consumed, for a health check. */
+    public Optional<Throwable> failure() {
+        return intake.failure();
+    }
+
+    /** After {@link #drain}. */
+    @Override
+    public void close() {
+        cancellations.close();
+        desk.close();
+    }
+
+    private static void watch(WorkerMetrics metrics, LanguageModel model, AdapterStore adapters,
+            GenerationEngine engine, BoundaryTable table, RequestDesk desk) {
+        metrics.watch("tidemark.queue.depth", () -> engine.load().queuedRequests());
+        metrics.watch("tidemark.running.rows", () -> engine.load().runningRows());
+        metrics.watch("tidemark.kv.reserved.bytes", () -> engine.load().kvBytesReserved());
+        metrics.watch("tidemark.engine.steps", () -> engine.load().steps());
+        metrics.watch("tidemark.open.requests", desk::open);
+        metrics.watch("tidemark.boundary.broken.records", table::brokenRecords);
+        for (String id : adapters.ids()) {
+            metrics.watch("tidemark.boundary", () -> boundary(model, adapters, table, id), "adapter", id);
+        }
+    }
+
+    private static int boundary(LanguageModel model, AdapterStore adapters, BoundaryTable table, String id) {
+        int numLayers = model.config().numLayers();
+        return adapters.find(id).map(LoadedAdapter::digest)
+                .map(digest -> BoundaryRules.apply(
+                        table.row(id).entry(), new LoadedVersion(model.name(), digest, numLayers)))
+                .map(applied -> applied.boundary().layers()).orElse(numLayers);
+    }
+
+    private static Engine submitTo(GenerationEngine engine) {
+        return new Engine() {
+            @Override
+            public void submit(GenerationRequest request, GenerationListener listener) throws RequestRefused {
+                engine.submit(request, listener);
+            }
+
+            @Override
+            public void cancel(String engineId, FinishReason reason) {
+                engine.cancel(engineId, reason);
+            }
+        };
+    }
+
+    private static String hostAndProcess() {
+        String host = Optional.ofNullable(System.getenv("HOSTNAME")).orElse("worker");
+        return host + "-" + ProcessHandle.current().pid();
+    }
+}
