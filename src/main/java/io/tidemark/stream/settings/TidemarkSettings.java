@@ -167,7 +167,7 @@ public interface TidemarkSettings {
         @Min(1)
         int partitions();
 
-        /** Partitions of validation batches and of the calibrators' state. */
+        /** Partitions of validation batches and their dead letters. */
         @WithDefault("1")
         @Min(1)
         int calibrationPartitions();

@@ -4,11 +4,7 @@ import io.tidemark.stream.settings.TidemarkSettings;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 
-/**
- * All topics, with the prefix in their names. The state of the calibrators has as many partitions as the validation
- * batches: what was learnt from input partition p lies in state partition p, so that two calibrators never overwrite
- * each other under one adapter's key.
- */
+/** All topics, with the prefix in their names, as they are created when missing. */
 public record TopicLayout(
         TopicSpec requests, TopicSpec events, TopicSpec results, TopicSpec cancellations, TopicSpec deadLetters,
         TopicSpec validationBatches, TopicSpec validationDeadLetters, TopicSpec boundaries, TopicSpec calibrationState,
@@ -31,7 +27,7 @@ public record TopicLayout(
                 TopicSpec.deleted(prefix + names.validationBatches(), calibration).taking(LARGE_RECORD),
                 TopicSpec.deleted(prefix + names.validationDeadLetters(), calibration).taking(LARGE_RECORD),
                 TopicSpec.compacted(prefix + names.adapterBoundaries(), 1),
-                TopicSpec.compacted(prefix + names.calibrationState(), calibration).taking(LARGE_RECORD),
+                TopicSpec.compacted(prefix + names.calibrationState(), 1).taking(LARGE_RECORD),
                 TopicSpec.compacted(prefix + names.adapters(), 1),
                 topics.replicationFactor());
     }

@@ -12,7 +12,6 @@ import java.util.concurrent.TimeoutException;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.Config;
 import org.apache.kafka.clients.admin.ConfigEntry;
-import org.apache.kafka.clients.admin.TopicDescription;
 import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.config.TopicConfig;
@@ -81,23 +80,8 @@ public final class TopicSetup {
                         + topic.cleanupPolicy() + "'");
             }
         });
-        checkCoPartitioning(admin, layout, wrong);
         if (!wrong.isEmpty()) {
             throw new TopicsUnusable(String.join("; ", wrong));
-        }
-    }
-
-    private static void checkCoPartitioning(Admin admin, TopicLayout layout, List<String> wrong)
-            throws InterruptedException, ExecutionException, TimeoutException {
-        String batches = layout.validationBatches().name();
-        String state = layout.calibrationState().name();
-        Map<String, TopicDescription> described = admin.describeTopics(List.of(batches, state)).allTopicNames()
-                .get(TIMEOUT_S, TimeUnit.SECONDS);
-        int inputs = described.get(batches).partitions().size();
-        int states = described.get(state).partitions().size();
-        if (states < inputs) {
-            wrong.add("topic '" + state + "' has " + states + " partitions but needs the " + inputs + " of '" + batches
-                    + "'");
         }
     }
 }
