@@ -6,9 +6,10 @@ import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.inject.Inject;
 import org.eclipse.microprofile.health.HealthCheck;
 import org.eclipse.microprofile.health.HealthCheckResponse;
+import org.eclipse.microprofile.health.HealthCheckResponseBuilder;
 import org.eclipse.microprofile.health.Liveness;
 
-/** Alive unless the start has failed; a cluster that is away is no reason to restart a process. */
+/** Alive unless the start has failed or a part has died; a cluster that is away is no reason to restart a process. */
 @Liveness
 @ApplicationScoped
 class LiveCheck implements HealthCheck {
@@ -22,6 +23,9 @@ class LiveCheck implements HealthCheck {
 
     @Override
     public HealthCheckResponse call() {
-        return HealthCheckResponse.named("tidemark-live").status(serving.phase() != Phase.FAILED).build();
+        HealthCheckResponseBuilder response = HealthCheckResponse.named("tidemark-live")
+                .status(serving.phase() != Phase.FAILED && serving.broken().isEmpty());
+        serving.broken().ifPresent(why -> response.withData("broken", why));
+        return response.build();
     }
 }

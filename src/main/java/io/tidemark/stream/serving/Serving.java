@@ -46,9 +46,14 @@ public class Serving {
         return phase;
     }
 
-    /** Why a part that was ready no longer works, for a health check. */
+    /** What only a restart can mend, for liveness. */
+    public Optional<String> broken() {
+        return phase == Phase.READY ? parts.broken() : Optional.empty();
+    }
+
+    /** Why a process that was ready is not for now, for readiness. */
     public Optional<String> trouble() {
-        return parts.trouble();
+        return broken().or(parts::trouble);
     }
 
     void start(@Observes StartupEvent event) {

@@ -26,6 +26,7 @@ final class ServingParts implements AutoCloseable {
     private final Deque<AutoCloseable> open = new ArrayDeque<>();
     private volatile Optional<WorkerPart> worker = Optional.empty();
     private volatile Optional<TableFollower> boundaries = Optional.empty();
+    private volatile Optional<GenerationEngine> engine = Optional.empty();
 
     synchronized void open(
             TidemarkSettings settings, KafkaSettings kafka, Instance<RequestChannel> channel, MeterRegistry registry) {
@@ -38,15 +39,22 @@ final class ServingParts implements AutoCloseable {
         boundaries = Optional.of(opened(TableFollower.start(
                 kafka.connection(), topics.boundaries().name(), settings.tables().loadTimeout(), table::apply)));
         if (settings.role().generates()) {
-            GenerationEngine engine = opened(GenerationEngine.start(loaded.model(), limits(settings.engine())));
+            GenerationEngine started = opened(GenerationEngine.start(loaded.model(), limits(settings.engine())));
+            engine = Optional.of(started);
             worker = Optional.of(opened(WorkerPart.start(settings, kafka, topics, loaded.model(), loaded.adapters(),
-                    engine, table, new WorkerMetrics(registry), channel.get().requests())));
+                    started, table, new WorkerMetrics(registry), channel.get().requests())));
         }
     }
 
-    Optional<String> trouble() {
+    /** What only a restart can mend. */
+    Optional<String> broken() {
         return worker.flatMap(WorkerPart::failure).map(failure -> "requests are not consumed: " + failure.getMessage())
-                .or(() -> boundaries.flatMap(TableFollower::trouble).map(why -> "boundaries are not followed: " + why));
+                .or(() -> engine.filter(started -> !started.isAlive()).map(dead -> "the engine's thread has died"));
+    }
+
+    /** What may pass by itself. */
+    Optional<String> trouble() {
+        return boundaries.flatMap(TableFollower::trouble).map(why -> "boundaries are not followed: " + why);
     }
 
     @Override
