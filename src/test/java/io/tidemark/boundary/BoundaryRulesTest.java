@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.tidemark.boundary.AppliedBoundary.FromTable;
 import io.tidemark.boundary.AppliedBoundary.FullLora;
 import io.tidemark.boundary.AppliedBoundary.Reason;
+import io.tidemark.schema.Schema;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import org.junit.jupiter.api.DisplayName;
@@ -91,6 +92,16 @@ class BoundaryRulesTest {
         assertThat(new String(value, StandardCharsets.UTF_8)).isEqualTo("{\"adapter\":\"a\",\"boundary\":12,"
                 + "\"reason\":\"too slow\",\"calibrated_at\":\"1970-01-01T00:00:00Z\",\"pinned\":true}");
         assertThat(format.read("a", value)).isEqualTo(new TableEntry.Present(record));
+        assertThat(Schema.named("boundary-record").problems(value)).isEmpty();
+    }
+
+    @Test
+    @DisplayName("the schema refuses a boundary that is missing, negative or text")
+    void schema() {
+        Schema schema = Schema.named("boundary-record");
+        assertThat(schema.problems("{\"adapter\": \"a\"}")).isNotEmpty();
+        assertThat(schema.problems("{\"adapter\": \"a\", \"boundary\": -1}")).isNotEmpty();
+        assertThat(schema.problems("{\"adapter\": \"a\", \"boundary\": \"3\"}")).isNotEmpty();
     }
 
     private TableEntry entry(String fields) {

@@ -5,8 +5,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tidemark.boundary.Boundary;
 import io.tidemark.boundary.BoundaryRecord;
+import io.tidemark.boundary.BoundaryRecordFormat;
 import io.tidemark.boundary.LoadedVersion;
 import io.tidemark.boundary.TableEntry;
+import io.tidemark.schema.Schema;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
@@ -32,6 +34,8 @@ class BoundaryDecisionTest {
                 OptionalLong.of(24), OptionalInt.of(30),
                 Optional.of("balanced, 24 samples, digest 3fa2b1c0…"), Optional.of(NOW), false));
         assertThat(decision).isInstanceOfSatisfying(Decision.Chosen.class, c -> assertThat(c.moved()).isTrue());
+        assertThat(Schema.named("boundary-record").problems(
+                new BoundaryRecordFormat().write(decision.toPublish().orElseThrow()))).isEmpty();
         assertThat(decision.summary())
                 .isEqualTo("boundary of 'gsm' moved 30 → 13 (balanced, 24 samples, digest 3fa2b1c0…)");
     }

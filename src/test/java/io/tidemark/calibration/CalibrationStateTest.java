@@ -3,6 +3,7 @@ package io.tidemark.calibration;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.boundary.LoadedVersion;
+import io.tidemark.schema.Schema;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import org.junit.jupiter.api.DisplayName;
@@ -26,6 +27,8 @@ class CalibrationStateTest {
         assertThat(format.read("gsm/3", value)).isEqualTo(new StateEntry.Present(state));
         assertThat(new String(value, StandardCharsets.UTF_8)).startsWith("{\"adapter\":\"gsm\",\"input_partition\":3,"
                 + "\"adapter_digest\":\"3fa2\",\"base_model\":\"smollm2\",\"statistics\":{\"count\":24,\"means\":[");
+        assertThat(Schema.named("calibration-state").problems(value)).isEmpty();
+        assertThat(Schema.named("calibration-state").problems("{\"adapter\": \"gsm\"}")).isNotEmpty();
     }
 
     @Test

@@ -63,69 +63,14 @@ class RequestParserTest {
 
     @ParameterizedTest(name = "{0} is refused as {1} of {2}")
     @DisplayName("a wrong field is refused with a code and its name, and the request's id is kept")
-    @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = """
-            "max_tokens": "12"              | invalid_type       | max_tokens
-            "max_tokens": 1.5               | invalid_type       | max_tokens
-            "max_tokens": true              | invalid_type       | max_tokens
-            "max_tokens": 0                 | out_of_range       | max_tokens
-            "max_tokens": -1                | out_of_range       | max_tokens
-            "max_tokens": 1e99              | out_of_range       | max_tokens
-            "max_tokens": 1e999             | out_of_range       | max_tokens
-            "max_tokens": 123456789012345678901 | out_of_range   | max_tokens
-            "temperature": -0.1             | out_of_range       | temperature
-            "temperature": NaN              | out_of_range       | temperature
-            "temperature": "hot"            | invalid_type       | temperature
-            "top_p": 0                      | out_of_range       | top_p
-            "top_p": 1.01                   | out_of_range       | top_p
-            "top_k": -1                     | out_of_range       | top_k
-            "min_p": 1.5                    | out_of_range       | min_p
-            "repetition_penalty": 0         | out_of_range       | repetition_penalty
-            "seed": 1e300                   | out_of_range       | seed
-            "seed": NaN                     | out_of_range       | seed
-            "n": 0                          | out_of_range       | n
-            "n": 17                         | out_of_range       | n
-            "logprobs": 21                  | out_of_range       | logprobs
-            "logprobs": true                | invalid_type       | logprobs
-            "stop": [""]                    | invalid_value      | stop[0]
-            "stop": ""                      | invalid_value      | stop
-            "stop": ["a", 3]                | invalid_type       | stop[1]
-            "stop": 3                       | invalid_type       | stop
-            "stop": [1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17] | out_of_range | stop
-            "stream": "true"                | invalid_type       | stream
-            "stream": 1                     | invalid_type       | stream
-            "user": 3                       | invalid_type       | user
-            "priority": 3000000000          | out_of_range       | priority
-            "deadline": "tomorrow"          | invalid_value      | deadline
-            "deadline": "2026-12-01T12:00:00" | invalid_value    | deadline
-            "deadline": 1764590400          | invalid_type       | deadline
-            "boundary": -1                  | out_of_range       | boundary
-            "boundary": "12"                | invalid_type       | boundary
-            "messages": []                  | conflicting_fields | messages
-            """)
+    @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = RefusedRequests.WRONG_FIELDS)
     void wrongField(String field, String code, String param) {
         refused("{\"id\": \"r1\", \"model\": \"m\", \"prompt\": \"SECRET\", " + field + "}", code, param, "r1");
     }
 
     @ParameterizedTest(name = "{0} is refused as {1} of {2}")
     @DisplayName("prompt, messages and model must be there once, with the right types")
-    @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = """
-            "model": "m"                                           | missing_field | prompt
-            "model": "m", "prompt": null                           | missing_field | prompt
-            "prompt": "SECRET"                                     | missing_field | model
-            "model": null, "prompt": "SECRET"                      | missing_field | model
-            "model": 3, "prompt": "SECRET"                         | invalid_type  | model
-            "model": "", "prompt": "SECRET"                        | invalid_value | model
-            "model": "m", "prompt": ["SECRET"]                     | invalid_type  | prompt
-            "model": "m", "prompt": ""                             | invalid_value | prompt
-            "model": "m", "prompt": "SECRET \\ud800"               | invalid_value | prompt
-            "model": "m", "messages": "SECRET"                     | invalid_type  | messages
-            "model": "m", "messages": []                           | invalid_value | messages
-            "model": "m", "messages": ["SECRET"]                   | invalid_type  | messages[0]
-            "model": "m", "messages": [{"content": "SECRET"}]      | missing_field | messages[0].role
-            "model": "m", "messages": [{"role": "user"}]           | missing_field | messages[0].content
-            "model": "m", "messages": [{"role": "robot", "content": "SECRET"}]  | invalid_value | messages[0].role
-            "model": "m", "messages": [{"role": "user", "content": ["SECRET"]}] | invalid_type  | messages[0].content
-            """)
+    @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = RefusedRequests.WRONG_INPUTS)
     void wrongInput(String fields, String code, String param) {
         refused("{\"id\": \"r1\", " + fields + "}", code, param, "r1");
     }

@@ -13,11 +13,18 @@ final class Samples {
     }
 
     static CompletionResult completion() {
+        return answering(new Input.Prompt("p"));
+    }
+
+    static CompletionResult chatCompletion() {
+        return answering(new Input.Messages(List.of(new ChatTurn("user", "hi"))));
+    }
+
+    private static CompletionResult answering(Input input) {
         CompletionResult.Logprobs logprobs = new CompletionResult.Logprobs(List.of(new CompletionResult.TokenLogprob(
                 "A", 3, -0.25, List.of(new CompletionResult.Alternative("A", 3, -0.25)))));
-        return new CompletionResult("r", CompletionResult.TEXT_COMPLETION, 1_700_000_000, "restaurants",
-                List.of(CompletionResult.Choice.answering(new Input.Prompt("p"), 0, "A", "stop",
-                        Optional.of(logprobs))),
+        return new CompletionResult("r", CompletionResult.objectFor(input), 1_700_000_000, "restaurants",
+                List.of(CompletionResult.Choice.answering(input, 0, "A", "stop", Optional.of(logprobs))),
                 new CompletionResult.Usage(5, 1, 0),
                 new Provenance("smollm2", Optional.of("3fa2"), OptionalInt.of(14), OptionalInt.of(30),
                         OptionalLong.of(41), OptionalLong.of(7), "worker-1", 4, OptionalDouble.of(1.5),

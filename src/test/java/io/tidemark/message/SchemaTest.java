@@ -1,0 +1,82 @@
+package io.tidemark.message;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
+
+import io.tidemark.schema.Schema;
+import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalInt;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class SchemaTest {
+
+    private final TopicJson json = new TopicJson();
+
+    @Test
+    @DisplayName("what the product writes satisfies the schema of its topic")
+    void writtenRecords() {
+        Input chat = new Input.Messages(List.of(new ChatTurn("user", "hi")));
+        satisfies("request", RequestMessage.greedy("r", "m", new Input.Prompt("p"), 3));
+        satisfies("request", RequestMessage.greedy("r", "m", chat, 3).withStream(true).withBoundary(OptionalInt.of(0)));
+        satisfies("event", new EventMessage("r", 3, 0, 7, "t", Optional.empty()));
+        satisfies("event", new EventMessage("r", 3, 0, 8, "", Optional.of("stop")));
+        satisfies("result", Samples.completion());
+        satisfies("result", Samples.chatCompletion());
+        satisfies("result", Samples.error());
+        satisfies("cancellation", new CancellationMessage("r", Optional.of("changed my mind")));
+        satisfies("cancellation", new CancellationMessage("r", Optional.empty()));
+        satisfies("validation-batch", new ValidationBatch("b", "a", List.of(
+                new ValidationBatch.Example(new Input.Prompt("p"), "c"), new ValidationBatch.Example(chat, "c"))));
+        satisfies("adapter-registration", new AdapterRegistration("a", "/adapters/a", Optional.of("3fa2"),
+                Optional.of("m"), Optional.of(Instant.EPOCH)));
+        ErrorBody error = ErrorBody.invalidRequest("unknown_adapter", "model", "no adapter");
+        satisfies("dead-letter-headers", DeadLetterHeaders.of(error, "t", 0, 5, null).asMap());
+    }
+
+    @ParameterizedTest(name = "{1} with a wrong {0}")
+    @DisplayName("a record without a required field, or with a wrong one, breaks its schema")
+    @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = """
+            text          | event            | {"id": "r", "attempt": 1, "choice": 0, "sequence": 0}
+            sequence      | event            | {"id": "r", "attempt": 1, "choice": 0, "sequence": -1, "text": ""}
+            finish_reason | event            | {"id": "r", "attempt": 1, "choice": 0, "sequence": 0, "text": "", "finish_reason": "x"}
+            id            | cancellation     | {"reason": "x"}
+            examples      | validation-batch | {"batch_id": "b", "adapter": "a", "examples": []}
+            completion    | validation-batch | {"batch_id": "b", "adapter": "a", "examples": [{"prompt": "p"}]}
+            prompt        | validation-batch | {"batch_id": "b", "adapter": "a", "examples": [{"completion": "c"}]}
+            path          | adapter-registration | {"adapter": "a"}
+            tidemark.size | dead-letter-headers  | {"tidemark.error.code": "x"}
+            tidemark      | result           | {"id": "r", "object": "error", "created": 1, "error": {"type": "t", "code": "c", "message": "m"}}
+            error         | result           | {"id": "r", "object": "error", "created": 1, "tidemark": {"base_model": "m", "worker": "w", "attempt": 1}}
+            choices       | result           | {"id": "r", "object": "text_completion", "created": 1, "model": "m", "usage": {"prompt_tokens": 1, "completion_tokens": 1, "cached_tokens": 0}, "tidemark": {"base_model": "m", "worker": "w", "attempt": 1}}
+            """)
+    void brokenRecords(String field, String schema, String record) {
+        assertThat(Schema.named(schema).problems(record)).as(field).isNotEmpty();
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @DisplayName("the schema refuses the fields that the parser refuses")
+    @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = RefusedRequests.WRONG_FIELDS)
+    void wrongFields(String field, String code) {
+        assumeFalse(field.contains("NaN"), "NaN is not JSON for a schema to judge");
+        assertThat(Schema.named("request").problems("{\"model\": \"m\", \"prompt\": \"p\", " + field + "}")).isNotEmpty();
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @DisplayName("the schema refuses the inputs that the parser refuses")
+    @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = RefusedRequests.WRONG_INPUTS)
+    void wrongInputs(String fields, String code) {
+        assumeFalse(fields.contains("ud800"), "JSON Schema knows nothing of surrogates");
+        assertThat(Schema.named("request").problems("{\"id\": \"r\", " + fields + "}")).isNotEmpty();
+    }
+
+    private void satisfies(String schema, Object record) {
+        String written = new String(json.write(record), StandardCharsets.UTF_8);
+        assertThat(Schema.named(schema).problems(written)).as(written).isEmpty();
+    }
+}
