@@ -110,7 +110,12 @@ record Fields(ObjectNode object, String path) {
     Optional<Instant> instant(String field) throws FieldProblem {
         Optional<String> text = text(field, 1, 64);
         try {
-            return text.map(value -> OffsetDateTime.parse(value).toInstant());
+            Optional<OffsetDateTime> time = text.map(OffsetDateTime::parse);
+            if (time.filter(moment -> moment.getYear() < 1 || moment.getYear() > 9999).isPresent()) {
+                // such a moment has no place in milliseconds, and RFC 3339 has no such year
+                throw new DateTimeException("year out of range");
+            }
+            return time.map(OffsetDateTime::toInstant);
         } catch (DateTimeException e) {
             throw new FieldProblem("invalid_value", name(field), "'" + name(field)
                     + "' must be an ISO-8601 date and time with an offset, such as 2026-12-01T12:00:00Z");
@@ -131,6 +136,7 @@ record Fields(ObjectNode object, String path) {
 
     /** Such text is no Unicode and could not be written back as UTF-8. */
     private static boolean halfSurrogate(String text) {
-        return text.codePoints().anyMatch(point -> point >= Character.MIN_SURROGATE && point <= Character.MAX_SURROGATE);
+        return text.codePoints()
+                .anyMatch(point -> point >= Character.MIN_SURROGATE && point <= Character.MAX_SURROGATE);
     }
 }

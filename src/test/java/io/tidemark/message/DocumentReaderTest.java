@@ -23,7 +23,8 @@ class DocumentReaderTest {
     @ParameterizedTest
     @DisplayName("what is not one JSON document is refused with its place and without its text")
     @ValueSource(strings = {"SECRET", "{\"prompt\": \"SECRET", "{\"prompt\": SECRET}", "{'prompt': 'SECRET'}",
-            "{\"prompt\": \"SECRET\"} x", "{\"prompt\": \"SECRET\"} {}", "{\"SECRET\": 1, \"SECRET\": 2}", "{\"a\": 01}",
+            "{\"prompt\": \"SECRET\"} x", "{\"prompt\": \"SECRET\"} {}",
+            "{\"SECRET\": 1, \"SECRET\": 2}", "{\"a\": 01}",
             "{\"a\": {\"SECRET\": 1, \"SECRET\": 2}}", "{\"a\": \"SECRET\u0001\"}", "{} // SECRET", "{\"a\": 1,}"})
     void notJson(String value) {
         ErrorBody error = refusal(value);

@@ -56,7 +56,8 @@ class RequestParserTest {
     @Test
     @DisplayName("one stop text may be written without a list, and a whole number with a fraction of zero")
     void spellings() {
-        RequestMessage request = valid("{\"model\": \"m\", \"prompt\": \"p\", \"stop\": \"END\", \"max_tokens\": 64.0}");
+        RequestMessage request = valid("""
+                {"model": "m", "prompt": "p", "stop": "END", "max_tokens": 64.0}""");
         assertThat(request.stop()).containsExactly("END");
         assertThat(request.maxTokens()).isEqualTo(64);
     }
@@ -73,6 +74,17 @@ class RequestParserTest {
     @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = RefusedRequests.WRONG_INPUTS)
     void wrongInput(String fields, String code, String param) {
         refused("{\"id\": \"r1\", " + fields + "}", code, param, "r1");
+    }
+
+    @Test
+    @DisplayName("NaN, which Python writes, and half a surrogate pair are refused with the field's name")
+    void beyondSchemas() {
+        String request = "{\"id\": \"r1\", \"model\": \"m\", \"prompt\": \"SECRET\", ";
+        refused(request + "\"temperature\": NaN}", "out_of_range", "temperature", "r1");
+        refused(request + "\"seed\": -Infinity}", "out_of_range", "seed", "r1");
+        refused(request + "\"user\": \"\\ud800\"}", "invalid_value", "user", "r1");
+        refused("{\"id\": \"r1\", \"model\": \"m\", \"prompt\": \"SECRET \\ud800\"}",
+                "invalid_value", "prompt", "r1");
     }
 
     @ParameterizedTest(name = "{0} is refused as {1}")

@@ -1,7 +1,6 @@
 package io.tidemark.message;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import io.tidemark.schema.Schema;
 import java.nio.charset.StandardCharsets;
@@ -63,15 +62,14 @@ class SchemaTest {
     @DisplayName("the schema refuses the fields that the parser refuses")
     @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = RefusedRequests.WRONG_FIELDS)
     void wrongFields(String field, String code) {
-        assumeFalse(field.contains("NaN"), "NaN is not JSON for a schema to judge");
-        assertThat(Schema.named("request").problems("{\"model\": \"m\", \"prompt\": \"p\", " + field + "}")).isNotEmpty();
+        assertThat(Schema.named("request").problems("{\"model\": \"m\", \"prompt\": \"p\", " + field + "}"))
+                .isNotEmpty();
     }
 
     @ParameterizedTest(name = "{0}")
     @DisplayName("the schema refuses the inputs that the parser refuses")
     @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = RefusedRequests.WRONG_INPUTS)
     void wrongInputs(String fields, String code) {
-        assumeFalse(fields.contains("ud800"), "JSON Schema knows nothing of surrogates");
         assertThat(Schema.named("request").problems("{\"id\": \"r\", " + fields + "}")).isNotEmpty();
     }
 
