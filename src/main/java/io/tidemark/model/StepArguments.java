@@ -9,13 +9,14 @@ import java.util.List;
 /** The values of one call of {@code step}; closing it frees them. */
 final class StepArguments implements AutoCloseable {
 
-    private final Torch torch;
+    private final DecoderParts parts;
     private final OpenValues open = new OpenValues();
     private final List<Value> fromPlan;
     private final StepPlan plan;
 
-    StepArguments(Torch torch, StepPlan plan) {
-        this.torch = torch;
+    StepArguments(DecoderParts parts, StepPlan plan) {
+        this.parts = parts;
+        Torch torch = parts.torch();
         this.plan = plan;
         Value packed = open.add(torch.longs(plan.packed()));
         Value tokens = open.add(torch.number(plan.tokens()));
@@ -27,11 +28,11 @@ final class StepArguments implements AutoCloseable {
     }
 
     /** All arguments in the script's order: the model's, the plan's, the adapters', then what is given last. */
-    Value[] with(Value weights, Value dims, Value epsilon, Value... last) {
-        List<Value> all = new ArrayList<>(List.of(weights, dims, epsilon));
+    Value[] with(Value... last) {
+        List<Value> all = new ArrayList<>(List.of(parts.weights(), parts.dims(), parts.epsilon()));
         all.addAll(fromPlan);
-        all.add(open.add(torch.numberLists(groupBounds())));
-        all.add(open.add(torch.list(adapters(weights))));
+        all.add(open.add(parts.torch().numberLists(groupBounds())));
+        all.add(open.add(parts.torch().list(adapters())));
         all.addAll(List.of(last));
         return all.toArray(Value[]::new);
     }
@@ -49,9 +50,9 @@ final class StepArguments implements AutoCloseable {
     }
 
     /** A list must not be empty; the weights stand in where no row has an adapter, and no layer looks at them. */
-    private List<Value> adapters(Value weights) {
+    private List<Value> adapters() {
         if (plan.groups().isEmpty()) {
-            return List.of(weights);
+            return List.of(parts.weights());
         }
         return plan.groups().stream().map(LoraGroup::weights).map(LoraWeights::tensors).toList();
     }

@@ -3,6 +3,7 @@ package io.tidemark.torch;
 import ai.djl.Device;
 import ai.djl.engine.Engine;
 import ai.djl.engine.EngineException;
+import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.pytorch.engine.PtNDArray;
@@ -77,31 +78,32 @@ public final class Torch implements AutoCloseable {
     public Value longs(long... values) {
         ByteBuffer buffer = direct(values.length * Long.BYTES);
         buffer.asLongBuffer().put(values);
-        return tensor(buffer, DataType.INT64, values.length);
+        return copied(buffer, DataType.INT64, values.length);
     }
 
     /** A tensor {@code [values.length]} of float32. */
     public Value floats(float... values) {
         ByteBuffer buffer = direct(values.length * Float.BYTES);
         buffer.asFloatBuffer().put(values);
-        return tensor(buffer, DataType.FLOAT32, values.length);
+        return copied(buffer, DataType.FLOAT32, values.length);
     }
 
     /** A tensor {@code [values.length]} of float64. */
     public Value doubles(double... values) {
         ByteBuffer buffer = direct(values.length * Double.BYTES);
         buffer.asDoubleBuffer().put(values);
-        return tensor(buffer, DataType.FLOAT64, values.length);
+        return copied(buffer, DataType.FLOAT64, values.length);
     }
 
     /**
      * A tensor {@code [bytes.remaining()]} of uint8 over the buffer's own memory where the device is the CPU: the
-     * memory must not change while the value is open.
+     * memory must not change while the value is open, and nothing that outlives the value may share it.
      *
      * @param bytes a direct buffer
      */
     public Value bytes(ByteBuffer bytes) {
-        return tensor(bytes.slice(), DataType.UINT8, bytes.remaining());
+        PtNDArray inPlace = manager.create(bytes.slice(), new Shape(bytes.remaining()), DataType.UINT8);
+        return Value.backed(IValue.from(inPlace), inPlace, manager);
     }
 
     public Value number(long value) {
@@ -151,9 +153,11 @@ public final class Torch implements AutoCloseable {
         manager.close();
     }
 
-    private Value tensor(ByteBuffer buffer, DataType type, long length) {
-        PtNDArray array = manager.create(buffer, new Shape(length), type);
-        return Value.backed(IValue.from(array), array, manager);
+    /** libtorch reads the buffer's memory in place, and Java frees it when it likes: so the values get memory of their own. */
+    private Value copied(ByteBuffer buffer, DataType type, long length) {
+        try (NDArray inPlace = manager.create(buffer, new Shape(length), type); NDArray copy = inPlace.duplicate()) {
+            return Value.owning(IValue.from((PtNDArray) copy), manager);
+        }
     }
 
     private static ByteBuffer direct(int bytes) {

@@ -8,7 +8,8 @@ import java.util.List;
 
 /**
  * Something a script takes or returns: a number, a tensor, a list of either. Holds native memory until it is closed;
- * nothing else frees it. Closing it does not touch values that share its tensors.
+ * nothing else frees it. Closing it does not touch values that
+ * share its tensors, but for {@link Torch#bytes}.
  */
 public final class Value implements AutoCloseable {
 

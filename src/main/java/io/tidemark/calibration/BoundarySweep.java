@@ -1,0 +1,38 @@
+package io.tidemark.calibration;
+
+import io.tidemark.model.LanguageModel;
+import io.tidemark.model.LoraWeights;
+import java.util.List;
+
+/**
+ * Scores examples at every boundary in one pass over the layers. The state with LoRA in all layers below {@code l} is
+ * shared by all boundaries of {@code l} and above; each boundary leaves it at its own layer and goes on with base
+ * weights. That takes {@code L(L+1)/2 + L} layer evaluations in place of the {@code L(L+1)} of separate passes, and all
+ * states that are in the same layer share its matrix products.
+ */
+public final class BoundarySweep {
+
+    private final LanguageModel model;
+    private final SweepLimits limits;
+
+    public BoundarySweep(LanguageModel model, SweepLimits limits) {
+        this.model = model;
+        this.limits = limits;
+    }
+
+    /**
+     * Begins a sweep; {@link SweepRun#runSlice} does the work.
+     *
+     * @throws IllegalArgumentException when there is no example, or one is longer than the model's context
+     */
+    public SweepRun start(LoraWeights weights, List<TokenizedExample> examples) {
+        int context = model.config().contextLength();
+        for (TokenizedExample example : examples) {
+            if (example.tokens() > context) {
+                throw new IllegalArgumentException(
+                        "an example has " + example.tokens() + " tokens, more than the model's context of " + context);
+            }
+        }
+        return new SweepRun(model.decoder().forced(), weights, ExampleBatch.of(examples, limits.tokensPerBatch()));
+    }
+}

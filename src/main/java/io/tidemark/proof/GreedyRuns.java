@@ -1,0 +1,69 @@
+package io.tidemark.proof;
+
+import io.tidemark.boundary.Boundary;
+import io.tidemark.generation.Completion;
+import io.tidemark.generation.EngineLimits;
+import io.tidemark.generation.FinishReason;
+import io.tidemark.generation.GenerationEngine;
+import io.tidemark.generation.GenerationListener;
+import io.tidemark.generation.GenerationRequest;
+import io.tidemark.generation.Outcome;
+import io.tidemark.generation.RequestRefused;
+import io.tidemark.model.LanguageModel;
+import io.tidemark.model.LoraWeights;
+import io.tidemark.model.Sampling;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.concurrent.CompletableFuture;
+
+/** Runs every prompt at every boundary of a reference through the generating engine, all in one running batch. */
+final class GreedyRuns {
+
+    private static final EngineLimits LIMITS = new EngineLimits(16, 256, 1L << 30);
+
+    private GreedyRuns() {
+    }
+
+    /** For each continuation whether it is the reference's. */
+    static List<Boolean> compare(LanguageModel model, LoraWeights lora, Reference reference) {
+        List<CompletableFuture<Boolean>> runs = new ArrayList<>();
+        try (GenerationEngine engine = GenerationEngine.start(model, LIMITS)) {
+            for (Reference.Prompt prompt : reference.prompts()) {
+                for (Map.Entry<Boundary, List<Integer>> expected : prompt.greedy().entrySet()) {
+                    runs.add(tokens(engine, new GenerationRequest("verify-" + runs.size(), Optional.of(lora),
+                            expected.getKey(), prompt.ids(), expected.getValue().size(), Sampling.GREEDY, 0, 1, List.of(),
+                            OptionalInt.empty())).thenApply(expected.getValue()::equals));
+                }
+            }
+            return runs.stream().map(CompletableFuture::join).toList();
+        }
+    }
+
+    private static CompletableFuture<List<Integer>> tokens(GenerationEngine engine, GenerationRequest request) {
+        CompletableFuture<List<Integer>> tokens = new CompletableFuture<>();
+        try {
+            engine.submit(request, new GenerationListener() {
+                @Override
+                public void onText(int choice, String piece) {
+                    // Tokens are compared, not text.
+                }
+
+                @Override
+                public void onChoiceFinished(int choice, FinishReason reason) {
+                    // The outcome says it again.
+                }
+
+                @Override
+                public void onFinished(Outcome outcome) {
+                    tokens.complete(outcome instanceof Completion c ? c.choices().get(0).tokens() : List.of());
+                }
+            });
+        } catch (RequestRefused e) {
+            tokens.complete(List.of());
+        }
+        return tokens;
+    }
+}
