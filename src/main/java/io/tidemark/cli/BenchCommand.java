@@ -1,0 +1,25 @@
+package io.tidemark.cli;
+
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** {@code tidemark bench}: figures that can be measured again. */
+@Command(
+        name = "bench",
+        description = "Measures what Tidemark claims.",
+        mixinStandardHelpOptions = true,
+        subcommands = BenchSweepCommand.class,
+        footer = {"", "Example:", "  tidemark bench sweep --model demo/model --adapter demo/adapters/describe \\",
+            "      --data demo/data/describe-validation.jsonl"})
+final class BenchCommand implements Runnable {
+
+    @Spec
+    private CommandSpec spec;
+
+    @Override
+    public void run() {
+        throw new ParameterException(spec.commandLine(), "Name one of: sweep");
+    }
+}

@@ -1,0 +1,36 @@
+package io.tidemark.cli;
+
+import io.tidemark.cli.client.BoundaryTopic;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** {@code tidemark boundaries unset ADAPTER}: a tombstone. */
+@Command(
+        name = "unset",
+        description = "Removes an adapter's boundary: workers apply all its layers until a calibrator decides again.",
+        mixinStandardHelpOptions = true,
+        footer = {"", "Example:", "  tidemark boundaries unset restaurants"})
+final class BoundariesUnsetCommand implements Callable<Integer> {
+
+    @Spec
+    private CommandSpec spec;
+
+    @Mixin
+    private BrokerAddress broker;
+
+    @Parameters(paramLabel = "ADAPTER", description = "The adapter's id.")
+    private String adapter;
+
+    @Override
+    public Integer call() {
+        broker.cluster().requireTopics(broker.topics().boundaries());
+        BoundaryTopic topic = new BoundaryTopic(broker.cluster(), broker.topics());
+        topic.remove(adapter);
+        BoundaryTable.print(topic.read(), false, spec.commandLine().getOut());
+        return 0;
+    }
+}

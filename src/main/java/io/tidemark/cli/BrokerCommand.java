@@ -1,0 +1,47 @@
+package io.tidemark.cli;
+
+import io.tidemark.broker.BrokerOptions;
+import io.tidemark.broker.EmbeddedBroker;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** {@code tidemark broker}: the broker inside this JVM, alone, until the process is told to stop. */
+@Command(
+        name = "broker",
+        description = "Runs a Kafka broker in this process until Ctrl-C, for trying several workers on one machine.",
+        mixinStandardHelpOptions = true,
+        footer = {
+            "",
+            "Example: a broker whose topics survive a restart",
+            "  tidemark broker --port 9092 --dir /tmp/tidemark-broker"})
+final class BrokerCommand implements Callable<Integer> {
+
+    @Spec
+    private CommandSpec spec;
+
+    @Option(names = "--port", paramLabel = "PORT", defaultValue = "9092",
+            description = "Port on the loopback address; 0 takes a free one. Default: ${DEFAULT-VALUE}.")
+    private int port;
+
+    @Option(names = "--dir", paramLabel = "DIR",
+            description = "Where topics and offsets are kept. Default: a temporary folder that is deleted at the end.")
+    private Optional<Path> folder = Optional.empty();
+
+    @Override
+    public Integer call() throws InterruptedException {
+        EmbeddedBroker broker = EmbeddedBroker.start(new BrokerOptions(port, folder));
+        Runtime.getRuntime().addShutdownHook(new Thread(broker::close, "tidemark-broker-stop"));
+        PrintWriter out = spec.commandLine().getOut();
+        out.println(broker.bootstrapServers());
+        out.flush();
+        new CountDownLatch(1).await(); // until a signal ends the process; the hook stops the broker
+        return 0;
+    }
+}

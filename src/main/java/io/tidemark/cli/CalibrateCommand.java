@@ -1,0 +1,97 @@
+package io.tidemark.cli;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.tidemark.boundary.TableEntry;
+import io.tidemark.cli.client.BoundaryTopic;
+import io.tidemark.cli.client.CalibrationClient;
+import io.tidemark.cli.client.Topics;
+import io.tidemark.cli.client.ValidationBatch;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** {@code tidemark calibrate}: validation batches out, and the boundary that comes of them. */
+@Command(
+        name = "calibrate",
+        description = "Sends a JSONL file as validation batches and waits until a calibrator has dealt with all of them.",
+        mixinStandardHelpOptions = true,
+        footer = {
+            "",
+            "Example:",
+            "  tidemark calibrate --adapter restaurants --data validation.jsonl --batch-size 16",
+            "A line of the file holds 'prompt' (or 'messages') and 'completion'. The wait ends when the calibrators' group",
+            "has committed past the last batch; state and boundary are in the same transaction as that offset."})
+final class CalibrateCommand implements Callable<Integer> {
+
+    @Spec
+    private CommandSpec spec;
+
+    @Mixin
+    private BrokerAddress broker;
+
+    @Option(names = "--adapter", required = true, paramLabel = "NAME", description = "The adapter's id.")
+    private String adapter;
+
+    @Option(names = "--data", required = true, paramLabel = "FILE.jsonl", description = "The validation examples.")
+    private Path data;
+
+    @Option(names = "--batch-size", paramLabel = "N", defaultValue = "16",
+            description = "Examples a batch. Default: ${DEFAULT-VALUE}.")
+    private int batchSize;
+
+    @Option(names = "--examples", paramLabel = "N", description = "Take only the first N examples.")
+    private int most = Integer.MAX_VALUE;
+
+    @Option(names = "--group", paramLabel = "GROUP", defaultValue = "${env:TIDEMARK_CALIBRATOR_GROUP:-tidemark-calibrators}",
+            description = "The calibrators' consumer group. Default: $TIDEMARK_CALIBRATOR_GROUP, else tidemark-calibrators.")
+    private String group;
+
+    @Option(names = "--timeout", paramLabel = "SECONDS", defaultValue = "300",
+            description = "How long to wait without any progress. Default: ${DEFAULT-VALUE}.")
+    private int timeoutSeconds;
+
+    @Option(names = "--json", description = "Print the boundary record as JSON.")
+    private boolean json;
+
+    @Override
+    public Integer call() {
+        if (batchSize < 1 || most < 1) {
+            throw new ParameterException(spec.commandLine(), "--batch-size and --examples must be 1 or more");
+        }
+        Topics topics = broker.topics();
+        broker.cluster().requireTopics(topics.validationBatches(), topics.validationDeadLetters(), topics.boundaries());
+        List<? extends JsonNode> lines = JsonLines.read(data);
+        List<JsonNode> examples = List.copyOf(lines.subList(0, Math.min(most, lines.size())));
+        List<ValidationBatch> batches = ValidationBatch.cut(adapter, examples, batchSize);
+        PrintWriter err = spec.commandLine().getErr();
+        Map<ValidationBatch, String> refused = new CalibrationClient(broker.cluster(), topics, group).calibrate(batches,
+                done -> {
+                    err.println(done + " of " + examples.size() + " examples");
+                    err.flush();
+                }, Duration.ofSeconds(timeoutSeconds));
+        refused.forEach((batch, reason) -> err.println("refused: batch " + batch.id() + ": " + reason));
+        err.flush();
+        report();
+        return refused.isEmpty() ? 0 : 1;
+    }
+
+    private void report() {
+        SortedMap<String, TableEntry> table = new TreeMap<>(new BoundaryTopic(broker.cluster(), broker.topics()).read());
+        table.keySet().retainAll(List.of(adapter));
+        if (table.isEmpty()) {
+            throw new CommandFailed("no boundary was decided for '" + adapter + "'; the calibrator may want more samples");
+        }
+        BoundaryTable.print(table, json, spec.commandLine().getOut());
+    }
+}

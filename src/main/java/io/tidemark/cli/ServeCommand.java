@@ -1,0 +1,83 @@
+package io.tidemark.cli;
+
+import io.tidemark.broker.BrokerOptions;
+import io.tidemark.broker.EmbeddedBroker;
+import io.tidemark.stream.settings.Role;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** {@code tidemark serve}: what containers run. Options win over environment variables, which can say all of it. */
+@Command(
+        name = "serve",
+        description = "Runs a worker, a calibrator, or both, until it is told to stop.",
+        mixinStandardHelpOptions = true,
+        footer = {
+            "",
+            "Examples:",
+            "  tidemark serve --role worker --broker kafka:9092 --model models/base --adapter restaurants=adapters/restaurants",
+            "  tidemark serve --role all --broker embedded --broker-dir /tmp/tidemark --model models/base \\",
+            "      --adapter restaurants=adapters/restaurants",
+            "Every setting also has an environment variable, such as TIDEMARK_MODEL_DIR and KAFKA_BOOTSTRAP_SERVERS."})
+final class ServeCommand implements Callable<Integer> {
+
+    private static final String EMBEDDED = "embedded";
+
+    @Spec
+    private CommandSpec spec;
+
+    @Option(names = "--role", paramLabel = "ROLE", description = "worker, calibrator or all. Default: $TIDEMARK_ROLE, else worker.")
+    private Optional<Role> role = Optional.empty();
+
+    @Option(names = "--broker", paramLabel = "HOST:PORT|embedded",
+            description = "Kafka's bootstrap servers, or a broker inside this process. Default: $KAFKA_BOOTSTRAP_SERVERS.")
+    private Optional<String> broker = Optional.empty();
+
+    @Option(names = "--broker-port", paramLabel = "PORT", description = "The embedded broker's port. Default: 9092.")
+    private Optional<Integer> brokerPort = Optional.empty();
+
+    @Option(names = "--broker-dir", paramLabel = "DIR",
+            description = "Where the embedded broker keeps its state. Default: a temporary folder that is deleted at the end.")
+    private Optional<Path> brokerFolder = Optional.empty();
+
+    @Option(names = "--model", paramLabel = "DIR", description = "The base model's Hugging Face folder. Default: $TIDEMARK_MODEL_DIR.")
+    private Optional<Path> model = Optional.empty();
+
+    @Option(names = "--model-name", paramLabel = "NAME", description = "The base model's name in records. Default: the folder's name.")
+    private Optional<String> modelName = Optional.empty();
+
+    @Option(names = "--adapter", paramLabel = "NAME=DIR", converter = NamedFolder.Converter.class,
+            description = "An adapter and its PEFT folder; may be repeated.")
+    private List<NamedFolder> adapters = new ArrayList<>();
+
+    @Option(names = "--port", paramLabel = "PORT", description = "The port of health checks and metrics. Default: 8080.")
+    private Optional<Integer> httpPort = Optional.empty();
+
+    @Override
+    public Integer call() {
+        boolean embedded = broker.filter(EMBEDDED::equals).isPresent();
+        if (!embedded && (brokerPort.isPresent() || brokerFolder.isPresent())) {
+            throw new ParameterException(spec.commandLine(), "--broker-port and --broker-dir need --broker embedded");
+        }
+        ServeProperties properties = new ServeProperties(
+                role, model, modelName, adapters, httpPort.map(OptionalInt::of).orElse(OptionalInt.empty()));
+        if (!embedded) {
+            return new ServingProcess(properties.forBroker(broker)).run();
+        }
+        BrokerOptions options = new BrokerOptions(brokerPort.orElse(9092), brokerFolder);
+        return ShutdownGuard.holding(() -> {
+            try (EmbeddedBroker running = EmbeddedBroker.start(options)) {
+                spec.commandLine().getErr().println("broker at " + running.bootstrapServers());
+                return new ServingProcess(properties.forBroker(Optional.of(running.bootstrapServers()))).run();
+            }
+        });
+    }
+}

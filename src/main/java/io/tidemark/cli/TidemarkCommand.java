@@ -1,0 +1,60 @@
+package io.tidemark.cli;
+
+import io.tidemark.cli.demo.DemoCommand;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ScopeType;
+import picocli.CommandLine.Spec;
+
+/** The root of the command line: the list of commands, and what all of them share. */
+@Command(
+        name = "tidemark",
+        description = "Generates text for many LoRA adapters from requests on Kafka, each up to its boundary layer.",
+        mixinStandardHelpOptions = true,
+        versionProvider = VersionProvider.class,
+        subcommands = {
+            DemoCommand.class, ServeCommand.class, BrokerCommand.class, GenerateCommand.class, SendCommand.class,
+            CalibrateCommand.class, BoundariesCommand.class, VerifyCommand.class, BenchCommand.class},
+        footer = {
+            "",
+            "Start here:",
+            "  tidemark demo",
+            "Exit codes: 0 done, 1 failed, 2 the command line was wrong."})
+public final class TidemarkCommand implements Runnable {
+
+    @Spec
+    private CommandSpec spec;
+
+    @Option(names = "--verbose", scope = ScopeType.INHERIT,
+            description = "Show more log lines, and the whole stack trace when something fails.")
+    private boolean verbose;
+
+    @Override
+    public void run() {
+        throw new ParameterException(spec.commandLine(), "Name a command");
+    }
+
+    boolean verbose() {
+        return verbose;
+    }
+
+    /** The command line, ready to execute. */
+    public static CommandLine commandLine() {
+        TidemarkCommand root = new TidemarkCommand();
+        CommandLine line = new CommandLine(root);
+        line.setCaseInsensitiveEnumValuesAllowed(true);
+        line.setUsageHelpAutoWidth(true);
+        line.setExecutionStrategy(parsed -> {
+            PlainLogging.apply(root.verbose());
+            return new CommandLine.RunLast().execute(parsed);
+        });
+        line.setExecutionExceptionHandler((failure, command, parsed) -> {
+            FailureText.print(failure, command, root.verbose());
+            return CommandLine.ExitCode.SOFTWARE;
+        });
+        return line;
+    }
+}

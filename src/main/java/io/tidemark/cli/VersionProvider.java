@@ -1,0 +1,14 @@
+package io.tidemark.cli;
+
+import java.util.Optional;
+import picocli.CommandLine.IVersionProvider;
+
+/** {@code tidemark --version}: the jar's version and the Java it runs on. */
+final class VersionProvider implements IVersionProvider {
+
+    @Override
+    public String[] getVersion() {
+        String version = Optional.ofNullable(Main.class.getPackage().getImplementationVersion()).orElse("(unpackaged)");
+        return new String[] {"tidemark " + version + ", Java " + Runtime.version()};
+    }
+}

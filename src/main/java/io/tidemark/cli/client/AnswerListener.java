@@ -1,0 +1,29 @@
+package io.tidemark.cli.client;
+
+/** Hears what comes back while requests run. Called on the thread that asked. */
+public interface AnswerListener {
+
+    /** For those who only want the answers. */
+    AnswerListener SILENT = new AnswerListener() {
+        @Override
+        public void onText(String id, int choice, String piece) {
+        }
+
+        @Override
+        public void onRestart(String id) {
+        }
+
+        @Override
+        public void onAnswer(Answer answer) {
+        }
+    };
+
+    /** A piece of a choice's text; pieces come in order and belong to the latest attempt. */
+    void onText(String id, int choice, String piece);
+
+    /** A later attempt at the request began: what was said of it so far no longer counts. */
+    void onRestart(String id);
+
+    /** The request's one result. */
+    void onAnswer(Answer answer);
+}

@@ -1,0 +1,58 @@
+package io.tidemark.cli.demo;
+
+import io.tidemark.cli.ShutdownGuard;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** {@code tidemark demo}: the whole of Tidemark on this machine, watched from outside. */
+@Command(
+        name = "demo",
+        description = {
+            "Starts a Kafka broker, a worker and a calibrator in this process and shows them at work: requests for several",
+            "adapters, validation batches that move the adapters' boundaries, and the same requests again."},
+        mixinStandardHelpOptions = true,
+        footer = {
+            "",
+            "Examples: watch it once; then keep it running to send requests of your own",
+            "  tidemark demo",
+            "  tidemark demo --keep --broker-port 9092"})
+public final class DemoCommand implements Callable<Integer> {
+
+    @Spec
+    private CommandSpec spec;
+
+    @Option(names = "--keep", description = "Stay up at the end, and show how to send a request with any Kafka client.")
+    private boolean keep;
+
+    @Option(names = "--json", description = "Print one JSON object with all that happened, and nothing else on stdout.")
+    private boolean json;
+
+    @Option(names = "--broker-port", paramLabel = "PORT", defaultValue = "0",
+            description = "The broker's port; 0, the default, takes a free one.")
+    private int brokerPort;
+
+    @Option(names = "--folder", paramLabel = "DIR",
+            description = "A folder with model/, adapters/NAME/ and data/NAME-{requests,validation}.jsonl. Default: the bundled one.")
+    private Optional<Path> folder = Optional.empty();
+
+    @Override
+    public Integer call() {
+        PrintWriter out = spec.commandLine().getOut();
+        DemoFolder demo = DemoFolder.at(folder.orElseGet(DemoCommand::bundled));
+        return ShutdownGuard.holding(() -> {
+            DemoView view = json ? new JsonDemoView(out, spec.commandLine().getErr()) : new TerminalDemoView(out);
+            new DemoRun(demo, view, brokerPort).run(keep);
+            return 0;
+        });
+    }
+
+    private static Path bundled() {
+        return Path.of(System.getProperty("io.tidemark.home", ".")).resolve("demo");
+    }
+}

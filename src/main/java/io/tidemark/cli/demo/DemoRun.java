@@ -1,0 +1,76 @@
+package io.tidemark.cli.demo;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidemark.broker.BrokerOptions;
+import io.tidemark.broker.EmbeddedBroker;
+import io.tidemark.cli.NamedFolder;
+import io.tidemark.cli.ServeProperties;
+import io.tidemark.cli.client.Cluster;
+import io.tidemark.stream.settings.Role;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.concurrent.CountDownLatch;
+
+/** The demo from start to end: what stands, then what an outside client does with it. */
+final class DemoRun {
+
+    private static final Duration START = Duration.ofSeconds(120);
+
+    private final DemoFolder folder;
+    private final DemoView view;
+    private final int brokerPort;
+
+    DemoRun(DemoFolder folder, DemoView view, int brokerPort) {
+        this.folder = folder;
+        this.view = view;
+        this.brokerPort = brokerPort;
+    }
+
+    /** @param keep whether to stay up at the end, until the thread is interrupted */
+    void run(boolean keep) throws InterruptedException {
+        Instant start = Instant.now();
+        view.starting(folder);
+        try (EmbeddedBroker broker = EmbeddedBroker.start(new BrokerOptions(brokerPort, Optional.empty()));
+                ServingThread serving = serve(broker)) {
+            serving.awaitReady(START);
+            Cluster cluster = new Cluster(broker.bootstrapServers());
+            List<String> topics = cluster.topicNames();
+            view.ready(cluster.brokers(), topics, Duration.between(start, Instant.now()).toMillis() / 1000.0);
+            DemoSession session = new DemoSession(folder, view, cluster, serving);
+            view.finished(session.run(topics));
+            if (keep) {
+                ObjectNode request = folder.requests(folder.adapters().get(0).name()).get(0);
+                view.keeping(cluster.brokers(), folder.adapters().get(0).name(), request.path("prompt").asText());
+                new CountDownLatch(1).await();
+            }
+        }
+    }
+
+    private ServingThread serve(EmbeddedBroker broker) {
+        int httpPort = freePort();
+        Map<String, String> settings = new ServeProperties(Optional.of(Role.ALL), Optional.of(folder.model()),
+                Optional.empty(), folder.adapters(), OptionalInt.of(httpPort)).forBroker(Optional.of(broker.bootstrapServers()));
+        settings.put("quarkus.http.host", "127.0.0.1");
+        settings.put("quarkus.log.level", "WARN");
+        settings.put("quarkus.log.console.stderr", "true");
+        settings.put("quarkus.banner.enabled", "false");
+        settings.put("tidemark.worker.shutdown-grace", "2S");
+        return ServingThread.start(settings, httpPort);
+    }
+
+    private static int freePort() {
+        try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            return socket.getLocalPort();
+        } catch (IOException e) {
+            throw new UncheckedIOException("no free port", e);
+        }
+    }
+}

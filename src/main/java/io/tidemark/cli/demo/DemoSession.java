@@ -1,0 +1,122 @@
+package io.tidemark.cli.demo;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidemark.boundary.BoundaryRecord;
+import io.tidemark.boundary.TableEntry;
+import io.tidemark.cli.CommandFailed;
+import io.tidemark.cli.NamedFolder;
+import io.tidemark.cli.client.Answer;
+import io.tidemark.cli.client.BoundaryTopic;
+import io.tidemark.cli.client.CalibrationClient;
+import io.tidemark.cli.client.Cluster;
+import io.tidemark.cli.client.RequestClient;
+import io.tidemark.cli.client.Topics;
+import io.tidemark.cli.client.ValidationBatch;
+import io.tidemark.cli.demo.DemoReport.Calibration;
+import io.tidemark.cli.demo.DemoReport.Reply;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/** What the outside client does: ask, calibrate, ask again. It talks to Kafka only. */
+final class DemoSession {
+
+    private static final int REQUESTS_PER_ADAPTER = 2;
+    private static final int MAX_TOKENS = 80;
+    private static final int BATCH_SIZE = 8;
+    private static final String CALIBRATORS = "tidemark-calibrators";
+    private static final Duration PATIENCE = Duration.ofSeconds(60);
+
+    private final DemoFolder folder;
+    private final DemoView view;
+    private final Cluster cluster;
+    private final ServingThread serving;
+    private final Topics topics = new Topics("");
+
+    DemoSession(DemoFolder folder, DemoView view, Cluster cluster, ServingThread serving) {
+        this.folder = folder;
+        this.view = view;
+        this.cluster = cluster;
+        this.serving = serving;
+    }
+
+    DemoReport run(List<String> topicNames) {
+        try (RequestClient client = new RequestClient(cluster, topics)) {
+            List<Reply> before = round(1, client);
+            List<Calibration> calibrations = folder.adapters().stream().map(adapter -> calibrate(adapter.name(), before)).toList();
+            calibrations.forEach(done -> serving.awaitBoundary(done.adapter(), done.boundaryAfter(), PATIENCE));
+            List<Reply> after = round(2, client);
+            view.compare(before, after, calibrations);
+            List<Reply> replies = new ArrayList<>(before);
+            replies.addAll(after);
+            return new DemoReport(replies, calibrations, cluster.brokers(), topicNames);
+        }
+    }
+
+    private List<Reply> round(int round, RequestClient client) {
+        List<ObjectNode> requests = requests(round);
+        Map<String, String> prompts = new LinkedHashMap<>();
+        requests.forEach(request -> prompts.put(request.path("id").asText(), request.path("prompt").asText()));
+        List<Answer> answers = client.ask(requests, view.round(round, prompts), PATIENCE);
+        if (answers.size() < requests.size()) {
+            throw new CommandFailed("only " + answers.size() + " of " + requests.size() + " requests were answered");
+        }
+        answers.forEach(answer -> answer.error().ifPresent(error -> {
+            throw new CommandFailed("request " + answer.id() + " failed: " + error);
+        }));
+        return answers.stream().map(answer -> Reply.of(round, answer)).toList();
+    }
+
+    private List<ObjectNode> requests(int round) {
+        List<ObjectNode> requests = new ArrayList<>();
+        for (NamedFolder adapter : folder.adapters()) {
+            List<ObjectNode> lines = folder.requests(adapter.name());
+            for (int i = 0; i < Math.min(REQUESTS_PER_ADAPTER, lines.size()); i++) {
+                requests.add(JsonNodeFactory.instance.objectNode()
+                        .put("id", "demo-" + round + "-" + adapter.name() + "-" + i)
+                        .put("model", adapter.name())
+                        .put("prompt", lines.get(i).path("prompt").asText())
+                        .put("max_tokens", MAX_TOKENS)
+                        .put("temperature", 0)
+                        .put("stream", true));
+            }
+        }
+        return requests;
+    }
+
+    private Calibration calibrate(String adapter, List<Reply> before) {
+        Instant start = Instant.now();
+        List<JsonNode> examples = List.copyOf(folder.validation(adapter));
+        view.calibrating(adapter, examples.size());
+        Map<ValidationBatch, String> refused = new CalibrationClient(cluster, topics, CALIBRATORS)
+                .calibrate(ValidationBatch.cut(adapter, examples, BATCH_SIZE), view::progress, PATIENCE);
+        refused.values().stream().findFirst().ifPresent(reason -> {
+            throw new CommandFailed("a validation batch of '" + adapter + "' was refused: " + reason);
+        });
+        Calibration calibration = calibration(record(adapter), before, Duration.between(start, Instant.now()));
+        view.calibrated(calibration);
+        return calibration;
+    }
+
+    private BoundaryRecord record(String adapter) {
+        TableEntry entry = new BoundaryTopic(cluster, topics).read().getOrDefault(adapter, new TableEntry.Absent());
+        if (entry instanceof TableEntry.Present present) {
+            return present.record();
+        }
+        throw new CommandFailed("the calibrator put no boundary for '" + adapter + "' on " + topics.boundaries());
+    }
+
+    private static Calibration calibration(BoundaryRecord record, List<Reply> before, Duration time) {
+        int boundaryBefore = before.stream()
+                .filter(reply -> reply.adapter().equals(record.adapter()))
+                .findFirst().orElseThrow().boundary();
+        return new Calibration(record.adapter(), record.samples().orElse(0), boundaryBefore, record.boundary(),
+                record.objective().orElse("unknown"), record.curve(), record.numLayers().orElse(record.curve().size() - 1),
+                time.toMillis() / 1000.0);
+    }
+}

@@ -1,0 +1,89 @@
+package io.tidemark.cli.demo;
+
+import io.tidemark.cli.client.Answer;
+import io.tidemark.cli.client.AnswerListener;
+import java.io.PrintWriter;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.HashMap;
+import java.util.Map;
+
+/**
+ * Prints one request's tokens as they come, and those of the others, which run at the same time, as soon as it is
+ * their turn: interleaved lines would be unreadable.
+ */
+final class StreamedRound implements AnswerListener {
+
+    private final PrintWriter out;
+    private final Map<String, String> prompts;
+    private final Deque<String> waiting;
+    private final Map<String, StringBuilder> texts = new HashMap<>();
+    private final Map<String, Answer> answers = new HashMap<>();
+    private int shown;
+
+    StreamedRound(PrintWriter out, Map<String, String> prompts) {
+        this.out = out;
+        this.prompts = prompts;
+        this.waiting = new ArrayDeque<>(prompts.keySet());
+        prompts.keySet().forEach(id -> texts.put(id, new StringBuilder()));
+        begin();
+    }
+
+    @Override
+    public void onText(String id, int choice, String piece) {
+        texts.get(id).append(piece);
+        advance();
+    }
+
+    @Override
+    public void onRestart(String id) {
+        texts.get(id).setLength(0);
+        if (id.equals(waiting.peek())) {
+            shown = 0;
+            out.print(System.lineSeparator() + "  (again) ");
+        }
+    }
+
+    @Override
+    public void onAnswer(Answer answer) {
+        answers.put(answer.id(), answer);
+        if (answer.error().isEmpty()) {
+            texts.put(answer.id(), new StringBuilder(answer.text()));
+        }
+        advance();
+    }
+
+    private void begin() {
+        if (!waiting.isEmpty()) {
+            out.println("  " + prompts.get(waiting.peek()).strip().replace("\n", System.lineSeparator() + "  "));
+            out.print("  >");
+            out.flush();
+            shown = 0;
+        }
+    }
+
+    private void advance() {
+        while (!waiting.isEmpty()) {
+            String id = waiting.peek();
+            String text = texts.get(id).toString();
+            out.print(text.substring(Math.min(shown, text.length())));
+            out.flush();
+            shown = text.length();
+            if (!answers.containsKey(id)) {
+                return;
+            }
+            end(answers.get(id));
+            waiting.remove();
+            begin();
+        }
+    }
+
+    private void end(Answer answer) {
+        out.println();
+        out.println("  " + answer.error().map(error -> "failed: " + error).orElseGet(() -> String.format(
+                "[%s, boundary %d of %d, %d tokens, %.0f tokens/s]", answer.adapter(), answer.boundary(),
+                answer.numLayers(), answer.completionTokens(), answer.tokensPerSecond())));
+        out.println();
+        out.flush();
+    }
+}

@@ -1,0 +1,101 @@
+package io.tidemark.cli.demo;
+
+import io.tidemark.cli.client.AnswerListener;
+import io.tidemark.cli.demo.DemoReport.Calibration;
+import io.tidemark.cli.demo.DemoReport.Reply;
+import java.io.PrintWriter;
+import java.util.List;
+import java.util.Map;
+import me.tongfei.progressbar.ConsoleProgressBarConsumer;
+import me.tongfei.progressbar.ProgressBar;
+import me.tongfei.progressbar.ProgressBarBuilder;
+import me.tongfei.progressbar.ProgressBarStyle;
+import picocli.CommandLine.Help.Ansi;
+
+/** The demo for a person at a terminal. */
+final class TerminalDemoView implements DemoView {
+
+    private final PrintWriter out;
+    private ProgressBar bar;
+
+    TerminalDemoView(PrintWriter out) {
+        this.out = out;
+    }
+
+    @Override
+    public void starting(DemoFolder folder) {
+        line("Starting a Kafka broker, a worker and a calibrator in this process, with the model and adapters in " + folder.root() + " …");
+    }
+
+    @Override
+    public void ready(String broker, List<String> topics, double seconds) {
+        line(String.format("Ready after %.1f s: broker at %s with the topics %s.", seconds, broker, String.join(", ", topics)));
+    }
+
+    @Override
+    public AnswerListener round(int round, Map<String, String> prompts) {
+        heading(round == 1
+                ? "Round 1: requests on 'generation-requests', tokens from 'generation-events' as they come"
+                : "Round 2: the same requests again");
+        return new StreamedRound(out, prompts);
+    }
+
+    @Override
+    public void calibrating(String adapter, int examples) {
+        heading("Calibration of '" + adapter + "': " + examples + " examples on 'validation-batches'");
+        bar = new ProgressBarBuilder()
+                .setTaskName("sweep over all boundaries")
+                .setInitialMax(examples)
+                .setStyle(ProgressBarStyle.ASCII)
+                .setUpdateIntervalMillis(100)
+                .setConsumer(new ConsoleProgressBarConsumer(System.err, 100))
+                .build();
+    }
+
+    @Override
+    public void progress(int examples) {
+        bar.stepTo(examples);
+    }
+
+    @Override
+    public void calibrated(Calibration calibration) {
+        bar.close();
+        out.println(CurvePlot.of(calibration));
+        int after = calibration.boundaryAfter();
+        String verdict = calibration.boundaryBefore() == after ? "stays at " + after
+                : "moves from " + calibration.boundaryBefore() + " to " + after;
+        line(String.format("On 'adapter-boundaries': the boundary of '%s' %s of %d layers (%s, %d examples, %.1f s).",
+                calibration.adapter(), verdict, calibration.numLayers(), calibration.objective(), calibration.samples(),
+                calibration.seconds()));
+    }
+
+    @Override
+    public void compare(List<Reply> before, List<Reply> after, List<Calibration> calibrations) {
+        heading("Before and after");
+        out.print(new Comparison(calibrations).table(before, after));
+        out.flush();
+    }
+
+    @Override
+    public void finished(DemoReport report) {
+        line("");
+        line("That was the broker, worker and calibrator as in production. 'tidemark demo --keep' leaves them running.");
+    }
+
+    @Override
+    public void keeping(String broker, String adapter, String prompt) {
+        heading("Running until Ctrl-C");
+        out.print(KeepText.of(broker, adapter, prompt));
+        out.flush();
+    }
+
+    private void heading(String text) {
+        line("");
+        line(Ansi.AUTO.string("@|bold " + text + "|@"));
+    }
+
+    private void line(String text) {
+        out.println(text);
+        out.flush();
+    }
+}
