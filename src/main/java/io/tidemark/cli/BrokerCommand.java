@@ -2,6 +2,7 @@ package io.tidemark.cli;
 
 import io.tidemark.broker.BrokerOptions;
 import io.tidemark.broker.EmbeddedBroker;
+import io.tidemark.cli.client.Cluster;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -15,7 +16,7 @@ import picocli.CommandLine.Spec;
 /** {@code tidemark broker}: the broker inside this JVM, alone, until the process is told to stop. */
 @Command(
         name = "broker",
-        description = "Runs a Kafka broker in this process until Ctrl-C, for trying several workers on one machine.",
+        description = "Runs a Kafka broker with Tidemark's topics until Ctrl-C, for trying several workers on one machine.",
         mixinStandardHelpOptions = true,
         footer = {
             "",
@@ -38,6 +39,7 @@ final class BrokerCommand implements Callable<Integer> {
     public Integer call() throws InterruptedException {
         EmbeddedBroker broker = EmbeddedBroker.start(new BrokerOptions(port, folder));
         Runtime.getRuntime().addShutdownHook(new Thread(broker::close, "tidemark-broker-stop"));
+        BrokerTopics.ensure(new Cluster(broker.bootstrapServers()));
         PrintWriter out = spec.commandLine().getOut();
         out.println(broker.bootstrapServers());
         out.flush();

@@ -62,7 +62,7 @@ final class ServeCommand implements Callable<Integer> {
     private Optional<Integer> httpPort = Optional.empty();
 
     @Override
-    public Integer call() {
+    public Integer call() throws Exception {
         boolean embedded = broker.filter(EMBEDDED::equals).isPresent();
         if (!embedded && (brokerPort.isPresent() || brokerFolder.isPresent())) {
             throw new ParameterException(spec.commandLine(), "--broker-port and --broker-dir need --broker embedded");

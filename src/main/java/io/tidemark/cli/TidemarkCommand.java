@@ -25,6 +25,8 @@ import picocli.CommandLine.Spec;
             "Exit codes: 0 done, 1 failed, 2 the command line was wrong."})
 public final class TidemarkCommand implements Runnable {
 
+    private static final int HELP_WIDTH = 120;
+
     @Spec
     private CommandSpec spec;
 
@@ -46,7 +48,8 @@ public final class TidemarkCommand implements Runnable {
         TidemarkCommand root = new TidemarkCommand();
         CommandLine line = new CommandLine(root);
         line.setCaseInsensitiveEnumValuesAllowed(true);
-        line.setUsageHelpAutoWidth(true);
+        line.setUsageHelpWidth(HELP_WIDTH);
+        line.setParameterExceptionHandler(TidemarkCommand::usageError);
         line.setExecutionStrategy(parsed -> {
             PlainLogging.apply(root.verbose());
             return new CommandLine.RunLast().execute(parsed);
@@ -56,5 +59,16 @@ public final class TidemarkCommand implements Runnable {
             return CommandLine.ExitCode.SOFTWARE;
         });
         return line;
+    }
+
+    /** One line with what is wrong and where to read on, in place of the whole help. */
+    private static int usageError(ParameterException failure, String[] args) {
+        CommandLine command = failure.getCommandLine();
+        String name = command.getCommandSpec().qualifiedName();
+        command.getErr().println(command.getColorScheme().errorText(name + ": " + failure.getMessage()));
+        if (!CommandLine.UnmatchedArgumentException.printSuggestions(failure, command.getErr())) {
+            command.getErr().println("'" + name + " --help' shows how it is used");
+        }
+        return CommandLine.ExitCode.USAGE;
     }
 }

@@ -13,9 +13,7 @@ import picocli.CommandLine.Spec;
 /** {@code tidemark demo}: the whole of Tidemark on this machine, watched from outside. */
 @Command(
         name = "demo",
-        description = {
-            "Starts a Kafka broker, a worker and a calibrator in this process and shows them at work: requests for several",
-            "adapters, validation batches that move the adapters' boundaries, and the same requests again."},
+        description = "Starts a broker, a worker and a calibrator and shows them at work, before and after a calibration.",
         mixinStandardHelpOptions = true,
         footer = {
             "",
@@ -42,10 +40,10 @@ public final class DemoCommand implements Callable<Integer> {
     private Optional<Path> folder = Optional.empty();
 
     @Override
-    public Integer call() {
+    public Integer call() throws Exception {
         PrintWriter out = spec.commandLine().getOut();
         DemoFolder demo = DemoFolder.at(folder.orElseGet(DemoCommand::bundled));
-        return ShutdownGuard.holding(() -> {
+        return ShutdownGuard.interrupting(() -> {
             DemoView view = json ? new JsonDemoView(out, spec.commandLine().getErr()) : new TerminalDemoView(out);
             new DemoRun(demo, view, brokerPort).run(keep);
             return 0;

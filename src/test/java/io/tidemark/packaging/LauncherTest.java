@@ -1,0 +1,150 @@
+package io.tidemark.packaging;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+@DisplayName("the launcher bin/tidemark")
+class LauncherTest {
+
+    @TempDir
+    private Path work;
+    private Path install;
+    private Path elsewhere;
+
+    /** An unpacked distribution whose java is a script that says how it was called. */
+    @BeforeEach
+    void unpack() throws IOException {
+        install = Files.createDirectories(work.resolve("an install"));
+        elsewhere = Files.createDirectories(work.resolve("elsewhere"));
+        Files.createDirectories(install.resolve("bin"));
+        Files.copy(Path.of("bin/tidemark"), install.resolve("bin/tidemark"), StandardCopyOption.COPY_ATTRIBUTES);
+        Files.createDirectories(install.resolve("app"));
+        Files.createFile(install.resolve("app/quarkus-run.jar"));
+        javaOfVersion("17.0.15");
+    }
+
+    @Test
+    @DisplayName("is a bash script without syntax errors")
+    void parses() throws Exception {
+        assertThat(run(Map.of(), "bash", "-n", Path.of("bin/tidemark").toAbsolutePath().toString()).exitCode).isZero();
+    }
+
+    @Test
+    @DisplayName("finds its own folder through symlinks from another folder and hands every argument on as it is")
+    void followsSymlinks() throws Exception {
+        Path link = Files.createSymbolicLink(elsewhere.resolve("second"),
+                Files.createSymbolicLink(elsewhere.resolve("first"), Path.of("../an install/bin/tidemark")).getFileName());
+        Result result = run(jdk(), link.toString(), "send", "--prompt", "two words", "");
+        assertThat(result.exitCode).isZero();
+        assertThat(result.out).contains("-jar", install.resolve("app/quarkus-run.jar").toRealPath().toString())
+                .endsWith("send", "--prompt", "two words", "");
+        assertThat(result.err).isEmpty();
+    }
+
+    @Test
+    @DisplayName("passes JAVA_OPTS and TIDEMARK_JAVA_OPTS before -jar, and only flags that the JVM knows")
+    void passesOptions() throws Exception {
+        Map<String, String> environment = Map.of(
+                "JAVA_HOME", work.resolve("jdk").toString(), "JAVA_OPTS", "-Xmx64m -Da=b", "TIDEMARK_JAVA_OPTS", "-Dc=d");
+        List<String> old = run(environment, install.resolve("bin/tidemark").toString()).out;
+        assertThat(old).containsSubsequence("-Xmx64m", "-Da=b", "-Dc=d", "-jar").doesNotContain("--enable-native-access=ALL-UNNAMED");
+        javaOfVersion("25.0.3");
+        assertThat(run(environment, install.resolve("bin/tidemark").toString()).out)
+                .contains("--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow");
+    }
+
+    @Test
+    @DisplayName("says which Java it found and which it needs")
+    void refusesOldJava() throws Exception {
+        javaOfVersion("11.0.2");
+        Result result = run(jdk(), install.resolve("bin/tidemark").toString());
+        assertThat(result.exitCode).isEqualTo(1);
+        assertThat(result.err).contains("Java 11", "17 or later");
+    }
+
+    @Test
+    @DisplayName("says what is missing from an incomplete copy")
+    void refusesIncompleteCopy() throws Exception {
+        Files.delete(install.resolve("app/quarkus-run.jar"));
+        Result result = run(jdk(), install.resolve("bin/tidemark").toString());
+        assertThat(result.exitCode).isEqualTo(1);
+        assertThat(result.err).contains("incomplete");
+    }
+
+    @Test
+    @DisplayName("builds a checkout once, with its output off stdout, and again when a source is newer")
+    void buildsWhatIsStale() throws Exception {
+        Files.delete(install.resolve("app/quarkus-run.jar"));
+        Path source = Files.createFile(Files.createDirectories(install.resolve("src/main/java")).resolve("A.java"));
+        Files.createFile(install.resolve("pom.xml"));
+        script(work.resolve("jdk/bin/javac"), "");
+        script(work.resolve("tools/mvn"), "echo building; mkdir -p target/quarkus-app; echo x >> built; : > target/quarkus-app/quarkus-run.jar");
+        Map<String, String> environment = Map.of("JAVA_HOME", work.resolve("jdk").toString(),
+                "PATH", work.resolve("tools") + ":" + System.getenv("PATH"));
+        String launcher = install.resolve("bin/tidemark").toString();
+        assertThat(run(environment, launcher, "x").out).doesNotContain("building").endsWith("x");
+        assertThat(run(environment, launcher, "x").err).isEmpty();
+        assertThat(Files.readAllLines(install.resolve("built"))).hasSize(1);
+        Files.setLastModifiedTime(source, java.nio.file.attribute.FileTime.fromMillis(System.currentTimeMillis() + 60_000));
+        assertThat(run(environment, launcher, "x").err).contains("building");
+        assertThat(Files.readAllLines(install.resolve("built"))).hasSize(2);
+    }
+
+    @Test
+    @DisplayName("shows a failed build's output and starts nothing")
+    void showsBuildErrors() throws Exception {
+        Files.delete(install.resolve("app/quarkus-run.jar"));
+        Files.createDirectories(install.resolve("src/main"));
+        Files.createFile(install.resolve("pom.xml"));
+        script(work.resolve("jdk/bin/javac"), "");
+        script(work.resolve("tools/mvn"), "echo '[ERROR] A.java:1 is wrong'; exit 1");
+        Result result = run(Map.of("JAVA_HOME", work.resolve("jdk").toString(),
+                "PATH", work.resolve("tools") + ":" + System.getenv("PATH")), install.resolve("bin/tidemark").toString());
+        assertThat(result.exitCode).isEqualTo(1);
+        assertThat(result.out).isEmpty();
+        assertThat(result.err).contains("A.java:1 is wrong");
+    }
+
+    private Map<String, String> jdk() {
+        return Map.of("JAVA_HOME", work.resolve("jdk").toString());
+    }
+
+    private void javaOfVersion(String version) throws IOException {
+        script(work.resolve("jdk/bin/java"), "if [ \"$1\" = -version ]; then echo 'openjdk version \"" + version
+                + "\"' >&2; else printf '%s\\n' \"$@\"; fi");
+    }
+
+    private static void script(Path file, String body) throws IOException {
+        Files.createDirectories(file.getParent());
+        Files.writeString(file, "#!/bin/sh\n" + body + "\n");
+        assertThat(file.toFile().setExecutable(true)).isTrue();
+    }
+
+    private Result run(Map<String, String> environment, String... command) throws IOException, InterruptedException {
+        Path out = Files.createTempFile(work, "out", "");
+        Path err = Files.createTempFile(work, "err", "");
+        ProcessBuilder builder = new ProcessBuilder(command).directory(elsewhere.toFile())
+                .redirectOutput(out.toFile()).redirectError(err.toFile());
+        List.of("JAVA_OPTS", "TIDEMARK_JAVA_OPTS", "JAVA_HOME").forEach(builder.environment()::remove);
+        builder.environment().putAll(environment);
+        Process process = builder.start();
+        assertThat(process.waitFor(30, TimeUnit.SECONDS)).isTrue();
+        return new Result(process.exitValue(), new ArrayList<>(Files.readAllLines(out)), Files.readString(err, StandardCharsets.UTF_8));
+    }
+
+    private record Result(int exitCode, List<String> out, String err) {
+    }
+}
