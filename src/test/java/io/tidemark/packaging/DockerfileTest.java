@@ -1,0 +1,64 @@
+package io.tidemark.packaging;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+
+@DisplayName("the Dockerfile")
+class DockerfileTest {
+
+    private static final Pattern TIDEMARK_VARIABLE = Pattern.compile("TIDEMARK_[A-Z_]+");
+
+    @Test
+    @DisplayName("copies only what the checkout has and .dockerignore lets through")
+    void copiesExistingPaths() throws IOException {
+        List<String> ignored = Files.readAllLines(Path.of(".dockerignore"));
+        for (String source : copied()) {
+            assertThat(Path.of(source)).exists();
+            assertThat(ignored).contains("!" + source);
+        }
+        assertThat(copied()).contains("pom.xml", "src", "bin", "demo");
+    }
+
+    @Test
+    @DisplayName("names only variables that exist as settings")
+    void variablesAreSettings() throws IOException {
+        Matcher variable = TIDEMARK_VARIABLE.matcher(String.join("\n", lines()));
+        List<String> names = new ArrayList<>();
+        while (variable.find()) {
+            names.add(variable.group());
+        }
+        assertThat(names).isNotEmpty().isSubsetOf(SettingNames.environmentVariables());
+    }
+
+    @Test
+    @DisplayName("runs the launcher as a user that is a number other than root's")
+    void runsAsNobodySpecial() throws IOException {
+        assertThat(lines()).anyMatch(line -> line.matches("USER [1-9][0-9]*:[1-9][0-9]*"))
+                .contains("ENTRYPOINT [\"/opt/tidemark/bin/tidemark\"]", "CMD [\"serve\"]");
+    }
+
+    /** Sources of COPY from the checkout, not from another stage. */
+    private static List<String> copied() throws IOException {
+        List<String> sources = new ArrayList<>();
+        for (String line : lines()) {
+            String[] words = line.split("\\s+");
+            if (words[0].equals("COPY") && !words[1].startsWith("--from")) {
+                sources.addAll(List.of(words).subList(1, words.length - 1));
+            }
+        }
+        return sources;
+    }
+
+    private static List<String> lines() throws IOException {
+        return Files.readAllLines(Path.of("docker/Dockerfile"));
+    }
+}
