@@ -1,14 +1,29 @@
 package io.tidemark.cli;
 
+import io.tidemark.adapter.LoadedAdapter;
+import io.tidemark.boundary.Boundary;
+import io.tidemark.generation.Completion;
+import io.tidemark.generation.Failure;
+import io.tidemark.generation.GenerationRequest;
+import io.tidemark.generation.Outcome;
+import io.tidemark.model.ChatMessage;
+import io.tidemark.model.LanguageModel;
+import io.tidemark.model.Sampling;
+import io.tidemark.torch.TorchOptions;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** {@code tidemark generate}: one request through the engine, without Kafka. */
@@ -78,10 +93,58 @@ final class GenerateCommand implements Callable<Integer> {
 
         @Option(names = "--message", paramLabel = "TEXT", description = "A user's message for the model's chat template.")
         private Optional<String> message = Optional.empty();
+
+        private String text() {
+            return promptFile.map(Source::read).orElseGet(() -> withLineBreaks(prompt.orElse("")));
+        }
+
+        private static String read(Path file) {
+            try {
+                return Files.readString(file);
+            } catch (IOException e) {
+                throw new CommandFailed(file + " cannot be read: " + FailureText.oneLine(e), e);
+            }
+        }
+
+        private static String withLineBreaks(String text) {
+            return text.replace("\\n", "\n");
+        }
     }
 
     @Override
     public Integer call() {
-        throw new CommandFailed("waiting for the room");
+        Optional<String> adapter = use.or(() -> adapters.stream().findFirst().map(NamedFolder::name));
+        LocalGeneration generation = new LocalGeneration(model, adapters, new TorchOptions("cpu", threads));
+        Outcome outcome = generation.run(adapter, this::request, spec.commandLine().getOut());
+        if (outcome instanceof Failure failure) {
+            throw new CommandFailed(failure.code() + ": " + failure.message());
+        }
+        spec.commandLine().getErr().println(summary((Completion) outcome));
+        return 0;
+    }
+
+    private GenerationRequest request(LanguageModel language, Optional<LoadedAdapter> adapter) {
+        int layers = language.config().numLayers();
+        int chosen = boundary.orElse(layers);
+        if (chosen < 0 || chosen > layers) {
+            throw new ParameterException(spec.commandLine(), "--boundary must be 0 to " + layers + " for this model");
+        }
+        return new GenerationRequest("generate", adapter.map(LoadedAdapter::weights), new Boundary(chosen), prompt(language), maxTokens,
+                new Sampling(temperature, topP, 0, 0, 1), seed, 1, stop.stream().map(Source::withLineBreaks).toList(), OptionalInt.empty());
+    }
+
+    private List<Integer> prompt(LanguageModel language) {
+        if (source.message.isPresent()) {
+            List<ChatMessage> turns = List.of(new ChatMessage("user", Source.withLineBreaks(source.message.get())));
+            return language.tokenizer().encodePlain(language.chatTemplate().render(turns));
+        }
+        return language.tokenizer().encodePrompt(source.text());
+    }
+
+    private static String summary(Completion completion) {
+        double seconds = (completion.timing().totalMs() - completion.timing().queuedMs()) / 1000;
+        int tokens = completion.usage().completionTokens();
+        return "%d tokens, %.1f tokens/s, %s".formatted(tokens, tokens / Math.max(seconds, 1e-9),
+                completion.choices().get(0).finishReason().name().toLowerCase(Locale.ROOT));
     }
 }
