@@ -8,8 +8,8 @@ import java.util.logging.LogRecord;
 import java.util.logging.Logger;
 
 /**
- * Logging before, or without, Quarkus: warnings to stderr, so that stdout holds only what the command wrote. Quarkus
- * puts its own handlers in place when it starts.
+ * Logging without Quarkus: warnings to stderr, so that stdout holds only what the command wrote. A command that
+ * {@link StartsQuarkus} leaves the handlers alone, which keep early lines until Quarkus knows where they go.
  */
 final class PlainLogging {
 

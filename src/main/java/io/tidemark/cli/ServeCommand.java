@@ -27,7 +27,7 @@ import picocli.CommandLine.Spec;
             "  tidemark serve --role all --broker embedded --broker-dir /tmp/tidemark --model models/base \\",
             "      --adapter restaurants=adapters/restaurants",
             "Every setting also has an environment variable, such as TIDEMARK_MODEL_DIR and KAFKA_BOOTSTRAP_SERVERS."})
-final class ServeCommand implements Callable<Integer> {
+final class ServeCommand implements Callable<Integer>, StartsQuarkus {
 
     private static final String EMBEDDED = "embedded";
 

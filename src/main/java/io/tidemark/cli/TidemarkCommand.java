@@ -1,6 +1,7 @@
 package io.tidemark.cli;
 
 import io.tidemark.cli.demo.DemoCommand;
+import java.util.List;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -51,7 +52,10 @@ public final class TidemarkCommand implements Runnable {
         line.setUsageHelpWidth(HELP_WIDTH);
         line.setParameterExceptionHandler(TidemarkCommand::usageError);
         line.setExecutionStrategy(parsed -> {
-            PlainLogging.apply(root.verbose());
+            List<CommandLine> named = parsed.asCommandLineList();
+            if (!(named.get(named.size() - 1).getCommand() instanceof StartsQuarkus)) {
+                PlainLogging.apply(root.verbose());
+            }
             return new CommandLine.RunLast().execute(parsed);
         });
         line.setExecutionExceptionHandler((failure, command, parsed) -> {

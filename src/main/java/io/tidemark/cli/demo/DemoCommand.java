@@ -1,6 +1,7 @@
 package io.tidemark.cli.demo;
 
 import io.tidemark.cli.ShutdownGuard;
+import io.tidemark.cli.StartsQuarkus;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -20,7 +21,7 @@ import picocli.CommandLine.Spec;
             "Examples: watch it once; then keep it running to send requests of your own",
             "  tidemark demo",
             "  tidemark demo --keep --broker-port 9092"})
-public final class DemoCommand implements Callable<Integer> {
+public final class DemoCommand implements Callable<Integer>, StartsQuarkus {
 
     @Spec
     private CommandSpec spec;

@@ -24,6 +24,9 @@ final class DemoRun {
 
     private static final Duration START = Duration.ofSeconds(120);
 
+    /** They warn of a broker that comes and goes, which here it does. */
+    private static final List<String> LOUD = List.of("org.apache.kafka", "kafka", "io.smallrye.reactive.messaging");
+
     private final DemoFolder folder;
     private final DemoView view;
     private final int brokerPort;
@@ -60,6 +63,7 @@ final class DemoRun {
                 Optional.empty(), folder.adapters(), OptionalInt.of(httpPort)).forBroker(Optional.of(broker.bootstrapServers()));
         settings.put("quarkus.http.host", "127.0.0.1");
         settings.put("quarkus.log.level", "WARN");
+        LOUD.forEach(category -> settings.put("quarkus.log.category.\"" + category + "\".level", "ERROR"));
         settings.put("quarkus.log.console.stderr", "true");
         settings.put("quarkus.banner.enabled", "false");
         settings.put("tidemark.worker.shutdown-grace", "2S");
