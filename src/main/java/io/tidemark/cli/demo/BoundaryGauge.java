@@ -5,7 +5,7 @@ import java.util.Optional;
 /** Reads one number out of the Prometheus text of {@code /q/metrics}. */
 final class BoundaryGauge {
 
-    private static final String NAME = "tidemark_adapter_boundary";
+    private static final String NAME = "tidemark_boundary";
 
     private BoundaryGauge() {
     }
