@@ -1,5 +1,11 @@
 package io.tidemark.cli;
 
+import io.tidemark.proof.Verdicts;
+import io.tidemark.proof.Verification;
+import io.tidemark.torch.Torch;
+import io.tidemark.torch.TorchOptions;
+import java.io.PrintWriter;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -55,6 +61,20 @@ final class VerifyCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        throw new CommandFailed("waiting for the room");
+        subject.folders.stream().filter(folder -> !Files.isDirectory(folder)).findFirst().ifPresent(folder -> {
+            throw new CommandFailed("there is no folder " + folder);
+        });
+        PrintWriter out = spec.commandLine().getOut();
+        try (Torch torch = Torch.open(TorchOptions.CPU)) {
+            Verification verification = new Verification(torch, verdict -> {
+                out.println(verdict.adapter() + "  " + verdict.line());
+                out.flush();
+            });
+            Verdicts verdicts = subject.one == null
+                    ? verification.walk(subject.folders) : verification.one(subject.one.model, subject.one.adapter);
+            out.printf("%d compared, %d off, %d unsupported%n", verdicts.compared(), verdicts.off(), verdicts.unsupported());
+            out.flush();
+            return verdicts.pass(allowUnsupported) ? 0 : 1;
+        }
     }
 }
