@@ -25,7 +25,7 @@ public final class BrokerResource implements QuarkusTestResourceLifecycleManager
         config.put("tidemark.engine.slots", "4");
         config.put("tidemark.engine.queue", "4");
         config.put("tidemark.engine.threads", "1");
-        config.put("tidemark.worker.id", "test-worker");
+        config.put("tidemark.worker-id", "test-worker");
         config.put("tidemark.topics.calibration-partitions", "2");
         return config;
     }

@@ -1,9 +1,20 @@
 package io.tidemark.stream.serving;
 
 import io.micrometer.core.instrument.MeterRegistry;
+import io.tidemark.calibration.CalibrationPolicy;
+import io.tidemark.calibration.Objective;
+import io.tidemark.calibration.SweepLimits;
 import io.tidemark.generation.EngineLimits;
 import io.tidemark.generation.GenerationEngine;
+import io.tidemark.stream.calibrator.BetweenStepsPace;
+import io.tidemark.stream.calibrator.CalibrationListener;
+import io.tidemark.stream.calibrator.CalibratorOptions;
+import io.tidemark.stream.calibrator.CalibratorPart;
+import io.tidemark.stream.calibrator.CalibratorTopics;
+import io.tidemark.stream.calibrator.OwnThreadPace;
+import io.tidemark.stream.calibrator.SweepPace;
 import io.tidemark.stream.clients.KafkaSettings;
+import io.tidemark.stream.metrics.CalibrationMetrics;
 import io.tidemark.stream.metrics.WorkerMetrics;
 import io.tidemark.stream.settings.TidemarkSettings;
 import io.tidemark.stream.tables.BoundaryTable;
@@ -27,13 +38,15 @@ final class ServingParts implements AutoCloseable {
     private volatile Optional<WorkerPart> worker = Optional.empty();
     private volatile Optional<TableFollower> boundaries = Optional.empty();
     private volatile Optional<GenerationEngine> engine = Optional.empty();
+    private volatile Optional<CalibratorPart> calibrator = Optional.empty();
 
-    synchronized void open(
-            TidemarkSettings settings, KafkaSettings kafka, Instance<RequestChannel> channel, MeterRegistry registry) {
+    synchronized void open(TidemarkSettings settings, KafkaSettings kafka, Instance<RequestChannel> channel,
+            MeterRegistry registry, CalibrationListener calibration) {
         TopicLayout topics = TopicLayout.of(settings.topics());
         try (Admin admin = Admin.create(kafka.connection())) {
             TopicSetup.ensure(admin, topics);
         }
+        String name = settings.workerId().orElseGet(ServingParts::hostAndProcess);
         LoadedModel loaded = opened(LoadedModel.load(settings));
         BoundaryTable table = new BoundaryTable();
         boundaries = Optional.of(opened(TableFollower.start(
@@ -41,8 +54,14 @@ final class ServingParts implements AutoCloseable {
         if (settings.role().generates()) {
             GenerationEngine started = opened(GenerationEngine.start(loaded.model(), limits(settings.engine())));
             engine = Optional.of(started);
-            worker = Optional.of(opened(WorkerPart.start(settings, kafka, topics, loaded.model(), loaded.adapters(),
-                    started, table, new WorkerMetrics(registry), channel.get().requests())));
+            worker = Optional.of(opened(WorkerPart.start(settings, name, kafka, topics, loaded.model(),
+                    loaded.adapters(), started, table, new WorkerMetrics(registry), channel.get().requests())));
+        }
+        if (settings.role().calibrates()) {
+            SweepPace pace = engine.<SweepPace>map(BetweenStepsPace::new).orElseGet(OwnThreadPace::new);
+            calibrator = Optional.of(opened(CalibratorPart.start(calibrator(settings.calibrator(), name), kafka,
+                    CalibratorTopics.of(topics), loaded.model(), loaded.adapters(), pace,
+                    new CalibrationMetrics(registry, calibration))));
         }
     }
 
@@ -54,11 +73,14 @@ final class ServingParts implements AutoCloseable {
 
     /** What may pass by itself. */
     Optional<String> trouble() {
-        return boundaries.flatMap(TableFollower::trouble).map(why -> "boundaries are not followed: " + why);
+        return boundaries.flatMap(TableFollower::trouble).map(why -> "boundaries are not followed: " + why)
+                .or(() -> calibrator.flatMap(CalibratorPart::trouble).map(why -> "batches wait: " + why));
     }
 
     @Override
     public synchronized void close() {
+        // a sweep would only slow down what the worker still has to finish
+        calibrator.ifPresent(CalibratorPart::close);
         worker.ifPresent(WorkerPart::drain);
         while (!open.isEmpty()) {
             AutoCloseable part = open.pop();
@@ -77,5 +99,18 @@ final class ServingParts implements AutoCloseable {
 
     private static EngineLimits limits(TidemarkSettings.Engine engine) {
         return new EngineLimits(engine.slots(), engine.prefillTokensPerStep(), engine.kvBytes().asLongValue());
+    }
+
+    private static CalibratorOptions calibrator(TidemarkSettings.Calibrator settings, String name) {
+        String objective = settings.objective().equals("tolerance")
+                ? "tolerance:" + settings.tolerance() : settings.objective();
+        return new CalibratorOptions(settings.group(), settings.group() + "-" + name,
+                new CalibrationPolicy(Objective.parse(objective), settings.minSamples()),
+                new SweepLimits(settings.tokensPerSlice()));
+    }
+
+    private static String hostAndProcess() {
+        return Optional.ofNullable(System.getenv("HOSTNAME")).orElse("tidemark") + "-"
+                + ProcessHandle.current().pid();
     }
 }

@@ -27,6 +27,9 @@ public interface TidemarkSettings {
     @WithDefault("worker")
     Role role();
 
+    /** Names this process in results and transactions; by default host name and process id. */
+    Optional<String> workerId();
+
     Model model();
 
     /** Adapter id to its PEFT folder. */
@@ -105,9 +108,6 @@ public interface TidemarkSettings {
     /** The role that answers requests. */
     interface Worker {
 
-        /** Names this process in results; by default host name and process id. */
-        Optional<String> id();
-
         /** The consumer group that shares the requests. */
         @WithDefault("tidemark-workers")
         @NotBlank
@@ -126,13 +126,13 @@ public interface TidemarkSettings {
         @NotBlank
         String group();
 
-        /** {@code balanced}, {@code quality}, {@code latency} or {@code tolerance}. */
+        /** {@code balanced}, {@code quality}, {@code latency}, {@code tolerance} or {@code tolerance:NATS}. */
         @WithDefault("balanced")
-        @Pattern(regexp = "balanced|quality|latency|tolerance",
-                message = "must be balanced, quality, latency or tolerance")
+        @Pattern(regexp = "balanced|quality|latency|tolerance(:[0-9.]+)?",
+                message = "must be balanced, quality, latency, tolerance or tolerance:NATS")
         String objective();
 
-        /** For {@code tolerance}: nats per token that may be lost against full LoRA. */
+        /** For {@code tolerance} without a number: nats per token that may be lost against full LoRA. */
         @WithDefault("0.05")
         @PositiveOrZero
         double tolerance();

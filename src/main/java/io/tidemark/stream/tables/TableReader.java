@@ -51,8 +51,18 @@ public final class TableReader implements AutoCloseable {
      * @throws TableNotRead when that takes longer than {@code timeout}
      */
     public void readToEnd(Consumer<ConsumerRecord<byte[], byte[]>> sink, Duration timeout) {
+        readTo(consumer.endOffsets(partitions, timeout), sink, timeout);
+    }
+
+    /**
+     * Hands over every committed record below the given ends. Where an end lies behind an open transaction, this waits
+     * for the transaction to be committed or aborted.
+     *
+     * @throws TableNotRead when that takes longer than {@code timeout}
+     */
+    public void readTo(
+            Map<TopicPartition, Long> ends, Consumer<ConsumerRecord<byte[], byte[]>> sink, Duration timeout) {
         long deadline = System.nanoTime() + timeout.toNanos();
-        Map<TopicPartition, Long> ends = consumer.endOffsets(partitions, timeout);
         while (ends.entrySet().stream().anyMatch(end -> consumer.position(end.getKey()) < end.getValue())) {
             if (System.nanoTime() > deadline) {
                 throw new TableNotRead("topic '" + topic + "' was not read to its end within " + timeout.toMillis()
@@ -60,6 +70,10 @@ public final class TableReader implements AutoCloseable {
             }
             consumer.poll(POLL).forEach(sink);
         }
+    }
+
+    public List<TopicPartition> partitions() {
+        return partitions;
     }
 
     /** Waits a moment for new records and hands over those that came. */

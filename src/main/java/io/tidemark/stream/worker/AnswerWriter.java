@@ -1,10 +1,10 @@
 package io.tidemark.stream.worker;
 
-import io.tidemark.message.DeadLetterHeaders;
 import io.tidemark.message.ErrorBody;
 import io.tidemark.message.EventMessage;
 import io.tidemark.message.ResultMessage;
 import io.tidemark.message.TopicJson;
+import io.tidemark.stream.clients.DeadLetter;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
@@ -14,7 +14,6 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
-import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.errors.RecordTooLargeException;
@@ -64,15 +63,7 @@ public final class AnswerWriter implements AutoCloseable {
     }
 
     CompletableFuture<Void> deadLetter(IncomingRequest request, ErrorBody error) {
-        return send(request, () -> {
-            ConsumerRecord<byte[], byte[]> source = request.record();
-            ProducerRecord<byte[], byte[]> letter = new ProducerRecord<>(
-                    topics.deadLetters(), source.key(), DeadLetterHeaders.kept(source.value()));
-            source.headers().forEach(letter.headers()::add);
-            DeadLetterHeaders.of(error, source.topic(), source.partition(), source.offset(), source.value()).asMap()
-                    .forEach((name, value) -> letter.headers().add(name, utf8(value)));
-            return letter;
-        });
+        return send(request, () -> DeadLetter.of(request.record(), error, topics.deadLetters()));
     }
 
     private CompletableFuture<Void> send(

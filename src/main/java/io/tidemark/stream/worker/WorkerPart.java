@@ -42,14 +42,13 @@ public final class WorkerPart implements AutoCloseable {
     }
 
     /** Starts to consume: model, adapters, engine and table must stand. */
-    public static WorkerPart start(TidemarkSettings settings, KafkaSettings kafka, TopicLayout topics,
+    public static WorkerPart start(TidemarkSettings settings, String worker, KafkaSettings kafka, TopicLayout topics,
             LanguageModel model, AdapterStore adapters, GenerationEngine engine, BoundaryTable table,
             WorkerMetrics metrics, Multi<Message<byte[]>> requests) {
         int numLayers = model.config().numLayers();
         AdapterChoice choice = new AdapterChoice(model.name(), numLayers, adapters, table, metrics);
         AnswerWriter writer = new AnswerWriter(kafka.newProducer(Map.of("client.id", "tidemark-answers")),
                 AnswerTopics.of(topics));
-        String worker = settings.worker().id().orElseGet(WorkerPart::hostAndProcess);
         Results results = new Results(new WorkerIdentity(model.name(), numLayers, worker), Clock.systemUTC());
         RequestDesk desk = new RequestDesk(
                 new RequestParser(Math.toIntExact(settings.limits().requestBytes().asLongValue())),
@@ -117,10 +116,5 @@ public final class WorkerPart implements AutoCloseable {
                 engine.cancel(engineId, reason);
             }
         };
-    }
-
-    private static String hostAndProcess() {
-        String host = Optional.ofNullable(System.getenv("HOSTNAME")).orElse("worker");
-        return host + "-" + ProcessHandle.current().pid();
     }
 }

@@ -1,0 +1,60 @@
+package io.tidemark.stream.calibrator;
+
+import io.tidemark.calibration.ExampleScore;
+import io.tidemark.calibration.SweepRun;
+import io.tidemark.generation.GenerationEngine;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.function.DoublePredicate;
+
+/** In a process that generates too, the engine runs one slice between two steps, so that rows don't wait long. */
+public final class BetweenStepsPace implements SweepPace {
+
+    private static final long ASK_EVERY_MS = 100;
+
+    private final GenerationEngine engine;
+
+    public BetweenStepsPace(GenerationEngine engine) {
+        this.engine = engine;
+    }
+
+    @Override
+    public List<ExampleScore> run(SweepRun sweep, DoublePredicate goOn) throws SweepAbandoned {
+        CompletableFuture<List<ExampleScore>> scores = new CompletableFuture<>();
+        engine.runBetweenSteps(() -> slice(sweep, scores));
+        while (goOn.test(sweep.progress())) {
+            try {
+                return scores.get(ASK_EVERY_MS, TimeUnit.MILLISECONDS);
+            } catch (TimeoutException e) {
+                // not yet; ask whether to go on
+            } catch (ExecutionException e) {
+                throw new CompletionException(e.getCause());
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                break;
+            }
+        }
+        scores.cancel(false);
+        throw new SweepAbandoned();
+    }
+
+    /** On the engine's thread: a sweep belongs to the thread that runs it, so it is freed here too. */
+    private static boolean slice(SweepRun sweep, CompletableFuture<List<ExampleScore>> scores) {
+        try {
+            if (!scores.isCancelled() && sweep.runSlice()) {
+                return true;
+            }
+            if (!scores.isCancelled()) {
+                scores.complete(sweep.scores());
+            }
+        } catch (RuntimeException e) {
+            scores.completeExceptionally(e);
+        }
+        sweep.close();
+        return false;
+    }
+}

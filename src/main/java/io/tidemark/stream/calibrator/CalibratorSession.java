@@ -1,0 +1,154 @@
+package io.tidemark.stream.calibrator;
+
+import io.tidemark.boundary.BoundaryRecord;
+import io.tidemark.boundary.BoundaryRecordFormat;
+import io.tidemark.calibration.AdapterEvidence;
+import io.tidemark.calibration.BoundaryDecision;
+import io.tidemark.calibration.BoundarySweep;
+import io.tidemark.calibration.CalibrationState;
+import io.tidemark.calibration.CurveStatistics;
+import io.tidemark.calibration.Decision;
+import io.tidemark.calibration.ExampleScore;
+import io.tidemark.message.ErrorBody;
+import io.tidemark.stream.clients.DeadLetter;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.BooleanSupplier;
+import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.TopicPartition;
+import org.jboss.logging.Logger;
+
+/**
+ * Works through validation batches one by one: read, sweep, add to the state, decide, commit. Ends with a
+ * {@link KafkaException} when a client has become useless; whoever runs it opens another session, which begins again at
+ * the last commit. Belongs to one thread.
+ */
+final class CalibratorSession {
+
+    private static final Logger LOG = Logger.getLogger(CalibratorSession.class);
+    private static final Duration POLL = Duration.ofMillis(200);
+
+    private final CalibratorTopics topics;
+    private final Consumer<byte[], byte[]> consumer;
+    private final CalibratorTables tables;
+    private final BatchTransactions transactions;
+    private final BatchReader reader;
+    private final BoundarySweep sweep;
+    private final SweepPace pace;
+    private final BoundaryDecision decision;
+    private final CalibrationListener listener;
+    private final BoundaryRecordFormat boundaryFormat = new BoundaryRecordFormat();
+    private final Assignment assignment;
+    private final KeepAlive keepAlive;
+
+    CalibratorSession(CalibratorTopics topics, Consumer<byte[], byte[]> consumer, CalibratorTables tables,
+            BatchTransactions transactions, BatchReader reader, BoundarySweep sweep, SweepPace pace,
+            BoundaryDecision decision, CalibrationListener listener) {
+        this.topics = topics;
+        this.consumer = consumer;
+        this.tables = tables;
+        this.transactions = transactions;
+        this.reader = reader;
+        this.sweep = sweep;
+        this.pace = pace;
+        this.decision = decision;
+        this.listener = listener;
+        this.assignment = new Assignment(consumer, tables);
+        this.keepAlive = new KeepAlive(consumer);
+    }
+
+    void run(BooleanSupplier running) {
+        consumer.subscribe(List.of(topics.batches()), assignment);
+        while (running.getAsBoolean()) {
+            for (ConsumerRecord<byte[], byte[]> batch : consumer.poll(POLL)) {
+                handle(batch, running);
+            }
+        }
+    }
+
+    private void handle(ConsumerRecord<byte[], byte[]> batch, BooleanSupplier running) {
+        try {
+            UsableBatch usable = reader.read(batch.value());
+            tables.refreshEvidence();
+            CalibrationState state =
+                    tables.evidence().of(usable.adapter().id(), batch.partition(), usable.version());
+            if (tables.evidence().with(state, usable.version()).hasCounted(usable.batchId())) {
+                LOG.infof("batch '%s' of '%s' has been counted before", usable.batchId(), usable.adapter().id());
+                transactions.commit(batch, List.of());
+                return;
+            }
+            long begun = System.nanoTime();
+            List<ExampleScore> scores = score(batch, usable, running);
+            conclude(batch, usable, state.plus(usable.batchId(), scores), (System.nanoTime() - begun) / 1e9);
+        } catch (BatchUnusable e) {
+            LOG.warnf("the batch at %s-%d@%d can't be used: %s",
+                    batch.topic(), batch.partition(), batch.offset(), e.getMessage());
+            transactions.commit(batch, List.of(DeadLetter.of(batch, e.error(), topics.deadLetters())));
+            listener.onRefused(e.error());
+        } catch (SweepAbandoned e) {
+            LOG.infof("left the batch at %s-%d@%d", batch.topic(), batch.partition(), batch.offset());
+        }
+    }
+
+    private List<ExampleScore> score(
+            ConsumerRecord<byte[], byte[]> batch, UsableBatch usable, BooleanSupplier running)
+            throws SweepAbandoned, BatchUnusable {
+        TopicPartition partition = new TopicPartition(batch.topic(), batch.partition());
+        try {
+            List<ExampleScore> scores =
+                    pace.run(sweep.start(usable.adapter().weights(), usable.examples()), progress -> {
+                        keepAlive.tick();
+                        listener.onProgress(usable.adapter().id(), usable.batchId(), progress);
+                        return running.getAsBoolean() && assignment.owns(partition);
+                    });
+            if (!assignment.owns(partition)) {
+                throw new SweepAbandoned();
+            }
+            return scores;
+        } catch (KafkaException e) {
+            throw e;
+        } catch (RuntimeException e) {
+            LOG.errorf(e, "sweeping batch '%s' has failed", usable.batchId());
+            throw new BatchUnusable(ErrorBody.serverError("sweep_failed", "the batch could not be scored"));
+        } finally {
+            keepAlive.end();
+        }
+    }
+
+    private void conclude(
+            ConsumerRecord<byte[], byte[]> batch, UsableBatch usable, CalibrationState state, double seconds) {
+        String adapter = usable.adapter().id();
+        tables.refreshBoundaries();
+        long moment = tables.boundaries().seen();
+        AdapterEvidence evidence = tables.evidence().with(state, usable.version());
+        CurveStatistics merged = evidence.merged();
+        Decision decided = decision.decide(
+                adapter, usable.version(), merged, tables.boundaries().entry(adapter), Instant.now());
+        List<ProducerRecord<byte[], byte[]>> records = new ArrayList<>();
+        records.add(new ProducerRecord<>(topics.state(), utf8(state.key()), tables.evidence().write(state)));
+        decided.toPublish().ifPresent(boundary -> records.add(toRecord(boundary)));
+        transactions.commit(batch, records);
+        tables.refreshBoundaries();
+        tables.boundaries().overtakenPin(adapter, moment).ifPresent(pin -> {
+            LOG.infof("the pin of '%s' was overtaken and is published again", adapter);
+            transactions.publish(new ProducerRecord<>(topics.boundaries(), utf8(adapter), pin));
+        });
+        LOG.info(decided.summary());
+        listener.onOutcome(new CalibrationOutcome(
+                adapter, usable.batchId(), decided, merged.curve().means(), merged.count(), seconds));
+    }
+
+    private ProducerRecord<byte[], byte[]> toRecord(BoundaryRecord boundary) {
+        return new ProducerRecord<>(topics.boundaries(), utf8(boundary.adapter()), boundaryFormat.write(boundary));
+    }
+
+    private static byte[] utf8(String text) {
+        return text.getBytes(StandardCharsets.UTF_8);
+    }
+}
