@@ -9,6 +9,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.stream.Stream;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
@@ -41,7 +42,8 @@ public final class Outside implements AutoCloseable {
                 Map.of("bootstrap.servers", bootstrapServers, "auto.offset.reset", "earliest", "isolation.level",
                         "read_committed"),
                 new ByteArrayDeserializer(), new ByteArrayDeserializer());
-        consumer.assign(List.of(topics).stream().flatMap(topic -> consumer.partitionsFor(topic).stream())
+        Awaitility.await().until(() -> Stream.of(topics).noneMatch(topic -> consumer.partitionsFor(topic).isEmpty()));
+        consumer.assign(Stream.of(topics).flatMap(topic -> consumer.partitionsFor(topic).stream())
                 .map(partition -> new TopicPartition(partition.topic(), partition.partition())).toList());
         listener.start();
     }
@@ -67,9 +69,9 @@ public final class Outside implements AutoCloseable {
         return heard.stream().filter(record -> record.topic().equals(topic)).toList();
     }
 
-    /** All JSON values of a topic with this key so far. */
+    /** All JSON values of a topic with this key so far, tombstones left out. */
     public List<JsonNode> values(String topic, String key) {
-        return heard(topic).stream().filter(record -> key.equals(text(record.key())))
+        return heard(topic).stream().filter(record -> key.equals(text(record.key())) && record.value() != null)
                 .map(record -> json(record.value())).toList();
     }
 

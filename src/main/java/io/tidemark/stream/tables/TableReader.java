@@ -1,5 +1,6 @@
 package io.tidemark.stream.tables;
 
+import io.tidemark.stream.clients.Partitions;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
@@ -40,7 +41,7 @@ public final class TableReader implements AutoCloseable {
         config.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, "false");
         config.put(ConsumerConfig.CLIENT_ID_CONFIG, "tidemark-table-" + topic + "-" + UUID.randomUUID());
         consumer = new KafkaConsumer<>(config, new ByteArrayDeserializer(), new ByteArrayDeserializer());
-        partitions = consumer.partitionsFor(topic).stream().map(p -> new TopicPartition(topic, p.partition())).toList();
+        partitions = Partitions.of(topic, consumer);
         consumer.assign(partitions);
         consumer.seekToBeginning(partitions);
     }

@@ -9,6 +9,7 @@ import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.locks.LockSupport;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.Config;
 import org.apache.kafka.clients.admin.ConfigEntry;
@@ -16,6 +17,7 @@ import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.config.TopicConfig;
 import org.apache.kafka.common.errors.TopicExistsException;
+import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.jboss.logging.Logger;
 
 /** Creates missing topics and refuses to go on with topics that would lose or keep the wrong records. */
@@ -23,6 +25,7 @@ public final class TopicSetup {
 
     private static final Logger LOG = Logger.getLogger(TopicSetup.class);
     private static final long TIMEOUT_S = 60;
+    private static final long RETRY_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
 
     private TopicSetup() {
     }
@@ -69,8 +72,7 @@ public final class TopicSetup {
             throws InterruptedException, ExecutionException, TimeoutException {
         Map<ConfigResource, TopicSpec> wanted = new LinkedHashMap<>();
         layout.all().forEach(t -> wanted.put(new ConfigResource(ConfigResource.Type.TOPIC, t.name()), t));
-        Map<ConfigResource, Config> found =
-                admin.describeConfigs(wanted.keySet()).all().get(TIMEOUT_S, TimeUnit.SECONDS);
+        Map<ConfigResource, Config> found = describe(admin, wanted.keySet());
         List<String> wrong = new ArrayList<>();
         wanted.forEach((resource, topic) -> {
             ConfigEntry policy = found.get(resource).get(TopicConfig.CLEANUP_POLICY_CONFIG);
@@ -82,6 +84,22 @@ public final class TopicSetup {
         });
         if (!wrong.isEmpty()) {
             throw new TopicsUnusable(String.join("; ", wrong));
+        }
+    }
+
+    /** A topic is created some moments before every broker knows it. */
+    private static Map<ConfigResource, Config> describe(Admin admin, Set<ConfigResource> topics)
+            throws InterruptedException, ExecutionException, TimeoutException {
+        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(TIMEOUT_S);
+        while (true) {
+            try {
+                return admin.describeConfigs(topics).all().get(TIMEOUT_S, TimeUnit.SECONDS);
+            } catch (ExecutionException e) {
+                if (!(e.getCause() instanceof UnknownTopicOrPartitionException) || System.nanoTime() > deadline) {
+                    throw e;
+                }
+                LockSupport.parkNanos(RETRY_NANOS);
+            }
         }
     }
 }

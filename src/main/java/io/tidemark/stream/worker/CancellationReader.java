@@ -4,6 +4,7 @@ import io.tidemark.message.CancellationMessage;
 import io.tidemark.message.CancellationParser;
 import io.tidemark.message.Parsed;
 import io.tidemark.stream.clients.KafkaSettings;
+import io.tidemark.stream.clients.Partitions;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
@@ -45,8 +46,7 @@ public final class CancellationReader implements AutoCloseable {
         config.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, "false");
         KafkaConsumer<byte[], byte[]> consumer =
                 new KafkaConsumer<>(config, new ByteArrayDeserializer(), new ByteArrayDeserializer());
-        List<TopicPartition> partitions = consumer.partitionsFor(topic).stream()
-                .map(info -> new TopicPartition(topic, info.partition())).toList();
+        List<TopicPartition> partitions = Partitions.of(topic, consumer);
         consumer.assign(partitions);
         consumer.seekToEnd(partitions);
         partitions.forEach(consumer::position);
