@@ -167,7 +167,7 @@ class CalibratorTest {
         send("b1", 0, 0, 6);
         awaitCommitted(0, 1);
         assertThat(boundaries()).hasSize(1);
-        assertThat(outside.heard(topics.state())).isNotEmpty();
+        Awaitility.await().until(() -> !outside.heard(topics.state()).isEmpty());
 
         outside.send(topics.boundaries(), "all", (byte[]) null);
         send("b2", 0, 6, 9);
