@@ -1,0 +1,126 @@
+package io.tidemark.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tidemark.broker.BrokerOptions;
+import io.tidemark.broker.EmbeddedBroker;
+import io.tidemark.cli.client.Cluster;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+@DisplayName("the commands that talk to a broker")
+class ClientsTest {
+
+    private static EmbeddedBroker broker;
+    private static String address;
+
+    @TempDir
+    private Path folder;
+
+    @BeforeAll
+    static void start() {
+        broker = EmbeddedBroker.start(BrokerOptions.TEMPORARY);
+        address = broker.bootstrapServers();
+        BrokerTopics.ensure(new Cluster(address));
+    }
+
+    @AfterAll
+    static void stop() {
+        broker.close();
+    }
+
+    @Test
+    @DisplayName("set a boundary by hand as a pinned record, list it, and unset it with a tombstone")
+    void boundaries() {
+        assertThat(run("boundaries", "set", "by-hand", "3", "--reason", "a test").exitCode()).isZero();
+        assertThat(run("boundaries", "get", "by-hand", "--json").out()).contains("\"adapter\":\"by-hand\"", "\"boundary\":3", "\"pinned\":true");
+        assertThat(run("boundaries", "set", "by-hand", "5").out()).contains("by-hand", " 5 ");
+        assertThat(run("boundaries", "list", "--json").out().lines().filter(line -> line.contains("by-hand"))).hasSize(1);
+        assertThat(run("boundaries", "unset", "by-hand").exitCode()).isZero();
+        CommandLineRun gone = run("boundaries", "get", "by-hand");
+        assertThat(gone.exitCode()).isEqualTo(1);
+        assertThat(gone.err()).contains("no boundary is set for 'by-hand'");
+    }
+
+    @Test
+    @DisplayName("send a request, stream its events to stdout, and keep what it took on stderr")
+    void send() {
+        try (ScriptedWorker worker = ScriptedWorker.start(address)) {
+            CommandLineRun sent = run("send", "--adapter", "echo", "--prompt", "one\\ntwo", "--max-tokens", "5");
+            assertThat(sent.exitCode()).as(sent.err()).isZero();
+            assertThat(sent.out()).isEqualToNormalizingNewlines("one\ntwo\n");
+            assertThat(sent.err()).contains("boundary 2 of 8", "2 tokens");
+        }
+    }
+
+    @Test
+    @DisplayName("send a file of requests, fill in what a line leaves out, and print one result a line")
+    void sendFile() throws Exception {
+        Path file = Files.writeString(folder.resolve("requests.jsonl"), """
+                {"prompt": "a", "completion": "gold"}
+                {"id": "mine", "model": "other", "prompt": "b"}
+                {"prompt": "fail"}
+                """);
+        try (ScriptedWorker worker = ScriptedWorker.start(address)) {
+            CommandLineRun sent = run("send", "--adapter", "echo", "--file", file.toString(), "--json");
+            assertThat(sent.exitCode()).isEqualTo(1); // one of them failed
+            assertThat(sent.out().lines()).hasSize(3).anyMatch(line -> line.contains("\"id\":\"mine\"") && line.contains("\"model\":\"other\""))
+                    .anyMatch(line -> line.contains("no_luck"));
+            assertThat(worker.seen()).noneMatch(request -> request.has("completion"))
+                    .allMatch(request -> request.path("stream").asBoolean());
+        }
+    }
+
+    @Test
+    @DisplayName("send gives up, with advice, when no worker answers")
+    void sendWithoutWorker() {
+        CommandLineRun sent = run("send", "--adapter", "x", "--prompt", "p", "--timeout", "1");
+        assertThat(sent.exitCode()).isEqualTo(1);
+        assertThat(sent.err()).contains("1 of 1 requests had no result within 1 s", "tidemark serve");
+    }
+
+    @Test
+    @DisplayName("calibrate waits until the calibrators' group has committed past its batches, and reports refused ones")
+    void calibrate() throws Exception {
+        Path file = Files.writeString(folder.resolve("validation.jsonl"), "{\"prompt\": \"a\", \"completion\": \"b\"}\n".repeat(5));
+        try (ScriptedCalibrator calibrator = ScriptedCalibrator.start(address, "calibrated")) {
+            CommandLineRun run = run("calibrate", "--adapter", "calibrated", "--data", file.toString(), "--batch-size", "2", "--json");
+            assertThat(run.exitCode()).as(run.err()).isZero();
+            assertThat(run.err()).contains("5 of 5 examples");
+            assertThat(run.out()).contains("\"boundary\":4", "\"samples\":5");
+            CommandLineRun refused = run("calibrate", "--adapter", "unknown", "--data", file.toString());
+            assertThat(refused.exitCode()).isEqualTo(1);
+            assertThat(refused.err()).contains("refused: batch unknown-", "no adapter 'unknown'");
+        }
+    }
+
+    @Test
+    @DisplayName("name the broker that doesn't answer, and say how to start one")
+    void noBroker() {
+        CommandLineRun run = CommandLineRun.of("boundaries", "list", "--broker", "127.0.0.1:1", "--kafka", "default.api.timeout.ms=1000",
+                "--kafka", "request.timeout.ms=500");
+        assertThat(run.exitCode()).isEqualTo(1);
+        assertThat(run.err()).contains("no Kafka broker answers at 127.0.0.1:1", "tidemark broker");
+    }
+
+    @Test
+    @DisplayName("name the line of a file that is no JSON")
+    void brokenFile() throws Exception {
+        Path file = Files.writeString(folder.resolve("broken.jsonl"), "{\"prompt\": \"a\"}\n{oops\n");
+        CommandLineRun run = run("send", "--adapter", "x", "--file", file.toString());
+        assertThat(run.exitCode()).isEqualTo(1);
+        assertThat(run.err()).contains(file + ":2 is not JSON");
+    }
+
+    private static CommandLineRun run(String... arguments) {
+        String[] all = java.util.Arrays.copyOf(arguments, arguments.length + 2);
+        all[arguments.length] = "--broker";
+        all[arguments.length + 1] = address;
+        return CommandLineRun.of(all);
+    }
+}

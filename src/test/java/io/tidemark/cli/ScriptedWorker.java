@@ -1,0 +1,63 @@
+package io.tidemark.cli;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.producer.ProducerRecord;
+
+/** Answers a prompt with itself, the first character as an event, and refuses the prompt {@code fail}. */
+final class ScriptedWorker extends ScriptedService {
+
+    private final ObjectMapper json = new ObjectMapper();
+    private final List<JsonNode> seen = new CopyOnWriteArrayList<>();
+
+    private ScriptedWorker(String broker) {
+        super(broker, "scripted-workers");
+    }
+
+    static ScriptedWorker start(String broker) {
+        ScriptedWorker worker = new ScriptedWorker(broker);
+        worker.begin("generation-requests");
+        return worker;
+    }
+
+    List<JsonNode> seen() {
+        return List.copyOf(seen);
+    }
+
+    @Override
+    void answer(ConsumerRecord<String, byte[]> record) {
+        JsonNode request = read(record.value());
+        seen.add(request);
+        String id = request.path("id").asText();
+        String prompt = request.path("prompt").asText();
+        ObjectNode result = json.createObjectNode().put("id", id).put("model", request.path("model").asText());
+        if (prompt.equals("fail")) {
+            result.putObject("error").put("code", "no_luck").put("message", "this one fails");
+        } else {
+            ObjectNode event = json.createObjectNode().put("id", id).put("attempt", 1).put("choice", 0).put("sequence", 0);
+            produce(new ProducerRecord<>("generation-events", id, bytes(event.put("text", prompt.substring(0, 1)))));
+            result.putArray("choices").addObject().put("text", prompt).put("finish_reason", "stop");
+            result.putObject("usage").put("completion_tokens", 2);
+            result.putObject("tidemark").put("boundary", 2).put("num_layers", 8).put("queued_ms", 1).put("total_ms", 11);
+        }
+        produce(new ProducerRecord<>("generation-results", id, bytes(result)));
+    }
+
+    private JsonNode read(byte[] value) {
+        try {
+            return json.readTree(value);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static byte[] bytes(JsonNode node) {
+        return node.toString().getBytes(java.nio.charset.StandardCharsets.UTF_8);
+    }
+}
