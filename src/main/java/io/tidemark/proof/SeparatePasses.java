@@ -1,0 +1,58 @@
+package io.tidemark.proof;
+
+import io.tidemark.calibration.ExampleBatch;
+import io.tidemark.model.ForcedBatch;
+import io.tidemark.model.ForcedDecoder;
+import io.tidemark.model.ForcedStates;
+import io.tidemark.model.LoraWeights;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+
+/** The plain way to score examples at every boundary: one pass for each, with the sweep's own batches and kernels. */
+final class SeparatePasses {
+
+    private final ForcedDecoder decoder;
+    private final LoraWeights lora;
+    private long layerEvaluations;
+
+    SeparatePasses(ForcedDecoder decoder, LoraWeights lora) {
+        this.decoder = decoder;
+        this.lora = lora;
+    }
+
+    /** Mean log-probability per gold token of each example, {@code [examples][L + 1]}. */
+    double[][] score(List<ExampleBatch> batches) {
+        int examples = batches.stream().mapToInt(b -> b.places().size()).sum();
+        double[][] scores = new double[examples][decoder.numLayers() + 1];
+        for (int boundary = 0; boundary <= decoder.numLayers(); boundary++) {
+            for (ExampleBatch batch : batches) {
+                double[] gold = pass(batch.forced(), boundary);
+                int from = 0;
+                for (int i = 0; i < batch.places().size(); i++) {
+                    int to = from + batch.forced().sequences().get(i).gold().size();
+                    scores[batch.places().get(i)][boundary] = Arrays.stream(gold, from, to).average().orElseThrow();
+                    from = to;
+                }
+            }
+        }
+        return scores;
+    }
+
+    long layerEvaluations() {
+        return layerEvaluations;
+    }
+
+    private double[] pass(ForcedBatch batch, int boundary) {
+        ForcedStates states = decoder.embed(batch);
+        for (int layer = 0; layer < decoder.numLayers(); layer++) {
+            try (ForcedStates before = states) {
+                states = decoder.layer(batch, before, layer, layer < boundary ? Optional.of(lora) : Optional.empty());
+            }
+            layerEvaluations++;
+        }
+        try (ForcedStates last = states) {
+            return decoder.goldLogprobs(batch, last)[0];
+        }
+    }
+}
