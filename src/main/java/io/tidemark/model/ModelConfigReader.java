@@ -78,7 +78,11 @@ final class ModelConfigReader {
     private static Set<Integer> endOfSequence(Path folder, JsonFields config) {
         Path generation = folder.resolve("generation_config.json");
         Set<Integer> tokens = Files.isRegularFile(generation) ? tokens(JsonFields.read(generation)) : Set.of();
-        return tokens.isEmpty() ? tokens(config) : tokens;
+        tokens = tokens.isEmpty() ? tokens(config) : tokens;
+        if (tokens.isEmpty()) {
+            throw ModelRefused.broken(config.file(), "names no eos_token_id, and no text would ever end");
+        }
+        return tokens;
     }
 
     private static Set<Integer> tokens(JsonFields fields) {
