@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.tidemark.adapter.AdapterStore;
 import io.tidemark.boundary.Boundary;
 import io.tidemark.boundary.BoundaryRecord;
@@ -17,12 +18,12 @@ import io.tidemark.calibration.CalibrationPolicy;
 import io.tidemark.calibration.Objective;
 import io.tidemark.calibration.SweepLimits;
 import io.tidemark.model.LanguageModel;
-import io.tidemark.stream.calibrator.CalibrationFeed;
 import io.tidemark.stream.calibrator.CalibratorOptions;
 import io.tidemark.stream.calibrator.CalibratorPart;
 import io.tidemark.stream.calibrator.CalibratorTopics;
 import io.tidemark.stream.calibrator.OwnThreadPace;
 import io.tidemark.stream.clients.KafkaSettings;
+import io.tidemark.stream.metrics.CalibrationMetrics;
 import io.tidemark.stream.topics.TopicLayout;
 import io.tidemark.stream.topics.TopicSetup;
 import io.tidemark.torch.Torch;
@@ -109,7 +110,7 @@ class CalibratorTest {
         CalibratorOptions options = new CalibratorOptions(prefix + "calibrators", prefix + "a",
                 new CalibrationPolicy(Objective.parse(objective), 2), SweepLimits.DEFAULT);
         return CalibratorPart.start(
-                options, kafka, topics, model, adapters, new OwnThreadPace(), new CalibrationFeed());
+                options, kafka, topics, model, adapters, new OwnThreadPace(), new CalibrationMetrics(new SimpleMeterRegistry()));
     }
 
     @Test

@@ -1,5 +1,6 @@
 package io.tidemark.stream.metrics;
 
+import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.tidemark.calibration.Decision;
 import io.tidemark.message.ErrorBody;
@@ -7,20 +8,20 @@ import io.tidemark.stream.calibrator.CalibrationListener;
 import io.tidemark.stream.calibrator.CalibrationOutcome;
 import java.util.concurrent.TimeUnit;
 
-/** The calibrator's meters, in front of another listener. */
+/** The calibrator's meters. */
 public final class CalibrationMetrics implements CalibrationListener {
 
     private final MeterRegistry registry;
-    private final CalibrationListener next;
+    private volatile double progress;
 
-    public CalibrationMetrics(MeterRegistry registry, CalibrationListener next) {
+    public CalibrationMetrics(MeterRegistry registry) {
         this.registry = registry;
-        this.next = next;
+        Gauge.builder("tidemark.calibration.progress", () -> progress).strongReference(true).register(registry);
     }
 
     @Override
     public void onProgress(String adapter, String batchId, double progress) {
-        next.onProgress(adapter, batchId, progress);
+        this.progress = progress;
     }
 
     @Override
@@ -29,13 +30,13 @@ public final class CalibrationMetrics implements CalibrationListener {
                 label(outcome.decision())).increment();
         registry.timer("tidemark.calibration.sweep", "adapter", outcome.adapter())
                 .record((long) (outcome.seconds() * 1e9), TimeUnit.NANOSECONDS);
-        next.onOutcome(outcome);
+        progress = 0;
     }
 
     @Override
     public void onRefused(ErrorBody error) {
         registry.counter("tidemark.calibration.refused", "code", error.code()).increment();
-        next.onRefused(error);
+        progress = 0;
     }
 
     private static String label(Decision decision) {

@@ -5,7 +5,6 @@ import io.quarkus.runtime.Quarkus;
 import io.quarkus.runtime.ShutdownEvent;
 import io.quarkus.runtime.StartupEvent;
 import io.smallrye.common.annotation.Identifier;
-import io.tidemark.stream.calibrator.CalibrationFeed;
 import io.tidemark.stream.clients.KafkaSettings;
 import io.tidemark.stream.settings.TidemarkSettings;
 import jakarta.enterprise.context.ApplicationScoped;
@@ -30,19 +29,17 @@ public class Serving {
     private final KafkaSettings kafka;
     private final Instance<RequestChannel> channel;
     private final MeterRegistry registry;
-    private final CalibrationFeed calibration;
     private final ServingParts parts = new ServingParts();
     private final Thread starter = new Thread(this::open, "tidemark-start");
     private volatile Phase phase = Phase.LOADING;
 
     @Inject
     Serving(TidemarkSettings settings, @Identifier("default-kafka-broker") Map<String, Object> kafka,
-            Instance<RequestChannel> channel, MeterRegistry registry, CalibrationFeed calibration) {
+            Instance<RequestChannel> channel, MeterRegistry registry) {
         this.settings = settings;
         this.kafka = new KafkaSettings(kafka);
         this.channel = channel;
         this.registry = registry;
-        this.calibration = calibration;
     }
 
     public Phase phase() {
@@ -78,7 +75,7 @@ public class Serving {
 
     private void open() {
         try {
-            parts.open(settings, kafka, channel, registry, calibration);
+            parts.open(settings, kafka, channel, registry);
             if (phase == Phase.LOADING) {
                 phase = Phase.READY;
                 LOG.infof("ready as %s", settings.role());

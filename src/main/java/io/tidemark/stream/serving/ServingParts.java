@@ -7,7 +7,6 @@ import io.tidemark.calibration.SweepLimits;
 import io.tidemark.generation.EngineLimits;
 import io.tidemark.generation.GenerationEngine;
 import io.tidemark.stream.calibrator.BetweenStepsPace;
-import io.tidemark.stream.calibrator.CalibrationListener;
 import io.tidemark.stream.calibrator.CalibratorOptions;
 import io.tidemark.stream.calibrator.CalibratorPart;
 import io.tidemark.stream.calibrator.CalibratorTopics;
@@ -40,8 +39,8 @@ final class ServingParts implements AutoCloseable {
     private volatile Optional<GenerationEngine> engine = Optional.empty();
     private volatile Optional<CalibratorPart> calibrator = Optional.empty();
 
-    synchronized void open(TidemarkSettings settings, KafkaSettings kafka, Instance<RequestChannel> channel,
-            MeterRegistry registry, CalibrationListener calibration) {
+    synchronized void open(
+            TidemarkSettings settings, KafkaSettings kafka, Instance<RequestChannel> channel, MeterRegistry registry) {
         TopicLayout topics = TopicLayout.of(settings.topics());
         try (Admin admin = Admin.create(kafka.connection())) {
             TopicSetup.ensure(admin, topics);
@@ -61,7 +60,7 @@ final class ServingParts implements AutoCloseable {
             SweepPace pace = engine.<SweepPace>map(BetweenStepsPace::new).orElseGet(OwnThreadPace::new);
             calibrator = Optional.of(opened(CalibratorPart.start(calibrator(settings.calibrator(), name), kafka,
                     CalibratorTopics.of(topics), loaded.model(), loaded.adapters(), pace,
-                    new CalibrationMetrics(registry, calibration))));
+                    new CalibrationMetrics(registry))));
         }
     }
 
