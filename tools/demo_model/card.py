@@ -1,4 +1,5 @@
 """Writes the model card, demo/README.md, from what was measured."""
+from dataclasses import dataclass
 from pathlib import Path
 
 from evaluate import Evaluation
@@ -6,12 +7,22 @@ from evaluate import Evaluation
 TEMPLATE = Path(__file__).with_name("card.md")
 
 
-def write_card(file: Path, evaluations: list[Evaluation], minutes: dict[str, float], parameters: int) -> None:
+@dataclass(frozen=True)
+class Minutes:
+    wall: float
+    processor: float
+
+
+def write_card(file: Path, evaluations: list[Evaluation], minutes: dict[str, Minutes], recipe: dict[str, str]) -> None:
     file.write_text(TEMPLATE.read_text(encoding="utf-8").format(
-        parameters=f"{parameters:,}", examples=evaluations[0].examples, table=_table(evaluations),
-        verdict="\n".join(map(_sentence, evaluations)), samples="\n".join(map(_sample, evaluations)),
-        total=f"{sum(minutes.values()):.0f}", minutes=", ".join(f"{part} {m:.1f}" for part, m in minutes.items())),
-        encoding="utf-8")
+        examples=evaluations[0].examples, layers=len(evaluations[0].curve) - 1, minutes=_minutes(minutes),
+        table=_table(evaluations), verdict="\n".join(map(_sentence, evaluations)),
+        samples="\n".join(map(_sample, evaluations)), **recipe), encoding="utf-8")
+
+
+def _minutes(minutes: dict[str, Minutes]) -> str:
+    rows = [f"| {part} | {m.wall:.1f} | {m.processor:.1f} |" for part, m in minutes.items()]
+    return "\n".join(["| part | minutes | processor minutes |", "| --- | ---: | ---: |", *rows])
 
 
 def _table(evaluations: list[Evaluation]) -> str:

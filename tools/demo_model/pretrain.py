@@ -10,7 +10,7 @@ import data
 import tokenizer as tokenizers
 
 ROW_TOKENS, ROWS_PER_STEP = 192, 12
-PEAK_LEARNING_RATE, WARM_UP_STEPS = 2e-3, 60
+PEAK_LEARNING_RATE, WARM_UP_STEPS, COSINE_STEPS, COOL_DOWN_STEPS = 2e-3, 60, 1400, 60
 RENAMED_SHARE = 0.6
 
 
@@ -21,6 +21,11 @@ def make_base(restaurants: list[data.Restaurant], folder: Path, steps: int, seed
     model = LlamaForCausalLM(_config(tokenizer))
     print(f"base: {sum(p.numel() for p in model.parameters()):,} parameters, {len(tokenizer)} tokens in the vocabulary")
     _train(model, _rows(restaurants, tokenizer, rng), steps)
+    save(model, tokenizer, folder)
+
+
+def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
+    """In fp16: half the bytes, and every later part reads these rounded weights, so that all agree on what the base is."""
     model.generation_config.do_sample = False
     model.to(torch.float16).save_pretrained(folder)
     tokenizers.save(tokenizer, folder)
@@ -69,10 +74,15 @@ def _train(model: LlamaForCausalLM, rows, steps: int) -> None:
 
 
 def _learning_rate_factor(step: int, steps: int) -> float:
-    """Linear warm-up, then a cosine down to a twentieth."""
+    """Warm-up, then a cosine of fixed length; whatever the number of steps, the last ones go down to zero in a line.
+
+    Cooling down from anywhere costs little, so the steps can be chosen by the time there is.
+    """
     if step < WARM_UP_STEPS:
         return (step + 1) / WARM_UP_STEPS
-    return 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * (step - WARM_UP_STEPS) / max(1, steps - WARM_UP_STEPS)))
+    cool_down = min(1.0, (steps - step) / COOL_DOWN_STEPS)
+    on_cosine = min(step, steps - COOL_DOWN_STEPS) - WARM_UP_STEPS
+    return cool_down * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * on_cosine / (COSINE_STEPS - WARM_UP_STEPS))))
 
 
 def _batch(rows: list[list[int]], pad: int) -> tuple[torch.Tensor, torch.Tensor]:
