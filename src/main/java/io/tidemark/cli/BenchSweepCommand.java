@@ -1,10 +1,23 @@
 package io.tidemark.cli;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidemark.adapter.AdapterStore;
+import io.tidemark.calibration.SweepLimits;
+import io.tidemark.calibration.TokenizedExample;
+import io.tidemark.model.LanguageModel;
+import io.tidemark.proof.SweepBenchmark;
+import io.tidemark.proof.SweepBenchmark.Measured;
+import io.tidemark.torch.Torch;
+import io.tidemark.torch.TorchOptions;
+import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** {@code tidemark bench sweep}: one pass over all boundaries against one pass each. */
@@ -32,11 +45,51 @@ final class BenchSweepCommand implements Callable<Integer> {
     private int examples;
 
     @Option(names = "--repeat", paramLabel = "N", defaultValue = "3",
-            description = "Runs of each; the fastest counts. Default: ${DEFAULT-VALUE}.")
+            description = "Runs of each, in turn; the median counts. Default: ${DEFAULT-VALUE}.")
     private int repeat;
+
+    @Option(names = "--threads", paramLabel = "N", defaultValue = "0",
+            description = "Threads of the engine; 0 takes one a core. Default: ${DEFAULT-VALUE}.")
+    private int threads;
 
     @Override
     public Integer call() {
-        throw new CommandFailed("waiting for the room");
+        if (examples < 1 || repeat < 1) {
+            throw new ParameterException(spec.commandLine(), "--examples and --repeat must be 1 or more");
+        }
+        List<ObjectNode> lines = JsonLines.read(data);
+        PrintWriter out = spec.commandLine().getOut();
+        try (Torch torch = Torch.open(new TorchOptions("cpu", threads));
+                LanguageModel language = LanguageModel.load(model, model.toAbsolutePath().normalize().getFileName().toString(), torch);
+                AdapterStore store = new AdapterStore(language)) {
+            List<TokenizedExample> tokens = lines.stream().limit(examples).map(line -> tokenized(language, line)).toList();
+            out.printf("%d examples, %d tokens, %d layers%n", tokens.size(), tokens.stream().mapToInt(TokenizedExample::tokens).sum(),
+                    language.config().numLayers());
+            Measured measured = new SweepBenchmark(language, store.load("adapter", adapter).weights(), SweepLimits.DEFAULT)
+                    .run(tokens, repeat, line -> {
+                        out.println(line);
+                        out.flush();
+                    });
+            print(measured, out);
+        }
+        return 0;
+    }
+
+    private static void print(Measured measured, PrintWriter out) {
+        out.printf("layer evaluations  sweep %d, one pass each %d, ratio %.4f (1/2 + 1/(L+1) = %.4f)%n", measured.sweepEvaluations(),
+                measured.passEvaluations(), measured.evaluationRatio(), 0.5 + 1.0 / (measured.layers() + 1));
+        out.printf("wall time, median  sweep %.2f s, one pass each %.2f s, ratio %.3f%n", Measured.median(measured.sweepSeconds()),
+                Measured.median(measured.passSeconds()), measured.wallRatio());
+        out.printf("largest difference between both scores  %.1e nats per token%n", measured.largestDifference());
+        out.flush();
+    }
+
+    private TokenizedExample tokenized(LanguageModel language, ObjectNode line) {
+        if (!line.path("prompt").isTextual() || !line.path("completion").isTextual()) {
+            throw new CommandFailed(data + ": every line needs 'prompt' and 'completion' as text");
+        }
+        List<Integer> completion = new ArrayList<>(language.tokenizer().encodePlain(line.path("completion").asText()));
+        language.config().endOfSequence().stream().min(Integer::compare).ifPresent(completion::add);
+        return new TokenizedExample(language.tokenizer().encodePrompt(line.path("prompt").asText()), completion);
     }
 }

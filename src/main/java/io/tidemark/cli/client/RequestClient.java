@@ -58,7 +58,7 @@ public final class RequestClient implements AutoCloseable {
 
     @Override
     public void close() {
-        producer.close();
+        producer.close(Duration.ZERO); // every record was awaited
         tail.close();
     }
 

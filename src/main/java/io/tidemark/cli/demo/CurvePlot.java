@@ -2,7 +2,13 @@ package io.tidemark.cli.demo;
 
 import com.mitchtalmadge.asciidata.graph.ASCIIGraph;
 import io.tidemark.cli.demo.DemoReport.Calibration;
+import java.text.DecimalFormat;
+import java.text.DecimalFormatSymbols;
+import java.text.FieldPosition;
+import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
+import java.util.Locale;
 
 /** A boundary curve as characters: mean log-likelihood per gold token upwards, the boundary to the right. */
 final class CurvePlot {
@@ -16,7 +22,9 @@ final class CurvePlot {
     static String of(Calibration calibration) {
         List<Double> curve = calibration.curve();
         int step = Math.max(1, COLUMNS / Math.max(1, curve.size() - 1));
-        String graph = ASCIIGraph.fromSeries(stretched(curve, step)).withNumRows(ROWS).plot();
+        double lowest = Collections.min(curve);
+        double[] heights = Arrays.stream(stretched(curve, step)).map(value -> value - lowest).toArray();
+        String graph = ASCIIGraph.fromSeries(heights).withNumRows(ROWS).withTickFormat(new RaisedFormat(lowest)).plot();
         int margin = margin(graph);
         return graph.stripTrailing() + System.lineSeparator() + axis(calibration, step, margin);
     }
@@ -50,5 +58,23 @@ final class CurvePlot {
         }
         StringBuilder chosen = new StringBuilder(" ".repeat(margin + calibration.boundaryAfter() * step)).append("^ chosen boundary");
         return marks.toString().stripTrailing() + System.lineSeparator() + chosen;
+    }
+
+    /** Labels heights above the lowest value: the library takes 0 for the top of a series that is negative throughout. */
+    private static final class RaisedFormat extends DecimalFormat {
+
+        private static final long serialVersionUID = 1L;
+
+        private final double lowest;
+
+        RaisedFormat(double lowest) {
+            super("0.000", DecimalFormatSymbols.getInstance(Locale.ROOT));
+            this.lowest = lowest;
+        }
+
+        @Override
+        public StringBuffer format(double height, StringBuffer text, FieldPosition position) {
+            return super.format(height + lowest, text, position);
+        }
     }
 }

@@ -8,6 +8,7 @@ import io.tidemark.boundary.TableEntry;
 import io.tidemark.cli.CommandFailed;
 import io.tidemark.cli.NamedFolder;
 import io.tidemark.cli.client.Answer;
+import io.tidemark.cli.client.AnswerListener;
 import io.tidemark.cli.client.BoundaryTopic;
 import io.tidemark.cli.client.CalibrationClient;
 import io.tidemark.cli.client.Cluster;
@@ -28,6 +29,7 @@ final class DemoSession {
 
     private static final int REQUESTS_PER_ADAPTER = 2;
     private static final int MAX_TOKENS = 80;
+    private static final int WARM_UP_TOKENS = 8;
     private static final int BATCH_SIZE = 8;
     private static final String CALIBRATORS = "tidemark-calibrators";
     private static final Duration PATIENCE = Duration.ofSeconds(60);
@@ -47,6 +49,7 @@ final class DemoSession {
 
     DemoReport run(List<String> topicNames) {
         try (RequestClient client = new RequestClient(cluster, topics)) {
+            warmUp(client);
             List<Reply> before = round(1, client);
             List<Calibration> calibrations = folder.adapters().stream().map(adapter -> calibrate(adapter.name(), before)).toList();
             calibrations.forEach(done -> serving.awaitBoundary(done.adapter(), done.boundaryAfter(), PATIENCE));
@@ -58,30 +61,40 @@ final class DemoSession {
         }
     }
 
+    /** The first steps of a new process are slow; without this, round 2 would look faster for no reason of ours. */
+    private void warmUp(RequestClient client) {
+        view.warmingUp();
+        answers(requests("warm-up", WARM_UP_TOKENS), AnswerListener.SILENT, client);
+    }
+
     private List<Reply> round(int round, RequestClient client) {
-        List<ObjectNode> requests = requests(round);
+        List<ObjectNode> requests = requests("demo-" + round, MAX_TOKENS);
         Map<String, String> prompts = new LinkedHashMap<>();
         requests.forEach(request -> prompts.put(request.path("id").asText(), request.path("prompt").asText()));
-        List<Answer> answers = client.ask(requests, view.round(round, prompts), PATIENCE);
+        return answers(requests, view.round(round, prompts), client).stream().map(answer -> Reply.of(round, answer)).toList();
+    }
+
+    private static List<Answer> answers(List<ObjectNode> requests, AnswerListener listener, RequestClient client) {
+        List<Answer> answers = client.ask(requests, listener, PATIENCE);
         if (answers.size() < requests.size()) {
             throw new CommandFailed("only " + answers.size() + " of " + requests.size() + " requests were answered");
         }
         answers.forEach(answer -> answer.error().ifPresent(error -> {
             throw new CommandFailed("request " + answer.id() + " failed: " + error);
         }));
-        return answers.stream().map(answer -> Reply.of(round, answer)).toList();
+        return answers;
     }
 
-    private List<ObjectNode> requests(int round) {
+    private List<ObjectNode> requests(String idPrefix, int maxTokens) {
         List<ObjectNode> requests = new ArrayList<>();
         for (NamedFolder adapter : folder.adapters()) {
             List<ObjectNode> lines = folder.requests(adapter.name());
             for (int i = 0; i < Math.min(REQUESTS_PER_ADAPTER, lines.size()); i++) {
                 requests.add(JsonNodeFactory.instance.objectNode()
-                        .put("id", "demo-" + round + "-" + adapter.name() + "-" + i)
+                        .put("id", idPrefix + "-" + adapter.name() + "-" + i)
                         .put("model", adapter.name())
                         .put("prompt", lines.get(i).path("prompt").asText())
-                        .put("max_tokens", MAX_TOKENS)
+                        .put("max_tokens", maxTokens)
                         .put("temperature", 0)
                         .put("stream", true));
             }

@@ -14,6 +14,9 @@ interface DemoView {
     /** Broker, worker and calibrator stand. */
     void ready(String broker, List<String> topics, double seconds);
 
+    /** A few tokens that are not shown. */
+    void warmingUp();
+
     /**
      * A round begins.
      *

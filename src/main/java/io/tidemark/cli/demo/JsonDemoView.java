@@ -30,6 +30,10 @@ final class JsonDemoView implements DemoView {
     }
 
     @Override
+    public void warmingUp() {
+    }
+
+    @Override
     public AnswerListener round(int round, Map<String, String> prompts) {
         return AnswerListener.SILENT;
     }

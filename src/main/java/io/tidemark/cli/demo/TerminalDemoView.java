@@ -6,17 +6,13 @@ import io.tidemark.cli.demo.DemoReport.Reply;
 import java.io.PrintWriter;
 import java.util.List;
 import java.util.Map;
-import me.tongfei.progressbar.ConsoleProgressBarConsumer;
-import me.tongfei.progressbar.ProgressBar;
-import me.tongfei.progressbar.ProgressBarBuilder;
-import me.tongfei.progressbar.ProgressBarStyle;
 import picocli.CommandLine.Help.Ansi;
 
 /** The demo for a person at a terminal. */
 final class TerminalDemoView implements DemoView {
 
     private final PrintWriter out;
-    private ProgressBar bar;
+    private SweepProgress progress;
 
     TerminalDemoView(PrintWriter out) {
         this.out = out;
@@ -33,33 +29,32 @@ final class TerminalDemoView implements DemoView {
     }
 
     @Override
+    public void warmingUp() {
+        line("Warming up with a few tokens for each adapter, so that both rounds run equally warm …");
+    }
+
+    @Override
     public AnswerListener round(int round, Map<String, String> prompts) {
         heading(round == 1
                 ? "Round 1: requests on 'generation-requests', tokens from 'generation-events' as they come"
-                : "Round 2: the same requests again");
+                : "Round 2: the same requests, at the boundaries that hold now");
         return new StreamedRound(out, prompts);
     }
 
     @Override
     public void calibrating(String adapter, int examples) {
         heading("Calibration of '" + adapter + "': " + examples + " examples on 'validation-batches'");
-        bar = new ProgressBarBuilder()
-                .setTaskName("sweep over all boundaries")
-                .setInitialMax(examples)
-                .setStyle(ProgressBarStyle.ASCII)
-                .setUpdateIntervalMillis(100)
-                .setConsumer(new ConsoleProgressBarConsumer(System.err, 100))
-                .build();
+        progress = SweepProgress.of(examples);
     }
 
     @Override
     public void progress(int examples) {
-        bar.stepTo(examples);
+        progress.reached(examples);
     }
 
     @Override
     public void calibrated(Calibration calibration) {
-        bar.close();
+        progress.close();
         out.println(CurvePlot.of(calibration));
         int after = calibration.boundaryAfter();
         String verdict = calibration.boundaryBefore() == after ? "stays at " + after
