@@ -1,0 +1,143 @@
+package io.tidemark.torch;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.NoSuchElementException;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+
+@DisplayName("TorchScript text, run from Java")
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class TorchTest {
+
+    private Torch torch;
+    private Script script;
+
+    @BeforeAll
+    void open() {
+        torch = Torch.open(new TorchOptions("cpu", 1));
+        script = torch.script("Trial", "/torchscript/trial.torchscript");
+    }
+
+    @AfterAll
+    void close() {
+        script.close();
+        torch.close();
+    }
+
+    @Test
+    @DisplayName("a script computes, for each element type that Java passes in")
+    void computes() {
+        try (Value a = torch.floats(1, 2.5f); Value b = torch.floats(10, 20); Value sum = script.call("plus", a, b)) {
+            assertThat(sum.toFloats()).containsExactly(11, 22.5f);
+        }
+        try (Value a = torch.longs(1L << 40, -1); Value b = torch.longs(1, 1); Value sum = script.call("plus", a, b)) {
+            assertThat(sum.toLongs()).containsExactly((1L << 40) + 1, 0);
+        }
+        try (Value a = torch.doubles(1e-12); Value b = torch.doubles(1); Value sum = script.call("plus", a, b)) {
+            assertThat(sum.toDoubles()).containsExactly(1 + 1e-12);
+        }
+    }
+
+    @Test
+    @DisplayName("a list that a script returns gives its members in order")
+    void returnsLists() {
+        try (Value a = torch.longs(1); Value b = torch.longs(2, 3); Value both = script.call("both", a, b)) {
+            List<Value> members = both.toList();
+            assertThat(members).hasSize(2);
+            assertThat(members.get(0).toLongs()).containsExactly(1);
+            assertThat(members.get(1).toLongs()).containsExactly(2, 3);
+            members.forEach(Value::close);
+        }
+    }
+
+    @Test
+    @DisplayName("a tensor made from Java memory keeps its numbers in a list after its own value is closed and collected")
+    void survivesCollection() {
+        int count = 200;
+        int size = 20_000;
+        try (Value list = closedMembers(count, size)) {
+            churn();
+            try (Value sums = script.call("sums", list)) {
+                float[] totals = sums.toFloats();
+                for (int i = 0; i < count; i++) {
+                    assertThat(totals[i]).as("sum of member %d", i).isEqualTo((float) i * size);
+                }
+            }
+        }
+    }
+
+    @Test
+    @DisplayName("a script that fails says which method of which script it was, and the next call works")
+    void namesTheMethod() {
+        try (Value a = torch.floats(1, 2); Value b = torch.floats(1, 2, 3)) {
+            assertThatThrownBy(() -> script.call("product", a, b)).isInstanceOf(ScriptFailed.class)
+                    .hasMessageStartingWith("Trial.product failed:");
+            try (Value sum = script.call("plus", a, a)) {
+                assertThat(sum.toFloats()).containsExactly(2, 4);
+            }
+        }
+    }
+
+    @Test
+    @DisplayName("a method that the script does not have is named")
+    void namesAMissingMethod() {
+        assertThatThrownBy(() -> script.call("minus")).isInstanceOf(ScriptFailed.class).hasMessageContaining("Trial.minus");
+    }
+
+    @Test
+    @DisplayName("text that is no TorchScript is refused with the script's name")
+    void refusesWhatDoesNotParse() {
+        assertThatThrownBy(() -> torch.script("Garbled", "/torchscript/unparseable.torchscript"))
+                .isInstanceOf(ScriptFailed.class).hasMessageContaining("Garbled could not be loaded");
+    }
+
+    @Test
+    @DisplayName("a resource that is not there is named")
+    void namesAMissingResource() {
+        assertThatThrownBy(() -> torch.script("Absent", "/torchscript/absent.torchscript"))
+                .isInstanceOf(IllegalStateException.class).hasMessageContaining("/torchscript/absent.torchscript");
+    }
+
+    @Test
+    @DisplayName("an empty list is refused, since TorchScript could not type it")
+    void refusesEmptyLists() {
+        assertThatThrownBy(() -> torch.list(List.of())).isInstanceOf(NoSuchElementException.class);
+    }
+
+    private Value closedMembers(int count, int size) {
+        List<Value> members = new ArrayList<>();
+        for (int i = 0; i < count; i++) {
+            float[] values = new float[size];
+            Arrays.fill(values, i);
+            members.add(torch.floats(values));
+        }
+        Value list = torch.list(members);
+        members.forEach(Value::close);
+        return list;
+    }
+
+    /** Frees direct buffers that nothing holds and writes other numbers over their memory. */
+    private void churn() {
+        for (int round = 0; round < 3; round++) {
+            System.gc();
+            List<ByteBuffer> noise = new ArrayList<>();
+            for (int i = 0; i < 200; i++) {
+                ByteBuffer buffer = ByteBuffer.allocateDirect(20_000 * Float.BYTES);
+                while (buffer.hasRemaining()) {
+                    buffer.put((byte) 0x5a);
+                }
+                noise.add(buffer);
+            }
+            assertThat(noise).hasSize(200);
+        }
+    }
+}
