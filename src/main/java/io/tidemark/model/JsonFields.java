@@ -14,7 +14,11 @@ record JsonFields(Path file, JsonNode root) {
             throw ModelRefused.broken(file, "is missing");
         }
         try {
-            return new JsonFields(file, new ObjectMapper().readTree(file.toFile()));
+            JsonNode root = new ObjectMapper().readTree(file.toFile());
+            if (!root.isObject()) {
+                throw ModelRefused.broken(file, "is not a JSON object");
+            }
+            return new JsonFields(file, root);
         } catch (IOException e) {
             throw ModelRefused.broken(file, "is not JSON", e);
         }

@@ -27,6 +27,9 @@ final class ModelConfigReader {
             "output_hidden_states", "return_dict", "id2label", "label2id", "problem_type", "chunk_size_feed_forward",
             "_attn_implementation", "attn_implementation");
 
+    private static final Set<String> ROPE_APPLIED = Set.of("rope_type", "type", "rope_theta", "factor",
+            "low_freq_factor", "high_freq_factor", "original_max_position_embeddings");
+
     private ModelConfigReader() {
     }
 
@@ -38,7 +41,7 @@ final class ModelConfigReader {
         if (!"silu".equals(config.text("hidden_act", "silu"))) {
             throw ModelRefused.unsupported(config.file(), "hidden_act", config.text("hidden_act", "silu"));
         }
-        refuseUnknown(config);
+        refuseUnknown(config, APPLIED);
         int heads = config.count("num_attention_heads");
         int kvHeads = config.count("num_key_value_heads", heads);
         int hidden = config.count("hidden_size");
@@ -57,14 +60,15 @@ final class ModelConfigReader {
         JsonFields scaling = config.object(config.has("rope_parameters") ? "rope_parameters" : "rope_scaling");
         double theta = scaling.positive("rope_theta", config.positive("rope_theta", 10_000));
         String type = scaling.text("rope_type", scaling.text("type", "default"));
+        if (!type.equals("default") && !type.equals("llama3")) {
+            throw ModelRefused.unsupported(config.file(), "rope_type", type);
+        }
+        refuseUnknown(scaling, ROPE_APPLIED);
         if (type.equals("default")) {
             return new RotaryEmbedding.Plain(theta);
         }
-        if (type.equals("llama3")) {
-            return new RotaryEmbedding.Llama3(theta, required(scaling, "factor"), required(scaling, "low_freq_factor"),
-                    required(scaling, "high_freq_factor"), required(scaling, "original_max_position_embeddings"));
-        }
-        throw ModelRefused.unsupported(config.file(), "rope_type", type);
+        return new RotaryEmbedding.Llama3(theta, required(scaling, "factor"), required(scaling, "low_freq_factor"),
+                required(scaling, "high_freq_factor"), required(scaling, "original_max_position_embeddings"));
     }
 
     private static double required(JsonFields scaling, String field) {
@@ -98,9 +102,9 @@ final class ModelConfigReader {
         return tokens;
     }
 
-    private static void refuseUnknown(JsonFields config) {
+    private static void refuseUnknown(JsonFields config, Set<String> applied) {
         for (Map.Entry<String, JsonNode> field : config.root().properties()) {
-            if (!APPLIED.contains(field.getKey()) && !INERT.contains(field.getKey()) && isOn(field.getValue())) {
+            if (!applied.contains(field.getKey()) && !INERT.contains(field.getKey()) && isOn(field.getValue())) {
                 throw ModelRefused.unsupported(config.file(), field.getKey(), field.getValue());
             }
         }
