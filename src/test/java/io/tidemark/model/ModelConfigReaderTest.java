@@ -1,0 +1,165 @@
+package io.tidemark.model;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidemark.fixture.Folders;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Set;
+import java.util.function.Consumer;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+@DisplayName("config.json")
+class ModelConfigReaderTest {
+
+    @TempDir
+    private Path temp;
+    private Path folder;
+
+    @BeforeEach
+    void copy() throws IOException {
+        folder = Folders.copyOfModel("llama-gqa", temp);
+        Files.delete(folder.resolve("generation_config.json"));
+    }
+
+    @Test
+    @DisplayName("means the same in the spellings of transformers 4 and 5")
+    void readsBothSpellings() {
+        ModelConfig four = read(root -> set(root, "rope_scaling", "{\"type\": \"llama3\", \"factor\": 8, \"low_freq_factor\": 1, "
+                + "\"high_freq_factor\": 4, \"original_max_position_embeddings\": 64}").put("rope_theta", 500000.0));
+        ModelConfig five = read(root -> {
+            root.remove(List.of("rope_theta", "rope_scaling", "torch_dtype"));
+            set(root, "rope_parameters", "{\"rope_type\": \"llama3\", \"factor\": 8, \"low_freq_factor\": 1, "
+                    + "\"high_freq_factor\": 4, \"original_max_position_embeddings\": 64, \"rope_theta\": 500000.0}").put("dtype", "float32");
+        });
+        assertThat(five).isEqualTo(four);
+        assertThat(five.rope()).isEqualTo(new RotaryEmbedding.Llama3(500000, 8, 1, 4, 64));
+    }
+
+    @Test
+    @DisplayName("without rope fields has plain rotary embeddings with base 10,000")
+    void defaultsToPlainRope() {
+        assertThat(read(root -> root.remove(List.of("rope_theta", "rope_scaling"))).rope())
+                .isEqualTo(new RotaryEmbedding.Plain(10_000));
+    }
+
+    @Test
+    @DisplayName("without head_dim and num_key_value_heads takes what transformers takes")
+    void derivesHeads() {
+        ModelConfig config = read(root -> root.remove(List.of("head_dim", "num_key_value_heads")));
+        assertThat(config.headDim()).isEqualTo(64 / 4);
+        assertThat(config.kvHeads()).isEqualTo(4);
+    }
+
+    @ParameterizedTest(name = "{0} = {1}")
+    @DisplayName("is refused as not supported, with the field's name, when it asks for what is not done")
+    @CsvSource(delimiter = '|', quoteCharacter = '\0', value = {
+            "model_type | \"mistral\"", "hidden_act | \"gelu\"", "sliding_window | 4096", "partial_rotary_factor | 0.5",
+            "attention_multiplier | 0.3", "quantization_config | {\"quant_method\": \"awq\"}", "use_qk_norm | true",
+            "layer_types | [\"sliding_attention\"]", "logit_scale | \"big\""})
+    void refusesByName(String field, String value) {
+        assertRefused(field, root -> set(root, field, value));
+    }
+
+    @ParameterizedTest(name = "rope_type {0}")
+    @DisplayName("is refused with the name of a rotary scaling that is not done, in both spellings")
+    @ValueSource(strings = {"yarn", "linear", "dynamic", "longrope"})
+    void refusesOtherScalings(String type) {
+        assertRefused("rope_type = " + type, root -> set(root, "rope_scaling", "{\"type\": \"" + type + "\", \"factor\": 4}"));
+        assertRefused("rope_type = " + type, root -> set(root, "rope_parameters", "{\"rope_type\": \"" + type + "\", \"factor\": 4}"));
+    }
+
+    @Test
+    @DisplayName("is refused with the name of a field inside the rope parameters that would not be applied")
+    void refusesUnknownRopeFields() {
+        assertRefused("partial_rotary_factor", root -> set(root, "rope_parameters",
+                "{\"rope_type\": \"default\", \"rope_theta\": 10000.0, \"partial_rotary_factor\": 0.5}"));
+        assertRefused("mrope_section", root -> set(root, "rope_scaling", "{\"type\": \"default\", \"mrope_section\": [2, 3, 3]}"));
+    }
+
+    @Test
+    @DisplayName("may have fields that nobody knows as long as they are off")
+    void acceptsWhatIsOff() {
+        ModelConfig plain = read(root -> { });
+        assertThat(read(root -> root.putNull("sliding_window").put("use_qk_norm", false).put("residual_scale", 0)
+                .set("layer_map", root.objectNode()))).isEqualTo(plain);
+    }
+
+    @ParameterizedTest(name = "{0} = {1}")
+    @DisplayName("is refused as broken, with the field's name, when a value cannot be")
+    @CsvSource(delimiter = '|', quoteCharacter = '\0', value = {
+            "num_hidden_layers | 0", "num_hidden_layers | null", "hidden_size | -64", "hidden_size | \"64\"", "vocab_size | 1.5",
+            "vocab_size | 99999999999", "num_key_value_heads | 3", "rms_norm_eps | 0", "rope_theta | \"x\"", "attention_bias | 1",
+            "tie_word_embeddings | \"yes\"", "rope_scaling | 8", "eos_token_id | \"</s>\"", "eos_token_id | null"})
+    void refusesImpossibleValues(String field, String value) {
+        Folders.edit(folder.resolve("config.json"), root -> set(root, field, value));
+        ModelRefused refused = catchThrowableOfType(ModelRefused.class, () -> ModelConfigReader.read(folder));
+        assertThat(refused).hasMessageContaining(field).hasMessageContaining("config.json");
+        assertThat(refused.isUnsupported()).isFalse();
+    }
+
+    @Test
+    @DisplayName("with llama3 scaling is refused when one of its numbers is missing")
+    void refusesIncompleteScaling() {
+        Folders.edit(folder.resolve("config.json"), root -> set(root, "rope_scaling", "{\"rope_type\": \"llama3\", \"factor\": 8}"));
+        assertThatThrownBy(() -> ModelConfigReader.read(folder)).isInstanceOf(ModelRefused.class).hasMessageContaining("low_freq_factor");
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @DisplayName("that is missing or no JSON object is refused as broken, by its path")
+    @ValueSource(strings = {"", "{", "[]", "null", "(missing)"})
+    void refusesGarbage(String content) throws IOException {
+        Path file = folder.resolve("config.json");
+        Files.delete(file);
+        if (!content.equals("(missing)")) {
+            Files.writeString(file, content);
+        }
+        ModelRefused refused = catchThrowableOfType(ModelRefused.class, () -> ModelConfigReader.read(folder));
+        assertThat(refused).hasMessageContaining(file.toString());
+        assertThat(refused.isUnsupported()).isFalse();
+    }
+
+    @Test
+    @DisplayName("names the tokens that end a text, unless generation_config.json names others")
+    void readsEndOfSequence() throws IOException {
+        assertThat(read(root -> root.put("eos_token_id", 7)).endOfSequence()).isEqualTo(Set.of(7));
+        assertThat(read(root -> set(root, "eos_token_id", "[7, 9]")).endOfSequence()).isEqualTo(Set.of(7, 9));
+        Files.writeString(folder.resolve("generation_config.json"), "{\"eos_token_id\": [2, 11]}");
+        assertThat(read(root -> { }).endOfSequence()).isEqualTo(Set.of(2, 11));
+    }
+
+    private ModelConfig read(Consumer<ObjectNode> change) {
+        Folders.edit(folder.resolve("config.json"), change);
+        return ModelConfigReader.read(folder);
+    }
+
+    private void assertRefused(String named, Consumer<ObjectNode> change) {
+        Path config = folder.resolve("config.json");
+        Path copy = Folders.copyOfModel("llama-gqa", temp.resolve("refused"));
+        Folders.edit(copy.resolve(config.getFileName()), change);
+        ModelRefused refused = catchThrowableOfType(ModelRefused.class, () -> ModelConfigReader.read(copy));
+        assertThat(refused).as("refused for %s", named).hasMessageContaining(named);
+        assertThat(refused.isUnsupported()).isTrue();
+    }
+
+    private static ObjectNode set(ObjectNode root, String field, String json) {
+        try {
+            root.set(field, new ObjectMapper().readTree(json));
+            return root;
+        } catch (IOException e) {
+            throw new IllegalArgumentException(e);
+        }
+    }
+}
