@@ -22,6 +22,8 @@ public final class ChatTemplate {
 
     private final Jinjava jinja = new Jinjava(JinjavaConfig.newBuilder()
             .withTrimBlocks(true).withLstripBlocks(true)
+            // A message that looks like a template is a message.
+            .withNestedInterpretationEnabled(false)
             .withLegacyOverrides(LegacyOverrides.newBuilder().withUsePyishObjectMapper(true).withKeepNullableLoopValues(true).build())
             .build());
     private final Optional<String> template;
