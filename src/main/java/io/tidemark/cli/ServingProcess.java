@@ -16,15 +16,25 @@ public final class ServingProcess {
     }
 
     /**
-     * Runs until a signal, {@link #stop} or a failure ends it; Quarkus has logged the failure.
+     * Runs until a signal, {@link #stop} or a failure ends it. A failure goes to stderr: one of the settings comes
+     * before logging is set up, and would be told to nobody.
      *
      * @return the exit code
      */
     public int run() {
         settings.forEach(System::setProperty);
         AtomicInteger exitCode = new AtomicInteger();
-        Quarkus.run(ServeApplication.class, (code, failure) -> exitCode.set(failure == null ? code : 1));
+        Quarkus.run(ServeApplication.class, (code, failure) -> {
+            if (failure != null) {
+                System.err.println("tidemark: " + FailureText.oneLine(rootCause(failure)));
+            }
+            exitCode.set(failure == null ? code : 1);
+        });
         return exitCode.get();
+    }
+
+    private static Throwable rootCause(Throwable failure) {
+        return failure.getCause() == null ? failure : rootCause(failure.getCause());
     }
 
     /** Asks a running application to end; {@link #run} returns when it has. */

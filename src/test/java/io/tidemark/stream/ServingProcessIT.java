@@ -63,24 +63,24 @@ class ServingProcessIT {
         outside.close();
     }
 
-    private ServedProcess serve(String name) {
+    private ServedProcess serve(String name, String grace) {
         return ServedProcess.start(broker.bootstrapServers(), Map.of(
                 "TIDEMARK_TOPICS_PREFIX", prefix, "TIDEMARK_WORKER_GROUP", prefix + "workers",
-                "TIDEMARK_WORKER_ID", name, "TIDEMARK_WORKER_SHUTDOWN_GRACE", "1S"));
+                "TIDEMARK_WORKER_ID", name, "TIDEMARK_WORKER_SHUTDOWN_GRACE", grace));
     }
 
     @Test
     @DisplayName("a worker killed amid 200 requests loses none: the next one answers all that had no committed answer")
     void killed() throws Exception {
         produce();
-        try (ServedProcess first = serve("first").awaitReady()) {
+        try (ServedProcess first = serve("first", "1S").awaitReady()) {
             awaitAnswers(30);
             first.kill();
         }
         Set<String> answered = answered();
         assertThat(answered.size()).isLessThan(REQUESTS);
         assertNothingUnansweredIsCommitted(answered);
-        try (ServedProcess second = serve("second").awaitReady()) {
+        try (ServedProcess second = serve("second", "1S").awaitReady()) {
             awaitAnswers(REQUESTS);
         }
         // whoever answered twice did so under a larger attempt
@@ -92,20 +92,35 @@ class ServingProcessIT {
     }
 
     @Test
-    @DisplayName("on SIGTERM a worker finishes or hands back within its grace, and no request is answered twice")
-    void terminated() throws Exception {
+    @DisplayName("on SIGTERM a worker with enough grace finishes what it has read, and no request is answered twice")
+    void terminatedWithGrace() throws Exception {
         produce();
-        try (ServedProcess first = serve("first").awaitReady()) {
-            awaitAnswers(30);
-            first.terminate();
-            assertThat(first.awaitExit()).isIn(0, 143);
-            assertThat(first.log()).contains("handed back");
-        }
+        terminateAmidRequests("30S", "0 handed back");
         assertNothingUnansweredIsCommitted(answered());
-        try (ServedProcess second = serve("second").awaitReady()) {
+        try (ServedProcess second = serve("second", "30S").awaitReady()) {
             awaitAnswers(REQUESTS);
         }
         assertThat(outside.heard(prefix + "generation-results")).hasSize(REQUESTS);
+    }
+
+    @Test
+    @DisplayName("on SIGTERM a worker without grace hands back what runs, and the next one answers it")
+    void terminatedWithoutGrace() throws Exception {
+        produce();
+        terminateAmidRequests("0S", "0 open requests finished");
+        assertNothingUnansweredIsCommitted(answered());
+        try (ServedProcess second = serve("second", "0S").awaitReady()) {
+            awaitAnswers(REQUESTS);
+        }
+    }
+
+    private void terminateAmidRequests(String grace, String log) throws Exception {
+        try (ServedProcess first = serve("first", grace).awaitReady()) {
+            awaitAnswers(30);
+            first.terminate();
+            assertThat(first.awaitExit()).isIn(0, 143);
+            assertThat(first.log()).contains(log);
+        }
     }
 
     @Test

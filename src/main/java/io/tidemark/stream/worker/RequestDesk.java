@@ -80,8 +80,12 @@ public final class RequestDesk implements AutoCloseable {
      * @return how many were handed back
      */
     public int finishOrHandBack(Duration grace) {
+        long deadline = System.nanoTime() + grace.toNanos();
         try {
-            open.allAnswered().get(grace.toMillis(), TimeUnit.MILLISECONDS);
+            // one that was just being taken in may come after the first look
+            while (open.size() > 0) {
+                open.allAnswered().get(deadline - System.nanoTime(), TimeUnit.NANOSECONDS);
+            }
         } catch (TimeoutException | ExecutionException e) {
             LOG.debugf("requests are still open after %s", grace);
         } catch (InterruptedException e) {
