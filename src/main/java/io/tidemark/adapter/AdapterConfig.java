@@ -26,8 +26,8 @@ record AdapterConfig(TargetModules targets, ModulePattern rank, ModulePattern al
             "inference_mode", "lora_dropout", "task_type", "revision", "megatron_core", "qalora_group_size",
             "ensure_weight_tying", "layers_pattern", "init_lora_weights", "runtime_config");
 
-    /** Ways to begin that change the base weights, so that the adapter does not fit the published ones. */
-    private static final Set<String> CHANGE_THE_BASE = Set.of("pissa", "olora", "corda", "loftq");
+    /** Ways to begin that leave the base weights alone; an adapter of any other may not fit the published ones. */
+    private static final Set<String> KEEP_THE_BASE = Set.of("true", "false", "gaussian", "eva", "orthogonal");
 
     /**
      * @throws AdapterRefused when the file is missing or broken, or an option in it would not be applied
@@ -42,7 +42,7 @@ record AdapterConfig(TargetModules targets, ModulePattern rank, ModulePattern al
             throw AdapterRefused.unsupported(file, "bias", root.path("bias").asText());
         }
         String start = root.path("init_lora_weights").asText("true");
-        if (CHANGE_THE_BASE.stream().anyMatch(start::startsWith)) {
+        if (!KEEP_THE_BASE.contains(start)) {
             throw AdapterRefused.unsupported(file, "init_lora_weights", start);
         }
         for (Map.Entry<String, JsonNode> field : root.properties()) {
