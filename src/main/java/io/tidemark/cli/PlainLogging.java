@@ -20,6 +20,11 @@ final class PlainLogging {
     private PlainLogging() {
     }
 
+    /** For what is logged before Quarkus sets its own levels: its handler keeps these lines, and has little room. */
+    static void untilQuarkusStarts() {
+        ROOT.setLevel(Level.WARNING);
+    }
+
     static void apply(boolean verbose) {
         for (Handler handler : ROOT.getHandlers()) {
             ROOT.removeHandler(handler);

@@ -4,6 +4,7 @@ import io.quarkus.runtime.Quarkus;
 import io.tidemark.stream.ServeApplication;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 
 /** Quarkus with the serving application in it, once per process. */
 public final class ServingProcess {
@@ -16,25 +17,23 @@ public final class ServingProcess {
     }
 
     /**
-     * Runs until a signal, {@link #stop} or a failure ends it. A failure goes to stderr: one of the settings comes
-     * before logging is set up, and would be told to nobody.
+     * Runs until a signal, {@link #stop} or a failure ends it.
      *
      * @return the exit code
+     * @throws CommandFailed when the application could not start, such as for a setting that is wrong
      */
     public int run() {
         settings.forEach(System::setProperty);
         AtomicInteger exitCode = new AtomicInteger();
+        AtomicReference<Throwable> failed = new AtomicReference<>();
         Quarkus.run(ServeApplication.class, (code, failure) -> {
-            if (failure != null) {
-                System.err.println("tidemark: " + FailureText.oneLine(rootCause(failure)));
-            }
-            exitCode.set(failure == null ? code : 1);
+            exitCode.set(code);
+            failed.set(failure);
         });
+        if (failed.get() != null) {
+            throw new CommandFailed("the start has failed: " + FailureText.oneLine(failed.get()), failed.get());
+        }
         return exitCode.get();
-    }
-
-    private static Throwable rootCause(Throwable failure) {
-        return failure.getCause() == null ? failure : rootCause(failure.getCause());
     }
 
     /** Asks a running application to end; {@link #run} returns when it has. */

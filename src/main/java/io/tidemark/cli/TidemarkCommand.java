@@ -53,7 +53,9 @@ public final class TidemarkCommand implements Runnable {
         line.setParameterExceptionHandler(TidemarkCommand::usageError);
         line.setExecutionStrategy(parsed -> {
             List<CommandLine> named = parsed.asCommandLineList();
-            if (!(named.get(named.size() - 1).getCommand() instanceof StartsQuarkus)) {
+            if (named.get(named.size() - 1).getCommand() instanceof StartsQuarkus) {
+                PlainLogging.untilQuarkusStarts();
+            } else {
                 PlainLogging.apply(root.verbose());
             }
             return new CommandLine.RunLast().execute(parsed);
