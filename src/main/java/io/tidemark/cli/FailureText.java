@@ -33,6 +33,15 @@ final class FailureText {
         return text(telling).replaceAll("\\s*\\R\\s*", " ");
     }
 
+    /** As {@link #oneLine}, of the first cause: what wraps it says only that something failed. */
+    static String ofFirstCause(Throwable failure) {
+        Throwable first = failure;
+        while (first.getCause() != null) {
+            first = first.getCause();
+        }
+        return oneLine(first);
+    }
+
     private static String text(Throwable failure) {
         if (failure instanceof NoSuchFileException missing) {
             return "there is no file or folder " + missing.getFile();

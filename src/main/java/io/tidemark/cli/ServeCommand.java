@@ -13,6 +13,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ParentCommand;
 import picocli.CommandLine.Spec;
 
 /** {@code tidemark serve}: what containers run. Options win over environment variables, which can say all of it. */
@@ -33,6 +34,9 @@ final class ServeCommand implements Callable<Integer>, StartsQuarkus {
 
     @Spec
     private CommandSpec spec;
+
+    @ParentCommand
+    private TidemarkCommand root;
 
     @Option(names = "--role", paramLabel = "ROLE", description = "worker, calibrator or all. Default: $TIDEMARK_ROLE, else worker.")
     private Optional<Role> role = Optional.empty();
@@ -66,6 +70,9 @@ final class ServeCommand implements Callable<Integer>, StartsQuarkus {
         boolean embedded = broker.filter(EMBEDDED::equals).isPresent();
         if (!embedded && (brokerPort.isPresent() || brokerFolder.isPresent())) {
             throw new ParameterException(spec.commandLine(), "--broker-port and --broker-dir need --broker embedded");
+        }
+        if (root.verbose()) {
+            System.setProperty("quarkus.log.category.\"io.tidemark\".level", "DEBUG");
         }
         ServeProperties properties = new ServeProperties(
                 role, model, modelName, adapters, httpPort.map(OptionalInt::of).orElse(OptionalInt.empty()));

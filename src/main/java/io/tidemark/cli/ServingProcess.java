@@ -31,7 +31,7 @@ public final class ServingProcess {
             failed.set(failure);
         });
         if (failed.get() != null) {
-            throw new CommandFailed("the start has failed: " + FailureText.oneLine(failed.get()), failed.get());
+            throw new CommandFailed("the start has failed: " + FailureText.ofFirstCause(failed.get()), failed.get());
         }
         return exitCode.get();
     }

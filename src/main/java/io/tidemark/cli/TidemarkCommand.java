@@ -40,7 +40,8 @@ public final class TidemarkCommand implements Runnable {
         throw new ParameterException(spec.commandLine(), "Name a command");
     }
 
-    boolean verbose() {
+    /** Whether the user asked for more log lines. */
+    public boolean verbose() {
         return verbose;
     }
 

@@ -9,6 +9,7 @@ import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.domain.JavaPackage;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashSet;
@@ -20,32 +21,19 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
-/** The rooms, and who may know whom; docs/design.md has the same table. */
+/** The rooms, and who may know whom: the table of docs/rooms.md. */
 @DisplayName("the rooms")
 class RoomsTest {
 
     private static final String BASE = "io.tidemark.";
     private static final String[] PLAIN = {"io.tidemark.model..", "io.tidemark.adapter..", "io.tidemark.generation..", "io.tidemark.calibration.."};
 
-    /** A room's own words, without what it knows at second hand. */
-    private static final Map<String, Set<String>> KNOWS = Map.ofEntries(
-            Map.entry("cli", Set.of("console", "proof", "stream", "calibration", "generation", "adapter", "model", "boundary", "message", "torch", "broker")),
-            Map.entry("console", Set.of("stream", "calibration", "boundary", "generation")),
-            Map.entry("proof", Set.of("generation", "calibration", "boundary", "model", "adapter", "torch")),
-            Map.entry("stream", Set.of("generation", "calibration", "boundary", "message", "model", "adapter", "torch")),
-            Map.entry("calibration", Set.of("boundary", "model", "adapter")),
-            Map.entry("generation", Set.of("boundary", "model", "adapter")),
-            Map.entry("adapter", Set.of("model", "torch")),
-            Map.entry("model", Set.of("torch")),
-            Map.entry("boundary", Set.of()),
-            Map.entry("message", Set.of()),
-            Map.entry("torch", Set.of()),
-            Map.entry("broker", Set.of()));
-
+    private static Map<String, Set<String>> knows;
     private static JavaClasses classes;
 
     @BeforeAll
-    static void read() {
+    static void read() throws IOException {
+        knows = RoomsTable.in(Path.of("docs/rooms.md"));
         classes = new ClassFileImporter().withImportOption(new ImportOption.DoNotIncludeTests()).importPackages("io.tidemark");
     }
 
@@ -57,7 +45,7 @@ class RoomsTest {
             from.getDirectDependenciesFromSelf().forEach(dependency -> {
                 String target = room(dependency.getTargetClass());
                 String origin = room(from);
-                if (!target.isEmpty() && !target.equals(origin) && !KNOWS.getOrDefault(origin, Set.of()).contains(target)) {
+                if (!target.isEmpty() && !target.equals(origin) && !knows.getOrDefault(origin, Set.of()).contains(target)) {
                     strangers.computeIfAbsent(origin + " -> " + target, key -> new TreeSet<>()).add(dependency.getDescription());
                 }
             });
@@ -70,7 +58,7 @@ class RoomsTest {
     void areNamedAndDescribed() {
         Set<String> found = new HashSet<>();
         classes.forEach(type -> found.add(room(type)));
-        assertThat(KNOWS.keySet()).containsAll(found);
+        assertThat(found).isEqualTo(knows.keySet());
         Set<String> undescribed = new TreeSet<>();
         for (JavaPackage each : classes.getDefaultPackage().getSubpackagesInTree()) {
             boolean ours = each.getName().startsWith(BASE) && !each.getClasses().isEmpty();

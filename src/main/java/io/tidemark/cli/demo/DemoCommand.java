@@ -2,6 +2,7 @@ package io.tidemark.cli.demo;
 
 import io.tidemark.cli.ShutdownGuard;
 import io.tidemark.cli.StartsQuarkus;
+import io.tidemark.cli.TidemarkCommand;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -9,6 +10,7 @@ import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParentCommand;
 import picocli.CommandLine.Spec;
 
 /** {@code tidemark demo}: the whole of Tidemark on this machine, watched from outside. */
@@ -25,6 +27,9 @@ public final class DemoCommand implements Callable<Integer>, StartsQuarkus {
 
     @Spec
     private CommandSpec spec;
+
+    @ParentCommand
+    private TidemarkCommand root;
 
     @Option(names = "--keep", description = "Stay up at the end, and show how to send a request with any Kafka client.")
     private boolean keep;
@@ -46,7 +51,7 @@ public final class DemoCommand implements Callable<Integer>, StartsQuarkus {
         DemoFolder demo = DemoFolder.at(folder.orElseGet(DemoCommand::bundled));
         return ShutdownGuard.interrupting(() -> {
             DemoView view = json ? new JsonDemoView(out, spec.commandLine().getErr()) : new TerminalDemoView(out);
-            new DemoRun(demo, view, brokerPort).run(keep);
+            new DemoRun(demo, view, brokerPort, root.verbose()).run(keep);
             return 0;
         });
     }

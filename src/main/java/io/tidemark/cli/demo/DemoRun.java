@@ -30,11 +30,14 @@ final class DemoRun {
     private final DemoFolder folder;
     private final DemoView view;
     private final int brokerPort;
+    private final boolean verbose;
 
-    DemoRun(DemoFolder folder, DemoView view, int brokerPort) {
+    /** @param verbose whether the log tells what goes on, and not only what goes wrong */
+    DemoRun(DemoFolder folder, DemoView view, int brokerPort, boolean verbose) {
         this.folder = folder;
         this.view = view;
         this.brokerPort = brokerPort;
+        this.verbose = verbose;
     }
 
     /** @param keep whether to stay up at the end, until the thread is interrupted */
@@ -62,7 +65,7 @@ final class DemoRun {
         Map<String, String> settings = new ServeProperties(Optional.of(Role.ALL), Optional.of(folder.model()),
                 Optional.empty(), folder.adapters(), OptionalInt.of(httpPort)).forBroker(Optional.of(broker.bootstrapServers()));
         settings.put("quarkus.http.host", "127.0.0.1");
-        settings.put("quarkus.log.level", "WARN");
+        settings.put("quarkus.log.level", verbose ? "INFO" : "WARN");
         LOUD.forEach(category -> settings.put("quarkus.log.category.\"" + category + "\".level", "ERROR"));
         settings.put("quarkus.log.console.stderr", "true");
         settings.put("quarkus.banner.enabled", "false");

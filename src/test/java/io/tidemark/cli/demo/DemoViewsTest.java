@@ -1,0 +1,90 @@
+package io.tidemark.cli.demo;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.tidemark.cli.client.Answer;
+import io.tidemark.cli.demo.DemoReport.Calibration;
+import io.tidemark.cli.demo.DemoReport.Reply;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+
+@DisplayName("what the demo shows")
+class DemoViewsTest {
+
+    private static final Calibration CALIBRATION =
+            new Calibration("a", 64, 4, 2, "balanced", List.of(-4.0, -3.0, -1.5, -2.0, -2.5), 4, 1.25);
+
+    private final StringWriter out = new StringWriter();
+
+    @Test
+    @DisplayName("as JSON is one object with the documented fields and nothing else")
+    void json() throws Exception {
+        Reply reply = new Reply("id-1", "a", 1, 4, 4, "text", 3, 12.5);
+        new JsonDemoView(new PrintWriter(out), new PrintWriter(new StringWriter()))
+                .finished(new DemoReport(List.of(reply), List.of(CALIBRATION), "h:1", List.of("t")));
+        JsonNode expected = new ObjectMapper().readTree("""
+                {"requests": [{"id": "id-1", "adapter": "a", "round": 1, "boundary": 4, "num_layers": 4, "text": "text",
+                  "completion_tokens": 3, "tokens_per_second": 12.5}],
+                 "calibrations": [{"adapter": "a", "samples": 64, "boundary_before": 4, "boundary_after": 2, "objective": "balanced",
+                  "curve": [-4.0, -3.0, -1.5, -2.0, -2.5], "num_layers": 4, "seconds": 1.25}],
+                 "broker": "h:1", "topics": ["t"]}""");
+        assertThat(out.toString().lines()).hasSize(1);
+        assertThat(new ObjectMapper().readTree(out.toString())).isEqualTo(expected);
+    }
+
+    @Test
+    @DisplayName("as a curve spans the values that there are, although all are negative, and points at the chosen boundary")
+    void curve() {
+        List<String> lines = CurvePlot.of(CALIBRATION).lines().toList();
+        assertThat(lines.get(0)).contains("-1.500");
+        assertThat(lines.get(lines.size() - 3)).contains("-4.000");
+        String axis = lines.get(lines.size() - 2);
+        String mark = lines.get(lines.size() - 1);
+        assertThat(mark.indexOf('^')).isEqualTo(axis.indexOf('2'));
+    }
+
+    @Test
+    @DisplayName("as tokens is one request after another, although their pieces come mixed")
+    void streaming() throws Exception {
+        Map<String, String> prompts = new LinkedHashMap<>();
+        prompts.put("one", "first?");
+        prompts.put("two", "second?");
+        StreamedRound round = new StreamedRound(new PrintWriter(out), prompts);
+        round.onText("two", 0, " B");
+        round.onText("one", 0, " A");
+        round.onAnswer(answer("two", " Bb"));
+        round.onText("one", 0, "a");
+        round.onAnswer(answer("one", " Aa"));
+        assertThat(out.toString().lines().filter(line -> line.startsWith("  >"))).containsExactly("  > Aa", "  > Bb");
+        assertThat(out.toString()).containsSubsequence("first?", "> Aa", "boundary 3 of 8", "second?", "> Bb");
+    }
+
+    @Test
+    @DisplayName("as a comparison has both boundaries and the curve's value at each")
+    void comparison() {
+        String table = new Comparison(List.of(CALIBRATION)).table(
+                List.of(new Reply("1", "a", 1, 4, 4, "long text", 3, 10)), List.of(new Reply("2", "a", 2, 2, 4, "short text", 3, 20)));
+        assertThat(table).contains("boundary 4 of 4", "boundary 2 of 4", "-2.500", "-1.500", "10 tokens/s", "20 tokens/s", "long text", "short text");
+    }
+
+    @Test
+    @DisplayName("waits for the gauge of the right adapter")
+    void gauge() {
+        String metrics = "# TYPE tidemark_boundary gauge\ntidemark_boundary{adapter=\"b\"} 3.0\ntidemark_boundary{adapter=\"a\"} 12.0\n";
+        assertThat(BoundaryGauge.of(metrics, "a")).isEqualTo(12);
+        assertThat(BoundaryGauge.of(metrics, "c")).isEqualTo(-1);
+    }
+
+    private static Answer answer(String id, String text) throws Exception {
+        return new Answer(id, new ObjectMapper().readTree("""
+                {"id": "%s", "model": "a", "choices": [{"text": "%s"}], "usage": {"completion_tokens": 2},
+                 "tidemark": {"boundary": 3, "num_layers": 8, "queued_ms": 0, "total_ms": 100}}""".formatted(id, text)));
+    }
+}
