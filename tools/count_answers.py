@@ -3,8 +3,8 @@
     pip install confluent-kafka
     python tools/count_answers.py localhost:9092            # exits 1 when a request has no result
 
-Reads both topics from beginning to end with librdkafka, results as `read_committed`. Requests without an id are named by
-the worker after topic, partition and offset, and so here.
+Reads both topics from beginning to end with librdkafka, results as `read_committed`. Requests without an id, and those too
+large to be parsed (`tidemark.limits.request-bytes`), are named by the worker after topic, partition and offset, and so here.
 """
 import collections
 import json
@@ -13,6 +13,7 @@ import sys
 from confluent_kafka import Consumer, TopicPartition
 
 WAIT_SECONDS = 30
+UNPARSED_BYTES = 1024 * 1024
 
 
 def records(broker, topic):
@@ -34,11 +35,17 @@ def records(broker, topic):
 
 
 def request_id(message):
+    if len(message.value() or b"") > UNPARSED_BYTES:
+        return place(message)
     try:
         named = json.loads(message.value())["id"]
     except (TypeError, ValueError, KeyError):
         named = None
-    return named if isinstance(named, str) and named else f"{message.topic()}-{message.partition()}-{message.offset()}"
+    return named if isinstance(named, str) and named else place(message)
+
+
+def place(message):
+    return f"{message.topic()}-{message.partition()}-{message.offset()}"
 
 
 def main():
