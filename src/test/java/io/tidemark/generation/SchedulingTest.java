@@ -1,0 +1,170 @@
+package io.tidemark.generation;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tidemark.fixture.FixtureModel;
+import io.tidemark.fixture.ReferenceText;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+
+@DisplayName("the running batch")
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class SchedulingTest {
+
+    private FixtureModel fixture;
+    private ReferenceText reference;
+
+    @BeforeAll
+    void load() {
+        fixture = FixtureModel.load("llama-gqa");
+        reference = fixture.reference("all");
+    }
+
+    @AfterAll
+    void close() {
+        fixture.close();
+    }
+
+    @Test
+    @DisplayName("lets a request wait for slots, then runs it, and lets none overtake that would fit at once")
+    void keepsTheOrderForSlots() throws RequestRefused {
+        assertOrder(new EngineLimits(2, 64, 1L << 30), Ask.about("wide", reference.prompts().get(0).ids()).choices(2).tokens(5));
+    }
+
+    @Test
+    @DisplayName("lets a request wait for memory, then runs it, and lets none overtake that would fit at once")
+    void keepsTheOrderForMemory() throws RequestRefused {
+        // Four slots of 128 tokens: one for the first, none of 385 beside it, and room for the small one.
+        long bytes = 520 * fixture.model().config().kvBytesPerToken();
+        assertOrder(new EngineLimits(8, 64, bytes), Ask.about("wide", Collections.nCopies(380, 77)).tokens(5));
+    }
+
+    /** The first runs long; beside it the wide one does not fit, but the small one would. */
+    private void assertOrder(EngineLimits limits, Ask wide) throws RequestRefused {
+        List<String> ended = new CopyOnWriteArrayList<>();
+        List<EngineLoad> loads = new CopyOnWriteArrayList<>();
+        try (GenerationEngine engine = GenerationEngine.start(fixture.model(), limits)) {
+            Recording waiting = Recording.onFinished(() -> ended.add("wide"));
+            Recording small = Recording.onFinished(() -> ended.add("small"));
+            Recording first = Recording.onFirstText(() -> {
+                submit(engine, wide, waiting);
+                submit(engine, Ask.about("small", Collections.nCopies(100, 5)).tokens(1), small);
+            }).andOnFinished(() -> {
+                ended.add("first");
+                loads.add(engine.load());
+            });
+            engine.submit(Ask.about("first", reference.prompts().get(3).ids()).tokens(120).request(), first);
+            assertThat(small.completion().choices()).hasSize(1);
+            assertThat(waiting.completion().choices()).allSatisfy(choice -> assertThat(choice.tokens()).hasSize(5));
+            assertThat(ended.get(0)).isEqualTo("first");
+            assertThat(ended).containsExactlyInAnyOrder("first", "wide", "small");
+            assertThat(loads.get(0).queuedRequests()).isEqualTo(2);
+            assertThat(loads.get(0).runningRows()).isEqualTo(1);
+            assertThat(loads.get(0).kvBytesReserved()).isPositive().isLessThanOrEqualTo(limits.kvBytes());
+        }
+    }
+
+    @Test
+    @DisplayName("takes at most so many prompt tokens into a step, and every other row still gets its token in each")
+    void sharesStepsWithALongPrompt() throws RequestRefused {
+        AtomicReference<EngineLoad> before = new AtomicReference<>();
+        AtomicReference<EngineLoad> after = new AtomicReference<>();
+        try (GenerationEngine engine = GenerationEngine.start(fixture.model(), new EngineLimits(4, 16, 1L << 30))) {
+            Recording longPrompt = Recording.onFinished(() -> after.set(engine.load()));
+            Recording running = Recording.onFirstText(() -> {
+                submit(engine, Ask.about("long prompt", Collections.nCopies(160, 77)).tokens(1), longPrompt);
+                before.set(engine.load());
+            });
+            engine.submit(Ask.about("running", reference.prompts().get(3).ids()).tokens(200).request(), running);
+            longPrompt.outcome();
+            assertThat(after.get().steps() - before.get().steps()).as("steps of 16 tokens for 160").isEqualTo(10);
+            assertThat(after.get().generatedTokens() - before.get().generatedTokens()).as("tokens of the other row").isEqualTo(10);
+            assertThat(running.choice().tokens()).hasSize(200);
+        }
+    }
+
+    @Test
+    @DisplayName("shares the prompt tokens of a step between the prompts that wait for it, and each reads all of its own")
+    void sharesThePromptBudget() throws RequestRefused {
+        AtomicReference<EngineLoad> after = new AtomicReference<>();
+        try (GenerationEngine engine = GenerationEngine.start(fixture.model(), new EngineLimits(4, 7, 1L << 30))) {
+            List<Recording> recordings = IntStream.range(0, 4).mapToObj(i -> Recording.onFinished(() -> after.set(engine.load()))).toList();
+            List<ReferenceText.Prompt> prompts = reference.prompts().subList(0, 4);
+            for (int i = 0; i < 4; i++) {
+                engine.submit(Ask.about("p" + i, prompts.get(i).ids()).with(fixture.adapter("all"), 5).request(), recordings.get(i));
+            }
+            for (int i = 0; i < 4; i++) {
+                assertThat(recordings.get(i).choice().tokens()).isEqualTo(prompts.get(i).greedy().get(5));
+            }
+            int promptTokens = prompts.stream().mapToInt(prompt -> prompt.ids().size()).sum();
+            assertThat(after.get().steps()).isGreaterThanOrEqualTo(promptTokens / 7);
+        }
+    }
+
+    @Test
+    @DisplayName("runs work between steps, one slice after each step, until it says that there is no more")
+    void runsWorkBetweenSteps() throws RequestRefused {
+        List<Long> steps = new ArrayList<>();
+        CompletableFuture<List<Long>> done = new CompletableFuture<>();
+        try (GenerationEngine engine = GenerationEngine.start(fixture.model(), new EngineLimits(4, 16, 1L << 30))) {
+            Recording running = Recording.onFirstText(() -> engine.runBetweenSteps(() -> {
+                steps.add(engine.load().steps());
+                return steps.size() < 20 || !done.complete(List.copyOf(steps));
+            }));
+            engine.submit(Ask.about("running", reference.prompts().get(3).ids()).tokens(200).request(), running);
+            long first = done.orTimeout(30, TimeUnit.SECONDS).join().get(0);
+            assertThat(done.join()).isEqualTo(IntStream.range(0, 20).mapToObj(i -> first + i).toList());
+            assertThat(running.choice().tokens()).hasSize(200);
+            assertThat(steps).hasSize(20);
+        }
+    }
+
+    @Test
+    @DisplayName("runs work while nothing else does, several pieces of work in turn")
+    void runsWorkWhenIdle() {
+        CompletableFuture<String> order = new CompletableFuture<>();
+        StringBuilder slices = new StringBuilder();
+        try (GenerationEngine engine = GenerationEngine.start(fixture.model(), new EngineLimits(4, 16, 1L << 30))) {
+            engine.runBetweenSteps(() -> {
+                engine.runBetweenSteps(() -> slices.append('a').length() < 9);
+                engine.runBetweenSteps(() -> slices.append('b').length() < 10 || !order.complete(slices.toString()));
+                return false;
+            });
+            assertThat(order.orTimeout(30, TimeUnit.SECONDS).join()).isEqualTo("ababababab");
+        }
+    }
+
+    @Test
+    @DisplayName("drops work that throws, and nothing else")
+    void containsFailingWork() throws RequestRefused {
+        CompletableFuture<Boolean> other = new CompletableFuture<>();
+        try (GenerationEngine engine = GenerationEngine.start(fixture.model(), new EngineLimits(4, 16, 1L << 30))) {
+            List<String> calls = new CopyOnWriteArrayList<>();
+            engine.runBetweenSteps(() -> {
+                calls.add("once");
+                throw new IllegalStateException("broken work");
+            });
+            engine.runBetweenSteps(() -> !other.complete(true));
+            Recording recording = Recording.plain();
+            engine.submit(Ask.about("beside", reference.prompts().get(0).ids()).request(), recording);
+            assertThat(recording.choice().tokens()).isEqualTo(reference.prompts().get(0).greedy().get(0));
+            assertThat(other.orTimeout(30, TimeUnit.SECONDS).join()).isTrue();
+            assertThat(calls).containsExactly("once");
+        }
+    }
+
+    private static void submit(GenerationEngine engine, Ask ask, Recording recording) {
+        GenerationEngineTest.submit(engine, ask, recording);
+    }
+}
