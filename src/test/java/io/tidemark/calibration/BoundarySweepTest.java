@@ -1,0 +1,152 @@
+package io.tidemark.calibration;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+import static org.assertj.core.api.Assertions.within;
+
+import io.tidemark.fixture.FixtureModel;
+import io.tidemark.fixture.ReferenceText;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+@DisplayName("the sweep over all boundaries")
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class BoundarySweepTest {
+
+    private static final int LAYERS = 6;
+
+    private FixtureModel fixture;
+
+    @BeforeAll
+    void load() {
+        fixture = FixtureModel.load("llama-gqa");
+    }
+
+    @AfterAll
+    void close() {
+        fixture.close();
+    }
+
+    @ParameterizedTest(name = "{0}, {1} tokens a batch")
+    @DisplayName("gives PEFT's log-likelihood of every example at every boundary, however the examples are batched")
+    @CsvSource({"all, 1", "all, 64", "all, 1024", "qv, 100000", "patterns, 300", "some-layers, 200"})
+    void equalsTheReference(String adapter, int tokensPerBatch) {
+        ReferenceText reference = fixture.reference(adapter);
+        try (SweepRun run = start(adapter, tokensPerBatch)) {
+            finish(run);
+            for (int i = 0; i < reference.pairs().size(); i++) {
+                ReferenceText.Pair pair = reference.pairs().get(i);
+                assertThat(run.scores().get(i).completionTokens()).isEqualTo(pair.completion().size());
+                assertThat(run.scores().get(i).meanLogprobByBoundary()).hasSize(LAYERS + 1);
+                for (int boundary = 0; boundary <= LAYERS; boundary++) {
+                    assertThat(run.scores().get(i).meanLogprobByBoundary().get(boundary)).as("example %d, boundary %d", i, boundary)
+                            .isCloseTo(pair.logprobs().get(boundary) / pair.completion().size(), within(1e-4));
+                }
+            }
+        }
+    }
+
+    @Test
+    @DisplayName("scores a long example like a short one: limits split batches, never examples")
+    void scoresLongExamples() {
+        List<Integer> text = fixture.tokens("The boundary layer of every restaurant in the city centre. ".repeat(25)).subList(0, 500);
+        List<TokenizedExample> examples = List.of(new TokenizedExample(text.subList(0, 300), text.subList(300, 500)),
+                new TokenizedExample(text.subList(0, 1), text.subList(1, 3)), new TokenizedExample(text.subList(0, 511 - 100), text.subList(50, 151)));
+        List<ExampleScore> together = scores(examples, 4096);
+        for (int i = 0; i < examples.size(); i++) {
+            ExampleScore alone = scores(examples.subList(i, i + 1), 1).get(0);
+            for (int boundary = 0; boundary <= LAYERS; boundary++) {
+                assertThat(together.get(i).meanLogprobByBoundary().get(boundary)).isCloseTo(alone.meanLogprobByBoundary().get(boundary), within(1e-4));
+            }
+        }
+    }
+
+    @ParameterizedTest(name = "{0} tokens a batch")
+    @DisplayName("goes a layer of a batch a slice, with progress that only rises and ends at 1")
+    @ValueSource(ints = {1, 100, 5000})
+    void advancesBySlices(int tokensPerBatch) {
+        int batches = ExampleBatch.of(examples("all"), tokensPerBatch).size();
+        try (SweepRun run = start("all", tokensPerBatch)) {
+            List<Double> progress = new ArrayList<>(List.of(run.progress()));
+            assertThat(progress.get(0)).isZero();
+            boolean more = true;
+            while (more) {
+                assertThatIllegalStateException().isThrownBy(run::scores);
+                more = run.runSlice();
+                assertThat(run.progress()).isGreaterThanOrEqualTo(progress.get(progress.size() - 1)).isLessThanOrEqualTo(1);
+                progress.add(run.progress());
+            }
+            assertThat(run.progress()).isEqualTo(1);
+            assertThat(progress).hasSize(1 + batches * (LAYERS + 1));
+            assertThat(run.layerEvaluations()).isEqualTo((long) batches * (LAYERS * (LAYERS + 1) / 2 + LAYERS));
+            assertThat(run.runSlice()).isFalse();
+            assertThat(run.scores()).hasSameSizeAs(examples("all"));
+        }
+    }
+
+    @Test
+    @DisplayName("can be given up at any slice")
+    void canBeGivenUp() {
+        for (int slices = 0; slices < 10; slices++) {
+            SweepRun run = start("qv", 64);
+            for (int i = 0; i < slices; i++) {
+                run.runSlice();
+            }
+            run.close();
+            run.close();
+        }
+    }
+
+    @Test
+    @DisplayName("refuses an example that is longer than the context, and an empty list")
+    void refusesWhatItCannotScore() {
+        BoundarySweep sweep = new BoundarySweep(fixture.model(), SweepLimits.DEFAULT);
+        TokenizedExample tooLong = new TokenizedExample(Collections.nCopies(412, 5), Collections.nCopies(101, 5));
+        assertThatIllegalArgumentException().isThrownBy(() -> sweep.start(fixture.adapter("qv"), List.of(tooLong)))
+                .withMessageContaining("513").withMessageContaining("512");
+        assertThatIllegalArgumentException().isThrownBy(() -> sweep.start(fixture.adapter("qv"), List.of()));
+    }
+
+    @Test
+    @DisplayName("batches examples of similar length, each once and within the limit of padded tokens")
+    void batchesBySize() {
+        List<TokenizedExample> examples = examples("all");
+        for (int limit : List.of(1, 50, 128, 1000)) {
+            List<ExampleBatch> batches = ExampleBatch.of(examples, limit);
+            assertThat(batches.stream().flatMap(batch -> batch.places().stream())).hasSameSizeAs(examples).doesNotHaveDuplicates();
+            assertThat(batches).allMatch(batch -> batch.places().size() == 1 || batch.forced().rows() <= limit);
+        }
+    }
+
+    private List<ExampleScore> scores(List<TokenizedExample> examples, int tokensPerBatch) {
+        try (SweepRun run = new BoundarySweep(fixture.model(), new SweepLimits(tokensPerBatch)).start(fixture.adapter("all"), examples)) {
+            finish(run);
+            return run.scores();
+        }
+    }
+
+    private SweepRun start(String adapter, int tokensPerBatch) {
+        return new BoundarySweep(fixture.model(), new SweepLimits(tokensPerBatch)).start(fixture.adapter(adapter), examples(adapter));
+    }
+
+    private List<TokenizedExample> examples(String adapter) {
+        return fixture.reference(adapter).pairs().stream().map(pair -> new TokenizedExample(fixture.tokens(pair.prompt()), pair.completion())).toList();
+    }
+
+    private static void finish(SweepRun run) {
+        boolean more = true;
+        while (more) {
+            more = run.runSlice();
+        }
+    }
+}
