@@ -22,6 +22,7 @@ public final class BrokerResource implements QuarkusTestResourceLifecycleManager
         config.put("tidemark.model.dir", MODEL);
         config.put("tidemark.adapters.all", MODEL + "/adapters/all");
         config.put("tidemark.adapters.qv", MODEL + "/adapters/qv");
+        config.put("tidemark.adapters.\"some-layers\"", MODEL + "/adapters/some-layers");
         config.put("tidemark.engine.slots", "4");
         config.put("tidemark.engine.queue", "4");
         config.put("tidemark.engine.threads", "1");

@@ -4,10 +4,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.quarkus.test.common.QuarkusTestResource;
+import io.quarkus.test.common.http.TestHTTPResource;
 import io.quarkus.test.junit.QuarkusTest;
 import io.tidemark.stream.serving.Phase;
 import io.tidemark.stream.serving.Serving;
 import jakarta.inject.Inject;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Arrays;
@@ -20,16 +25,18 @@ import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.TopicPartition;
 import org.awaitility.Awaitility;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 @QuarkusTest
 @QuarkusTestResource(BrokerResource.class)
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class WorkerTest {
 
     private static final String REQUESTS = "generation-requests";
@@ -40,18 +47,21 @@ class WorkerTest {
     @ConfigProperty(name = "kafka.bootstrap.servers")
     String broker;
 
+    @TestHTTPResource
+    URI url;
+
     @Inject
     Serving serving;
 
     private Outside outside;
 
-    @BeforeEach
+    @BeforeAll
     void connect() {
         Awaitility.await().atMost(Duration.ofSeconds(60)).until(() -> serving.phase() == Phase.READY);
         outside = new Outside(broker, RESULTS, EVENTS, DEAD_LETTERS);
     }
 
-    @AfterEach
+    @AfterAll
     void disconnect() throws InterruptedException {
         outside.close();
     }
@@ -192,5 +202,52 @@ class WorkerTest {
         outside.await(RESULTS, "committed");
         Awaitility.await().atMost(Duration.ofSeconds(10)).until(() -> outside.committed("tidemark-workers",
                 new TopicPartition(REQUESTS, 1)) == last.offset() + 1);
+    }
+
+    @Test
+    @DisplayName("messages go through the chat template and come back as an assistant's message, one for each of n")
+    void messages() {
+        outside.send(REQUESTS, null, """
+                {"id": "chat", "model": "qv", "messages": [{"role": "user", "content": "hello"}], "max_tokens": 3,
+                 "n": 2, "temperature": 1, "logprobs": 1}""");
+        JsonNode result = outside.await(RESULTS, "chat");
+        assertThat(result.path("object").asText()).isEqualTo("chat.completion");
+        assertThat(result.path("choices")).hasSize(2);
+        assertThat(result.path("choices").get(1).path("message").path("role").asText()).isEqualTo("assistant");
+        assertThat(result.path("choices").get(1).path("logprobs").path("content")).isNotEmpty();
+    }
+
+    @Test
+    @DisplayName("a cancellation ends a running request, and its result holds the text so far")
+    void cancelled() {
+        outside.send(REQUESTS, null, longRequest("to-cancel", "all"));
+        Awaitility.await().until(() -> !outside.values(EVENTS, "to-cancel").isEmpty());
+        outside.send("generation-cancellations", "to-cancel", "{\"id\": \"to-cancel\", \"reason\": \"test\"}");
+        JsonNode choice = outside.await(RESULTS, "to-cancel").path("choices").get(0);
+        assertThat(choice.path("finish_reason").asText()).isEqualTo("cancelled");
+        assertThat(choice.path("text").asText()).isNotEmpty();
+    }
+
+    @Test
+    @DisplayName("probes say ready, and metrics count answers by adapter and outcome without a client's misspellings")
+    void operations() throws Exception {
+        outside.send(REQUESTS, null, "{\"id\": \"counted\", \"model\": \"secret-name\", \"prompt\": \"x\"}");
+        outside.await(RESULTS, "counted");
+        assertThat(get("/q/health/ready")).contains("tidemark-ready").contains("READY");
+        assertThat(get("/q/health/live")).contains("tidemark-live");
+        assertThat(get("/q/health/started")).contains("tidemark-started");
+        Awaitility.await().until(() -> get("/q/metrics").contains("outcome=\"unknown_adapter\""));
+        assertThat(get("/q/metrics")).contains("tidemark_boundary{adapter=\"all\"}", "tidemark_running_rows",
+                "tidemark_queue_depth", "adapter=\"unknown\"").doesNotContain("secret-name");
+    }
+
+    private String get(String path) throws Exception {
+        return HttpClient.newHttpClient().send(HttpRequest.newBuilder(URI.create(url + path)).build(),
+                HttpResponse.BodyHandlers.ofString()).body();
+    }
+
+    static String longRequest(String id, String model) {
+        return "{\"id\": \"" + id + "\", \"model\": \"" + model
+                + "\", \"prompt\": \"x\", \"max_tokens\": 490, \"temperature\": 1, \"stream\": true}";
     }
 }

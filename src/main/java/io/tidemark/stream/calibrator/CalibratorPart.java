@@ -86,9 +86,10 @@ public final class CalibratorPart implements AutoCloseable {
                 BatchTransactions transactions =
                         new BatchTransactions(kafka, options.transactionalId(), consumer)) {
             trouble.set(null);
+            Conclusions conclusions = new Conclusions(
+                    topics, tables, transactions, new BoundaryDecision(options.policy()), listener);
             new CalibratorSession(topics, consumer, tables, transactions, reader,
-                    new BoundarySweep(model, options.sweep()), pace, new BoundaryDecision(options.policy()), listener)
-                    .run(() -> running);
+                    new BoundarySweep(model, options.sweep()), pace, conclusions, listener).run(() -> running);
         }
     }
 

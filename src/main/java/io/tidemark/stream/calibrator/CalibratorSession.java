@@ -1,25 +1,15 @@
 package io.tidemark.stream.calibrator;
 
-import io.tidemark.boundary.BoundaryRecord;
-import io.tidemark.boundary.BoundaryRecordFormat;
-import io.tidemark.calibration.AdapterEvidence;
-import io.tidemark.calibration.BoundaryDecision;
 import io.tidemark.calibration.BoundarySweep;
 import io.tidemark.calibration.CalibrationState;
-import io.tidemark.calibration.CurveStatistics;
-import io.tidemark.calibration.Decision;
 import io.tidemark.calibration.ExampleScore;
 import io.tidemark.message.ErrorBody;
 import io.tidemark.stream.clients.DeadLetter;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.time.Instant;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.function.BooleanSupplier;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.jboss.logging.Logger;
@@ -41,15 +31,14 @@ final class CalibratorSession {
     private final BatchReader reader;
     private final BoundarySweep sweep;
     private final SweepPace pace;
-    private final BoundaryDecision decision;
+    private final Conclusions conclusions;
     private final CalibrationListener listener;
-    private final BoundaryRecordFormat boundaryFormat = new BoundaryRecordFormat();
     private final Assignment assignment;
     private final KeepAlive keepAlive;
 
     CalibratorSession(CalibratorTopics topics, Consumer<byte[], byte[]> consumer, CalibratorTables tables,
             BatchTransactions transactions, BatchReader reader, BoundarySweep sweep, SweepPace pace,
-            BoundaryDecision decision, CalibrationListener listener) {
+            Conclusions conclusions, CalibrationListener listener) {
         this.topics = topics;
         this.consumer = consumer;
         this.tables = tables;
@@ -57,7 +46,7 @@ final class CalibratorSession {
         this.reader = reader;
         this.sweep = sweep;
         this.pace = pace;
-        this.decision = decision;
+        this.conclusions = conclusions;
         this.listener = listener;
         this.assignment = new Assignment(consumer, tables);
         this.keepAlive = new KeepAlive(consumer);
@@ -85,7 +74,8 @@ final class CalibratorSession {
             }
             long begun = System.nanoTime();
             List<ExampleScore> scores = score(batch, usable, running);
-            conclude(batch, usable, state.plus(usable.batchId(), scores), (System.nanoTime() - begun) / 1e9);
+            conclusions.conclude(
+                    batch, usable, state.plus(usable.batchId(), scores), (System.nanoTime() - begun) / 1e9);
         } catch (BatchUnusable e) {
             LOG.warnf("the batch at %s-%d@%d can't be used: %s",
                     batch.topic(), batch.partition(), batch.offset(), e.getMessage());
@@ -119,36 +109,5 @@ final class CalibratorSession {
         } finally {
             keepAlive.end();
         }
-    }
-
-    private void conclude(
-            ConsumerRecord<byte[], byte[]> batch, UsableBatch usable, CalibrationState state, double seconds) {
-        String adapter = usable.adapter().id();
-        tables.refreshBoundaries();
-        long moment = tables.boundaries().seen();
-        AdapterEvidence evidence = tables.evidence().with(state, usable.version());
-        CurveStatistics merged = evidence.merged();
-        Decision decided = decision.decide(
-                adapter, usable.version(), merged, tables.boundaries().entry(adapter), Instant.now());
-        List<ProducerRecord<byte[], byte[]>> records = new ArrayList<>();
-        records.add(new ProducerRecord<>(topics.state(), utf8(state.key()), tables.evidence().write(state)));
-        decided.toPublish().ifPresent(boundary -> records.add(toRecord(boundary)));
-        transactions.commit(batch, records);
-        tables.refreshBoundaries();
-        tables.boundaries().overtakenPin(adapter, moment).ifPresent(pin -> {
-            LOG.infof("the pin of '%s' was overtaken and is published again", adapter);
-            transactions.publish(new ProducerRecord<>(topics.boundaries(), utf8(adapter), pin));
-        });
-        LOG.info(decided.summary());
-        listener.onOutcome(new CalibrationOutcome(
-                adapter, usable.batchId(), decided, merged.curve().means(), merged.count(), seconds));
-    }
-
-    private ProducerRecord<byte[], byte[]> toRecord(BoundaryRecord boundary) {
-        return new ProducerRecord<>(topics.boundaries(), utf8(boundary.adapter()), boundaryFormat.write(boundary));
-    }
-
-    private static byte[] utf8(String text) {
-        return text.getBytes(StandardCharsets.UTF_8);
     }
 }

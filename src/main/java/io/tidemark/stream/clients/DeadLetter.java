@@ -5,21 +5,38 @@ import io.tidemark.message.ErrorBody;
 import java.nio.charset.StandardCharsets;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.header.Header;
 
 /** A record that could not be used, as it goes to its dead letter topic. */
 public final class DeadLetter {
 
+    /** More than this of headers would make a letter that its topic may not take. */
+    private static final int KEPT_HEADER_BYTES = 64 * 1024;
+
     private DeadLetter() {
     }
 
-    /** The original's key, headers and first 64 KiB, with the reason and the place in more headers. */
+    /**
+     * The original's key, headers (unless they are above 64 KiB) and first 64 KiB, with the reason and the place in
+     * more headers.
+     */
     public static ProducerRecord<byte[], byte[]> of(
             ConsumerRecord<byte[], byte[]> source, ErrorBody error, String topic) {
         ProducerRecord<byte[], byte[]> letter =
                 new ProducerRecord<>(topic, source.key(), DeadLetterHeaders.kept(source.value()));
-        source.headers().forEach(letter.headers()::add);
+        if (headerBytes(source) <= KEPT_HEADER_BYTES) {
+            source.headers().forEach(letter.headers()::add);
+        }
         DeadLetterHeaders.of(error, source.topic(), source.partition(), source.offset(), source.value()).asMap()
                 .forEach((name, value) -> letter.headers().add(name, value.getBytes(StandardCharsets.UTF_8)));
         return letter;
+    }
+
+    private static long headerBytes(ConsumerRecord<byte[], byte[]> source) {
+        long bytes = 0;
+        for (Header header : source.headers()) {
+            bytes += header.key().length() + (header.value() == null ? 0 : header.value().length);
+        }
+        return bytes;
     }
 }

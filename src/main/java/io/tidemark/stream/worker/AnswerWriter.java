@@ -95,6 +95,7 @@ public final class AnswerWriter implements AutoCloseable {
                 try {
                     work.run();
                 } catch (RuntimeException e) {
+                    LOG.error("an answer could not be sent", e);
                     refused.accept(e);
                 }
             });

@@ -1,16 +1,11 @@
 package io.tidemark.stream.worker;
 
-import io.tidemark.generation.Completion;
-import io.tidemark.generation.Failure;
 import io.tidemark.generation.FinishReason;
-import io.tidemark.generation.Outcome;
 import io.tidemark.generation.RequestRefused;
 import io.tidemark.message.ErrorBody;
 import io.tidemark.message.Parsed;
 import io.tidemark.message.RequestMessage;
 import io.tidemark.message.RequestParser;
-import io.tidemark.message.ResultMessage;
-import io.tidemark.stream.metrics.WorkerMetrics;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -19,7 +14,6 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import org.apache.kafka.common.errors.RecordTooLargeException;
 import org.jboss.logging.Logger;
 
 /**
@@ -34,25 +28,21 @@ public final class RequestDesk implements AutoCloseable {
 
     private final RequestParser parser;
     private final Admission admission;
-    private final AdapterChoice adapters;
     private final Engine engine;
     private final AnswerWriter writer;
-    private final Results results;
-    private final WorkerMetrics metrics;
+    private final Replies replies;
     private final OpenRequests open = new OpenRequests();
     private final ExecutorService admissionThread =
             Executors.newSingleThreadExecutor(work -> new Thread(work, "tidemark-admission"));
     private volatile boolean handingBack;
 
-    RequestDesk(RequestParser parser, Admission admission, AdapterChoice adapters, Engine engine, AnswerWriter writer,
-            Results results, WorkerMetrics metrics) {
+    /** @param writer for events, and closed with the desk */
+    RequestDesk(RequestParser parser, Admission admission, Engine engine, AnswerWriter writer, Replies replies) {
         this.parser = parser;
         this.admission = admission;
-        this.adapters = adapters;
         this.engine = engine;
         this.writer = writer;
-        this.results = results;
-        this.metrics = metrics;
+        this.replies = replies;
     }
 
     /**
@@ -104,7 +94,7 @@ public final class RequestDesk implements AutoCloseable {
         Parsed<RequestMessage> parsed = parser.parse(incoming.record().value());
         if (parsed instanceof Parsed.Invalid<RequestMessage> invalid) {
             String id = invalid.id().orElseGet(incoming::derivedId);
-            refuse(incoming, id, Optional.empty(), invalid.error(), answered);
+            replies.refuse(incoming, id, Optional.empty(), invalid.error(), answered);
         } else if (parsed instanceof Parsed.Valid<RequestMessage> valid) {
             start(incoming, valid.record(), answered);
         }
@@ -119,67 +109,22 @@ public final class RequestDesk implements AutoCloseable {
             open.started(id, engineId);
             engine.submit(admitted.generation(), new RunningRequest(incoming, admitted, writer, outcome -> {
                 open.ended(id, engineId);
-                finish(incoming, admitted, outcome, answered);
+                if (!handingBack) {
+                    replies.ended(incoming, admitted, outcome, answered);
+                }
             }));
         } catch (RequestNotAdmitted e) {
-            refuse(incoming, id, Optional.of(message.model()), e.error(), answered);
+            replies.refuse(incoming, id, Optional.of(message.model()), e.error(), answered);
         } catch (RequestRefused e) {
             open.ended(id, engineId);
-            refuse(incoming, id, Optional.of(message.model()),
+            replies.refuse(incoming, id, Optional.of(message.model()),
                     ErrorBody.invalidRequest(e.code(), e.param(), e.getMessage()), answered);
         } catch (RuntimeException e) {
             open.ended(id, engineId);
             LOG.errorf(e, "request '%s' could not be admitted", id);
-            refuse(incoming, id, Optional.of(message.model()),
+            replies.refuse(incoming, id, Optional.of(message.model()),
                     ErrorBody.serverError("internal_error", "the worker failed to admit the request"), answered);
         }
-    }
-
-    private void finish(
-            IncomingRequest incoming, AdmittedRequest admitted, Outcome outcome, CompletableFuture<Void> answered) {
-        if (handingBack) {
-            return;
-        }
-        String model = admitted.message().model();
-        if (outcome instanceof Failure failure) {
-            ErrorBody error = ErrorBody.serverError(failure.code(), failure.message());
-            refuseWith(incoming, results.failed(admitted, error, incoming.attempt()), error, model, answered);
-            return;
-        }
-        Completion completion = (Completion) outcome;
-        writer.result(incoming, results.completed(admitted, completion, incoming.attempt()))
-                .whenComplete((written, failed) -> {
-                    if (failed instanceof RecordTooLargeException) {
-                        ErrorBody error = ErrorBody.serverError("result_too_large", "the result is above 5 MiB");
-                        refuseWith(incoming, results.failed(admitted, error, incoming.attempt()), error, model, answered);
-                    } else if (failed == null) {
-                        count(model, completion);
-                        answered.complete(null);
-                    }
-                });
-    }
-
-    private void refuse(IncomingRequest incoming, String id, Optional<String> model, ErrorBody error,
-            CompletableFuture<Void> answered) {
-        refuseWith(incoming, results.refused(id, model, error, incoming.attempt()), error,
-                model.orElse(WorkerMetrics.UNKNOWN), answered);
-    }
-
-    private void refuseWith(IncomingRequest incoming, ResultMessage result, ErrorBody error, String model,
-            CompletableFuture<Void> answered) {
-        LOG.infof("request '%s' refused: %s (%s)", result.id(), error.code(), error.param().orElse("no field"));
-        CompletableFuture.allOf(writer.result(incoming, result), writer.deadLetter(incoming, error)).thenRun(() -> {
-            metrics.answered(adapters.metricName(model), error.code());
-            answered.complete(null);
-        });
-    }
-
-    private void count(String model, Completion completion) {
-        String adapter = adapters.metricName(model);
-        metrics.answered(adapter, Results.spelled(completion.choices().get(0).finishReason()));
-        metrics.tokens(adapter, completion.usage().promptTokens(), completion.usage().completionTokens());
-        metrics.firstToken(adapter, completion.timing().firstTokenMs());
-        metrics.perToken(adapter, RunningRequest.msPerToken(completion));
     }
 
     @Override

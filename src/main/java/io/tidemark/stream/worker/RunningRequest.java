@@ -1,6 +1,5 @@
 package io.tidemark.stream.worker;
 
-import io.tidemark.generation.Completion;
 import io.tidemark.generation.FinishReason;
 import io.tidemark.generation.GenerationListener;
 import io.tidemark.generation.Outcome;
@@ -47,13 +46,5 @@ final class RunningRequest implements GenerationListener {
             writer.event(incoming, new EventMessage(
                     admitted.id(), incoming.attempt(), choice, sequences[choice]++, text, finishReason));
         }
-    }
-
-    /** What the meters learn from a completion. */
-    static double msPerToken(Completion completion) {
-        Completion.Timing timing = completion.timing();
-        int longest = completion.choices().stream().mapToInt(choice -> choice.tokens().size()).max().orElse(0);
-        double generating = timing.totalMs() - timing.queuedMs() - timing.firstTokenMs();
-        return longest < 2 ? 0 : generating / (longest - 1);
     }
 }

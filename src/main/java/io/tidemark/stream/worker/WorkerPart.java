@@ -52,7 +52,8 @@ public final class WorkerPart implements AutoCloseable {
         Results results = new Results(new WorkerIdentity(model.name(), numLayers, worker), Clock.systemUTC());
         RequestDesk desk = new RequestDesk(
                 new RequestParser(Math.toIntExact(settings.limits().requestBytes().asLongValue())),
-                new Admission(model, choice), choice, submitTo(engine), writer, results, metrics);
+                new Admission(model, choice), submitTo(engine), writer,
+                new Replies(writer, results, metrics, choice::metricName));
         CancellationReader cancellations =
                 CancellationReader.start(kafka, topics.cancellations().name(), desk::cancel);
         RequestIntake intake =
