@@ -1,17 +1,16 @@
 package io.tidemark.calibration;
 
-import io.tidemark.model.ForcedBatch;
 import io.tidemark.model.ForcedDecoder;
-import io.tidemark.model.ForcedStates;
 import io.tidemark.model.LoraWeights;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.Optional;
 
 /**
- * A sweep on its way, a layer of one batch a slice, so that it can run between the steps of a generating engine.
- * Belongs to one thread, but {@link #progress} may be read from any.
+ * A sweep on its way, one native call a slice, so that it can run between the steps of a generating engine. Belongs to
+ * one thread, but {@link #progress} may be read from any.
  */
 public final class SweepRun implements AutoCloseable {
 
@@ -19,10 +18,8 @@ public final class SweepRun implements AutoCloseable {
     private final LoraWeights weights;
     private final List<ExampleBatch> batches;
     private final List<ExampleScore> scores;
-    private final int layers;
-    private ForcedStates states;
-    private int batch;
-    private int layer;
+    private Optional<BatchSweep> current = Optional.empty();
+    private int done;
     private long layerEvaluations;
     private volatile double progress;
 
@@ -30,43 +27,36 @@ public final class SweepRun implements AutoCloseable {
         this.decoder = decoder;
         this.weights = weights;
         this.batches = batches;
-        this.layers = decoder.numLayers();
         int examples = batches.stream().mapToInt(b -> b.places().size()).sum();
         this.scores = new ArrayList<>(Collections.nCopies(examples, null));
     }
 
     /**
-     * Runs one layer, or the scoring of one batch.
+     * Takes a few states through one layer, or scores them.
      *
      * @return whether there is more to do
      */
     public boolean runSlice() {
-        if (batch == batches.size()) {
+        if (done == batches.size()) {
             return false;
         }
-        ForcedBatch current = batches.get(batch).forced();
-        if (layer < layers) {
-            try (ForcedStates before = layer == 0 ? decoder.embed(current) : states) {
-                states = decoder.sweepLayer(current, before, layer, weights);
-            }
-            layerEvaluations += layer + 2;
-            layer++;
-        } else {
-            score(batches.get(batch));
+        BatchSweep sweep = current.orElseGet(() -> new BatchSweep(decoder, batches.get(done).forced(), weights));
+        current = Optional.of(sweep);
+        if (!sweep.runSlice()) {
+            take(batches.get(done), sweep);
             close();
-            layer = 0;
-            batch++;
+            done++;
         }
-        progress = (batch + evaluations(layer) / evaluations(layers)) / batches.size();
-        return batch < batches.size();
+        progress = (done + current.map(BatchSweep::progress).orElse(0.0)) / batches.size();
+        return done < batches.size();
     }
 
-    /** From 0 to 1, by layer evaluations. */
+    /** From 0 to 1. */
     public double progress() {
         return progress;
     }
 
-    /** How often a layer was applied to a state of a batch. */
+    /** How often a layer was applied to a state of a batch that is done. */
     public long layerEvaluations() {
         return layerEvaluations;
     }
@@ -77,7 +67,7 @@ public final class SweepRun implements AutoCloseable {
      * @throws IllegalStateException while there is more to do
      */
     public List<ExampleScore> scores() {
-        if (batch < batches.size()) {
+        if (done < batches.size()) {
             throw new IllegalStateException("the sweep has not ended");
         }
         return List.copyOf(scores);
@@ -86,29 +76,21 @@ public final class SweepRun implements AutoCloseable {
     /** Frees what an unfinished sweep holds. */
     @Override
     public void close() {
-        if (states != null) {
-            states.close();
-            states = null;
-        }
+        current.ifPresent(BatchSweep::close);
+        current = Optional.empty();
     }
 
-    private void score(ExampleBatch scored) {
-        double[][] byState = decoder.goldLogprobs(scored.forced(), states);
+    private void take(ExampleBatch batch, BatchSweep sweep) {
+        layerEvaluations += sweep.layerEvaluations();
         int from = 0;
-        for (int i = 0; i < scored.places().size(); i++) {
-            int tokens = scored.forced().sequences().get(i).gold().size();
+        for (int i = 0; i < batch.places().size(); i++) {
+            int tokens = batch.forced().sequences().get(i).gold().size();
             List<Double> means = new ArrayList<>();
-            // The states stand from the highest boundary to the lowest.
-            for (int state = byState.length - 1; state >= 0; state--) {
-                means.add(Arrays.stream(byState[state], from, from + tokens).sum() / tokens);
+            for (double[] logprobs : sweep.logprobs()) {
+                means.add(Arrays.stream(logprobs, from, from + tokens).sum() / tokens);
             }
-            scores.set(scored.places().get(i), new ExampleScore(tokens, means));
+            scores.set(batch.places().get(i), new ExampleScore(tokens, means));
             from += tokens;
         }
-    }
-
-    /** Layer evaluations of the layers below {@code layer}. */
-    private static double evaluations(int layer) {
-        return layer * (layer + 3) / 2.0;
     }
 }

@@ -27,39 +27,39 @@ public final class ForcedDecoder {
         return parts.config().numLayers();
     }
 
-    /** The embedded batch as one state {@code [1, rows, hidden]}. */
+    /** How many states should go through a layer together. */
+    public int statesPerCall(ForcedBatch batch) {
+        return Math.max(1, ROWS_PER_CALL / batch.rows());
+    }
+
+    /** The embedded batch as one state. */
     public ForcedStates embed(ForcedBatch batch) {
         try (Value ids = parts.torch().longs(batch.ids())) {
-            return new ForcedStates(parts.script().call("embed", parts.weights(), ids));
+            return new ForcedStates(parts.script().call("embed", parts.weights(), ids), 1);
         }
     }
 
     /** All states through one layer, with the adapter or without. */
     public ForcedStates layer(ForcedBatch batch, ForcedStates states, int layer, Optional<LoraWeights> lora) {
+        long adapted = lora.isPresent() ? (long) states.count() * batch.rows() : 0;
+        long[] group = {0, adapted, lora.isPresent() ? numLayers() : 0};
         try (Value at = parts.torch().number(layer);
                 Value length = parts.torch().number(batch.paddedLength());
-                Value groups = parts.torch().numberLists(List.of(new long[] {0, lora.isPresent() ? batch.rows() : 0, lora.isPresent() ? numLayers() : 0}));
+                Value groups = parts.torch().numberLists(List.of(group));
                 Value adapters = parts.torch().list(List.of(lora.map(LoraWeights::tensors).orElse(parts.weights())))) {
             return new ForcedStates(parts.script().call("forced_layer", states.value(), at, length, parts.weights(),
-                    parts.dims(), parts.epsilon(), groups, adapters));
+                    parts.dims(), parts.epsilon(), groups, adapters), states.count());
         }
     }
 
-    /**
-     * One layer of the sweep. The states before are the prefix, which had LoRA in all layers below, then boundaries
-     * {@code layer-1 .. 0}; after it there is one more, the boundary {@code layer}, which leaves the prefix here.
-     */
-    public ForcedStates sweepLayer(ForcedBatch batch, ForcedStates states, int layer, LoraWeights lora) {
-        Torch torch = parts.torch();
-        try (Value at = torch.number(layer);
-                Value length = torch.number(batch.paddedLength());
-                Value share = torch.number(Math.max(1, ROWS_PER_CALL / batch.rows()))) {
-            return new ForcedStates(parts.script().call("sweep_layer", states.value(), at, length, share, parts.weights(),
-                    parts.dims(), parts.epsilon(), lora.tensors()));
+    /** A copy of the states, one behind the other. */
+    public ForcedStates join(List<ForcedStates> states) {
+        try (Value list = parts.torch().list(states.stream().map(ForcedStates::value).toList())) {
+            return new ForcedStates(parts.script().call("stack", list), states.stream().mapToInt(ForcedStates::count).sum());
         }
     }
 
-    /** Log-probability in nats of each gold token of the batch, {@code [states][gold tokens]}. */
+    /** Log-probability in nats of each gold token of the batch, {@code [count][gold tokens]}. */
     public double[][] goldLogprobs(ForcedBatch batch, ForcedStates states) {
         Torch torch = parts.torch();
         try (Value rows = torch.longs(batch.predictingRows());
@@ -68,8 +68,8 @@ public final class ForcedDecoder {
                 Value out = parts.script().call("gold_logprobs", states.value(), rows, gold, chunk, parts.weights(),
                         parts.dims(), parts.epsilon())) {
             double[] all = out.toDoubles();
-            int each = batch.gold().length;
-            double[][] byState = new double[all.length / each][];
+            int each = all.length / states.count();
+            double[][] byState = new double[states.count()][];
             for (int state = 0; state < byState.length; state++) {
                 byState[state] = Arrays.copyOfRange(all, state * each, (state + 1) * each);
             }

@@ -2,13 +2,19 @@ package io.tidemark.model;
 
 import io.tidemark.torch.Value;
 
-/** Hidden states {@code [states, rows, hidden]} of a {@link ForcedBatch} between two layers, on the device. */
+/** Hidden states {@code [count, rows, hidden]} of a {@link ForcedBatch} between two layers, on the device. */
 public final class ForcedStates implements AutoCloseable {
 
     private final Value value;
+    private final int count;
 
-    ForcedStates(Value value) {
+    ForcedStates(Value value, int count) {
         this.value = value;
+        this.count = count;
+    }
+
+    public int count() {
+        return count;
     }
 
     Value value() {

@@ -1,0 +1,102 @@
+package io.tidemark.calibration;
+
+import io.tidemark.model.ForcedBatch;
+import io.tidemark.model.ForcedDecoder;
+import io.tidemark.model.ForcedStates;
+import io.tidemark.model.LoraWeights;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * One batch on its way through the layers. The prefix is the state that has had LoRA in every layer so far; at each
+ * layer a copy of it leaves, as the boundary of that number, and goes on with base weights. States that have left go
+ * through a layer together, as many as fit one call, and each such call is a slice.
+ */
+final class BatchSweep implements AutoCloseable {
+
+    private final ForcedDecoder decoder;
+    private final ForcedBatch batch;
+    private final LoraWeights lora;
+    /** By rising boundary. */
+    private final List<ForcedStates> left = new ArrayList<>();
+    private final List<double[]> logprobs = new ArrayList<>();
+    private ForcedStates prefix;
+    private int layer;
+    private int group;
+    private long layerEvaluations;
+
+    BatchSweep(ForcedDecoder decoder, ForcedBatch batch, LoraWeights lora) {
+        this.decoder = decoder;
+        this.batch = batch;
+        this.lora = lora;
+        this.prefix = decoder.embed(batch);
+    }
+
+    /** Returns whether there is more to do. */
+    boolean runSlice() {
+        if (layer < decoder.numLayers()) {
+            advance();
+        } else {
+            ForcedStates scored = group < left.size() ? left.get(group) : prefix;
+            logprobs.addAll(Arrays.asList(decoder.goldLogprobs(batch, scored)));
+            group++;
+        }
+        return group <= left.size();
+    }
+
+    /** From 0 to 1: states that went through a layer or were scored. */
+    double progress() {
+        int layers = decoder.numLayers();
+        return (layerEvaluations + logprobs.size()) / (layers * (layers + 3) / 2.0 + layers + 1);
+    }
+
+    long layerEvaluations() {
+        return layerEvaluations;
+    }
+
+    /** Log-probability of each gold token {@code [boundary][gold tokens]}, once all slices are done. */
+    List<double[]> logprobs() {
+        return logprobs;
+    }
+
+    @Override
+    public void close() {
+        left.forEach(ForcedStates::close);
+        left.clear();
+        prefix.close();
+    }
+
+    private void advance() {
+        if (group == 0) {
+            leave();
+        }
+        if (group < left.size()) {
+            left.set(group, through(left.get(group), Optional.empty()));
+            group++;
+        } else {
+            prefix = through(prefix, Optional.of(lora));
+            group = 0;
+            layer++;
+        }
+    }
+
+    private void leave() {
+        int last = left.size() - 1;
+        if (last < 0 || left.get(last).count() == decoder.statesPerCall(batch)) {
+            left.add(decoder.join(List.of(prefix)));
+            return;
+        }
+        try (ForcedStates before = left.get(last)) {
+            left.set(last, decoder.join(List.of(before, prefix)));
+        }
+    }
+
+    private ForcedStates through(ForcedStates states, Optional<LoraWeights> adapter) {
+        layerEvaluations += states.count();
+        try (states) {
+            return decoder.layer(batch, states, layer, adapter);
+        }
+    }
+}
