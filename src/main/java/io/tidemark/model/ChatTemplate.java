@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.hubspot.jinjava.Jinjava;
 import com.hubspot.jinjava.JinjavaConfig;
 import com.hubspot.jinjava.LegacyOverrides;
+import com.hubspot.jinjava.el.JinjavaInterpreterResolver;
 import com.hubspot.jinjava.interpret.RenderResult;
 import com.hubspot.jinjava.interpret.TemplateError;
 import java.io.IOException;
@@ -13,6 +14,8 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import jinjava.javax.el.CompositeELResolver;
+import jinjava.javax.el.ELResolver;
 
 /**
  * Turns messages into the text that the model was tuned on, by its own Jinja template, as transformers'
@@ -21,6 +24,7 @@ import java.util.Optional;
 public final class ChatTemplate {
 
     private final Jinjava jinja = new Jinjava(JinjavaConfig.newBuilder()
+            .withElResolver(resolver())
             .withTrimBlocks(true).withLstripBlocks(true)
             // A message that looks like a template is a message.
             .withNestedInterpretationEnabled(false)
@@ -32,6 +36,7 @@ public final class ChatTemplate {
     private ChatTemplate(Optional<String> template, Map<String, Object> specialTokens) {
         this.template = template;
         this.specialTokens = specialTokens;
+        TemplateFunctions.register(jinja.getGlobalContext());
     }
 
     /** Reads {@code chat_template.jinja}, else the template in {@code tokenizer_config.json}; a model may have neither. */
@@ -53,15 +58,37 @@ public final class ChatTemplate {
     public String render(List<ChatMessage> messages) {
         String text = template.orElseThrow(() -> new ChatTemplateFailed(
                 "the model has no chat template; send a prompt in place of messages"));
+        TemplateFunctions.unknownFilter(jinja, text).ifPresent(filter -> {
+            throw new ChatTemplateFailed("the model's chat template uses the filter '" + filter + "', which is not known here");
+        });
         Map<String, Object> bindings = new HashMap<>(specialTokens);
         bindings.put("messages", messages.stream().map(m -> Map.of("role", m.role(), "content", m.content())).toList());
         bindings.put("add_generation_prompt", true);
+        // Templates ask whether a function is defined, and Jinjava looks among the variables.
+        TemplateFunctions.NAMES.forEach(name -> bindings.put(name, true));
         RenderResult result = jinja.renderForResult(text, bindings);
         if (result.hasErrors()) {
-            TemplateError error = result.getErrors().get(0);
-            throw new ChatTemplateFailed("the model's chat template failed in line " + error.getLineno() + ": " + error.getReason());
+            throw failure(result.getErrors().get(0));
         }
         return result.getOutput();
+    }
+
+    /** Python's methods on strings come before Java's. */
+    private static ELResolver resolver() {
+        CompositeELResolver resolver = new CompositeELResolver();
+        resolver.add(new PythonStrings());
+        resolver.add(JinjavaInterpreterResolver.DEFAULT_RESOLVER_READ_ONLY);
+        return resolver;
+    }
+
+    /** The template's own words where it raised an exception; Jinjava's others may hold the sender's. */
+    private static ChatTemplateFailed failure(TemplateError error) {
+        for (Throwable cause = error.getException(); cause != null; cause = cause.getCause()) {
+            if (cause instanceof TemplateFunctions.Raised) {
+                return new ChatTemplateFailed("the model's chat template refused the messages: " + cause.getMessage());
+            }
+        }
+        return new ChatTemplateFailed("the model's chat template failed in line " + error.getLineno() + ": " + error.getReason());
     }
 
     private static Optional<String> text(Path folder, Optional<JsonFields> config) {
