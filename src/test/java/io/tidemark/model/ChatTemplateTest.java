@@ -12,6 +12,7 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** How the fixtures' own templates render is held against transformers by the verification. */
@@ -56,9 +57,41 @@ class ChatTemplateTest {
     }
 
     @ParameterizedTest(name = "{0}")
+    @DisplayName("calls Python's string methods, and they mean what they mean in Python")
+    @CsvSource(delimiter = ';', quoteCharacter = '\0', value = {
+            "messages[0].content.strip(); Name a|river.", "messages[0]['content'].split('|')[1].strip(); river.",
+            "messages[0].content.split('|')[-1].strip(); river.", "messages[0].content.split('|') | length; 2",
+            "'a b  c'.split() | join('-'); a-b-c", "'yes' if messages[0].content.startswith('  Name') else 'no'; yes",
+            "'yes' if messages[0].content.endswith('x') else 'no'; no", "messages[0].role.upper(); USER",
+            "messages[0].role.title(); User", "'<' + messages[0].content.lstrip().rstrip('\\n') + '>'; <Name a|river.>",
+            "messages[0].content.strip().replace('a', 'o'); Nome o|river.", "'.x.'.split('.') | length; 3",
+            "('a</think>\\n\\nb').split('</think>')[-1].lstrip('\\n'); b", "messages[0].content | trim; Name a|river.",
+            "'<|im_start|>' + messages[0].role + '|x'; <|im_start|>user|x"})
+    void callsPythonMethods(String expression, String expected) throws IOException {
+        template("{{ " + expression + " }}");
+        assertThat(ChatTemplate.load(temp).render(QUESTION)).isEqualTo(expected);
+    }
+
+    @Test
+    @DisplayName("that raises an exception fails with its words")
+    void passesItsExceptionOn() throws IOException {
+        template("{% if messages[0].role == 'user' %}{{ raise_exception('roles must alternate') }}{% endif %}");
+        assertThatThrownBy(() -> ChatTemplate.load(temp).render(QUESTION)).isInstanceOf(ChatTemplateFailed.class)
+                .hasMessageContaining("roles must alternate");
+        assertThat(ChatTemplate.load(temp).render(List.of(new ChatMessage("system", "x")))).isEmpty();
+    }
+
+    @Test
+    @DisplayName("knows the date")
+    void knowsTheDate() throws IOException {
+        template("{% if strftime_now is defined %}{{ strftime_now('%Y-%m-%d %d %b %Y') }}{% endif %}");
+        assertThat(ChatTemplate.load(temp).render(QUESTION)).matches("20\\d\\d-\\d\\d-\\d\\d \\d\\d [A-Z][a-z]{2} 20\\d\\d");
+    }
+
+    @ParameterizedTest(name = "{0}")
     @DisplayName("that uses what is not there fails, and renders no guess")
     @ValueSource(strings = {"{{ no_such_function(messages) }}", "{{ messages[0].content.no_such_method() }}",
-            "{{ raise_exception('roles must alternate') }}", "{% no_such_tag %}", "{% for m in messages %}", "{{ messages[0", "{{ 'a'.getClass().forName('x') }}"})
+            "{{ messages | no_such_filter }}", "{% no_such_tag %}", "{% for m in messages %}", "{{ messages[0", "{{ 'a'.getClass().forName('x') }}"})
     void failsRatherThanGuesses(String text) throws IOException {
         template("before " + text + " after");
         assertThatThrownBy(() -> ChatTemplate.load(temp).render(QUESTION)).isInstanceOf(ChatTemplateFailed.class);
