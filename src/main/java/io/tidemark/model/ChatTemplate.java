@@ -23,12 +23,17 @@ import jinjava.javax.el.ELResolver;
  */
 public final class ChatTemplate {
 
+    /** Where Jinjava's own habits differ from Jinja2's; the white space around {@code {{-} is one. */
+    private static final LegacyOverrides LIKE_JINJA2 = LegacyOverrides.newBuilder().withUsePyishObjectMapper(true)
+            .withKeepNullableLoopValues(true).withUseTrimmingForNotesAndExpressions(true).withParseWhitespaceControlStrictly(true)
+            .withUseNaturalOperatorPrecedence(true).withIterateOverMapKeys(true).withEvaluateMapKeys(true).build();
+
     private final Jinjava jinja = new Jinjava(JinjavaConfig.newBuilder()
             .withElResolver(resolver())
             .withTrimBlocks(true).withLstripBlocks(true)
             // A message that looks like a template is a message.
             .withNestedInterpretationEnabled(false)
-            .withLegacyOverrides(LegacyOverrides.newBuilder().withUsePyishObjectMapper(true).withKeepNullableLoopValues(true).build())
+            .withLegacyOverrides(LIKE_JINJA2)
             .build());
     private final Optional<String> template;
     private final Map<String, Object> specialTokens;
@@ -76,7 +81,7 @@ public final class ChatTemplate {
     /** Python's methods on strings come before Java's. */
     private static ELResolver resolver() {
         CompositeELResolver resolver = new CompositeELResolver();
-        resolver.add(new PythonStrings());
+        resolver.add(new PythonStringResolver());
         resolver.add(JinjavaInterpreterResolver.DEFAULT_RESOLVER_READ_ONLY);
         return resolver;
     }

@@ -1,40 +1,41 @@
 package io.tidemark.model;
 
-import java.beans.FeatureDescriptor;
 import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.Collections;
-import java.util.Iterator;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.function.IntPredicate;
-import jinjava.javax.el.ELContext;
-import jinjava.javax.el.ELResolver;
 import jinjava.javax.el.MethodNotFoundException;
 
-/** The methods that Python's strings have, for templates that call them. Java's would mean something else, or nothing. */
-final class PythonStrings extends ELResolver {
+/** The methods that Python's strings have, as far as chat templates call them. */
+final class PythonStrings {
 
-    @Override
-    public Object invoke(ELContext context, Object base, Object method, Class<?>[] types, Object[] arguments) {
-        if (!(base instanceof String text)) {
-            return null;
-        }
-        context.setPropertyResolved(true);
-        List<Object> given = arguments == null ? List.of() : Arrays.asList(arguments);
-        return given.isEmpty() ? plain(text, method.toString()) : with(text, method.toString(), given);
+    private PythonStrings() {
+    }
+
+    /**
+     * Calls a method of a string.
+     *
+     * @throws MethodNotFoundException when it is none of those that are known here
+     */
+    static Object call(String text, String method, List<Object> given) {
+        return given.isEmpty() ? plain(text, method) : with(text, method, given);
+    }
+
+    /** Without the given characters at both ends, or without white space. */
+    static String stripped(String text, Optional<String> characters) {
+        return strip(text, characters.<IntPredicate>map(given -> c -> given.indexOf(c) >= 0).orElse(PythonStrings::isSpace), true, true);
     }
 
     private static Object plain(String text, String method) {
         return switch (method) {
-            case "strip" -> strip(text, PythonStrings::isSpace, true, true);
+            case "strip" -> stripped(text, Optional.empty());
             case "lstrip" -> strip(text, PythonStrings::isSpace, true, false);
             case "rstrip" -> strip(text, PythonStrings::isSpace, false, true);
             case "split" -> words(text);
             case "upper" -> text.toUpperCase(Locale.ROOT);
             case "lower" -> text.toLowerCase(Locale.ROOT);
             case "title" -> title(text);
-            case "capitalize" -> text.isEmpty() ? text : title(text.substring(0, 1)) + text.substring(1).toLowerCase(Locale.ROOT);
             default -> throw unknown(method, 0);
         };
     }
@@ -46,7 +47,7 @@ final class PythonStrings extends ELResolver {
         if (given.size() == 1 && given.get(0) instanceof String argument) {
             IntPredicate among = c -> argument.indexOf(c) >= 0;
             return switch (method) {
-                case "strip" -> strip(text, among, true, true);
+                case "strip" -> stripped(text, Optional.of(argument));
                 case "lstrip" -> strip(text, among, true, false);
                 case "rstrip" -> strip(text, among, false, true);
                 case "split" -> split(text, argument);
@@ -116,35 +117,5 @@ final class PythonStrings extends ELResolver {
 
     private static MethodNotFoundException unknown(String method, int arguments) {
         return new MethodNotFoundException("strings have no method " + method + " with " + arguments + " arguments here");
-    }
-
-    @Override
-    public Object getValue(ELContext context, Object base, Object property) {
-        return null;
-    }
-
-    @Override
-    public Class<?> getType(ELContext context, Object base, Object property) {
-        return null;
-    }
-
-    @Override
-    public void setValue(ELContext context, Object base, Object property, Object value) {
-        // Strings have nothing to set; the next resolver says so.
-    }
-
-    @Override
-    public boolean isReadOnly(ELContext context, Object base, Object property) {
-        return true;
-    }
-
-    @Override
-    public Iterator<FeatureDescriptor> getFeatureDescriptors(ELContext context, Object base) {
-        return Collections.emptyIterator();
-    }
-
-    @Override
-    public Class<?> getCommonPropertyType(ELContext context, Object base) {
-        return null;
     }
 }

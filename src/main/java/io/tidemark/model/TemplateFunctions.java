@@ -2,6 +2,8 @@ package io.tidemark.model;
 
 import com.hubspot.jinjava.Jinjava;
 import com.hubspot.jinjava.interpret.Context;
+import com.hubspot.jinjava.interpret.JinjavaInterpreter;
+import com.hubspot.jinjava.lib.filter.Filter;
 import com.hubspot.jinjava.lib.fn.ELFunctionDefinition;
 import com.hubspot.jinjava.objects.date.StrftimeFormatter;
 import com.hubspot.jinjava.tree.Node;
@@ -30,12 +32,27 @@ public final class TemplateFunctions {
         }
     }
 
+    /** Jinjava's own leaves spaces of other scripts. */
+    private static final class Trim implements Filter {
+
+        @Override
+        public String getName() {
+            return "trim";
+        }
+
+        @Override
+        public Object filter(Object value, JinjavaInterpreter interpreter, String... arguments) {
+            return PythonStrings.stripped(String.valueOf(value), arguments.length == 0 ? Optional.empty() : Optional.of(arguments[0]));
+        }
+    }
+
     private TemplateFunctions() {
     }
 
     static void register(Context context) {
         context.registerFunction(new ELFunctionDefinition("", "raise_exception", TemplateFunctions.class, "raiseException", String.class));
         context.registerFunction(new ELFunctionDefinition("", "strftime_now", TemplateFunctions.class, "strftimeNow", String.class));
+        context.registerFilter(new Trim());
     }
 
     /** Called by templates. */

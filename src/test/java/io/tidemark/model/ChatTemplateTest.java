@@ -49,6 +49,32 @@ class ChatTemplateTest {
     }
 
     @Test
+    @DisplayName("honours white space control, namespaces and slices as Jinja2 does")
+    void rendersLikeJinja2() throws IOException {
+        template("""
+                {{- 'start ' }}
+                {#- a note #}
+                {%- if tools is defined %}
+                    {{- 'tools' }}
+                {%- endif %}
+                {%- set ns = namespace(last='none') %}
+                {%- for m in messages[1:] %}
+                    {%- set ns.last = m.role %}
+                    {{- '<' + m.role + '>\\n' + m.content | trim + '.' }}
+                    {%- if not loop.last %}{{ '\\n' }}{% endif %}
+                {%- endfor %}
+                {{- ' ' + ns.last + ' ' ~ (messages | length - 1) }}
+                {%- if add_generation_prompt %}
+                    {{- '\\n<assistant>' -}}
+                {%- endif %}
+
+                """);
+        List<ChatMessage> turns = List.of(new ChatMessage("system", "s"), new ChatMessage("user", "\u00a0a b\u3000\n"), new ChatMessage("assistant", " c "));
+        // Rendered by Jinja2 3.1 with trim_blocks and lstrip_blocks.
+        assertThat(ChatTemplate.load(temp).render(turns)).isEqualTo("start <user>\na b.\n<assistant>\nc. assistant 2\n<assistant>");
+    }
+
+    @Test
     @DisplayName("leaves text alone that looks like a template")
     void doesNotRenderMessages() throws IOException {
         template("{{ messages[0].content }}");

@@ -37,7 +37,7 @@ class DecoderMemoryTest {
                 AdapterStore store = new AdapterStore(model); KvPool pool = new KvPool(model.decoder(), Long.MAX_VALUE)) {
             KvSlot slot = pool.reserve(64).orElseThrow();
             Optional<LoraWeights> lora = Optional.of(store.load("qv", adapter).weights());
-            decode(model.decoder(), slot, lora, STEPS / 5);
+            decode(model.decoder(), slot, lora, STEPS / 10);
             long before = residentKib();
             decode(model.decoder(), slot, lora, STEPS);
             assertThat(residentKib() - before).as("growth in KiB").isLessThan(ALLOWED_KIB);
