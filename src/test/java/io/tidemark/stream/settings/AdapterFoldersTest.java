@@ -1,0 +1,59 @@
+package io.tidemark.stream.settings;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.smallrye.config.EnvConfigSource;
+import io.smallrye.config.SmallRyeConfigBuilder;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.Map;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class AdapterFoldersTest {
+
+    @Test
+    @DisplayName("adapters come from variables of their own, from a list with any ids, and from a folder of folders")
+    void threeWays(@TempDir Path parent) throws Exception {
+        Files.createDirectories(parent.resolve("from-folder"));
+        Files.createFile(parent.resolve("from-folder/adapter_config.json"));
+        Files.createDirectories(parent.resolve("no-adapter"));
+        TidemarkSettings settings = environment(Map.of("TIDEMARK_ADAPTERS_RESTAURANTS", "/a/restaurants",
+                "TIDEMARK_ADAPTER_LIST", "Lora-E2E=/a/e2e,v1.2=/a/v12", "TIDEMARK_ADAPTER_FOLDER", parent.toString()));
+        assertThat(AdapterFolders.of(settings)).isEqualTo(Map.of("restaurants", Path.of("/a/restaurants"),
+                "Lora-E2E", Path.of("/a/e2e"), "v1.2", Path.of("/a/v12"), "from-folder",
+                parent.resolve("from-folder")));
+    }
+
+    @Test
+    @DisplayName("an id with two folders is refused by its name, and so is a list entry without a folder")
+    void mistakes() {
+        assertThatThrownBy(() -> AdapterFolders.of(environment(Map.of("TIDEMARK_ADAPTER_LIST", "a=/x,a=/y"))))
+                .hasMessageContaining("'a' is named twice");
+        assertThatThrownBy(() -> AdapterFolders.of(environment(Map.of("TIDEMARK_ADAPTER_LIST", "/x"))))
+                .hasMessageContaining("tidemark.adapter-list");
+    }
+
+    @Test
+    @DisplayName("the channel of requests is off in a process that only calibrates, and on otherwise")
+    void channels() {
+        assertThat(channel("calibrator")).isEqualTo("false");
+        assertThat(channel("worker")).isEqualTo("true");
+        assertThat(channel("all")).isEqualTo("true");
+    }
+
+    private static String channel(String role) {
+        return new SmallRyeConfigBuilder().withSources(new RoleChannels()).withDefaultValue("tidemark.role", role)
+                .build().getConfigValue("mp.messaging.incoming.generation-requests.enabled").getValue();
+    }
+
+    private static TidemarkSettings environment(Map<String, String> variables) {
+        Map<String, String> all = new HashMap<>(variables);
+        all.put("TIDEMARK_MODEL_DIR", "/model");
+        return new SmallRyeConfigBuilder().addDiscoveredConverters().withMapping(TidemarkSettings.class)
+                .withSources(new EnvConfigSource(all, 300)).build().getConfigMapping(TidemarkSettings.class);
+    }
+}

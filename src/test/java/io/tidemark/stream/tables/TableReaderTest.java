@@ -1,0 +1,104 @@
+package io.tidemark.stream.tables;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.tidemark.broker.BrokerOptions;
+import io.tidemark.broker.EmbeddedBroker;
+import io.tidemark.stream.clients.KafkaSettings;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class TableReaderTest {
+
+    private static final Duration PATIENCE = Duration.ofSeconds(20);
+
+    private EmbeddedBroker broker;
+    private KafkaSettings kafka;
+
+    @BeforeAll
+    void start() {
+        broker = EmbeddedBroker.start(BrokerOptions.TEMPORARY);
+        kafka = new KafkaSettings(Map.of("bootstrap.servers", broker.bootstrapServers()));
+    }
+
+    @AfterAll
+    void stop() {
+        broker.close();
+    }
+
+    @Test
+    @DisplayName("the end is reached although the last offset is a transaction's marker, and aborted records are left out")
+    void transactionMarkers() throws Exception {
+        create("markers");
+        try (KafkaProducer<byte[], byte[]> producer = transactional("m")) {
+            inTransaction(producer, "markers", "kept").commitTransaction();
+            inTransaction(producer, "markers", "aborted").abortTransaction();
+        }
+        assertThat(read("markers")).containsExactly("kept");
+    }
+
+    @Test
+    @DisplayName("the end of what is committed lies before an open transaction; the high watermark waits for its fate")
+    void openTransaction() throws Exception {
+        create("open");
+        try (KafkaProducer<byte[], byte[]> producer = transactional("o");
+                TableReader reader = new TableReader(kafka.connection(), "open");
+                HighWatermarks ends = new HighWatermarks(kafka.connection())) {
+            inTransaction(producer, "open", "undecided").flush();
+            List<String> values = new ArrayList<>();
+            reader.readToEnd(record -> values.add(text(record.value())), PATIENCE);
+            assertThat(values).isEmpty();
+            assertThatThrownBy(() -> reader.readTo(ends.of(reader.partitions()), record -> { }, Duration.ofMillis(300)))
+                    .isInstanceOf(TableNotRead.class).hasMessageContaining("'open'");
+            producer.commitTransaction();
+            reader.readTo(ends.of(reader.partitions()), record -> values.add(text(record.value())), PATIENCE);
+            assertThat(values).containsExactly("undecided");
+        }
+    }
+
+    private List<String> read(String topic) {
+        List<String> values = new ArrayList<>();
+        try (TableReader reader = new TableReader(kafka.connection(), topic);
+                HighWatermarks ends = new HighWatermarks(kafka.connection())) {
+            reader.readTo(ends.of(reader.partitions()), record -> values.add(text(record.value())), PATIENCE);
+        }
+        return values;
+    }
+
+    private KafkaProducer<byte[], byte[]> transactional(String id) {
+        KafkaProducer<byte[], byte[]> producer = kafka.newProducer(Map.of("transactional.id", id));
+        producer.initTransactions();
+        return producer;
+    }
+
+    private static KafkaProducer<byte[], byte[]> inTransaction(
+            KafkaProducer<byte[], byte[]> producer, String topic, String value) {
+        producer.beginTransaction();
+        producer.send(new ProducerRecord<>(topic, value.getBytes(StandardCharsets.UTF_8)));
+        return producer;
+    }
+
+    private void create(String topic) throws Exception {
+        try (Admin admin = Admin.create(kafka.connection())) {
+            admin.createTopics(List.of(new NewTopic(topic, 2, (short) 1))).all().get();
+        }
+    }
+
+    private static String text(byte[] value) {
+        return new String(value, StandardCharsets.UTF_8);
+    }
+}
