@@ -124,6 +124,22 @@ class ServingProcessIT {
     }
 
     @Test
+    @DisplayName("a worker that joins amid requests takes its share, and none is lost in the rebalance")
+    void joined() throws Exception {
+        produce();
+        try (ServedProcess first = serve("first", "1S").awaitReady()) {
+            awaitAnswers(10);
+            try (ServedProcess second = serve("second", "1S").awaitReady()) {
+                produceMore();
+                awaitAnswers(2 * REQUESTS);
+                assertThat(outside.heard(prefix + "generation-results"))
+                        .extracting(result -> Outside.json(result.value()).path("tidemark").path("worker").asText())
+                        .contains("first", "second");
+            }
+        }
+    }
+
+    @Test
     @DisplayName("a setting out of range, a bad model folder and a topic with the wrong policy each end the start with 1")
     void startsThatFail() throws Exception {
         try (ServedProcess slots = ServedProcess.start(broker.bootstrapServers(), Map.of("TIDEMARK_ENGINE_SLOTS", "0"));
@@ -146,7 +162,15 @@ class ServingProcessIT {
     }
 
     private void produce() {
-        for (int i = 0; i < REQUESTS; i++) {
+        produce(0, REQUESTS);
+    }
+
+    private void produceMore() {
+        produce(REQUESTS, 2 * REQUESTS);
+    }
+
+    private void produce(int from, int to) {
+        for (int i = from; i < to; i++) {
             // lengths differ, so that requests end out of order
             String value = "{\"id\": \"r" + i + "\", \"model\": \"" + (i % 2 == 0 ? "all" : "qv")
                     + "\", \"prompt\": \"request " + i + "\", \"max_tokens\": " + (i % 7 == 0 ? 200 : 20)
