@@ -35,10 +35,14 @@ final class RunningRequest {
         startedNanos = System.nanoTime();
     }
 
-    void text(int choice, String piece) {
+    /** A step has chosen a token for one of the choices. */
+    void tokenChosen() {
         if (firstTokenNanos == 0) {
             firstTokenNanos = System.nanoTime();
         }
+    }
+
+    void text(int choice, String piece) {
         if (!piece.isEmpty()) {
             tell(() -> listener.onText(choice, piece));
         }

@@ -77,7 +77,14 @@ final class StepLoop {
             return;
         }
         tokens++;
-        row.owner().text(row.choice(), row.accept(choice));
+        row.owner().tokenChosen();
+        try {
+            row.owner().text(row.choice(), row.accept(choice));
+        } catch (RuntimeException e) {
+            LOG.log(System.Logger.Level.ERROR, "a token of request '" + row.owner().request().id() + "' could not be taken", e);
+            fail(row, "a token could not be turned into text");
+            return;
+        }
         if (row.finished().isPresent()) {
             leave(row);
         }

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
@@ -90,14 +91,16 @@ final class ModelConfigReader {
     }
 
     private static Set<Integer> tokens(JsonFields fields) {
-        JsonNode value = fields.root().path("eos_token_id");
+        if (!fields.has("eos_token_id")) {
+            return Set.of();
+        }
+        JsonNode value = fields.root().get("eos_token_id");
         Set<Integer> tokens = new HashSet<>();
-        if (value.isInt()) {
-            tokens.add(value.intValue());
-        } else if (value.isArray()) {
-            value.forEach(token -> tokens.add(token.intValue()));
-        } else if (!value.isNull() && !value.isMissingNode()) {
-            throw fields.wrong("eos_token_id", "a token id or a list of them");
+        for (JsonNode token : value.isArray() ? value : List.of(value)) {
+            if (!token.isInt()) {
+                throw fields.wrong("eos_token_id", "a token id or a list of them");
+            }
+            tokens.add(token.intValue());
         }
         return tokens;
     }
