@@ -1,0 +1,78 @@
+package io.tidemark.packaging;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+
+@DisplayName("the documents")
+class DocumentsTest {
+
+    private static final Pattern LINK = Pattern.compile("\\]\\((?!https?:|#|mailto:)([^)#\\s]+)");
+    private static final Pattern DOCUMENT = Pattern.compile("docs/[\\w.-]+\\.(?:md|yaml)");
+    private static final Pattern ARTIFACT = Pattern.compile("<artifactId>([^<$]+?)-?(?:\\$[^<]*)?</artifactId>");
+
+    @Test
+    @DisplayName("link only to files that exist")
+    void linksResolve() throws IOException {
+        List<String> broken = new ArrayList<>();
+        for (Path document : files(".md", Path.of("README.md"), Path.of("CHANGELOG.md"), Path.of("docs"), Path.of("demo"))) {
+            Matcher link = LINK.matcher(Files.readString(document));
+            while (link.find()) {
+                if (!Files.exists(document.toAbsolutePath().getParent().resolve(link.group(1)))) {
+                    broken.add(document + " -> " + link.group(1));
+                }
+            }
+        }
+        assertThat(broken).isEmpty();
+    }
+
+    @Test
+    @DisplayName("exist where sources, settings and manifests name them")
+    void namedDocumentsExist() throws IOException {
+        List<String> missing = new ArrayList<>();
+        for (Path file : files("", Path.of("src/main"), Path.of("k8s"), Path.of("docker"))) {
+            Matcher name = DOCUMENT.matcher(new String(Files.readAllBytes(file), java.nio.charset.StandardCharsets.ISO_8859_1));
+            while (name.find()) {
+                if (!Files.exists(Path.of(name.group()))) {
+                    missing.add(file + " names " + name.group());
+                }
+            }
+        }
+        assertThat(missing).isEmpty();
+    }
+
+    @Test
+    @DisplayName("give a reason for every dependency")
+    void dependenciesAreExplained() throws IOException {
+        String pom = Files.readString(Path.of("pom.xml"));
+        String dependencies = pom.substring(pom.indexOf("</dependencyManagement>"), pom.indexOf("<build>"));
+        String decisions = Files.readString(Path.of("docs/decisions.md"));
+        Matcher artifact = ARTIFACT.matcher(dependencies);
+        List<String> unexplained = new ArrayList<>();
+        while (artifact.find()) {
+            if (!decisions.contains("`" + artifact.group(1))) {
+                unexplained.add(artifact.group(1));
+            }
+        }
+        assertThat(unexplained).isEmpty();
+    }
+
+    private static List<Path> files(String suffix, Path... places) throws IOException {
+        List<Path> found = new ArrayList<>();
+        for (Path place : places) {
+            try (Stream<Path> files = Files.walk(place)) {
+                files.filter(Files::isRegularFile).filter(file -> file.toString().endsWith(suffix)).forEach(found::add);
+            }
+        }
+        return found;
+    }
+}
