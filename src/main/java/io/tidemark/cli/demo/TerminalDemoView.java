@@ -25,7 +25,8 @@ final class TerminalDemoView implements DemoView {
 
     @Override
     public void ready(String broker, List<String> topics, double seconds) {
-        line(String.format("Ready after %.1f s: broker at %s with the topics %s.", seconds, broker, String.join(", ", topics)));
+        line(String.format("Ready after %.1f s. Broker: %s", seconds, broker));
+        line("Topics: " + String.join(", ", topics));
     }
 
     @Override
@@ -73,7 +74,6 @@ final class TerminalDemoView implements DemoView {
 
     @Override
     public void finished(DemoReport report) {
-        line("");
         line("That was the broker, worker and calibrator as in production. 'tidemark demo --keep' leaves them running.");
     }
 
