@@ -67,11 +67,8 @@ final class SendCommand implements Callable<Integer> {
     public Integer call() {
         broker.cluster().requireTopics(broker.topics().requests(), broker.topics().events(), broker.topics().results());
         List<ObjectNode> requests = fields.complete(requests());
-        PrintWriter out = spec.commandLine().getOut();
-        AnswerListener listener = json ? new JsonAnswers(out)
-                : requests.size() == 1 ? new StreamedAnswer(out, spec.commandLine().getErr()) : new AnswerLines(out);
         try (RequestClient client = new RequestClient(broker.cluster(), broker.topics())) {
-            List<Answer> answers = client.ask(requests, listener, Duration.ofSeconds(timeoutSeconds));
+            List<Answer> answers = client.ask(requests, printer(requests.size()), Duration.ofSeconds(timeoutSeconds));
             if (answers.size() < requests.size()) {
                 throw new CommandFailed((requests.size() - answers.size()) + " of " + requests.size() + " requests had no result within "
                         + timeoutSeconds + " s; is a worker running? 'tidemark serve --role worker'");
@@ -86,5 +83,22 @@ final class SendCommand implements Callable<Integer> {
         }
         return List.of(source.prompt.isPresent()
                 ? RequestFields.ofPrompt(source.prompt.get()) : RequestFields.ofMessage(source.message.orElseThrow()));
+    }
+
+    private AnswerListener printer(int requests) {
+        PrintWriter out = spec.commandLine().getOut();
+        if (requests == 1 && !json) {
+            return new StreamedAnswer(out, spec.commandLine().getErr());
+        }
+        return answer -> {
+            out.println(json ? answer.json() : line(answer));
+            out.flush();
+        };
+    }
+
+    private static String line(Answer answer) {
+        return answer.id() + "  " + answer.error().map(error -> "FAILED " + error).orElseGet(() -> "%s, boundary %d of %d, %d tokens:%s"
+                .formatted(answer.adapter(), answer.boundary(), answer.numLayers(), answer.completionTokens(),
+                        answer.text().replace('\n', ' ')));
     }
 }

@@ -1,28 +1,19 @@
 package io.tidemark.cli.client;
 
 /** Hears what comes back while requests run. Called on the thread that asked. */
+@FunctionalInterface
 public interface AnswerListener {
 
-    /** For those who only want the answers. */
-    AnswerListener SILENT = new AnswerListener() {
-        @Override
-        public void onText(String id, int choice, String piece) {
-        }
-
-        @Override
-        public void onRestart(String id) {
-        }
-
-        @Override
-        public void onAnswer(Answer answer) {
-        }
-    };
+    /** For those who only want the answers that {@link RequestClient#ask} returns. */
+    AnswerListener SILENT = answer -> { };
 
     /** A piece of a choice's text; pieces come in order and belong to the latest attempt. */
-    void onText(String id, int choice, String piece);
+    default void onText(String id, int choice, String piece) {
+    }
 
     /** A later attempt at the request began: what was said of it so far no longer counts. */
-    void onRestart(String id);
+    default void onRestart(String id) {
+    }
 
     /** The request's one result. */
     void onAnswer(Answer answer);

@@ -6,16 +6,19 @@ import io.tidemark.cli.demo.DemoReport.Reply;
 import java.util.List;
 import java.util.Map;
 
-/** What a person, or a program, gets to see of a demo. All calls come from the thread that runs it. */
+/** What a person, or a program, gets to see of a demo: what a view leaves out is not shown. All calls come from one thread. */
 interface DemoView {
 
-    void starting(DemoFolder folder);
+    default void starting(DemoFolder folder) {
+    }
 
     /** Broker, worker and calibrator stand. */
-    void ready(String broker, List<String> topics, double seconds);
+    default void ready(String broker, List<String> topics, double seconds) {
+    }
 
     /** A few tokens that are not shown. */
-    void warmingUp();
+    default void warmingUp() {
+    }
 
     /**
      * A round begins.
@@ -23,18 +26,24 @@ interface DemoView {
      * @param prompts request id to its prompt, in the order in which they are sent
      * @return hears of tokens and results while the round runs
      */
-    AnswerListener round(int round, Map<String, String> prompts);
+    default AnswerListener round(int round, Map<String, String> prompts) {
+        return AnswerListener.SILENT;
+    }
 
     /** An adapter's validation examples are on their way. */
-    void calibrating(String adapter, int examples);
+    default void calibrating(String adapter, int examples) {
+    }
 
     /** So many of the examples are in the boundary's statistics. */
-    void progress(int examples);
+    default void progress(int examples) {
+    }
 
-    void calibrated(Calibration calibration);
+    default void calibrated(Calibration calibration) {
+    }
 
     /** Both rounds are over; {@code before} and {@code after} answer the same prompts in the same order. */
-    void compare(List<Reply> before, List<Reply> after, List<Calibration> calibrations);
+    default void compare(List<Reply> before, List<Reply> after, List<Calibration> calibrations) {
+    }
 
     void finished(DemoReport report);
 
