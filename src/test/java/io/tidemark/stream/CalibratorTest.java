@@ -110,7 +110,8 @@ class CalibratorTest {
         CalibratorOptions options = new CalibratorOptions(prefix + "calibrators", prefix + "a",
                 new CalibrationPolicy(Objective.parse(objective), 2), SweepLimits.DEFAULT);
         return CalibratorPart.start(
-                options, kafka, topics, model, adapters, new OwnThreadPace(), new CalibrationMetrics(new SimpleMeterRegistry()));
+                options, kafka, topics, model, adapters, new OwnThreadPace(),
+                new CalibrationMetrics(new SimpleMeterRegistry()));
     }
 
     @Test
@@ -180,7 +181,8 @@ class CalibratorTest {
     void deadLetters() {
         sendRaw(null);
         sendRaw("{");
-        sendRaw("{\"batch_id\": \"x\", \"adapter\": \"nobody\", \"examples\": [{\"prompt\": \"a\", \"completion\": \"b\"}]}");
+        sendRaw("{\"batch_id\": \"x\", \"adapter\": \"nobody\", "
+                + "\"examples\": [{\"prompt\": \"a\", \"completion\": \"b\"}]}");
         sendRaw("{\"batch_id\": \"x\", \"adapter\": \"all\", \"examples\": []}");
         sendRaw("{\"batch_id\": \"x\", \"adapter\": \"all\", \"examples\": [{\"prompt\": \"a\"}]}");
         sendRaw("{\"batch_id\": \"x\", \"adapter\": \"all\", \"examples\": [{\"prompt\": \"a\", \"completion\": \""

@@ -54,7 +54,8 @@ final class ServedProcess implements AutoCloseable {
 
     ServedProcess awaitReady() {
         Awaitility.await("readiness; the log is " + log).atMost(Duration.ofSeconds(60))
-                .pollInterval(Duration.ofMillis(200)).until(() -> !process.isAlive() || status("/q/health/ready") == 200);
+                .pollInterval(Duration.ofMillis(200))
+                .until(() -> !process.isAlive() || status("/q/health/ready") == 200);
         if (!process.isAlive()) {
             throw new AssertionError("the process has ended: " + log());
         }

@@ -47,8 +47,8 @@ public final class WorkerMetrics {
     }
 
     /** A value that is asked for when metrics are read. */
-    public void watch(String name, Supplier<Number> value, String... tags) {
-        Gauge.builder(name, value).tags(tags).strongReference(true).register(registry);
+    public void watch(String name, String description, Supplier<Number> value, String... tags) {
+        Gauge.builder(name, value).description(description).tags(tags).strongReference(true).register(registry);
     }
 
     private Timer timer(String name, String adapter) {

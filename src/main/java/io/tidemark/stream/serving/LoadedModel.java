@@ -1,6 +1,7 @@
 package io.tidemark.stream.serving;
 
 import io.tidemark.adapter.AdapterStore;
+import io.tidemark.adapter.LoadedAdapter;
 import io.tidemark.model.LanguageModel;
 import io.tidemark.stream.settings.AdapterFolders;
 import io.tidemark.stream.settings.TidemarkSettings;
@@ -28,8 +29,10 @@ record LoadedModel(Torch torch, LanguageModel model, AdapterStore adapters) impl
         LanguageModel model = LanguageModel.load(folder, name, torch);
         LOG.infof("loaded model '%s' (%d layers) from %s", name, model.config().numLayers(), folder);
         AdapterStore adapters = new AdapterStore(model);
-        folders.forEach((id, path) -> LOG.infof("loaded adapter '%s' (digest %s…) from %s",
-                id, adapters.load(id, path).digest().substring(0, 8), path));
+        folders.forEach((id, path) -> {
+            LoadedAdapter adapter = adapters.load(id, path);
+            LOG.infof("loaded adapter '%s' (digest %s…) from %s", id, adapter.digest().substring(0, 8), path);
+        });
         return new LoadedModel(torch, model, adapters);
     }
 

@@ -14,7 +14,8 @@ import org.apache.kafka.common.config.TopicConfig;
  * @param retentionMs     how long records stay; empty for the broker's default
  */
 public record TopicSpec(
-        String name, int partitions, String cleanupPolicy, Optional<Integer> maxMessageBytes, Optional<Long> retentionMs) {
+        String name, int partitions, String cleanupPolicy, Optional<Integer> maxMessageBytes,
+        Optional<Long> retentionMs) {
 
     static TopicSpec compacted(String name, int partitions) {
         return new TopicSpec(name, partitions, TopicConfig.CLEANUP_POLICY_COMPACT, Optional.empty(), Optional.empty());

@@ -86,14 +86,17 @@ public final class WorkerPart implements AutoCloseable {
 
     private static void watch(WorkerMetrics metrics, LanguageModel model, AdapterStore adapters,
             GenerationEngine engine, BoundaryTable table, RequestDesk desk) {
-        metrics.watch("tidemark.queue.depth", () -> engine.load().queuedRequests());
-        metrics.watch("tidemark.running.rows", () -> engine.load().runningRows());
-        metrics.watch("tidemark.kv.reserved.bytes", () -> engine.load().kvBytesReserved());
-        metrics.watch("tidemark.engine.steps", () -> engine.load().steps());
-        metrics.watch("tidemark.open.requests", desk::open);
-        metrics.watch("tidemark.boundary.broken.records", table::brokenRecords);
+        metrics.watch("tidemark.queue.depth", "requests that wait in the engine", () -> engine.load().queuedRequests());
+        metrics.watch("tidemark.running.rows", "rows in the running batch", () -> engine.load().runningRows());
+        metrics.watch("tidemark.kv.reserved.bytes", "memory reserved for keys and values",
+                () -> engine.load().kvBytesReserved());
+        metrics.watch("tidemark.engine.steps", "steps since the start", () -> engine.load().steps());
+        metrics.watch("tidemark.open.requests", "requests read and not yet answered", desk::open);
+        metrics.watch("tidemark.boundary.broken.records", "records of the boundary table that could not be read",
+                table::brokenRecords);
         for (String id : adapters.ids()) {
-            metrics.watch("tidemark.boundary", () -> boundary(model, adapters, table, id), "adapter", id);
+            metrics.watch("tidemark.boundary", "the boundary that the next request gets",
+                    () -> boundary(model, adapters, table, id), "adapter", id);
         }
     }
 
