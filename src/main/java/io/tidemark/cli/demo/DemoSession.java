@@ -29,7 +29,7 @@ final class DemoSession {
 
     private static final int REQUESTS_PER_ADAPTER = 2;
     private static final int MAX_TOKENS = 80;
-    private static final int WARM_UP_TOKENS = 8;
+    private static final int WARM_UP_TOKENS = 40;
     private static final int BATCH_SIZE = 8;
     private static final String CALIBRATORS = "tidemark-calibrators";
     private static final Duration PATIENCE = Duration.ofSeconds(60);
