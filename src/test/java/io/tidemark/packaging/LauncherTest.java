@@ -67,6 +67,14 @@ class LauncherTest {
     }
 
     @Test
+    @DisplayName("spares short commands the optimising compiler, and leaves it to those that stay")
+    void compilesForTheCommand() throws Exception {
+        String launcher = install.resolve("bin/tidemark").toString();
+        assertThat(run(jdk(), launcher, "demo").out).contains("-XX:TieredStopAtLevel=1");
+        assertThat(run(jdk(), launcher, "serve").out).doesNotContain("-XX:TieredStopAtLevel=1");
+    }
+
+    @Test
     @DisplayName("says which Java it found and which it needs")
     void refusesOldJava() throws Exception {
         javaOfVersion("11.0.2");
