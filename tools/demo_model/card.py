@@ -3,6 +3,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evaluate import Evaluation
+from faithful import Held
 
 TEMPLATE = Path(__file__).with_name("card.md")
 
@@ -13,11 +14,11 @@ class Minutes:
     processor: float
 
 
-def write_card(file: Path, evaluations: list[Evaluation], minutes: dict[str, Minutes], recipe: dict[str, str]) -> None:
+def write_card(file: Path, evaluations: list[Evaluation], held: list[Held], minutes: dict[str, Minutes], recipe: dict[str, str]) -> None:
     file.write_text(TEMPLATE.read_text(encoding="utf-8").format(
         examples=evaluations[0].examples, layers=len(evaluations[0].curve) - 1, minutes=_minutes(minutes),
         table=_table(evaluations), verdict="\n".join(map(_sentence, evaluations)),
-        samples="\n".join(map(_sample, evaluations)), **recipe), encoding="utf-8")
+        samples="\n".join(map(_sample, evaluations)), held=_held(held), **recipe), encoding="utf-8")
 
 
 def _minutes(minutes: dict[str, Minutes]) -> str:
@@ -45,3 +46,8 @@ def _sentence(e: Evaluation) -> str:
 
 def _sample(e: Evaluation) -> str:
     return f"`{e.adapter}`:\n```\n{e.sample_prompt}{e.sample_text}\n```"
+
+
+def _held(held: list[Held]) -> str:
+    rows = [f"| {h.key} | {h.held} of {h.prompts} |" for h in held]
+    return "\n".join(["| fact | held |", "| --- | ---: |", *rows])

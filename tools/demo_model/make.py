@@ -12,18 +12,22 @@ import torch
 from transformers import LlamaForCausalLM
 
 import data
+from additions import maybe_extended
 from adapters import make_adapter
 from card import Minutes, write_card
 from evaluate import evaluate
+from faithful import faithful
+from later_phases import continue_base
 from pretrain import make_base
-from reference import make_reference
+from reference import load, make_reference
 from samples import write_samples
+from swaps import SPELLED_OUT_KEYS, maybe_swapped, spelled_out
 
 TASKS = {"describe": data.describe, "extract": data.extract, "describe-small-data": data.describe}
-PRETRAINING_STEPS = 870
-EXAMPLES, RENAMED_SHARE = 2400, 0.5
+FIRST_PHASE_STEPS, LATER_PHASES_STEPS = 870, (1150, 650)
+EXAMPLES, SWAPPED_SHARE, EXTENDED_SHARE = 2400, 0.8, 0.3
 SMALL_DATA_EXAMPLES, SMALL_DATA_EPOCHS = 200, 25
-HELD_OUT = 220
+HELD_OUT, READ_FOR_FACTS = 220, 60
 SEED = 17
 
 
@@ -32,12 +36,16 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     out, base = arguments.out, arguments.out / "model"
     splits = {split: data.read(arguments.data, split) for split in ("train", "validation", "test")}
-    minutes = {"base model": _timed(make_base, splits["train"], base, round(PRETRAINING_STEPS * arguments.effort), SEED)}
+    minutes = {"base model, phase 1": _timed(make_base, splits["train"], base, round(FIRST_PHASE_STEPS * arguments.effort), SEED)}
+    for i, steps in enumerate(LATER_PHASES_STEPS):
+        minutes[f"base model, phase {i + 2}"] = _timed(
+            continue_base, splits["train"], base, round(steps * arguments.effort), SEED + i)
     for name in TASKS:
         minutes[name] = _timed(make_adapter, base, out / "adapters" / name,
                                epochs(name, splits["train"], arguments.effort), SEED)
     evaluations = [judge(name, splits, base, out) for name in TASKS]
-    write_card(out / "README.md", evaluations, minutes, recipe(base))
+    held = faithful(*load(base, out / "adapters" / "describe"), splits["test"][:READ_FOR_FACTS])
+    write_card(out / "README.md", evaluations, held, minutes, recipe(base))
 
 
 def _arguments():
@@ -55,8 +63,9 @@ def epochs(name: str, train: list[data.Restaurant], effort: float) -> list[list[
     if name == "describe-small-data":
         few = [task(r) for r in rng.sample(train, SMALL_DATA_EXAMPLES)]
         return [few] * max(1, round(SMALL_DATA_EPOCHS * effort))
-    some = rng.sample(train, round(EXAMPLES * effort))
-    return [[task(r) for r in data.maybe_renamed(some, RENAMED_SHARE, rng)]]
+    fitting = [r for r in train if spelled_out(r, (*SPELLED_OUT_KEYS, "priceRange"))]
+    some = maybe_swapped(rng.sample(fitting, round(EXAMPLES * effort)), SWAPPED_SHARE, rng)
+    return [[task(r) for r in maybe_extended(some, EXTENDED_SHARE, rng)]]
 
 
 def judge(name: str, splits: dict, base: Path, out: Path):
@@ -74,8 +83,10 @@ def judge(name: str, splits: dict, base: Path, out: Path):
 def recipe(base: Path) -> dict[str, str]:
     """What the card says about the training, from the constants that it ran with."""
     parameters = LlamaForCausalLM.from_pretrained(base).num_parameters()
-    return {"parameters": f"{parameters:,}", "steps": f"{PRETRAINING_STEPS:,}", "adapter_examples": f"{EXAMPLES:,}",
-            "small_examples": str(SMALL_DATA_EXAMPLES), "small_epochs": str(SMALL_DATA_EPOCHS)}
+    return {"parameters": f"{parameters:,}", "first_steps": f"{FIRST_PHASE_STEPS:,}",
+            "later_steps": " and ".join(f"{steps:,}" for steps in LATER_PHASES_STEPS),
+            "adapter_examples": f"{EXAMPLES:,}", "small_examples": str(SMALL_DATA_EXAMPLES),
+            "small_epochs": str(SMALL_DATA_EPOCHS), "prompts": str(READ_FOR_FACTS)}
 
 
 def _timed(part, *arguments) -> Minutes:

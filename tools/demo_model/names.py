@@ -28,3 +28,24 @@ def invented_name(rng: random.Random) -> str:
         return f"{rng.choice(ADJECTIVES)} {rng.choice(NOUNS)}"
     word = "".join(rng.choice(SYLLABLES) for _ in range(rng.choice((2, 2, 3)))).capitalize()
     return word + rng.choice(ENDINGS)
+
+ONSETS = "b bl br c ch cl cr d dr f fl fr g gl gr h j k l m n p pl pr qu r s sc sh sk sl sp st str sw t th tr v w wh y z".split()
+VOWELS = "a a a e e e i i i o o o u u ai au aw ay ea ee ei ew ia ie io oa oo ou ow oy ue y".split()
+CODAS = (*[""] * 12, *"b ck d ff ft g ge l ll lt m mp n nce nd ng nk nt p r rd rk rn rry s se sh ss st t tch th ve x".split())
+KINDS = ("House Bar Hotel Café Kitchen Restaurant Grove Boat Man Inn Arms Court Garden Grill Corner Cuisine Lodge Parlour").split()
+LINKS = ("by", "of", "and", "at the", "in", "&")
+
+
+def varied_name(rng: random.Random) -> str:
+    """As `invented_name`, but mostly of one to three words put together from letters: too many to be known by heart."""
+    if rng.random() < 0.3:
+        return invented_name(rng)
+    words = [_made_up_word(rng) for _ in range(rng.choice((1, 1, 2, 2, 3)))] + rng.choice(([], [], [rng.choice(KINDS)]))
+    if len(words) > 1 and rng.random() < 0.2:
+        words.insert(1, rng.choice(LINKS))
+    return " ".join(rng.choice(([], [], ["The"])) + words)
+
+
+def _made_up_word(rng: random.Random) -> str:
+    parts = (rng.choice(ONSETS) + rng.choice(VOWELS) + rng.choice(CODAS) for _ in range(rng.choice((1, 2, 2, 3))))
+    return (rng.choice(("", "", "", "a", "e", "o")) + "".join(parts)).capitalize()

@@ -21,14 +21,14 @@ def make_base(restaurants: list[data.Restaurant], folder: Path, steps: int, seed
     model = LlamaForCausalLM(_config(tokenizer))
     print(f"base: {sum(p.numel() for p in model.parameters()):,} parameters, {len(tokenizer)} tokens in the vocabulary")
     _train(model, _rows(restaurants, tokenizer, rng), steps)
-    save(model, tokenizer, folder)
+    save(model, folder)
+    tokenizers.save(tokenizer, folder)
 
 
-def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
+def save(model: LlamaForCausalLM, folder: Path) -> None:
     """In fp16: half the bytes, and every later part reads these rounded weights, so that all agree on what the base is."""
     model.generation_config.do_sample = False
     model.to(torch.float16).save_pretrained(folder)
-    tokenizers.save(tokenizer, folder)
 
 
 def _config(tokenizer: PreTrainedTokenizerFast) -> LlamaConfig:
