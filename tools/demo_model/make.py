@@ -25,7 +25,8 @@ from swaps import SPELLED_OUT_KEYS, maybe_swapped, spelled_out
 
 TASKS = {"describe": data.describe, "extract": data.extract, "describe-small-data": data.describe}
 FIRST_PHASE_STEPS, LATER_PHASES_STEPS = 870, (1150, 650)
-EXAMPLES, SWAPPED_SHARE, EXTENDED_SHARE = 2400, 0.8, 0.3
+EXAMPLES = {"describe": (2400,), "extract": (2336, 2336)}   # of each pass; a pass draws and swaps anew
+SWAPPED_SHARE, EXTENDED_SHARE = 0.8, 0.3
 SMALL_DATA_EXAMPLES, SMALL_DATA_EPOCHS = 200, 25
 HELD_OUT, READ_FOR_FACTS = 220, 60
 SEED = 17
@@ -64,8 +65,11 @@ def epochs(name: str, train: list[data.Restaurant], effort: float) -> list[list[
         few = [task(r) for r in rng.sample(train, SMALL_DATA_EXAMPLES)]
         return [few] * max(1, round(SMALL_DATA_EPOCHS * effort))
     fitting = [r for r in train if spelled_out(r, (*SPELLED_OUT_KEYS, "priceRange"))]
-    some = maybe_swapped(rng.sample(fitting, round(EXAMPLES * effort)), SWAPPED_SHARE, rng)
-    return [[task(r) for r in maybe_extended(some, EXTENDED_SHARE, rng)]]
+    passes = []
+    for examples in EXAMPLES[name]:
+        some = maybe_swapped(rng.sample(fitting, round(examples * effort)), SWAPPED_SHARE, rng)
+        passes.append([task(r) for r in maybe_extended(some, EXTENDED_SHARE, rng)])
+    return passes
 
 
 def judge(name: str, splits: dict, base: Path, out: Path):
@@ -85,7 +89,8 @@ def recipe(base: Path) -> dict[str, str]:
     parameters = LlamaForCausalLM.from_pretrained(base).num_parameters()
     return {"parameters": f"{parameters:,}", "first_steps": f"{FIRST_PHASE_STEPS:,}",
             "later_steps": " and ".join(f"{steps:,}" for steps in LATER_PHASES_STEPS),
-            "adapter_examples": f"{EXAMPLES:,}", "small_examples": str(SMALL_DATA_EXAMPLES),
+            "describe_examples": f"{sum(EXAMPLES['describe']):,}",
+            "extract_examples": f"{sum(EXAMPLES['extract']):,}", "small_examples": str(SMALL_DATA_EXAMPLES),
             "small_epochs": str(SMALL_DATA_EPOCHS), "prompts": str(READ_FOR_FACTS)}
 
 
