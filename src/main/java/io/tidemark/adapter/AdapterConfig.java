@@ -24,7 +24,7 @@ record AdapterConfig(TargetModules targets, ModulePattern rank, ModulePattern al
     /** Fields about training, other software or how the weights began; none changes what inference computes. */
     private static final Set<String> INERT = Set.of("auto_mapping", "base_model_name_or_path", "peft_version",
             "inference_mode", "lora_dropout", "task_type", "revision", "megatron_core", "qalora_group_size",
-            "ensure_weight_tying", "layers_pattern", "init_lora_weights", "runtime_config");
+            "ensure_weight_tying", "layers_pattern", "init_lora_weights", "eva_config", "runtime_config");
 
     /** Ways to begin that leave the base weights alone; an adapter of any other may not fit the published ones. */
     private static final Set<String> KEEP_THE_BASE = Set.of("true", "false", "gaussian", "eva", "orthogonal");

@@ -36,7 +36,11 @@ final class AdapterReader {
         if (!Files.isRegularFile(weightsFile)) {
             throw AdapterRefused.broken(weightsFile, "is missing");
         }
-        stored(weightsFile).forEach((name, tensor) -> tensors.put(moduleTensor(name), tensor));
+        stored(weightsFile).forEach((name, tensor) -> {
+            if (tensors.put(moduleTensor(name), tensor) != null) {
+                throw AdapterRefused.broken(weightsFile, "tensor " + name + " is there twice, under two spellings");
+            }
+        });
         this.unused = new TreeSet<>(tensors.keySet());
     }
 

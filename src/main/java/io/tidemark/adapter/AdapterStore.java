@@ -25,7 +25,7 @@ public final class AdapterStore implements AutoCloseable {
      *
      * @throws AdapterRefused when the id is taken or the folder cannot be applied exactly, naming what is at fault
      */
-    public LoadedAdapter load(String id, Path folder) {
+    public synchronized LoadedAdapter load(String id, Path folder) {
         if (id.isBlank() || id.equals(model.name())) {
             throw AdapterRefused.broken(folder, "the adapter id '" + id + "' is empty or the base model's name");
         }

@@ -5,7 +5,6 @@ import io.tidemark.model.ForcedDecoder;
 import io.tidemark.model.ForcedStates;
 import io.tidemark.model.LoraWeights;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 
@@ -21,16 +20,19 @@ final class BatchSweep implements AutoCloseable {
     private final LoraWeights lora;
     /** By rising boundary. */
     private final List<ForcedStates> left = new ArrayList<>();
-    private final List<double[]> logprobs = new ArrayList<>();
+    private final double[][] logprobs;
     private ForcedStates prefix;
     private int layer;
     private int group;
+    private int boundariesScored;
+    private int goldScored;
     private long layerEvaluations;
 
     BatchSweep(ForcedDecoder decoder, ForcedBatch batch, LoraWeights lora) {
         this.decoder = decoder;
         this.batch = batch;
         this.lora = lora;
+        this.logprobs = new double[decoder.numLayers() + 1][batch.goldTokens()];
         this.prefix = decoder.embed(batch);
     }
 
@@ -39,9 +41,7 @@ final class BatchSweep implements AutoCloseable {
         if (layer < decoder.numLayers()) {
             advance();
         } else {
-            ForcedStates scored = group < left.size() ? left.get(group) : prefix;
-            logprobs.addAll(Arrays.asList(decoder.goldLogprobs(batch, scored)));
-            group++;
+            score(group < left.size() ? left.get(group) : prefix);
         }
         return group <= left.size();
     }
@@ -49,7 +49,8 @@ final class BatchSweep implements AutoCloseable {
     /** From 0 to 1: states that went through a layer or were scored. */
     double progress() {
         int layers = decoder.numLayers();
-        return (layerEvaluations + logprobs.size()) / (layers * (layers + 3) / 2.0 + layers + 1);
+        double scored = boundariesScored + (double) goldScored / batch.goldTokens();
+        return (layerEvaluations + scored) / (layers * (layers + 3) / 2.0 + layers + 1);
     }
 
     long layerEvaluations() {
@@ -57,7 +58,7 @@ final class BatchSweep implements AutoCloseable {
     }
 
     /** Log-probability of each gold token {@code [boundary][gold tokens]}, once all slices are done. */
-    List<double[]> logprobs() {
+    double[][] logprobs() {
         return logprobs;
     }
 
@@ -79,6 +80,20 @@ final class BatchSweep implements AutoCloseable {
             prefix = through(prefix, Optional.of(lora));
             group = 0;
             layer++;
+        }
+    }
+
+    private void score(ForcedStates states) {
+        int to = Math.min(batch.goldTokens(), goldScored + decoder.goldPerCall(states));
+        double[][] scores = decoder.goldLogprobs(batch, states, goldScored, to);
+        for (int i = 0; i < scores.length; i++) {
+            System.arraycopy(scores[i], 0, logprobs[boundariesScored + i], goldScored, scores[i].length);
+        }
+        goldScored = to;
+        if (to == batch.goldTokens()) {
+            goldScored = 0;
+            boundariesScored += states.count();
+            group++;
         }
     }
 

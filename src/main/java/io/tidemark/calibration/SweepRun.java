@@ -51,6 +51,15 @@ public final class SweepRun implements AutoCloseable {
         return done < batches.size();
     }
 
+    /** Runs all slices that are left, and returns the scores in the order of the examples. */
+    public List<ExampleScore> finish() {
+        boolean more = true;
+        while (more) {
+            more = runSlice();
+        }
+        return scores();
+    }
+
     /** From 0 to 1. */
     public double progress() {
         return progress;

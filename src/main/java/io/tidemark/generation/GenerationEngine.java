@@ -59,7 +59,11 @@ public final class GenerationEngine implements AutoCloseable {
         });
     }
 
-    /** Ends a request, wherever it is, with the text so far. Does nothing when no such request is here. */
+    /**
+     * Ends a request, wherever it is, with the text so far. Does nothing when no such request is here.
+     *
+     * @throws IllegalStateException when the engine is closed
+     */
     public void cancel(String requestId, FinishReason reason) {
         handOver(() -> end(request -> request.request().id().equals(requestId), reason));
     }
@@ -83,10 +87,7 @@ public final class GenerationEngine implements AutoCloseable {
     /** Ends what runs and waits as cancelled, then frees the caches. */
     @Override
     public void close() {
-        synchronized (inbox) {
-            closing = true;
-            inbox.add(() -> { });
-        }
+        takeNoMore();
         try {
             thread.join();
         } catch (InterruptedException e) {
@@ -95,23 +96,39 @@ public final class GenerationEngine implements AutoCloseable {
     }
 
     private void run() {
-        while (!closing) {
-            takeOver();
-            boolean busy = loop.step() | runSlice();
-            report();
-            if (!busy && scheduler.isIdle() && between.isEmpty()) {
-                waitForWork();
+        try {
+            while (!closing) {
+                takeOver();
+                boolean busy = loop.step() | runSlice();
+                report();
+                if (!busy && scheduler.isIdle() && between.isEmpty()) {
+                    waitForWork();
+                }
             }
+            takeOver();
+            end(request -> true, FinishReason.CANCELLED);
+        } catch (RuntimeException | Error e) {
+            LOG.log(System.Logger.Level.ERROR, "the engine has died of an error; what it had to do fails", e);
+            takeNoMore();
+            takeOver();
+        } finally {
+            scheduler.abandon().forEach(request -> request.failed("engine_error", "the engine has died of an error"));
+            pool.close();
         }
-        takeOver();
-        end(request -> true, FinishReason.CANCELLED);
-        pool.close();
+    }
+
+    private void takeNoMore() {
+        synchronized (inbox) {
+            closing = true;
+            inbox.add(() -> { });
+        }
     }
 
     private void takeOver() {
         for (Runnable work = inbox.poll(); work != null; work = inbox.poll()) {
             work.run();
         }
+        report();
     }
 
     private void waitForWork() {

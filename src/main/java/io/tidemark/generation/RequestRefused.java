@@ -14,7 +14,7 @@ public final class RequestRefused extends Exception {
         this.param = param;
     }
 
-    /** A word for programs: {@code context_length_exceeded} or {@code kv_budget_exceeded}. */
+    /** A word for programs: {@code context_length_exceeded}, {@code kv_budget_exceeded} or {@code out_of_range}. */
     public String code() {
         return code;
     }

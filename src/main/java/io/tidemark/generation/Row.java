@@ -108,10 +108,6 @@ final class Row {
         return show(rest);
     }
 
-    int generatedTokens() {
-        return generated.size();
-    }
-
     Choice result() {
         return new Choice(choice, text.toString(), generated, finished.orElseThrow(), logprobs);
     }

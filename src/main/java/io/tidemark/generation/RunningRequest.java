@@ -59,6 +59,7 @@ final class RunningRequest {
 
     /** Ends a request that never ran: all its choices are empty. */
     void endedBeforeStart(FinishReason reason) {
+        started();
         for (int choice = 0; choice < request.choices(); choice++) {
             choiceFinished(new Choice(choice, "", List.of(), reason, List.of()));
         }

@@ -3,11 +3,14 @@ package io.tidemark.generation;
 import io.tidemark.model.KvPool;
 import io.tidemark.model.KvSlot;
 import io.tidemark.model.LanguageModel;
+import io.tidemark.torch.ScriptFailed;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Predicate;
 
 /**
@@ -83,6 +86,15 @@ final class Scheduler {
         return removed;
     }
 
+    /** Drops everything that waits and runs, without a word to the cache. */
+    Set<RunningRequest> abandon() {
+        Set<RunningRequest> abandoned = new LinkedHashSet<>(waiting);
+        running.forEach(row -> abandoned.add(row.owner()));
+        waiting.clear();
+        running.clear();
+        return abandoned;
+    }
+
     List<Row> rows(Predicate<RunningRequest> which) {
         return running.stream().filter(row -> which.test(row.owner())).toList();
     }
@@ -94,15 +106,23 @@ final class Scheduler {
 
     private void admit() {
         while (!waiting.isEmpty()) {
-            Optional<List<KvSlot>> slots = slots(waiting.peek().request());
-            if (slots.isEmpty()) {
-                return;
+            try {
+                Optional<List<KvSlot>> slots = slots(waiting.peek().request());
+                if (slots.isEmpty()) {
+                    return;
+                }
+                start(waiting.remove(), slots.get());
+            } catch (ScriptFailed e) {
+                // The budget allowed what the device's memory did not.
+                waiting.remove().failed("engine_error", "there was no memory for keys and values");
             }
-            RunningRequest request = waiting.remove();
-            request.started();
-            for (int choice = 0; choice < slots.get().size(); choice++) {
-                running.add(new Row(request, choice, slots.get().get(choice), model.tokenizer(), model.config().endOfSequence()));
-            }
+        }
+    }
+
+    private void start(RunningRequest request, List<KvSlot> slots) {
+        request.started();
+        for (int choice = 0; choice < slots.size(); choice++) {
+            running.add(new Row(request, choice, slots.get(choice), model.tokenizer(), model.config().endOfSequence()));
         }
     }
 
@@ -112,14 +132,19 @@ final class Scheduler {
             return Optional.empty();
         }
         List<KvSlot> slots = new ArrayList<>();
-        for (int choice = 0; choice < request.choices(); choice++) {
-            Optional<KvSlot> slot = pool.reserve(request.prompt().size() + request.maxTokens());
-            if (slot.isEmpty()) {
-                slots.forEach(pool::release);
-                return Optional.empty();
+        try {
+            while (slots.size() < request.choices()) {
+                Optional<KvSlot> slot = pool.reserve(request.prompt().size() + request.maxTokens());
+                if (slot.isEmpty()) {
+                    slots.forEach(pool::release);
+                    return Optional.empty();
+                }
+                slots.add(slot.get());
             }
-            slots.add(slot.get());
+            return Optional.of(slots);
+        } catch (ScriptFailed e) {
+            slots.forEach(pool::release);
+            throw e;
         }
-        return Optional.of(slots);
     }
 }

@@ -4,6 +4,7 @@ import io.tidemark.generation.Scheduler.Turn;
 import io.tidemark.model.Decoder;
 import io.tidemark.model.StepRow;
 import io.tidemark.model.TokenChoice;
+import io.tidemark.torch.ScriptFailed;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
@@ -29,12 +30,12 @@ final class StepLoop {
         if (turns.isEmpty()) {
             return false;
         }
+        steps++;
         try {
             run(turns);
-        } catch (RuntimeException e) {
+        } catch (ScriptFailed e) {
             isolate(turns, e);
         }
-        steps++;
         return true;
     }
 
@@ -46,10 +47,11 @@ final class StepLoop {
         return tokens;
     }
 
-    /** Ends a row for a reason from outside. */
+    /** Ends a row for a reason from outside. What an unfinished prompt has left in the cache was never looked at. */
     void end(Row row, FinishReason reason) {
         row.owner().text(row.choice(), row.finish(reason));
-        leave(row);
+        scheduler.remove(row, row.isPrefilling());
+        row.owner().choiceFinished(row.result());
     }
 
     private void run(List<Turn> turns) {
@@ -86,23 +88,19 @@ final class StepLoop {
             return;
         }
         if (row.finished().isPresent()) {
-            leave(row);
+            scheduler.remove(row, false);
+            row.owner().choiceFinished(row.result());
         }
     }
 
-    private void leave(Row row) {
-        scheduler.remove(row, false);
-        row.owner().choiceFinished(row.result());
-    }
-
-    /** A failed step has changed no row, so each can be tried alone; only those that fail again are at fault. */
-    private void isolate(List<Turn> turns, RuntimeException cause) {
+    /** A failed native call has changed no row, so each can be tried alone; only those that fail again are at fault. */
+    private void isolate(List<Turn> turns, ScriptFailed cause) {
         LOG.log(System.Logger.Level.WARNING, "a step of " + turns.size() + " rows failed; its rows are tried one by one", cause);
         for (Turn turn : turns) {
             if (scheduler.isRunning(turn.row())) {
                 try {
                     run(List.of(turn));
-                } catch (RuntimeException e) {
+                } catch (ScriptFailed e) {
                     fail(turn.row(), "the step failed: " + String.valueOf(e.getMessage()).lines().findFirst().orElse(""));
                 }
             }

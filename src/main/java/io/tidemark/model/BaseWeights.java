@@ -88,10 +88,14 @@ final class BaseWeights {
         return loader.load(folder, tensor);
     }
 
+    private boolean isCopyOfTiedHead(String name) {
+        return config.tiedEmbeddings() && name.equals("lm_head.weight")
+                && stored.get(name).bytes().equals(stored.get("model.embed_tokens.weight").bytes());
+    }
+
     private void refuseUnused() {
         // Old checkpoints store the frequencies that follow from the config, and a copy of a tied head.
-        unused.removeIf(name -> name.endsWith(".rotary_emb.inv_freq")
-                || config.tiedEmbeddings() && name.equals("lm_head.weight"));
+        unused.removeIf(name -> name.endsWith(".rotary_emb.inv_freq") || isCopyOfTiedHead(name));
         if (!unused.isEmpty()) {
             throw ModelRefused.unsupported(folder, "tensor", unused.stream().sorted().limit(3).toList());
         }

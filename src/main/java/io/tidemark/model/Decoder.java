@@ -1,6 +1,7 @@
 package io.tidemark.model;
 
 import io.tidemark.torch.Script;
+import io.tidemark.torch.ScriptFailed;
 import io.tidemark.torch.Torch;
 import io.tidemark.torch.Value;
 import java.nio.file.Path;
@@ -25,10 +26,19 @@ public final class Decoder implements AutoCloseable {
     static Decoder load(Path folder, ModelConfig config, Torch torch) {
         Script script = torch.script("Decoder", "/torchscript/weights.torchscript", "/torchscript/layer.torchscript",
                 "/torchscript/step.torchscript", "/torchscript/sampling.torchscript", "/torchscript/sweep.torchscript");
+        Value weights = load(folder, config, torch, script);
         Value dims = torch.numbers(config.numLayers(), config.hiddenSize(), config.heads(), config.kvHeads(),
                 config.headDim(), config.attentionBias() ? 1 : 0, config.mlpBias() ? 1 : 0);
-        Value weights = BaseWeights.load(folder, config, new TensorLoader(torch, script));
         return new Decoder(new DecoderParts(torch, script, config, weights, dims, torch.number(config.normEpsilon())));
+    }
+
+    private static Value load(Path folder, ModelConfig config, Torch torch, Script script) {
+        try {
+            return BaseWeights.load(folder, config, new TensorLoader(torch, script));
+        } catch (RuntimeException e) {
+            script.close();
+            throw e;
+        }
     }
 
     public ModelConfig config() {
@@ -84,8 +94,13 @@ public final class Decoder implements AutoCloseable {
         try (Value layers = parts.torch().number(config().numLayers());
                 Value like = parts.torch().floats(0);
                 Value shape = parts.torch().numbers(slots, config().kvHeads(), capacity, config().headDim())) {
-            return new KvBlock(parts.script().call("cache", like, layers, shape),
-                    parts.script().call("cache", like, layers, shape), slots, capacity);
+            Value keys = parts.script().call("cache", like, layers, shape);
+            try {
+                return new KvBlock(keys, parts.script().call("cache", like, layers, shape), slots, capacity);
+            } catch (ScriptFailed e) {
+                keys.close();
+                throw e;
+            }
         }
     }
 

@@ -46,6 +46,11 @@ public record ForcedBatch(List<Sequence> sequences) {
         return sequences.size() * paddedLength();
     }
 
+    /** Gold tokens of all sequences. */
+    public int goldTokens() {
+        return sequences.stream().mapToInt(s -> s.gold().size()).sum();
+    }
+
     /** Token ids {@code [sequences * t]}, 0 as padding. */
     long[] ids() {
         int length = paddedLength();

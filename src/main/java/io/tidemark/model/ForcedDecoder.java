@@ -14,7 +14,7 @@ public final class ForcedDecoder {
 
     /** Rows that go through a layer's matrix products at once; more only spills the processor's caches. */
     private static final int ROWS_PER_CALL = 1024;
-    /** Rows of logits held at once. */
+    /** Rows of logits made at once. */
     private static final int LOGIT_ROWS = 256;
 
     private final DecoderParts parts;
@@ -59,16 +59,20 @@ public final class ForcedDecoder {
         }
     }
 
-    /** Log-probability in nats of each gold token of the batch, {@code [count][gold tokens]}. */
-    public double[][] goldLogprobs(ForcedBatch batch, ForcedStates states) {
+    /** How many gold tokens of these states should be scored together. */
+    public int goldPerCall(ForcedStates states) {
+        return Math.max(1, LOGIT_ROWS / states.count());
+    }
+
+    /** Log-probability in nats of the batch's gold tokens {@code from .. to-1}, {@code [count][to - from]}. */
+    public double[][] goldLogprobs(ForcedBatch batch, ForcedStates states, int from, int to) {
         Torch torch = parts.torch();
-        try (Value rows = torch.longs(batch.predictingRows());
-                Value gold = torch.longs(batch.gold());
-                Value chunk = torch.number(LOGIT_ROWS);
-                Value out = parts.script().call("gold_logprobs", states.value(), rows, gold, chunk, parts.weights(),
+        try (Value rows = torch.longs(Arrays.copyOfRange(batch.predictingRows(), from, to));
+                Value gold = torch.longs(Arrays.copyOfRange(batch.gold(), from, to));
+                Value out = parts.script().call("gold_logprobs", states.value(), rows, gold, parts.weights(),
                         parts.dims(), parts.epsilon())) {
             double[] all = out.toDoubles();
-            int each = all.length / states.count();
+            int each = to - from;
             double[][] byState = new double[states.count()][];
             for (int state = 0; state < byState.length; state++) {
                 byState[state] = Arrays.copyOfRange(all, state * each, (state + 1) * each);

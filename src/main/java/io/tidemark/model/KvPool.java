@@ -1,5 +1,6 @@
 package io.tidemark.model;
 
+import io.tidemark.torch.ScriptFailed;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -13,7 +14,11 @@ import java.util.Optional;
 public final class KvPool implements AutoCloseable {
 
     private static final int SLOTS_PER_BLOCK = 8;
+    /** A block takes at most this part of the budget, or one slot: a large one would lock out other sizes until it is empty. */
+    private static final int BLOCKS_IN_BUDGET = 8;
     private static final int SMALLEST_CAPACITY = 64;
+
+    private static final System.Logger LOG = System.getLogger(KvPool.class.getName());
 
     private final Decoder decoder;
     private final long budgetBytes;
@@ -43,8 +48,12 @@ public final class KvPool implements AutoCloseable {
 
     /** Like {@link #release}, for a slot that holds values that are not finite: masked attention would still read them. */
     public void releaseSpoilt(KvSlot slot) {
-        decoder.clear(slot);
-        release(slot);
+        try {
+            decoder.clear(slot);
+            release(slot);
+        } catch (ScriptFailed e) {
+            LOG.log(System.Logger.Level.WARNING, "a slot that could not be wiped is given up", e);
+        }
     }
 
     /** Bytes that blocks hold, whether their slots are used or not. */
@@ -63,10 +72,11 @@ public final class KvPool implements AutoCloseable {
         if (budgetBytes - reservedBytes < slotBytes) {
             giveUpEmptyBlocks(slotBytes);
         }
-        int slots = (int) Math.min(SLOTS_PER_BLOCK, (budgetBytes - reservedBytes) / slotBytes);
-        if (slots < 1) {
+        if (budgetBytes - reservedBytes < slotBytes) {
             return Optional.empty();
         }
+        long share = Math.max(slotBytes, Math.min(budgetBytes / BLOCKS_IN_BUDGET, budgetBytes - reservedBytes));
+        int slots = (int) Math.min(SLOTS_PER_BLOCK, share / slotBytes);
         KvBlock block = decoder.newBlock(slots, capacity);
         blocks.add(block);
         reservedBytes += bytes(slots, capacity);

@@ -26,9 +26,14 @@ public final class LanguageModel implements AutoCloseable {
      */
     public static LanguageModel load(Path folder, String name, Torch torch) {
         ModelConfig config = ModelConfigReader.read(folder);
-        TextTokenizer tokenizer = TextTokenizer.load(folder);
         ChatTemplate chatTemplate = ChatTemplate.load(folder);
-        return new LanguageModel(name, Decoder.load(folder, config, torch), tokenizer, chatTemplate);
+        TextTokenizer tokenizer = TextTokenizer.load(folder);
+        try {
+            return new LanguageModel(name, Decoder.load(folder, config, torch), tokenizer, chatTemplate);
+        } catch (RuntimeException e) {
+            tokenizer.close();
+            throw e;
+        }
     }
 
     public String name() {

@@ -6,7 +6,7 @@ import java.util.List;
  * The token that a row goes on with.
  *
  * @param finite  false when the logits hold NaN or infinity, and the token means nothing
- * @param logprob natural logarithm of its probability before temperature and truncation; 0 when none was asked for
+ * @param logprob natural logarithm of its probability before temperature and truncation; means nothing when none was asked for
  * @param top     the most likely tokens, best first
  */
 public record TokenChoice(int token, boolean finite, double logprob, List<Alternative> top) {

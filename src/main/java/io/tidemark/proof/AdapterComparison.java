@@ -82,11 +82,7 @@ final class AdapterComparison {
         List<TokenizedExample> examples = reference.pairs().stream()
                 .map(pair -> new TokenizedExample(model.tokenizer().encodePrompt(pair.prompt()), pair.completionIds())).toList();
         try (SweepRun run = new BoundarySweep(model, SweepLimits.DEFAULT).start(lora, examples)) {
-            boolean more = true;
-            while (more) {
-                more = run.runSlice();
-            }
-            return run.scores();
+            return run.finish();
         }
     }
 
@@ -94,6 +90,9 @@ final class AdapterComparison {
         double worst = 0;
         for (int i = 0; i < scores.size(); i++) {
             List<Double> expected = reference.pairs().get(i).logprobs();
+            if (expected.size() != scores.get(i).meanLogprobByBoundary().size()) {
+                return Double.POSITIVE_INFINITY;
+            }
             int tokens = scores.get(i).completionTokens();
             for (int b = 0; b < expected.size(); b++) {
                 worst = Math.max(worst, Math.abs(scores.get(i).meanLogprobByBoundary().get(b) - expected.get(b) / tokens));

@@ -46,6 +46,11 @@ final class ReferenceReader {
             pairs.add(new Pair(pair.path("prompt").asText(), pair.path("completion").asText(),
                     ints(pair.path("completion_ids")), logprobs));
         }
+        int logitsRead = prompts.stream().mapToInt(prompt -> prompt.logits().size()).sum();
+        if (logitsRead != logits.size()) {
+            throw new IllegalArgumentException(logitsFile + " has " + logits.size() + " tensors, and only " + logitsRead
+                    + " are named promptI.boundaryB without a gap");
+        }
         if (prompts.isEmpty() || pairs.isEmpty()) {
             throw new IllegalArgumentException(adapter.resolve(FILE) + " has no prompts or no pairs");
         }

@@ -51,8 +51,13 @@ final class SeparatePasses {
             }
             layerEvaluations++;
         }
+        double[] gold = new double[batch.goldTokens()];
         try (ForcedStates last = states) {
-            return decoder.goldLogprobs(batch, last)[0];
+            for (int from = 0; from < gold.length; from += decoder.goldPerCall(last)) {
+                int to = Math.min(gold.length, from + decoder.goldPerCall(last));
+                System.arraycopy(decoder.goldLogprobs(batch, last, from, to)[0], 0, gold, from, to - from);
+            }
         }
+        return gold;
     }
 }

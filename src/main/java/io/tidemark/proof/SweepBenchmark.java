@@ -96,12 +96,9 @@ public final class SweepBenchmark {
         static Side sweep(SweepBenchmark bench, List<TokenizedExample> examples) {
             long start = System.nanoTime();
             try (SweepRun run = new BoundarySweep(bench.model, bench.limits).start(bench.lora, examples)) {
-                boolean more = true;
-                while (more) {
-                    more = run.runSlice();
-                }
+                List<ExampleScore> scores = run.finish();
                 double seconds = (System.nanoTime() - start) / 1e9;
-                return new Side(values(run.scores()), run.layerEvaluations(), seconds);
+                return new Side(values(scores), run.layerEvaluations(), seconds);
             }
         }
 

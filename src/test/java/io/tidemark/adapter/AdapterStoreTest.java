@@ -116,7 +116,7 @@ class AdapterStoreTest {
             "init_lora_weights | \"olora\"", "init_lora_weights | \"loftq\"", "init_lora_weights | \"lora_ga\"",
             "target_modules | [\"q_proj\", \"embed_tokens\"]", "target_modules | [\"lm_head\"]", "target_parameters | [\"experts\"]",
             "layer_replication | [[0, 4], [2, 5]]", "trainable_token_indices | [1]", "alora_invocation_tokens | [5]",
-            "peft_type | \"IA3\"", "use_qalora | true", "eva_config | {\"rho\": 2}", "from_the_future | 3"})
+            "peft_type | \"IA3\"", "use_qalora | true", "corda_config | {\"beta\": 2}", "from_the_future | 3"})
     void namesTheOption(String option, String value) {
         Path folder = copy();
         set(folder, option, value);
@@ -141,7 +141,7 @@ class AdapterStoreTest {
     @ParameterizedTest(name = "{0} = {1}")
     @DisplayName("loads with options that say how it was trained, or that are off")
     @CsvSource(delimiter = '|', quoteCharacter = '\0', value = {
-            "lora_dropout | 0.3", "init_lora_weights | false", "init_lora_weights | \"gaussian\"", "init_lora_weights | \"eva\"",
+            "lora_dropout | 0.3", "init_lora_weights | false", "init_lora_weights | \"gaussian\"", "init_lora_weights | \"eva\"", "eva_config | {\"rho\": 2}",
             "init_lora_weights | \"orthogonal\"", "from_the_future | null", "from_the_future | false", "from_the_future | []",
             "modules_to_save | []", "task_type | \"SEQ_2_SEQ_LM\"", "bias | \"none\""})
     void loadsWithInertOptions(String option, String value) {
@@ -150,6 +150,16 @@ class AdapterStoreTest {
         try (AdapterStore store = new AdapterStore(fixture.model())) {
             assertThat(store.load("one", folder).id()).isEqualTo("one");
         }
+    }
+
+    @Test
+    @DisplayName("with one tensor under two spellings is refused, since one of them would not be used")
+    void refusesTwoSpellings() {
+        Path folder = copy();
+        TensorFile weights = TensorFile.read(folder.resolve(WEIGHTS));
+        String name = "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight";
+        weights.with(name.replace(".weight", ".default.weight"), weights.tensors().get(name)).write(folder.resolve(WEIGHTS));
+        assertThat(refusal(folder)).hasMessageContaining("twice");
     }
 
     @Test

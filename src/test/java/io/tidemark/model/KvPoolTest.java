@@ -65,6 +65,17 @@ class KvPoolTest {
     }
 
     @Test
+    @DisplayName("gives a long sequence no more neighbours than an eighth of the budget holds, so that other sizes find room")
+    void leavesRoomForOtherSizes() {
+        try (KvPool pool = pool(10 * 512 * tokenBytes)) {
+            assertThat(pool.reserve(512)).isPresent();
+            assertThat(pool.reservedBytes()).isEqualTo(512 * tokenBytes);
+            assertThat(pool.reserve(256)).isPresent();
+            assertThat(pool.reservedBytes()).isEqualTo((512 + 2 * 256) * tokenBytes);
+        }
+    }
+
+    @Test
     @DisplayName("takes empty blocks of another size apart when a sequence needs their bytes, and keeps used ones")
     void reclaimsEmptyBlocks() {
         try (KvPool pool = pool(8 * 64 * tokenBytes)) {

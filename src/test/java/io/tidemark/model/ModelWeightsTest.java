@@ -72,6 +72,17 @@ class ModelWeightsTest {
     }
 
     @Test
+    @DisplayName("are refused when a tied head is stored and is not the embedding")
+    void refusesAnotherHead() {
+        Path folder = copy("llama3-rope-tied");
+        TensorFile weights = TensorFile.read(folder.resolve(SINGLE));
+        Tensor embedding = weights.tensors().get("model.embed_tokens.weight");
+        weights.with("lm_head.weight", new Tensor(embedding.dtype(), embedding.shape(), new byte[embedding.bytes().length]))
+                .write(folder.resolve(SINGLE));
+        assertNamed("lm_head.weight", folder);
+    }
+
+    @Test
     @DisplayName("may lie in shards with an index, and compute the same")
     void readsShards() throws IOException {
         Path folder = sharded(root -> { });

@@ -81,6 +81,13 @@ class VerificationTest {
     }
 
     @Test
+    @DisplayName("a reference that lacks the likelihood at a boundary passes nothing")
+    void seesMissingLikelihoods() {
+        Verdict verdict = withReference(root -> ((ArrayNode) root.at("/pairs/0/logprob_by_boundary")).remove(0));
+        assertThat(((Verdict.Compared) verdict).agreement().holds()).as(verdict.line()).isFalse();
+    }
+
+    @Test
     @DisplayName("another boundary of an objective is seen")
     void seesABoundary() {
         Verdict verdict = withReference(root -> root.put("latency_boundary", root.path("latency_boundary").intValue() + 1));
