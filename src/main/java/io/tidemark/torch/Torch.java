@@ -43,8 +43,6 @@ public final class Torch implements AutoCloseable {
     public static Torch open(TorchOptions options) {
         System.setProperty("OPT_OUT_TRACKING", "true");
         System.setProperty("ai.djl.offline", "true");
-        // The profiling executor specialises on shapes, and the shapes of a running batch change at every step.
-        System.setProperty("ai.djl.pytorch.graph_optimizer", "false");
         Engine engine = engine();
         if (options.threads() > 0) {
             JniUtils.setNumThreads(options.threads());
