@@ -6,7 +6,8 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * The headers of a dead letter. Its key is the original's, its value the original's first {@value #KEPT_BYTES} bytes.
+ * The headers of a dead letter. Its key is the original's (or absent when that is too large), its value the original's
+ * first {@value #KEPT_BYTES} bytes.
  *
  * @param size bytes of the original value; -1 when it was null
  */

@@ -26,13 +26,17 @@ import org.jboss.logging.Logger;
  * engine's thread must not.
  *
  * <p>A future is done when all replicas have the record. A send that fails is repeated until it succeeds or the writer
- * is closed, and then the request stays unacknowledged and is read again; only a record that is too large fails.
+ * is closed, and then the request stays unacknowledged and is read again. While the writer is open a future fails only
+ * for a record that can't be sent at all: it is too large, or no JSON can be made of it.
  */
 public final class AnswerWriter implements AutoCloseable {
 
     private static final Logger LOG = Logger.getLogger(AnswerWriter.class);
 
     private static final long RETRY_MS = 1000;
+
+    /** W3C asks to carry 512 characters of a trace state; more would let a client make a result too large. */
+    private static final int MAX_TRACE_BYTES = 1024;
 
     private final Producer<byte[], byte[]> producer;
     private final AnswerTopics topics;
@@ -66,6 +70,11 @@ public final class AnswerWriter implements AutoCloseable {
         return send(request, () -> DeadLetter.of(request.record(), error, topics.deadLetters()));
     }
 
+    /** A send that failed because of this will be repeated by whoever reads the request next. */
+    boolean isClosed() {
+        return thread.isShutdown();
+    }
+
     private CompletableFuture<Void> send(
             IncomingRequest request, Supplier<ProducerRecord<byte[], byte[]>> record) {
         CompletableFuture<Void> written = new CompletableFuture<>();
@@ -94,7 +103,8 @@ public final class AnswerWriter implements AutoCloseable {
             thread.execute(() -> {
                 try {
                     work.run();
-                } catch (RuntimeException e) {
+                } catch (RuntimeException | Error e) {
+                    // an error too: whoever waits for the answer would wait for good
                     LOG.error("an answer could not be sent", e);
                     refused.accept(e);
                 }
@@ -108,7 +118,7 @@ public final class AnswerWriter implements AutoCloseable {
             IncomingRequest request, ProducerRecord<byte[], byte[]> record) {
         for (String name : new String[] {"traceparent", "tracestate"}) {
             Header header = request.record().headers().lastHeader(name);
-            if (header != null) {
+            if (header != null && header.value() != null && header.value().length <= MAX_TRACE_BYTES) {
                 record.headers().add(header);
             }
         }

@@ -8,13 +8,14 @@ import io.tidemark.message.ResultMessage;
 import io.tidemark.stream.metrics.WorkerMetrics;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
 import org.apache.kafka.common.errors.RecordTooLargeException;
 import org.jboss.logging.Logger;
 
 /**
  * Gives every request its one result, and a dead letter where there is an error. The future that each method is given
- * is done when the broker has both.
+ * is done when the broker has both. A dead letter that can't be written is given up: the result tells its sender as much.
  */
 final class Replies {
 
@@ -43,11 +44,14 @@ final class Replies {
         writer.result(incoming, results.completed(admitted, completion, incoming.attempt()))
                 .whenComplete((written, failure) -> {
                     if (failure == null) {
-                        count(admitted.message().model(), completion);
                         answered.complete(null);
+                        count(admitted.message().model(), completion);
                     } else if (failure instanceof RecordTooLargeException) {
                         failed(incoming, admitted,
                                 ErrorBody.serverError("result_too_large", "the result is above 5 MiB"), answered);
+                    } else if (!writer.isClosed()) {
+                        failed(incoming, admitted,
+                                ErrorBody.serverError("internal_error", "the result could not be written"), answered);
                     }
                     // else the writer is closed: the request stays unacknowledged and is read again
                 });
@@ -69,9 +73,24 @@ final class Replies {
     private void refuse(IncomingRequest incoming, ResultMessage result, ErrorBody error, String model,
             CompletableFuture<Void> answered) {
         LOG.infof("request '%s' refused: %s (%s)", result.id(), error.code(), error.param().orElse("no field"));
-        CompletableFuture.allOf(writer.result(incoming, result), writer.deadLetter(incoming, error)).thenRun(() -> {
-            metrics.answered(metricName.apply(model), error.code());
+        CompletableFuture<Void> letter = unlessClosed(writer.deadLetter(incoming, error), failure ->
+                LOG.warnf("the dead letter of request '%s' is given up: %s", result.id(), failure.getMessage()));
+        CompletableFuture<Void> written = unlessClosed(writer.result(incoming, result), failure ->
+                LOG.errorf(failure, "request '%s' gets no result: not even the error can be written", result.id()));
+        CompletableFuture.allOf(written, letter).thenRun(() -> {
             answered.complete(null);
+            metrics.answered(metricName.apply(model), error.code());
+        });
+    }
+
+    /** Done in any case but one: when the writer was closed the request must stay open, to be read again. */
+    private CompletableFuture<Void> unlessClosed(CompletableFuture<Void> sent, Consumer<Throwable> givenUp) {
+        return sent.exceptionallyCompose(failure -> {
+            if (writer.isClosed()) {
+                return CompletableFuture.failedFuture(failure);
+            }
+            givenUp.accept(failure);
+            return CompletableFuture.completedFuture(null);
         });
     }
 
