@@ -91,12 +91,17 @@ public final class RequestDesk implements AutoCloseable {
         if (handingBack) {
             return;
         }
-        Parsed<RequestMessage> parsed = parser.parse(incoming.record().value());
-        if (parsed instanceof Parsed.Invalid<RequestMessage> invalid) {
-            String id = invalid.id().orElseGet(incoming::derivedId);
-            replies.refuse(incoming, id, Optional.empty(), invalid.error(), answered);
-        } else if (parsed instanceof Parsed.Valid<RequestMessage> valid) {
-            start(incoming, valid.record(), answered);
+        try {
+            Parsed<RequestMessage> parsed = parser.parse(incoming.record().value());
+            if (parsed instanceof Parsed.Invalid<RequestMessage> invalid) {
+                String id = invalid.id().orElseGet(incoming::derivedId);
+                replies.refuse(incoming, id, Optional.empty(), invalid.error(), answered);
+            } else if (parsed instanceof Parsed.Valid<RequestMessage> valid) {
+                start(incoming, valid.record(), answered);
+            }
+        } catch (RuntimeException | Error e) {
+            // nothing else would ever end the request, and its partition would wait for it
+            fail(incoming, incoming.derivedId(), Optional.empty(), e, answered);
         }
     }
 
@@ -119,12 +124,17 @@ public final class RequestDesk implements AutoCloseable {
             open.ended(id, engineId);
             replies.refuse(incoming, id, Optional.of(message.model()),
                     ErrorBody.invalidRequest(e.code(), e.param(), e.getMessage()), answered);
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) {
             open.ended(id, engineId);
-            LOG.errorf(e, "request '%s' could not be admitted", id);
-            replies.refuse(incoming, id, Optional.of(message.model()),
-                    ErrorBody.serverError("internal_error", "the worker failed to admit the request"), answered);
+            fail(incoming, id, Optional.of(message.model()), e, answered);
         }
+    }
+
+    private void fail(IncomingRequest incoming, String id, Optional<String> model, Throwable failure,
+            CompletableFuture<Void> answered) {
+        LOG.errorf(failure, "request '%s' could not be admitted", id);
+        replies.refuse(incoming, id, model,
+                ErrorBody.serverError("internal_error", "the worker failed to admit the request"), answered);
     }
 
     @Override
