@@ -29,7 +29,12 @@ final class BatchTransactions implements AutoCloseable {
                 // an open transaction of a killed calibrator holds up readers of committed records for so long
                 ProducerConfig.TRANSACTION_TIMEOUT_CONFIG, 10_000,
                 ProducerConfig.CLIENT_ID_CONFIG, "tidemark-calibrator"));
-        producer.initTransactions();
+        try {
+            producer.initTransactions();
+        } catch (RuntimeException e) {
+            close();
+            throw e;
+        }
     }
 
     /** @throws KafkaException when nothing of it was committed; the producer is of no use then */

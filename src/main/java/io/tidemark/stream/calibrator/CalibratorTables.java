@@ -23,8 +23,19 @@ final class CalibratorTables implements AutoCloseable {
 
     CalibratorTables(Map<String, Object> kafka, CalibratorTopics topics) {
         ends = new HighWatermarks(kafka);
-        stateReader = new TableReader(kafka, topics.state());
-        boundaryReader = new TableReader(kafka, topics.boundaries());
+        try {
+            stateReader = new TableReader(kafka, topics.state());
+        } catch (RuntimeException e) {
+            ends.close();
+            throw e;
+        }
+        try {
+            boundaryReader = new TableReader(kafka, topics.boundaries());
+        } catch (RuntimeException e) {
+            stateReader.close();
+            ends.close();
+            throw e;
+        }
     }
 
     void refreshEvidence() {

@@ -41,9 +41,14 @@ public final class TableReader implements AutoCloseable {
         config.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, "false");
         config.put(ConsumerConfig.CLIENT_ID_CONFIG, "tidemark-table-" + topic + "-" + UUID.randomUUID());
         consumer = new KafkaConsumer<>(config, new ByteArrayDeserializer(), new ByteArrayDeserializer());
-        partitions = Partitions.of(topic, consumer);
-        consumer.assign(partitions);
-        consumer.seekToBeginning(partitions);
+        try {
+            partitions = Partitions.of(topic, consumer);
+            consumer.assign(partitions);
+            consumer.seekToBeginning(partitions);
+        } catch (RuntimeException e) {
+            close();
+            throw e;
+        }
     }
 
     /**
