@@ -26,19 +26,22 @@ public final class BetweenStepsPace implements SweepPace {
     public List<ExampleScore> run(SweepRun sweep, DoublePredicate goOn) throws SweepAbandoned {
         CompletableFuture<List<ExampleScore>> scores = new CompletableFuture<>();
         engine.runBetweenSteps(() -> slice(sweep, scores));
-        while (goOn.test(sweep.progress())) {
-            try {
-                return scores.get(ASK_EVERY_MS, TimeUnit.MILLISECONDS);
-            } catch (TimeoutException e) {
-                // not yet; ask whether to go on
-            } catch (ExecutionException e) {
-                throw new CompletionException(e.getCause());
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-                break;
+        try {
+            while (goOn.test(sweep.progress())) {
+                try {
+                    return scores.get(ASK_EVERY_MS, TimeUnit.MILLISECONDS);
+                } catch (TimeoutException e) {
+                    // not yet; ask whether to go on
+                }
             }
+        } catch (ExecutionException e) {
+            throw new CompletionException(e.getCause());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } finally {
+            // also when asking has failed: nobody waits for the scores any more (no matter once they are there)
+            scores.cancel(false);
         }
-        scores.cancel(false);
         throw new SweepAbandoned();
     }
 
