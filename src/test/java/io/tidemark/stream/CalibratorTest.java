@@ -177,6 +177,20 @@ class CalibratorTest {
     }
 
     @Test
+    @DisplayName("a pin that a dead calibrator's record has overtaken is published again before any batch comes")
+    void overtakenPin() {
+        calibrator.close();
+        byte[] pin = new BoundaryRecordFormat().write(
+                BoundaryRecord.setByHand("qv", new Boundary(2), "a person", Instant.now()));
+        outside.send(topics.boundaries(), "qv", pin);
+        outside.send(topics.boundaries(), "qv", """
+                {"adapter": "qv", "boundary": 1, "objective": "balanced", "curve": [-2, -1]}""");
+        calibrator = newCalibrator("balanced");
+        Awaitility.await().until(() -> outside.heard(topics.boundaries()).size() == 3);
+        assertThat(outside.heard(topics.boundaries()).get(2).value()).isEqualTo(pin);
+    }
+
+    @Test
     @DisplayName("a batch that can't be used is a dead letter with the reason, changes nothing, and the next one counts")
     void deadLetters() {
         sendRaw(null);

@@ -13,6 +13,7 @@ final class Assignment implements ConsumerRebalanceListener {
     private final Consumer<byte[], byte[]> consumer;
     private final CalibratorTables tables;
     private final Set<TopicPartition> owned = new HashSet<>();
+    private boolean changed;
 
     Assignment(Consumer<byte[], byte[]> consumer, CalibratorTables tables) {
         this.consumer = consumer;
@@ -23,6 +24,13 @@ final class Assignment implements ConsumerRebalanceListener {
         return owned.contains(partition);
     }
 
+    /** Whether partitions came since this was last asked. */
+    boolean takeChanged() {
+        boolean came = changed;
+        changed = false;
+        return came;
+    }
+
     @Override
     public void onPartitionsAssigned(Collection<TopicPartition> partitions) {
         // first the offset, which waits for a predecessor's transaction to end, and then the state it belongs to
@@ -30,6 +38,7 @@ final class Assignment implements ConsumerRebalanceListener {
         tables.refreshEvidence();
         tables.refreshBoundaries();
         owned.addAll(partitions);
+        changed = true;
     }
 
     @Override

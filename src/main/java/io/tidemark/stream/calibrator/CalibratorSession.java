@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.function.BooleanSupplier;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.jboss.logging.Logger;
@@ -55,7 +56,11 @@ final class CalibratorSession {
     void run(BooleanSupplier running) {
         consumer.subscribe(List.of(topics.batches()), assignment);
         while (running.getAsBoolean()) {
-            for (ConsumerRecord<byte[], byte[]> batch : consumer.poll(POLL)) {
+            ConsumerRecords<byte[], byte[]> batches = consumer.poll(POLL);
+            if (assignment.takeChanged()) {
+                conclusions.publishOvertakenPins();
+            }
+            for (ConsumerRecord<byte[], byte[]> batch : batches) {
                 handle(batch, running);
             }
         }

@@ -16,7 +16,7 @@ import org.jboss.logging.Logger;
 
 /**
  * What follows from a batch that was scored: decide, and commit state, boundary and offset together. A pin that came
- * between the decision and the commit is published again, so that a person has the last word.
+ * between a decision and its commit is published again, so that a person has the last word.
  */
 final class Conclusions {
 
@@ -45,7 +45,6 @@ final class Conclusions {
     void conclude(ConsumerRecord<byte[], byte[]> batch, UsableBatch usable, CalibrationState state, double seconds) {
         String adapter = usable.adapter().id();
         tables.refreshBoundaries();
-        long moment = tables.boundaries().seen();
         CurveStatistics merged = tables.evidence().with(state, usable.version()).merged();
         Decision decided = decision.decide(
                 adapter, usable.version(), merged, tables.boundaries().entry(adapter), Instant.now());
@@ -53,15 +52,16 @@ final class Conclusions {
         records.add(new ProducerRecord<>(topics.state(), utf8(state.key()), tables.evidence().write(state)));
         decided.toPublish().map(this::toRecord).ifPresent(records::add);
         transactions.commit(batch, records);
-        publishOvertakenPin(adapter, moment);
+        publishOvertakenPins();
         LOG.info(decided.summary());
         listener.onOutcome(new CalibrationOutcome(
                 adapter, usable.batchId(), decided, merged.curve().means(), merged.count(), seconds));
     }
 
-    private void publishOvertakenPin(String adapter, long moment) {
+    /** Also for what a predecessor left undone: it may have died between its commit and this. */
+    void publishOvertakenPins() {
         tables.refreshBoundaries();
-        tables.boundaries().overtakenPin(adapter, moment).ifPresent(pin -> {
+        tables.boundaries().overtakenPins().forEach((adapter, pin) -> {
             LOG.infof("the pin of '%s' was overtaken and is published again", adapter);
             transactions.publish(new ProducerRecord<>(topics.boundaries(), utf8(adapter), pin));
         });

@@ -7,6 +7,7 @@ import io.tidemark.boundary.BoundaryRecord;
 import io.tidemark.boundary.BoundaryRecordFormat;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
+import java.util.Map;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -15,44 +16,57 @@ class BoundaryViewTest {
 
     private static final byte[] PIN = new BoundaryRecordFormat()
             .write(BoundaryRecord.setByHand("a", new Boundary(3), "by hand", Instant.EPOCH));
-    private static final byte[] CALIBRATED = "{\"adapter\": \"a\", \"boundary\": 5}".getBytes(StandardCharsets.UTF_8);
+    private static final byte[] UNPINNED = bytes("{\"adapter\": \"a\", \"boundary\": 5}");
+    private static final byte[] CALIBRATED = bytes(
+            "{\"adapter\": \"a\", \"boundary\": 1, \"objective\": \"balanced\", \"curve\": [-2, -1]}");
 
     private final BoundaryView view = new BoundaryView();
+    private long offset;
 
     @Test
-    @DisplayName("a pin between the decision and its record is the one to publish again")
+    @DisplayName("a pin below a calibrator's record was overtaken, whoever wrote that and however long ago")
     void overtaken() {
         see(CALIBRATED);
-        long decision = view.seen();
         see(PIN);
         see(CALIBRATED);
-        assertThat(view.overtakenPin("a", decision)).contains(PIN);
+        see(CALIBRATED);
+        assertThat(view.overtakenPins()).containsOnly(Map.entry("a", PIN));
     }
 
     @Test
-    @DisplayName("a pin that came after the record stands by itself")
-    void pinAfterwards() {
-        long decision = view.seen();
+    @DisplayName("a pin that is on top stands by itself, also when it was published again")
+    void onTop() {
         see(CALIBRATED);
         see(PIN);
-        assertThat(view.overtakenPin("a", decision)).isEmpty();
+        assertThat(view.overtakenPins()).isEmpty();
+        see(CALIBRATED);
+        see(PIN);
+        assertThat(view.overtakenPins()).isEmpty();
     }
 
     @Test
-    @DisplayName("a pin that was seen before the decision, and one that was taken back, are no matter")
-    void settledPins() {
-        see(PIN);
-        see(null);
-        long decision = view.seen();
-        see(CALIBRATED);
-        assertThat(view.overtakenPin("a", decision)).isEmpty();
+    @DisplayName("a pin that was taken back, by a tombstone or by another record set by hand, does not come again")
+    void takenBack() {
         see(PIN);
         see(null);
         see(CALIBRATED);
-        assertThat(view.overtakenPin("a", decision)).isEmpty();
+        assertThat(view.overtakenPins()).isEmpty();
+        see(PIN);
+        see(CALIBRATED);
+        see(UNPINNED);
+        see(CALIBRATED);
+        assertThat(view.overtakenPins()).isEmpty();
+        see(PIN);
+        see(bytes("{oops"));
+        see(CALIBRATED);
+        assertThat(view.overtakenPins()).isEmpty();
     }
 
     private void see(byte[] value) {
-        view.apply(new ConsumerRecord<>("b", 0, view.seen(), "a".getBytes(StandardCharsets.UTF_8), value));
+        view.apply(new ConsumerRecord<>("b", 0, offset++, bytes("a"), value));
+    }
+
+    private static byte[] bytes(String text) {
+        return text.getBytes(StandardCharsets.UTF_8);
     }
 }
