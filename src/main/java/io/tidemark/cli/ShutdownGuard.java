@@ -24,9 +24,9 @@ public final class ShutdownGuard {
         return new ShutdownGuard().run(work, () -> { });
     }
 
-    /** As {@link #holding}, and a signal interrupts the work; how the work then ends is nobody's concern any more. */
-    public static int interrupting(Callable<Integer> work) throws Exception {
-        return new ShutdownGuard().run(work, Thread.currentThread()::interrupt);
+    /** As {@link #holding}, and a signal is told to {@code onSignal}; how the work then ends is nobody's concern any more. */
+    public static int holding(Callable<Integer> work, Runnable onSignal) throws Exception {
+        return new ShutdownGuard().run(work, onSignal);
     }
 
     private int run(Callable<Integer> work, Runnable onSignal) throws Exception {

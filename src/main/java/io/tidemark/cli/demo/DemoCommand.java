@@ -49,11 +49,12 @@ public final class DemoCommand implements Callable<Integer>, StartsQuarkus {
     public Integer call() throws Exception {
         PrintWriter out = spec.commandLine().getOut();
         DemoFolder demo = DemoFolder.at(folder.orElseGet(DemoCommand::bundled));
-        return ShutdownGuard.interrupting(() -> {
-            DemoView view = json ? new JsonDemoView(out, spec.commandLine().getErr()) : new TerminalDemoView(out);
-            new DemoRun(demo, view, brokerPort, root.verbose()).run(keep);
+        DemoView view = json ? new JsonDemoView(out, spec.commandLine().getErr()) : new TerminalDemoView(out);
+        Interruption interruption = new Interruption();
+        return ShutdownGuard.holding(() -> {
+            new DemoRun(demo, view, brokerPort, root.verbose()).run(keep, interruption);
             return 0;
-        });
+        }, interruption::ask);
     }
 
     private static Path bundled() {

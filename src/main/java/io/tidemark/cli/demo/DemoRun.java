@@ -1,9 +1,7 @@
 package io.tidemark.cli.demo;
 
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidemark.broker.BrokerOptions;
 import io.tidemark.broker.EmbeddedBroker;
-import io.tidemark.cli.NamedFolder;
 import io.tidemark.cli.ServeProperties;
 import io.tidemark.cli.client.Cluster;
 import io.tidemark.stream.settings.Role;
@@ -40,24 +38,32 @@ final class DemoRun {
         this.verbose = verbose;
     }
 
-    /** @param keep whether to stay up at the end, until the thread is interrupted */
-    void run(boolean keep) throws InterruptedException {
+    /**
+     * @param keep         whether to stay up at the end
+     * @param interruption ends what the client does, and {@code keep}
+     */
+    void run(boolean keep, Interruption interruption) throws InterruptedException {
         Instant start = Instant.now();
         view.starting(folder);
         try (EmbeddedBroker broker = EmbeddedBroker.start(new BrokerOptions(brokerPort, Optional.empty()));
                 ServingThread serving = serve(broker)) {
-            serving.awaitReady(START);
-            Cluster cluster = new Cluster(broker.bootstrapServers());
-            List<String> topics = cluster.topicNames();
-            view.ready(cluster.brokers(), topics, Duration.between(start, Instant.now()).toMillis() / 1000.0);
-            DemoSession session = new DemoSession(folder, view, cluster, serving);
-            view.finished(session.run(topics));
-            if (keep) {
-                ObjectNode request = folder.requests(folder.adapters().get(0).name()).get(0);
-                view.keeping(cluster.brokers(), folder.adapters().get(0).name(), request.path("prompt").asText());
-                new CountDownLatch(1).await();
-            }
+            interruption.during(() -> {
+                serving.awaitReady(START);
+                Cluster cluster = new Cluster(broker.bootstrapServers());
+                List<String> topics = cluster.topicNames();
+                view.ready(cluster.brokers(), topics, Duration.between(start, Instant.now()).toMillis() / 1000.0);
+                view.finished(new DemoSession(folder, view, cluster, serving).run(topics));
+                if (keep) {
+                    keep(cluster.brokers());
+                }
+            });
         }
+    }
+
+    private void keep(String broker) throws InterruptedException {
+        String adapter = folder.adapters().get(0).name();
+        view.keeping(broker, adapter, folder.requests(adapter).get(0).path("prompt").asText());
+        new CountDownLatch(1).await();
     }
 
     private ServingThread serve(EmbeddedBroker broker) {
