@@ -5,7 +5,6 @@ import io.tidemark.boundary.BoundaryRecordFormat;
 import io.tidemark.boundary.TableEntry;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 
 /** The compacted topic of boundaries, read whole and written one record at a time. */
@@ -45,8 +44,8 @@ public final class BoundaryTopic {
     }
 
     private void write(ProducerRecord<String, byte[]> record) {
-        try (Producer<String, byte[]> producer = cluster.producer()) {
-            Sent.await(producer.send(record));
+        try (Outbox outbox = new Outbox(cluster)) {
+            outbox.put(record);
         }
     }
 }

@@ -14,7 +14,6 @@ import java.util.function.IntConsumer;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
-import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.TopicPartition;
@@ -73,11 +72,10 @@ public final class CalibrationClient {
 
     private Map<ValidationBatch, RecordMetadata> send(List<ValidationBatch> batches) {
         Map<ValidationBatch, RecordMetadata> sent = new LinkedHashMap<>();
-        try (Producer<String, byte[]> producer = cluster.producer()) {
+        try (Outbox outbox = new Outbox(cluster)) {
             for (ValidationBatch batch : batches) {
                 byte[] value = batch.json().toString().getBytes(StandardCharsets.UTF_8);
-                sent.put(batch, Sent.await(producer.send(
-                        new ProducerRecord<>(topics.validationBatches(), batch.adapter(), value))));
+                sent.put(batch, outbox.put(new ProducerRecord<>(topics.validationBatches(), batch.adapter(), value)));
             }
         }
         return sent;

@@ -4,18 +4,14 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
-import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.Future;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
-import org.apache.kafka.clients.producer.RecordMetadata;
 
 /** Sends requests and follows {@code generation-events} and {@code generation-results} until each has its result. */
 public final class RequestClient implements AutoCloseable {
@@ -24,14 +20,14 @@ public final class RequestClient implements AutoCloseable {
 
     private final ObjectMapper json = new ObjectMapper();
     private final Topics topics;
-    private final Producer<String, byte[]> producer;
+    private final Outbox outbox;
     private final TopicTail tail;
 
     /** Reads events and results from now on, so that no answer to a later request is missed. */
     public RequestClient(Cluster cluster, Topics topics) {
         this.topics = topics;
         this.tail = TopicTail.fromNow(cluster, topics.events(), topics.results());
-        this.producer = cluster.producer();
+        this.outbox = new Outbox(cluster);
     }
 
     /**
@@ -41,11 +37,7 @@ public final class RequestClient implements AutoCloseable {
      * @param most     how long to wait for the last answer; when it has passed, what has come is returned
      */
     public List<Answer> ask(List<ObjectNode> requests, AnswerListener listener, Duration most) {
-        List<Future<RecordMetadata>> sent = new ArrayList<>();
-        for (ObjectNode request : requests) {
-            sent.add(producer.send(new ProducerRecord<>(topics.requests(), request.path("model").asText(null), bytes(request))));
-        }
-        sent.forEach(Sent::await);
+        outbox.putAll(requests.stream().map(this::record).toList());
         Conversation conversation = new Conversation(ids(requests), listener);
         Instant end = Instant.now().plus(most);
         while (conversation.hasOpenRequests() && Instant.now().isBefore(end)) {
@@ -58,7 +50,7 @@ public final class RequestClient implements AutoCloseable {
 
     @Override
     public void close() {
-        producer.close(Duration.ZERO); // every record was awaited
+        outbox.close();
         tail.close();
     }
 
@@ -74,12 +66,9 @@ public final class RequestClient implements AutoCloseable {
         }
     }
 
-    private byte[] bytes(ObjectNode request) {
-        try {
-            return json.writeValueAsBytes(request);
-        } catch (IOException e) {
-            throw new UncheckedIOException("a request that cannot be written", e);
-        }
+    private ProducerRecord<String, byte[]> record(ObjectNode request) {
+        byte[] value = request.toString().getBytes(StandardCharsets.UTF_8);
+        return new ProducerRecord<>(topics.requests(), request.path("model").asText(null), value);
     }
 
     /** What has come for the open requests; a larger attempt replaces a lower one, and a lower one is dropped. */

@@ -1,16 +1,10 @@
 package io.tidemark.cli.demo;
 
-import java.util.logging.Level;
-import java.util.logging.Logger;
-
 /**
  * Ctrl-C for a part of a thread's work. Interrupting anything else would do harm: Kafka ends the process at once when
  * its broker is interrupted while it starts or stops.
  */
 final class Interruption {
-
-    /** Held, or the level would be forgotten with the logger. */
-    private static final Logger KAFKA = Logger.getLogger("org.apache.kafka");
 
     private boolean asked;
     private boolean inside;
@@ -25,7 +19,6 @@ final class Interruption {
     synchronized void ask() {
         asked = true;
         if (inside) {
-            KAFKA.setLevel(Level.OFF); // clients complain of being interrupted, and that was the intention
             worker.interrupt();
         }
     }
