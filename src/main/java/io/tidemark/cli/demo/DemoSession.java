@@ -30,6 +30,7 @@ final class DemoSession {
     private static final int REQUESTS_PER_ADAPTER = 2;
     private static final int MAX_TOKENS = 80;
     private static final int WARM_UP_TOKENS = 40;
+    private static final int WARM_UP_ROUNDS = 2;
     private static final int BATCH_SIZE = 8;
     private static final String CALIBRATORS = "tidemark-calibrators";
     private static final Duration PATIENCE = Duration.ofSeconds(60);
@@ -64,7 +65,9 @@ final class DemoSession {
     /** The first steps of a new process are slow; without this, round 2 would look faster for no reason of ours. */
     private void warmUp(RequestClient client) {
         view.warmingUp();
-        answers(requests("warm-up", WARM_UP_TOKENS), AnswerListener.SILENT, client);
+        for (int round = 1; round <= WARM_UP_ROUNDS; round++) {
+            answers(requests("warm-up-" + round, WARM_UP_TOKENS), AnswerListener.SILENT, client);
+        }
     }
 
     private List<Reply> round(int round, RequestClient client) {
