@@ -98,7 +98,7 @@ final class AdapterReader {
         try {
             return SafetensorsFile.read(file);
         } catch (ModelRefused e) {
-            throw AdapterRefused.broken(file, e.getMessage(), e);
+            throw AdapterRefused.because(e);
         }
     }
 }

@@ -1,5 +1,6 @@
 package io.tidemark.adapter;
 
+import io.tidemark.model.ModelRefused;
 import java.nio.file.Path;
 
 /** An adapter folder cannot be used, or asks for something that would not be applied exactly. Names file and field. */
@@ -20,6 +21,11 @@ public final class AdapterRefused extends RuntimeException {
 
     static AdapterRefused broken(Path file, String what) {
         return new AdapterRefused(file + ": " + what, false, null);
+    }
+
+    /** What the readers of a model's files found; its message names the file already. */
+    static AdapterRefused because(ModelRefused cause) {
+        return new AdapterRefused(cause.getMessage(), cause.isUnsupported(), cause);
     }
 
     static AdapterRefused broken(Path file, String what, Throwable cause) {

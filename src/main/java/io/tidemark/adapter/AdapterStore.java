@@ -38,7 +38,7 @@ public final class AdapterStore implements AutoCloseable {
             adapters.put(id, adapter);
             return adapter;
         } catch (ModelRefused e) {
-            throw AdapterRefused.broken(folder, e.getMessage(), e);
+            throw AdapterRefused.because(e);
         }
     }
 
