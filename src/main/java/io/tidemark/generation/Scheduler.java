@@ -1,9 +1,9 @@
 package io.tidemark.generation;
 
+import io.tidemark.model.DecoderFailed;
 import io.tidemark.model.KvPool;
 import io.tidemark.model.KvSlot;
 import io.tidemark.model.LanguageModel;
-import io.tidemark.torch.ScriptFailed;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -112,7 +112,7 @@ final class Scheduler {
                     return;
                 }
                 start(waiting.remove(), slots.get());
-            } catch (ScriptFailed e) {
+            } catch (DecoderFailed e) {
                 // The budget allowed what the device's memory did not.
                 waiting.remove().failed("engine_error", "there was no memory for keys and values");
             }
@@ -142,7 +142,7 @@ final class Scheduler {
                 slots.add(slot.get());
             }
             return Optional.of(slots);
-        } catch (ScriptFailed e) {
+        } catch (DecoderFailed e) {
             slots.forEach(pool::release);
             throw e;
         }

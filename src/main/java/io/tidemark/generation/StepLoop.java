@@ -2,9 +2,9 @@ package io.tidemark.generation;
 
 import io.tidemark.generation.Scheduler.Turn;
 import io.tidemark.model.Decoder;
+import io.tidemark.model.DecoderFailed;
 import io.tidemark.model.StepRow;
 import io.tidemark.model.TokenChoice;
-import io.tidemark.torch.ScriptFailed;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
@@ -33,7 +33,7 @@ final class StepLoop {
         steps++;
         try {
             run(turns);
-        } catch (ScriptFailed e) {
+        } catch (DecoderFailed e) {
             isolate(turns, e);
         }
         return true;
@@ -94,13 +94,13 @@ final class StepLoop {
     }
 
     /** A failed native call has changed no row, so each can be tried alone; only those that fail again are at fault. */
-    private void isolate(List<Turn> turns, ScriptFailed cause) {
+    private void isolate(List<Turn> turns, DecoderFailed cause) {
         LOG.log(System.Logger.Level.WARNING, "a step of " + turns.size() + " rows failed; its rows are tried one by one", cause);
         for (Turn turn : turns) {
             if (scheduler.isRunning(turn.row())) {
                 try {
                     run(List.of(turn));
-                } catch (ScriptFailed e) {
+                } catch (DecoderFailed e) {
                     fail(turn.row(), "the step failed: " + String.valueOf(e.getMessage()).lines().findFirst().orElse(""));
                 }
             }

@@ -56,7 +56,11 @@ public final class Decoder implements AutoCloseable {
         return new LoraAssembler(config(), new TensorLoader(parts.torch(), parts.script())).assemble(source, layers);
     }
 
-    /** Runs a step and chooses a token for each row that has a rule, in the order of those rows in the batch. */
+    /**
+     * Runs a step and chooses a token for each row that has a rule, in the order of those rows in the batch.
+     *
+     * @throws DecoderFailed when libtorch could not run it
+     */
     public List<TokenChoice> step(List<StepRow> batch) {
         StepPlan plan = new StepPlan(batch);
         TokenRules rules = new TokenRules(plan.wanted());
@@ -66,7 +70,7 @@ public final class Decoder implements AutoCloseable {
                 Value sampled = torch.longs(rules.sampledRows());
                 Value penalised = torch.longs(rules.penalisedPairs());
                 Value top = torch.number(rules.top());
-                Value out = parts.script().call("step_and_choose", step.with(knobs, sampled, penalised, top))) {
+                Value out = call("step_and_choose", step.with(knobs, sampled, penalised, top))) {
             return inBatchOrder(batch, plan.wanted(), rules.choices(out));
         }
     }
@@ -75,7 +79,7 @@ public final class Decoder implements AutoCloseable {
     public List<float[]> logits(List<StepRow> batch) {
         StepPlan plan = new StepPlan(batch);
         try (StepArguments step = new StepArguments(parts, plan);
-                Value out = parts.script().call("step", step.with())) {
+                Value out = call("step", step.with())) {
             float[] all = out.toFloats();
             List<float[]> rows = new ArrayList<>();
             for (int i = 0; i < plan.wanted().size(); i++) {
@@ -94,20 +98,28 @@ public final class Decoder implements AutoCloseable {
         try (Value layers = parts.torch().number(config().numLayers());
                 Value like = parts.torch().floats(0);
                 Value shape = parts.torch().numbers(slots, config().kvHeads(), capacity, config().headDim())) {
-            Value keys = parts.script().call("cache", like, layers, shape);
+            Value keys = call("cache", like, layers, shape);
             try {
-                return new KvBlock(keys, parts.script().call("cache", like, layers, shape), slots, capacity);
-            } catch (ScriptFailed e) {
+                return new KvBlock(keys, call("cache", like, layers, shape), slots, capacity);
+            } catch (DecoderFailed e) {
                 keys.close();
                 throw e;
             }
         }
     }
 
+    private Value call(String method, Value... arguments) {
+        try {
+            return parts.script().call(method, arguments);
+        } catch (ScriptFailed e) {
+            throw new DecoderFailed(e);
+        }
+    }
+
     void clear(KvSlot slot) {
         try (Value index = parts.torch().number(slot.index())) {
-            parts.script().call("clear", slot.block().keys(), index).close();
-            parts.script().call("clear", slot.block().values(), index).close();
+            call("clear", slot.block().keys(), index).close();
+            call("clear", slot.block().values(), index).close();
         }
     }
 

@@ -1,6 +1,5 @@
 package io.tidemark.model;
 
-import io.tidemark.torch.ScriptFailed;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -51,7 +50,7 @@ public final class KvPool implements AutoCloseable {
         try {
             decoder.clear(slot);
             release(slot);
-        } catch (ScriptFailed e) {
+        } catch (DecoderFailed e) {
             LOG.log(System.Logger.Level.WARNING, "a slot that could not be wiped is given up", e);
         }
     }
