@@ -1,6 +1,7 @@
 package io.tidemark.cli.client;
 
 import io.tidemark.cli.CommandFailed;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -8,11 +9,14 @@ import java.util.Properties;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.ExecutionException;
+import java.util.stream.Collectors;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.Producer;
+import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.config.ConfigException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
@@ -58,6 +62,20 @@ public record Cluster(String brokers, Map<String, String> properties) {
         } catch (ExecutionException e) {
             throw new CommandFailed("no Kafka broker answers at " + brokers
                     + "; start one with 'tidemark broker', or name yours with --broker HOST:PORT", e);
+        } catch (InterruptedException e) {
+            throw Interrupted.asFailure(e);
+        }
+    }
+
+    /** The ends of partitions with open transactions counted in; a consumer of committed records is told earlier ones. */
+    Map<TopicPartition, Long> ends(Collection<TopicPartition> partitions) {
+        Map<TopicPartition, OffsetSpec> latest = partitions.stream()
+                .collect(Collectors.toMap(partition -> partition, partition -> OffsetSpec.latest()));
+        try (Admin admin = admin()) {
+            return admin.listOffsets(latest).all().get().entrySet().stream()
+                    .collect(Collectors.toMap(Map.Entry::getKey, end -> end.getValue().offset()));
+        } catch (ExecutionException e) {
+            throw new CommandFailed("the ends of " + partitions + " could not be read: " + e.getCause().getMessage(), e);
         } catch (InterruptedException e) {
             throw Interrupted.asFailure(e);
         }
