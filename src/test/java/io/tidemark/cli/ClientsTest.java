@@ -77,6 +77,22 @@ class ClientsTest {
     }
 
     @Test
+    @DisplayName("know the answer to a request whose id the worker could not take by the place where the request lies")
+    void sendUnusableIds() throws Exception {
+        Path file = Files.writeString(folder.resolve("ids.jsonl"), """
+                {"id": 7, "prompt": "fail"}
+                {"id": "", "prompt": "fail"}
+                """);
+        try (ScriptedWorker worker = ScriptedWorker.start(address)) {
+            CommandLineRun sent = run("send", "--adapter", "echo", "--file", file.toString(), "--timeout", "30");
+            assertThat(sent.exitCode()).isEqualTo(1);
+            assertThat(sent.out().lines()).containsExactlyInAnyOrder(
+                    "7  FAILED no_luck: this one fails", "  FAILED no_luck: this one fails");
+            assertThat(sent.err()).isEmpty();
+        }
+    }
+
+    @Test
     @DisplayName("send gives up, with advice, when no worker answers")
     void sendWithoutWorker() {
         CommandLineRun sent = run("send", "--adapter", "x", "--prompt", "p", "--timeout", "1");

@@ -34,7 +34,7 @@ final class ScriptedWorker extends ScriptedService {
     void answer(ConsumerRecord<String, byte[]> record) {
         JsonNode request = read(record.value());
         seen.add(request);
-        String id = request.path("id").asText();
+        String id = id(request, record);
         String prompt = request.path("prompt").asText();
         ObjectNode result = json.createObjectNode().put("id", id).put("model", request.path("model").asText());
         if (prompt.equals("fail")) {
@@ -47,6 +47,12 @@ final class ScriptedWorker extends ScriptedService {
             result.putObject("tidemark").put("boundary", 2).put("num_layers", 8).put("queued_ms", 1).put("total_ms", 11);
         }
         produce(new ProducerRecord<>("generation-results", id, bytes(result)));
+    }
+
+    /** As a worker names a request whose id is no text that it takes: by its place. */
+    private static String id(JsonNode request, ConsumerRecord<String, byte[]> record) {
+        String id = request.path("id").textValue();
+        return id == null || id.isEmpty() ? record.topic() + "-" + record.partition() + "-" + record.offset() : id;
     }
 
     private JsonNode read(byte[] value) {

@@ -7,11 +7,10 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.clients.producer.RecordMetadata;
 
 /** Sends requests and follows {@code generation-events} and {@code generation-results} until each has its result. */
 public final class RequestClient implements AutoCloseable {
@@ -37,8 +36,8 @@ public final class RequestClient implements AutoCloseable {
      * @param most     how long to wait for the last answer; when it has passed, what has come is returned
      */
     public List<Answer> ask(List<ObjectNode> requests, AnswerListener listener, Duration most) {
-        outbox.putAll(requests.stream().map(this::record).toList());
-        Conversation conversation = new Conversation(ids(requests), listener);
+        List<RecordMetadata> places = outbox.putAll(requests.stream().map(this::record).toList());
+        Conversation conversation = new Conversation(ids(requests), places, listener);
         Instant end = Instant.now().plus(most);
         while (conversation.hasOpenRequests() && Instant.now().isBefore(end)) {
             for (ConsumerRecord<String, byte[]> record : tail.poll(POLL)) {
@@ -69,56 +68,5 @@ public final class RequestClient implements AutoCloseable {
     private ProducerRecord<String, byte[]> record(ObjectNode request) {
         byte[] value = request.toString().getBytes(StandardCharsets.UTF_8);
         return new ProducerRecord<>(topics.requests(), request.path("model").asText(null), value);
-    }
-
-    /** What has come for the open requests; a larger attempt replaces a lower one, and a lower one is dropped. */
-    private static final class Conversation {
-
-        private final Map<String, Long> attempts = new LinkedHashMap<>();
-        private final Map<String, Answer> answers = new LinkedHashMap<>();
-        private final List<String> ids;
-        private final AnswerListener listener;
-
-        Conversation(List<String> ids, AnswerListener listener) {
-            this.ids = ids;
-            this.listener = listener;
-        }
-
-        boolean hasOpenRequests() {
-            return answers.size() < ids.size();
-        }
-
-        void hear(boolean result, JsonNode record) {
-            String id = record.path("id").asText();
-            if (!ids.contains(id) || answers.containsKey(id)) {
-                return;
-            }
-            if (result) {
-                Answer answer = new Answer(id, record);
-                answers.put(id, answer);
-                listener.onAnswer(answer);
-            } else {
-                hearEvent(id, record);
-            }
-        }
-
-        private void hearEvent(String id, JsonNode event) {
-            long attempt = event.path("attempt").asLong();
-            Long known = attempts.put(id, Math.max(attempt, attempts.getOrDefault(id, attempt)));
-            if (known != null && attempt < known) {
-                return;
-            }
-            if (known != null && attempt > known) {
-                listener.onRestart(id);
-            }
-            String piece = event.path("text").asText("");
-            if (!piece.isEmpty()) {
-                listener.onText(id, event.path("choice").asInt(), piece);
-            }
-        }
-
-        List<Answer> answers() {
-            return ids.stream().filter(answers::containsKey).map(answers::get).toList();
-        }
     }
 }
