@@ -4,6 +4,7 @@ import io.tidemark.cli.client.Cluster;
 import io.tidemark.cli.client.Topics;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 import picocli.CommandLine.Option;
 
 /** The options of every command that talks to a broker as a client. */
@@ -17,15 +18,15 @@ final class BrokerAddress {
             description = "A property for the Kafka clients, such as security.protocol=SSL; may be repeated.")
     private Map<String, String> properties = new LinkedHashMap<>();
 
-    @Option(names = "--topic-prefix", paramLabel = "PREFIX", defaultValue = "${env:TIDEMARK_TOPICS_PREFIX:-}",
+    @Option(names = "--topic-prefix", paramLabel = "PREFIX",
             description = "The prefix of the topics' names. Default: $TIDEMARK_TOPICS_PREFIX, else none.")
-    private String prefix;
+    private Optional<String> prefix = Optional.empty();
 
     Cluster cluster() {
         return new Cluster(brokers, properties);
     }
 
     Topics topics() {
-        return new Topics(prefix);
+        return TopicSettings.topics(prefix);
     }
 }

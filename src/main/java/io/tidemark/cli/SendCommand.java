@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidemark.cli.client.Answer;
 import io.tidemark.cli.client.AnswerListener;
 import io.tidemark.cli.client.RequestClient;
+import io.tidemark.cli.client.Topics;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -65,9 +66,10 @@ final class SendCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        broker.cluster().requireTopics(broker.topics().requests(), broker.topics().events(), broker.topics().results());
+        Topics topics = broker.topics();
+        broker.cluster().requireTopics(topics.requests(), topics.events(), topics.results());
         List<ObjectNode> requests = fields.complete(requests());
-        try (RequestClient client = new RequestClient(broker.cluster(), broker.topics())) {
+        try (RequestClient client = new RequestClient(broker.cluster(), topics)) {
             List<Answer> answers = client.ask(requests, printer(requests.size()), Duration.ofSeconds(timeoutSeconds));
             if (answers.size() < requests.size()) {
                 throw new CommandFailed((requests.size() - answers.size()) + " of " + requests.size() + " requests had no result within "

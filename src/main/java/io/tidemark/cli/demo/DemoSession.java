@@ -7,6 +7,7 @@ import io.tidemark.boundary.BoundaryRecord;
 import io.tidemark.boundary.TableEntry;
 import io.tidemark.cli.CommandFailed;
 import io.tidemark.cli.NamedFolder;
+import io.tidemark.cli.TopicSettings;
 import io.tidemark.cli.client.Answer;
 import io.tidemark.cli.client.AnswerListener;
 import io.tidemark.cli.client.BoundaryTopic;
@@ -23,6 +24,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /** What the outside client does: ask, calibrate, ask again. It talks to Kafka only. */
 final class DemoSession {
@@ -39,7 +41,7 @@ final class DemoSession {
     private final DemoView view;
     private final Cluster cluster;
     private final ServingThread serving;
-    private final Topics topics = new Topics("");
+    private final Topics topics = TopicSettings.topics(Optional.empty());
 
     DemoSession(DemoFolder folder, DemoView view, Cluster cluster, ServingThread serving) {
         this.folder = folder;

@@ -1,0 +1,46 @@
+package io.tidemark.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.smallrye.config.EnvConfigSource;
+import io.smallrye.config.SmallRyeConfigBuilder;
+import io.tidemark.cli.client.Topics;
+import java.util.Map;
+import java.util.Optional;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+
+@DisplayName("the topics of a client")
+class TopicSettingsTest {
+
+    private static final int ENVIRONMENT = 300;
+
+    @Test
+    @DisplayName("have their own names where nothing is set")
+    void defaults() {
+        assertThat(topics(Map.of(), Optional.empty())).isEqualTo(new Topics("generation-requests", "generation-events",
+                "generation-results", "validation-batches", "validation-dead-letters", "adapter-boundaries"));
+    }
+
+    @Test
+    @DisplayName("are named and prefixed by the environment, as those of a worker are")
+    void environment() {
+        Topics topics = topics(Map.of("TIDEMARK_TOPICS_PREFIX", "a.", "TIDEMARK_TOPICS_GENERATION_REQUESTS", "asked",
+                "TIDEMARK_TOPICS_ADAPTER_BOUNDARIES", "bounds"), Optional.empty());
+        assertThat(topics.requests()).isEqualTo("a.asked");
+        assertThat(topics.boundaries()).isEqualTo("a.bounds");
+        assertThat(topics.results()).isEqualTo("a.generation-results");
+    }
+
+    @Test
+    @DisplayName("take the option's prefix in place of the environment's, an empty one too")
+    void option() {
+        Map<String, String> environment = Map.of("TIDEMARK_TOPICS_PREFIX", "a.", "TIDEMARK_TOPICS_GENERATION_EVENTS", "said");
+        assertThat(topics(environment, Optional.of("b.")).events()).isEqualTo("b.said");
+        assertThat(topics(environment, Optional.of("")).events()).isEqualTo("said");
+    }
+
+    private static Topics topics(Map<String, String> environment, Optional<String> prefix) {
+        return TopicSettings.topics(new SmallRyeConfigBuilder().withSources(new EnvConfigSource(environment, ENVIRONMENT)), prefix);
+    }
+}
