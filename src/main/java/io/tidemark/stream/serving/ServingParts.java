@@ -15,6 +15,7 @@ import io.tidemark.stream.calibrator.SweepPace;
 import io.tidemark.stream.clients.KafkaSettings;
 import io.tidemark.stream.metrics.CalibrationMetrics;
 import io.tidemark.stream.metrics.WorkerMetrics;
+import io.tidemark.stream.settings.SettingsCheck;
 import io.tidemark.stream.settings.TidemarkSettings;
 import io.tidemark.stream.tables.BoundaryTable;
 import io.tidemark.stream.tables.TableFollower;
@@ -41,6 +42,7 @@ final class ServingParts implements AutoCloseable {
 
     synchronized void open(
             TidemarkSettings settings, KafkaSettings kafka, Instance<RequestChannel> channel, MeterRegistry registry) {
+        SettingsCheck.require(settings);
         TopicLayout topics = TopicLayout.of(settings.topics());
         try (Admin admin = Admin.create(kafka.connection())) {
             TopicSetup.ensure(admin, topics);

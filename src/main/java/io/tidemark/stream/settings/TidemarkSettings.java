@@ -16,8 +16,8 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * All settings of a serving process. A value that is missing or out of range stops the start, and the error names the
- * property. Each can be given as an environment variable: {@code tidemark.engine.slots} is
+ * All settings of a serving process. A value that is missing or out of range (see {@link SettingsCheck} for what the
+ * annotations can't say) stops the start, and the error names the property. Each can be given as an environment variable: {@code tidemark.engine.slots} is
  * {@code TIDEMARK_ENGINE_SLOTS}. {@code docs/configuration.md} lists them.
  */
 @ConfigMapping(prefix = "tidemark")
@@ -100,7 +100,7 @@ public interface TidemarkSettings {
     /** What a request may ask for. */
     interface Limits {
 
-        /** A request record above this is refused unparsed. */
+        /** A request record above this is refused unparsed; at most 4 MiB, as much as the topic takes. */
         @WithDefault("1M")
         MemorySize requestBytes();
     }
@@ -128,7 +128,7 @@ public interface TidemarkSettings {
 
         /** {@code balanced}, {@code quality}, {@code latency}, {@code tolerance} or {@code tolerance:NATS}. */
         @WithDefault("balanced")
-        @Pattern(regexp = "balanced|quality|latency|tolerance(:[0-9.]+)?",
+        @Pattern(regexp = "balanced|quality|latency|tolerance(:([0-9]+[.]?[0-9]*|[.][0-9]+))?",
                 message = "must be balanced, quality, latency, tolerance or tolerance:NATS")
         String objective();
 
