@@ -14,6 +14,7 @@ import jakarta.inject.Inject;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 import org.jboss.logging.Logger;
 
 /**
@@ -31,7 +32,7 @@ public class Serving {
     private final MeterRegistry registry;
     private final ServingParts parts = new ServingParts();
     private final Thread starter = new Thread(this::open, "tidemark-start");
-    private volatile Phase phase = Phase.LOADING;
+    private final AtomicReference<Phase> phase = new AtomicReference<>(Phase.LOADING);
 
     @Inject
     Serving(TidemarkSettings settings, @Identifier("default-kafka-broker") Map<String, Object> kafka,
@@ -43,12 +44,12 @@ public class Serving {
     }
 
     public Phase phase() {
-        return phase;
+        return phase.get();
     }
 
     /** What only a restart can mend, for liveness. */
     public Optional<String> broken() {
-        return phase == Phase.READY ? parts.broken() : Optional.empty();
+        return phase() == Phase.READY ? parts.broken() : Optional.empty();
     }
 
     /** Why a process that was ready is not for now, for readiness. */
@@ -61,9 +62,8 @@ public class Serving {
     }
 
     void stop(@Observes ShutdownEvent event) {
-        if (phase != Phase.FAILED) {
-            phase = Phase.STOPPING;
-        }
+        phase.updateAndGet(before -> before == Phase.FAILED ? before : Phase.STOPPING);
+        parts.stop();
         try {
             // loading a model can't be interrupted half way; libtorch would be left in pieces
             starter.join(TimeUnit.SECONDS.toMillis(60));
@@ -76,12 +76,11 @@ public class Serving {
     private void open() {
         try {
             parts.open(settings, kafka, channel, registry);
-            if (phase == Phase.LOADING) {
-                phase = Phase.READY;
+            if (phase.compareAndSet(Phase.LOADING, Phase.READY)) {
                 LOG.infof("ready as %s", settings.role());
             }
         } catch (RuntimeException | LinkageError e) {
-            phase = Phase.FAILED;
+            phase.set(Phase.FAILED);
             LOG.errorf("the start has failed: %s", e.getMessage());
             LOG.debug("the start has failed", e);
             Quarkus.asyncExit(1);

@@ -39,6 +39,7 @@ final class ServingParts implements AutoCloseable {
     private volatile Optional<TableFollower> boundaries = Optional.empty();
     private volatile Optional<GenerationEngine> engine = Optional.empty();
     private volatile Optional<CalibratorPart> calibrator = Optional.empty();
+    private volatile boolean stopping;
 
     synchronized void open(
             TidemarkSettings settings, KafkaSettings kafka, Instance<RequestChannel> channel, MeterRegistry registry) {
@@ -52,13 +53,13 @@ final class ServingParts implements AutoCloseable {
         BoundaryTable table = new BoundaryTable();
         boundaries = Optional.of(opened(TableFollower.start(
                 kafka.connection(), topics.boundaries().name(), settings.tables().loadTimeout(), table::apply)));
-        if (settings.role().generates()) {
+        if (settings.role().generates() && !stopping) {
             GenerationEngine started = opened(GenerationEngine.start(loaded.model(), limits(settings.engine())));
             engine = Optional.of(started);
             worker = Optional.of(opened(WorkerPart.start(settings, name, kafka, topics, loaded.model(),
                     loaded.adapters(), started, table, new WorkerMetrics(registry), channel.get().requests())));
         }
-        if (settings.role().calibrates()) {
+        if (settings.role().calibrates() && !stopping) {
             SweepPace pace = engine.<SweepPace>map(BetweenStepsPace::new).orElseGet(OwnThreadPace::new);
             calibrator = Optional.of(opened(CalibratorPart.start(calibrator(settings.calibrator(), name), kafka,
                     CalibratorTopics.of(topics), loaded.model(), loaded.adapters(), pace,
@@ -78,18 +79,29 @@ final class ServingParts implements AutoCloseable {
                 .or(() -> calibrator.flatMap(CalibratorPart::trouble).map(why -> "batches wait: " + why));
     }
 
+    /** Starts no worker and no calibrator any more: one that joined its group now would leave it at once. */
+    void stop() {
+        stopping = true;
+        worker.ifPresent(WorkerPart::takeNoMore);
+    }
+
     @Override
     public synchronized void close() {
+        stop();
         // a sweep would only slow down what the worker still has to finish
-        calibrator.ifPresent(CalibratorPart::close);
-        worker.ifPresent(WorkerPart::drain);
+        calibrator.ifPresent(ServingParts::closeQuietly);
+        worker.ifPresent(started -> closeQuietly(started::drain));
         while (!open.isEmpty()) {
-            AutoCloseable part = open.pop();
-            try {
-                part.close();
-            } catch (Exception e) {
-                LOG.warnf("closing %s failed: %s", part.getClass().getSimpleName(), e.getMessage());
-            }
+            closeQuietly(open.pop());
+        }
+    }
+
+    /** What fails to close must not keep the rest open. */
+    private static void closeQuietly(AutoCloseable part) {
+        try {
+            part.close();
+        } catch (Exception e) {
+            LOG.warnf("closing %s failed: %s", part.getClass().getSimpleName(), e.getMessage());
         }
     }
 

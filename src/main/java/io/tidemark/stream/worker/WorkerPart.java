@@ -64,6 +64,11 @@ public final class WorkerPart implements AutoCloseable {
         return new WorkerPart(desk, intake, cancellations, settings.worker().shutdownGrace());
     }
 
+    /** Leaves what comes from now on to others; what is open goes on. */
+    public void takeNoMore() {
+        intake.stop();
+    }
+
     /** Takes no more, finishes what runs within the grace, and hands back what is left. */
     public void drain() {
         intake.stop();
