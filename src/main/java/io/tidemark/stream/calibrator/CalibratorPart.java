@@ -62,6 +62,11 @@ public final class CalibratorPart implements AutoCloseable {
         return Optional.ofNullable(trouble.get());
     }
 
+    /** False when the thread has died: no batch will be worked through again. */
+    public boolean isAlive() {
+        return thread.isAlive();
+    }
+
     private void run() {
         while (running) {
             try {

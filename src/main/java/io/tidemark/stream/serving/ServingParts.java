@@ -69,8 +69,11 @@ final class ServingParts implements AutoCloseable {
 
     /** What only a restart can mend. */
     Optional<String> broken() {
-        return worker.flatMap(WorkerPart::failure).map(failure -> "requests are not consumed: " + failure.getMessage())
-                .or(() -> engine.filter(started -> !started.isAlive()).map(dead -> "the engine's thread has died"));
+        return worker.flatMap(WorkerPart::broken)
+                .or(() -> engine.filter(started -> !started.isAlive()).map(dead -> "the engine's thread has died"))
+                .or(() -> boundaries.filter(followed -> !followed.isAlive()).map(dead -> "the table's thread has died"))
+                .or(() -> calibrator.filter(started -> !started.isAlive())
+                        .map(dead -> "the calibrator's thread has died"));
     }
 
     /** What may pass by itself. */

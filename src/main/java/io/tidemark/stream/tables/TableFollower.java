@@ -58,6 +58,11 @@ public final class TableFollower implements AutoCloseable {
         return Optional.ofNullable(trouble.get());
     }
 
+    /** False when the thread has died: nothing will bring the table up to date again. */
+    public boolean isAlive() {
+        return thread.isAlive();
+    }
+
     private void follow() {
         while (running) {
             try {
@@ -65,9 +70,11 @@ public final class TableFollower implements AutoCloseable {
                 trouble.set(null);
             } catch (WakeupException e) {
                 // close() asks for the end; the loop's condition sees it
-            } catch (KafkaException e) {
-                LOG.warnf("reading table '%s' failed, trying again: %s", topic, e.getMessage());
-                trouble.set(e.getMessage());
+            } catch (RuntimeException e) {
+                // not Kafka's only: whatever one record does, the table must be followed
+                LOG.warnf(e instanceof KafkaException ? null : e, "reading table '%s' failed, trying again: %s",
+                        topic, e.getMessage());
+                trouble.set(String.valueOf(e.getMessage()));
                 LockSupport.parkNanos(RETRY_NANOS);
             }
         }

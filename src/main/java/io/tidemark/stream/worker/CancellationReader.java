@@ -46,14 +46,24 @@ public final class CancellationReader implements AutoCloseable {
         config.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, "false");
         KafkaConsumer<byte[], byte[]> consumer =
                 new KafkaConsumer<>(config, new ByteArrayDeserializer(), new ByteArrayDeserializer());
-        List<TopicPartition> partitions = Partitions.of(topic, consumer);
-        consumer.assign(partitions);
-        consumer.seekToEnd(partitions);
-        partitions.forEach(consumer::position);
+        try {
+            List<TopicPartition> partitions = Partitions.of(topic, consumer);
+            consumer.assign(partitions);
+            consumer.seekToEnd(partitions);
+            partitions.forEach(consumer::position);
+        } catch (RuntimeException e) {
+            consumer.close();
+            throw e;
+        }
         CancellationReader reader = new CancellationReader(consumer, cancel);
         reader.thread.setDaemon(true);
         reader.thread.start();
         return reader;
+    }
+
+    /** False when the thread has died: no cancellation will be heard again. */
+    boolean isAlive() {
+        return thread.isAlive();
     }
 
     private void follow() {
@@ -62,8 +72,10 @@ public final class CancellationReader implements AutoCloseable {
                 consumer.poll(Duration.ofMillis(500)).forEach(record -> take(record.value()));
             } catch (WakeupException e) {
                 // close() asks for the end; the loop's condition sees it
-            } catch (KafkaException e) {
-                LOG.warnf("reading cancellations failed, trying again: %s", e.getMessage());
+            } catch (RuntimeException e) {
+                // not Kafka's only: whatever one cancellation does, the next ones must be heard
+                LOG.warnf(e instanceof KafkaException ? null : e, "reading cancellations failed, trying again: %s",
+                        e.getMessage());
                 LockSupport.parkNanos(TimeUnit.SECONDS.toNanos(1));
             }
         }

@@ -77,9 +77,10 @@ public final class WorkerPart implements AutoCloseable {
         LOG.infof("stopped: %d open requests finished, %d handed back", open - handedBack, handedBack);
     }
 
-    /** Why requests are no longer consumed, for a health check. */
-    public Optional<Throwable> failure() {
-        return intake.failure();
+    /** What only a restart can mend, for a health check. */
+    public Optional<String> broken() {
+        return intake.failure().map(failure -> "requests are not consumed: " + failure.getMessage())
+                .or(() -> cancellations.isAlive() ? Optional.empty() : Optional.of("cancellations are not heard"));
     }
 
     /** After {@link #drain}. */
