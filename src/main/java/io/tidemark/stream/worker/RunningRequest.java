@@ -1,5 +1,6 @@
 package io.tidemark.stream.worker;
 
+import io.tidemark.generation.Failure;
 import io.tidemark.generation.FinishReason;
 import io.tidemark.generation.GenerationListener;
 import io.tidemark.generation.Outcome;
@@ -16,6 +17,7 @@ final class RunningRequest implements GenerationListener {
     private final Consumer<Outcome> finished;
     // all calls come from the engine's thread
     private final long[] sequences;
+    private final boolean[] ended;
 
     RunningRequest(IncomingRequest incoming, AdmittedRequest admitted, AnswerWriter writer,
             Consumer<Outcome> finished) {
@@ -24,6 +26,7 @@ final class RunningRequest implements GenerationListener {
         this.writer = writer;
         this.finished = finished;
         this.sequences = new long[admitted.message().n()];
+        this.ended = new boolean[admitted.message().n()];
     }
 
     @Override
@@ -33,11 +36,20 @@ final class RunningRequest implements GenerationListener {
 
     @Override
     public void onChoiceFinished(int choice, FinishReason reason) {
+        ended[choice] = true;
         event(choice, "", Optional.of(Results.spelled(reason)));
     }
 
     @Override
     public void onFinished(Outcome outcome) {
+        if (outcome instanceof Failure) {
+            // who follows the stream would wait for its last events
+            for (int choice = 0; choice < ended.length; choice++) {
+                if (!ended[choice]) {
+                    onChoiceFinished(choice, FinishReason.ERROR);
+                }
+            }
+        }
         finished.accept(outcome);
     }
 

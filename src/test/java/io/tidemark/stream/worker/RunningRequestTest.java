@@ -1,0 +1,61 @@
+package io.tidemark.stream.worker;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tidemark.boundary.Boundary;
+import io.tidemark.generation.Failure;
+import io.tidemark.generation.FinishReason;
+import io.tidemark.generation.GenerationRequest;
+import io.tidemark.generation.Outcome;
+import io.tidemark.message.EventMessage;
+import io.tidemark.message.Parsed;
+import io.tidemark.message.RequestMessage;
+import io.tidemark.message.RequestParser;
+import io.tidemark.message.TopicJson;
+import io.tidemark.model.Sampling;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalInt;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.producer.MockProducer;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+
+class RunningRequestTest {
+
+    private static final byte[] REQUEST = "{\"id\": \"r\", \"model\": \"m\", \"prompt\": \"x\", \"n\": 2, \"stream\": true}"
+            .getBytes(StandardCharsets.UTF_8);
+
+    @Test
+    @DisplayName("when a request fails, each choice that has not ended gets a last event that says so")
+    void failure() {
+        MockProducer<byte[], byte[]> producer =
+                new MockProducer<>(true, null, new ByteArraySerializer(), new ByteArraySerializer());
+        List<Outcome> outcomes = new ArrayList<>();
+        try (AnswerWriter writer = new AnswerWriter(producer, new AnswerTopics("results", "events", "letters"))) {
+            RunningRequest running = new RunningRequest(
+                    new IncomingRequest(new ConsumerRecord<>("t", 0, 7, null, REQUEST), 3), admitted(), writer,
+                    outcomes::add);
+            running.onText(0, "a");
+            running.onChoiceFinished(0, FinishReason.STOP);
+            running.onText(1, "b");
+            running.onFinished(new Failure("r", "engine_error", "it broke"));
+        }
+        TopicJson json = new TopicJson();
+        assertThat(producer.history()).extracting(record -> json.readEvent(record.value())).containsExactly(
+                new EventMessage("r", 3, 0, 0, "a", Optional.empty()),
+                new EventMessage("r", 3, 0, 1, "", Optional.of("stop")),
+                new EventMessage("r", 3, 1, 0, "b", Optional.empty()),
+                new EventMessage("r", 3, 1, 1, "", Optional.of("error")));
+        assertThat(outcomes).hasSize(1);
+    }
+
+    private static AdmittedRequest admitted() {
+        RequestMessage message = ((Parsed.Valid<RequestMessage>) new RequestParser(1000).parse(REQUEST)).record();
+        return new AdmittedRequest("r", message, Optional.empty(), new GenerationRequest("r", Optional.empty(),
+                Boundary.full(2), List.of(1), 4, new Sampling(0, 1, 0, 0, 1), 1, 2, List.of(), OptionalInt.empty()));
+    }
+}
