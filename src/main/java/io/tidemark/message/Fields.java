@@ -128,7 +128,7 @@ record Fields(ObjectNode object, String path) {
                     case ARRAY -> "a list";
                     case OBJECT -> "an object";
                     case BOOLEAN -> "a boolean";
-                    case NUMBER -> "a number with a fraction";
+                    case NUMBER -> found.isIntegralNumber() ? "an integer" : "a number with a fraction";
                     case STRING -> "a string";
                     default -> "null";
                 });

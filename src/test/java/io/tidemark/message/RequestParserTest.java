@@ -100,6 +100,17 @@ class RequestParserTest {
         refused("{\"id\": " + longId + ", \"model\": \"m\", \"prompt\": \"SECRET\"}", "out_of_range", "id", null);
     }
 
+    @Test
+    @DisplayName("an integer in the place of text is called one, and only a fraction a number with a fraction")
+    void namesNumbers() {
+        assertThat(message("{\"model\": 5, \"prompt\": \"x\"}")).isEqualTo("'model' must be a string, not an integer");
+        assertThat(message("{\"model\": 1.5, \"prompt\": \"x\"}")).endsWith("not a number with a fraction");
+    }
+
+    private String message(String json) {
+        return ((Parsed.Invalid<RequestMessage>) parser.parse(json.getBytes(StandardCharsets.UTF_8))).error().message();
+    }
+
     private RequestMessage valid(String json) {
         Parsed<RequestMessage> parsed = parser.parse(json.getBytes(StandardCharsets.UTF_8));
         assertThat(parsed).isInstanceOf(Parsed.Valid.class);
