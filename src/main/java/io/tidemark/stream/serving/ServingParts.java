@@ -48,7 +48,7 @@ final class ServingParts implements AutoCloseable {
         try (Admin admin = Admin.create(kafka.connection())) {
             TopicSetup.ensure(admin, topics);
         }
-        String name = settings.workerId().orElseGet(ServingParts::hostAndProcess);
+        String name = settings.workerId().orElseGet(ProcessName::unique);
         LoadedModel loaded = opened(LoadedModel.load(settings));
         BoundaryTable table = new BoundaryTable();
         boundaries = Optional.of(opened(TableFollower.start(
@@ -123,10 +123,5 @@ final class ServingParts implements AutoCloseable {
         return new CalibratorOptions(settings.group(), settings.group() + "-" + name,
                 new CalibrationPolicy(Objective.parse(objective), settings.minSamples()),
                 new SweepLimits(settings.tokensPerSlice()));
-    }
-
-    private static String hostAndProcess() {
-        return Optional.ofNullable(System.getenv("HOSTNAME")).orElse("tidemark") + "-"
-                + ProcessHandle.current().pid();
     }
 }

@@ -27,7 +27,7 @@ public interface TidemarkSettings {
     @WithDefault("worker")
     Role role();
 
-    /** Names this process in results and transactions; by default host name and process id. */
+    /** Names this process in results and transactions; by default host name, process id and random letters. */
     Optional<String> workerId();
 
     Model model();
