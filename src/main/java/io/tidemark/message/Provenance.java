@@ -19,7 +19,7 @@ import java.util.OptionalLong;
  * @param worker         the worker's name
  * @param attempt        the consumer group's generation when the request was admitted; the larger one wins
  * @param queuedMs       milliseconds between arrival and admission to the batch
- * @param firstTokenMs   milliseconds between admission and the first token
+ * @param firstTokenMs   milliseconds between admission and the first token; absent for a request that got none
  * @param totalMs        milliseconds between arrival and the end
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)

@@ -99,7 +99,7 @@ final class Replies {
         Completion.Timing timing = completion.timing();
         metrics.answered(adapter, Results.spelled(completion.choices().get(0).finishReason()));
         metrics.tokens(adapter, completion.usage().promptTokens(), completion.usage().completionTokens());
-        metrics.firstToken(adapter, timing.firstTokenMs());
+        Results.firstTokenMs(completion).ifPresent(milliseconds -> metrics.firstToken(adapter, milliseconds));
         int longest = completion.choices().stream().mapToInt(choice -> choice.tokens().size()).max().orElse(0);
         if (longest > 1) {
             metrics.perToken(adapter, (timing.totalMs() - timing.queuedMs() - timing.firstTokenMs()) / (longest - 1));

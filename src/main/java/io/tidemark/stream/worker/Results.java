@@ -33,7 +33,7 @@ final class Results {
                 admitted.message().model(),
                 completion.choices().stream().map(choice -> choice(input, choice, admitted)).toList(),
                 new CompletionResult.Usage(usage.promptTokens(), usage.completionTokens(), usage.cachedTokens()),
-                provenance(admitted, attempt, Optional.of(completion.timing())));
+                provenance(admitted, attempt, Optional.of(completion)));
     }
 
     ResultMessage refused(String id, Optional<String> model, ErrorBody error, long attempt) {
@@ -44,6 +44,12 @@ final class Results {
     ResultMessage failed(AdmittedRequest admitted, ErrorBody error, long attempt) {
         return ErrorResult.of(admitted.id(), now(), Optional.of(admitted.message().model()), error,
                 provenance(admitted, attempt, Optional.empty()));
+    }
+
+    /** Empty for a request that was ended before it had a token: its time to the first one was not 0. */
+    static OptionalDouble firstTokenMs(Completion completion) {
+        return completion.usage().completionTokens() == 0
+                ? OptionalDouble.empty() : OptionalDouble.of(completion.timing().firstTokenMs());
     }
 
     static String spelled(FinishReason reason) {
@@ -63,7 +69,8 @@ final class Results {
                 .map(other -> new CompletionResult.Alternative(other.text(), other.token(), other.logprob())).toList());
     }
 
-    private Provenance provenance(AdmittedRequest admitted, long attempt, Optional<Completion.Timing> timing) {
+    private Provenance provenance(AdmittedRequest admitted, long attempt, Optional<Completion> completion) {
+        Optional<Completion.Timing> timing = completion.map(Completion::timing);
         Optional<AdmittedRequest.PinnedAdapter> pinned = admitted.adapter();
         return new Provenance(identity.baseModel(), pinned.map(AdmittedRequest.PinnedAdapter::digest),
                 pinned.map(p -> OptionalInt.of(p.boundary().layers())).orElse(OptionalInt.empty()),
@@ -71,7 +78,7 @@ final class Results {
                 pinned.map(AdmittedRequest.PinnedAdapter::boundaryOffset).orElse(OptionalLong.empty()),
                 OptionalLong.of(admitted.generation().seed()), identity.worker(), attempt,
                 timing.map(t -> OptionalDouble.of(t.queuedMs())).orElse(OptionalDouble.empty()),
-                timing.map(t -> OptionalDouble.of(t.firstTokenMs())).orElse(OptionalDouble.empty()),
+                completion.map(Results::firstTokenMs).orElse(OptionalDouble.empty()),
                 timing.map(t -> OptionalDouble.of(t.totalMs())).orElse(OptionalDouble.empty()));
     }
 
