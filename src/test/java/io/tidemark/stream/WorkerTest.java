@@ -153,6 +153,18 @@ class WorkerTest {
         assertThat(letter.value()).isEqualTo(value);
     }
 
+    @Test
+    @DisplayName("a bad request with a key of megabytes is answered and committed like any other")
+    void hugeKey() {
+        RecordMetadata bad = outside.send(new ProducerRecord<>(REQUESTS, 2, new byte[2 * 1024 * 1024], new byte[1]));
+        JsonNode result = outside.await(RESULTS, REQUESTS + "-2-" + bad.offset());
+        assertThat(result.path("error").path("code").asText()).isEqualTo("invalid_json");
+        Awaitility.await().until(() -> !letters(bad).isEmpty());
+        assertThat(letters(bad).get(0).key()).isNull();
+        Awaitility.await().atMost(Duration.ofSeconds(10)).until(() -> outside.committed("tidemark-workers",
+                new TopicPartition(REQUESTS, 2)) == bad.offset() + 1);
+    }
+
     private ConsumerRecord<byte[], byte[]> answersWithError(String key, byte[] value, String code, String param) {
         RecordMetadata bad = outside.send(new ProducerRecord<>(REQUESTS, 0, Outside.bytes(key), value));
         String next = "after " + key;
