@@ -76,6 +76,7 @@ final class DemoRun {
         settings.put("quarkus.log.console.stderr", "true");
         settings.put("quarkus.banner.enabled", "false");
         settings.put("tidemark.worker.shutdown-grace", "2S");
+        settings.put("tidemark.calibrator.group", DemoSession.CALIBRATORS);
         return ServingThread.start(settings, httpPort);
     }
 

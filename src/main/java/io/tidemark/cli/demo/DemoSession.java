@@ -34,7 +34,7 @@ final class DemoSession {
     private static final int WARM_UP_TOKENS = 40;
     private static final int WARM_UP_ROUNDS = 2;
     private static final int BATCH_SIZE = 8;
-    private static final String CALIBRATORS = "tidemark-calibrators";
+    static final String CALIBRATORS = "tidemark-calibrators";
     private static final Duration PATIENCE = Duration.ofSeconds(60);
 
     private final DemoFolder folder;
