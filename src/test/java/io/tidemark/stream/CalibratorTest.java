@@ -168,8 +168,8 @@ class CalibratorTest {
         outside.send(topics.boundaries(), "all", pin);
         send("b1", 0, 0, 6);
         awaitCommitted(0, 1);
+        Awaitility.await().until(() -> !outside.heard(topics.state()).isEmpty() && !boundaries().isEmpty());
         assertThat(boundaries()).hasSize(1);
-        Awaitility.await().until(() -> !outside.heard(topics.state()).isEmpty());
 
         outside.send(topics.boundaries(), "all", (byte[]) null);
         send("b2", 0, 6, 9);
