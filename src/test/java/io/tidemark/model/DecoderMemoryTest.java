@@ -10,6 +10,7 @@ import io.tidemark.torch.Torch;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -23,12 +24,13 @@ import org.junit.jupiter.api.io.TempDir;
 @DisplayName("native memory")
 class DecoderMemoryTest {
 
-    private static final int STEPS = 10_000;
-    private static final long ALLOWED_KIB = 64 * 1024;
+    private static final int PARTS = 5;
+    private static final int STEPS_A_PART = 2_000;
+    private static final long ALLOWED_KIB = 8 * 1024;
 
     @Test
     @EnabledOnOs(OS.LINUX)
-    @DisplayName("10,000 decode steps leave the process no more than 64 MiB larger")
+    @DisplayName("10,000 decode steps don't make the process grow, 2,000 after 2,000")
     void staysFlat(@TempDir Path temp) throws IOException {
         Path folder = oneLayer(Folders.copyOfModel("llama-gqa", temp), "model.safetensors");
         Folders.edit(folder.resolve("config.json"), root -> root.put("num_hidden_layers", 1));
@@ -37,11 +39,20 @@ class DecoderMemoryTest {
                 AdapterStore store = new AdapterStore(model); KvPool pool = new KvPool(model.decoder(), Long.MAX_VALUE)) {
             KvSlot slot = pool.reserve(64).orElseThrow();
             Optional<LoraWeights> lora = Optional.of(store.load("qv", adapter).weights());
-            decode(model.decoder(), slot, lora, STEPS / 10);
-            long before = residentKib();
-            decode(model.decoder(), slot, lora, STEPS);
-            assertThat(residentKib() - before).as("growth in KiB").isLessThan(ALLOWED_KIB);
+            decode(model.decoder(), slot, lora, STEPS_A_PART);
+            List<Long> growth = new ArrayList<>();
+            for (int part = 0; part < PARTS; part++) {
+                long before = residentKib();
+                decode(model.decoder(), slot, lora, STEPS_A_PART);
+                growth.add(residentKib() - before);
+            }
+            assertThat(median(growth)).as("median of the growth in KiB %s", growth).isLessThan(ALLOWED_KIB);
         }
+    }
+
+    /** A leak grows in every part; the Java heap, which other tests share, grows in leaps. */
+    private static long median(List<Long> values) {
+        return values.stream().sorted().skip(values.size() / 2).findFirst().orElseThrow();
     }
 
     /** Leaks show in the calls, not in the layers, and one layer is faster than six. */
