@@ -1,5 +1,6 @@
 package io.tidemark.model;
 
+import io.tidemark.torch.Torch;
 import io.tidemark.torch.Value;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -9,7 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
-/** The base model's tensors in the order that {@code layer.torchscript} names. Each stored tensor is used, or refused. */
+/** The base model's tensors, in the lists that {@code layer.torchscript} names. Each stored tensor is used, or refused. */
 final class BaseWeights {
 
     private final Path folder;
@@ -17,7 +18,9 @@ final class BaseWeights {
     private final TensorLoader loader;
     private final Map<String, StoredTensor> stored;
     private final Set<String> unused;
-    private final List<Value> list = new ArrayList<>();
+    private final List<Value> outer = new ArrayList<>();
+    private final List<Value> norms = new ArrayList<>();
+    private final List<Value> linears = new ArrayList<>();
 
     private BaseWeights(Path folder, ModelConfig config, TensorLoader loader, Map<String, StoredTensor> stored) {
         this.folder = folder;
@@ -28,16 +31,21 @@ final class BaseWeights {
     }
 
     /**
-     * Loads all weights of a folder as one {@code List[Tensor]}.
+     * Loads all weights of a folder into the script's object, which keeps them until it is closed.
      *
      * @throws ModelRefused when a tensor is missing, has another shape, is not finite, or would not be used
      */
-    static Value load(Path folder, ModelConfig config, TensorLoader loader) {
+    static void install(Path folder, ModelConfig config, TensorLoader loader) {
         BaseWeights weights = new BaseWeights(folder, config, loader, WeightFiles.read(folder));
         try (OpenValues open = new OpenValues()) {
             weights.addAll(open);
             weights.refuseUnused();
-            return loader.torch().list(weights.list);
+            Torch torch = loader.torch();
+            loader.script().call("install", open.add(torch.list(weights.outer)), open.add(torch.list(weights.norms)),
+                    open.add(torch.list(weights.linears)),
+                    open.add(torch.numbers(config.numLayers(), config.hiddenSize(), config.heads(), config.kvHeads(),
+                            config.headDim())),
+                    open.add(torch.number(config.normEpsilon()))).close();
         }
     }
 
@@ -45,16 +53,16 @@ final class BaseWeights {
         long vocabulary = config.vocabularySize();
         long hidden = config.hiddenSize();
         Value embedding = open.add(take("model.embed_tokens.weight", vocabulary, hidden));
-        list.add(embedding);
-        list.add(open.add(take("model.norm.weight", hidden)));
-        list.add(config.tiedEmbeddings() ? embedding : open.add(take("lm_head.weight", vocabulary, hidden)));
-        list.add(open.add(loader.torch().floats(config.rope().inverseFrequencies(config.headDim()))));
+        outer.add(embedding);
+        outer.add(open.add(take("model.norm.weight", hidden)));
+        outer.add(config.tiedEmbeddings() ? embedding : open.add(take("lm_head.weight", vocabulary, hidden)));
+        outer.add(open.add(loader.torch().floats(config.rope().inverseFrequencies(config.headDim()))));
         for (int layer = 0; layer < config.numLayers(); layer++) {
             String prefix = "model.layers." + layer + ".";
-            list.add(open.add(take(prefix + "input_layernorm.weight", hidden)));
+            norms.add(open.add(take(prefix + "input_layernorm.weight", hidden)));
             addLinear(open, prefix, Projection.sharingInput().get(0), config.attentionBias());
             addLinear(open, prefix, Projection.sharingInput().get(1), config.attentionBias());
-            list.add(open.add(take(prefix + "post_attention_layernorm.weight", hidden)));
+            norms.add(open.add(take(prefix + "post_attention_layernorm.weight", hidden)));
             addLinear(open, prefix, Projection.sharingInput().get(2), config.mlpBias());
             addLinear(open, prefix, Projection.sharingInput().get(3), config.mlpBias());
         }
@@ -70,8 +78,8 @@ final class BaseWeights {
                 weights.add(parts.add(take(name + ".weight", out, module.inputWidth(config))));
                 biases.add(parts.add(biased ? take(name + ".bias", out) : loader.zeros(0)));
             }
-            list.add(open.add(loader.stack(weights)));
-            list.add(open.add(loader.stack(biases)));
+            linears.add(open.add(loader.stack(weights)));
+            linears.add(open.add(loader.stack(biases)));
         }
     }
 

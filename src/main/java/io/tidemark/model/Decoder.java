@@ -24,17 +24,10 @@ public final class Decoder implements AutoCloseable {
     }
 
     static Decoder load(Path folder, ModelConfig config, Torch torch) {
-        Script script = torch.script("Decoder", "/torchscript/weights.torchscript", "/torchscript/layer.torchscript",
-                "/torchscript/step.torchscript", "/torchscript/sampling.torchscript", "/torchscript/sweep.torchscript");
-        Value weights = load(folder, config, torch, script);
-        Value dims = torch.numbers(config.numLayers(), config.hiddenSize(), config.heads(), config.kvHeads(),
-                config.headDim(), config.attentionBias() ? 1 : 0, config.mlpBias() ? 1 : 0);
-        return new Decoder(new DecoderParts(torch, script, config, weights, dims, torch.number(config.normEpsilon())));
-    }
-
-    private static Value load(Path folder, ModelConfig config, Torch torch, Script script) {
+        Script script = torch.script(DecoderScript.source());
         try {
-            return BaseWeights.load(folder, config, new TensorLoader(torch, script));
+            BaseWeights.install(folder, config, new TensorLoader(torch, script));
+            return new Decoder(new DecoderParts(torch, script, config, LoraWeights.none(torch)));
         } catch (RuntimeException e) {
             script.close();
             throw e;

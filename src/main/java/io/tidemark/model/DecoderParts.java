@@ -2,21 +2,18 @@ package io.tidemark.model;
 
 import io.tidemark.torch.Script;
 import io.tidemark.torch.Torch;
-import io.tidemark.torch.Value;
 
 /**
  * What every pass through the decoder needs.
  *
- * @param dims as {@code layer.torchscript} lists them
+ * @param script    has the base weights installed
+ * @param noAdapter stands in where no row has an adapter: TorchScript's lists must not be empty
  */
-record DecoderParts(Torch torch, Script script, ModelConfig config, Value weights, Value dims, Value epsilon)
-        implements AutoCloseable {
+record DecoderParts(Torch torch, Script script, ModelConfig config, LoraWeights noAdapter) implements AutoCloseable {
 
     @Override
     public void close() {
-        weights.close();
-        dims.close();
-        epsilon.close();
+        noAdapter.close();
         script.close();
     }
 }

@@ -35,7 +35,7 @@ public final class ForcedDecoder {
     /** The embedded batch as one state. */
     public ForcedStates embed(ForcedBatch batch) {
         try (Value ids = parts.torch().longs(batch.ids())) {
-            return new ForcedStates(parts.script().call("embed", parts.weights(), ids), 1);
+            return new ForcedStates(parts.script().call("embed", ids), 1);
         }
     }
 
@@ -46,9 +46,9 @@ public final class ForcedDecoder {
         try (Value at = parts.torch().number(layer);
                 Value length = parts.torch().number(batch.paddedLength());
                 Value groups = parts.torch().numberLists(List.of(group));
-                Value adapters = parts.torch().list(List.of(lora.map(LoraWeights::tensors).orElse(parts.weights())))) {
-            return new ForcedStates(parts.script().call("forced_layer", states.value(), at, length, parts.weights(),
-                    parts.dims(), parts.epsilon(), groups, adapters), states.count());
+                Value adapters = parts.torch().list(List.of(lora.orElse(parts.noAdapter()).tensors()))) {
+            return new ForcedStates(parts.script().call("forced_layer", states.value(), at, length, groups,
+                    adapters), states.count());
         }
     }
 
@@ -69,8 +69,7 @@ public final class ForcedDecoder {
         Torch torch = parts.torch();
         try (Value rows = torch.longs(Arrays.copyOfRange(batch.predictingRows(), from, to));
                 Value gold = torch.longs(Arrays.copyOfRange(batch.gold(), from, to));
-                Value out = parts.script().call("gold_logprobs", states.value(), rows, gold, parts.weights(),
-                        parts.dims(), parts.epsilon())) {
+                Value out = parts.script().call("gold_logprobs", states.value(), rows, gold)) {
             double[] all = out.toDoubles();
             int each = to - from;
             double[][] byState = new double[states.count()][];

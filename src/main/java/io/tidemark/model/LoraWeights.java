@@ -1,6 +1,8 @@
 package io.tidemark.model;
 
+import io.tidemark.torch.Torch;
 import io.tidemark.torch.Value;
+import java.util.List;
 
 /** The device tensors of one adapter, laid out as the decoder takes them. Must not be closed while a row uses it. */
 public final class LoraWeights implements AutoCloseable {
@@ -9,6 +11,13 @@ public final class LoraWeights implements AutoCloseable {
 
     LoraWeights(Value tensors) {
         this.tensors = tensors;
+    }
+
+    /** Weights that no layer looks at. */
+    static LoraWeights none(Torch torch) {
+        try (Value empty = torch.floats()) {
+            return new LoraWeights(torch.list(List.of(empty)));
+        }
     }
 
     /** Eight tensors a layer: A {@code [in, r]} and B {@code [r, out]} of q+k+v, o, gate+up and down. */

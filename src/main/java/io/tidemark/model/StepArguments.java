@@ -27,10 +27,9 @@ final class StepArguments implements AutoCloseable {
         fromPlan = List.of(packed, tokens, wanted, units, keys, values);
     }
 
-    /** All arguments in the script's order: the model's, the plan's, the adapters', then what is given last. */
+    /** All arguments in the script's order: the plan's, the adapters', then what is given last. */
     Value[] with(Value... last) {
-        List<Value> all = new ArrayList<>(List.of(parts.weights(), parts.dims(), parts.epsilon()));
-        all.addAll(fromPlan);
+        List<Value> all = new ArrayList<>(fromPlan);
         all.add(open.add(parts.torch().numberLists(groupBounds())));
         all.add(open.add(parts.torch().list(adapters())));
         all.addAll(List.of(last));
@@ -49,10 +48,10 @@ final class StepArguments implements AutoCloseable {
         return plan.groups().stream().map(g -> new long[] {g.firstToken(), g.endToken(), g.loraLayers()}).toList();
     }
 
-    /** A list must not be empty; the weights stand in where no row has an adapter, and no layer looks at them. */
+    /** One list of tensors a group. */
     private List<Value> adapters() {
         if (plan.groups().isEmpty()) {
-            return List.of(parts.weights());
+            return List.of(parts.noAdapter().tensors());
         }
         return plan.groups().stream().map(LoraGroup::weights).map(LoraWeights::tensors).toList();
     }

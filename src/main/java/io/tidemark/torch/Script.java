@@ -6,7 +6,10 @@ import ai.djl.pytorch.engine.PtSymbolBlock;
 import ai.djl.pytorch.jni.IValue;
 import ai.djl.pytorch.jni.IValueUtils;
 
-/** A loaded TorchScript module whose methods are called by name. Stateless: calls from several threads are safe. */
+/**
+ * A loaded TorchScript object whose methods are called by name. Calls from several threads are safe as long as none of
+ * them sets an attribute.
+ */
 public final class Script implements AutoCloseable {
 
     private final PtSymbolBlock block;

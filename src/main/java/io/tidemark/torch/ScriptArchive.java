@@ -3,8 +3,6 @@ package io.tidemark.torch;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.zip.CRC32;
 import java.util.zip.ZipEntry;
@@ -23,10 +21,10 @@ final class ScriptArchive {
     private ScriptArchive() {
     }
 
-    static byte[] pack(String className, String text) {
+    static byte[] pack(ScriptSource source, String text) {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
         try (ZipOutputStream zip = new ZipOutputStream(bytes)) {
-            store(zip, "archive/data.pkl", objectOf(className));
+            store(zip, "archive/data.pkl", ModulePickle.of(source));
             store(zip, "archive/code/__torch__.py", text.getBytes(StandardCharsets.UTF_8));
             store(zip, "archive/constants.pkl", EMPTY_TUPLE);
             store(zip, "archive/version", FORMAT_VERSION);
@@ -34,19 +32,6 @@ final class ScriptArchive {
             throw new UncheckedIOException("a zip in memory cannot fail", e);
         }
         return bytes.toByteArray();
-    }
-
-    /** The pickle (protocol 2) of an object {@code __torch__.className} whose state is {@code {"training": False}}. */
-    private static byte[] objectOf(String className) throws IOException {
-        byte[] key = "training".getBytes(StandardCharsets.US_ASCII);
-        ByteArrayOutputStream pickle = new ByteArrayOutputStream();
-        pickle.write(new byte[] {(byte) 0x80, 2});
-        pickle.write(("c__torch__\n" + className + "\n").getBytes(StandardCharsets.US_ASCII));
-        pickle.write(new byte[] {'q', 0, ')', (byte) 0x81, '}', '(', 'X'});
-        pickle.write(ByteBuffer.allocate(Integer.BYTES).order(ByteOrder.LITTLE_ENDIAN).putInt(key.length).array());
-        pickle.write(key);
-        pickle.write(new byte[] {'q', 1, (byte) 0x89, 'u', 'b', 'q', 2, '.'});
-        return pickle.toByteArray();
     }
 
     /** libtorch maps entries in place, so they must be stored, not deflated. */

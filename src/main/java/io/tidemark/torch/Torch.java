@@ -51,24 +51,21 @@ public final class Torch implements AutoCloseable {
     }
 
     /**
-     * Loads one class whose methods lie in several class path resources.
+     * Loads a script and makes one object of its class.
      *
      * @throws ScriptFailed when the text does not parse; libtorch's message says where
      */
-    public Script script(String className, String... resources) {
-        StringBuilder text = new StringBuilder("class " + className
-                + "(Module):\n  __parameters__ = []\n  __buffers__ = []\n  training : bool\n");
-        for (String resource : resources) {
-            text.append(resourceText(resource));
-        }
-        byte[] archive = ScriptArchive.pack(className, text.toString());
+    public Script script(ScriptSource source) {
+        StringBuilder text = new StringBuilder(source.head());
+        source.resources().forEach(resource -> text.append(resourceText(resource)));
+        byte[] archive = ScriptArchive.pack(source, text.toString());
         try {
             PtSymbolBlock block = JniUtils.loadModule(manager, new ByteArrayInputStream(archive), false, false);
-            return new Script(block, manager, className);
+            return new Script(block, manager, source.className());
         } catch (EngineException e) {
-            throw new ScriptFailed("script " + className + " could not be loaded: " + e.getMessage(), e);
+            throw new ScriptFailed("script " + source.className() + " could not be loaded: " + e.getMessage(), e);
         } catch (IOException e) {
-            throw new UncheckedIOException("script " + className + " could not be loaded", e);
+            throw new UncheckedIOException("script " + source.className() + " could not be loaded", e);
         }
     }
 

@@ -3,6 +3,7 @@ package io.tidemark.torch;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.tidemark.torch.ScriptSource.Attribute;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -24,7 +25,9 @@ class TorchTest {
     @BeforeAll
     void open() {
         torch = Torch.open(new TorchOptions("cpu", 1));
-        script = torch.script("Trial", "/torchscript/trial.torchscript");
+        script = torch.script(new ScriptSource("Trial",
+                List.of(new Attribute("kept", "List[Tensor]"), new Attribute("factor", "float")),
+                List.of("/torchscript/trial.torchscript")));
     }
 
     @AfterAll
@@ -45,6 +48,24 @@ class TorchTest {
         try (Value a = torch.doubles(1e-12); Value b = torch.doubles(1); Value sum = script.call("plus", a, b)) {
             assertThat(sum.toDoubles()).containsExactly(1 + 1e-12);
         }
+    }
+
+    @Test
+    @DisplayName("an attribute that one call sets is there for the next, when Java has closed what it gave")
+    void keepsAttributes() {
+        try (Value a = torch.floats(1, 2.5f); Value list = torch.list(List.of(a)); Value factor = torch.number(2.0)) {
+            script.call("keep", list, factor).close();
+        }
+        try (Value kept = script.call("scaled")) {
+            assertThat(kept.toFloats()).containsExactly(2, 5);
+        }
+    }
+
+    @Test
+    @DisplayName("an attribute of a type that has no first value is refused")
+    void refusesAttributeType() {
+        assertThatThrownBy(() -> new ScriptSource("Trial", List.of(new Attribute("kept", "Tensor")), List.of()))
+                .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("kept").hasMessageContaining("Tensor");
     }
 
     @Test
@@ -96,14 +117,14 @@ class TorchTest {
     @Test
     @DisplayName("text that is no TorchScript is refused with the script's name")
     void refusesWhatDoesNotParse() {
-        assertThatThrownBy(() -> torch.script("Garbled", "/torchscript/unparseable.torchscript"))
+        assertThatThrownBy(() -> torch.script(new ScriptSource("Garbled", "/torchscript/unparseable.torchscript")))
                 .isInstanceOf(ScriptFailed.class).hasMessageContaining("Garbled could not be loaded");
     }
 
     @Test
     @DisplayName("a resource that is not there is named")
     void namesAMissingResource() {
-        assertThatThrownBy(() -> torch.script("Absent", "/torchscript/absent.torchscript"))
+        assertThatThrownBy(() -> torch.script(new ScriptSource("Absent", "/torchscript/absent.torchscript")))
                 .isInstanceOf(IllegalStateException.class).hasMessageContaining("/torchscript/absent.torchscript");
     }
 

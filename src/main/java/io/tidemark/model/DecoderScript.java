@@ -1,0 +1,23 @@
+package io.tidemark.model;
+
+import io.tidemark.torch.ScriptSource;
+import io.tidemark.torch.ScriptSource.Attribute;
+import java.util.List;
+import java.util.stream.Stream;
+
+/** The decoder's TorchScript class: one file a concern, and what an object keeps once its weights are installed. */
+final class DecoderScript {
+
+    private static final List<String> FILES = List.of("weights", "projection", "layer", "step", "sampling", "sweep");
+
+    private DecoderScript() {
+    }
+
+    static ScriptSource source() {
+        List<Attribute> attributes = List.of(new Attribute("outer", "List[Tensor]"), new Attribute("norms", "List[Tensor]"),
+                new Attribute("linears", "List[Tensor]"), new Attribute("dims", "List[int]"),
+                new Attribute("epsilon", "float"));
+        Stream<String> resources = FILES.stream().map(file -> "/torchscript/" + file + ".torchscript");
+        return new ScriptSource("Decoder", attributes, resources.toList());
+    }
+}
