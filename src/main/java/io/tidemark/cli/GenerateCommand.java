@@ -3,6 +3,7 @@ package io.tidemark.cli;
 import io.tidemark.adapter.LoadedAdapter;
 import io.tidemark.boundary.Boundary;
 import io.tidemark.generation.Completion;
+import io.tidemark.generation.Ending;
 import io.tidemark.generation.Failure;
 import io.tidemark.generation.GenerationRequest;
 import io.tidemark.generation.Outcome;
@@ -129,8 +130,9 @@ final class GenerateCommand implements Callable<Integer> {
         if (chosen < 0 || chosen > layers) {
             throw new ParameterException(spec.commandLine(), "--boundary must be 0 to " + layers + " for this model");
         }
-        return new GenerationRequest("generate", adapter.map(LoadedAdapter::weights), new Boundary(chosen), prompt(language), maxTokens,
-                new Sampling(temperature, topP, 0, 0, 1), seed, 1, stop.stream().map(Source::withLineBreaks).toList(), OptionalInt.empty());
+        return new GenerationRequest("generate", adapter.map(LoadedAdapter::weights), new Boundary(chosen), prompt(language),
+                Ending.after(maxTokens).withStop(stop.stream().map(Source::withLineBreaks).toList()),
+                new Sampling(temperature, topP, 0, 0, 1), seed, 1, OptionalInt.empty());
     }
 
     private List<Integer> prompt(LanguageModel language) {

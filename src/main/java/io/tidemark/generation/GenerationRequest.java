@@ -14,25 +14,28 @@ import java.util.OptionalInt;
  * @param lora      the adapter's weights, empty for the base model
  * @param boundary  where the adapter ends; ignored without an adapter
  * @param prompt    token ids, special tokens included, at least one
- * @param maxTokens the most tokens each choice may have, 1 or more
+ * @param ending    what ends each choice
  * @param sampling  how tokens are chosen
  * @param seed      random numbers are a function of (seed, choice, position) only
  * @param choices   how many completions to make, 1 or more
- * @param stop      text that ends a choice; it is not part of the choice's text
  * @param logprobs  how many of the most likely tokens to report beside each chosen one; empty for no log-probabilities
  */
 public record GenerationRequest(
-        String id, Optional<LoraWeights> lora, Boundary boundary, List<Integer> prompt, int maxTokens,
-        Sampling sampling, long seed, int choices, List<String> stop, OptionalInt logprobs) {
+        String id, Optional<LoraWeights> lora, Boundary boundary, List<Integer> prompt, Ending ending,
+        Sampling sampling, long seed, int choices, OptionalInt logprobs) {
 
     public GenerationRequest {
         prompt = List.copyOf(prompt);
-        stop = List.copyOf(stop);
         if (prompt.isEmpty()) {
             throw new IllegalArgumentException("request '" + id + "' has an empty prompt");
         }
-        if (maxTokens < 1 || choices < 1) {
-            throw new IllegalArgumentException("request '" + id + "' asks for no tokens or no choices");
+        if (choices < 1) {
+            throw new IllegalArgumentException("request '" + id + "' asks for no choices");
         }
+    }
+
+    /** The most tokens each choice may have. */
+    public int maxTokens() {
+        return ending.maxTokens();
     }
 }

@@ -21,7 +21,7 @@ final class Row {
     private final int choice;
     private final KvSlot slot;
     private final TextTokenizer tokenizer;
-    private final Set<Integer> endOfSequence;
+    private final Set<Integer> ends;
     private final StreamingDetokenizer detokenizer;
     private final StopStrings stops;
     private final Set<Integer> seen;
@@ -36,9 +36,9 @@ final class Row {
         this.choice = choice;
         this.slot = slot;
         this.tokenizer = tokenizer;
-        this.endOfSequence = endOfSequence;
+        this.ends = ends(request().ending(), endOfSequence);
         this.detokenizer = new StreamingDetokenizer(tokenizer);
-        this.stops = new StopStrings(request().stop());
+        this.stops = new StopStrings(request().ending().stop());
         this.seen = usesPenalty() ? new HashSet<>(request().prompt()) : Set.of();
     }
 
@@ -89,7 +89,7 @@ final class Row {
             seen.add(token.token());
         }
         request().logprobs().ifPresent(top -> logprobs.add(logprob(token)));
-        if (endOfSequence.contains(token.token())) {
+        if (ends.contains(token.token())) {
             return finish(FinishReason.STOP);
         }
         String shown = show(stops.add(detokenizer.add(token.token())));
@@ -110,6 +110,14 @@ final class Row {
 
     Choice result() {
         return new Choice(choice, text.toString(), generated, finished.orElseThrow(), logprobs);
+    }
+
+    private static Set<Integer> ends(Ending ending, Set<Integer> endOfSequence) {
+        Set<Integer> ends = new HashSet<>(ending.stopTokens());
+        if (!ending.ignoresEndOfSequence()) {
+            ends.addAll(endOfSequence);
+        }
+        return ends;
     }
 
     private GenerationRequest request() {

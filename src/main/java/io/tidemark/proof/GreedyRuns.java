@@ -2,6 +2,7 @@ package io.tidemark.proof;
 
 import io.tidemark.boundary.Boundary;
 import io.tidemark.generation.Completion;
+import io.tidemark.generation.Ending;
 import io.tidemark.generation.EngineLimits;
 import io.tidemark.generation.FinishReason;
 import io.tidemark.generation.GenerationEngine;
@@ -34,7 +35,7 @@ final class GreedyRuns {
             for (Reference.Prompt prompt : reference.prompts()) {
                 for (Map.Entry<Boundary, List<Integer>> expected : prompt.greedy().entrySet()) {
                     runs.add(tokens(engine, new GenerationRequest("verify-" + runs.size(), Optional.of(lora),
-                            expected.getKey(), prompt.ids(), expected.getValue().size(), Sampling.GREEDY, 0, 1, List.of(),
+                            expected.getKey(), prompt.ids(), Ending.after(expected.getValue().size()), Sampling.GREEDY, 0, 1,
                             OptionalInt.empty())).thenApply(expected.getValue()::equals));
                 }
             }

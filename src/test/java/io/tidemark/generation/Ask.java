@@ -8,38 +8,42 @@ import java.util.Optional;
 import java.util.OptionalInt;
 
 /** A request that says only what matters to a test; greedy, 12 tokens, on the base model unless told otherwise. */
-record Ask(String id, List<Integer> prompt, Optional<LoraWeights> lora, int boundary, int tokens, Sampling sampling, long seed,
-        int choices, List<String> stop, OptionalInt logprobs) {
+record Ask(String id, List<Integer> prompt, Optional<LoraWeights> lora, int boundary, Ending ending, Sampling sampling, long seed,
+        int choices, OptionalInt logprobs) {
 
     static Ask about(String id, List<Integer> prompt) {
-        return new Ask(id, prompt, Optional.empty(), 0, 12, Sampling.GREEDY, 0, 1, List.of(), OptionalInt.empty());
+        return new Ask(id, prompt, Optional.empty(), 0, Ending.after(12), Sampling.GREEDY, 0, 1, OptionalInt.empty());
     }
 
     Ask with(LoraWeights adapter, int boundaryLayers) {
-        return new Ask(id, prompt, Optional.of(adapter), boundaryLayers, tokens, sampling, seed, choices, stop, logprobs);
+        return new Ask(id, prompt, Optional.of(adapter), boundaryLayers, ending, sampling, seed, choices, logprobs);
     }
 
     Ask tokens(int most) {
-        return new Ask(id, prompt, lora, boundary, most, sampling, seed, choices, stop, logprobs);
+        return new Ask(id, prompt, lora, boundary, Ending.after(most), sampling, seed, choices, logprobs);
     }
 
     Ask sampled(double temperature, long withSeed) {
-        return new Ask(id, prompt, lora, boundary, tokens, new Sampling(temperature, 1, 0, 0, 1), withSeed, choices, stop, logprobs);
+        return new Ask(id, prompt, lora, boundary, ending, new Sampling(temperature, 1, 0, 0, 1), withSeed, choices, logprobs);
     }
 
     Ask choices(int n) {
-        return new Ask(id, prompt, lora, boundary, tokens, sampling, seed, n, stop, logprobs);
+        return new Ask(id, prompt, lora, boundary, ending, sampling, seed, n, logprobs);
     }
 
     Ask stop(String... texts) {
-        return new Ask(id, prompt, lora, boundary, tokens, sampling, seed, choices, List.of(texts), logprobs);
+        return new Ask(id, prompt, lora, boundary, ending.withStop(List.of(texts)), sampling, seed, choices, logprobs);
     }
 
     Ask logprobs(int top) {
-        return new Ask(id, prompt, lora, boundary, tokens, sampling, seed, choices, stop, OptionalInt.of(top));
+        return new Ask(id, prompt, lora, boundary, ending, sampling, seed, choices, OptionalInt.of(top));
+    }
+
+    Ask ending(Ending how) {
+        return new Ask(id, prompt, lora, boundary, how, sampling, seed, choices, logprobs);
     }
 
     GenerationRequest request() {
-        return new GenerationRequest(id, lora, new Boundary(boundary), prompt, tokens, sampling, seed, choices, stop, logprobs);
+        return new GenerationRequest(id, lora, new Boundary(boundary), prompt, ending, sampling, seed, choices, logprobs);
     }
 }

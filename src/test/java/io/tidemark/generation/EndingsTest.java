@@ -7,6 +7,7 @@ import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.ReferenceText;
 import io.tidemark.generation.Completion.Choice;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
@@ -56,6 +57,25 @@ class EndingsTest {
         assertThat(recording.choice().text()).isEmpty();
         assertThat(recording.choice().finishReason()).isEqualTo(FinishReason.STOP);
         assertThat(recording.completion().usage().completionTokens()).isEqualTo(1);
+    }
+
+    @Test
+    @DisplayName("after exactly the tokens asked for where the end-of-sequence token is ignored, which is then a token like others")
+    void ignoringTheEndOfSequence() throws RequestRefused {
+        Recording recording = run(greedy("on", 4, 6).ending(Ending.afterExactly(30)));
+        assertThat(recording.choice().tokens()).hasSize(30).startsWith(2);
+        assertThat(recording.choice().finishReason()).isEqualTo(FinishReason.LENGTH);
+    }
+
+    @Test
+    @DisplayName("at a stop token, which is counted and not shown, although the end-of-sequence token is ignored")
+    void atAStopToken() throws RequestRefused {
+        List<Integer> tokens = reference.prompts().get(1).greedy().get(6);
+        Recording recording = run(greedy("stop-token", 1, 6).ending(Ending.afterExactly(30).withStopTokens(Set.of(tokens.get(3)))));
+        int end = tokens.indexOf(tokens.get(3));
+        assertThat(recording.choice().tokens()).isEqualTo(tokens.subList(0, end + 1));
+        assertThat(recording.choice().text()).isEqualTo(fixture.model().tokenizer().decode(tokens.subList(0, end)));
+        assertThat(recording.choice().finishReason()).isEqualTo(FinishReason.STOP);
     }
 
     @Test

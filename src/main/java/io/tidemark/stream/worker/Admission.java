@@ -1,6 +1,7 @@
 package io.tidemark.stream.worker;
 
 import io.tidemark.adapter.LoadedAdapter;
+import io.tidemark.generation.Ending;
 import io.tidemark.generation.GenerationRequest;
 import io.tidemark.message.ChatTurn;
 import io.tidemark.message.Input;
@@ -37,8 +38,8 @@ final class Admission {
         Sampling sampling = new Sampling(request.temperature(), request.topP(), request.topK(), request.minP(),
                 request.repetitionPenalty());
         GenerationRequest generation = new GenerationRequest(engineId, chosen.loaded().map(LoadedAdapter::weights),
-                chosen.boundary(), prompt, request.maxTokens(), sampling,
-                request.seed().orElseGet(() -> seedFrom(id)), request.n(), request.stop(), request.logprobs());
+                chosen.boundary(), prompt, Ending.after(request.maxTokens()).withStop(request.stop()), sampling,
+                request.seed().orElseGet(() -> seedFrom(id)), request.n(), request.logprobs());
         return new AdmittedRequest(id, request, chosen.pinned(), generation);
     }
 

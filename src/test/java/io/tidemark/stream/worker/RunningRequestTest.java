@@ -3,6 +3,7 @@ package io.tidemark.stream.worker;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.boundary.Boundary;
+import io.tidemark.generation.Ending;
 import io.tidemark.generation.Failure;
 import io.tidemark.generation.FinishReason;
 import io.tidemark.generation.GenerationRequest;
@@ -56,6 +57,6 @@ class RunningRequestTest {
     private static AdmittedRequest admitted() {
         RequestMessage message = ((Parsed.Valid<RequestMessage>) new RequestParser(1000).parse(REQUEST)).record();
         return new AdmittedRequest("r", message, Optional.empty(), new GenerationRequest("r", Optional.empty(),
-                Boundary.full(2), List.of(1), 4, new Sampling(0, 1, 0, 0, 1), 1, 2, List.of(), OptionalInt.empty()));
+                Boundary.full(2), List.of(1), Ending.after(4), Sampling.GREEDY, 1, 2, OptionalInt.empty()));
     }
 }
