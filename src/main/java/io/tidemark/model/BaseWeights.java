@@ -45,8 +45,13 @@ final class BaseWeights {
                     open.add(torch.list(weights.linears)),
                     open.add(torch.numbers(config.numLayers(), config.hiddenSize(), config.heads(), config.kvHeads(),
                             config.headDim())),
-                    open.add(torch.number(config.normEpsilon()))).close();
+                    open.add(torch.numbers(windows(config))), open.add(torch.number(config.normEpsilon())),
+                    open.add(torch.number(config.rope().attentionFactor()))).close();
         }
+    }
+
+    private static long[] windows(ModelConfig config) {
+        return config.windows().stream().mapToLong(window -> window.orElse(0)).toArray();
     }
 
     private void addAll(OpenValues open) {
@@ -60,11 +65,25 @@ final class BaseWeights {
         for (int layer = 0; layer < config.numLayers(); layer++) {
             String prefix = "model.layers." + layer + ".";
             norms.add(open.add(take(prefix + "input_layernorm.weight", hidden)));
-            addLinear(open, prefix, Projection.sharingInput().get(0), config.attentionBias());
-            addLinear(open, prefix, Projection.sharingInput().get(1), config.attentionBias());
+            addLinear(open, prefix, Projection.sharingInput().get(0), config.biases().qkv());
+            addLinear(open, prefix, Projection.sharingInput().get(1), config.biases().o());
             norms.add(open.add(take(prefix + "post_attention_layernorm.weight", hidden)));
-            addLinear(open, prefix, Projection.sharingInput().get(2), config.mlpBias());
-            addLinear(open, prefix, Projection.sharingInput().get(3), config.mlpBias());
+            norms.add(open.add(headNorms(prefix)));
+            addLinear(open, prefix, Projection.sharingInput().get(2), config.biases().mlp());
+            addLinear(open, prefix, Projection.sharingInput().get(3), config.biases().mlp());
+        }
+    }
+
+    /** One row a query head, then one a key head: a head's norm and its weights in one operation. */
+    private Value headNorms(String prefix) {
+        if (!config.headNorms()) {
+            return loader.zeros(0);
+        }
+        try (Value q = take(prefix + "self_attn.q_norm.weight", config.headDim());
+                Value k = take(prefix + "self_attn.k_norm.weight", config.headDim());
+                Value heads = loader.torch().number(config.heads());
+                Value kvHeads = loader.torch().number(config.kvHeads())) {
+            return loader.script().call("head_norms", q, heads, k, kvHeads);
         }
     }
 

@@ -16,7 +16,8 @@ final class DecoderScript {
     static ScriptSource source() {
         List<Attribute> attributes = List.of(new Attribute("outer", "List[Tensor]"), new Attribute("norms", "List[Tensor]"),
                 new Attribute("linears", "List[Tensor]"), new Attribute("dims", "List[int]"),
-                new Attribute("epsilon", "float"));
+                new Attribute("windows", "List[int]"), new Attribute("epsilon", "float"),
+                new Attribute("rope_factor", "float"));
         Stream<String> resources = FILES.stream().map(file -> "/torchscript/" + file + ".torchscript");
         return new ScriptSource("Decoder", attributes, resources.toList());
     }

@@ -5,6 +5,9 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Stream;
 
 /** One JSON file of a model folder, read field by field with errors that name file and field. */
 record JsonFields(Path file, JsonNode root) {
@@ -57,12 +60,21 @@ record JsonFields(Path file, JsonNode root) {
     }
 
     int count(String field, int otherwise) {
+        return whole(field, otherwise, 1);
+    }
+
+    /** A whole number of at least 0. */
+    int countFromZero(String field, int otherwise) {
+        return whole(field, otherwise, 0);
+    }
+
+    private int whole(String field, int otherwise, int least) {
         if (!has(field)) {
             return otherwise;
         }
         JsonNode value = root.get(field);
-        if (!value.isIntegralNumber() || !value.canConvertToInt() || value.intValue() < 1) {
-            throw wrong(field, "a whole number of at least 1");
+        if (!value.isIntegralNumber() || !value.canConvertToInt() || value.intValue() < least) {
+            throw wrong(field, "a whole number of at least " + least);
         }
         return value.intValue();
     }
@@ -86,6 +98,25 @@ record JsonFields(Path file, JsonNode root) {
             throw wrong(field, "an object");
         }
         return new JsonFields(file, value.isObject() ? value : new ObjectMapper().createObjectNode());
+    }
+
+    /**
+     * Refuses fields outside the given sets by name, unless they are off: null, false, 0 or empty.
+     *
+     * @throws ModelRefused as not supported
+     */
+    @SafeVarargs
+    final void refuseOthers(Set<String>... known) {
+        for (Map.Entry<String, JsonNode> field : root.properties()) {
+            if (isOn(field.getValue()) && Stream.of(known).noneMatch(names -> names.contains(field.getKey()))) {
+                throw ModelRefused.unsupported(file, field.getKey(), field.getValue());
+            }
+        }
+    }
+
+    private static boolean isOn(JsonNode value) {
+        return !(value.isNull() || value.isBoolean() && !value.booleanValue()
+                || value.isContainerNode() && value.isEmpty() || value.isNumber() && value.doubleValue() == 0);
     }
 
     ModelRefused wrong(String field, String expected) {

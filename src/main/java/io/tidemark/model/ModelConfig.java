@@ -1,5 +1,7 @@
 package io.tidemark.model;
 
+import java.util.List;
+import java.util.OptionalInt;
 import java.util.Set;
 
 /**
@@ -13,19 +15,26 @@ import java.util.Set;
  * @param headDim          width of a head
  * @param contextLength    the most tokens a sequence may have
  * @param normEpsilon      epsilon of the RMS norms
- * @param attentionBias    q, k, v and o have biases
- * @param mlpBias          gate, up and down have biases
+ * @param biases           which linear modules have biases
+ * @param headNorms        each query and key head is normalised before it is rotated
  * @param tiedEmbeddings   the head's weights are the embedding's
  * @param rope             frequencies of the rotary embedding
+ * @param windows          for each layer how many tokens its attention sees, the token itself included; empty for all
  * @param endOfSequence    token ids that end a completion
  */
 public record ModelConfig(
         int numLayers, int hiddenSize, int intermediateSize, int heads, int kvHeads, int headDim, int vocabularySize,
-        int contextLength, double normEpsilon, boolean attentionBias, boolean mlpBias, boolean tiedEmbeddings,
-        RotaryEmbedding rope, Set<Integer> endOfSequence) {
+        int contextLength, double normEpsilon, LinearBiases biases, boolean headNorms,
+        boolean tiedEmbeddings, RotaryEmbedding rope, List<OptionalInt> windows, Set<Integer> endOfSequence) {
 
     public ModelConfig {
+        windows = List.copyOf(windows);
         endOfSequence = Set.copyOf(endOfSequence);
+    }
+
+    /** The tokens that a layer's attention sees: {@code position - window + 1 .. position}; empty for all up to position. */
+    public OptionalInt windowOf(int layer) {
+        return windows.get(layer);
     }
 
     /** Bytes of keys and values that one token takes in all layers. */

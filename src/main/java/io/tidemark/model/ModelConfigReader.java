@@ -5,7 +5,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 
 /**
@@ -14,69 +13,48 @@ import java.util.Set;
  */
 final class ModelConfigReader {
 
+    /** Fields that every family reads; a family adds its own. */
     private static final Set<String> APPLIED = Set.of(
             "model_type", "num_hidden_layers", "hidden_size", "intermediate_size", "num_attention_heads",
             "num_key_value_heads", "head_dim", "vocab_size", "max_position_embeddings", "rms_norm_eps",
-            "attention_bias", "mlp_bias", "tie_word_embeddings", "rope_theta", "rope_scaling", "rope_parameters",
+            "tie_word_embeddings", "rope_theta", "rope_scaling", "rope_parameters", "layer_types",
             "eos_token_id", "hidden_act");
 
-    /** Fields that describe the file, training or other software, and never change what a decoder computes. */
+    /** Fields that describe the file, training, sampling or other software, and never change what a decoder computes. */
     private static final Set<String> INERT = Set.of(
             "architectures", "_name_or_path", "_model_name_or_path", "transformers_version", "torch_dtype", "dtype",
             "use_cache", "initializer_range", "attention_dropout", "pretraining_tp", "bos_token_id", "pad_token_id",
             "unk_token_id", "is_llama_config", "transformers.js_config", "output_attentions",
             "output_hidden_states", "return_dict", "id2label", "label2id", "problem_type", "chunk_size_feed_forward",
-            "_attn_implementation", "attn_implementation");
-
-    private static final Set<String> ROPE_APPLIED = Set.of("rope_type", "type", "rope_theta", "factor",
-            "low_freq_factor", "high_freq_factor", "original_max_position_embeddings");
+            "_attn_implementation", "attn_implementation", "max_length", "max_sequence_length", "do_sample",
+            "temperature", "top_p", "top_k", "unsloth_fixed", "unsloth_version");
 
     private ModelConfigReader() {
     }
 
     static ModelConfig read(Path folder) {
         JsonFields config = JsonFields.read(folder.resolve("config.json"));
-        if (!"llama".equals(config.text("model_type", "(absent)"))) {
-            throw ModelRefused.unsupported(config.file(), "model_type", config.text("model_type", "(absent)"));
-        }
+        ModelFamily family = ModelFamily.of(config);
         if (!"silu".equals(config.text("hidden_act", "silu"))) {
             throw ModelRefused.unsupported(config.file(), "hidden_act", config.text("hidden_act", "silu"));
         }
-        refuseUnknown(config, APPLIED);
+        config.refuseOthers(APPLIED, family.fields(), INERT);
+        int layers = config.count("num_hidden_layers");
         int heads = config.count("num_attention_heads");
-        int kvHeads = config.count("num_key_value_heads", heads);
+        int kvHeads = family.kvHeads(config, heads);
         int hidden = config.count("hidden_size");
         if (heads % kvHeads != 0) {
             throw config.wrong("num_key_value_heads", "a divisor of num_attention_heads");
         }
-        int headDim = config.count("head_dim", Math.max(1, hidden / heads));
-        return new ModelConfig(config.count("num_hidden_layers"), hidden, config.count("intermediate_size"), heads,
-                kvHeads, headDim, config.count("vocab_size"), config.count("max_position_embeddings", 2048),
-                config.positive("rms_norm_eps", 1e-6), config.flag("attention_bias", false),
-                config.flag("mlp_bias", false), config.flag("tie_word_embeddings", false), rope(config),
-                endOfSequence(folder, config));
-    }
-
-    private static RotaryEmbedding rope(JsonFields config) {
-        JsonFields scaling = config.object(config.has("rope_parameters") ? "rope_parameters" : "rope_scaling");
-        double theta = scaling.positive("rope_theta", config.positive("rope_theta", 10_000));
-        String type = scaling.text("rope_type", scaling.text("type", "default"));
-        if (!type.equals("default") && !type.equals("llama3")) {
-            throw ModelRefused.unsupported(config.file(), "rope_type", type);
+        int headDim = family.headDim(config, hidden, heads);
+        if (headDim % 2 != 0) {
+            throw config.wrong("head_dim", "an even number, since rotary embeddings turn pairs");
         }
-        refuseUnknown(scaling, ROPE_APPLIED);
-        if (type.equals("default")) {
-            return new RotaryEmbedding.Plain(theta);
-        }
-        return new RotaryEmbedding.Llama3(theta, required(scaling, "factor"), required(scaling, "low_freq_factor"),
-                required(scaling, "high_freq_factor"), required(scaling, "original_max_position_embeddings"));
-    }
-
-    private static double required(JsonFields scaling, String field) {
-        if (!scaling.has(field)) {
-            throw ModelRefused.broken(scaling.file(), "rope field " + field + " is missing");
-        }
-        return scaling.positive(field, 1);
+        int contextLength = family.contextLength(config);
+        return new ModelConfig(layers, hidden, config.count("intermediate_size"), heads, kvHeads, headDim,
+                config.count("vocab_size"), contextLength, config.positive("rms_norm_eps", 1e-6), family.biases(config),
+                family.headNorms(), config.flag("tie_word_embeddings", false), RotaryReader.read(config, contextLength),
+                family.windows(config, layers), endOfSequence(folder, config));
     }
 
     /** generation_config.json wins, as in transformers; both may name one token or several. */
@@ -103,18 +81,5 @@ final class ModelConfigReader {
             tokens.add(token.intValue());
         }
         return tokens;
-    }
-
-    private static void refuseUnknown(JsonFields config, Set<String> applied) {
-        for (Map.Entry<String, JsonNode> field : config.root().properties()) {
-            if (!applied.contains(field.getKey()) && !INERT.contains(field.getKey()) && isOn(field.getValue())) {
-                throw ModelRefused.unsupported(config.file(), field.getKey(), field.getValue());
-            }
-        }
-    }
-
-    private static boolean isOn(JsonNode value) {
-        return !(value.isNull() || value.isBoolean() && !value.booleanValue()
-                || value.isContainerNode() && value.isEmpty() || value.isNumber() && value.doubleValue() == 0);
     }
 }

@@ -66,7 +66,7 @@ class ModelConfigReaderTest {
     @ParameterizedTest(name = "{0} = {1}")
     @DisplayName("is refused as not supported, with the field's name, when it asks for what is not done")
     @CsvSource(delimiter = '|', quoteCharacter = '\0', value = {
-            "model_type | \"mistral\"", "hidden_act | \"gelu\"", "sliding_window | 4096", "partial_rotary_factor | 0.5",
+            "model_type | \"mixtral\"", "hidden_act | \"gelu\"", "sliding_window | 4096", "partial_rotary_factor | 0.5",
             "attention_multiplier | 0.3", "quantization_config | {\"quant_method\": \"awq\"}", "use_qk_norm | true",
             "layer_types | [\"sliding_attention\"]", "logit_scale | \"big\""})
     void refusesByName(String field, String value) {
@@ -75,7 +75,7 @@ class ModelConfigReaderTest {
 
     @ParameterizedTest(name = "rope_type {0}")
     @DisplayName("is refused with the name of a rotary scaling that is not done, in both spellings")
-    @ValueSource(strings = {"yarn", "linear", "dynamic", "longrope"})
+    @ValueSource(strings = {"dynamic", "longrope", "proportional", "su", "mrope"})
     void refusesOtherScalings(String type) {
         assertRefused("rope_type = " + type, root -> set(root, "rope_scaling", "{\"type\": \"" + type + "\", \"factor\": 4}"));
         assertRefused("rope_type = " + type, root -> set(root, "rope_parameters", "{\"rope_type\": \"" + type + "\", \"factor\": 4}"));
