@@ -3,10 +3,8 @@ package io.tidemark.calibration;
 import io.tidemark.model.ForcedBatch;
 import io.tidemark.model.ForcedDecoder;
 import io.tidemark.model.ForcedStates;
-import io.tidemark.model.LoraWeights;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 
 /**
  * One batch on its way through the layers. The prefix is the state that has had LoRA in every layer so far; at each
@@ -17,7 +15,6 @@ final class BatchSweep implements AutoCloseable {
 
     private final ForcedDecoder decoder;
     private final ForcedBatch batch;
-    private final LoraWeights lora;
     /** By rising boundary. */
     private final List<ForcedStates> left = new ArrayList<>();
     private final double[][] logprobs;
@@ -28,10 +25,9 @@ final class BatchSweep implements AutoCloseable {
     private int goldScored;
     private long layerEvaluations;
 
-    BatchSweep(ForcedDecoder decoder, ForcedBatch batch, LoraWeights lora) {
+    BatchSweep(ForcedDecoder decoder, ForcedBatch batch) {
         this.decoder = decoder;
         this.batch = batch;
-        this.lora = lora;
         this.logprobs = new double[decoder.numLayers() + 1][batch.goldTokens()];
         this.prefix = decoder.embed(batch);
     }
@@ -74,10 +70,10 @@ final class BatchSweep implements AutoCloseable {
             leave();
         }
         if (group < left.size()) {
-            left.set(group, through(left.get(group), Optional.empty()));
+            left.set(group, through(left.get(group), false));
             group++;
         } else {
-            prefix = through(prefix, Optional.of(lora));
+            prefix = through(prefix, true);
             group = 0;
             layer++;
         }
@@ -108,10 +104,10 @@ final class BatchSweep implements AutoCloseable {
         }
     }
 
-    private ForcedStates through(ForcedStates states, Optional<LoraWeights> adapter) {
+    private ForcedStates through(ForcedStates states, boolean withLora) {
         layerEvaluations += states.count();
         try (states) {
-            return decoder.layer(batch, states, layer, adapter);
+            return decoder.layer(batch, states, layer, withLora);
         }
     }
 }

@@ -33,6 +33,6 @@ public final class BoundarySweep {
                         "an example has " + example.tokens() + " tokens, more than the model's context of " + context);
             }
         }
-        return new SweepRun(model.decoder().forced(), weights, ExampleBatch.of(examples, limits.tokensPerBatch()));
+        return new SweepRun(model.decoder().forced(weights), ExampleBatch.of(examples, limits.tokensPerBatch()));
     }
 }

@@ -1,7 +1,6 @@
 package io.tidemark.calibration;
 
 import io.tidemark.model.ForcedDecoder;
-import io.tidemark.model.LoraWeights;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
@@ -15,7 +14,6 @@ import java.util.Optional;
 public final class SweepRun implements AutoCloseable {
 
     private final ForcedDecoder decoder;
-    private final LoraWeights weights;
     private final List<ExampleBatch> batches;
     private final List<ExampleScore> scores;
     private Optional<BatchSweep> current = Optional.empty();
@@ -23,9 +21,8 @@ public final class SweepRun implements AutoCloseable {
     private long layerEvaluations;
     private volatile double progress;
 
-    SweepRun(ForcedDecoder decoder, LoraWeights weights, List<ExampleBatch> batches) {
+    SweepRun(ForcedDecoder decoder, List<ExampleBatch> batches) {
         this.decoder = decoder;
-        this.weights = weights;
         this.batches = batches;
         int examples = batches.stream().mapToInt(b -> b.places().size()).sum();
         this.scores = new ArrayList<>(Collections.nCopies(examples, null));
@@ -40,7 +37,7 @@ public final class SweepRun implements AutoCloseable {
         if (done == batches.size()) {
             return false;
         }
-        BatchSweep sweep = current.orElseGet(() -> new BatchSweep(decoder, batches.get(done).forced(), weights));
+        BatchSweep sweep = current.orElseGet(() -> new BatchSweep(decoder, batches.get(done).forced()));
         current = Optional.of(sweep);
         if (!sweep.runSlice()) {
             take(batches.get(done), sweep);

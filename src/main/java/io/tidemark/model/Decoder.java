@@ -82,9 +82,9 @@ public final class Decoder implements AutoCloseable {
         }
     }
 
-    /** The same weights for teacher-forced passes. */
-    public ForcedDecoder forced() {
-        return new ForcedDecoder(parts);
+    /** The same weights for teacher-forced passes with an adapter. */
+    public ForcedDecoder forced(LoraWeights adapter) {
+        return new ForcedDecoder(parts, adapter);
     }
 
     KvBlock newBlock(int slots, int capacity) {

@@ -4,10 +4,10 @@ import io.tidemark.torch.Torch;
 import io.tidemark.torch.Value;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Optional;
 
 /**
- * Teacher-forced passes, layer by layer: what a gold text's probability is, without a cache and without sampling.
+ * Teacher-forced passes of one adapter, layer by layer: what a gold text's probability is, without a cache and without
+ * sampling.
  * Stateless; calls from several threads are safe.
  */
 public final class ForcedDecoder {
@@ -18,9 +18,11 @@ public final class ForcedDecoder {
     private static final int LOGIT_ROWS = 256;
 
     private final DecoderParts parts;
+    private final LoraWeights adapter;
 
-    ForcedDecoder(DecoderParts parts) {
+    ForcedDecoder(DecoderParts parts, LoraWeights adapter) {
         this.parts = parts;
+        this.adapter = adapter;
     }
 
     public int numLayers() {
@@ -39,14 +41,13 @@ public final class ForcedDecoder {
         }
     }
 
-    /** All states through one layer, with the adapter or without. */
-    public ForcedStates layer(ForcedBatch batch, ForcedStates states, int layer, Optional<LoraWeights> lora) {
-        long adapted = lora.isPresent() ? (long) states.count() * batch.rows() : 0;
-        long[] group = {0, adapted, lora.isPresent() ? numLayers() : 0};
+    /** All states through one layer, with the adapter's LoRA or without. */
+    public ForcedStates layer(ForcedBatch batch, ForcedStates states, int layer, boolean withLora) {
+        long[] group = {0, withLora ? (long) states.count() * batch.rows() : 0, withLora ? numLayers() : 0};
         try (Value at = parts.torch().number(layer);
                 Value length = parts.torch().number(batch.paddedLength());
                 Value groups = parts.torch().numberLists(List.of(group));
-                Value adapters = parts.torch().list(List.of(lora.orElse(parts.noAdapter()).tensors()))) {
+                Value adapters = parts.torch().list(List.of(withLora ? adapter.tensors() : parts.noAdapter().tensors()))) {
             return new ForcedStates(parts.script().call("forced_layer", states.value(), at, length, groups,
                     adapters), states.count());
         }

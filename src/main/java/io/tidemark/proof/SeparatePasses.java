@@ -4,21 +4,17 @@ import io.tidemark.calibration.ExampleBatch;
 import io.tidemark.model.ForcedBatch;
 import io.tidemark.model.ForcedDecoder;
 import io.tidemark.model.ForcedStates;
-import io.tidemark.model.LoraWeights;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Optional;
 
 /** The plain way to score examples at every boundary: one pass for each, with the sweep's own batches and kernels. */
 final class SeparatePasses {
 
     private final ForcedDecoder decoder;
-    private final LoraWeights lora;
     private long layerEvaluations;
 
-    SeparatePasses(ForcedDecoder decoder, LoraWeights lora) {
+    SeparatePasses(ForcedDecoder decoder) {
         this.decoder = decoder;
-        this.lora = lora;
     }
 
     /** Mean log-probability per gold token of each example, {@code [examples][L + 1]}. */
@@ -47,7 +43,7 @@ final class SeparatePasses {
         ForcedStates states = decoder.embed(batch);
         for (int layer = 0; layer < decoder.numLayers(); layer++) {
             try (ForcedStates before = states) {
-                states = decoder.layer(batch, before, layer, layer < boundary ? Optional.of(lora) : Optional.empty());
+                states = decoder.layer(batch, before, layer, layer < boundary);
             }
             layerEvaluations++;
         }

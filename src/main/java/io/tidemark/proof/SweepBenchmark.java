@@ -104,7 +104,7 @@ public final class SweepBenchmark {
 
         static Side passes(SweepBenchmark bench, List<ExampleBatch> batches) {
             long start = System.nanoTime();
-            SeparatePasses passes = new SeparatePasses(bench.model.decoder().forced(), bench.lora);
+            SeparatePasses passes = new SeparatePasses(bench.model.decoder().forced(bench.lora));
             double[][] scores = passes.score(batches);
             return new Side(scores, passes.layerEvaluations(), (System.nanoTime() - start) / 1e9);
         }
