@@ -84,6 +84,8 @@ def _options() -> argparse.Namespace:
         parser.error("--make needs --out" if options.make else "--model needs --adapter")
     if options.make and options.heads % options.kv_heads:
         parser.error("--heads must be a multiple of --kv-heads")
+    if options.make and options.hidden % options.heads:
+        parser.error("--hidden must be a multiple of --heads, or transformers refuses the model")
     if unknown := set(options.kinds or ()) - set(adapter_kinds.KINDS):
         parser.error(f"--kinds knows no {', '.join(sorted(unknown))}")
     return options

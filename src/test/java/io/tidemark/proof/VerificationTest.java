@@ -60,6 +60,17 @@ class VerificationTest {
     }
 
     @Test
+    @DisplayName("folders that tools/reference.py makes agree: another seed, depth, head count and head size")
+    void agreesWithAMadeFolder() {
+        Verdicts verdicts = walk(Folders.model("llama-made"));
+        assertThat(verdicts.all()).hasSize(2).allSatisfy(verdict -> {
+            assertThat(verdict.line()).startsWith("ok");
+            // five prompts at boundaries 0 .. 3
+            assertThat(((Verdict.Compared) verdict).agreement().greedy()).isEqualTo(new Agreement.Count(20, 20));
+        });
+    }
+
+    @Test
     @DisplayName("one changed greedy token is seen")
     void seesAGreedyToken() {
         Verdict verdict = withReference(root -> {
