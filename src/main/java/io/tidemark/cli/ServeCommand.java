@@ -62,6 +62,10 @@ final class ServeCommand implements Callable<Integer>, StartsQuarkus {
             description = "An adapter and its PEFT folder; may be repeated.")
     private List<NamedFolder> adapters = new ArrayList<>();
 
+    @Option(names = "--adapters", paramLabel = "DIR",
+            description = "A folder of PEFT folders, each an adapter under its own name; there may be thousands.")
+    private Optional<Path> adapterFolder = Optional.empty();
+
     @Option(names = "--port", paramLabel = "PORT", description = "The port of health checks and metrics. Default: 8080.")
     private Optional<Integer> httpPort = Optional.empty();
 
@@ -75,7 +79,8 @@ final class ServeCommand implements Callable<Integer>, StartsQuarkus {
             System.setProperty("quarkus.log.category.\"io.tidemark\".level", "DEBUG");
         }
         ServeProperties properties = new ServeProperties(
-                role, model, modelName, adapters, httpPort.map(OptionalInt::of).orElse(OptionalInt.empty()));
+                role, model, modelName, adapters, adapterFolder,
+                httpPort.map(OptionalInt::of).orElse(OptionalInt.empty()));
         if (!embedded) {
             return new ServingProcess(properties.forBroker(broker)).run();
         }

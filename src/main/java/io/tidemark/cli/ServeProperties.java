@@ -12,7 +12,7 @@ import java.util.OptionalInt;
 /** The options of {@code serve} as settings; what is absent is left to environment variables and defaults. */
 public record ServeProperties(
         Optional<Role> role, Optional<Path> model, Optional<String> modelName, List<NamedFolder> adapters,
-        OptionalInt httpPort) {
+        Optional<Path> adapterFolder, OptionalInt httpPort) {
 
     public ServeProperties {
         adapters = List.copyOf(adapters);
@@ -26,6 +26,7 @@ public record ServeProperties(
         model.ifPresent(folder -> settings.put("tidemark.model.dir", folder.toString()));
         modelName.ifPresent(name -> settings.put("tidemark.model.name", name));
         adapters.forEach(adapter -> settings.put("tidemark.adapters.\"" + adapter.name() + "\"", adapter.folder().toString()));
+        adapterFolder.ifPresent(folder -> settings.put("tidemark.adapter-folder", folder.toString()));
         httpPort.ifPresent(port -> settings.put("quarkus.http.port", Integer.toString(port)));
         return settings;
     }

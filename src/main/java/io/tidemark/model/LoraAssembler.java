@@ -25,7 +25,10 @@ final class LoraAssembler {
                     add(source, open, list, layer, modules);
                 }
             }
-            return new LoraWeights(loader.torch().list(list));
+            Value tensors = loader.torch().list(list);
+            try (Value bytes = loader.script().call("bytes", tensors)) {
+                return new LoraWeights(tensors, bytes.toNumber());
+            }
         }
     }
 

@@ -57,6 +57,11 @@ public final class Value implements AutoCloseable {
         }
     }
 
+    /** An {@code int}. */
+    public long toNumber() {
+        return value.toLong();
+    }
+
     public boolean toFlag() {
         return value.toBoolean();
     }

@@ -10,11 +10,12 @@ final class BoundaryGauge {
     private BoundaryGauge() {
     }
 
-    /** The boundary that the worker applies; -1 while it says nothing of the adapter. */
+    /** The boundary that the worker applies; -1 while it says nothing of the adapter, or has not loaded it yet. */
     static int of(String metrics, String adapter) {
         Optional<String> line = metrics.lines()
                 .filter(text -> text.startsWith(NAME + "{") && text.contains("adapter=\"" + adapter + "\""))
                 .findFirst();
-        return line.map(text -> (int) Double.parseDouble(text.substring(text.lastIndexOf(' ') + 1))).orElse(-1);
+        return line.map(text -> Double.parseDouble(text.substring(text.lastIndexOf(' ') + 1)))
+                .filter(boundary -> !boundary.isNaN()).map(Double::intValue).orElse(-1);
     }
 }

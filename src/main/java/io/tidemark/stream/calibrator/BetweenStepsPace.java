@@ -25,7 +25,8 @@ public final class BetweenStepsPace implements SweepPace {
     @Override
     public List<ExampleScore> run(SweepRun sweep, DoublePredicate goOn) throws SweepAbandoned {
         CompletableFuture<List<ExampleScore>> scores = new CompletableFuture<>();
-        engine.runBetweenSteps(() -> slice(sweep, scores));
+        CompletableFuture<Void> freed = new CompletableFuture<>();
+        engine.runBetweenSteps(() -> slice(sweep, scores, freed));
         try {
             while (goOn.test(sweep.progress())) {
                 try {
@@ -41,12 +42,28 @@ public final class BetweenStepsPace implements SweepPace {
         } finally {
             // also when asking has failed: nobody waits for the scores any more (no matter once they are there)
             scores.cancel(false);
+            waitFor(freed);
         }
         throw new SweepAbandoned();
     }
 
+    /** The adapter of an abandoned sweep may go only when the slice that is under way has ended. */
+    private void waitFor(CompletableFuture<Void> freed) {
+        while (!freed.isDone() && engine.isAlive()) {
+            try {
+                freed.get(ASK_EVERY_MS, TimeUnit.MILLISECONDS);
+            } catch (TimeoutException e) {
+                // not yet; the engine may have died meanwhile
+            } catch (ExecutionException | InterruptedException e) {
+                Thread.currentThread().interrupt();
+                return;
+            }
+        }
+    }
+
     /** On the engine's thread: a sweep belongs to the thread that runs it, so it is freed here too. */
-    private static boolean slice(SweepRun sweep, CompletableFuture<List<ExampleScore>> scores) {
+    private static boolean slice(
+            SweepRun sweep, CompletableFuture<List<ExampleScore>> scores, CompletableFuture<Void> freed) {
         try {
             if (!scores.isCancelled() && sweep.runSlice()) {
                 return true;
@@ -58,6 +75,7 @@ public final class BetweenStepsPace implements SweepPace {
             scores.completeExceptionally(e);
         }
         sweep.close();
+        freed.complete(null);
         return false;
     }
 }

@@ -67,8 +67,12 @@ final class CalibratorSession {
     }
 
     private void handle(ConsumerRecord<byte[], byte[]> batch, BooleanSupplier running) {
-        try {
-            UsableBatch usable = reader.read(batch.value());
+        TopicPartition partition = new TopicPartition(batch.topic(), batch.partition());
+        BooleanSupplier goOn = () -> {
+            keepAlive.tick();
+            return running.getAsBoolean() && assignment.owns(partition);
+        };
+        try (UsableBatch usable = reader.read(batch.value(), goOn)) {
             tables.refreshEvidence();
             CalibrationState state =
                     tables.evidence().of(usable.adapter().id(), batch.partition(), usable.version());
@@ -78,7 +82,11 @@ final class CalibratorSession {
                 return;
             }
             long begun = System.nanoTime();
-            List<ExampleScore> scores = score(batch, usable, running);
+            List<ExampleScore> scores = score(usable, goOn);
+            if (!assignment.owns(partition)) {
+                throw new SweepAbandoned();
+            }
+            keepAlive.end();
             conclusions.conclude(
                     batch, usable, state.plus(usable.batchId(), scores), (System.nanoTime() - begun) / 1e9);
         } catch (BatchUnusable e) {
@@ -88,31 +96,22 @@ final class CalibratorSession {
             listener.onRefused(e.error());
         } catch (SweepAbandoned e) {
             LOG.infof("left the batch at %s-%d@%d", batch.topic(), batch.partition(), batch.offset());
+        } finally {
+            keepAlive.end();
         }
     }
 
-    private List<ExampleScore> score(
-            ConsumerRecord<byte[], byte[]> batch, UsableBatch usable, BooleanSupplier running)
-            throws SweepAbandoned, BatchUnusable {
-        TopicPartition partition = new TopicPartition(batch.topic(), batch.partition());
+    private List<ExampleScore> score(UsableBatch usable, BooleanSupplier goOn) throws SweepAbandoned, BatchUnusable {
         try {
-            List<ExampleScore> scores =
-                    pace.run(sweep.start(usable.adapter().weights(), usable.examples()), progress -> {
-                        keepAlive.tick();
-                        listener.onProgress(usable.adapter().id(), usable.batchId(), progress);
-                        return running.getAsBoolean() && assignment.owns(partition);
-                    });
-            if (!assignment.owns(partition)) {
-                throw new SweepAbandoned();
-            }
-            return scores;
+            return pace.run(sweep.start(usable.adapter().weights(), usable.examples()), progress -> {
+                listener.onProgress(usable.adapter().id(), usable.batchId(), progress);
+                return goOn.getAsBoolean();
+            });
         } catch (KafkaException e) {
             throw e;
         } catch (RuntimeException e) {
             LOG.errorf(e, "sweeping batch '%s' has failed", usable.batchId());
             throw new BatchUnusable(ErrorBody.serverError("sweep_failed", "the batch could not be scored"));
-        } finally {
-            keepAlive.end();
         }
     }
 }

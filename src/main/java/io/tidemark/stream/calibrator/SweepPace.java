@@ -9,7 +9,7 @@ import java.util.function.DoublePredicate;
 public interface SweepPace {
 
     /**
-     * Runs a sweep to its end and frees it.
+     * Runs a sweep to its end and frees it; when this returns nobody works with the sweep's adapter any more.
      *
      * @param goOn asked now and then on the caller's thread, with the progress; false ends the sweep
      * @throws SweepAbandoned when it was ended

@@ -1,7 +1,6 @@
 package io.tidemark.stream.serving;
 
 import io.tidemark.adapter.AdapterStore;
-import io.tidemark.adapter.LoadedAdapter;
 import io.tidemark.model.LanguageModel;
 import io.tidemark.stream.settings.AdapterFolders;
 import io.tidemark.stream.settings.TidemarkSettings;
@@ -11,7 +10,7 @@ import java.nio.file.Path;
 import java.util.Map;
 import org.jboss.logging.Logger;
 
-/** The base model and its adapters, loaded once for all roles of the process. */
+/** The base model, loaded once for all roles of the process, and its adapters, which are loaded when they are asked for. */
 record LoadedModel(Torch torch, LanguageModel model, AdapterStore adapters) implements AutoCloseable {
 
     private static final Logger LOG = Logger.getLogger(LoadedModel.class);
@@ -28,11 +27,9 @@ record LoadedModel(Torch torch, LanguageModel model, AdapterStore adapters) impl
         Torch torch = Torch.open(new TorchOptions(settings.engine().device(), settings.engine().threads()));
         LanguageModel model = LanguageModel.load(folder, name, torch);
         LOG.infof("loaded model '%s' (%d layers) from %s", name, model.config().numLayers(), folder);
-        AdapterStore adapters = new AdapterStore(model);
-        folders.forEach((id, path) -> {
-            LoadedAdapter adapter = adapters.load(id, path);
-            LOG.infof("loaded adapter '%s' (digest %s…) from %s", id, adapter.digest().substring(0, 8), path);
-        });
+        AdapterStore adapters = new AdapterStore(model, settings.engine().adapterBytes().asLongValue());
+        folders.forEach(adapters::register);
+        LOG.infof("registered %d adapters; each is loaded when it is first asked for", folders.size());
         return new LoadedModel(torch, model, adapters);
     }
 

@@ -13,6 +13,7 @@ import io.tidemark.stream.calibrator.CalibratorTopics;
 import io.tidemark.stream.calibrator.OwnThreadPace;
 import io.tidemark.stream.calibrator.SweepPace;
 import io.tidemark.stream.clients.KafkaSettings;
+import io.tidemark.stream.metrics.AdapterMetrics;
 import io.tidemark.stream.metrics.CalibrationMetrics;
 import io.tidemark.stream.metrics.WorkerMetrics;
 import io.tidemark.stream.settings.SettingsCheck;
@@ -50,6 +51,7 @@ final class ServingParts implements AutoCloseable {
         }
         String name = settings.workerId().orElseGet(ProcessName::unique);
         LoadedModel loaded = opened(LoadedModel.load(settings));
+        AdapterMetrics.watch(registry, loaded.adapters());
         BoundaryTable table = new BoundaryTable();
         boundaries = Optional.of(opened(TableFollower.start(
                 kafka.connection(), topics.boundaries().name(), settings.tables().loadTimeout(), table::apply)));

@@ -91,6 +91,10 @@ public interface TidemarkSettings {
         @WithDefault("512M")
         MemorySize kvBytes();
 
+        /** Memory for adapters; those asked for longest ago make room for others. */
+        @WithDefault("1G")
+        MemorySize adapterBytes();
+
         /** Prompt tokens of joining rows that one step takes at most, so that running rows don't wait long. */
         @WithDefault("256")
         @Min(1)

@@ -37,25 +37,33 @@ final class AdapterChoice {
         this.metrics = metrics;
     }
 
-    /** @throws RequestNotAdmitted for a model that nobody knows, or a boundary above the last layer */
-    Chosen choose(RequestMessage request) throws RequestNotAdmitted {
+    /**
+     * The adapter's id, empty for the base model.
+     *
+     * @throws RequestNotAdmitted for a model that nobody knows, or a boundary above the last layer
+     */
+    Optional<String> require(RequestMessage request) throws RequestNotAdmitted {
         if (request.boundary().isPresent() && request.boundary().getAsInt() > numLayers) {
             throw new RequestNotAdmitted("out_of_range", "boundary", "'boundary' must be between 0 and " + numLayers);
         }
-        Optional<LoadedAdapter> loaded = adapters.find(request.model());
-        if (loaded.isPresent()) {
-            PinnedAdapter pinned = pin(loaded.get(), request);
-            return new Chosen(loaded, Optional.of(pinned), pinned.boundary());
+        if (adapters.isRegistered(request.model())) {
+            return Optional.of(request.model());
         }
         if (request.model().equals(baseModel)) {
-            return new Chosen(Optional.empty(), Optional.empty(), Boundary.full(numLayers));
+            return Optional.empty();
         }
         throw new RequestNotAdmitted("unknown_adapter", "model", unknown(request.model()));
     }
 
+    /** What holds from now on for the request's whole life. */
+    Chosen pin(RequestMessage request, Optional<LoadedAdapter> loaded) {
+        Optional<PinnedAdapter> pinned = loaded.map(adapter -> pin(adapter, request));
+        return new Chosen(loaded, pinned, pinned.map(PinnedAdapter::boundary).orElseGet(() -> Boundary.full(numLayers)));
+    }
+
     /** The tag of metrics for a request's model; a client's misspelling never becomes one. */
     String metricName(String model) {
-        return model.equals(baseModel) || adapters.find(model).isPresent() ? model : WorkerMetrics.UNKNOWN;
+        return model.equals(baseModel) || adapters.isRegistered(model) ? model : WorkerMetrics.UNKNOWN;
     }
 
     private PinnedAdapter pin(LoadedAdapter loaded, RequestMessage request) {

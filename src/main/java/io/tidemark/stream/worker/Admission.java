@@ -15,6 +15,7 @@ import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.List;
+import java.util.Optional;
 
 /** Turns a request that is well-formed into one that can run, or says why it can't: all rules that need the model. */
 final class Admission {
@@ -27,18 +28,26 @@ final class Admission {
         this.adapters = adapters;
     }
 
+    /** All that can be said without the adapter's weights, so that no request is refused only after they were loaded. */
+    PreparedRequest prepare(RequestMessage request) throws RequestNotAdmitted {
+        Optional<String> adapter = adapters.require(request);
+        List<Integer> prompt = tokenize(request.input());
+        requireRoom(request, prompt.size());
+        return new PreparedRequest(request, adapter, prompt);
+    }
+
     /**
+     * @param adapter  loaded, as the prepared request names it
      * @param id       the client's id, or the derived one; the seed comes from it where the client gave none
      * @param engineId names this reading of the request within the engine
      */
-    AdmittedRequest admit(RequestMessage request, String id, String engineId) throws RequestNotAdmitted {
-        AdapterChoice.Chosen chosen = adapters.choose(request);
-        List<Integer> prompt = tokenize(request.input());
-        requireRoom(request, prompt.size());
+    AdmittedRequest admit(PreparedRequest prepared, Optional<LoadedAdapter> adapter, String id, String engineId) {
+        RequestMessage request = prepared.message();
+        AdapterChoice.Chosen chosen = adapters.pin(request, adapter);
         Sampling sampling = new Sampling(request.temperature(), request.topP(), request.topK(), request.minP(),
                 request.repetitionPenalty());
         GenerationRequest generation = new GenerationRequest(engineId, chosen.loaded().map(LoadedAdapter::weights),
-                chosen.boundary(), prompt, Ending.after(request.maxTokens()).withStop(request.stop()), sampling,
+                chosen.boundary(), prepared.prompt(), Ending.after(request.maxTokens()).withStop(request.stop()), sampling,
                 request.seed().orElseGet(() -> seedFrom(id)), request.n(), request.logprobs());
         return new AdmittedRequest(id, request, chosen.pinned(), generation);
     }

@@ -13,6 +13,7 @@ final class OpenRequests {
 
     private final Map<Position, CompletableFuture<Void>> byPosition = new ConcurrentHashMap<>();
     private final Map<String, Set<String>> engineIdsByRequest = new ConcurrentHashMap<>();
+    private final Set<String> cancelled = ConcurrentHashMap.newKeySet();
 
     /** The answer that the place waits for; begins it when nobody does yet. */
     CompletableFuture<Void> join(Position position, Consumer<CompletableFuture<Void>> begin) {
@@ -37,8 +38,22 @@ final class OpenRequests {
     void ended(String requestId, String engineId) {
         engineIdsByRequest.computeIfPresent(requestId, (id, engineIds) -> {
             engineIds.remove(engineId);
+            cancelled.remove(engineId);
             return engineIds.isEmpty() ? null : engineIds;
         });
+    }
+
+    /** Notes that these are to end early, those too that have not reached the engine. */
+    Set<String> cancel(String requestId) {
+        engineIdsByRequest.computeIfPresent(requestId, (id, engineIds) -> {
+            cancelled.addAll(engineIds);
+            return engineIds;
+        });
+        return engineIds(requestId);
+    }
+
+    boolean isCancelled(String engineId) {
+        return cancelled.contains(engineId);
     }
 
     Set<String> engineIds(String requestId) {

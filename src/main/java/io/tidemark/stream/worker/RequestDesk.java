@@ -1,8 +1,7 @@
 package io.tidemark.stream.worker;
 
+import io.tidemark.adapter.AdapterLease;
 import io.tidemark.generation.FinishReason;
-import io.tidemark.generation.RequestRefused;
-import io.tidemark.message.ErrorBody;
 import io.tidemark.message.Parsed;
 import io.tidemark.message.RequestMessage;
 import io.tidemark.message.RequestParser;
@@ -14,6 +13,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Function;
 import org.jboss.logging.Logger;
 
 /**
@@ -27,22 +27,25 @@ public final class RequestDesk implements AutoCloseable {
     private static final Logger LOG = Logger.getLogger(RequestDesk.class);
 
     private final RequestParser parser;
-    private final Admission admission;
     private final Engine engine;
     private final AnswerWriter writer;
     private final Replies replies;
     private final OpenRequests open = new OpenRequests();
     private final ExecutorService admissionThread =
             Executors.newSingleThreadExecutor(work -> new Thread(work, "tidemark-admission"));
-    private volatile boolean handingBack;
+    private final RequestStarter starter;
 
-    /** @param writer for events, and closed with the desk */
-    RequestDesk(RequestParser parser, Admission admission, Engine engine, AnswerWriter writer, Replies replies) {
+    /**
+     * @param adapters asks for an adapter by its id; what is not in memory comes later
+     * @param writer   for events, and closed with the desk
+     */
+    RequestDesk(RequestParser parser, Admission admission, Function<String, CompletableFuture<AdapterLease>> adapters,
+            Engine engine, AnswerWriter writer, Replies replies) {
         this.parser = parser;
-        this.admission = admission;
         this.engine = engine;
         this.writer = writer;
         this.replies = replies;
+        this.starter = new RequestStarter(admission, adapters, engine, writer, replies, open, admissionThread);
     }
 
     /**
@@ -55,7 +58,7 @@ public final class RequestDesk implements AutoCloseable {
 
     /** Ends a request early, wherever it is; its result holds the text so far. Unknown ids are no error. */
     public void cancel(String requestId) {
-        open.engineIds(requestId).forEach(id -> engine.cancel(id, FinishReason.CANCELLED));
+        open.cancel(requestId).forEach(id -> engine.cancel(id, FinishReason.CANCELLED));
     }
 
     /** Requests that were read and not yet answered. */
@@ -81,60 +84,26 @@ public final class RequestDesk implements AutoCloseable {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
-        handingBack = true;
+        starter.handBack();
         int left = open.size();
         open.engineIds().forEach(id -> engine.cancel(id, FinishReason.CANCELLED));
         return left;
     }
 
     private void begin(IncomingRequest incoming, CompletableFuture<Void> answered) {
-        if (handingBack) {
-            return;
-        }
         try {
             Parsed<RequestMessage> parsed = parser.parse(incoming.record().value());
-            if (parsed instanceof Parsed.Invalid<RequestMessage> invalid) {
+            if (parsed instanceof Parsed.Valid<RequestMessage> valid) {
+                starter.start(incoming, valid.record(), answered);
+            } else if (parsed instanceof Parsed.Invalid<RequestMessage> invalid && !starter.isHandingBack()) {
                 String id = invalid.id().orElseGet(incoming::derivedId);
                 replies.refuse(incoming, id, Optional.empty(), invalid.error(), answered);
-            } else if (parsed instanceof Parsed.Valid<RequestMessage> valid) {
-                start(incoming, valid.record(), answered);
             }
         } catch (RuntimeException | Error e) {
             // nothing else would ever end the request, and its partition would wait for it
-            fail(incoming, incoming.derivedId(), Optional.empty(), e, answered);
+            LOG.error("a request could not be read", e);
+            replies.refuse(incoming, incoming.derivedId(), Optional.empty(), RequestStarter.NOT_ADMITTED, answered);
         }
-    }
-
-    private void start(IncomingRequest incoming, RequestMessage message, CompletableFuture<Void> answered) {
-        String id = message.id().orElseGet(incoming::derivedId);
-        // two records with one id run side by side, so the engine's name for a request holds its place as well
-        String engineId = id + "@" + incoming.record().partition() + "-" + incoming.record().offset();
-        try {
-            AdmittedRequest admitted = admission.admit(message, id, engineId);
-            open.started(id, engineId);
-            engine.submit(admitted.generation(), new RunningRequest(incoming, admitted, writer, outcome -> {
-                open.ended(id, engineId);
-                if (!handingBack) {
-                    replies.ended(incoming, admitted, outcome, answered);
-                }
-            }));
-        } catch (RequestNotAdmitted e) {
-            replies.refuse(incoming, id, Optional.of(message.model()), e.error(), answered);
-        } catch (RequestRefused e) {
-            open.ended(id, engineId);
-            replies.refuse(incoming, id, Optional.of(message.model()),
-                    ErrorBody.invalidRequest(e.code(), e.param(), e.getMessage()), answered);
-        } catch (RuntimeException | Error e) {
-            open.ended(id, engineId);
-            fail(incoming, id, Optional.of(message.model()), e, answered);
-        }
-    }
-
-    private void fail(IncomingRequest incoming, String id, Optional<String> model, Throwable failure,
-            CompletableFuture<Void> answered) {
-        LOG.errorf(failure, "request '%s' could not be admitted", id);
-        replies.refuse(incoming, id, model,
-                ErrorBody.serverError("internal_error", "the worker failed to admit the request"), answered);
     }
 
     @Override

@@ -2,7 +2,6 @@ package io.tidemark.stream.worker;
 
 import io.smallrye.mutiny.Multi;
 import io.tidemark.adapter.AdapterStore;
-import io.tidemark.adapter.LoadedAdapter;
 import io.tidemark.boundary.BoundaryRules;
 import io.tidemark.boundary.LoadedVersion;
 import io.tidemark.generation.FinishReason;
@@ -52,7 +51,7 @@ public final class WorkerPart implements AutoCloseable {
         Results results = new Results(new WorkerIdentity(model.name(), numLayers, worker), Clock.systemUTC());
         RequestDesk desk = new RequestDesk(
                 new RequestParser(Math.toIntExact(settings.limits().requestBytes().asLongValue())),
-                new Admission(model, choice), submitTo(engine), writer,
+                new Admission(model, choice), adapters::lease, submitTo(engine), writer,
                 new Replies(writer, results, metrics, choice::metricName));
         CancellationReader cancellations =
                 CancellationReader.start(kafka, topics.cancellations().name(), desk::cancel);
@@ -106,12 +105,13 @@ public final class WorkerPart implements AutoCloseable {
         }
     }
 
-    private static int boundary(LanguageModel model, AdapterStore adapters, BoundaryTable table, String id) {
+    /** Not a number until the adapter has been loaded once: which record holds depends on its digest. */
+    private static double boundary(LanguageModel model, AdapterStore adapters, BoundaryTable table, String id) {
         int numLayers = model.config().numLayers();
-        return adapters.find(id).map(LoadedAdapter::digest)
+        return adapters.digest(id)
                 .map(digest -> BoundaryRules.apply(
                         table.row(id).entry(), new LoadedVersion(model.name(), digest, numLayers)))
-                .map(applied -> applied.boundary().layers()).orElse(numLayers);
+                .map(applied -> (double) applied.boundary().layers()).orElse(Double.NaN);
     }
 
     private static Engine submitTo(GenerationEngine engine) {

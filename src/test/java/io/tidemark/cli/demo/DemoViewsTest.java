@@ -77,9 +77,11 @@ class DemoViewsTest {
     @Test
     @DisplayName("waits for the gauge of the right adapter")
     void gauge() {
-        String metrics = "# TYPE tidemark_boundary gauge\ntidemark_boundary{adapter=\"b\"} 3.0\ntidemark_boundary{adapter=\"a\"} 12.0\n";
+        String metrics = "# TYPE tidemark_boundary gauge\ntidemark_boundary{adapter=\"b\"} 3.0\ntidemark_boundary{adapter=\"a\"} 12.0\n"
+                + "tidemark_boundary{adapter=\"cold\"} NaN\n";
         assertThat(BoundaryGauge.of(metrics, "a")).isEqualTo(12);
         assertThat(BoundaryGauge.of(metrics, "c")).isEqualTo(-1);
+        assertThat(BoundaryGauge.of(metrics, "cold")).isEqualTo(-1);
     }
 
     private static Answer answer(String id, String text) throws Exception {
