@@ -1,63 +1,42 @@
 package io.tidemark.model;
 
-import java.util.ArrayList;
-import java.util.Comparator;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 
 /**
- * One attention call: rows of one block with equally many new tokens, on a run of neighbouring slots. Slots of the run
- * that have no row in it are computed and thrown away, which costs less than a call of their own.
+ * One attention call: pieces of rows with equally many queries, on a run of neighbouring slots of one block. A slot of the
+ * run that has no piece in it is computed and thrown away.
  *
- * @param members  the rows, by slot
- * @param queries  new tokens of each row
+ * @param pieces  by slot; several only where each has one query
+ * @param queries new tokens of each piece
+ * @param span    how far back the call reads
  */
-record AttentionUnit(KvBlock block, List<PlacedRow> members, int queries) {
+record AttentionUnit(KvBlock block, List<Piece> pieces, int queries, AttentionSpan span) {
 
-    /** A row of the step and the index of its first token among all tokens of the step. */
-    record PlacedRow(StepRow row, int firstToken) {
+    /** Neighbouring tokens of a row that attend in one call, and the index of the first among all tokens of the step. */
+    record Piece(KvSlot slot, int firstToken, int position, int queries) {
 
-        int slot() {
-            return row.slot().index();
-        }
-
+        /** Tokens of the sequence up to and with this piece. */
         int end() {
-            return row.position() + row.tokens().size();
+            return position + queries;
         }
-    }
-
-    /** Decoding rows share a unit per block; a prefilling row has its own. */
-    static List<AttentionUnit> of(List<PlacedRow> rows, List<KvBlock> blocks) {
-        List<AttentionUnit> units = new ArrayList<>();
-        Map<KvBlock, List<PlacedRow>> decoding = new LinkedHashMap<>();
-        blocks.forEach(block -> decoding.put(block, new ArrayList<>()));
-        for (PlacedRow row : rows) {
-            if (row.row().tokens().size() == 1) {
-                decoding.get(row.row().slot().block()).add(row);
-            } else {
-                units.add(new AttentionUnit(row.row().slot().block(), List.of(row), row.row().tokens().size()));
-            }
-        }
-        decoding.forEach((block, members) -> {
-            if (!members.isEmpty()) {
-                members.sort(Comparator.comparingInt(PlacedRow::slot));
-                units.add(new AttentionUnit(block, members, 1));
-            }
-        });
-        return units;
     }
 
     int firstSlot() {
-        return members.get(0).slot();
+        return pieces.get(0).slot().index();
     }
 
     int endSlot() {
-        return members.get(members.size() - 1).slot() + 1;
+        return pieces.get(pieces.size() - 1).slot().index() + 1;
     }
 
-    /** How many cached tokens the longest member sees. */
-    int span() {
-        return members.stream().mapToInt(PlacedRow::end).max().orElseThrow();
+    /** Rows that the call computes. */
+    int rows() {
+        return (endSlot() - firstSlot()) * queries;
+    }
+
+    /** The numbers that {@code attention.torchscript} takes for a unit. */
+    long[] numbers(int blockIndex) {
+        return new long[] {blockIndex, firstSlot(), endSlot(), queries, span.tokens(), span.isBeginning() ? 1 : 0,
+                block.ringCapacity(), span.ringTokens()};
     }
 }

@@ -18,9 +18,11 @@ import java.util.Map;
 public final class Decoder implements AutoCloseable {
 
     private final DecoderParts parts;
+    private final AttentionTiles tiles;
 
     private Decoder(DecoderParts parts) {
         this.parts = parts;
+        this.tiles = AttentionTiles.of(parts.config());
     }
 
     static Decoder load(Path folder, ModelConfig config, Torch torch) {
@@ -55,7 +57,7 @@ public final class Decoder implements AutoCloseable {
      * @throws DecoderFailed when libtorch could not run it
      */
     public List<TokenChoice> step(List<StepRow> batch) {
-        StepPlan plan = new StepPlan(batch);
+        StepPlan plan = new StepPlan(batch, tiles);
         TokenRules rules = new TokenRules(plan.wanted());
         Torch torch = parts.torch();
         try (StepArguments step = new StepArguments(parts, plan);
@@ -70,7 +72,7 @@ public final class Decoder implements AutoCloseable {
 
     /** Runs a step and returns the logits {@code [vocabulary]} of each row that has a rule, in the order of the batch. */
     public List<float[]> logits(List<StepRow> batch) {
-        StepPlan plan = new StepPlan(batch);
+        StepPlan plan = new StepPlan(batch, tiles);
         try (StepArguments step = new StepArguments(parts, plan);
                 Value out = call("step", step.with())) {
             float[] all = out.toFloats();
@@ -88,16 +90,10 @@ public final class Decoder implements AutoCloseable {
     }
 
     KvBlock newBlock(int slots, int capacity) {
-        try (Value layers = parts.torch().number(config().numLayers());
-                Value like = parts.torch().floats(0);
-                Value shape = parts.torch().numbers(slots, config().kvHeads(), capacity, config().headDim())) {
-            Value keys = call("cache", like, layers, shape);
-            try {
-                return new KvBlock(keys, call("cache", like, layers, shape), slots, capacity);
-            } catch (DecoderFailed e) {
-                keys.close();
-                throw e;
-            }
+        try (Value like = parts.torch().floats(0);
+                Value count = parts.torch().number(slots);
+                Value length = parts.torch().number(capacity)) {
+            return new KvBlock(call("cache", like, count, length, length), slots, capacity);
         }
     }
 
@@ -111,8 +107,7 @@ public final class Decoder implements AutoCloseable {
 
     void clear(KvSlot slot) {
         try (Value index = parts.torch().number(slot.index())) {
-            call("clear", slot.block().keys(), index).close();
-            call("clear", slot.block().values(), index).close();
+            call("clear", slot.block().cache(), index).close();
         }
     }
 

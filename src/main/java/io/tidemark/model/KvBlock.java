@@ -4,33 +4,33 @@ import io.tidemark.torch.Value;
 import java.util.BitSet;
 
 /**
- * Keys and values of a few sequences of similar length: per layer one tensor {@code [slots, kvHeads, capacity, headDim]}
- * each. A sequence keeps its slot, so that attention reads neighbouring slots in place.
+ * Keys and values of a few sequences of similar length: per layer one tensor
+ * {@code [2, slots, kvHeads, capacity, headDim]}. A sequence keeps its slot, so that attention reads neighbouring slots in place.
  */
 final class KvBlock implements AutoCloseable {
 
-    private final Value keys;
-    private final Value values;
+    private final Value cache;
     private final int capacity;
     private final int slots;
     private final BitSet used = new BitSet();
 
-    KvBlock(Value keys, Value values, int slots, int capacity) {
-        this.keys = keys;
-        this.values = values;
+    KvBlock(Value cache, int slots, int capacity) {
+        this.cache = cache;
         this.slots = slots;
         this.capacity = capacity;
     }
 
-    Value keys() {
-        return keys;
-    }
-
-    Value values() {
-        return values;
+    /** One tensor a layer. */
+    Value cache() {
+        return cache;
     }
 
     int capacity() {
+        return capacity;
+    }
+
+    /** Tokens that the layers with a window hold. */
+    int ringCapacity() {
         return capacity;
     }
 
@@ -59,7 +59,6 @@ final class KvBlock implements AutoCloseable {
 
     @Override
     public void close() {
-        keys.close();
-        values.close();
+        cache.close();
     }
 }

@@ -15,7 +15,6 @@ public final class KvPool implements AutoCloseable {
     private static final int SLOTS_PER_BLOCK = 8;
     /** A block takes at most this part of the budget, or one slot: a large one would lock out other sizes until it is empty. */
     private static final int BLOCKS_IN_BUDGET = 8;
-    private static final int SMALLEST_CAPACITY = 64;
 
     private static final System.Logger LOG = System.getLogger(KvPool.class.getName());
 
@@ -96,12 +95,13 @@ public final class KvPool implements AutoCloseable {
         return slots * (long) capacity * decoder.config().kvBytesPerToken();
     }
 
-    /** Powers of two and the middles between them, so that at most a third of a slot stays unused. */
+    /** Whole tiles: powers of two and the middles between them, so that beyond two tiles at most a third of a slot stays unused. */
     private int capacityFor(int tokens) {
-        int capacity = SMALLEST_CAPACITY;
+        int capacity = AttentionTiles.TILE;
         while (capacity < tokens) {
-            capacity = Integer.bitCount(capacity) == 1 ? capacity / 2 * 3 : capacity / 3 * 4;
+            boolean doubling = capacity == AttentionTiles.TILE || Integer.bitCount(capacity) > 1;
+            capacity = doubling ? Integer.highestOneBit(capacity) * 2 : capacity / 2 * 3;
         }
-        return Math.max(tokens, Math.min(capacity, decoder.config().contextLength()));
+        return Math.max(AttentionTiles.roundedUp(tokens), Math.min(capacity, AttentionTiles.roundedUp(decoder.config().contextLength())));
     }
 }

@@ -15,6 +15,19 @@ final class LongList {
         values[size++] = value;
     }
 
+    /** {@code from, from + 1, ..}, so many. */
+    void addRange(long from, int count) {
+        for (int i = 0; i < count; i++) {
+            add(from + i);
+        }
+    }
+
+    void addAll(long[] more) {
+        for (long value : more) {
+            add(value);
+        }
+    }
+
     long[] toArray() {
         return Arrays.copyOf(values, size);
     }

@@ -37,6 +37,11 @@ public record ModelConfig(
         return windows.get(layer);
     }
 
+    /** The window of the layers that have one: in no known family do two layers' windows differ. */
+    OptionalInt window() {
+        return windows.stream().flatMapToInt(OptionalInt::stream).max();
+    }
+
     /** Bytes of keys and values that one token takes in all layers. */
     public long kvBytesPerToken() {
         return 2L * numLayers * kvHeads * headDim * Float.BYTES;

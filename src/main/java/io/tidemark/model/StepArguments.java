@@ -21,10 +21,12 @@ final class StepArguments implements AutoCloseable {
         Value packed = open.add(torch.longs(plan.packed()));
         Value tokens = open.add(torch.number(plan.tokens()));
         Value wanted = open.add(torch.number(plan.wanted().size()));
-        Value units = open.add(torch.numberLists(plan.unitBounds()));
-        Value keys = open.add(torch.list(plan.blocks().stream().map(KvBlock::keys).toList()));
-        Value values = open.add(torch.list(plan.blocks().stream().map(KvBlock::values).toList()));
-        fromPlan = List.of(packed, tokens, wanted, units, keys, values);
+        Value attended = open.add(torch.number(plan.attended()));
+        Value moved = open.add(torch.flag(plan.isMoved()));
+        Value units = open.add(torch.numberLists(plan.units().stream()
+                .map(unit -> unit.numbers(plan.blocks().indexOf(unit.block()))).toList()));
+        Value caches = open.add(torch.list(plan.blocks().stream().map(KvBlock::cache).toList()));
+        fromPlan = List.of(packed, tokens, wanted, attended, moved, units, caches);
     }
 
     /** All arguments in the script's order: the plan's, the adapters', then what is given last. */

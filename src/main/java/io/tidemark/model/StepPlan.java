@@ -1,15 +1,14 @@
 package io.tidemark.model;
 
-import io.tidemark.model.AttentionUnit.PlacedRow;
+import io.tidemark.model.AttentionUnit.Piece;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
-import java.util.function.IntConsumer;
 
 /**
  * The arrays that {@code step.torchscript} takes for a batch of rows. Tokens lie side by side, rows ordered by boundary,
- * highest first, so that the tokens that still need LoRA in a layer are the first ones; attention permutes them to the
- * order of the slots and back.
+ * highest first, so that the tokens that still need LoRA in a layer are the first ones. Attention wants them in the order
+ * of the slots: where the two orders differ, activations are permuted and put back.
  */
 final class StepPlan {
 
@@ -19,15 +18,33 @@ final class StepPlan {
     private final List<AttentionUnit> units;
     private final List<LoraGroup> groups;
     private final int tokens;
+    private final long[] order;
+    private final boolean moved;
+
+    /** A row of the step and the index of its first token among all tokens of the step. */
+    record PlacedRow(StepRow row, int firstToken) {
+
+        int tokens() {
+            return row.tokens().size();
+        }
+
+        KvBlock block() {
+            return row.slot().block();
+        }
+    }
 
     /** Rows {@code [firstToken, endToken)} that share an adapter and a boundary. */
     record LoraGroup(int firstToken, int endToken, int loraLayers, LoraWeights weights) {
     }
 
-    StepPlan(List<StepRow> batch) {
+    StepPlan(List<StepRow> batch, AttentionTiles tiles) {
+        blocks = batch.stream().map(row -> row.slot().block()).distinct().toList();
         List<StepRow> ordered = new ArrayList<>(batch);
         ordered.sort(Comparator.comparingInt(StepRow::effectiveLoraLayers).reversed()
-                .thenComparingInt(row -> row.lora().map(System::identityHashCode).orElse(0)));
+                .thenComparingInt(row -> row.lora().map(System::identityHashCode).orElse(0))
+                .thenComparing(row -> row.tokens().size() > 1)
+                .thenComparingInt(row -> blocks.indexOf(row.slot().block()))
+                .thenComparingInt(row -> row.slot().index()));
         int token = 0;
         for (StepRow row : ordered) {
             rows.add(new PlacedRow(row, token));
@@ -35,13 +52,24 @@ final class StepPlan {
         }
         tokens = token;
         wanted = rows.stream().filter(row -> row.row().rule().isPresent()).toList();
-        blocks = ordered.stream().map(row -> row.slot().block()).distinct().toList();
-        units = AttentionUnit.of(rows, blocks);
+        units = new AttentionUnits(tiles).of(rows, blocks);
         groups = groupsOf(rows);
+        order = orderOf(units);
+        moved = !isCounting(order, tokens);
     }
 
     int tokens() {
         return tokens;
+    }
+
+    /** Rows that the attention calls compute, stand-ins included. */
+    int attended() {
+        return order.length;
+    }
+
+    /** Whether the units take the tokens in another order than their own. */
+    boolean isMoved() {
+        return moved;
     }
 
     /** The rows for which a token is chosen, in the order of the step's results. */
@@ -57,6 +85,26 @@ final class StepPlan {
         return groups;
     }
 
+    List<AttentionUnit> units() {
+        return units;
+    }
+
+    /** The packed integers, in the order that {@code step.torchscript} documents. */
+    long[] packed() {
+        LongList plan = new LongList();
+        rows.forEach(placed -> placed.row().tokens().forEach(plan::add));
+        for (PlacedRow placed : rows) {
+            plan.addRange(placed.row().position(), placed.tokens());
+        }
+        wanted.forEach(placed -> plan.add(placed.firstToken() + placed.tokens() - 1));
+        units.forEach(unit -> addSlots(plan, unit));
+        if (moved) {
+            plan.addAll(order);
+            plan.addAll(restored());
+        }
+        return plan.toArray();
+    }
+
     private static List<LoraGroup> groupsOf(List<PlacedRow> rows) {
         List<LoraGroup> found = new ArrayList<>();
         for (PlacedRow placed : rows) {
@@ -66,7 +114,7 @@ final class StepPlan {
             }
             LoraWeights weights = placed.row().lora().orElseThrow();
             LoraGroup last = found.isEmpty() ? null : found.get(found.size() - 1);
-            int end = placed.firstToken() + placed.row().tokens().size();
+            int end = placed.firstToken() + placed.tokens();
             if (last != null && last.weights() == weights && last.loraLayers() == loraLayers) {
                 found.set(found.size() - 1, new LoraGroup(last.firstToken(), end, loraLayers, weights));
             } else {
@@ -76,59 +124,52 @@ final class StepPlan {
         return found;
     }
 
-    /** For each unit: block, first slot, end slot, queries, span, stored rows. */
-    List<long[]> unitBounds() {
-        return units.stream().map(unit -> new long[] {blocks.indexOf(unit.block()), unit.firstSlot(), unit.endSlot(),
-                unit.queries(), unit.span(), (long) unit.members().size() * unit.queries()}).toList();
+    /** For each slot of a unit's run its piece; a slot without one stands in with the first, which is then stored twice. */
+    private static Piece pieceAt(AttentionUnit unit, int slot) {
+        return unit.pieces().stream().filter(piece -> piece.slot().index() == slot).findFirst().orElse(unit.pieces().get(0));
     }
 
-    /** The packed integers, in the order that {@code step.torchscript} documents. */
-    long[] packed() {
-        LongList plan = new LongList();
-        rows.forEach(placed -> placed.row().tokens().forEach(plan::add));
-        rows.forEach(placed -> forEachQuery(placed, q -> plan.add(placed.row().position() + q)));
-        wanted.forEach(placed -> plan.add(placed.firstToken() + placed.row().tokens().size() - 1));
-        for (long place : restored()) {
-            plan.add(place);
-        }
+    /** The units' tokens, one after another. */
+    private static long[] orderOf(List<AttentionUnit> units) {
+        LongList order = new LongList();
         for (AttentionUnit unit : units) {
-            addGather(plan, unit);
-            unit.members().forEach(member -> forEachQuery(member, q -> plan.add(member.firstToken() + q)));
-            unit.members().forEach(member -> forEachQuery(member, q -> plan.add(member.slot())));
-            unit.members().forEach(member -> forEachQuery(member, q -> plan.add(member.row().position() + q)));
+            for (int slot = unit.firstSlot(); slot < unit.endSlot(); slot++) {
+                order.addRange(pieceAt(unit, slot).firstToken(), unit.queries());
+            }
         }
-        return plan.toArray();
+        return order.toArray();
     }
 
-    /** For each slot of the unit's run the tokens of its row; a slot without one stands in with the first member's. */
-    private static void addGather(LongList plan, AttentionUnit unit) {
-        int next = 0;
+    private static boolean isCounting(long[] order, int tokens) {
+        for (int i = 0; i < order.length; i++) {
+            if (order[i] != i) {
+                return false;
+            }
+        }
+        return order.length == tokens;
+    }
+
+    private static void addSlots(LongList plan, AttentionUnit unit) {
         for (int slot = unit.firstSlot(); slot < unit.endSlot(); slot++) {
-            boolean present = unit.members().get(next).slot() == slot;
-            PlacedRow member = unit.members().get(present ? next : 0);
-            forEachQuery(member, q -> plan.add(member.firstToken() + q));
-            next += present ? 1 : 0;
+            int stored = pieceAt(unit, slot).slot().index();
+            for (int query = 0; query < unit.queries(); query++) {
+                plan.add(stored);
+            }
         }
     }
 
-    /** For each token, where the concatenated results of the units hold its own. */
+    /** For each token, where the units' order has its own row and not a stand-in. */
     private long[] restored() {
         long[] places = new long[tokens];
         int start = 0;
         for (AttentionUnit unit : units) {
-            for (PlacedRow member : unit.members()) {
-                for (int q = 0; q < unit.queries(); q++) {
-                    places[member.firstToken() + q] = start + (member.slot() - unit.firstSlot()) * unit.queries() + q;
+            for (Piece piece : unit.pieces()) {
+                for (int query = 0; query < unit.queries(); query++) {
+                    places[piece.firstToken() + query] = start + (piece.slot().index() - unit.firstSlot()) * unit.queries() + query;
                 }
             }
-            start += (unit.endSlot() - unit.firstSlot()) * unit.queries();
+            start += unit.rows();
         }
         return places;
-    }
-
-    private static void forEachQuery(PlacedRow placed, IntConsumer consumer) {
-        for (int q = 0; q < placed.row().tokens().size(); q++) {
-            consumer.accept(q);
-        }
     }
 }

@@ -37,16 +37,17 @@ class KvPoolTest {
     }
 
     @Test
-    @DisplayName("comes in sizes that leave at most a third of a slot unused, and never beyond the context")
+    @DisplayName("comes in whole tiles that leave at most a third of a slot unused beyond two of them, and never beyond the context")
     void roundsUp() {
         try (KvPool pool = pool(Long.MAX_VALUE)) {
-            for (int tokens : List.of(64, 65, 96, 97, 128, 129, 193, 256, 257, 385, 511, 512)) {
+            for (int tokens : List.of(64, 86, 97, 128, 129, 193, 256, 257, 385, 511, 512)) {
                 int capacity = pool.reserve(tokens).orElseThrow().capacity();
                 assertThat(capacity).isBetween(tokens, Math.min(512, Math.max(64, (int) (tokens * 1.5))));
             }
             assertThat(pool.reserve(1).orElseThrow().capacity()).isEqualTo(64);
-            assertThat(pool.reserve(65).orElseThrow().capacity()).isEqualTo(96);
-            assertThat(pool.reserve(97).orElseThrow().capacity()).isEqualTo(128);
+            assertThat(pool.reserve(65).orElseThrow().capacity()).isEqualTo(128);
+            assertThat(pool.reserve(129).orElseThrow().capacity()).isEqualTo(192);
+            assertThat(pool.reserve(300).orElseThrow().capacity()).isEqualTo(384);
         }
     }
 
@@ -95,7 +96,7 @@ class KvPoolTest {
     @Test
     @DisplayName("can hold when empty just what it says it can ever hold, whatever ran before")
     void holdsWhatItPromises() {
-        long budget = 7 * 96 * tokenBytes;
+        long budget = 7 * 128 * tokenBytes;
         try (KvPool pool = pool(budget)) {
             for (int tokens : List.of(1, 64, 96, 100, 200, 300, 400, 512)) {
                 for (int sequences = 1; sequences <= 12; sequences++) {

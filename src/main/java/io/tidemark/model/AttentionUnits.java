@@ -1,0 +1,75 @@
+package io.tidemark.model;
+
+import io.tidemark.model.AttentionUnit.Piece;
+import io.tidemark.model.StepPlan.PlacedRow;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
+
+/**
+ * Cuts a step into attention calls. A piece of a prompt has its own. Rows with one token share a call where that is
+ * cheaper than one each: neighbours read as much of the cache as the longest of them needs.
+ */
+final class AttentionUnits {
+
+    private final AttentionTiles tiles;
+
+    AttentionUnits(AttentionTiles tiles) {
+        this.tiles = tiles;
+    }
+
+    List<AttentionUnit> of(List<PlacedRow> rows, List<KvBlock> blocks) {
+        List<AttentionUnit> units = new ArrayList<>();
+        for (KvBlock block : blocks) {
+            List<Piece> single = rows.stream().filter(row -> row.block() == block && row.tokens() == 1).map(AttentionUnits::whole)
+                    .sorted(Comparator.comparingInt(piece -> piece.slot().index())).toList();
+            addRuns(units, block, single);
+        }
+        rows.stream().filter(row -> row.tokens() > 1).forEach(row -> addChunks(units, row));
+        return units;
+    }
+
+    private static Piece whole(PlacedRow row) {
+        return new Piece(row.row().slot(), row.firstToken(), row.row().position(), row.tokens());
+    }
+
+    private void addChunks(List<AttentionUnit> units, PlacedRow row) {
+        int done = 0;
+        while (done < row.tokens()) {
+            int queries = Math.min(row.tokens() - done, tiles.mostQueries(row.row().position() + row.tokens()));
+            List<Piece> piece = List.of(new Piece(row.row().slot(), row.firstToken() + done, row.row().position() + done, queries));
+            units.add(new AttentionUnit(row.block(), piece, queries, tiles.span(row.block(), piece)));
+            done += queries;
+        }
+    }
+
+    /** The cheapest cut of the rows, by slot, into runs; of equally cheap ones that with the longer runs. */
+    private void addRuns(List<AttentionUnit> units, KvBlock block, List<Piece> rows) {
+        long[] cheapest = new long[rows.size() + 1];
+        int[] lastStart = new int[rows.size() + 1];
+        for (int end = 1; end <= rows.size(); end++) {
+            cheapest[end] = Long.MAX_VALUE;
+            int longest = 0;
+            for (int start = end - 1; start >= 0; start--) {
+                longest = Math.max(longest, rows.get(start).end());
+                int slots = rows.get(end - 1).slot().index() - rows.get(start).slot().index() + 1;
+                long cost = cheapest[start] + tiles.cost(slots, AttentionTiles.roundedUp(longest));
+                if (cost <= cheapest[end]) {
+                    cheapest[end] = cost;
+                    lastStart[end] = start;
+                }
+            }
+        }
+        int[] starts = new int[rows.size()];
+        int runs = 0;
+        for (int end = rows.size(); end > 0; end = lastStart[end]) {
+            starts[runs++] = lastStart[end];
+        }
+        Arrays.sort(starts, 0, runs);
+        for (int run = 0; run < runs; run++) {
+            List<Piece> pieces = rows.subList(starts[run], run + 1 < runs ? starts[run + 1] : rows.size());
+            units.add(new AttentionUnit(block, pieces, 1, tiles.span(block, pieces)));
+        }
+    }
+}
