@@ -1,7 +1,7 @@
 package io.tidemark.adapter;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
+import io.tidemark.model.StrictJson;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -65,13 +65,13 @@ record AdapterConfig(TargetModules targets, ModulePattern rank, ModulePattern al
             throw AdapterRefused.broken(file, "is missing");
         }
         try {
-            JsonNode root = new ObjectMapper().readTree(file.toFile());
+            JsonNode root = StrictJson.read(file);
             if (!root.isObject()) {
                 throw AdapterRefused.broken(file, "is not a JSON object");
             }
             return root;
         } catch (IOException e) {
-            throw AdapterRefused.broken(file, "is not JSON", e);
+            throw AdapterRefused.broken(file, "is not JSON: " + e.getMessage(), e);
         }
     }
 

@@ -17,13 +17,13 @@ record JsonFields(Path file, JsonNode root) {
             throw ModelRefused.broken(file, "is missing");
         }
         try {
-            JsonNode root = new ObjectMapper().readTree(file.toFile());
+            JsonNode root = StrictJson.read(file);
             if (!root.isObject()) {
                 throw ModelRefused.broken(file, "is not a JSON object");
             }
             return new JsonFields(file, root);
         } catch (IOException e) {
-            throw ModelRefused.broken(file, "is not JSON", e);
+            throw ModelRefused.broken(file, "is not JSON: " + e.getMessage(), e);
         }
     }
 

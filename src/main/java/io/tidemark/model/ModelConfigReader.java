@@ -29,6 +29,9 @@ final class ModelConfigReader {
             "_attn_implementation", "attn_implementation", "max_length", "max_sequence_length", "do_sample",
             "temperature", "top_p", "top_k", "unsloth_fixed", "unsloth_version");
 
+    private static final int MOST_LAYERS = 1000;
+    private static final int MOST_HEAD_DIM = 4096;
+
     private ModelConfigReader() {
     }
 
@@ -40,6 +43,7 @@ final class ModelConfigReader {
         }
         config.refuseOthers(APPLIED, family.fields(), INERT);
         int layers = config.count("num_hidden_layers");
+        requireAtMost(config, "num_hidden_layers", layers, MOST_LAYERS);
         int heads = config.count("num_attention_heads");
         int kvHeads = family.kvHeads(config, heads);
         int hidden = config.count("hidden_size");
@@ -50,11 +54,19 @@ final class ModelConfigReader {
         if (headDim % 2 != 0) {
             throw config.wrong("head_dim", "an even number, since rotary embeddings turn pairs");
         }
+        requireAtMost(config, "head_dim", headDim, MOST_HEAD_DIM);
         int contextLength = family.contextLength(config);
         return new ModelConfig(layers, hidden, config.count("intermediate_size"), heads, kvHeads, headDim,
                 config.count("vocab_size"), contextLength, config.positive("rms_norm_eps", 1e-6), family.biases(config),
                 family.headNorms(), config.flag("tie_word_embeddings", false), RotaryReader.read(config, contextLength),
                 family.windows(config, layers), endOfSequence(folder, config));
+    }
+
+    /** What is made from the config alone, before a tensor could speak against it, must not take the memory. */
+    private static void requireAtMost(JsonFields config, String field, int value, int most) {
+        if (value > most) {
+            throw ModelRefused.broken(config.file(), "field " + field + " must be at most " + most + ", not " + value);
+        }
     }
 
     /** generation_config.json wins, as in transformers; both may name one token or several. */

@@ -1,16 +1,12 @@
 package io.tidemark.model;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
+import io.tidemark.model.SafetensorsHeader.Entry;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -21,8 +17,8 @@ import java.util.Map;
  */
 public final class SafetensorsFile {
 
-    /** The limit that the format's own reader has. */
-    private static final long MAX_HEADER_BYTES = 100_000_000;
+    /** A hundred thousand tensors; the format itself allows 100 MB, and no model comes near. */
+    private static final long MAX_HEADER_BYTES = 16L << 20;
 
     private SafetensorsFile() {
     }
@@ -33,109 +29,68 @@ public final class SafetensorsFile {
      */
     public static Map<String, StoredTensor> read(Path file) {
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
-            long headerBytes = headerLength(file, channel);
-            JsonNode header = header(file, channel, headerBytes);
-            long start = Long.BYTES + headerBytes;
-            Map<String, StoredTensor> tensors = new LinkedHashMap<>();
-            long end = 0;
-            for (Entry entry : entries(file, header)) {
-                if (entry.begin() != end) {
-                    throw ModelRefused.broken(file, "tensor " + entry.name() + " begins at " + entry.begin() + ", not " + end);
-                }
-                end = entry.end();
-                if (start + end > channel.size()) {
-                    throw ModelRefused.broken(file, "tensor " + entry.name() + " ends behind the end of the file");
-                }
-                ByteBuffer bytes = channel.map(FileChannel.MapMode.READ_ONLY, start + entry.begin(), end - entry.begin());
-                tensors.put(entry.name(), new StoredTensor(entry.name(), entry.type(), entry.shape(), bytes));
-            }
-            if (start + end != channel.size()) {
-                throw ModelRefused.broken(file, "has " + (channel.size() - start - end) + " bytes that belong to no tensor");
-            }
-            return tensors;
+            int headerBytes = headerLength(file, channel);
+            ByteBuffer text = ByteBuffer.allocate(headerBytes);
+            readFully(channel, text, Long.BYTES);
+            List<Entry> entries = SafetensorsHeader.read(file, text.array());
+            requireNoGaps(file, entries, channel.size() - Long.BYTES - headerBytes);
+            return mapped(channel, Long.BYTES + headerBytes, entries);
         } catch (IOException e) {
-            throw ModelRefused.broken(file, "could not be read", e);
+            throw ModelRefused.broken(file, "could not be read: " + e.getMessage(), e);
         }
     }
 
-    private static long headerLength(Path file, FileChannel channel) throws IOException {
+    private static int headerLength(Path file, FileChannel channel) throws IOException {
         ByteBuffer length = ByteBuffer.allocate(Long.BYTES).order(ByteOrder.LITTLE_ENDIAN);
         readFully(channel, length, 0);
         long bytes = length.hasRemaining() ? -1 : length.getLong(0);
         if (bytes < 2 || bytes > MAX_HEADER_BYTES || Long.BYTES + bytes > channel.size()) {
-            throw ModelRefused.broken(file, "is not a safetensors file: its header would have " + bytes + " bytes");
+            throw ModelRefused.broken(file, "is not a safetensors file: its header would have " + bytes + " bytes, in a file of "
+                    + channel.size() + " (a header has " + MAX_HEADER_BYTES + " at most)");
         }
-        return bytes;
+        return (int) bytes;
     }
 
-    private static JsonNode header(Path file, FileChannel channel, long bytes) throws IOException {
-        ByteBuffer text = ByteBuffer.allocate((int) bytes);
-        readFully(channel, text, Long.BYTES);
-        try {
-            JsonNode header = new ObjectMapper().readTree(text.array());
-            if (!header.isObject()) {
-                throw ModelRefused.broken(file, "its header is not a JSON object");
+    private static void requireNoGaps(Path file, List<Entry> entries, long bytes) {
+        long end = 0;
+        for (Entry entry : entries) {
+            if (entry.begin() != end) {
+                throw ModelRefused.broken(file, "tensor " + SafetensorsHeader.shown(entry.name()) + " begins at " + entry.begin() + ", not " + end);
             }
-            return header;
-        } catch (JsonProcessingException e) {
-            throw ModelRefused.broken(file, "its header is not JSON", e);
+            end = entry.end();
+            if (end > bytes) {
+                throw ModelRefused.broken(file, "tensor " + SafetensorsHeader.shown(entry.name()) + " ends behind the end of the file");
+            }
+        }
+        if (end != bytes) {
+            throw ModelRefused.broken(file, "has " + (bytes - end) + " bytes that belong to no tensor");
         }
     }
 
-    private static List<Entry> entries(Path file, JsonNode header) {
-        List<Entry> entries = new ArrayList<>();
-        header.properties().forEach(field -> {
-            if (!field.getKey().equals("__metadata__")) {
-                entries.add(Entry.of(file, field.getKey(), field.getValue()));
+    /** As few mappings as can be, each below 2 GiB: a system allows some ten thousand, and Java gives them up late. */
+    private static Map<String, StoredTensor> mapped(FileChannel channel, long start, List<Entry> entries) throws IOException {
+        Map<String, StoredTensor> tensors = new LinkedHashMap<>();
+        int next = 0;
+        while (next < entries.size()) {
+            int first = next;
+            long begin = entries.get(first).begin();
+            while (next < entries.size() && entries.get(next).end() - begin <= Integer.MAX_VALUE) {
+                next++;
             }
-        });
-        entries.sort(Comparator.comparingLong(Entry::begin).thenComparingLong(Entry::end));
-        return entries;
+            ByteBuffer window = channel.map(
+                    FileChannel.MapMode.READ_ONLY, start + begin, entries.get(next - 1).end() - begin);
+            for (Entry entry : entries.subList(first, next)) {
+                ByteBuffer bytes = window.slice((int) (entry.begin() - begin), (int) (entry.end() - entry.begin()));
+                tensors.put(entry.name(), new StoredTensor(entry.name(), entry.type(), entry.shape(), bytes));
+            }
+        }
+        return tensors;
     }
 
     private static void readFully(FileChannel channel, ByteBuffer into, long position) throws IOException {
         while (into.hasRemaining()) {
             if (channel.read(into, position + into.position()) < 0) {
                 return;
-            }
-        }
-    }
-
-    private record Entry(String name, ElementType type, List<Long> shape, long begin, long end) {
-
-        static Entry of(Path file, String name, JsonNode node) {
-            ElementType type = type(file, name, node.path("dtype").asText());
-            JsonNode offsets = node.path("data_offsets");
-            if (!offsets.path(0).isIntegralNumber() || !offsets.path(1).isIntegralNumber() || !node.path("shape").isArray()) {
-                throw ModelRefused.broken(file, "tensor " + name + " lacks shape or data_offsets");
-            }
-            List<Long> shape = new ArrayList<>();
-            long bytes = type.bytes();
-            try {
-                for (JsonNode size : node.path("shape")) {
-                    if (!size.canConvertToLong() || size.longValue() < 0) {
-                        throw ModelRefused.broken(file, "tensor " + name + " has the size " + size);
-                    }
-                    shape.add(size.longValue());
-                    bytes = Math.multiplyExact(bytes, size.longValue());
-                }
-            } catch (ArithmeticException e) {
-                throw ModelRefused.broken(file, "tensor " + name + " is too large", e);
-            }
-            long begin = offsets.get(0).longValue();
-            long end = offsets.get(1).longValue();
-            if (begin < 0 || end - begin != bytes || bytes > Integer.MAX_VALUE) {
-                throw ModelRefused.broken(file, "tensor " + name + " has " + (end - begin) + " bytes where its shape asks for "
-                        + bytes + " (at most " + Integer.MAX_VALUE + ")");
-            }
-            return new Entry(name, type, shape, begin, end);
-        }
-
-        private static ElementType type(Path file, String tensor, String name) {
-            try {
-                return ElementType.valueOf(name);
-            } catch (IllegalArgumentException e) {
-                throw ModelRefused.unsupported(file, "dtype of " + tensor, name);
             }
         }
     }

@@ -1,0 +1,124 @@
+package io.tidemark.adapter;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.tidemark.fixture.Allocation;
+import io.tidemark.fixture.FixtureModel;
+import io.tidemark.fixture.Folders;
+import io.tidemark.fixture.Mutations;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+@DisplayName("an adapter's files that went wrong")
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+@Timeout(120)
+class BrokenAdapterFilesTest {
+
+    private static final String FAMILY = "llama-gqa";
+    private static final long BUDGET = 64L << 20;
+
+    @TempDir
+    private Path temp;
+    private FixtureModel fixture;
+
+    @BeforeAll
+    void load() {
+        fixture = FixtureModel.load(FAMILY);
+    }
+
+    @AfterAll
+    void close() {
+        fixture.close();
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @ValueSource(strings = {"qv", "patterns", "regex"})
+    @DisplayName("are taken or refused by name, whatever the config says")
+    void mutatedConfigs(String adapter) throws IOException {
+        Path folder = Folders.copyOfAdapter(FAMILY, adapter, temp.resolve("configs"));
+        Path config = folder.resolve(AdapterReader.CONFIG);
+        byte[] sound = Files.readAllBytes(config);
+        int refused = 0;
+        for (int seed = 0; seed < 400; seed++) {
+            Mutations mutations = new Mutations(seed);
+            Files.write(config, seed % 3 == 0 ? mutations.ofBytes(sound) : mutations.ofJson(sound));
+            refused += isRefused(seed, folder) ? 1 : 0;
+        }
+        assertThat(refused).isBetween(60, 395);
+    }
+
+    @Test
+    @DisplayName("are taken or refused by name, whatever happened to the tensors' bytes")
+    void mutatedTensors() throws IOException {
+        Path folder = Folders.copyOfAdapter(FAMILY, "qv", temp.resolve("tensors"));
+        Path weights = folder.resolve(AdapterReader.WEIGHTS);
+        byte[] sound = Files.readAllBytes(weights);
+        int refused = 0;
+        for (int seed = 0; seed < 400; seed++) {
+            Files.write(weights, new Mutations(seed).ofBytes(sound));
+            refused += isRefused(seed, folder) ? 1 : 0;
+        }
+        assertThat(refused).isGreaterThan(200);
+    }
+
+    @Test
+    @DisplayName("are refused when they are empty, folders, nested without end, or say a name twice")
+    void oddFiles() throws IOException {
+        for (String name : List.of(AdapterReader.CONFIG, AdapterReader.WEIGHTS)) {
+            Path folder = Folders.copyOfAdapter(FAMILY, "qv", temp.resolve("odd-" + name));
+            Path file = folder.resolve(name);
+            for (String text : List.of("", "[".repeat(100_000), "{\"r\": 1, \"r\": 2}", "{} {}", "null")) {
+                Files.writeString(file, text);
+                assertThat(isRefused(0, folder)).isTrue();
+            }
+            Files.delete(file);
+            Files.createDirectory(file);
+            assertThat(isRefused(0, folder)).isTrue();
+        }
+    }
+
+    @Test
+    @DisplayName("end no start half way: what was refused is not there, and others are")
+    void refusedIsNotThere() throws IOException {
+        Path broken = Folders.copyOfAdapter(FAMILY, "qv", temp.resolve("broken"));
+        Files.writeString(broken.resolve(AdapterReader.CONFIG), "{");
+        try (AdapterStore store = new AdapterStore(fixture.model())) {
+            assertThatThrownBy(() -> store.register("broken", broken)).isInstanceOf(AdapterRefused.class);
+            store.register("sound", Folders.adapter(FAMILY, "qv"));
+            assertThat(store.ids()).containsExactly("sound");
+            store.waitFor("sound").close();
+        }
+    }
+
+    /** True when it was; any other exception fails the test, and so does one without the folder's name. */
+    private boolean isRefused(int seed, Path folder) {
+        boolean[] refused = new boolean[1];
+        long bytes = Allocation.of(() -> {
+            try {
+                // what the worker does, but on this thread, so that its memory is seen
+                FolderLoader loader = new FolderLoader(fixture.model());
+                loader.check(folder);
+                loader.load("one", folder).weights().close();
+            } catch (AdapterRefused e) {
+                assertThat(e.getMessage()).as("seed %d", seed).contains(folder.toString()).hasSizeLessThan(2000);
+                refused[0] = true;
+            } catch (RuntimeException | Error e) {
+                throw new AssertionError("seed " + seed + " of " + folder, e);
+            }
+        });
+        assertThat(bytes).as("heap taken for seed %d", seed).isLessThan(BUDGET);
+        return refused[0];
+    }
+}

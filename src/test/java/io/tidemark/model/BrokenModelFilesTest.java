@@ -1,0 +1,162 @@
+package io.tidemark.model;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.tidemark.fixture.Allocation;
+import io.tidemark.fixture.FixtureModel;
+import io.tidemark.fixture.Folders;
+import io.tidemark.fixture.Mutations;
+import io.tidemark.fixture.TensorFile;
+import io.tidemark.torch.Torch;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+@DisplayName("a model's files that went wrong")
+@Timeout(120)
+class BrokenModelFilesTest {
+
+    private static final String FAMILY = "llama-gqa";
+    /** Of the heap, for one file: twice the largest header and what its names take. */
+    private static final long BUDGET = 192L << 20;
+
+    @TempDir
+    private Path temp;
+
+    @Test
+    @DisplayName("are read or refused by name, whatever happened to their bytes")
+    void mutatedTensors() throws IOException {
+        byte[] sound = Files.readAllBytes(Folders.model(FAMILY).resolve("model.safetensors"));
+        Path file = temp.resolve("model.safetensors");
+        int refused = 0;
+        for (int seed = 0; seed < 1500; seed++) {
+            Files.write(file, new Mutations(seed).ofBytes(sound));
+            refused += isRefused(seed, file, () -> SafetensorsFile.read(file)) ? 1 : 0;
+        }
+        assertThat(refused).isGreaterThan(750);
+    }
+
+    @Test
+    @DisplayName("are read or refused by name, whatever their config says")
+    void mutatedConfigs() throws IOException {
+        byte[] sound = Files.readAllBytes(Folders.model("llama3-rope-tied").resolve("config.json"));
+        Path file = temp.resolve("config.json");
+        int refused = 0;
+        for (int seed = 0; seed < 3000; seed++) {
+            Mutations mutations = new Mutations(seed);
+            Files.write(file, seed % 3 == 0 ? mutations.ofBytes(sound) : mutations.ofJson(sound));
+            refused += isRefused(seed, file, () -> ModelConfigReader.read(temp)) ? 1 : 0;
+        }
+        assertThat(refused).isBetween(1000, 2990);
+    }
+
+    @Test
+    @DisplayName("are loaded or refused by name when the config is sound in itself and does not fit the weights")
+    void mismatchedConfigs() throws IOException {
+        Path folder = Folders.copyOfModel(FAMILY, temp);
+        byte[] sound = Files.readAllBytes(folder.resolve("config.json"));
+        int tried = 0;
+        try (Torch torch = Torch.open(FixtureModel.OPTIONS)) {
+            for (int seed = 0; tried < 60; seed++) {
+                Files.write(folder.resolve("config.json"), new Mutations(seed).ofJson(sound));
+                if (!isRefused(seed, folder, () -> ModelConfigReader.read(folder))) {
+                    tried++;
+                    isRefused(seed, folder, () -> LanguageModel.load(folder, "base", torch).close());
+                }
+            }
+        }
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @ValueSource(strings = {"../model.safetensors", "/etc/passwd", "a/b.safetensors", "..", "", "a\\b.safetensors", "model.safetensors\u0000",
+        "model.bin", "..safetensors/../x.safetensors", "%2e%2e%2fx.safetensors"})
+    @DisplayName("are refused when a shard's name leads out of the folder, and the name is told")
+    void shardsOutside(String shard) throws IOException {
+        Path folder = Folders.copyOfModel(FAMILY, temp);
+        Files.move(folder.resolve("model.safetensors"), temp.resolve("model.safetensors"));
+        Folders.edit(Files.writeString(folder.resolve("model.safetensors.index.json"), "{}"),
+                root -> root.putObject("weight_map").put("model.norm.weight", shard));
+        assertThatThrownBy(() -> WeightFiles.read(folder)).isInstanceOf(ModelRefused.class).hasMessageContaining("index.json");
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @ValueSource(strings = {"config.json", "generation_config.json", "model.safetensors"})
+    @DisplayName("are refused when they are empty, or folders")
+    void emptyOrFolders(String name) throws IOException {
+        Path folder = Folders.copyOfModel(FAMILY, temp);
+        Path file = folder.resolve(name);
+        Files.write(file, new byte[0]);
+        assertThatThrownBy(() -> read(folder)).isInstanceOf(ModelRefused.class).hasMessageContaining(name);
+        Files.delete(file);
+        Files.createDirectory(file);
+        if (!name.startsWith("generation")) {
+            assertThatThrownBy(() -> read(folder)).isInstanceOf(ModelRefused.class).hasMessageContaining(name);
+        }
+        assertThatThrownBy(() -> SafetensorsFile.read(file)).isInstanceOf(ModelRefused.class).hasMessageContaining(name);
+    }
+
+    @Test
+    @DisplayName("are refused when JSON is nested without end, says a name twice, or goes on behind its end")
+    void oddJson() throws IOException {
+        Path file = temp.resolve("config.json");
+        for (String text : List.of("{\"a\": ".repeat(200_000), "[".repeat(200_000), "{\"a\": 1, \"a\": 2}", "{} {}",
+                "{\"a\": " + "9".repeat(100_000) + "}", "\u0000", "{\"a\": NaN}")) {
+            Files.writeString(file, text);
+            assertThatThrownBy(() -> ModelConfigReader.read(temp)).as(text.substring(0, Math.min(20, text.length())))
+                    .isInstanceOf(ModelRefused.class).hasMessageContaining("config.json").hasMessageContaining("is not JSON");
+        }
+    }
+
+    @Test
+    @DisplayName("take little memory although they are large: a config, and a header full of nonsense")
+    void largeFiles() throws IOException {
+        Path config = temp.resolve("config.json");
+        Files.writeString(config, "{\"a\": [" + "[],".repeat(3_000_000) + "0]}");
+        assertThat(isRefused(0, config, () -> ModelConfigReader.read(temp))).isTrue();
+        Path weights = temp.resolve("model.safetensors");
+        StringBuilder many = new StringBuilder("{");
+        for (int i = 0; many.length() < 15 << 20; i++) {
+            many.append('"').append(i).append("\": {\"dtype\": \"F32\", \"shape\": [0], \"data_offsets\": [0, 0]},");
+        }
+        String nested = "{\"a\": " + "{\"a\": {},".repeat(1_500_000);
+        String manyNumbers = "{\"a\": {\"shape\": [" + "1,".repeat(7_000_000) + "1]}}";
+        String longName = "{\"" + "x".repeat(15 << 20) + "\": {}}";
+        for (String header : List.of(many.substring(0, many.length() - 1) + ", \"z\": 1}", nested, manyNumbers, longName)) {
+            TensorFile.writeRaw(weights, header, new byte[0]);
+            assertThat(isRefused(0, weights, () -> SafetensorsFile.read(weights))).as(header.substring(0, 20)).isTrue();
+        }
+        TensorFile.writeRaw(weights, 99_999_999, "{}".getBytes(StandardCharsets.UTF_8), new byte[0]);
+        assertThat(isRefused(0, weights, () -> SafetensorsFile.read(weights))).isTrue();
+    }
+
+    private static void read(Path folder) {
+        ModelConfigReader.read(folder);
+        WeightFiles.read(folder);
+    }
+
+    /** True when it was; any other exception fails the test, and so does one without the file's name. */
+    private static boolean isRefused(int seed, Path file, Runnable reading) {
+        boolean[] refused = new boolean[1];
+        long bytes = Allocation.of(() -> {
+            try {
+                reading.run();
+            } catch (ModelRefused e) {
+                assertThat(e.getMessage()).as("seed %d", seed).contains(file.toString()).hasSizeLessThan(2000);
+                refused[0] = true;
+            } catch (RuntimeException | Error e) {
+                throw new AssertionError("seed " + seed + " of " + file, e);
+            }
+        });
+        assertThat(bytes).as("heap taken for seed %d", seed).isLessThan(BUDGET);
+        return refused[0];
+    }
+}
