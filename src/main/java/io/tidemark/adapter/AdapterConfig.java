@@ -11,20 +11,24 @@ import java.util.Set;
 /**
  * What PEFT's {@code adapter_config.json} says about a LoRA adapter.
  *
- * @param targets which modules it is made for
- * @param rank    the default rank and its exceptions
- * @param alpha   the default alpha and its exceptions
+ * @param targeted which modules have LoRA, but for those that are saved
+ * @param saved    which modules it holds as a whole
+ * @param ranks    the default rank and its exceptions
+ * @param alphas   the default alpha and its exceptions
  * @param rankStabilised whether the scale is {@code alpha / sqrt(r)} (rsLoRA) rather than {@code alpha / r}
+ * @param tiesWeights whether what it does to a tied embedding or head it does to both
  */
-record AdapterConfig(TargetModules targets, ModulePattern rank, ModulePattern alpha, boolean rankStabilised) {
+record AdapterConfig(TargetModules targeted, SavedModules saved, ModulePattern ranks, ModulePattern alphas,
+        boolean rankStabilised, boolean tiesWeights) {
 
     private static final Set<String> APPLIED = Set.of("peft_type", "r", "lora_alpha", "target_modules",
-            "exclude_modules", "rank_pattern", "alpha_pattern", "use_rslora", "layers_to_transform", "bias");
+            "exclude_modules", "rank_pattern", "alpha_pattern", "use_rslora", "layers_to_transform",
+            "layers_pattern", "modules_to_save", "ensure_weight_tying", "bias");
 
     /** Fields about training, other software or how the weights began; none changes what inference computes. */
     private static final Set<String> INERT = Set.of("auto_mapping", "base_model_name_or_path", "peft_version",
             "inference_mode", "lora_dropout", "task_type", "revision", "megatron_core", "qalora_group_size",
-            "ensure_weight_tying", "layers_pattern", "init_lora_weights", "eva_config", "runtime_config");
+            "init_lora_weights", "eva_config", "runtime_config");
 
     /** Ways to begin that leave the base weights alone; an adapter of any other may not fit the published ones. */
     private static final Set<String> KEEP_THE_BASE = Set.of("true", "false", "gaussian", "eva", "orthogonal");
@@ -50,14 +54,25 @@ record AdapterConfig(TargetModules targets, ModulePattern rank, ModulePattern al
                 throw AdapterRefused.unsupported(file, field.getKey(), field.getValue());
             }
         }
-        return new AdapterConfig(TargetModules.of(file, root), ModulePattern.of(file, root, "r", "rank_pattern"),
-                ModulePattern.of(file, root, "lora_alpha", "alpha_pattern"), root.path("use_rslora").asBoolean());
+        return new AdapterConfig(TargetModules.of(file, root), SavedModules.of(file, root),
+                ModulePattern.of(file, root, "r", "rank_pattern"),
+                ModulePattern.of(file, root, "lora_alpha", "alpha_pattern"), root.path("use_rslora").asBoolean(),
+                root.path("ensure_weight_tying").asBoolean());
+    }
+
+    /** Whether a module, by its name in the base model, has LoRA. */
+    boolean targets(String module) {
+        return targeted.include(module) && !saved.hide(module);
+    }
+
+    int rank(String module) {
+        return (int) ranks.valueFor(module);
     }
 
     /** The factor of {@code B A x} for a module. */
     double scale(String module) {
-        double r = rank.valueFor(module);
-        return alpha.valueFor(module) / (rankStabilised ? Math.sqrt(r) : r);
+        double r = ranks.valueFor(module);
+        return alphas.valueFor(module) / (rankStabilised ? Math.sqrt(r) : r);
     }
 
     private static JsonNode parse(Path file) {

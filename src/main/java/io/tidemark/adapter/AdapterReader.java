@@ -1,104 +1,132 @@
 package io.tidemark.adapter;
 
+import io.tidemark.model.AdapterParts;
 import io.tidemark.model.LoraModule;
 import io.tidemark.model.ModelConfig;
-import io.tidemark.model.ModelRefused;
+import io.tidemark.model.ModuleNames;
 import io.tidemark.model.Projection;
-import io.tidemark.model.SafetensorsFile;
 import io.tidemark.model.StoredTensor;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
-import java.util.TreeSet;
 
 /** Reads a PEFT folder and holds every tensor against the config and the base model: none is ignored, none is missed. */
 final class AdapterReader {
 
     static final String CONFIG = "adapter_config.json";
-    static final String WEIGHTS = "adapter_model.safetensors";
-    private static final String PREFIX = "base_model.model.";
+    static final String WEIGHTS = AdapterTensors.FILE;
 
-    private final Path weightsFile;
+    private final Path configFile;
     private final ModelConfig model;
     private final AdapterConfig config;
-    private final Map<String, StoredTensor> tensors = new HashMap<>();
-    private final Set<String> unused;
+    private final AdapterTensors tensors;
 
     private AdapterReader(Path folder, ModelConfig model) {
-        this.weightsFile = folder.resolve(WEIGHTS);
+        this.configFile = folder.resolve(CONFIG);
         this.model = model;
-        this.config = AdapterConfig.read(folder.resolve(CONFIG));
-        if (!Files.isRegularFile(weightsFile)) {
-            throw AdapterRefused.broken(weightsFile, "is missing");
-        }
-        stored(weightsFile).forEach((name, tensor) -> {
-            if (tensors.put(moduleTensor(name), tensor) != null) {
-                throw AdapterRefused.broken(weightsFile, "tensor " + name + " is there twice, under two spellings");
-            }
-        });
-        this.unused = new TreeSet<>(tensors.keySet());
+        this.config = AdapterConfig.read(configFile);
+        this.tensors = AdapterTensors.read(folder);
     }
 
-    /**
-     * The LoRA modules of every layer, lowest first.
-     *
-     * @throws AdapterRefused naming the file and the option or tensor that is broken or would not be applied
-     */
-    static List<Map<Projection, LoraModule>> read(Path folder, ModelConfig model) {
+    /** @throws AdapterRefused naming the file and the option or tensor that is broken or would not be applied */
+    static AdapterParts read(Path folder, ModelConfig model) {
         AdapterReader reader = new AdapterReader(folder, model);
+        AdapterParts parts = reader.parts();
+        reader.tensors.refuseUnused();
+        return parts;
+    }
+
+    private AdapterParts parts() {
+        config.saved().refuseOthers(model);
         List<Map<Projection, LoraModule>> layers = new ArrayList<>();
         for (int layer = 0; layer < model.numLayers(); layer++) {
-            layers.add(reader.layer(layer));
+            layers.add(layer(layer));
         }
-        if (!reader.unused.isEmpty()) {
-            throw AdapterRefused.unsupported(reader.weightsFile, "tensor", reader.unused.iterator().next());
+        AdapterParts parts = new AdapterParts(layers, outer(), replaced(), baseCopies());
+        if (layers.stream().allMatch(Map::isEmpty) && parts.outer().isEmpty() && parts.replaced().isEmpty()) {
+            throw AdapterRefused.broken(configFile, "target_modules names no module of the base model");
         }
-        return layers;
+        return parts;
     }
 
     private Map<Projection, LoraModule> layer(int layer) {
         Map<Projection, LoraModule> modules = new EnumMap<>(Projection.class);
         for (Projection projection : Projection.values()) {
-            if (config.targets().include(layer, projection)) {
-                String name = TargetModules.name(layer, projection);
-                int rank = (int) config.rank().valueFor(name);
-                StoredTensor a = take(name + ".lora_A.weight", rank, projection.inputWidth(model));
-                StoredTensor b = take(name + ".lora_B.weight", projection.outputWidth(model), rank);
-                modules.put(projection, new LoraModule(a, b, config.scale(name)));
+            String name = ModuleNames.linear(layer, projection);
+            if (config.targets(name)) {
+                modules.put(projection, linear(name, projection.inputWidth(model), projection.outputWidth(model)));
             }
         }
         return modules;
     }
 
-    private StoredTensor take(String name, long rows, long columns) {
-        StoredTensor tensor = tensors.get(name);
-        if (tensor == null) {
-            throw AdapterRefused.broken(weightsFile, "tensor " + PREFIX + name + " is missing");
-        }
-        if (!tensor.shape().equals(List.of(rows, columns))) {
-            throw AdapterRefused.broken(weightsFile, "tensor " + tensor.name() + " has the shape " + tensor.shape()
-                    + ", not " + List.of(rows, columns));
-        }
-        unused.remove(name);
-        return tensor;
+    private LoraModule linear(String name, int in, int out) {
+        int rank = config.rank(name);
+        StoredTensor a = tensors.take(name + ".lora_A.weight", rank, in);
+        StoredTensor b = tensors.take(name + ".lora_B.weight", out, rank);
+        return new LoraModule(a, b, config.scale(name));
     }
 
-    /** PEFT writes {@code base_model.model.X.lora_A.weight}; live state dicts have {@code lora_A.default.weight}. */
-    private static String moduleTensor(String name) {
-        String inModel = name.startsWith(PREFIX) ? name.substring(PREFIX.length()) : name;
-        return inModel.replace(".lora_A.default.", ".lora_A.").replace(".lora_B.default.", ".lora_B.");
+    private Map<String, LoraModule> outer() {
+        Map<String, LoraModule> modules = new HashMap<>();
+        if (targets(ModuleNames.EMBEDDING)) {
+            int rank = config.rank(ModuleNames.EMBEDDING);
+            StoredTensor a = tensors.take(ModuleNames.EMBEDDING + ".lora_embedding_A", rank, model.vocabularySize());
+            StoredTensor b = tensors.take(ModuleNames.EMBEDDING + ".lora_embedding_B", model.hiddenSize(), rank);
+            modules.put(ModuleNames.EMBEDDING, new LoraModule(a, b, config.scale(ModuleNames.EMBEDDING)));
+        }
+        if (targets(ModuleNames.HEAD)) {
+            modules.put(ModuleNames.HEAD, linear(ModuleNames.HEAD, model.hiddenSize(), model.vocabularySize()));
+        }
+        return modules;
     }
 
-    private static Map<String, StoredTensor> stored(Path file) {
-        try {
-            return SafetensorsFile.read(file);
-        } catch (ModelRefused e) {
-            throw AdapterRefused.because(e);
+    private Map<String, StoredTensor> replaced() {
+        Map<String, StoredTensor> weights = new HashMap<>();
+        for (String name : List.of(ModuleNames.EMBEDDING, ModuleNames.HEAD)) {
+            if (isSaved(name)) {
+                weights.put(name + ".weight", tensors.take(name + ".weight", model.vocabularySize(), model.hiddenSize()));
+            }
         }
+        putNorm(weights, ModuleNames.FINAL_NORM);
+        for (int layer = 0; layer < model.numLayers(); layer++) {
+            ModuleNames.norms(layer, model).forEach(name -> putNorm(weights, name));
+        }
+        return weights;
+    }
+
+    private void putNorm(Map<String, StoredTensor> weights, String name) {
+        if (config.saved().include(name)) {
+            boolean ofHeads = name.contains(".self_attn.");
+            weights.put(name + ".weight", tensors.take(name + ".weight", ofHeads ? model.headDim() : model.hiddenSize()));
+        }
+    }
+
+    /** PEFT writes the base's embedding and head too where they have LoRA, or where it is told to. */
+    private Map<String, StoredTensor> baseCopies() {
+        Map<String, StoredTensor> weights = new HashMap<>();
+        for (String name : List.of(ModuleNames.EMBEDDING, ModuleNames.HEAD)) {
+            String stored = targets(name) ? name + ".base_layer.weight" : name + ".weight";
+            if (!isSaved(name) && tensors.has(stored)) {
+                weights.put(name + ".weight", tensors.take(stored, model.vocabularySize(), model.hiddenSize()));
+            }
+        }
+        return weights;
+    }
+
+    private boolean isSaved(String name) {
+        return config.saved().include(name) || isTied() && (config.saved().include(ModuleNames.EMBEDDING) || config.saved().include(ModuleNames.HEAD));
+    }
+
+    private boolean targets(String name) {
+        return !isSaved(name) && (config.targets(name) || isTied() && (config.targets(ModuleNames.EMBEDDING) || config.targets(ModuleNames.HEAD)));
+    }
+
+    /** Whether what the adapter does to the embedding or the head it does to both, and has written for both. */
+    private boolean isTied() {
+        return model.tiedEmbeddings() && config.tiesWeights();
     }
 }

@@ -10,6 +10,7 @@ import java.util.Arrays;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * The decoder on the device: one native call runs a step for all rows. Holds the base weights and no state of any
@@ -29,7 +30,7 @@ public final class Decoder implements AutoCloseable {
         Script script = torch.script(DecoderScript.source());
         try {
             BaseWeights.install(folder, config, new TensorLoader(torch, script));
-            return new Decoder(new DecoderParts(torch, script, config, LoraWeights.none(torch)));
+            return new Decoder(new DecoderParts(folder, torch, script, config, LoraWeights.none(torch)));
         } catch (RuntimeException e) {
             script.close();
             throw e;
@@ -44,11 +45,18 @@ public final class Decoder implements AutoCloseable {
      * Brings an adapter to the device.
      *
      * @param source the folder that an error names
-     * @param layers for each layer the modules that have LoRA
-     * @throws ModelRefused when a tensor holds values that are not finite
+     * @throws ModelRefused when a tensor holds values that are not finite, or contradicts the base
      */
-    public LoraWeights assemble(Path source, List<Map<Projection, LoraModule>> layers) {
-        return new LoraAssembler(config(), new TensorLoader(parts.torch(), parts.script())).assemble(source, layers);
+    public LoraWeights assemble(Path source, AdapterParts adapter) {
+        TensorLoader loader = new TensorLoader(parts.torch(), parts.script());
+        Optional<Value> own = new OuterAssembler(parts.folder(), config(), loader).assemble(source, adapter);
+        try {
+            Value tensors = new LoraAssembler(config(), loader).assemble(source, adapter.layers());
+            return new LoraWeights(tensors, own, bytes(tensors) + own.map(this::bytes).orElse(0L));
+        } catch (RuntimeException e) {
+            own.ifPresent(Value::close);
+            throw e;
+        }
     }
 
     /**
@@ -81,6 +89,12 @@ public final class Decoder implements AutoCloseable {
                 rows.add(Arrays.copyOfRange(all, i * config().vocabularySize(), (i + 1) * config().vocabularySize()));
             }
             return inBatchOrder(batch, plan.wanted(), rows);
+        }
+    }
+
+    private long bytes(Value tensors) {
+        try (Value bytes = call("bytes", tensors)) {
+            return bytes.toNumber();
         }
     }
 

@@ -2,14 +2,17 @@ package io.tidemark.model;
 
 import io.tidemark.torch.Script;
 import io.tidemark.torch.Torch;
+import java.nio.file.Path;
 
 /**
  * What every pass through the decoder needs.
  *
+ * @param folder    the model's, where an adapter's tensors are held against the base's
  * @param script    has the base weights installed
  * @param noAdapter stands in where no row has an adapter: TorchScript's lists must not be empty
  */
-record DecoderParts(Torch torch, Script script, ModelConfig config, LoraWeights noAdapter) implements AutoCloseable {
+record DecoderParts(Path folder, Torch torch, Script script, ModelConfig config, LoraWeights noAdapter)
+        implements AutoCloseable {
 
     @Override
     public void close() {

@@ -36,8 +36,10 @@ public final class ForcedDecoder {
 
     /** The embedded batch as one state. */
     public ForcedStates embed(ForcedBatch batch) {
-        try (Value ids = parts.torch().longs(batch.ids())) {
-            return new ForcedStates(parts.script().call("embed", ids), 1);
+        try (Value ids = parts.torch().longs(batch.ids());
+                Value runs = runs(batch.rows(), 0);
+                Value own = own()) {
+            return new ForcedStates(parts.script().call("embed", ids, runs, own), 1);
         }
     }
 
@@ -47,9 +49,11 @@ public final class ForcedDecoder {
         try (Value at = parts.torch().number(layer);
                 Value length = parts.torch().number(batch.paddedLength());
                 Value groups = parts.torch().numberLists(List.of(group));
-                Value adapters = parts.torch().list(List.of(withLora ? adapter.tensors() : parts.noAdapter().tensors()))) {
+                Value adapters = parts.torch().list(List.of(withLora ? adapter.tensors() : parts.noAdapter().tensors()));
+                Value runs = runs((long) states.count() * batch.rows(), 0);
+                Value own = own()) {
             return new ForcedStates(parts.script().call("forced_layer", states.value(), at, length, groups,
-                    adapters), states.count());
+                    adapters, runs, own), states.count());
         }
     }
 
@@ -70,7 +74,9 @@ public final class ForcedDecoder {
         Torch torch = parts.torch();
         try (Value rows = torch.longs(Arrays.copyOfRange(batch.predictingRows(), from, to));
                 Value gold = torch.longs(Arrays.copyOfRange(batch.gold(), from, to));
-                Value out = parts.script().call("gold_logprobs", states.value(), rows, gold)) {
+                Value runs = runs(0, (long) states.count() * (to - from));
+                Value own = own();
+                Value out = parts.script().call("gold_logprobs", states.value(), rows, gold, runs, own)) {
             double[] all = out.toDoubles();
             int each = to - from;
             double[][] byState = new double[states.count()][];
@@ -79,5 +85,15 @@ public final class ForcedDecoder {
             }
             return byState;
         }
+    }
+
+    /** All rows are the adapter's, if it has parts beside its LoRA. */
+    private Value runs(long rows, long wanted) {
+        boolean owns = adapter.hasOwnParts();
+        return parts.torch().numberLists(List.of(new long[] {0, owns ? rows : 0, 0, owns ? wanted : 0}));
+    }
+
+    private Value own() {
+        return parts.torch().list(List.of(adapter.own().orElse(parts.noAdapter().tensors())));
     }
 }

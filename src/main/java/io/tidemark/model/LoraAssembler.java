@@ -17,7 +17,7 @@ final class LoraAssembler {
         this.loader = loader;
     }
 
-    LoraWeights assemble(Path source, List<Map<Projection, LoraModule>> layers) {
+    Value assemble(Path source, List<Map<Projection, LoraModule>> layers) {
         try (OpenValues open = new OpenValues()) {
             List<Value> list = new ArrayList<>();
             for (Map<Projection, LoraModule> layer : layers) {
@@ -25,10 +25,7 @@ final class LoraAssembler {
                     add(source, open, list, layer, modules);
                 }
             }
-            Value tensors = loader.torch().list(list);
-            try (Value bytes = loader.script().call("bytes", tensors)) {
-                return new LoraWeights(tensors, bytes.toNumber());
-            }
+            return loader.torch().list(list);
         }
     }
 

@@ -3,23 +3,26 @@ package io.tidemark.model;
 import io.tidemark.torch.Torch;
 import io.tidemark.torch.Value;
 import java.util.List;
+import java.util.Optional;
 
 /** The device tensors of one adapter, laid out as the decoder takes them. Must not be closed while a row uses it. */
 public final class LoraWeights implements AutoCloseable {
 
     private final Value tensors;
+    private final Optional<Value> own;
     private final long bytes;
 
     /** @param bytes the memory that the tensors take on the device */
-    LoraWeights(Value tensors, long bytes) {
+    LoraWeights(Value tensors, Optional<Value> own, long bytes) {
         this.tensors = tensors;
+        this.own = own;
         this.bytes = bytes;
     }
 
     /** Weights that no layer looks at. */
     static LoraWeights none(Torch torch) {
         try (Value empty = torch.floats()) {
-            return new LoraWeights(torch.list(List.of(empty)), 0);
+            return new LoraWeights(torch.list(List.of(empty)), Optional.empty(), 0);
         }
     }
 
@@ -33,8 +36,19 @@ public final class LoraWeights implements AutoCloseable {
         return bytes;
     }
 
+    /** Whether the adapter differs from the base beside the layers' LoRA, and so at boundary 0 too. */
+    public boolean hasOwnParts() {
+        return own.isPresent();
+    }
+
+    /** Embedding, head and norms as {@code outer.torchscript} lists them; empty where all are the base's. */
+    Optional<Value> own() {
+        return own;
+    }
+
     @Override
     public void close() {
+        own.ifPresent(Value::close);
         tensors.close();
     }
 }

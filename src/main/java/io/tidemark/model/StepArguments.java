@@ -29,11 +29,13 @@ final class StepArguments implements AutoCloseable {
         fromPlan = List.of(packed, tokens, wanted, attended, moved, units, caches);
     }
 
-    /** All arguments in the script's order: the plan's, the adapters', then what is given last. */
+    /** All arguments in the script's order: the plan's, the adapters' LoRA, what else they change, then what is given last. */
     Value[] with(Value... last) {
         List<Value> all = new ArrayList<>(fromPlan);
         all.add(open.add(parts.torch().numberLists(groupBounds())));
         all.add(open.add(parts.torch().list(adapters())));
+        all.add(open.add(parts.torch().numberLists(runBounds())));
+        all.add(open.add(parts.torch().list(own())));
         all.addAll(List.of(last));
         return all.toArray(Value[]::new);
     }
@@ -48,6 +50,20 @@ final class StepArguments implements AutoCloseable {
             return List.of(new long[] {0, 0, 0});
         }
         return plan.groups().stream().map(g -> new long[] {g.firstToken(), g.endToken(), g.loraLayers()}).toList();
+    }
+
+    private List<long[]> runBounds() {
+        if (plan.ownRuns().isEmpty()) {
+            return List.of(new long[] {0, 0, 0, 0});
+        }
+        return plan.ownRuns().stream().map(r -> new long[] {r.firstToken(), r.endToken(), r.firstWanted(), r.endWanted()}).toList();
+    }
+
+    private List<Value> own() {
+        if (plan.ownRuns().isEmpty()) {
+            return List.of(parts.noAdapter().tensors());
+        }
+        return plan.ownRuns().stream().map(run -> run.weights().own().orElseThrow()).toList();
     }
 
     /** One list of tensors a group. */

@@ -1,6 +1,7 @@
 package io.tidemark.model;
 
 import io.tidemark.model.AttentionUnit.Piece;
+import io.tidemark.model.OwnRuns.OwnRun;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -17,6 +18,7 @@ final class StepPlan {
     private final List<KvBlock> blocks;
     private final List<AttentionUnit> units;
     private final List<LoraGroup> groups;
+    private final List<OwnRun> ownRuns;
     private final int tokens;
     private final long[] order;
     private final boolean moved;
@@ -54,6 +56,7 @@ final class StepPlan {
         wanted = rows.stream().filter(row -> row.row().rule().isPresent()).toList();
         units = new AttentionUnits(tiles).of(rows, blocks);
         groups = groupsOf(rows);
+        ownRuns = OwnRuns.of(rows);
         order = orderOf(units);
         moved = !isCounting(order, tokens);
     }
@@ -83,6 +86,10 @@ final class StepPlan {
 
     List<LoraGroup> groups() {
         return groups;
+    }
+
+    List<OwnRun> ownRuns() {
+        return ownRuns;
     }
 
     List<AttentionUnit> units() {

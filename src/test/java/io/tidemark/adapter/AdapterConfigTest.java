@@ -3,6 +3,7 @@ package io.tidemark.adapter;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import io.tidemark.model.ModuleNames;
 import io.tidemark.model.Projection;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -33,10 +34,10 @@ class AdapterConfigTest {
     void matchesPatterns() throws IOException {
         AdapterConfig config = read("'target_modules': 'all-linear', 'r': 4, 'lora_alpha': 8, "
                 + "'rank_pattern': {'layers\\\\.1\\\\.self_attn\\\\.v_proj': 6, 'v_proj': 2, '^k_proj': 3, 'proj': 16}, 'alpha_pattern': {'q_proj': 5}");
-        assertThat(config.rank().valueFor(name(1, Projection.V))).isEqualTo(6);
-        assertThat(config.rank().valueFor(name(11, Projection.V))).as("layers.11 does not end in layers.1").isEqualTo(2);
-        assertThat(config.rank().valueFor(name(0, Projection.V))).isEqualTo(2);
-        assertThat(config.rank().valueFor(name(0, Projection.K))).as("nothing ends in a part of a name").isEqualTo(4);
+        assertThat(config.rank(name(1, Projection.V))).isEqualTo(6);
+        assertThat(config.rank(name(11, Projection.V))).as("layers.11 does not end in layers.1").isEqualTo(2);
+        assertThat(config.rank(name(0, Projection.V))).isEqualTo(2);
+        assertThat(config.rank(name(0, Projection.K))).as("nothing ends in a part of a name").isEqualTo(4);
         assertThat(config.scale(name(3, Projection.Q))).isEqualTo(5.0 / 4);
         assertThat(config.scale(name(1, Projection.V))).isEqualTo(8.0 / 6);
     }
@@ -68,12 +69,35 @@ class AdapterConfigTest {
         assertThat(modules("'all-linear'", ", 'exclude_modules': '.*mlp.*|.*layers\\\\.[02].*'")).containsExactlyInAnyOrder("1 Q", "1 K", "1 V", "1 O");
     }
 
+    @Test
+    @DisplayName("counts layers by the pattern that is given, and leaves out what has no number")
+    void matchesLayersByPattern() throws IOException {
+        assertThat(modules("['v_proj']", ", 'layers_to_transform': [1], 'layers_pattern': 'layers'")).containsExactly("1 V");
+        assertThat(modules("['v_proj']", ", 'layers_to_transform': [1], 'layers_pattern': ['h', 'model.layers']")).containsExactly("1 V");
+        assertThat(modules("['v_proj']", ", 'layers_to_transform': [1], 'layers_pattern': 'h'")).isEmpty();
+        assertThat(modules("['model.layers.0.self_attn.v_proj', 'o_proj']", ", 'layers_to_transform': [1]"))
+                .as("a whole name is meant whatever its layer").containsExactlyInAnyOrder("0 V", "1 O");
+        AdapterConfig some = read("'r': 4, 'lora_alpha': 8, 'target_modules': ['embed_tokens', 'lm_head'], 'layers_to_transform': [1]");
+        assertThat(some.targets(ModuleNames.EMBEDDING)).as("model.embed_tokens has no number").isFalse();
+        assertThat(some.targets(ModuleNames.HEAD)).as("lm_head is a whole name").isTrue();
+    }
+
+    @Test
+    @DisplayName("gives no LoRA to a module that is saved as a whole, nor to one inside of it")
+    void hidesSavedModules() throws IOException {
+        assertThat(modules("'all-linear'", ", 'modules_to_save': ['self_attn', 'layers.0.mlp.up_proj']"))
+                .containsExactlyInAnyOrder("0 GATE", "0 DOWN", "1 GATE", "1 UP", "1 DOWN", "2 GATE", "2 UP", "2 DOWN");
+        AdapterConfig config = read("'r': 4, 'lora_alpha': 8, 'target_modules': '.*', 'modules_to_save': ['lm_head']");
+        assertThat(config.targets(ModuleNames.HEAD)).isFalse();
+        assertThat(config.targets(ModuleNames.EMBEDDING)).isTrue();
+    }
+
     private Set<String> modules(String targets, String more) throws IOException {
         AdapterConfig config = read("'r': 4, 'lora_alpha': 8, 'target_modules': " + targets + more);
         Set<String> found = new TreeSet<>();
         for (int layer = 0; layer < 3; layer++) {
             for (Projection projection : Projection.values()) {
-                if (config.targets().include(layer, projection)) {
+                if (config.targets(name(layer, projection))) {
                     found.add(layer + " " + projection);
                 }
             }
@@ -87,6 +111,6 @@ class AdapterConfigTest {
     }
 
     private static String name(int layer, Projection projection) {
-        return TargetModules.name(layer, projection);
+        return ModuleNames.linear(layer, projection);
     }
 }

@@ -111,10 +111,11 @@ class AdapterStoreTest {
     @ParameterizedTest(name = "{0} = {1}")
     @DisplayName("is refused as not supported, by the option's name, when an option would not be applied")
     @CsvSource(delimiter = '|', quoteCharacter = '\0', value = {
-            "use_dora | true", "lora_bias | true", "modules_to_save | [\"lm_head\"]", "bias | \"all\"", "bias | \"lora_only\"",
+            "use_dora | true", "lora_bias | true", "modules_to_save | [\"mlp\"]",
+            "modules_to_save | [\"lm_head\", \"q_proj\"]", "modules_to_save | [\"layers.2\"]", "bias | \"all\"", "bias | \"lora_only\"",
             "fan_in_fan_out | true", "init_lora_weights | \"pissa\"", "init_lora_weights | \"pissa_niter_16\"",
             "init_lora_weights | \"olora\"", "init_lora_weights | \"loftq\"", "init_lora_weights | \"lora_ga\"",
-            "target_modules | [\"q_proj\", \"embed_tokens\"]", "target_modules | [\"lm_head\"]", "target_parameters | [\"experts\"]",
+            "target_parameters | [\"experts\"]",
             "layer_replication | [[0, 4], [2, 5]]", "trainable_token_indices | [1]", "alora_invocation_tokens | [5]",
             "peft_type | \"IA3\"", "use_qalora | true", "corda_config | {\"beta\": 2}", "from_the_future | 3"})
     void namesTheOption(String option, String value) {
@@ -129,6 +130,7 @@ class AdapterStoreTest {
     @DisplayName("is refused as broken, by the option's name, when an option's value cannot be")
     @CsvSource(delimiter = '|', quoteCharacter = '\0', value = {
             "r | 0", "r | \"8\"", "r | null", "lora_alpha | -1", "target_modules | null", "target_modules | \"(q_proj\"",
+            "target_modules | [\"proj\"]", "modules_to_save | \"lm_head\"",
             "rank_pattern | {\"q_proj\": 0}", "rank_pattern | {\"(\": 2}", "layers_to_transform | [\"one\"]", "layers_to_transform | []"})
     void refusesImpossibleValues(String option, String value) {
         Path folder = copy();

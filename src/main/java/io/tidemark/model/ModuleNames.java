@@ -1,0 +1,46 @@
+package io.tidemark.model;
+
+import java.util.List;
+
+/** The modules of a causal language model by the names that its weights file and its adapters have for them. */
+public final class ModuleNames {
+
+    public static final String EMBEDDING = "model.embed_tokens";
+    public static final String HEAD = "lm_head";
+    public static final String FINAL_NORM = "model.norm";
+
+    private ModuleNames() {
+    }
+
+    /** A decoder layer. */
+    public static String layer(int layer) {
+        return "model.layers." + layer;
+    }
+
+    /** A linear module of a decoder layer. */
+    public static String linear(int layer, Projection projection) {
+        return layer(layer) + "." + projection.path();
+    }
+
+    static String attentionNorm(int layer) {
+        return layer(layer) + ".input_layernorm";
+    }
+
+    static String mlpNorm(int layer) {
+        return layer(layer) + ".post_attention_layernorm";
+    }
+
+    static String queryNorm(int layer) {
+        return layer(layer) + ".self_attn.q_norm";
+    }
+
+    static String keyNorm(int layer) {
+        return layer(layer) + ".self_attn.k_norm";
+    }
+
+    /** The norms of a decoder layer. */
+    public static List<String> norms(int layer, ModelConfig config) {
+        return config.headNorms() ? List.of(attentionNorm(layer), mlpNorm(layer), queryNorm(layer), keyNorm(layer))
+                : List.of(attentionNorm(layer), mlpNorm(layer));
+    }
+}

@@ -1,0 +1,112 @@
+package io.tidemark.model;
+
+import io.tidemark.torch.Value;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/** Lays out what an adapter changes beside the layers' linear modules, as {@code outer.torchscript} takes it. */
+final class OuterAssembler {
+
+    private final Path modelFolder;
+    private final ModelConfig config;
+    private final TensorLoader loader;
+
+    OuterAssembler(Path modelFolder, ModelConfig config, TensorLoader loader) {
+        this.modelFolder = modelFolder;
+        this.config = config;
+        this.loader = loader;
+    }
+
+    /**
+     * Empty where the base's own weights hold everywhere.
+     *
+     * @throws ModelRefused when a tensor is not finite, or says that a tied base is another than it is
+     */
+    Optional<Value> assemble(Path source, AdapterParts parts) {
+        Map<String, StoredTensor> replaced = new HashMap<>(parts.replaced());
+        parts.baseCopies().forEach((name, copy) -> {
+            if (!isTheBases(source, name, copy)) {
+                if (config.tiedEmbeddings()) {
+                    throw ModelRefused.unsupported(source, "tensor", copy.name() + ", which is not the base's: the base's embedding "
+                            + "and head are one tensor, and it is not said which of them this one stands for");
+                }
+                replaced.put(name, copy);
+            }
+        });
+        if (replaced.isEmpty() && parts.outer().isEmpty()) {
+            return Optional.empty();
+        }
+        try (OpenValues open = new OpenValues()) {
+            List<Value> list = new ArrayList<>();
+            for (String name : List.of(ModuleNames.EMBEDDING, ModuleNames.HEAD)) {
+                list.add(open.add(weight(source, replaced, name)));
+                addLora(source, open, list, Optional.ofNullable(parts.outer().get(name)));
+            }
+            list.add(open.add(weight(source, replaced, ModuleNames.FINAL_NORM)));
+            for (int layer = 0; layer < config.numLayers(); layer++) {
+                list.add(open.add(weight(source, replaced, ModuleNames.attentionNorm(layer))));
+                list.add(open.add(weight(source, replaced, ModuleNames.mlpNorm(layer))));
+                list.add(open.add(headNorms(source, replaced, layer)));
+            }
+            return Optional.of(loader.torch().list(list));
+        }
+    }
+
+    private Value weight(Path source, Map<String, StoredTensor> replaced, String module) {
+        StoredTensor own = replaced.get(module + ".weight");
+        return own == null ? loader.zeros(0) : loader.load(source, own);
+    }
+
+    private void addLora(Path source, OpenValues open, List<Value> list, Optional<LoraModule> lora) {
+        if (lora.isEmpty()) {
+            list.add(open.add(loader.zeros(0)));
+            list.add(open.add(loader.zeros(0)));
+            return;
+        }
+        list.add(open.add(factor(source, lora.get().a(), 1)));
+        list.add(open.add(factor(source, lora.get().b(), lora.get().scale())));
+    }
+
+    private Value factor(Path source, StoredTensor stored, double scale) {
+        try (Value tensor = loader.load(source, stored); Value by = loader.torch().number(scale)) {
+            return loader.script().call("outer_factor", tensor, by);
+        }
+    }
+
+    /** Queries' and keys' norms are applied together, so where one is the adapter's the other is read from the base. */
+    private Value headNorms(Path source, Map<String, StoredTensor> replaced, int layer) {
+        String query = ModuleNames.queryNorm(layer) + ".weight";
+        String key = ModuleNames.keyNorm(layer) + ".weight";
+        if (!replaced.containsKey(query) && !replaced.containsKey(key)) {
+            return loader.zeros(0);
+        }
+        try (Value q = ownOrBase(source, replaced, query);
+                Value k = ownOrBase(source, replaced, key);
+                Value heads = loader.torch().number(config.heads());
+                Value kvHeads = loader.torch().number(config.kvHeads())) {
+            return loader.script().call("head_norms", q, heads, k, kvHeads);
+        }
+    }
+
+    private Value ownOrBase(Path source, Map<String, StoredTensor> replaced, String name) {
+        return replaced.containsKey(name) ? loader.load(source, replaced.get(name))
+                : loader.load(modelFolder, WeightFiles.read(modelFolder).get(name));
+    }
+
+    private boolean isTheBases(Path source, String name, StoredTensor copy) {
+        Map<String, StoredTensor> stored = WeightFiles.read(modelFolder);
+        StoredTensor base = stored.getOrDefault(name, stored.get(ModuleNames.EMBEDDING + ".weight"));
+        if (base.type() == copy.type() && base.bytes().equals(copy.bytes())) {
+            return true;
+        }
+        try (Value ours = loader.load(modelFolder, base);
+                Value theirs = loader.load(source, copy);
+                Value equal = loader.script().call("equal", ours, theirs)) {
+            return equal.toFlag();
+        }
+    }
+}
