@@ -8,6 +8,15 @@ package io.tidemark.generation;
  * @param kvBytesReserved bytes held for keys and values
  * @param generatedTokens tokens chosen so far
  * @param steps           steps run so far
+ * @param stepNanos       nanoseconds that they took, from the choice of rows to the last listener
+ * @param nativeNanos     nanoseconds of those that were spent in libtorch
  */
-public record EngineLoad(int queuedRequests, int runningRows, long kvBytesReserved, long generatedTokens, long steps) {
+public record EngineLoad(int queuedRequests, int runningRows, long kvBytesReserved, long generatedTokens, long steps,
+        long stepNanos, long nativeNanos) {
+
+    static final EngineLoad NONE = new EngineLoad(0, 0, 0, 0, 0, 0, 0);
+
+    EngineLoad withMoreQueued(int more) {
+        return new EngineLoad(queuedRequests + more, runningRows, kvBytesReserved, generatedTokens, steps, stepNanos, nativeNanos);
+    }
 }

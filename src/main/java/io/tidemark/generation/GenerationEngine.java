@@ -26,7 +26,7 @@ public final class GenerationEngine implements AutoCloseable {
     private final AtomicInteger handedOver = new AtomicInteger();
     private final Deque<BetweenSteps> between = new ArrayDeque<>();
     private final Thread thread = new Thread(this::run, "tidemark-engine");
-    private volatile EngineLoad load = new EngineLoad(0, 0, 0, 0, 0);
+    private volatile EngineLoad load = EngineLoad.NONE;
     private volatile boolean closing;
 
     private GenerationEngine(LanguageModel model, EngineLimits limits) {
@@ -74,9 +74,7 @@ public final class GenerationEngine implements AutoCloseable {
     }
 
     public EngineLoad load() {
-        EngineLoad now = load;
-        return new EngineLoad(now.queuedRequests() + handedOver.get(), now.runningRows(), now.kvBytesReserved(),
-                now.generatedTokens(), now.steps());
+        return load.withMoreQueued(handedOver.get());
     }
 
     /** False when the engine's thread has died of an error, or was closed. */
@@ -155,7 +153,8 @@ public final class GenerationEngine implements AutoCloseable {
     }
 
     private void report() {
-        load = new EngineLoad(scheduler.waiting(), scheduler.running(), pool.reservedBytes(), loop.generatedTokens(), loop.steps());
+        load = new EngineLoad(scheduler.waiting(), scheduler.running(), pool.reservedBytes(), loop.generatedTokens(), loop.steps(),
+                loop.stepNanos(), loop.nativeNanos());
     }
 
     private void end(Predicate<RunningRequest> which, FinishReason reason) {

@@ -11,6 +11,7 @@ import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.atomic.LongAdder;
 
 /**
  * The decoder on the device: one native call runs a step for all rows. Holds the base weights and no state of any
@@ -20,6 +21,7 @@ public final class Decoder implements AutoCloseable {
 
     private final DecoderParts parts;
     private final AttentionTiles tiles;
+    private final LongAdder nativeNanos = new LongAdder();
 
     private Decoder(DecoderParts parts) {
         this.parts = parts;
@@ -73,7 +75,7 @@ public final class Decoder implements AutoCloseable {
                 Value sampled = torch.longs(rules.sampledRows());
                 Value penalised = torch.longs(rules.penalisedPairs());
                 Value top = torch.number(rules.top());
-                Value out = call("step_and_choose", step.with(knobs, sampled, penalised, top))) {
+                Value out = timed("step_and_choose", step.with(knobs, sampled, penalised, top))) {
             return inBatchOrder(batch, plan.wanted(), rules.choices(out));
         }
     }
@@ -108,6 +110,20 @@ public final class Decoder implements AutoCloseable {
                 Value count = parts.torch().number(slots);
                 Value length = parts.torch().number(capacity)) {
             return new KvBlock(call("cache", like, count, length, length), slots, capacity);
+        }
+    }
+
+    /** Nanoseconds that steps have spent in libtorch so far; the rest of a step's time is the JVM's. */
+    public long nativeNanos() {
+        return nativeNanos.sum();
+    }
+
+    private Value timed(String method, Value... arguments) {
+        long start = System.nanoTime();
+        try {
+            return call(method, arguments);
+        } finally {
+            nativeNanos.add(System.nanoTime() - start);
         }
     }
 
