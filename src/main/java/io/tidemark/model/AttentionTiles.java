@@ -18,6 +18,8 @@ record AttentionTiles(OptionalInt window, int callTokens) {
 
     /** A call costs about as much as reading so many numbers from the cache (0.1 MB; measured on two cores of Zen 4). */
     private static final int CALL_NUMBERS = 24_576;
+    /** Queries that a layer with a window takes in one call at least: its ring holds as much more than the window. */
+    private static final int RING_QUERIES = 256;
     /** Scores of one head that a call makes at most, so that long chunks of long prompts don't ask for gigabytes. */
     private static final int MOST_SCORES = 1 << 22;
 
@@ -38,13 +40,22 @@ record AttentionTiles(OptionalInt window, int callTokens) {
         return new AttentionSpan(Math.min(block.capacity(), read), Math.min(block.ringCapacity(), read), beginning);
     }
 
-    /** The most queries that a call at this position may have. */
-    int mostQueries(int position) {
-        return Math.max(1, MOST_SCORES / (position + TILE));
+    /** Tokens that a layer with a window holds for sequences of up to {@code capacity} tokens. */
+    int ringCapacity(int capacity) {
+        return window.isPresent() ? Math.min(capacity, roundedUp(window.getAsInt() + RING_QUERIES)) : capacity;
     }
 
-    /** What a call over a run of slots costs, in cached tokens of one sequence. */
-    long cost(int slots, int span) {
-        return callTokens + (long) slots * span;
+    /**
+     * The most queries of one call for a sequence of so many tokens: their scores are bounded, and in a ring they must
+     * not take the places of tokens that the first of them still sees.
+     */
+    int mostQueries(KvBlock block, int tokens) {
+        int bounded = Math.max(1, MOST_SCORES / roundedUp(tokens));
+        return tokens > block.ringCapacity() ? Math.min(bounded, block.ringCapacity() - window.orElseThrow() + 1) : bounded;
+    }
+
+    /** What a call over a run of slots costs whose longest row has so many tokens, in cached tokens of one sequence. */
+    long cost(KvBlock block, int slots, int tokens) {
+        return callTokens + (long) slots * Math.min(block.capacity(), roundedUp(tokens));
     }
 }

@@ -37,7 +37,7 @@ final class AttentionUnits {
     private void addChunks(List<AttentionUnit> units, PlacedRow row) {
         int done = 0;
         while (done < row.tokens()) {
-            int queries = Math.min(row.tokens() - done, tiles.mostQueries(row.row().position() + row.tokens()));
+            int queries = Math.min(row.tokens() - done, tiles.mostQueries(row.block(), row.row().position() + row.tokens()));
             List<Piece> piece = List.of(new Piece(row.row().slot(), row.firstToken() + done, row.row().position() + done, queries));
             units.add(new AttentionUnit(row.block(), piece, queries, tiles.span(row.block(), piece)));
             done += queries;
@@ -54,7 +54,7 @@ final class AttentionUnits {
             for (int start = end - 1; start >= 0; start--) {
                 longest = Math.max(longest, rows.get(start).end());
                 int slots = rows.get(end - 1).slot().index() - rows.get(start).slot().index() + 1;
-                long cost = cheapest[start] + tiles.cost(slots, AttentionTiles.roundedUp(longest));
+                long cost = cheapest[start] + tiles.cost(block, slots, longest);
                 if (cost <= cheapest[end]) {
                     cheapest[end] = cost;
                     lastStart[end] = start;

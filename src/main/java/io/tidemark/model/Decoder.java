@@ -105,11 +105,16 @@ public final class Decoder implements AutoCloseable {
         return new ForcedDecoder(parts, adapter);
     }
 
-    KvBlock newBlock(int slots, int capacity) {
+    KvSizes sizes() {
+        return new KvSizes(config(), tiles);
+    }
+
+    KvBlock newBlock(int slots, int capacity, int ringCapacity) {
         try (Value like = parts.torch().floats(0);
                 Value count = parts.torch().number(slots);
-                Value length = parts.torch().number(capacity)) {
-            return new KvBlock(call("cache", like, count, length, length), slots, capacity);
+                Value length = parts.torch().number(capacity);
+                Value ring = parts.torch().number(ringCapacity)) {
+            return new KvBlock(call("cache", like, count, length, ring), slots, capacity, ringCapacity);
         }
     }
 
@@ -132,6 +137,38 @@ public final class Decoder implements AutoCloseable {
             return parts.script().call(method, arguments);
         } catch (ScriptFailed e) {
             throw new DecoderFailed(e);
+        }
+    }
+
+    /** A copy of the tokens {@code from .. to-1} of a slot; empty when they are not all finite. */
+    List<Value> piece(KvSlot slot, int from, int to) {
+        try (Value index = parts.torch().number(slot.index());
+                Value start = parts.torch().number(from);
+                Value end = parts.torch().number(to)) {
+            Value piece = call("piece", slot.block().cache(), index, start, end);
+            try (Value finite = call("is_finite", piece)) {
+                if (finite.toFlag()) {
+                    return List.of(piece);
+                }
+            }
+            piece.close();
+            return List.of();
+        }
+    }
+
+    /** Puts pieces, one behind the other, at the beginning of a slot. */
+    void fill(KvSlot slot, List<Value> pieces) {
+        try (Value index = parts.torch().number(slot.index()); Value list = parts.torch().list(pieces)) {
+            call("fill", slot.block().cache(), index, list).close();
+        }
+    }
+
+    /** Copies the first tokens of a slot, or what a ring still holds of them. */
+    void copy(KvSlot from, KvSlot to, int tokens) {
+        try (Value source = parts.torch().number(from.index());
+                Value target = parts.torch().number(to.index());
+                Value length = parts.torch().number(tokens)) {
+            call("copy_slot", from.block().cache(), source, to.block().cache(), target, length).close();
         }
     }
 

@@ -8,8 +8,8 @@ import java.util.stream.Stream;
 /** The decoder's TorchScript class: one file a concern, and what an object keeps once its weights are installed. */
 final class DecoderScript {
 
-    private static final List<String> FILES = List.of("weights", "projection", "layer", "outer", "attention", "step",
-            "sampling", "sweep");
+    private static final List<String> FILES = List.of("weights", "projection", "layer", "outer", "cache", "attention",
+            "step", "sampling", "sweep");
 
     private DecoderScript() {
     }

@@ -11,13 +11,15 @@ final class KvBlock implements AutoCloseable {
 
     private final Value cache;
     private final int capacity;
+    private final int ringCapacity;
     private final int slots;
     private final BitSet used = new BitSet();
 
-    KvBlock(Value cache, int slots, int capacity) {
+    KvBlock(Value cache, int slots, int capacity, int ringCapacity) {
         this.cache = cache;
         this.slots = slots;
         this.capacity = capacity;
+        this.ringCapacity = ringCapacity;
     }
 
     /** One tensor a layer. */
@@ -25,13 +27,14 @@ final class KvBlock implements AutoCloseable {
         return cache;
     }
 
+    /** Tokens that the layers without a window hold. */
     int capacity() {
         return capacity;
     }
 
     /** Tokens that the layers with a window hold. */
     int ringCapacity() {
-        return capacity;
+        return ringCapacity;
     }
 
     int slots() {

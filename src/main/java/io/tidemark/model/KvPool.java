@@ -12,30 +12,39 @@ import java.util.Optional;
  */
 public final class KvPool implements AutoCloseable {
 
-    private static final int SLOTS_PER_BLOCK = 8;
+    private static final int USUAL_SLOTS_PER_BLOCK = 8;
     /** A block takes at most this part of the budget, or one slot: a large one would lock out other sizes until it is empty. */
     private static final int BLOCKS_IN_BUDGET = 8;
 
     private static final System.Logger LOG = System.getLogger(KvPool.class.getName());
 
     private final Decoder decoder;
-    private final long budgetBytes;
+    private final KvLimits limits;
+    private final KvSizes sizes;
+    private final KvPrefixes prefixes;
     private final List<KvBlock> blocks = new ArrayList<>();
-    private long reservedBytes;
+    private long blockBytes;
 
-    public KvPool(Decoder decoder, long budgetBytes) {
+    public KvPool(Decoder decoder, KvLimits limits) {
         this.decoder = decoder;
-        this.budgetBytes = budgetBytes;
+        this.limits = limits;
+        this.sizes = decoder.sizes();
+        this.prefixes = new KvPrefixes(decoder, limits.prefixBytes());
+    }
+
+    /** A pool that keeps no prefixes. */
+    public KvPool(Decoder decoder, long budgetBytes) {
+        this(decoder, new KvLimits(budgetBytes, USUAL_SLOTS_PER_BLOCK, 0));
     }
 
     /** Whether sequences of this length and number fit when nothing else runs. */
     public boolean canEverHold(int tokens, int sequences) {
-        return sequences * bytes(1, capacityFor(tokens)) <= budgetBytes;
+        return sequences * sizes.bytes(1, sizes.capacityFor(tokens)) <= limits.bytes();
     }
 
     /** A slot for a sequence of up to {@code tokens} tokens; empty when the budget is taken now. */
     public Optional<KvSlot> reserve(int tokens) {
-        int capacity = capacityFor(tokens);
+        int capacity = sizes.capacityFor(tokens);
         Optional<KvBlock> open = blocks.stream().filter(b -> b.capacity() == capacity && !b.isFull()).findFirst();
         return open.or(() -> newBlock(capacity)).map(KvBlock::take);
     }
@@ -54,54 +63,71 @@ public final class KvPool implements AutoCloseable {
         }
     }
 
-    /** Bytes that blocks hold, whether their slots are used or not. */
+    /** Bytes that blocks hold, whether their slots are used or not, and kept prefixes. */
     public long reservedBytes() {
-        return reservedBytes;
+        return blockBytes + prefixes.bytes();
+    }
+
+    /** What is kept of prompts for others that begin alike. */
+    public KvPrefixes prefixes() {
+        return prefixes;
+    }
+
+    /**
+     * Keeps what a slot holds of a prompt's first tokens for requests of the same owner that begin alike.
+     *
+     * @param tokens the tokens that the slot holds, from the first
+     */
+    public void keepPrefix(KvSlot slot, PrefixOwner owner, List<Integer> tokens) {
+        prefixes.keep(slot, owner, tokens, freeBytes());
+    }
+
+    /**
+     * Copies the first tokens of one slot into another of the same size.
+     *
+     * @throws DecoderFailed when libtorch could not copy them
+     */
+    public void copy(KvSlot from, KvSlot to, int tokens) {
+        decoder.copy(from, to, tokens);
     }
 
     @Override
     public void close() {
         blocks.forEach(KvBlock::close);
         blocks.clear();
+        prefixes.close();
     }
 
     private Optional<KvBlock> newBlock(int capacity) {
-        long slotBytes = bytes(1, capacity);
-        if (budgetBytes - reservedBytes < slotBytes) {
+        long slotBytes = sizes.bytes(1, capacity);
+        if (freeBytes() < slotBytes) {
             giveUpEmptyBlocks(slotBytes);
         }
-        if (budgetBytes - reservedBytes < slotBytes) {
+        if (freeBytes() < slotBytes) {
+            prefixes.giveUp(slotBytes - freeBytes());
+        }
+        if (freeBytes() < slotBytes) {
             return Optional.empty();
         }
-        long share = Math.max(slotBytes, Math.min(budgetBytes / BLOCKS_IN_BUDGET, budgetBytes - reservedBytes));
-        int slots = (int) Math.min(SLOTS_PER_BLOCK, share / slotBytes);
-        KvBlock block = decoder.newBlock(slots, capacity);
+        long share = Math.max(slotBytes, Math.min(limits.bytes() / BLOCKS_IN_BUDGET, freeBytes()));
+        int slots = (int) Math.min(limits.slotsPerBlock(), share / slotBytes);
+        KvBlock block = decoder.newBlock(slots, capacity, sizes.ringCapacity(capacity));
         blocks.add(block);
-        reservedBytes += bytes(slots, capacity);
+        blockBytes += sizes.bytes(slots, capacity);
         return Optional.of(block);
     }
 
     private void giveUpEmptyBlocks(long wantedBytes) {
         for (KvBlock block : List.copyOf(blocks)) {
-            if (block.isEmpty() && budgetBytes - reservedBytes < wantedBytes) {
+            if (block.isEmpty() && freeBytes() < wantedBytes) {
                 blocks.remove(block);
-                reservedBytes -= bytes(block.slots(), block.capacity());
+                blockBytes -= sizes.bytes(block.slots(), block.capacity());
                 block.close();
             }
         }
     }
 
-    private long bytes(int slots, int capacity) {
-        return slots * (long) capacity * decoder.config().kvBytesPerToken();
-    }
-
-    /** Whole tiles: powers of two and the middles between them, so that beyond two tiles at most a third of a slot stays unused. */
-    private int capacityFor(int tokens) {
-        int capacity = AttentionTiles.TILE;
-        while (capacity < tokens) {
-            boolean doubling = capacity == AttentionTiles.TILE || Integer.bitCount(capacity) > 1;
-            capacity = doubling ? Integer.highestOneBit(capacity) * 2 : capacity / 2 * 3;
-        }
-        return Math.max(AttentionTiles.roundedUp(tokens), Math.min(capacity, AttentionTiles.roundedUp(decoder.config().contextLength())));
+    private long freeBytes() {
+        return limits.bytes() - reservedBytes();
     }
 }

@@ -19,7 +19,7 @@ public final class KvSlot {
         return index;
     }
 
-    /** The most tokens that the slot holds. */
+    /** The most tokens that the slot holds at a time; where every layer has a window, a sequence may have more. */
     public int capacity() {
         return block.capacity();
     }

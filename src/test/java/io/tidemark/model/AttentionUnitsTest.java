@@ -25,7 +25,7 @@ class AttentionUnitsTest {
     private static final AttentionTiles TILES = new AttentionTiles(OptionalInt.empty(), 64);
 
     private final Torch torch = Torch.open(new TorchOptions("cpu", 1));
-    private final KvBlock block = new KvBlock(torch.number(0), 16, 4096);
+    private final KvBlock block = new KvBlock(torch.number(0), 16, 4096, 4096);
     private final List<KvSlot> slots = IntStream.range(0, 16).mapToObj(i -> block.take()).toList();
 
     @AfterAll
@@ -64,9 +64,9 @@ class AttentionUnitsTest {
     @DisplayName("are never dearer than one for all rows, nor than one for each")
     void isCheapest() {
         int[] lengths = {63, 900, 64, 200, 210, 3000, 70, 2900, 64, 64, 129, 1000};
-        long cost = decoding(lengths).stream().mapToLong(AttentionUnitsTest::cost).sum();
+        long cost = decoding(lengths).stream().mapToLong(this::cost).sum();
         assertThat(cost).isLessThan(cost("0..12 span 3008"))
-                .isLessThan(IntStream.of(lengths).mapToLong(length -> TILES.cost(1, AttentionTiles.roundedUp(length))).sum());
+                .isLessThan(IntStream.of(lengths).mapToLong(length -> TILES.cost(block, 1, length)).sum());
     }
 
     @Test
@@ -79,7 +79,7 @@ class AttentionUnitsTest {
     @Test
     @DisplayName("take a long chunk far into a prompt in parts, each of which reads up to its own end")
     void boundsTheMask() {
-        KvBlock long_ = new KvBlock(torch.number(0), 1, 100_032);
+        KvBlock long_ = new KvBlock(torch.number(0), 1, 100_032, 100_032);
         List<AttentionUnit> units = new AttentionUnits(TILES).of(
                 List.of(new PlacedRow(stepRow(long_.take(), 99_000, 100), 7)), List.of(long_));
         assertThat(units).allSatisfy(unit -> assertThat((long) unit.queries() * unit.span().tokens()).isLessThanOrEqualTo(1 << 22));
@@ -94,9 +94,9 @@ class AttentionUnitsTest {
         long_.close();
     }
 
-    private static long cost(String unit) {
+    private long cost(String unit) {
         String[] parts = unit.split("\\.\\.| span ");
-        return TILES.cost(Integer.parseInt(parts[1]) - Integer.parseInt(parts[0]), Integer.parseInt(parts[2]));
+        return TILES.cost(block, Integer.parseInt(parts[1]) - Integer.parseInt(parts[0]), Integer.parseInt(parts[2]));
     }
 
     /** One row of each length with one new token, on the first slots. */
