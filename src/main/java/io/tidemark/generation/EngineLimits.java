@@ -5,14 +5,22 @@ package io.tidemark.generation;
  *
  * @param slots                the most rows in the running batch
  * @param prefillTokensPerStep the most prompt tokens in one step, so that a long prompt does not stop others' tokens
- * @param kvBytes              the budget for keys and values of all rows, in bytes
+ * @param kvBytes              the budget for keys and values of all rows and kept prefixes, in bytes
+ * @param prefixBytes          what kept prefixes may take of it while no row needs it; 0 keeps none
  */
-public record EngineLimits(int slots, int prefillTokensPerStep, long kvBytes) {
+public record EngineLimits(int slots, int prefillTokensPerStep, long kvBytes, long prefixBytes) {
+
+    private static final int USUAL_PREFIX_SHARE = 4;
 
     public EngineLimits {
-        if (slots < 1 || prefillTokensPerStep < 1 || kvBytes < 1) {
-            throw new IllegalArgumentException("slots, prefillTokensPerStep and kvBytes must be at least 1: "
-                    + slots + ", " + prefillTokensPerStep + ", " + kvBytes);
+        if (slots < 1 || prefillTokensPerStep < 1 || kvBytes < 1 || prefixBytes < 0) {
+            throw new IllegalArgumentException("slots, prefillTokensPerStep and kvBytes must be at least 1, prefixBytes at least 0: "
+                    + slots + ", " + prefillTokensPerStep + ", " + kvBytes + ", " + prefixBytes);
         }
+    }
+
+    /** Limits that leave kept prefixes the usual quarter of the budget. */
+    public EngineLimits(int slots, int prefillTokensPerStep, long kvBytes) {
+        this(slots, prefillTokensPerStep, kvBytes, kvBytes / USUAL_PREFIX_SHARE);
     }
 }

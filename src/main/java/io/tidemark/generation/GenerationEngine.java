@@ -1,5 +1,6 @@
 package io.tidemark.generation;
 
+import io.tidemark.model.KvLimits;
 import io.tidemark.model.KvPool;
 import io.tidemark.model.LanguageModel;
 import java.util.ArrayDeque;
@@ -32,7 +33,7 @@ public final class GenerationEngine implements AutoCloseable {
     private GenerationEngine(LanguageModel model, EngineLimits limits) {
         this.model = model;
         this.limits = limits;
-        this.pool = new KvPool(model.decoder(), limits.kvBytes());
+        this.pool = new KvPool(model.decoder(), new KvLimits(limits.kvBytes(), limits.slots(), limits.prefixBytes()));
         this.scheduler = new Scheduler(model, limits, pool);
         this.loop = new StepLoop(model.decoder(), scheduler);
     }
@@ -154,7 +155,7 @@ public final class GenerationEngine implements AutoCloseable {
 
     private void report() {
         load = new EngineLoad(scheduler.waiting(), scheduler.running(), pool.reservedBytes(), loop.generatedTokens(), loop.steps(),
-                loop.stepNanos(), loop.nativeNanos());
+                loop.stepNanos(), loop.nativeNanos(), scheduler.reusedPromptTokens(), pool.prefixes().bytes());
     }
 
     private void end(Predicate<RunningRequest> which, FinishReason reason) {

@@ -58,6 +58,26 @@ final class Row {
         return finished;
     }
 
+    /** Whether any of the row's tokens are in its slot. */
+    boolean hasBegun() {
+        return cached > 0;
+    }
+
+    /** The slot was given the first tokens of the prompt; they need not be run. */
+    void beginAt(int promptTokens) {
+        cached = promptTokens;
+    }
+
+    /** The tokens of the prompt that the slot holds. */
+    List<Integer> promptInCache() {
+        return request().prompt().subList(0, Math.min(cached, request().prompt().size()));
+    }
+
+    /** Whether a token was chosen yet. */
+    boolean hasGenerated() {
+        return !generated.isEmpty();
+    }
+
     boolean isPrefilling() {
         return cached < request().prompt().size();
     }

@@ -18,6 +18,7 @@ final class RunningRequest {
     private final List<Choice> finished = new ArrayList<>();
     private long startedNanos;
     private long firstTokenNanos;
+    private int reusedTokens;
 
     RunningRequest(GenerationRequest request, GenerationListener listener, long submittedNanos) {
         this.request = request;
@@ -33,6 +34,11 @@ final class RunningRequest {
     /** The request has its slots and leaves the queue. */
     void started() {
         startedNanos = System.nanoTime();
+    }
+
+    /** So many tokens of the prompt were taken over from a kept prefix. */
+    void reused(int tokens) {
+        reusedTokens = tokens;
     }
 
     /** A step has chosen a token for one of the choices. */
@@ -73,7 +79,7 @@ final class RunningRequest {
         long now = System.nanoTime();
         int tokens = finished.stream().mapToInt(choice -> choice.tokens().size()).sum();
         double firstToken = firstTokenNanos == 0 ? 0 : millis(startedNanos, firstTokenNanos);
-        return new Completion(request.id(), finished, new Usage(request.prompt().size(), tokens, 0),
+        return new Completion(request.id(), finished, new Usage(request.prompt().size(), tokens, reusedTokens),
                 new Timing(millis(submittedNanos, startedNanos), firstToken, millis(submittedNanos, now)));
     }
 

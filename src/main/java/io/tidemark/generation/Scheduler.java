@@ -25,6 +25,7 @@ final class Scheduler {
     private final KvPool pool;
     private final Deque<RunningRequest> waiting = new ArrayDeque<>();
     private final List<Row> running = new ArrayList<>();
+    private final PrefixSharing sharing;
 
     /** A row of the next step with the number of tokens it brings. */
     record Turn(Row row, int promptTokens) {
@@ -34,6 +35,7 @@ final class Scheduler {
         this.model = model;
         this.limits = limits;
         this.pool = pool;
+        this.sharing = new PrefixSharing(pool, limits);
     }
 
     void enqueue(RunningRequest request) {
@@ -60,13 +62,27 @@ final class Scheduler {
         for (Row row : running) {
             if (!row.isPrefilling()) {
                 turns.add(new Turn(row, 0));
-            } else if (promptBudget > 0) {
+            } else if (promptBudget > 0 && sharing.mayRun(row, running)) {
                 int tokens = Math.min(promptBudget, row.promptTokensLeft());
                 turns.add(new Turn(row, tokens));
                 promptBudget -= tokens;
             }
         }
         return turns;
+    }
+
+    /** A step has run more of a row's prompt. */
+    void promptAdvanced(Row row) {
+        sharing.promptAdvanced(row);
+    }
+
+    /** The last token of a row's prompt has led to finite logits. */
+    void promptDone(Row row) {
+        sharing.promptDone(row, running);
+    }
+
+    long reusedPromptTokens() {
+        return sharing.reusedTokens();
     }
 
     /** Takes a finished row out of the batch. */

@@ -75,6 +75,9 @@ final class StepLoop {
         for (int i = 0; i < batch.size(); i++) {
             Row row = turns.get(i).row();
             row.advance(batch.get(i).tokens().size());
+            if (turns.get(i).promptTokens() > 0) {
+                scheduler.promptAdvanced(row);
+            }
             if (batch.get(i).rule().isPresent()) {
                 chosen.add(row);
             }
@@ -91,6 +94,9 @@ final class StepLoop {
         if (!choice.finite()) {
             fail(row, "the logits of a step were not finite");
             return;
+        }
+        if (!row.hasGenerated()) {
+            scheduler.promptDone(row);
         }
         tokens++;
         row.owner().tokenChosen();

@@ -48,6 +48,16 @@ public final class KvPrefixes implements AutoCloseable {
         return path(owner, tokens).size() * PIECE;
     }
 
+    /** How many tokens of whole pieces two prompts begin with alike. */
+    public int wholePieces(List<Integer> one, List<Integer> other) {
+        int shorter = Math.min(one.size(), other.size());
+        int alike = 0;
+        while (alike < shorter && one.get(alike).equals(other.get(alike))) {
+            alike++;
+        }
+        return alike / PIECE * PIECE;
+    }
+
     /**
      * Fills an unused slot with the longest prefix that is kept, and leaves at least one token to run.
      *

@@ -1,0 +1,70 @@
+package io.tidemark.generation;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+import static org.assertj.core.api.InstanceOfAssertFactories.type;
+
+import io.tidemark.fixture.FixtureModel;
+import java.util.List;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+
+@DisplayName("a prompt that fills the context")
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class LongPromptTest {
+
+    private FixtureModel fixture;
+    private int context;
+    private List<Integer> text;
+
+    @BeforeAll
+    void load() {
+        fixture = FixtureModel.load("llama-gqa");
+        context = fixture.model().config().contextLength();
+        text = fixture.tokens("The boundary layer of name[Blue Spice], eatType[coffee shop] is héllo 🙂 wörld. ".repeat(30));
+        assertThat(text).hasSizeGreaterThan(context);
+    }
+
+    @AfterAll
+    void close() {
+        fixture.close();
+    }
+
+    @Test
+    @DisplayName("but for one token leads to that token, the same in chunks of any size")
+    void leavesRoomForOneToken() throws RequestRefused {
+        Ask ask = Ask.about("long", text.subList(0, context - 1)).tokens(1).logprobs(5);
+        Completion.TokenLogprob whole = run(new EngineLimits(1, context, 1L << 30, 0), ask).logprobs().get(0);
+        for (int chunk : List.of(1, 7, 64, 100, 256, 510)) {
+            Completion.Choice choice = run(new EngineLimits(1, chunk, 1L << 30, 0), ask);
+            assertThat(choice.finishReason()).isIn(FinishReason.LENGTH, FinishReason.STOP);
+            assertThat(choice.tokens()).containsExactly(whole.token());
+            assertThat(choice.logprobs().get(0).logprob()).as("chunks of %d", chunk).isCloseTo(whole.logprob(), within(1e-4));
+        }
+    }
+
+    @Test
+    @DisplayName("to the last token is refused, and so is one more, as context_length_exceeded")
+    void refusesOneMore() {
+        for (int length : List.of(context, context + 1)) {
+            try (GenerationEngine engine = GenerationEngine.start(fixture.model(), new EngineLimits(1, 64, 1L << 30))) {
+                assertThatThrownBy(() -> engine.submit(Ask.about("long", text.subList(0, length)).tokens(1).request(), Recording.plain()))
+                        .asInstanceOf(type(RequestRefused.class))
+                        .satisfies(refused -> assertThat(refused.code()).isEqualTo("context_length_exceeded"))
+                        .satisfies(refused -> assertThat(refused.param()).isEqualTo("prompt"));
+            }
+        }
+    }
+
+    private Completion.Choice run(EngineLimits limits, Ask ask) throws RequestRefused {
+        try (GenerationEngine engine = GenerationEngine.start(fixture.model(), limits)) {
+            Recording recording = Recording.plain();
+            engine.submit(ask.request(), recording);
+            return recording.choice();
+        }
+    }
+}
