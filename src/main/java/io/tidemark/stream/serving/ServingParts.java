@@ -116,7 +116,8 @@ final class ServingParts implements AutoCloseable {
     }
 
     private static EngineLimits limits(TidemarkSettings.Engine engine) {
-        return new EngineLimits(engine.slots(), engine.prefillTokensPerStep(), engine.kvBytes().asLongValue());
+        return new EngineLimits(engine.slots(), engine.prefillTokensPerStep(), engine.kvBytes().asLongValue(),
+                engine.prefixCache().asLongValue());
     }
 
     private static CalibratorOptions calibrator(TidemarkSettings.Calibrator settings, String name) {

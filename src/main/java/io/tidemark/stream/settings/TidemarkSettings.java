@@ -91,6 +91,10 @@ public interface TidemarkSettings {
         @WithDefault("512M")
         MemorySize kvBytes();
 
+        /** How much of {@code kv-bytes} kept prefixes of prompts may take while no row needs it; 0 keeps none. */
+        @WithDefault("128M")
+        MemorySize prefixCache();
+
         /** Memory for adapters; those asked for longest ago make room for others. */
         @WithDefault("1G")
         MemorySize adapterBytes();

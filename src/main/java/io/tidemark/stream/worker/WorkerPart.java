@@ -95,6 +95,10 @@ public final class WorkerPart implements AutoCloseable {
         metrics.watch("tidemark.running.rows", "rows in the running batch", () -> engine.load().runningRows());
         metrics.watch("tidemark.kv.reserved.bytes", "memory reserved for keys and values",
                 () -> engine.load().kvBytesReserved());
+        metrics.watch("tidemark.prefix.cache.bytes", "memory of kept prefixes, part of that reserved",
+                () -> engine.load().prefixBytes());
+        metrics.watch("tidemark.prefix.cache.tokens", "prompt tokens taken over from kept prefixes since the start",
+                () -> engine.load().reusedPromptTokens());
         metrics.watch("tidemark.engine.steps", "steps since the start", () -> engine.load().steps());
         metrics.watch("tidemark.open.requests", "requests read and not yet answered", desk::open);
         metrics.watch("tidemark.boundary.broken.records", "records of the boundary table that could not be read",
