@@ -10,8 +10,6 @@ package io.tidemark.generation;
  */
 public record EngineLimits(int slots, int prefillTokensPerStep, long kvBytes, long prefixBytes) {
 
-    private static final int USUAL_PREFIX_SHARE = 4;
-
     public EngineLimits {
         if (slots < 1 || prefillTokensPerStep < 1 || kvBytes < 1 || prefixBytes < 0) {
             throw new IllegalArgumentException("slots, prefillTokensPerStep and kvBytes must be at least 1, prefixBytes at least 0: "
@@ -19,8 +17,8 @@ public record EngineLimits(int slots, int prefillTokensPerStep, long kvBytes, lo
         }
     }
 
-    /** Limits that leave kept prefixes the usual quarter of the budget. */
+    /** Limits that keep no prefixes: every prompt is run, as measurements want it. */
     public EngineLimits(int slots, int prefillTokensPerStep, long kvBytes) {
-        this(slots, prefillTokensPerStep, kvBytes, kvBytes / USUAL_PREFIX_SHARE);
+        this(slots, prefillTokensPerStep, kvBytes, 0);
     }
 }

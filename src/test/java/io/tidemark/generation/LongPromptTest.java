@@ -38,9 +38,9 @@ class LongPromptTest {
     @DisplayName("but for one token leads to that token, the same in chunks of any size")
     void leavesRoomForOneToken() throws RequestRefused {
         Ask ask = Ask.about("long", text.subList(0, context - 1)).tokens(1).logprobs(5);
-        Completion.TokenLogprob whole = run(new EngineLimits(1, context, 1L << 30, 0), ask).logprobs().get(0);
+        Completion.TokenLogprob whole = run(new EngineLimits(1, context, 1L << 30), ask).logprobs().get(0);
         for (int chunk : List.of(1, 7, 64, 100, 256, 510)) {
-            Completion.Choice choice = run(new EngineLimits(1, chunk, 1L << 30, 0), ask);
+            Completion.Choice choice = run(new EngineLimits(1, chunk, 1L << 30), ask);
             assertThat(choice.finishReason()).isIn(FinishReason.LENGTH, FinishReason.STOP);
             assertThat(choice.tokens()).containsExactly(whole.token());
             assertThat(choice.logprobs().get(0).logprob()).as("chunks of %d", chunk).isCloseTo(whole.logprob(), within(1e-4));

@@ -24,8 +24,8 @@ import org.junit.jupiter.api.io.TempDir;
 class PrefixSharingTest {
 
     private static final int PIECE = 64;
-    private static final EngineLimits SHARING = new EngineLimits(8, 16, 1L << 30);
-    private static final EngineLimits NOT_SHARING = new EngineLimits(8, 16, 1L << 30, 0);
+    private static final EngineLimits SHARING = new EngineLimits(8, 16, 1L << 30, 1L << 28);
+    private static final EngineLimits NOT_SHARING = new EngineLimits(8, 16, 1L << 30);
 
     private FixtureModel fixture;
     private List<Integer> text;

@@ -1,0 +1,85 @@
+package io.tidemark.cli;
+
+import io.tidemark.adapter.AdapterStore;
+import io.tidemark.model.LanguageModel;
+import io.tidemark.model.LoraWeights;
+import io.tidemark.proof.Interference;
+import io.tidemark.proof.InterferenceBenchmark;
+import io.tidemark.torch.Torch;
+import io.tidemark.torch.TorchOptions;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.Collections;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** {@code tidemark bench interference}: the time between tokens of running rows, without and with a long prompt. */
+@Command(
+        name = "interference",
+        description = "Compares the time between tokens of running rows without and with a long prompt beside them.",
+        mixinStandardHelpOptions = true,
+        footer = {"", "Example:", "  tidemark bench interference --model models/base --rows 8 --prompt-tokens 2048 \\",
+            "      --prefill-tokens-per-step 64,256"})
+final class BenchInterferenceCommand implements Callable<Integer> {
+
+    @Spec
+    private CommandSpec spec;
+
+    @Option(names = "--model", required = true, paramLabel = "DIR", description = "The base model's Hugging Face folder.")
+    private Path model;
+
+    @Option(names = "--adapter", paramLabel = "DIR", description = "An adapter's PEFT folder. Default: the base model alone.")
+    private Optional<Path> adapter = Optional.empty();
+
+    @Option(names = "--rows", paramLabel = "N", defaultValue = "8", description = "Rows that run all the time. Default: ${DEFAULT-VALUE}.")
+    private int rows;
+
+    @Option(names = "--prompt-tokens", paramLabel = "N", defaultValue = "2048", description = "Of the long prompt. Default: ${DEFAULT-VALUE}.")
+    private int promptTokens;
+
+    @Option(names = "--prefill-tokens-per-step", split = ",", paramLabel = "N", defaultValue = "64,256",
+            description = "The engine's limit; one line for each. Default: ${DEFAULT-VALUE}.")
+    private List<Integer> limits;
+
+    @Option(names = "--repeat", paramLabel = "N", defaultValue = "3",
+            description = "Prompts, with steps of the rows alone before each. Default: ${DEFAULT-VALUE}.")
+    private int repeat;
+
+    @Option(names = "--threads", paramLabel = "N", defaultValue = "0",
+            description = "Threads of the engine; 0 takes one a core. Default: ${DEFAULT-VALUE}.")
+    private int threads;
+
+    @Override
+    public Integer call() {
+        if (rows < 1 || promptTokens < 1 || repeat < 1 || Collections.min(limits) < 1) {
+            throw new ParameterException(spec.commandLine(), "--rows, --prompt-tokens, --prefill-tokens-per-step and --repeat must be 1 or more");
+        }
+        PrintWriter out = spec.commandLine().getOut();
+        try (Torch torch = Torch.open(new TorchOptions("cpu", threads));
+                LanguageModel language = LanguageModel.load(model, model.toAbsolutePath().normalize().getFileName().toString(), torch);
+                AdapterStore store = new AdapterStore(language)) {
+            Optional<LoraWeights> lora = adapter.map(folder -> store.load("adapter", folder).weights());
+            InterferenceBenchmark bench = new InterferenceBenchmark(language, lora);
+            for (int limit : limits) {
+                print(limit, bench.run(rows, promptTokens, limit, repeat), out);
+            }
+        } catch (IllegalStateException e) {
+            throw new CommandFailed(e.getMessage(), e);
+        }
+        return 0;
+    }
+
+    private void print(int limit, Interference seen, PrintWriter out) {
+        out.printf("%d prompt tokens a step: %d rows get a token every %.1f ms alone, every %.1f ms beside a prompt of %d tokens (medians);%n",
+                limit, rows, Interference.median(seen.alone()), Interference.median(seen.beside()), promptTokens);
+        out.printf("  ratio %.2f, worst %.2f; the prompt's first token after %.0f ms%n",
+                seen.ratio(), seen.worstRatio(), Interference.median(seen.promptMillis()));
+        out.flush();
+    }
+}
