@@ -1,7 +1,5 @@
 package io.tidemark.torch;
 
-import ai.djl.Device;
-import ai.djl.engine.Engine;
 import ai.djl.engine.EngineException;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.DataType;
@@ -21,6 +19,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.NoSuchElementException;
+import java.util.OptionalLong;
 
 /**
  * libtorch on one device. Makes the values that scripts take and loads the scripts; everything it makes lives on the
@@ -57,13 +56,11 @@ public final class Torch implements AutoCloseable {
     }
 
     private static Torch open(TorchOptions options, Recorder recorder) {
-        System.setProperty("OPT_OUT_TRACKING", "true");
-        System.setProperty("ai.djl.offline", "true");
-        Engine engine = engine();
+        PtNDManager manager = Devices.open(options.device());
         if (options.threads() > 0) {
             JniUtils.setNumThreads(options.threads());
         }
-        return new Torch((PtNDManager) engine.newBaseManager(device(options.device(), engine)), recorder);
+        return new Torch(manager, recorder);
     }
 
     /**
@@ -163,6 +160,16 @@ public final class Torch implements AutoCloseable {
         return list;
     }
 
+    /** Whether everything lies on a GPU. */
+    public boolean isOnGpu() {
+        return manager.getDevice().isGpu();
+    }
+
+    /** Bytes of the GPU that nobody uses; empty on a CPU, and where the system does not tell. */
+    public OptionalLong freeGpuBytes() {
+        return Devices.freeBytes(manager.getDevice());
+    }
+
     @Override
     public void close() {
         context.recorder().end();
@@ -183,27 +190,6 @@ public final class Torch implements AutoCloseable {
 
     private static ByteBuffer direct(int bytes) {
         return ByteBuffer.allocateDirect(bytes).order(ByteOrder.nativeOrder());
-    }
-
-    private static Engine engine() {
-        try {
-            return Engine.getEngine("PyTorch");
-        } catch (RuntimeException | LinkageError e) {
-            throw new IllegalStateException("libtorch could not be loaded: " + e.getMessage()
-                    + " (set PYTORCH_LIBRARY_PATH to an installed libtorch 2.7.1, or use a build with the natives of this platform)", e);
-        }
-    }
-
-    private static Device device(String name, Engine engine) {
-        int gpus = name.equals("cpu") ? 0 : engine.getGpuCount();
-        if (name.equals("cpu") || name.equals("auto") && gpus == 0) {
-            return Device.cpu();
-        }
-        int index = name.equals("auto") ? 0 : Integer.parseInt(name.substring("cuda:".length()));
-        if (index >= gpus) {
-            throw new IllegalStateException("device " + name + " is not there: libtorch sees " + gpus + " GPUs");
-        }
-        return Device.gpu(index);
     }
 
     private static String resourceText(String resource) {
