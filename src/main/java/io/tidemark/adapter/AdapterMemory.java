@@ -73,9 +73,9 @@ final class AdapterMemory implements AutoCloseable {
 
     private void load(Registration adapter) {
         try {
-            long bytes = bytes(adapter);
-            requireRoom(adapter, bytes);
-            waitForRoom(adapter, bytes);
+            // a guess may be too large, and says nothing against the adapter
+            requireRoom(adapter, adapter.bytes(1));
+            waitForRoom(adapter, Math.min(budget, guess(adapter)));
             long begun = System.nanoTime();
             LoadedAdapter loaded = loader.load(adapter.id(), adapter.folder());
             requireRoom(adapter, loaded);
@@ -98,7 +98,7 @@ final class AdapterMemory implements AutoCloseable {
         }
     }
 
-    private long bytes(Registration adapter) {
+    private long guess(Registration adapter) {
         synchronized (lock) {
             return adapter.bytes(perFileByte);
         }
