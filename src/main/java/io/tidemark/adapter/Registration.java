@@ -4,7 +4,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
 
 /** An adapter that may be asked for: where it lies, who waits for it, and what became of earlier loads. Guarded by the store's lock. */
@@ -15,17 +14,15 @@ final class Registration {
     private List<CompletableFuture<AdapterLease>> waiting = new ArrayList<>();
     private Optional<String> digest = Optional.empty();
     private Optional<Refusal> refusal = Optional.empty();
-    private final long fileBytes;
-    private OptionalLong measured = OptionalLong.empty();
+    private long bytes;
 
     private record Refusal(AdapterRefused reason, long nanos) {
     }
 
-    /** @param fileBytes of the weights file */
-    Registration(String id, Path folder, long fileBytes) {
+    Registration(String id, Path folder, long bytes) {
         this.id = id;
         this.folder = folder;
-        this.fileBytes = fileBytes;
+        this.bytes = bytes;
     }
 
     String id() {
@@ -36,17 +33,9 @@ final class Registration {
         return folder;
     }
 
-    /**
-     * The memory that it takes: what it took last time, and before the first load a guess.
-     *
-     * @param perFileByte the most that others took for a byte of their files
-     */
-    long bytes(double perFileByte) {
-        return measured.orElse((long) Math.ceil(fileBytes * perFileByte));
-    }
-
-    long fileBytes() {
-        return fileBytes;
+    /** The memory it took last time; before the first load a guess. */
+    long bytes() {
+        return bytes;
     }
 
     /** Of the version loaded last. */
@@ -69,7 +58,7 @@ final class Registration {
     void loaded(LoadedAdapter adapter) {
         digest = Optional.of(adapter.digest());
         refusal = Optional.empty();
-        measured = OptionalLong.of(adapter.weights().bytes());
+        bytes = adapter.weights().bytes();
     }
 
     void refused(AdapterRefused reason, long nanos) {

@@ -7,15 +7,17 @@ import io.tidemark.model.Projection;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.regex.Pattern;
+import java.util.regex.PatternSyntaxException;
 
 /** {@code modules_to_save}: modules that the adapter holds as a whole. PEFT finds them by the end of their names. */
 final class SavedModules {
 
     private final Path file;
     private final List<String> names;
-    private final List<ModuleRegex> patterns;
+    private final List<Pattern> patterns;
 
-    private SavedModules(Path file, List<String> names, List<ModuleRegex> patterns) {
+    private SavedModules(Path file, List<String> names, List<Pattern> patterns) {
         this.file = file;
         this.names = names;
         this.patterns = patterns;
@@ -27,10 +29,14 @@ final class SavedModules {
             throw AdapterRefused.broken(file, "modules_to_save must be a list of names, not " + node);
         }
         List<String> names = new ArrayList<>();
-        List<ModuleRegex> patterns = new ArrayList<>();
+        List<Pattern> patterns = new ArrayList<>();
         for (JsonNode name : node) {
             names.add(name.asText());
-            patterns.add(ModuleRegex.of(file, "modules_to_save", "(^|.*\\.)" + name.asText() + "($|\\..*)"));
+            try {
+                patterns.add(Pattern.compile("(^|.*\\.)" + name.asText() + "($|\\..*)"));
+            } catch (PatternSyntaxException e) {
+                throw AdapterRefused.broken(file, "modules_to_save has a name that is no pattern: " + name, e);
+            }
         }
         return new SavedModules(file, names, patterns);
     }
@@ -41,7 +47,7 @@ final class SavedModules {
 
     /** Whether the module gets no LoRA, since it is a saved one or lies in one. */
     boolean hide(String module) {
-        return patterns.stream().anyMatch(pattern -> pattern.begins(module));
+        return patterns.stream().anyMatch(pattern -> pattern.matcher(module).lookingAt());
     }
 
     /** @throws AdapterRefused when a module is saved that is none of those that can be replaced a row at a time */

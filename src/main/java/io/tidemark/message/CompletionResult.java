@@ -42,7 +42,7 @@ public record CompletionResult(String id, String object, long created, String mo
 
         /** The answer, wherever it stands. */
         public String answer() {
-            return text.or(() -> message.map(ChatTurn::content)).orElse("");
+            return text.or(() -> message.map(ChatTurn::text)).orElse("");
         }
     }
 

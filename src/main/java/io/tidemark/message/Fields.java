@@ -135,7 +135,7 @@ record Fields(ObjectNode object, String path) {
     }
 
     /** Such text is no Unicode and could not be written back as UTF-8. */
-    private static boolean halfSurrogate(String text) {
+    static boolean halfSurrogate(String text) {
         return text.codePoints()
                 .anyMatch(point -> point >= Character.MIN_SURROGATE && point <= Character.MAX_SURROGATE);
     }

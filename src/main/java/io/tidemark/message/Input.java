@@ -1,6 +1,8 @@
 package io.tidemark.message;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import java.util.List;
+import java.util.Map;
 
 /** What a model is asked to go on from: exactly one of the fields {@code prompt} and {@code messages}. */
 public sealed interface Input {
@@ -9,11 +11,22 @@ public sealed interface Input {
     record Prompt(String prompt) implements Input {
     }
 
-    /** A conversation, at least one turn, for the model's chat template. */
-    record Messages(List<ChatTurn> messages) implements Input {
+    /**
+     * A conversation for the model's chat template.
+     *
+     * @param messages at least one turn
+     * @param tools    what the model may ask for, plain JSON values that the template gets as they are; perhaps none
+     */
+    record Messages(List<ChatTurn> messages, @JsonInclude(JsonInclude.Include.NON_EMPTY) List<Map<String, Object>> tools)
+            implements Input {
 
         public Messages {
             messages = List.copyOf(messages);
+            tools = List.copyOf(tools);
+        }
+
+        public Messages(List<ChatTurn> messages) {
+            this(messages, List.of());
         }
     }
 }

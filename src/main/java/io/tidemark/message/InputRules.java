@@ -4,13 +4,11 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 
-/** The rules of {@code prompt} and {@code messages}, which requests and validation examples share. */
+/** The rules of {@code prompt}, {@code messages} and {@code tools}, which requests and validation examples share. */
 final class InputRules {
-
-    private static final Set<String> ROLES = Set.of("system", "user", "assistant", "tool");
 
     private InputRules() {
     }
@@ -22,13 +20,21 @@ final class InputRules {
                     "only one of 'prompt' and 'messages' can be given");
         }
         if (messages.isPresent()) {
-            return new Input.Messages(turns(messages.get(), fields.name("messages")));
+            return new Input.Messages(turns(messages.get(), fields.name("messages")), tools(fields));
+        }
+        if (fields.find("tools").isPresent()) {
+            throw new FieldProblem("conflicting_fields", fields.name("tools"), "'tools' go with 'messages' only");
         }
         if (fields.find("prompt").isEmpty()) {
             throw new FieldProblem("missing_field", fields.name("prompt"),
                     "one of 'prompt' and 'messages' is required");
         }
         return new Input.Prompt(fields.requireText("prompt", 1, Integer.MAX_VALUE));
+    }
+
+    private static List<Map<String, Object>> tools(Fields fields) throws FieldProblem {
+        Optional<JsonNode> tools = fields.find("tools");
+        return tools.isPresent() ? ToolRules.tools(tools.get(), fields.name("tools")) : List.of();
     }
 
     private static List<ChatTurn> turns(JsonNode list, String name) throws FieldProblem {
@@ -44,18 +50,8 @@ final class InputRules {
             if (!(element instanceof ObjectNode object)) {
                 throw Fields.wrongType(place, "an object", element);
             }
-            Fields turn = new Fields(object, place + ".");
-            turns.add(new ChatTurn(role(turn), turn.requireText("content", 0, Integer.MAX_VALUE)));
+            turns.add(TurnRules.read(new Fields(object, place + ".")));
         }
         return turns;
-    }
-
-    private static String role(Fields turn) throws FieldProblem {
-        String role = turn.requireText("role", 1, RequestParser.MAX_NAME_LENGTH);
-        if (!ROLES.contains(role)) {
-            throw new FieldProblem("invalid_value", turn.name("role"),
-                    "'" + turn.name("role") + "' must be system, user, assistant or tool");
-        }
-        return role;
     }
 }

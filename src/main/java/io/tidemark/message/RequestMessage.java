@@ -15,7 +15,7 @@ import java.util.OptionalLong;
  *
  * @param id                names the request, 1 to 256 characters; the worker makes one where it is absent
  * @param model             an adapter's id, or the base model's name
- * @param input             {@code prompt} or {@code messages}
+ * @param input             {@code prompt}, or {@code messages} and perhaps {@code tools}
  * @param maxTokens         the most tokens a choice may have, 1 or more; {@value #DEFAULT_MAX_TOKENS} by default
  * @param temperature       0 (greedy) or more; 1 by default
  * @param topP              more than 0 and at most 1, the default

@@ -116,7 +116,7 @@ final class AdapterComparison {
             boolean ended = model.config().endOfSequence().contains(gold.get(gold.size() - 1));
             agreed.add(ended && model.tokenizer().encodePlain(pair.completion()).equals(gold.subList(0, gold.size() - 1)));
         }
-        reference.conversations().forEach(c -> agreed.add(model.chatTemplate().render(c.messages()).equals(c.rendered())));
+        reference.conversations().forEach(c -> agreed.add(model.chatTemplate().render(c.messages(), c.tools()).equals(c.rendered())));
         return agreed;
     }
 }

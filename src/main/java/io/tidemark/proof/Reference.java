@@ -19,7 +19,8 @@ record Reference(List<Prompt> prompts, List<Pair> pairs, List<Conversation> conv
     record Pair(String prompt, String completion, List<Integer> completionIds, List<Double> logprobs) {
     }
 
-    record Conversation(List<ChatMessage> messages, String rendered) {
+    /** @param rendered what the model's chat template made of messages and tools */
+    record Conversation(List<ChatMessage> messages, List<Map<String, Object>> tools, String rendered) {
     }
 
     /** The boundary that each objective chooses. */

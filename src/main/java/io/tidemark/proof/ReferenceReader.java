@@ -1,5 +1,6 @@
 package io.tidemark.proof;
 
+import com.fasterxml.jackson.core.type.TypeReference;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.tidemark.boundary.Boundary;
@@ -15,6 +16,7 @@ import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -89,10 +91,16 @@ final class ReferenceReader {
         List<Conversation> conversations = new ArrayList<>();
         for (JsonNode one : chat) {
             List<ChatMessage> messages = new ArrayList<>();
-            one.path("messages").forEach(m -> messages.add(new ChatMessage(m.path("role").asText(), m.path("content").asText())));
-            conversations.add(new Conversation(messages, one.path("rendered").asText()));
+            one.path("messages").forEach(m -> messages.add(new ChatMessage(object(m))));
+            List<Map<String, Object>> tools = new ArrayList<>();
+            one.path("tools").forEach(t -> tools.add(object(t)));
+            conversations.add(new Conversation(messages, tools, one.path("rendered").asText()));
         }
         return conversations;
+    }
+
+    private static Map<String, Object> object(JsonNode node) {
+        return new ObjectMapper().convertValue(node, new TypeReference<LinkedHashMap<String, Object>>() { });
     }
 
     private static List<Integer> ints(JsonNode array) {

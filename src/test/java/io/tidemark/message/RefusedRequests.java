@@ -59,7 +59,20 @@ final class RefusedRequests {
             "model": "m", "messages": [{"content": "SECRET"}]      | missing_field | messages[0].role
             "model": "m", "messages": [{"role": "user"}]           | missing_field | messages[0].content
             "model": "m", "messages": [{"role": "robot", "content": "SECRET"}]  | invalid_value | messages[0].role
-            "model": "m", "messages": [{"role": "user", "content": ["SECRET"]}] | invalid_type  | messages[0].content
+            "model": "m", "messages": [{"role": "user", "content": ["SECRET"]}] | invalid_type  | messages[0].content[0]
+            "model": "m", "messages": [{"role": "user", "content": 5}] | invalid_type  | messages[0].content
+            "model": "m", "messages": [{"role": "user", "content": [{"type": "image_url"}]}] | invalid_value | messages[0].content[0].type
+            "model": "m", "messages": [{"role": "user", "content": [{"type": "text"}]}] | missing_field | messages[0].content[0].text
+            "model": "m", "messages": [{"role": "assistant", "tool_calls": []}] | missing_field | messages[0].content
+            "model": "m", "messages": [{"role": "user", "content": "SECRET", "tool_calls": [{"function": {"name": "f", "arguments": {}}}]}] | invalid_value | messages[0].tool_calls
+            "model": "m", "messages": [{"role": "assistant", "tool_calls": {"function": "SECRET"}}] | invalid_type | messages[0].tool_calls
+            "model": "m", "messages": [{"role": "assistant", "tool_calls": ["SECRET"]}] | invalid_type | messages[0].tool_calls[0]
+            "model": "m", "messages": [{"role": "assistant", "tool_calls": [{"id": "c"}]}] | missing_field | messages[0].tool_calls[0].function
+            "model": "m", "messages": [{"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": 3}}]}] | invalid_type | messages[0].tool_calls[0].function.arguments
+            "model": "m", "messages": [{"role": "tool", "content": "SECRET", "tool_call_id": 7}] | invalid_type | messages[0].tool_call_id
+            "model": "m", "messages": [{"role": "user", "content": "SECRET"}], "tools": {"type": "function"} | invalid_type | tools
+            "model": "m", "messages": [{"role": "user", "content": "SECRET"}], "tools": ["SECRET"] | invalid_type | tools[0]
+            "model": "m", "prompt": "SECRET", "tools": [{"type": "function"}] | conflicting_fields | tools
             """;
 
     private RefusedRequests() {

@@ -85,6 +85,32 @@ class RequestParserTest {
         refused(request + "\"user\": \"\\ud800\"}", "invalid_value", "user", "r1");
         refused("{\"id\": \"r1\", \"model\": \"m\", \"prompt\": \"SECRET \\ud800\"}",
                 "invalid_value", "prompt", "r1");
+        String chat = "{\"id\": \"r1\", \"model\": \"m\", \"messages\": [{\"role\": \"user\", \"content\": ";
+        refused(chat + "\"\\udc00 SECRET\"}]}", "invalid_value", "messages[0].content", "r1");
+        refused(chat + "[{\"type\": \"text\", \"text\": \"\\ud800\"}]}]}", "invalid_value", "messages[0].content[0].text", "r1");
+        refused(chat + "\"x\"}], \"tools\": [{}, {\"a\": [\"SECRET \\ud800\"]}]}", "invalid_value", "tools[1]", "r1");
+        refused(chat + "\"x\"}], \"tools\": [{\"\\ud800\": 1}]}", "invalid_value", "tools[0]", "r1");
+        refused(chat + "\"x\"}], \"tools\": [{\"a\": NaN}]}", "invalid_value", "tools[0]", "r1");
+        refused("{\"id\": \"r1\", \"model\": \"m\", \"messages\": [{\"role\": \"assistant\", \"tool_calls\": [{\"function\": "
+                + "{\"name\": \"f\", \"arguments\": \"{SECRET\"}}]}]}", "invalid_value", "messages[0].tool_calls[0].function.arguments", "r1");
+    }
+
+    @Test
+    @DisplayName("tools and calls of them are read in their order, arguments that are a text as the object that it holds")
+    void toolsAndCalls() {
+        Input.Messages chat = (Input.Messages) valid("""
+                {"model": "m", "tools": [{"type": "function", "function": {"b": 1, "a": [0.5, null, true, "é"]}}], "messages": [
+                 {"role": "user", "content": [{"type": "text", "text": "What", "cache": 1}, {"type": "text", "text": " now?"}], "unknown": 1},
+                 {"role": "assistant", "content": null, "reasoning_content": "hm", "tool_calls": [
+                  {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{\\"z\\": 1, \\"y\\": {}}"}}]},
+                 {"role": "tool", "tool_call_id": "c1", "name": "f", "content": "7", "tool_calls": []}]}""").input();
+        assertThat(chat.tools()).hasToString("[{type=function, function={b=1, a=[0.5, null, true, é]}}]");
+        assertThat(chat.messages()).extracting(turn -> turn.fields().toString()).containsExactly(
+                "{role=user, content=[{type=text, text=What}, {type=text, text= now?}]}",
+                "{role=assistant, tool_calls=[{id=c1, type=function, function={name=f, arguments={z=1, y={}}}}], reasoning_content=hm}",
+                "{role=tool, content=7, tool_call_id=c1, name=f}");
+        assertThat(chat.messages()).extracting(ChatTurn::text).containsExactly("What now?", "", "7");
+        assertThat(((Input.Messages) valid("{\"model\": \"m\", \"messages\": [{\"role\": \"user\", \"content\": \"x\"}], \"tools\": []}").input()).tools()).isEmpty();
     }
 
     @ParameterizedTest(name = "{0} is refused as {1}")

@@ -6,6 +6,7 @@ import io.tidemark.schema.Schema;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import org.junit.jupiter.api.DisplayName;
@@ -23,6 +24,8 @@ class SchemaTest {
         Input chat = new Input.Messages(List.of(new ChatTurn("user", "hi")));
         satisfies("request", RequestMessage.greedy("r", "m", new Input.Prompt("p"), 3));
         satisfies("request", RequestMessage.greedy("r", "m", chat, 3).withStream(true).withBoundary(OptionalInt.of(0)));
+        ChatTurn call = new ChatTurn(Map.of("role", "assistant", "tool_calls", List.of(Map.of("function", Map.of("name", "f", "arguments", Map.of())))));
+        satisfies("request", RequestMessage.greedy("r", "m", new Input.Messages(List.of(call), List.of(Map.of("type", "function"))), 3));
         satisfies("event", new EventMessage("r", 3, 0, 7, "t", Optional.empty()));
         satisfies("event", new EventMessage("r", 3, 0, 8, "", Optional.of("stop")));
         satisfies("result", Samples.completion());

@@ -7,15 +7,16 @@ import io.tidemark.fixture.Folders;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** How the fixtures' own templates render is held against transformers by the verification. */
+/** How templates render is held against transformers by {@link ChatRenderingTest} and, for fixtures, by the verification. */
 @DisplayName("the chat template")
 class ChatTemplateTest {
 
@@ -34,68 +35,62 @@ class ChatTemplateTest {
     }
 
     @Test
+    @DisplayName("may be one of several by name: 'tool_use' where there are tools, else 'default'")
+    void choosesByTools() throws IOException {
+        List<Map<String, Object>> tools = List.of(Map.of("type", "function"));
+        config("{\"chat_template\": [{\"name\": \"default\", \"template\": \"plain\"}, {\"name\": \"tool_use\", \"template\": \"{{ tools | length }} tools\"}]}");
+        assertThat(ChatTemplate.load(temp).render(QUESTION)).isEqualTo("plain");
+        assertThat(ChatTemplate.load(temp).render(QUESTION, tools)).isEqualTo("1 tools");
+        Path folder = Files.createDirectory(temp.resolve("additional_chat_templates"));
+        Files.writeString(folder.resolve("tool_use.jinja"), "from the folder");
+        assertThat(ChatTemplate.load(temp).render(QUESTION, tools)).isEqualTo("from the folder");
+        assertThatThrownBy(() -> ChatTemplate.load(temp).render(QUESTION)).isInstanceOf(ChatTemplateFailed.class).hasMessageContaining("'default'");
+        template("from the file{{ tools }}{{ documents }}");
+        assertThat(ChatTemplate.load(temp).render(QUESTION)).isEqualTo("from the fileNoneNone");
+        Files.delete(folder.resolve("tool_use.jinja"));
+        assertThat(ChatTemplate.load(temp).render(QUESTION, tools)).startsWith("from the file[");
+    }
+
+    @Test
+    @DisplayName("that is broken lets the model load, and is told of when messages come")
+    void toldOfWhenNeeded() throws IOException {
+        template("{{ messages | frobnicate }}");
+        ChatTemplate broken = ChatTemplate.load(temp);
+        assertThatThrownBy(() -> broken.render(QUESTION)).isInstanceOf(ChatTemplateFailed.class)
+                .hasMessage("the model's chat template can't be used: line 1: the filter 'frobnicate' is not known here");
+        config("{\"chat_template\": [{\"name\": \"default\"}]}");
+        Files.delete(temp.resolve("chat_template.jinja"));
+        assertThatThrownBy(() -> ChatTemplate.load(temp)).isInstanceOf(ModelRefused.class).hasMessageContaining("chat_template");
+    }
+
+    @Test
+    @DisplayName("sees no field that is null, and what a model thought by the names that templates have for it")
+    void seesMessagesAsTransformersGivesThem() throws IOException {
+        template("{% for m in messages %}{{ m.content is defined }} {{ m.thinking }} {{ m.reasoning_content }};{% endfor %}");
+        Map<String, Object> fields = new HashMap<>(Map.of("role", "assistant", "reasoning", "hm"));
+        fields.put("content", null);
+        fields.put("thinking", null);
+        assertThat(ChatTemplate.load(temp).render(List.of(new ChatMessage(fields)))).isEqualTo("False hm hm;");
+    }
+
+    @Test
+    @DisplayName("knows every token that the model has a name for")
+    void knowsNamedTokens() throws IOException {
+        config("{\"bos_token\": null, \"image_token\": \"<i>\", \"extra_special_tokens\": {\"tool_token\": \"<t>\"}}");
+        Files.writeString(temp.resolve("special_tokens_map.json"), "{\"eos_token\": {\"content\": \"</s>\"}}");
+        template("{{ bos_token is defined }}{{ image_token }}{{ tool_token }}{{ eos_token }}");
+        assertThat(ChatTemplate.load(temp).render(QUESTION)).isEqualTo("False<i><t></s>");
+        config("{\"added_tokens_decoder\": {}}");
+        template("{{ eos_token is defined }}");
+        assertThat(ChatTemplate.load(temp).render(QUESTION)).isEqualTo("False");
+    }
+
+    @Test
     @DisplayName("sees the messages, the special tokens in both spellings and that an answer is wanted")
     void bindsWhatTransformersBinds() throws IOException {
         config("{\"bos_token\": \"<s>\", \"eos_token\": {\"content\": \"</s>\", \"special\": true}, \"chat_template\": "
                 + "\"{{ bos_token }}{% for m in messages %}{{ m['role'] }}/{{ m.content }}{{ eos_token }}{% endfor %}{% if add_generation_prompt %}go{% endif %}\"}");
         assertThat(ChatTemplate.load(temp).render(QUESTION)).isEqualTo("<s>user/  Name a|river.\n</s>go");
-    }
-
-    @Test
-    @DisplayName("loses one newline at its end and those behind blocks, as in transformers")
-    void trimsLikeTransformers() throws IOException {
-        template("{% if true %}\n  {% for m in messages %}\n{{ m.role }}\n  {% endfor %}\n{% endif %}\n<answer>\n");
-        assertThat(ChatTemplate.load(temp).render(QUESTION)).isEqualTo("user\n<answer>");
-    }
-
-    @Test
-    @DisplayName("honours white space control, namespaces and slices as Jinja2 does")
-    void rendersLikeJinja2() throws IOException {
-        template("""
-                {{- 'start ' }}
-                {#- a note #}
-                {%- if tools is defined %}
-                    {{- 'tools' }}
-                {%- endif %}
-                {%- set ns = namespace(last='none') %}
-                {%- for m in messages[1:] %}
-                    {%- set ns.last = m.role %}
-                    {{- '<' + m.role + '>\\n' + m.content | trim + '.' }}
-                    {%- if not loop.last %}{{ '\\n' }}{% endif %}
-                {%- endfor %}
-                {{- ' ' + ns.last + ' ' ~ (messages | length - 1) }}
-                {%- if add_generation_prompt %}
-                    {{- '\\n<assistant>' -}}
-                {%- endif %}
-
-                """);
-        List<ChatMessage> turns = List.of(new ChatMessage("system", "s"), new ChatMessage("user", "\u00a0a b\u3000\n"), new ChatMessage("assistant", " c "));
-        // Rendered by Jinja2 3.1 with trim_blocks and lstrip_blocks.
-        assertThat(ChatTemplate.load(temp).render(turns)).isEqualTo("start <user>\na b.\n<assistant>\nc. assistant 2\n<assistant>");
-    }
-
-    @Test
-    @DisplayName("leaves text alone that looks like a template")
-    void doesNotRenderMessages() throws IOException {
-        template("{{ messages[0].content }}");
-        String text = "{{ 1 + 1 }} {% raw %} <b>&amp;</b> {# note #}";
-        assertThat(ChatTemplate.load(temp).render(List.of(new ChatMessage("user", text)))).isEqualTo(text);
-    }
-
-    @ParameterizedTest(name = "{0}")
-    @DisplayName("calls Python's string methods, and they mean what they mean in Python")
-    @CsvSource(delimiter = ';', quoteCharacter = '\0', value = {
-            "messages[0].content.strip(); Name a|river.", "messages[0]['content'].split('|')[1].strip(); river.",
-            "messages[0].content.split('|')[-1].strip(); river.", "messages[0].content.split('|') | length; 2",
-            "'a b  c'.split() | join('-'); a-b-c", "'yes' if messages[0].content.startswith('  Name') else 'no'; yes",
-            "'yes' if messages[0].content.endswith('x') else 'no'; no", "messages[0].role.upper(); USER",
-            "messages[0].role.title(); User", "'<' + messages[0].content.lstrip().rstrip('\\n') + '>'; <Name a|river.>",
-            "messages[0].content.strip().replace('a', 'o'); Nome o|river.", "'.x.'.split('.') | length; 3",
-            "('a</think>\\n\\nb').split('</think>')[-1].lstrip('\\n'); b", "messages[0].content | trim; Name a|river.",
-            "'<|im_start|>' + messages[0].role + '|x'; <|im_start|>user|x"})
-    void callsPythonMethods(String expression, String expected) throws IOException {
-        template("{{ " + expression + " }}");
-        assertThat(ChatTemplate.load(temp).render(QUESTION)).isEqualTo(expected);
     }
 
     @Test

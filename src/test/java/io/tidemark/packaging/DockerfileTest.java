@@ -10,31 +10,28 @@ import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.DisplayName;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.api.Test;
 
 @DisplayName("the Dockerfile")
 class DockerfileTest {
 
     private static final Pattern TIDEMARK_VARIABLE = Pattern.compile("TIDEMARK_[A-Z_]+");
 
-    @ParameterizedTest(name = "{0}")
-    @ValueSource(strings = {"Dockerfile", "Dockerfile.cuda"})
+    @Test
     @DisplayName("copies only what the checkout has and .dockerignore lets through")
-    void copiesExistingPaths(String name) throws IOException {
+    void copiesExistingPaths() throws IOException {
         List<String> ignored = Files.readAllLines(Path.of(".dockerignore"));
-        for (String source : copied(name)) {
+        for (String source : copied()) {
             assertThat(Path.of(source)).exists();
             assertThat(ignored).contains("!" + source);
         }
-        assertThat(copied(name)).contains("pom.xml", "src", "bin", "demo");
+        assertThat(copied()).contains("pom.xml", "src", "bin", "demo");
     }
 
-    @ParameterizedTest(name = "{0}")
-    @ValueSource(strings = {"Dockerfile", "Dockerfile.cuda"})
+    @Test
     @DisplayName("names only variables that exist as settings")
-    void variablesAreSettings(String name) throws IOException {
-        Matcher variable = TIDEMARK_VARIABLE.matcher(String.join("\n", lines(name)));
+    void variablesAreSettings() throws IOException {
+        Matcher variable = TIDEMARK_VARIABLE.matcher(String.join("\n", lines()));
         List<String> names = new ArrayList<>();
         while (variable.find()) {
             names.add(variable.group());
@@ -42,18 +39,17 @@ class DockerfileTest {
         assertThat(names).isNotEmpty().isSubsetOf(SettingNames.environmentVariables());
     }
 
-    @ParameterizedTest(name = "{0}")
-    @ValueSource(strings = {"Dockerfile", "Dockerfile.cuda"})
+    @Test
     @DisplayName("runs the launcher as a user that is a number other than root's")
-    void runsAsNobodySpecial(String name) throws IOException {
-        assertThat(lines(name)).anyMatch(line -> line.matches("USER [1-9][0-9]*:[1-9][0-9]*"))
+    void runsAsNobodySpecial() throws IOException {
+        assertThat(lines()).anyMatch(line -> line.matches("USER [1-9][0-9]*:[1-9][0-9]*"))
                 .contains("ENTRYPOINT [\"/opt/tidemark/bin/tidemark\"]", "CMD [\"serve\"]");
     }
 
     /** Sources of COPY from the checkout, not from another stage. */
-    private static List<String> copied(String name) throws IOException {
+    private static List<String> copied() throws IOException {
         List<String> sources = new ArrayList<>();
-        for (String line : lines(name)) {
+        for (String line : lines()) {
             String[] words = line.split("\\s+");
             if (words[0].equals("COPY") && !words[1].startsWith("--from")) {
                 sources.addAll(List.of(words).subList(1, words.length - 1));
@@ -62,7 +58,7 @@ class DockerfileTest {
         return sources;
     }
 
-    private static List<String> lines(String name) throws IOException {
-        return Files.readAllLines(Path.of("docker", name));
+    private static List<String> lines() throws IOException {
+        return Files.readAllLines(Path.of("docker/Dockerfile"));
     }
 }

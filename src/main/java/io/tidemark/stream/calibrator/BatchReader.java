@@ -105,10 +105,10 @@ final class BatchReader {
         if (input instanceof Input.Prompt prompt) {
             return model.tokenizer().encodePrompt(prompt.prompt());
         }
-        List<ChatMessage> turns = ((Input.Messages) input).messages().stream()
-                .map(turn -> new ChatMessage(turn.role(), turn.content())).toList();
+        Input.Messages chat = (Input.Messages) input;
+        List<ChatMessage> turns = chat.messages().stream().map(turn -> new ChatMessage(turn.fields())).toList();
         try {
-            return model.tokenizer().encodePlain(model.chatTemplate().render(turns));
+            return model.tokenizer().encodePlain(model.chatTemplate().render(turns, chat.tools()));
         } catch (ChatTemplateFailed e) {
             throw new BatchUnusable("chat_template_failed", place + ".messages", e.getMessage());
         }

@@ -3,7 +3,6 @@ package io.tidemark.stream.worker;
 import io.tidemark.adapter.LoadedAdapter;
 import io.tidemark.generation.Ending;
 import io.tidemark.generation.GenerationRequest;
-import io.tidemark.message.ChatTurn;
 import io.tidemark.message.Input;
 import io.tidemark.message.RequestMessage;
 import io.tidemark.model.ChatMessage;
@@ -64,7 +63,8 @@ final class Admission {
 
     private String render(Input.Messages chat) throws RequestNotAdmitted {
         try {
-            return model.chatTemplate().render(chat.messages().stream().map(Admission::turn).toList());
+            return model.chatTemplate().render(chat.messages().stream().map(turn -> new ChatMessage(turn.fields())).toList(),
+                    chat.tools());
         } catch (ChatTemplateFailed e) {
             throw new RequestNotAdmitted("chat_template_failed", "messages", e.getMessage());
         }
@@ -77,10 +77,6 @@ final class Admission {
             throw new RequestNotAdmitted("context_length_exceeded", blamed, "the prompt has " + promptTokens
                     + " tokens and max_tokens is " + request.maxTokens() + ", together above the context of " + context);
         }
-    }
-
-    private static ChatMessage turn(ChatTurn turn) {
-        return new ChatMessage(turn.role(), turn.content());
     }
 
     private static String field(Input input) {

@@ -1,0 +1,7 @@
+package io.tidemark.model.jinja;
+
+/** A function, a macro, or a method of a value. */
+interface Callable {
+
+    Object call(Arguments arguments);
+}
