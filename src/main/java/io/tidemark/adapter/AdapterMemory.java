@@ -22,6 +22,7 @@ final class AdapterMemory implements AutoCloseable {
     private final Object lock = new Object();
     private final Residents residents;
     private final LoadCounts counts = new LoadCounts();
+    private double perFileByte = 1;
     private boolean closed;
 
     AdapterMemory(AdapterLoader loader, long budget) {
@@ -72,8 +73,9 @@ final class AdapterMemory implements AutoCloseable {
 
     private void load(Registration adapter) {
         try {
-            requireRoom(adapter, adapter.bytes());
-            waitForRoom(adapter);
+            // a guess may be too large, and says nothing against the adapter
+            requireRoom(adapter, adapter.bytes(1));
+            waitForRoom(adapter, Math.min(budget, guess(adapter)));
             long begun = System.nanoTime();
             LoadedAdapter loaded = loader.load(adapter.id(), adapter.folder());
             requireRoom(adapter, loaded);
@@ -96,17 +98,23 @@ final class AdapterMemory implements AutoCloseable {
         }
     }
 
-    private void waitForRoom(Registration adapter) throws InterruptedException {
+    private long guess(Registration adapter) {
+        synchronized (lock) {
+            return adapter.bytes(perFileByte);
+        }
+    }
+
+    private void waitForRoom(Registration adapter, long bytes) throws InterruptedException {
         while (true) {
             free();
             synchronized (lock) {
                 if (closed) {
                     throw refusedByClosing(adapter);
                 }
-                if (residents.fits(adapter.bytes())) {
+                if (residents.fits(bytes)) {
                     return;
                 }
-                residents.makeWay(adapter.bytes());
+                residents.makeWay(bytes);
                 if (!residents.hasAbandoned()) {
                     lock.wait();
                 }
@@ -121,6 +129,7 @@ final class AdapterMemory implements AutoCloseable {
         synchronized (lock) {
             counts.loaded(nanos);
             adapter.loaded(loaded);
+            perFileByte = Math.max(perFileByte, (double) resident.bytes() / adapter.fileBytes());
             residents.add(resident);
             waiting = adapter.takeWaiting();
             leases = waiting.stream().map(waiter -> leaseOf(resident)).toList();

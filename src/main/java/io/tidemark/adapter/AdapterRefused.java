@@ -11,7 +11,7 @@ public final class AdapterRefused extends RuntimeException {
     private final boolean unsupported;
 
     private AdapterRefused(String message, boolean unsupported, Throwable cause) {
-        super(message, cause);
+        super(ModelRefused.shortened(message), cause);
         this.unsupported = unsupported;
     }
 

@@ -52,7 +52,7 @@ public final class AdapterStore implements AutoCloseable {
             throw AdapterRefused.broken(folder, "the adapter id '" + id + "' is empty or the base model's name");
         }
         Registration adapter = new Registration(id, folder, loader.check(folder));
-        memory.requireRoom(adapter, adapter.bytes());
+        memory.requireRoom(adapter, adapter.fileBytes());
         if (registered.putIfAbsent(id, adapter) != null) {
             throw AdapterRefused.broken(folder, "an adapter '" + id + "' is there already");
         }

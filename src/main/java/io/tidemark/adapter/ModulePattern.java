@@ -4,26 +4,21 @@ import com.fasterxml.jackson.databind.JsonNode;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.regex.Pattern;
-import java.util.regex.PatternSyntaxException;
 
 /** A number for all modules with exceptions by name; the first that matches counts, as in PEFT's {@code get_pattern_key}. */
-record ModulePattern(double general, Map<Pattern, Double> exceptions) {
+record ModulePattern(double general, Map<ModuleRegex, Double> exceptions) {
 
     static ModulePattern of(Path file, JsonNode config, String field, String patternField) {
-        Map<Pattern, Double> exceptions = new LinkedHashMap<>();
+        Map<ModuleRegex, Double> exceptions = new LinkedHashMap<>();
         for (Map.Entry<String, JsonNode> entry : config.path(patternField).properties()) {
-            try {
-                exceptions.put(Pattern.compile("(.*\\.)?(" + entry.getKey() + ")$"), positive(file, patternField, entry.getValue()));
-            } catch (PatternSyntaxException e) {
-                throw AdapterRefused.broken(file, patternField + " has a key that is no pattern: " + entry.getKey(), e);
-            }
+            exceptions.put(ModuleRegex.of(file, patternField, "(.*\\.)?(" + entry.getKey() + ")$"),
+                    positive(file, patternField, entry.getValue()));
         }
         return new ModulePattern(positive(file, field, config.path(field)), exceptions);
     }
 
     double valueFor(String module) {
-        return exceptions.entrySet().stream().filter(e -> e.getKey().matcher(module).lookingAt())
+        return exceptions.entrySet().stream().filter(e -> e.getKey().begins(module))
                 .map(Map.Entry::getValue).findFirst().orElse(general);
     }
 

@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
 
 /** An adapter that may be asked for: where it lies, who waits for it, and what became of earlier loads. Guarded by the store's lock. */
@@ -14,15 +15,17 @@ final class Registration {
     private List<CompletableFuture<AdapterLease>> waiting = new ArrayList<>();
     private Optional<String> digest = Optional.empty();
     private Optional<Refusal> refusal = Optional.empty();
-    private long bytes;
+    private final long fileBytes;
+    private OptionalLong measured = OptionalLong.empty();
 
     private record Refusal(AdapterRefused reason, long nanos) {
     }
 
-    Registration(String id, Path folder, long bytes) {
+    /** @param fileBytes of the weights file */
+    Registration(String id, Path folder, long fileBytes) {
         this.id = id;
         this.folder = folder;
-        this.bytes = bytes;
+        this.fileBytes = fileBytes;
     }
 
     String id() {
@@ -33,9 +36,17 @@ final class Registration {
         return folder;
     }
 
-    /** The memory it took last time; before the first load a guess. */
-    long bytes() {
-        return bytes;
+    /**
+     * The memory that it takes: what it took last time, and before the first load a guess.
+     *
+     * @param perFileByte the most that others took for a byte of their files
+     */
+    long bytes(double perFileByte) {
+        return measured.orElse((long) Math.ceil(fileBytes * perFileByte));
+    }
+
+    long fileBytes() {
+        return fileBytes;
     }
 
     /** Of the version loaded last. */
@@ -58,7 +69,7 @@ final class Registration {
     void loaded(LoadedAdapter adapter) {
         digest = Optional.of(adapter.digest());
         refusal = Optional.empty();
-        bytes = adapter.weights().bytes();
+        measured = OptionalLong.of(adapter.weights().bytes());
     }
 
     void refused(AdapterRefused reason, long nanos) {

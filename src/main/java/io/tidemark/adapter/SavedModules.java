@@ -7,17 +7,15 @@ import io.tidemark.model.Projection;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.regex.Pattern;
-import java.util.regex.PatternSyntaxException;
 
 /** {@code modules_to_save}: modules that the adapter holds as a whole. PEFT finds them by the end of their names. */
 final class SavedModules {
 
     private final Path file;
     private final List<String> names;
-    private final List<Pattern> patterns;
+    private final List<ModuleRegex> patterns;
 
-    private SavedModules(Path file, List<String> names, List<Pattern> patterns) {
+    private SavedModules(Path file, List<String> names, List<ModuleRegex> patterns) {
         this.file = file;
         this.names = names;
         this.patterns = patterns;
@@ -29,14 +27,10 @@ final class SavedModules {
             throw AdapterRefused.broken(file, "modules_to_save must be a list of names, not " + node);
         }
         List<String> names = new ArrayList<>();
-        List<Pattern> patterns = new ArrayList<>();
+        List<ModuleRegex> patterns = new ArrayList<>();
         for (JsonNode name : node) {
             names.add(name.asText());
-            try {
-                patterns.add(Pattern.compile("(^|.*\\.)" + name.asText() + "($|\\..*)"));
-            } catch (PatternSyntaxException e) {
-                throw AdapterRefused.broken(file, "modules_to_save has a name that is no pattern: " + name, e);
-            }
+            patterns.add(ModuleRegex.of(file, "modules_to_save", "(^|.*\\.)" + name.asText() + "($|\\..*)"));
         }
         return new SavedModules(file, names, patterns);
     }
@@ -47,7 +41,7 @@ final class SavedModules {
 
     /** Whether the module gets no LoRA, since it is a saved one or lies in one. */
     boolean hide(String module) {
-        return patterns.stream().anyMatch(pattern -> pattern.matcher(module).lookingAt());
+        return patterns.stream().anyMatch(pattern -> pattern.begins(module));
     }
 
     /** @throws AdapterRefused when a module is saved that is none of those that can be replaced a row at a time */

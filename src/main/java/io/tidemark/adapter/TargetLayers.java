@@ -7,20 +7,17 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
-import java.util.regex.PatternSyntaxException;
 
 /** {@code layers_to_transform} and {@code layers_pattern}: which layers' modules a list of name endings means. */
 final class TargetLayers {
 
     /** PEFT's own pattern where none is given: the first number that stands between dots. */
-    private static final Pattern ANY = Pattern.compile(".*?\\.[^.]*\\.(\\d+)\\.");
+    private static final String ANY = ".*?\\.[^.]*\\.(\\d+)\\.";
 
     private final Optional<Set<Integer>> layers;
-    private final List<Pattern> patterns;
+    private final List<ModuleRegex> patterns;
 
-    private TargetLayers(Optional<Set<Integer>> layers, List<Pattern> patterns) {
+    private TargetLayers(Optional<Set<Integer>> layers, List<ModuleRegex> patterns) {
         this.layers = layers;
         this.patterns = patterns;
     }
@@ -44,13 +41,8 @@ final class TargetLayers {
     }
 
     private Optional<Integer> numberOf(String module) {
-        for (Pattern pattern : patterns) {
-            Matcher matcher = pattern.matcher(module);
-            if (matcher.lookingAt()) {
-                return Optional.of(Integer.valueOf(matcher.group(matcher.groupCount())));
-            }
-        }
-        return Optional.empty();
+        return patterns.stream().flatMap(pattern -> pattern.lookingAt(module).stream()).findFirst()
+                .map(matcher -> Integer.valueOf(matcher.group(matcher.groupCount())));
     }
 
     private static Optional<Set<Integer>> layers(Path file, JsonNode node) {
@@ -69,17 +61,13 @@ final class TargetLayers {
         return Optional.of(layers);
     }
 
-    private static List<Pattern> patterns(Path file, JsonNode node) {
+    private static List<ModuleRegex> patterns(Path file, JsonNode node) {
         if (node.isMissingNode() || node.isNull() || node.asText("x").isEmpty() || node.isArray() && node.isEmpty()) {
-            return List.of(ANY);
+            return List.of(ModuleRegex.of(file, "layers_pattern", ANY));
         }
-        List<Pattern> patterns = new ArrayList<>();
+        List<ModuleRegex> patterns = new ArrayList<>();
         for (JsonNode pattern : node.isArray() ? node : List.of(node)) {
-            try {
-                patterns.add(Pattern.compile("(?:^|.*?\\.)(?:" + pattern.asText() + ")\\.(\\d+)\\."));
-            } catch (PatternSyntaxException e) {
-                throw AdapterRefused.broken(file, "layers_pattern is no regular expression: " + pattern, e);
-            }
+            patterns.add(ModuleRegex.of(file, "layers_pattern", "(?:^|.*?\\.)(?:" + pattern.asText() + ")\\.(\\d+)\\."));
         }
         return patterns;
     }

@@ -6,8 +6,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.regex.Pattern;
-import java.util.regex.PatternSyntaxException;
 
 /**
  * Which modules have LoRA, decided as PEFT's {@code check_target_module_exists} decides it: a list of names or name
@@ -61,12 +59,7 @@ final class TargetModules {
         if (field.equals("target_modules") && expression.toLowerCase(Locale.ROOT).equals("all-linear")) {
             return module -> !module.equals(ModuleNames.HEAD) && !module.equals(ModuleNames.EMBEDDING);
         }
-        try {
-            Pattern pattern = Pattern.compile(expression);
-            return module -> pattern.matcher(module).matches();
-        } catch (PatternSyntaxException e) {
-            throw AdapterRefused.broken(file, field + " is no regular expression: " + expression, e);
-        }
+        return ModuleRegex.of(file, field, expression)::matches;
     }
 
     private static boolean endsIn(List<String> names, String module) {

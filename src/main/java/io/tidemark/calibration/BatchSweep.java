@@ -8,13 +8,14 @@ import java.util.List;
 
 /**
  * One batch on its way through the layers. The prefix is the state that has had LoRA in every layer so far; at each
- * layer a copy of it leaves, as the boundary of that number, and goes on with base weights. States that have left go
+ * boundary that is asked for a copy of it leaves and goes on with base weights. States that have left go
  * through a layer together, as many as fit one call, and each such call is a slice.
  */
 final class BatchSweep implements AutoCloseable {
 
     private final ForcedDecoder decoder;
     private final ForcedBatch batch;
+    private final SweepBoundaries boundaries;
     /** By rising boundary. */
     private final List<ForcedStates> left = new ArrayList<>();
     private final double[][] logprobs;
@@ -25,10 +26,11 @@ final class BatchSweep implements AutoCloseable {
     private int goldScored;
     private long layerEvaluations;
 
-    BatchSweep(ForcedDecoder decoder, ForcedBatch batch) {
+    BatchSweep(ForcedDecoder decoder, ForcedBatch batch, SweepBoundaries boundaries) {
         this.decoder = decoder;
         this.batch = batch;
-        this.logprobs = new double[decoder.numLayers() + 1][batch.goldTokens()];
+        this.boundaries = boundaries;
+        this.logprobs = new double[boundaries.chosen().size()][batch.goldTokens()];
         this.prefix = decoder.embed(batch);
     }
 
@@ -36,24 +38,23 @@ final class BatchSweep implements AutoCloseable {
     boolean runSlice() {
         if (layer < decoder.numLayers()) {
             advance();
-        } else {
-            score(group < left.size() ? left.get(group) : prefix);
+            return true;
         }
-        return group <= left.size();
+        score(group < left.size() ? left.get(group) : prefix);
+        return group < left.size() + (boundaries.scoresFull() ? 1 : 0);
     }
 
     /** From 0 to 1: states that went through a layer or were scored. */
     double progress() {
-        int layers = decoder.numLayers();
         double scored = boundariesScored + (double) goldScored / batch.goldTokens();
-        return (layerEvaluations + scored) / (layers * (layers + 3) / 2.0 + layers + 1);
+        return (layerEvaluations + scored) / (boundaries.layerEvaluations() + boundaries.chosen().size());
     }
 
     long layerEvaluations() {
         return layerEvaluations;
     }
 
-    /** Log-probability of each gold token {@code [boundary][gold tokens]}, once all slices are done. */
+    /** Log-probability of each gold token {@code [boundaries asked for][gold tokens]}, once all slices are done. */
     double[][] logprobs() {
         return logprobs;
     }
@@ -66,17 +67,25 @@ final class BatchSweep implements AutoCloseable {
     }
 
     private void advance() {
-        if (group == 0) {
+        boolean prefixGoesOn = layer < boundaries.prefixLayers();
+        if (group == 0 && boundaries.leaveAt(layer)) {
             leave();
         }
         if (group < left.size()) {
             left.set(group, through(left.get(group), false));
             group++;
+            if (group == left.size() && !prefixGoesOn) {
+                nextLayer();
+            }
         } else {
             prefix = through(prefix, true);
-            group = 0;
-            layer++;
+            nextLayer();
         }
+    }
+
+    private void nextLayer() {
+        group = 0;
+        layer++;
     }
 
     private void score(ForcedStates states) {

@@ -26,6 +26,22 @@ public final class BoundarySweep {
      * @throws IllegalArgumentException when there is no example, or one is longer than the model's context
      */
     public SweepRun start(LoraWeights weights, List<TokenizedExample> examples) {
+        return start(weights, examples, SweepBoundaries.all(model.config().numLayers()));
+    }
+
+    /** Searches at a few boundaries only, all at once; see {@link CoarseSearch} for what that can miss. */
+    public CoarseSearch.Found search(LoraWeights weights, List<TokenizedExample> examples, Objective objective, int every) {
+        int layers = model.config().numLayers();
+        return new CoarseSearch(layers, every).find(objective, some -> {
+            try (SweepRun run = start(weights, examples, new SweepBoundaries(layers, some))) {
+                run.finishAll();
+                return run.means();
+            }
+        });
+    }
+
+    /** Begins a sweep over some boundaries only. */
+    SweepRun start(LoraWeights weights, List<TokenizedExample> examples, SweepBoundaries boundaries) {
         int context = model.config().contextLength();
         for (TokenizedExample example : examples) {
             if (example.tokens() > context) {
@@ -33,6 +49,6 @@ public final class BoundarySweep {
                         "an example has " + example.tokens() + " tokens, more than the model's context of " + context);
             }
         }
-        return new SweepRun(model.decoder().forced(weights), ExampleBatch.of(examples, limits.tokensPerBatch()));
+        return new SweepRun(model.decoder().forced(weights), ExampleBatch.of(examples, limits.tokensPerBatch()), boundaries);
     }
 }

@@ -3,7 +3,6 @@ package io.tidemark.calibration;
 import io.tidemark.model.ForcedDecoder;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 
@@ -15,17 +14,21 @@ public final class SweepRun implements AutoCloseable {
 
     private final ForcedDecoder decoder;
     private final List<ExampleBatch> batches;
-    private final List<ExampleScore> scores;
+    private final SweepBoundaries boundaries;
+    private final int[] goldTokens;
+    /** By example, then by the boundaries asked for. */
+    private final double[][] means;
     private Optional<BatchSweep> current = Optional.empty();
     private int done;
     private long layerEvaluations;
     private volatile double progress;
 
-    SweepRun(ForcedDecoder decoder, List<ExampleBatch> batches) {
+    SweepRun(ForcedDecoder decoder, List<ExampleBatch> batches, SweepBoundaries boundaries) {
         this.decoder = decoder;
         this.batches = batches;
-        int examples = batches.stream().mapToInt(b -> b.places().size()).sum();
-        this.scores = new ArrayList<>(Collections.nCopies(examples, null));
+        this.boundaries = boundaries;
+        this.goldTokens = new int[batches.stream().mapToInt(b -> b.places().size()).sum()];
+        this.means = new double[goldTokens.length][];
     }
 
     /**
@@ -37,7 +40,7 @@ public final class SweepRun implements AutoCloseable {
         if (done == batches.size()) {
             return false;
         }
-        BatchSweep sweep = current.orElseGet(() -> new BatchSweep(decoder, batches.get(done).forced()));
+        BatchSweep sweep = current.orElseGet(() -> new BatchSweep(decoder, batches.get(done).forced(), boundaries));
         current = Optional.of(sweep);
         if (!sweep.runSlice()) {
             take(batches.get(done), sweep);
@@ -50,11 +53,15 @@ public final class SweepRun implements AutoCloseable {
 
     /** Runs all slices that are left, and returns the scores in the order of the examples. */
     public List<ExampleScore> finish() {
+        finishAll();
+        return scores();
+    }
+
+    void finishAll() {
         boolean more = true;
         while (more) {
             more = runSlice();
         }
-        return scores();
     }
 
     /** From 0 to 1. */
@@ -68,15 +75,29 @@ public final class SweepRun implements AutoCloseable {
     }
 
     /**
-     * The scores in the order of the examples.
+     * The scores in the order of the examples, at all boundaries or those asked for, which must be two at least.
      *
      * @throws IllegalStateException while there is more to do
      */
     public List<ExampleScore> scores() {
+        double[][] all = means();
+        List<ExampleScore> scores = new ArrayList<>();
+        for (int i = 0; i < all.length; i++) {
+            scores.add(new ExampleScore(goldTokens[i], Arrays.stream(all[i]).boxed().toList()));
+        }
+        return scores;
+    }
+
+    /**
+     * Mean log-probability per gold token {@code [examples][boundaries asked for]}.
+     *
+     * @throws IllegalStateException while there is more to do
+     */
+    double[][] means() {
         if (done < batches.size()) {
             throw new IllegalStateException("the sweep has not ended");
         }
-        return List.copyOf(scores);
+        return means;
     }
 
     /** Frees what an unfinished sweep holds. */
@@ -91,11 +112,11 @@ public final class SweepRun implements AutoCloseable {
         int from = 0;
         for (int i = 0; i < batch.places().size(); i++) {
             int tokens = batch.forced().sequences().get(i).gold().size();
-            List<Double> means = new ArrayList<>();
-            for (double[] logprobs : sweep.logprobs()) {
-                means.add(Arrays.stream(logprobs, from, from + tokens).sum() / tokens);
-            }
-            scores.set(batch.places().get(i), new ExampleScore(tokens, means));
+            int start = from;
+            int place = batch.places().get(i);
+            goldTokens[place] = tokens;
+            means[place] = Arrays.stream(sweep.logprobs())
+                    .mapToDouble(logprobs -> Arrays.stream(logprobs, start, start + tokens).sum() / tokens).toArray();
             from += tokens;
         }
     }

@@ -1,6 +1,5 @@
 package io.tidemark.cli;
 
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidemark.adapter.AdapterStore;
 import io.tidemark.calibration.SweepLimits;
 import io.tidemark.calibration.TokenizedExample;
@@ -11,7 +10,6 @@ import io.tidemark.torch.Torch;
 import io.tidemark.torch.TorchOptions;
 import java.io.PrintWriter;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -57,12 +55,11 @@ final class BenchSweepCommand implements Callable<Integer> {
         if (examples < 1 || repeat < 1) {
             throw new ParameterException(spec.commandLine(), "--examples and --repeat must be 1 or more");
         }
-        List<ObjectNode> lines = JsonLines.read(data);
         PrintWriter out = spec.commandLine().getOut();
         try (Torch torch = Torch.open(new TorchOptions("cpu", threads));
                 LanguageModel language = LanguageModel.load(model, model.toAbsolutePath().normalize().getFileName().toString(), torch);
                 AdapterStore store = new AdapterStore(language)) {
-            List<TokenizedExample> tokens = lines.stream().limit(examples).map(line -> tokenized(language, line)).toList();
+            List<TokenizedExample> tokens = ExampleTokens.read(data, language, examples);
             out.printf("%d examples, %d tokens, %d layers%n", tokens.size(), tokens.stream().mapToInt(TokenizedExample::tokens).sum(),
                     language.config().numLayers());
             Measured measured = new SweepBenchmark(language, store.load("adapter", adapter).weights(), SweepLimits.DEFAULT)
@@ -82,14 +79,5 @@ final class BenchSweepCommand implements Callable<Integer> {
                 Measured.median(measured.passSeconds()), measured.wallRatio());
         out.printf("largest difference between both scores  %.1e nats per token%n", measured.largestDifference());
         out.flush();
-    }
-
-    private TokenizedExample tokenized(LanguageModel language, ObjectNode line) {
-        if (!line.path("prompt").isTextual() || !line.path("completion").isTextual()) {
-            throw new CommandFailed(data + ": every line needs 'prompt' and 'completion' as text");
-        }
-        List<Integer> completion = new ArrayList<>(language.tokenizer().encodePlain(line.path("completion").asText()));
-        language.config().endOfSequence().stream().min(Integer::compare).ifPresent(completion::add);
-        return new TokenizedExample(language.tokenizer().encodePrompt(line.path("prompt").asText()), completion);
     }
 }

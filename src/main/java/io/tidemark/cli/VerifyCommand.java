@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
@@ -39,6 +40,10 @@ final class VerifyCommand implements Callable<Integer> {
     @Option(names = "--allow-unsupported", description = "Name what the engine doesn't support, and pass it.")
     private boolean allowUnsupported;
 
+    @Option(names = "--record", paramLabel = "DIR",
+            description = "Write all calls of libtorch with their results there, for tools/gpu_check.py on a machine with a GPU.")
+    private Optional<Path> record = Optional.empty();
+
     /** Either whole folders, or one adapter on one model. */
     static final class Subject {
 
@@ -65,7 +70,7 @@ final class VerifyCommand implements Callable<Integer> {
             throw new CommandFailed("there is no folder " + folder);
         });
         PrintWriter out = spec.commandLine().getOut();
-        try (Torch torch = Torch.open(TorchOptions.CPU)) {
+        try (Torch torch = record.map(folder -> Torch.recording(TorchOptions.CPU, folder)).orElseGet(() -> Torch.open(TorchOptions.CPU))) {
             Verification verification = new Verification(torch, verdict -> {
                 out.println(verdict.adapter() + "  " + verdict.line());
                 out.flush();

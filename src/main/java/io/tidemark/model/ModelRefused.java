@@ -6,11 +6,12 @@ import java.nio.file.Path;
 public final class ModelRefused extends RuntimeException {
 
     private static final long serialVersionUID = 1L;
+    private static final int MOST_CHARACTERS = 1000;
 
     private final boolean unsupported;
 
     private ModelRefused(String message, boolean unsupported, Throwable cause) {
-        super(message, cause);
+        super(shortened(message), cause);
         this.unsupported = unsupported;
     }
 
@@ -24,6 +25,11 @@ public final class ModelRefused extends RuntimeException {
 
     static ModelRefused broken(Path file, String what, Throwable cause) {
         return new ModelRefused(file + ": " + what, false, cause);
+    }
+
+    /** A message may quote what a stranger wrote, at any length; an error is for people. */
+    public static String shortened(String message) {
+        return message.length() <= MOST_CHARACTERS ? message : message.substring(0, MOST_CHARACTERS) + "…";
     }
 
     /** True when the folder is sound and only asks for what Tidemark does not do. */

@@ -1,10 +1,10 @@
 package io.tidemark.torch;
 
 import ai.djl.engine.EngineException;
-import ai.djl.pytorch.engine.PtNDManager;
 import ai.djl.pytorch.engine.PtSymbolBlock;
 import ai.djl.pytorch.jni.IValue;
 import ai.djl.pytorch.jni.IValueUtils;
+import java.util.List;
 
 /**
  * A loaded TorchScript object whose methods are called by name. Calls from several threads are safe as long as none of
@@ -13,12 +13,12 @@ import ai.djl.pytorch.jni.IValueUtils;
 public final class Script implements AutoCloseable {
 
     private final PtSymbolBlock block;
-    private final PtNDManager manager;
+    private final Context context;
     private final String name;
 
-    Script(PtSymbolBlock block, PtNDManager manager, String name) {
+    Script(PtSymbolBlock block, Context context, String name) {
         this.block = block;
-        this.manager = manager;
+        this.context = context;
         this.name = name;
     }
 
@@ -34,7 +34,9 @@ public final class Script implements AutoCloseable {
             raw[i] = arguments[i].raw();
         }
         try {
-            return Value.owning(IValueUtils.runMethod(block, method, raw), manager);
+            Value result = Value.owning(IValueUtils.runMethod(block, method, raw), context);
+            context.recorder().called(result, this, method, List.of(arguments));
+            return result;
         } catch (EngineException e) {
             throw new ScriptFailed(name + "." + method + " failed: " + e.getMessage(), e);
         }

@@ -1,7 +1,5 @@
 package io.tidemark.torch;
 
-import ai.djl.Device;
-import ai.djl.engine.Engine;
 import ai.djl.engine.EngineException;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.DataType;
@@ -18,8 +16,10 @@ import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.NoSuchElementException;
+import java.util.OptionalLong;
 
 /**
  * libtorch on one device. Makes the values that scripts take and loads the scripts; everything it makes lives on the
@@ -30,9 +30,11 @@ import java.util.NoSuchElementException;
 public final class Torch implements AutoCloseable {
 
     private final PtNDManager manager;
+    private final Context context;
 
-    private Torch(PtNDManager manager) {
+    private Torch(PtNDManager manager, Recorder recorder) {
         this.manager = manager;
+        this.context = new Context(manager, recorder);
     }
 
     /**
@@ -41,13 +43,24 @@ public final class Torch implements AutoCloseable {
      * @throws IllegalStateException when libtorch cannot be loaded, or the device is not there
      */
     public static Torch open(TorchOptions options) {
-        System.setProperty("OPT_OUT_TRACKING", "true");
-        System.setProperty("ai.djl.offline", "true");
-        Engine engine = engine();
+        return open(options, Recorder.NONE);
+    }
+
+    /**
+     * The same, and writes all that passes between Java and libtorch to a folder, so that it can be repeated elsewhere.
+     *
+     * @throws IllegalStateException as above
+     */
+    public static Torch recording(TorchOptions options, Path folder) {
+        return open(options, new Recording(folder));
+    }
+
+    private static Torch open(TorchOptions options, Recorder recorder) {
+        PtNDManager manager = Devices.open(options.device());
         if (options.threads() > 0) {
             JniUtils.setNumThreads(options.threads());
         }
-        return new Torch((PtNDManager) engine.newBaseManager(device(options.device(), engine)));
+        return new Torch(manager, recorder);
     }
 
     /**
@@ -61,7 +74,9 @@ public final class Torch implements AutoCloseable {
         byte[] archive = ScriptArchive.pack(source, text.toString());
         try {
             PtSymbolBlock block = JniUtils.loadModule(manager, new ByteArrayInputStream(archive), false, false);
-            return new Script(block, manager, source.className());
+            Script script = new Script(block, context, source.className());
+            context.recorder().loaded(script, source.className(), archive);
+            return script;
         } catch (EngineException e) {
             throw new ScriptFailed("script " + source.className() + " could not be loaded: " + e.getMessage(), e);
         } catch (IOException e) {
@@ -73,21 +88,21 @@ public final class Torch implements AutoCloseable {
     public Value longs(long... values) {
         ByteBuffer buffer = direct(values.length * Long.BYTES);
         buffer.asLongBuffer().put(values);
-        return copied(buffer, DataType.INT64, values.length);
+        return made("int64", values, copied(buffer, DataType.INT64, values.length));
     }
 
     /** A tensor {@code [values.length]} of float32. */
     public Value floats(float... values) {
         ByteBuffer buffer = direct(values.length * Float.BYTES);
         buffer.asFloatBuffer().put(values);
-        return copied(buffer, DataType.FLOAT32, values.length);
+        return made("float32", values, copied(buffer, DataType.FLOAT32, values.length));
     }
 
     /** A tensor {@code [values.length]} of float64. */
     public Value doubles(double... values) {
         ByteBuffer buffer = direct(values.length * Double.BYTES);
         buffer.asDoubleBuffer().put(values);
-        return copied(buffer, DataType.FLOAT64, values.length);
+        return made("float64", values, copied(buffer, DataType.FLOAT64, values.length));
     }
 
     /**
@@ -98,36 +113,36 @@ public final class Torch implements AutoCloseable {
      */
     public Value bytes(ByteBuffer bytes) {
         PtNDArray inPlace = manager.create(bytes.slice(), new Shape(bytes.remaining()), DataType.UINT8);
-        return Value.backed(IValue.from(inPlace), inPlace, manager);
+        return made("uint8", bytes, Value.backed(IValue.from(inPlace), inPlace, context));
     }
 
     public Value number(long value) {
-        return Value.owning(IValue.from(value), manager);
+        return made("literal", value, Value.owning(IValue.from(value), context));
     }
 
     public Value number(double value) {
-        return Value.owning(IValue.from(value), manager);
+        return made("literal", value, Value.owning(IValue.from(value), context));
     }
 
     public Value flag(boolean value) {
-        return Value.owning(IValue.from(value), manager);
+        return made("literal", value, Value.owning(IValue.from(value), context));
     }
 
     /** A {@code List[int]}. */
     public Value numbers(long... values) {
-        return Value.owning(IValue.listFrom(values), manager);
+        return made("literal", values, Value.owning(IValue.listFrom(values), context));
     }
 
     /** A {@code List[float]}. */
     public Value reals(double... values) {
-        return Value.owning(IValue.listFrom(values), manager);
+        return made("literal", values, Value.owning(IValue.listFrom(values), context));
     }
 
     /** A {@code List[List[int]]}, not empty. */
     public Value numberLists(List<long[]> lists) {
         IValue[] rows = lists.stream().map(IValue::listFrom).toArray(IValue[]::new);
         try {
-            return Value.owning(IValue.listFrom(rows), manager);
+            return made("literal", lists, Value.owning(IValue.listFrom(rows), context));
         } finally {
             for (IValue row : rows) {
                 row.close();
@@ -140,44 +155,41 @@ public final class Torch implements AutoCloseable {
         if (values.isEmpty()) {
             throw new NoSuchElementException("an empty list has no type for TorchScript");
         }
-        return Value.owning(IValue.listFrom(values.stream().map(Value::raw).toArray(IValue[]::new)), manager);
+        Value list = Value.owning(IValue.listFrom(values.stream().map(Value::raw).toArray(IValue[]::new)), context);
+        context.recorder().listed(list, values);
+        return list;
+    }
+
+    /** Whether everything lies on a GPU. */
+    public boolean isOnGpu() {
+        return manager.getDevice().isGpu();
+    }
+
+    /** Bytes of the GPU that nobody uses; empty on a CPU, and where the system does not tell. */
+    public OptionalLong freeGpuBytes() {
+        return Devices.freeBytes(manager.getDevice());
     }
 
     @Override
     public void close() {
+        context.recorder().end();
         manager.close();
+    }
+
+    private Value made(String kind, Object content, Value value) {
+        context.recorder().made(value, kind, content);
+        return value;
     }
 
     /** libtorch reads the buffer's memory in place, and Java frees it when it likes: so the values get memory of their own. */
     private Value copied(ByteBuffer buffer, DataType type, long length) {
         try (NDArray inPlace = manager.create(buffer, new Shape(length), type); NDArray copy = inPlace.duplicate()) {
-            return Value.owning(IValue.from((PtNDArray) copy), manager);
+            return Value.owning(IValue.from((PtNDArray) copy), context);
         }
     }
 
     private static ByteBuffer direct(int bytes) {
         return ByteBuffer.allocateDirect(bytes).order(ByteOrder.nativeOrder());
-    }
-
-    private static Engine engine() {
-        try {
-            return Engine.getEngine("PyTorch");
-        } catch (RuntimeException | LinkageError e) {
-            throw new IllegalStateException("libtorch could not be loaded: " + e.getMessage()
-                    + " (set PYTORCH_LIBRARY_PATH to an installed libtorch 2.7.1, or use a build with the natives of this platform)", e);
-        }
-    }
-
-    private static Device device(String name, Engine engine) {
-        int gpus = name.equals("cpu") ? 0 : engine.getGpuCount();
-        if (name.equals("cpu") || name.equals("auto") && gpus == 0) {
-            return Device.cpu();
-        }
-        int index = name.equals("auto") ? 0 : Integer.parseInt(name.substring("cuda:".length()));
-        if (index >= gpus) {
-            throw new IllegalStateException("device " + name + " is not there: libtorch sees " + gpus + " GPUs");
-        }
-        return Device.gpu(index);
     }
 
     private static String resourceText(String resource) {

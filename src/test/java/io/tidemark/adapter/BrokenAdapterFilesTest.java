@@ -27,7 +27,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class BrokenAdapterFilesTest {
 
     private static final String FAMILY = "llama-gqa";
-    private static final long BUDGET = 64L << 20;
+    private static final long BUDGET = 128L << 20;
 
     @TempDir
     private Path temp;
@@ -86,6 +86,23 @@ class BrokenAdapterFilesTest {
             Files.delete(file);
             Files.createDirectory(file);
             assertThat(isRefused(0, folder)).isTrue();
+        }
+    }
+
+    @Test
+    @DisplayName("are refused when an expression would keep a matcher busy for years, is nested without end, or very long")
+    void expressions() throws IOException {
+        Path folder = Folders.copyOfAdapter(FAMILY, "qv", temp.resolve("expressions"));
+        Path config = folder.resolve(AdapterReader.CONFIG);
+        byte[] sound = Files.readAllBytes(config);
+        String endless = "(([a-z_.0-9])+)+\\2!";
+        for (String expression : List.of(endless, "(".repeat(40_000) + "a" + ")".repeat(40_000), "(" + "a".repeat(5_000_000))) {
+            Files.write(config, sound);
+            Folders.edit(config, root -> root.put("target_modules", expression));
+            assertThat(isRefused(0, folder)).as(expression.substring(0, 10)).isTrue();
+            Files.write(config, sound);
+            Folders.edit(config, root -> root.putObject("rank_pattern").put(expression, 4));
+            assertThat(isRefused(1, folder)).as(expression.substring(0, 10)).isTrue();
         }
     }
 

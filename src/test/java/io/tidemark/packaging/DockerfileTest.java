@@ -10,28 +10,31 @@ import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.DisplayName;
-import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 @DisplayName("the Dockerfile")
 class DockerfileTest {
 
     private static final Pattern TIDEMARK_VARIABLE = Pattern.compile("TIDEMARK_[A-Z_]+");
 
-    @Test
+    @ParameterizedTest(name = "{0}")
+    @ValueSource(strings = {"Dockerfile", "Dockerfile.cuda"})
     @DisplayName("copies only what the checkout has and .dockerignore lets through")
-    void copiesExistingPaths() throws IOException {
+    void copiesExistingPaths(String name) throws IOException {
         List<String> ignored = Files.readAllLines(Path.of(".dockerignore"));
-        for (String source : copied()) {
+        for (String source : copied(name)) {
             assertThat(Path.of(source)).exists();
             assertThat(ignored).contains("!" + source);
         }
-        assertThat(copied()).contains("pom.xml", "src", "bin", "demo");
+        assertThat(copied(name)).contains("pom.xml", "src", "bin", "demo");
     }
 
-    @Test
+    @ParameterizedTest(name = "{0}")
+    @ValueSource(strings = {"Dockerfile", "Dockerfile.cuda"})
     @DisplayName("names only variables that exist as settings")
-    void variablesAreSettings() throws IOException {
-        Matcher variable = TIDEMARK_VARIABLE.matcher(String.join("\n", lines()));
+    void variablesAreSettings(String name) throws IOException {
+        Matcher variable = TIDEMARK_VARIABLE.matcher(String.join("\n", lines(name)));
         List<String> names = new ArrayList<>();
         while (variable.find()) {
             names.add(variable.group());
@@ -39,17 +42,18 @@ class DockerfileTest {
         assertThat(names).isNotEmpty().isSubsetOf(SettingNames.environmentVariables());
     }
 
-    @Test
+    @ParameterizedTest(name = "{0}")
+    @ValueSource(strings = {"Dockerfile", "Dockerfile.cuda"})
     @DisplayName("runs the launcher as a user that is a number other than root's")
-    void runsAsNobodySpecial() throws IOException {
-        assertThat(lines()).anyMatch(line -> line.matches("USER [1-9][0-9]*:[1-9][0-9]*"))
+    void runsAsNobodySpecial(String name) throws IOException {
+        assertThat(lines(name)).anyMatch(line -> line.matches("USER [1-9][0-9]*:[1-9][0-9]*"))
                 .contains("ENTRYPOINT [\"/opt/tidemark/bin/tidemark\"]", "CMD [\"serve\"]");
     }
 
     /** Sources of COPY from the checkout, not from another stage. */
-    private static List<String> copied() throws IOException {
+    private static List<String> copied(String name) throws IOException {
         List<String> sources = new ArrayList<>();
-        for (String line : lines()) {
+        for (String line : lines(name)) {
             String[] words = line.split("\\s+");
             if (words[0].equals("COPY") && !words[1].startsWith("--from")) {
                 sources.addAll(List.of(words).subList(1, words.length - 1));
@@ -58,7 +62,7 @@ class DockerfileTest {
         return sources;
     }
 
-    private static List<String> lines() throws IOException {
-        return Files.readAllLines(Path.of("docker/Dockerfile"));
+    private static List<String> lines(String name) throws IOException {
+        return Files.readAllLines(Path.of("docker", name));
     }
 }

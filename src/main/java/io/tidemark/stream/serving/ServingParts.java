@@ -27,6 +27,7 @@ import jakarta.enterprise.inject.Instance;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.Optional;
+import java.util.OptionalLong;
 import org.apache.kafka.clients.admin.Admin;
 import org.jboss.logging.Logger;
 
@@ -56,7 +57,8 @@ final class ServingParts implements AutoCloseable {
         boundaries = Optional.of(opened(TableFollower.start(
                 kafka.connection(), topics.boundaries().name(), settings.tables().loadTimeout(), table::apply)));
         if (settings.role().generates() && !stopping) {
-            GenerationEngine started = opened(GenerationEngine.start(loaded.model(), limits(settings.engine())));
+            GenerationEngine started = opened(GenerationEngine.start(
+                    loaded.model(), limits(settings.engine(), loaded.torch().freeGpuBytes())));
             engine = Optional.of(started);
             worker = Optional.of(opened(WorkerPart.start(settings, name, kafka, topics, loaded.model(),
                     loaded.adapters(), started, table, new WorkerMetrics(registry), channel.get().requests())));
@@ -115,8 +117,8 @@ final class ServingParts implements AutoCloseable {
         return part;
     }
 
-    private static EngineLimits limits(TidemarkSettings.Engine engine) {
-        return new EngineLimits(engine.slots(), engine.prefillTokensPerStep(), engine.kvBytes().asLongValue(),
+    private static EngineLimits limits(TidemarkSettings.Engine engine, OptionalLong freeGpuBytes) {
+        return new EngineLimits(engine.slots(), engine.prefillTokensPerStep(), KvBudget.of(engine, freeGpuBytes),
                 engine.prefixCache().asLongValue());
     }
 

@@ -14,7 +14,7 @@ public final class SettingsCheck {
 
     /** @throws IllegalArgumentException that begins with the property's name */
     public static void require(TidemarkSettings settings) {
-        size("tidemark.engine.kv-bytes", settings.engine().kvBytes(), Long.MAX_VALUE);
+        settings.engine().kvBytes().ifPresent(bytes -> size("tidemark.engine.kv-bytes", bytes, Long.MAX_VALUE));
         size("tidemark.engine.adapter-bytes", settings.engine().adapterBytes(), Long.MAX_VALUE);
         size("tidemark.limits.request-bytes", settings.limits().requestBytes(), MOST_REQUEST_BYTES);
         holds(!settings.worker().shutdownGrace().isNegative(),

@@ -68,7 +68,7 @@ public interface TidemarkSettings {
 
         /** {@code cpu}, {@code cuda:N} or {@code auto}. */
         @WithDefault("cpu")
-        @Pattern(regexp = "cpu|auto|cuda(:[0-9]+)?", message = "must be cpu, cuda:N or auto")
+        @Pattern(regexp = "cpu|auto|cuda:[0-9]+", message = "must be cpu, cuda:N or auto")
         String device();
 
         /** Threads for one operation; 0 takes one per core. */
@@ -87,9 +87,8 @@ public interface TidemarkSettings {
         @PositiveOrZero
         int queue();
 
-        /** Memory for keys and values of all running rows, such as {@code 512M}. */
-        @WithDefault("512M")
-        MemorySize kvBytes();
+        /** Memory for keys and values of all running rows, such as {@code 512M}; by default what the device has room for. */
+        Optional<MemorySize> kvBytes();
 
         /** How much of {@code kv-bytes} kept prefixes of prompts may take while no row needs it; 0 keeps none. */
         @WithDefault("128M")

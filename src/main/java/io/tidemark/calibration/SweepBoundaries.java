@@ -1,0 +1,46 @@
+package io.tidemark.calibration;
+
+import java.util.Collections;
+import java.util.SortedSet;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+
+/**
+ * The boundaries that a sweep scores, and what that takes.
+ *
+ * @param numLayers L
+ * @param chosen    at least one of 0 .. L
+ */
+record SweepBoundaries(int numLayers, SortedSet<Integer> chosen) {
+
+    SweepBoundaries {
+        chosen = Collections.unmodifiableSortedSet(new TreeSet<>(chosen));
+        if (chosen.isEmpty() || chosen.first() < 0 || chosen.last() > numLayers) {
+            throw new IllegalArgumentException("boundaries must be some of 0 to " + numLayers + ": " + chosen);
+        }
+    }
+
+    static SweepBoundaries all(int numLayers) {
+        return new SweepBoundaries(numLayers, IntStream.rangeClosed(0, numLayers).boxed().collect(Collectors.toCollection(TreeSet::new)));
+    }
+
+    /** Whether a state leaves the prefix before this layer. */
+    boolean leaveAt(int layer) {
+        return chosen.contains(layer);
+    }
+
+    /** How many layers the prefix goes through. */
+    int prefixLayers() {
+        return chosen.last();
+    }
+
+    boolean scoresFull() {
+        return chosen.last() == numLayers;
+    }
+
+    /** How often a layer is applied to a state of a batch: L(L+1)/2 + L for all boundaries. */
+    long layerEvaluations() {
+        return prefixLayers() + chosen.stream().mapToLong(boundary -> numLayers - boundary).sum();
+    }
+}

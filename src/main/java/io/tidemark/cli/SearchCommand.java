@@ -1,0 +1,129 @@
+package io.tidemark.cli;
+
+import io.tidemark.adapter.AdapterStore;
+import io.tidemark.boundary.Boundary;
+import io.tidemark.calibration.BoundarySweep;
+import io.tidemark.calibration.CoarseSearch;
+import io.tidemark.calibration.CurveStatistics;
+import io.tidemark.calibration.ExampleScore;
+import io.tidemark.calibration.Objective;
+import io.tidemark.calibration.SearchTrial;
+import io.tidemark.calibration.SweepLimits;
+import io.tidemark.calibration.SweepRun;
+import io.tidemark.calibration.TokenizedExample;
+import io.tidemark.model.LanguageModel;
+import io.tidemark.model.LoraWeights;
+import io.tidemark.torch.Torch;
+import io.tidemark.torch.TorchOptions;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** {@code tidemark search}: a boundary from a file of examples, at few boundaries, and how far to trust it. */
+@Command(
+        name = "search",
+        description = "Looks for an adapter's boundary at a few boundaries only, without Kafka, and can say how often that finds the exact one.",
+        mixinStandardHelpOptions = true,
+        footer = {"", "Example:", "  tidemark search --model models/base --adapter adapters/restaurants --data validation.jsonl \\",
+            "      --objective balanced --resamples 200"})
+final class SearchCommand implements Callable<Integer> {
+
+    @Spec
+    private CommandSpec spec;
+
+    @Option(names = "--model", required = true, paramLabel = "DIR", description = "The base model's Hugging Face folder.")
+    private Path model;
+
+    @Option(names = "--adapter", required = true, paramLabel = "DIR", description = "The adapter's PEFT folder.")
+    private Path adapter;
+
+    @Option(names = "--data", required = true, paramLabel = "FILE.jsonl", description = "Examples with prompt and completion.")
+    private Path data;
+
+    @Option(names = "--examples", paramLabel = "N", defaultValue = "32", description = "How many of them. Default: ${DEFAULT-VALUE}.")
+    private int examples;
+
+    @Option(names = "--objective", split = ",", paramLabel = "NAME", defaultValue = "balanced",
+            description = "quality, balanced, latency or tolerance:NATS; several are searched in turn. Default: ${DEFAULT-VALUE}.")
+    private List<String> objectives;
+
+    @Option(names = "--every", paramLabel = "N", defaultValue = "5",
+            description = "Distance of the boundaries that are scored first. Default: ${DEFAULT-VALUE}.")
+    private int every;
+
+    @Option(names = "--resamples", paramLabel = "N", defaultValue = "0",
+            description = "Also sweep over all boundaries, draw so many sets of examples, and count how often the search is right. Default: ${DEFAULT-VALUE}.")
+    private int resamples;
+
+    @Option(names = "--threads", paramLabel = "N", defaultValue = "0",
+            description = "Threads of the engine; 0 takes one a core. Default: ${DEFAULT-VALUE}.")
+    private int threads;
+
+    @Override
+    public Integer call() {
+        if (examples < 2 || every < 1 || resamples < 0) {
+            throw new ParameterException(spec.commandLine(), "--examples must be 2 or more, --every 1 or more, --resamples 0 or more");
+        }
+        List<Objective> wanted = parsed();
+        PrintWriter out = spec.commandLine().getOut();
+        try (Torch torch = Torch.open(new TorchOptions("cpu", threads));
+                LanguageModel language = LanguageModel.load(model, model.toAbsolutePath().normalize().getFileName().toString(), torch);
+                AdapterStore store = new AdapterStore(language)) {
+            List<TokenizedExample> tokens = ExampleTokens.read(data, language, examples);
+            LoraWeights lora = store.load("adapter", adapter).weights();
+            BoundarySweep sweep = new BoundarySweep(language, SweepLimits.DEFAULT);
+            for (Objective objective : wanted) {
+                long start = System.nanoTime();
+                print(objective, sweep.search(lora, tokens, objective, every), start, out);
+            }
+            if (resamples > 0) {
+                check(sweep, lora, tokens, wanted, out);
+            }
+        }
+        return 0;
+    }
+
+    private List<Objective> parsed() {
+        try {
+            return objectives.stream().map(Objective::parse).toList();
+        } catch (IllegalArgumentException e) {
+            throw new ParameterException(spec.commandLine(), e.getMessage(), e);
+        }
+    }
+
+    private static void print(Objective objective, CoarseSearch.Found found, long startNanos, PrintWriter out) {
+        out.printf("%s: boundary %d; %d boundaries scored with %d layer evaluations in %.1f s%n", objective.written(),
+                found.boundary().layers(), found.scored().size(), found.layerEvaluations(), seconds(startNanos));
+        out.println("  " + found.scored().entrySet().stream().map(e -> "%d: %.4f".formatted(e.getKey(), e.getValue())).collect(Collectors.joining("  ")));
+        out.flush();
+    }
+
+    private void check(BoundarySweep sweep, LoraWeights lora, List<TokenizedExample> tokens, List<Objective> wanted, PrintWriter out) {
+        long start = System.nanoTime();
+        try (SweepRun run = sweep.start(lora, tokens)) {
+            List<ExampleScore> scores = run.finish();
+            int layers = scores.get(0).meanLogprobByBoundary().size() - 1;
+            out.printf("all %d boundaries: %d layer evaluations in %.1f s%n", layers + 1, new CoarseSearch(layers, every).exactLayerEvaluations(), seconds(start));
+            for (Objective objective : wanted) {
+                Boundary exact = objective.choose(CurveStatistics.empty(layers).plus(scores).curve());
+                SearchTrial trial = SearchTrial.of(scores, objective, every, resamples, 0);
+                out.printf("%s: exact boundary %d. Of %d resamples the search found the exact boundary in %.1f%%, within one layer in %.1f%%;%n",
+                        objective.written(), exact.layers(), trial.trials(), 100.0 * trial.exact() / trial.trials(), 100.0 * trial.withinOne() / trial.trials());
+                out.printf("  it scored %.1f boundaries with %.0f%% of the layer evaluations, and lost %.5f nats per token on average%n",
+                        trial.meanBoundaries(), 100 * trial.meanShare(), trial.meanLoss());
+            }
+            out.flush();
+        }
+    }
+
+    private static double seconds(long startNanos) {
+        return (System.nanoTime() - startNanos) / 1e9;
+    }
+}

@@ -1,0 +1,111 @@
+#!/usr/bin/env python3
+"""Repeats on another device what Tidemark did on a CPU, and compares every number that came out.
+
+A machine with a GPU often has torch and neither Java nor a network. So the recording is made anywhere:
+
+    bin/tidemark verify src/test/resources/models/llama-gqa --record recording
+
+and copied there, where this needs Python and torch only:
+
+    python gpu_check.py recording --device cuda:0
+
+`verify` has held the recorded numbers against transformers and PEFT, so agreement here is agreement with them. The
+archive `Decoder.pt` is the one that Java packed and a worker runs; all values that Java made, all calls in their order
+and all that Java read follow from `calls.jsonl` and `data.bin`. Nothing of the model is known to this file.
+
+On the device `meta` no number is computed, but every operator checks where its inputs lie: a tensor that a script makes on
+a fixed device ends the run. That needs no GPU.
+"""
+import argparse
+import json
+import pathlib
+import sys
+
+import torch
+
+TYPES = {"uint8": torch.uint8, "int64": torch.int64, "float32": torch.float32, "float64": torch.float64}
+
+
+class Replay:
+    def __init__(self, folder, device):
+        self.folder = folder
+        self.device = device
+        self.data = (folder / "data.bin").read_bytes()
+        self.calls = [json.loads(line) for line in (folder / "calls.jsonl").read_text().splitlines()]
+        self.values = {}
+        # what Java looked at as a number or a flag cannot be computed on `meta`; the recorded one stands in
+        self.literals = {c["read"]: c["value"] for c in self.calls if c.get("kind") == "literal"}
+        self.compared = {"float32": 0, "float64": 0, "int64": 0, "literal": 0}
+        self.largest = 0.0
+        self.off = 0
+        self.made = 0
+
+    def tensor(self, kind, call):
+        raw = self.data[call["at"]:call["at"] + call["bytes"]]
+        if not raw:
+            return torch.empty(0, dtype=TYPES[kind])
+        return torch.frombuffer(bytearray(raw), dtype=TYPES[kind])
+
+    def run(self, tolerance):
+        for call in self.calls:
+            if "script" in call:
+                self.values[call["script"]] = torch.jit.load(str(self.folder / call["file"]), map_location=self.device)
+            elif "make" in call:
+                literal = call["make"] == "literal"
+                self.values[call["id"]] = call["value"] if literal else self.tensor(call["make"], call).to(self.device)
+            elif "list" in call:
+                self.values[call["id"]] = [self.values[i] for i in call["list"]]
+            elif "call" in call:
+                self.values[call["id"]] = self.call(call)
+                self.made += 1
+            elif "members" in call:
+                self.values.update(zip(call["ids"], self.values[call["members"]]))
+            elif "read" in call:
+                self.compare(call, tolerance)
+            else:
+                self.values.pop(call["drop"], None)
+
+    def call(self, call):
+        if self.device.type == "meta" and call["id"] in self.literals:
+            return self.literals[call["id"]]
+        arguments = [self.values[i] for i in call["arguments"]]
+        return getattr(self.values[call["of"]], call["call"])(*arguments)
+
+    def compare(self, call, tolerance):
+        value = self.values[call["read"]]
+        self.compared[call["kind"]] += 1
+        if call["kind"] == "literal":
+            self.off += value != call["value"]
+            return
+        expected = self.tensor(call["kind"], call)
+        if value.numel() != expected.numel() or value.device.type != self.device.type:
+            sys.exit(f"a result has {value.numel()} elements on {value.device}, and {expected.numel()} were recorded")
+        if self.device.type == "meta":
+            return
+        value = value.reshape(-1).cpu()
+        if call["kind"] == "int64":
+            self.off += not torch.equal(value, expected)
+        else:
+            difference = (value.double() - expected.double()).abs().max().item() if expected.numel() else 0.0
+            self.largest = max(self.largest, difference)
+            self.off += not difference <= tolerance
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("recording", type=pathlib.Path)
+    parser.add_argument("--device", default="cuda:0")
+    parser.add_argument("--tolerance", type=float, default=5e-4, help="largest difference of a recorded number (default 5e-4)")
+    options = parser.parse_args()
+    device = torch.device(options.device)
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    print(f"torch {torch.__version__}, {name}")
+    replay = Replay(options.recording, device)
+    with torch.inference_mode():
+        replay.run(options.tolerance)
+    print(f"{replay.made} calls; compared: {replay.compared}; largest difference {replay.largest:.1e}; off: {replay.off}")
+    sys.exit(1 if replay.off else 0)
+
+
+if __name__ == "__main__":
+    main()
