@@ -59,7 +59,7 @@ final class SearchCommand implements Callable<Integer> {
     private int every;
 
     @Option(names = "--resamples", paramLabel = "N", defaultValue = "0",
-            description = "Also sweep over all boundaries, draw so many sets of examples, and count how often the search is right. Default: ${DEFAULT-VALUE}.")
+            description = "Sweep over all boundaries instead, draw so many sets of examples, and count how often the search is right. Default: ${DEFAULT-VALUE}.")
     private int resamples;
 
     @Option(names = "--threads", paramLabel = "N", defaultValue = "0",
@@ -79,12 +79,13 @@ final class SearchCommand implements Callable<Integer> {
             List<TokenizedExample> tokens = ExampleTokens.read(data, language, examples);
             LoraWeights lora = store.load("adapter", adapter).weights();
             BoundarySweep sweep = new BoundarySweep(language, SweepLimits.DEFAULT);
+            if (resamples > 0) {
+                check(sweep, lora, tokens, wanted, out);
+                return 0;
+            }
             for (Objective objective : wanted) {
                 long start = System.nanoTime();
                 print(objective, sweep.search(lora, tokens, objective, every), start, out);
-            }
-            if (resamples > 0) {
-                check(sweep, lora, tokens, wanted, out);
             }
         }
         return 0;

@@ -132,17 +132,22 @@ final class StepPlan {
     }
 
     /** For each slot of a unit's run its piece; a slot without one stands in with the first, which is then stored twice. */
-    private static Piece pieceAt(AttentionUnit unit, int slot) {
-        return unit.pieces().stream().filter(piece -> piece.slot().index() == slot).findFirst().orElse(unit.pieces().get(0));
+    private static List<Piece> standing(AttentionUnit unit) {
+        List<Piece> standing = new ArrayList<>();
+        int next = 0;
+        for (int slot = unit.firstSlot(); slot < unit.endSlot(); slot++) {
+            boolean present = unit.pieces().get(next).slot().index() == slot;
+            standing.add(unit.pieces().get(present ? next : 0));
+            next += present ? 1 : 0;
+        }
+        return standing;
     }
 
     /** The units' tokens, one after another. */
     private static long[] orderOf(List<AttentionUnit> units) {
         LongList order = new LongList();
         for (AttentionUnit unit : units) {
-            for (int slot = unit.firstSlot(); slot < unit.endSlot(); slot++) {
-                order.addRange(pieceAt(unit, slot).firstToken(), unit.queries());
-            }
+            standing(unit).forEach(piece -> order.addRange(piece.firstToken(), unit.queries()));
         }
         return order.toArray();
     }
@@ -157,10 +162,9 @@ final class StepPlan {
     }
 
     private static void addSlots(LongList plan, AttentionUnit unit) {
-        for (int slot = unit.firstSlot(); slot < unit.endSlot(); slot++) {
-            int stored = pieceAt(unit, slot).slot().index();
+        for (Piece piece : standing(unit)) {
             for (int query = 0; query < unit.queries(); query++) {
-                plan.add(stored);
+                plan.add(piece.slot().index());
             }
         }
     }
