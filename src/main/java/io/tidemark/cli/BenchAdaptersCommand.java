@@ -12,6 +12,7 @@ import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -64,6 +65,9 @@ final class BenchAdaptersCommand implements Callable<Integer> {
             description = "Threads of the engine; 0 takes one a core. Default: ${DEFAULT-VALUE}.")
     private int threads;
 
+    @Mixin
+    private ComputeOptions compute = new ComputeOptions();
+
     @Override
     public Integer call() {
         if (adapters < 2 || distinct < 1 || rank < 1 || budget < 1 || requests < 1 || tokens < 2 || slots < 1 || repeat < 1) {
@@ -71,7 +75,7 @@ final class BenchAdaptersCommand implements Callable<Integer> {
         }
         PrintWriter out = spec.commandLine().getOut();
         try (Torch torch = Torch.open(new TorchOptions("cpu", threads));
-                LanguageModel language = LanguageModel.load(model, model.toAbsolutePath().normalize().getFileName().toString(), torch);
+                LanguageModel language = LanguageModel.load(model, model.toAbsolutePath().normalize().getFileName().toString(), torch, compute.options());
                 SyntheticAdapterFolder folder = SyntheticAdapterFolder.write(language.config(), adapters, distinct, rank)) {
             AdapterBenchmark benchmark = new AdapterBenchmark(
                     language, folder.adapters(), new Load(budget << 20, requests, tokens, slots));

@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -55,6 +56,9 @@ final class BenchInterferenceCommand implements Callable<Integer> {
             description = "Threads of the engine; 0 takes one a core. Default: ${DEFAULT-VALUE}.")
     private int threads;
 
+    @Mixin
+    private ComputeOptions compute = new ComputeOptions();
+
     @Override
     public Integer call() {
         if (rows < 1 || promptTokens < 1 || repeat < 1 || Collections.min(limits) < 1) {
@@ -62,7 +66,7 @@ final class BenchInterferenceCommand implements Callable<Integer> {
         }
         PrintWriter out = spec.commandLine().getOut();
         try (Torch torch = Torch.open(new TorchOptions("cpu", threads));
-                LanguageModel language = LanguageModel.load(model, model.toAbsolutePath().normalize().getFileName().toString(), torch);
+                LanguageModel language = LanguageModel.load(model, model.toAbsolutePath().normalize().getFileName().toString(), torch, compute.options());
                 AdapterStore store = new AdapterStore(language)) {
             Optional<LoraWeights> lora = adapter.map(folder -> store.load("adapter", folder).weights());
             InterferenceBenchmark bench = new InterferenceBenchmark(language, lora);

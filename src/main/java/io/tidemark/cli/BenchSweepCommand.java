@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -50,6 +51,9 @@ final class BenchSweepCommand implements Callable<Integer> {
             description = "Threads of the engine; 0 takes one a core. Default: ${DEFAULT-VALUE}.")
     private int threads;
 
+    @Mixin
+    private ComputeOptions compute = new ComputeOptions();
+
     @Override
     public Integer call() {
         if (examples < 1 || repeat < 1) {
@@ -57,9 +61,9 @@ final class BenchSweepCommand implements Callable<Integer> {
         }
         PrintWriter out = spec.commandLine().getOut();
         try (Torch torch = Torch.open(new TorchOptions("cpu", threads));
-                LanguageModel language = LanguageModel.load(model, model.toAbsolutePath().normalize().getFileName().toString(), torch);
+                LanguageModel language = LanguageModel.load(model, model.toAbsolutePath().normalize().getFileName().toString(), torch, compute.options());
                 AdapterStore store = new AdapterStore(language)) {
-            List<TokenizedExample> tokens = new ExampleFile(data, language).firstTokens(1, examples);
+            List<TokenizedExample> tokens = ExampleTokens.read(data, language, examples);
             out.printf("%d examples, %d tokens, %d layers%n", tokens.size(), tokens.stream().mapToInt(TokenizedExample::tokens).sum(),
                     language.config().numLayers());
             Measured measured = new SweepBenchmark(language, store.load("adapter", adapter).weights(), SweepLimits.DEFAULT)

@@ -22,6 +22,7 @@ import java.util.OptionalInt;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -112,10 +113,13 @@ final class GenerateCommand implements Callable<Integer> {
         }
     }
 
+    @Mixin
+    private ComputeOptions compute = new ComputeOptions();
+
     @Override
     public Integer call() {
         Optional<String> adapter = use.or(() -> adapters.stream().findFirst().map(NamedFolder::name));
-        LocalGeneration generation = new LocalGeneration(model, adapters, new TorchOptions("cpu", threads));
+        LocalGeneration generation = new LocalGeneration(model, adapters, new TorchOptions("cpu", threads), compute.options());
         Outcome outcome = generation.run(adapter, this::request, spec.commandLine().getOut());
         if (outcome instanceof Failure failure) {
             throw new CommandFailed(failure.code() + ": " + failure.message());

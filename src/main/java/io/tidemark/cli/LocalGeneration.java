@@ -10,6 +10,7 @@ import io.tidemark.generation.GenerationRequest;
 import io.tidemark.generation.Outcome;
 import io.tidemark.generation.RequestRefused;
 import io.tidemark.model.LanguageModel;
+import io.tidemark.model.ModelOptions;
 import io.tidemark.torch.Torch;
 import io.tidemark.torch.TorchOptions;
 import java.io.PrintWriter;
@@ -27,11 +28,13 @@ final class LocalGeneration {
     private final Path model;
     private final List<NamedFolder> adapters;
     private final TorchOptions options;
+    private final ModelOptions compute;
 
-    LocalGeneration(Path model, List<NamedFolder> adapters, TorchOptions options) {
+    LocalGeneration(Path model, List<NamedFolder> adapters, TorchOptions options, ModelOptions compute) {
         this.model = model;
         this.adapters = List.copyOf(adapters);
         this.options = options;
+        this.compute = compute;
     }
 
     /**
@@ -42,7 +45,7 @@ final class LocalGeneration {
      */
     Outcome run(Optional<String> use, BiFunction<LanguageModel, Optional<LoadedAdapter>, GenerationRequest> request, PrintWriter out) {
         try (Torch torch = Torch.open(options);
-                LanguageModel language = LanguageModel.load(model, name(), torch);
+                LanguageModel language = LanguageModel.load(model, name(), torch, compute);
                 AdapterStore store = new AdapterStore(language)) {
             adapters.forEach(adapter -> store.load(adapter.name(), adapter.folder()));
             Optional<LoadedAdapter> adapter = use.map(name -> store.find(name).orElseThrow(

@@ -21,6 +21,7 @@ import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -66,6 +67,9 @@ final class SearchCommand implements Callable<Integer> {
             description = "Threads of the engine; 0 takes one a core. Default: ${DEFAULT-VALUE}.")
     private int threads;
 
+    @Mixin
+    private ComputeOptions compute = new ComputeOptions();
+
     @Override
     public Integer call() {
         if (examples < 2 || every < 1 || resamples < 0) {
@@ -74,9 +78,9 @@ final class SearchCommand implements Callable<Integer> {
         List<Objective> wanted = parsed();
         PrintWriter out = spec.commandLine().getOut();
         try (Torch torch = Torch.open(new TorchOptions("cpu", threads));
-                LanguageModel language = LanguageModel.load(model, model.toAbsolutePath().normalize().getFileName().toString(), torch);
+                LanguageModel language = LanguageModel.load(model, model.toAbsolutePath().normalize().getFileName().toString(), torch, compute.options());
                 AdapterStore store = new AdapterStore(language)) {
-            List<TokenizedExample> tokens = new ExampleFile(data, language).firstTokens(1, examples);
+            List<TokenizedExample> tokens = ExampleTokens.read(data, language, examples);
             LoraWeights lora = store.load("adapter", adapter).weights();
             BoundarySweep sweep = new BoundarySweep(language, SweepLimits.DEFAULT);
             if (resamples > 0) {

@@ -2,6 +2,7 @@ package io.tidemark.cli;
 
 import io.tidemark.broker.BrokerOptions;
 import io.tidemark.broker.EmbeddedBroker;
+import io.tidemark.model.ComputeType;
 import io.tidemark.stream.settings.Role;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -66,6 +67,10 @@ final class ServeCommand implements Callable<Integer>, StartsQuarkus {
             description = "A folder of PEFT folders, each an adapter under its own name; there may be thousands.")
     private Optional<Path> adapterFolder = Optional.empty();
 
+    @Option(names = "--compute-type", paramLabel = "TYPE", converter = ComputeOptions.Converter.class,
+            description = "fp32, bf16 or int8. Default: $TIDEMARK_ENGINE_COMPUTE_TYPE, else fp32.")
+    private Optional<ComputeType> computeType = Optional.empty();
+
     @Option(names = "--port", paramLabel = "PORT", description = "The port of health checks and metrics. Default: 8080.")
     private Optional<Integer> httpPort = Optional.empty();
 
@@ -79,7 +84,7 @@ final class ServeCommand implements Callable<Integer>, StartsQuarkus {
             System.setProperty("quarkus.log.category.\"io.tidemark\".level", "DEBUG");
         }
         ServeProperties properties = new ServeProperties(
-                role, model, modelName, adapters, adapterFolder,
+                role, model, modelName, adapters, adapterFolder, computeType,
                 httpPort.map(OptionalInt::of).orElse(OptionalInt.empty()));
         if (!embedded) {
             return new ServingProcess(properties.forBroker(broker)).run();

@@ -1,5 +1,6 @@
 package io.tidemark.cli;
 
+import io.tidemark.model.ComputeType;
 import io.tidemark.stream.settings.Role;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -12,7 +13,7 @@ import java.util.OptionalInt;
 /** The options of {@code serve} as settings; what is absent is left to environment variables and defaults. */
 public record ServeProperties(
         Optional<Role> role, Optional<Path> model, Optional<String> modelName, List<NamedFolder> adapters,
-        Optional<Path> adapterFolder, OptionalInt httpPort) {
+        Optional<Path> adapterFolder, Optional<ComputeType> computeType, OptionalInt httpPort) {
 
     public ServeProperties {
         adapters = List.copyOf(adapters);
@@ -27,6 +28,7 @@ public record ServeProperties(
         modelName.ifPresent(name -> settings.put("tidemark.model.name", name));
         adapters.forEach(adapter -> settings.put("tidemark.adapters.\"" + adapter.name() + "\"", adapter.folder().toString()));
         adapterFolder.ifPresent(folder -> settings.put("tidemark.adapter-folder", folder.toString()));
+        computeType.ifPresent(type -> settings.put("tidemark.engine.compute-type", type.label()));
         httpPort.ifPresent(port -> settings.put("quarkus.http.port", Integer.toString(port)));
         return settings;
     }

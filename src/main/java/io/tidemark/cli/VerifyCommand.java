@@ -13,6 +13,7 @@ import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -64,6 +65,9 @@ final class VerifyCommand implements Callable<Integer> {
         private Path adapter;
     }
 
+    @Mixin
+    private ComputeOptions compute = new ComputeOptions();
+
     @Override
     public Integer call() {
         subject.folders.stream().filter(folder -> !Files.isDirectory(folder)).findFirst().ifPresent(folder -> {
@@ -71,7 +75,7 @@ final class VerifyCommand implements Callable<Integer> {
         });
         PrintWriter out = spec.commandLine().getOut();
         try (Torch torch = record.map(folder -> Torch.recording(TorchOptions.CPU, folder)).orElseGet(() -> Torch.open(TorchOptions.CPU))) {
-            Verification verification = new Verification(torch, verdict -> {
+            Verification verification = new Verification(torch, compute.options(), verdict -> {
                 out.println(verdict.adapter() + "  " + verdict.line());
                 out.flush();
             });

@@ -18,9 +18,6 @@ final class BaseWeights {
     private final TensorLoader loader;
     private final Map<String, StoredTensor> stored;
     private final Set<String> unused;
-    private final List<Value> outer = new ArrayList<>();
-    private final List<Value> norms = new ArrayList<>();
-    private final List<Value> linears = new ArrayList<>();
 
     private BaseWeights(Path folder, ModelConfig config, TensorLoader loader, Map<String, StoredTensor> stored) {
         this.folder = folder;
@@ -31,22 +28,52 @@ final class BaseWeights {
     }
 
     /**
-     * Loads all weights of a folder into the script's object, which keeps them until it is closed.
+     * Loads all weights of a folder into the script's object, which keeps them until it is closed. Layer by layer, so that
+     * no more than one is there in float32 when the linears compute in less.
      *
+     * @param probe tokens of some text
      * @throws ModelRefused when a tensor is missing, has another shape, is not finite, or would not be used
      */
-    static void install(Path folder, ModelConfig config, TensorLoader loader) {
+    static void install(Path folder, ModelConfig config, TensorLoader loader, ModelOptions options, long[] probe) {
         BaseWeights weights = new BaseWeights(folder, config, loader, WeightFiles.read(folder));
         try (OpenValues open = new OpenValues()) {
-            weights.addAll(open);
+            weights.installOuter(open, options);
+            weights.installLayers(probe);
             weights.refuseUnused();
-            Torch torch = loader.torch();
-            loader.script().call("install", open.add(torch.list(weights.outer)), open.add(torch.list(weights.norms)),
-                    open.add(torch.list(weights.linears)),
-                    open.add(torch.numbers(config.numLayers(), config.hiddenSize(), config.heads(), config.kvHeads(),
-                            config.headDim())),
-                    open.add(torch.numbers(windows(config))), open.add(torch.number(config.normEpsilon())),
-                    open.add(torch.number(config.rope().attentionFactor()))).close();
+        }
+    }
+
+    private void installOuter(OpenValues open, ModelOptions options) {
+        Torch torch = loader.torch();
+        loader.script().call("install", open.add(torch.list(outer(open))),
+                open.add(torch.numbers(config.numLayers(), config.hiddenSize(), config.heads(), config.kvHeads(), config.headDim(),
+                        config.hiddenSize(), config.queryWidth(), config.hiddenSize(), config.intermediateSize())),
+                open.add(torch.numbers(windows(config))),
+                open.add(torch.numbers(options.computeType().code(), options.deterministic() ? 1 : 0, 0)),
+                open.add(torch.number(config.normEpsilon())), open.add(torch.number(config.rope().attentionFactor()))).close();
+    }
+
+    private void installLayers(long[] probe) {
+        Value states = embedded(probe);
+        for (int layer = 0; layer < config.numLayers(); layer++) {
+            try (OpenValues open = new OpenValues()) {
+                open.add(states);
+                states = loader.script().call("add_layer", open.add(loader.torch().list(norms(open, layer))),
+                        open.add(loader.torch().list(linears(open, layer))), states);
+            }
+        }
+        try (Value last = states) {
+            loader.script().call("add_head", last).close();
+        }
+    }
+
+    private Value embedded(long[] probe) {
+        try (Value ids = loader.torch().longs(probe);
+                Value noRun = loader.torch().numberLists(List.of(new long[] {0, 0, 0, 0}));
+                Value none = loader.zeros(0);
+                Value noTensors = loader.torch().list(List.of(none));
+                Value noAdapter = loader.torch().list(List.of(noTensors))) {
+            return loader.script().call("embed", ids, noRun, noAdapter);
         }
     }
 
@@ -54,24 +81,31 @@ final class BaseWeights {
         return config.windows().stream().mapToLong(window -> window.orElse(0)).toArray();
     }
 
-    private void addAll(OpenValues open) {
+    private List<Value> outer(OpenValues open) {
         long vocabulary = config.vocabularySize();
-        long hidden = config.hiddenSize();
-        Value embedding = open.add(take("model.embed_tokens.weight", vocabulary, hidden));
-        outer.add(embedding);
-        outer.add(open.add(take("model.norm.weight", hidden)));
-        outer.add(config.tiedEmbeddings() ? embedding : open.add(take("lm_head.weight", vocabulary, hidden)));
-        outer.add(open.add(loader.torch().floats(config.rope().inverseFrequencies(config.headDim()))));
-        for (int layer = 0; layer < config.numLayers(); layer++) {
-            String prefix = "model.layers." + layer + ".";
-            norms.add(open.add(take(prefix + "input_layernorm.weight", hidden)));
-            addLinear(open, prefix, Projection.sharingInput().get(0), config.biases().qkv());
-            addLinear(open, prefix, Projection.sharingInput().get(1), config.biases().o());
-            norms.add(open.add(take(prefix + "post_attention_layernorm.weight", hidden)));
-            norms.add(open.add(headNorms(prefix)));
-            addLinear(open, prefix, Projection.sharingInput().get(2), config.biases().mlp());
-            addLinear(open, prefix, Projection.sharingInput().get(3), config.biases().mlp());
+        Value embedding = open.add(take("model.embed_tokens.weight", vocabulary, config.hiddenSize()));
+        return List.of(embedding, open.add(take("model.norm.weight", config.hiddenSize())),
+                config.tiedEmbeddings() ? embedding : open.add(take("lm_head.weight", vocabulary, config.hiddenSize())),
+                open.add(loader.torch().floats(config.rope().inverseFrequencies(config.headDim()))));
+    }
+
+    private List<Value> norms(OpenValues open, int layer) {
+        String prefix = prefix(layer);
+        return List.of(open.add(take(prefix + "input_layernorm.weight", config.hiddenSize())),
+                open.add(take(prefix + "post_attention_layernorm.weight", config.hiddenSize())), open.add(headNorms(prefix)));
+    }
+
+    private List<Value> linears(OpenValues open, int layer) {
+        List<Boolean> biased = List.of(config.biases().qkv(), config.biases().o(), config.biases().mlp(), config.biases().mlp());
+        List<Value> linears = new ArrayList<>();
+        for (int module = 0; module < biased.size(); module++) {
+            addLinear(open, linears, prefix(layer), Projection.sharingInput().get(module), biased.get(module));
         }
+        return linears;
+    }
+
+    private static String prefix(int layer) {
+        return "model.layers." + layer + ".";
     }
 
     /** One row a query head, then one a key head: a head's norm and its weights in one operation. */
@@ -87,7 +121,7 @@ final class BaseWeights {
         }
     }
 
-    private void addLinear(OpenValues open, String prefix, List<Projection> modules, boolean biased) {
+    private void addLinear(OpenValues open, List<Value> linears, String prefix, List<Projection> modules, boolean biased) {
         try (OpenValues parts = new OpenValues()) {
             List<Value> weights = new ArrayList<>();
             List<Value> biases = new ArrayList<>();

@@ -21,18 +21,24 @@ public final class Decoder implements AutoCloseable {
 
     private final DecoderParts parts;
     private final AttentionTiles tiles;
+    private final LoraStacks stacks;
     private final LongAdder nativeNanos = new LongAdder();
 
     private Decoder(DecoderParts parts) {
         this.parts = parts;
         this.tiles = AttentionTiles.of(parts.config());
+        this.stacks = new LoraStacks(parts);
     }
 
-    static Decoder load(Path folder, ModelConfig config, Torch torch) {
+    /** @param probe tokens of some text, by which int8 sees what the linears have to take in */
+    static Decoder load(Path folder, ModelConfig config, Torch torch, ModelOptions options, long[] probe) {
+        if (options.computeType() == ComputeType.INT8 && torch.isOnGpu()) {
+            throw new IllegalArgumentException("the compute type int8 runs on CPUs only; on a GPU use bf16 or fp32");
+        }
         Script script = torch.script(DecoderScript.source());
         try {
-            BaseWeights.install(folder, config, new TensorLoader(torch, script));
-            return new Decoder(new DecoderParts(folder, torch, script, config, LoraWeights.none(torch)));
+            BaseWeights.install(folder, config, new TensorLoader(torch, script), options, probe);
+            return new Decoder(new DecoderParts(folder, torch, script, config, options, LoraWeights.none(torch), script.call("no_stack")));
         } catch (RuntimeException e) {
             script.close();
             throw e;
@@ -68,9 +74,10 @@ public final class Decoder implements AutoCloseable {
      */
     public List<TokenChoice> step(List<StepRow> batch) {
         StepPlan plan = new StepPlan(batch, tiles);
+        LoraStack stack = stacks.forStep(plan);
         TokenRules rules = new TokenRules(plan.wanted());
         Torch torch = parts.torch();
-        try (StepArguments step = new StepArguments(parts, plan);
+        try (StepArguments step = new StepArguments(parts, plan, stack);
                 Value knobs = torch.doubles(rules.knobs());
                 Value sampled = torch.longs(rules.sampledRows());
                 Value penalised = torch.longs(rules.penalisedPairs());
@@ -83,7 +90,7 @@ public final class Decoder implements AutoCloseable {
     /** Runs a step and returns the logits {@code [vocabulary]} of each row that has a rule, in the order of the batch. */
     public List<float[]> logits(List<StepRow> batch) {
         StepPlan plan = new StepPlan(batch, tiles);
-        try (StepArguments step = new StepArguments(parts, plan);
+        try (StepArguments step = new StepArguments(parts, plan, stacks.forStep(plan));
                 Value out = call("step", step.with())) {
             float[] all = out.toFloats();
             List<float[]> rows = new ArrayList<>();
@@ -103,11 +110,6 @@ public final class Decoder implements AutoCloseable {
     /** The same weights for teacher-forced passes with an adapter. */
     public ForcedDecoder forced(LoraWeights adapter) {
         return new ForcedDecoder(parts, adapter);
-    }
-
-    /** The same weights for teacher-forced passes of the base model. */
-    public ForcedDecoder forced() {
-        return forced(parts.noAdapter());
     }
 
     KvSizes sizes() {
@@ -185,6 +187,7 @@ public final class Decoder implements AutoCloseable {
 
     @Override
     public void close() {
+        stacks.close();
         parts.close();
     }
 

@@ -2,6 +2,7 @@ package io.tidemark.model;
 
 import io.tidemark.torch.Script;
 import io.tidemark.torch.Torch;
+import io.tidemark.torch.Value;
 import java.nio.file.Path;
 
 /**
@@ -9,14 +10,17 @@ import java.nio.file.Path;
  *
  * @param folder    the model's, where an adapter's tensors are held against the base's
  * @param script    has the base weights installed
+ * @param options   what the linears compute in
+ * @param noStack   stands in where adapters run one by one
  * @param noAdapter stands in where no row has an adapter: TorchScript's lists must not be empty
  */
-record DecoderParts(Path folder, Torch torch, Script script, ModelConfig config, LoraWeights noAdapter)
-        implements AutoCloseable {
+record DecoderParts(Path folder, Torch torch, Script script, ModelConfig config, ModelOptions options, LoraWeights noAdapter,
+        Value noStack) implements AutoCloseable {
 
     @Override
     public void close() {
         noAdapter.close();
+        noStack.close();
         script.close();
     }
 }

@@ -8,15 +8,21 @@ import java.util.stream.Stream;
 /** The decoder's TorchScript class: one file a concern, and what an object keeps once its weights are installed. */
 final class DecoderScript {
 
-    private static final List<String> FILES = List.of("weights", "projection", "layer", "outer", "cache", "attention",
+    private static final List<String> FILES = List.of("weights", "install", "stack", "projection", "layer", "outer", "cache", "attention",
             "step", "sampling", "sweep");
+
+    /** A linear's int8 weights as fbgemm packs them. */
+    private static final String PACKED = "__torch__.torch.classes.quantized.LinearPackedParamsBase";
 
     private DecoderScript() {
     }
 
     static ScriptSource source() {
         List<Attribute> attributes = List.of(new Attribute("outer", "List[Tensor]"), new Attribute("norms", "List[Tensor]"),
-                new Attribute("linears", "List[Tensor]"), new Attribute("dims", "List[int]"),
+                new Attribute("linears", "List[Tensor]"),
+                new Attribute("packed", "List[" + PACKED + "]"), new Attribute("evened", "List[Tensor]"),
+                new Attribute("seen", "List[Tensor]"), new Attribute("pins", "List[Tensor]"),
+                new Attribute("numerics", "List[int]"), new Attribute("dims", "List[int]"),
                 new Attribute("windows", "List[int]"), new Attribute("epsilon", "float"),
                 new Attribute("rope_factor", "float"));
         Stream<String> resources = FILES.stream().map(file -> "/torchscript/" + file + ".torchscript");

@@ -45,7 +45,7 @@ public final class ForcedDecoder {
 
     /** All states through one layer, with the adapter's LoRA or without. */
     public ForcedStates layer(ForcedBatch batch, ForcedStates states, int layer, boolean withLora) {
-        long[] group = {0, withLora ? (long) states.count() * batch.rows() : 0, withLora ? numLayers() : 0};
+        long[] group = {0, withLora ? (long) states.count() * batch.rows() : 0, withLora ? numLayers() : 0, 0};
         try (Value at = parts.torch().number(layer);
                 Value length = parts.torch().number(batch.paddedLength());
                 Value groups = parts.torch().numberLists(List.of(group));
@@ -53,7 +53,7 @@ public final class ForcedDecoder {
                 Value runs = runs((long) states.count() * batch.rows(), 0);
                 Value own = own()) {
             return new ForcedStates(parts.script().call("forced_layer", states.value(), at, length, groups,
-                    adapters, runs, own), states.count());
+                    adapters, parts.noStack(), runs, own), states.count());
         }
     }
 

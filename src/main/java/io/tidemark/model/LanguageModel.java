@@ -25,11 +25,21 @@ public final class LanguageModel implements AutoCloseable {
      * @throws ModelRefused when the folder is broken or asks for something that would not be applied, naming the field
      */
     public static LanguageModel load(Path folder, String name, Torch torch) {
+        return load(folder, name, torch, ModelOptions.DEFAULT);
+    }
+
+    /**
+     * The same, in another compute type than float32.
+     *
+     * @throws ModelRefused             as above
+     * @throws IllegalArgumentException when the device does not compute so
+     */
+    public static LanguageModel load(Path folder, String name, Torch torch, ModelOptions options) {
         ModelConfig config = ModelConfigReader.read(folder);
         ChatTemplate chatTemplate = ChatTemplate.load(folder);
         TextTokenizer tokenizer = TextTokenizer.load(folder);
         try {
-            return new LanguageModel(name, Decoder.load(folder, config, torch), tokenizer, chatTemplate);
+            return new LanguageModel(name, Decoder.load(folder, config, torch, options, ProbeText.tokens(tokenizer, config)), tokenizer, chatTemplate);
         } catch (RuntimeException e) {
             tokenizer.close();
             throw e;

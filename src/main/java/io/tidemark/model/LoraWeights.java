@@ -11,6 +11,7 @@ public final class LoraWeights implements AutoCloseable {
     private final Value tensors;
     private final Optional<Value> own;
     private final long bytes;
+    private volatile boolean closed;
 
     /** @param bytes the memory that the tensors take on the device */
     LoraWeights(Value tensors, Optional<Value> own, long bytes) {
@@ -46,8 +47,14 @@ public final class LoraWeights implements AutoCloseable {
         return own;
     }
 
+    /** Whether no row may use it any more. */
+    boolean isClosed() {
+        return closed;
+    }
+
     @Override
     public void close() {
+        closed = true;
         own.ifPresent(Value::close);
         tensors.close();
     }

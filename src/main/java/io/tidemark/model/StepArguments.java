@@ -13,11 +13,13 @@ final class StepArguments implements AutoCloseable {
     private final OpenValues open = new OpenValues();
     private final List<Value> fromPlan;
     private final StepPlan plan;
+    private final LoraStack stack;
 
-    StepArguments(DecoderParts parts, StepPlan plan) {
+    StepArguments(DecoderParts parts, StepPlan plan, LoraStack stack) {
         this.parts = parts;
         Torch torch = parts.torch();
         this.plan = plan;
+        this.stack = stack;
         Value packed = open.add(torch.longs(plan.packed()));
         Value tokens = open.add(torch.number(plan.tokens()));
         Value wanted = open.add(torch.number(plan.wanted().size()));
@@ -34,6 +36,7 @@ final class StepArguments implements AutoCloseable {
         List<Value> all = new ArrayList<>(fromPlan);
         all.add(open.add(parts.torch().numberLists(groupBounds())));
         all.add(open.add(parts.torch().list(adapters())));
+        all.add(stack.value());
         all.add(open.add(parts.torch().numberLists(runBounds())));
         all.add(open.add(parts.torch().list(own())));
         all.addAll(List.of(last));
@@ -47,9 +50,9 @@ final class StepArguments implements AutoCloseable {
 
     private List<long[]> groupBounds() {
         if (plan.groups().isEmpty()) {
-            return List.of(new long[] {0, 0, 0});
+            return List.of(new long[] {0, 0, 0, 0});
         }
-        return plan.groups().stream().map(g -> new long[] {g.firstToken(), g.endToken(), g.loraLayers()}).toList();
+        return plan.groups().stream().map(g -> new long[] {g.firstToken(), g.endToken(), g.loraLayers(), stack.place(g.weights())}).toList();
     }
 
     private List<long[]> runBounds() {

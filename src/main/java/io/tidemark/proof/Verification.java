@@ -3,6 +3,7 @@ package io.tidemark.proof;
 import io.tidemark.adapter.AdapterRefused;
 import io.tidemark.adapter.AdapterStore;
 import io.tidemark.model.LanguageModel;
+import io.tidemark.model.ModelOptions;
 import io.tidemark.model.ModelRefused;
 import io.tidemark.torch.Torch;
 import java.io.IOException;
@@ -21,11 +22,13 @@ import java.util.stream.Stream;
 public final class Verification {
 
     private final Torch torch;
+    private final ModelOptions options;
     private final Consumer<Verdict> listener;
 
     /** @param listener hears each verdict as it is reached */
-    public Verification(Torch torch, Consumer<Verdict> listener) {
+    public Verification(Torch torch, ModelOptions options, Consumer<Verdict> listener) {
         this.torch = torch;
+        this.options = options;
         this.listener = listener;
     }
 
@@ -49,7 +52,7 @@ public final class Verification {
 
     private List<Verdict> verify(Path modelFolder, List<Path> adapters) {
         List<Verdict> verdicts = new ArrayList<>();
-        try (LanguageModel model = LanguageModel.load(modelFolder, "base", torch)) {
+        try (LanguageModel model = LanguageModel.load(modelFolder, "base", torch, options)) {
             adapters.forEach(adapter -> verdicts.add(heard(verdict(model, adapter))));
         } catch (ModelRefused e) {
             adapters.forEach(adapter -> verdicts.add(heard(refused(adapter, e.isUnsupported(), e))));

@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.Folders;
 import io.tidemark.fixture.TensorFile;
+import io.tidemark.model.ModelOptions;
 import io.tidemark.torch.Torch;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -172,7 +173,7 @@ class VerificationTest {
 
     private Verdicts walk(Path folder) {
         List<Verdict> heard = new ArrayList<>();
-        Verdicts verdicts = new Verification(torch, heard::add).walk(List.of(folder));
+        Verdicts verdicts = new Verification(torch, ModelOptions.DEFAULT, heard::add).walk(List.of(folder));
         assertThat(heard).isEqualTo(verdicts.all());
         return verdicts;
     }

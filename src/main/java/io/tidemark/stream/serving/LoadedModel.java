@@ -1,7 +1,9 @@
 package io.tidemark.stream.serving;
 
 import io.tidemark.adapter.AdapterStore;
+import io.tidemark.model.ComputeType;
 import io.tidemark.model.LanguageModel;
+import io.tidemark.model.ModelOptions;
 import io.tidemark.stream.settings.AdapterFolders;
 import io.tidemark.stream.settings.TidemarkSettings;
 import io.tidemark.torch.Torch;
@@ -25,7 +27,8 @@ record LoadedModel(Torch torch, LanguageModel model, AdapterStore adapters) impl
             throw new IllegalArgumentException("adapter '" + name + "' has the base model's name");
         }
         Torch torch = Torch.open(new TorchOptions(settings.engine().device(), settings.engine().threads()));
-        LanguageModel model = LanguageModel.load(folder, name, torch);
+        LanguageModel model = LanguageModel.load(folder, name, torch,
+                new ModelOptions(ComputeType.of(settings.engine().computeType()), settings.engine().deterministic()));
         LOG.infof("loaded model '%s' (%d layers) from %s", name, model.config().numLayers(), folder);
         AdapterStore adapters = new AdapterStore(model, settings.engine().adapterBytes().asLongValue());
         folders.forEach(adapters::register);

@@ -15,6 +15,8 @@ public final class SettingsCheck {
     /** @throws IllegalArgumentException that begins with the property's name */
     public static void require(TidemarkSettings settings) {
         settings.engine().kvBytes().ifPresent(bytes -> size("tidemark.engine.kv-bytes", bytes, Long.MAX_VALUE));
+        holds(!settings.engine().deterministic() || settings.engine().computeType().equals("int8"),
+                "tidemark.engine.deterministic needs tidemark.engine.compute-type=int8");
         size("tidemark.engine.adapter-bytes", settings.engine().adapterBytes(), Long.MAX_VALUE);
         size("tidemark.limits.request-bytes", settings.limits().requestBytes(), MOST_REQUEST_BYTES);
         holds(!settings.worker().shutdownGrace().isNegative(),

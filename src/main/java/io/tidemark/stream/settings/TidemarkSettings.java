@@ -76,6 +76,15 @@ public interface TidemarkSettings {
         @PositiveOrZero
         int threads();
 
+        /** What the linear modules compute in: {@code fp32}, {@code bf16} or {@code int8}. */
+        @WithDefault("fp32")
+        @Pattern(regexp = "fp32|bf16|int8", message = "must be fp32, bf16 or int8")
+        String computeType();
+
+        /** A row's logits don't depend on what runs beside it; with int8 only. */
+        @WithDefault("false")
+        boolean deterministic();
+
         /** Rows that run together. */
         @WithDefault("8")
         @Min(1)
