@@ -1,7 +1,7 @@
 package io.tidemark.calibration;
 
 /** Student's t distribution, as far as a 95% interval needs it. */
-final class StudentT {
+public final class StudentT {
 
     private static final double NORMAL = 1.959963984540054;
 
@@ -13,7 +13,7 @@ final class StudentT {
      *
      * @param degrees degrees of freedom; below 1 the quantile is that of 1
      */
-    static double upper975(long degrees) {
+    public static double upper975(long degrees) {
         if (degrees <= 4) {
             return degrees <= 1 ? 12.7062 : degrees == 2 ? 4.3027 : degrees == 3 ? 3.1824 : 2.7764;
         }

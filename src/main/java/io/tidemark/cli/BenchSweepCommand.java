@@ -63,7 +63,7 @@ final class BenchSweepCommand implements Callable<Integer> {
         try (Torch torch = Torch.open(new TorchOptions("cpu", threads));
                 LanguageModel language = LanguageModel.load(model, model.toAbsolutePath().normalize().getFileName().toString(), torch, compute.options());
                 AdapterStore store = new AdapterStore(language)) {
-            List<TokenizedExample> tokens = ExampleTokens.read(data, language, examples);
+            List<TokenizedExample> tokens = new ExampleFile(data, language).firstTokens(1, examples);
             out.printf("%d examples, %d tokens, %d layers%n", tokens.size(), tokens.stream().mapToInt(TokenizedExample::tokens).sum(),
                     language.config().numLayers());
             Measured measured = new SweepBenchmark(language, store.load("adapter", adapter).weights(), SweepLimits.DEFAULT)

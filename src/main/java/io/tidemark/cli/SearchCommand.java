@@ -80,7 +80,7 @@ final class SearchCommand implements Callable<Integer> {
         try (Torch torch = Torch.open(new TorchOptions("cpu", threads));
                 LanguageModel language = LanguageModel.load(model, model.toAbsolutePath().normalize().getFileName().toString(), torch, compute.options());
                 AdapterStore store = new AdapterStore(language)) {
-            List<TokenizedExample> tokens = ExampleTokens.read(data, language, examples);
+            List<TokenizedExample> tokens = new ExampleFile(data, language).firstTokens(1, examples);
             LoraWeights lora = store.load("adapter", adapter).weights();
             BoundarySweep sweep = new BoundarySweep(language, SweepLimits.DEFAULT);
             if (resamples > 0) {

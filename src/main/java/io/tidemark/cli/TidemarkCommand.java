@@ -18,7 +18,8 @@ import picocli.CommandLine.Spec;
         versionProvider = VersionProvider.class,
         subcommands = {
             DemoCommand.class, ServeCommand.class, BrokerCommand.class, GenerateCommand.class, SendCommand.class,
-            CalibrateCommand.class, BoundariesCommand.class, VerifyCommand.class, SearchCommand.class, BenchCommand.class},
+            CalibrateCommand.class, BoundariesCommand.class, VerifyCommand.class, EvaluateCommand.class, CurveCommand.class,
+            SearchCommand.class, BenchCommand.class},
         footer = {
             "",
             "Start here:",

@@ -112,6 +112,11 @@ public final class Decoder implements AutoCloseable {
         return new ForcedDecoder(parts, adapter);
     }
 
+    /** The same weights for teacher-forced passes of the base model. */
+    public ForcedDecoder forced() {
+        return forced(parts.noAdapter());
+    }
+
     KvSizes sizes() {
         return new KvSizes(config(), tiles);
     }

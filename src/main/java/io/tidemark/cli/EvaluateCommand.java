@@ -1,0 +1,124 @@
+package io.tidemark.cli;
+
+import io.tidemark.adapter.AdapterStore;
+import io.tidemark.boundary.Boundary;
+import io.tidemark.model.LanguageModel;
+import io.tidemark.proof.evaluation.Evaluation;
+import io.tidemark.proof.evaluation.EvaluationOptions;
+import io.tidemark.proof.evaluation.EvaluationReport;
+import io.tidemark.torch.Torch;
+import io.tidemark.torch.TorchOptions;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** {@code tidemark evaluate}: whether an adapter's boundary helps, on examples that did not choose it. */
+@Command(
+        name = "evaluate",
+        description = "Compares full LoRA, the boundary that each objective chooses, half of the layers and the base model.",
+        mixinStandardHelpOptions = true,
+        footer = {
+            "",
+            "Example:",
+            "  tidemark evaluate --model demo/model --adapter demo/adapters/describe-small-data \\",
+            "      --validation demo/data/describe-validation.jsonl --data demo/data/describe-requests.jsonl",
+            "Lines hold 'prompt' or 'messages', and 'completion'; texts are compared with 'references', or with the completion.",
+            "Where every line has an 'answer', the number behind '####' counts in place of ROUGE-L and BLEU."})
+final class EvaluateCommand implements Callable<Integer> {
+
+    @Spec
+    private CommandSpec spec;
+
+    @Option(names = "--model", required = true, paramLabel = "DIR", description = "The base model's Hugging Face folder.")
+    private Path model;
+
+    @Option(names = "--adapter", required = true, paramLabel = "DIR", description = "The adapter's PEFT folder.")
+    private Path adapter;
+
+    @Option(names = "--data", required = true, paramLabel = "FILE.jsonl", description = "Examples to judge by.")
+    private Path data;
+
+    @Option(names = "--validation", required = true, paramLabel = "FILE.jsonl",
+            description = "Other examples, that the objectives choose their boundaries on.")
+    private Path validation;
+
+    @Option(names = "--examples", paramLabel = "N", defaultValue = "100",
+            description = "Test examples whose gold text is scored. Default: ${DEFAULT-VALUE}.")
+    private int examples;
+
+    @Option(names = "--validation-examples", paramLabel = "N", defaultValue = "40",
+            description = "Validation examples to use. Default: ${DEFAULT-VALUE}.")
+    private int validationExamples;
+
+    @Option(names = "--generate", paramLabel = "N", defaultValue = "60",
+            description = "How many of the test examples get a generated text. Default: ${DEFAULT-VALUE}.")
+    private int generate;
+
+    @Option(names = "--max-tokens", paramLabel = "N", defaultValue = "96", description = "Of a text. Default: ${DEFAULT-VALUE}.")
+    private int maxTokens;
+
+    @Option(names = "--stop", paramLabel = "TEXT", description = "Text that ends a generated text; \\n is a line break. May be repeated.")
+    private List<String> stop = new ArrayList<>();
+
+    @Option(names = "--boundary", paramLabel = "LAYERS", description = "A boundary to show beside the others; may be repeated.")
+    private List<Integer> boundaries = new ArrayList<>();
+
+    @Option(names = "--rows", paramLabel = "N", defaultValue = "16", description = "Rows of the running batch. Default: ${DEFAULT-VALUE}.")
+    private int rows;
+
+    @Option(names = "--speed-runs", paramLabel = "N", defaultValue = "3",
+            description = "Timed runs of 32 tokens a row for each setting, in turn; 0 measures no speed. Default: ${DEFAULT-VALUE}.")
+    private int speedRuns;
+
+    @Option(names = "--pictures", paramLabel = "DIR",
+            description = "Write the validation examples' boundary curve into this folder, as ADAPTER-boundary.svg.")
+    private Optional<Path> pictures = Optional.empty();
+
+    @Option(names = "--threads", paramLabel = "N", defaultValue = "0",
+            description = "Threads of the engine; 0 takes one a core. Default: ${DEFAULT-VALUE}.")
+    private int threads;
+
+    @Option(names = "--format", paramLabel = "FORMAT", defaultValue = "text", description = "text, json or markdown. Default: ${DEFAULT-VALUE}.")
+    private ReportFormat format;
+
+    @Override
+    public Integer call() {
+        EvaluationOptions options = options();
+        PrintWriter err = spec.commandLine().getErr();
+        try (Torch torch = Torch.open(new TorchOptions("cpu", threads));
+                LanguageModel language = LanguageModel.load(model, "base", torch);
+                AdapterStore store = new AdapterStore(language)) {
+            boundaries.stream().filter(b -> b < 0 || b > language.config().numLayers()).findFirst().ifPresent(b -> {
+                throw new ParameterException(spec.commandLine(), "--boundary must be 0 to " + language.config().numLayers() + " for this model");
+            });
+            Evaluation evaluation = new Evaluation(language, store.load("adapter", adapter).weights(), options, line -> {
+                err.println(line);
+                err.flush();
+            });
+            EvaluationReport report = evaluation.run(new ExampleFile(validation, language).firstTokens(2, validationExamples),
+                    new ExampleFile(data, language).first(2, examples));
+            pictures.ifPresent(folder -> new PictureFiles(folder).write(PictureFiles.adapterName(adapter) + "-boundary",
+                    CurvePictures.boundary(PictureFiles.adapterName(adapter), report.validationExamples(), report.validationCurve(), report.chosen())));
+            spec.commandLine().getOut().print(EvaluationText.of(report, format));
+            spec.commandLine().getOut().flush();
+        }
+        return 0;
+    }
+
+    private EvaluationOptions options() {
+        if (generate < 2 || maxTokens < 1 || rows < 1 || speedRuns < 0 || examples < 2 || validationExamples < 2) {
+            throw new ParameterException(spec.commandLine(), "--examples, --validation-examples and --generate must be 2 or more, "
+                    + "--max-tokens and --rows 1 or more, --speed-runs 0 or more");
+        }
+        return new EvaluationOptions(generate, maxTokens, stop.stream().map(text -> text.replace("\\n", "\n")).toList(), rows,
+                speedRuns, 32, boundaries.stream().filter(b -> b >= 0).map(Boundary::new).toList());
+    }
+}

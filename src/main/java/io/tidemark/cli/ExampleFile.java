@@ -1,0 +1,84 @@
+package io.tidemark.cli;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidemark.calibration.TokenizedExample;
+import io.tidemark.model.ChatMessage;
+import io.tidemark.model.ChatTemplateFailed;
+import io.tidemark.model.LanguageModel;
+import io.tidemark.proof.evaluation.GoldText;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * A data file: one object a line with {@code prompt} or {@code messages}, {@code completion}, and perhaps
+ * {@code references} or {@code answer}.
+ */
+final class ExampleFile {
+
+    private final Path file;
+    private final LanguageModel model;
+
+    ExampleFile(Path file, LanguageModel model) {
+        this.file = file;
+        this.model = model;
+    }
+
+    /**
+     * The first examples of the file.
+     *
+     * @param least how many it must have
+     * @throws CommandFailed when there are fewer, or one is incomplete or longer than the context, naming it
+     */
+    List<GoldText> first(int least, int most) {
+        List<ObjectNode> lines = JsonLines.read(file);
+        List<GoldText> examples = new ArrayList<>();
+        for (ObjectNode line : lines.subList(0, Math.min(most, lines.size()))) {
+            examples.add(example(line, file + ", object " + (examples.size() + 1)));
+        }
+        if (examples.size() < least) {
+            throw new CommandFailed(file + " holds " + examples.size() + " example; there must be at least " + least);
+        }
+        return examples;
+    }
+
+    List<TokenizedExample> firstTokens(int least, int most) {
+        return first(least, most).stream().map(GoldText::tokens).toList();
+    }
+
+    private GoldText example(ObjectNode line, String place) {
+        if (!line.path("completion").isTextual() || line.has("prompt") == line.has("messages")) {
+            throw new CommandFailed(place + " needs 'completion', and one of 'prompt' and 'messages'");
+        }
+        List<Integer> prompt = line.has("prompt") ? model.tokenizer().encodePrompt(line.path("prompt").asText())
+                : model.tokenizer().encodePlain(rendered(line.path("messages"), place));
+        List<Integer> completion = new ArrayList<>(model.tokenizer().encodePlain(line.path("completion").asText()));
+        completion.add(Collections.min(model.config().endOfSequence()));
+        if (prompt.isEmpty() || prompt.size() + completion.size() > model.config().contextLength()) {
+            throw new CommandFailed(place + " has " + prompt.size() + " tokens of prompt and " + completion.size()
+                    + " of completion; it needs one of each and at most " + model.config().contextLength() + " together");
+        }
+        return new GoldText(new TokenizedExample(prompt, completion), references(line),
+                line.has("answer") ? Optional.of(line.path("answer").asText()) : Optional.empty());
+    }
+
+    private String rendered(JsonNode messages, String place) {
+        List<ChatMessage> turns = new ArrayList<>();
+        messages.forEach(turn -> turns.add(new ChatMessage(turn.path("role").asText(), turn.path("content").asText())));
+        try {
+            return model.chatTemplate().render(turns);
+        } catch (ChatTemplateFailed e) {
+            throw new CommandFailed(place + ": " + e.getMessage(), e);
+        }
+    }
+
+    /** The completion itself where there are no others. */
+    private static List<String> references(ObjectNode line) {
+        List<String> references = new ArrayList<>();
+        line.path("references").forEach(reference -> references.add(reference.asText()));
+        return references.isEmpty() ? List.of(line.path("completion").asText().strip()) : references;
+    }
+}

@@ -1,0 +1,27 @@
+package io.tidemark.cli;
+
+import io.tidemark.proof.picture.Picture;
+import io.tidemark.proof.picture.SvgPicture;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/** Pictures as SVG files in one folder. */
+record PictureFiles(Path folder) {
+
+    /** Writes {@code NAME.svg}, and the folder where it is missing. */
+    void write(String name, Picture picture) {
+        Path file = folder.resolve(name + ".svg");
+        try {
+            Files.createDirectories(folder);
+            Files.writeString(file, SvgPicture.of(picture));
+        } catch (IOException e) {
+            throw new CommandFailed(file + " cannot be written: " + FailureText.oneLine(e), e);
+        }
+    }
+
+    /** What pictures of an adapter are named after. */
+    static String adapterName(Path adapter) {
+        return adapter.toAbsolutePath().normalize().getFileName().toString();
+    }
+}

@@ -1,0 +1,81 @@
+package io.tidemark.proof.evaluation;
+
+import io.tidemark.boundary.Boundary;
+import io.tidemark.generation.Completion;
+import io.tidemark.generation.Ending;
+import io.tidemark.generation.Failure;
+import io.tidemark.generation.FinishReason;
+import io.tidemark.generation.GenerationEngine;
+import io.tidemark.generation.GenerationListener;
+import io.tidemark.generation.GenerationRequest;
+import io.tidemark.generation.Outcome;
+import io.tidemark.generation.RequestRefused;
+import io.tidemark.model.LanguageModel;
+import io.tidemark.model.LoraWeights;
+import io.tidemark.model.Sampling;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.concurrent.CompletableFuture;
+
+/** Generates greedily for many prompts at once, through the engine that workers use. */
+final class Generator {
+
+    private final GenerationEngine engine;
+    private final int layers;
+    private final LoraWeights lora;
+
+    Generator(GenerationEngine engine, LanguageModel model, LoraWeights lora) {
+        this.engine = engine;
+        this.layers = model.config().numLayers();
+        this.lora = lora;
+    }
+
+    /**
+     * One choice a prompt, in their order.
+     *
+     * @param boundary empty for the base model
+     * @throws EvaluationFailed when a request is refused or fails
+     */
+    List<Completion.Choice> run(Optional<Boundary> boundary, List<List<Integer>> prompts, Ending ending) {
+        List<CompletableFuture<Outcome>> outcomes = new ArrayList<>();
+        for (List<Integer> prompt : prompts) {
+            outcomes.add(submit(new GenerationRequest("evaluate-" + outcomes.size(), boundary.map(b -> lora),
+                    boundary.orElse(Boundary.full(layers)), prompt, ending, Sampling.GREEDY, 0, 1, OptionalInt.empty())));
+        }
+        return outcomes.stream().map(CompletableFuture::join).map(Generator::choice).toList();
+    }
+
+    private static Completion.Choice choice(Outcome outcome) {
+        if (outcome instanceof Failure failure) {
+            throw new EvaluationFailed(failure.id() + ": " + failure.message());
+        }
+        return ((Completion) outcome).choices().get(0);
+    }
+
+    private CompletableFuture<Outcome> submit(GenerationRequest request) {
+        CompletableFuture<Outcome> outcome = new CompletableFuture<>();
+        try {
+            engine.submit(request, new GenerationListener() {
+                @Override
+                public void onText(int choice, String piece) {
+                    // The outcome has the whole text.
+                }
+
+                @Override
+                public void onChoiceFinished(int choice, FinishReason reason) {
+                    // The outcome says it again.
+                }
+
+                @Override
+                public void onFinished(Outcome finished) {
+                    outcome.complete(finished);
+                }
+            });
+        } catch (RequestRefused e) {
+            throw new EvaluationFailed(request.id() + ": " + e.getMessage());
+        }
+        return outcome;
+    }
+}
