@@ -4,6 +4,7 @@ import io.tidemark.broker.BrokerOptions;
 import io.tidemark.broker.EmbeddedBroker;
 import io.tidemark.model.ComputeType;
 import io.tidemark.stream.settings.Role;
+import io.tidemark.torch.Torch;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -80,6 +81,9 @@ final class ServeCommand implements Callable<Integer>, StartsQuarkus {
         if (!embedded && (brokerPort.isPresent() || brokerFolder.isPresent())) {
             throw new ParameterException(spec.commandLine(), "--broker-port and --broker-dir need --broker embedded");
         }
+        Thread ahead = new Thread(Torch::preload, "tidemark-libtorch");
+        ahead.setDaemon(true);
+        ahead.start();
         if (root.verbose()) {
             System.setProperty("quarkus.log.category.\"io.tidemark\".level", "DEBUG");
         }

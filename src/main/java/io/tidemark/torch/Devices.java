@@ -20,8 +20,6 @@ final class Devices {
      * @throws IllegalStateException when libtorch cannot be loaded, or the device is not there
      */
     static PtNDManager open(String name) {
-        System.setProperty("OPT_OUT_TRACKING", "true");
-        System.setProperty("ai.djl.offline", "true");
         Engine engine = engine();
         return (PtNDManager) engine.newBaseManager(device(name, engine));
     }
@@ -52,13 +50,24 @@ final class Devices {
         return Device.gpu(index);
     }
 
-    private static Engine engine() {
+    static Engine engine() {
+        System.setProperty("OPT_OUT_TRACKING", "true");
+        System.setProperty("ai.djl.offline", "true");
         try {
             return Engine.getEngine("PyTorch");
         } catch (RuntimeException | LinkageError e) {
-            throw new IllegalStateException("libtorch could not be loaded: " + e.getMessage()
+            throw new IllegalStateException("libtorch could not be loaded: " + reason(e)
                     + " (use a build with the natives of this platform, or set PYTORCH_LIBRARY_PATH to an installed libtorch"
                     + " 2.7.1, with PYTORCH_VERSION=2.7.1 and PYTORCH_FLAVOR=cpu or cu128)", e);
         }
+    }
+
+    /** A library that fails to load is wrapped on its way, and once more for whoever asks later. */
+    private static String reason(Throwable failure) {
+        Throwable reason = failure;
+        while (reason.getCause() != null) {
+            reason = reason.getCause();
+        }
+        return String.valueOf(reason.getMessage());
     }
 }

@@ -46,6 +46,15 @@ public final class Torch implements AutoCloseable {
         return open(options, Recorder.NONE);
     }
 
+    /** Loads libtorch, which takes a second, so that something else can go on meanwhile. A failure shows in {@link #open}. */
+    public static void preload() {
+        try {
+            Devices.engine();
+        } catch (IllegalStateException e) {
+            System.getLogger(Torch.class.getName()).log(System.Logger.Level.DEBUG, "libtorch could not be loaded ahead", e);
+        }
+    }
+
     /**
      * The same, and writes all that passes between Java and libtorch to a folder, so that it can be repeated elsewhere.
      *
