@@ -4,6 +4,7 @@ import io.tidemark.model.StepPlan.LoraGroup;
 import io.tidemark.torch.Value;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * Decides for a step whether its adapters run stacked or group by group, and keeps the stacks. A stack costs as much as
@@ -62,10 +63,20 @@ final class LoraStacks implements AutoCloseable {
         while (stacks.size() >= MOST_STACKS) {
             stacks.remove(0).close();
         }
+        LoraStack stack = built(members, 0).orElseGet(() -> built(wanted, 0).orElseThrow());
+        stacks.add(stack);
+        return stack;
+    }
+
+    /** Empty when one has been freed: an adapter that no row uses may be, by another thread, at any time but while it is held. */
+    private Optional<LoraStack> built(List<LoraWeights> members, int held) {
+        if (held < members.size()) {
+            synchronized (members.get(held)) {
+                return members.get(held).isClosed() ? Optional.empty() : built(members, held + 1);
+            }
+        }
         try (Value lists = parts.torch().list(members.stream().map(LoraWeights::tensors).toList())) {
-            LoraStack stack = new LoraStack(members, parts.script().call("stack_int8", lists));
-            stacks.add(stack);
-            return stack;
+            return Optional.of(new LoraStack(members, parts.script().call("stack_int8", lists)));
         }
     }
 

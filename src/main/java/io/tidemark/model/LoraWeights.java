@@ -53,7 +53,7 @@ public final class LoraWeights implements AutoCloseable {
     }
 
     @Override
-    public void close() {
+    public synchronized void close() {
         closed = true;
         own.ifPresent(Value::close);
         tensors.close();

@@ -28,12 +28,17 @@ record LoadedModel(Torch torch, LanguageModel model, AdapterStore adapters) impl
         }
         Torch torch = Torch.open(new TorchOptions(settings.engine().device(), settings.engine().threads()));
         LanguageModel model = LanguageModel.load(folder, name, torch,
-                new ModelOptions(ComputeType.of(settings.engine().computeType()), settings.engine().deterministic()));
+                new ModelOptions(computeType(settings.engine(), torch.isOnGpu()), settings.engine().deterministic()));
         LOG.infof("loaded model '%s' (%d layers) from %s", name, model.config().numLayers(), folder);
         AdapterStore adapters = new AdapterStore(model, settings.engine().adapterBytes().asLongValue());
         folders.forEach(adapters::register);
         LOG.infof("registered %d adapters; each is loaded when it is first asked for", folders.size());
         return new LoadedModel(torch, model, adapters);
+    }
+
+    /** A GPU has units for 16 bits; on a CPU exactness comes first, and what is faster depends on the CPU. */
+    static ComputeType computeType(TidemarkSettings.Engine engine, boolean onGpu) {
+        return engine.computeType().map(ComputeType::of).orElse(onGpu ? ComputeType.BF16 : ComputeType.FP32);
     }
 
     @Override

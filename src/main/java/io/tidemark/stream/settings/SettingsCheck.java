@@ -2,6 +2,7 @@ package io.tidemark.stream.settings;
 
 import io.quarkus.runtime.configuration.MemorySize;
 import java.math.BigInteger;
+import java.util.Optional;
 
 /** The rules that annotations can't say, asked before a model is loaded: a start should not fail after minutes. */
 public final class SettingsCheck {
@@ -15,7 +16,7 @@ public final class SettingsCheck {
     /** @throws IllegalArgumentException that begins with the property's name */
     public static void require(TidemarkSettings settings) {
         settings.engine().kvBytes().ifPresent(bytes -> size("tidemark.engine.kv-bytes", bytes, Long.MAX_VALUE));
-        holds(!settings.engine().deterministic() || settings.engine().computeType().equals("int8"),
+        holds(!settings.engine().deterministic() || settings.engine().computeType().equals(Optional.of("int8")),
                 "tidemark.engine.deterministic needs tidemark.engine.compute-type=int8");
         size("tidemark.engine.adapter-bytes", settings.engine().adapterBytes(), Long.MAX_VALUE);
         size("tidemark.limits.request-bytes", settings.limits().requestBytes(), MOST_REQUEST_BYTES);

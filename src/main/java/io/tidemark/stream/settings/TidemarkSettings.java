@@ -76,10 +76,8 @@ public interface TidemarkSettings {
         @PositiveOrZero
         int threads();
 
-        /** What the linear modules compute in: {@code fp32}, {@code bf16} or {@code int8}. */
-        @WithDefault("fp32")
-        @Pattern(regexp = "fp32|bf16|int8", message = "must be fp32, bf16 or int8")
-        String computeType();
+        /** What the linear modules compute in: by default {@code fp32} on a CPU and {@code bf16} on a GPU. */
+        Optional<@Pattern(regexp = "fp32|bf16|int8", message = "must be fp32, bf16 or int8") String> computeType();
 
         /** A row's logits don't depend on what runs beside it; with int8 only. */
         @WithDefault("false")

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.smallrye.config.SmallRyeConfigBuilder;
+import io.tidemark.model.ComputeType;
 import io.tidemark.stream.settings.TidemarkSettings;
 import java.util.HashMap;
 import java.util.Map;
@@ -26,6 +27,14 @@ class KvBudgetTest {
     void isDerived() {
         assertThat(KvBudget.of(engine(Map.of()), OptionalLong.empty())).isEqualTo(512 << 20);
         assertThat(KvBudget.of(engine(Map.of()), OptionalLong.of(11L << 30))).isBetween((8L << 30) - 5, 8L << 30);
+    }
+
+    @Test
+    @DisplayName("stands beside a compute type that follows the device, unless one is named")
+    void computeType() {
+        assertThat(LoadedModel.computeType(engine(Map.of()), false)).isEqualTo(ComputeType.FP32);
+        assertThat(LoadedModel.computeType(engine(Map.of()), true)).isEqualTo(ComputeType.BF16);
+        assertThat(LoadedModel.computeType(engine(Map.of("tidemark.engine.compute-type", "fp32")), true)).isEqualTo(ComputeType.FP32);
     }
 
     @Test
