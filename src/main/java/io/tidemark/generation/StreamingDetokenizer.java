@@ -5,8 +5,10 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Turns tokens into text as they come, and never emits half a character. A token's text can depend on the one before
- * it, so the text of a window is compared with and without the new tokens.
+ * Turns tokens into text as they come, and never emits half a character; the pieces together are what decoding all tokens
+ * at once gives. A token's text can depend on the ones before it, so the text of a window is compared with and without the
+ * new tokens. Tokens that stand for one byte are held back until their run ends: where a run is not UTF-8 as a whole,
+ * sentencepiece's decoders make U+FFFD of every byte in it, also of those that looked whole before.
  */
 final class StreamingDetokenizer {
 
@@ -21,9 +23,15 @@ final class StreamingDetokenizer {
         this.tokenizer = tokenizer;
     }
 
-    /** The text that this token completes; empty while a character is unfinished. */
+    /** The text that this token completes; empty while a character, or a run of bytes, is unfinished. */
     String add(int token) {
+        if (tokenizer.isSilent(token)) {
+            return "";
+        }
         tokens.add(token);
+        if (tokenizer.isByte(token)) {
+            return "";
+        }
         String piece = pending();
         if (piece.isEmpty() || piece.charAt(piece.length() - 1) == REPLACEMENT) {
             return "";

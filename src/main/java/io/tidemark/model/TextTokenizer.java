@@ -13,18 +13,23 @@ public final class TextTokenizer implements AutoCloseable {
 
     private final HuggingFaceTokenizer tokenizer;
 
-    private TextTokenizer(HuggingFaceTokenizer tokenizer) {
+    private final TokenKinds kinds;
+
+    private TextTokenizer(HuggingFaceTokenizer tokenizer, TokenKinds kinds) {
         this.tokenizer = tokenizer;
+        this.kinds = kinds;
     }
 
-    static TextTokenizer load(Path folder) {
+    /** @throws ModelRefused when the folder has no {@code tokenizer.json}, or a broken one */
+    public static TextTokenizer load(Path folder) {
         Path file = folder.resolve("tokenizer.json");
         if (!Files.isRegularFile(file)) {
             throw ModelRefused.broken(file, "is missing");
         }
         try {
             // The binding cuts texts at 512 tokens unless it is told not to.
-            return new TextTokenizer(HuggingFaceTokenizer.newInstance(file, Map.of("truncation", "false", "padding", "false")));
+            HuggingFaceTokenizer tokenizer = HuggingFaceTokenizer.newInstance(file, Map.of("truncation", "false", "padding", "false"));
+            return new TextTokenizer(tokenizer, TokenKinds.read(file));
         } catch (IOException | RuntimeException e) {
             throw ModelRefused.broken(file, "is not a tokenizer: " + e.getMessage(), e);
         }
@@ -43,6 +48,16 @@ public final class TextTokenizer implements AutoCloseable {
     /** The text of the tokens, special ones left out; half characters become U+FFFD. */
     public String decode(List<Integer> tokens) {
         return tokenizer.decode(tokens.stream().mapToLong(Integer::longValue).toArray(), true);
+    }
+
+    /** Whether decoding passes over the token as if it weren't there, such as an end of sequence. */
+    public boolean isSilent(int token) {
+        return kinds.isSilent(token);
+    }
+
+    /** Whether the token stands for one byte, and becomes text only with the bytes around it. */
+    public boolean isByte(int token) {
+        return kinds.bytes().get(token);
     }
 
     @Override

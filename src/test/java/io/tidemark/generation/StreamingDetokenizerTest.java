@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.model.TextTokenizer;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
@@ -74,8 +75,67 @@ class StreamingDetokenizerTest {
         }
     }
 
-    /** One piece a token, then what is left at the end. */
+    @ParameterizedTest(name = "{0}")
+    @DisplayName("is what decoding all tokens gives, by every kind of tokenizer and for any tokens, and shows no half character before the end")
+    @ValueSource(strings = {"byte-level", "sentencepiece-bpe", "sentencepiece-unigram"})
+    void anyTokensOfAnyKind(String kind) {
+        try (TextTokenizer each = ofKind(kind)) {
+            Random random = new Random(7);
+            for (int run = 0; run < 500; run++) {
+                // Runs of bytes, whole and broken, are rare among all tokens, so some runs draw from the lower ones only.
+                List<Integer> tokens = random.ints(1 + random.nextInt(30), 0, run % 2 == 0 ? 264 : 420).boxed().toList();
+                List<String> pieces = pieces(each, tokens);
+                assertThat(String.join("", pieces)).as("tokens %s", tokens).isEqualTo(each.decode(tokens));
+                assertThat(pieces).noneMatch(piece -> !piece.isEmpty() && Character.isHighSurrogate(piece.charAt(piece.length() - 1)));
+            }
+        }
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @DisplayName("keeps real text whole, by every kind of tokenizer: spaces, emoji of several code points, U+FFFD, text like a byte's token")
+    @ValueSource(strings = {"byte-level", "sentencepiece-bpe", "sentencepiece-unigram"})
+    void realTextOfAnyKind(String kind) {
+        try (TextTokenizer each = ofKind(kind)) {
+            for (String text : List.of("two  spaces", " leading", "日本語 with words", "👩‍👩‍👧‍👦🇩🇪☝🏽 end", "a \uFFFD b\uFFFD\uFFFD", "e\u0301x", "<0xE2> <0x82>", "\n\n\ttab", "x<|call|> y")) {
+                List<Integer> tokens = each.encodePlain(text);
+                List<String> pieces = pieces(each, tokens);
+                assertThat(String.join("", pieces)).as(text).isEqualTo(each.decode(tokens));
+                assertThat(pieces).as(text).noneMatch(piece -> !each.decode(tokens).contains("\uFFFD") && piece.contains("\uFFFD"));
+            }
+        }
+    }
+
+    @Test
+    @DisplayName("waits for the end of a run of bytes, because one broken byte breaks them all")
+    void waitsForTheRunsEnd() {
+        try (TextTokenizer each = ofKind("sentencepiece-bpe")) {
+            int[] euro = {3 + 0xE2, 3 + 0x82, 3 + 0xAC};
+            int word = each.encodePlain("the").get(0);
+            StreamingDetokenizer whole = new StreamingDetokenizer(each);
+            for (int token : euro) {
+                assertThat(whole.add(token)).isEmpty();
+            }
+            assertThat(whole.add(2)).as("a special token ends no run").isEmpty();
+            assertThat(whole.add(word)).startsWith("€");
+            StreamingDetokenizer broken = new StreamingDetokenizer(each);
+            for (int token : euro) {
+                broken.add(token);
+            }
+            broken.add(3 + 0xFF);
+            assertThat(broken.finish()).isEqualTo("\uFFFD".repeat(4));
+        }
+    }
+
+    private static TextTokenizer ofKind(String kind) {
+        return TextTokenizer.load(Path.of("src/test/resources/tokenizers", kind));
+    }
+
     private List<String> pieces(List<Integer> tokens) {
+        return pieces(tokenizer, tokens);
+    }
+
+    /** One piece a token, then what is left at the end. */
+    private static List<String> pieces(TextTokenizer tokenizer, List<Integer> tokens) {
         StreamingDetokenizer detokenizer = new StreamingDetokenizer(tokenizer);
         List<String> pieces = new ArrayList<>();
         tokens.forEach(token -> pieces.add(detokenizer.add(token)));
