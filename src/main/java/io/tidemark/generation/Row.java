@@ -82,8 +82,10 @@ final class Row {
         return cached < request().prompt().size();
     }
 
-    int promptTokensLeft() {
-        return request().prompt().size() - cached;
+    /** How many tokens of its prompt the row brings when it may bring {@code most}: all, or up to a multiple of {@code piece}. */
+    int promptPiece(int most, int piece) {
+        int left = request().prompt().size() - cached;
+        return left <= most ? left : Math.max(0, most - (cached + most) % piece);
     }
 
     /** The row's part of the next step: its last token, or up to {@code promptTokens} of its prompt. */

@@ -58,13 +58,16 @@ final class Scheduler {
     List<Turn> nextStep() {
         admit();
         List<Turn> turns = new ArrayList<>();
-        int promptBudget = limits.prefillTokensPerStep();
+        int piece = model.decoder().pieceTokens();
+        int promptBudget = Math.max(limits.prefillTokensPerStep(), piece);
         for (Row row : running) {
             if (!row.isPrefilling()) {
                 turns.add(new Turn(row, 0));
             } else if (promptBudget > 0 && sharing.mayRun(row, running)) {
-                int tokens = Math.min(promptBudget, row.promptTokensLeft());
-                turns.add(new Turn(row, tokens));
+                int tokens = row.promptPiece(promptBudget, piece);
+                if (tokens > 0) {
+                    turns.add(new Turn(row, tokens));
+                }
                 promptBudget -= tokens;
             }
         }

@@ -10,8 +10,10 @@ import java.util.OptionalInt;
  *
  * @param window     how many tokens the layers with a window see; empty when no layer has one
  * @param callTokens one more call costs as much as reading so many cached tokens of one sequence in one layer
+ * @param fixed      what a row's call computes is bit for bit the same whatever else is in the step: its span is its own,
+ *                   and prompts are attended in pieces that end at whole tiles
  */
-record AttentionTiles(OptionalInt window, int callTokens) {
+record AttentionTiles(OptionalInt window, int callTokens, boolean fixed) {
 
     /** Tokens of a tile. */
     static final int TILE = 64;
@@ -23,8 +25,8 @@ record AttentionTiles(OptionalInt window, int callTokens) {
     /** Scores of one head that a call makes at most, so that long chunks of long prompts don't ask for gigabytes. */
     private static final int MOST_SCORES = 1 << 22;
 
-    static AttentionTiles of(ModelConfig config) {
-        return new AttentionTiles(config.window(), Math.max(1, CALL_NUMBERS / (2 * config.keyWidth())));
+    static AttentionTiles of(ModelConfig config, boolean fixed) {
+        return new AttentionTiles(config.window(), Math.max(1, CALL_NUMBERS / (2 * config.keyWidth())), fixed);
     }
 
     /** Whole tiles that hold so many tokens. */
@@ -45,13 +47,26 @@ record AttentionTiles(OptionalInt window, int callTokens) {
         return window.isPresent() ? Math.min(capacity, roundedUp(window.getAsInt() + RING_QUERIES)) : capacity;
     }
 
+    /** Pieces of a prompt end at multiples of this, but for the last. */
+    int pieceTokens() {
+        return fixed ? TILE : 1;
+    }
+
+    /** Whether rows of these lengths may share a call. */
+    boolean mayShare(int tokens, int otherTokens) {
+        return !fixed || roundedUp(tokens) == roundedUp(otherTokens);
+    }
+
     /**
-     * The most queries of one call for a sequence of so many tokens: their scores are bounded, and in a ring they must
-     * not take the places of tokens that the first of them still sees.
+     * The most queries of a call that begins at a position, for a sequence of so many tokens with this step: their scores
+     * are bounded, and in a ring they must not take the places of tokens that the first of them still sees.
      */
-    int mostQueries(KvBlock block, int tokens) {
-        int bounded = Math.max(1, MOST_SCORES / roundedUp(tokens));
-        return tokens > block.ringCapacity() ? Math.min(bounded, block.ringCapacity() - window.orElseThrow() + 1) : bounded;
+    int mostQueries(KvBlock block, int position, int tokens) {
+        int most = Math.max(1, MOST_SCORES / roundedUp(fixed ? position + 1 : tokens));
+        if (tokens > block.ringCapacity()) {
+            most = Math.min(most, block.ringCapacity() - window.orElseThrow() + 1);
+        }
+        return fixed ? Math.min(most, TILE - position % TILE) : most;
     }
 
     /** What a call over a run of slots costs whose longest row has so many tokens, in cached tokens of one sequence. */

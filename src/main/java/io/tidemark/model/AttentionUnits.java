@@ -37,7 +37,8 @@ final class AttentionUnits {
     private void addChunks(List<AttentionUnit> units, PlacedRow row) {
         int done = 0;
         while (done < row.tokens()) {
-            int queries = Math.min(row.tokens() - done, tiles.mostQueries(row.block(), row.row().position() + row.tokens()));
+            int most = tiles.mostQueries(row.block(), row.row().position() + done, row.row().position() + row.tokens());
+            int queries = Math.min(row.tokens() - done, most);
             List<Piece> piece = List.of(new Piece(row.row().slot(), row.firstToken() + done, row.row().position() + done, queries));
             units.add(new AttentionUnit(row.block(), piece, queries, tiles.span(row.block(), piece)));
             done += queries;
@@ -51,7 +52,7 @@ final class AttentionUnits {
         for (int end = 1; end <= rows.size(); end++) {
             cheapest[end] = Long.MAX_VALUE;
             int longest = 0;
-            for (int start = end - 1; start >= 0; start--) {
+            for (int start = end - 1; start >= 0 && tiles.mayShare(rows.get(start).end(), rows.get(end - 1).end()); start--) {
                 longest = Math.max(longest, rows.get(start).end());
                 int slots = rows.get(end - 1).slot().index() - rows.get(start).slot().index() + 1;
                 long cost = cheapest[start] + tiles.cost(block, slots, longest);

@@ -26,7 +26,7 @@ public final class Decoder implements AutoCloseable {
 
     private Decoder(DecoderParts parts) {
         this.parts = parts;
-        this.tiles = AttentionTiles.of(parts.config());
+        this.tiles = AttentionTiles.of(parts.config(), parts.options().deterministic());
         this.stacks = new LoraStacks(parts);
     }
 
@@ -115,6 +115,11 @@ public final class Decoder implements AutoCloseable {
     /** The same weights for teacher-forced passes of the base model. */
     public ForcedDecoder forced() {
         return forced(parts.noAdapter());
+    }
+
+    /** Pieces of a prompt that are not its last should end at multiples of this. */
+    public int pieceTokens() {
+        return tiles.pieceTokens();
     }
 
     KvSizes sizes() {

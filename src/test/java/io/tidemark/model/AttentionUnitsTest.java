@@ -22,7 +22,8 @@ import org.junit.jupiter.api.TestInstance;
 class AttentionUnitsTest {
 
     /** As for SmolLM2-135M: a call costs what 64 tokens of one sequence do. */
-    private static final AttentionTiles TILES = new AttentionTiles(OptionalInt.empty(), 64);
+    private static final AttentionTiles TILES = new AttentionTiles(OptionalInt.empty(), 64, false);
+    private static final AttentionTiles FIXED = new AttentionTiles(OptionalInt.empty(), 64, true);
 
     private final Torch torch = Torch.open(new TorchOptions("cpu", 1));
     private final KvBlock block = new KvBlock(torch.number(0), 16, 4096, 4096);
@@ -77,6 +78,17 @@ class AttentionUnitsTest {
     }
 
     @Test
+    @DisplayName("where they must be fixed, join no rows of different spans, and cut prompts at whole tiles")
+    void dependsOnNoNeighbour() {
+        assertThat(units(FIXED, List.of(row(0, 60, 1), row(1, 63, 1), row(2, 64, 1), row(3, 100, 1), row(4, 10, 1))))
+                .containsExactly("0..2 span 64", "2..4 span 128", "4..5 span 64");
+        assertThat(units(FIXED, List.of(row(0, 0, 150)))).containsExactly(
+                "0..1 span 128 x 64", "0..1 span 192 x 22", "0..1 span 64 x 64 from the beginning");
+        assertThat(FIXED.pieceTokens()).isEqualTo(64);
+        assertThat(TILES.pieceTokens()).isEqualTo(1);
+    }
+
+    @Test
     @DisplayName("take a long chunk far into a prompt in parts, each of which reads up to its own end")
     void boundsTheMask() {
         KvBlock long_ = new KvBlock(torch.number(0), 1, 100_032, 100_032);
@@ -113,10 +125,14 @@ class AttentionUnitsTest {
     }
 
     private List<String> units(List<StepRow> rows) {
+        return units(TILES, rows);
+    }
+
+    private List<String> units(AttentionTiles tiles, List<StepRow> rows) {
         List<PlacedRow> placed = new ArrayList<>();
         rows.forEach(row -> placed.add(new PlacedRow(row, 0)));
         Collections.reverse(placed);
-        return new AttentionUnits(TILES).of(placed, List.of(block)).stream().map(AttentionUnitsTest::described)
+        return new AttentionUnits(tiles).of(placed, List.of(block)).stream().map(AttentionUnitsTest::described)
                 .sorted((a, b) -> Boolean.compare(a.contains("x"), b.contains("x")) * 2 + Integer.signum(a.compareTo(b))).toList();
     }
 
