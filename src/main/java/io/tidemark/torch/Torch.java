@@ -169,6 +169,11 @@ public final class Torch implements AutoCloseable {
         return list;
     }
 
+    /** Gives memory that libtorch has freed back to the system, which takes some milliseconds: after a model is loaded. */
+    public void giveBackFreedMemory() {
+        NativeHeap.trim();
+    }
+
     /** Whether everything lies on a GPU. */
     public boolean isOnGpu() {
         return manager.getDevice().isGpu();

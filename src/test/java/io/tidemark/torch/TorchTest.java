@@ -146,6 +146,16 @@ class TorchTest {
         return list;
     }
 
+    @Test
+    @DisplayName("gives back what was freed at any time, and what is open keeps its numbers")
+    void givesBack() {
+        try (Torch torch = Torch.open(TorchOptions.CPU); Value kept = torch.floats(1, 2, 3)) {
+            torch.floats(new float[100_000]).close();
+            torch.giveBackFreedMemory();
+            assertThat(kept.toFloats()).containsExactly(1, 2, 3);
+        }
+    }
+
     /** Frees direct buffers that nothing holds and writes other numbers over their memory. */
     private void churn() {
         for (int round = 0; round < 3; round++) {

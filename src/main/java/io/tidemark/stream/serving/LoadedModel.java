@@ -29,6 +29,7 @@ record LoadedModel(Torch torch, LanguageModel model, AdapterStore adapters) impl
         Torch torch = Torch.open(new TorchOptions(settings.engine().device(), settings.engine().threads()));
         LanguageModel model = LanguageModel.load(folder, name, torch,
                 new ModelOptions(computeType(settings.engine(), torch.isOnGpu()), settings.engine().deterministic()));
+        torch.giveBackFreedMemory();
         LOG.infof("loaded model '%s' (%d layers) from %s", name, model.config().numLayers(), folder);
         AdapterStore adapters = new AdapterStore(model, settings.engine().adapterBytes().asLongValue());
         folders.forEach(adapters::register);
