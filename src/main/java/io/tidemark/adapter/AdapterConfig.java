@@ -16,14 +16,16 @@ import java.util.Set;
  * @param ranks    the default rank and its exceptions
  * @param alphas   the default alpha and its exceptions
  * @param rankStabilised whether the scale is {@code alpha / sqrt(r)} (rsLoRA) rather than {@code alpha / r}
+ * @param dora whether modules have a magnitude (DoRA)
+ * @param biased whether B has a bias ({@code lora_bias})
  * @param tiesWeights whether what it does to a tied embedding or head it does to both
  */
 record AdapterConfig(TargetModules targeted, SavedModules saved, ModulePattern ranks, ModulePattern alphas,
-        boolean rankStabilised, boolean tiesWeights) {
+        boolean rankStabilised, boolean dora, boolean biased, boolean tiesWeights) {
 
     private static final Set<String> APPLIED = Set.of("peft_type", "r", "lora_alpha", "target_modules",
             "exclude_modules", "rank_pattern", "alpha_pattern", "use_rslora", "layers_to_transform",
-            "layers_pattern", "modules_to_save", "ensure_weight_tying", "bias");
+            "layers_pattern", "modules_to_save", "ensure_weight_tying", "bias", "use_dora", "lora_bias");
 
     /** Fields about training, other software or how the weights began; none changes what inference computes. */
     private static final Set<String> INERT = Set.of("auto_mapping", "base_model_name_or_path", "peft_version",
@@ -57,7 +59,7 @@ record AdapterConfig(TargetModules targeted, SavedModules saved, ModulePattern r
         return new AdapterConfig(TargetModules.of(file, root), SavedModules.of(file, root),
                 ModulePattern.of(file, root, "r", "rank_pattern"),
                 ModulePattern.of(file, root, "lora_alpha", "alpha_pattern"), root.path("use_rslora").asBoolean(),
-                root.path("ensure_weight_tying").asBoolean());
+                root.path("use_dora").asBoolean(), root.path("lora_bias").asBoolean(), root.path("ensure_weight_tying").asBoolean());
     }
 
     /** Whether a module, by its name in the base model, has LoRA. */

@@ -12,6 +12,7 @@ import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /** Reads a PEFT folder and holds every tensor against the config and the base model: none is ignored, none is missed. */
 final class AdapterReader {
@@ -67,11 +68,16 @@ final class AdapterReader {
         int rank = config.rank(name);
         StoredTensor a = tensors.take(name + ".lora_A.weight", rank, in);
         StoredTensor b = tensors.take(name + ".lora_B.weight", out, rank);
-        return new LoraModule(a, b, config.scale(name));
+        Optional<StoredTensor> magnitude = config.dora() ? Optional.of(tensors.take(name + ".lora_magnitude_vector", out)) : Optional.empty();
+        Optional<StoredTensor> bias = config.biased() ? Optional.of(tensors.take(name + ".lora_B.bias", out)) : Optional.empty();
+        return new LoraModule(a, b, config.scale(name), magnitude, bias);
     }
 
     private Map<String, LoraModule> outer() {
         Map<String, LoraModule> modules = new HashMap<>();
+        if ((config.dora() || config.biased()) && (targets(ModuleNames.EMBEDDING) || targets(ModuleNames.HEAD))) {
+            throw AdapterRefused.unsupported(configFile, config.dora() ? "use_dora" : "lora_bias", "true for embedding or head");
+        }
         if (targets(ModuleNames.EMBEDDING)) {
             int rank = config.rank(ModuleNames.EMBEDDING);
             StoredTensor a = tensors.take(ModuleNames.EMBEDDING + ".lora_embedding_A", rank, model.vocabularySize());

@@ -59,8 +59,8 @@ public final class Decoder implements AutoCloseable {
         TensorLoader loader = new TensorLoader(parts.torch(), parts.script());
         Optional<Value> own = new OuterAssembler(parts.folder(), config(), loader).assemble(source, adapter);
         try {
-            Value tensors = new LoraAssembler(config(), loader).assemble(source, adapter.layers());
-            return new LoraWeights(tensors, own, bytes(tensors) + own.map(this::bytes).orElse(0L));
+            Value tensors = new LoraAssembler(parts.folder(), config(), loader).assemble(source, adapter.layers());
+            return new LoraWeights(tensors, LoraAssembler.isPlain(adapter.layers()), own, bytes(tensors) + own.map(this::bytes).orElse(0L));
         } catch (RuntimeException e) {
             own.ifPresent(Value::close);
             throw e;

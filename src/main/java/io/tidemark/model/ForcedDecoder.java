@@ -45,7 +45,7 @@ public final class ForcedDecoder {
 
     /** All states through one layer, with the adapter's LoRA or without. */
     public ForcedStates layer(ForcedBatch batch, ForcedStates states, int layer, boolean withLora) {
-        long[] group = {0, withLora ? (long) states.count() * batch.rows() : 0, withLora ? numLayers() : 0, 0};
+        long[] group = {0, withLora ? (long) states.count() * batch.rows() : 0, withLora ? numLayers() : 0, 0, withLora && !adapter.isPlain() ? 1 : 0};
         try (Value at = parts.torch().number(layer);
                 Value length = parts.torch().number(batch.paddedLength());
                 Value groups = parts.torch().numberLists(List.of(group));

@@ -5,48 +5,58 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /** Lays an adapter's modules out as the decoder takes them: modules that share an input become one A and one B. */
 final class LoraAssembler {
 
+    private final Path modelFolder;
     private final ModelConfig config;
     private final TensorLoader loader;
 
-    LoraAssembler(ModelConfig config, TensorLoader loader) {
+    LoraAssembler(Path modelFolder, ModelConfig config, TensorLoader loader) {
+        this.modelFolder = modelFolder;
         this.config = config;
         this.loader = loader;
     }
 
+    /** Eight tensors a layer, then, where {@link #isPlain} is false, eight more a layer. */
     Value assemble(Path source, List<Map<Projection, LoraModule>> layers) {
         try (OpenValues open = new OpenValues()) {
             List<Value> list = new ArrayList<>();
-            for (Map<Projection, LoraModule> layer : layers) {
+            List<Value> more = new ArrayList<>();
+            for (int layer = 0; layer < layers.size(); layer++) {
                 for (List<Projection> modules : Projection.sharingInput()) {
-                    add(source, open, list, layer, modules);
+                    add(open, list, more, linears(source, layer, layers.get(layer), modules));
                 }
+            }
+            if (!isPlain(layers)) {
+                list.addAll(more);
             }
             return loader.torch().list(list);
         }
     }
 
-    private void add(Path source, OpenValues open, List<Value> list, Map<Projection, LoraModule> layer,
-            List<Projection> modules) {
+    /** Whether no module has a magnitude or a bias. */
+    static boolean isPlain(List<Map<Projection, LoraModule>> layers) {
+        return layers.stream().flatMap(layer -> layer.values().stream())
+                .allMatch(module -> module.magnitude().isEmpty() && module.bias().isEmpty());
+    }
+
+    private List<LoraTensors> linears(Path source, int layer, Map<Projection, LoraModule> modules, List<Projection> sharing) {
+        Map<String, StoredTensor> base = isPlain(List.of(modules)) ? Map.of() : WeightFiles.read(modelFolder);
+        LoraTensors.Loader tensors = new LoraTensors.Loader(loader, source, modelFolder);
+        return sharing.stream().map(module -> tensors.load(Optional.ofNullable(modules.get(module)), module.inputWidth(config),
+                module.outputWidth(config), Optional.ofNullable(base.get(ModuleNames.linear(layer, module) + ".weight")))).toList();
+    }
+
+    private void add(OpenValues open, List<Value> list, List<Value> more, List<LoraTensors> linears) {
         try (OpenValues parts = new OpenValues()) {
-            List<Value> as = new ArrayList<>();
-            List<Value> bs = new ArrayList<>();
-            double[] scales = new double[modules.size()];
-            for (int i = 0; i < scales.length; i++) {
-                Projection module = modules.get(i);
-                LoraModule lora = layer.get(module);
-                // A module without LoRA takes part with rank 0, so that the others keep their columns.
-                as.add(parts.add(lora == null ? loader.zeros(0, module.inputWidth(config)) : loader.load(source, lora.a())));
-                bs.add(parts.add(lora == null ? loader.zeros(module.outputWidth(config), 0) : loader.load(source, lora.b())));
-                scales[i] = lora == null ? 1 : lora.scale();
-            }
-            Value aList = parts.add(loader.torch().list(as));
-            Value bList = parts.add(loader.torch().list(bs));
-            list.add(open.add(loader.script().call("stack_a", aList)));
-            list.add(open.add(loader.script().call("stack_b", bList, parts.add(loader.torch().reals(scales)))));
+            linears.forEach(linear -> linear.values().forEach(parts::add));
+            list.add(open.add(loader.script().call("stack_a", parts.add(loader.torch().list(linears.stream().map(LoraTensors::a).toList())))));
+            list.add(open.add(loader.script().call("stack_b", parts.add(loader.torch().list(linears.stream().map(LoraTensors::b).toList())))));
+            more.add(open.add(loader.stack(linears.stream().map(LoraTensors::factor).toList())));
+            more.add(open.add(loader.stack(linears.stream().map(LoraTensors::shift).toList())));
         }
     }
 }

@@ -9,13 +9,18 @@ import java.util.Optional;
 public final class LoraWeights implements AutoCloseable {
 
     private final Value tensors;
+    private final boolean plain;
     private final Optional<Value> own;
     private final long bytes;
     private volatile boolean closed;
 
-    /** @param bytes the memory that the tensors take on the device */
-    LoraWeights(Value tensors, Optional<Value> own, long bytes) {
+    /**
+     * @param plain whether no module has a factor or a shift
+     * @param bytes the memory that the tensors take on the device
+     */
+    LoraWeights(Value tensors, boolean plain, Optional<Value> own, long bytes) {
         this.tensors = tensors;
+        this.plain = plain;
         this.own = own;
         this.bytes = bytes;
     }
@@ -23,8 +28,13 @@ public final class LoraWeights implements AutoCloseable {
     /** Weights that no layer looks at. */
     static LoraWeights none(Torch torch) {
         try (Value empty = torch.floats()) {
-            return new LoraWeights(torch.list(List.of(empty)), Optional.empty(), 0);
+            return new LoraWeights(torch.list(List.of(empty)), true, Optional.empty(), 0);
         }
+    }
+
+    /** Whether there are but eight tensors a layer; else eight more a layer follow, factor and shift {@code [out]} of each. */
+    boolean isPlain() {
+        return plain;
     }
 
     /** Eight tensors a layer: A {@code [in, r]} and B {@code [r, out]} of q+k+v, o, gate+up and down. */

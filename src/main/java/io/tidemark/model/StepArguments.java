@@ -50,9 +50,10 @@ final class StepArguments implements AutoCloseable {
 
     private List<long[]> groupBounds() {
         if (plan.groups().isEmpty()) {
-            return List.of(new long[] {0, 0, 0, 0});
+            return List.of(new long[] {0, 0, 0, 0, 0});
         }
-        return plan.groups().stream().map(g -> new long[] {g.firstToken(), g.endToken(), g.loraLayers(), stack.place(g.weights())}).toList();
+        long plain = plan.groups().stream().allMatch(g -> g.weights().isPlain()) ? 0 : 1;
+        return plan.groups().stream().map(g -> new long[] {g.firstToken(), g.endToken(), g.loraLayers(), stack.place(g.weights()), plain}).toList();
     }
 
     private List<long[]> runBounds() {

@@ -33,6 +33,13 @@ record TensorLoader(Torch torch, Script script) {
         }
     }
 
+    /** A tensor of the given shape that holds one number. */
+    Value filled(double number, long... shape) {
+        try (Value zeros = zeros(shape); Value value = torch.number(number)) {
+            return script.call("filled", zeros, value);
+        }
+    }
+
     /** The parts one below the other. */
     Value stack(List<Value> parts) {
         try (Value list = torch.list(parts)) {

@@ -111,7 +111,7 @@ class AdapterStoreTest {
     @ParameterizedTest(name = "{0} = {1}")
     @DisplayName("is refused as not supported, by the option's name, when an option would not be applied")
     @CsvSource(delimiter = '|', quoteCharacter = '\0', value = {
-            "use_dora | true", "lora_bias | true", "modules_to_save | [\"mlp\"]",
+            "modules_to_save | [\"mlp\"]",
             "modules_to_save | [\"lm_head\", \"q_proj\"]", "modules_to_save | [\"layers.2\"]", "bias | \"all\"", "bias | \"lora_only\"",
             "fan_in_fan_out | true", "init_lora_weights | \"pissa\"", "init_lora_weights | \"pissa_niter_16\"",
             "init_lora_weights | \"olora\"", "init_lora_weights | \"loftq\"", "init_lora_weights | \"lora_ga\"",

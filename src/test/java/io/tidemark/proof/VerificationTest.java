@@ -46,7 +46,7 @@ class VerificationTest {
 
     @ParameterizedTest(name = "{0}: {1} adapters")
     @DisplayName("logits within 2e-4, the same greedy tokens, likelihoods and boundaries, at every boundary")
-    @CsvSource({"llama-gqa, 6", "llama3-rope-tied, 2", "llama-biased-mha, 2"})
+    @CsvSource({"llama-gqa, 8", "llama3-rope-tied, 2", "llama-biased-mha, 2"})
     void agrees(String family, int adapters) {
         Verdicts verdicts = walk(Folders.model(family));
         assertThat(verdicts.all()).hasSize(adapters).allSatisfy(verdict -> {
@@ -129,14 +129,14 @@ class VerificationTest {
     void tellsBrokenFromUnsupported() throws Exception {
         Path model = reference(root -> { });
         Folders.copyOfAdapter("llama-gqa", "all", model.resolve("adapters"));
-        Folders.edit(model.resolve("adapters/all/adapter_config.json"), root -> root.put("use_dora", true));
+        Folders.edit(model.resolve("adapters/all/adapter_config.json"), root -> root.put("use_qalora", true));
         Verdicts unsupported = walk(model);
-        assertThat(unsupported.all()).anySatisfy(verdict -> assertThat(verdict.line()).startsWith("skip").contains("use_dora"));
+        assertThat(unsupported.all()).anySatisfy(verdict -> assertThat(verdict.line()).startsWith("skip").contains("use_qalora"));
         assertThat(unsupported.pass(false)).isFalse();
         assertThat(unsupported.pass(true)).isTrue();
 
         Files.delete(model.resolve("adapters/all/adapter_model.safetensors"));
-        Folders.edit(model.resolve("adapters/all/adapter_config.json"), root -> root.put("use_dora", false));
+        Folders.edit(model.resolve("adapters/all/adapter_config.json"), root -> root.put("use_qalora", false));
         Verdicts broken = walk(model);
         assertThat(broken.all()).anySatisfy(verdict -> assertThat(verdict.line()).startsWith("BROKEN").contains("adapter_model.safetensors"));
         assertThat(broken.pass(true)).isFalse();
