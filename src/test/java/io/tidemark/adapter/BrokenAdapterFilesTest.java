@@ -23,7 +23,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 @DisplayName("an adapter's files that went wrong")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
-@Timeout(120)
+@Timeout(300)
 class BrokenAdapterFilesTest {
 
     private static final String FAMILY = "llama-gqa";
@@ -51,12 +51,12 @@ class BrokenAdapterFilesTest {
         Path config = folder.resolve(AdapterReader.CONFIG);
         byte[] sound = Files.readAllBytes(config);
         int refused = 0;
-        for (int seed = 0; seed < 400; seed++) {
+        for (int seed = 0; seed < 200; seed++) {
             Mutations mutations = new Mutations(seed);
             Files.write(config, seed % 3 == 0 ? mutations.ofBytes(sound) : mutations.ofJson(sound));
             refused += isRefused(seed, folder) ? 1 : 0;
         }
-        assertThat(refused).isBetween(60, 395);
+        assertThat(refused).isBetween(30, 198);
     }
 
     @Test
@@ -66,11 +66,11 @@ class BrokenAdapterFilesTest {
         Path weights = folder.resolve(AdapterReader.WEIGHTS);
         byte[] sound = Files.readAllBytes(weights);
         int refused = 0;
-        for (int seed = 0; seed < 400; seed++) {
+        for (int seed = 0; seed < 200; seed++) {
             Files.write(weights, new Mutations(seed).ofBytes(sound));
             refused += isRefused(seed, folder) ? 1 : 0;
         }
-        assertThat(refused).isGreaterThan(200);
+        assertThat(refused).isGreaterThan(100);
     }
 
     @Test

@@ -22,7 +22,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 @DisplayName("a model's files that went wrong")
-@Timeout(120)
+@Timeout(300)
 class BrokenModelFilesTest {
 
     private static final String FAMILY = "llama-gqa";
@@ -38,11 +38,11 @@ class BrokenModelFilesTest {
         byte[] sound = Files.readAllBytes(Folders.model(FAMILY).resolve("model.safetensors"));
         Path file = temp.resolve("model.safetensors");
         int refused = 0;
-        for (int seed = 0; seed < 1500; seed++) {
+        for (int seed = 0; seed < 800; seed++) {
             Files.write(file, new Mutations(seed).ofBytes(sound));
             refused += isRefused(seed, file, () -> SafetensorsFile.read(file)) ? 1 : 0;
         }
-        assertThat(refused).isGreaterThan(750);
+        assertThat(refused).isGreaterThan(400);
     }
 
     @Test
@@ -51,12 +51,12 @@ class BrokenModelFilesTest {
         byte[] sound = Files.readAllBytes(Folders.model("llama3-rope-tied").resolve("config.json"));
         Path file = temp.resolve("config.json");
         int refused = 0;
-        for (int seed = 0; seed < 3000; seed++) {
+        for (int seed = 0; seed < 1500; seed++) {
             Mutations mutations = new Mutations(seed);
             Files.write(file, seed % 3 == 0 ? mutations.ofBytes(sound) : mutations.ofJson(sound));
             refused += isRefused(seed, file, () -> ModelConfigReader.read(temp)) ? 1 : 0;
         }
-        assertThat(refused).isBetween(1000, 2990);
+        assertThat(refused).isBetween(500, 1490);
     }
 
     @Test
@@ -66,7 +66,7 @@ class BrokenModelFilesTest {
         byte[] sound = Files.readAllBytes(folder.resolve("config.json"));
         int tried = 0;
         try (Torch torch = Torch.open(FixtureModel.OPTIONS)) {
-            for (int seed = 0; tried < 60; seed++) {
+            for (int seed = 0; tried < 25; seed++) {
                 Files.write(folder.resolve("config.json"), new Mutations(seed).ofJson(sound));
                 if (!isRefused(seed, folder, () -> ModelConfigReader.read(folder))) {
                     tried++;
