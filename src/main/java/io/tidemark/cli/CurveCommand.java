@@ -22,6 +22,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -66,6 +67,9 @@ final class CurveCommand implements Callable<Integer> {
             description = "Write ADAPTER-probability.svg, and with --sweep ADAPTER-boundary.svg, into this folder.")
     private Optional<Path> pictures = Optional.empty();
 
+    @Mixin
+    private ComputeOptions compute = new ComputeOptions();
+
     @Option(names = "--threads", paramLabel = "N", defaultValue = "0",
             description = "Threads of the engine; 0 takes one a core. Default: ${DEFAULT-VALUE}.")
     private int threads;
@@ -78,7 +82,7 @@ final class CurveCommand implements Callable<Integer> {
         String name = PictureFiles.adapterName(adapter);
         PrintWriter err = spec.commandLine().getErr();
         try (Torch torch = Torch.open(new TorchOptions("cpu", threads));
-                LanguageModel language = LanguageModel.load(model, "base", torch);
+                LanguageModel language = LanguageModel.load(model, "base", torch, compute.options());
                 AdapterStore store = new AdapterStore(language)) {
             LoraWeights lora = store.load("adapter", adapter).weights();
             List<TokenizedExample> tokens = new ExampleFile(data, language).firstTokens(2, examples);

@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -82,6 +83,9 @@ final class EvaluateCommand implements Callable<Integer> {
             description = "Write the validation examples' boundary curve into this folder, as ADAPTER-boundary.svg.")
     private Optional<Path> pictures = Optional.empty();
 
+    @Mixin
+    private ComputeOptions compute = new ComputeOptions();
+
     @Option(names = "--threads", paramLabel = "N", defaultValue = "0",
             description = "Threads of the engine; 0 takes one a core. Default: ${DEFAULT-VALUE}.")
     private int threads;
@@ -94,7 +98,7 @@ final class EvaluateCommand implements Callable<Integer> {
         EvaluationOptions options = options();
         PrintWriter err = spec.commandLine().getErr();
         try (Torch torch = Torch.open(new TorchOptions("cpu", threads));
-                LanguageModel language = LanguageModel.load(model, "base", torch);
+                LanguageModel language = LanguageModel.load(model, "base", torch, compute.options());
                 AdapterStore store = new AdapterStore(language)) {
             boundaries.stream().filter(b -> b < 0 || b > language.config().numLayers()).findFirst().ifPresent(b -> {
                 throw new ParameterException(spec.commandLine(), "--boundary must be 0 to " + language.config().numLayers() + " for this model");
