@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerFast
 
 from peft_reference.texts import built_in
 
@@ -43,6 +43,8 @@ def make_model(shape: Shape, folder: Path, seed: int) -> None:
     _fill(model)
     model.generation_config.eos_token_id = [tokenizer.eos_token_id]
     model.to(getattr(torch, shape.dtype)).save_pretrained(folder, max_shard_size=shape.shard_size)
+    # For some families transformers puts its own rules for cutting words in place of the file's: keep them in the file.
+    AutoTokenizer.from_pretrained(folder).save_pretrained(folder)
 
 
 def _config(shape: Shape, tokenizer):
