@@ -136,7 +136,7 @@ final class GenerateCommand implements Callable<Integer> {
         }
         return new GenerationRequest("generate", adapter.map(LoadedAdapter::weights), new Boundary(chosen), prompt(language),
                 Ending.after(maxTokens).withStop(stop.stream().map(Source::withLineBreaks).toList()),
-                new Sampling(temperature, topP, 0, 0, 1), seed, 1, OptionalInt.empty());
+                Sampling.at(temperature).withTopP(topP), seed, 1, OptionalInt.empty());
     }
 
     private List<Integer> prompt(LanguageModel language) {

@@ -23,7 +23,7 @@ public record Completion(String id, List<Choice> choices, Usage usage, Timing ti
         }
     }
 
-    /** @param logprob natural logarithm of the token's probability before temperature and truncation */
+    /** @param logprob natural logarithm of the token's probability as the model has it: before bias, penalties, temperature and cuts */
     public record TokenLogprob(int token, String text, double logprob, List<Alternative> top) {
 
         public record Alternative(int token, String text, double logprob) {

@@ -18,9 +18,8 @@ public final class GenerationEngine implements AutoCloseable {
 
     private static final System.Logger LOG = System.getLogger(GenerationEngine.class.getName());
 
-    private final LanguageModel model;
-    private final EngineLimits limits;
     private final KvPool pool;
+    private final RequestBounds bounds;
     private final Scheduler scheduler;
     private final StepLoop loop;
     private final BlockingQueue<Runnable> inbox = new LinkedBlockingQueue<>();
@@ -31,9 +30,8 @@ public final class GenerationEngine implements AutoCloseable {
     private volatile boolean closing;
 
     private GenerationEngine(LanguageModel model, EngineLimits limits) {
-        this.model = model;
-        this.limits = limits;
         this.pool = new KvPool(model.decoder(), new KvLimits(limits.kvBytes(), limits.slots(), limits.prefixBytes()));
+        this.bounds = new RequestBounds(model.config(), limits, pool);
         this.scheduler = new Scheduler(model, limits, pool);
         this.loop = new StepLoop(model.decoder(), scheduler);
     }
@@ -45,13 +43,22 @@ public final class GenerationEngine implements AutoCloseable {
     }
 
     /**
+     * Says at once whether {@link #submit} would take a request; its adapter does not matter.
+     *
+     * @throws RequestRefused when it can never run
+     */
+    public void requireRunnable(GenerationRequest request) throws RequestRefused {
+        bounds.require(request);
+    }
+
+    /**
      * Queues a request. The queue has no bound here; the caller bounds what it submits.
      *
      * @throws RequestRefused when the request can never run
      * @throws IllegalStateException when the engine is closed
      */
     public void submit(GenerationRequest request, GenerationListener listener) throws RequestRefused {
-        refuseImpossible(request);
+        bounds.require(request);
         RunningRequest running = new RunningRequest(request, listener, System.nanoTime());
         handedOver.incrementAndGet();
         handOver(() -> {
@@ -170,23 +177,6 @@ public final class GenerationEngine implements AutoCloseable {
                 throw new IllegalStateException("the engine is closed");
             }
             inbox.add(work);
-        }
-    }
-
-    private void refuseImpossible(GenerationRequest request) throws RequestRefused {
-        int length = request.prompt().size() + request.maxTokens();
-        int context = model.config().contextLength();
-        if (length > context || length < 0) {
-            throw new RequestRefused("context_length_exceeded", request.prompt().size() >= context ? "prompt" : "max_tokens",
-                    "the prompt has " + request.prompt().size() + " tokens and max_tokens is " + request.maxTokens()
-                            + ", together more than the model's context of " + context);
-        }
-        if (request.choices() > limits.slots()) {
-            throw new RequestRefused("out_of_range", "n", "n is " + request.choices() + ", and the worker has " + limits.slots() + " slots");
-        }
-        if (!pool.canEverHold(length, request.choices())) {
-            throw new RequestRefused("kv_budget_exceeded", "max_tokens", request.choices() + " sequences of " + length
-                    + " tokens never fit the worker's memory for keys and values of " + limits.kvBytes() + " bytes");
         }
     }
 }

@@ -34,6 +34,11 @@ public record GenerationRequest(
         }
     }
 
+    /** The same request for an adapter that was looked up meanwhile. */
+    public GenerationRequest withAdapter(Optional<LoraWeights> weights, Boundary layers) {
+        return new GenerationRequest(id, weights, layers, prompt, ending, sampling, seed, choices, logprobs);
+    }
+
     /** The most tokens each choice may have. */
     public int maxTokens() {
         return ending.maxTokens();

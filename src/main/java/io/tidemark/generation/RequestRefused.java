@@ -4,6 +4,7 @@ package io.tidemark.generation;
 public final class RequestRefused extends Exception {
 
     private static final long serialVersionUID = 1L;
+    static final String PROMPT = "prompt";
 
     private final String code;
     private final String param;
@@ -17,6 +18,11 @@ public final class RequestRefused extends Exception {
     /** A word for programs: {@code context_length_exceeded}, {@code kv_budget_exceeded} or {@code out_of_range}. */
     public String code() {
         return code;
+    }
+
+    /** Whether the prompt is to blame, whatever field it came in. */
+    public boolean blamesPrompt() {
+        return param.equals(PROMPT);
     }
 
     /** The request's field that is to blame. */

@@ -3,7 +3,9 @@ package io.tidemark.generation;
 import io.tidemark.generation.Completion.Choice;
 import io.tidemark.generation.Completion.TokenLogprob;
 import io.tidemark.model.KvSlot;
+import io.tidemark.model.Penalties;
 import io.tidemark.model.Sampling;
+import io.tidemark.model.SeenTokens;
 import io.tidemark.model.StepRow;
 import io.tidemark.model.TextTokenizer;
 import io.tidemark.model.TokenChoice;
@@ -24,7 +26,7 @@ final class Row {
     private final Set<Integer> ends;
     private final StreamingDetokenizer detokenizer;
     private final StopStrings stops;
-    private final Set<Integer> seen;
+    private final SeenTokens seen;
     private final List<Integer> generated = new ArrayList<>();
     private final List<TokenLogprob> logprobs = new ArrayList<>();
     private final StringBuilder text = new StringBuilder();
@@ -39,7 +41,7 @@ final class Row {
         this.ends = ends(request().ending(), endOfSequence);
         this.detokenizer = new StreamingDetokenizer(tokenizer);
         this.stops = new StopStrings(request().ending().stop());
-        this.seen = usesPenalty() ? new HashSet<>(request().prompt()) : Set.of();
+        this.seen = new SeenTokens(penalties().coverPrompt() ? request().prompt() : List.of());
     }
 
     RunningRequest owner() {
@@ -107,14 +109,15 @@ final class Row {
     /** Takes the step's token; returns the text that can be shown now. */
     String accept(TokenChoice token) {
         generated.add(token.token());
-        if (usesPenalty()) {
-            seen.add(token.token());
+        if (!penalties().areOff()) {
+            seen.generated(token.token());
         }
         request().logprobs().ifPresent(top -> logprobs.add(logprob(token)));
         if (ends.contains(token.token())) {
             return finish(FinishReason.STOP);
         }
-        String shown = show(stops.add(detokenizer.add(token.token())));
+        String piece = detokenizer.add(token.token());
+        String shown = show(generated.size() <= request().ending().minTokens() ? piece : stops.add(piece));
         if (stops.found()) {
             finished = Optional.of(FinishReason.STOP);
         } else if (generated.size() == request().maxTokens()) {
@@ -146,8 +149,8 @@ final class Row {
         return owner.request();
     }
 
-    private boolean usesPenalty() {
-        return request().sampling().repetitionPenalty() != 1;
+    private Penalties penalties() {
+        return request().sampling().penalties();
     }
 
     private String show(String piece) {
@@ -158,7 +161,8 @@ final class Row {
     private TokenRule rule() {
         Sampling sampling = request().sampling();
         double uniform = sampling.isGreedy() ? 0 : UniformNumbers.at(request().seed(), choice, generated.size());
-        return new TokenRule(sampling, uniform, seen, request().logprobs());
+        Set<Integer> banned = generated.size() < request().ending().minTokens() ? ends : Set.of();
+        return new TokenRule(sampling, uniform, seen, banned, request().logprobs());
     }
 
     private TokenLogprob logprob(TokenChoice token) {

@@ -54,7 +54,7 @@ public record CompletionResult(String id, String object, long created, String mo
         }
     }
 
-    /** @param logprob natural logarithm of the token's probability, before temperature and truncation */
+    /** @param logprob natural logarithm of the token's probability, as the model has it: before bias, penalties, temperature and cuts */
     @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
     public record TokenLogprob(String token, int tokenId, double logprob, List<Alternative> topLogprobs) {
 

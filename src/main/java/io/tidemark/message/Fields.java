@@ -69,18 +69,21 @@ record Fields(ObjectNode object, String path) {
         if (found.isEmpty()) {
             return OptionalLong.empty();
         }
-        JsonNode node = found.get();
+        return OptionalLong.of(integer(found.get(), name(field), min, max));
+    }
+
+    static long integer(JsonNode node, String name, long min, long max) throws FieldProblem {
         if (!node.isNumber() || node.isFloatingPointNumber() && node.doubleValue() % 1 != 0
                 && Double.isFinite(node.doubleValue())) {
-            throw wrongType(name(field), "an integer", node);
+            throw wrongType(name, "an integer", node);
         }
         boolean exact = node.isFloatingPointNumber()
                 ? Math.abs(node.doubleValue()) <= EXACT_INTEGERS : node.canConvertToLong();
         if (!exact || node.longValue() < min || node.longValue() > max) {
-            throw new FieldProblem("out_of_range", name(field),
-                    "'" + name(field) + "' must be an integer from " + min + " to " + max);
+            throw new FieldProblem("out_of_range", name,
+                    "'" + name + "' must be an integer from " + min + " to " + max);
         }
-        return OptionalLong.of(node.longValue());
+        return node.longValue();
     }
 
     /** A finite number for which {@code range} holds. */

@@ -7,8 +7,16 @@ import java.util.Map;
 /** What a model is asked to go on from: exactly one of the fields {@code prompt} and {@code messages}. */
 public sealed interface Input {
 
+    /** The field's name. */
+    String field();
+
     /** Plain text, not empty. */
     record Prompt(String prompt) implements Input {
+
+        @Override
+        public String field() {
+            return "prompt";
+        }
     }
 
     /**
@@ -27,6 +35,11 @@ public sealed interface Input {
 
         public Messages(List<ChatTurn> messages) {
             this(messages, List.of());
+        }
+
+        @Override
+        public String field() {
+            return "messages";
         }
     }
 }

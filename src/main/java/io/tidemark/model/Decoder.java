@@ -78,11 +78,9 @@ public final class Decoder implements AutoCloseable {
         TokenRules rules = new TokenRules(plan.wanted());
         Torch torch = parts.torch();
         try (StepArguments step = new StepArguments(parts, plan, stack);
-                Value knobs = torch.doubles(rules.knobs());
-                Value sampled = torch.longs(rules.sampledRows());
-                Value penalised = torch.longs(rules.penalisedPairs());
-                Value top = torch.number(rules.top());
-                Value out = timed("step_and_choose", step.with(knobs, sampled, penalised, top))) {
+                Value packed = torch.doubles(rules.packed());
+                Value counts = torch.numbers(rules.counts());
+                Value out = timed("step_and_choose", step.with(packed, counts))) {
             return inBatchOrder(batch, plan.wanted(), rules.choices(out));
         }
     }

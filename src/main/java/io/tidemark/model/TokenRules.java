@@ -1,52 +1,44 @@
 package io.tidemark.model;
 
+import io.tidemark.model.TokenRule.Way;
 import io.tidemark.torch.Value;
 import java.util.ArrayList;
-import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
-import java.util.stream.LongStream;
 
-/** The rules of a step's wanted rows as {@code sampling.torchscript} takes them, and its answer as choices. */
+/**
+ * The rules of a step's wanted rows, packed as {@code sampling.torchscript} documents it, and its answer as choices.
+ * Their size depends on what rows have seen and ask for, never on the vocabulary.
+ */
 final class TokenRules {
 
     private final List<TokenRule> rules;
+    private final List<Integer> shaped;
+    private final List<Integer> reported;
+    private final DoubleStream.Builder packed = DoubleStream.builder();
+    private long marks;
+    private long biases;
 
     TokenRules(List<StepRow> wanted) {
-        this.rules = wanted.stream().map(row -> row.rule().orElseThrow()).toList();
+        rules = wanted.stream().map(row -> row.rule().orElseThrow()).toList();
+        shaped = rows().filter(i -> rules.get(i).way() != Way.PLAIN).boxed()
+                .sorted(Comparator.comparing(i -> rules.get(i).way())).toList();
+        reported = rows().filter(i -> rules.get(i).top().isPresent()).boxed().toList();
+        shaped.forEach(this::addRow);
+        IntStream.range(0, shaped.size()).forEach(this::addMarks);
+        IntStream.range(0, shaped.size()).forEach(this::addBiases);
+        reported.forEach(packed::add);
     }
 
-    /** Six numbers a row: temperature, top p, top k, min p, repetition penalty, uniform. */
-    double[] knobs() {
-        return rules.stream().flatMapToDouble(rule -> {
-            Sampling s = rule.sampling();
-            return DoubleStream.of(s.temperature(), s.topP(), s.topK(), s.minP(), s.repetitionPenalty(), rule.uniform());
-        }).toArray();
+    double[] packed() {
+        return packed.build().toArray();
     }
 
-    long[] sampledRows() {
-        return IntStream.range(0, rules.size()).filter(i -> !rules.get(i).sampling().isGreedy()).asLongStream().toArray();
-    }
-
-    /** All rows of pairs, then all their tokens. */
-    long[] penalisedPairs() {
-        LongList rows = new LongList();
-        LongList tokens = new LongList();
-        for (int i = 0; i < rules.size(); i++) {
-            if (rules.get(i).sampling().repetitionPenalty() != 1) {
-                for (int token : rules.get(i).seen()) {
-                    rows.add(i);
-                    tokens.add(token);
-                }
-            }
-        }
-        return LongStream.concat(Arrays.stream(rows.toArray()), Arrays.stream(tokens.toArray())).toArray();
-    }
-
-    /** The most alternatives that any row wants; -1 when none wants log-probabilities. */
-    int top() {
-        return rules.stream().filter(rule -> rule.top().isPresent()).mapToInt(rule -> rule.top().getAsInt()).max().orElse(-1);
+    long[] counts() {
+        return new long[] {shaped(Way.GREEDY), shaped(Way.FREE), shaped(Way.TOP_K), shaped(Way.TOP_P), marks, biases,
+                reported.size(), mostAlternatives()};
     }
 
     List<TokenChoice> choices(Value answer) {
@@ -55,20 +47,63 @@ final class TokenRules {
             parts.forEach(open::add);
             long[] tokens = parts.get(0).toLongs();
             long[] finite = parts.get(1).toLongs();
-            float[] logprobs = top() < 0 ? new float[rules.size()] : parts.get(2).toFloats();
-            long[] topTokens = top() < 1 ? new long[0] : parts.get(3).toLongs();
-            float[] topLogprobs = top() < 1 ? new float[0] : parts.get(4).toFloats();
             List<TokenChoice> choices = new ArrayList<>();
-            for (int i = 0; i < rules.size(); i++) {
-                choices.add(new TokenChoice((int) tokens[i], finite[i] != 0, logprobs[i], alternatives(i, topTokens, topLogprobs)));
+            rows().forEach(i -> choices.add(new TokenChoice((int) tokens[i], finite[i] != 0, 0, List.of())));
+            if (!reported.isEmpty()) {
+                addReports(choices, parts.get(2).toFloats(), parts.get(3), parts.get(4));
             }
             return choices;
         }
     }
 
-    private List<TokenChoice.Alternative> alternatives(int row, long[] tokens, float[] logprobs) {
-        int start = row * Math.max(0, top());
-        return IntStream.range(start, start + rules.get(row).top().orElse(0))
-                .mapToObj(i -> new TokenChoice.Alternative((int) tokens[i], logprobs[i])).toList();
+    private void addReports(List<TokenChoice> choices, float[] logprobs, Value topTokens, Value topLogprobs) {
+        int width = mostAlternatives();
+        long[] tokens = width == 0 ? new long[0] : topTokens.toLongs();
+        float[] values = width == 0 ? new float[0] : topLogprobs.toFloats();
+        for (int i = 0; i < reported.size(); i++) {
+            int start = i * width;
+            int row = reported.get(i);
+            List<TokenChoice.Alternative> best = IntStream.range(start, start + rules.get(row).top().orElseThrow())
+                    .mapToObj(at -> new TokenChoice.Alternative((int) tokens[at], values[at])).toList();
+            choices.set(row, choices.get(row).reported(logprobs[i], best));
+        }
+    }
+
+    private void addRow(int row) {
+        Sampling s = rules.get(row).sampling();
+        DoubleStream.of(row, s.temperature(), s.topP(), s.topK(), s.minP(), s.penalties().repetition(),
+                s.penalties().presence(), s.penalties().frequency(), rules.get(row).uniform()).forEach(packed::add);
+    }
+
+    private void addMarks(int place) {
+        TokenRule rule = rules.get(shaped.get(place));
+        Penalties penalties = rule.sampling().penalties();
+        if (!penalties.areOff()) {
+            rule.seen().forEach((token, times) -> {
+                if (times > 0 || penalties.coverPrompt()) {
+                    packed.add(place).add(token).add(times);
+                    marks++;
+                }
+            });
+        }
+    }
+
+    private void addBiases(int place) {
+        TokenRule rule = rules.get(shaped.get(place));
+        rule.sampling().logitBias().forEach((token, bias) -> packed.add(place).add(token).add(bias));
+        rule.banned().forEach(token -> packed.add(place).add(token).add(Double.NEGATIVE_INFINITY));
+        biases += rule.sampling().logitBias().size() + rule.banned().size();
+    }
+
+    private long shaped(Way way) {
+        return shaped.stream().filter(i -> rules.get(i).way() == way).count();
+    }
+
+    private int mostAlternatives() {
+        return reported.stream().mapToInt(i -> rules.get(i).top().orElseThrow()).max().orElse(0);
+    }
+
+    private IntStream rows() {
+        return IntStream.range(0, rules.size());
     }
 }

@@ -24,7 +24,7 @@ record Ask(String id, List<Integer> prompt, Optional<LoraWeights> lora, int boun
     }
 
     Ask sampled(double temperature, long withSeed) {
-        return new Ask(id, prompt, lora, boundary, ending, new Sampling(temperature, 1, 0, 0, 1), withSeed, choices, logprobs);
+        return new Ask(id, prompt, lora, boundary, ending, Sampling.at(temperature), withSeed, choices, logprobs);
     }
 
     Ask choices(int n) {
@@ -37,6 +37,10 @@ record Ask(String id, List<Integer> prompt, Optional<LoraWeights> lora, int boun
 
     Ask logprobs(int top) {
         return new Ask(id, prompt, lora, boundary, ending, sampling, seed, choices, OptionalInt.of(top));
+    }
+
+    Ask sampling(Sampling how) {
+        return new Ask(id, prompt, lora, boundary, ending, how, seed, choices, logprobs);
     }
 
     Ask ending(Ending how) {

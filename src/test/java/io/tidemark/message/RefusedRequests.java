@@ -24,7 +24,42 @@ final class RefusedRequests {
             "n": 0                          | out_of_range       | n
             "n": 17                         | out_of_range       | n
             "logprobs": 21                  | out_of_range       | logprobs
-            "logprobs": true                | invalid_type       | logprobs
+            "logprobs": "true"              | invalid_type       | logprobs
+            "logprobs": 1.5                 | invalid_type       | logprobs
+            "top_logprobs": 3               | conflicting_fields | top_logprobs
+            "logprobs": false, "top_logprobs": 3 | conflicting_fields | top_logprobs
+            "logprobs": true, "top_logprobs": 21 | out_of_range | top_logprobs
+            "logprobs": 3, "top_logprobs": 3 | invalid_type      | logprobs
+            "presence_penalty": 2.1         | out_of_range       | presence_penalty
+            "presence_penalty": "2"         | invalid_type       | presence_penalty
+            "frequency_penalty": -2.1       | out_of_range       | frequency_penalty
+            "logit_bias": [1]               | invalid_type       | logit_bias
+            "logit_bias": {"the": 1}        | invalid_value      | logit_bias
+            "logit_bias": {"-1": 1}         | invalid_value      | logit_bias
+            "logit_bias": {"007": 1}        | invalid_value      | logit_bias
+            "logit_bias": {"99999999999": 1} | invalid_value     | logit_bias
+            "logit_bias": {"7": 101}        | out_of_range       | logit_bias.7
+            "logit_bias": {"7": "1"}        | invalid_type       | logit_bias.7
+            "logit_bias": {"7": null}       | missing_field      | logit_bias.7
+            "min_tokens": -1                | out_of_range       | min_tokens
+            "max_completion_tokens": 0      | out_of_range       | max_completion_tokens
+            "ignore_eos": 1                 | invalid_type       | ignore_eos
+            "stop_token_ids": 5             | invalid_type       | stop_token_ids
+            "stop_token_ids": [5, "6"]      | invalid_type       | stop_token_ids[1]
+            "stop_token_ids": [-5]          | out_of_range       | stop_token_ids[0]
+            "best_of": 3                    | unsupported_field  | best_of
+            "echo": true                    | unsupported_field  | echo
+            "suffix": "end"                 | unsupported_field  | suffix
+            "response_format": {"type": "json_object"} | unsupported_field | response_format
+            "tools": [{"type": "function"}] | unsupported_field  | tools
+            "tool_choice": "required"       | unsupported_field  | tool_choice
+            "functions": [{}]               | unsupported_field  | functions
+            "function_call": {"name": "f"}  | unsupported_field  | function_call
+            "modalities": ["text", "audio"] | unsupported_field  | modalities
+            "audio": {"voice": "x"}         | unsupported_field  | audio
+            "reasoning_effort": "high"      | unsupported_field  | reasoning_effort
+            "verbosity": "low"              | unsupported_field  | verbosity
+            "web_search_options": {}        | unsupported_field  | web_search_options
             "stop": [""]                    | invalid_value      | stop[0]
             "stop": ""                      | invalid_value      | stop
             "stop": ["a", 3]                | invalid_type       | stop[1]

@@ -2,9 +2,11 @@ package io.tidemark.message;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.tidemark.schema.Schema;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
@@ -12,6 +14,7 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class RequestParserTest {
 
@@ -23,12 +26,14 @@ class RequestParserTest {
         RequestMessage request = valid("""
                 {"id": "r1", "model": "restaurants", "prompt": "name[Aromi]", "messages": null, "max_tokens": 64,
                  "temperature": 0.7, "top_p": 0.9, "top_k": 5, "min_p": 0.1, "repetition_penalty": 1.1, "seed": -7,
-                 "stop": ["\\n\\n"], "n": 2, "logprobs": 3, "user": "u", "stream": true, "priority": -1,
+                 "presence_penalty": 0.5, "frequency_penalty": -2, "logit_bias": {"17": -100, "0": 2.5},
+                 "min_tokens": 4, "stop_token_ids": [5, 9], "ignore_eos": true, "stop": ["\\n\\n"], "n": 2, "logprobs": 3, "user": "u", "stream": true, "priority": -1,
                  "deadline": "2026-12-01T13:00:00+01:00", "boundary": 12, "some_new_field": {"a": [1]}}""");
 
         assertThat(request).isEqualTo(new RequestMessage(Optional.of("r1"), "restaurants",
-                new Input.Prompt("name[Aromi]"), 64, 0.7, 0.9, 5, 0.1, 1.1, OptionalLong.of(-7), List.of("\n\n"), 2,
-                OptionalInt.of(3), Optional.of("u"), true, -1, Optional.of(Instant.parse("2026-12-01T12:00:00Z")),
+                new Input.Prompt("name[Aromi]"),
+                new SamplingFields(0.7, 0.9, 5, 0.1, 1.1, 0.5, -2, Map.of(17, -100.0, 0, 2.5), OptionalLong.of(-7)),
+                new EndingFields(64, 4, List.of("\n\n"), List.of(5, 9), true), 2, OptionalInt.of(3), Optional.of("u"), true, -1, Optional.of(Instant.parse("2026-12-01T12:00:00Z")),
                 OptionalInt.of(12)));
     }
 
@@ -36,8 +41,9 @@ class RequestParserTest {
     @DisplayName("what a request leaves out has the documented default")
     void defaults() {
         assertThat(valid("{\"model\": \"m\", \"prompt\": \"p\"}")).isEqualTo(new RequestMessage(Optional.empty(), "m",
-                new Input.Prompt("p"), 256, 1, 1, 0, 0, 1, OptionalLong.empty(), List.of(), 1, OptionalInt.empty(),
-                Optional.empty(), false, 0, Optional.empty(), OptionalInt.empty()));
+                new Input.Prompt("p"),
+                new SamplingFields(1, 1, 0, 0, 1, 0, 0, Map.of(), OptionalLong.empty()), EndingFields.after(256), 1,
+                OptionalInt.empty(), Optional.empty(), false, 0, Optional.empty(), OptionalInt.empty()));
     }
 
     @Test
@@ -58,8 +64,29 @@ class RequestParserTest {
     void spellings() {
         RequestMessage request = valid("""
                 {"model": "m", "prompt": "p", "stop": "END", "max_tokens": 64.0}""");
-        assertThat(request.stop()).containsExactly("END");
-        assertThat(request.maxTokens()).isEqualTo(64);
+        assertThat(request.ending().stop()).containsExactly("END");
+        assertThat(request.ending().maxTokens()).isEqualTo(64);
+    }
+
+    @Test
+    @DisplayName("log-probabilities are asked for as in OpenAI's completions or as in its chat completions")
+    void logprobs() {
+        String request = "{\"model\": \"m\", \"prompt\": \"p\"";
+        assertThat(valid(request + ", \"logprobs\": 0}").logprobs()).hasValue(0);
+        assertThat(valid(request + ", \"logprobs\": true}").logprobs()).hasValue(0);
+        assertThat(valid(request + ", \"logprobs\": true, \"top_logprobs\": 20}").logprobs()).hasValue(20);
+        assertThat(valid(request + ", \"logprobs\": false, \"top_logprobs\": null}").logprobs()).isEmpty();
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @DisplayName("a field of OpenAI's that is not honoured is no harm with the value that changes nothing")
+    @ValueSource(strings = {"\"best_of\": 1", "\"echo\": false", "\"suffix\": \"\"", "\"tools\": []", "\"tool_choice\": \"auto\"",
+            "\"response_format\": {\"type\": \"text\"}", "\"modalities\": [\"text\"]", "\"audio\": null",
+            "\"max_completion_tokens\": 256", "\"store\": true", "\"service_tier\": \"flex\"", "\"metadata\": {\"a\": \"b\"}"})
+    void harmless(String field) {
+        String json = "{\"model\": \"m\", \"prompt\": \"p\", " + field + "}";
+        assertThat(valid(json)).isEqualTo(valid("{\"model\": \"m\", \"prompt\": \"p\"}"));
+        assertThat(Schema.named("request").problems(json)).isEmpty();
     }
 
     @ParameterizedTest(name = "{0} is refused as {1} of {2}")
@@ -77,11 +104,13 @@ class RequestParserTest {
     }
 
     @Test
-    @DisplayName("NaN, which Python writes, and half a surrogate pair are refused with the field's name")
+    @DisplayName("NaN, which Python writes, half a surrogate pair and fields that contradict each other are refused with the field's name")
     void beyondSchemas() {
         String request = "{\"id\": \"r1\", \"model\": \"m\", \"prompt\": \"SECRET\", ";
         refused(request + "\"temperature\": NaN}", "out_of_range", "temperature", "r1");
         refused(request + "\"seed\": -Infinity}", "out_of_range", "seed", "r1");
+        refused(request + "\"min_tokens\": 9, \"max_tokens\": 8}", "out_of_range", "min_tokens", "r1");
+        refused(request + "\"max_completion_tokens\": 9, \"max_tokens\": 8}", "conflicting_fields", "max_completion_tokens", "r1");
         refused(request + "\"user\": \"\\ud800\"}", "invalid_value", "user", "r1");
         refused("{\"id\": \"r1\", \"model\": \"m\", \"prompt\": \"SECRET \\ud800\"}",
                 "invalid_value", "prompt", "r1");

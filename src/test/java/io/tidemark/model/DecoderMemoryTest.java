@@ -12,9 +12,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalInt;
-import java.util.Set;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
@@ -65,7 +64,8 @@ class DecoderMemoryTest {
 
     /** Every kind of value that a step makes: sampling, a penalty, log-probabilities with alternatives. */
     private static void decode(Decoder decoder, KvSlot slot, Optional<LoraWeights> lora, int steps) {
-        TokenRule rule = new TokenRule(new Sampling(0.8, 0.9, 40, 0.01, 1.1), 0.5, Set.of(7, 8), OptionalInt.of(3));
+        Sampling sampling = new Sampling(0.8, 0.9, 40, 0.01, new Penalties(1.1, 0.1, 0.1), Map.of(3, 1.0));
+        TokenRule rule = TokenRule.of(sampling, 0.5).withSeen(new SeenTokens(List.of(7, 8))).withTop(3);
         for (int i = 0; i < steps; i++) {
             decoder.step(List.of(new StepRow(slot, List.of(5), i % 64, lora, 1, Optional.of(rule))));
         }

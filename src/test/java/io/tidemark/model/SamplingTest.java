@@ -7,10 +7,9 @@ import io.tidemark.fixture.FixtureModel;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalInt;
 import java.util.Set;
-import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -20,7 +19,6 @@ import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.ValueSource;
 
 @DisplayName("a token's choice")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
@@ -57,64 +55,21 @@ class SamplingTest {
     @CsvSource({"0, 1, 0, 0", "1, 1, 1, 0", "50, 1, 1, 0", "1, 1e-9, 0, 0", "3, 4.9e-324, 0, 0", "1, 1, 0, 1", "20, 1, 0, 1",
             "1e-4, 1, 0, 0", "1e-200, 1, 0, 0", "1e-308, 1, 0, 0", "4.9e-324, 0.9, 40, 0.1"})
     void isGreedy(double temperature, double topP, int topK, double minP) {
-        Sampling sampling = new Sampling(temperature, topP, topK, minP, 1);
-        assertThat(tokens(UNIFORMS.stream().map(u -> new TokenRule(sampling, u, Set.of(), OptionalInt.empty())).toList()))
+        Sampling sampling = new Sampling(temperature, topP, topK, minP, Penalties.NONE, Map.of());
+        assertThat(tokens(UNIFORMS.stream().map(u -> TokenRule.of(sampling, u)).toList()))
                 .containsOnly(best);
-    }
-
-    @ParameterizedTest(name = "temperature {0}, top_p {1}, top_k {2}, min_p {3}, repetition penalty {4}")
-    @DisplayName("follows the distribution that transformers draws from, by a chi-square test")
-    @CsvSource({"1, 1, 0, 0, 1", "0.7, 0.9, 0, 0, 1", "1.3, 1, 12, 0, 1", "0.9, 0.8, 30, 0, 1", "1, 1, 0, 0.2, 1",
-            "0.8, 0.95, 50, 0.05, 1.3", "1.5, 0.6, 5, 0.3, 0.8"})
-    void followsTheDistribution(double temperature, double topP, int topK, double minP, double penalty) {
-        Sampling sampling = new Sampling(temperature, topP, topK, minP, penalty);
-        Set<Integer> seen = Set.of(best, 5, 77, 300);
-        double[] expected = new TransformersDistribution(logits, seen).probabilities(sampling);
-        int draws = 20 * ROWS;
-        int[] counts = new int[expected.length];
-        for (int batch = 0; batch < draws / ROWS; batch++) {
-            int first = batch * ROWS;
-            List<TokenRule> rules = IntStream.range(0, ROWS)
-                    .mapToObj(i -> new TokenRule(sampling, (first + i + 0.5) / draws, seen, OptionalInt.empty())).toList();
-            tokens(rules).forEach(token -> counts[token]++);
-        }
-        double chiSquare = 0;
-        for (int token = 0; token < expected.length; token++) {
-            assertThat(counts[token] == 0 || expected[token] > 0).as("token %d was cut off", token).isTrue();
-            if (expected[token] > 0) {
-                chiSquare += Math.pow(counts[token] - draws * expected[token], 2) / (draws * expected[token]);
-                // Evenly spaced numbers hit an interval as often as its length says, give or take one.
-                assertThat(counts[token]).as("token %d", token).isBetween((int) Math.floor(draws * expected[token]) - 1,
-                        (int) Math.ceil(draws * expected[token]) + 1);
-            }
-        }
-        long kept = DoubleStream.of(expected).filter(p -> p > 0).count();
-        assertThat(chiSquare).as("with %d degrees of freedom", kept - 1).isLessThan(kept + 4 * Math.sqrt(2.0 * kept));
-    }
-
-    @ParameterizedTest(name = "penalty {0}")
-    @DisplayName("divides the logits of seen tokens by the penalty where they are positive and multiplies the others, as transformers does")
-    @ValueSource(doubles = {0.5, 1.2, 3, 40})
-    void penalises(double penalty) {
-        Set<Integer> seen = Set.of(best, 3, 9, 200);
-        double[] changed = new TransformersDistribution(logits, seen).penalised(penalty);
-        int expected = IntStream.range(0, changed.length).reduce((a, b) -> changed[b] > changed[a] ? b : a).orElseThrow();
-        Sampling greedy = new Sampling(0, 1, 0, 0, penalty);
-        assertThat(tokens(List.of(new TokenRule(greedy, 0, seen, OptionalInt.empty())))).containsExactly(expected);
-        if (penalty > 2) {
-            assertThat(expected).isNotEqualTo(best);
-        }
     }
 
     @Test
     @DisplayName("comes with the log-softmax of the raw logits and the best alternatives, in order")
     void reportsLogprobs() {
-        Sampling sampling = new Sampling(2, 0.99, 100, 0, 1.5);
+        Sampling sampling = Sampling.at(2).withTopP(0.99).withTopK(100).withPenalties(Penalties.repetition(1.5))
+                .withLogitBias(Map.of(best, -5.0));
         List<TokenChoice> choices = decoder.step(List.of(
-                row(slots.get(0), new TokenRule(sampling, 0.97, Set.of(best), OptionalInt.of(5))),
-                row(slots.get(1), new TokenRule(Sampling.GREEDY, 0, Set.of(), OptionalInt.of(0))),
+                row(slots.get(0), TokenRule.of(sampling, 0.97).withSeen(new SeenTokens(List.of(best))).withTop(5)),
+                row(slots.get(1), TokenRule.GREEDY.withTop(0)),
                 row(slots.get(2), TokenRule.GREEDY)));
-        double[] expected = TransformersDistribution.logSoftmax(logits);
+        double[] expected = logSoftmax(logits);
         List<Integer> order = IntStream.range(0, logits.length).boxed().sorted((a, b) -> Float.compare(logits[b], logits[a])).toList();
         assertThat(choices.get(0).logprob()).isCloseTo(expected[choices.get(0).token()], within(1e-4));
         assertThat(choices.get(0).top().stream().map(TokenChoice.Alternative::token)).isEqualTo(order.subList(0, 5));
@@ -127,9 +82,15 @@ class SamplingTest {
     @Test
     @DisplayName("does not depend on how the other rows of the step are sampled")
     void isIndependentOfNeighbours() {
-        List<TokenRule> rules = IntStream.range(0, 20).mapToObj(i -> new TokenRule(
-                new Sampling(i % 3 * 0.6, 1 - i % 4 * 0.1, i % 5 * 10, i % 2 * 0.05, 1 + i % 3 * 0.2), i / 20.0,
-                i % 2 == 0 ? Set.of(best, i) : Set.of(), i % 4 == 0 ? OptionalInt.of(i % 3) : OptionalInt.empty())).toList();
+        List<TokenRule> rules = IntStream.range(0, 40).mapToObj(i -> {
+            Sampling sampling = new Sampling(i % 3 * 0.6, 1 - i % 4 * 0.1, i % 5 * 10, i % 2 * 0.05,
+                    new Penalties(1 + i % 3 * 0.2, i % 7 * 0.1, i % 6 * 0.1), i % 9 == 0 ? Map.of(i, 3.0, best, -1.0) : Map.of());
+            TokenRule rule = TokenRule.of(sampling, i / 40.0).withBanned(i % 8 == 0 ? Set.of(i, best) : Set.of());
+            SeenTokens seen = new SeenTokens(List.of(best, i));
+            seen.generated(i + 1);
+            rule = i % 2 == 0 ? rule.withSeen(seen) : rule;
+            return i % 4 == 0 ? rule.withTop(i % 3) : rule;
+        }).toList();
         List<Integer> together = tokens(rules);
         assertThat(rules.stream().map(rule -> tokens(List.of(rule)).get(0)).toList()).isEqualTo(together);
     }
@@ -139,8 +100,8 @@ class SamplingTest {
     void tellsBadLogits(@TempDir Path temp) {
         Optional<LoraWeights> overflowing = Optional.of(fixture.overflowingAdapter(temp));
         try (KvPool own = new KvPool(decoder, Long.MAX_VALUE)) {
-            TokenRule sampled = new TokenRule(new Sampling(1, 0.9, 0, 0.1, 1), 0.5, Set.of(), OptionalInt.empty());
-            for (TokenRule rule : List.of(TokenRule.GREEDY, sampled)) {
+            TokenRule sampled = TokenRule.of(Sampling.at(1).withTopP(0.9).withMinP(0.1), 0.5);
+            for (TokenRule rule : List.of(TokenRule.GREEDY, TokenRule.of(Sampling.at(1), 0.5), TokenRule.of(Sampling.at(1).withTopK(9), 0.5), sampled)) {
                 List<TokenChoice> choices = decoder.step(List.of(row(own.reserve(4).orElseThrow(), TokenRule.GREEDY),
                         new StepRow(own.reserve(4).orElseThrow(), List.of(5, 6, 7), 0, overflowing, 6, Optional.of(rule))));
                 assertThat(choices).extracting(TokenChoice::finite).containsExactly(true, false);
@@ -155,6 +116,11 @@ class SamplingTest {
             batch.add(row(slots.get(i), rules.get(i)));
         }
         return decoder.step(batch).stream().map(TokenChoice::token).toList();
+    }
+
+    private static double[] logSoftmax(float[] logits) {
+        double sum = IntStream.range(0, logits.length).mapToDouble(i -> Math.exp(logits[i])).sum();
+        return IntStream.range(0, logits.length).mapToDouble(i -> logits[i] - Math.log(sum)).toArray();
     }
 
     private static StepRow row(KvSlot slot, TokenRule rule) {

@@ -1,13 +1,17 @@
 package io.tidemark.stream.worker;
 
 import io.tidemark.adapter.LoadedAdapter;
+import io.tidemark.boundary.Boundary;
 import io.tidemark.generation.Ending;
 import io.tidemark.generation.GenerationRequest;
+import io.tidemark.message.EndingFields;
 import io.tidemark.message.Input;
 import io.tidemark.message.RequestMessage;
+import io.tidemark.message.SamplingFields;
 import io.tidemark.model.ChatMessage;
 import io.tidemark.model.ChatTemplateFailed;
 import io.tidemark.model.LanguageModel;
+import io.tidemark.model.Penalties;
 import io.tidemark.model.Sampling;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -15,6 +19,7 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 
 /** Turns a request that is well-formed into one that can run, or says why it can't: all rules that need the model. */
 final class Admission {
@@ -27,28 +32,25 @@ final class Admission {
         this.adapters = adapters;
     }
 
-    /** All that can be said without the adapter's weights, so that no request is refused only after they were loaded. */
-    PreparedRequest prepare(RequestMessage request) throws RequestNotAdmitted {
-        Optional<String> adapter = adapters.require(request);
-        List<Integer> prompt = tokenize(request.input());
-        requireRoom(request, prompt.size());
-        return new PreparedRequest(request, adapter, prompt);
-    }
-
     /**
-     * @param adapter  loaded, as the prepared request names it
+     * All that can be said without the adapter's weights, so that no request is refused only after they were loaded.
+     *
      * @param id       the client's id, or the derived one; the seed comes from it where the client gave none
      * @param engineId names this reading of the request within the engine
      */
-    AdmittedRequest admit(PreparedRequest prepared, Optional<LoadedAdapter> adapter, String id, String engineId) {
-        RequestMessage request = prepared.message();
-        AdapterChoice.Chosen chosen = adapters.pin(request, adapter);
-        Sampling sampling = new Sampling(request.temperature(), request.topP(), request.topK(), request.minP(),
-                request.repetitionPenalty());
-        GenerationRequest generation = new GenerationRequest(engineId, chosen.loaded().map(LoadedAdapter::weights),
-                chosen.boundary(), prepared.prompt(), Ending.after(request.maxTokens()).withStop(request.stop()), sampling,
-                request.seed().orElseGet(() -> seedFrom(id)), request.n(), request.logprobs());
-        return new AdmittedRequest(id, request, chosen.pinned(), generation);
+    PreparedRequest prepare(RequestMessage request, String id, String engineId) throws RequestNotAdmitted {
+        Optional<String> adapter = adapters.require(request);
+        GenerationRequest generation = new GenerationRequest(engineId, Optional.empty(), new Boundary(0),
+                tokenize(request.input()), ending(request.ending()), sampling(request.sampling()),
+                request.sampling().seed().orElseGet(() -> seedFrom(id)), request.n(), request.logprobs());
+        return new PreparedRequest(id, request, adapter, generation);
+    }
+
+    /** @param adapter loaded, as the prepared request names it */
+    AdmittedRequest admit(PreparedRequest prepared, Optional<LoadedAdapter> adapter) {
+        AdapterChoice.Chosen chosen = adapters.pin(prepared.message(), adapter);
+        return new AdmittedRequest(prepared.id(), prepared.message(), chosen.pinned(), prepared.generation()
+                .withAdapter(chosen.loaded().map(LoadedAdapter::weights), chosen.boundary()));
     }
 
     private List<Integer> tokenize(Input input) throws RequestNotAdmitted {
@@ -56,7 +58,7 @@ final class Admission {
                 ? model.tokenizer().encodePlain(render(chat))
                 : model.tokenizer().encodePrompt(((Input.Prompt) input).prompt());
         if (tokens.isEmpty()) {
-            throw new RequestNotAdmitted("invalid_value", field(input), "'" + field(input) + "' comes to no token");
+            throw new RequestNotAdmitted("invalid_value", input.field(), "'" + input.field() + "' comes to no token");
         }
         return tokens;
     }
@@ -70,17 +72,15 @@ final class Admission {
         }
     }
 
-    private void requireRoom(RequestMessage request, int promptTokens) throws RequestNotAdmitted {
-        int context = model.config().contextLength();
-        if ((long) promptTokens + request.maxTokens() > context) {
-            String blamed = promptTokens >= context ? field(request.input()) : "max_tokens";
-            throw new RequestNotAdmitted("context_length_exceeded", blamed, "the prompt has " + promptTokens
-                    + " tokens and max_tokens is " + request.maxTokens() + ", together above the context of " + context);
-        }
+    private static Sampling sampling(SamplingFields asked) {
+        Penalties penalties =
+                new Penalties(asked.repetitionPenalty(), asked.presencePenalty(), asked.frequencyPenalty());
+        return new Sampling(asked.temperature(), asked.topP(), asked.topK(), asked.minP(), penalties, asked.logitBias());
     }
 
-    private static String field(Input input) {
-        return input instanceof Input.Messages ? "messages" : "prompt";
+    private static Ending ending(EndingFields asked) {
+        return new Ending(asked.maxTokens(), asked.minTokens(), asked.stop(), Set.copyOf(asked.stopTokenIds()),
+                asked.ignoreEos());
     }
 
     /** The same for every reading of one request, and spread evenly. */

@@ -1,19 +1,16 @@
 package io.tidemark.stream.worker;
 
+import io.tidemark.generation.GenerationRequest;
 import io.tidemark.message.RequestMessage;
-import java.util.List;
 import java.util.Optional;
 
 /**
  * A request that may run as soon as its adapter is in memory.
  *
- * @param message as the client sent it
- * @param adapter the adapter's id, empty for the base model
- * @param prompt  token ids, at least one
+ * @param id         the client's id, or the derived one
+ * @param message    as the client sent it
+ * @param adapter    the adapter's id, empty for the base model
+ * @param generation as the engine takes it, but for the adapter
  */
-record PreparedRequest(RequestMessage message, Optional<String> adapter, List<Integer> prompt) {
-
-    PreparedRequest {
-        prompt = List.copyOf(prompt);
-    }
+record PreparedRequest(String id, RequestMessage message, Optional<String> adapter, GenerationRequest generation) {
 }

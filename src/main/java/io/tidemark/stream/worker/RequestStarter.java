@@ -33,7 +33,7 @@ final class RequestStarter {
     private volatile boolean handingBack;
 
     /** A request on its way, under its own id and the engine's. */
-    private record Start(IncomingRequest incoming, String id, String engineId, String model,
+    private record Start(IncomingRequest incoming, String id, String engineId, RequestMessage message,
             CompletableFuture<Void> answered) {
     }
 
@@ -61,9 +61,10 @@ final class RequestStarter {
         String id = message.id().orElseGet(incoming::derivedId);
         // two records with one id run side by side, so the engine's name for a request holds its place as well
         String engineId = id + "@" + incoming.record().partition() + "-" + incoming.record().offset();
-        Start start = new Start(incoming, id, engineId, message.model(), answered);
+        Start start = new Start(incoming, id, engineId, message, answered);
         step(start, () -> {
-            PreparedRequest prepared = admission.prepare(message);
+            PreparedRequest prepared = admission.prepare(message, id, engineId);
+            engine.requireRunnable(prepared.generation());
             open.started(id, engineId);
             if (prepared.adapter().isEmpty()) {
                 submit(start, prepared, Optional.empty());
@@ -89,9 +90,8 @@ final class RequestStarter {
     }
 
     private void submit(Start start, PreparedRequest prepared, Optional<AdapterLease> lease) throws RequestRefused {
-        AdmittedRequest admitted = admission.admit(
-                prepared, lease.map(AdapterLease::adapter), start.id(), start.engineId());
-        engine.submit(admitted.generation(), new RunningRequest(start.incoming(), admitted, writer, outcome -> {
+        AdmittedRequest admitted = admission.admit(prepared, lease.map(AdapterLease::adapter));
+        engine.submit(admitted.generation(), new RequestEvents(start.incoming(), admitted, writer, outcome -> {
             lease.ifPresent(AdapterLease::close);
             open.ended(start.id(), start.engineId());
             if (!handingBack) {
@@ -121,21 +121,22 @@ final class RequestStarter {
 
     private void refuse(Start start, Throwable reason) {
         open.ended(start.id(), start.engineId());
-        replies.refuse(start.incoming(), start.id(), Optional.of(start.model()), error(start.id(), reason),
+        replies.refuse(start.incoming(), start.id(), Optional.of(start.message().model()), error(start, reason),
                 start.answered());
     }
 
-    private static ErrorBody error(String id, Throwable reason) {
+    private static ErrorBody error(Start start, Throwable reason) {
         if (reason instanceof RequestNotAdmitted notAdmitted) {
             return notAdmitted.error();
         }
         if (reason instanceof RequestRefused refused) {
-            return ErrorBody.invalidRequest(refused.code(), refused.param(), refused.getMessage());
+            String param = refused.blamesPrompt() ? start.message().input().field() : refused.param();
+            return ErrorBody.invalidRequest(refused.code(), param, refused.getMessage());
         }
         if (reason instanceof AdapterRefused) {
             return ErrorBody.serverError("adapter_unusable", reason.getMessage());
         }
-        LOG.errorf(reason, "request '%s' could not be admitted", id);
+        LOG.errorf(reason, "request '%s' could not be admitted", start.id());
         return NOT_ADMITTED;
     }
 }

@@ -121,6 +121,11 @@ public final class WorkerPart implements AutoCloseable {
     private static Engine submitTo(GenerationEngine engine) {
         return new Engine() {
             @Override
+            public void requireRunnable(GenerationRequest request) throws RequestRefused {
+                engine.requireRunnable(request);
+            }
+
+            @Override
             public void submit(GenerationRequest request, GenerationListener listener) throws RequestRefused {
                 engine.submit(request, listener);
             }

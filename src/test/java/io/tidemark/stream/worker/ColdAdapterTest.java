@@ -193,6 +193,11 @@ class ColdAdapterTest {
         private final List<String> cancelledAfterSubmission = new CopyOnWriteArrayList<>();
 
         @Override
+        public void requireRunnable(GenerationRequest request) {
+            // this engine takes everything
+        }
+
+        @Override
         public void submit(GenerationRequest request, GenerationListener listener) {
             submitted.add(request);
             listeners.add(listener);

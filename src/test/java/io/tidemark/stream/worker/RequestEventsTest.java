@@ -25,7 +25,7 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
-class RunningRequestTest {
+class RequestEventsTest {
 
     private static final byte[] REQUEST = "{\"id\": \"r\", \"model\": \"m\", \"prompt\": \"x\", \"n\": 2, \"stream\": true}"
             .getBytes(StandardCharsets.UTF_8);
@@ -37,7 +37,7 @@ class RunningRequestTest {
                 new MockProducer<>(true, null, new ByteArraySerializer(), new ByteArraySerializer());
         List<Outcome> outcomes = new ArrayList<>();
         try (AnswerWriter writer = new AnswerWriter(producer, new AnswerTopics("results", "events", "letters"))) {
-            RunningRequest running = new RunningRequest(
+            RequestEvents running = new RequestEvents(
                     new IncomingRequest(new ConsumerRecord<>("t", 0, 7, null, REQUEST), 3), admitted(), writer,
                     outcomes::add);
             running.onText(0, "a");

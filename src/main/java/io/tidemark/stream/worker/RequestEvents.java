@@ -9,7 +9,7 @@ import java.util.Optional;
 import java.util.function.Consumer;
 
 /** Hears of one request from the engine: pieces become events, the end goes back to the desk. */
-final class RunningRequest implements GenerationListener {
+final class RequestEvents implements GenerationListener {
 
     private final IncomingRequest incoming;
     private final AdmittedRequest admitted;
@@ -19,7 +19,7 @@ final class RunningRequest implements GenerationListener {
     private final long[] sequences;
     private final boolean[] ended;
 
-    RunningRequest(IncomingRequest incoming, AdmittedRequest admitted, AnswerWriter writer,
+    RequestEvents(IncomingRequest incoming, AdmittedRequest admitted, AnswerWriter writer,
             Consumer<Outcome> finished) {
         this.incoming = incoming;
         this.admitted = admitted;
