@@ -11,8 +11,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
-import java.util.function.Consumer;
+import java.util.function.ObjLongConsumer;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
@@ -22,7 +23,7 @@ import org.jboss.logging.Logger;
 
 /**
  * Hears every cancellation from now on: each worker reads all partitions, without a group, since nobody knows who runs
- * a request. One for a request that this worker doesn't run is none of its business.
+ * a request, and a cancellation may be read before its request is.
  */
 public final class CancellationReader implements AutoCloseable {
 
@@ -30,17 +31,21 @@ public final class CancellationReader implements AutoCloseable {
 
     private final CancellationParser parser = new CancellationParser();
     private final KafkaConsumer<byte[], byte[]> consumer;
-    private final Consumer<String> cancel;
+    private final ObjLongConsumer<String> cancel;
     private final Thread thread = new Thread(this::follow, "tidemark-cancellations");
     private volatile boolean running = true;
 
-    private CancellationReader(KafkaConsumer<byte[], byte[]> consumer, Consumer<String> cancel) {
+    private CancellationReader(KafkaConsumer<byte[], byte[]> consumer, ObjLongConsumer<String> cancel) {
         this.consumer = consumer;
         this.cancel = cancel;
     }
 
-    /** Returns when every cancellation produced from then on will be heard. */
-    public static CancellationReader start(KafkaSettings kafka, String topic, Consumer<String> cancel) {
+    /**
+     * Returns when every cancellation produced from then on will be heard.
+     *
+     * @param cancel takes a request's id and the timestamp of its cancellation's record
+     */
+    public static CancellationReader start(KafkaSettings kafka, String topic, ObjLongConsumer<String> cancel) {
         Map<String, Object> config = new HashMap<>(kafka.connection());
         config.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "latest");
         config.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, "false");
@@ -69,7 +74,7 @@ public final class CancellationReader implements AutoCloseable {
     private void follow() {
         while (running) {
             try {
-                consumer.poll(Duration.ofMillis(500)).forEach(record -> take(record.value()));
+                consumer.poll(Duration.ofMillis(500)).forEach(this::take);
             } catch (WakeupException e) {
                 // close() asks for the end; the loop's condition sees it
             } catch (RuntimeException e) {
@@ -82,10 +87,10 @@ public final class CancellationReader implements AutoCloseable {
         consumer.close();
     }
 
-    private void take(byte[] value) {
-        Parsed<CancellationMessage> parsed = parser.parse(value);
+    private void take(ConsumerRecord<byte[], byte[]> record) {
+        Parsed<CancellationMessage> parsed = parser.parse(record.value());
         if (parsed instanceof Parsed.Valid<CancellationMessage> valid) {
-            cancel.accept(valid.record().id());
+            cancel.accept(valid.record().id(), record.timestamp());
         } else if (parsed instanceof Parsed.Invalid<CancellationMessage> invalid) {
             LOG.warnf("ignored a cancellation: %s", invalid.error().message());
         }

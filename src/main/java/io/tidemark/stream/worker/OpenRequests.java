@@ -52,6 +52,14 @@ final class OpenRequests {
         return engineIds(requestId);
     }
 
+    /** Notes that this one is to end early. */
+    void cancel(String engineId, String requestId) {
+        engineIdsByRequest.computeIfPresent(requestId, (id, engineIds) -> {
+            cancelled.add(engineId);
+            return engineIds;
+        });
+    }
+
     boolean isCancelled(String engineId) {
         return cancelled.contains(engineId);
     }

@@ -26,11 +26,15 @@ public final class RequestDesk implements AutoCloseable {
 
     private static final Logger LOG = Logger.getLogger(RequestDesk.class);
 
+    /** Some megabytes at most. */
+    private static final int REMEMBERED_CANCELLATIONS = 10_000;
+
     private final RequestParser parser;
     private final Engine engine;
     private final AnswerWriter writer;
     private final Replies replies;
     private final OpenRequests open = new OpenRequests();
+    private final RecentCancellations cancellations = new RecentCancellations(REMEMBERED_CANCELLATIONS);
     private final ExecutorService admissionThread =
             Executors.newSingleThreadExecutor(work -> new Thread(work, "tidemark-admission"));
     private final RequestStarter starter;
@@ -45,7 +49,7 @@ public final class RequestDesk implements AutoCloseable {
         this.engine = engine;
         this.writer = writer;
         this.replies = replies;
-        this.starter = new RequestStarter(admission, adapters, engine, writer, replies, open, admissionThread);
+        this.starter = new RequestStarter(admission, adapters, engine, writer, replies, open, cancellations, admissionThread);
     }
 
     /**
@@ -56,8 +60,14 @@ public final class RequestDesk implements AutoCloseable {
         return open.join(incoming.position(), answered -> admissionThread.execute(() -> begin(incoming, answered)));
     }
 
-    /** Ends a request early, wherever it is; its result holds the text so far. Unknown ids are no error. */
-    public void cancel(String requestId) {
+    /**
+     * Ends a request early, wherever it is; its result holds the text so far. One that is not here is ended as soon as it
+     * is read, unless its record is newer.
+     *
+     * @param timestamp of the cancellation's record, milliseconds since 1970
+     */
+    public void cancel(String requestId, long timestamp) {
+        cancellations.add(requestId, timestamp);
         open.cancel(requestId).forEach(id -> engine.cancel(id, FinishReason.CANCELLED));
     }
 

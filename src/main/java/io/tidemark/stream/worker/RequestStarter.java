@@ -29,6 +29,7 @@ final class RequestStarter {
     private final AnswerWriter writer;
     private final Replies replies;
     private final OpenRequests open;
+    private final RecentCancellations cancellations;
     private final Executor admissionThread;
     private volatile boolean handingBack;
 
@@ -38,13 +39,15 @@ final class RequestStarter {
     }
 
     RequestStarter(Admission admission, Function<String, CompletableFuture<AdapterLease>> adapters, Engine engine,
-            AnswerWriter writer, Replies replies, OpenRequests open, Executor admissionThread) {
+            AnswerWriter writer, Replies replies, OpenRequests open, RecentCancellations cancellations,
+            Executor admissionThread) {
         this.admission = admission;
         this.adapters = adapters;
         this.engine = engine;
         this.writer = writer;
         this.replies = replies;
         this.open = open;
+        this.cancellations = cancellations;
         this.admissionThread = admissionThread;
     }
 
@@ -66,6 +69,9 @@ final class RequestStarter {
             PreparedRequest prepared = admission.prepare(message, id, engineId);
             engine.requireRunnable(prepared.generation());
             open.started(id, engineId);
+            if (cancellations.cover(id, incoming.record().timestamp())) {
+                open.cancel(engineId, id);
+            }
             if (prepared.adapter().isEmpty()) {
                 submit(start, prepared, Optional.empty());
             } else {
@@ -83,9 +89,6 @@ final class RequestStarter {
     private void adapterCame(Start start, PreparedRequest prepared, AdapterLease lease) {
         if (!step(start, () -> submit(start, prepared, Optional.of(lease)))) {
             lease.close();
-        } else if (open.isCancelled(start.engineId())) {
-            // the engine did not know the request yet when it was told
-            engine.cancel(start.engineId(), FinishReason.CANCELLED);
         }
     }
 
@@ -98,6 +101,10 @@ final class RequestStarter {
                 replies.ended(start.incoming(), admitted, outcome, start.answered());
             }
         }));
+        if (open.isCancelled(start.engineId())) {
+            // the engine did not know the request yet when it was told
+            engine.cancel(start.engineId(), FinishReason.CANCELLED);
+        }
     }
 
     private interface Step {

@@ -12,6 +12,7 @@ import io.tidemark.generation.Failure;
 import io.tidemark.generation.FinishReason;
 import io.tidemark.generation.GenerationListener;
 import io.tidemark.generation.GenerationRequest;
+import io.tidemark.generation.RequestRefused;
 import io.tidemark.message.RequestParser;
 import io.tidemark.stream.metrics.WorkerMetrics;
 import io.tidemark.stream.tables.BoundaryTable;
@@ -22,11 +23,14 @@ import java.time.Clock;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.MockProducer;
+import org.apache.kafka.common.header.internals.RecordHeaders;
+import org.apache.kafka.common.record.TimestampType;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterAll;
@@ -90,9 +94,13 @@ class ColdAdapterTest {
     }
 
     private CompletableFuture<Void> ask(int offset, String model) {
+        return ask(offset, model, 0);
+    }
+
+    private CompletableFuture<Void> ask(int offset, String model, long timestamp) {
         String body = "{\"id\": \"r%d\", \"model\": \"%s\", \"prompt\": \"x\", \"max_tokens\": 4}".formatted(offset, model);
-        return desk.answer(new IncomingRequest(
-                new ConsumerRecord<>("requests", 0, offset, null, body.getBytes(StandardCharsets.UTF_8)), 1));
+        return desk.answer(new IncomingRequest(new ConsumerRecord<>("requests", 0, offset, timestamp, TimestampType.CREATE_TIME,
+                0, 0, null, body.getBytes(StandardCharsets.UTF_8), new RecordHeaders(), Optional.empty()), 1));
     }
 
     private String results() {
@@ -135,11 +143,23 @@ class ColdAdapterTest {
     void cancelledWhileWaiting() {
         ask(1, "cold");
         Awaitility.await().until(() -> asked.containsKey("cold"));
-        desk.cancel("r1");
+        desk.cancel("r1", 0);
         assertThat(engine.cancelledAfterSubmission).isEmpty();
         asked.get("cold").complete(store.waitFor("cold"));
         Awaitility.await().until(() -> engine.cancelledAfterSubmission.size() == 1);
         assertThat(engine.cancelledAfterSubmission.get(0)).startsWith("r1@");
+    }
+
+    @Test
+    @DisplayName("is cancelled although its cancellation was read before it, unless its record is the newer one")
+    void cancelledBeforeItIsRead() {
+        desk.cancel("r1", 500);
+        desk.cancel("r2", 499);
+        desk.cancel("r3", 500);
+        List.of(1, 2, 3).forEach(offset -> ask(offset, "warm", 500));
+        Awaitility.await().until(() -> engine.cancelledAfterSubmission.size() == 2);
+        assertThat(engine.submitted).hasSize(3);
+        assertThat(engine.cancelledAfterSubmission).extracting(id -> id.substring(0, 2)).containsExactly("r1", "r3");
     }
 
     @Test
@@ -193,8 +213,10 @@ class ColdAdapterTest {
         private final List<String> cancelledAfterSubmission = new CopyOnWriteArrayList<>();
 
         @Override
-        public void requireRunnable(GenerationRequest request) {
-            // this engine takes everything
+        public void requireRunnable(GenerationRequest request) throws RequestRefused {
+            if (request.maxTokens() > 1000) {
+                throw new RequestRefused("context_length_exceeded", "max_tokens", "that is too long");
+            }
         }
 
         @Override

@@ -1,0 +1,34 @@
+package io.tidemark.stream.worker;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+
+@DisplayName("recent cancellations")
+class RecentCancellationsTest {
+
+    private final RecentCancellations cancellations = new RecentCancellations(3);
+
+    @Test
+    @DisplayName("cover requests that are as old as they are, or older")
+    void coverWhatIsNotNewer() {
+        cancellations.add("a", 100);
+        assertThat(cancellations.cover("a", 99)).isTrue();
+        assertThat(cancellations.cover("a", 100)).isTrue();
+        assertThat(cancellations.cover("a", 101)).isFalse();
+        assertThat(cancellations.cover("b", 99)).isFalse();
+    }
+
+    @Test
+    @DisplayName("are forgotten when newer ones take their place, and one that is repeated counts as new")
+    void areBounded() {
+        for (String id : new String[] {"a", "b", "c", "a", "d"}) {
+            cancellations.add(id, 100);
+        }
+        assertThat(cancellations.cover("b", 1)).isFalse();
+        assertThat(cancellations.cover("a", 1)).isTrue();
+        assertThat(cancellations.cover("c", 1)).isTrue();
+        assertThat(cancellations.cover("d", 1)).isTrue();
+    }
+}
