@@ -9,7 +9,6 @@ import io.tidemark.model.LanguageModel;
 import io.tidemark.proof.evaluation.GoldText;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 
@@ -56,7 +55,7 @@ final class ExampleFile {
         List<Integer> prompt = line.has("prompt") ? model.tokenizer().encodePrompt(line.path("prompt").asText())
                 : model.tokenizer().encodePlain(rendered(line.path("messages"), place));
         List<Integer> completion = new ArrayList<>(model.tokenizer().encodePlain(line.path("completion").asText()));
-        completion.add(Collections.min(model.config().endOfSequence()));
+        completion.add(model.completionEnd());
         if (prompt.isEmpty() || prompt.size() + completion.size() > model.config().contextLength()) {
             throw new CommandFailed(place + " has " + prompt.size() + " tokens of prompt and " + completion.size()
                     + " of completion; it needs one of each and at most " + model.config().contextLength() + " together");

@@ -12,8 +12,7 @@ final class UnsupportedFields {
 
     private static final Predicate<JsonNode> NEVER = value -> false;
     private static final Predicate<JsonNode> EMPTY = value -> value.isContainerNode() && value.isEmpty();
-    private static final Predicate<JsonNode> NO_CALL =
-            value -> value.asText().equals("none") || value.asText().equals("auto");
+    private static final Predicate<JsonNode> AUTO = value -> value.asText().equals("auto");
 
     /** For each field the values with which it changes nothing. */
     private static final Map<String, Predicate<JsonNode>> HARMLESS = Map.ofEntries(
@@ -21,8 +20,7 @@ final class UnsupportedFields {
             Map.entry("echo", value -> value.isBoolean() && !value.booleanValue()),
             Map.entry("suffix", value -> value.isTextual() && value.textValue().isEmpty()),
             Map.entry("response_format", value -> value.path("type").asText().equals("text")),
-            Map.entry("tools", EMPTY), Map.entry("tool_choice", NO_CALL),
-            Map.entry("functions", EMPTY), Map.entry("function_call", NO_CALL),
+            Map.entry("tool_choice", AUTO), Map.entry("functions", EMPTY), Map.entry("function_call", AUTO),
             Map.entry("modalities", value -> value.size() == 1 && value.path(0).asText().equals("text")),
             Map.entry("audio", NEVER), Map.entry("reasoning_effort", NEVER), Map.entry("verbosity", NEVER),
             Map.entry("web_search_options", NEVER));

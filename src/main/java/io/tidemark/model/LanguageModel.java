@@ -10,12 +10,14 @@ public final class LanguageModel implements AutoCloseable {
     private final Decoder decoder;
     private final TextTokenizer tokenizer;
     private final ChatTemplate chatTemplate;
+    private final int completionEnd;
 
-    private LanguageModel(String name, Decoder decoder, TextTokenizer tokenizer, ChatTemplate chatTemplate) {
+    private LanguageModel(String name, Decoder decoder, TextTokenizer tokenizer, ChatTemplate chatTemplate, int completionEnd) {
         this.name = name;
         this.decoder = decoder;
         this.tokenizer = tokenizer;
         this.chatTemplate = chatTemplate;
+        this.completionEnd = completionEnd;
     }
 
     /**
@@ -39,7 +41,9 @@ public final class LanguageModel implements AutoCloseable {
         ChatTemplate chatTemplate = ChatTemplate.load(folder);
         TextTokenizer tokenizer = TextTokenizer.load(folder);
         try {
-            return new LanguageModel(name, Decoder.load(folder, config, torch, options, ProbeText.tokens(tokenizer, config)), tokenizer, chatTemplate);
+            int completionEnd = CompletionEnd.of(folder, config.endOfSequence(), tokenizer);
+            Decoder decoder = Decoder.load(folder, config, torch, options, ProbeText.tokens(tokenizer, config));
+            return new LanguageModel(name, decoder, tokenizer, chatTemplate, completionEnd);
         } catch (RuntimeException e) {
             tokenizer.close();
             throw e;
@@ -64,6 +68,11 @@ public final class LanguageModel implements AutoCloseable {
 
     public ChatTemplate chatTemplate() {
         return chatTemplate;
+    }
+
+    /** The end-of-sequence token that belongs behind a completion; one of those of {@link ModelConfig}. */
+    public int completionEnd() {
+        return completionEnd;
     }
 
     @Override

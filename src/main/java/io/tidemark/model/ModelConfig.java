@@ -1,5 +1,7 @@
 package io.tidemark.model;
 
+import java.util.Collections;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.OptionalInt;
 import java.util.Set;
@@ -20,7 +22,7 @@ import java.util.Set;
  * @param tiedEmbeddings   the head's weights are the embedding's
  * @param rope             frequencies of the rotary embedding
  * @param windows          for each layer how many tokens its attention sees, the token itself included; empty for all
- * @param endOfSequence    token ids that end a completion
+ * @param endOfSequence    token ids that end a completion, in the order of the model's files
  */
 public record ModelConfig(
         int numLayers, int hiddenSize, int intermediateSize, int heads, int kvHeads, int headDim, int vocabularySize,
@@ -29,7 +31,7 @@ public record ModelConfig(
 
     public ModelConfig {
         windows = List.copyOf(windows);
-        endOfSequence = Set.copyOf(endOfSequence);
+        endOfSequence = Collections.unmodifiableSet(new LinkedHashSet<>(endOfSequence));
     }
 
     /** The tokens that a layer's attention sees: {@code position - window + 1 .. position}; empty for all up to position. */

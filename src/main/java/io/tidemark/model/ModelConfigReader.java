@@ -3,7 +3,7 @@ package io.tidemark.model;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.HashSet;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
 
@@ -85,7 +85,7 @@ final class ModelConfigReader {
             return Set.of();
         }
         JsonNode value = fields.root().get("eos_token_id");
-        Set<Integer> tokens = new HashSet<>();
+        Set<Integer> tokens = new LinkedHashSet<>();
         for (JsonNode token : value.isArray() ? value : List.of(value)) {
             if (!token.isInt()) {
                 throw fields.wrong("eos_token_id", "a token id or a list of them");

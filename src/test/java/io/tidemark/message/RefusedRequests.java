@@ -51,8 +51,8 @@ final class RefusedRequests {
             "echo": true                    | unsupported_field  | echo
             "suffix": "end"                 | unsupported_field  | suffix
             "response_format": {"type": "json_object"} | unsupported_field | response_format
-            "tools": [{"type": "function"}] | unsupported_field  | tools
             "tool_choice": "required"       | unsupported_field  | tool_choice
+            "tool_choice": "none"           | unsupported_field  | tool_choice
             "functions": [{}]               | unsupported_field  | functions
             "function_call": {"name": "f"}  | unsupported_field  | function_call
             "modalities": ["text", "audio"] | unsupported_field  | modalities

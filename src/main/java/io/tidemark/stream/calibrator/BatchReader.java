@@ -13,7 +13,6 @@ import io.tidemark.model.ChatMessage;
 import io.tidemark.model.ChatTemplateFailed;
 import io.tidemark.model.LanguageModel;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -36,7 +35,7 @@ final class BatchReader {
     BatchReader(LanguageModel model, AdapterStore adapters) {
         this.model = model;
         this.adapters = adapters;
-        this.endOfSequence = Collections.min(model.config().endOfSequence());
+        this.endOfSequence = model.completionEnd();
     }
 
     /**
