@@ -1,12 +1,10 @@
 package io.tidemark.model;
 
+import io.tidemark.model.PrefixTree.Node;
 import io.tidemark.torch.Value;
 import java.util.ArrayList;
-import java.util.Collections;
-import java.util.HashMap;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
+import java.util.Optional;
 
 /**
  * Keys and values of prompts' beginnings, in pieces of a tile, kept for requests that begin alike. A piece is found by
@@ -20,22 +18,7 @@ public final class KvPrefixes implements AutoCloseable {
     private final Decoder decoder;
     private final long budgetBytes;
     private final long pieceBytes;
-    private final Map<PrefixOwner, Node> roots = new HashMap<>();
-    /** By last use, the oldest first. Each use touches the end of a path before its beginning, so the oldest is a leaf. */
-    private final LinkedHashMap<Node, Boolean> byUse = new LinkedHashMap<>(16, 0.75f, true);
-
-    /** A piece behind the ones on the way to it; a root has none. */
-    private static final class Node {
-
-        private final Map<List<Integer>, Node> next = new HashMap<>();
-        private final Runnable unlink;
-        private final List<Value> piece;
-
-        Node(List<Value> piece, Runnable unlink) {
-            this.piece = piece;
-            this.unlink = unlink;
-        }
-    }
+    private final PrefixTree tree = new PrefixTree(PIECE);
 
     KvPrefixes(Decoder decoder, long budgetBytes) {
         this.decoder = decoder;
@@ -45,7 +28,7 @@ public final class KvPrefixes implements AutoCloseable {
 
     /** How many of the first tokens are kept for this owner, in whole pieces. */
     public int held(PrefixOwner owner, List<Integer> tokens) {
-        return path(owner, tokens).size() * PIECE;
+        return tree.path(owner, tokens).size() * PIECE;
     }
 
     /** How many tokens of whole pieces two prompts begin with alike. */
@@ -65,10 +48,10 @@ public final class KvPrefixes implements AutoCloseable {
      * @throws DecoderFailed when libtorch could not copy them
      */
     public int restore(KvSlot slot, PrefixOwner owner, List<Integer> prompt) {
-        List<Node> path = path(owner, prompt.subList(0, Math.min(prompt.size() - 1, shareable(slot))));
+        List<Node> path = tree.path(owner, prompt.subList(0, Math.min(prompt.size() - 1, shareable(slot))));
         if (!path.isEmpty()) {
-            touch(path);
-            decoder.fill(slot, path.stream().map(node -> node.piece.get(0)).toList());
+            tree.touch(path);
+            decoder.fill(slot, path.stream().map(Node::piece).toList());
         }
         return path.size() * PIECE;
     }
@@ -82,8 +65,8 @@ public final class KvPrefixes implements AutoCloseable {
         if (pieces == 0 || budgetBytes < pieceBytes) {
             return;
         }
-        List<Node> path = new ArrayList<>(path(owner, tokens.subList(0, pieces * PIECE)));
-        touch(path);
+        List<Node> path = new ArrayList<>(tree.path(owner, tokens.subList(0, pieces * PIECE)));
+        tree.touch(path);
         long room = roomBytes;
         while (path.size() < pieces) {
             if (bytes() + pieceBytes > budgetBytes || room < pieceBytes) {
@@ -98,20 +81,15 @@ public final class KvPrefixes implements AutoCloseable {
             if (piece.isEmpty()) {
                 return;
             }
-            Node parent = path.isEmpty() ? roots.computeIfAbsent(owner, o -> new Node(List.of(), () -> roots.remove(o)))
-                    : path.get(path.size() - 1);
-            List<Integer> key = List.copyOf(tokens.subList(from, from + PIECE));
-            Node node = new Node(piece, () -> unlink(parent, key));
-            parent.next.put(key, node);
-            path.add(node);
-            touch(path);
+            path.add(tree.add(owner, path, tokens.subList(from, from + PIECE), piece.get(0)));
+            tree.touch(path);
             room -= pieceBytes;
         }
     }
 
     /** Bytes of all pieces. */
     public long bytes() {
-        return byUse.size() * pieceBytes;
+        return tree.size() * pieceBytes;
     }
 
     /** Gives up the oldest pieces until so many bytes are free, or none is left. */
@@ -132,42 +110,9 @@ public final class KvPrefixes implements AutoCloseable {
         return Math.min(slot.block().capacity(), slot.block().ringCapacity());
     }
 
-    private List<Node> path(PrefixOwner owner, List<Integer> tokens) {
-        List<Node> path = new ArrayList<>();
-        Node at = roots.get(owner);
-        for (int end = PIECE; at != null && end <= tokens.size(); end += PIECE) {
-            at = at.next.get(tokens.subList(end - PIECE, end));
-            if (at != null) {
-                path.add(at);
-            }
-        }
-        return path;
-    }
-
-    private void touch(List<Node> path) {
-        List<Node> endFirst = new ArrayList<>(path);
-        Collections.reverse(endFirst);
-        endFirst.forEach(node -> byUse.put(node, true));
-    }
-
     private boolean dropOldest(List<Node> kept) {
-        if (byUse.isEmpty()) {
-            return false;
-        }
-        Node oldest = byUse.keySet().iterator().next();
-        if (kept.contains(oldest)) {
-            return false;
-        }
-        byUse.remove(oldest);
-        oldest.unlink.run();
-        oldest.piece.forEach(Value::close);
-        return true;
-    }
-
-    private void unlink(Node parent, List<Integer> key) {
-        parent.next.remove(key);
-        if (parent.next.isEmpty() && parent.piece.isEmpty()) {
-            parent.unlink.run();
-        }
+        Optional<Value> oldest = tree.removeOldest(kept);
+        oldest.ifPresent(Value::close);
+        return oldest.isPresent();
     }
 }
