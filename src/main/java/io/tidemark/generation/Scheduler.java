@@ -147,23 +147,6 @@ final class Scheduler {
 
     /** A slot for each choice, or none at all. */
     private Optional<List<KvSlot>> slots(GenerationRequest request) {
-        if (running.size() + request.choices() > limits.slots()) {
-            return Optional.empty();
-        }
-        List<KvSlot> slots = new ArrayList<>();
-        try {
-            while (slots.size() < request.choices()) {
-                Optional<KvSlot> slot = pool.reserve(request.prompt().size() + request.maxTokens());
-                if (slot.isEmpty()) {
-                    slots.forEach(pool::release);
-                    return Optional.empty();
-                }
-                slots.add(slot.get());
-            }
-            return Optional.of(slots);
-        } catch (DecoderFailed e) {
-            slots.forEach(pool::release);
-            throw e;
-        }
+        return running.size() + request.choices() > limits.slots() ? Optional.empty() : SlotReservation.of(request, pool);
     }
 }
