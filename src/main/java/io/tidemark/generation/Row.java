@@ -3,15 +3,10 @@ package io.tidemark.generation;
 import io.tidemark.generation.Completion.Choice;
 import io.tidemark.generation.Completion.TokenLogprob;
 import io.tidemark.model.KvSlot;
-import io.tidemark.model.Penalties;
-import io.tidemark.model.Sampling;
-import io.tidemark.model.SeenTokens;
 import io.tidemark.model.StepRow;
 import io.tidemark.model.TextTokenizer;
 import io.tidemark.model.TokenChoice;
-import io.tidemark.model.TokenRule;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -23,10 +18,9 @@ final class Row {
     private final int choice;
     private final KvSlot slot;
     private final TextTokenizer tokenizer;
-    private final Set<Integer> ends;
+    private final ChoiceRules rules;
     private final StreamingDetokenizer detokenizer;
     private final StopStrings stops;
-    private final SeenTokens seen;
     private final List<Integer> generated = new ArrayList<>();
     private final List<TokenLogprob> logprobs = new ArrayList<>();
     private final StringBuilder text = new StringBuilder();
@@ -38,10 +32,9 @@ final class Row {
         this.choice = choice;
         this.slot = slot;
         this.tokenizer = tokenizer;
-        this.ends = ends(request().ending(), endOfSequence);
+        this.rules = new ChoiceRules(request(), choice, endOfSequence);
         this.detokenizer = new StreamingDetokenizer(tokenizer);
         this.stops = new StopStrings(request().ending().stop());
-        this.seen = new SeenTokens(penalties().coverPrompt() ? request().prompt() : List.of());
     }
 
     RunningRequest owner() {
@@ -98,7 +91,7 @@ final class Row {
                 : generated.subList(generated.size() - 1, generated.size());
         boolean choosing = cached + tokens.size() >= request.prompt().size();
         return new StepRow(slot, List.copyOf(tokens), cached, request.lora(), request.boundary().layers(),
-                choosing ? Optional.of(rule()) : Optional.empty());
+                choosing ? Optional.of(rules.next()) : Optional.empty());
     }
 
     /** The step has put these tokens into the cache. */
@@ -109,15 +102,13 @@ final class Row {
     /** Takes the step's token; returns the text that can be shown now. */
     String accept(TokenChoice token) {
         generated.add(token.token());
-        if (!penalties().areOff()) {
-            seen.generated(token.token());
-        }
+        rules.chosen(token.token());
         request().logprobs().ifPresent(top -> logprobs.add(logprob(token)));
-        if (ends.contains(token.token())) {
+        if (rules.ends(token.token())) {
             return finish(FinishReason.STOP);
         }
         String piece = detokenizer.add(token.token());
-        String shown = show(generated.size() <= request().ending().minTokens() ? piece : stops.add(piece));
+        String shown = show(rules.mustGoOn() ? piece : stops.add(piece));
         if (stops.found()) {
             finished = Optional.of(FinishReason.STOP);
         } else if (generated.size() == request().maxTokens()) {
@@ -137,32 +128,13 @@ final class Row {
         return new Choice(choice, text.toString(), generated, finished.orElseThrow(), logprobs);
     }
 
-    private static Set<Integer> ends(Ending ending, Set<Integer> endOfSequence) {
-        Set<Integer> ends = new HashSet<>(ending.stopTokens());
-        if (!ending.ignoresEndOfSequence()) {
-            ends.addAll(endOfSequence);
-        }
-        return ends;
-    }
-
     private GenerationRequest request() {
         return owner.request();
-    }
-
-    private Penalties penalties() {
-        return request().sampling().penalties();
     }
 
     private String show(String piece) {
         text.append(piece);
         return piece;
-    }
-
-    private TokenRule rule() {
-        Sampling sampling = request().sampling();
-        double uniform = sampling.isGreedy() ? 0 : UniformNumbers.at(request().seed(), choice, generated.size());
-        Set<Integer> banned = generated.size() < request().ending().minTokens() ? ends : Set.of();
-        return new TokenRule(sampling, uniform, seen, banned, request().logprobs());
     }
 
     private TokenLogprob logprob(TokenChoice token) {

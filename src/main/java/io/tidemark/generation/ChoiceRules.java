@@ -1,0 +1,51 @@
+package io.tidemark.generation;
+
+import io.tidemark.model.Sampling;
+import io.tidemark.model.SeenTokens;
+import io.tidemark.model.TokenRule;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+
+/** How the tokens of one choice are chosen, and which of them ends it. Belongs to the engine's thread. */
+final class ChoiceRules {
+
+    private final GenerationRequest request;
+    private final int choice;
+    private final Set<Integer> ends;
+    private final SeenTokens seen;
+    private int generated;
+
+    ChoiceRules(GenerationRequest request, int choice, Set<Integer> endOfSequence) {
+        this.request = request;
+        this.choice = choice;
+        this.ends = new HashSet<>(request.ending().stopTokens());
+        if (!request.ending().ignoresEndOfSequence()) {
+            ends.addAll(endOfSequence);
+        }
+        this.seen = new SeenTokens(request.sampling().penalties().coverPrompt() ? request.prompt() : List.of());
+    }
+
+    TokenRule next() {
+        Sampling sampling = request.sampling();
+        double uniform = sampling.isGreedy() ? 0 : UniformNumbers.at(request.seed(), choice, generated);
+        Set<Integer> banned = generated < request.ending().minTokens() ? ends : Set.of();
+        return new TokenRule(sampling, uniform, seen, banned, request.logprobs());
+    }
+
+    void chosen(int token) {
+        generated++;
+        if (!request.sampling().penalties().areOff()) {
+            seen.generated(token);
+        }
+    }
+
+    boolean ends(int token) {
+        return ends.contains(token);
+    }
+
+    /** Whether the last token is one of the least tokens that the choice must have, whose text no stop ends. */
+    boolean mustGoOn() {
+        return generated <= request.ending().minTokens();
+    }
+}
