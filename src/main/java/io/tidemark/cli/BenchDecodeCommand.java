@@ -1,0 +1,127 @@
+package io.tidemark.cli;
+
+import io.tidemark.adapter.AdapterStore;
+import io.tidemark.model.ComputeType;
+import io.tidemark.model.LanguageModel;
+import io.tidemark.model.LoraWeights;
+import io.tidemark.model.ModelOptions;
+import io.tidemark.proof.DecodeBenchmark;
+import io.tidemark.proof.DecodeBenchmark.Speed;
+import io.tidemark.proof.DecodeBenchmark.Use;
+import io.tidemark.proof.SweepBenchmark.Measured;
+import io.tidemark.proof.SyntheticAdapterFolder;
+import io.tidemark.torch.Torch;
+import io.tidemark.torch.TorchOptions;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** {@code tidemark bench decode}: what adapters, boundaries and compute types cost a step. */
+@Command(
+        name = "decode",
+        description = "Measures decoding steps: base model, full LoRA and a boundary of a third, in turn, with synthetic adapters.",
+        mixinStandardHelpOptions = true,
+        footer = {"", "Example:", "  tidemark bench decode --model demo/model --compute-type int8 --rows 1,8,32 --adapters 1,4"})
+final class BenchDecodeCommand implements Callable<Integer> {
+
+    @Spec
+    private CommandSpec spec;
+
+    @Option(names = "--model", required = true, paramLabel = "DIR", description = "The base model's Hugging Face folder.")
+    private Path model;
+
+    @Option(names = "--compute-type", split = ",", paramLabel = "TYPE", defaultValue = "fp32,bf16,int8",
+            converter = ComputeOptions.Converter.class, description = "One or several. Default: ${DEFAULT-VALUE}.")
+    private List<ComputeType> types;
+
+    @Option(names = "--rows", split = ",", paramLabel = "N", defaultValue = "1,8,32", description = "Default: ${DEFAULT-VALUE}.")
+    private List<Integer> rows;
+
+    @Option(names = "--adapters", split = ",", paramLabel = "N", defaultValue = "1,4",
+            description = "Adapters mixed in a batch; no more than rows. Default: ${DEFAULT-VALUE}.")
+    private List<Integer> adapters;
+
+    @Option(names = "--rank", paramLabel = "R", defaultValue = "16", description = "Their rank, on all projections. Default: ${DEFAULT-VALUE}.")
+    private int rank;
+
+    @Option(names = "--prompt-tokens", paramLabel = "N", defaultValue = "64", description = "Tokens behind each row. Default: ${DEFAULT-VALUE}.")
+    private int promptTokens;
+
+    @Option(names = "--steps", paramLabel = "N", defaultValue = "32", description = "Steps of a run. Default: ${DEFAULT-VALUE}.")
+    private int steps;
+
+    @Option(names = "--repeat", paramLabel = "N", defaultValue = "5",
+            description = "Runs of each, in turn; the median counts. Default: ${DEFAULT-VALUE}.")
+    private int repeat;
+
+    @Option(names = "--deterministic", description = "Also int8 with tidemark.engine.deterministic.")
+    private boolean deterministic;
+
+    @Option(names = "--threads", paramLabel = "N", defaultValue = "0",
+            description = "Threads of the engine; 0 takes one a core. Default: ${DEFAULT-VALUE}.")
+    private int threads;
+
+    @Override
+    public Integer call() {
+        if (steps < 1 || repeat < 1 || rank < 1 || promptTokens < 1 || rows.stream().anyMatch(n -> n < 1) || adapters.stream().anyMatch(n -> n < 1)) {
+            throw new ParameterException(spec.commandLine(), "all numbers must be 1 or more");
+        }
+        List<ModelOptions> options = new ArrayList<>(types.stream().map(ModelOptions::new).toList());
+        if (deterministic) {
+            options.add(new ModelOptions(ComputeType.INT8, true));
+        }
+        PrintWriter out = spec.commandLine().getOut();
+        out.printf("%-20s %4s  %-24s %10s %7s %6s%n", "compute type", "rows", "adapters", "tokens/s", "of base", "JVM");
+        try (Torch torch = Torch.open(new TorchOptions("cpu", threads))) {
+            options.forEach(option -> measure(torch, option, out));
+        }
+        return 0;
+    }
+
+    private void measure(Torch torch, ModelOptions options, PrintWriter out) {
+        int most = adapters.stream().mapToInt(Integer::intValue).max().orElseThrow();
+        try (LanguageModel language = LanguageModel.load(model, "base", torch, options);
+                AdapterStore store = new AdapterStore(language);
+                SyntheticAdapterFolder folder = SyntheticAdapterFolder.write(language.config(), most, most, rank)) {
+            List<LoraWeights> loaded = new ArrayList<>();
+            folder.adapters().forEach((id, path) -> loaded.add(store.load(id, path).weights()));
+            try (DecodeBenchmark bench = new DecodeBenchmark(language, loaded, promptTokens, steps)) {
+                rows.forEach(n -> print(options, n, uses(n, language.config().numLayers()), bench, out));
+            }
+        }
+    }
+
+    private List<Use> uses(int rows, int layers) {
+        List<Use> uses = new ArrayList<>(List.of(new Use("base", 0, 0)));
+        for (int n : adapters) {
+            if (n <= rows) {
+                uses.add(new Use(n + ", all layers", n, layers));
+                uses.add(new Use(n + ", boundary " + layers / 3, n, layers / 3));
+            }
+        }
+        return uses;
+    }
+
+    private void print(ModelOptions options, int rows, List<Use> uses, DecodeBenchmark bench, PrintWriter out) {
+        List<List<Speed>> speeds = bench.run(rows, uses, repeat);
+        String type = options.computeType().label() + (options.deterministic() ? " deterministic" : "");
+        double base = median(speeds.get(0));
+        for (int i = 0; i < uses.size(); i++) {
+            double speed = median(speeds.get(i));
+            double jvm = Measured.median(speeds.get(i).stream().map(Speed::jvmShare).toList());
+            out.printf("%-20s %4d  %-24s %10.0f %7.2f %5.1f%%%n", type, rows, uses.get(i).name(), speed, speed / base, 100 * jvm);
+        }
+        out.flush();
+    }
+
+    private static double median(List<Speed> speeds) {
+        return Measured.median(speeds.stream().map(Speed::tokensPerSecond).toList());
+    }
+}
