@@ -44,6 +44,7 @@ class SettingsCheckTest {
         assertThat("tolerance").matches(pattern);
         assertThat("tolerance:1.2.3").doesNotMatch(pattern);
         assertThat("tolerance:.").doesNotMatch(pattern);
+        assertThat("tolerance:" + "9".repeat(400)).as("infinite as a double").doesNotMatch(pattern);
     }
 
     private static TidemarkSettings settings(Map<String, String> values) {
