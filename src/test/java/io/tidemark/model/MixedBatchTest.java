@@ -43,12 +43,18 @@ class MixedBatchTest {
         Optional<LoraWeights> all = Optional.of(fixture.adapter("all"));
         Optional<LoraWeights> qv = Optional.of(fixture.adapter("qv"));
         Optional<LoraWeights> patterns = Optional.of(fixture.adapter("patterns"));
+        Optional<LoraWeights> embeddings = Optional.of(fixture.adapter("embeddings"));
+        Optional<LoraWeights> head = Optional.of(fixture.adapter("lm-head"));
+        Optional<LoraWeights> saved = Optional.of(fixture.adapter("modules-to-save"));
         sequences = List.of(
                 new Sequence(text.subList(0, 1), all, 6), new Sequence(text.subList(3, 40), qv, 2),
                 new Sequence(text.subList(9, 16), Optional.empty(), 6), new Sequence(text.subList(5, 105), all, 3),
                 new Sequence(text.subList(7, 17), qv, 6), new Sequence(text.subList(2, 92), patterns, 4),
                 new Sequence(text.subList(1, 33), all, 0), new Sequence(text.subList(30, 60), all, 3),
-                new Sequence(text.subList(11, 75), patterns, 6), new Sequence(text.subList(20, 22), qv, 1));
+                new Sequence(text.subList(11, 75), patterns, 6), new Sequence(text.subList(20, 22), qv, 1),
+                new Sequence(text.subList(11, 75), embeddings, 6), new Sequence(text.subList(1, 33), embeddings, 0),
+                new Sequence(text.subList(1, 33), head, 0), new Sequence(text.subList(4, 30), head, 5),
+                new Sequence(text.subList(1, 33), saved, 0), new Sequence(text.subList(8, 9), saved, 2));
     }
 
     @AfterAll

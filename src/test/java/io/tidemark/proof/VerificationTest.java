@@ -46,7 +46,7 @@ class VerificationTest {
 
     @ParameterizedTest(name = "{0}: {1} adapters")
     @DisplayName("logits within 2e-4, the same greedy tokens, likelihoods and boundaries, at every boundary")
-    @CsvSource({"llama-gqa, 8", "llama3-rope-tied, 2", "llama-biased-mha, 2"})
+    @CsvSource({"llama-gqa, 11", "llama3-rope-tied, 2", "llama-biased-mha, 2"})
     void agrees(String family, int adapters) {
         Verdicts verdicts = walk(Folders.model(family));
         assertThat(verdicts.all()).hasSize(adapters).allSatisfy(verdict -> {
@@ -68,6 +68,18 @@ class VerificationTest {
             assertThat(verdict.line()).startsWith("ok");
             // five prompts at boundaries 0 .. 3
             assertThat(((Verdict.Compared) verdict).agreement().greedy()).isEqualTo(new Agreement.Count(20, 20));
+        });
+    }
+
+    @ParameterizedTest(name = "{0}: {1} adapters, {2} boundaries")
+    @DisplayName("families with windows, in all layers or some, yarn, 16-bit weights, and parts that adapters have beside the layers agree")
+    @CsvSource({"mistral-window, 1, 4", "qwen2-layer-types, 1, 5", "qwen3-window-yarn, 1, 5", "qwen3-norms, 2, 5", "qwen2-tied, 3, 5"})
+    void agreesWithFamilies(String family, int adapters, int boundaries) {
+        Verdicts verdicts = walk(Folders.model(family));
+        assertThat(verdicts.all()).hasSize(adapters).allSatisfy(verdict -> {
+            assertThat(verdict.line()).startsWith("ok");
+            // three prompts, one of them longer than any window and than the context before the scaling
+            assertThat(((Verdict.Compared) verdict).agreement().greedy()).isEqualTo(new Agreement.Count(3 * boundaries, 3 * boundaries));
         });
     }
 
