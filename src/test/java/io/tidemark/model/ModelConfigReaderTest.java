@@ -49,6 +49,21 @@ class ModelConfigReaderTest {
     }
 
     @Test
+    @DisplayName("may scale linearly or by yarn, with the options that transformers knows and their defaults")
+    void readsOtherScalings() {
+        assertThat(read(root -> set(root, "rope_scaling", "{\"type\": \"linear\", \"factor\": 2.5}")).rope())
+                .isEqualTo(new RotaryEmbedding.Linear(10_000, 2.5));
+        assertThat(read(root -> set(root, "rope_scaling", "{\"type\": \"yarn\", \"factor\": 4}")).rope())
+                .as("the original context is the model's where no field says otherwise")
+                .isEqualTo(new YarnEmbedding(10_000, 4, 512, YarnEmbedding.attentionFactor(4), 32, 1, true));
+        assertThat(read(root -> set(root, "rope_scaling", "{\"rope_type\": \"yarn\", \"factor\": 8, \"original_max_position_embeddings\": 64, "
+                + "\"beta_fast\": 16, \"beta_slow\": 2, \"mscale\": 1.0, \"mscale_all_dim\": 0.7, \"truncate\": false}")).rope())
+                .isEqualTo(new YarnEmbedding(10_000, 8, 64, YarnEmbedding.attentionFactor(8, 1, 0.7), 16, 2, false));
+        assertThat(read(root -> set(root, "rope_scaling", "{\"rope_type\": \"yarn\", \"factor\": 8, \"attention_factor\": 1.3, \"mscale\": 1.0}"))
+                .rope().attentionFactor()).isEqualTo(1.3);
+    }
+
+    @Test
     @DisplayName("without rope fields has plain rotary embeddings with base 10,000")
     void defaultsToPlainRope() {
         assertThat(read(root -> root.remove(List.of("rope_theta", "rope_scaling"))).rope())
