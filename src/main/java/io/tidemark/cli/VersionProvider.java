@@ -8,7 +8,10 @@ final class VersionProvider implements IVersionProvider {
 
     @Override
     public String[] getVersion() {
-        String version = Optional.ofNullable(Main.class.getPackage().getImplementationVersion()).orElse("(unpackaged)");
-        return new String[] {"tidemark " + version + ", Java " + Runtime.version()};
+        return new String[] {"tidemark " + version() + ", Java " + Runtime.version()};
+    }
+
+    static String version() {
+        return Optional.ofNullable(Main.class.getPackage().getImplementationVersion()).orElse("(unpackaged)");
     }
 }

@@ -1,0 +1,46 @@
+"""What is measured: rows, adapters, boundary, and how long prompts and answers are."""
+import random
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Case:
+    rows: int
+    adapters: int          # shared by the rows, row after row; 0 is the base model
+    prompt_tokens: int     # of each row
+    new_tokens: int        # of each row; 1 measures the prefill alone
+    layers: int | None = None  # the boundary; None is all layers. Only Tidemark has boundaries
+
+    def question(self, vocabulary, seed):
+        """The question of this case. Prompts are random tokens, so that no system can find a beginning it knows."""
+        drawn = random.Random(f"{seed} {self}")
+        return {"do": "measure", "new_tokens": self.new_tokens, "layers": self.layers,
+                "prompts": [[drawn.randrange(16, vocabulary) for _ in range(self.prompt_tokens)] for _ in range(self.rows)],
+                "adapters": [row % self.adapters if self.adapters else None for row in range(self.rows)]}
+
+
+def cases(layers, quick=False):
+    """Decode: 64-token prompts, 64 new tokens. Prefill: 512-token prompts, 1 new token."""
+    decode = [(1, 0), (1, 1), (8, 0), (8, 1), (8, 4), (32, 0), (32, 1), (32, 4), (32, 32)]
+    prefill = [(1, 0), (1, 1), (8, 0), (8, 1), (8, 4)]
+    new_tokens = 64
+    if quick:
+        decode, prefill, new_tokens = [(1, 0), (8, 1), (8, 4)], [(1, 1)], 16
+    boundaries = [None, round(layers * 2 / 3), round(layers / 3)]
+    made = []
+    for lengths, shapes in (((64, new_tokens), decode), ((512, 1), prefill)):
+        for rows, adapters in shapes:
+            # where the prefill is long, one mix of adapters says what a boundary saves
+            all_of_them = adapters > 0 and (lengths[1] > 1 or adapters > 1)
+            made += [Case(rows, adapters, *lengths, boundary) for boundary in (boundaries if all_of_them else [None])]
+    return made
+
+
+def rates(case, answer):
+    """Tokens per second. Decode: the sum of the rows' own rates after their first token. Prefill: all prompt tokens over
+    the time until the last row has its first token."""
+    rows = answer["rows"]
+    found = {"prefill": case.rows * case.prompt_tokens / max(row["first"] for row in rows)}
+    if case.new_tokens > 1:
+        found["decode"] = sum((row["tokens"] - 1) / (row["last"] - row["first"]) for row in rows)
+    return found

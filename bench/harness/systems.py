@@ -1,0 +1,102 @@
+"""The systems: how each is started, and which of its processes answers a case."""
+import glob
+import os
+from pathlib import Path
+
+from harness.process import Failed, Process
+
+BENCH = Path(__file__).resolve().parent.parent
+INSTALLED = BENCH / ".peers"
+# Threads that spin while they wait for each other would take the cores from a system that is being measured.
+PASSIVE = {"OMP_WAIT_POLICY": "PASSIVE"}
+
+
+class System:
+    """What a system needs to start, and the answers it gives. A failure is kept as the reason why it is missing."""
+
+    def __init__(self, name, needs=None):
+        self.name, self.needs = name, needs
+        self.versions, self.precision, self.missing = {}, "", ""
+        self.processes = {}
+
+    def start(self, setup, logs):
+        if self.needs and not (INSTALLED / self.needs / ".done").exists():
+            raise Failed(f"not installed: bench/setup {self.needs}")
+        for role, (command, environment, more) in self.commands(setup).items():
+            log = logs / f"{self.name.replace(' ', '-')}-{role}.log"
+            self.processes[role] = Process([str(word) for word in command], environment, log)
+            opened = self.processes[role].ask({"do": "open", "model": str(setup.model), "threads": setup.threads,
+                                               "adapters": [str(folder) for folder in setup.adapters],
+                                               "check": str(setup.check) if setup.check else None, **more}, setup.patience)
+            self.versions.update(opened.get("versions", {}))
+            self.precision = opened.get("precision", self.precision)
+
+    def for_adapters(self, any_adapter):
+        return self.processes.get("lora" if any_adapter else "base") or self.processes["all"]
+
+    def measure(self, case, question, timeout):
+        return self.for_adapters(case.adapters > 0).ask(question, timeout)
+
+    def greedy(self, prompt, tokens, adapter):
+        return self.for_adapters(adapter).ask({"do": "greedy", "prompt": prompt, "tokens": tokens,
+                                               "adapter": "check" if adapter else None}, 300)
+
+    def close(self):
+        for process in self.processes.values():
+            process.close()
+
+    def python(self, script):
+        return [INSTALLED / self.needs / "bin" / "python", BENCH / "peers" / script]
+
+
+class Tidemark(System):
+
+    def __init__(self, compute_type, *options):
+        super().__init__(" ".join(["Tidemark", compute_type, *(option.lstrip("-") for option in options)]))
+        self.precision, self.options = compute_type, options
+
+    def commands(self, setup):
+        adapters = [word for folder in setup.adapters for word in ("--adapter", folder)]
+        check = ["--check-adapter", setup.check] if setup.check else []
+        return {"all": ([setup.tidemark, "bench", "generate", "--questions", "--model", setup.model, "--threads", setup.threads,
+                         "--compute-type", self.precision, *self.options, *adapters, *check], {}, {})}
+
+
+class TransformersPeft(System):
+
+    def __init__(self):
+        super().__init__("transformers + PEFT", "hf")
+
+    def commands(self, setup):
+        return {"all": (self.python("hf_peft.py"), {**PASSIVE, "HF_HUB_OFFLINE": "1"}, {})}
+
+
+class LlamaCpp(System):
+
+    def __init__(self, precision):
+        super().__init__(f"llama.cpp {precision}", "llama")
+        self.precision = precision
+
+    def commands(self, setup):
+        return {"all": (self.python("llama_cpp_python.py"), {}, {"gguf": str(setup.gguf), "precision": self.precision})}
+
+
+class Vllm(System):
+
+    def __init__(self):
+        super().__init__("vLLM", "vllm")
+
+    def commands(self, setup):
+        # vLLM itself asks for both libraries, and is slower without them
+        wanted = [*glob.glob("/usr/lib/*/libtcmalloc_minimal.so.4"), str(INSTALLED / "vllm" / "lib" / "libiomp5.so")]
+        preload = {"LD_PRELOAD": ":".join(library for library in wanted if os.path.exists(library))}
+        return {"base": (self.python("vllm_cpu.py"), preload, {}), "lora": (self.python("vllm_cpu.py") + ["--lora"], preload, {})}
+
+
+def known():
+    return {"tidemark-int8": Tidemark("int8"), "tidemark-bf16": Tidemark("bf16"), "tidemark-fp32": Tidemark("fp32"),
+            "tidemark-deterministic": Tidemark("int8", "--deterministic"),
+            "llama-q8_0": LlamaCpp("q8_0"), "llama-f16": LlamaCpp("f16"), "vllm": Vllm(), "hf": TransformersPeft()}
+
+
+DEFAULT = "tidemark-int8,tidemark-bf16,llama-q8_0,llama-f16,vllm,hf"

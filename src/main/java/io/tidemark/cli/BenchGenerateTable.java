@@ -1,0 +1,54 @@
+package io.tidemark.cli;
+
+import io.tidemark.model.LoraWeights;
+import io.tidemark.model.ModelConfig;
+import io.tidemark.proof.GenerationBenchmark;
+import io.tidemark.proof.GenerationCase;
+import io.tidemark.proof.RowTimes;
+import java.io.PrintWriter;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+
+/** The table of {@code tidemark bench generate}. */
+final class BenchGenerateTable {
+
+    private final ModelConfig config;
+    private final List<LoraWeights> adapters;
+    private final GenerationBenchmark bench;
+    private final PrintWriter out;
+    private final Random random = new Random(1);
+
+    BenchGenerateTable(ModelConfig config, List<LoraWeights> adapters, GenerationBenchmark bench, PrintWriter out) {
+        this.config = config;
+        this.adapters = adapters;
+        this.bench = bench;
+        this.out = out;
+    }
+
+    /** Case after case, round after round, so that what disturbs the machine for a while disturbs them all. */
+    void print(List<GenerationCase> cases, int rounds) {
+        cases.forEach(this::measure);
+        Map<GenerationCase, List<List<RowTimes>>> measured = new LinkedHashMap<>();
+        for (int round = 0; round < rounds; round++) {
+            cases.forEach(line -> measured.computeIfAbsent(line, key -> new ArrayList<>()).add(measure(line)));
+        }
+        out.printf("%4s  %8s  %6s  %28s  %28s%n", "rows", "adapters", "layers", "prefill tokens/s (spread)", "decode tokens/s (spread)");
+        measured.forEach((line, runs) -> out.printf("%4d  %8d  %6d  %28s  %28s%n", line.rows(), line.adapters(), line.layers(),
+                median(runs.stream().map(run -> RowTimes.prefillRate(run, line.rows() * line.promptTokens())).toList()),
+                median(runs.stream().map(RowTimes::decodeRate).toList())));
+        out.flush();
+    }
+
+    private List<RowTimes> measure(GenerationCase line) {
+        return bench.measure(line.rows(adapters, config.vocabularySize(), random), line.newTokens());
+    }
+
+    private static String median(List<Double> rates) {
+        List<Double> sorted = rates.stream().sorted().toList();
+        return "%.1f (%.1f to %.1f)".formatted(sorted.get(sorted.size() / 2), sorted.get(0), Collections.max(sorted));
+    }
+}

@@ -1,0 +1,108 @@
+package io.tidemark.proof;
+
+import io.tidemark.boundary.Boundary;
+import io.tidemark.generation.Completion;
+import io.tidemark.generation.Ending;
+import io.tidemark.generation.EngineLimits;
+import io.tidemark.generation.Failure;
+import io.tidemark.generation.FinishReason;
+import io.tidemark.generation.GenerationEngine;
+import io.tidemark.generation.GenerationListener;
+import io.tidemark.generation.GenerationRequest;
+import io.tidemark.generation.Outcome;
+import io.tidemark.generation.RequestRefused;
+import io.tidemark.model.LanguageModel;
+import io.tidemark.model.LoraWeights;
+import io.tidemark.model.Sampling;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.concurrent.CompletableFuture;
+
+/** Runs rows beside each other through the engine that workers use, and takes the time of each. */
+public final class GenerationBenchmark implements AutoCloseable {
+
+    private final GenerationEngine engine;
+    private long asked;
+
+    /** A row to run: its prompt's tokens, its adapter (none for the base model), and where the adapter ends. */
+    public record Row(List<Integer> prompt, Optional<LoraWeights> lora, Boundary boundary) {
+
+        public Row {
+            prompt = List.copyOf(prompt);
+        }
+    }
+
+    public GenerationBenchmark(LanguageModel model, EngineLimits limits) {
+        this.engine = GenerationEngine.start(model, limits);
+    }
+
+    /**
+     * Runs all rows at once, greedily, each for exactly {@code newTokens} tokens whatever they are.
+     *
+     * @return one entry a row, in their order
+     * @throws IllegalStateException when a row is refused or fails
+     */
+    public List<RowTimes> measure(List<Row> rows, int newTokens) {
+        return run(rows, Ending.afterExactly(newTokens)).stream().map(RowTimes::of).toList();
+    }
+
+    /** The most likely continuation, up to an end-of-sequence token or {@code tokens} tokens. */
+    public List<Integer> greedy(Row row, int tokens) {
+        return run(List.of(row), Ending.after(tokens)).get(0).choices().get(0).tokens();
+    }
+
+    @Override
+    public void close() {
+        engine.close();
+    }
+
+    /** Between two steps, so that the first step already has all rows. */
+    private List<Completion> run(List<Row> rows, Ending ending) {
+        List<CompletableFuture<Outcome>> outcomes = rows.stream().map(row -> new CompletableFuture<Outcome>()).toList();
+        engine.runBetweenSteps(() -> {
+            for (int i = 0; i < rows.size(); i++) {
+                submit(rows.get(i), ending, outcomes.get(i));
+            }
+            return false;
+        });
+        List<Completion> completions = new ArrayList<>();
+        for (CompletableFuture<Outcome> outcome : outcomes) {
+            Outcome ended = outcome.join();
+            if (ended instanceof Failure failure) {
+                throw new IllegalStateException(failure.code() + ": " + failure.message());
+            }
+            completions.add((Completion) ended);
+        }
+        return completions;
+    }
+
+    private void submit(Row row, Ending ending, CompletableFuture<Outcome> outcome) {
+        String id = "bench-" + asked++;
+        try {
+            engine.submit(new GenerationRequest(id, row.lora(), row.boundary(), row.prompt(), ending, Sampling.GREEDY, 0, 1,
+                    OptionalInt.empty()), new UntilTheEnd(outcome));
+        } catch (RequestRefused e) {
+            outcome.complete(new Failure(id, e.code(), e.getMessage()));
+        }
+    }
+
+    private record UntilTheEnd(CompletableFuture<Outcome> outcome) implements GenerationListener {
+
+        @Override
+        public void onText(int choice, String piece) {
+            // only the times count
+        }
+
+        @Override
+        public void onChoiceFinished(int choice, FinishReason reason) {
+            // a row has one choice, which ends with the request
+        }
+
+        @Override
+        public void onFinished(Outcome finished) {
+            outcome.complete(finished);
+        }
+    }
+}
