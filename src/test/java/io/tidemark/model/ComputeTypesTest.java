@@ -58,6 +58,16 @@ class ComputeTypesTest {
         }
     }
 
+    @ParameterizedTest
+    @CsvSource({"FP32", "BF16", "INT8"})
+    @DisplayName("run a step that wants no token, as a piece of a prompt does")
+    void wantNothing(ComputeType type) {
+        try (Loaded loaded = new Loaded(new ModelOptions(type))) {
+            StepRow piece = new StepRow(loaded.pool.reserve(64).orElseThrow(), List.of(5, 6, 7), 0, Optional.empty(), 0, Optional.empty());
+            assertThat(loaded.model.decoder().step(List.of(piece))).isEmpty();
+        }
+    }
+
     @Test
     @DisplayName("other than int8 are not deterministic, and say so")
     void determinismNeedsInt8() {

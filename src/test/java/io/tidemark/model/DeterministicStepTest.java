@@ -45,10 +45,11 @@ class DeterministicStepTest {
         Optional<LoraWeights> all = Optional.of(adapters.load("all", Folders.adapter("llama-gqa", "all")).weights());
         Optional<LoraWeights> qv = Optional.of(adapters.load("qv", Folders.adapter("llama-gqa", "qv")).weights());
         Optional<LoraWeights> embeddings = Optional.of(adapters.load("embeddings", Folders.adapter("llama-gqa", "embeddings")).weights());
+        Optional<LoraWeights> dora = Optional.of(adapters.load("dora", Folders.adapter("llama-gqa", "dora")).weights());
         Optional<LoraWeights> head = Optional.of(adapters.load("lm-head", Folders.adapter("llama-gqa", "lm-head")).weights());
         texts = List.of(text(1, 300, all, 6), text(2, 90, qv, 3), text(3, 64, Optional.empty(), 0), text(4, 200, all, 2),
                 text(5, 129, qv, 6), text(6, 65, all, 0), text(7, 256, Optional.empty(), 0), text(8, 30, all, 6),
-                text(9, 70, embeddings, 0), text(10, 40, embeddings, 4), text(11, 80, head, 5));
+                text(9, 70, embeddings, 0), text(10, 40, embeddings, 4), text(11, 80, head, 5), text(12, 80, dora, 5));
     }
 
     private static Text text(int seed, int length, Optional<LoraWeights> lora, int boundary) {
