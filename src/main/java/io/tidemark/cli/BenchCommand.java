@@ -10,7 +10,7 @@ import picocli.CommandLine.Spec;
         name = "bench",
         description = "Measures what Tidemark claims.",
         mixinStandardHelpOptions = true,
-        subcommands = {BenchDecodeCommand.class, BenchAdaptersCommand.class, BenchGenerateCommand.class, BenchInterferenceCommand.class, BenchSweepCommand.class},
+        subcommands = {BenchComputeTypesCommand.class, BenchDecodeCommand.class, BenchAdaptersCommand.class, BenchGenerateCommand.class, BenchInterferenceCommand.class, BenchSweepCommand.class},
         footer = {"", "Example:", "  tidemark bench sweep --model demo/model --adapter demo/adapters/describe \\",
             "      --data demo/data/describe-validation.jsonl"})
 final class BenchCommand implements Runnable {
@@ -20,6 +20,6 @@ final class BenchCommand implements Runnable {
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "Name one of: decode, adapters, generate, interference, sweep");
+        throw new ParameterException(spec.commandLine(), "Name one of: compute-types, decode, adapters, generate, interference, sweep");
     }
 }
