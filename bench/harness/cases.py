@@ -2,6 +2,8 @@
 import random
 from dataclasses import dataclass
 
+PREFILL_TOKENS = 256
+
 
 @dataclass(frozen=True)
 class Case:
@@ -19,21 +21,18 @@ class Case:
                 "adapters": [row % self.adapters if self.adapters else None for row in range(self.rows)]}
 
 
-def cases(layers, quick=False):
-    """Decode: 64-token prompts, 64 new tokens. Prefill: 512-token prompts, 1 new token."""
+def cases(layers, new_tokens, quick=False):
+    """Decode: 64-token prompts. Prefill: 256-token prompts, 1 new token. The boundary moves where the adapters are most mixed."""
     decode = [(1, 0), (1, 1), (8, 0), (8, 1), (8, 4), (32, 0), (32, 1), (32, 4), (32, 32)]
     prefill = [(1, 0), (1, 1), (8, 0), (8, 1), (8, 4)]
-    new_tokens = 64
+    most_mixed = [(1, 1), (8, 4), (32, 32)]
     if quick:
-        decode, prefill, new_tokens = [(1, 0), (8, 1), (8, 4)], [(1, 1)], 16
+        decode, prefill = [(1, 0), (8, 1), (8, 4)], [(1, 1)]
     boundaries = [None, round(layers * 2 / 3), round(layers / 3)]
-    made = []
-    for lengths, shapes in (((64, new_tokens), decode), ((512, 1), prefill)):
-        for rows, adapters in shapes:
-            # where the prefill is long, one mix of adapters says what a boundary saves
-            all_of_them = adapters > 0 and (lengths[1] > 1 or adapters > 1)
-            made += [Case(rows, adapters, *lengths, boundary) for boundary in (boundaries if all_of_them else [None])]
-    return made
+    return [Case(rows, adapters, *lengths, boundary)
+            for lengths, shapes in (((64, new_tokens), decode), ((PREFILL_TOKENS, 1), prefill))
+            for rows, adapters in shapes
+            for boundary in (boundaries if (rows, adapters) in most_mixed else [None])]
 
 
 def rates(case, answer):

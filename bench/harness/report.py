@@ -1,6 +1,8 @@
 """The measured results as a Markdown table."""
 from statistics import median
 
+from harness.cases import PREFILL_TOKENS
+
 
 def summary(values):
     """Median, smallest and largest."""
@@ -13,7 +15,7 @@ def markdown(results):
              f"all seven projections; {results['rounds']} interleaved rounds. Median tokens per second (least to most).", ""]
     lines += versions(results["systems"])
     lines += ["", "Decode, 64-token prompts:", "", *table(results, "decode", 64), "", "Prefill, 64-token prompts:", "",
-              *table(results, "prefill", 64), "", "Prefill, 512-token prompts:", "", *table(results, "prefill", 512)]
+              *table(results, "prefill", 64), "", f"Prefill, {PREFILL_TOKENS}-token prompts:", "", *table(results, "prefill", PREFILL_TOKENS)]
     if results["checks"]:
         lines += ["", *checks(results["checks"])]
     return "\n".join(lines) + "\n"
