@@ -7,8 +7,6 @@ from harness.process import Failed, Process
 
 BENCH = Path(__file__).resolve().parent.parent
 INSTALLED = BENCH / ".peers"
-# Threads that spin while they wait for each other would take the cores from a system that is being measured.
-PASSIVE = {"OMP_WAIT_POLICY": "PASSIVE"}
 
 
 class System:
@@ -68,7 +66,7 @@ class TransformersPeft(System):
         super().__init__("transformers + PEFT", "hf")
 
     def commands(self, setup):
-        return {"all": (self.python("hf_peft.py"), {**PASSIVE, "HF_HUB_OFFLINE": "1"}, {})}
+        return {"all": (self.python("hf_peft.py"), {"HF_HUB_OFFLINE": "1"}, {})}
 
 
 class LlamaCpp(System):
