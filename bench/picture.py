@@ -17,6 +17,7 @@ def main():
     figure, axes = plt.subplots(1, len(PANELS), figsize=(12, 4.2), sharey=True)
     for panel, (title, adapters) in zip(axes, PANELS):
         draw(panel, title, adapters, results)
+    axes[0].set_ylim(bottom=0)  # for all of them, once all that they show is there
     axes[0].set_ylabel("decode tokens per second")
     axes[0].legend(fontsize=8, loc="upper left")
     machine = results["machine"]
@@ -41,7 +42,7 @@ def draw(panel, title, adapters, results):
     panel.set_xscale("log", base=2)
     panel.set_xticks([1, 8, 32], ["1", "8", "32"])
     panel.set_xlabel("rows")
-    panel.set_ylim(bottom=0)
+    panel.set_xlim(0.8, 40)
     panel.grid(alpha=0.3)
 
 
