@@ -27,7 +27,7 @@ def main():
 
 
 def draw(panel, title, adapters, results):
-    for name, system in results["systems"].items():
+    for number, name in enumerate(results["systems"]):
         points = sorted(
             (entry["case"]["rows"], entry["rates"]["decode"]) for entry in results["results"]
             if entry["system"] == name and "decode" in entry.get("rates", {}) and entry["case"]["layers"] is None
@@ -37,7 +37,7 @@ def draw(panel, title, adapters, results):
             medians = [rate["median"] for rate in rates]
             spread = [[rate["median"] - rate["least"] for rate in rates], [rate["most"] - rate["median"] for rate in rates]]
             style = "-" if name.startswith("Tidemark") else "--"
-            panel.errorbar(rows, medians, yerr=spread, marker="o", capsize=3, linestyle=style, label=name)
+            panel.errorbar(rows, medians, yerr=spread, marker="o", capsize=3, linestyle=style, color=f"C{number}", label=name)
     panel.set_title(title, fontsize=10)
     panel.set_xscale("log", base=2)
     panel.set_xticks([1, 8, 32], ["1", "8", "32"])
