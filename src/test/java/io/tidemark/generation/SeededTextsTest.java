@@ -1,0 +1,96 @@
+package io.tidemark.generation;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tidemark.fixture.FixtureModel;
+import io.tidemark.model.ComputeType;
+import io.tidemark.model.ModelOptions;
+import io.tidemark.model.Penalties;
+import io.tidemark.model.Sampling;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.Random;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+@DisplayName("a seed")
+class SeededTextsTest {
+
+    private static final int ASKS = 14;
+    private static final List<String> ADAPTERS = List.of("all", "qv", "embeddings", "lm-head");
+
+    @ParameterizedTest
+    @EnumSource(ComputeType.class)
+    @DisplayName("gives the same text each time, and another seed another, in every compute type")
+    void repeats(ComputeType type) throws RequestRefused {
+        try (FixtureModel fixture = FixtureModel.load("llama-gqa", new ModelOptions(type)); GenerationEngine engine = engine(fixture, 4, 64)) {
+            Ask ask = Ask.about("a", List.of(5, 6, 7, 8)).with(fixture.adapter("all"), 4).ending(Ending.afterExactly(20));
+            List<List<Integer>> texts = new ArrayList<>();
+            for (long seed : new long[] {7, 8, 7, -1}) {
+                texts.add(alone(engine, ask.sampled(1.2, seed)).get(0));
+            }
+            assertThat(texts.get(2)).isEqualTo(texts.get(0));
+            assertThat(new HashSet<>(texts)).hasSize(3);
+        }
+    }
+
+    @Test
+    @DisplayName("gives in deterministic int8 the same text alone and beside others, in random batches, slots, orders and pieces of prompts")
+    void besideOthers() throws RequestRefused {
+        try (FixtureModel fixture = FixtureModel.load("llama-gqa", new ModelOptions(ComputeType.INT8, true))) {
+            List<Ask> asks = IntStream.range(0, ASKS).mapToObj(i -> ask(fixture, i)).toList();
+            Map<String, List<List<Integer>>> alone = new LinkedHashMap<>();
+            try (GenerationEngine engine = engine(fixture, 4, 256)) {
+                for (Ask ask : asks) {
+                    alone.put(ask.id(), alone(engine, ask));
+                }
+            }
+            Random random = new Random(11);
+            for (int trial = 0; trial < 5; trial++) {
+                List<Ask> order = new ArrayList<>(asks);
+                Collections.shuffle(order, random);
+                try (GenerationEngine engine = engine(fixture, 3 + random.nextInt(14), 64 + random.nextInt(200))) {
+                    Map<String, Recording> together = new LinkedHashMap<>();
+                    for (Ask ask : order.subList(0, ASKS - random.nextInt(5))) {
+                        together.put(ask.id(), Recording.plain());
+                        engine.submit(ask.request(), together.get(ask.id()));
+                    }
+                    together.forEach((id, recording) -> assertThat(tokens(recording)).as(id).isEqualTo(alone.get(id)));
+                }
+            }
+        }
+    }
+
+    /** Prompts of 4 to 200 tokens, adapters and boundaries, samplings, and up to three choices. */
+    private static Ask ask(FixtureModel fixture, int i) {
+        List<Integer> prompt = IntStream.range(0, 4 + i * 15).map(at -> 3 + (i * 31 + at * at + i * at) % 400).boxed().toList();
+        Sampling sampling = new Sampling(0.7 + i % 4 * 0.4, i % 3 == 0 ? 0.95 : 1, i % 5 == 0 ? 40 : 0, i % 7 == 0 ? 0.02 : 0,
+                i % 2 == 0 ? Penalties.NONE : new Penalties(1.2, 0.3, 0.1), Map.of(2 + i, 1.5));
+        Ask ask = new Ask("ask-" + i, prompt, Optional.empty(), 0, Ending.after(18 + i), sampling, i * 77L, 1 + i % 3,
+                OptionalInt.empty());
+        return i % 5 == 4 ? ask : ask.with(fixture.adapter(ADAPTERS.get(i % ADAPTERS.size())), i % 7);
+    }
+
+    private static List<List<Integer>> alone(GenerationEngine engine, Ask ask) throws RequestRefused {
+        Recording recording = Recording.plain();
+        engine.submit(ask.request(), recording);
+        return tokens(recording);
+    }
+
+    private static List<List<Integer>> tokens(Recording recording) {
+        return recording.completion().choices().stream().map(Completion.Choice::tokens).toList();
+    }
+
+    private static GenerationEngine engine(FixtureModel fixture, int slots, int prefillTokens) {
+        return GenerationEngine.start(fixture.model(), new EngineLimits(slots, prefillTokens, 1L << 30));
+    }
+}
