@@ -29,6 +29,17 @@ public final class BoundarySweep {
         return start(weights, examples, SweepBoundaries.all(model.config().numLayers()));
     }
 
+    /**
+     * Sweeps at once, for those that may stand still.
+     *
+     * @throws IllegalArgumentException as above
+     */
+    public BoundaryCurve curve(LoraWeights weights, List<TokenizedExample> examples) {
+        try (SweepRun run = start(weights, examples)) {
+            return CurveStatistics.empty(model.config().numLayers()).plus(run.finish()).curve();
+        }
+    }
+
     /** Searches at a few boundaries only, all at once; see {@link CoarseSearch} for what that can miss. */
     public CoarseSearch.Found search(LoraWeights weights, List<TokenizedExample> examples, Objective objective, int every) {
         int layers = model.config().numLayers();

@@ -1,5 +1,6 @@
 package io.tidemark.cli;
 
+import io.tidemark.cli.client.BoundaryTopic;
 import io.tidemark.cli.client.Cluster;
 import io.tidemark.cli.client.Topics;
 import java.util.LinkedHashMap;
@@ -8,7 +9,7 @@ import java.util.Optional;
 import picocli.CommandLine.Option;
 
 /** The options of every command that talks to a broker as a client. */
-final class BrokerAddress {
+public final class BrokerAddress {
 
     @Option(names = "--broker", paramLabel = "HOST:PORT", defaultValue = "${env:KAFKA_BOOTSTRAP_SERVERS:-localhost:9092}",
             description = "Kafka's bootstrap servers. Default: $KAFKA_BOOTSTRAP_SERVERS, else localhost:9092.")
@@ -28,5 +29,11 @@ final class BrokerAddress {
 
     Topics topics() {
         return TopicSettings.topics(prefix);
+    }
+
+    /** @throws CommandFailed when the cluster does not answer, or the topic is not there */
+    public BoundaryTopic boundaries() {
+        cluster().requireTopics(topics().boundaries());
+        return new BoundaryTopic(cluster(), topics());
     }
 }

@@ -2,7 +2,7 @@ package io.tidemark.cli;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.tidemark.boundary.TableEntry;
-import io.tidemark.cli.client.BoundaryTopic;
+import io.tidemark.cli.boundaries.BoundaryListing;
 import io.tidemark.cli.client.CalibrationClient;
 import io.tidemark.cli.client.Topics;
 import io.tidemark.cli.client.ValidationBatch;
@@ -76,22 +76,18 @@ final class CalibrateCommand implements Callable<Integer> {
         List<ValidationBatch> batches = ValidationBatch.cut(adapter, examples, batchSize);
         PrintWriter err = spec.commandLine().getErr();
         Map<ValidationBatch, String> refused = new CalibrationClient(broker.cluster(), topics, group).calibrate(batches,
-                done -> {
-                    err.println(done + " of " + examples.size() + " examples");
-                    err.flush();
-                }, Duration.ofSeconds(timeoutSeconds));
+                done -> err.println(done + " of " + examples.size() + " examples"), Duration.ofSeconds(timeoutSeconds));
         refused.forEach((batch, reason) -> err.println("refused: batch " + batch.id() + ": " + reason));
-        err.flush();
         report();
         return refused.isEmpty() ? 0 : 1;
     }
 
     private void report() {
-        SortedMap<String, TableEntry> table = new TreeMap<>(new BoundaryTopic(broker.cluster(), broker.topics()).read());
+        SortedMap<String, TableEntry> table = new TreeMap<>(broker.boundaries().read());
         table.keySet().retainAll(List.of(adapter));
         if (table.isEmpty()) {
             throw new CommandFailed("no boundary was decided for '" + adapter + "'; the calibrator may want more samples");
         }
-        BoundaryTable.print(table, json, spec.commandLine().getOut());
+        BoundaryListing.print(table, json, spec.commandLine().getOut());
     }
 }

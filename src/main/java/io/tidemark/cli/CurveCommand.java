@@ -1,21 +1,19 @@
 package io.tidemark.cli;
 
-import io.tidemark.adapter.AdapterStore;
 import io.tidemark.calibration.BoundaryCurve;
 import io.tidemark.calibration.BoundarySweep;
-import io.tidemark.calibration.CurveStatistics;
 import io.tidemark.calibration.SweepLimits;
-import io.tidemark.calibration.SweepRun;
 import io.tidemark.calibration.TokenizedExample;
-import io.tidemark.model.LanguageModel;
+import io.tidemark.cli.model.AdapterOption;
+import io.tidemark.cli.model.ExamplesOption;
+import io.tidemark.cli.model.LocalModel;
+import io.tidemark.cli.model.LocalModelOptions;
 import io.tidemark.model.LoraWeights;
 import io.tidemark.proof.curve.LayerReadings;
 import io.tidemark.proof.curve.Measure;
 import io.tidemark.proof.curve.ProbabilityCurve;
 import io.tidemark.proof.picture.CharacterPicture;
 import io.tidemark.proof.picture.Picture;
-import io.tidemark.torch.Torch;
-import io.tidemark.torch.TorchOptions;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.List;
@@ -25,7 +23,6 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** {@code tidemark curve}: a boundary read off probability curves, and beside it the one that the sweep finds. */
@@ -43,18 +40,14 @@ final class CurveCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
 
-    @Option(names = "--model", required = true, paramLabel = "DIR", description = "The base model's Hugging Face folder.")
-    private Path model;
+    @Mixin
+    private LocalModelOptions model = new LocalModelOptions();
 
-    @Option(names = "--adapter", required = true, paramLabel = "DIR", description = "The adapter's PEFT folder.")
-    private Path adapter;
+    @Mixin
+    private AdapterOption adapter = new AdapterOption();
 
-    @Option(names = "--data", required = true, paramLabel = "FILE.jsonl",
-            description = "Validation examples with prompt or messages, and completion.")
-    private Path data;
-
-    @Option(names = "--examples", paramLabel = "N", defaultValue = "40", description = "How many of them. Default: ${DEFAULT-VALUE}.")
-    private int examples;
+    @Mixin
+    private ExamplesOption examples = new ExamplesOption(2, 40);
 
     @Option(names = "--measure", paramLabel = "MEASURE", defaultValue = "probability",
             description = "probability, or log_probability, which is what the sweep scores by. Default: ${DEFAULT-VALUE}.")
@@ -67,44 +60,26 @@ final class CurveCommand implements Callable<Integer> {
             description = "Write ADAPTER-probability.svg, and with --sweep ADAPTER-boundary.svg, into this folder.")
     private Optional<Path> pictures = Optional.empty();
 
-    @Mixin
-    private ComputeOptions compute = new ComputeOptions();
-
-    @Option(names = "--threads", paramLabel = "N", defaultValue = "0",
-            description = "Threads of the engine; 0 takes one a core. Default: ${DEFAULT-VALUE}.")
-    private int threads;
-
     @Override
     public Integer call() {
-        if (examples < 2) {
-            throw new ParameterException(spec.commandLine(), "--examples must be 2 or more");
-        }
-        String name = PictureFiles.adapterName(adapter);
+        examples.check();
+        String name = adapter.name();
+        PrintWriter out = spec.commandLine().getOut();
         PrintWriter err = spec.commandLine().getErr();
-        try (Torch torch = Torch.open(new TorchOptions("cpu", threads));
-                LanguageModel language = LanguageModel.load(model, "base", torch, compute.options());
-                AdapterStore store = new AdapterStore(language)) {
-            LoraWeights lora = store.load("adapter", adapter).weights();
-            List<TokenizedExample> tokens = new ExampleFile(data, language).firstTokens(2, examples);
-            ProbabilityCurve curve = new ProbabilityCurve(new LayerReadings(language, lora, measure).of(tokens, done -> {
-                err.println(done + " of " + tokens.size() + " examples read");
-                err.flush();
-            }));
+        try (LocalModel local = model.open()) {
+            LoraWeights lora = adapter.load(local);
+            List<TokenizedExample> tokens = examples.tokens(local.language());
+            ProbabilityCurve curve = new ProbabilityCurve(new LayerReadings(local.language(), lora, measure).of(
+                    tokens, done -> err.println(done + " of " + tokens.size() + " examples read")));
             show(CurvePictures.readings(name, curve, measure), name + (measure == Measure.PROBABILITY ? "-probability" : "-log-probability"));
-            spec.commandLine().getOut().printf("suggested boundary: %d of %d%n", curve.suggested().layers(), curve.numLayers());
+            out.printf("suggested boundary: %d of %d%n", curve.suggested().layers(), curve.numLayers());
             if (sweep) {
-                BoundaryCurve boundaries = swept(language, lora, tokens);
-                spec.commandLine().getOut().println();
+                BoundaryCurve boundaries = new BoundarySweep(local.language(), SweepLimits.DEFAULT).curve(lora, tokens);
+                out.println();
                 show(CurvePictures.boundary(name, boundaries), name + "-boundary");
             }
         }
         return 0;
-    }
-
-    private static BoundaryCurve swept(LanguageModel language, LoraWeights lora, List<TokenizedExample> tokens) {
-        try (SweepRun run = new BoundarySweep(language, SweepLimits.DEFAULT).start(lora, tokens)) {
-            return CurveStatistics.empty(language.config().numLayers()).plus(run.finish()).curve();
-        }
     }
 
     private void show(Picture picture, String name) {

@@ -1,13 +1,13 @@
 package io.tidemark.cli;
 
-import io.tidemark.adapter.AdapterStore;
 import io.tidemark.boundary.Boundary;
-import io.tidemark.model.LanguageModel;
+import io.tidemark.cli.model.AdapterOption;
+import io.tidemark.cli.model.ExampleFile;
+import io.tidemark.cli.model.LocalModel;
+import io.tidemark.cli.model.LocalModelOptions;
 import io.tidemark.proof.evaluation.Evaluation;
 import io.tidemark.proof.evaluation.EvaluationOptions;
 import io.tidemark.proof.evaluation.EvaluationReport;
-import io.tidemark.torch.Torch;
-import io.tidemark.torch.TorchOptions;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -38,11 +38,11 @@ final class EvaluateCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
 
-    @Option(names = "--model", required = true, paramLabel = "DIR", description = "The base model's Hugging Face folder.")
-    private Path model;
+    @Mixin
+    private LocalModelOptions model = new LocalModelOptions();
 
-    @Option(names = "--adapter", required = true, paramLabel = "DIR", description = "The adapter's PEFT folder.")
-    private Path adapter;
+    @Mixin
+    private AdapterOption adapter = new AdapterOption();
 
     @Option(names = "--data", required = true, paramLabel = "FILE.jsonl", description = "Examples to judge by.")
     private Path data;
@@ -66,7 +66,8 @@ final class EvaluateCommand implements Callable<Integer> {
     @Option(names = "--max-tokens", paramLabel = "N", defaultValue = "96", description = "Of a text. Default: ${DEFAULT-VALUE}.")
     private int maxTokens;
 
-    @Option(names = "--stop", paramLabel = "TEXT", description = "Text that ends a generated text; \\n is a line break. May be repeated.")
+    @Option(names = "--stop", paramLabel = "TEXT", converter = LineBreaks.class,
+            description = "Text that ends a generated text; \\n is a line break. May be repeated.")
     private List<String> stop = new ArrayList<>();
 
     @Option(names = "--boundary", paramLabel = "LAYERS", description = "A boundary to show beside the others; may be repeated.")
@@ -83,13 +84,6 @@ final class EvaluateCommand implements Callable<Integer> {
             description = "Write the validation examples' boundary curve into this folder, as ADAPTER-boundary.svg.")
     private Optional<Path> pictures = Optional.empty();
 
-    @Mixin
-    private ComputeOptions compute = new ComputeOptions();
-
-    @Option(names = "--threads", paramLabel = "N", defaultValue = "0",
-            description = "Threads of the engine; 0 takes one a core. Default: ${DEFAULT-VALUE}.")
-    private int threads;
-
     @Option(names = "--format", paramLabel = "FORMAT", defaultValue = "text", description = "text, json or markdown. Default: ${DEFAULT-VALUE}.")
     private ReportFormat format;
 
@@ -97,20 +91,13 @@ final class EvaluateCommand implements Callable<Integer> {
     public Integer call() {
         EvaluationOptions options = options();
         PrintWriter err = spec.commandLine().getErr();
-        try (Torch torch = Torch.open(new TorchOptions("cpu", threads));
-                LanguageModel language = LanguageModel.load(model, "base", torch, compute.options());
-                AdapterStore store = new AdapterStore(language)) {
-            boundaries.stream().filter(b -> b < 0 || b > language.config().numLayers()).findFirst().ifPresent(b -> {
-                throw new ParameterException(spec.commandLine(), "--boundary must be 0 to " + language.config().numLayers() + " for this model");
-            });
-            Evaluation evaluation = new Evaluation(language, store.load("adapter", adapter).weights(), options, line -> {
-                err.println(line);
-                err.flush();
-            });
-            EvaluationReport report = evaluation.run(new ExampleFile(validation, language).firstTokens(2, validationExamples),
-                    new ExampleFile(data, language).first(2, examples));
-            pictures.ifPresent(folder -> new PictureFiles(folder).write(PictureFiles.adapterName(adapter) + "-boundary",
-                    CurvePictures.boundary(PictureFiles.adapterName(adapter), report.validationExamples(), report.validationCurve(), report.chosen())));
+        try (LocalModel local = model.open()) {
+            model.requireBoundaries(local.language(), boundaries);
+            Evaluation evaluation = new Evaluation(local.language(), adapter.load(local), options, err::println);
+            EvaluationReport report = evaluation.run(new ExampleFile(validation, local.language()).firstTokens(2, validationExamples),
+                    new ExampleFile(data, local.language()).first(2, examples));
+            pictures.ifPresent(folder -> new PictureFiles(folder).write(adapter.name() + "-boundary",
+                    CurvePictures.boundary(adapter.name(), report.validationExamples(), report.validationCurve(), report.chosen())));
             spec.commandLine().getOut().print(EvaluationText.of(report, format));
             spec.commandLine().getOut().flush();
         }
@@ -122,7 +109,7 @@ final class EvaluateCommand implements Callable<Integer> {
             throw new ParameterException(spec.commandLine(), "--examples, --validation-examples and --generate must be 2 or more, "
                     + "--max-tokens and --rows 1 or more, --speed-runs 0 or more");
         }
-        return new EvaluationOptions(generate, maxTokens, stop.stream().map(text -> text.replace("\\n", "\n")).toList(), rows,
+        return new EvaluationOptions(generate, maxTokens, stop, rows,
                 speedRuns, 32, boundaries.stream().filter(b -> b >= 0).map(Boundary::new).toList());
     }
 }

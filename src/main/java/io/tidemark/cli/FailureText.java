@@ -8,7 +8,7 @@ import java.util.concurrent.ExecutionException;
 import picocli.CommandLine;
 
 /** What a user sees of a failure: one line on stderr, and the stack trace only on request. */
-final class FailureText {
+public final class FailureText {
 
     private FailureText() {
     }
@@ -25,7 +25,7 @@ final class FailureText {
     }
 
     /** The most telling message in the chain of causes, on one line. */
-    static String oneLine(Throwable failure) {
+    public static String oneLine(Throwable failure) {
         Throwable telling = failure;
         while (telling instanceof ExecutionException && telling.getCause() != null) {
             telling = telling.getCause();

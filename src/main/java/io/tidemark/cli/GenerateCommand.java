@@ -1,19 +1,17 @@
 package io.tidemark.cli;
 
-import io.tidemark.adapter.LoadedAdapter;
+import io.tidemark.adapter.AdapterStore;
 import io.tidemark.boundary.Boundary;
+import io.tidemark.cli.model.LocalModel;
+import io.tidemark.cli.model.LocalModelOptions;
 import io.tidemark.generation.Completion;
 import io.tidemark.generation.Ending;
 import io.tidemark.generation.Failure;
 import io.tidemark.generation.GenerationRequest;
 import io.tidemark.generation.Outcome;
-import io.tidemark.model.ChatMessage;
 import io.tidemark.model.LanguageModel;
+import io.tidemark.model.LoraWeights;
 import io.tidemark.model.Sampling;
-import io.tidemark.torch.TorchOptions;
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -25,7 +23,6 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** {@code tidemark generate}: one request through the engine, without Kafka. */
@@ -44,8 +41,8 @@ final class GenerateCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
 
-    @Option(names = "--model", required = true, paramLabel = "DIR", description = "The base model's Hugging Face folder.")
-    private Path model;
+    @Mixin
+    private LocalModelOptions model = new LocalModelOptions();
 
     @Option(names = "--adapter", paramLabel = "NAME=DIR", converter = NamedFolder.Converter.class,
             description = "An adapter and its PEFT folder; may be repeated.")
@@ -60,7 +57,7 @@ final class GenerateCommand implements Callable<Integer> {
     private Optional<Integer> boundary = Optional.empty();
 
     @ArgGroup(multiplicity = "1")
-    private Source source;
+    private PromptSource source;
 
     @Option(names = "--max-tokens", paramLabel = "N", defaultValue = "128", description = "Default: ${DEFAULT-VALUE}.")
     private int maxTokens;
@@ -77,50 +74,18 @@ final class GenerateCommand implements Callable<Integer> {
             description = "Makes random choices repeatable. Default: ${DEFAULT-VALUE}.")
     private long seed;
 
-    @Option(names = "--stop", paramLabel = "TEXT", description = "Text that ends the answer; may be repeated.")
+    @Option(names = "--stop", paramLabel = "TEXT", converter = LineBreaks.class,
+            description = "Text that ends the answer; may be repeated.")
     private List<String> stop = new ArrayList<>();
-
-    @Option(names = "--threads", paramLabel = "N", defaultValue = "0",
-            description = "Threads of the engine; 0 takes one a core. Default: ${DEFAULT-VALUE}.")
-    private int threads;
-
-    /** Where the prompt comes from: exactly one of these. */
-    static final class Source {
-
-        @Option(names = "--prompt", paramLabel = "TEXT", description = "The prompt, as the adapter was trained to see it.")
-        private Optional<String> prompt = Optional.empty();
-
-        @Option(names = "--prompt-file", paramLabel = "FILE", description = "A file that holds the prompt, to its last byte.")
-        private Optional<Path> promptFile = Optional.empty();
-
-        @Option(names = "--message", paramLabel = "TEXT", description = "A user's message for the model's chat template.")
-        private Optional<String> message = Optional.empty();
-
-        private String text() {
-            return promptFile.map(Source::read).orElseGet(() -> withLineBreaks(prompt.orElse("")));
-        }
-
-        private static String read(Path file) {
-            try {
-                return Files.readString(file);
-            } catch (IOException e) {
-                throw new CommandFailed(file + " cannot be read: " + FailureText.oneLine(e), e);
-            }
-        }
-
-        private static String withLineBreaks(String text) {
-            return text.replace("\\n", "\n");
-        }
-    }
-
-    @Mixin
-    private ComputeOptions compute = new ComputeOptions();
 
     @Override
     public Integer call() {
-        Optional<String> adapter = use.or(() -> adapters.stream().findFirst().map(NamedFolder::name));
-        LocalGeneration generation = new LocalGeneration(model, adapters, new TorchOptions("cpu", threads), compute.options());
-        Outcome outcome = generation.run(adapter, this::request, spec.commandLine().getOut());
+        Outcome outcome;
+        try (LocalModel local = model.open()) {
+            adapters.forEach(adapter -> local.adapters().load(adapter.name(), adapter.folder()));
+            GenerationRequest request = request(local.language(), adapter(local.adapters()));
+            outcome = new LocalGeneration(local.language(), spec.commandLine().getOut()).run(request);
+        }
         if (outcome instanceof Failure failure) {
             throw new CommandFailed(failure.code() + ": " + failure.message());
         }
@@ -128,23 +93,17 @@ final class GenerateCommand implements Callable<Integer> {
         return 0;
     }
 
-    private GenerationRequest request(LanguageModel language, Optional<LoadedAdapter> adapter) {
-        int layers = language.config().numLayers();
-        int chosen = boundary.orElse(layers);
-        if (chosen < 0 || chosen > layers) {
-            throw new ParameterException(spec.commandLine(), "--boundary must be 0 to " + layers + " for this model");
-        }
-        return new GenerationRequest("generate", adapter.map(LoadedAdapter::weights), new Boundary(chosen), prompt(language),
-                Ending.after(maxTokens).withStop(stop.stream().map(Source::withLineBreaks).toList()),
-                Sampling.at(temperature).withTopP(topP), seed, 1, OptionalInt.empty());
+    private Optional<LoraWeights> adapter(AdapterStore store) {
+        return use.or(() -> adapters.stream().findFirst().map(NamedFolder::name))
+                .map(name -> store.find(name).orElseThrow(() -> new CommandFailed(
+                        "no adapter '" + name + "' among " + store.ids() + "; name it with --adapter NAME=DIR")).weights());
     }
 
-    private List<Integer> prompt(LanguageModel language) {
-        if (source.message.isPresent()) {
-            List<ChatMessage> turns = List.of(new ChatMessage("user", Source.withLineBreaks(source.message.get())));
-            return language.tokenizer().encodePlain(language.chatTemplate().render(turns));
-        }
-        return language.tokenizer().encodePrompt(source.text());
+    private GenerationRequest request(LanguageModel language, Optional<LoraWeights> adapter) {
+        model.requireBoundaries(language, boundary.stream().toList());
+        return new GenerationRequest("generate", adapter, new Boundary(boundary.orElse(language.config().numLayers())),
+                source.tokens(language), Ending.after(maxTokens).withStop(stop), Sampling.at(temperature).withTopP(topP), seed, 1,
+                OptionalInt.empty());
     }
 
     private static String summary(Completion completion) {

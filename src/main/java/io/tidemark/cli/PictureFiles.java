@@ -19,9 +19,4 @@ record PictureFiles(Path folder) {
             throw new CommandFailed(file + " cannot be written: " + FailureText.oneLine(e), e);
         }
     }
-
-    /** What pictures of an adapter are named after. */
-    static String adapterName(Path adapter) {
-        return adapter.toAbsolutePath().normalize().getFileName().toString();
-    }
 }

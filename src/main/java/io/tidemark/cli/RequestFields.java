@@ -35,7 +35,8 @@ final class RequestFields {
     @Option(names = "--seed", paramLabel = "N", description = "Makes random choices repeatable.")
     private Optional<Long> seed = Optional.empty();
 
-    @Option(names = "--stop", paramLabel = "TEXT", description = "Text that ends the answer; may be repeated.")
+    @Option(names = "--stop", paramLabel = "TEXT", converter = LineBreaks.class,
+            description = "Text that ends the answer; may be repeated.")
     private List<String> stop = new ArrayList<>();
 
     @Option(names = "--boundary", paramLabel = "LAYERS",
@@ -43,12 +44,12 @@ final class RequestFields {
     private Optional<Integer> boundary = Optional.empty();
 
     static ObjectNode ofPrompt(String prompt) {
-        return JsonNodeFactory.instance.objectNode().put("prompt", withLineBreaks(prompt));
+        return JsonNodeFactory.instance.objectNode().put("prompt", prompt);
     }
 
     static ObjectNode ofMessage(String text) {
         ObjectNode request = JsonNodeFactory.instance.objectNode();
-        request.putArray("messages").addObject().put("role", "user").put("content", withLineBreaks(text));
+        request.putArray("messages").addObject().put("role", "user").put("content", text);
         return request;
     }
 
@@ -77,14 +78,10 @@ final class RequestFields {
         seed.filter(value -> !request.has("seed")).ifPresent(value -> request.put("seed", value));
         boundary.filter(value -> !request.has("boundary")).ifPresent(value -> request.put("boundary", value));
         if (!stop.isEmpty() && !request.has("stop")) {
-            stop.forEach(text -> request.withArray("stop").add(withLineBreaks(text)));
+            stop.forEach(text -> request.withArray("stop").add(text));
         }
         if (!request.has("stream")) {
             request.put("stream", true);
         }
-    }
-
-    private static String withLineBreaks(String text) {
-        return text.replace("\\n", "\n");
     }
 }

@@ -1,6 +1,5 @@
 package io.tidemark.cli;
 
-import io.tidemark.adapter.AdapterStore;
 import io.tidemark.boundary.Boundary;
 import io.tidemark.calibration.BoundarySweep;
 import io.tidemark.calibration.CoarseSearch;
@@ -11,12 +10,12 @@ import io.tidemark.calibration.SearchTrial;
 import io.tidemark.calibration.SweepLimits;
 import io.tidemark.calibration.SweepRun;
 import io.tidemark.calibration.TokenizedExample;
-import io.tidemark.model.LanguageModel;
+import io.tidemark.cli.model.AdapterOption;
+import io.tidemark.cli.model.ExamplesOption;
+import io.tidemark.cli.model.LocalModel;
+import io.tidemark.cli.model.LocalModelOptions;
 import io.tidemark.model.LoraWeights;
-import io.tidemark.torch.Torch;
-import io.tidemark.torch.TorchOptions;
 import java.io.PrintWriter;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
@@ -39,17 +38,14 @@ final class SearchCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
 
-    @Option(names = "--model", required = true, paramLabel = "DIR", description = "The base model's Hugging Face folder.")
-    private Path model;
+    @Mixin
+    private LocalModelOptions model = new LocalModelOptions();
 
-    @Option(names = "--adapter", required = true, paramLabel = "DIR", description = "The adapter's PEFT folder.")
-    private Path adapter;
+    @Mixin
+    private AdapterOption adapter = new AdapterOption();
 
-    @Option(names = "--data", required = true, paramLabel = "FILE.jsonl", description = "Examples with prompt and completion.")
-    private Path data;
-
-    @Option(names = "--examples", paramLabel = "N", defaultValue = "32", description = "How many of them. Default: ${DEFAULT-VALUE}.")
-    private int examples;
+    @Mixin
+    private ExamplesOption examples = new ExamplesOption(2, 32);
 
     @Option(names = "--objective", split = ",", paramLabel = "NAME", defaultValue = "balanced",
             description = "quality, balanced, latency or tolerance:NATS; several are searched in turn. Default: ${DEFAULT-VALUE}.")
@@ -60,29 +56,22 @@ final class SearchCommand implements Callable<Integer> {
     private int every;
 
     @Option(names = "--resamples", paramLabel = "N", defaultValue = "0",
-            description = "Sweep over all boundaries instead, draw so many sets of examples, and count how often the search is right. Default: ${DEFAULT-VALUE}.")
+            description = "Sweep over all boundaries instead, draw so many sets of examples, and count how often the search "
+                    + "is right. Default: ${DEFAULT-VALUE}.")
     private int resamples;
-
-    @Option(names = "--threads", paramLabel = "N", defaultValue = "0",
-            description = "Threads of the engine; 0 takes one a core. Default: ${DEFAULT-VALUE}.")
-    private int threads;
-
-    @Mixin
-    private ComputeOptions compute = new ComputeOptions();
 
     @Override
     public Integer call() {
-        if (examples < 2 || every < 1 || resamples < 0) {
-            throw new ParameterException(spec.commandLine(), "--examples must be 2 or more, --every 1 or more, --resamples 0 or more");
+        examples.check();
+        if (every < 1 || resamples < 0) {
+            throw new ParameterException(spec.commandLine(), "--every must be 1 or more, --resamples 0 or more");
         }
         List<Objective> wanted = parsed();
         PrintWriter out = spec.commandLine().getOut();
-        try (Torch torch = Torch.open(new TorchOptions("cpu", threads));
-                LanguageModel language = LanguageModel.load(model, model.toAbsolutePath().normalize().getFileName().toString(), torch, compute.options());
-                AdapterStore store = new AdapterStore(language)) {
-            List<TokenizedExample> tokens = new ExampleFile(data, language).firstTokens(1, examples);
-            LoraWeights lora = store.load("adapter", adapter).weights();
-            BoundarySweep sweep = new BoundarySweep(language, SweepLimits.DEFAULT);
+        try (LocalModel local = model.open()) {
+            List<TokenizedExample> tokens = examples.tokens(local.language());
+            LoraWeights lora = adapter.load(local);
+            BoundarySweep sweep = new BoundarySweep(local.language(), SweepLimits.DEFAULT);
             if (resamples > 0) {
                 check(sweep, lora, tokens, wanted, out);
                 return 0;
@@ -106,8 +95,8 @@ final class SearchCommand implements Callable<Integer> {
     private static void print(Objective objective, CoarseSearch.Found found, long startNanos, PrintWriter out) {
         out.printf("%s: boundary %d; %d boundaries scored with %d layer evaluations in %.1f s%n", objective.written(),
                 found.boundary().layers(), found.scored().size(), found.layerEvaluations(), seconds(startNanos));
-        out.println("  " + found.scored().entrySet().stream().map(e -> "%d: %.4f".formatted(e.getKey(), e.getValue())).collect(Collectors.joining("  ")));
-        out.flush();
+        out.println("  " + found.scored().entrySet().stream()
+                .map(e -> "%d: %.4f".formatted(e.getKey(), e.getValue())).collect(Collectors.joining("  ")));
     }
 
     private void check(BoundarySweep sweep, LoraWeights lora, List<TokenizedExample> tokens, List<Objective> wanted, PrintWriter out) {
@@ -115,16 +104,17 @@ final class SearchCommand implements Callable<Integer> {
         try (SweepRun run = sweep.start(lora, tokens)) {
             List<ExampleScore> scores = run.finish();
             int layers = scores.get(0).meanLogprobByBoundary().size() - 1;
-            out.printf("all %d boundaries: %d layer evaluations in %.1f s%n", layers + 1, new CoarseSearch(layers, every).exactLayerEvaluations(), seconds(start));
+            out.printf("all %d boundaries: %d layer evaluations in %.1f s%n", layers + 1,
+                    new CoarseSearch(layers, every).exactLayerEvaluations(), seconds(start));
             for (Objective objective : wanted) {
                 Boundary exact = objective.choose(CurveStatistics.empty(layers).plus(scores).curve());
                 SearchTrial trial = SearchTrial.of(scores, objective, every, resamples, 0);
                 out.printf("%s: exact boundary %d. Of %d resamples the search found the exact boundary in %.1f%%, within one layer in %.1f%%;%n",
-                        objective.written(), exact.layers(), trial.trials(), 100.0 * trial.exact() / trial.trials(), 100.0 * trial.withinOne() / trial.trials());
+                        objective.written(), exact.layers(), trial.trials(), 100.0 * trial.exact() / trial.trials(),
+                        100.0 * trial.withinOne() / trial.trials());
                 out.printf("  it scored %.1f boundaries with %.0f%% of the layer evaluations, and lost %.5f nats per token on average%n",
                         trial.meanBoundaries(), 100 * trial.meanShare(), trial.meanLoss());
             }
-            out.flush();
         }
     }
 

@@ -54,10 +54,12 @@ final class SendCommand implements Callable<Integer> {
     /** Where the requests come from: exactly one of these. */
     static final class Source {
 
-        @Option(names = "--prompt", paramLabel = "TEXT", description = "The prompt, as the adapter was trained to see it.")
+        @Option(names = "--prompt", paramLabel = "TEXT", converter = LineBreaks.class,
+                description = "The prompt, as the adapter was trained to see it.")
         private Optional<String> prompt = Optional.empty();
 
-        @Option(names = "--message", paramLabel = "TEXT", description = "A user's message for the model's chat template.")
+        @Option(names = "--message", paramLabel = "TEXT", converter = LineBreaks.class,
+                description = "A user's message for the model's chat template.")
         private Optional<String> message = Optional.empty();
 
         @Option(names = "--file", paramLabel = "FILE.jsonl", description = "A file with one request a line.")

@@ -2,6 +2,7 @@ package io.tidemark.cli;
 
 import io.tidemark.broker.BrokerOptions;
 import io.tidemark.broker.EmbeddedBroker;
+import io.tidemark.cli.model.ComputeOptions;
 import io.tidemark.model.ComputeType;
 import io.tidemark.stream.settings.Role;
 import io.tidemark.torch.Torch;

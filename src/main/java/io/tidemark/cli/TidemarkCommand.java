@@ -1,5 +1,7 @@
 package io.tidemark.cli;
 
+import io.tidemark.cli.bench.BenchCommand;
+import io.tidemark.cli.boundaries.BoundariesCommand;
 import io.tidemark.cli.demo.DemoCommand;
 import java.util.List;
 import picocli.CommandLine;

@@ -1,5 +1,6 @@
 package io.tidemark.cli;
 
+import io.tidemark.cli.model.ComputeOptions;
 import io.tidemark.proof.Verdicts;
 import io.tidemark.proof.Verification;
 import io.tidemark.torch.Torch;

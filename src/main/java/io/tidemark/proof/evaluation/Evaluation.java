@@ -3,10 +3,8 @@ package io.tidemark.proof.evaluation;
 import io.tidemark.boundary.Boundary;
 import io.tidemark.calibration.BoundaryCurve;
 import io.tidemark.calibration.BoundarySweep;
-import io.tidemark.calibration.CurveStatistics;
 import io.tidemark.calibration.Objective;
 import io.tidemark.calibration.SweepLimits;
-import io.tidemark.calibration.SweepRun;
 import io.tidemark.calibration.TokenizedExample;
 import io.tidemark.generation.Completion;
 import io.tidemark.generation.Ending;
@@ -65,11 +63,9 @@ public final class Evaluation {
     }
 
     private BoundaryCurve curve(List<TokenizedExample> validation) {
-        try (SweepRun run = new BoundarySweep(model, SweepLimits.DEFAULT).start(lora, validation)) {
-            BoundaryCurve curve = CurveStatistics.empty(model.config().numLayers()).plus(run.finish()).curve();
-            progress.accept("boundaries chosen on " + validation.size() + " validation examples");
-            return curve;
-        }
+        BoundaryCurve curve = new BoundarySweep(model, SweepLimits.DEFAULT).curve(lora, validation);
+        progress.accept("boundaries chosen on " + validation.size() + " validation examples");
+        return curve;
     }
 
     private List<Setting> settings(BoundaryCurve curve) {

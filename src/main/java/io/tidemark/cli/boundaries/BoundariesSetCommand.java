@@ -1,7 +1,8 @@
-package io.tidemark.cli;
+package io.tidemark.cli.boundaries;
 
 import io.tidemark.boundary.Boundary;
 import io.tidemark.boundary.BoundaryRecord;
+import io.tidemark.cli.BrokerAddress;
 import io.tidemark.cli.client.BoundaryTopic;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
@@ -44,10 +45,9 @@ final class BoundariesSetCommand implements Callable<Integer> {
         if (layers < 0 || adapter.isBlank()) {
             throw new ParameterException(spec.commandLine(), "ADAPTER must not be blank, and LAYERS must be 0 or more");
         }
-        broker.cluster().requireTopics(broker.topics().boundaries());
-        BoundaryTopic topic = new BoundaryTopic(broker.cluster(), broker.topics());
+        BoundaryTopic topic = broker.boundaries();
         topic.put(BoundaryRecord.setByHand(adapter, new Boundary(layers), reason, Instant.now().truncatedTo(ChronoUnit.SECONDS)));
-        BoundaryTable.print(topic.read(), false, spec.commandLine().getOut());
+        BoundaryListing.print(topic.read(), false, spec.commandLine().getOut());
         return 0;
     }
 }

@@ -1,10 +1,12 @@
-package io.tidemark.cli;
+package io.tidemark.cli.bench;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidemark.boundary.Boundary;
+import io.tidemark.cli.FailureText;
+import io.tidemark.cli.VersionProvider;
 import io.tidemark.model.LanguageModel;
 import io.tidemark.model.LoraWeights;
 import io.tidemark.proof.GenerationBenchmark;

@@ -1,8 +1,9 @@
-package io.tidemark.cli;
+package io.tidemark.cli.bench;
 
-import io.tidemark.adapter.AdapterStore;
+import io.tidemark.cli.model.BaseModelOptions;
+import io.tidemark.cli.model.ComputeOptions;
+import io.tidemark.cli.model.LocalModel;
 import io.tidemark.model.ComputeType;
-import io.tidemark.model.LanguageModel;
 import io.tidemark.model.LoraWeights;
 import io.tidemark.model.ModelOptions;
 import io.tidemark.proof.DecodeBenchmark;
@@ -10,14 +11,12 @@ import io.tidemark.proof.DecodeBenchmark.Speed;
 import io.tidemark.proof.DecodeBenchmark.Use;
 import io.tidemark.proof.SweepBenchmark.Measured;
 import io.tidemark.proof.SyntheticAdapterFolder;
-import io.tidemark.torch.Torch;
-import io.tidemark.torch.TorchOptions;
 import java.io.PrintWriter;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -34,8 +33,8 @@ final class BenchDecodeCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
 
-    @Option(names = "--model", required = true, paramLabel = "DIR", description = "The base model's Hugging Face folder.")
-    private Path model;
+    @Mixin
+    private BaseModelOptions model = new BaseModelOptions();
 
     @Option(names = "--compute-type", split = ",", paramLabel = "TYPE", defaultValue = "fp32,bf16,int8",
             converter = ComputeOptions.Converter.class, description = "One or several. Default: ${DEFAULT-VALUE}.")
@@ -64,10 +63,6 @@ final class BenchDecodeCommand implements Callable<Integer> {
     @Option(names = "--deterministic", description = "Also int8 with tidemark.engine.deterministic.")
     private boolean deterministic;
 
-    @Option(names = "--threads", paramLabel = "N", defaultValue = "0",
-            description = "Threads of the engine; 0 takes one a core. Default: ${DEFAULT-VALUE}.")
-    private int threads;
-
     @Override
     public Integer call() {
         if (steps < 1 || repeat < 1 || rank < 1 || promptTokens < 1 || rows.stream().anyMatch(n -> n < 1) || adapters.stream().anyMatch(n -> n < 1)) {
@@ -79,21 +74,17 @@ final class BenchDecodeCommand implements Callable<Integer> {
         }
         PrintWriter out = spec.commandLine().getOut();
         out.printf("%-20s %4s  %-24s %10s %7s %6s%n", "compute type", "rows", "adapters", "tokens/s", "of base", "JVM");
-        try (Torch torch = Torch.open(new TorchOptions("cpu", threads))) {
-            options.forEach(option -> measure(torch, option, out));
-        }
+        options.forEach(option -> measure(option, out));
         return 0;
     }
 
-    private void measure(Torch torch, ModelOptions options, PrintWriter out) {
+    private void measure(ModelOptions options, PrintWriter out) {
         int most = adapters.stream().mapToInt(Integer::intValue).max().orElseThrow();
-        try (LanguageModel language = LanguageModel.load(model, "base", torch, options);
-                AdapterStore store = new AdapterStore(language);
-                SyntheticAdapterFolder folder = SyntheticAdapterFolder.write(language.config(), most, most, rank)) {
-            List<LoraWeights> loaded = new ArrayList<>();
-            folder.adapters().forEach((id, path) -> loaded.add(store.load(id, path).weights()));
-            try (DecodeBenchmark bench = new DecodeBenchmark(language, loaded, promptTokens, steps)) {
-                rows.forEach(n -> print(options, n, uses(n, language.config().numLayers()), bench, out));
+        try (LocalModel local = model.open(options);
+                SyntheticAdapterFolder folder = SyntheticAdapterFolder.write(local.language().config(), most, most, rank)) {
+            List<LoraWeights> loaded = folder.adapters().values().stream().map(local::lora).toList();
+            try (DecodeBenchmark bench = new DecodeBenchmark(local.language(), loaded, promptTokens, steps)) {
+                rows.forEach(n -> print(options, n, uses(n, local.layers()), bench, out));
             }
         }
     }
@@ -118,7 +109,6 @@ final class BenchDecodeCommand implements Callable<Integer> {
             double jvm = Measured.median(speeds.get(i).stream().map(Speed::jvmShare).toList());
             out.printf("%-20s %4d  %-24s %10.0f %7.2f %5.1f%%%n", type, rows, uses.get(i).name(), speed, speed / base, 100 * jvm);
         }
-        out.flush();
     }
 
     private static double median(List<Speed> speeds) {

@@ -1,4 +1,4 @@
-package io.tidemark.cli;
+package io.tidemark.cli.boundaries;
 
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -17,13 +17,13 @@ import picocli.CommandLine.Spec;
             "",
             "Example: use the adapter 'restaurants' in the lowest 12 layers only, whatever a calibrator finds",
             "  tidemark boundaries set restaurants 12"})
-final class BoundariesCommand implements Runnable {
+public final class BoundariesCommand implements Runnable {
 
     @Spec
     private CommandSpec spec;
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "Name one of: list, get, set, unset");
+        throw new ParameterException(spec.commandLine(), "Name one of: " + String.join(", ", spec.subcommands().keySet()));
     }
 }

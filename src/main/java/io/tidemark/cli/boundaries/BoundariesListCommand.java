@@ -1,6 +1,6 @@
-package io.tidemark.cli;
+package io.tidemark.cli.boundaries;
 
-import io.tidemark.cli.client.BoundaryTopic;
+import io.tidemark.cli.BrokerAddress;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -27,8 +27,7 @@ final class BoundariesListCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        broker.cluster().requireTopics(broker.topics().boundaries());
-        BoundaryTable.print(new BoundaryTopic(broker.cluster(), broker.topics()).read(), json, spec.commandLine().getOut());
+        BoundaryListing.print(broker.boundaries().read(), json, spec.commandLine().getOut());
         return 0;
     }
 }

@@ -1,10 +1,11 @@
-package io.tidemark.cli;
+package io.tidemark.cli.boundaries;
 
 import io.tidemark.boundary.TableEntry;
-import io.tidemark.cli.client.BoundaryTopic;
+import io.tidemark.cli.BrokerAddress;
+import io.tidemark.cli.CommandFailed;
+import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
-import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -35,12 +36,11 @@ final class BoundariesGetCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        broker.cluster().requireTopics(broker.topics().boundaries());
-        Map<String, TableEntry> table = new BoundaryTopic(broker.cluster(), broker.topics()).read();
+        Map<String, TableEntry> table = broker.boundaries().read();
         TableEntry entry = Optional.ofNullable(table.get(adapter)).orElseThrow(() -> new CommandFailed(
                 "no boundary is set for '" + adapter + "', so workers apply all its layers; known: "
                         + (table.isEmpty() ? "none" : String.join(", ", table.keySet()))));
-        BoundaryTable.print(new TreeMap<>(Map.of(adapter, entry)), json, spec.commandLine().getOut());
+        BoundaryListing.print(new TreeMap<>(Map.of(adapter, entry)), json, spec.commandLine().getOut());
         return 0;
     }
 }

@@ -1,8 +1,10 @@
-package io.tidemark.cli;
+package io.tidemark.cli.model;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidemark.calibration.TokenizedExample;
+import io.tidemark.cli.CommandFailed;
+import io.tidemark.cli.JsonLines;
 import io.tidemark.model.ChatMessage;
 import io.tidemark.model.ChatTemplateFailed;
 import io.tidemark.model.LanguageModel;
@@ -16,12 +18,12 @@ import java.util.Optional;
  * A data file: one object a line with {@code prompt} or {@code messages}, {@code completion}, and perhaps
  * {@code references} or {@code answer}.
  */
-final class ExampleFile {
+public final class ExampleFile {
 
     private final Path file;
     private final LanguageModel model;
 
-    ExampleFile(Path file, LanguageModel model) {
+    public ExampleFile(Path file, LanguageModel model) {
         this.file = file;
         this.model = model;
     }
@@ -32,7 +34,7 @@ final class ExampleFile {
      * @param least how many it must have
      * @throws CommandFailed when there are fewer, or one is incomplete or longer than the context, naming it
      */
-    List<GoldText> first(int least, int most) {
+    public List<GoldText> first(int least, int most) {
         List<ObjectNode> lines = JsonLines.read(file);
         List<GoldText> examples = new ArrayList<>();
         for (ObjectNode line : lines.subList(0, Math.min(most, lines.size()))) {
@@ -44,7 +46,8 @@ final class ExampleFile {
         return examples;
     }
 
-    List<TokenizedExample> firstTokens(int least, int most) {
+    /** The same without references and answers. */
+    public List<TokenizedExample> firstTokens(int least, int most) {
         return first(least, most).stream().map(GoldText::tokens).toList();
     }
 

@@ -1,4 +1,4 @@
-package io.tidemark.cli;
+package io.tidemark.cli.boundaries;
 
 import io.tidemark.boundary.BoundaryRecord;
 import io.tidemark.boundary.BoundaryRecordFormat;
@@ -8,14 +8,14 @@ import java.nio.charset.StandardCharsets;
 import java.util.SortedMap;
 
 /** The boundaries as lines for people, or as the JSON records that they are. */
-final class BoundaryTable {
+public final class BoundaryListing {
 
     private static final String ROW = "%-28s %-9s %-10s %8s  %-7s %-14s %s%n";
 
-    private BoundaryTable() {
+    private BoundaryListing() {
     }
 
-    static void print(SortedMap<String, TableEntry> table, boolean json, PrintWriter out) {
+    public static void print(SortedMap<String, TableEntry> table, boolean json, PrintWriter out) {
         if (json) {
             BoundaryRecordFormat format = new BoundaryRecordFormat();
             table.values().stream()
@@ -37,7 +37,7 @@ final class BoundaryTable {
             String layers = record.numLayers().isPresent() ? " of " + record.numLayers().getAsInt() : "";
             out.printf(ROW, adapter, record.boundary() + layers, record.objective().orElse("-"),
                     record.samples().isPresent() ? Long.toString(record.samples().getAsLong()) : "-",
-                    record.pinned() ? "yes" : "no", record.adapterDigest().map(BoundaryTable::abbreviated).orElse("any"),
+                    record.pinned() ? "yes" : "no", record.adapterDigest().map(BoundaryListing::abbreviated).orElse("any"),
                     record.reason().orElse(""));
         } else if (entry instanceof TableEntry.Broken broken) {
             out.printf(ROW, adapter, "-", "-", "-", "-", "-", "broken record: " + broken.message());

@@ -1,15 +1,14 @@
-package io.tidemark.cli;
+package io.tidemark.cli.bench;
 
-import io.tidemark.adapter.AdapterStore;
 import io.tidemark.calibration.SweepLimits;
 import io.tidemark.calibration.TokenizedExample;
-import io.tidemark.model.LanguageModel;
+import io.tidemark.cli.model.AdapterOption;
+import io.tidemark.cli.model.ExamplesOption;
+import io.tidemark.cli.model.LocalModel;
+import io.tidemark.cli.model.LocalModelOptions;
 import io.tidemark.proof.SweepBenchmark;
 import io.tidemark.proof.SweepBenchmark.Measured;
-import io.tidemark.torch.Torch;
-import io.tidemark.torch.TorchOptions;
 import java.io.PrintWriter;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -31,46 +30,32 @@ final class BenchSweepCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
 
-    @Option(names = "--model", required = true, paramLabel = "DIR", description = "The base model's Hugging Face folder.")
-    private Path model;
+    @Mixin
+    private LocalModelOptions model = new LocalModelOptions();
 
-    @Option(names = "--adapter", required = true, paramLabel = "DIR", description = "The adapter's PEFT folder.")
-    private Path adapter;
+    @Mixin
+    private AdapterOption adapter = new AdapterOption();
 
-    @Option(names = "--data", required = true, paramLabel = "FILE.jsonl", description = "Examples with prompt and completion.")
-    private Path data;
-
-    @Option(names = "--examples", paramLabel = "N", defaultValue = "16", description = "How many of them. Default: ${DEFAULT-VALUE}.")
-    private int examples;
+    @Mixin
+    private ExamplesOption examples = new ExamplesOption(1, 16);
 
     @Option(names = "--repeat", paramLabel = "N", defaultValue = "3",
             description = "Runs of each, in turn; the median counts. Default: ${DEFAULT-VALUE}.")
     private int repeat;
 
-    @Option(names = "--threads", paramLabel = "N", defaultValue = "0",
-            description = "Threads of the engine; 0 takes one a core. Default: ${DEFAULT-VALUE}.")
-    private int threads;
-
-    @Mixin
-    private ComputeOptions compute = new ComputeOptions();
-
     @Override
     public Integer call() {
-        if (examples < 1 || repeat < 1) {
-            throw new ParameterException(spec.commandLine(), "--examples and --repeat must be 1 or more");
+        examples.check();
+        if (repeat < 1) {
+            throw new ParameterException(spec.commandLine(), "--repeat must be 1 or more");
         }
         PrintWriter out = spec.commandLine().getOut();
-        try (Torch torch = Torch.open(new TorchOptions("cpu", threads));
-                LanguageModel language = LanguageModel.load(model, model.toAbsolutePath().normalize().getFileName().toString(), torch, compute.options());
-                AdapterStore store = new AdapterStore(language)) {
-            List<TokenizedExample> tokens = new ExampleFile(data, language).firstTokens(1, examples);
+        try (LocalModel local = model.open()) {
+            List<TokenizedExample> tokens = examples.tokens(local.language());
             out.printf("%d examples, %d tokens, %d layers%n", tokens.size(), tokens.stream().mapToInt(TokenizedExample::tokens).sum(),
-                    language.config().numLayers());
-            Measured measured = new SweepBenchmark(language, store.load("adapter", adapter).weights(), SweepLimits.DEFAULT)
-                    .run(tokens, repeat, line -> {
-                        out.println(line);
-                        out.flush();
-                    });
+                    local.layers());
+            Measured measured = new SweepBenchmark(local.language(), adapter.load(local), SweepLimits.DEFAULT)
+                    .run(tokens, repeat, out::println);
             print(measured, out);
         }
         return 0;
@@ -82,6 +67,5 @@ final class BenchSweepCommand implements Callable<Integer> {
         out.printf("wall time, median  sweep %.2f s, one pass each %.2f s, ratio %.3f%n", Measured.median(measured.sweepSeconds()),
                 Measured.median(measured.passSeconds()), measured.wallRatio());
         out.printf("largest difference between both scores  %.1e nats per token%n", measured.largestDifference());
-        out.flush();
     }
 }

@@ -1,5 +1,6 @@
-package io.tidemark.cli;
+package io.tidemark.cli.boundaries;
 
+import io.tidemark.cli.BrokerAddress;
 import io.tidemark.cli.client.BoundaryTopic;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -27,10 +28,9 @@ final class BoundariesUnsetCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        broker.cluster().requireTopics(broker.topics().boundaries());
-        BoundaryTopic topic = new BoundaryTopic(broker.cluster(), broker.topics());
+        BoundaryTopic topic = broker.boundaries();
         topic.remove(adapter);
-        BoundaryTable.print(topic.read(), false, spec.commandLine().getOut());
+        BoundaryListing.print(topic.read(), false, spec.commandLine().getOut());
         return 0;
     }
 }

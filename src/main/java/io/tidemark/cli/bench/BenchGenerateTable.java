@@ -1,4 +1,4 @@
-package io.tidemark.cli;
+package io.tidemark.cli.bench;
 
 import io.tidemark.model.LoraWeights;
 import io.tidemark.model.ModelConfig;

@@ -1,29 +1,25 @@
-package io.tidemark.cli;
+package io.tidemark.cli.bench;
 
-import io.tidemark.adapter.AdapterStore;
 import io.tidemark.calibration.BoundaryCurve;
 import io.tidemark.calibration.BoundarySweep;
-import io.tidemark.calibration.CurveStatistics;
 import io.tidemark.calibration.Objective;
 import io.tidemark.calibration.SweepLimits;
-import io.tidemark.calibration.SweepRun;
 import io.tidemark.calibration.TokenizedExample;
+import io.tidemark.cli.model.AdapterOption;
+import io.tidemark.cli.model.BaseModelOptions;
+import io.tidemark.cli.model.ExamplesOption;
+import io.tidemark.cli.model.LocalModel;
 import io.tidemark.model.ComputeType;
-import io.tidemark.model.LanguageModel;
 import io.tidemark.model.ModelOptions;
 import io.tidemark.proof.ComputeTypeErrors;
 import io.tidemark.proof.ComputeTypeErrors.Errors;
 import io.tidemark.proof.ComputeTypeErrors.Side;
-import io.tidemark.torch.Torch;
-import io.tidemark.torch.TorchOptions;
 import java.io.PrintWriter;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** {@code tidemark bench compute-types}: what each type's rounding does to an adapter's texts and its boundary. */
@@ -38,38 +34,27 @@ final class BenchComputeTypesCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
 
-    @Option(names = "--model", required = true, paramLabel = "DIR", description = "The base model's Hugging Face folder.")
-    private Path model;
+    @Mixin
+    private BaseModelOptions model = new BaseModelOptions();
 
-    @Option(names = "--adapter", required = true, paramLabel = "DIR", description = "The adapter's PEFT folder.")
-    private Path adapter;
+    @Mixin
+    private AdapterOption adapter = new AdapterOption();
 
-    @Option(names = "--data", required = true, paramLabel = "FILE.jsonl", description = "Examples with prompt and completion.")
-    private Path data;
-
-    @Option(names = "--examples", paramLabel = "N", defaultValue = "32", description = "How many of them. Default: ${DEFAULT-VALUE}.")
-    private int examples;
-
-    @Option(names = "--threads", paramLabel = "N", defaultValue = "0",
-            description = "Threads of the engine; 0 takes one a core. Default: ${DEFAULT-VALUE}.")
-    private int threads;
+    @Mixin
+    private ExamplesOption examples = new ExamplesOption(2, 32);
 
     @Override
     public Integer call() {
-        if (examples < 2) {
-            throw new ParameterException(spec.commandLine(), "--examples must be 2 or more");
-        }
+        examples.check();
         PrintWriter out = spec.commandLine().getOut();
         out.printf("%-6s %12s %10s %14s %9s %9s%n", "type", "KL per token", "agreement", "gold per token", "quality", "balanced");
-        try (Torch torch = Torch.open(new TorchOptions("cpu", threads));
-                LanguageModel exact = load(torch, ComputeType.FP32);
-                AdapterStore store = new AdapterStore(exact)) {
-            List<TokenizedExample> tokens = new ExampleFile(data, exact).firstTokens(1, examples);
-            Side reference = new Side(exact, store.load("adapter", adapter).weights());
+        try (LocalModel exact = model.open(new ModelOptions(ComputeType.FP32))) {
+            List<TokenizedExample> tokens = examples.tokens(exact.language());
+            Side reference = side(exact);
             print(out, "fp32", new Errors(0, 0, 1, 0), curve(reference, tokens));
             for (ComputeType type : List.of(ComputeType.BF16, ComputeType.INT8)) {
-                try (LanguageModel rough = load(torch, type); AdapterStore others = new AdapterStore(rough)) {
-                    Side side = new Side(rough, others.load("adapter", adapter).weights());
+                try (LocalModel rough = model.open(new ModelOptions(type))) {
+                    Side side = side(rough);
                     print(out, type.label(), new ComputeTypeErrors(reference, side).compare(tokens), curve(side, tokens));
                 }
             }
@@ -77,19 +62,16 @@ final class BenchComputeTypesCommand implements Callable<Integer> {
         return 0;
     }
 
-    private LanguageModel load(Torch torch, ComputeType type) {
-        return LanguageModel.load(model, "base", torch, new ModelOptions(type));
+    private Side side(LocalModel local) {
+        return new Side(local.language(), adapter.load(local));
     }
 
     private static BoundaryCurve curve(Side side, List<TokenizedExample> tokens) {
-        try (SweepRun run = new BoundarySweep(side.model(), SweepLimits.DEFAULT).start(side.lora(), tokens)) {
-            return CurveStatistics.empty(side.model().config().numLayers()).plus(run.finish()).curve();
-        }
+        return new BoundarySweep(side.model(), SweepLimits.DEFAULT).curve(side.lora(), tokens);
     }
 
     private static void print(PrintWriter out, String type, Errors errors, BoundaryCurve curve) {
         out.printf("%-6s %12.5f %9.2f%% %+14.5f %9d %9d%n", type, errors.divergence(), 100 * errors.agreement(), errors.goldChange(),
                 Objective.parse("quality").choose(curve).layers(), Objective.parse("balanced").choose(curve).layers());
-        out.flush();
     }
 }

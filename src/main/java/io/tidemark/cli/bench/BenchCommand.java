@@ -1,4 +1,4 @@
-package io.tidemark.cli;
+package io.tidemark.cli.bench;
 
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -10,16 +10,18 @@ import picocli.CommandLine.Spec;
         name = "bench",
         description = "Measures what Tidemark claims.",
         mixinStandardHelpOptions = true,
-        subcommands = {BenchComputeTypesCommand.class, BenchDecodeCommand.class, BenchAdaptersCommand.class, BenchGenerateCommand.class, BenchInterferenceCommand.class, BenchSweepCommand.class},
+        subcommands = {
+            BenchComputeTypesCommand.class, BenchDecodeCommand.class, BenchAdaptersCommand.class, BenchGenerateCommand.class,
+            BenchInterferenceCommand.class, BenchSweepCommand.class},
         footer = {"", "Example:", "  tidemark bench sweep --model demo/model --adapter demo/adapters/describe \\",
             "      --data demo/data/describe-validation.jsonl"})
-final class BenchCommand implements Runnable {
+public final class BenchCommand implements Runnable {
 
     @Spec
     private CommandSpec spec;
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "Name one of: compute-types, decode, adapters, generate, interference, sweep");
+        throw new ParameterException(spec.commandLine(), "Name one of: " + String.join(", ", spec.subcommands().keySet()));
     }
 }

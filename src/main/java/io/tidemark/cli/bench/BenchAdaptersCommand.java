@@ -1,15 +1,13 @@
-package io.tidemark.cli;
+package io.tidemark.cli.bench;
 
-import io.tidemark.model.LanguageModel;
+import io.tidemark.cli.model.LocalModel;
+import io.tidemark.cli.model.LocalModelOptions;
 import io.tidemark.proof.AdapterBenchmark;
 import io.tidemark.proof.AdapterBenchmark.Gaps;
 import io.tidemark.proof.AdapterBenchmark.Load;
 import io.tidemark.proof.AdapterBenchmark.Run;
 import io.tidemark.proof.SyntheticAdapterFolder;
-import io.tidemark.torch.Torch;
-import io.tidemark.torch.TorchOptions;
 import java.io.PrintWriter;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -34,8 +32,8 @@ final class BenchAdaptersCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
 
-    @Option(names = "--model", required = true, paramLabel = "DIR", description = "The base model's Hugging Face folder.")
-    private Path model;
+    @Mixin
+    private LocalModelOptions model = new LocalModelOptions();
 
     @Option(names = "--adapters", paramLabel = "N", defaultValue = "1000", description = "How many. Default: ${DEFAULT-VALUE}.")
     private int adapters;
@@ -64,27 +62,18 @@ final class BenchAdaptersCommand implements Callable<Integer> {
             description = "Turns of everything, one after another. Default: ${DEFAULT-VALUE}.")
     private int repeat;
 
-    @Option(names = "--threads", paramLabel = "N", defaultValue = "0",
-            description = "Threads of the engine; 0 takes one a core. Default: ${DEFAULT-VALUE}.")
-    private int threads;
-
-    @Mixin
-    private ComputeOptions compute = new ComputeOptions();
-
     @Override
     public Integer call() {
         if (adapters < 2 || distinct < 1 || rank < 1 || budget < 1 || requests < 1 || tokens < 2 || slots < 1 || repeat < 1) {
             throw new ParameterException(spec.commandLine(), "--adapters and --tokens must be 2 or more, all others 1 or more");
         }
         PrintWriter out = spec.commandLine().getOut();
-        try (Torch torch = Torch.open(new TorchOptions("cpu", threads));
-                LanguageModel language = LanguageModel.load(model, model.toAbsolutePath().normalize().getFileName().toString(), torch, compute.options());
-                SyntheticAdapterFolder folder = SyntheticAdapterFolder.write(language.config(), adapters, distinct, rank)) {
+        try (LocalModel local = model.open();
+                SyntheticAdapterFolder folder = SyntheticAdapterFolder.write(local.language().config(), adapters, distinct, rank)) {
             AdapterBenchmark benchmark = new AdapterBenchmark(
-                    language, folder.adapters(), new Load(budget << 20, requests, tokens, slots));
+                    local.language(), folder.adapters(), new Load(budget << 20, requests, tokens, slots));
             out.printf("%d adapters of rank %d (%d distinct, %.1f MiB each on disk), %d requests of %d tokens, %d rows, budget %d MiB%n",
                     adapters, rank, Math.min(distinct, adapters), folder.bytesOfOne() / MIB, requests, tokens, slots, budget);
-            out.flush();
             List<Double> ratios = new ArrayList<>();
             for (int turn = 0; turn < repeat; turn++) {
                 Run bounded = benchmark.bounded();
@@ -106,7 +95,6 @@ final class BenchAdaptersCommand implements Callable<Integer> {
                 name, run.tokensPerSecond(), 100 * run.hitRate(), run.figures().loads(), 1e3 * run.secondsPerLoad(),
                 run.figures().evictions(), run.mostBytes() / MIB,
                 run.ownBytes().isPresent() ? "%.0f MiB".formatted(run.ownBytes().getAsLong() / MIB) : "unknown");
-        out.flush();
     }
 
     private static void print(PrintWriter out, Gaps gaps) {
@@ -115,6 +103,5 @@ final class BenchAdaptersCommand implements Callable<Integer> {
                     100 * quantile, 1e3 * Gaps.at(gaps.quiet(), quantile), 1e3 * Gaps.at(gaps.loading(), quantile), gaps.ratio(quantile));
         }
         out.printf("(%d loads beside the rows)%n", gaps.loads());
-        out.flush();
     }
 }

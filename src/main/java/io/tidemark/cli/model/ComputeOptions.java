@@ -1,5 +1,6 @@
-package io.tidemark.cli;
+package io.tidemark.cli.model;
 
+import io.tidemark.cli.CommandFailed;
 import io.tidemark.model.ComputeType;
 import io.tidemark.model.ModelOptions;
 import picocli.CommandLine.ITypeConverter;
@@ -7,7 +8,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.TypeConversionException;
 
 /** What the model computes in, for commands that load one. */
-final class ComputeOptions {
+public final class ComputeOptions {
 
     @Option(names = "--compute-type", paramLabel = "TYPE", defaultValue = "fp32", converter = Converter.class,
             description = "fp32, bf16 or int8. Default: ${DEFAULT-VALUE}.")
@@ -16,7 +17,8 @@ final class ComputeOptions {
     @Option(names = "--deterministic", description = "Logits that don't depend on what runs beside; needs int8.")
     private boolean deterministic;
 
-    ModelOptions options() {
+    /** @throws CommandFailed when the type and {@code --deterministic} exclude each other */
+    public ModelOptions options() {
         try {
             return new ModelOptions(type, deterministic);
         } catch (IllegalArgumentException e) {
@@ -25,7 +27,7 @@ final class ComputeOptions {
     }
 
     /** Reads the names that settings use. */
-    static final class Converter implements ITypeConverter<ComputeType> {
+    public static final class Converter implements ITypeConverter<ComputeType> {
         @Override
         public ComputeType convert(String name) {
             try {

@@ -1,12 +1,11 @@
-package io.tidemark.cli;
+package io.tidemark.cli.bench;
 
-import io.tidemark.adapter.AdapterStore;
-import io.tidemark.model.LanguageModel;
+import io.tidemark.cli.CommandFailed;
+import io.tidemark.cli.model.LocalModel;
+import io.tidemark.cli.model.LocalModelOptions;
 import io.tidemark.model.LoraWeights;
 import io.tidemark.proof.Interference;
 import io.tidemark.proof.InterferenceBenchmark;
-import io.tidemark.torch.Torch;
-import io.tidemark.torch.TorchOptions;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.Collections;
@@ -32,8 +31,8 @@ final class BenchInterferenceCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
 
-    @Option(names = "--model", required = true, paramLabel = "DIR", description = "The base model's Hugging Face folder.")
-    private Path model;
+    @Mixin
+    private LocalModelOptions model = new LocalModelOptions();
 
     @Option(names = "--adapter", paramLabel = "DIR", description = "An adapter's PEFT folder. Default: the base model alone.")
     private Optional<Path> adapter = Optional.empty();
@@ -52,24 +51,15 @@ final class BenchInterferenceCommand implements Callable<Integer> {
             description = "Prompts, with steps of the rows alone before each. Default: ${DEFAULT-VALUE}.")
     private int repeat;
 
-    @Option(names = "--threads", paramLabel = "N", defaultValue = "0",
-            description = "Threads of the engine; 0 takes one a core. Default: ${DEFAULT-VALUE}.")
-    private int threads;
-
-    @Mixin
-    private ComputeOptions compute = new ComputeOptions();
-
     @Override
     public Integer call() {
         if (rows < 1 || promptTokens < 1 || repeat < 1 || Collections.min(limits) < 1) {
             throw new ParameterException(spec.commandLine(), "--rows, --prompt-tokens, --prefill-tokens-per-step and --repeat must be 1 or more");
         }
         PrintWriter out = spec.commandLine().getOut();
-        try (Torch torch = Torch.open(new TorchOptions("cpu", threads));
-                LanguageModel language = LanguageModel.load(model, model.toAbsolutePath().normalize().getFileName().toString(), torch, compute.options());
-                AdapterStore store = new AdapterStore(language)) {
-            Optional<LoraWeights> lora = adapter.map(folder -> store.load("adapter", folder).weights());
-            InterferenceBenchmark bench = new InterferenceBenchmark(language, lora);
+        try (LocalModel local = model.open()) {
+            Optional<LoraWeights> lora = adapter.map(local::lora);
+            InterferenceBenchmark bench = new InterferenceBenchmark(local.language(), lora);
             for (int limit : limits) {
                 print(limit, bench.run(rows, promptTokens, limit, repeat), out);
             }
@@ -84,6 +74,5 @@ final class BenchInterferenceCommand implements Callable<Integer> {
                 limit, rows, Interference.median(seen.alone()), Interference.median(seen.beside()), promptTokens);
         out.printf("  ratio %.2f, worst %.2f; the prompt's first token after %.0f ms%n",
                 seen.ratio(), seen.worstRatio(), Interference.median(seen.promptMillis()));
-        out.flush();
     }
 }

@@ -1,13 +1,12 @@
-package io.tidemark.cli;
+package io.tidemark.cli.bench;
 
-import io.tidemark.adapter.AdapterStore;
+import io.tidemark.cli.model.LocalModel;
+import io.tidemark.cli.model.LocalModelOptions;
 import io.tidemark.generation.EngineLimits;
 import io.tidemark.model.LanguageModel;
 import io.tidemark.model.LoraWeights;
 import io.tidemark.proof.GenerationBenchmark;
 import io.tidemark.proof.GenerationCase;
-import io.tidemark.torch.Torch;
-import io.tidemark.torch.TorchOptions;
 import java.io.InputStreamReader;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
@@ -35,8 +34,8 @@ final class BenchGenerateCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
 
-    @Option(names = "--model", required = true, paramLabel = "DIR", description = "The base model's Hugging Face folder.")
-    private Path model;
+    @Mixin
+    private LocalModelOptions model = new LocalModelOptions();
 
     @Option(names = "--adapter", paramLabel = "DIR", description = "An adapter's PEFT folder; may be repeated.")
     private List<Path> adapters = new ArrayList<>();
@@ -70,13 +69,6 @@ final class BenchGenerateCommand implements Callable<Integer> {
             description = "Memory for keys and values. Default: ${DEFAULT-VALUE}.")
     private long kvBytes;
 
-    @Option(names = "--threads", paramLabel = "N", defaultValue = "0",
-            description = "Threads of the engine; 0 takes one a core. Default: ${DEFAULT-VALUE}.")
-    private int threads;
-
-    @Mixin
-    private ComputeOptions compute = new ComputeOptions();
-
     @Option(names = "--questions", description = "Answer the questions of bench/run on stdin, one JSON object a line, in place of the table.")
     private boolean questions;
 
@@ -86,20 +78,15 @@ final class BenchGenerateCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         PrintWriter out = spec.commandLine().getOut();
-        try (Torch torch = Torch.open(new TorchOptions("cpu", threads));
-                LanguageModel language = LanguageModel.load(model, model.toAbsolutePath().normalize().getFileName().toString(), torch, compute.options());
-                AdapterStore store = new AdapterStore(language)) {
-            List<GenerationCase> cases = cases(language.config().numLayers());
-            List<LoraWeights> loaded = new ArrayList<>();
-            for (Path adapter : adapters) {
-                loaded.add(store.load("adapter-" + loaded.size(), adapter).weights());
-            }
-            try (GenerationBenchmark bench = new GenerationBenchmark(language, new EngineLimits(mostRows(), prefillTokensPerStep, kvBytes))) {
+        try (LocalModel local = model.open()) {
+            List<GenerationCase> cases = cases(local.language());
+            List<LoraWeights> loaded = adapters.stream().map(local::lora).toList();
+            try (GenerationBenchmark bench = new GenerationBenchmark(local.language(), new EngineLimits(mostRows(), prefillTokensPerStep, kvBytes))) {
                 if (questions) {
-                    new BenchQuestions(language, loaded, checkAdapter.map(folder -> store.load("check", folder).weights()), bench)
+                    new BenchQuestions(local.language(), loaded, checkAdapter.map(local::lora), bench)
                             .answer(new InputStreamReader(System.in, StandardCharsets.UTF_8), out);
                 } else {
-                    new BenchGenerateTable(language.config(), loaded, bench, out).print(cases, repeat);
+                    new BenchGenerateTable(local.language().config(), loaded, bench, out).print(cases, repeat);
                 }
             }
         }
@@ -110,7 +97,7 @@ final class BenchGenerateCommand implements Callable<Integer> {
         return rows.stream().mapToInt(Integer::intValue).max().orElseThrow();
     }
 
-    private List<GenerationCase> cases(int layers) {
+    private List<GenerationCase> cases(LanguageModel language) {
         int most = mixed.stream().mapToInt(Integer::intValue).max().orElseThrow();
         if (!questions && most > adapters.size()) {
             throw new ParameterException(spec.commandLine(), "--mixed " + most + " needs as many adapters; " + adapters.size()
@@ -119,9 +106,8 @@ final class BenchGenerateCommand implements Callable<Integer> {
         if (repeat < 1 || newTokens < 2 || promptTokens < 1 || mostRows() < 1) {
             throw new ParameterException(spec.commandLine(), "--repeat, --rows and --prompt-tokens must be 1 or more, --new-tokens 2 or more");
         }
-        if (boundaries.stream().anyMatch(boundary -> boundary < 0 || boundary > layers)) {
-            throw new ParameterException(spec.commandLine(), "--boundary must be 0 to " + layers + " for this model");
-        }
-        return GenerationCase.of(rows, mixed, boundaries.isEmpty() ? List.of(layers) : boundaries, promptTokens, newTokens);
+        model.requireBoundaries(language, boundaries);
+        List<Integer> layers = boundaries.isEmpty() ? List.of(language.config().numLayers()) : boundaries;
+        return GenerationCase.of(rows, mixed, layers, promptTokens, newTokens);
     }
 }

@@ -1,0 +1,68 @@
+package io.tidemark.cli.model;
+
+import io.tidemark.adapter.AdapterRefused;
+import io.tidemark.adapter.AdapterStore;
+import io.tidemark.model.LanguageModel;
+import io.tidemark.model.LoraWeights;
+import io.tidemark.model.ModelOptions;
+import io.tidemark.torch.Torch;
+import io.tidemark.torch.TorchOptions;
+import java.nio.file.Path;
+
+/** libtorch, a base model and the adapters that a command loads; closed together. */
+public final class LocalModel implements AutoCloseable {
+
+    /** Nothing here calls the model by a name, but no adapter may have the same one. */
+    private static final String NAME = "base model";
+
+    private final Torch torch;
+    private final LanguageModel language;
+    private final AdapterStore adapters;
+
+    private LocalModel(Torch torch, LanguageModel language) {
+        this.torch = torch;
+        this.language = language;
+        this.adapters = new AdapterStore(language);
+    }
+
+    /** @throws io.tidemark.model.ModelRefused as {@link LanguageModel#load(Path, String, Torch, ModelOptions)} */
+    static LocalModel open(Path folder, TorchOptions options, ModelOptions compute) {
+        Torch torch = Torch.open(options);
+        try {
+            return new LocalModel(torch, LanguageModel.load(folder, NAME, torch, compute));
+        } catch (RuntimeException e) {
+            torch.close();
+            throw e;
+        }
+    }
+
+    public LanguageModel language() {
+        return language;
+    }
+
+    /** Decoder layers of the base model. */
+    public int layers() {
+        return language.config().numLayers();
+    }
+
+    /** The adapters, for commands that call them by names. */
+    public AdapterStore adapters() {
+        return adapters;
+    }
+
+    /**
+     * Loads an adapter that needs no name; the same folder may come twice.
+     *
+     * @throws AdapterRefused when the folder cannot be applied exactly, naming what is at fault
+     */
+    public LoraWeights lora(Path folder) {
+        return adapters.load("adapter " + adapters.ids().size(), folder).weights();
+    }
+
+    @Override
+    public void close() {
+        adapters.close();
+        language.close();
+        torch.close();
+    }
+}
