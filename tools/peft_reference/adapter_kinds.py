@@ -24,9 +24,11 @@ KINDS = {
     "lm-head": {"r": 4, "lora_alpha": 8, "target_modules": ["v_proj", "lm_head"]},
     "modules-to-save": {"r": 4, "lora_alpha": 8, "target_modules": ["v_proj"], "modules_to_save": ["lm_head"]},
     "saved-embeddings": {"r": 4, "lora_alpha": 8, "target_modules": ["v_proj"], "modules_to_save": ["embed_tokens"]},
+    "dora-outside": {"r": 4, "lora_alpha": 8, "target_modules": ["v_proj", "embed_tokens", "lm_head"], "use_dora": True},
+    "lora-bias-head": {"r": 4, "lora_alpha": 8, "target_modules": ["v_proj", "lm_head"], "lora_bias": True},
 }
 # PEFT would untie these, and whether transformers ties them again depends on versions
-UNTIED_ONLY = {"lm-head", "embeddings", "modules-to-save", "saved-embeddings"}
+UNTIED_ONLY = {"dora-outside", "lora-bias-head", "lm-head", "embeddings", "modules-to-save", "saved-embeddings"}
 
 
 def kinds_for(tied: bool) -> list[str]:

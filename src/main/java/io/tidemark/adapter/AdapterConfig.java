@@ -56,6 +56,9 @@ record AdapterConfig(TargetModules targeted, SavedModules saved, ModulePattern r
                 throw AdapterRefused.unsupported(file, field.getKey(), field.getValue());
             }
         }
+        if (root.path("use_dora").asBoolean() && root.path("lora_bias").asBoolean()) {
+            throw AdapterRefused.unsupported(file, "lora_bias", "true beside use_dora: PEFT has no such adapter");
+        }
         return new AdapterConfig(TargetModules.of(file, root), SavedModules.of(file, root),
                 ModulePattern.of(file, root, "r", "rank_pattern"),
                 ModulePattern.of(file, root, "lora_alpha", "alpha_pattern"), root.path("use_rslora").asBoolean(),

@@ -42,6 +42,9 @@ final class AdapterReader {
 
     private AdapterParts parts() {
         config.saved().refuseOthers(model);
+        if (config.biased() && targets(ModuleNames.EMBEDDING)) {
+            throw AdapterRefused.unsupported(configFile, "lora_bias", "true where the embedding has LoRA: PEFT gives it no bias");
+        }
         List<Map<Projection, LoraModule>> layers = new ArrayList<>();
         for (int layer = 0; layer < model.numLayers(); layer++) {
             layers.add(layer(layer));
@@ -68,26 +71,31 @@ final class AdapterReader {
         int rank = config.rank(name);
         StoredTensor a = tensors.take(name + ".lora_A.weight", rank, in);
         StoredTensor b = tensors.take(name + ".lora_B.weight", out, rank);
-        Optional<StoredTensor> magnitude = config.dora() ? Optional.of(tensors.take(name + ".lora_magnitude_vector", out)) : Optional.empty();
         Optional<StoredTensor> bias = config.biased() ? Optional.of(tensors.take(name + ".lora_B.bias", out)) : Optional.empty();
-        return new LoraModule(a, b, config.scale(name), magnitude, bias);
+        return new LoraModule(a, b, config.scale(name), magnitude(name, out), bias);
     }
 
     private Map<String, LoraModule> outer() {
         Map<String, LoraModule> modules = new HashMap<>();
-        if ((config.dora() || config.biased()) && (targets(ModuleNames.EMBEDDING) || targets(ModuleNames.HEAD))) {
-            throw AdapterRefused.unsupported(configFile, config.dora() ? "use_dora" : "lora_bias", "true for embedding or head");
-        }
         if (targets(ModuleNames.EMBEDDING)) {
-            int rank = config.rank(ModuleNames.EMBEDDING);
-            StoredTensor a = tensors.take(ModuleNames.EMBEDDING + ".lora_embedding_A", rank, model.vocabularySize());
-            StoredTensor b = tensors.take(ModuleNames.EMBEDDING + ".lora_embedding_B", model.hiddenSize(), rank);
-            modules.put(ModuleNames.EMBEDDING, new LoraModule(a, b, config.scale(ModuleNames.EMBEDDING)));
+            modules.put(ModuleNames.EMBEDDING, embedding());
         }
         if (targets(ModuleNames.HEAD)) {
             modules.put(ModuleNames.HEAD, linear(ModuleNames.HEAD, model.hiddenSize(), model.vocabularySize()));
         }
         return modules;
+    }
+
+    private LoraModule embedding() {
+        String name = ModuleNames.EMBEDDING;
+        int rank = config.rank(name);
+        StoredTensor a = tensors.take(name + ".lora_embedding_A", rank, model.vocabularySize());
+        StoredTensor b = tensors.take(name + ".lora_embedding_B", model.hiddenSize(), rank);
+        return new LoraModule(a, b, config.scale(name), magnitude(name, model.hiddenSize()), Optional.empty());
+    }
+
+    private Optional<StoredTensor> magnitude(String name, int out) {
+        return config.dora() ? Optional.of(tensors.take(name + ".lora_magnitude_vector", out)) : Optional.empty();
     }
 
     private Map<String, StoredTensor> replaced() {

@@ -42,10 +42,11 @@ final class OuterAssembler {
         }
         try (OpenValues open = new OpenValues()) {
             List<Value> list = new ArrayList<>();
-            for (String name : List.of(ModuleNames.EMBEDDING, ModuleNames.HEAD)) {
-                list.add(open.add(weight(source, replaced, name)));
-                addLora(source, open, list, Optional.ofNullable(parts.outer().get(name)));
-            }
+            OuterLora lora = new OuterLora(loader, open, source, name -> inUse(source, replaced, name));
+            list.add(open.add(weight(source, replaced, ModuleNames.EMBEDDING)));
+            list.addAll(lora.embedding(Optional.ofNullable(parts.outer().get(ModuleNames.EMBEDDING))));
+            list.add(open.add(weight(source, replaced, ModuleNames.HEAD)));
+            list.addAll(lora.head(Optional.ofNullable(parts.outer().get(ModuleNames.HEAD))));
             list.add(open.add(weight(source, replaced, ModuleNames.FINAL_NORM)));
             for (int layer = 0; layer < config.numLayers(); layer++) {
                 list.add(open.add(weight(source, replaced, ModuleNames.attentionNorm(layer))));
@@ -61,20 +62,10 @@ final class OuterAssembler {
         return own == null ? loader.zeros(0) : loader.load(source, own);
     }
 
-    private void addLora(Path source, OpenValues open, List<Value> list, Optional<LoraModule> lora) {
-        if (lora.isEmpty()) {
-            list.add(open.add(loader.zeros(0)));
-            list.add(open.add(loader.zeros(0)));
-            return;
-        }
-        list.add(open.add(factor(source, lora.get().a(), 1)));
-        list.add(open.add(factor(source, lora.get().b(), lora.get().scale())));
-    }
-
-    private Value factor(Path source, StoredTensor stored, double scale) {
-        try (Value tensor = loader.load(source, stored); Value by = loader.torch().number(scale)) {
-            return loader.script().call("outer_factor", tensor, by);
-        }
+    /** The embedding or the head that LoRA is added to: what the adapter says it is, else the base's, which may be one for both. */
+    private Value inUse(Path source, Map<String, StoredTensor> replaced, String module) {
+        StoredTensor own = replaced.get(module + ".weight");
+        return own == null ? loader.load(modelFolder, base(module + ".weight")) : loader.load(source, own);
     }
 
     /** Queries' and keys' norms are applied together, so where one is the adapter's the other is read from the base. */
@@ -98,8 +89,7 @@ final class OuterAssembler {
     }
 
     private boolean isTheBases(Path source, String name, StoredTensor copy) {
-        Map<String, StoredTensor> stored = WeightFiles.read(modelFolder);
-        StoredTensor base = stored.getOrDefault(name, stored.get(ModuleNames.EMBEDDING + ".weight"));
+        StoredTensor base = base(name);
         if (base.type() == copy.type() && base.bytes().equals(copy.bytes())) {
             return true;
         }
@@ -108,5 +98,10 @@ final class OuterAssembler {
                 Value equal = loader.script().call("equal", ours, theirs)) {
             return equal.toFlag();
         }
+    }
+
+    private StoredTensor base(String name) {
+        Map<String, StoredTensor> stored = WeightFiles.read(modelFolder);
+        return config.tiedEmbeddings() ? stored.get(ModuleNames.EMBEDDING + ".weight") : stored.get(name);
     }
 }

@@ -126,6 +126,17 @@ class AdapterStoreTest {
         assertThat(refused.isUnsupported()).isTrue();
     }
 
+    @ParameterizedTest(name = "{0}")
+    @DisplayName("is refused as not supported where lora_bias meets what PEFT knows no bias for: an embedding, and DoRA")
+    @ValueSource(strings = {"embeddings", "dora"})
+    void refusesBiasesThatPeftHasNot(String adapter) {
+        Path folder = Folders.copyOfAdapter(FAMILY, adapter, temp.resolve("copy" + copies++));
+        set(folder, "lora_bias", "true");
+        AdapterRefused refused = refusal(folder);
+        assertThat(refused).hasMessageContaining("lora_bias").hasMessageContaining("PEFT").hasMessageContaining(CONFIG);
+        assertThat(refused.isUnsupported()).isTrue();
+    }
+
     @ParameterizedTest(name = "{0} = {1}")
     @DisplayName("is refused as broken, by the option's name, when an option's value cannot be")
     @CsvSource(delimiter = '|', quoteCharacter = '\0', value = {
