@@ -2,13 +2,9 @@ package io.tidemark.torch;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import java.io.BufferedOutputStream;
 import java.io.BufferedWriter;
 import java.io.IOException;
-import java.io.OutputStream;
 import java.io.UncheckedIOException;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.IdentityHashMap;
@@ -24,16 +20,15 @@ final class Recording implements Recorder {
     private final Path folder;
     private final ObjectMapper json = new ObjectMapper();
     private final BufferedWriter calls;
-    private final OutputStream data;
+    private final RecordedNumbers data;
     private final Map<Object, Integer> numbers = new IdentityHashMap<>();
     private int next;
-    private long written;
 
     Recording(Path folder) {
         try {
             this.folder = Files.createDirectories(folder);
             this.calls = Files.newBufferedWriter(folder.resolve("calls.jsonl"));
-            this.data = new BufferedOutputStream(Files.newOutputStream(folder.resolve("data.bin")));
+            this.data = new RecordedNumbers(folder.resolve("data.bin"));
         } catch (IOException e) {
             throw new UncheckedIOException("no recording can be written to " + folder, e);
         }
@@ -97,41 +92,8 @@ final class Recording implements Recorder {
         if (kind.equals("literal")) {
             return line.set("value", json.valueToTree(content));
         }
-        byte[] bytes = bytes(content);
-        line.put("at", written).put("bytes", bytes.length);
-        try {
-            data.write(bytes);
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
-        written += bytes.length;
-        return line;
-    }
-
-    private static byte[] bytes(Object content) {
-        if (content instanceof ByteBuffer buffer) {
-            byte[] bytes = new byte[buffer.remaining()];
-            buffer.duplicate().get(bytes);
-            return bytes;
-        }
-        if (content instanceof long[] longs) {
-            ByteBuffer bytes = littleEndian(longs.length * Long.BYTES);
-            bytes.asLongBuffer().put(longs);
-            return bytes.array();
-        }
-        if (content instanceof float[] floats) {
-            ByteBuffer bytes = littleEndian(floats.length * Float.BYTES);
-            bytes.asFloatBuffer().put(floats);
-            return bytes.array();
-        }
-        double[] doubles = (double[]) content;
-        ByteBuffer bytes = littleEndian(doubles.length * Double.BYTES);
-        bytes.asDoubleBuffer().put(doubles);
-        return bytes.array();
-    }
-
-    private static ByteBuffer littleEndian(int bytes) {
-        return ByteBuffer.allocate(bytes).order(ByteOrder.LITTLE_ENDIAN);
+        RecordedNumbers.Place place = data.append(content);
+        return line.put("at", place.at()).put("bytes", place.bytes());
     }
 
     private int number(Object thing) {

@@ -4,6 +4,10 @@ import ai.djl.engine.EngineException;
 import ai.djl.pytorch.engine.PtSymbolBlock;
 import ai.djl.pytorch.jni.IValue;
 import ai.djl.pytorch.jni.IValueUtils;
+import ai.djl.pytorch.jni.JniUtils;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.util.List;
 
 /**
@@ -16,10 +20,24 @@ public final class Script implements AutoCloseable {
     private final Context context;
     private final String name;
 
-    Script(PtSymbolBlock block, Context context, String name) {
+    private Script(PtSymbolBlock block, Context context, String name) {
         this.block = block;
         this.context = context;
         this.name = name;
+    }
+
+    static Script load(ScriptSource source, Context context) {
+        byte[] archive = ScriptArchive.pack(source);
+        try {
+            PtSymbolBlock block = JniUtils.loadModule(context.manager(), new ByteArrayInputStream(archive), false, false);
+            Script script = new Script(block, context, source.className());
+            context.recorder().loaded(script, source.className(), archive);
+            return script;
+        } catch (EngineException e) {
+            throw new ScriptFailed("script " + source.className() + " could not be loaded: " + e.getMessage(), e);
+        } catch (IOException e) {
+            throw new UncheckedIOException("script " + source.className() + " could not be loaded", e);
+        }
     }
 
     /**

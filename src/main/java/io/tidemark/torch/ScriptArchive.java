@@ -21,11 +21,11 @@ final class ScriptArchive {
     private ScriptArchive() {
     }
 
-    static byte[] pack(ScriptSource source, String text) {
+    static byte[] pack(ScriptSource source) {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
         try (ZipOutputStream zip = new ZipOutputStream(bytes)) {
             store(zip, "archive/data.pkl", ModulePickle.of(source));
-            store(zip, "archive/code/__torch__.py", text.getBytes(StandardCharsets.UTF_8));
+            store(zip, "archive/code/__torch__.py", source.text().getBytes(StandardCharsets.UTF_8));
             store(zip, "archive/constants.pkl", EMPTY_TUPLE);
             store(zip, "archive/version", FORMAT_VERSION);
         } catch (IOException e) {

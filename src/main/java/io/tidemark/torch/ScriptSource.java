@@ -1,5 +1,9 @@
 package io.tidemark.torch;
 
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.util.List;
 
 /**
@@ -35,11 +39,23 @@ public record ScriptSource(String className, List<Attribute> attributes, List<St
         this(className, List.of(), List.of(resources));
     }
 
-    /** The class's head; the methods follow it, indented by two. */
-    String head() {
-        StringBuilder head = new StringBuilder("class " + className
+    /** The class's head, and the methods of all resources, indented by two. */
+    String text() {
+        StringBuilder text = new StringBuilder("class " + className
                 + "(Module):\n  __parameters__ = []\n  __buffers__ = []\n  training : bool\n");
-        attributes.forEach(a -> head.append("  ").append(a.name()).append(" : ").append(a.type()).append('\n'));
-        return head.toString();
+        attributes.forEach(a -> text.append("  ").append(a.name()).append(" : ").append(a.type()).append('\n'));
+        resources.forEach(resource -> text.append(read(resource)));
+        return text.toString();
+    }
+
+    private static String read(String resource) {
+        try (InputStream in = ScriptSource.class.getResourceAsStream(resource)) {
+            if (in == null) {
+                throw new IllegalStateException("script " + resource + " is not on the class path");
+            }
+            return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+        } catch (IOException e) {
+            throw new UncheckedIOException("script " + resource + " could not be read", e);
+        }
     }
 }
