@@ -3,8 +3,6 @@ package io.tidemark.adapter;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 
 /**
@@ -14,21 +12,20 @@ import java.util.concurrent.TimeUnit;
 final class AdapterMemory implements AutoCloseable {
 
     private static final long REMEMBER_REFUSALS_NANOS = TimeUnit.SECONDS.toNanos(30);
-    private static final long CLOSE_SECONDS = 60;
 
     private final AdapterLoader loader;
-    private final long budget;
-    private final ExecutorService thread = Executors.newSingleThreadExecutor(AdapterMemory::newThread);
+    private final AdapterBudget budget;
+    private final LoadingThread thread = new LoadingThread();
     private final Object lock = new Object();
     private final Residents residents;
+    private final AdapterRoom room;
     private final LoadCounts counts = new LoadCounts();
-    private double perFileByte = 1;
-    private boolean closed;
 
     AdapterMemory(AdapterLoader loader, long budget) {
         this.loader = loader;
-        this.budget = budget;
+        this.budget = new AdapterBudget(budget);
         this.residents = new Residents(budget);
+        this.room = new AdapterRoom(lock, residents, thread);
     }
 
     CompletableFuture<AdapterLease> lease(Registration adapter) {
@@ -36,9 +33,9 @@ final class AdapterMemory implements AutoCloseable {
             Optional<Resident> resident = residents.find(adapter.id());
             counts.asked(resident.isPresent());
             if (resident.isPresent()) {
-                return CompletableFuture.completedFuture(leaseOf(resident.get()));
+                return CompletableFuture.completedFuture(room.lease(resident.get()));
             }
-            Optional<AdapterRefused> refused = closed ? Optional.of(refusedByClosing(adapter))
+            Optional<AdapterRefused> refused = room.isClosed() ? Optional.of(refusedByClosing(adapter))
                     : adapter.refusedSince(System.nanoTime() - REMEMBER_REFUSALS_NANOS);
             if (refused.isPresent()) {
                 return CompletableFuture.failedFuture(refused.get());
@@ -65,22 +62,20 @@ final class AdapterMemory implements AutoCloseable {
 
     /** @throws AdapterRefused when the budget could never hold so much */
     void requireRoom(Registration adapter, long bytes) {
-        if (bytes > budget) {
-            throw AdapterRefused.broken(adapter.folder(), "takes " + bytes + " bytes, more than the " + budget
-                    + " that all adapters may take together (tidemark.engine.adapter-bytes)");
-        }
+        budget.require(adapter, bytes);
     }
 
     private void load(Registration adapter) {
         try {
-            // a guess may be too large, and says nothing against the adapter
-            requireRoom(adapter, adapter.bytes(1));
-            waitForRoom(adapter, Math.min(budget, guess(adapter)));
+            budget.require(adapter, adapter.bytes(1));
+            if (!room.await(expectedBytes(adapter))) {
+                throw refusedByClosing(adapter);
+            }
             long begun = System.nanoTime();
             LoadedAdapter loaded = loader.load(adapter.id(), adapter.folder());
-            requireRoom(adapter, loaded);
+            budget.require(adapter, loaded);
             arrived(adapter, loaded, System.nanoTime() - begun);
-            free();
+            room.free();
         } catch (AdapterRefused e) {
             refuse(adapter, e);
         } catch (InterruptedException | RuntimeException | Error e) {
@@ -89,36 +84,9 @@ final class AdapterMemory implements AutoCloseable {
         }
     }
 
-    private void requireRoom(Registration adapter, LoadedAdapter loaded) {
-        try {
-            requireRoom(adapter, loaded.weights().bytes());
-        } catch (AdapterRefused e) {
-            loaded.weights().close();
-            throw e;
-        }
-    }
-
-    private long guess(Registration adapter) {
+    private long expectedBytes(Registration adapter) {
         synchronized (lock) {
-            return adapter.bytes(perFileByte);
-        }
-    }
-
-    private void waitForRoom(Registration adapter, long bytes) throws InterruptedException {
-        while (true) {
-            free();
-            synchronized (lock) {
-                if (closed) {
-                    throw refusedByClosing(adapter);
-                }
-                if (residents.fits(bytes)) {
-                    return;
-                }
-                residents.makeWay(bytes);
-                if (!residents.hasAbandoned()) {
-                    lock.wait();
-                }
-            }
+            return budget.expected(adapter);
         }
     }
 
@@ -129,10 +97,10 @@ final class AdapterMemory implements AutoCloseable {
         synchronized (lock) {
             counts.loaded(nanos);
             adapter.loaded(loaded);
-            perFileByte = Math.max(perFileByte, (double) resident.bytes() / adapter.fileBytes());
+            budget.learn(adapter, resident.bytes());
             residents.add(resident);
             waiting = adapter.takeWaiting();
-            leases = waiting.stream().map(waiter -> leaseOf(resident)).toList();
+            leases = waiting.stream().map(waiter -> room.lease(resident)).toList();
             // the size was a guess before the first load, so others may have to go only now
             residents.makeWay(0);
         }
@@ -154,58 +122,17 @@ final class AdapterMemory implements AutoCloseable {
         waiting.forEach(waiter -> waiter.completeExceptionally(reason));
     }
 
-    private AdapterLease leaseOf(Resident resident) {
-        resident.use();
-        return new AdapterLease(resident.adapter(), () -> release(resident));
-    }
-
-    private void release(Resident resident) {
-        synchronized (lock) {
-            resident.leave();
-            lock.notifyAll();
-            if (!closed && residents.hasAbandoned()) {
-                thread.execute(this::free);
-            }
-        }
-    }
-
-    /** Takes milliseconds for a large adapter, which the engine's thread must not spend. */
-    private void free() {
-        List<Resident> abandoned;
-        synchronized (lock) {
-            abandoned = residents.takeAbandoned();
-        }
-        abandoned.forEach(Resident::free);
-        synchronized (lock) {
-            abandoned.forEach(residents::freed);
-        }
-    }
-
     /** Ends the loads that wait; one that is under way is waited for. No row may use an adapter any more. */
     @Override
     public void close() {
         synchronized (lock) {
-            closed = true;
-            lock.notifyAll();
+            room.close();
         }
-        thread.shutdown();
-        try {
-            thread.awaitTermination(CLOSE_SECONDS, TimeUnit.SECONDS);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
-        synchronized (lock) {
-            residents.takeAll().forEach(Resident::free);
-        }
+        thread.close();
+        room.clear();
     }
 
     private static AdapterRefused refusedByClosing(Registration adapter) {
         return AdapterRefused.broken(adapter.folder(), "was not loaded: the process ends");
-    }
-
-    private static Thread newThread(Runnable work) {
-        Thread thread = new Thread(work, "tidemark-adapters");
-        thread.setDaemon(true);
-        return thread;
     }
 }
