@@ -28,7 +28,7 @@ public final class BrokerAddress {
     }
 
     Topics topics() {
-        return TopicSettings.topics(prefix);
+        return ConfiguredTopics.topics(prefix);
     }
 
     /** @throws CommandFailed when the cluster does not answer, or the topic is not there */

@@ -13,7 +13,7 @@ final class BrokerTopics {
     /** Creates what is missing. */
     static void ensure(Cluster cluster) {
         try (Admin admin = cluster.admin()) {
-            TopicSetup.ensure(admin, TopicSettings.layout());
+            TopicSetup.ensure(admin, ConfiguredTopics.layout());
         }
     }
 }

@@ -21,7 +21,7 @@ final class SettingNames {
 
     private static void collect(Class<?> group, String prefix, SortedSet<String> names) {
         for (Method setting : group.getDeclaredMethods()) {
-            boolean nested = setting.getReturnType().isInterface() && setting.getReturnType().getEnclosingClass() == TidemarkSettings.class;
+            boolean nested = setting.getReturnType().isInterface() && setting.getReturnType().getPackage() == TidemarkSettings.class.getPackage();
             String name = setting.isAnnotationPresent(WithParentName.class) ? prefix : prefix + "_" + upperSnake(setting.getName());
             if (nested) {
                 collect(setting.getReturnType(), name, names);

@@ -7,7 +7,7 @@ import io.tidemark.boundary.BoundaryRecord;
 import io.tidemark.boundary.TableEntry;
 import io.tidemark.cli.CommandFailed;
 import io.tidemark.cli.NamedFolder;
-import io.tidemark.cli.TopicSettings;
+import io.tidemark.cli.ConfiguredTopics;
 import io.tidemark.cli.client.Answer;
 import io.tidemark.cli.client.AnswerListener;
 import io.tidemark.cli.client.BoundaryTopic;
@@ -41,7 +41,7 @@ final class DemoSession {
     private final DemoView view;
     private final Cluster cluster;
     private final ServingThread serving;
-    private final Topics topics = TopicSettings.topics(Optional.empty());
+    private final Topics topics = ConfiguredTopics.topics(Optional.empty());
 
     DemoSession(DemoFolder folder, DemoView view, Cluster cluster, ServingThread serving) {
         this.folder = folder;

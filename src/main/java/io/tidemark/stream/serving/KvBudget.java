@@ -1,6 +1,6 @@
 package io.tidemark.stream.serving;
 
-import io.tidemark.stream.settings.TidemarkSettings;
+import io.tidemark.stream.settings.EngineSettings;
 import java.util.OptionalLong;
 
 /** How much memory keys and values may take where nobody has said. */
@@ -15,7 +15,7 @@ final class KvBudget {
      * @param freeGpuBytes what the GPU has left beside the base weights; empty on a CPU, and where it is not known
      * @throws IllegalArgumentException when the GPU has no room beside the adapters
      */
-    static long of(TidemarkSettings.Engine engine, OptionalLong freeGpuBytes) {
+    static long of(EngineSettings engine, OptionalLong freeGpuBytes) {
         if (engine.kvBytes().isPresent()) {
             return engine.kvBytes().get().asLongValue();
         }

@@ -5,6 +5,7 @@ import io.tidemark.model.ComputeType;
 import io.tidemark.model.LanguageModel;
 import io.tidemark.model.ModelOptions;
 import io.tidemark.stream.settings.AdapterFolders;
+import io.tidemark.stream.settings.EngineSettings;
 import io.tidemark.stream.settings.TidemarkSettings;
 import io.tidemark.torch.Torch;
 import io.tidemark.torch.TorchOptions;
@@ -38,7 +39,7 @@ record LoadedModel(Torch torch, LanguageModel model, AdapterStore adapters) impl
     }
 
     /** A GPU has units for 16 bits; on a CPU exactness comes first, and what is faster depends on the CPU. */
-    static ComputeType computeType(TidemarkSettings.Engine engine, boolean onGpu) {
+    static ComputeType computeType(EngineSettings engine, boolean onGpu) {
         return engine.computeType().map(ComputeType::of).orElse(onGpu ? ComputeType.BF16 : ComputeType.FP32);
     }
 

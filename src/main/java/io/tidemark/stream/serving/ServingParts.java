@@ -16,6 +16,8 @@ import io.tidemark.stream.clients.KafkaSettings;
 import io.tidemark.stream.metrics.AdapterMetrics;
 import io.tidemark.stream.metrics.CalibrationMetrics;
 import io.tidemark.stream.metrics.WorkerMetrics;
+import io.tidemark.stream.settings.CalibratorSettings;
+import io.tidemark.stream.settings.EngineSettings;
 import io.tidemark.stream.settings.SettingsCheck;
 import io.tidemark.stream.settings.TidemarkSettings;
 import io.tidemark.stream.tables.BoundaryTable;
@@ -117,12 +119,12 @@ final class ServingParts implements AutoCloseable {
         return part;
     }
 
-    private static EngineLimits limits(TidemarkSettings.Engine engine, OptionalLong freeGpuBytes) {
+    private static EngineLimits limits(EngineSettings engine, OptionalLong freeGpuBytes) {
         return new EngineLimits(engine.slots(), engine.prefillTokensPerStep(), KvBudget.of(engine, freeGpuBytes),
                 engine.prefixCache().asLongValue());
     }
 
-    private static CalibratorOptions calibrator(TidemarkSettings.Calibrator settings, String name) {
+    private static CalibratorOptions calibrator(CalibratorSettings settings, String name) {
         String objective = settings.objective().equals("tolerance")
                 ? "tolerance:" + settings.tolerance() : settings.objective();
         return new CalibratorOptions(settings.group(), settings.group() + "-" + name,

@@ -1,6 +1,7 @@
 package io.tidemark.stream.topics;
 
-import io.tidemark.stream.settings.TidemarkSettings;
+import io.tidemark.stream.settings.TopicNames;
+import io.tidemark.stream.settings.TopicSettings;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 
@@ -13,9 +14,9 @@ public record TopicLayout(
     private static final int LARGE_RECORD = 4 * 1024 * 1024;
     private static final int LARGEST_ANSWER = 5 * 1024 * 1024;
 
-    public static TopicLayout of(TidemarkSettings.Topics topics) {
+    public static TopicLayout of(TopicSettings topics) {
         String prefix = topics.prefix().orElse("");
-        TidemarkSettings.Names names = topics.names();
+        TopicNames names = topics.names();
         int partitions = topics.partitions();
         int calibration = topics.calibrationPartitions();
         return new TopicLayout(

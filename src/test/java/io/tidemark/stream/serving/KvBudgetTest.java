@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.smallrye.config.SmallRyeConfigBuilder;
 import io.tidemark.model.ComputeType;
+import io.tidemark.stream.settings.EngineSettings;
 import io.tidemark.stream.settings.TidemarkSettings;
 import java.util.HashMap;
 import java.util.Map;
@@ -44,7 +45,7 @@ class KvBudgetTest {
                 .hasMessageContaining("tidemark.engine.adapter-bytes");
     }
 
-    private static TidemarkSettings.Engine engine(Map<String, String> values) {
+    private static EngineSettings engine(Map<String, String> values) {
         Map<String, String> all = new HashMap<>(values);
         all.put("tidemark.model.dir", "/model");
         return new SmallRyeConfigBuilder().addDiscoveredConverters().withMapping(TidemarkSettings.class)

@@ -38,7 +38,7 @@ class SettingsCheckTest {
     @Test
     @DisplayName("an objective's tolerance is one number")
     void objective() throws NoSuchMethodException {
-        String pattern = TidemarkSettings.Calibrator.class.getMethod("objective").getAnnotation(Pattern.class).regexp();
+        String pattern = CalibratorSettings.class.getMethod("objective").getAnnotation(Pattern.class).regexp();
         assertThat("tolerance:0.02").matches(pattern);
         assertThat("tolerance:.5").matches(pattern);
         assertThat("tolerance").matches(pattern);

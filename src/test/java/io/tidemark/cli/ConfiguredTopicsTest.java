@@ -11,7 +11,7 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
 @DisplayName("the topics of a client")
-class TopicSettingsTest {
+class ConfiguredTopicsTest {
 
     private static final int ENVIRONMENT = 300;
 
@@ -41,6 +41,6 @@ class TopicSettingsTest {
     }
 
     private static Topics topics(Map<String, String> environment, Optional<String> prefix) {
-        return TopicSettings.topics(new SmallRyeConfigBuilder().withSources(new EnvConfigSource(environment, ENVIRONMENT)), prefix);
+        return ConfiguredTopics.topics(new SmallRyeConfigBuilder().withSources(new EnvConfigSource(environment, ENVIRONMENT)), prefix);
     }
 }

@@ -3,7 +3,7 @@ package io.tidemark.cli;
 import io.smallrye.config.PropertiesConfigSource;
 import io.smallrye.config.SmallRyeConfigBuilder;
 import io.tidemark.cli.client.Topics;
-import io.tidemark.stream.settings.TidemarkSettings;
+import io.tidemark.stream.settings.TopicSettings;
 import io.tidemark.stream.topics.TopicLayout;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -13,14 +13,14 @@ import java.util.Map;
 import java.util.Optional;
 
 /** The settings {@code tidemark.topics.*} for those who run without Quarkus: the names and layout that a worker has. */
-public final class TopicSettings {
+public final class ConfiguredTopics {
 
     private static final String ROOT = "tidemark.topics";
     private static final int ABOVE_SYSTEM_PROPERTIES = 500;
     private static final int BELOW_ENVIRONMENT = 260; // as in Quarkus
     private static final Path FILE = Path.of("config", "application.properties");
 
-    private TopicSettings() {
+    private ConfiguredTopics() {
     }
 
     /** All topics, as system properties, environment variables and {@code config/application.properties} have them. */
@@ -56,7 +56,7 @@ public final class TopicSettings {
     }
 
     private static TopicLayout layout(SmallRyeConfigBuilder sources) {
-        return TopicLayout.of(sources.withMapping(TidemarkSettings.Topics.class, ROOT).build()
-                .getConfigMapping(TidemarkSettings.Topics.class, ROOT));
+        return TopicLayout.of(sources.withMapping(TopicSettings.class, ROOT).build()
+                .getConfigMapping(TopicSettings.class, ROOT));
     }
 }
