@@ -1,7 +1,6 @@
 package io.tidemark.model;
 
 import io.tidemark.model.AttentionUnit.Piece;
-import io.tidemark.model.StepPlan.PlacedRow;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;

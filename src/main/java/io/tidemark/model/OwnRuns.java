@@ -1,6 +1,5 @@
 package io.tidemark.model;
 
-import io.tidemark.model.StepPlan.PlacedRow;
 import java.util.ArrayList;
 import java.util.List;
 

@@ -1,6 +1,5 @@
 package io.tidemark.model;
 
-import io.tidemark.model.StepPlan.LoraGroup;
 import io.tidemark.torch.Torch;
 import io.tidemark.torch.Value;
 import java.util.ArrayList;

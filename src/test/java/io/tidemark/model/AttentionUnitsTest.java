@@ -3,7 +3,6 @@ package io.tidemark.model;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.model.AttentionUnit.Piece;
-import io.tidemark.model.StepPlan.PlacedRow;
 import io.tidemark.torch.Torch;
 import io.tidemark.torch.TorchOptions;
 import java.util.ArrayList;
