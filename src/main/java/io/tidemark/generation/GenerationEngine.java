@@ -3,10 +3,6 @@ package io.tidemark.generation;
 import io.tidemark.model.KvLimits;
 import io.tidemark.model.KvPool;
 import io.tidemark.model.LanguageModel;
-import java.util.ArrayDeque;
-import java.util.Deque;
-import java.util.concurrent.BlockingQueue;
-import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Predicate;
 
@@ -22,12 +18,11 @@ public final class GenerationEngine implements AutoCloseable {
     private final RequestBounds bounds;
     private final Scheduler scheduler;
     private final StepLoop loop;
-    private final BlockingQueue<Runnable> inbox = new LinkedBlockingQueue<>();
+    private final Inbox inbox = new Inbox();
     private final AtomicInteger handedOver = new AtomicInteger();
-    private final Deque<BetweenSteps> between = new ArrayDeque<>();
+    private final BackgroundWork background = new BackgroundWork();
     private final Thread thread = new Thread(this::run, "tidemark-engine");
     private volatile EngineLoad load = EngineLoad.NONE;
-    private volatile boolean closing;
 
     private GenerationEngine(LanguageModel model, EngineLimits limits) {
         this.pool = new KvPool(model.decoder(), new KvLimits(limits.kvBytes(), limits.slots(), limits.prefixBytes()));
@@ -61,7 +56,7 @@ public final class GenerationEngine implements AutoCloseable {
         bounds.require(request);
         RunningRequest running = new RunningRequest(request, listener, System.nanoTime());
         handedOver.incrementAndGet();
-        handOver(() -> {
+        inbox.add(() -> {
             handedOver.decrementAndGet();
             scheduler.enqueue(running);
         });
@@ -73,12 +68,12 @@ public final class GenerationEngine implements AutoCloseable {
      * @throws IllegalStateException when the engine is closed
      */
     public void cancel(String requestId, FinishReason reason) {
-        handOver(() -> end(request -> request.request().id().equals(requestId), reason));
+        inbox.add(() -> end(request -> request.request().id().equals(requestId), reason));
     }
 
     /** Runs work in slices, one between two steps, until it says that there is no more. */
     public void runBetweenSteps(BetweenSteps work) {
-        handOver(() -> between.add(work));
+        inbox.add(() -> background.add(work));
     }
 
     public EngineLoad load() {
@@ -93,7 +88,7 @@ public final class GenerationEngine implements AutoCloseable {
     /** Ends what runs and waits as cancelled, then frees the caches. */
     @Override
     public void close() {
-        takeNoMore();
+        inbox.close();
         try {
             thread.join();
         } catch (InterruptedException e) {
@@ -103,19 +98,19 @@ public final class GenerationEngine implements AutoCloseable {
 
     private void run() {
         try {
-            while (!closing) {
+            while (!inbox.isClosed()) {
                 takeOver();
-                boolean busy = loop.step() | runSlice();
+                boolean busy = loop.step() | background.runSlice();
                 report();
-                if (!busy && scheduler.isIdle() && between.isEmpty()) {
-                    waitForWork();
+                if (!busy && scheduler.isIdle() && background.isEmpty()) {
+                    inbox.runNext();
                 }
             }
             takeOver();
             end(request -> true, FinishReason.CANCELLED);
         } catch (RuntimeException | Error e) {
             LOG.log(System.Logger.Level.ERROR, "the engine has died of an error; what it had to do fails", e);
-            takeNoMore();
+            inbox.close();
             takeOver();
         } finally {
             scheduler.abandon().forEach(request -> request.failed("engine_error", "the engine has died of an error"));
@@ -123,41 +118,9 @@ public final class GenerationEngine implements AutoCloseable {
         }
     }
 
-    private void takeNoMore() {
-        synchronized (inbox) {
-            closing = true;
-            inbox.add(() -> { });
-        }
-    }
-
     private void takeOver() {
-        for (Runnable work = inbox.poll(); work != null; work = inbox.poll()) {
-            work.run();
-        }
+        inbox.runAll();
         report();
-    }
-
-    private void waitForWork() {
-        try {
-            inbox.take().run();
-        } catch (InterruptedException e) {
-            closing = true;
-        }
-    }
-
-    private boolean runSlice() {
-        BetweenSteps work = between.poll();
-        if (work == null) {
-            return false;
-        }
-        try {
-            if (work.runSlice()) {
-                between.add(work);
-            }
-        } catch (RuntimeException e) {
-            LOG.log(System.Logger.Level.ERROR, "work between steps failed and was dropped", e);
-        }
-        return true;
     }
 
     private void report() {
@@ -169,14 +132,5 @@ public final class GenerationEngine implements AutoCloseable {
         scheduler.removeWaiting(which).forEach(request -> request.endedBeforeStart(reason));
         scheduler.rows(which).forEach(row -> loop.end(row, reason));
         report();
-    }
-
-    private void handOver(Runnable work) {
-        synchronized (inbox) {
-            if (closing) {
-                throw new IllegalStateException("the engine is closed");
-            }
-            inbox.add(work);
-        }
     }
 }

@@ -1,12 +1,10 @@
 package io.tidemark.generation;
 
-import io.tidemark.model.DecoderFailed;
+import io.tidemark.generation.AdmissionQueue.Admitted;
 import io.tidemark.model.KvPool;
 import io.tidemark.model.KvSlot;
 import io.tidemark.model.LanguageModel;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Deque;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
@@ -14,16 +12,15 @@ import java.util.Set;
 import java.util.function.Predicate;
 
 /**
- * The one place that decides who runs. Requests are admitted first come, first served: one that finds no slot or no
- * memory waits, and nobody overtakes it, so that a large request is never starved. Every decoding row takes part in
- * every step; prompts share what the step may carry of them. Belongs to the engine's thread.
+ * The one place that decides who runs. Requests are admitted by {@link AdmissionQueue}; every decoding row takes part in
+ * every step, and prompts share what the step may carry of them. Belongs to the engine's thread.
  */
 final class Scheduler {
 
     private final LanguageModel model;
     private final EngineLimits limits;
     private final KvPool pool;
-    private final Deque<RunningRequest> waiting = new ArrayDeque<>();
+    private final AdmissionQueue waiting;
     private final List<Row> running = new ArrayList<>();
     private final PrefixSharing sharing;
 
@@ -35,6 +32,7 @@ final class Scheduler {
         this.model = model;
         this.limits = limits;
         this.pool = pool;
+        this.waiting = new AdmissionQueue(limits, pool);
         this.sharing = new PrefixSharing(pool, limits);
     }
 
@@ -51,7 +49,7 @@ final class Scheduler {
     }
 
     boolean isIdle() {
-        return waiting.isEmpty() && running.isEmpty();
+        return waiting.size() == 0 && running.isEmpty();
     }
 
     /** Admits what fits, then says which rows the next step has and how much of their prompts. */
@@ -100,16 +98,13 @@ final class Scheduler {
 
     /** Takes matching requests out of the queue. */
     List<RunningRequest> removeWaiting(Predicate<RunningRequest> which) {
-        List<RunningRequest> removed = waiting.stream().filter(which).toList();
-        waiting.removeAll(removed);
-        return removed;
+        return waiting.remove(which);
     }
 
     /** Drops everything that waits and runs, without a word to the cache. */
     Set<RunningRequest> abandon() {
-        Set<RunningRequest> abandoned = new LinkedHashSet<>(waiting);
+        Set<RunningRequest> abandoned = new LinkedHashSet<>(waiting.remove(request -> true));
         running.forEach(row -> abandoned.add(row.owner()));
-        waiting.clear();
         running.clear();
         return abandoned;
     }
@@ -124,17 +119,10 @@ final class Scheduler {
     }
 
     private void admit() {
-        while (!waiting.isEmpty()) {
-            try {
-                Optional<List<KvSlot>> slots = slots(waiting.peek().request());
-                if (slots.isEmpty()) {
-                    return;
-                }
-                start(waiting.remove(), slots.get());
-            } catch (DecoderFailed e) {
-                // The budget allowed what the device's memory did not.
-                waiting.remove().failed("engine_error", "there was no memory for keys and values");
-            }
+        Optional<Admitted> next = waiting.next(running.size());
+        while (next.isPresent()) {
+            start(next.get().request(), next.get().slots());
+            next = waiting.next(running.size());
         }
     }
 
@@ -143,10 +131,5 @@ final class Scheduler {
         for (int choice = 0; choice < slots.size(); choice++) {
             running.add(new Row(request, choice, slots.get(choice), model.tokenizer(), model.config().endOfSequence()));
         }
-    }
-
-    /** A slot for each choice, or none at all. */
-    private Optional<List<KvSlot>> slots(GenerationRequest request) {
-        return running.size() + request.choices() > limits.slots() ? Optional.empty() : SlotReservation.of(request, pool);
     }
 }
