@@ -4,9 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import io.tidemark.fixture.FixtureModel;
-import io.tidemark.proof.AdapterBenchmark.Gaps;
-import io.tidemark.proof.AdapterBenchmark.Load;
 import io.tidemark.proof.AdapterBenchmark.Run;
+import io.tidemark.proof.LoadGapsBenchmark.Gaps;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -25,7 +24,8 @@ class AdapterBenchmarkTest {
                 SyntheticAdapterFolder folder = SyntheticAdapterFolder.write(fixture.model().config(), 6, 2, 4)) {
             Path first = folder.adapters().get("adapter-00000");
             long budget = 3 * fixture.load("probe", first).bytes();
-            AdapterBenchmark benchmark = new AdapterBenchmark(fixture.model(), folder.adapters(), new Load(budget, 40, 2, 2));
+            AdapterLoad load = new AdapterLoad(folder.adapters(), budget, 40, 2, 2);
+            AdapterBenchmark benchmark = new AdapterBenchmark(fixture.model(), load);
             Run bounded = benchmark.bounded();
             assertThat(bounded.mostBytes()).isPositive().isLessThanOrEqualTo(budget);
             assertThat(bounded.figures().evictions()).isPositive();
@@ -37,7 +37,7 @@ class AdapterBenchmarkTest {
             assertThat(used.get()).isBetween(4, 6);
             assertThat(resident.hitRate()).isEqualTo(1);
             assertThat(resident.figures().loads()).isZero();
-            Gaps gaps = benchmark.gaps(1);
+            Gaps gaps = new LoadGapsBenchmark(fixture.model(), load).run(1);
             assertThat(gaps.quiet()).isNotEmpty().isSorted();
             assertThat(gaps.loading()).isNotEmpty().isSorted();
             assertThat(gaps.loads()).isPositive();

@@ -3,9 +3,10 @@ package io.tidemark.cli.bench;
 import io.tidemark.cli.model.LocalModel;
 import io.tidemark.cli.model.LocalModelOptions;
 import io.tidemark.proof.AdapterBenchmark;
-import io.tidemark.proof.AdapterBenchmark.Gaps;
-import io.tidemark.proof.AdapterBenchmark.Load;
 import io.tidemark.proof.AdapterBenchmark.Run;
+import io.tidemark.proof.AdapterLoad;
+import io.tidemark.proof.LoadGapsBenchmark;
+import io.tidemark.proof.LoadGapsBenchmark.Gaps;
 import io.tidemark.proof.SyntheticAdapterFolder;
 import java.io.PrintWriter;
 import java.util.ArrayList;
@@ -70,8 +71,8 @@ final class BenchAdaptersCommand implements Callable<Integer> {
         PrintWriter out = spec.commandLine().getOut();
         try (LocalModel local = model.open();
                 SyntheticAdapterFolder folder = SyntheticAdapterFolder.write(local.language().config(), adapters, distinct, rank)) {
-            AdapterBenchmark benchmark = new AdapterBenchmark(
-                    local.language(), folder.adapters(), new Load(budget << 20, requests, tokens, slots));
+            AdapterLoad load = new AdapterLoad(folder.adapters(), budget << 20, requests, tokens, slots);
+            AdapterBenchmark benchmark = new AdapterBenchmark(local.language(), load);
             out.printf("%d adapters of rank %d (%d distinct, %.1f MiB each on disk), %d requests of %d tokens, %d rows, budget %d MiB%n",
                     adapters, rank, Math.min(distinct, adapters), folder.bytesOfOne() / MIB, requests, tokens, slots, budget);
             List<Double> ratios = new ArrayList<>();
@@ -85,7 +86,7 @@ final class BenchAdaptersCommand implements Callable<Integer> {
             Collections.sort(ratios);
             out.printf("tokens per second, budget against all in memory: ratio %.3f (median of %d, %.3f to %.3f)%n",
                     ratios.get(repeat / 2), repeat, ratios.get(0), ratios.get(repeat - 1));
-            print(out, benchmark.gaps(repeat));
+            print(out, new LoadGapsBenchmark(local.language(), load).run(repeat));
         }
         return 0;
     }
