@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.quarkus.test.common.QuarkusTestResource;
 import io.quarkus.test.junit.QuarkusTest;
-import io.tidemark.stream.serving.Phase;
 import io.tidemark.stream.serving.Serving;
 import jakarta.inject.Inject;
 import java.time.Duration;
@@ -37,8 +36,7 @@ class BoundaryInUseTest {
 
     @BeforeAll
     void connect() {
-        Awaitility.await().atMost(Duration.ofSeconds(60)).until(() -> serving.phase() == Phase.READY);
-        outside = new Outside(broker, "generation-results", "generation-events", BOUNDARIES);
+        outside = WorkerTopics.connect(serving, broker);
     }
 
     @AfterAll
@@ -72,7 +70,7 @@ class BoundaryInUseTest {
     @Test
     @DisplayName("a request keeps the boundary it was admitted with, although the table moves while it runs")
     void pinnedAtAdmission() {
-        outside.send("generation-requests", null, WorkerTest.longRequest("pinned", "all"));
+        outside.send("generation-requests", null, WorkerTopics.longRequest("pinned", "all"));
         Awaitility.await().until(() -> !outside.values("generation-events", "pinned").isEmpty());
         outside.send(BOUNDARIES, "all", "{\"adapter\": \"all\", \"boundary\": 1}");
         awaitBoundary("all", 1);

@@ -1,24 +1,18 @@
 package io.tidemark.stream;
 
+import static io.tidemark.stream.WorkerTopics.EVENTS;
+import static io.tidemark.stream.WorkerTopics.REQUESTS;
+import static io.tidemark.stream.WorkerTopics.RESULTS;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.quarkus.test.common.QuarkusTestResource;
-import io.quarkus.test.common.http.TestHTTPResource;
 import io.quarkus.test.junit.QuarkusTest;
-import io.tidemark.stream.serving.Phase;
 import io.tidemark.stream.serving.Serving;
 import jakarta.inject.Inject;
-import java.net.URI;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
-import java.net.http.HttpResponse;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
-import java.util.stream.Stream;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
@@ -30,25 +24,15 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.Arguments;
-import org.junit.jupiter.params.provider.MethodSource;
 
+@DisplayName("a worker on the topics")
 @QuarkusTest
 @QuarkusTestResource(BrokerResource.class)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class WorkerTest {
 
-    private static final String REQUESTS = "generation-requests";
-    private static final String RESULTS = "generation-results";
-    private static final String EVENTS = "generation-events";
-    private static final String DEAD_LETTERS = "generation-dead-letters";
-
     @ConfigProperty(name = "kafka.bootstrap.servers")
     String broker;
-
-    @TestHTTPResource
-    URI url;
 
     @Inject
     Serving serving;
@@ -57,8 +41,7 @@ class WorkerTest {
 
     @BeforeAll
     void connect() {
-        Awaitility.await().atMost(Duration.ofSeconds(60)).until(() -> serving.phase() == Phase.READY);
-        outside = new Outside(broker, RESULTS, EVENTS, DEAD_LETTERS);
+        outside = WorkerTopics.connect(serving, broker);
     }
 
     @AfterAll
@@ -111,93 +94,6 @@ class WorkerTest {
         assertThat(result.path("tidemark").has("boundary")).isFalse();
     }
 
-    static Stream<Arguments> badInput() {
-        String longPrompt = "word ".repeat(4000);
-        return Stream.of(
-                Arguments.of("null value", null, "empty_value", ""),
-                Arguments.of("empty value", "", "empty_value", ""),
-                Arguments.of("not JSON", "{oops", "invalid_json", ""),
-                Arguments.of("no model", "{\"prompt\": \"x\"}", "missing_field", "model"),
-                Arguments.of("mistyped field", "{\"model\": \"all\", \"prompt\": 7}", "invalid_type", "prompt"),
-                Arguments.of("prompt and messages", "{\"model\": \"all\", \"prompt\": \"x\", \"messages\": "
-                        + "[{\"role\": \"user\", \"content\": \"x\"}]}", "conflicting_fields", "messages"),
-                Arguments.of("neither", "{\"model\": \"all\"}", "missing_field", "prompt"),
-                Arguments.of("unknown model", "{\"model\": \"al\", \"prompt\": \"x\"}", "unknown_adapter", "model"),
-                Arguments.of("boundary too high", "{\"model\": \"all\", \"prompt\": \"x\", \"boundary\": 99}",
-                        "out_of_range", "boundary"),
-                Arguments.of("boundary negative", "{\"model\": \"all\", \"prompt\": \"x\", \"boundary\": -1}",
-                        "out_of_range", "boundary"),
-                Arguments.of("long prompt", "{\"model\": \"all\", \"prompt\": \"" + longPrompt + "\"}",
-                        "context_length_exceeded", "prompt"),
-                Arguments.of("no tokens", "{\"model\": \"all\", \"prompt\": \"x\", \"max_tokens\": 0}",
-                        "out_of_range", "max_tokens"),
-                Arguments.of("negative tokens", "{\"model\": \"all\", \"prompt\": \"x\", \"max_tokens\": -5}",
-                        "out_of_range", "max_tokens"),
-                Arguments.of("1e99 tokens", "{\"model\": \"all\", \"prompt\": \"x\", \"max_tokens\": 1e99}",
-                        null, "max_tokens"),
-                Arguments.of("two megabytes", "x".repeat(2 * 1024 * 1024), "request_too_large", ""));
-    }
-
-    @ParameterizedTest(name = "{0}")
-    @MethodSource("badInput")
-    @DisplayName("bad input gets an error result and a dead letter, and the request behind it is served")
-    void badInputDoesNotStopThePartition(String name, String value, String code, String param) {
-        answersWithError(name, value == null ? null : Outside.bytes(value), code, param);
-    }
-
-    @Test
-    @DisplayName("bytes that are no UTF-8 get an error result and a dead letter with the original bytes")
-    void notUtf8() {
-        byte[] value = "{\"model\": \"all\", \"prompt\": \"\u00e9\"}".getBytes(StandardCharsets.ISO_8859_1);
-        ConsumerRecord<byte[], byte[]> letter = answersWithError("not UTF-8", value, "invalid_utf8", "");
-        assertThat(letter.value()).isEqualTo(value);
-    }
-
-    @Test
-    @DisplayName("a bad request with a key of megabytes is answered and committed like any other")
-    void hugeKey() {
-        RecordMetadata bad = outside.send(new ProducerRecord<>(REQUESTS, 2, new byte[2 * 1024 * 1024], new byte[1]));
-        JsonNode result = outside.await(RESULTS, REQUESTS + "-2-" + bad.offset());
-        assertThat(result.path("error").path("code").asText()).isEqualTo("invalid_json");
-        Awaitility.await().until(() -> !letters(bad).isEmpty());
-        assertThat(letters(bad).get(0).key()).isNull();
-        Awaitility.await().atMost(Duration.ofSeconds(10)).until(() -> outside.committed("tidemark-workers",
-                new TopicPartition(REQUESTS, 2)) == bad.offset() + 1);
-    }
-
-    private ConsumerRecord<byte[], byte[]> answersWithError(String key, byte[] value, String code, String param) {
-        RecordMetadata bad = outside.send(new ProducerRecord<>(REQUESTS, 0, Outside.bytes(key), value));
-        String next = "after " + key;
-        outside.send(new ProducerRecord<>(REQUESTS, 0, Outside.bytes(key), Outside.bytes(
-                "{\"id\": \"" + next + "\", \"model\": \"qv\", \"prompt\": \"x\", \"max_tokens\": 1}")));
-
-        JsonNode error = outside.await(RESULTS, REQUESTS + "-0-" + bad.offset()).path("error");
-        assertThat(error.path("type").asText()).isEqualTo("invalid_request");
-        if (code != null) {
-            assertThat(error.path("code").asText()).isEqualTo(code);
-        }
-        assertThat(error.path("param").asText()).isEqualTo(param);
-        assertThat(outside.await(RESULTS, next).path("choices")).hasSize(1);
-        Awaitility.await().until(() -> !letters(bad).isEmpty());
-        ConsumerRecord<byte[], byte[]> letter = letters(bad).get(0);
-        assertThat(Outside.text(letter.key())).isEqualTo(key);
-        assertThat(Outside.text(letter.headers().lastHeader("tidemark.error.code").value()))
-                .isEqualTo(error.path("code").asText());
-        if (value != null) {
-            assertThat(letter.value()).isEqualTo(Arrays.copyOf(value, Math.min(value.length, 64 * 1024)));
-        }
-        return letter;
-    }
-
-    private List<ConsumerRecord<byte[], byte[]>> letters(RecordMetadata of) {
-        return outside.heard(DEAD_LETTERS).stream()
-                .filter(letter -> Outside.text(letter.headers().lastHeader("tidemark.source.offset").value())
-                        .equals(Long.toString(of.offset())))
-                .filter(letter -> Outside.text(letter.headers().lastHeader("tidemark.source.partition").value())
-                        .equals(Integer.toString(of.partition())))
-                .toList();
-    }
-
     @Test
     @DisplayName("a misspelled adapter is answered with the name that was probably meant")
     void didYouMean() {
@@ -232,34 +128,11 @@ class WorkerTest {
     @Test
     @DisplayName("a cancellation ends a running request, and its result holds the text so far")
     void cancelled() {
-        outside.send(REQUESTS, null, longRequest("to-cancel", "all"));
+        outside.send(REQUESTS, null, WorkerTopics.longRequest("to-cancel", "all"));
         Awaitility.await().until(() -> !outside.values(EVENTS, "to-cancel").isEmpty());
         outside.send("generation-cancellations", "to-cancel", "{\"id\": \"to-cancel\", \"reason\": \"test\"}");
         JsonNode choice = outside.await(RESULTS, "to-cancel").path("choices").get(0);
         assertThat(choice.path("finish_reason").asText()).isEqualTo("cancelled");
         assertThat(choice.path("text").asText()).isNotEmpty();
-    }
-
-    @Test
-    @DisplayName("probes say ready, and metrics count answers by adapter and outcome without a client's misspellings")
-    void operations() throws Exception {
-        outside.send(REQUESTS, null, "{\"id\": \"counted\", \"model\": \"secret-name\", \"prompt\": \"x\"}");
-        outside.await(RESULTS, "counted");
-        assertThat(get("/q/health/ready")).contains("tidemark-ready").contains("READY");
-        assertThat(get("/q/health/live")).contains("tidemark-live");
-        assertThat(get("/q/health/started")).contains("tidemark-started");
-        Awaitility.await().until(() -> get("/q/metrics").contains("outcome=\"unknown_adapter\""));
-        assertThat(get("/q/metrics")).contains("tidemark_boundary{adapter=\"all\"}", "tidemark_running_rows",
-                "tidemark_queue_depth", "adapter=\"unknown\"").doesNotContain("secret-name");
-    }
-
-    private String get(String path) throws Exception {
-        return HttpClient.newHttpClient().send(HttpRequest.newBuilder(URI.create(url + path)).build(),
-                HttpResponse.BodyHandlers.ofString()).body();
-    }
-
-    static String longRequest(String id, String model) {
-        return "{\"id\": \"" + id + "\", \"model\": \"" + model
-                + "\", \"prompt\": \"x\", \"max_tokens\": 490, \"temperature\": 1, \"stream\": true}";
     }
 }

@@ -1,0 +1,67 @@
+package io.tidemark.adapter;
+
+import io.tidemark.fixture.FixtureModel;
+import io.tidemark.fixture.Folders;
+import io.tidemark.model.KvPool;
+import io.tidemark.model.StepRow;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+
+/** A model and stores of its adapters with room for as many as a test wants; all adapters are of one size. */
+final class AdapterMemoryFixture implements AutoCloseable {
+
+    static final String FAMILY = "llama-gqa";
+
+    private final FixtureModel fixture = FixtureModel.load(FAMILY);
+    private final long adapterBytes = fixture.adapter("qv").bytes();
+    private GatedLoader loader;
+    private AdapterStore store;
+
+    static Path folder() {
+        return Folders.adapter(FAMILY, "qv");
+    }
+
+    /** A store with room for so many adapters, in which a, b, c and d are registered. */
+    AdapterStore roomFor(int adapters) {
+        AdapterStore made = budget(adapters * adapterBytes);
+        List.of("a", "b", "c", "d").forEach(id -> made.register(id, folder()));
+        return made;
+    }
+
+    /** A store without adapters; closing the fixture's store closes it. */
+    AdapterStore budget(long bytes) {
+        loader = new GatedLoader(new FolderLoader(fixture.model()));
+        store = new AdapterStore(FAMILY, loader, bytes);
+        return store;
+    }
+
+    /** The loader of the last store. */
+    GatedLoader loader() {
+        return loader;
+    }
+
+    long adapterBytes() {
+        return adapterBytes;
+    }
+
+    /** Runs a step with it; weights that were freed cannot. */
+    boolean isAlive(AdapterLease lease) {
+        try (KvPool pool = new KvPool(fixture.model().decoder(), 1 << 20)) {
+            fixture.model().decoder().logits(List.of(new StepRow(pool.reserve(8).orElseThrow(), List.of(5), 0,
+                    Optional.of(lease.adapter().weights()), 1, Optional.empty())));
+            return true;
+        } catch (IllegalStateException e) {
+            return false;
+        }
+    }
+
+    void closeStore() {
+        store.close();
+    }
+
+    @Override
+    public void close() {
+        fixture.close();
+    }
+}

@@ -1,0 +1,116 @@
+package io.tidemark.adapter;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.stream.IntStream;
+import org.awaitility.Awaitility;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+
+@DisplayName("the room in the adapters' memory")
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class AdapterRoomTest {
+
+    private AdapterMemoryFixture memory;
+
+    @BeforeAll
+    void load() {
+        memory = new AdapterMemoryFixture();
+    }
+
+    @AfterAll
+    void close() {
+        memory.close();
+    }
+
+    @AfterEach
+    void closeStore() {
+        memory.closeStore();
+    }
+
+    @Test
+    @DisplayName("makes room by the adapter that was asked for longest ago, and never takes more than the budget")
+    void leastRecentlyUsed() {
+        AdapterStore store = memory.roomFor(2);
+        store.waitFor("a").close();
+        store.waitFor("b").close();
+        store.waitFor("a").close();
+        store.waitFor("c").close();
+        assertThat(store.figures().residentBytes()).isEqualTo(2 * memory.adapterBytes());
+        assertThat(store.figures().evictions()).isEqualTo(1);
+        assertThat(store.lease("a")).isDone();
+        store.waitFor("b").close();
+        assertThat(memory.loader().loads()).containsExactly("a", "b", "c", "b");
+    }
+
+    @Test
+    @DisplayName("never frees an adapter that is used: a newcomer waits until its last user is done, and then comes in")
+    void usedStays() {
+        AdapterStore store = memory.roomFor(1);
+        AdapterLease first = store.waitFor("a");
+        AdapterLease second = store.waitFor("a");
+        CompletableFuture<AdapterLease> newcomer = store.lease("b");
+        first.close();
+        first.close();
+        assertThat(memory.loader().loads()).containsExactly("a");
+        assertThat(memory.isAlive(second)).isTrue();
+        assertThat(newcomer).isNotDone();
+        second.close();
+        try (AdapterLease lease = newcomer.join()) {
+            assertThat(memory.isAlive(lease)).isTrue();
+            assertThat(memory.isAlive(second)).isFalse();
+            assertThat(store.figures().residentBytes()).isEqualTo(memory.adapterBytes());
+        }
+    }
+
+    @Test
+    @DisplayName("lets a newcomer in although another adapter is never idle: who asks for that one later queues behind it")
+    void noStarvation() {
+        AdapterStore store = memory.roomFor(1);
+        AdapterLease busy = store.waitFor("a");
+        CompletableFuture<AdapterLease> newcomer = store.lease("b");
+        // the loader's thread sends the busy one away before it waits
+        Awaitility.await().until(() -> store.figures().evictions() == 1);
+        CompletableFuture<AdapterLease> late = store.lease("a");
+        assertThat(late).isNotDone();
+        busy.close();
+        newcomer.join().close();
+        late.join().close();
+        assertThat(memory.loader().loads()).containsExactly("a", "b", "a");
+    }
+
+    @Test
+    @DisplayName("refuses at registration what the budget could never hold, and names the setting")
+    void tooLarge() {
+        AdapterStore store = memory.budget(1000);
+        assertThatThrownBy(() -> store.register("a", AdapterMemoryFixture.folder())).isInstanceOf(AdapterRefused.class)
+                .hasMessageContaining("tidemark.engine.adapter-bytes").hasMessageContaining("1000");
+        assertThat(store.ids()).isEmpty();
+    }
+
+    @Test
+    @DisplayName("stands many threads that ask and leave at random, within its budget and with every lease usable")
+    void manyThreads() {
+        AdapterStore store = memory.roomFor(2);
+        List<CompletableFuture<Void>> users = IntStream.range(0, 8).mapToObj(user -> CompletableFuture.runAsync(() -> {
+            for (int i = 0; i < 25; i++) {
+                String id = String.valueOf((char) ('a' + ThreadLocalRandom.current().nextInt(4)));
+                try (AdapterLease lease = store.waitFor(id)) {
+                    assertThat(lease.adapter().id()).isEqualTo(id);
+                    assertThat(memory.isAlive(lease)).isTrue();
+                    assertThat(store.figures().residentBytes()).isLessThanOrEqualTo(2 * memory.adapterBytes());
+                }
+            }
+        }, command -> new Thread(command).start())).toList();
+        users.forEach(CompletableFuture::join);
+        assertThat(store.figures().leases()).isEqualTo(200);
+    }
+}

@@ -1,0 +1,143 @@
+package io.tidemark.stream;
+
+import static io.tidemark.stream.WorkerTopics.DEAD_LETTERS;
+import static io.tidemark.stream.WorkerTopics.REQUESTS;
+import static io.tidemark.stream.WorkerTopics.RESULTS;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.quarkus.test.common.QuarkusTestResource;
+import io.quarkus.test.junit.QuarkusTest;
+import io.tidemark.stream.serving.Serving;
+import jakarta.inject.Inject;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.Stream;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.clients.producer.RecordMetadata;
+import org.apache.kafka.common.TopicPartition;
+import org.awaitility.Awaitility;
+import org.eclipse.microprofile.config.inject.ConfigProperty;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+@DisplayName("a request that cannot be run")
+@QuarkusTest
+@QuarkusTestResource(BrokerResource.class)
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class BadRequestsTest {
+
+    @ConfigProperty(name = "kafka.bootstrap.servers")
+    String broker;
+
+    @Inject
+    Serving serving;
+
+    private Outside outside;
+
+    @BeforeAll
+    void connect() {
+        outside = WorkerTopics.connect(serving, broker);
+    }
+
+    @AfterAll
+    void disconnect() throws InterruptedException {
+        outside.close();
+    }
+
+    static Stream<Arguments> badInput() {
+        String longPrompt = "word ".repeat(4000);
+        return Stream.of(
+                Arguments.of("null value", null, "empty_value", ""),
+                Arguments.of("empty value", "", "empty_value", ""),
+                Arguments.of("not JSON", "{oops", "invalid_json", ""),
+                Arguments.of("no model", "{\"prompt\": \"x\"}", "missing_field", "model"),
+                Arguments.of("mistyped field", "{\"model\": \"all\", \"prompt\": 7}", "invalid_type", "prompt"),
+                Arguments.of("prompt and messages", "{\"model\": \"all\", \"prompt\": \"x\", \"messages\": "
+                        + "[{\"role\": \"user\", \"content\": \"x\"}]}", "conflicting_fields", "messages"),
+                Arguments.of("neither", "{\"model\": \"all\"}", "missing_field", "prompt"),
+                Arguments.of("unknown model", "{\"model\": \"al\", \"prompt\": \"x\"}", "unknown_adapter", "model"),
+                Arguments.of("boundary too high", "{\"model\": \"all\", \"prompt\": \"x\", \"boundary\": 99}",
+                        "out_of_range", "boundary"),
+                Arguments.of("boundary negative", "{\"model\": \"all\", \"prompt\": \"x\", \"boundary\": -1}",
+                        "out_of_range", "boundary"),
+                Arguments.of("long prompt", "{\"model\": \"all\", \"prompt\": \"" + longPrompt + "\"}",
+                        "context_length_exceeded", "prompt"),
+                Arguments.of("no tokens", "{\"model\": \"all\", \"prompt\": \"x\", \"max_tokens\": 0}",
+                        "out_of_range", "max_tokens"),
+                Arguments.of("negative tokens", "{\"model\": \"all\", \"prompt\": \"x\", \"max_tokens\": -5}",
+                        "out_of_range", "max_tokens"),
+                Arguments.of("1e99 tokens", "{\"model\": \"all\", \"prompt\": \"x\", \"max_tokens\": 1e99}",
+                        null, "max_tokens"),
+                Arguments.of("two megabytes", "x".repeat(2 * 1024 * 1024), "request_too_large", ""));
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @MethodSource("badInput")
+    @DisplayName("bad input gets an error result and a dead letter, and the request behind it is served")
+    void badInputDoesNotStopThePartition(String name, String value, String code, String param) {
+        answersWithError(name, value == null ? null : Outside.bytes(value), code, param);
+    }
+
+    @Test
+    @DisplayName("bytes that are no UTF-8 get an error result and a dead letter with the original bytes")
+    void notUtf8() {
+        byte[] value = "{\"model\": \"all\", \"prompt\": \"\u00e9\"}".getBytes(StandardCharsets.ISO_8859_1);
+        ConsumerRecord<byte[], byte[]> letter = answersWithError("not UTF-8", value, "invalid_utf8", "");
+        assertThat(letter.value()).isEqualTo(value);
+    }
+
+    @Test
+    @DisplayName("a bad request with a key of megabytes is answered and committed like any other")
+    void hugeKey() {
+        RecordMetadata bad = outside.send(new ProducerRecord<>(REQUESTS, 2, new byte[2 * 1024 * 1024], new byte[1]));
+        JsonNode result = outside.await(RESULTS, REQUESTS + "-2-" + bad.offset());
+        assertThat(result.path("error").path("code").asText()).isEqualTo("invalid_json");
+        Awaitility.await().until(() -> !letters(bad).isEmpty());
+        assertThat(letters(bad).get(0).key()).isNull();
+        Awaitility.await().atMost(Duration.ofSeconds(10)).until(() -> outside.committed("tidemark-workers",
+                new TopicPartition(REQUESTS, 2)) == bad.offset() + 1);
+    }
+
+    private ConsumerRecord<byte[], byte[]> answersWithError(String key, byte[] value, String code, String param) {
+        RecordMetadata bad = outside.send(new ProducerRecord<>(REQUESTS, 0, Outside.bytes(key), value));
+        String next = "after " + key;
+        outside.send(new ProducerRecord<>(REQUESTS, 0, Outside.bytes(key), Outside.bytes(
+                "{\"id\": \"" + next + "\", \"model\": \"qv\", \"prompt\": \"x\", \"max_tokens\": 1}")));
+
+        JsonNode error = outside.await(RESULTS, REQUESTS + "-0-" + bad.offset()).path("error");
+        assertThat(error.path("type").asText()).isEqualTo("invalid_request");
+        if (code != null) {
+            assertThat(error.path("code").asText()).isEqualTo(code);
+        }
+        assertThat(error.path("param").asText()).isEqualTo(param);
+        assertThat(outside.await(RESULTS, next).path("choices")).hasSize(1);
+        Awaitility.await().until(() -> !letters(bad).isEmpty());
+        ConsumerRecord<byte[], byte[]> letter = letters(bad).get(0);
+        assertThat(Outside.text(letter.key())).isEqualTo(key);
+        assertThat(Outside.text(letter.headers().lastHeader("tidemark.error.code").value()))
+                .isEqualTo(error.path("code").asText());
+        if (value != null) {
+            assertThat(letter.value()).isEqualTo(Arrays.copyOf(value, Math.min(value.length, 64 * 1024)));
+        }
+        return letter;
+    }
+
+    private List<ConsumerRecord<byte[], byte[]>> letters(RecordMetadata of) {
+        return outside.heard(DEAD_LETTERS).stream()
+                .filter(letter -> Outside.text(letter.headers().lastHeader("tidemark.source.offset").value())
+                        .equals(Long.toString(of.offset())))
+                .filter(letter -> Outside.text(letter.headers().lastHeader("tidemark.source.partition").value())
+                        .equals(Integer.toString(of.partition())))
+                .toList();
+    }
+}

@@ -1,0 +1,72 @@
+package io.tidemark.stream;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidemark.adapter.AdapterStore;
+import io.tidemark.model.LanguageModel;
+import io.tidemark.torch.Torch;
+import io.tidemark.torch.TorchOptions;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.stream.IntStream;
+
+/** A model with the adapter 'all', and what PEFT computed for it on a few examples. */
+final class CalibratedModel implements AutoCloseable {
+
+    private static final Path FOLDER = Path.of(BrokerResource.MODEL);
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    private final Torch torch = Torch.open(new TorchOptions("cpu", 1));
+    private final LanguageModel model = LanguageModel.load(FOLDER, "llama-gqa", torch);
+    private final AdapterStore adapters = new AdapterStore(model);
+    private final JsonNode reference;
+
+    CalibratedModel() throws IOException {
+        adapters.load("all", FOLDER.resolve("adapters/all"));
+        reference = JSON.readTree(FOLDER.resolve("adapters/all/expected.json").toFile());
+    }
+
+    LanguageModel model() {
+        return model;
+    }
+
+    AdapterStore adapters() {
+        return adapters;
+    }
+
+    /** How many examples PEFT has scored. */
+    int examples() {
+        return reference.path("pairs").size();
+    }
+
+    /** A validation batch of some of the examples. */
+    String batch(String id, int from, int to) {
+        ObjectNode batch = JSON.createObjectNode().put("batch_id", id).put("adapter", "all");
+        ArrayNode examples = batch.putArray("examples");
+        IntStream.range(from, to).mapToObj(reference.path("pairs")::get).forEach(pair -> examples.addObject()
+                .put("prompt", pair.path("prompt").asText()).put("completion", pair.path("completion").asText()));
+        return batch.toString();
+    }
+
+    /** The record has the curve and the boundary that PEFT's numbers lead to. */
+    void assertIsReference(JsonNode record) {
+        JsonNode expected = reference.path("mean_logprob_per_token_by_boundary");
+        assertThat(record.path("curve")).hasSize(expected.size());
+        for (int b = 0; b < expected.size(); b++) {
+            assertThat(record.path("curve").get(b).asDouble()).isCloseTo(expected.get(b).asDouble(), within(1e-4));
+        }
+        assertThat(record.path("boundary").asInt()).isEqualTo(reference.path("one_standard_error_boundary").asInt());
+    }
+
+    @Override
+    public void close() {
+        adapters.close();
+        model.close();
+        torch.close();
+    }
+}

@@ -1,0 +1,113 @@
+package io.tidemark.stream;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import io.tidemark.broker.EmbeddedBroker;
+import io.tidemark.calibration.CalibrationPolicy;
+import io.tidemark.calibration.Objective;
+import io.tidemark.calibration.SweepLimits;
+import io.tidemark.stream.calibrator.CalibratorOptions;
+import io.tidemark.stream.calibrator.CalibratorPart;
+import io.tidemark.stream.calibrator.CalibratorTopics;
+import io.tidemark.stream.calibrator.OwnThreadPace;
+import io.tidemark.stream.clients.KafkaSettings;
+import io.tidemark.stream.metrics.CalibrationMetrics;
+import io.tidemark.stream.topics.TopicLayout;
+import io.tidemark.stream.topics.TopicSetup;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.TopicPartition;
+import org.awaitility.Awaitility;
+
+/** A calibrator on topics of its own, two partitions of batches among them, seen from outside. */
+final class RunningCalibrator implements AutoCloseable {
+
+    private final String prefix = UUID.randomUUID() + ".";
+    private final KafkaSettings kafka;
+    private final CalibratedModel model;
+    private final CalibratorTopics topics;
+    private final Outside outside;
+    private CalibratorPart calibrator;
+
+    RunningCalibrator(EmbeddedBroker broker, CalibratedModel model) {
+        this.model = model;
+        kafka = new KafkaSettings(Map.of("bootstrap.servers", broker.bootstrapServers()));
+        TopicLayout layout = TopicLayout.of(TestSettings.with(
+                Map.of("tidemark.topics.prefix", prefix, "tidemark.topics.calibration-partitions", "2")).topics());
+        try (Admin admin = Admin.create(kafka.connection())) {
+            TopicSetup.ensure(admin, layout);
+        }
+        topics = CalibratorTopics.of(layout);
+        outside = new Outside(broker.bootstrapServers(), topics.boundaries(), topics.deadLetters(), topics.state());
+        start();
+    }
+
+    void start() {
+        CalibratorOptions options = new CalibratorOptions(prefix + "calibrators", prefix + "a",
+                new CalibrationPolicy(Objective.parse("balanced"), 2), SweepLimits.DEFAULT);
+        calibrator = CalibratorPart.start(options, kafka, topics, model.model(), model.adapters(), new OwnThreadPace(),
+                new CalibrationMetrics(new SimpleMeterRegistry()));
+    }
+
+    void stop() {
+        calibrator.close();
+    }
+
+    /** Sends the model's examples {@code from .. to-1} as a batch. */
+    void send(String batchId, int partition, int from, int to) {
+        outside.send(new ProducerRecord<>(
+                topics.batches(), partition, Outside.bytes("all"), Outside.bytes(model.batch(batchId, from, to))));
+    }
+
+    void sendRaw(String value) {
+        outside.send(new ProducerRecord<>(
+                topics.batches(), 0, Outside.bytes("raw"), value == null ? null : Outside.bytes(value)));
+    }
+
+    /** Writes a boundary as a person, or another calibrator, would. */
+    void sendBoundary(String adapter, byte[] record) {
+        outside.send(topics.boundaries(), adapter, record);
+    }
+
+    /** Records of all adapters' boundaries so far. */
+    List<ConsumerRecord<byte[], byte[]>> boundaryRecords() {
+        return outside.heard(topics.boundaries());
+    }
+
+    /** What was said of the adapter 'all' so far. */
+    List<JsonNode> boundaries() {
+        return outside.values(topics.boundaries(), "all");
+    }
+
+    List<ConsumerRecord<byte[], byte[]>> states() {
+        return outside.heard(topics.state());
+    }
+
+    List<ConsumerRecord<byte[], byte[]>> deadLetters() {
+        return outside.heard(topics.deadLetters());
+    }
+
+    /** The last boundary, once there is one over so many samples. */
+    JsonNode awaitSamples(long samples) {
+        Awaitility.await("a boundary over " + samples + " samples").atMost(Duration.ofSeconds(30)).until(
+                () -> boundaries().stream().anyMatch(boundary -> boundary.path("samples").asLong() == samples));
+        List<JsonNode> all = boundaries();
+        return all.get(all.size() - 1);
+    }
+
+    void awaitCommitted(int partition, long offset) {
+        Awaitility.await().atMost(Duration.ofSeconds(30)).until(() -> outside.committed(prefix + "calibrators",
+                new TopicPartition(topics.batches(), partition)) >= offset);
+    }
+
+    @Override
+    public void close() throws InterruptedException {
+        calibrator.close();
+        outside.close();
+    }
+}

@@ -1,0 +1,49 @@
+package io.tidemark.stream.worker;
+
+import io.tidemark.generation.FinishReason;
+import io.tidemark.generation.GenerationListener;
+import io.tidemark.generation.GenerationRequest;
+import io.tidemark.generation.RequestRefused;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+
+/** Runs nothing, and knows what it was told. */
+final class RecordingEngine implements Engine {
+
+    private final List<GenerationRequest> submitted = new CopyOnWriteArrayList<>();
+    private final List<GenerationListener> listeners = new CopyOnWriteArrayList<>();
+    private final List<String> cancelledAfterSubmission = new CopyOnWriteArrayList<>();
+
+    List<GenerationRequest> submitted() {
+        return submitted;
+    }
+
+    /** Of the submitted requests, in their order. */
+    List<GenerationListener> listeners() {
+        return listeners;
+    }
+
+    List<String> cancelledAfterSubmission() {
+        return cancelledAfterSubmission;
+    }
+
+    @Override
+    public void requireRunnable(GenerationRequest request) throws RequestRefused {
+        if (request.maxTokens() > 1000) {
+            throw new RequestRefused("context_length_exceeded", "max_tokens", "that is too long");
+        }
+    }
+
+    @Override
+    public void submit(GenerationRequest request, GenerationListener listener) {
+        submitted.add(request);
+        listeners.add(listener);
+    }
+
+    @Override
+    public void cancel(String engineId, FinishReason reason) {
+        if (submitted.stream().anyMatch(request -> request.id().equals(engineId))) {
+            cancelledAfterSubmission.add(engineId);
+        }
+    }
+}
