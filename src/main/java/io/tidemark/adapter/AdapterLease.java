@@ -14,6 +14,7 @@ public final class AdapterLease implements AutoCloseable {
         this.release = release;
     }
 
+    /** Its weights may be used until the lease is closed. */
     public LoadedAdapter adapter() {
         return adapter;
     }

@@ -119,6 +119,7 @@ public final class AdapterStore implements AutoCloseable {
         return Optional.ofNullable(kept.get(id)).map(AdapterLease::adapter);
     }
 
+    /** Counts since the store was made, and what is in memory now. */
     public AdapterFigures figures() {
         return memory.figures(registered.size());
     }

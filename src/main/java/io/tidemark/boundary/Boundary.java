@@ -18,10 +18,6 @@ public record Boundary(int layers) implements Comparable<Boundary> {
         return new Boundary(numLayers);
     }
 
-    public boolean covers(int layer) {
-        return layer < layers;
-    }
-
     @Override
     public int compareTo(Boundary other) {
         return Integer.compare(layers, other.layers);

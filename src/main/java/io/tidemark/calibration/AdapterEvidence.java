@@ -27,6 +27,7 @@ public final class AdapterEvidence {
         return states.stream().anyMatch(state -> state.hasCounted(batchId));
     }
 
+    /** As if all examples had come on one partition. */
     public CurveStatistics merged() {
         return states.stream().map(CalibrationState::statistics)
                 .reduce(CurveStatistics.empty(version.numLayers()), CurveStatistics::merge);

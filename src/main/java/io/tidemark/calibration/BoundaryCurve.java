@@ -36,6 +36,7 @@ public final class BoundaryCurve {
         return Boundary.full(numLayers());
     }
 
+    /** Mean log-likelihood per gold token at a boundary, in nats. */
     public double mean(Boundary boundary) {
         return statistics.mean(boundary.layers());
     }

@@ -41,6 +41,7 @@ public record CalibrationState(
         return adapter + "/" + inputPartition;
     }
 
+    /** Whether its evidence counts for an adapter that is loaded: of the same weights, on the same base model. */
     public boolean isAbout(LoadedVersion version) {
         return adapterDigest.equals(version.digest()) && baseModel.equals(version.baseModel())
                 && statistics.numLayers() == version.numLayers();
@@ -51,6 +52,7 @@ public record CalibrationState(
         return isAbout(version) ? this : fresh(adapter, inputPartition, version);
     }
 
+    /** Whether a batch is among the last that were counted. */
     public boolean hasCounted(String batchId) {
         return countedBatches.contains(batchId);
     }

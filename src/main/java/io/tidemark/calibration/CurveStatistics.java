@@ -47,6 +47,7 @@ public final class CurveStatistics {
         return merge(new CurveStatistics(1, values, new double[values.length * (values.length + 1) / 2]));
     }
 
+    /** @throws IllegalArgumentException as above */
     public CurveStatistics plus(Iterable<ExampleScore> scores) {
         CurveStatistics sum = this;
         for (ExampleScore score : scores) {

@@ -18,6 +18,7 @@ public record TokenizedExample(List<Integer> prompt, List<Integer> completion) {
         }
     }
 
+    /** Of prompt and completion together. */
     public int tokens() {
         return prompt.size() + completion.size();
     }

@@ -81,7 +81,8 @@ final class EvaluationText {
 
     private static String sources(EvaluationReport report) {
         return String.format(Locale.ROOT, "%d layers. Boundaries chosen on %d validation examples; log-likelihood per gold token (nats) of %d "
-                + "test examples, texts for %d of them.", report.numLayers(), report.validationExamples(), report.testExamples(), report.generatedTexts());
+                + "test examples, texts for %d of them.", report.numLayers(), report.validationExamples(),
+                report.testExamples(), report.generatedTexts());
     }
 
     private static String difference(Optional<PairedDifference> difference) {

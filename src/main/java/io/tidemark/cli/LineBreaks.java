@@ -2,7 +2,7 @@ package io.tidemark.cli;
 
 import picocli.CommandLine.ITypeConverter;
 
-/** Reads text in which {@code \n} is a line break, which shells don't make it. */
+/** Reads text in which {@code \n} stands for a line break, since few shells have an easy way to type one. */
 final class LineBreaks implements ITypeConverter<String> {
 
     @Override

@@ -45,8 +45,4 @@ public record Ending(int maxTokens, int minTokens, List<String> stop, Set<Intege
     public Ending withMinTokens(int least) {
         return new Ending(maxTokens, least, stop, stopTokens, ignoresEndOfSequence);
     }
-
-    public Ending ignoringEndOfSequence() {
-        return new Ending(maxTokens, minTokens, stop, stopTokens, true);
-    }
 }

@@ -8,18 +8,16 @@ package io.tidemark.generation;
  * @param kvBytesReserved bytes held for keys and values
  * @param generatedTokens tokens chosen so far
  * @param steps           steps run so far
- * @param stepNanos       nanoseconds that they took, from the choice of rows to the last listener
- * @param nativeNanos     nanoseconds of those that were spent in libtorch
  * @param reusedPromptTokens tokens of prompts that kept prefixes had, and that were not run again
  * @param prefixBytes     bytes of kept prefixes, part of those reserved
  */
 public record EngineLoad(int queuedRequests, int runningRows, long kvBytesReserved, long generatedTokens, long steps,
-        long stepNanos, long nativeNanos, long reusedPromptTokens, long prefixBytes) {
+        long reusedPromptTokens, long prefixBytes) {
 
-    static final EngineLoad NONE = new EngineLoad(0, 0, 0, 0, 0, 0, 0, 0, 0);
+    static final EngineLoad NONE = new EngineLoad(0, 0, 0, 0, 0, 0, 0);
 
     EngineLoad withMoreQueued(int more) {
-        return new EngineLoad(queuedRequests + more, runningRows, kvBytesReserved, generatedTokens, steps, stepNanos, nativeNanos,
+        return new EngineLoad(queuedRequests + more, runningRows, kvBytesReserved, generatedTokens, steps,
                 reusedPromptTokens, prefixBytes);
     }
 }

@@ -3,6 +3,7 @@ package io.tidemark.generation;
 import io.tidemark.model.KvLimits;
 import io.tidemark.model.KvPool;
 import io.tidemark.model.LanguageModel;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Predicate;
 
@@ -31,6 +32,7 @@ public final class GenerationEngine implements AutoCloseable {
         this.loop = new StepLoop(model.decoder(), scheduler);
     }
 
+    /** Begins with its thread, which runs until the engine is closed. */
     public static GenerationEngine start(LanguageModel model, EngineLimits limits) {
         GenerationEngine engine = new GenerationEngine(model, limits);
         engine.thread.start();
@@ -63,6 +65,19 @@ public final class GenerationEngine implements AutoCloseable {
     }
 
     /**
+     * The same for those who want to know the outcome only.
+     *
+     * @return completed on the engine's thread, always normally
+     * @throws RequestRefused as above
+     * @throws IllegalStateException as above
+     */
+    public CompletableFuture<Outcome> submit(GenerationRequest request) throws RequestRefused {
+        CompletableFuture<Outcome> outcome = new CompletableFuture<>();
+        submit(request, new UntilTheEnd(outcome));
+        return outcome;
+    }
+
+    /**
      * Ends a request, wherever it is, with the text so far. Does nothing when no such request is here.
      *
      * @throws IllegalStateException when the engine is closed
@@ -76,6 +91,7 @@ public final class GenerationEngine implements AutoCloseable {
         inbox.add(() -> background.add(work));
     }
 
+    /** As it was after the last step, with what was submitted since. */
     public EngineLoad load() {
         return load.withMoreQueued(handedOver.get());
     }
@@ -125,7 +141,7 @@ public final class GenerationEngine implements AutoCloseable {
 
     private void report() {
         load = new EngineLoad(scheduler.waiting(), scheduler.running(), pool.reservedBytes(), loop.generatedTokens(), loop.steps(),
-                loop.stepNanos(), loop.nativeNanos(), scheduler.reusedPromptTokens(), pool.prefixes().bytes());
+                scheduler.reusedPromptTokens(), pool.prefixes().bytes());
     }
 
     private void end(Predicate<RunningRequest> which, FinishReason reason) {

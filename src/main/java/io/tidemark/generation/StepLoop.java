@@ -18,8 +18,6 @@ final class StepLoop {
     private final Scheduler scheduler;
     private long steps;
     private long tokens;
-    private long stepNanos;
-    private long nativeNanos;
 
     StepLoop(Decoder decoder, Scheduler scheduler) {
         this.decoder = decoder;
@@ -28,8 +26,6 @@ final class StepLoop {
 
     /** Runs one step. Returns false when no row has work. */
     boolean step() {
-        long start = System.nanoTime();
-        long nativeBefore = decoder.nativeNanos();
         List<Turn> turns = scheduler.nextStep();
         if (turns.isEmpty()) {
             return false;
@@ -40,17 +36,7 @@ final class StepLoop {
         } catch (DecoderFailed e) {
             isolate(turns, e);
         }
-        nativeNanos += decoder.nativeNanos() - nativeBefore;
-        stepNanos += System.nanoTime() - start;
         return true;
-    }
-
-    long stepNanos() {
-        return stepNanos;
-    }
-
-    long nativeNanos() {
-        return nativeNanos;
     }
 
     long steps() {

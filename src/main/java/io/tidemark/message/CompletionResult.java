@@ -39,11 +39,6 @@ public record CompletionResult(String id, String object, long created, String mo
             return new Choice(index, chat ? Optional.empty() : Optional.of(text),
                     chat ? Optional.of(new ChatTurn("assistant", text)) : Optional.empty(), finishReason, logprobs);
         }
-
-        /** The answer, wherever it stands. */
-        public String answer() {
-            return text.or(() -> message.map(ChatTurn::text)).orElse("");
-        }
     }
 
     /** One entry a token, in OpenAI's shape for chat completions, for prompts too. */

@@ -12,6 +12,7 @@ public enum ElementType {
         this.torchCode = torchCode;
     }
 
+    /** Of one element. */
     public int bytes() {
         return bytes;
     }

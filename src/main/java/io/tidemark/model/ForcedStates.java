@@ -13,6 +13,7 @@ public final class ForcedStates implements AutoCloseable {
         this.count = count;
     }
 
+    /** How many states, each of all tokens of the batch. */
     public int count() {
         return count;
     }

@@ -49,6 +49,7 @@ public final class KvPool implements AutoCloseable {
         return open.or(() -> newBlock(capacity)).map(KvBlock::take);
     }
 
+    /** Gives a slot back; its keys and values may be overwritten from now on. */
     public void release(KvSlot slot) {
         slot.block().release(slot);
     }

@@ -34,11 +34,6 @@ public record ModelConfig(
         endOfSequence = Collections.unmodifiableSet(new LinkedHashSet<>(endOfSequence));
     }
 
-    /** The tokens that a layer's attention sees: {@code position - window + 1 .. position}; empty for all up to position. */
-    public OptionalInt windowOf(int layer) {
-        return windows.get(layer);
-    }
-
     /** The window of the layers that have one: in no known family do two layers' windows differ. */
     OptionalInt window() {
         return windows.stream().flatMapToInt(OptionalInt::stream).max();

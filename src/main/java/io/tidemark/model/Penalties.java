@@ -29,6 +29,7 @@ public record Penalties(double repetition, double presence, double frequency) {
         return repetition != 1;
     }
 
+    /** Whether they change no logit. */
     public boolean areOff() {
         return repetition == 1 && presence == 0 && frequency == 0;
     }

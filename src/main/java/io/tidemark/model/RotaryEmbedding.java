@@ -3,9 +3,6 @@ package io.tidemark.model;
 /** How positions turn into rotation angles: position times one of {@code headDim / 2} inverse frequencies. */
 public sealed interface RotaryEmbedding permits RotaryEmbedding.Plain, RotaryEmbedding.Linear, RotaryEmbedding.Llama3, YarnEmbedding {
 
-    /** Base of the geometric series of frequencies. */
-    double theta();
-
     /**
      * Inverse frequencies {@code [headDim / 2]}, each operation in the single precision of transformers: at position
      * 10,000 the last bit of a frequency is a visible part of an angle.

@@ -33,14 +33,17 @@ public record Sampling(
         return new Sampling(temperature, 1, 0, 0, Penalties.NONE, Map.of());
     }
 
+    /** Keeps the most likely tokens up to this share of the probability. */
     public Sampling withTopP(double share) {
         return new Sampling(temperature, share, topK, minP, penalties, logitBias);
     }
 
+    /** Keeps so many of the most likely tokens; 0 keeps all. */
     public Sampling withTopK(int most) {
         return new Sampling(temperature, topP, most, minP, penalties, logitBias);
     }
 
+    /** Keeps tokens of at least this share of the most likely one's probability. */
     public Sampling withMinP(double share) {
         return new Sampling(temperature, topP, topK, share, penalties, logitBias);
     }
@@ -49,10 +52,12 @@ public record Sampling(
         return new Sampling(temperature, topP, topK, minP, changed, logitBias);
     }
 
+    /** @param added to the logits of these tokens */
     public Sampling withLogitBias(Map<Integer, Double> added) {
         return new Sampling(temperature, topP, topK, minP, penalties, added);
     }
 
+    /** Whether the most likely token is taken, without chance. */
     public boolean isGreedy() {
         return temperature == 0;
     }

@@ -19,6 +19,7 @@ public final class SeenTokens {
         return new SeenTokens(List.of());
     }
 
+    /** Counts a token that was generated. */
     public void generated(int token) {
         generated.merge(token, 1, Integer::sum);
     }
@@ -26,9 +27,5 @@ public final class SeenTokens {
     /** Gives each token with the number of times that it was generated. */
     void forEach(ObjIntConsumer<Integer> consumer) {
         generated.forEach(consumer::accept);
-    }
-
-    int size() {
-        return generated.size();
     }
 }

@@ -6,9 +6,7 @@ import io.tidemark.adapter.AdapterStore;
 import io.tidemark.boundary.Boundary;
 import io.tidemark.generation.Completion;
 import io.tidemark.generation.Ending;
-import io.tidemark.generation.FinishReason;
 import io.tidemark.generation.GenerationEngine;
-import io.tidemark.generation.GenerationListener;
 import io.tidemark.generation.GenerationRequest;
 import io.tidemark.generation.Outcome;
 import io.tidemark.generation.RequestRefused;
@@ -71,49 +69,45 @@ final class AdapterTraffic {
 
     private CompletableFuture<Integer> answer(String id, String adapter, List<Integer> prompt, int tokens) {
         return store.lease(adapter).thenCompose(lease -> {
-            CompletableFuture<Integer> answer = new CompletableFuture<>();
-            generate(id, lease, prompt, tokens, new Ends(answer));
+            CompletableFuture<Integer> answer = outcome(request(id, lease, prompt, tokens)).thenApply(AdapterTraffic::tokens);
             return answer.whenComplete((count, failure) -> lease.close());
         });
     }
 
-    /** Submits a greedy request that ends after exactly so many tokens. */
-    void generate(String id, AdapterLease lease, List<Integer> prompt, int tokens, GenerationListener listener) {
+    /** Runs a greedy request that ends after exactly so many tokens, and takes the gaps between them. */
+    TokenGaps gaps(String id, AdapterLease lease, List<Integer> prompt, int tokens) {
+        TokenGaps gaps = new TokenGaps();
         try {
-            engine.submit(new GenerationRequest(id, Optional.of(lease.adapter().weights()),
-                    Boundary.full(model.config().numLayers()), prompt, Ending.afterExactly(tokens), Sampling.GREEDY, 0, 1,
-                    OptionalInt.empty()), listener);
+            engine.submit(request(id, lease, prompt, tokens), gaps);
+            return gaps;
         } catch (RequestRefused e) {
             throw new CompletionException(e);
         }
+    }
+
+    private CompletableFuture<Outcome> outcome(GenerationRequest request) {
+        try {
+            return engine.submit(request);
+        } catch (RequestRefused e) {
+            throw new CompletionException(e);
+        }
+    }
+
+    private GenerationRequest request(String id, AdapterLease lease, List<Integer> prompt, int tokens) {
+        return new GenerationRequest(id, Optional.of(lease.adapter().weights()), Boundary.full(model.config().numLayers()),
+                prompt, Ending.afterExactly(tokens), Sampling.GREEDY, 0, 1, OptionalInt.empty());
+    }
+
+    private static int tokens(Outcome outcome) {
+        if (outcome instanceof Completion completion) {
+            return completion.usage().completionTokens();
+        }
+        throw new IllegalStateException("a request of the benchmark failed: " + outcome);
     }
 
     /** Token ids that no other request has, so that no prompt is found in a cache. */
     List<Integer> prompt(int seed, int tokens) {
         RandomGenerator random = new SplittableRandom(seed);
         return IntStream.range(0, tokens).map(i -> random.nextInt(model.config().vocabularySize())).boxed().toList();
-    }
-
-    /** Hears of the end only. */
-    private record Ends(CompletableFuture<Integer> answer) implements GenerationListener {
-
-        @Override
-        public void onText(int choice, String piece) {
-            // the text means nothing
-        }
-
-        @Override
-        public void onChoiceFinished(int choice, FinishReason reason) {
-            // one choice: the outcome says as much
-        }
-
-        @Override
-        public void onFinished(Outcome outcome) {
-            if (outcome instanceof Completion completion) {
-                answer.complete(completion.usage().completionTokens());
-            } else {
-                answer.completeExceptionally(new IllegalStateException("a request of the benchmark failed: " + outcome));
-            }
-        }
     }
 }

@@ -41,6 +41,7 @@ public record Agreement(OptionalDouble logits, double logLikelihood, Count token
         }
     }
 
+    /** Whether all is within its tolerance, and something was compared. */
     public boolean holds() {
         // An error that is not a number is not within the tolerance either.
         boolean logitsHold = logits.isEmpty() || logits.getAsDouble() <= LOGIT_TOLERANCE;

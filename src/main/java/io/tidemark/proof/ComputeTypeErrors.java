@@ -29,12 +29,11 @@ public final class ComputeTypeErrors {
     }
 
     /**
-     * @param tokens     gold tokens
      * @param divergence KL(exact | rough) per token, in nats
      * @param agreement  share of tokens for which both find the same token most likely
      * @param goldChange of the gold tokens' log-likelihood, rough less exact, in nats per token
      */
-    public record Errors(int tokens, double divergence, double agreement, double goldChange) {
+    public record Errors(double divergence, double agreement, double goldChange) {
     }
 
     public ComputeTypeErrors(Side exact, Side rough) {
@@ -49,7 +48,7 @@ public final class ComputeTypeErrors {
                 compare(example, ours, theirs);
             }
         }
-        return new Errors(tokens, divergence / tokens, (double) agreed / tokens, goldChange / tokens);
+        return new Errors(divergence / tokens, (double) agreed / tokens, goldChange / tokens);
     }
 
     private void compare(TokenizedExample example, KvPool ours, KvPool theirs) {

@@ -5,9 +5,7 @@ import io.tidemark.generation.Completion;
 import io.tidemark.generation.Ending;
 import io.tidemark.generation.EngineLimits;
 import io.tidemark.generation.Failure;
-import io.tidemark.generation.FinishReason;
 import io.tidemark.generation.GenerationEngine;
-import io.tidemark.generation.GenerationListener;
 import io.tidemark.generation.GenerationRequest;
 import io.tidemark.generation.Outcome;
 import io.tidemark.generation.RequestRefused;
@@ -82,27 +80,9 @@ public final class GenerationBenchmark implements AutoCloseable {
         String id = "bench-" + asked++;
         try {
             engine.submit(new GenerationRequest(id, row.lora(), row.boundary(), row.prompt(), ending, Sampling.GREEDY, 0, 1,
-                    OptionalInt.empty()), new UntilTheEnd(outcome));
+                    OptionalInt.empty())).thenAccept(outcome::complete);
         } catch (RequestRefused e) {
             outcome.complete(new Failure(id, e.code(), e.getMessage()));
-        }
-    }
-
-    private record UntilTheEnd(CompletableFuture<Outcome> outcome) implements GenerationListener {
-
-        @Override
-        public void onText(int choice, String piece) {
-            // only the times count
-        }
-
-        @Override
-        public void onChoiceFinished(int choice, FinishReason reason) {
-            // a row has one choice, which ends with the request
-        }
-
-        @Override
-        public void onFinished(Outcome finished) {
-            outcome.complete(finished);
         }
     }
 }

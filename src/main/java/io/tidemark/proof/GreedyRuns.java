@@ -4,11 +4,8 @@ import io.tidemark.boundary.Boundary;
 import io.tidemark.generation.Completion;
 import io.tidemark.generation.Ending;
 import io.tidemark.generation.EngineLimits;
-import io.tidemark.generation.FinishReason;
 import io.tidemark.generation.GenerationEngine;
-import io.tidemark.generation.GenerationListener;
 import io.tidemark.generation.GenerationRequest;
-import io.tidemark.generation.Outcome;
 import io.tidemark.generation.RequestRefused;
 import io.tidemark.model.LanguageModel;
 import io.tidemark.model.LoraWeights;
@@ -44,27 +41,11 @@ final class GreedyRuns {
     }
 
     private static CompletableFuture<List<Integer>> tokens(GenerationEngine engine, GenerationRequest request) {
-        CompletableFuture<List<Integer>> tokens = new CompletableFuture<>();
         try {
-            engine.submit(request, new GenerationListener() {
-                @Override
-                public void onText(int choice, String piece) {
-                    // Tokens are compared, not text.
-                }
-
-                @Override
-                public void onChoiceFinished(int choice, FinishReason reason) {
-                    // The outcome says it again.
-                }
-
-                @Override
-                public void onFinished(Outcome outcome) {
-                    tokens.complete(outcome instanceof Completion c ? c.choices().get(0).tokens() : List.of());
-                }
-            });
+            return engine.submit(request).thenApply(
+                    outcome -> outcome instanceof Completion c ? c.choices().get(0).tokens() : List.of());
         } catch (RequestRefused e) {
-            tokens.complete(List.of());
+            return CompletableFuture.completedFuture(List.of());
         }
-        return tokens;
     }
 }

@@ -19,17 +19,11 @@ public record Interference(List<Double> alone, List<Double> beside, List<Double>
 
     /** Median beside a prompt over median alone. */
     public double ratio() {
-        return median(beside) / median(alone);
+        return Spread.of(beside).median() / Spread.of(alone).median();
     }
 
     /** The longest time beside a prompt over the median alone. */
     public double worstRatio() {
-        return beside.stream().mapToDouble(Double::doubleValue).max().orElseThrow() / median(alone);
-    }
-
-    public static double median(List<Double> values) {
-        List<Double> sorted = values.stream().sorted().toList();
-        int middle = sorted.size() / 2;
-        return sorted.size() % 2 == 1 ? sorted.get(middle) : (sorted.get(middle - 1) + sorted.get(middle)) / 2;
+        return Spread.of(beside).most() / Spread.of(alone).median();
     }
 }

@@ -65,12 +65,10 @@ public final class InterferenceBenchmark {
     }
 
     private CompletableFuture<Outcome> submit(GenerationEngine engine, List<Integer> prompt, int newTokens) {
-        CompletableFuture<Outcome> ended = new CompletableFuture<>();
         Boundary boundary = Boundary.full(model.config().numLayers());
         try {
-            engine.submit(new GenerationRequest("bench", lora, boundary, prompt, Ending.afterExactly(newTokens), Sampling.GREEDY, 0, 1,
-                    OptionalInt.empty()), new UntilTheEnd(ended));
-            return ended;
+            return engine.submit(new GenerationRequest("bench", lora, boundary, prompt, Ending.afterExactly(newTokens), Sampling.GREEDY, 0, 1,
+                    OptionalInt.empty()));
         } catch (RequestRefused e) {
             throw new CompletionException(e);
         }

@@ -81,11 +81,8 @@ public final class LoadGapsBenchmark {
     }
 
     private List<Double> rows(AdapterTraffic traffic, AdapterLease lease) {
-        List<TokenGaps> rows = IntStream.range(0, load.slots()).mapToObj(row -> new TokenGaps()).toList();
-        for (int row = 0; row < rows.size(); row++) {
-            List<Integer> prompt = traffic.prompt(row, AdapterLoad.PROMPT_TOKENS);
-            traffic.generate("row-" + row, lease, prompt, 4 * load.tokens(), rows.get(row));
-        }
+        List<TokenGaps> rows = IntStream.range(0, load.slots()).mapToObj(row -> traffic.gaps("row-" + row, lease,
+                traffic.prompt(row, AdapterLoad.PROMPT_TOKENS), 4 * load.tokens())).toList();
         return rows.stream().flatMap(row -> row.await().stream()).toList();
     }
 

@@ -9,23 +9,15 @@ import java.util.OptionalLong;
 public final class ProcessMemory {
 
     private static final Path STATUS = Path.of("/proc/self/status");
+    private static final String RESIDENT_AND_NOT_MAPPED = "RssAnon:";
 
     private ProcessMemory() {
     }
 
     /** Bytes of the process's own memory that are resident, mapped files not counted; empty where the system doesn't say. */
     public static OptionalLong ownBytes() {
-        return kibibytes("RssAnon:");
-    }
-
-    /** Bytes that are resident, mapped files included. */
-    public static OptionalLong residentBytes() {
-        return kibibytes("VmRSS:");
-    }
-
-    private static OptionalLong kibibytes(String name) {
         try {
-            return Files.readAllLines(STATUS).stream().filter(line -> line.startsWith(name))
+            return Files.readAllLines(STATUS).stream().filter(line -> line.startsWith(RESIDENT_AND_NOT_MAPPED))
                     .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) * 1024).findFirst();
         } catch (IOException e) {
             return OptionalLong.empty();

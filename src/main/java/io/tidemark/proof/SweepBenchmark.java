@@ -43,13 +43,7 @@ public final class SweepBenchmark {
 
         /** Median of the sweep over median of the passes. */
         public double wallRatio() {
-            return median(sweepSeconds) / median(passSeconds);
-        }
-
-        public static double median(List<Double> values) {
-            List<Double> sorted = values.stream().sorted().toList();
-            int middle = sorted.size() / 2;
-            return sorted.size() % 2 == 1 ? sorted.get(middle) : (sorted.get(middle - 1) + sorted.get(middle)) / 2;
+            return Spread.of(sweepSeconds).median() / Spread.of(passSeconds).median();
         }
     }
 

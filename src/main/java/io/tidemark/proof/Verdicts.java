@@ -17,6 +17,7 @@ public record Verdicts(List<Verdict> all) {
         return all.stream().filter(Verdict.Unsupported.class::isInstance).count();
     }
 
+    /** How many were compared and did not agree, or could not be compared. */
     public long off() {
         return all.size() - unsupported()
                 - all.stream().filter(v -> v instanceof Verdict.Compared c && c.agreement().holds()).count();

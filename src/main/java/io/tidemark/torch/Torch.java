@@ -113,11 +113,6 @@ public final class Torch implements AutoCloseable {
         return make.literal(values, IValue.listFrom(values));
     }
 
-    /** A {@code List[float]}. */
-    public Value reals(double... values) {
-        return make.literal(values, IValue.listFrom(values));
-    }
-
     /** A {@code List[List[int]]}, not empty. */
     public Value numberLists(List<long[]> lists) {
         return make.numberLists(lists);

@@ -29,7 +29,7 @@ final class AdapterMemoryFixture implements AutoCloseable {
         return made;
     }
 
-    /** A store without adapters; closing the fixture's store closes it. */
+    /** A store without adapters. The fixture has one store, and closes it. */
     AdapterStore budget(long bytes) {
         loader = new GatedLoader(new FolderLoader(fixture.model()));
         store = new AdapterStore(FAMILY, loader, bytes);
@@ -56,12 +56,9 @@ final class AdapterMemoryFixture implements AutoCloseable {
         }
     }
 
-    void closeStore() {
-        store.close();
-    }
-
     @Override
     public void close() {
+        store.close();
         fixture.close();
     }
 }

@@ -7,32 +7,18 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.TestInstance;
 
 @DisplayName("the adapters' memory")
-@TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class AdapterMemoryTest {
 
-    private AdapterMemoryFixture memory;
-
-    @BeforeAll
-    void load() {
-        memory = new AdapterMemoryFixture();
-    }
-
-    @AfterAll
-    void close() {
-        memory.close();
-    }
+    private final AdapterMemoryFixture memory = new AdapterMemoryFixture();
 
     @AfterEach
-    void closeStore() {
-        memory.closeStore();
+    void close() {
+        memory.close();
     }
 
     @Test

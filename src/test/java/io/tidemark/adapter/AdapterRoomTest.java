@@ -8,32 +8,18 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.stream.IntStream;
 import org.awaitility.Awaitility;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.TestInstance;
 
 @DisplayName("the room in the adapters' memory")
-@TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class AdapterRoomTest {
 
-    private AdapterMemoryFixture memory;
-
-    @BeforeAll
-    void load() {
-        memory = new AdapterMemoryFixture();
-    }
-
-    @AfterAll
-    void close() {
-        memory.close();
-    }
+    private final AdapterMemoryFixture memory = new AdapterMemoryFixture();
 
     @AfterEach
-    void closeStore() {
-        memory.closeStore();
+    void close() {
+        memory.close();
     }
 
     @Test

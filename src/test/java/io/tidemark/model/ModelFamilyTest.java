@@ -49,7 +49,7 @@ class ModelFamilyTest {
     void hasItsWindows() {
         assertThat(read("'model_type': 'mistral'").windows()).containsOnly(OptionalInt.of(4096)).hasSize(6);
         assertThat(read("'model_type': 'mistral', 'sliding_window': null").windows()).containsOnly(OptionalInt.empty());
-        assertThat(read("'model_type': 'mistral', 'sliding_window': 7").windowOf(3)).hasValue(7);
+        assertThat(read("'model_type': 'mistral', 'sliding_window': 7").windows().get(3)).hasValue(7);
         assertThat(read("'model_type': 'qwen2', 'sliding_window': 7").windows()).containsOnly(OptionalInt.empty());
         assertThat(read("'model_type': 'qwen2', 'sliding_window': 7, 'use_sliding_window': true").windows())
                 .as("28 layers see everything where max_window_layers is absent").containsOnly(OptionalInt.empty());

@@ -37,8 +37,8 @@ class SweepBenchmarkTest {
     @Test
     @DisplayName("is compared by medians")
     void takesMedians() {
-        assertThat(Measured.median(List.of(9.0, 1.0, 2.0))).isEqualTo(2);
-        assertThat(Measured.median(List.of(4.0, 1.0, 2.0, 9.0))).isEqualTo(3);
+        assertThat(Spread.of(List.of(9.0, 1.0, 2.0)).median()).isEqualTo(2);
+        assertThat(Spread.of(List.of(4.0, 1.0, 2.0, 9.0)).median()).isEqualTo(3);
         assertThat(new Measured(6, 27, 42, List.of(1.0, 1.0, 50.0), List.of(2.0, 2.0, 2.0), 0).wallRatio()).isEqualTo(0.5);
     }
 }

@@ -8,7 +8,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.quarkus.test.common.QuarkusTestResource;
 import io.quarkus.test.junit.QuarkusTest;
-import io.tidemark.stream.serving.Serving;
 import jakarta.inject.Inject;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -20,12 +19,8 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.TopicPartition;
 import org.awaitility.Awaitility;
-import org.eclipse.microprofile.config.inject.ConfigProperty;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -33,26 +28,10 @@ import org.junit.jupiter.params.provider.MethodSource;
 @DisplayName("a request that cannot be run")
 @QuarkusTest
 @QuarkusTestResource(BrokerResource.class)
-@TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class BadRequestsTest {
 
-    @ConfigProperty(name = "kafka.bootstrap.servers")
-    String broker;
-
     @Inject
-    Serving serving;
-
-    private Outside outside;
-
-    @BeforeAll
-    void connect() {
-        outside = WorkerTopics.connect(serving, broker);
-    }
-
-    @AfterAll
-    void disconnect() throws InterruptedException {
-        outside.close();
-    }
+    Outside outside;
 
     static Stream<Arguments> badInput() {
         String longPrompt = "word ".repeat(4000);

@@ -5,44 +5,22 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.quarkus.test.common.QuarkusTestResource;
 import io.quarkus.test.junit.QuarkusTest;
-import io.tidemark.stream.serving.Serving;
 import jakarta.inject.Inject;
 import java.time.Duration;
 import java.util.UUID;
 import org.awaitility.Awaitility;
-import org.eclipse.microprofile.config.inject.ConfigProperty;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.TestInstance;
 
 /** Which boundary results carry, as the table changes under a worker that runs. */
 @QuarkusTest
 @QuarkusTestResource(BrokerResource.class)
-@TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class BoundaryInUseTest {
 
-    private static final String BOUNDARIES = "adapter-boundaries";
     private static final int LAYERS = 6;
 
-    @ConfigProperty(name = "kafka.bootstrap.servers")
-    String broker;
-
     @Inject
-    Serving serving;
-
-    private Outside outside;
-
-    @BeforeAll
-    void connect() {
-        outside = WorkerTopics.connect(serving, broker);
-    }
-
-    @AfterAll
-    void disconnect() throws InterruptedException {
-        outside.close();
-    }
+    Outside outside;
 
     @Test
     @DisplayName("a record holds from the next request on, and what does not fit the loaded adapter means full LoRA")
@@ -50,20 +28,20 @@ class BoundaryInUseTest {
         assertThat(request("qv").path("boundary").asInt()).isEqualTo(LAYERS);
         assertThat(request("qv").has("boundary_offset")).isFalse();
 
-        long offset = outside.send(BOUNDARIES, "qv", record("")).offset();
+        long offset = outside.send(WorkerTopics.BOUNDARIES, "qv", record("")).offset();
         awaitBoundary("qv", 2);
         assertThat(request("qv").path("boundary_offset").asLong()).isEqualTo(offset);
 
         String digest = request("qv").path("adapter_digest").asText();
-        outside.send(BOUNDARIES, "qv", record(", \"adapter_digest\": \"" + "0".repeat(64) + "\""));
+        outside.send(WorkerTopics.BOUNDARIES, "qv", record(", \"adapter_digest\": \"" + "0".repeat(64) + "\""));
         awaitBoundary("qv", LAYERS);
-        outside.send(BOUNDARIES, "qv", record(", \"num_layers\": 6, \"adapter_digest\": \"" + digest + "\""));
+        outside.send(WorkerTopics.BOUNDARIES, "qv", record(", \"num_layers\": 6, \"adapter_digest\": \"" + digest + "\""));
         awaitBoundary("qv", 2);
-        outside.send(BOUNDARIES, "qv", "{\"adapter\": \"qv\", \"boundary\": \"two\"}");
+        outside.send(WorkerTopics.BOUNDARIES, "qv", "{\"adapter\": \"qv\", \"boundary\": \"two\"}");
         awaitBoundary("qv", LAYERS);
-        outside.send(BOUNDARIES, "qv", record(""));
+        outside.send(WorkerTopics.BOUNDARIES, "qv", record(""));
         awaitBoundary("qv", 2);
-        outside.send(BOUNDARIES, "qv", (byte[]) null);
+        outside.send(WorkerTopics.BOUNDARIES, "qv", (byte[]) null);
         awaitBoundary("qv", LAYERS);
     }
 
@@ -72,11 +50,11 @@ class BoundaryInUseTest {
     void pinnedAtAdmission() {
         outside.send("generation-requests", null, WorkerTopics.longRequest("pinned", "all"));
         Awaitility.await().until(() -> !outside.values("generation-events", "pinned").isEmpty());
-        outside.send(BOUNDARIES, "all", "{\"adapter\": \"all\", \"boundary\": 1}");
+        outside.send(WorkerTopics.BOUNDARIES, "all", "{\"adapter\": \"all\", \"boundary\": 1}");
         awaitBoundary("all", 1);
         assertThat(outside.await("generation-results", "pinned").path("tidemark").path("boundary").asInt())
                 .isEqualTo(LAYERS);
-        outside.send(BOUNDARIES, "all", (byte[]) null);
+        outside.send(WorkerTopics.BOUNDARIES, "all", (byte[]) null);
         awaitBoundary("all", LAYERS);
     }
 
@@ -85,8 +63,8 @@ class BoundaryInUseTest {
     void calibratedBetweenSteps() {
         outside.send("validation-batches", "some-layers", batch("some-layers"));
         Awaitility.await().atMost(Duration.ofSeconds(30))
-                .until(() -> !outside.values(BOUNDARIES, "some-layers").isEmpty());
-        JsonNode boundary = outside.values(BOUNDARIES, "some-layers").get(0);
+                .until(() -> !outside.values(WorkerTopics.BOUNDARIES, "some-layers").isEmpty());
+        JsonNode boundary = outside.values(WorkerTopics.BOUNDARIES, "some-layers").get(0);
         assertThat(boundary.path("samples").asInt()).isEqualTo(8);
         assertThat(boundary.path("curve")).hasSize(LAYERS + 1);
         awaitBoundary("some-layers", boundary.path("boundary").asInt());

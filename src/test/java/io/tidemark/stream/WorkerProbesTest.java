@@ -7,46 +7,25 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.quarkus.test.common.QuarkusTestResource;
 import io.quarkus.test.common.http.TestHTTPResource;
 import io.quarkus.test.junit.QuarkusTest;
-import io.tidemark.stream.serving.Serving;
 import jakarta.inject.Inject;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import org.awaitility.Awaitility;
-import org.eclipse.microprofile.config.inject.ConfigProperty;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.TestInstance;
 
 @DisplayName("who looks at a worker from outside")
 @QuarkusTest
 @QuarkusTestResource(BrokerResource.class)
-@TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class WorkerProbesTest {
-
-    @ConfigProperty(name = "kafka.bootstrap.servers")
-    String broker;
 
     @TestHTTPResource
     URI url;
 
     @Inject
-    Serving serving;
-
-    private Outside outside;
-
-    @BeforeAll
-    void connect() {
-        outside = WorkerTopics.connect(serving, broker);
-    }
-
-    @AfterAll
-    void disconnect() throws InterruptedException {
-        outside.close();
-    }
+    Outside outside;
 
     @Test
     @DisplayName("probes say ready, and metrics count answers by adapter and outcome without a client's misspellings")

@@ -8,7 +8,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.quarkus.test.common.QuarkusTestResource;
 import io.quarkus.test.junit.QuarkusTest;
-import io.tidemark.stream.serving.Serving;
 import jakarta.inject.Inject;
 import java.time.Duration;
 import java.util.List;
@@ -18,36 +17,16 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.TopicPartition;
 import org.awaitility.Awaitility;
-import org.eclipse.microprofile.config.inject.ConfigProperty;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.TestInstance;
 
 @DisplayName("a worker on the topics")
 @QuarkusTest
 @QuarkusTestResource(BrokerResource.class)
-@TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class WorkerTest {
 
-    @ConfigProperty(name = "kafka.bootstrap.servers")
-    String broker;
-
     @Inject
-    Serving serving;
-
-    private Outside outside;
-
-    @BeforeAll
-    void connect() {
-        outside = WorkerTopics.connect(serving, broker);
-    }
-
-    @AfterAll
-    void disconnect() throws InterruptedException {
-        outside.close();
-    }
+    Outside outside;
 
     @Test
     @DisplayName("a request comes back as one result, its events add up to the result's text, and its trace goes along")

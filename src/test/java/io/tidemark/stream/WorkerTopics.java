@@ -2,27 +2,36 @@ package io.tidemark.stream;
 
 import io.tidemark.stream.serving.Phase;
 import io.tidemark.stream.serving.Serving;
+import jakarta.enterprise.inject.Disposes;
+import jakarta.enterprise.inject.Produces;
+import jakarta.inject.Singleton;
 import java.time.Duration;
 import org.awaitility.Awaitility;
+import org.eclipse.microprofile.config.inject.ConfigProperty;
 
-/** The topics of the worker that a test runs, as a client sees them. */
-final class WorkerTopics {
+/** The topics of the worker that Quarkus runs for tests, and the client that these are given. */
+@Singleton
+class WorkerTopics {
 
     static final String REQUESTS = "generation-requests";
     static final String RESULTS = "generation-results";
     static final String EVENTS = "generation-events";
     static final String DEAD_LETTERS = "generation-dead-letters";
+    static final String BOUNDARIES = "adapter-boundaries";
 
-    private WorkerTopics() {
-    }
-
-    /** Waits until the worker is ready. */
-    static Outside connect(Serving serving, String broker) {
+    /** One client for all tests, made when the worker is ready. */
+    @Produces
+    @Singleton
+    Outside outside(@ConfigProperty(name = "kafka.bootstrap.servers") String broker, Serving serving) {
         Awaitility.await().atMost(Duration.ofSeconds(60)).until(() -> serving.phase() == Phase.READY);
-        return new Outside(broker, RESULTS, EVENTS, DEAD_LETTERS, "adapter-boundaries");
+        return new Outside(broker, RESULTS, EVENTS, DEAD_LETTERS, BOUNDARIES);
     }
 
-    /** One that is still running when a test looks. */
+    void close(@Disposes Outside outside) throws InterruptedException {
+        outside.close();
+    }
+
+    /** A request that still runs when a test looks. */
     static String longRequest(String id, String model) {
         return "{\"id\": \"" + id + "\", \"model\": \"" + model
                 + "\", \"prompt\": \"x\", \"max_tokens\": 490, \"temperature\": 1, \"stream\": true}";

@@ -7,10 +7,10 @@ import io.tidemark.proof.AdapterBenchmark.Run;
 import io.tidemark.proof.AdapterLoad;
 import io.tidemark.proof.LoadGapsBenchmark;
 import io.tidemark.proof.LoadGapsBenchmark.Gaps;
+import io.tidemark.proof.Spread;
 import io.tidemark.proof.SyntheticAdapterFolder;
 import java.io.PrintWriter;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -83,9 +83,9 @@ final class BenchAdaptersCommand implements Callable<Integer> {
                 print(out, "all in memory", resident);
                 ratios.add(bounded.tokensPerSecond() / resident.tokensPerSecond());
             }
-            Collections.sort(ratios);
+            Spread spread = Spread.of(ratios);
             out.printf("tokens per second, budget against all in memory: ratio %.3f (median of %d, %.3f to %.3f)%n",
-                    ratios.get(repeat / 2), repeat, ratios.get(0), ratios.get(repeat - 1));
+                    spread.median(), repeat, spread.least(), spread.most());
             print(out, new LoadGapsBenchmark(local.language(), load).run(repeat));
         }
         return 0;

@@ -51,7 +51,7 @@ final class BenchComputeTypesCommand implements Callable<Integer> {
         try (LocalModel exact = model.open(new ModelOptions(ComputeType.FP32))) {
             List<TokenizedExample> tokens = examples.tokens(exact.language());
             Side reference = side(exact);
-            print(out, "fp32", new Errors(0, 0, 1, 0), curve(reference, tokens));
+            print(out, "fp32", new Errors(0, 1, 0), curve(reference, tokens));
             for (ComputeType type : List.of(ComputeType.BF16, ComputeType.INT8)) {
                 try (LocalModel rough = model.open(new ModelOptions(type))) {
                     Side side = side(rough);

@@ -9,7 +9,7 @@ import io.tidemark.model.ModelOptions;
 import io.tidemark.proof.DecodeBenchmark;
 import io.tidemark.proof.DecodeBenchmark.Speed;
 import io.tidemark.proof.DecodeBenchmark.Use;
-import io.tidemark.proof.SweepBenchmark.Measured;
+import io.tidemark.proof.Spread;
 import io.tidemark.proof.SyntheticAdapterFolder;
 import java.io.PrintWriter;
 import java.util.ArrayList;
@@ -106,12 +106,12 @@ final class BenchDecodeCommand implements Callable<Integer> {
         double base = median(speeds.get(0));
         for (int i = 0; i < uses.size(); i++) {
             double speed = median(speeds.get(i));
-            double jvm = Measured.median(speeds.get(i).stream().map(Speed::jvmShare).toList());
+            double jvm = Spread.of(speeds.get(i).stream().map(Speed::jvmShare).toList()).median();
             out.printf("%-20s %4d  %-24s %10.0f %7.2f %5.1f%%%n", type, rows, uses.get(i).name(), speed, speed / base, 100 * jvm);
         }
     }
 
     private static double median(List<Speed> speeds) {
-        return Measured.median(speeds.stream().map(Speed::tokensPerSecond).toList());
+        return Spread.of(speeds.stream().map(Speed::tokensPerSecond).toList()).median();
     }
 }

@@ -5,9 +5,9 @@ import io.tidemark.model.ModelConfig;
 import io.tidemark.proof.GenerationBenchmark;
 import io.tidemark.proof.GenerationCase;
 import io.tidemark.proof.RowTimes;
+import io.tidemark.proof.Spread;
 import java.io.PrintWriter;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -38,8 +38,8 @@ final class BenchGenerateTable {
         }
         out.printf("%4s  %8s  %6s  %28s  %28s%n", "rows", "adapters", "layers", "prefill tokens/s (spread)", "decode tokens/s (spread)");
         measured.forEach((line, runs) -> out.printf("%4d  %8d  %6d  %28s  %28s%n", line.rows(), line.adapters(), line.layers(),
-                median(runs.stream().map(run -> RowTimes.prefillRate(run, line.rows() * line.promptTokens())).toList()),
-                median(runs.stream().map(RowTimes::decodeRate).toList())));
+                written(runs.stream().map(run -> RowTimes.prefillRate(run, line.rows() * line.promptTokens())).toList()),
+                written(runs.stream().map(RowTimes::decodeRate).toList())));
         out.flush();
     }
 
@@ -47,8 +47,8 @@ final class BenchGenerateTable {
         return bench.measure(line.rows(adapters, config.vocabularySize(), random), line.newTokens());
     }
 
-    private static String median(List<Double> rates) {
-        List<Double> sorted = rates.stream().sorted().toList();
-        return "%.1f (%.1f to %.1f)".formatted(sorted.get(sorted.size() / 2), sorted.get(0), Collections.max(sorted));
+    private static String written(List<Double> rates) {
+        Spread spread = Spread.of(rates);
+        return "%.1f (%.1f to %.1f)".formatted(spread.median(), spread.least(), spread.most());
     }
 }

@@ -6,6 +6,7 @@ import io.tidemark.cli.model.LocalModelOptions;
 import io.tidemark.model.LoraWeights;
 import io.tidemark.proof.Interference;
 import io.tidemark.proof.InterferenceBenchmark;
+import io.tidemark.proof.Spread;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.Collections;
@@ -71,8 +72,8 @@ final class BenchInterferenceCommand implements Callable<Integer> {
 
     private void print(int limit, Interference seen, PrintWriter out) {
         out.printf("%d prompt tokens a step: %d rows get a token every %.1f ms alone, every %.1f ms beside a prompt of %d tokens (medians);%n",
-                limit, rows, Interference.median(seen.alone()), Interference.median(seen.beside()), promptTokens);
+                limit, rows, Spread.of(seen.alone()).median(), Spread.of(seen.beside()).median(), promptTokens);
         out.printf("  ratio %.2f, worst %.2f; the prompt's first token after %.0f ms%n",
-                seen.ratio(), seen.worstRatio(), Interference.median(seen.promptMillis()));
+                seen.ratio(), seen.worstRatio(), Spread.of(seen.promptMillis()).median());
     }
 }

@@ -6,6 +6,7 @@ import io.tidemark.cli.model.AdapterOption;
 import io.tidemark.cli.model.ExamplesOption;
 import io.tidemark.cli.model.LocalModel;
 import io.tidemark.cli.model.LocalModelOptions;
+import io.tidemark.proof.Spread;
 import io.tidemark.proof.SweepBenchmark;
 import io.tidemark.proof.SweepBenchmark.Measured;
 import java.io.PrintWriter;
@@ -64,8 +65,8 @@ final class BenchSweepCommand implements Callable<Integer> {
     private static void print(Measured measured, PrintWriter out) {
         out.printf("layer evaluations  sweep %d, one pass each %d, ratio %.4f (1/2 + 1/(L+1) = %.4f)%n", measured.sweepEvaluations(),
                 measured.passEvaluations(), measured.evaluationRatio(), 0.5 + 1.0 / (measured.layers() + 1));
-        out.printf("wall time, median  sweep %.2f s, one pass each %.2f s, ratio %.3f%n", Measured.median(measured.sweepSeconds()),
-                Measured.median(measured.passSeconds()), measured.wallRatio());
+        out.printf("wall time, median  sweep %.2f s, one pass each %.2f s, ratio %.3f%n", Spread.of(measured.sweepSeconds()).median(),
+                Spread.of(measured.passSeconds()).median(), measured.wallRatio());
         out.printf("largest difference between both scores  %.1e nats per token%n", measured.largestDifference());
     }
 }

@@ -24,18 +24,22 @@ public record Answer(String id, JsonNode json) {
         return choice.has("text") ? choice.path("text").asText() : choice.path("message").path("content").asText();
     }
 
+    /** Of the first choice; empty in an error. */
     public String finishReason() {
         return json.path("choices").path(0).path("finish_reason").asText();
     }
 
+    /** Of all choices together. */
     public int completionTokens() {
         return json.path("usage").path("completion_tokens").asInt();
     }
 
+    /** How many layers used the adapter; 0 where the answer does not say. */
     public int boundary() {
         return json.path("tidemark").path("boundary").asInt();
     }
 
+    /** Layers of the worker's model; 0 where the answer does not say. */
     public int numLayers() {
         return json.path("tidemark").path("num_layers").asInt();
     }

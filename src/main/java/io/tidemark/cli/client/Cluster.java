@@ -81,6 +81,7 @@ public record Cluster(String brokers, Map<String, String> properties) {
         }
     }
 
+    /** A client for the caller to close. */
     public Admin admin() {
         return made(() -> Admin.create(common()));
     }

@@ -69,7 +69,8 @@ final class DemoRun {
     private ServingThread serve(EmbeddedBroker broker) {
         int httpPort = freePort();
         Map<String, String> settings = new ServeProperties(Optional.of(Role.ALL), Optional.of(folder.model()),
-                Optional.empty(), folder.adapters(), Optional.empty(), Optional.empty(), OptionalInt.of(httpPort)).forBroker(Optional.of(broker.bootstrapServers()));
+                Optional.empty(), folder.adapters(), Optional.empty(), Optional.empty(),
+                OptionalInt.of(httpPort)).forBroker(Optional.of(broker.bootstrapServers()));
         settings.put("quarkus.http.host", "127.0.0.1");
         settings.put("quarkus.log.level", verbose ? "INFO" : "WARN");
         LOUD.forEach(category -> settings.put("quarkus.log.category.\"" + category + "\".level", "ERROR"));

@@ -19,6 +19,7 @@ public final class LocalModelOptions {
     @Mixin
     private ComputeOptions compute = new ComputeOptions();
 
+    /** Loads the model, for the caller to close. */
     public LocalModel open() {
         return base.open(compute.options());
     }

@@ -4,9 +4,7 @@ import io.tidemark.boundary.Boundary;
 import io.tidemark.generation.Completion;
 import io.tidemark.generation.Ending;
 import io.tidemark.generation.Failure;
-import io.tidemark.generation.FinishReason;
 import io.tidemark.generation.GenerationEngine;
-import io.tidemark.generation.GenerationListener;
 import io.tidemark.generation.GenerationRequest;
 import io.tidemark.generation.Outcome;
 import io.tidemark.generation.RequestRefused;
@@ -55,27 +53,10 @@ final class Generator {
     }
 
     private CompletableFuture<Outcome> submit(GenerationRequest request) {
-        CompletableFuture<Outcome> outcome = new CompletableFuture<>();
         try {
-            engine.submit(request, new GenerationListener() {
-                @Override
-                public void onText(int choice, String piece) {
-                    // The outcome has the whole text.
-                }
-
-                @Override
-                public void onChoiceFinished(int choice, FinishReason reason) {
-                    // The outcome says it again.
-                }
-
-                @Override
-                public void onFinished(Outcome finished) {
-                    outcome.complete(finished);
-                }
-            });
+            return engine.submit(request);
         } catch (RequestRefused e) {
             throw new EvaluationFailed(request.id() + ": " + e.getMessage());
         }
-        return outcome;
     }
 }

@@ -2,7 +2,7 @@ package io.tidemark.proof.evaluation;
 
 import io.tidemark.boundary.Boundary;
 import io.tidemark.generation.Ending;
-import io.tidemark.proof.SweepBenchmark.Measured;
+import io.tidemark.proof.Spread;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -31,7 +31,7 @@ final class Speeds {
             }
         }
         Map<Optional<Boundary>, Double> medians = new HashMap<>();
-        runs.forEach((setting, speeds) -> medians.put(setting, Measured.median(speeds)));
+        runs.forEach((setting, speeds) -> medians.put(setting, Spread.of(speeds).median()));
         return medians;
     }
 }

@@ -54,8 +54,7 @@ final class Conclusions {
         transactions.commit(batch, records);
         publishOvertakenPins();
         LOG.info(decided.summary());
-        listener.onOutcome(new CalibrationOutcome(
-                adapter, usable.batchId(), decided, merged.curve().means(), merged.count(), seconds));
+        listener.onOutcome(new CalibrationOutcome(adapter, decided, seconds));
     }
 
     /** Also for what a predecessor left undone: it may have died between its commit and this. */

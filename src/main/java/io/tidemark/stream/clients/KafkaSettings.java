@@ -29,8 +29,4 @@ public record KafkaSettings(Map<String, Object> connection) {
         config.putAll(extra);
         return new KafkaProducer<>(config, new ByteArraySerializer(), new ByteArraySerializer());
     }
-
-    public String bootstrapServers() {
-        return String.valueOf(connection.get("bootstrap.servers"));
-    }
 }

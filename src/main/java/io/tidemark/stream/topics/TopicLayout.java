@@ -33,6 +33,7 @@ public record TopicLayout(
                 topics.replicationFactor());
     }
 
+    /** In the order in which they are created. */
     public List<TopicSpec> all() {
         return List.of(requests, events, results, cancellations, deadLetters, validationBatches, validationDeadLetters,
                 boundaries, calibrationState, adapters);

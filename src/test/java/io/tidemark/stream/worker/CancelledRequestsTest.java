@@ -2,38 +2,16 @@ package io.tidemark.stream.worker;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.tidemark.fixture.FixtureModel;
 import java.util.List;
 import org.awaitility.Awaitility;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.TestInstance;
 
 @DisplayName("a request that is cancelled")
-@TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class CancelledRequestsTest {
 
-    private FixtureModel fixture;
-    private DeskFixture at;
-
-    @BeforeAll
-    void load() {
-        fixture = FixtureModel.load(DeskFixture.FAMILY);
-    }
-
-    @AfterAll
-    void close() {
-        fixture.close();
-    }
-
-    @BeforeEach
-    void open() {
-        at = new DeskFixture(fixture);
-    }
+    private final DeskFixture at = new DeskFixture();
 
     @AfterEach
     void closeDesk() {

@@ -5,43 +5,21 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.tidemark.adapter.AdapterLease;
 import io.tidemark.adapter.AdapterRefused;
 import io.tidemark.adapter.AdapterStore;
-import io.tidemark.fixture.FixtureModel;
 import io.tidemark.generation.Failure;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import org.awaitility.Awaitility;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
 
 @DisplayName("a request whose adapter is not in memory")
-@TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class ColdAdapterTest {
 
-    private FixtureModel fixture;
-    private DeskFixture at;
-
-    @BeforeAll
-    void load() {
-        fixture = FixtureModel.load(DeskFixture.FAMILY);
-    }
-
-    @AfterAll
-    void close() {
-        fixture.close();
-    }
-
-    @BeforeEach
-    void open() {
-        at = new DeskFixture(fixture);
-    }
+    private final DeskFixture at = new DeskFixture();
 
     @AfterEach
     void closeDesk() {
@@ -89,8 +67,7 @@ class ColdAdapterTest {
     @Test
     @DisplayName("holds its adapter until its end, whatever the end is")
     void holdsUntilTheEnd() {
-        try (AdapterStore small = new AdapterStore(fixture.model(), fixture.adapter("qv").bytes())) {
-            DeskFixture.registerIn(small);
+        try (AdapterStore small = at.smallStore()) {
             at.ask(1, "cold");
             at.awaitColdAsked().complete(small.waitFor("cold"));
             Awaitility.await().until(() -> at.engine().listeners().size() == 1);
@@ -108,8 +85,7 @@ class ColdAdapterTest {
         CompletableFuture<Void> answered = at.ask(1, "cold");
         at.awaitColdAsked();
         assertThat(at.desk().finishOrHandBack(Duration.ZERO)).isEqualTo(1);
-        try (AdapterStore small = new AdapterStore(fixture.model(), fixture.adapter("qv").bytes())) {
-            DeskFixture.registerIn(small);
+        try (AdapterStore small = at.smallStore()) {
             at.awaitColdAsked().complete(small.waitFor("cold"));
             assertThat(small.lease("warm")).succeedsWithin(Duration.ofSeconds(10));
         }

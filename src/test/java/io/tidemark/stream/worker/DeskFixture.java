@@ -25,18 +25,18 @@ import org.awaitility.Awaitility;
 /** A desk before an engine that runs nothing; of its two adapters 'warm' is there at once, 'cold' when a test says so. */
 final class DeskFixture implements AutoCloseable {
 
-    static final String FAMILY = "llama-gqa";
+    private static final String FAMILY = "llama-gqa";
 
     private final Map<String, CompletableFuture<AdapterLease>> asked = new ConcurrentHashMap<>();
     private final MockProducer<byte[], byte[]> producer =
             new MockProducer<>(true, null, new ByteArraySerializer(), new ByteArraySerializer());
     private final RecordingEngine engine = new RecordingEngine();
-    private final AdapterStore store;
+    private final FixtureModel fixture = FixtureModel.load(FAMILY);
+    private final AdapterStore store = new AdapterStore(fixture.model());
     private final RequestDesk desk;
 
-    DeskFixture(FixtureModel fixture) {
-        store = new AdapterStore(fixture.model());
-        registerIn(store);
+    DeskFixture() {
+        register(store);
         WorkerMetrics metrics = new WorkerMetrics(new SimpleMeterRegistry());
         int layers = fixture.model().config().numLayers();
         AdapterChoice choice = new AdapterChoice(FAMILY, layers, store, new BoundaryTable(), metrics);
@@ -46,8 +46,14 @@ final class DeskFixture implements AutoCloseable {
                 writer, new Replies(writer, results, metrics, choice::metricName));
     }
 
-    /** Registers both adapters in a store of a test's own. */
-    static void registerIn(AdapterStore store) {
+    /** A store of both adapters that has room for one. */
+    AdapterStore smallStore() {
+        AdapterStore small = new AdapterStore(fixture.model(), fixture.adapter("qv").bytes());
+        register(small);
+        return small;
+    }
+
+    private static void register(AdapterStore store) {
         List.of("warm", "cold").forEach(id -> store.register(id, Folders.adapter(FAMILY, "qv")));
     }
 
@@ -101,5 +107,6 @@ final class DeskFixture implements AutoCloseable {
     public void close() {
         desk.close();
         store.close();
+        fixture.close();
     }
 }
