@@ -122,7 +122,7 @@ final class AdapterMemory implements AutoCloseable {
         waiting.forEach(waiter -> waiter.completeExceptionally(reason));
     }
 
-    /** Ends the loads that wait; one that is under way is waited for. No row may use an adapter any more. */
+    /** Ends the loads that wait, and one that is under way at its next tensor. No row may use an adapter any more. */
     @Override
     public void close() {
         synchronized (lock) {

@@ -1,5 +1,6 @@
 package io.tidemark.adapter;
 
+import java.util.List;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -21,14 +22,15 @@ final class LoadingThread implements Executor, AutoCloseable {
         executor.execute(work);
     }
 
-    /** Takes no more, and waits for what was given. */
+    /** Takes no more, interrupts what is under way and waits for it; what was given beside is then run on this thread. */
     @Override
     public void close() {
-        executor.shutdown();
+        List<Runnable> waiting = executor.shutdownNow();
         try {
             executor.awaitTermination(CLOSE_SECONDS, TimeUnit.SECONDS);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
+        waiting.forEach(Runnable::run);
     }
 }

@@ -4,6 +4,7 @@ import io.tidemark.model.KvLimits;
 import io.tidemark.model.KvPool;
 import io.tidemark.model.LanguageModel;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Predicate;
 
@@ -22,6 +23,7 @@ public final class GenerationEngine implements AutoCloseable {
     private final Inbox inbox = new Inbox();
     private final AtomicInteger handedOver = new AtomicInteger();
     private final BackgroundWork background = new BackgroundWork();
+    private final CompletableFuture<Void> death = new CompletableFuture<>();
     private final Thread thread = new Thread(this::run, "tidemark-engine");
     private volatile EngineLoad load = EngineLoad.NONE;
 
@@ -101,6 +103,11 @@ public final class GenerationEngine implements AutoCloseable {
         return thread.isAlive();
     }
 
+    /** Done when the engine's thread dies of an error: on that thread, before it takes no more and all that it had to do fails. */
+    public CompletionStage<Void> death() {
+        return death.minimalCompletionStage();
+    }
+
     /** Ends what runs and waits as cancelled, then frees the caches. */
     @Override
     public void close() {
@@ -125,8 +132,9 @@ public final class GenerationEngine implements AutoCloseable {
             takeOver();
             end(request -> true, FinishReason.CANCELLED);
         } catch (RuntimeException | Error e) {
-            LOG.log(System.Logger.Level.ERROR, "the engine has died of an error; what it had to do fails", e);
+            death.complete(null);
             inbox.close();
+            LOG.log(System.Logger.Level.ERROR, "the engine has died of an error; what it had to do fails", e);
             takeOver();
         } finally {
             scheduler.abandon().forEach(request -> request.failed("engine_error", "the engine has died of an error"));

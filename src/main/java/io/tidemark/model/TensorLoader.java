@@ -11,9 +11,13 @@ record TensorLoader(Torch torch, Script script) {
 
     /**
      * @param source the file or folder that an error names
+     * @throws LoadingStopped when the thread was interrupted, so that a load of minutes can be ended between two tensors
      * @throws ModelRefused when the tensor holds NaN or infinity, which would spread to every row that shares a cache
      */
     Value load(Path source, StoredTensor tensor) {
+        if (Thread.currentThread().isInterrupted()) {
+            throw new LoadingStopped(source);
+        }
         try (Value raw = torch.bytes(tensor.bytes());
                 Value type = torch.number(tensor.type().torchCode());
                 Value shape = torch.numbers(tensor.shape().stream().mapToLong(Long::longValue).toArray())) {

@@ -62,7 +62,8 @@ final class ServedProcess implements AutoCloseable {
         return this;
     }
 
-    private int status(String path) throws InterruptedException {
+    /** What the process says at a path, or -1 where it says nothing. */
+    int status(String path) throws InterruptedException {
         try {
             return HttpClient.newHttpClient().send(
                     HttpRequest.newBuilder(URI.create("http://localhost:" + port + path)).build(),
@@ -87,6 +88,20 @@ final class ServedProcess implements AutoCloseable {
             throw new AssertionError("the process goes on: " + log());
         }
         return process.exitValue();
+    }
+
+    /** Waits until probes are answered, which they are long before the process is ready. */
+    ServedProcess awaitListening() {
+        Awaitility.await("probes; the log is " + log).atMost(Duration.ofSeconds(60)).pollInterval(Duration.ofMillis(100))
+                .until(() -> !process.isAlive() || status("/q/health/live") == 200);
+        return this;
+    }
+
+    /** Waits until the process has said so. */
+    ServedProcess awaitLog(String text) {
+        Awaitility.await("'" + text + "' in " + log).atMost(Duration.ofSeconds(60)).pollInterval(Duration.ofMillis(10))
+                .until(() -> !process.isAlive() || log().contains(text));
+        return this;
     }
 
     String log() {

@@ -27,6 +27,7 @@ record LoadedModel(Torch torch, LanguageModel model, AdapterStore adapters) impl
         if (folders.containsKey(name)) {
             throw new IllegalArgumentException("adapter '" + name + "' has the base model's name");
         }
+        LOG.infof("loading model '%s' from %s", name, folder);
         Torch torch = Torch.open(new TorchOptions(settings.engine().device(), settings.engine().threads()));
         LanguageModel model = LanguageModel.load(folder, name, torch,
                 new ModelOptions(computeType(settings.engine(), torch.isOnGpu()), settings.engine().deterministic()));

@@ -19,7 +19,8 @@ import org.jboss.logging.Logger;
 
 /**
  * Opens the parts on the thread {@code tidemark-start}, so that probes are answered meanwhile, and closes them when
- * Quarkus stops. A start that fails ends the process with exit code 1.
+ * Quarkus stops. A start that fails and an engine that dies end the process with exit code 1; a start that is under way when
+ * the process is told to end is given up.
  */
 @ApplicationScoped
 public class Serving {
@@ -65,7 +66,8 @@ public class Serving {
         phase.updateAndGet(before -> before == Phase.FAILED ? before : Phase.STOPPING);
         parts.stop();
         try {
-            // loading a model can't be interrupted half way; libtorch would be left in pieces
+            // what waits for the cluster ends at once, and a load at its next tensor: a native call can't be left half way
+            starter.interrupt();
             starter.join(TimeUnit.SECONDS.toMillis(60));
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
@@ -75,15 +77,26 @@ public class Serving {
 
     private void open() {
         try {
-            parts.open(settings, kafka, channel, registry);
+            parts.open(settings, kafka, channel, registry, this::engineDied);
             if (phase.compareAndSet(Phase.LOADING, Phase.READY)) {
                 LOG.infof("ready as %s", settings.role());
             }
         } catch (RuntimeException | LinkageError e) {
+            if (phase() == Phase.STOPPING) {
+                LOG.infof("the start was given up, as the process was told to end: %s", e.getMessage());
+                return;
+            }
             phase.set(Phase.FAILED);
             LOG.errorf("the start has failed: %s", e.getMessage());
             LOG.debug("the start has failed", e);
             Quarkus.asyncExit(1);
         }
+    }
+
+    /** Ends the process, so that whoever gets its partitions answers what was open here. */
+    private void engineDied() {
+        phase.updateAndGet(before -> before == Phase.STOPPING ? before : Phase.FAILED);
+        LOG.error("the engine has died of an error; the process ends, and hands back what was open");
+        Quarkus.asyncExit(1);
     }
 }

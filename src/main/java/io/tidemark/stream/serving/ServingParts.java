@@ -45,8 +45,9 @@ final class ServingParts implements AutoCloseable {
     private volatile Optional<CalibratorPart> calibrator = Optional.empty();
     private volatile boolean stopping;
 
+    /** @param onDeath is told when the engine has died, which only another process can mend */
     synchronized void open(
-            TidemarkSettings settings, KafkaSettings kafka, Instance<RequestChannel> channel, MeterRegistry registry) {
+            TidemarkSettings settings, KafkaSettings kafka, Instance<RequestChannel> channel, MeterRegistry registry, Runnable onDeath) {
         SettingsCheck.require(settings);
         TopicLayout topics = TopicLayout.of(settings.topics());
         try (Admin admin = Admin.create(kafka.connection())) {
@@ -62,6 +63,7 @@ final class ServingParts implements AutoCloseable {
             GenerationEngine started = opened(GenerationEngine.start(
                     loaded.model(), limits(settings.engine(), loaded.torch().freeGpuBytes())));
             engine = Optional.of(started);
+            started.death().thenRun(onDeath);
             worker = Optional.of(opened(WorkerPart.start(settings, name, kafka, topics, loaded.model(),
                     loaded.adapters(), started, table, new WorkerMetrics(registry), channel.get().requests())));
         }

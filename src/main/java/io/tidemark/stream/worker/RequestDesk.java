@@ -35,6 +35,7 @@ public final class RequestDesk implements AutoCloseable {
     private final Replies replies;
     private final OpenRequests open = new OpenRequests();
     private final RecentCancellations cancellations = new RecentCancellations(REMEMBERED_CANCELLATIONS);
+    private final CompletableFuture<Void> handedBack = new CompletableFuture<>();
     private final ExecutorService admissionThread =
             Executors.newSingleThreadExecutor(work -> new Thread(work, "tidemark-admission"));
     private final RequestStarter starter;
@@ -77,8 +78,16 @@ public final class RequestDesk implements AutoCloseable {
     }
 
     /**
-     * Waits until all open requests are answered, at most {@code grace}; then hands back the rest: they get no result
-     * here, are never acknowledged, and whoever reads the partition next answers them.
+     * Hands back what is open, at once: it gets no result here, is never acknowledged, and whoever reads the partition next
+     * answers it.
+     */
+    public void handBack() {
+        starter.handBack();
+        handedBack.complete(null);
+    }
+
+    /**
+     * Waits until all open requests are answered or handed back, at most {@code grace}; then hands back the rest.
      *
      * @return how many were handed back
      */
@@ -86,17 +95,20 @@ public final class RequestDesk implements AutoCloseable {
         long deadline = System.nanoTime() + grace.toNanos();
         try {
             // one that was just being taken in may come after the first look
-            while (open.size() > 0) {
-                open.allAnswered().get(deadline - System.nanoTime(), TimeUnit.NANOSECONDS);
+            while (open.size() > 0 && !handedBack.isDone()) {
+                CompletableFuture.anyOf(open.allAnswered(), handedBack).get(deadline - System.nanoTime(), TimeUnit.NANOSECONDS);
             }
         } catch (TimeoutException | ExecutionException e) {
             LOG.debugf("requests are still open after %s", grace);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
-        starter.handBack();
+        boolean engineLives = !handedBack.isDone();
+        handBack();
         int left = open.size();
-        open.engineIds().forEach(id -> engine.cancel(id, FinishReason.CANCELLED));
+        if (engineLives) {
+            open.engineIds().forEach(id -> engine.cancel(id, FinishReason.CANCELLED));
+        }
         return left;
     }
 

@@ -120,8 +120,11 @@ final class RequestStarter {
             step.run();
             return true;
         } catch (RequestNotAdmitted | RequestRefused | RuntimeException | Error e) {
-            // nothing else would ever end the request, and its partition would wait for it
-            refuse(start, e);
+            // nothing else would ever end the request, and its partition would wait for it; unless it is handed back meanwhile,
+            // as when the engine has just died
+            if (!handingBack) {
+                refuse(start, e);
+            }
             return false;
         }
     }

@@ -58,6 +58,10 @@ public final class WorkerPart implements AutoCloseable {
         RequestIntake intake =
                 new RequestIntake(requests, desk, settings.engine().slots() + settings.engine().queue());
         watch(metrics, model, adapters, engine, table, desk);
+        engine.death().thenRun(() -> {
+            intake.stop();
+            desk.handBack();
+        });
         intake.start();
         LOG.infof("worker '%s' takes requests from '%s'", worker, topics.requests().name());
         return new WorkerPart(desk, intake, cancellations, settings.worker().shutdownGrace());

@@ -1,0 +1,108 @@
+package io.tidemark.stream;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.tidemark.broker.BrokerOptions;
+import io.tidemark.broker.EmbeddedBroker;
+import java.nio.file.Path;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What an independent reader of the topics finds after workers, an engine or the broker died amid requests. */
+class WorkerFaultsIT {
+
+    private static final int REQUESTS = 200;
+
+    /** So that a killed worker is missed after 6 s, the least that brokers allow, and not after 45. */
+    private static final Map<String, String> MISSED_SOON = Map.of("JAVA_TOOL_OPTIONS",
+            "-Dmp.messaging.incoming.generation-requests.session.timeout.ms=6000");
+
+    @Test
+    @DisplayName("one of two workers is killed: its requests go to the other, and whoever takes the larger attempt sees each answered once")
+    void oneOfTwoKilled() throws Exception {
+        try (EmbeddedBroker broker = EmbeddedBroker.start(BrokerOptions.TEMPORARY); WorkerGroup group = new WorkerGroup(broker.bootstrapServers());
+                ServedProcess first = group.serve("first", MISSED_SOON).awaitReady(); ServedProcess second = group.serve("second", MISSED_SOON).awaitReady()) {
+            group.produce(0, REQUESTS);
+            group.awaitAnswers(30);
+            first.kill();
+            Set<String> readAgain = group.uncommitted(REQUESTS);
+            group.assertNothingUnansweredIsCommitted();
+            group.awaitAnswers(REQUESTS);
+            group.awaitAllCommitted(REQUESTS);
+            assertEachAnsweredOnce(group, readAgain);
+            assertThat(second.status("/q/health/ready")).isEqualTo(200);
+        }
+    }
+
+    @Test
+    @DisplayName("the engine's thread dies of an error: the process ends with 1, no request fails for it, and the next worker answers what was open")
+    void engineDies() throws Exception {
+        ThreadStop stop = new ThreadStop();
+        try (EmbeddedBroker broker = EmbeddedBroker.start(BrokerOptions.TEMPORARY); WorkerGroup group = new WorkerGroup(broker.bootstrapServers())) {
+            group.produce(0, REQUESTS);
+            try (ServedProcess first = group.serve("first", stop.environment()).awaitReady()) {
+                group.awaitAnswers(30);
+                stop.outOfMemory("tidemark-engine");
+                assertThat(first.awaitExit()).isEqualTo(1);
+                assertThat(first.log()).contains("the engine has died of an error", " handed back");
+            }
+            assertThat(group.answered().size()).isLessThan(REQUESTS);
+            Set<String> readAgain = group.uncommitted(REQUESTS);
+            group.assertNothingUnansweredIsCommitted();
+            try (ServedProcess second = group.serve("second", "1S").awaitReady()) {
+                group.awaitAnswers(REQUESTS);
+                group.awaitAllCommitted(REQUESTS);
+            }
+            assertEachAnsweredOnce(group, readAgain);
+        }
+    }
+
+    @Test
+    @DisplayName("the broker goes and comes back amid requests: the worker stays alive, and each request is answered")
+    void brokerComesBack(@TempDir Path folder) throws Exception {
+        EmbeddedBroker broker = EmbeddedBroker.start(new BrokerOptions(0, Optional.of(folder)));
+        int port = broker.port();
+        try (WorkerGroup group = new WorkerGroup(broker.bootstrapServers()); ServedProcess worker = group.serve("only", "1S").awaitReady()) {
+            group.produce(0, REQUESTS);
+            group.awaitAnswers(30);
+            Set<String> readAgain = group.uncommitted(REQUESTS);
+            broker.close();
+            assertThat(worker.status("/q/health/live")).isEqualTo(200);
+            broker = EmbeddedBroker.start(new BrokerOptions(port, Optional.of(folder)));
+            group.awaitAnswers(REQUESTS);
+            group.awaitAllCommitted(REQUESTS);
+            assertEachAnsweredOnce(group, readAgain);
+            worker.terminate();
+            assertThat(worker.awaitExit()).isIn(0, 143);
+        } finally {
+            broker.close();
+        }
+    }
+
+    /** Of the results with one id that of the largest attempt counts; only what was not committed may have others. */
+    private static void assertEachAnsweredOnce(WorkerGroup group, Set<String> readAgain) {
+        assertThat(group.answered()).hasSize(REQUESTS);
+        for (String id : group.answered()) {
+            List<JsonNode> results = group.results(id);
+            assertThat(results).extracting(WorkerFaultsIT::attempt).as(id).doesNotHaveDuplicates();
+            JsonNode last = results.stream().max(Comparator.comparing(WorkerFaultsIT::attempt)).orElseThrow();
+            assertThat(last.has("error")).as("%s: %s", id, last).isFalse();
+            assertThat(last.path("choices")).hasSize(1);
+            if (results.size() > 1) {
+                assertThat(readAgain).contains(id);
+            }
+        }
+        assertThat(group.deadLetters()).isZero();
+    }
+
+    private static long attempt(JsonNode result) {
+        return result.path("tidemark").path("attempt").asLong();
+    }
+}

@@ -1,0 +1,112 @@
+package io.tidemark.stream;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.tidemark.stream.topics.TopicLayout;
+import io.tidemark.stream.topics.TopicSetup;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.UUID;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.TopicPartition;
+import org.awaitility.Awaitility;
+
+/** Workers in processes of their own on topics of their own, what is asked of them, and what an outsider hears. */
+final class WorkerGroup implements AutoCloseable {
+
+    private static final int PARTITIONS = 4;
+
+    private final String brokers;
+    private final String prefix = UUID.randomUUID() + ".";
+    private final Outside outside;
+
+    WorkerGroup(String brokers) {
+        this.brokers = brokers;
+        try (Admin admin = Admin.create(Map.of("bootstrap.servers", brokers))) {
+            TopicSetup.ensure(admin, TopicLayout.of(TestSettings.with(Map.of("tidemark.topics.prefix", prefix)).topics()));
+        }
+        outside = new Outside(brokers, prefix + "generation-results", prefix + "generation-dead-letters");
+    }
+
+    ServedProcess serve(String name, String grace) {
+        return serve(name, Map.of("TIDEMARK_WORKER_SHUTDOWN_GRACE", grace));
+    }
+
+    ServedProcess serve(String name, Map<String, String> environment) {
+        Map<String, String> all = new HashMap<>(Map.of("TIDEMARK_TOPICS_PREFIX", prefix,
+                "TIDEMARK_WORKER_GROUP", prefix + "workers", "TIDEMARK_WORKER_ID", name));
+        all.putAll(environment);
+        return ServedProcess.start(brokers, all);
+    }
+
+    /** Requests r{from} .. r{to - 1}: lengths differ, so that they end out of order. Request i is record i / 4 of partition i % 4. */
+    void produce(int from, int to) {
+        for (int i = from; i < to; i++) {
+            String value = "{\"id\": \"r" + i + "\", \"model\": \"" + (i % 2 == 0 ? "all" : "qv") + "\", \"prompt\": \"request " + i
+                    + "\", \"max_tokens\": " + (i % 7 == 0 ? 200 : 20) + ", \"stop\": [], \"boundary\": " + i % 7 + "}";
+            outside.send(new ProducerRecord<>(prefix + "generation-requests", i % PARTITIONS, Outside.bytes("r" + i), Outside.bytes(value)));
+        }
+    }
+
+    List<JsonNode> results() {
+        return outside.heard(prefix + "generation-results").stream().map(result -> Outside.json(result.value())).toList();
+    }
+
+    List<JsonNode> results(String id) {
+        return outside.values(prefix + "generation-results", id);
+    }
+
+    Set<String> answered() {
+        Set<String> ids = new HashSet<>();
+        results().forEach(result -> ids.add(result.path("id").asText()));
+        return ids;
+    }
+
+    int deadLetters() {
+        return outside.heard(prefix + "generation-dead-letters").size();
+    }
+
+    void awaitAnswers(int atLeast) {
+        Awaitility.await(atLeast + " answers").atMost(Duration.ofSeconds(90)).until(() -> answered().size() >= atLeast);
+    }
+
+    /** Waits until the group has committed all of {@code requests} requests, and so will answer none of them again. */
+    void awaitAllCommitted(int requests) {
+        Awaitility.await(requests + " commits").atMost(Duration.ofSeconds(60)).until(() ->
+                IntStream.range(0, PARTITIONS).mapToLong(this::committed).sum() == requests);
+    }
+
+    /** All requests below a partition's committed offset must have a result. */
+    void assertNothingUnansweredIsCommitted() {
+        for (int partition = 0; partition < PARTITIONS; partition++) {
+            int p = partition;
+            List<String> committed = IntStream.range(0, (int) committed(p)).mapToObj(n -> "r" + (n * PARTITIONS + p)).toList();
+            // what others answer meanwhile is committed at once, and heard a moment later
+            Awaitility.await().atMost(Duration.ofSeconds(10)).untilAsserted(() -> assertThat(answered()).containsAll(committed));
+        }
+    }
+
+    /** Those of the first {@code requests} that the group has not committed, answered or not: a successor reads them again. */
+    Set<String> uncommitted(int requests) {
+        long[] committed = IntStream.range(0, PARTITIONS).mapToLong(this::committed).toArray();
+        return IntStream.range(0, requests).filter(i -> i / PARTITIONS >= committed[i % PARTITIONS]).mapToObj(i -> "r" + i)
+                .collect(Collectors.toSet());
+    }
+
+    private long committed(int partition) {
+        return outside.committed(prefix + "workers", new TopicPartition(prefix + "generation-requests", partition));
+    }
+
+    @Override
+    public void close() throws InterruptedException {
+        outside.close();
+    }
+}
