@@ -26,9 +26,10 @@ public final class BetweenStepsPace implements SweepPace {
     public List<ExampleScore> run(SweepRun sweep, DoublePredicate goOn) throws SweepAbandoned {
         CompletableFuture<List<ExampleScore>> scores = new CompletableFuture<>();
         CompletableFuture<Void> freed = new CompletableFuture<>();
-        engine.runBetweenSteps(() -> slice(sweep, scores, freed));
+        begin(sweep, scores, freed);
         try {
-            while (goOn.test(sweep.progress())) {
+            // an engine that has died scores nothing, and the batch is no worse for it: another process will
+            while (engine.isAlive() && goOn.test(sweep.progress())) {
                 try {
                     return scores.get(ASK_EVERY_MS, TimeUnit.MILLISECONDS);
                 } catch (TimeoutException e) {
@@ -45,6 +46,15 @@ public final class BetweenStepsPace implements SweepPace {
             waitFor(freed);
         }
         throw new SweepAbandoned();
+    }
+
+    private void begin(SweepRun sweep, CompletableFuture<List<ExampleScore>> scores, CompletableFuture<Void> freed) throws SweepAbandoned {
+        try {
+            engine.runBetweenSteps(() -> slice(sweep, scores, freed));
+        } catch (IllegalStateException closed) {
+            sweep.close();
+            throw new SweepAbandoned();
+        }
     }
 
     /** The adapter of an abandoned sweep may go only when the slice that is under way has ended. */

@@ -1,0 +1,43 @@
+package io.tidemark.stream.calibrator;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.tidemark.calibration.BoundarySweep;
+import io.tidemark.calibration.SweepLimits;
+import io.tidemark.calibration.SweepRun;
+import io.tidemark.calibration.TokenizedExample;
+import io.tidemark.fixture.FixtureModel;
+import io.tidemark.generation.EngineLimits;
+import io.tidemark.generation.GenerationEngine;
+import java.util.List;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+@DisplayName("a sweep between the engine's steps")
+class BetweenStepsPaceTest {
+
+    private static final TokenizedExample EXAMPLE = new TokenizedExample(List.of(5, 6, 7), List.of(8, 2));
+
+    @Test
+    @Timeout(60)
+    @DisplayName("is abandoned, and is no fault of its batch, when the engine dies or has died")
+    void theEngineDies() throws Exception {
+        try (FixtureModel fixture = FixtureModel.load("llama-gqa");
+                GenerationEngine engine = GenerationEngine.start(fixture.model(), new EngineLimits(2, 32, 1L << 30))) {
+            BetweenStepsPace pace = new BetweenStepsPace(engine);
+            assertThat(pace.run(sweep(fixture), progress -> true)).hasSize(1);
+            engine.runBetweenSteps(() -> {
+                throw new OutOfMemoryError("for this test");
+            });
+            for (int again = 0; again < 2; again++) {
+                assertThatThrownBy(() -> pace.run(sweep(fixture), progress -> true)).isInstanceOf(SweepAbandoned.class);
+            }
+        }
+    }
+
+    private static SweepRun sweep(FixtureModel fixture) {
+        return new BoundarySweep(fixture.model(), SweepLimits.DEFAULT).start(fixture.adapter("all"), List.of(EXAMPLE));
+    }
+}
