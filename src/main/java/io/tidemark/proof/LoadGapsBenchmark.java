@@ -45,12 +45,14 @@ public final class LoadGapsBenchmark {
      * Rows of one adapter run all the time; in turn nothing else happens, and adapters are loaded one after another.
      *
      * @param turns of each
+     * @throws IllegalStateException when the budget has no room for a second adapter, which would be waited for for ever
      */
     public Gaps run(int turns) {
         List<Double> quiet = new ArrayList<>();
         List<Double> loading = new ArrayList<>();
         try (AdapterStore store = load.store(model, load.budget()); GenerationEngine engine = load.engine(model);
                 AdapterLease lease = store.waitFor(load.folders().firstKey())) {
+            requireRoomForTwo(lease.adapter().weights().bytes());
             AdapterTraffic traffic = new AdapterTraffic(model, engine, store, load.slots());
             rows(traffic, lease);
             long before = store.figures().loads();
@@ -59,6 +61,13 @@ public final class LoadGapsBenchmark {
                 loading.addAll(besideLoads(store, () -> rows(traffic, lease)));
             }
             return new Gaps(sorted(quiet), sorted(loading), store.figures().loads() - before);
+        }
+    }
+
+    private void requireRoomForTwo(long adapterBytes) {
+        if (load.budget() < 2 * adapterBytes) {
+            throw new IllegalStateException("loads beside running rows need a budget of two adapters, " + 2 * adapterBytes
+                    + " bytes, not " + load.budget());
         }
     }
 

@@ -1,6 +1,7 @@
 package io.tidemark.proof;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import io.tidemark.fixture.FixtureModel;
@@ -44,6 +45,17 @@ class AdapterBenchmarkTest {
             assertThat(first).exists();
             folder.close();
             assertThat(Files.exists(first.getParent())).isFalse();
+        }
+    }
+
+    @Test
+    @DisplayName("refuses to wait for loads that a budget of one adapter would never allow beside the rows")
+    void needsRoomForTwo() {
+        try (FixtureModel fixture = FixtureModel.load("llama-gqa");
+                SyntheticAdapterFolder folder = SyntheticAdapterFolder.write(fixture.model().config(), 2, 1, 4)) {
+            long one = fixture.load("probe", folder.adapters().get("adapter-00000")).bytes();
+            LoadGapsBenchmark benchmark = new LoadGapsBenchmark(fixture.model(), new AdapterLoad(folder.adapters(), 2 * one - 1, 4, 2, 2));
+            assertThatThrownBy(() -> benchmark.run(1)).isInstanceOf(IllegalStateException.class).hasMessageContaining("two adapters");
         }
     }
 

@@ -1,5 +1,6 @@
 package io.tidemark.cli.bench;
 
+import io.tidemark.cli.CommandFailed;
 import io.tidemark.cli.model.LocalModel;
 import io.tidemark.cli.model.LocalModelOptions;
 import io.tidemark.proof.AdapterBenchmark;
@@ -87,6 +88,8 @@ final class BenchAdaptersCommand implements Callable<Integer> {
             out.printf("tokens per second, budget against all in memory: ratio %.3f (median of %d, %.3f to %.3f)%n",
                     spread.median(), repeat, spread.least(), spread.most());
             print(out, new LoadGapsBenchmark(local.language(), load).run(repeat));
+        } catch (IllegalStateException e) {
+            throw new CommandFailed(e.getMessage(), e);
         }
         return 0;
     }

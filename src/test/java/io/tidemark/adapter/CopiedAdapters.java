@@ -1,0 +1,72 @@
+package io.tidemark.adapter;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.tidemark.fixture.FixtureModel;
+import io.tidemark.fixture.Folders;
+import java.io.IOException;
+import java.nio.file.Path;
+
+/** Copies of adapters for a test to change, and stores of their base model that take them or refuse them. */
+final class CopiedAdapters implements AutoCloseable {
+
+    static final String FAMILY = "llama-gqa";
+    static final String CONFIG = "adapter_config.json";
+    static final String WEIGHTS = "adapter_model.safetensors";
+
+    private final Path folder;
+    private final FixtureModel fixture = FixtureModel.load(FAMILY);
+    private int copies;
+
+    /** @param folder for all copies */
+    CopiedAdapters(Path folder) {
+        this.folder = folder;
+    }
+
+    /** A copy of the adapter 'qv'. */
+    Path copy() {
+        return copy("qv");
+    }
+
+    Path copy(String adapter) {
+        return Folders.copyOfAdapter(FAMILY, adapter, folder.resolve("copy-" + copies++));
+    }
+
+    /** A copy of 'qv' with an option of its config set to a JSON value. */
+    Path copyWith(String option, String json) {
+        return set(copy(), option, json);
+    }
+
+    static Path set(Path adapter, String option, String json) {
+        Folders.edit(adapter.resolve(CONFIG), root -> {
+            try {
+                root.set(option, new ObjectMapper().readTree(json));
+            } catch (IOException e) {
+                throw new IllegalArgumentException(e);
+            }
+        });
+        return adapter;
+    }
+
+    /** An empty store. */
+    AdapterStore store() {
+        return new AdapterStore(fixture.model());
+    }
+
+    /** Why an adapter is refused, which it must be. */
+    AdapterRefused refusal(Path adapter) {
+        try (AdapterStore store = store()) {
+            AdapterRefused refused = catchThrowableOfType(AdapterRefused.class, () -> store.load("one", adapter));
+            assertThat(refused).as("refusal of %s", adapter).isNotNull();
+            assertThat(store.ids()).isEmpty();
+            return refused;
+        }
+    }
+
+    @Override
+    public void close() {
+        fixture.close();
+    }
+}
