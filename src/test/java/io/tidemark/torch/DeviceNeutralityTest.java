@@ -54,15 +54,15 @@ class DeviceNeutralityTest {
     }
 
     @Test
-    @DisplayName("by Java: only Torch makes tensors, with its device's manager, and only Devices names a device")
+    @DisplayName("by Java: only ValueMaker makes tensors, with its device's manager, and only Devices names a device")
     void java() {
         JavaClasses classes = new ClassFileImporter().withImportOption(new ImportOption.DoNotIncludeTests()).importPackages("io.tidemark");
         noClasses().that().doNotHaveFullyQualifiedName(Devices.class.getName())
                 .and().doNotHaveFullyQualifiedName(Torch.class.getName())
                 .should().dependOnClassesThat().areAssignableTo(Device.class).check(classes);
-        noClasses().that().doNotHaveFullyQualifiedName(Torch.class.getName())
+        noClasses().that().doNotHaveFullyQualifiedName(ValueMaker.class.getName())
                 .should().accessTargetWhere(makesATensor()).check(classes);
-        assertThat(classes.get(Torch.class).getAccessesFromSelf()).anyMatch(access -> makesATensor().test(access));
+        assertThat(classes.get(ValueMaker.class).getAccessesFromSelf()).anyMatch(access -> makesATensor().test(access));
         assertThat(classes.get(Torch.class).getMethodCallsFromSelf())
                 .noneMatch(call -> call.getTargetOwner().isAssignableTo(Device.class) && !call.getName().startsWith("is"));
     }
