@@ -27,7 +27,7 @@ class EveryTensorTest {
     @ParameterizedTest(name = "{0}")
     @DisplayName("is used: without it, under another name or with another shape, the adapter is refused by the tensor's name")
     @ValueSource(strings = {"llama-gqa", "llama3-rope-tied", "llama-biased-mha", "mistral-window", "qwen2-layer-types", "qwen3-window-yarn",
-            "qwen3-norms", "qwen2-tied"})
+            "qwen3-norms", "qwen2-tied", "llama-made"})
     void isUsed(String family) {
         ModelConfig model = config(family);
         for (String adapter : Folders.adapters(family)) {
