@@ -5,8 +5,6 @@ import io.tidemark.model.KvPool;
 import io.tidemark.model.LanguageModel;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
-import java.util.concurrent.atomic.AtomicInteger;
-import java.util.function.Predicate;
 
 /**
  * Generates text for many requests at once. All work happens on one thread, {@code tidemark-engine}; the public methods
@@ -14,24 +12,13 @@ import java.util.function.Predicate;
  */
 public final class GenerationEngine implements AutoCloseable {
 
-    private static final System.Logger LOG = System.getLogger(GenerationEngine.class.getName());
-
-    private final KvPool pool;
     private final RequestBounds bounds;
-    private final Scheduler scheduler;
-    private final StepLoop loop;
-    private final Inbox inbox = new Inbox();
-    private final AtomicInteger handedOver = new AtomicInteger();
-    private final BackgroundWork background = new BackgroundWork();
-    private final CompletableFuture<Void> death = new CompletableFuture<>();
-    private final Thread thread = new Thread(this::run, "tidemark-engine");
-    private volatile EngineLoad load = EngineLoad.NONE;
+    private final EngineThread thread;
 
     private GenerationEngine(LanguageModel model, EngineLimits limits) {
-        this.pool = new KvPool(model.decoder(), new KvLimits(limits.kvBytes(), limits.slots(), limits.prefixBytes()));
+        KvPool pool = new KvPool(model.decoder(), new KvLimits(limits.kvBytes(), limits.slots(), limits.prefixBytes()));
         this.bounds = new RequestBounds(model.config(), limits, pool);
-        this.scheduler = new Scheduler(model, limits, pool);
-        this.loop = new StepLoop(model.decoder(), scheduler);
+        this.thread = new EngineThread(model, limits, pool);
     }
 
     /** Begins with its thread, which runs until the engine is closed. */
@@ -58,12 +45,7 @@ public final class GenerationEngine implements AutoCloseable {
      */
     public void submit(GenerationRequest request, GenerationListener listener) throws RequestRefused {
         bounds.require(request);
-        RunningRequest running = new RunningRequest(request, listener, System.nanoTime());
-        handedOver.incrementAndGet();
-        inbox.add(() -> {
-            handedOver.decrementAndGet();
-            scheduler.enqueue(running);
-        });
+        thread.enqueue(new RunningRequest(request, listener, System.nanoTime()));
     }
 
     /**
@@ -85,17 +67,17 @@ public final class GenerationEngine implements AutoCloseable {
      * @throws IllegalStateException when the engine is closed
      */
     public void cancel(String requestId, FinishReason reason) {
-        inbox.add(() -> end(request -> request.request().id().equals(requestId), reason));
+        thread.cancel(request -> request.request().id().equals(requestId), reason);
     }
 
     /** Runs work in slices, one between two steps, until it says that there is no more. */
     public void runBetweenSteps(BetweenSteps work) {
-        inbox.add(() -> background.add(work));
+        thread.runBetweenSteps(work);
     }
 
     /** As it was after the last step, with what was submitted since. */
     public EngineLoad load() {
-        return load.withMoreQueued(handedOver.get());
+        return thread.load();
     }
 
     /** False when the engine's thread has died of an error, or was closed. */
@@ -105,56 +87,12 @@ public final class GenerationEngine implements AutoCloseable {
 
     /** Done when the engine's thread dies of an error: on that thread, before it takes no more and all that it had to do fails. */
     public CompletionStage<Void> death() {
-        return death.minimalCompletionStage();
+        return thread.death();
     }
 
     /** Ends what runs and waits as cancelled, then frees the caches. */
     @Override
     public void close() {
-        inbox.close();
-        try {
-            thread.join();
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
-    }
-
-    private void run() {
-        try {
-            while (!inbox.isClosed()) {
-                takeOver();
-                boolean busy = loop.step() | background.runSlice();
-                report();
-                if (!busy && scheduler.isIdle() && background.isEmpty()) {
-                    inbox.runNext();
-                }
-            }
-            takeOver();
-            end(request -> true, FinishReason.CANCELLED);
-        } catch (RuntimeException | Error e) {
-            death.complete(null);
-            inbox.close();
-            LOG.log(System.Logger.Level.ERROR, "the engine has died of an error; what it had to do fails", e);
-            takeOver();
-        } finally {
-            scheduler.abandon().forEach(request -> request.failed("engine_error", "the engine has died of an error"));
-            pool.close();
-        }
-    }
-
-    private void takeOver() {
-        inbox.runAll();
-        report();
-    }
-
-    private void report() {
-        load = new EngineLoad(scheduler.waiting(), scheduler.running(), pool.reservedBytes(), loop.generatedTokens(), loop.steps(),
-                scheduler.reusedPromptTokens(), pool.prefixes().bytes());
-    }
-
-    private void end(Predicate<RunningRequest> which, FinishReason reason) {
-        scheduler.removeWaiting(which).forEach(request -> request.endedBeforeStart(reason));
-        scheduler.rows(which).forEach(row -> loop.end(row, reason));
-        report();
+        thread.close();
     }
 }

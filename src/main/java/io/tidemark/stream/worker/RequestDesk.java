@@ -124,7 +124,7 @@ public final class RequestDesk implements AutoCloseable {
         } catch (RuntimeException | Error e) {
             // nothing else would ever end the request, and its partition would wait for it
             LOG.error("a request could not be read", e);
-            replies.refuse(incoming, incoming.derivedId(), Optional.empty(), RequestStarter.NOT_ADMITTED, answered);
+            replies.refuse(incoming, incoming.derivedId(), Optional.empty(), StartError.NOT_ADMITTED, answered);
         }
     }
 

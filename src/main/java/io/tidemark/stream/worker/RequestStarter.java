@@ -1,27 +1,19 @@
 package io.tidemark.stream.worker;
 
 import io.tidemark.adapter.AdapterLease;
-import io.tidemark.adapter.AdapterRefused;
 import io.tidemark.generation.FinishReason;
 import io.tidemark.generation.RequestRefused;
-import io.tidemark.message.ErrorBody;
 import io.tidemark.message.RequestMessage;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.function.Function;
-import org.jboss.logging.Logger;
 
 /**
  * Takes requests that were read to the engine: prepared, their adapter awaited, admitted, submitted. A request whose
  * adapter is in memory never waits for one whose adapter is not. All work is done on the admission thread.
  */
 final class RequestStarter {
-
-    static final ErrorBody NOT_ADMITTED =
-            ErrorBody.serverError("internal_error", "the worker failed to admit the request");
-
-    private static final Logger LOG = Logger.getLogger(RequestStarter.class);
 
     private final Admission admission;
     private final Function<String, CompletableFuture<AdapterLease>> adapters;
@@ -131,22 +123,7 @@ final class RequestStarter {
 
     private void refuse(Start start, Throwable reason) {
         open.ended(start.id(), start.engineId());
-        replies.refuse(start.incoming(), start.id(), Optional.of(start.message().model()), error(start, reason),
+        replies.refuse(start.incoming(), start.id(), Optional.of(start.message().model()), StartError.of(reason, start.id(), start.message()),
                 start.answered());
-    }
-
-    private static ErrorBody error(Start start, Throwable reason) {
-        if (reason instanceof RequestNotAdmitted notAdmitted) {
-            return notAdmitted.error();
-        }
-        if (reason instanceof RequestRefused refused) {
-            String param = refused.blamesPrompt() ? start.message().input().field() : refused.param();
-            return ErrorBody.invalidRequest(refused.code(), param, refused.getMessage());
-        }
-        if (reason instanceof AdapterRefused) {
-            return ErrorBody.serverError("adapter_unusable", reason.getMessage());
-        }
-        LOG.errorf(reason, "request '%s' could not be admitted", start.id());
-        return NOT_ADMITTED;
     }
 }
