@@ -4,8 +4,8 @@ import io.tidemark.broker.BrokerOptions;
 import io.tidemark.broker.EmbeddedBroker;
 import io.tidemark.cli.model.ComputeOptions;
 import io.tidemark.model.ComputeType;
+import io.tidemark.stream.serving.HeadStart;
 import io.tidemark.stream.settings.Role;
-import io.tidemark.torch.Torch;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -82,24 +82,23 @@ final class ServeCommand implements Callable<Integer>, StartsQuarkus {
         if (!embedded && (brokerPort.isPresent() || brokerFolder.isPresent())) {
             throw new ParameterException(spec.commandLine(), "--broker-port and --broker-dir need --broker embedded");
         }
-        Thread ahead = new Thread(Torch::preload, "tidemark-libtorch");
-        ahead.setDaemon(true);
-        ahead.start();
         if (root.verbose()) {
             System.setProperty("quarkus.log.category.\"io.tidemark\".level", "DEBUG");
         }
         ServeProperties properties = new ServeProperties(
                 role, model, modelName, adapters, adapterFolder, computeType,
                 httpPort.map(OptionalInt::of).orElse(OptionalInt.empty()));
-        if (!embedded) {
-            return new ServingProcess(properties.forBroker(broker)).run();
-        }
-        BrokerOptions options = new BrokerOptions(brokerPort.orElse(9092), brokerFolder);
         return ShutdownGuard.holding(() -> {
-            try (EmbeddedBroker running = EmbeddedBroker.start(options)) {
-                spec.commandLine().getErr().println("broker at " + running.bootstrapServers());
-                return new ServingProcess(properties.forBroker(Optional.of(running.bootstrapServers()))).run();
+            try (HeadStart ahead = HeadStart.begin(properties.forBroker(Optional.empty()))) {
+                return ahead.around(() -> embedded ? serveWithBroker(properties) : new ServingProcess(properties.forBroker(broker)).run());
             }
         });
+    }
+
+    private int serveWithBroker(ServeProperties properties) {
+        try (EmbeddedBroker running = EmbeddedBroker.start(new BrokerOptions(brokerPort.orElse(9092), brokerFolder))) {
+            spec.commandLine().getErr().println("broker at " + running.bootstrapServers());
+            return new ServingProcess(properties.forBroker(Optional.of(running.bootstrapServers()))).run();
+        }
     }
 }

@@ -30,6 +30,9 @@ record TokenKinds(BitSet special, BitSet bytes, BitSet texts) {
             json.nextToken();
             while (json.nextToken() == JsonToken.FIELD_NAME) {
                 String field = json.currentName();
+                if (field.equals("model") && !added.isMissingNode() && !decoder.isMissingNode() && !joinsBytes(decoder)) {
+                    break; // nothing is wanted of it, and only the model is long
+                }
                 json.nextToken();
                 if (field.equals("added_tokens")) {
                     added = json.readValueAsTree();

@@ -42,15 +42,6 @@ public final class Torch implements AutoCloseable {
         return open(options, new Recording(folder));
     }
 
-    /** Loads libtorch, which takes a second, so that something else can go on meanwhile. A failure shows in {@link #open}. */
-    public static void preload() {
-        try {
-            Devices.engine();
-        } catch (IllegalStateException e) {
-            System.getLogger(Torch.class.getName()).log(System.Logger.Level.DEBUG, "libtorch could not be loaded ahead", e);
-        }
-    }
-
     private static Torch open(TorchOptions options, Recorder recorder) {
         PtNDManager manager = Devices.open(options.device());
         if (options.threads() > 0) {

@@ -32,8 +32,8 @@ public class Serving {
     private final Instance<RequestChannel> channel;
     private final MeterRegistry registry;
     private final ServingParts parts = new ServingParts();
-    private final Thread starter = new Thread(this::open, "tidemark-start");
     private final AtomicReference<Phase> phase = new AtomicReference<>(Phase.LOADING);
+    private volatile Optional<Thread> starter = Optional.empty();
 
     @Inject
     Serving(TidemarkSettings settings, @Identifier("default-kafka-broker") Map<String, Object> kafka,
@@ -59,7 +59,10 @@ public class Serving {
     }
 
     void start(@Observes StartupEvent event) {
-        starter.start();
+        HeadStart headStart = HeadStart.ofThisThread();
+        Thread thread = new Thread(() -> open(headStart), "tidemark-start");
+        thread.start();
+        starter = Optional.of(thread);
     }
 
     void stop(@Observes ShutdownEvent event) {
@@ -67,17 +70,19 @@ public class Serving {
         parts.stop();
         try {
             // what waits for the cluster ends at once, and a load at its next tensor: a native call can't be left half way
-            starter.interrupt();
-            starter.join(TimeUnit.SECONDS.toMillis(60));
+            if (starter.isPresent()) {
+                starter.get().interrupt();
+                starter.get().join(TimeUnit.SECONDS.toMillis(60));
+            }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
         parts.close();
     }
 
-    private void open() {
+    private void open(HeadStart headStart) {
         try {
-            parts.open(settings, kafka, channel, registry, this::engineDied);
+            parts.open(settings, headStart, kafka, channel, registry, this::engineDied);
             if (phase.compareAndSet(Phase.LOADING, Phase.READY)) {
                 LOG.infof("ready as %s", settings.role());
             }

@@ -47,14 +47,15 @@ final class ServingParts implements AutoCloseable {
 
     /** @param onDeath is told when the engine has died, which only another process can mend */
     synchronized void open(
-            TidemarkSettings settings, KafkaSettings kafka, Instance<RequestChannel> channel, MeterRegistry registry, Runnable onDeath) {
+            TidemarkSettings settings, HeadStart headStart, KafkaSettings kafka, Instance<RequestChannel> channel,
+            MeterRegistry registry, Runnable onDeath) {
         SettingsCheck.require(settings);
         TopicLayout topics = TopicLayout.of(settings.topics());
         try (Admin admin = Admin.create(kafka.connection())) {
             TopicSetup.ensure(admin, topics);
         }
         String name = settings.workerId().orElseGet(ProcessName::unique);
-        LoadedModel loaded = opened(LoadedModel.load(settings));
+        LoadedModel loaded = opened(LoadedModel.load(settings, headStart));
         AdapterMetrics.watch(registry, loaded.adapters());
         BoundaryTable table = new BoundaryTable();
         boundaries = Optional.of(opened(TableFollower.start(

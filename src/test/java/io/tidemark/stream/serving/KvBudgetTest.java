@@ -33,9 +33,9 @@ class KvBudgetTest {
     @Test
     @DisplayName("stands beside a compute type that follows the device, unless one is named")
     void computeType() {
-        assertThat(LoadedModel.computeType(engine(Map.of()), false)).isEqualTo(ComputeType.FP32);
-        assertThat(LoadedModel.computeType(engine(Map.of()), true)).isEqualTo(ComputeType.BF16);
-        assertThat(LoadedModel.computeType(engine(Map.of("tidemark.engine.compute-type", "fp32")), true)).isEqualTo(ComputeType.FP32);
+        assertThat(BaseModel.computeType(engine(Map.of()).computeType(), false)).isEqualTo(ComputeType.FP32);
+        assertThat(BaseModel.computeType(engine(Map.of()).computeType(), true)).isEqualTo(ComputeType.BF16);
+        assertThat(BaseModel.computeType(engine(Map.of("tidemark.engine.compute-type", "fp32")).computeType(), true)).isEqualTo(ComputeType.FP32);
     }
 
     @Test

@@ -1,0 +1,44 @@
+package io.tidemark.stream.serving;
+
+import io.tidemark.stream.settings.EngineSettings;
+import io.tidemark.stream.settings.TidemarkSettings;
+import io.tidemark.torch.TorchOptions;
+import java.nio.file.Path;
+import java.util.Optional;
+import org.eclipse.microprofile.config.Config;
+
+/**
+ * The settings that decide which base model is loaded, and how.
+ *
+ * @param name        what requests and boundary records call it
+ * @param computeType as it is spelt in the settings; by default the device decides
+ */
+record ModelChoice(Path folder, String name, TorchOptions torch, Optional<String> computeType, boolean deterministic) {
+
+    static ModelChoice of(TidemarkSettings settings) {
+        EngineSettings engine = settings.engine();
+        return of(settings.model().dir(), settings.model().name(), new TorchOptions(engine.device(), engine.threads()),
+                engine.computeType(), engine.deterministic());
+    }
+
+    /**
+     * The same choice from settings that nobody has checked yet; empty where they name no model.
+     *
+     * @throws RuntimeException when a value is not of its type
+     */
+    static Optional<ModelChoice> in(Config settings) {
+        TorchOptions torch = new TorchOptions(
+                settings.getOptionalValue("tidemark.engine.device", String.class).orElse(TorchOptions.CPU.device()),
+                settings.getOptionalValue("tidemark.engine.threads", Integer.class).orElse(TorchOptions.CPU.threads()));
+        return settings.getOptionalValue("tidemark.model.dir", Path.class).map(folder -> of(
+                folder, settings.getOptionalValue("tidemark.model.name", String.class), torch,
+                settings.getOptionalValue("tidemark.engine.compute-type", String.class),
+                settings.getOptionalValue("tidemark.engine.deterministic", Boolean.class).orElse(false)));
+    }
+
+    private static ModelChoice of(
+            Path folder, Optional<String> name, TorchOptions torch, Optional<String> computeType, boolean deterministic) {
+        return new ModelChoice(folder, name.orElseGet(() -> folder.toAbsolutePath().normalize().getFileName().toString()),
+                torch, computeType, deterministic);
+    }
+}
