@@ -7,6 +7,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.FileTime;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -75,6 +76,47 @@ class LauncherTest {
     }
 
     @Test
+    @DisplayName("lets serve and demo leave an archive of classes when they end, and every command start from it")
+    void sharesClasses() throws Exception {
+        String launcher = install.resolve("bin/tidemark").toString();
+        assertThat(run(jdk(), launcher, "send").out).noneMatch(flag -> flag.contains("Archive"));
+        Path archive = archiveThatIsLeft("demo");
+        assertThat(archive).isEqualTo(archiveThatIsLeft("serve")).hasParentRaw(install.toRealPath().resolve("app"));
+        Files.writeString(archive, "classes");
+        assertThat(run(jdk(), launcher, "send").out).contains("-XX:SharedArchiveFile=" + archive, "-Xlog:cds=off");
+        assertThat(run(jdk(), launcher, "serve").out).contains("-XX:SharedArchiveFile=" + archive)
+                .noneMatch(flag -> flag.startsWith("-XX:ArchiveClassesAtExit"));
+    }
+
+    @Test
+    @DisplayName("leaves a new archive where the one there is unfinished, older than the build or of another Java")
+    void replacesArchive() throws Exception {
+        Path archive = archiveThatIsLeft("serve");
+        Files.write(archive, new byte[4096]);
+        assertThat(archiveThatIsLeft("serve")).isEqualTo(archive);
+        Files.writeString(archive, "classes");
+        javaOfVersion("17.0.16");
+        assertThat(archiveThatIsLeft("serve")).isNotEqualTo(archive);
+        javaOfVersion("17.0.15");
+        Files.setLastModifiedTime(archive, FileTime.fromMillis(0));
+        assertThat(archiveThatIsLeft("serve")).isEqualTo(archive);
+    }
+
+    @Test
+    @DisplayName("leaves the sharing of classes to whoever says something about it in JAVA_OPTS")
+    void leavesSharingToTheUser() throws Exception {
+        Map<String, String> environment = Map.of("JAVA_HOME", work.resolve("jdk").toString(), "JAVA_OPTS", "-Xshare:off");
+        assertThat(run(environment, install.resolve("bin/tidemark").toString(), "serve").out).contains("-Xshare:off")
+                .noneMatch(flag -> flag.contains("Archive") || flag.startsWith("-Xlog"));
+    }
+
+    private Path archiveThatIsLeft(String command) throws Exception {
+        String option = "-XX:ArchiveClassesAtExit=";
+        return run(jdk(), install.resolve("bin/tidemark").toString(), command).out.stream()
+                .filter(flag -> flag.startsWith(option)).map(flag -> Path.of(flag.substring(option.length()))).findAny().orElseThrow();
+    }
+
+    @Test
     @DisplayName("says which Java it found and which it needs")
     void refusesOldJava() throws Exception {
         javaOfVersion("11.0.2");
@@ -106,7 +148,7 @@ class LauncherTest {
         assertThat(run(environment, launcher, "x").out).doesNotContain("building").endsWith("x");
         assertThat(run(environment, launcher, "x").err).isEmpty();
         assertThat(Files.readAllLines(install.resolve("built"))).hasSize(1);
-        Files.setLastModifiedTime(source, java.nio.file.attribute.FileTime.fromMillis(System.currentTimeMillis() + 60_000));
+        Files.setLastModifiedTime(source, FileTime.fromMillis(System.currentTimeMillis() + 60_000));
         assertThat(run(environment, launcher, "x").err).contains("building");
         assertThat(Files.readAllLines(install.resolve("built"))).hasSize(2);
     }
