@@ -69,7 +69,7 @@ final class BaseWeights {
 
     private Value embedded(long[] probe) {
         try (Value ids = loader.torch().longs(probe);
-                Value noRun = loader.torch().numberLists(List.of(new long[] {0, 0, 0, 0}));
+                Value noRun = loader.torch().numberLists(List.of(DecoderScript.NO_RUN));
                 Value none = loader.zeros(0);
                 Value noTensors = loader.torch().list(List.of(none));
                 Value noAdapter = loader.torch().list(List.of(noTensors))) {

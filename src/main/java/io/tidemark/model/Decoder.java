@@ -73,11 +73,11 @@ public final class Decoder implements AutoCloseable {
      * @throws DecoderFailed when libtorch could not run it
      */
     public List<TokenChoice> step(List<StepRow> batch) {
-        StepPlan plan = new StepPlan(batch, tiles);
-        LoraStack stack = stacks.forStep(plan);
+        LoraPlaces places = stacks.forStep(batch);
+        StepPlan plan = new StepPlan(batch, tiles, places);
         TokenRules rules = new TokenRules(plan.wanted());
         Torch torch = parts.torch();
-        try (StepArguments step = new StepArguments(parts, plan, stack);
+        try (StepArguments step = new StepArguments(parts, plan, places);
                 Value packed = torch.doubles(rules.packed());
                 Value counts = torch.numbers(rules.counts());
                 Value out = timed("step_and_choose", step.with(packed, counts))) {
@@ -87,8 +87,9 @@ public final class Decoder implements AutoCloseable {
 
     /** Runs a step and returns the logits {@code [vocabulary]} of each row that has a rule, in the order of the batch. */
     public List<float[]> logits(List<StepRow> batch) {
-        StepPlan plan = new StepPlan(batch, tiles);
-        try (StepArguments step = new StepArguments(parts, plan, stacks.forStep(plan));
+        LoraPlaces places = stacks.forStep(batch);
+        StepPlan plan = new StepPlan(batch, tiles, places);
+        try (StepArguments step = new StepArguments(parts, plan, places);
                 Value out = call("step", step.with())) {
             float[] all = out.toFloats();
             List<float[]> rows = new ArrayList<>();

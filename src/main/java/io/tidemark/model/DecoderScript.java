@@ -8,8 +8,13 @@ import java.util.stream.Stream;
 /** The decoder's TorchScript class: one file a concern, and what an object keeps once its weights are installed. */
 final class DecoderScript {
 
-    private static final List<String> FILES = List.of("weights", "install", "stack", "projection", "layer", "outer", "cache", "attention",
+    private static final List<String> FILES = List.of("weights", "install", "stack", "projection", "lora", "layer", "outer", "cache", "attention",
             "step", "sampling", "sweep");
+
+    /** Stands in for groups where no row has LoRA: TorchScript's lists must not be empty. */
+    static final long[] NO_GROUP = {0, 0, 0, -1, -1, 0};
+    /** Stands in for runs where no row has an adapter with parts of its own beside the layers. */
+    static final long[] NO_RUN = {0, 0, 0, 0};
 
     /** A linear's int8 weights as fbgemm packs them. */
     private static final String PACKED = "__torch__.torch.classes.quantized.LinearPackedParamsBase";
@@ -21,7 +26,7 @@ final class DecoderScript {
         List<Attribute> attributes = List.of(new Attribute("outer", "List[Tensor]"), new Attribute("norms", "List[Tensor]"),
                 new Attribute("linears", "List[Tensor]"),
                 new Attribute("packed", "List[" + PACKED + "]"), new Attribute("evened", "List[Tensor]"),
-                new Attribute("seen", "List[Tensor]"), new Attribute("pins", "List[Tensor]"),
+                new Attribute("seen", "List[Tensor]"),
                 new Attribute("numerics", "List[int]"), new Attribute("dims", "List[int]"),
                 new Attribute("windows", "List[int]"), new Attribute("epsilon", "float"),
                 new Attribute("rope_factor", "float"));

@@ -45,15 +45,17 @@ public final class ForcedDecoder {
 
     /** All states through one layer, with the adapter's LoRA or without. */
     public ForcedStates layer(ForcedBatch batch, ForcedStates states, int layer, boolean withLora) {
-        long[] group = {0, withLora ? (long) states.count() * batch.rows() : 0, withLora ? numLayers() : 0, 0, withLora && !adapter.isPlain() ? 1 : 0};
+        long rows = (long) states.count() * batch.rows();
+        long[] group = withLora ? new long[] {0, rows, numLayers(), -1, -1, adapter.isPlain() ? 0 : 1} : DecoderScript.NO_GROUP;
         try (Value at = parts.torch().number(layer);
                 Value length = parts.torch().number(batch.paddedLength());
                 Value groups = parts.torch().numberLists(List.of(group));
                 Value adapters = parts.torch().list(List.of(withLora ? adapter.tensors() : parts.noAdapter().tensors()));
-                Value runs = runs((long) states.count() * batch.rows(), 0);
+                Value stacks = parts.torch().list(List.of(parts.noStack()));
+                Value runs = runs(rows, 0);
                 Value own = own()) {
             return new ForcedStates(parts.script().call("forced_layer", states.value(), at, length, groups,
-                    adapters, parts.noStack(), runs, own), states.count());
+                    adapters, stacks, runs, own), states.count());
         }
     }
 

@@ -26,8 +26,9 @@ final class LoraAssembler {
             List<Value> list = new ArrayList<>();
             List<Value> more = new ArrayList<>();
             for (int layer = 0; layer < layers.size(); layer++) {
-                for (List<Projection> modules : Projection.sharingInput()) {
-                    add(open, list, more, linears(source, layer, layers.get(layer), modules));
+                for (int module = 0; module < Projection.sharingInput().size(); module++) {
+                    List<LoraTensors> linears = linears(source, layer, layers.get(layer), Projection.sharingInput().get(module));
+                    add(open, list, more, linears, layer, module);
                 }
             }
             if (!isPlain(layers)) {
@@ -50,10 +51,11 @@ final class LoraAssembler {
                 module.outputWidth(config), Optional.ofNullable(base.get(ModuleNames.linear(layer, module) + ".weight")))).toList();
     }
 
-    private void add(OpenValues open, List<Value> list, List<Value> more, List<LoraTensors> linears) {
+    private void add(OpenValues open, List<Value> list, List<Value> more, List<LoraTensors> linears, int layer, int module) {
         try (OpenValues parts = new OpenValues()) {
             linears.forEach(linear -> linear.values().forEach(parts::add));
-            list.add(open.add(loader.script().call("stack_a", parts.add(loader.torch().list(linears.stream().map(LoraTensors::a).toList())))));
+            list.add(open.add(loader.script().call("stack_a", parts.add(loader.torch().list(linears.stream().map(LoraTensors::a).toList())),
+                    parts.add(loader.torch().number(layer)), parts.add(loader.torch().number(module)))));
             list.add(open.add(loader.script().call("stack_b", parts.add(loader.torch().list(linears.stream().map(LoraTensors::b).toList())))));
             more.add(open.add(loader.stack(linears.stream().map(LoraTensors::factor).toList())));
             more.add(open.add(loader.stack(linears.stream().map(LoraTensors::shift).toList())));

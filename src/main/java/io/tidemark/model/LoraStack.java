@@ -1,11 +1,12 @@
 package io.tidemark.model;
 
 import io.tidemark.torch.Value;
+import java.util.Collection;
 import java.util.List;
 
 /**
  * Several adapters as one: all their A one below the other and all their B side by side, so that a linear needs two
- * matrix products whatever number of adapters a step has. Without members, adapters run group by group.
+ * matrix products for all of them.
  *
  * @param members the adapters, in the order of their ranks
  * @param value   {@code stack_int8}'s result
@@ -16,13 +17,9 @@ record LoraStack(List<LoraWeights> members, Value value) implements AutoCloseabl
         members = List.copyOf(members);
     }
 
-    /** Where the adapter stands in it, 0 where it has no members. */
-    int place(LoraWeights weights) {
-        return Math.max(0, members.indexOf(weights));
-    }
-
-    boolean holds(List<LoraWeights> wanted) {
-        return members.containsAll(wanted);
+    /** How many of these adapters it holds. */
+    int holds(Collection<LoraWeights> wanted) {
+        return (int) members.stream().filter(wanted::contains).count();
     }
 
     boolean isSpoilt() {

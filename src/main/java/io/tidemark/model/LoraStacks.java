@@ -2,69 +2,111 @@ package io.tidemark.model;
 
 import io.tidemark.torch.Value;
 import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
 
 /**
- * Decides for a step whether its adapters run stacked or group by group, and keeps the stacks. A stack costs as much as
- * some steps, so it is built for adapters that stay together, and one that holds more adapters than the step has will do.
+ * Decides for a step which of its adapters run stacked, and keeps the stacks. A stack costs as much as some steps, so an
+ * adapter joins one only when it stays, and a stack that holds others too will do.
  *
- * <p>Only int8 stacks: two products of bytes cost less than many small ones. A single token's LoRA is cheaper by groups.
+ * <p>Only int8 stacks: two products of bytes cost less than many small ones. A row multiplies the ranks of its whole stack,
+ * and each stack costs two calls a linear: so a stack is neither all adapters of a step nor one.
  */
 final class LoraStacks implements AutoCloseable {
 
-    /** Steps that the same adapters run group by group before they are stacked. */
+    /** Steps that an adapter runs on its own before it is stacked. */
     private static final int STEPS_BEFORE = 4;
-    /** Stacks kept; the one used longest ago goes. */
-    private static final int MOST_STACKS = 4;
-    /** A new stack takes in what the last one held as long as it has no more adapters than this. */
-    private static final int SMALL = 8;
+    /** Adapters of one stack. */
+    private static final int MOST_MEMBERS = 8;
+    /** A stack of no more adapters than this is used for any of them. */
+    private static final int SMALL = 4;
+    /** Stacks kept that a step does not use; the one used longest ago goes. */
+    private static final int MOST_IDLE = 4;
 
     private final DecoderParts parts;
-    private final LoraStack none;
+    /** The one used last is last. */
     private final List<LoraStack> stacks = new ArrayList<>();
-    private List<LoraWeights> waiting = List.of();
-    private int waited;
+    private final Map<LoraWeights, Integer> waited = new HashMap<>();
 
     LoraStacks(DecoderParts parts) {
         this.parts = parts;
-        this.none = new LoraStack(List.of(), parts.noStack());
     }
 
     /** What the step is to use. It stays open until the next call. */
-    synchronized LoraStack forStep(StepPlan plan) {
-        ModelOptions options = parts.options();
-        List<LoraWeights> wanted = plan.groups().stream().map(LoraGroup::weights).distinct().toList();
-        if (options.computeType() != ComputeType.INT8 || wanted.isEmpty() || plan.tokens() == 1 && !options.deterministic()) {
-            return none;
+    synchronized LoraPlaces forStep(List<StepRow> batch) {
+        Set<LoraWeights> wanted = batch.stream().filter(row -> row.effectiveLoraLayers() > 0)
+                .map(row -> row.lora().orElseThrow()).collect(Collectors.toCollection(LinkedHashSet::new));
+        if (parts.options().computeType() != ComputeType.INT8 || wanted.isEmpty()) {
+            return new LoraPlaces(List.of());
         }
         dropSpoilt();
-        for (LoraStack stack : stacks) {
-            if (stack.holds(wanted) && stack.members().size() <= Math.max(SMALL, 2 * wanted.size())) {
-                stacks.remove(stack);
-                stacks.add(stack);
-                return stack;
-            }
+        List<LoraStack> used = cover(wanted);
+        if (isDue(wanted, used)) {
+            used = restacked(wanted, used);
+            waited.clear();
         }
-        waited = waiting.equals(wanted) ? waited + 1 : 0;
-        waiting = wanted;
-        return options.deterministic() || waited >= STEPS_BEFORE ? stacked(wanted) : none;
+        keep(used);
+        return new LoraPlaces(used);
     }
 
-    private LoraStack stacked(List<LoraWeights> wanted) {
-        List<LoraWeights> members = new ArrayList<>(wanted);
-        if (!stacks.isEmpty()) {
-            List<LoraWeights> more = stacks.get(stacks.size() - 1).members().stream().filter(one -> !wanted.contains(one)).toList();
-            if (members.size() + more.size() <= SMALL) {
-                members.addAll(more);
+    /** Stacks that hold as many of these adapters as any, fullest first. */
+    private List<LoraStack> cover(Set<LoraWeights> wanted) {
+        Set<LoraWeights> open = new LinkedHashSet<>(wanted);
+        List<LoraStack> used = new ArrayList<>();
+        while (true) {
+            Optional<LoraStack> fullest = stacks.stream().filter(stack -> stack.holds(open) > 0)
+                    .filter(stack -> stack.members().size() <= mostMembers(stack.holds(wanted)))
+                    .max(Comparator.comparingInt(stack -> stack.holds(open)));
+            if (fullest.isEmpty()) {
+                return used;
             }
+            used.add(fullest.get());
+            open.removeAll(fullest.get().members());
         }
-        while (stacks.size() >= MOST_STACKS) {
-            stacks.remove(0).close();
+    }
+
+    private static int mostMembers(int wanted) {
+        return Math.max(SMALL, Math.min(MOST_MEMBERS, 2 * wanted));
+    }
+
+    /** Whether an adapter has run outside the stacks, or in too many of them, for long enough. */
+    private boolean isDue(Set<LoraWeights> wanted, List<LoraStack> used) {
+        Set<LoraWeights> badlyPlaced = outside(wanted, used);
+        if (used.size() > fewestStacks(wanted.size()) + 1) {
+            badlyPlaced = wanted;
         }
-        LoraStack stack = built(members, 0).orElseGet(() -> built(wanted, 0).orElseThrow());
-        stacks.add(stack);
-        return stack;
+        waited.keySet().retainAll(badlyPlaced);
+        badlyPlaced.forEach(one -> waited.merge(one, 1, Integer::sum));
+        return waited.values().stream().anyMatch(steps -> parts.options().deterministic() || steps > STEPS_BEFORE);
+    }
+
+    /** Full stacks stay; all other adapters get new ones. */
+    private List<LoraStack> restacked(Set<LoraWeights> wanted, List<LoraStack> used) {
+        List<LoraStack> result = new ArrayList<>(used);
+        result.removeIf(stack -> stack.holds(wanted) < MOST_MEMBERS);
+        List<LoraWeights> rest = List.copyOf(outside(wanted, result));
+        int count = fewestStacks(rest.size());
+        for (int part = 0; part < count; part++) {
+            List<LoraWeights> own = rest.subList(rest.size() * part / count, rest.size() * (part + 1) / count);
+            result.add(built(withNeighbours(own, wanted), 0).orElseGet(() -> built(own, 0).orElseThrow()));
+        }
+        return result;
+    }
+
+    /** A stack takes in what the one used last held, which may come back. */
+    private List<LoraWeights> withNeighbours(List<LoraWeights> own, Set<LoraWeights> wanted) {
+        List<LoraWeights> members = new ArrayList<>(own);
+        if (!stacks.isEmpty()) {
+            stacks.get(stacks.size() - 1).members().stream().filter(one -> !wanted.contains(one))
+                    .limit(Math.max(0, mostMembers(own.size()) - own.size())).forEach(members::add);
+        }
+        return members;
     }
 
     /** Empty when one has been freed: an adapter that no row uses may be, by another thread, at any time but while it is held. */
@@ -79,9 +121,28 @@ final class LoraStacks implements AutoCloseable {
         }
     }
 
+    private void keep(List<LoraStack> used) {
+        stacks.removeAll(used);
+        while (stacks.size() > MOST_IDLE) {
+            stacks.remove(0).close();
+        }
+        stacks.addAll(used);
+    }
+
     private void dropSpoilt() {
         stacks.stream().filter(LoraStack::isSpoilt).forEach(LoraStack::close);
         stacks.removeIf(LoraStack::isSpoilt);
+    }
+
+    private static Set<LoraWeights> outside(Set<LoraWeights> wanted, List<LoraStack> stacks) {
+        Set<LoraWeights> outside = new LinkedHashSet<>(wanted);
+        stacks.forEach(stack -> stack.members().forEach(outside::remove));
+        return outside;
+    }
+
+    /** Stacks that so many adapters need. */
+    private static int fewestStacks(int adapters) {
+        return (adapters + MOST_MEMBERS - 1) / MOST_MEMBERS;
     }
 
     @Override

@@ -12,13 +12,13 @@ final class StepArguments implements AutoCloseable {
     private final OpenValues open = new OpenValues();
     private final List<Value> fromPlan;
     private final StepPlan plan;
-    private final LoraStack stack;
+    private final LoraPlaces places;
 
-    StepArguments(DecoderParts parts, StepPlan plan, LoraStack stack) {
+    StepArguments(DecoderParts parts, StepPlan plan, LoraPlaces places) {
         this.parts = parts;
         Torch torch = parts.torch();
         this.plan = plan;
-        this.stack = stack;
+        this.places = places;
         Value packed = open.add(torch.longs(plan.packed()));
         Value tokens = open.add(torch.number(plan.tokens()));
         Value wanted = open.add(torch.number(plan.wanted().size()));
@@ -35,7 +35,7 @@ final class StepArguments implements AutoCloseable {
         List<Value> all = new ArrayList<>(fromPlan);
         all.add(open.add(parts.torch().numberLists(groupBounds())));
         all.add(open.add(parts.torch().list(adapters())));
-        all.add(stack.value());
+        all.add(open.add(parts.torch().list(stacks())));
         all.add(open.add(parts.torch().numberLists(runBounds())));
         all.add(open.add(parts.torch().list(own())));
         all.addAll(List.of(last));
@@ -49,15 +49,16 @@ final class StepArguments implements AutoCloseable {
 
     private List<long[]> groupBounds() {
         if (plan.groups().isEmpty()) {
-            return List.of(new long[] {0, 0, 0, 0, 0});
+            return List.of(DecoderScript.NO_GROUP);
         }
-        long plain = plan.groups().stream().allMatch(g -> g.weights().isPlain()) ? 0 : 1;
-        return plan.groups().stream().map(g -> new long[] {g.firstToken(), g.endToken(), g.loraLayers(), stack.place(g.weights()), plain}).toList();
+        long adjusted = plan.groups().stream().allMatch(g -> g.weights().isPlain()) ? 0 : 1;
+        return plan.groups().stream().map(g -> new long[] {g.firstToken(), g.endToken(), g.loraLayers(),
+            places.stackOf(g.weights()), places.placeOf(g.weights()), adjusted}).toList();
     }
 
     private List<long[]> runBounds() {
         if (plan.ownRuns().isEmpty()) {
-            return List.of(new long[] {0, 0, 0, 0});
+            return List.of(DecoderScript.NO_RUN);
         }
         return plan.ownRuns().stream().map(r -> new long[] {r.firstToken(), r.endToken(), r.firstWanted(), r.endWanted()}).toList();
     }
@@ -67,6 +68,10 @@ final class StepArguments implements AutoCloseable {
             return List.of(parts.noAdapter().tensors());
         }
         return plan.ownRuns().stream().map(run -> run.weights().own().orElseThrow()).toList();
+    }
+
+    private List<Value> stacks() {
+        return places.stacks().isEmpty() ? List.of(parts.noStack()) : places.stacks().stream().map(LoraStack::value).toList();
     }
 
     /** One list of tensors a group. */

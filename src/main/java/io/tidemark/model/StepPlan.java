@@ -6,9 +6,9 @@ import java.util.Comparator;
 import java.util.List;
 
 /**
- * The arrays that {@code step.torchscript} takes for a batch of rows. Tokens lie side by side, rows ordered by boundary,
- * highest first, so that the tokens that still need LoRA in a layer are the first ones. Attention wants them in the order
- * of the slots: where the two orders differ, activations are permuted and put back.
+ * The arrays that {@code step.torchscript} takes for a batch of rows. Tokens lie side by side, those of a stack of adapters
+ * together and ordered by boundary, highest first, so that the tokens that still need LoRA in a layer are its first ones.
+ * Attention wants them in the order of the slots: where the two orders differ, activations are permuted and put back.
  */
 final class StepPlan {
 
@@ -21,10 +21,11 @@ final class StepPlan {
     private final int tokens;
     private final AttentionOrder order;
 
-    StepPlan(List<StepRow> batch, AttentionTiles tiles) {
+    StepPlan(List<StepRow> batch, AttentionTiles tiles, LoraPlaces places) {
         blocks = batch.stream().map(row -> row.slot().block()).distinct().toList();
         List<StepRow> ordered = new ArrayList<>(batch);
-        ordered.sort(Comparator.comparingInt(StepRow::effectiveLoraLayers).reversed()
+        ordered.sort(Comparator.comparingInt((StepRow row) -> stackOrder(row, places))
+                .thenComparing(Comparator.comparingInt(StepRow::effectiveLoraLayers).reversed())
                 .thenComparingInt(row -> row.lora().map(System::identityHashCode).orElse(0))
                 .thenComparing(row -> row.tokens().size() > 1)
                 .thenComparingInt(row -> blocks.indexOf(row.slot().block()))
@@ -90,5 +91,14 @@ final class StepPlan {
             order.addMoves(plan);
         }
         return plan.toArray();
+    }
+
+    /** Rows of the stacks come first, then adapters on their own, then rows without LoRA. */
+    private static int stackOrder(StepRow row, LoraPlaces places) {
+        if (row.effectiveLoraLayers() == 0) {
+            return Integer.MAX_VALUE;
+        }
+        int stack = places.stackOf(row.lora().orElseThrow());
+        return stack < 0 ? places.stacks().size() : stack;
     }
 }
