@@ -22,12 +22,16 @@ public final class Decoder implements AutoCloseable {
     private final DecoderParts parts;
     private final AttentionTiles tiles;
     private final LoraStacks stacks;
+    private final long kvBytesPerToken;
     private final LongAdder nativeNanos = new LongAdder();
 
     private Decoder(DecoderParts parts) {
         this.parts = parts;
         this.tiles = AttentionTiles.of(parts.config(), parts.options().deterministic());
         this.stacks = new LoraStacks(parts);
+        try (Value bytes = call("cache_bytes")) {
+            this.kvBytesPerToken = parts.config().kvNumbersPerToken() * bytes.toNumber();
+        }
     }
 
     /** @param probe tokens of some text, by which int8 sees what the linears have to take in */
@@ -116,13 +120,18 @@ public final class Decoder implements AutoCloseable {
         return forced(parts.noAdapter());
     }
 
+    /** Bytes of keys and values that one token takes in all layers; a layer with a window holds no more tokens than it sees. */
+    public long kvBytesPerToken() {
+        return kvBytesPerToken;
+    }
+
     /** Pieces of a prompt that are not its last should end at multiples of this. */
     public int pieceTokens() {
         return tiles.pieceTokens();
     }
 
     KvSizes sizes() {
-        return new KvSizes(config(), tiles);
+        return new KvSizes(config(), kvBytesPerToken, tiles);
     }
 
     KvBlock newBlock(int slots, int capacity, int ringCapacity) {

@@ -30,7 +30,8 @@ final class DecoderScript {
                 new Attribute("numerics", "List[int]"), new Attribute("dims", "List[int]"),
                 new Attribute("windows", "List[int]"), new Attribute("epsilon", "float"),
                 new Attribute("rope_factor", "float"));
-        Stream<String> resources = FILES.stream().map(file -> "/torchscript/" + file + ".torchscript");
+        String bf16 = System.getProperty("os.arch").equals("amd64") ? "bf16_onednn" : "bf16_plain";
+        Stream<String> resources = Stream.concat(FILES.stream(), Stream.of(bf16)).map(file -> "/torchscript/" + file + ".torchscript");
         return new ScriptSource("Decoder", attributes, resources.toList());
     }
 }

@@ -23,7 +23,7 @@ public final class KvPrefixes implements AutoCloseable {
     KvPrefixes(Decoder decoder, long budgetBytes) {
         this.decoder = decoder;
         this.budgetBytes = budgetBytes;
-        this.pieceBytes = PIECE * decoder.config().kvBytesPerToken();
+        this.pieceBytes = PIECE * decoder.kvBytesPerToken();
     }
 
     /** How many of the first tokens are kept for this owner, in whole pieces. */

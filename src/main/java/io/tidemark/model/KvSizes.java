@@ -9,11 +9,14 @@ import java.util.OptionalInt;
 final class KvSizes {
 
     private final ModelConfig config;
+    private final long bytesPerToken;
     private final AttentionTiles tiles;
     private final int windowedLayers;
 
-    KvSizes(ModelConfig config, AttentionTiles tiles) {
+    /** @param bytesPerToken what a token takes where no layer has a window */
+    KvSizes(ModelConfig config, long bytesPerToken, AttentionTiles tiles) {
         this.config = config;
+        this.bytesPerToken = bytesPerToken;
         this.tiles = tiles;
         this.windowedLayers = (int) config.windows().stream().filter(OptionalInt::isPresent).count();
     }
@@ -37,7 +40,7 @@ final class KvSizes {
     /** Bytes of so many slots. */
     long bytes(int slots, int capacity) {
         long tokens = (long) (config.numLayers() - windowedLayers) * capacity + (long) windowedLayers * ringCapacity(capacity);
-        return slots * (config.kvBytesPerToken() / config.numLayers()) * tokens;
+        return slots * (bytesPerToken / config.numLayers()) * tokens;
     }
 
     private int stepped(int tokens) {

@@ -39,9 +39,9 @@ public record ModelConfig(
         return windows.stream().flatMapToInt(OptionalInt::stream).max();
     }
 
-    /** Bytes of keys and values that one token takes in all layers. */
-    public long kvBytesPerToken() {
-        return 2L * numLayers * kvHeads * headDim * Float.BYTES;
+    /** Keys' and values' numbers of one token in all layers. */
+    long kvNumbersPerToken() {
+        return 2L * numLayers * kvHeads * headDim;
     }
 
     int queryWidth() {

@@ -41,7 +41,7 @@ public record AdapterLoad(SortedMap<String, Path> folders, long budget, int requ
 
     /** An engine with room for all slots at four times a request's tokens. */
     GenerationEngine engine(LanguageModel model) {
-        long row = (PROMPT_TOKENS + 4L * tokens) * model.config().kvBytesPerToken();
+        long row = (PROMPT_TOKENS + 4L * tokens) * model.decoder().kvBytesPerToken();
         return GenerationEngine.start(model, new EngineLimits(slots, PREFILL_TOKENS, 4 * slots * row));
     }
 }

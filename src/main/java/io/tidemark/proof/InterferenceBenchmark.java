@@ -50,7 +50,7 @@ public final class InterferenceBenchmark {
         int chunks = (promptTokens - 1) / prefillTokensPerStep + 1;
         int warmUp = WARM_UP_STEPS + rows * ((ROW_PROMPT - 1) / prefillTokensPerStep + 1);
         int newTokens = warmUp + repetitions * (STEPS_ALONE + chunks + 2) + 2;
-        long kvBytes = (rows * (ROW_PROMPT + newTokens) + 2L * promptTokens + 1024) * 2 * model.config().kvBytesPerToken();
+        long kvBytes = (rows * (ROW_PROMPT + newTokens) + 2L * promptTokens + 1024) * 2 * model.decoder().kvBytesPerToken();
         try (GenerationEngine engine = GenerationEngine.start(model, new EngineLimits(rows + 1, prefillTokensPerStep, kvBytes))) {
             StepTimes times = new StepTimes(warmUp, STEPS_ALONE, repetitions,
                     left -> submit(engine, tokens(promptTokens, left), 1));

@@ -148,7 +148,7 @@ class GenerationEngineTest {
     @Test
     @DisplayName("is refused when it can never be: by context, by slots, by memory, with the field to blame")
     void refusesTheImpossible() throws RequestRefused {
-        long slotBytes = 64 * fixture.model().config().kvBytesPerToken();
+        long slotBytes = 64 * fixture.model().decoder().kvBytesPerToken();
         try (GenerationEngine engine = start(new EngineLimits(4, 16, 3 * slotBytes))) {
             assertRefused(engine, Ask.about("a", tokens(500)).tokens(13), "context_length_exceeded", "max_tokens");
             assertRefused(engine, Ask.about("b", tokens(512)).tokens(1), "context_length_exceeded", "prompt");

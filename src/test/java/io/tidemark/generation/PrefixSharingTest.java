@@ -190,7 +190,7 @@ class PrefixSharingTest {
     }
 
     private long tokenBytes() {
-        return fixture.model().config().kvBytesPerToken();
+        return fixture.model().decoder().kvBytesPerToken();
     }
 
     /** The adapter `qv` with one changed weight a tensor. */

@@ -46,7 +46,7 @@ class SchedulingTest {
     @DisplayName("lets a request wait for memory, then runs it, and lets none overtake that would fit at once")
     void keepsTheOrderForMemory() throws RequestRefused {
         // Four slots of 128 tokens: one for the first, none of 385 beside it, and room for the small one.
-        long bytes = 520 * fixture.model().config().kvBytesPerToken();
+        long bytes = 520 * fixture.model().decoder().kvBytesPerToken();
         assertOrder(new EngineLimits(8, 64, bytes), Ask.about("wide", Collections.nCopies(380, 77)).tokens(5));
     }
 

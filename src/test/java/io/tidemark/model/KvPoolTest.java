@@ -22,7 +22,7 @@ class KvPoolTest {
     @BeforeAll
     void load() {
         fixture = FixtureModel.load("llama-gqa");
-        tokenBytes = fixture.model().config().kvBytesPerToken();
+        tokenBytes = fixture.model().decoder().kvBytesPerToken();
     }
 
     @AfterAll

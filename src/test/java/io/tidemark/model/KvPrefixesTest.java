@@ -28,7 +28,7 @@ class KvPrefixesTest {
     void load() {
         fixture = FixtureModel.load("llama-gqa");
         decoder = fixture.model().decoder();
-        pieceBytes = PIECE * fixture.model().config().kvBytesPerToken();
+        pieceBytes = PIECE * fixture.model().decoder().kvBytesPerToken();
     }
 
     @AfterAll

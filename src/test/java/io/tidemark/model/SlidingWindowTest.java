@@ -81,7 +81,7 @@ class SlidingWindowTest {
     @Test
     @DisplayName("needs no more memory for a long sequence than for one that its window and a chunk hold")
     void staysBounded() {
-        long tokenBytes = sliding.config().kvBytesPerToken();
+        long tokenBytes = sliding.decoder().kvBytesPerToken();
         try (KvPool pool = new KvPool(sliding.decoder(), Long.MAX_VALUE)) {
             pool.reserve(CONTEXT);
             assertThat(pool.reservedBytes()).isEqualTo(8 * RING * tokenBytes);
@@ -98,7 +98,7 @@ class SlidingWindowTest {
     @Test
     @DisplayName("keeps all tokens of the layers without one, and a ring for the others")
     void mixesLayers() {
-        long layerBytes = mixed.config().kvBytesPerToken() / 6;
+        long layerBytes = mixed.decoder().kvBytesPerToken() / 6;
         try (KvPool pool = new KvPool(mixed.decoder(), Long.MAX_VALUE)) {
             pool.reserve(1536);
             assertThat(pool.reservedBytes()).isEqualTo(8 * layerBytes * (2 * 1536 + 4 * RING));

@@ -1,0 +1,75 @@
+package io.tidemark.model;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tidemark.fixture.FixtureModel;
+import io.tidemark.torch.Torch;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+
+@DisplayName("stacks of adapters")
+class LoraStacksTest {
+
+    private static final List<String> KINDS = List.of("all", "qv", "patterns", "some-layers");
+    /** int8's; another adapter's row is off by more than 1. */
+    private static final double ERROR = 0.15;
+
+    private static Torch torch;
+    private AdapterBatch exact;
+    private AdapterBatch stacked;
+
+    @BeforeAll
+    static void open() {
+        torch = Torch.open(FixtureModel.OPTIONS);
+    }
+
+    @AfterAll
+    static void close() {
+        torch.close();
+    }
+
+    @BeforeEach
+    void load() {
+        exact = new AdapterBatch(torch, ModelOptions.DEFAULT);
+        stacked = new AdapterBatch(torch, new ModelOptions(ComputeType.INT8));
+    }
+
+    @AfterEach
+    void free() {
+        stacked.close();
+        exact.close();
+    }
+
+    @Test
+    @DisplayName("give each row its own adapter, from its first step on its own to three stacks")
+    void severalStacks() {
+        List<String> adapters = adapters(0, 20);
+        List<float[]> wanted = exact.logits(adapters);
+        for (int step = 0; step < 8; step++) {
+            assertThat(AdapterBatch.relativeError(stacked.logits(adapters), wanted)).as("step " + step).isBetween(1e-5, ERROR);
+        }
+    }
+
+    @Test
+    @DisplayName("give each row its own adapter while others come and go")
+    void changingCompany() {
+        Random random = new Random(3);
+        for (int step = 0; step < 60; step++) {
+            List<String> adapters = adapters(step / 5, 1 + random.nextInt(14));
+            assertThat(AdapterBatch.relativeError(stacked.logits(adapters), exact.logits(adapters))).as("step " + step).isBetween(1e-5, ERROR);
+        }
+    }
+
+    /** So many neighbouring ones of 28 adapters, of four kinds in turn. */
+    private static List<String> adapters(int first, int count) {
+        return new ArrayList<>(IntStream.range(first, first + count).map(i -> i % 28).mapToObj(i -> KINDS.get(i % 4) + ":" + i).toList());
+    }
+}
