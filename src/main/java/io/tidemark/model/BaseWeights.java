@@ -4,27 +4,19 @@ import io.tidemark.torch.Torch;
 import io.tidemark.torch.Value;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
-import java.util.Set;
 
 /** The base model's tensors, in the lists that {@code layer.torchscript} names. Each stored tensor is used, or refused. */
 final class BaseWeights {
 
-    private final Path folder;
     private final ModelConfig config;
     private final TensorLoader loader;
-    private final Map<String, StoredTensor> stored;
-    private final Set<String> unused;
+    private final BaseTensors tensors;
 
-    private BaseWeights(Path folder, ModelConfig config, TensorLoader loader, Map<String, StoredTensor> stored) {
-        this.folder = folder;
+    private BaseWeights(Path folder, ModelConfig config, TensorLoader loader) {
         this.config = config;
         this.loader = loader;
-        this.stored = stored;
-        this.unused = new HashSet<>(stored.keySet());
+        this.tensors = new BaseTensors(folder, loader);
     }
 
     /**
@@ -35,11 +27,11 @@ final class BaseWeights {
      * @throws ModelRefused when a tensor is missing, has another shape, is not finite, or would not be used
      */
     static void install(Path folder, ModelConfig config, TensorLoader loader, ModelOptions options, long[] probe) {
-        BaseWeights weights = new BaseWeights(folder, config, loader, WeightFiles.read(folder));
+        BaseWeights weights = new BaseWeights(folder, config, loader);
         try (OpenValues open = new OpenValues()) {
             weights.installOuter(open, options);
             weights.installLayers(probe);
-            weights.refuseUnused();
+            weights.tensors.refuseUnused(config.tiedEmbeddings());
         }
     }
 
@@ -83,16 +75,16 @@ final class BaseWeights {
 
     private List<Value> outer(OpenValues open) {
         long vocabulary = config.vocabularySize();
-        Value embedding = open.add(take("model.embed_tokens.weight", vocabulary, config.hiddenSize()));
-        return List.of(embedding, open.add(take("model.norm.weight", config.hiddenSize())),
-                config.tiedEmbeddings() ? embedding : open.add(take("lm_head.weight", vocabulary, config.hiddenSize())),
+        Value embedding = open.add(tensors.take("model.embed_tokens.weight", vocabulary, config.hiddenSize()));
+        return List.of(embedding, open.add(tensors.take("model.norm.weight", config.hiddenSize())),
+                config.tiedEmbeddings() ? embedding : open.add(tensors.take("lm_head.weight", vocabulary, config.hiddenSize())),
                 open.add(loader.torch().floats(config.rope().inverseFrequencies(config.headDim()))));
     }
 
     private List<Value> norms(OpenValues open, int layer) {
         String prefix = prefix(layer);
-        return List.of(open.add(take(prefix + "input_layernorm.weight", config.hiddenSize())),
-                open.add(take(prefix + "post_attention_layernorm.weight", config.hiddenSize())), open.add(headNorms(prefix)));
+        return List.of(open.add(tensors.take(prefix + "input_layernorm.weight", config.hiddenSize())),
+                open.add(tensors.take(prefix + "post_attention_layernorm.weight", config.hiddenSize())), open.add(headNorms(prefix)));
     }
 
     private List<Value> linears(OpenValues open, int layer) {
@@ -113,8 +105,8 @@ final class BaseWeights {
         if (!config.headNorms()) {
             return loader.zeros(0);
         }
-        try (Value q = take(prefix + "self_attn.q_norm.weight", config.headDim());
-                Value k = take(prefix + "self_attn.k_norm.weight", config.headDim());
+        try (Value q = tensors.take(prefix + "self_attn.q_norm.weight", config.headDim());
+                Value k = tensors.take(prefix + "self_attn.k_norm.weight", config.headDim());
                 Value heads = loader.torch().number(config.heads());
                 Value kvHeads = loader.torch().number(config.kvHeads())) {
             return loader.script().call("head_norms", q, heads, k, kvHeads);
@@ -128,37 +120,11 @@ final class BaseWeights {
             for (Projection module : modules) {
                 String name = prefix + module.path();
                 int out = module.outputWidth(config);
-                weights.add(parts.add(take(name + ".weight", out, module.inputWidth(config))));
-                biases.add(parts.add(biased ? take(name + ".bias", out) : loader.zeros(0)));
+                weights.add(parts.add(tensors.take(name + ".weight", out, module.inputWidth(config))));
+                biases.add(parts.add(biased ? tensors.take(name + ".bias", out) : loader.zeros(0)));
             }
             linears.add(open.add(loader.stack(weights)));
             linears.add(open.add(loader.stack(biases)));
-        }
-    }
-
-    private Value take(String name, long... shape) {
-        StoredTensor tensor = stored.get(name);
-        if (tensor == null) {
-            throw ModelRefused.broken(folder, "tensor " + name + " is missing");
-        }
-        List<Long> expected = Arrays.stream(shape).boxed().toList();
-        if (!tensor.shape().equals(expected)) {
-            throw ModelRefused.broken(folder, "tensor " + name + " has the shape " + tensor.shape() + ", not " + expected);
-        }
-        unused.remove(name);
-        return loader.load(folder, tensor);
-    }
-
-    private boolean isCopyOfTiedHead(String name) {
-        return config.tiedEmbeddings() && name.equals("lm_head.weight")
-                && stored.get(name).bytes().equals(stored.get("model.embed_tokens.weight").bytes());
-    }
-
-    private void refuseUnused() {
-        // Old checkpoints store the frequencies that follow from the config, and a copy of a tied head.
-        unused.removeIf(name -> name.endsWith(".rotary_emb.inv_freq") || isCopyOfTiedHead(name));
-        if (!unused.isEmpty()) {
-            throw ModelRefused.unsupported(folder, "tensor", unused.stream().sorted().limit(3).toList());
         }
     }
 }

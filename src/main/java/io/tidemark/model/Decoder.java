@@ -22,16 +22,14 @@ public final class Decoder implements AutoCloseable {
     private final DecoderParts parts;
     private final AttentionTiles tiles;
     private final LoraStacks stacks;
-    private final long kvBytesPerToken;
+    private final KvCaches caches;
     private final LongAdder nativeNanos = new LongAdder();
 
     private Decoder(DecoderParts parts) {
         this.parts = parts;
         this.tiles = AttentionTiles.of(parts.config(), parts.options().deterministic());
         this.stacks = new LoraStacks(parts);
-        try (Value bytes = call("cache_bytes")) {
-            this.kvBytesPerToken = parts.config().kvNumbersPerToken() * bytes.toNumber();
-        }
+        this.caches = new KvCaches(parts, tiles);
     }
 
     /** @param probe tokens of some text, by which int8 sees what the linears have to take in */
@@ -122,7 +120,7 @@ public final class Decoder implements AutoCloseable {
 
     /** Bytes of keys and values that one token takes in all layers; a layer with a window holds no more tokens than it sees. */
     public long kvBytesPerToken() {
-        return kvBytesPerToken;
+        return caches.bytesPerToken();
     }
 
     /** Pieces of a prompt that are not its last should end at multiples of this. */
@@ -130,17 +128,8 @@ public final class Decoder implements AutoCloseable {
         return tiles.pieceTokens();
     }
 
-    KvSizes sizes() {
-        return new KvSizes(config(), kvBytesPerToken, tiles);
-    }
-
-    KvBlock newBlock(int slots, int capacity, int ringCapacity) {
-        try (Value like = parts.torch().floats(0);
-                Value count = parts.torch().number(slots);
-                Value length = parts.torch().number(capacity);
-                Value ring = parts.torch().number(ringCapacity)) {
-            return new KvBlock(call("cache", like, count, length, ring), slots, capacity, ringCapacity);
-        }
+    KvCaches caches() {
+        return caches;
     }
 
     /** Nanoseconds that steps have spent in libtorch so far; the rest of a step's time is the JVM's. */
@@ -162,44 +151,6 @@ public final class Decoder implements AutoCloseable {
             return parts.script().call(method, arguments);
         } catch (ScriptFailed e) {
             throw new DecoderFailed(e);
-        }
-    }
-
-    /** A copy of the tokens {@code from .. to-1} of a slot; empty when they are not all finite. */
-    List<Value> piece(KvSlot slot, int from, int to) {
-        try (Value index = parts.torch().number(slot.index());
-                Value start = parts.torch().number(from);
-                Value end = parts.torch().number(to)) {
-            Value piece = call("piece", slot.block().cache(), index, start, end);
-            try (Value finite = call("is_finite", piece)) {
-                if (finite.toFlag()) {
-                    return List.of(piece);
-                }
-            }
-            piece.close();
-            return List.of();
-        }
-    }
-
-    /** Puts pieces, one behind the other, at the beginning of a slot. */
-    void fill(KvSlot slot, List<Value> pieces) {
-        try (Value index = parts.torch().number(slot.index()); Value list = parts.torch().list(pieces)) {
-            call("fill", slot.block().cache(), index, list).close();
-        }
-    }
-
-    /** Copies the first tokens of a slot, or what a ring still holds of them. */
-    void copy(KvSlot from, KvSlot to, int tokens) {
-        try (Value source = parts.torch().number(from.index());
-                Value target = parts.torch().number(to.index());
-                Value length = parts.torch().number(tokens)) {
-            call("copy_slot", from.block().cache(), source, to.block().cache(), target, length).close();
-        }
-    }
-
-    void clear(KvSlot slot) {
-        try (Value index = parts.torch().number(slot.index())) {
-            call("clear", slot.block().cache(), index).close();
         }
     }
 

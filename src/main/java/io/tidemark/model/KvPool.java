@@ -28,7 +28,7 @@ public final class KvPool implements AutoCloseable {
     public KvPool(Decoder decoder, KvLimits limits) {
         this.decoder = decoder;
         this.limits = limits;
-        this.sizes = decoder.sizes();
+        this.sizes = decoder.caches().sizes();
         this.prefixes = new KvPrefixes(decoder, limits.prefixBytes());
     }
 
@@ -57,7 +57,7 @@ public final class KvPool implements AutoCloseable {
     /** Like {@link #release}, for a slot that holds values that are not finite: masked attention would still read them. */
     public void releaseSpoilt(KvSlot slot) {
         try {
-            decoder.clear(slot);
+            decoder.caches().clear(slot);
             release(slot);
         } catch (DecoderFailed e) {
             LOG.log(System.Logger.Level.WARNING, "a slot that could not be wiped is given up", e);
@@ -89,7 +89,7 @@ public final class KvPool implements AutoCloseable {
      * @throws DecoderFailed when libtorch could not copy them
      */
     public void copy(KvSlot from, KvSlot to, int tokens) {
-        decoder.copy(from, to, tokens);
+        decoder.caches().copy(from, to, tokens);
     }
 
     @Override
@@ -112,7 +112,7 @@ public final class KvPool implements AutoCloseable {
         }
         long share = Math.max(slotBytes, Math.min(limits.bytes() / BLOCKS_IN_BUDGET, freeBytes()));
         int slots = (int) Math.min(limits.slotsPerBlock(), share / slotBytes);
-        KvBlock block = decoder.newBlock(slots, capacity, sizes.ringCapacity(capacity));
+        KvBlock block = decoder.caches().newBlock(slots, capacity, sizes.ringCapacity(capacity));
         blocks.add(block);
         blockBytes += sizes.bytes(slots, capacity);
         return Optional.of(block);

@@ -51,7 +51,7 @@ public final class KvPrefixes implements AutoCloseable {
         List<Node> path = tree.path(owner, prompt.subList(0, Math.min(prompt.size() - 1, shareable(slot))));
         if (!path.isEmpty()) {
             tree.touch(path);
-            decoder.fill(slot, path.stream().map(Node::piece).toList());
+            decoder.caches().fill(slot, path.stream().map(Node::piece).toList());
         }
         return path.size() * PIECE;
     }
@@ -77,7 +77,7 @@ public final class KvPrefixes implements AutoCloseable {
                 continue;
             }
             int from = path.size() * PIECE;
-            List<Value> piece = decoder.piece(slot, from, from + PIECE);
+            List<Value> piece = decoder.caches().piece(slot, from, from + PIECE);
             if (piece.isEmpty()) {
                 return;
             }

@@ -1,0 +1,79 @@
+package io.tidemark.model;
+
+import io.tidemark.torch.Value;
+import java.util.List;
+
+/**
+ * The memory of keys and values on the device: makes blocks, and copies, fills and clears what slots hold. Has no state;
+ * calls from several threads are safe as long as no two of them touch the same slot.
+ */
+final class KvCaches {
+
+    private final DecoderParts parts;
+    private final AttentionTiles tiles;
+    private final long bytesPerToken;
+
+    KvCaches(DecoderParts parts, AttentionTiles tiles) {
+        this.parts = parts;
+        this.tiles = tiles;
+        try (Value bytes = parts.script().call("cache_bytes")) {
+            this.bytesPerToken = parts.config().kvNumbersPerToken() * bytes.toNumber();
+        }
+    }
+
+    /** What a token takes where no layer has a window. */
+    long bytesPerToken() {
+        return bytesPerToken;
+    }
+
+    KvSizes sizes() {
+        return new KvSizes(parts.config(), bytesPerToken, tiles);
+    }
+
+    KvBlock newBlock(int slots, int capacity, int ringCapacity) {
+        try (Value like = parts.torch().floats(0);
+                Value count = parts.torch().number(slots);
+                Value length = parts.torch().number(capacity);
+                Value ring = parts.torch().number(ringCapacity)) {
+            return new KvBlock(parts.script().call("cache", like, count, length, ring), slots, capacity, ringCapacity);
+        }
+    }
+
+    /** A copy of the tokens {@code from .. to-1} of a slot; empty when they are not all finite. */
+    List<Value> piece(KvSlot slot, int from, int to) {
+        try (Value index = parts.torch().number(slot.index());
+                Value start = parts.torch().number(from);
+                Value end = parts.torch().number(to)) {
+            Value piece = parts.script().call("piece", slot.block().cache(), index, start, end);
+            try (Value finite = parts.script().call("is_finite", piece)) {
+                if (finite.toFlag()) {
+                    return List.of(piece);
+                }
+            }
+            piece.close();
+            return List.of();
+        }
+    }
+
+    /** Puts pieces, one behind the other, at the beginning of a slot. */
+    void fill(KvSlot slot, List<Value> pieces) {
+        try (Value index = parts.torch().number(slot.index()); Value list = parts.torch().list(pieces)) {
+            parts.script().call("fill", slot.block().cache(), index, list).close();
+        }
+    }
+
+    /** Copies the first tokens of a slot, or what a ring still holds of them. */
+    void copy(KvSlot from, KvSlot to, int tokens) {
+        try (Value source = parts.torch().number(from.index());
+                Value target = parts.torch().number(to.index());
+                Value length = parts.torch().number(tokens)) {
+            parts.script().call("copy_slot", from.block().cache(), source, to.block().cache(), target, length).close();
+        }
+    }
+
+    void clear(KvSlot slot) {
+        try (Value index = parts.torch().number(slot.index())) {
+            parts.script().call("clear", slot.block().cache(), index).close();
+        }
+    }
+}
