@@ -1,18 +1,25 @@
 package io.tidemark.adapter;
 
+import io.tidemark.torch.Torch;
 import java.util.List;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 
-/** The thread {@code tidemark-adapters}, on which adapters are loaded and freed, one after another. */
+/**
+ * The thread {@code tidemark-adapters}, on which adapters are loaded and freed, one after another. It steps back behind the
+ * engine's threads, so that a load takes little of the time of rows that run.
+ */
 final class LoadingThread implements Executor, AutoCloseable {
 
     private static final long CLOSE_SECONDS = 60;
 
     private final ExecutorService executor = Executors.newSingleThreadExecutor(work -> {
-        Thread thread = new Thread(work, "tidemark-adapters");
+        Thread thread = new Thread(() -> {
+            Torch.stepBack();
+            work.run();
+        }, "tidemark-adapters");
         thread.setDaemon(true);
         return thread;
     });

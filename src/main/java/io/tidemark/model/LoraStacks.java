@@ -2,7 +2,6 @@ package io.tidemark.model;
 
 import io.tidemark.torch.Value;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -15,6 +14,8 @@ import java.util.stream.Collectors;
  * Decides for a step which of its adapters run stacked, and keeps the stacks. A stack costs as much as some steps, so an
  * adapter joins one only when it stays, and a stack that holds others too will do.
  *
+ * <p>A row that is alone is never stacked, so that a seeded request gives its text again whatever ran before it.
+ *
  * <p>Only int8 stacks: two products of bytes cost less than many small ones. A row multiplies the ranks of its whole stack,
  * and each stack costs two calls a linear: so a stack is neither all adapters of a step nor one.
  */
@@ -22,10 +23,6 @@ final class LoraStacks implements AutoCloseable {
 
     /** Steps that an adapter runs on its own before it is stacked. */
     private static final int STEPS_BEFORE = 4;
-    /** Adapters of one stack. */
-    private static final int MOST_MEMBERS = 8;
-    /** A stack of no more adapters than this is used for any of them. */
-    private static final int SMALL = 4;
     /** Stacks kept that a step does not use; the one used longest ago goes. */
     private static final int MOST_IDLE = 4;
 
@@ -42,12 +39,14 @@ final class LoraStacks implements AutoCloseable {
     synchronized LoraPlaces forStep(List<StepRow> batch) {
         Set<LoraWeights> wanted = batch.stream().filter(row -> row.effectiveLoraLayers() > 0)
                 .map(row -> row.lora().orElseThrow()).collect(Collectors.toCollection(LinkedHashSet::new));
-        if (parts.options().computeType() != ComputeType.INT8 || wanted.isEmpty()) {
+        boolean alone = batch.size() == 1 && !parts.options().deterministic();
+        if (parts.options().computeType() != ComputeType.INT8 || wanted.isEmpty() || alone) {
             return new LoraPlaces(List.of());
         }
         dropSpoilt();
-        List<LoraStack> used = cover(wanted);
-        if (isDue(wanted, used)) {
+        StackCover cover = StackCover.of(wanted, stacks);
+        List<LoraStack> used = cover.used();
+        if (isDue(cover)) {
             used = restacked(wanted, used);
             waited.clear();
         }
@@ -55,47 +54,29 @@ final class LoraStacks implements AutoCloseable {
         return new LoraPlaces(used);
     }
 
-    /** Stacks that hold as many of these adapters as any, fullest first. */
-    private List<LoraStack> cover(Set<LoraWeights> wanted) {
-        Set<LoraWeights> open = new LinkedHashSet<>(wanted);
-        List<LoraStack> used = new ArrayList<>();
-        while (true) {
-            Optional<LoraStack> fullest = stacks.stream().filter(stack -> stack.holds(open) > 0)
-                    .filter(stack -> stack.members().size() <= mostMembers(stack.holds(wanted)))
-                    .max(Comparator.comparingInt(stack -> stack.holds(open)));
-            if (fullest.isEmpty()) {
-                return used;
-            }
-            used.add(fullest.get());
-            open.removeAll(fullest.get().members());
-        }
-    }
-
-    private static int mostMembers(int wanted) {
-        return Math.max(SMALL, Math.min(MOST_MEMBERS, 2 * wanted));
-    }
-
     /** Whether an adapter has run outside the stacks, or in too many of them, for long enough. */
-    private boolean isDue(Set<LoraWeights> wanted, List<LoraStack> used) {
-        Set<LoraWeights> badlyPlaced = outside(wanted, used);
-        if (used.size() > fewestStacks(wanted.size()) + 1) {
-            badlyPlaced = wanted;
-        }
+    private boolean isDue(StackCover cover) {
+        Set<LoraWeights> badlyPlaced = cover.badlyPlaced();
         waited.keySet().retainAll(badlyPlaced);
         badlyPlaced.forEach(one -> waited.merge(one, 1, Integer::sum));
         return waited.values().stream().anyMatch(steps -> parts.options().deterministic() || steps > STEPS_BEFORE);
     }
 
-    /** Full stacks stay; all other adapters get new ones. */
+    /** Full stacks stay; all other adapters get new ones, and no old one is left that could serve them too. */
     private List<LoraStack> restacked(Set<LoraWeights> wanted, List<LoraStack> used) {
         List<LoraStack> result = new ArrayList<>(used);
-        result.removeIf(stack -> stack.holds(wanted) < MOST_MEMBERS);
-        List<LoraWeights> rest = List.copyOf(outside(wanted, result));
-        int count = fewestStacks(rest.size());
+        result.removeIf(stack -> stack.holds(wanted) < StackCover.MOST_MEMBERS);
+        Set<LoraWeights> open = new LinkedHashSet<>(wanted);
+        result.forEach(stack -> stack.members().forEach(open::remove));
+        List<LoraWeights> rest = List.copyOf(open);
+        int count = StackCover.fewestStacks(rest.size());
         for (int part = 0; part < count; part++) {
             List<LoraWeights> own = rest.subList(rest.size() * part / count, rest.size() * (part + 1) / count);
             result.add(built(withNeighbours(own, wanted), 0).orElseGet(() -> built(own, 0).orElseThrow()));
         }
+        List<LoraStack> replaced = stacks.stream().filter(stack -> !result.contains(stack) && stack.holds(wanted) > 0).toList();
+        replaced.forEach(LoraStack::close);
+        stacks.removeAll(replaced);
         return result;
     }
 
@@ -104,7 +85,7 @@ final class LoraStacks implements AutoCloseable {
         List<LoraWeights> members = new ArrayList<>(own);
         if (!stacks.isEmpty()) {
             stacks.get(stacks.size() - 1).members().stream().filter(one -> !wanted.contains(one))
-                    .limit(Math.max(0, mostMembers(own.size()) - own.size())).forEach(members::add);
+                    .limit(Math.max(0, StackCover.mostMembers(own.size()) - own.size())).forEach(members::add);
         }
         return members;
     }
@@ -132,17 +113,6 @@ final class LoraStacks implements AutoCloseable {
     private void dropSpoilt() {
         stacks.stream().filter(LoraStack::isSpoilt).forEach(LoraStack::close);
         stacks.removeIf(LoraStack::isSpoilt);
-    }
-
-    private static Set<LoraWeights> outside(Set<LoraWeights> wanted, List<LoraStack> stacks) {
-        Set<LoraWeights> outside = new LinkedHashSet<>(wanted);
-        stacks.forEach(stack -> stack.members().forEach(outside::remove));
-        return outside;
-    }
-
-    /** Stacks that so many adapters need. */
-    private static int fewestStacks(int adapters) {
-        return (adapters + MOST_MEMBERS - 1) / MOST_MEMBERS;
     }
 
     @Override
