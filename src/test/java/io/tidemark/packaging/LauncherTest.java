@@ -72,7 +72,8 @@ class LauncherTest {
     void compilesForTheCommand() throws Exception {
         String launcher = install.resolve("bin/tidemark").toString();
         assertThat(run(jdk(), launcher, "demo").out).contains("-XX:TieredStopAtLevel=1");
-        assertThat(run(jdk(), launcher, "serve").out).doesNotContain("-XX:TieredStopAtLevel=1");
+        assertThat(run(jdk(), launcher, "serve").out).doesNotContain("-XX:TieredStopAtLevel=1")
+                .contains("-XX:Tier4InvocationThreshold=50000");
     }
 
     @Test
