@@ -5,6 +5,10 @@ import java.nio.file.Path;
 /** Reads one adapter's folder; behind it lies the decoder, and in tests whatever shows how the store uses it. */
 interface AdapterLoader {
 
+    /** Called once by the thread that loads, before all else: it is to compute behind the others. */
+    default void stepBack() {
+    }
+
     /**
      * Reads config and tensor headers, and no tensor.
      *

@@ -15,7 +15,7 @@ final class AdapterMemory implements AutoCloseable {
 
     private final AdapterLoader loader;
     private final AdapterBudget budget;
-    private final LoadingThread thread = new LoadingThread();
+    private final LoadingThread thread;
     private final Object lock = new Object();
     private final Residents residents;
     private final AdapterRoom room;
@@ -23,6 +23,7 @@ final class AdapterMemory implements AutoCloseable {
 
     AdapterMemory(AdapterLoader loader, long budget) {
         this.loader = loader;
+        this.thread = new LoadingThread(loader::stepBack);
         this.budget = new AdapterBudget(budget);
         this.residents = new Residents(budget);
         this.room = new AdapterRoom(lock, residents, thread);

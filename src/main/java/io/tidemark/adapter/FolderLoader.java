@@ -13,6 +13,11 @@ import java.util.List;
 record FolderLoader(LanguageModel model) implements AdapterLoader {
 
     @Override
+    public void stepBack() {
+        model.stepBack();
+    }
+
+    @Override
     public long check(Path folder) {
         AdapterReader.read(folder, model.config());
         return attributes(folder.resolve(AdapterReader.WEIGHTS)).size();

@@ -1,6 +1,5 @@
 package io.tidemark.adapter;
 
-import io.tidemark.torch.Torch;
 import java.util.List;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
@@ -15,14 +14,19 @@ final class LoadingThread implements Executor, AutoCloseable {
 
     private static final long CLOSE_SECONDS = 60;
 
-    private final ExecutorService executor = Executors.newSingleThreadExecutor(work -> {
-        Thread thread = new Thread(() -> {
-            Torch.stepBack();
-            work.run();
-        }, "tidemark-adapters");
-        thread.setDaemon(true);
-        return thread;
-    });
+    private final ExecutorService executor;
+
+    /** @param first what the thread does before anything else */
+    LoadingThread(Runnable first) {
+        executor = Executors.newSingleThreadExecutor(work -> {
+            Thread thread = new Thread(() -> {
+                first.run();
+                work.run();
+            }, "tidemark-adapters");
+            thread.setDaemon(true);
+            return thread;
+        });
+    }
 
     @Override
     public void execute(Runnable work) {

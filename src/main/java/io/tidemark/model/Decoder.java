@@ -108,6 +108,10 @@ public final class Decoder implements AutoCloseable {
         }
     }
 
+    void stepBack() {
+        parts.torch().stepBack();
+    }
+
     /** The same weights for teacher-forced passes with an adapter. */
     public ForcedDecoder forced(LoraWeights adapter) {
         return new ForcedDecoder(parts, adapter);

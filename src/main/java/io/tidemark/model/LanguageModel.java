@@ -50,6 +50,11 @@ public final class LanguageModel implements AutoCloseable {
         }
     }
 
+    /** Lets the calling thread compute behind all others for good; see {@link Torch#stepBack}. */
+    public void stepBack() {
+        decoder.stepBack();
+    }
+
     public String name() {
         return name;
     }

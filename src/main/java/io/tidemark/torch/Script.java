@@ -52,6 +52,7 @@ public final class Script implements AutoCloseable {
             raw[i] = arguments[i].raw();
         }
         try {
+            context.threads().prepare();
             Value result = Value.owning(IValueUtils.runMethod(block, method, raw), context);
             context.recorder().called(result, this, method, List.of(arguments));
             return result;

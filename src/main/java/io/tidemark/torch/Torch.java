@@ -2,7 +2,6 @@ package io.tidemark.torch;
 
 import ai.djl.pytorch.engine.PtNDManager;
 import ai.djl.pytorch.jni.IValue;
-import ai.djl.pytorch.jni.JniUtils;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.List;
@@ -44,10 +43,7 @@ public final class Torch implements AutoCloseable {
 
     private static Torch open(TorchOptions options, Recorder recorder) {
         PtNDManager manager = Devices.open(options.device());
-        if (options.threads() > 0) {
-            JniUtils.setNumThreads(options.threads());
-        }
-        return new Torch(new Context(manager, recorder));
+        return new Torch(new Context(manager, recorder, new CallingThreads(options.threads())));
     }
 
     /**
@@ -120,11 +116,11 @@ public final class Torch implements AutoCloseable {
     }
 
     /**
-     * Lets others go first for good: the calling thread, and the threads that libtorch starts for what it computes, get a
-     * tenth of a core that threads of normal priority want too. (On Linux; elsewhere nothing changes.)
+     * Lets others go first for good: the calling thread computes without the help of others and, on Linux, gets a tenth of a
+     * core that threads of normal priority want too.
      */
-    public static void stepBack() {
-        NativeThread.stepBack();
+    public void stepBack() {
+        context.threads().stepBack();
     }
 
     /** Whether everything lies on a GPU. */

@@ -8,6 +8,9 @@ import io.tidemark.model.ModelOptions;
 import io.tidemark.torch.Torch;
 import io.tidemark.torch.TorchOptions;
 import java.nio.file.Path;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.function.Supplier;
 
 /** libtorch, a base model and the adapters that a command loads; closed together. */
 public final class LocalModel implements AutoCloseable {
@@ -29,10 +32,22 @@ public final class LocalModel implements AutoCloseable {
     static LocalModel open(Path folder, TorchOptions options, ModelOptions compute) {
         Torch torch = Torch.open(options);
         try {
-            return new LocalModel(torch, LanguageModel.load(folder, NAME, torch, compute));
+            return new LocalModel(torch, loaded(() -> LanguageModel.load(folder, NAME, torch, compute)));
         } catch (RuntimeException e) {
             torch.close();
             throw e;
+        }
+    }
+
+    /** On a thread of its own: libtorch's threads that it calls for end with it, and are not in the way of those that stay. */
+    private static LanguageModel loaded(Supplier<LanguageModel> loading) {
+        try {
+            return CompletableFuture.supplyAsync(loading, work -> new Thread(work, "tidemark-model").start()).join();
+        } catch (CompletionException e) {
+            if (e.getCause() instanceof Error error) {
+                throw error;
+            }
+            throw (RuntimeException) e.getCause();
         }
     }
 
