@@ -6,9 +6,9 @@ import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 
 /**
  * Decides for a step which of its adapters run stacked, and keeps the stacks. A stack costs as much as some steps, so an
@@ -23,6 +23,8 @@ final class LoraStacks implements AutoCloseable {
 
     /** Steps that an adapter runs on its own before it is stacked. */
     private static final int STEPS_BEFORE = 4;
+    /** Steps that adapters run in more stacks than they need before they are gathered. */
+    private static final int STEPS_SCATTERED = 32;
     /** Stacks kept that a step does not use; the one used longest ago goes. */
     private static final int MOST_IDLE = 4;
 
@@ -30,6 +32,7 @@ final class LoraStacks implements AutoCloseable {
     /** The one used last is last. */
     private final List<LoraStack> stacks = new ArrayList<>();
     private final Map<LoraWeights, Integer> waited = new HashMap<>();
+    private int scattered;
 
     LoraStacks(DecoderParts parts) {
         this.parts = parts;
@@ -45,60 +48,49 @@ final class LoraStacks implements AutoCloseable {
         }
         dropSpoilt();
         StackCover cover = StackCover.of(wanted, stacks);
-        List<LoraStack> used = cover.used();
-        if (isDue(cover)) {
-            used = restacked(wanted, used);
+        scattered = cover.isScattered() ? scattered + 1 : 0;
+        List<LoraStack> used = new ArrayList<>(cover.used());
+        if (scattered > STEPS_SCATTERED) {
+            used = gathered(cover);
+            scattered = 0;
+        } else if (isDue(cover.outside())) {
+            used.addAll(built(List.copyOf(cover.outside())));
             waited.clear();
         }
         keep(used);
         return new LoraPlaces(used);
     }
 
-    /** Whether an adapter has run outside the stacks, or in too many of them, for long enough. */
-    private boolean isDue(StackCover cover) {
-        Set<LoraWeights> badlyPlaced = cover.badlyPlaced();
-        waited.keySet().retainAll(badlyPlaced);
-        badlyPlaced.forEach(one -> waited.merge(one, 1, Integer::sum));
+    /** Whether one of these adapters has run outside the stacks for long enough. */
+    private boolean isDue(Set<LoraWeights> outside) {
+        waited.keySet().retainAll(outside);
+        outside.forEach(one -> waited.merge(one, 1, Integer::sum));
         return waited.values().stream().anyMatch(steps -> parts.options().deterministic() || steps > STEPS_BEFORE);
     }
 
-    /** Full stacks stay; all other adapters get new ones, and no old one is left that could serve them too. */
-    private List<LoraStack> restacked(Set<LoraWeights> wanted, List<LoraStack> used) {
-        List<LoraStack> result = new ArrayList<>(used);
-        result.removeIf(stack -> stack.holds(wanted) < StackCover.MOST_MEMBERS);
-        Set<LoraWeights> open = new LinkedHashSet<>(wanted);
-        result.forEach(stack -> stack.members().forEach(open::remove));
-        List<LoraWeights> rest = List.copyOf(open);
-        int count = StackCover.fewestStacks(rest.size());
-        for (int part = 0; part < count; part++) {
-            List<LoraWeights> own = rest.subList(rest.size() * part / count, rest.size() * (part + 1) / count);
-            result.add(built(withNeighbours(own, wanted), 0).orElseGet(() -> built(own, 0).orElseThrow()));
-        }
-        List<LoraStack> replaced = stacks.stream().filter(stack -> !result.contains(stack) && stack.holds(wanted) > 0).toList();
+    /** Full stacks stay; all other adapters get new ones in place of those that they had. */
+    private List<LoraStack> gathered(StackCover cover) {
+        List<LoraStack> result = new ArrayList<>(cover.used());
+        result.removeIf(stack -> stack.holds(cover.wanted()) < StackCover.MOST_MEMBERS);
+        Set<LoraWeights> rest = new LinkedHashSet<>(cover.wanted());
+        result.forEach(stack -> stack.members().forEach(rest::remove));
+        result.addAll(built(List.copyOf(rest)));
+        List<LoraStack> replaced = cover.used().stream().filter(stack -> !result.contains(stack)).toList();
         replaced.forEach(LoraStack::close);
         stacks.removeAll(replaced);
         return result;
     }
 
-    /** A stack takes in what the one used last held, which may come back. */
-    private List<LoraWeights> withNeighbours(List<LoraWeights> own, Set<LoraWeights> wanted) {
-        List<LoraWeights> members = new ArrayList<>(own);
-        if (!stacks.isEmpty()) {
-            stacks.get(stacks.size() - 1).members().stream().filter(one -> !wanted.contains(one))
-                    .limit(Math.max(0, StackCover.mostMembers(own.size()) - own.size())).forEach(members::add);
-        }
-        return members;
+    /** As few stacks as they need, of like size. */
+    private List<LoraStack> built(List<LoraWeights> adapters) {
+        int count = StackCover.fewestStacks(adapters.size());
+        return IntStream.range(0, count)
+                .mapToObj(i -> stacked(adapters.subList(adapters.size() * i / count, adapters.size() * (i + 1) / count))).toList();
     }
 
-    /** Empty when one has been freed: an adapter that no row uses may be, by another thread, at any time but while it is held. */
-    private Optional<LoraStack> built(List<LoraWeights> members, int held) {
-        if (held < members.size()) {
-            synchronized (members.get(held)) {
-                return members.get(held).isClosed() ? Optional.empty() : built(members, held + 1);
-            }
-        }
+    private LoraStack stacked(List<LoraWeights> members) {
         try (Value lists = parts.torch().list(members.stream().map(LoraWeights::tensors).toList())) {
-            return Optional.of(new LoraStack(members, parts.script().call("stack_int8", lists)));
+            return new LoraStack(members, parts.script().call("stack_int8", lists));
         }
     }
 

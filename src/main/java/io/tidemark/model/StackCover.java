@@ -18,33 +18,24 @@ record StackCover(Set<LoraWeights> wanted, List<LoraStack> used, Set<LoraWeights
 
     /** Adapters of one stack. */
     static final int MOST_MEMBERS = 8;
-    /** A stack of no more adapters than this is used for any of them. */
-    private static final int SMALL = 4;
 
     static StackCover of(Set<LoraWeights> wanted, List<LoraStack> stacks) {
         Set<LoraWeights> outside = new LinkedHashSet<>(wanted);
         List<LoraStack> used = new ArrayList<>();
-        for (Optional<LoraStack> next = fullest(stacks, wanted, outside); next.isPresent(); next = fullest(stacks, wanted, outside)) {
+        for (Optional<LoraStack> next = fullest(stacks, outside); next.isPresent(); next = fullest(stacks, outside)) {
             used.add(next.get());
             next.get().members().forEach(outside::remove);
         }
         return new StackCover(wanted, used, outside);
     }
 
-    private static Optional<LoraStack> fullest(List<LoraStack> stacks, Set<LoraWeights> wanted, Set<LoraWeights> open) {
-        return stacks.stream().filter(stack -> stack.holds(open) > 0)
-                .filter(stack -> stack.members().size() <= mostMembers(stack.holds(wanted)))
-                .max(Comparator.comparingInt(stack -> stack.holds(open)));
+    private static Optional<LoraStack> fullest(List<LoraStack> stacks, Set<LoraWeights> open) {
+        return stacks.stream().filter(stack -> stack.holds(open) > 0).max(Comparator.comparingInt(stack -> stack.holds(open)));
     }
 
-    /** Adapters that new stacks would serve better: those outside, or all where they lie in more stacks than they need. */
-    Set<LoraWeights> badlyPlaced() {
-        return used.size() > fewestStacks(wanted.size()) + 1 ? wanted : outside;
-    }
-
-    /** How many adapters a stack may have for so many that are wanted of it. */
-    static int mostMembers(int wanted) {
-        return Math.max(SMALL, Math.min(MOST_MEMBERS, 2 * wanted));
+    /** Whether fewer stacks could serve them, each of which costs two calls a linear. */
+    boolean isScattered() {
+        return used.size() > fewestStacks(wanted.size());
     }
 
     /** Stacks that so many adapters need. */

@@ -62,8 +62,8 @@ class LoraStacksTest {
     @DisplayName("give each row its own adapter while others come and go")
     void changingCompany() {
         Random random = new Random(3);
-        for (int step = 0; step < 60; step++) {
-            List<String> adapters = adapters(step / 5, 1 + random.nextInt(14));
+        for (int step = 0; step < 200; step++) {
+            List<String> adapters = adapters(step / 40, 1 + random.nextInt(14));
             assertThat(AdapterBatch.relativeError(stacked.logits(adapters), exact.logits(adapters))).as("step " + step).isBetween(1e-5, ERROR);
         }
     }
