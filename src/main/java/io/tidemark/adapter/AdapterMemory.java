@@ -1,5 +1,6 @@
 package io.tidemark.adapter;
 
+import io.tidemark.torch.BackThread;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -15,7 +16,7 @@ final class AdapterMemory implements AutoCloseable {
 
     private final AdapterLoader loader;
     private final AdapterBudget budget;
-    private final LoadingThread thread;
+    private final BackThread thread;
     private final Object lock = new Object();
     private final Residents residents;
     private final AdapterRoom room;
@@ -23,7 +24,7 @@ final class AdapterMemory implements AutoCloseable {
 
     AdapterMemory(AdapterLoader loader, long budget) {
         this.loader = loader;
-        this.thread = new LoadingThread(loader::stepBack);
+        this.thread = new BackThread("tidemark-adapters", loader::stepBack);
         this.budget = new AdapterBudget(budget);
         this.residents = new Residents(budget);
         this.room = new AdapterRoom(lock, residents, thread);

@@ -108,6 +108,11 @@ public final class Decoder implements AutoCloseable {
         }
     }
 
+    /** Whether adapters that run are being laid out anew, on another thread, so that steps to come are faster. */
+    public boolean isStackingAdapters() {
+        return stacks.isBuilding();
+    }
+
     void stepBack() {
         parts.torch().stepBack();
     }

@@ -1,20 +1,28 @@
 package io.tidemark.model;
 
 import java.util.List;
+import java.util.Set;
 
 /**
  * Where each adapter of a step runs: in one of the stacks, or outside them on its own.
  *
  * @param stacks what the step uses
+ * @param wanted the adapters that run in a stack that holds them; a stack may hold others of the step too
  */
-record LoraPlaces(List<LoraStack> stacks) {
+record LoraPlaces(List<LoraStack> stacks, Set<LoraWeights> wanted) {
+
+    static final LoraPlaces NONE = new LoraPlaces(List.of(), Set.of());
 
     LoraPlaces {
         stacks = List.copyOf(stacks);
+        wanted = Set.copyOf(wanted);
     }
 
-    /** The index of the stack that holds the adapter, -1 where none does. */
+    /** The index of the stack that the adapter runs in, -1 where it runs on its own. */
     int stackOf(LoraWeights weights) {
+        if (!wanted.contains(weights)) {
+            return -1;
+        }
         for (int i = 0; i < stacks.size(); i++) {
             if (stacks.get(i).members().contains(weights)) {
                 return i;

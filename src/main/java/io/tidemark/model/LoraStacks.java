@@ -1,20 +1,21 @@
 package io.tidemark.model;
 
-import io.tidemark.torch.Value;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /**
- * Decides for a step which of its adapters run stacked, and keeps the stacks. A stack costs as much as some steps, so an
- * adapter joins one only when it stays, and a stack that holds others too will do.
+ * Decides for a step which of its adapters run stacked, and keeps the stacks. A stack takes as long to pack as some steps,
+ * so an adapter joins one only when it stays, a stack that holds others too will do, and it is packed on another thread
+ * while the adapters run on.
  *
- * <p>A row that is alone is never stacked, so that a seeded request gives its text again whatever ran before it.
+ * <p>A row that is alone is never stacked, so that a seeded request gives its text again whatever ran before it. Deterministic
+ * steps stack all adapters, always, and wait for it.
  *
  * <p>Only int8 stacks: two products of bytes cost less than many small ones. A row multiplies the ranks of its whole stack,
  * and each stack costs two calls a linear: so a stack is neither all adapters of a step nor one.
@@ -25,73 +26,106 @@ final class LoraStacks implements AutoCloseable {
     private static final int STEPS_BEFORE = 4;
     /** Steps that adapters run in more stacks than they need before they are gathered. */
     private static final int STEPS_SCATTERED = 32;
+    /** Tokens that an adapter has in a step from which on it runs on its own: in a stack each would multiply all members' ranks. */
+    private static final int TOKENS_ALONE = 32;
     /** Stacks kept that a step does not use; the one used longest ago goes. */
     private static final int MOST_IDLE = 4;
 
-    private final DecoderParts parts;
+    private final boolean stacking;
+    private final boolean deterministic;
+    private final StackBuilder builder;
     /** The one used last is last. */
     private final List<LoraStack> stacks = new ArrayList<>();
+    /** What goes when the stacks that are being built have come. */
+    private final List<LoraStack> replaced = new ArrayList<>();
     private final Map<LoraWeights, Integer> waited = new HashMap<>();
     private int scattered;
 
     LoraStacks(DecoderParts parts) {
-        this.parts = parts;
+        this.stacking = parts.options().computeType() == ComputeType.INT8;
+        this.deterministic = parts.options().deterministic();
+        this.builder = new StackBuilder(parts);
     }
 
     /** What the step is to use. It stays open until the next call. */
     synchronized LoraPlaces forStep(List<StepRow> batch) {
-        Set<LoraWeights> wanted = batch.stream().filter(row -> row.effectiveLoraLayers() > 0)
-                .map(row -> row.lora().orElseThrow()).collect(Collectors.toCollection(LinkedHashSet::new));
-        boolean alone = batch.size() == 1 && !parts.options().deterministic();
-        if (parts.options().computeType() != ComputeType.INT8 || wanted.isEmpty() || alone) {
-            return new LoraPlaces(List.of());
+        take(builder.take());
+        List.copyOf(stacks).stream().filter(LoraStack::isSpoilt).forEach(this::drop);
+        Set<LoraWeights> wanted = wanted(batch);
+        if (wanted.isEmpty()) {
+            return LoraPlaces.NONE;
         }
-        dropSpoilt();
         StackCover cover = StackCover.of(wanted, stacks);
-        scattered = cover.isScattered() ? scattered + 1 : 0;
-        List<LoraStack> used = new ArrayList<>(cover.used());
-        if (scattered > STEPS_SCATTERED) {
-            used = gathered(cover);
-            scattered = 0;
-        } else if (isDue(cover.outside())) {
-            used.addAll(built(List.copyOf(cover.outside())));
-            waited.clear();
+        List<LoraWeights> due = builder.isBusy() ? List.of() : due(cover);
+        if (!due.isEmpty() && deterministic) {
+            take(builder.build(evenly(due)));
+            cover = StackCover.of(wanted, stacks);
+        } else if (!due.isEmpty()) {
+            builder.start(evenly(due));
         }
-        keep(used);
-        return new LoraPlaces(used);
+        keep(cover.used());
+        return new LoraPlaces(cover.used(), wanted);
     }
 
-    /** Whether one of these adapters has run outside the stacks for long enough. */
-    private boolean isDue(Set<LoraWeights> outside) {
-        waited.keySet().retainAll(outside);
-        outside.forEach(one -> waited.merge(one, 1, Integer::sum));
-        return waited.values().stream().anyMatch(steps -> parts.options().deterministic() || steps > STEPS_BEFORE);
+    /** Whether adapters are being stacked for the steps to come. */
+    synchronized boolean isBuilding() {
+        return builder.isBusy();
     }
 
-    /** Full stacks stay; all other adapters get new ones in place of those that they had. */
-    private List<LoraStack> gathered(StackCover cover) {
-        List<LoraStack> result = new ArrayList<>(cover.used());
-        result.removeIf(stack -> stack.holds(cover.wanted()) < StackCover.MOST_MEMBERS);
+    private void take(List<LoraStack> built) {
+        if (!built.isEmpty()) {
+            replaced.forEach(this::drop);
+            replaced.clear();
+            stacks.addAll(built);
+        }
+    }
+
+    /** The adapters that should be stacked. */
+    private Set<LoraWeights> wanted(List<StepRow> batch) {
+        if (!stacking || batch.size() == 1 && !deterministic) {
+            return Set.of();
+        }
+        Map<LoraWeights, Integer> tokens = new LinkedHashMap<>();
+        batch.stream().filter(row -> row.effectiveLoraLayers() > 0)
+                .forEach(row -> tokens.merge(row.lora().orElseThrow(), row.tokens().size(), Integer::sum));
+        tokens.values().removeIf(count -> count >= TOKENS_ALONE && !deterministic);
+        return tokens.keySet();
+    }
+
+    /** The adapters for which stacks should be built now. */
+    private List<LoraWeights> due(StackCover cover) {
+        waited.keySet().retainAll(cover.outside());
+        cover.outside().forEach(one -> waited.merge(one, 1, Integer::sum));
+        scattered = cover.isScattered() ? scattered + 1 : 0;
+        if (scattered > STEPS_SCATTERED) {
+            scattered = 0;
+            return gathered(cover);
+        }
+        if (waited.values().stream().anyMatch(steps -> deterministic || steps > STEPS_BEFORE)) {
+            waited.clear();
+            return List.copyOf(cover.outside());
+        }
+        return List.of();
+    }
+
+    /** All but those in full stacks; the other stacks go. */
+    private List<LoraWeights> gathered(StackCover cover) {
         Set<LoraWeights> rest = new LinkedHashSet<>(cover.wanted());
-        result.forEach(stack -> stack.members().forEach(rest::remove));
-        result.addAll(built(List.copyOf(rest)));
-        List<LoraStack> replaced = cover.used().stream().filter(stack -> !result.contains(stack)).toList();
-        replaced.forEach(LoraStack::close);
-        stacks.removeAll(replaced);
-        return result;
+        for (LoraStack stack : cover.used()) {
+            if (stack.holds(cover.wanted()) < StackCover.MOST_MEMBERS) {
+                replaced.add(stack);
+            } else {
+                stack.members().forEach(rest::remove);
+            }
+        }
+        return List.copyOf(rest);
     }
 
     /** As few stacks as they need, of like size. */
-    private List<LoraStack> built(List<LoraWeights> adapters) {
+    private static List<List<LoraWeights>> evenly(List<LoraWeights> adapters) {
         int count = StackCover.fewestStacks(adapters.size());
         return IntStream.range(0, count)
-                .mapToObj(i -> stacked(adapters.subList(adapters.size() * i / count, adapters.size() * (i + 1) / count))).toList();
-    }
-
-    private LoraStack stacked(List<LoraWeights> members) {
-        try (Value lists = parts.torch().list(members.stream().map(LoraWeights::tensors).toList())) {
-            return new LoraStack(members, parts.script().call("stack_int8", lists));
-        }
+                .mapToObj(i -> adapters.subList(adapters.size() * i / count, adapters.size() * (i + 1) / count)).toList();
     }
 
     private void keep(List<LoraStack> used) {
@@ -102,13 +136,15 @@ final class LoraStacks implements AutoCloseable {
         stacks.addAll(used);
     }
 
-    private void dropSpoilt() {
-        stacks.stream().filter(LoraStack::isSpoilt).forEach(LoraStack::close);
-        stacks.removeIf(LoraStack::isSpoilt);
+    private void drop(LoraStack stack) {
+        if (stacks.remove(stack)) {
+            stack.close();
+        }
     }
 
     @Override
     public synchronized void close() {
+        builder.close();
         stacks.forEach(LoraStack::close);
         stacks.clear();
     }

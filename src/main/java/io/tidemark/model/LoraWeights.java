@@ -37,7 +37,7 @@ public final class LoraWeights implements AutoCloseable {
         return plain;
     }
 
-    /** Eight tensors a layer: A {@code [in, r]} and B {@code [r, out]} of q+k+v, o, gate+up and down. */
+    /** Eight tensors a layer: A {@code [in, parts * rank]} and B {@code [rank, sum of out]} of the parts q+k+v, of o, of gate+up and of down. */
     Value tensors() {
         return tensors;
     }

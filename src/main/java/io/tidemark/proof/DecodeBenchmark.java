@@ -17,7 +17,7 @@ import java.util.stream.IntStream;
 /** The speed of decoding steps by themselves: rows that all bring one token, in turn with adapters and without. */
 public final class DecodeBenchmark implements AutoCloseable {
 
-    /** Steps before each measured run: what is built once for a set of adapters is there, and the processor is warm. */
+    /** Steps before each measured run at least: what is built once for a set of adapters is asked for, and the processor is warm. */
     private static final int WARM_STEPS = 8;
 
     private final LanguageModel model;
@@ -85,6 +85,9 @@ public final class DecodeBenchmark implements AutoCloseable {
         List<Integer> tokens = new ArrayList<>(Collections.nCopies(slots.size(), 1));
         for (int step = 0; step < WARM_STEPS; step++) {
             step(slots, use, tokens, step);
+        }
+        while (model.decoder().isStackingAdapters()) {
+            step(slots, use, tokens, WARM_STEPS - 1);
         }
         long inLibtorch = model.decoder().nativeNanos();
         long start = System.nanoTime();

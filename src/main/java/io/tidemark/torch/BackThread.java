@@ -1,4 +1,4 @@
-package io.tidemark.adapter;
+package io.tidemark.torch;
 
 import java.util.List;
 import java.util.concurrent.Executor;
@@ -7,22 +7,22 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 
 /**
- * The thread {@code tidemark-adapters}, on which adapters are loaded and freed, one after another. It steps back behind the
- * engine's threads, so that a load takes little of the time of rows that run.
+ * A thread for what may take long, one piece of work after another. It steps back behind the engine's threads, so that rows
+ * that run lose little of their time to it.
  */
-final class LoadingThread implements Executor, AutoCloseable {
+public final class BackThread implements Executor, AutoCloseable {
 
     private static final long CLOSE_SECONDS = 60;
 
     private final ExecutorService executor;
 
-    /** @param first what the thread does before anything else */
-    LoadingThread(Runnable first) {
+    /** @param stepBack what the thread does before anything else; see {@link Torch#stepBack} */
+    public BackThread(String name, Runnable stepBack) {
         executor = Executors.newSingleThreadExecutor(work -> {
             Thread thread = new Thread(() -> {
-                first.run();
+                stepBack.run();
                 work.run();
-            }, "tidemark-adapters");
+            }, name);
             thread.setDaemon(true);
             return thread;
         });

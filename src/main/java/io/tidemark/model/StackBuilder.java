@@ -1,0 +1,85 @@
+package io.tidemark.model;
+
+import io.tidemark.torch.BackThread;
+import io.tidemark.torch.Value;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+
+/**
+ * Packs adapters into stacks, on the caller's thread or on {@code tidemark-stacks}: eight adapters take as long as some
+ * twenty steps. Its methods are called by one thread at a time.
+ */
+final class StackBuilder implements AutoCloseable {
+
+    private final DecoderParts parts;
+    private final BackThread thread;
+    private Optional<CompletableFuture<List<LoraStack>>> underWay = Optional.empty();
+
+    StackBuilder(DecoderParts parts) {
+        this.parts = parts;
+        this.thread = new BackThread("tidemark-stacks", parts.torch()::stepBack);
+    }
+
+    /** A stack for each list of members. */
+    List<LoraStack> build(List<List<LoraWeights>> members) {
+        return packed(members, held(members));
+    }
+
+    /** The same, on the other thread. The members may be closed meanwhile. */
+    void start(List<List<LoraWeights>> members) {
+        List<Value> held = held(members);
+        underWay = Optional.of(CompletableFuture.supplyAsync(() -> packed(members, held), thread));
+    }
+
+    /** Whether stacks were asked for that nobody has taken. */
+    boolean isBusy() {
+        return underWay.isPresent();
+    }
+
+    /**
+     * What {@link #start} was asked for, once it is there; empty before.
+     *
+     * @throws DecoderFailed when libtorch could not pack them
+     */
+    List<LoraStack> take() {
+        Optional<CompletableFuture<List<LoraStack>>> done = underWay.filter(CompletableFuture::isDone);
+        if (done.isEmpty()) {
+            return List.of();
+        }
+        underWay = Optional.empty();
+        try {
+            return done.get().join();
+        } catch (CompletionException e) {
+            throw new DecoderFailed(e);
+        }
+    }
+
+    /** Lists of the members' tensors, which keep them in memory. */
+    private List<Value> held(List<List<LoraWeights>> members) {
+        return members.stream().map(stack -> parts.torch().list(stack.stream().map(LoraWeights::tensors).toList())).toList();
+    }
+
+    private List<LoraStack> packed(List<List<LoraWeights>> members, List<Value> held) {
+        List<LoraStack> stacks = new ArrayList<>();
+        try {
+            for (int i = 0; i < members.size(); i++) {
+                stacks.add(new LoraStack(members.get(i), parts.script().call("stack_int8", held.get(i))));
+            }
+            return stacks;
+        } catch (RuntimeException e) {
+            stacks.forEach(LoraStack::close);
+            throw e;
+        } finally {
+            held.forEach(Value::close);
+        }
+    }
+
+    @Override
+    public void close() {
+        thread.close();
+        underWay.ifPresent(work -> work.thenAccept(stacks -> stacks.forEach(LoraStack::close)));
+    }
+}
