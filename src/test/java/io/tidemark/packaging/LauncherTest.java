@@ -20,6 +20,9 @@ import org.junit.jupiter.api.io.TempDir;
 @DisplayName("the launcher bin/tidemark")
 class LauncherTest {
 
+    /** Bytes of an archive of classes such as serve leaves. */
+    private static final int WHOLE = 80_000_000;
+
     @TempDir
     private Path work;
     private Path install;
@@ -83,19 +86,21 @@ class LauncherTest {
         assertThat(run(jdk(), launcher, "send").out).noneMatch(flag -> flag.contains("Archive"));
         Path archive = archiveThatIsLeft("demo");
         assertThat(archive).isEqualTo(archiveThatIsLeft("serve")).hasParentRaw(install.toRealPath().resolve("app"));
-        Files.writeString(archive, "classes");
+        writeArchive(archive, WHOLE);
         assertThat(run(jdk(), launcher, "send").out).contains("-XX:SharedArchiveFile=" + archive, "-Xlog:cds=off");
         assertThat(run(jdk(), launcher, "serve").out).contains("-XX:SharedArchiveFile=" + archive)
                 .noneMatch(flag -> flag.startsWith("-XX:ArchiveClassesAtExit"));
     }
 
     @Test
-    @DisplayName("leaves a new archive where the one there is unfinished, older than the build or of another Java")
+    @DisplayName("leaves a new archive where the one there is unfinished, of a run that ended early, older than the build or of another Java")
     void replacesArchive() throws Exception {
         Path archive = archiveThatIsLeft("serve");
-        Files.write(archive, new byte[4096]);
+        Files.write(archive, new byte[WHOLE]);
         assertThat(archiveThatIsLeft("serve")).isEqualTo(archive);
-        Files.writeString(archive, "classes");
+        writeArchive(archive, WHOLE / 10);
+        assertThat(archiveThatIsLeft("serve")).isEqualTo(archive);
+        writeArchive(archive, WHOLE);
         javaOfVersion("17.0.16");
         assertThat(archiveThatIsLeft("serve")).isNotEqualTo(archive);
         javaOfVersion("17.0.15");
@@ -109,6 +114,12 @@ class LauncherTest {
         Map<String, String> environment = Map.of("JAVA_HOME", work.resolve("jdk").toString(), "JAVA_OPTS", "-Xshare:off");
         assertThat(run(environment, install.resolve("bin/tidemark").toString(), "serve").out).contains("-Xshare:off")
                 .noneMatch(flag -> flag.contains("Archive") || flag.startsWith("-Xlog"));
+    }
+
+    private static void writeArchive(Path archive, int length) throws IOException {
+        byte[] bytes = new byte[length];
+        bytes[0] = 1;
+        Files.write(archive, bytes);
     }
 
     private Path archiveThatIsLeft(String command) throws Exception {
