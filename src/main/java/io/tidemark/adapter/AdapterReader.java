@@ -6,6 +6,7 @@ import io.tidemark.model.ModelConfig;
 import io.tidemark.model.ModuleNames;
 import io.tidemark.model.Projection;
 import io.tidemark.model.StoredTensor;
+import io.tidemark.model.TensorCopy;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.EnumMap;
@@ -49,7 +50,8 @@ final class AdapterReader {
         for (int layer = 0; layer < model.numLayers(); layer++) {
             layers.add(layer(layer));
         }
-        AdapterParts parts = new AdapterParts(layers, outer(), replaced(), baseCopies());
+        Map<String, StoredTensor> replaced = replaced();
+        AdapterParts parts = new AdapterParts(layers, outer(), replaced, baseCopies(), ownCopies(replaced));
         if (layers.stream().allMatch(Map::isEmpty) && parts.outer().isEmpty() && parts.replaced().isEmpty()) {
             throw AdapterRefused.broken(configFile, "target_modules names no module of the base model");
         }
@@ -119,16 +121,33 @@ final class AdapterReader {
         }
     }
 
-    /** PEFT writes the base's embedding and head too where they have LoRA, or where it is told to. */
+    /** PEFT writes the base's embedding and head too where they have LoRA, or where it is told to, be they saved or not. */
     private Map<String, StoredTensor> baseCopies() {
         Map<String, StoredTensor> weights = new HashMap<>();
         for (String name : List.of(ModuleNames.EMBEDDING, ModuleNames.HEAD)) {
-            String stored = targets(name) ? name + ".base_layer.weight" : name + ".weight";
-            if (!isSaved(name) && tensors.has(stored)) {
+            String stored = name + (isSaved(name) ? ".original_module.weight" : targets(name) ? ".base_layer.weight" : ".weight");
+            if (tensors.has(stored)) {
                 weights.put(name + ".weight", tensors.take(stored, model.vocabularySize(), model.hiddenSize()));
             }
         }
         return weights;
+    }
+
+    /** Where PEFT is told to write the base's embedding and head, it writes saved ones a second time; and tied ones always. */
+    private List<TensorCopy> ownCopies(Map<String, StoredTensor> replaced) {
+        List<TensorCopy> copies = new ArrayList<>();
+        for (String name : List.of(ModuleNames.EMBEDDING, ModuleNames.HEAD)) {
+            String stored = name + ".modules_to_save.weight";
+            if (isSaved(name) && tensors.has(stored)) {
+                StoredTensor copy = tensors.take(stored, model.vocabularySize(), model.hiddenSize());
+                copies.add(new TensorCopy(copy, replaced.get(name + ".weight")));
+            }
+        }
+        if (isTied() && isSaved(ModuleNames.HEAD)) {
+            // PEFT loads both into one tensor, the head's last
+            copies.add(new TensorCopy(replaced.get(ModuleNames.EMBEDDING + ".weight"), replaced.get(ModuleNames.HEAD + ".weight")));
+        }
+        return copies;
     }
 
     private boolean isSaved(String name) {

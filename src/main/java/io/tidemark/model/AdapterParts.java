@@ -10,15 +10,17 @@ import java.util.Map;
  * @param layers    LoRA of each layer's linear modules, lowest layer first
  * @param outer     LoRA of the embedding ({@code a} is {@code [r, vocabulary]}, {@code b} {@code [hidden, r]}) and of the head
  * @param replaced  weights that stand in for the base's own, by their name there; of the embedding, the head and norms
- * @param baseCopies what the adapter says the base's embedding or head is, by name
+ * @param baseCopies what the adapter says the base's embedding or head is, by name, also where it is replaced
+ * @param ownCopies  what the adapter has twice, to be found equal
  */
 public record AdapterParts(List<Map<Projection, LoraModule>> layers, Map<String, LoraModule> outer,
-        Map<String, StoredTensor> replaced, Map<String, StoredTensor> baseCopies) {
+        Map<String, StoredTensor> replaced, Map<String, StoredTensor> baseCopies, List<TensorCopy> ownCopies) {
 
     public AdapterParts {
         layers = List.copyOf(layers);
         outer = Map.copyOf(outer);
         replaced = Map.copyOf(replaced);
         baseCopies = Map.copyOf(baseCopies);
+        ownCopies = List.copyOf(ownCopies);
     }
 }

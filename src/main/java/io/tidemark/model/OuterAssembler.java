@@ -14,22 +14,30 @@ final class OuterAssembler {
     private final Path modelFolder;
     private final ModelConfig config;
     private final TensorLoader loader;
+    private final CopyCheck copies;
 
     OuterAssembler(Path modelFolder, ModelConfig config, TensorLoader loader) {
         this.modelFolder = modelFolder;
         this.config = config;
         this.loader = loader;
+        this.copies = new CopyCheck(modelFolder, config, loader);
     }
 
     /**
      * Empty where the base's own weights hold everywhere.
      *
-     * @throws ModelRefused when a tensor is not finite, or says that a tied base is another than it is
+     * @throws ModelRefused when a tensor is not finite, differs from the one it is a copy of, or says that the base is
+     *         another than it is where the adapter cannot put it in the base's place
      */
     Optional<Value> assemble(Path source, AdapterParts parts) {
+        copies.refuseUnequal(source, parts.ownCopies());
         Map<String, StoredTensor> replaced = new HashMap<>(parts.replaced());
         parts.baseCopies().forEach((name, copy) -> {
-            if (!isTheBases(source, name, copy)) {
+            if (!copies.isTheBases(source, name, copy)) {
+                if (parts.replaced().containsKey(name)) {
+                    throw ModelRefused.unsupported(source, "tensor", copy.name() + ", which is not the base's: use the base that the "
+                            + "adapter was trained on, or save it anew with save_embedding_layers=False");
+                }
                 if (config.tiedEmbeddings()) {
                     throw ModelRefused.unsupported(source, "tensor", copy.name() + ", which is not the base's: the base's embedding "
                             + "and head are one tensor, and it is not said which of them this one stands for");
@@ -65,7 +73,7 @@ final class OuterAssembler {
     /** The embedding or the head that LoRA is added to: what the adapter says it is, else the base's, which may be one for both. */
     private Value inUse(Path source, Map<String, StoredTensor> replaced, String module) {
         StoredTensor own = replaced.get(module + ".weight");
-        return own == null ? loader.load(modelFolder, base(module + ".weight")) : loader.load(source, own);
+        return own == null ? loader.load(modelFolder, copies.base(module + ".weight")) : loader.load(source, own);
     }
 
     /** Queries' and keys' norms are applied together, so where one is the adapter's the other is read from the base. */
@@ -86,22 +94,5 @@ final class OuterAssembler {
     private Value ownOrBase(Path source, Map<String, StoredTensor> replaced, String name) {
         return replaced.containsKey(name) ? loader.load(source, replaced.get(name))
                 : loader.load(modelFolder, WeightFiles.read(modelFolder).get(name));
-    }
-
-    private boolean isTheBases(Path source, String name, StoredTensor copy) {
-        StoredTensor base = base(name);
-        if (base.type() == copy.type() && base.bytes().equals(copy.bytes())) {
-            return true;
-        }
-        try (Value ours = loader.load(modelFolder, base);
-                Value theirs = loader.load(source, copy);
-                Value equal = loader.script().call("equal", ours, theirs)) {
-            return equal.toFlag();
-        }
-    }
-
-    private StoredTensor base(String name) {
-        Map<String, StoredTensor> stored = WeightFiles.read(modelFolder);
-        return config.tiedEmbeddings() ? stored.get(ModuleNames.EMBEDDING + ".weight") : stored.get(name);
     }
 }

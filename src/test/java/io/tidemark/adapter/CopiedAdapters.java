@@ -17,12 +17,19 @@ final class CopiedAdapters implements AutoCloseable {
     static final String WEIGHTS = "adapter_model.safetensors";
 
     private final Path folder;
-    private final FixtureModel fixture = FixtureModel.load(FAMILY);
+    private final String family;
+    private final FixtureModel fixture;
     private int copies;
 
     /** @param folder for all copies */
     CopiedAdapters(Path folder) {
+        this(folder, FAMILY);
+    }
+
+    CopiedAdapters(Path folder, String family) {
         this.folder = folder;
+        this.family = family;
+        this.fixture = FixtureModel.load(family);
     }
 
     /** A copy of the adapter 'qv'. */
@@ -31,7 +38,7 @@ final class CopiedAdapters implements AutoCloseable {
     }
 
     Path copy(String adapter) {
-        return Folders.copyOfAdapter(FAMILY, adapter, folder.resolve("copy-" + copies++));
+        return Folders.copyOfAdapter(family, adapter, folder.resolve("copy-" + copies++));
     }
 
     /** A copy of 'qv' with an option of its config set to a JSON value. */

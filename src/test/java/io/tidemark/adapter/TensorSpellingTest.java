@@ -26,6 +26,7 @@ class TensorSpellingTest {
             "base_model.model.model.embed_tokens.lora_embedding_A, model.embed_tokens.lora_embedding_A",
             "base_model.model.model.embed_tokens.lora_embedding_B.default, model.embed_tokens.lora_embedding_B",
             "base_model.model.lm_head.modules_to_save.default.weight, lm_head.weight",
+            "base_model.model.lm_head.modules_to_save.weight, lm_head.modules_to_save.weight",
             "base_model.model.lm_head.base_layer.weight, lm_head.base_layer.weight",
             "base_model.model.model.layers.0.mlp.up_proj.lora_magnitude_vector, model.layers.0.mlp.up_proj.lora_magnitude_vector",
             "base_model.model.model.layers.0.mlp.up_proj.lora_magnitude_vector.weight, model.layers.0.mlp.up_proj.lora_magnitude_vector",
