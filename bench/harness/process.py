@@ -10,17 +10,13 @@ class Failed(Exception):
     pass
 
 
-# What Tidemark's launcher asks of glibc for itself; the others get it too.
-HUGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
-
-
 class Process:
 
     def __init__(self, command, environment, log):
         self.log = log
         with open(log, "wb") as errors:
             self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
-                                            env={**HUGE_PAGES, **os.environ, **environment})
+                                            env={**os.environ, **environment})
         self.selector = selectors.DefaultSelector()
         self.selector.register(self.process.stdout, selectors.EVENT_READ)
         self.pending = b""
