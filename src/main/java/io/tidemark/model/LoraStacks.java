@@ -94,6 +94,7 @@ final class LoraStacks implements AutoCloseable {
 
     /** The adapters for which stacks should be built now. */
     private List<LoraWeights> due(StackCover cover) {
+        replaced.clear(); // what a build that failed has left
         waited.keySet().retainAll(cover.outside());
         cover.outside().forEach(one -> waited.merge(one, 1, Integer::sum));
         scattered = cover.isScattered() ? scattered + 1 : 0;
