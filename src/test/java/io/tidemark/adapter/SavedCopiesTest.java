@@ -18,7 +18,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.DisplayName;
@@ -32,43 +31,15 @@ import org.junit.jupiter.params.provider.EnumSource;
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class SavedCopiesTest {
 
-    private static final String EMBEDDING = "model.embed_tokens";
-    private static final String HEAD = "lm_head";
+    private static final String EMBEDDING = Saved.EMBEDDING;
+    private static final String HEAD = Saved.HEAD;
 
     private final Map<String, CopiedAdapters> adapters = new HashMap<>();
-
-    /** An adapter with saved modules, and the base's tensor behind them. */
-    private enum Saved {
-        HEAD_OF_ITS_OWN("llama-gqa", "modules-to-save", HEAD, List.of(HEAD)),
-        TIED_EMBEDDING_ALONE("qwen2-tied", "embed-saved", EMBEDDING, List.of(EMBEDDING)),
-        TIED_BOTH("qwen2-tied", "embed-saved-tied", EMBEDDING, List.of(EMBEDDING, HEAD));
-
-        private final String family;
-        private final String adapter;
-        private final String base;
-        private final List<String> modules;
-
-        Saved(String family, String adapter, String base, List<String> modules) {
-            this.family = family;
-            this.adapter = adapter;
-            this.base = base;
-            this.modules = modules;
-        }
-
-        /** Adds what PEFT's wrapper of a saved module holds. */
-        void addCopies(TensorFile weights) {
-            Tensor behind = TensorFile.read(Folders.model(family).resolve("model.safetensors")).tensors().get(base + ".weight");
-            for (String module : modules) {
-                weights.with(again(module), copyOf(weights.tensors().get(loaded(module))));
-                weights.with(original(module), copyOf(behind));
-            }
-        }
-    }
 
     @BeforeAll
     void load(@TempDir Path temp) {
         for (Saved saved : Saved.values()) {
-            adapters.computeIfAbsent(saved.family, family -> new CopiedAdapters(temp.resolve(family), family));
+            adapters.computeIfAbsent(saved.family(), family -> new CopiedAdapters(temp.resolve(family), family));
         }
     }
 
@@ -83,7 +54,7 @@ class SavedCopiesTest {
     void copiesChangeNothing(Saved saved) {
         try (Torch torch = Torch.open(FixtureModel.OPTIONS)) {
             Verification verification = new Verification(torch, ModelOptions.DEFAULT, verdict -> { });
-            Verdicts verdicts = verification.one(Folders.model(saved.family), folder(saved, weights -> { }));
+            Verdicts verdicts = verification.one(Folders.model(saved.family()), folder(saved, weights -> { }));
             assertThat(verdicts.all()).singleElement().satisfies(verdict -> assertThat(verdict.line()).startsWith("ok"));
         }
     }
@@ -92,16 +63,16 @@ class SavedCopiesTest {
     @EnumSource
     @DisplayName("loads without any one of its copies")
     void copiesMayBeLeftOut(Saved saved) {
-        copies(saved).forEach(copy -> assertLoads(saved, weights -> weights.without(copy)));
+        saved.copies().forEach(copy -> assertLoads(saved, weights -> weights.without(copy)));
     }
 
     @ParameterizedTest
     @EnumSource
     @DisplayName("is refused by the copy's name when a number of the copy is another, for PEFT would leave it unused")
     void refusesAnotherCopy(Saved saved) {
-        for (String module : saved.modules) {
-            AdapterRefused refused = refusal(saved, weights -> weights.withValue(again(module), 7, 0.5f));
-            assertThat(refused).hasMessageContaining(again(module) + " differs from " + loaded(module));
+        for (String module : saved.modules()) {
+            AdapterRefused refused = refusal(saved, weights -> weights.withValue(Saved.again(module), 7, 0.5f));
+            assertThat(refused).hasMessageContaining(Saved.again(module) + " differs from " + Saved.loaded(module));
             assertThat(refused.isUnsupported()).isFalse();
         }
     }
@@ -110,9 +81,9 @@ class SavedCopiesTest {
     @EnumSource
     @DisplayName("is refused as not supported, by the tensor's name, when the base behind it is not this one")
     void refusesAnotherBase(Saved saved) {
-        for (String module : saved.modules) {
-            AdapterRefused refused = refusal(saved, weights -> weights.withValue(original(module), 7, 0.5f));
-            assertThat(refused).hasMessageContaining(original(module) + ", which is not the base's");
+        for (String module : saved.modules()) {
+            AdapterRefused refused = refusal(saved, weights -> weights.withValue(Saved.original(module), 7, 0.5f));
+            assertThat(refused).hasMessageContaining(Saved.original(module) + ", which is not the base's");
             assertThat(refused.isUnsupported()).isTrue();
         }
     }
@@ -121,7 +92,7 @@ class SavedCopiesTest {
     @EnumSource
     @DisplayName("is refused when a copy has another shape or values that are not finite")
     void refusesBrokenCopies(Saved saved) {
-        copies(saved).forEach(copy -> {
+        saved.copies().forEach(copy -> {
             assertThat(refusal(saved, weights -> weights.reshaped(copy, weights.tensors().get(copy).bytes().length / Float.BYTES)))
                     .hasMessageContaining(copy + " has the shape");
             assertThat(refusal(saved, weights -> weights.withValue(copy, 7, Float.NaN)))
@@ -133,31 +104,31 @@ class SavedCopiesTest {
     @EnumSource
     @DisplayName("is missing where only its copies are there: PEFT does not load them")
     void copiesDoNotStandIn(Saved saved) {
-        for (String module : saved.modules) {
-            assertThat(refusal(saved, weights -> weights.without(loaded(module)))).hasMessageContaining(loaded(module) + " is missing");
+        for (String module : saved.modules()) {
+            assertThat(refusal(saved, weights -> weights.without(Saved.loaded(module)))).hasMessageContaining(Saved.loaded(module) + " is missing");
         }
     }
 
     @Test
     @DisplayName("equals a copy of another element type when each value does")
     void comparesValuesAcrossTypes() {
-        assertLoads(Saved.HEAD_OF_ITS_OWN, weights -> roundLoaded(weights).with(again(HEAD), upperHalves(weights)));
-        assertThat(refusal(Saved.HEAD_OF_ITS_OWN, weights -> weights.with(again(HEAD), upperHalves(weights))))
-                .hasMessageContaining(again(HEAD) + " differs");
+        assertLoads(Saved.HEAD_OF_ITS_OWN, weights -> roundLoaded(weights).with(Saved.again(HEAD), upperHalves(weights)));
+        assertThat(refusal(Saved.HEAD_OF_ITS_OWN, weights -> weights.with(Saved.again(HEAD), upperHalves(weights))))
+                .hasMessageContaining(Saved.again(HEAD) + " differs");
     }
 
     @Test
     @DisplayName("is refused where embedding and head are saved as one and the file has two: PEFT uses the head's for both")
     void refusesTwoForOne() {
-        assertThat(refusal(Saved.TIED_BOTH, weights -> weights.without(again(EMBEDDING)).withValue(loaded(EMBEDDING), 7, 0.5f)))
-                .hasMessageContaining(loaded(EMBEDDING) + " differs from " + loaded(HEAD));
+        assertThat(refusal(Saved.TIED_BOTH, weights -> weights.without(Saved.again(EMBEDDING)).withValue(Saved.loaded(EMBEDDING), 7, 0.5f)))
+                .hasMessageContaining(Saved.loaded(EMBEDDING) + " differs from " + Saved.loaded(HEAD));
     }
 
     @Test
     @DisplayName("may have copies, and a module that is not saved may not: nothing would use them")
     void refusesCopiesOfOthers() {
-        for (String copy : List.of(again(EMBEDDING), original(EMBEDDING))) {
-            AdapterRefused refused = refusal(Saved.HEAD_OF_ITS_OWN, weights -> weights.with(copy, weights.tensors().get(original(HEAD))));
+        for (String copy : List.of(Saved.again(EMBEDDING), Saved.original(EMBEDDING))) {
+            AdapterRefused refused = refusal(Saved.HEAD_OF_ITS_OWN, weights -> weights.with(copy, weights.tensors().get(Saved.original(HEAD))));
             assertThat(refused).hasMessageContaining(copy);
             assertThat(refused.isUnsupported()).isTrue();
         }
@@ -165,7 +136,7 @@ class SavedCopiesTest {
 
     /** A copy of the adapter with the copies that PEFT writes, then changed. */
     private Path folder(Saved saved, Consumer<TensorFile> change) {
-        Path folder = adapters.get(saved.family).copy(saved.adapter);
+        Path folder = adapters.get(saved.family()).copy(saved.adapter());
         TensorFile weights = TensorFile.read(folder.resolve(WEIGHTS));
         saved.addCopies(weights);
         change.accept(weights);
@@ -174,38 +145,18 @@ class SavedCopiesTest {
     }
 
     private AdapterRefused refusal(Saved saved, Consumer<TensorFile> change) {
-        return adapters.get(saved.family).refusal(folder(saved, change));
+        return adapters.get(saved.family()).refusal(folder(saved, change));
     }
 
     private void assertLoads(Saved saved, Consumer<TensorFile> change) {
-        try (AdapterStore store = adapters.get(saved.family).store()) {
+        try (AdapterStore store = adapters.get(saved.family()).store()) {
             assertThat(store.load("one", folder(saved, change)).weights().hasOwnParts()).isTrue();
         }
     }
 
-    private static List<String> copies(Saved saved) {
-        return saved.modules.stream().flatMap(module -> Stream.of(again(module), original(module))).toList();
-    }
-
-    private static String loaded(String module) {
-        return TensorSpelling.PREFIX + module + ".weight";
-    }
-
-    private static String again(String module) {
-        return TensorSpelling.PREFIX + module + ".modules_to_save.weight";
-    }
-
-    private static String original(String module) {
-        return TensorSpelling.PREFIX + module + ".original_module.weight";
-    }
-
-    private static Tensor copyOf(Tensor tensor) {
-        return new Tensor(tensor.dtype(), tensor.shape(), tensor.bytes().clone());
-    }
-
     /** Leaves in the head's values what bfloat16 holds. */
     private static TensorFile roundLoaded(TensorFile weights) {
-        ByteBuffer bytes = ByteBuffer.wrap(weights.tensors().get(loaded(HEAD)).bytes()).order(ByteOrder.LITTLE_ENDIAN);
+        ByteBuffer bytes = ByteBuffer.wrap(weights.tensors().get(Saved.loaded(HEAD)).bytes()).order(ByteOrder.LITTLE_ENDIAN);
         for (int at = 0; at < bytes.limit(); at += Float.BYTES) {
             bytes.putShort(at, (short) 0);
         }
@@ -214,7 +165,7 @@ class SavedCopiesTest {
 
     /** The head in bfloat16, each value cut off. */
     private static Tensor upperHalves(TensorFile weights) {
-        Tensor head = weights.tensors().get(loaded(HEAD));
+        Tensor head = weights.tensors().get(Saved.loaded(HEAD));
         ByteBuffer from = ByteBuffer.wrap(head.bytes()).order(ByteOrder.LITTLE_ENDIAN);
         ByteBuffer halves = ByteBuffer.allocate(from.limit() / 2).order(ByteOrder.LITTLE_ENDIAN);
         for (int at = 0; at < from.limit(); at += Float.BYTES) {
