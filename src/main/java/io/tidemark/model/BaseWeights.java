@@ -5,6 +5,7 @@ import io.tidemark.torch.Value;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Consumer;
 
 /** The base model's tensors, in the lists that {@code layer.torchscript} names. Each stored tensor is used, or refused. */
 final class BaseWeights {
@@ -30,7 +31,7 @@ final class BaseWeights {
         BaseWeights weights = new BaseWeights(folder, config, loader);
         try (OpenValues open = new OpenValues()) {
             weights.installOuter(open, options);
-            weights.installLayers(probe);
+            weights.installLayers(probe, options.computeType());
             weights.tensors.refuseUnused(config.tiedEmbeddings());
         }
     }
@@ -45,18 +46,32 @@ final class BaseWeights {
                 open.add(torch.number(config.normEpsilon())), open.add(torch.number(config.rope().attentionFactor()))).close();
     }
 
-    private void installLayers(long[] probe) {
+    private void installLayers(long[] probe, ComputeType type) {
+        try (Value states = type == ComputeType.INT8 ? packedLayers(probe) : layers(probe, Value::close)) {
+            loader.script().call("add_head", states).close();
+        }
+    }
+
+    private Value packedLayers(long[] probe) {
+        try (LayerPacking packing = new LayerPacking(loader)) {
+            Value states = layers(probe, packing::add);
+            packing.finish();
+            return states;
+        }
+    }
+
+    /** Installs the layers, and hands on each one's linears, to be closed. Returns the probe's states behind the last. */
+    private Value layers(long[] probe, Consumer<Value> then) {
         Value states = embedded(probe);
         for (int layer = 0; layer < config.numLayers(); layer++) {
             try (OpenValues open = new OpenValues()) {
                 open.add(states);
-                states = loader.script().call("add_layer", open.add(loader.torch().list(norms(open, layer))),
-                        open.add(loader.torch().list(linears(open, layer))), states);
+                Value linears = linears(layer);
+                states = loader.script().call("add_layer", open.add(loader.torch().list(norms(open, layer))), linears, states);
+                then.accept(linears);
             }
         }
-        try (Value last = states) {
-            loader.script().call("add_head", last).close();
-        }
+        return states;
     }
 
     private Value embedded(long[] probe) {
@@ -87,13 +102,15 @@ final class BaseWeights {
                 open.add(tensors.take(prefix + "post_attention_layernorm.weight", config.hiddenSize())), open.add(headNorms(prefix)));
     }
 
-    private List<Value> linears(OpenValues open, int layer) {
+    private Value linears(int layer) {
         List<Boolean> biased = List.of(config.biases().qkv(), config.biases().o(), config.biases().mlp(), config.biases().mlp());
-        List<Value> linears = new ArrayList<>();
-        for (int module = 0; module < biased.size(); module++) {
-            addLinear(open, linears, prefix(layer), Projection.sharingInput().get(module), biased.get(module));
+        try (OpenValues open = new OpenValues()) {
+            List<Value> linears = new ArrayList<>();
+            for (int module = 0; module < biased.size(); module++) {
+                addLinear(open, linears, prefix(layer), Projection.sharingInput().get(module), biased.get(module));
+            }
+            return loader.torch().list(linears);
         }
-        return linears;
     }
 
     private static String prefix(int layer) {

@@ -7,8 +7,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 
 /**
- * A thread for what may take long, one piece of work after another. It steps back behind the engine's threads, so that rows
- * that run lose little of their time to it.
+ * A thread for what may take long, one piece of work after another, beside the thread that others wait for.
  */
 public final class BackThread implements Executor, AutoCloseable {
 
@@ -16,11 +15,11 @@ public final class BackThread implements Executor, AutoCloseable {
 
     private final ExecutorService executor;
 
-    /** @param stepBack what the thread does before anything else; see {@link Torch#stepBack} */
-    public BackThread(String name, Runnable stepBack) {
+    /** @param manners what the thread does before anything else: {@link Torch#stepBack} or {@link Torch#computeAlone} */
+    public BackThread(String name, Runnable manners) {
         executor = Executors.newSingleThreadExecutor(work -> {
             Thread thread = new Thread(() -> {
-                stepBack.run();
+                manners.run();
                 work.run();
             }, name);
             thread.setDaemon(true);

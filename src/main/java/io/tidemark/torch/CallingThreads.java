@@ -25,16 +25,25 @@ final class CallingThreads {
     /** To be called before each call. */
     void prepare() {
         if (!prepared.get()) {
-            prepare(width);
+            computeTogether();
         }
     }
 
-    /**
-     * The calling thread computes by itself alone, and behind others. A second team of OpenMP's threads would do more than
-     * take their time: libgomp, once it has more threads than there are cores, lets all of them sleep between two products.
-     */
+    void computeTogether() {
+        prepare(width);
+    }
+
+    /** The calling thread computes alone, and behind others. */
     void stepBack() {
         NativeThread.stepBack();
+        computeAlone();
+    }
+
+    /**
+     * The calling thread computes by itself alone. A second team of OpenMP's threads would do more than take time of the
+     * first: libgomp, once it has more threads than there are cores, lets all of them sleep between two products.
+     */
+    void computeAlone() {
         prepare(1);
     }
 

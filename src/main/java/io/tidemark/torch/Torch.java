@@ -123,6 +123,16 @@ public final class Torch implements AutoCloseable {
         context.threads().stepBack();
     }
 
+    /** The calling thread computes without the help of others, so that another may compute beside it. */
+    public void computeAlone() {
+        context.threads().computeAlone();
+    }
+
+    /** The calling thread computes with the help of others again. */
+    public void computeTogether() {
+        context.threads().computeTogether();
+    }
+
     /** Whether everything lies on a GPU. */
     public boolean isOnGpu() {
         return context.manager().getDevice().isGpu();

@@ -1,0 +1,68 @@
+package io.tidemark.model;
+
+import io.tidemark.torch.BackThread;
+import io.tidemark.torch.Value;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+
+/**
+ * Brings layers to int8 on {@code tidemark-packing} while the thread that loads the model reads the next layer, and on that
+ * thread too when the other is busy; no more than two layers are in memory in float32. Its methods are called by the thread
+ * that loads, which computes alone until this is closed.
+ */
+final class LayerPacking implements AutoCloseable {
+
+    private final TensorLoader loader;
+    private final BackThread thread;
+    private Optional<CompletableFuture<Value>> underWay = Optional.empty();
+
+    LayerPacking(TensorLoader loader) {
+        this.loader = loader;
+        this.thread = new BackThread("tidemark-packing", loader.torch()::computeAlone);
+        loader.torch().computeAlone();
+    }
+
+    /** Packs the layer that the script took last, when those before are done. Closes the value. */
+    void add(Value linears) {
+        Value sizes = loader.script().call("input_sizes");
+        if (underWay.filter(last -> !last.isDone()).isPresent()) {
+            Value packed = packed(sizes, linears);
+            finish();
+            install(packed);
+        } else {
+            finish();
+            underWay = Optional.of(CompletableFuture.supplyAsync(() -> packed(sizes, linears), thread));
+        }
+    }
+
+    private Value packed(Value sizes, Value linears) {
+        try (sizes; linears) {
+            return loader.script().call("packed_layer", sizes, linears);
+        }
+    }
+
+    /** Returns when the script has all layers. */
+    void finish() {
+        Optional<CompletableFuture<Value>> last = underWay;
+        underWay = Optional.empty();
+        try {
+            last.ifPresent(layer -> install(layer.join()));
+        } catch (CompletionException e) {
+            throw e.getCause() instanceof RuntimeException cause ? cause : e;
+        }
+    }
+
+    private void install(Value packed) {
+        try (packed) {
+            loader.script().call("take_packed", packed).close();
+        }
+    }
+
+    @Override
+    public void close() {
+        thread.close();
+        underWay.ifPresent(layer -> layer.thenAccept(Value::close));
+        loader.torch().computeTogether();
+    }
+}
