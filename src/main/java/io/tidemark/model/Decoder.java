@@ -80,7 +80,7 @@ public final class Decoder implements AutoCloseable {
         TokenRules rules = new TokenRules(plan.wanted());
         Torch torch = parts.torch();
         try (StepArguments step = new StepArguments(parts, plan, places);
-                Value packed = torch.doubles(rules.packed());
+                Value packed = torch.numbers(rules.packed());
                 Value counts = torch.numbers(rules.counts());
                 Value out = timed("step_and_choose", step.with(packed, counts))) {
             return inBatchOrder(batch, plan.wanted(), rules.choices(out));

@@ -19,7 +19,7 @@ final class StepArguments implements AutoCloseable {
         Torch torch = parts.torch();
         this.plan = plan;
         this.places = places;
-        Value packed = open.add(torch.longs(plan.packed()));
+        Value packed = open.add(torch.numbers(plan.packed()));
         Value tokens = open.add(torch.number(plan.tokens()));
         Value wanted = open.add(torch.number(plan.wanted().size()));
         Value attended = open.add(torch.number(plan.attended()));

@@ -32,8 +32,9 @@ final class TokenRules {
         reported.forEach(packed::add);
     }
 
-    double[] packed() {
-        return packed.build().toArray();
+    /** The bits of the numbers. */
+    long[] packed() {
+        return packed.build().mapToLong(Double::doubleToRawLongBits).toArray();
     }
 
     long[] counts() {
@@ -46,11 +47,10 @@ final class TokenRules {
             List<Value> parts = answer.toList();
             parts.forEach(open::add);
             long[] tokens = parts.get(0).toLongs();
-            long[] finite = parts.get(1).toLongs();
             List<TokenChoice> choices = new ArrayList<>();
-            rows().forEach(i -> choices.add(new TokenChoice((int) tokens[i], finite[i] != 0, 0, List.of())));
+            rows().forEach(i -> choices.add(new TokenChoice((int) tokens[i], tokens[rules.size() + i] != 0, 0, List.of())));
             if (!reported.isEmpty()) {
-                addReports(choices, parts.get(2).toFloats(), parts.get(3), parts.get(4));
+                addReports(choices, parts.get(1).toFloats(), parts.get(2), parts.get(3));
             }
             return choices;
         }

@@ -55,11 +55,12 @@ public final class DecodeBenchmark implements AutoCloseable {
         this.pool = new KvPool(model.decoder(), Long.MAX_VALUE);
     }
 
-    /** Every use in turn, as often as asked; a list of speeds for each use. */
+    /** Every use in turn, once so that the JVM has compiled what runs, then as often as asked; a list of speeds for each use. */
     public List<List<Speed>> run(int rows, List<Use> uses, int repetitions) {
         List<KvSlot> slots = IntStream.range(0, rows).mapToObj(i -> pool.reserve(promptTokens + WARM_STEPS + steps).orElseThrow()).toList();
         try {
             fill(slots);
+            uses.forEach(use -> speed(slots, use));
             List<List<Speed>> speeds = new ArrayList<>();
             uses.forEach(use -> speeds.add(new ArrayList<>()));
             for (int repetition = 0; repetition < repetitions; repetition++) {
