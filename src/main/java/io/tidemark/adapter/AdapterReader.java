@@ -51,7 +51,8 @@ final class AdapterReader {
             layers.add(layer(layer));
         }
         Map<String, StoredTensor> replaced = replaced();
-        AdapterParts parts = new AdapterParts(layers, outer(), replaced, baseCopies(), ownCopies(replaced));
+        Map<String, LoraModule> outer = outer();
+        AdapterParts parts = new AdapterParts(layers, outer, replaced, baseCopies(), ownCopies(replaced, outer));
         if (layers.stream().allMatch(Map::isEmpty) && parts.outer().isEmpty() && parts.replaced().isEmpty()) {
             throw AdapterRefused.broken(configFile, "target_modules names no module of the base model");
         }
@@ -134,18 +135,24 @@ final class AdapterReader {
     }
 
     /** Where PEFT is told to write the base's embedding and head, it writes saved ones a second time; and tied ones always. */
-    private List<TensorCopy> ownCopies(Map<String, StoredTensor> replaced) {
+    private List<TensorCopy> ownCopies(Map<String, StoredTensor> replaced, Map<String, LoraModule> outer) {
         List<TensorCopy> copies = new ArrayList<>();
         for (String name : List.of(ModuleNames.EMBEDDING, ModuleNames.HEAD)) {
             String stored = name + ".modules_to_save.weight";
             if (isSaved(name) && tensors.has(stored)) {
                 StoredTensor copy = tensors.take(stored, model.vocabularySize(), model.hiddenSize());
-                copies.add(new TensorCopy(copy, replaced.get(name + ".weight")));
+                copies.add(new TensorCopy(copy, replaced.get(name + ".weight"), false));
             }
         }
+        // what is tied PEFT loads into one tensor, the head's last
         if (isTied() && isSaved(ModuleNames.HEAD)) {
-            // PEFT loads both into one tensor, the head's last
-            copies.add(new TensorCopy(replaced.get(ModuleNames.EMBEDDING + ".weight"), replaced.get(ModuleNames.HEAD + ".weight")));
+            copies.add(new TensorCopy(replaced.get(ModuleNames.EMBEDDING + ".weight"), replaced.get(ModuleNames.HEAD + ".weight"), false));
+        }
+        if (isTied() && targets(ModuleNames.HEAD)) {
+            LoraModule embedding = outer.get(ModuleNames.EMBEDDING);
+            LoraModule head = outer.get(ModuleNames.HEAD);
+            copies.add(new TensorCopy(embedding.b(), head.a(), true));
+            copies.add(new TensorCopy(embedding.a(), head.b(), true));
         }
         return copies;
     }

@@ -20,7 +20,7 @@ final class CopyCheck {
     /** @throws ModelRefused when one of the tensors, which would have no effect, is not equal to the one in use */
     void refuseUnequal(Path source, Iterable<TensorCopy> copies) {
         for (TensorCopy each : copies) {
-            if (!areEqual(source, each.loaded(), source, each.copy())) {
+            if (!areEqual(source, each.loaded(), source, each.copy(), each.turned())) {
                 throw ModelRefused.broken(source, "tensor " + each.copy().name() + " differs from " + each.loaded().name()
                         + ", which PEFT uses in its place: one of them is not what was trained; save the adapter anew");
             }
@@ -28,7 +28,7 @@ final class CopyCheck {
     }
 
     boolean isTheBases(Path source, String name, StoredTensor copy) {
-        return areEqual(modelFolder, base(name), source, copy);
+        return areEqual(modelFolder, base(name), source, copy, false);
     }
 
     /** The base's embedding or head, which may be one for both. */
@@ -37,13 +37,13 @@ final class CopyCheck {
         return config.tiedEmbeddings() ? stored.get(ModuleNames.EMBEDDING + ".weight") : stored.get(name);
     }
 
-    private boolean areEqual(Path from, StoredTensor original, Path source, StoredTensor copy) {
-        if (original.type() == copy.type() && original.bytes().equals(copy.bytes())) {
+    private boolean areEqual(Path from, StoredTensor original, Path source, StoredTensor copy, boolean turned) {
+        if (!turned && original.type() == copy.type() && original.bytes().equals(copy.bytes())) {
             return true;
         }
         try (Value ours = loader.load(from, original);
                 Value theirs = loader.load(source, copy);
-                Value equal = loader.script().call("equal", ours, theirs)) {
+                Value equal = loader.script().call(turned ? "equal_turned" : "equal", ours, theirs)) {
             return equal.toFlag();
         }
     }

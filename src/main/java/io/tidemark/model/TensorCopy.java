@@ -5,6 +5,7 @@ package io.tidemark.model;
  *
  * @param copy   has no effect in PEFT
  * @param loaded what PEFT uses
+ * @param turned whether a row of one is a column of the other
  */
-public record TensorCopy(StoredTensor copy, StoredTensor loaded) {
+public record TensorCopy(StoredTensor copy, StoredTensor loaded, boolean turned) {
 }

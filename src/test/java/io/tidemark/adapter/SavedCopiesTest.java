@@ -25,6 +25,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
 @DisplayName("a saved embedding or head that PEFT was told to write with the base's (save_embedding_layers)")
@@ -122,6 +123,17 @@ class SavedCopiesTest {
     void refusesTwoForOne() {
         assertThat(refusal(Saved.TIED_BOTH, weights -> weights.without(Saved.again(EMBEDDING)).withValue(Saved.loaded(EMBEDDING), 7, 0.5f)))
                 .hasMessageContaining(Saved.loaded(EMBEDDING) + " differs from " + Saved.loaded(HEAD));
+    }
+
+    @ParameterizedTest
+    @CsvSource({"model.embed_tokens.lora_embedding_B, lm_head.lora_A.weight", "model.embed_tokens.lora_embedding_A, lm_head.lora_B.weight"})
+    @DisplayName("is refused where embedding and head have LoRA as one and the file has two")
+    void refusesTwoLoraForOne(String copy, String loaded) {
+        CopiedAdapters tied = adapters.get(Saved.TIED_BOTH.family());
+        Path folder = tied.copy("both-lora-tied");
+        TensorFile weights = TensorFile.read(folder.resolve(WEIGHTS));
+        weights.withValue("base_model.model." + copy, 7, 0.5f).write(folder.resolve(WEIGHTS));
+        assertThat(tied.refusal(folder)).hasMessageContaining(copy + " differs from base_model.model." + loaded);
     }
 
     @Test
