@@ -40,7 +40,9 @@ final class BaseWeights {
         Torch torch = loader.torch();
         loader.script().call("install", open.add(torch.list(outer(open))),
                 open.add(torch.numbers(config.numLayers(), config.hiddenSize(), config.heads(), config.kvHeads(), config.headDim(),
-                        config.hiddenSize(), config.queryWidth(), config.hiddenSize(), config.intermediateSize())),
+                        config.hiddenSize(), config.queryWidth(), config.hiddenSize(), config.intermediateSize(),
+                        config.queryWidth() + 2L * config.kvHeads() * config.headDim(), config.hiddenSize(),
+                        2L * config.intermediateSize(), config.hiddenSize())),
                 open.add(torch.numbers(windows(config))),
                 open.add(torch.numbers(options.computeType().code(), options.deterministic() ? 1 : 0, 0)),
                 open.add(torch.number(config.normEpsilon())), open.add(torch.number(config.rope().attentionFactor()))).close();

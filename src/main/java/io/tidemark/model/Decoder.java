@@ -113,6 +113,10 @@ public final class Decoder implements AutoCloseable {
         return stacks.isBuilding();
     }
 
+    boolean hasJoinedStack() {
+        return stacks.hasJoined();
+    }
+
     void stepBack() {
         parts.torch().stepBack();
     }

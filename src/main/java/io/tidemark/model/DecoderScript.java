@@ -12,7 +12,7 @@ final class DecoderScript {
             "step", "sampling", "sweep");
 
     /** Stands in for groups where no row has LoRA: TorchScript's lists must not be empty. */
-    static final long[] NO_GROUP = {0, 0, 0, -1, -1, 0};
+    static final long[] NO_GROUP = {0, 0, 0, -1, -1, 0, 0, 0};
     /** Stands in for runs where no row has an adapter with parts of its own beside the layers. */
     static final long[] NO_RUN = {0, 0, 0, 0};
 

@@ -46,7 +46,7 @@ public final class ForcedDecoder {
     /** All states through one layer, with the adapter's LoRA or without. */
     public ForcedStates layer(ForcedBatch batch, ForcedStates states, int layer, boolean withLora) {
         long rows = (long) states.count() * batch.rows();
-        long[] group = withLora ? new long[] {0, rows, numLayers(), -1, -1, adapter.isPlain() ? 0 : 1} : DecoderScript.NO_GROUP;
+        long[] group = withLora ? new long[] {0, rows, numLayers(), -1, -1, adapter.isPlain() ? 0 : 1, 1, 0} : DecoderScript.NO_GROUP;
         try (Value at = parts.torch().number(layer);
                 Value length = parts.torch().number(batch.paddedLength());
                 Value groups = parts.torch().numberLists(List.of(group));

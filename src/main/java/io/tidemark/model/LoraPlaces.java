@@ -18,6 +18,11 @@ record LoraPlaces(List<LoraStack> stacks, Set<LoraWeights> wanted) {
         wanted = Set.copyOf(wanted);
     }
 
+    /** Whether it serves these adapters, with stacks whose members are all there. */
+    boolean isFor(Set<LoraWeights> adapters) {
+        return wanted.equals(adapters) && stacks.stream().noneMatch(LoraStack::isSpoilt);
+    }
+
     /** The index of the stack that the adapter runs in, -1 where it runs on its own. */
     int stackOf(LoraWeights weights) {
         if (!wanted.contains(weights)) {

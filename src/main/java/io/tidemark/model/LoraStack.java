@@ -9,12 +9,16 @@ import java.util.List;
  * matrix products for all of them.
  *
  * @param members the adapters, in the order of their ranks
- * @param value   {@code stack_int8}'s result
+ * @param value   {@code stack_int8}'s result, or {@code joined_int8}'s
  */
 record LoraStack(List<LoraWeights> members, Value value) implements AutoCloseable {
 
     LoraStack {
         members = List.copyOf(members);
+    }
+
+    boolean isOf(LoraStack other) {
+        return members.equals(other.members);
     }
 
     /** How many of these adapters it holds. */

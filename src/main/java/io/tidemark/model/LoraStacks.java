@@ -6,6 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.IntStream;
 
@@ -34,27 +35,36 @@ final class LoraStacks implements AutoCloseable {
     private final boolean stacking;
     private final boolean deterministic;
     private final StackBuilder builder;
+    private final JoinedStack joined;
     /** The one used last is last. */
     private final List<LoraStack> stacks = new ArrayList<>();
     /** What goes when the stacks that are being built have come. */
     private final List<LoraStack> replaced = new ArrayList<>();
     private final Map<LoraWeights, Integer> waited = new HashMap<>();
     private int scattered;
+    /** The last step's, where nothing is left to be done for its adapters. */
+    private Optional<LoraPlaces> settled = Optional.empty();
 
     LoraStacks(DecoderParts parts) {
         this.stacking = parts.options().computeType() == ComputeType.INT8;
         this.deterministic = parts.options().deterministic();
         this.builder = new StackBuilder(parts);
+        this.joined = new JoinedStack(builder, parts);
     }
 
     /** What the step is to use. It stays open until the next call. */
     synchronized LoraPlaces forStep(List<StepRow> batch) {
         take(builder.take());
+        joined.take();
         List.copyOf(stacks).stream().filter(LoraStack::isSpoilt).forEach(this::drop);
         Set<LoraWeights> wanted = wanted(batch);
         if (wanted.isEmpty()) {
             return LoraPlaces.NONE;
         }
+        return settled.filter(places -> places.isFor(wanted)).orElseGet(() -> placed(wanted));
+    }
+
+    private LoraPlaces placed(Set<LoraWeights> wanted) {
         StackCover cover = StackCover.of(wanted, stacks);
         List<LoraWeights> due = builder.isBusy() ? List.of() : due(cover);
         if (!due.isEmpty() && deterministic) {
@@ -64,12 +74,19 @@ final class LoraStacks implements AutoCloseable {
             builder.start(evenly(due));
         }
         keep(cover.used());
-        return new LoraPlaces(cover.used(), wanted);
+        LoraPlaces places = new LoraPlaces(joined.inPlaceOf(cover.used()), wanted);
+        boolean done = cover.outside().isEmpty() && !cover.isScattered() && !builder.isBusy() && joined.isSettled(places.stacks());
+        settled = done ? Optional.of(places) : Optional.empty();
+        return places;
     }
 
     /** Whether adapters are being stacked for the steps to come. */
     synchronized boolean isBuilding() {
         return builder.isBusy();
+    }
+
+    synchronized boolean hasJoined() {
+        return joined.isThere();
     }
 
     private void take(List<LoraStack> built) {
@@ -146,6 +163,7 @@ final class LoraStacks implements AutoCloseable {
     @Override
     public synchronized void close() {
         builder.close();
+        joined.close();
         stacks.forEach(LoraStack::close);
         stacks.clear();
     }

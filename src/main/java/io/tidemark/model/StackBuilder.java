@@ -17,6 +17,7 @@ final class StackBuilder implements AutoCloseable {
     private final DecoderParts parts;
     private final BackThread thread;
     private Optional<CompletableFuture<List<LoraStack>>> underWay = Optional.empty();
+    private Optional<CompletableFuture<LoraStack>> joining = Optional.empty();
 
     StackBuilder(DecoderParts parts) {
         this.parts = parts;
@@ -36,7 +37,7 @@ final class StackBuilder implements AutoCloseable {
 
     /** Whether stacks were asked for that nobody has taken. */
     boolean isBusy() {
-        return underWay.isPresent();
+        return underWay.isPresent() || joining.isPresent();
     }
 
     /**
@@ -50,8 +51,35 @@ final class StackBuilder implements AutoCloseable {
             return List.of();
         }
         underWay = Optional.empty();
+        return result(done.get());
+    }
+
+    /** Joins a stack with the base's linears, on the other thread. The stack may be closed meanwhile. */
+    void startJoining(LoraStack stack) {
+        Value held = parts.torch().list(List.of(stack.value()));
+        joining = Optional.of(CompletableFuture.supplyAsync(() -> {
+            try (held) {
+                return new LoraStack(stack.members(), parts.script().call("joined_int8", held));
+            }
+        }, thread));
+    }
+
+    /**
+     * What {@link #startJoining} was asked for, once it is there; empty before.
+     *
+     * @throws DecoderFailed when libtorch could not join it
+     */
+    Optional<LoraStack> takeJoined() {
+        Optional<CompletableFuture<LoraStack>> done = joining.filter(CompletableFuture::isDone);
+        if (done.isPresent()) {
+            joining = Optional.empty();
+        }
+        return done.map(StackBuilder::result);
+    }
+
+    private static <T> T result(CompletableFuture<T> done) {
         try {
-            return done.get().join();
+            return done.join();
         } catch (CompletionException e) {
             throw new DecoderFailed(e);
         }
@@ -81,5 +109,6 @@ final class StackBuilder implements AutoCloseable {
     public void close() {
         thread.close();
         underWay.ifPresent(work -> work.thenAccept(stacks -> stacks.forEach(LoraStack::close)));
+        joining.ifPresent(work -> work.thenAccept(LoraStack::close));
     }
 }

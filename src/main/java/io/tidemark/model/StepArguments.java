@@ -52,8 +52,10 @@ final class StepArguments implements AutoCloseable {
             return List.of(DecoderScript.NO_GROUP);
         }
         long adjusted = plan.groups().stream().allMatch(g -> g.weights().isPlain()) ? 0 : 1;
+        long alone = plan.groups().stream().allMatch(g -> places.stackOf(g.weights()) >= 0) ? 0 : 1;
+        long stacked = plan.groups().stream().filter(g -> places.stackOf(g.weights()) >= 0).mapToLong(LoraGroup::loraLayers).max().orElse(0);
         return plan.groups().stream().map(g -> new long[] {g.firstToken(), g.endToken(), g.loraLayers(),
-            places.stackOf(g.weights()), places.placeOf(g.weights()), adjusted}).toList();
+            places.stackOf(g.weights()), places.placeOf(g.weights()), adjusted, alone, stacked}).toList();
     }
 
     private List<long[]> runBounds() {

@@ -46,6 +46,10 @@ final class AdapterBatch implements AutoCloseable {
         return model.decoder().isStackingAdapters();
     }
 
+    boolean hasJoinedStack() {
+        return model.decoder().hasJoinedStack();
+    }
+
     /** A step of one row that wants no token. */
     List<TokenChoice> step(List<Integer> tokens) {
         StepRow piece = new StepRow(pool.reserve(64).orElseThrow(), tokens, 0, Optional.empty(), 0, Optional.empty());

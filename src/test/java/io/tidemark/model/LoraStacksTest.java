@@ -74,6 +74,30 @@ class LoraStacksTest {
         }
     }
 
+    @Test
+    @Timeout(60)
+    @DisplayName("joined with the base's weights give each row the numbers of the stack to the bit, with few rows of it and with many")
+    void joined() {
+        List<String> adapters = adapters(0, 8);
+        List<float[]> apart = afterSteps(stacked, adapters);
+        try (AdapterBatch never = new AdapterBatch(torch, new ModelOptions(ComputeType.INT8, false, 0))) {
+            List<float[]> same = afterSteps(never, adapters);
+            assertThat(stacked.hasJoinedStack()).isTrue();
+            assertThat(never.hasJoinedStack()).isFalse();
+            assertThat(AdapterBatch.relativeError(apart, same)).isZero();
+        }
+        List<String> others = adapters(4, 3);
+        assertThat(AdapterBatch.relativeError(afterSteps(stacked, others), exact.logits(others))).isBetween(1e-5, ERROR);
+    }
+
+    private static List<float[]> afterSteps(AdapterBatch batch, List<String> adapters) {
+        List<float[]> last = batch.logits(adapters);
+        for (int step = 0; step < 50 || batch.isStackingAdapters(); step++) {
+            last = batch.logits(adapters);
+        }
+        return last;
+    }
+
     /** So many neighbouring ones of 28 adapters, of four kinds in turn. */
     private static List<String> adapters(int first, int count) {
         return new ArrayList<>(IntStream.range(first, first + count).map(i -> i % 28).mapToObj(i -> KINDS.get(i % 4) + ":" + i).toList());

@@ -13,8 +13,9 @@ record BaseModel(Torch torch, LanguageModel model) implements AutoCloseable {
     static BaseModel load(ModelChoice choice) {
         Torch torch = Torch.open(choice.torch());
         try {
+            ComputeType type = computeType(choice.computeType(), torch.isOnGpu());
             LanguageModel model = LanguageModel.load(choice.folder(), choice.name(), torch,
-                    new ModelOptions(computeType(choice.computeType(), torch.isOnGpu()), choice.deterministic()));
+                    new ModelOptions(type, choice.deterministic(), choice.joinedBytes()));
             torch.giveBackFreedMemory();
             return new BaseModel(torch, model);
         } catch (RuntimeException e) {

@@ -1,5 +1,7 @@
 package io.tidemark.stream.serving;
 
+import io.quarkus.runtime.configuration.MemorySize;
+import io.tidemark.model.ModelOptions;
 import io.tidemark.stream.settings.EngineSettings;
 import io.tidemark.stream.settings.TidemarkSettings;
 import io.tidemark.torch.TorchOptions;
@@ -12,13 +14,15 @@ import org.eclipse.microprofile.config.Config;
  *
  * @param name        what requests and boundary records call it
  * @param computeType as it is spelt in the settings; by default the device decides
+ * @param joinedBytes as {@link ModelOptions} has it
  */
-record ModelChoice(Path folder, String name, TorchOptions torch, Optional<String> computeType, boolean deterministic) {
+record ModelChoice(
+        Path folder, String name, TorchOptions torch, Optional<String> computeType, boolean deterministic, long joinedBytes) {
 
     static ModelChoice of(TidemarkSettings settings) {
         EngineSettings engine = settings.engine();
         return of(settings.model().dir(), settings.model().name(), new TorchOptions(engine.device(), engine.threads()),
-                engine.computeType(), engine.deterministic());
+                engine.computeType(), engine.deterministic(), engine.joinedBytes().asLongValue());
     }
 
     /**
@@ -33,12 +37,15 @@ record ModelChoice(Path folder, String name, TorchOptions torch, Optional<String
         return settings.getOptionalValue("tidemark.model.dir", Path.class).map(folder -> of(
                 folder, settings.getOptionalValue("tidemark.model.name", String.class), torch,
                 settings.getOptionalValue("tidemark.engine.compute-type", String.class),
-                settings.getOptionalValue("tidemark.engine.deterministic", Boolean.class).orElse(false)));
+                settings.getOptionalValue("tidemark.engine.deterministic", Boolean.class).orElse(false),
+                settings.getOptionalValue("tidemark.engine.joined-bytes", MemorySize.class).map(MemorySize::asLongValue)
+                        .orElse(ModelOptions.JOINED_BYTES)));
     }
 
     private static ModelChoice of(
-            Path folder, Optional<String> name, TorchOptions torch, Optional<String> computeType, boolean deterministic) {
+            Path folder, Optional<String> name, TorchOptions torch, Optional<String> computeType, boolean deterministic,
+            long joinedBytes) {
         return new ModelChoice(folder, name.orElseGet(() -> folder.toAbsolutePath().normalize().getFileName().toString()),
-                torch, computeType, deterministic);
+                torch, computeType, deterministic, joinedBytes);
     }
 }

@@ -50,6 +50,10 @@ public interface EngineSettings {
     @WithDefault("1G")
     MemorySize adapterBytes();
 
+    /** How large a copy of the base's linears may be that is joined with the adapters that run; with int8 only, 0 makes none. */
+    @WithDefault("256M")
+    MemorySize joinedBytes();
+
     /** Prompt tokens of joining rows that one step takes at most, so that running rows don't wait long. */
     @WithDefault("256")
     @Min(1)

@@ -1,0 +1,76 @@
+package io.tidemark.model;
+
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Keeps one stack joined with the base's linears, whose product then gives the stack's first as well: half of the calls of
+ * small products that LoRA costs in a step of few rows. It takes a copy of the base's linears, and longer to pack than a
+ * stack; so a stack is joined when it has served alone for a while, and one at a time.
+ */
+final class JoinedStack implements AutoCloseable {
+
+    /** Steps that a stack serves alone before it is joined. */
+    private static final int STEPS_ALONE = 32;
+
+    private final StackBuilder builder;
+    private final boolean allowed;
+    private Optional<LoraStack> joined = Optional.empty();
+    private Optional<LoraStack> alone = Optional.empty();
+    private int steps;
+
+    JoinedStack(StackBuilder builder, DecoderParts parts) {
+        this.builder = builder;
+        this.allowed = !parts.options().deterministic() && bytes(parts.config()) <= parts.options().joinedBytes();
+    }
+
+    /** Takes what was joined since. */
+    void take() {
+        builder.takeJoined().ifPresent(stack -> {
+            close();
+            joined = Optional.of(stack);
+        });
+    }
+
+    /** What a step's stacks are to be replaced with. */
+    List<LoraStack> inPlaceOf(List<LoraStack> used) {
+        if (!allowed || used.size() != 1) {
+            steps = 0;
+            return used;
+        }
+        LoraStack only = used.get(0);
+        if (joined.filter(stack -> stack.isOf(only)).isPresent()) {
+            return List.of(joined.get());
+        }
+        steps = alone.filter(last -> last == only).isPresent() ? steps + 1 : 0;
+        alone = Optional.of(only);
+        if (steps >= STEPS_ALONE && !builder.isBusy()) {
+            steps = 0;
+            builder.startJoining(only);
+        }
+        return used;
+    }
+
+    /** Whether the stacks of a step stay what they are, however often they are asked for. */
+    boolean isSettled(List<LoraStack> stacks) {
+        return !allowed || stacks.size() != 1 || joined.filter(stack -> stack == stacks.get(0)).isPresent();
+    }
+
+    boolean isThere() {
+        return joined.isPresent();
+    }
+
+    private static long bytes(ModelConfig config) {
+        long layer = 0;
+        for (Projection projection : Projection.values()) {
+            layer += (long) projection.inputWidth(config) * projection.outputWidth(config);
+        }
+        return layer * config.numLayers();
+    }
+
+    @Override
+    public void close() {
+        joined.ifPresent(LoraStack::close);
+        joined = Optional.empty();
+    }
+}
