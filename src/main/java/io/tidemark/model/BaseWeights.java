@@ -7,7 +7,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
 
-/** The base model's tensors, in the lists that {@code layer.torchscript} names. Each stored tensor is used, or refused. */
+/** The base model's tensors, in the lists that {@code install.torchscript} names. Each stored tensor is used, or refused. */
 final class BaseWeights {
 
     private final ModelConfig config;
@@ -57,8 +57,13 @@ final class BaseWeights {
     private Value packedLayers(long[] probe) {
         try (LayerPacking packing = new LayerPacking(loader)) {
             Value states = layers(probe, packing::add);
-            packing.finish();
-            return states;
+            try {
+                packing.finish();
+                return states;
+            } catch (RuntimeException e) {
+                states.close();
+                throw e;
+            }
         }
     }
 
@@ -68,8 +73,14 @@ final class BaseWeights {
         for (int layer = 0; layer < config.numLayers(); layer++) {
             try (OpenValues open = new OpenValues()) {
                 open.add(states);
+                Value norms = open.add(loader.torch().list(norms(open, layer)));
                 Value linears = linears(layer);
-                states = loader.script().call("add_layer", open.add(loader.torch().list(norms(open, layer))), linears, states);
+                try {
+                    states = loader.script().call("add_layer", norms, linears, states);
+                } catch (RuntimeException e) {
+                    linears.close();
+                    throw e;
+                }
                 then.accept(linears);
             }
         }

@@ -7,6 +7,7 @@ import io.tidemark.torch.Value;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
@@ -108,13 +109,14 @@ public final class Decoder implements AutoCloseable {
         }
     }
 
-    /** Whether adapters that run are being laid out anew, on another thread, so that steps to come are faster. */
+    /** Whether adapters that run are being laid out anew, in stacks or joined with the base, on another thread, so that steps to come are faster. */
     public boolean isStackingAdapters() {
         return stacks.isBuilding();
     }
 
-    boolean hasJoinedStack() {
-        return stacks.hasJoined();
+    /** Whether one stack has all these adapters, and is joined with the base. */
+    boolean isJoined(Collection<LoraWeights> adapters) {
+        return stacks.isJoined(adapters);
     }
 
     void stepBack() {

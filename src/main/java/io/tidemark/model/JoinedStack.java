@@ -1,5 +1,6 @@
 package io.tidemark.model;
 
+import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
 
@@ -10,11 +11,12 @@ import java.util.Optional;
  */
 final class JoinedStack implements AutoCloseable {
 
+    private static final System.Logger LOG = System.getLogger(JoinedStack.class.getName());
     /** Steps that a stack serves alone before it is joined. */
     private static final int STEPS_ALONE = 32;
 
     private final StackBuilder builder;
-    private final boolean allowed;
+    private boolean allowed;
     private Optional<LoraStack> joined = Optional.empty();
     private Optional<LoraStack> alone = Optional.empty();
     private int steps;
@@ -24,31 +26,37 @@ final class JoinedStack implements AutoCloseable {
         this.allowed = !parts.options().deterministic() && bytes(parts.config()) <= parts.options().joinedBytes();
     }
 
-    /** Takes what was joined since. */
+    /** Takes what was joined since. Rows run without it too, so where it fails it is not tried again. */
     void take() {
-        builder.takeJoined().ifPresent(stack -> {
+        try {
+            builder.takeJoined().ifPresent(stack -> joined = Optional.of(stack));
+        } catch (DecoderFailed e) {
+            allowed = false;
+            LOG.log(System.Logger.Level.WARNING, "adapters are not joined with the base's linears any more", e);
+        }
+        if (joined.filter(LoraStack::isSpoilt).isPresent()) {
             close();
-            joined = Optional.of(stack);
-        });
+        }
     }
 
-    /** What a step's stacks are to be replaced with. */
-    List<LoraStack> inPlaceOf(List<LoraStack> used) {
-        if (!allowed || used.size() != 1) {
+    /** The stacks that a step uses. */
+    List<LoraStack> inPlaceOf(StackCover cover) {
+        if (!allowed || cover.used().size() != 1) {
             steps = 0;
-            return used;
+            return cover.used();
         }
-        LoraStack only = used.get(0);
+        LoraStack only = cover.used().get(0);
         if (joined.filter(stack -> stack.isOf(only)).isPresent()) {
             return List.of(joined.get());
         }
-        steps = alone.filter(last -> last == only).isPresent() ? steps + 1 : 0;
+        steps = cover.outside().isEmpty() && alone.filter(last -> last == only).isPresent() ? steps + 1 : 0;
         alone = Optional.of(only);
         if (steps >= STEPS_ALONE && !builder.isBusy()) {
             steps = 0;
+            close(); // so that there are never two copies
             builder.startJoining(only);
         }
-        return used;
+        return cover.used();
     }
 
     /** Whether the stacks of a step stay what they are, however often they are asked for. */
@@ -56,8 +64,8 @@ final class JoinedStack implements AutoCloseable {
         return !allowed || stacks.size() != 1 || joined.filter(stack -> stack == stacks.get(0)).isPresent();
     }
 
-    boolean isThere() {
-        return joined.isPresent();
+    boolean has(Collection<LoraWeights> adapters) {
+        return joined.filter(stack -> stack.members().containsAll(adapters)).isPresent();
     }
 
     private static long bytes(ModelConfig config) {

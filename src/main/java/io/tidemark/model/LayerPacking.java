@@ -27,9 +27,10 @@ final class LayerPacking implements AutoCloseable {
     void add(Value linears) {
         Value sizes = loader.script().call("input_sizes");
         if (underWay.filter(last -> !last.isDone()).isPresent()) {
-            Value packed = packed(sizes, linears);
-            finish();
-            install(packed);
+            try (Value packed = packed(sizes, linears)) {
+                finish();
+                install(packed);
+            }
         } else {
             finish();
             underWay = Optional.of(CompletableFuture.supplyAsync(() -> packed(sizes, linears), thread));
@@ -47,16 +48,18 @@ final class LayerPacking implements AutoCloseable {
         Optional<CompletableFuture<Value>> last = underWay;
         underWay = Optional.empty();
         try {
-            last.ifPresent(layer -> install(layer.join()));
+            last.ifPresent(layer -> {
+                try (Value packed = layer.join()) {
+                    install(packed);
+                }
+            });
         } catch (CompletionException e) {
             throw e.getCause() instanceof RuntimeException cause ? cause : e;
         }
     }
 
     private void install(Value packed) {
-        try (packed) {
-            loader.script().call("take_packed", packed).close();
-        }
+        loader.script().call("take_packed", packed).close();
     }
 
     @Override

@@ -6,7 +6,7 @@ import java.util.List;
 
 /**
  * Several adapters as one: all their A one below the other and all their B side by side, so that a linear needs two
- * matrix products for all of them.
+ * matrix products for all of them; or one, where their A are joined with the base's weights.
  *
  * @param members the adapters, in the order of their ranks
  * @param value   {@code stack_int8}'s result, or {@code joined_int8}'s

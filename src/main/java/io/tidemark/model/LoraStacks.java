@@ -1,6 +1,7 @@
 package io.tidemark.model;
 
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -74,7 +75,7 @@ final class LoraStacks implements AutoCloseable {
             builder.start(evenly(due));
         }
         keep(cover.used());
-        LoraPlaces places = new LoraPlaces(joined.inPlaceOf(cover.used()), wanted);
+        LoraPlaces places = new LoraPlaces(joined.inPlaceOf(cover), wanted);
         boolean done = cover.outside().isEmpty() && !cover.isScattered() && !builder.isBusy() && joined.isSettled(places.stacks());
         settled = done ? Optional.of(places) : Optional.empty();
         return places;
@@ -85,8 +86,8 @@ final class LoraStacks implements AutoCloseable {
         return builder.isBusy();
     }
 
-    synchronized boolean hasJoined() {
-        return joined.isThere();
+    synchronized boolean isJoined(Collection<LoraWeights> adapters) {
+        return joined.has(adapters);
     }
 
     private void take(List<LoraStack> built) {

@@ -9,7 +9,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 
 /**
- * Packs adapters into stacks, on the caller's thread or on {@code tidemark-stacks}: eight adapters take as long as some
+ * Packs adapters into stacks, and joins stacks with the base, on the caller's thread or on {@code tidemark-stacks}: eight adapters take as long as some
  * twenty steps. Its methods are called by one thread at a time.
  */
 final class StackBuilder implements AutoCloseable {

@@ -6,6 +6,7 @@ import io.tidemark.torch.Torch;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.IntUnaryOperator;
 
 /** A fixture's model in one compute type, with adapters, and batches of rows that repeat. */
 final class AdapterBatch implements AutoCloseable {
@@ -29,13 +30,24 @@ final class AdapterBatch implements AutoCloseable {
      * @param adapters names of the fixture's adapters, and after a colon whatever tells two of the same tensors apart
      */
     List<float[]> logits(List<String> adapters) {
+        List<Optional<String>> rows = new ArrayList<>(adapters.stream().map(Optional::of).toList());
+        rows.add(Optional.empty());
+        return logits(rows, i -> 10 + 9 * (i % 5));
+    }
+
+    /** The same of prompts of three tokens, and none without an adapter. */
+    List<float[]> shortLogits(List<String> adapters) {
+        return logits(adapters.stream().map(Optional::of).toList(), i -> 3 + i % 5);
+    }
+
+    private List<float[]> logits(List<Optional<String>> adapters, IntUnaryOperator end) {
         List<Integer> text = model.tokenizer().encodePrompt("The boundary layer of name[Blue Spice], eatType[coffee shop]. ".repeat(3));
         List<StepRow> rows = new ArrayList<>();
         List<KvSlot> slots = new ArrayList<>();
-        for (int i = 0; i <= adapters.size(); i++) {
-            Optional<LoraWeights> lora = i < adapters.size() ? Optional.of(adapter(adapters.get(i))) : Optional.empty();
+        for (int i = 0; i < adapters.size(); i++) {
             slots.add(pool.reserve(64).orElseThrow());
-            rows.add(new StepRow(slots.get(i), text.subList(i % 5, 10 + 9 * (i % 5)), 0, lora, LAYERS - i % LAYERS, Optional.of(TokenRule.GREEDY)));
+            rows.add(new StepRow(slots.get(i), text.subList(i % 5, end.applyAsInt(i)), 0, adapters.get(i).map(this::adapter),
+                    LAYERS - i % LAYERS, Optional.of(TokenRule.GREEDY)));
         }
         List<float[]> logits = model.decoder().logits(rows);
         slots.forEach(pool::release);
@@ -46,8 +58,8 @@ final class AdapterBatch implements AutoCloseable {
         return model.decoder().isStackingAdapters();
     }
 
-    boolean hasJoinedStack() {
-        return model.decoder().hasJoinedStack();
+    boolean isJoined(List<String> adapters) {
+        return model.decoder().isJoined(adapters.stream().map(this::adapter).toList());
     }
 
     /** A step of one row that wants no token. */
