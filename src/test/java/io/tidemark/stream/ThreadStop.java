@@ -9,9 +9,11 @@ import com.sun.jdi.connect.Connector;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
+import java.time.Duration;
 import java.util.Map;
+import org.awaitility.Awaitility;
 
-/** Lets a thread of another JVM die of an error, wherever it is, as a debugger can. */
+/** Lets a thread of another JVM die of an error, as a debugger can. */
 final class ThreadStop {
 
     private final int port;
@@ -33,9 +35,23 @@ final class ThreadStop {
         try {
             ThreadReference found = machine.allThreads().stream().filter(one -> one.name().equals(thread)).findFirst().orElseThrow();
             ObjectReference error = machine.classesByName("java.lang.OutOfMemoryError").get(0).instances(1).get(0);
-            found.stop(error);
+            Awaitility.await().pollDelay(Duration.ZERO).pollInterval(Duration.ofMillis(1)).until(() -> stopInJava(found, error));
         } finally {
             machine.dispose();
+        }
+    }
+
+    /** Only where the thread is not in native code: libtorch's bindings don't look whether an error has come up amid a call. */
+    private static boolean stopInJava(ThreadReference thread, ObjectReference error) throws Exception {
+        thread.suspend();
+        try {
+            boolean inJava = !thread.frame(0).location().method().isNative();
+            if (inJava) {
+                thread.stop(error);
+            }
+            return inJava;
+        } finally {
+            thread.resume();
         }
     }
 
