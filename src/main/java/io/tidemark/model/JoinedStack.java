@@ -12,8 +12,8 @@ import java.util.Optional;
 final class JoinedStack implements AutoCloseable {
 
     private static final System.Logger LOG = System.getLogger(JoinedStack.class.getName());
-    /** Steps that a stack serves alone before it is joined. */
-    private static final int STEPS_ALONE = 32;
+    /** Steps that a stack serves alone before it is joined: packing takes as much as it spares in some hundreds of steps. */
+    private static final int STEPS_ALONE = 512;
 
     private final StackBuilder builder;
     private boolean allowed;
