@@ -2,6 +2,7 @@ package io.tidemark.stream.serving;
 
 import io.smallrye.config.PropertiesConfigSource;
 import io.smallrye.config.SmallRyeConfigBuilder;
+import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
@@ -23,6 +24,7 @@ public final class HeadStart implements AutoCloseable {
 
     private static final Logger LOG = Logger.getLogger(HeadStart.class);
     private static final ThreadLocal<HeadStart> OF_THIS_THREAD = ThreadLocal.withInitial(() -> new HeadStart(Optional.empty()));
+    private static final Duration PATIENCE = Duration.ofMinutes(1);
     private static final int ABOVE_SYSTEM_PROPERTIES = 500;
 
     private final Optional<ModelChoice> choice;
@@ -106,9 +108,11 @@ public final class HeadStart implements AutoCloseable {
         if (choice.isEmpty() || taken.getAndSet(true)) {
             return;
         }
-        thread.interrupt();
         try {
+            RepeatedInterrupts.end(thread, PATIENCE);
             loaded().close();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
         } catch (RuntimeException e) {
             LOG.debug("a model that nobody waits for was not loaded", e);
         }

@@ -11,9 +11,9 @@ import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.enterprise.event.Observes;
 import jakarta.enterprise.inject.Instance;
 import jakarta.inject.Inject;
+import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jboss.logging.Logger;
 
@@ -26,6 +26,7 @@ import org.jboss.logging.Logger;
 public class Serving {
 
     private static final Logger LOG = Logger.getLogger(Serving.class);
+    private static final Duration PATIENCE = Duration.ofMinutes(1);
 
     private final TidemarkSettings settings;
     private final KafkaSettings kafka;
@@ -71,8 +72,7 @@ public class Serving {
         try {
             // what waits for the cluster ends at once, and a load at its next tensor: a native call can't be left half way
             if (starter.isPresent()) {
-                starter.get().interrupt();
-                starter.get().join(TimeUnit.SECONDS.toMillis(60));
+                RepeatedInterrupts.end(starter.get(), PATIENCE);
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
