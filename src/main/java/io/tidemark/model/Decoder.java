@@ -23,6 +23,7 @@ public final class Decoder implements AutoCloseable {
     private final DecoderParts parts;
     private final AttentionTiles tiles;
     private final LoraStacks stacks;
+    private final KeptLayout layout;
     private final KvCaches caches;
     private final LongAdder nativeNanos = new LongAdder();
 
@@ -30,6 +31,7 @@ public final class Decoder implements AutoCloseable {
         this.parts = parts;
         this.tiles = AttentionTiles.of(parts.config(), parts.options().deterministic());
         this.stacks = new LoraStacks(parts);
+        this.layout = new KeptLayout(parts);
         this.caches = new KvCaches(parts, tiles);
     }
 
@@ -41,7 +43,8 @@ public final class Decoder implements AutoCloseable {
         Script script = torch.script(DecoderScript.source());
         try {
             BaseWeights.install(folder, config, new TensorLoader(torch, script), options, probe);
-            return new Decoder(new DecoderParts(folder, torch, script, config, options, LoraWeights.none(torch), script.call("no_stack")));
+            return new Decoder(new DecoderParts(folder, torch, script, config, options, LoraWeights.none(torch), script.call("no_stack"),
+                    script.call("no_adapters")));
         } catch (RuntimeException e) {
             script.close();
             throw e;
@@ -80,7 +83,7 @@ public final class Decoder implements AutoCloseable {
         StepPlan plan = new StepPlan(batch, tiles, places);
         TokenRules rules = new TokenRules(plan.wanted());
         Torch torch = parts.torch();
-        try (StepArguments step = new StepArguments(parts, plan, places);
+        try (StepArguments step = new StepArguments(parts, plan, places, layout);
                 Value packed = torch.numbers(rules.packed());
                 Value counts = torch.numbers(rules.counts());
                 Value out = timed("step_and_choose", step.with(packed, counts))) {
@@ -92,7 +95,7 @@ public final class Decoder implements AutoCloseable {
     public List<float[]> logits(List<StepRow> batch) {
         LoraPlaces places = stacks.forStep(batch);
         StepPlan plan = new StepPlan(batch, tiles, places);
-        try (StepArguments step = new StepArguments(parts, plan, places);
+        try (StepArguments step = new StepArguments(parts, plan, places, layout);
                 Value out = call("step", step.with())) {
             float[] all = out.toFloats();
             List<float[]> rows = new ArrayList<>();
@@ -171,6 +174,7 @@ public final class Decoder implements AutoCloseable {
 
     @Override
     public void close() {
+        layout.close();
         stacks.close();
         parts.close();
     }

@@ -26,7 +26,7 @@ final class StepPlan {
         List<StepRow> ordered = new ArrayList<>(batch);
         ordered.sort(Comparator.comparingInt((StepRow row) -> stackOrder(row, places))
                 .thenComparing(Comparator.comparingInt(StepRow::effectiveLoraLayers).reversed())
-                .thenComparingInt(row -> row.lora().map(System::identityHashCode).orElse(0))
+                .thenComparingInt(row -> ownOrder(row, places))
                 .thenComparing(row -> row.tokens().size() > 1)
                 .thenComparingInt(row -> blocks.indexOf(row.slot().block()))
                 .thenComparingInt(row -> row.slot().index()));
@@ -91,6 +91,12 @@ final class StepPlan {
             order.addMoves(plan);
         }
         return plan.toArray();
+    }
+
+    /** A stack takes its rows in any order; an adapter on its own, or with parts of its own, has them side by side. */
+    private static int ownOrder(StepRow row, LoraPlaces places) {
+        boolean apart = row.lora().filter(weights -> weights.hasOwnParts() || !weights.isPlain() || places.stackOf(weights) < 0).isPresent();
+        return apart ? System.identityHashCode(row.lora().orElseThrow()) : 0;
     }
 
     /** Rows of the stacks come first, then adapters on their own, then rows without LoRA. */

@@ -81,6 +81,24 @@ class LoraStacksTest {
         }
     }
 
+    @Test
+    @Timeout(60)
+    @DisplayName("give each row its own adapter where steps alike follow each other, and the same adapters then lie otherwise")
+    void layoutsInTurn() {
+        List<String> together = List.of("all:0", "qv:1", "patterns:2", "some-layers:3");
+        for (int step = 0; step < 8 || stacked.isStackingAdapters(); step++) {
+            stacked.shortLogits(together);
+        }
+        List<List<String>> layouts = List.of(together, List.of("qv:1", "all:0", "some-layers:3", "patterns:2"), List.of("qv:1", "all:0"),
+                List.of("qv:1", "all:0", "qv:1", "all:0", "qv:1"), List.of("dora:0", "all:0", "qv:1"), together);
+        for (List<String> layout : layouts) {
+            List<float[]> wanted = exact.shortLogits(layout);
+            for (int step = 0; step < 4; step++) {
+                assertThat(AdapterBatch.relativeError(stacked.shortLogits(layout), wanted)).as(layout + ", step " + step).isBetween(1e-5, ERROR);
+            }
+        }
+    }
+
     @ParameterizedTest
     @Timeout(60)
     @ValueSource(strings = {"all:0", "all:0,all:0,all:0", "all:0,qv:1,patterns:2,some-layers:3,all:4,qv:5,all:6,all:7", "dora:0,lora-bias:1,all:2"})

@@ -10,12 +10,14 @@ import io.tidemark.torch.Value;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
+import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 @DisplayName("a cut of the vocabulary")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
@@ -62,6 +64,35 @@ class SamplingScriptTest {
             float[] own = Arrays.copyOfRange(logits, row * VOCABULARY, (row + 1) * VOCABULARY);
             assertThat(drawn(own, Arrays.copyOfRange(table, row * 9, row * 9 + 9), topK == 0).get(0)).containsExactly(together.get(0)[row]);
         }
+    }
+
+    @ParameterizedTest(name = "vocabulary of {0}")
+    @DisplayName("is not needed for a greedy row: the first of its largest logits is found, with ties, infinities and no number among them")
+    @ValueSource(ints = {400, 420, 9216, 49152})
+    void findsTheLargest(int vocabulary) {
+        Random random = new Random(vocabulary);
+        float[] logits = new float[ROWS * vocabulary];
+        for (int i = 0; i < logits.length; i++) {
+            logits[i] = Math.round(random.nextGaussian() * 2) / 2f;
+        }
+        Arrays.fill(logits, 0, vocabulary, Float.NEGATIVE_INFINITY);
+        logits[vocabulary + 333] = Float.NaN;
+        logits[2 * vocabulary + 17] = Float.POSITIVE_INFINITY;
+        try (Value scores = torch.floats(logits); Value rows = torch.number(ROWS); Value places = script.call("places", scores, rows)) {
+            assertThat(places.toLongs()).isEqualTo(LongStream.range(0, ROWS)
+                    .map(row -> firstLargest(Arrays.copyOfRange(logits, (int) row * vocabulary, (int) (row + 1) * vocabulary))).toArray());
+        }
+    }
+
+    /** What is not a number counts as largest, as in libtorch. */
+    private static long firstLargest(float[] row) {
+        int best = 0;
+        for (int i = 1; i < row.length; i++) {
+            if (Float.compare(row[i], row[best]) > 0) {
+                best = i;
+            }
+        }
+        return best;
     }
 
     private List<long[]> drawn(float[] logits, double[] table, boolean alone) {
