@@ -66,7 +66,8 @@ public final class Decoder implements AutoCloseable {
         Optional<Value> own = new OuterAssembler(parts.folder(), config(), loader).assemble(source, adapter);
         try {
             Value tensors = new LoraAssembler(parts.folder(), config(), loader).assemble(source, adapter.layers());
-            return new LoraWeights(tensors, LoraAssembler.isPlain(adapter.layers()), own, bytes(tensors) + own.map(this::bytes).orElse(0L));
+            long layers = bytes(tensors);
+            return new LoraWeights(tensors, LoraAssembler.isPlain(adapter.layers()), own, layers, layers + own.map(this::bytes).orElse(0L));
         } catch (RuntimeException e) {
             own.ifPresent(Value::close);
             throw e;
@@ -113,8 +114,13 @@ public final class Decoder implements AutoCloseable {
     }
 
     /** Whether adapters that run are being laid out anew, in stacks or joined with the base, on another thread, so that steps to come are faster. */
-    public boolean isStackingAdapters() {
+    boolean isStackingAdapters() {
         return stacks.isBuilding();
+    }
+
+    /** Whether the adapters of the last step are laid out as well as they ever will be. */
+    public boolean isSettled() {
+        return stacks.isSettled();
     }
 
     /** Whether one stack has all these adapters, and is joined with the base. */

@@ -16,6 +16,7 @@ final class JoinedStack implements AutoCloseable {
     private static final int STEPS_ALONE = 512;
 
     private final StackBuilder builder;
+    private final long copyBytes;
     private boolean allowed;
     private Optional<LoraStack> joined = Optional.empty();
     private Optional<LoraStack> alone = Optional.empty();
@@ -23,7 +24,8 @@ final class JoinedStack implements AutoCloseable {
 
     JoinedStack(StackBuilder builder, DecoderParts parts) {
         this.builder = builder;
-        this.allowed = !parts.options().deterministic() && bytes(parts.config()) <= parts.options().joinedBytes();
+        this.copyBytes = bytes(parts.config());
+        this.allowed = !parts.options().deterministic() && copyBytes <= parts.options().stackBytes() / 2;
     }
 
     /** Takes what was joined since. Rows run without it too, so where it fails it is not tried again. */
@@ -66,6 +68,11 @@ final class JoinedStack implements AutoCloseable {
 
     boolean has(Collection<LoraWeights> adapters) {
         return joined.filter(stack -> stack.members().containsAll(adapters)).isPresent();
+    }
+
+    /** What it takes in memory. */
+    long bytes() {
+        return joined.map(stack -> copyBytes + stack.bytes()).orElse(0L);
     }
 
     private static long bytes(ModelConfig config) {

@@ -26,6 +26,11 @@ record LoraStack(List<LoraWeights> members, Value value) implements AutoCloseabl
         return (int) members.stream().filter(wanted::contains).count();
     }
 
+    /** At most what it takes in memory. */
+    long bytes() {
+        return members.stream().mapToLong(LoraWeights::stackedBytes).sum();
+    }
+
     boolean isSpoilt() {
         return members.stream().anyMatch(LoraWeights::isClosed);
     }

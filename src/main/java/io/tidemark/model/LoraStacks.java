@@ -26,40 +26,43 @@ final class LoraStacks implements AutoCloseable {
 
     /** Steps that an adapter runs on its own before it is stacked. */
     private static final int STEPS_BEFORE = 4;
-    /** Steps that adapters run in more stacks than they need before they are gathered. */
-    private static final int STEPS_SCATTERED = 32;
-    /** Tokens that an adapter has in a step from which on it runs on its own: in a stack each would multiply all members' ranks. */
-    private static final int TOKENS_ALONE = 32;
-    /** Stacks kept that a step does not use; the one used longest ago goes. */
-    private static final int MOST_IDLE = 4;
+    /** Steps that adapters run in stacks that serve them badly before others are built. */
+    private static final int STEPS_LOOSE = 32;
+    /** Tokens of prompts that an adapter has in a step from which on it runs on its own: in a stack each would multiply all members' ranks. */
+    private static final int PROMPT_TOKENS_ALONE = 32;
 
     private final boolean stacking;
     private final boolean deterministic;
+    private final long mostBytes;
     private final StackBuilder builder;
     private final JoinedStack joined;
     /** The one used last is last. */
     private final List<LoraStack> stacks = new ArrayList<>();
-    /** What goes when the stacks that are being built have come. */
-    private final List<LoraStack> replaced = new ArrayList<>();
     private final Map<LoraWeights, Integer> waited = new HashMap<>();
-    private int scattered;
-    /** The last step's, where nothing is left to be done for its adapters. */
+    private int loose;
+    /** For which adapters stacks were built last in place of such as served them badly. */
+    private Set<LoraWeights> gathered = Set.of();
+    /** Whether the last step had no adapters for stacks. */
+    private boolean idle = true;
+    /** The last step's with adapters, where nothing is left to be done for its adapters. */
     private Optional<LoraPlaces> settled = Optional.empty();
 
     LoraStacks(DecoderParts parts) {
         this.stacking = parts.options().computeType() == ComputeType.INT8;
         this.deterministic = parts.options().deterministic();
+        this.mostBytes = parts.options().stackBytes();
         this.builder = new StackBuilder(parts);
         this.joined = new JoinedStack(builder, parts);
     }
 
     /** What the step is to use. It stays open until the next call. */
     synchronized LoraPlaces forStep(List<StepRow> batch) {
-        take(builder.take());
+        stacks.addAll(builder.take());
         joined.take();
         List.copyOf(stacks).stream().filter(LoraStack::isSpoilt).forEach(this::drop);
         Set<LoraWeights> wanted = wanted(batch);
-        if (wanted.isEmpty()) {
+        idle = wanted.isEmpty();
+        if (idle) {
             return LoraPlaces.NONE;
         }
         return settled.filter(places -> places.isFor(wanted)).orElseGet(() -> placed(wanted));
@@ -69,14 +72,14 @@ final class LoraStacks implements AutoCloseable {
         StackCover cover = StackCover.of(wanted, stacks);
         List<LoraWeights> due = builder.isBusy() ? List.of() : due(cover);
         if (!due.isEmpty() && deterministic) {
-            take(builder.build(evenly(due)));
+            stacks.addAll(builder.build(evenly(due)));
             cover = StackCover.of(wanted, stacks);
         } else if (!due.isEmpty()) {
             builder.start(evenly(due));
         }
         keep(cover.used());
         LoraPlaces places = new LoraPlaces(joined.inPlaceOf(cover), wanted);
-        boolean done = cover.outside().isEmpty() && !cover.isScattered() && !builder.isBusy() && joined.isSettled(places.stacks());
+        boolean done = cover.outside().isEmpty() && !couldGather(cover) && !builder.isBusy() && joined.isSettled(places.stacks());
         settled = done ? Optional.of(places) : Optional.empty();
         return places;
     }
@@ -86,16 +89,13 @@ final class LoraStacks implements AutoCloseable {
         return builder.isBusy();
     }
 
-    synchronized boolean isJoined(Collection<LoraWeights> adapters) {
-        return joined.has(adapters);
+    /** Whether nothing more will be built for the last step's adapters, if they stay. */
+    synchronized boolean isSettled() {
+        return idle || settled.isPresent();
     }
 
-    private void take(List<LoraStack> built) {
-        if (!built.isEmpty()) {
-            replaced.forEach(this::drop);
-            replaced.clear();
-            stacks.addAll(built);
-        }
+    synchronized boolean isJoined(Collection<LoraWeights> adapters) {
+        return joined.has(adapters);
     }
 
     /** The adapters that should be stacked. */
@@ -105,19 +105,19 @@ final class LoraStacks implements AutoCloseable {
         }
         Map<LoraWeights, Integer> tokens = new LinkedHashMap<>();
         batch.stream().filter(row -> row.effectiveLoraLayers() > 0)
-                .forEach(row -> tokens.merge(row.lora().orElseThrow(), row.tokens().size(), Integer::sum));
-        tokens.values().removeIf(count -> count >= TOKENS_ALONE && !deterministic);
+                .forEach(row -> tokens.merge(row.lora().orElseThrow(), row.tokens().size() > 1 ? row.tokens().size() : 0, Integer::sum));
+        tokens.values().removeIf(count -> count >= PROMPT_TOKENS_ALONE && !deterministic);
         return tokens.keySet();
     }
 
     /** The adapters for which stacks should be built now. */
     private List<LoraWeights> due(StackCover cover) {
-        replaced.clear(); // what a build that failed has left
         waited.keySet().retainAll(cover.outside());
         cover.outside().forEach(one -> waited.merge(one, 1, Integer::sum));
-        scattered = cover.isScattered() ? scattered + 1 : 0;
-        if (scattered > STEPS_SCATTERED) {
-            scattered = 0;
+        loose = couldGather(cover) ? loose + 1 : 0;
+        if (loose > STEPS_LOOSE) {
+            loose = 0;
+            gathered = cover.wanted();
             return gathered(cover);
         }
         if (waited.values().stream().anyMatch(steps -> deterministic || steps > STEPS_BEFORE)) {
@@ -127,16 +127,15 @@ final class LoraStacks implements AutoCloseable {
         return List.of();
     }
 
-    /** All but those in full stacks; the other stacks go. */
-    private List<LoraWeights> gathered(StackCover cover) {
+    private boolean couldGather(StackCover cover) {
+        return cover.isLoose() && !gathered.equals(cover.wanted());
+    }
+
+    /** All but those in stacks that are full of adapters of the step. */
+    private static List<LoraWeights> gathered(StackCover cover) {
         Set<LoraWeights> rest = new LinkedHashSet<>(cover.wanted());
-        for (LoraStack stack : cover.used()) {
-            if (stack.holds(cover.wanted()) < StackCover.MOST_MEMBERS) {
-                replaced.add(stack);
-            } else {
-                stack.members().forEach(rest::remove);
-            }
-        }
+        cover.used().stream().filter(stack -> stack.holds(cover.wanted()) == StackCover.MOST_MEMBERS)
+                .forEach(stack -> stack.members().forEach(rest::remove));
         return List.copyOf(rest);
     }
 
@@ -147,10 +146,14 @@ final class LoraStacks implements AutoCloseable {
                 .mapToObj(i -> adapters.subList(adapters.size() * i / count, adapters.size() * (i + 1) / count)).toList();
     }
 
+    /** Stacks that the step does not use stay as far as there is room; those used longest ago go. */
     private void keep(List<LoraStack> used) {
         stacks.removeAll(used);
-        while (stacks.size() > MOST_IDLE) {
-            stacks.remove(0).close();
+        long room = mostBytes - joined.bytes() - stacks.stream().mapToLong(LoraStack::bytes).sum();
+        while (room < 0 && !stacks.isEmpty()) {
+            LoraStack oldest = stacks.remove(0);
+            room += oldest.bytes();
+            oldest.close();
         }
         stacks.addAll(used);
     }

@@ -11,24 +11,27 @@ public final class LoraWeights implements AutoCloseable {
     private final Value tensors;
     private final boolean plain;
     private final Optional<Value> own;
+    private final long layerBytes;
     private final long bytes;
     private volatile boolean closed;
 
     /**
      * @param plain whether no module has a factor or a shift
-     * @param bytes the memory that the tensors take on the device
+     * @param layerBytes the memory that the layers' tensors take on the device
+     * @param bytes      the memory that all tensors take there
      */
-    LoraWeights(Value tensors, boolean plain, Optional<Value> own, long bytes) {
+    LoraWeights(Value tensors, boolean plain, Optional<Value> own, long layerBytes, long bytes) {
         this.tensors = tensors;
         this.plain = plain;
         this.own = own;
+        this.layerBytes = layerBytes;
         this.bytes = bytes;
     }
 
     /** Weights that no layer looks at. */
     static LoraWeights none(Torch torch) {
         try (Value empty = torch.floats()) {
-            return new LoraWeights(torch.list(List.of(empty)), true, Optional.empty(), 0);
+            return new LoraWeights(torch.list(List.of(empty)), true, Optional.empty(), 0, 0);
         }
     }
 
@@ -45,6 +48,11 @@ public final class LoraWeights implements AutoCloseable {
     /** The memory that they take on the device. */
     public long bytes() {
         return bytes;
+    }
+
+    /** At most what they take in a stack: a byte a number in place of four, and no more than as many zeros between B's parts. */
+    long stackedBytes() {
+        return layerBytes / 2;
     }
 
     /** Whether the adapter differs from the base beside the layers' LoRA, and so at boundary 0 too. */

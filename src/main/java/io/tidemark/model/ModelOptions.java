@@ -5,12 +5,13 @@ package io.tidemark.model;
  *
  * @param computeType   of the linear modules
  * @param deterministic a row's logits are bit for bit the same whatever runs beside it; with {@link ComputeType#INT8} only
- * @param joinedBytes   how large a copy of the linears in 8 bits may be, joined with the adapters that run; 0 makes none
+ * @param stackBytes    what stacks of adapters that no row needs may take, with the copy of the linears that one is joined with;
+ *                      where the copy would be more than half of it there is none
  */
-public record ModelOptions(ComputeType computeType, boolean deterministic, long joinedBytes) {
+public record ModelOptions(ComputeType computeType, boolean deterministic, long stackBytes) {
 
-    /** What a copy of a small model's linears takes; larger models gain less from it. */
-    public static final long JOINED_BYTES = 256L << 20;
+    /** What a copy of a small model's linears takes and as much again. */
+    public static final long STACK_BYTES = 512L << 20;
     public static final ModelOptions DEFAULT = new ModelOptions(ComputeType.FP32);
 
     /** @throws IllegalArgumentException where determinism is asked of another type than int8 */
@@ -26,6 +27,6 @@ public record ModelOptions(ComputeType computeType, boolean deterministic, long 
     }
 
     public ModelOptions(ComputeType computeType, boolean deterministic) {
-        this(computeType, deterministic, JOINED_BYTES);
+        this(computeType, deterministic, STACK_BYTES);
     }
 }

@@ -1,6 +1,7 @@
 package io.tidemark.model;
 
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -19,7 +20,15 @@ record StackCover(Set<LoraWeights> wanted, List<LoraStack> used, Set<LoraWeights
     /** Adapters of one stack. */
     static final int MOST_MEMBERS = 8;
 
+    /** The better of two covers, of all stacks and of those whose members are all wanted. */
     static StackCover of(Set<LoraWeights> wanted, List<LoraStack> stacks) {
+        StackCover any = greedy(wanted, stacks);
+        StackCover fitting = greedy(wanted, stacks.stream().filter(stack -> wanted.containsAll(stack.members())).toList());
+        return Collections.min(List.of(any, fitting), Comparator.comparingInt((StackCover cover) -> cover.outside().size())
+                .thenComparingInt(cover -> cover.used().size()).thenComparingInt(StackCover::members));
+    }
+
+    private static StackCover greedy(Set<LoraWeights> wanted, List<LoraStack> stacks) {
         Set<LoraWeights> outside = new LinkedHashSet<>(wanted);
         List<LoraStack> used = new ArrayList<>();
         for (Optional<LoraStack> next = fullest(stacks, outside); next.isPresent(); next = fullest(stacks, outside)) {
@@ -29,13 +38,19 @@ record StackCover(Set<LoraWeights> wanted, List<LoraStack> used, Set<LoraWeights
         return new StackCover(wanted, used, outside);
     }
 
+    /** The one that holds most of them; of several, that which holds fewest others. */
     private static Optional<LoraStack> fullest(List<LoraStack> stacks, Set<LoraWeights> open) {
-        return stacks.stream().filter(stack -> stack.holds(open) > 0).max(Comparator.comparingInt(stack -> stack.holds(open)));
+        return stacks.stream().filter(stack -> stack.holds(open) > 0)
+                .max(Comparator.comparingInt((LoraStack stack) -> stack.holds(open)).thenComparingInt(stack -> -stack.members().size()));
     }
 
-    /** Whether fewer stacks could serve them, each of which costs two calls a linear. */
-    boolean isScattered() {
-        return used.size() > fewestStacks(wanted.size());
+    /** Whether other stacks could serve them for clearly less: each costs two calls a linear, and a row multiplies all ranks of its own. */
+    boolean isLoose() {
+        return used.size() > fewestStacks(wanted.size()) || 2 * members() > 3 * wanted.size();
+    }
+
+    private int members() {
+        return used.stream().mapToInt(stack -> stack.members().size()).sum();
     }
 
     /** Stacks that so many adapters need. */

@@ -17,7 +17,7 @@ import java.util.stream.IntStream;
 /** The speed of decoding steps by themselves: rows that all bring one token, in turn with adapters and without. */
 public final class DecodeBenchmark implements AutoCloseable {
 
-    /** Steps before each measured run at least: what is built once for a set of adapters is asked for, and the processor is warm. */
+    /** Steps before each measured run at least, so that the processor is warm. */
     private static final int WARM_STEPS = 8;
 
     private final LanguageModel model;
@@ -55,7 +55,12 @@ public final class DecodeBenchmark implements AutoCloseable {
         this.pool = new KvPool(model.decoder(), Long.MAX_VALUE);
     }
 
-    /** Every use in turn, once so that the JVM has compiled what runs, then as often as asked; a list of speeds for each use. */
+    /**
+     * Every use in turn, once so that the JVM has compiled what runs and all is built that adapters that stay get, then as often as
+     * asked; a list of speeds for each use.
+     *
+     * @param uses of the base model, and of one number of adapters
+     */
     public List<List<Speed>> run(int rows, List<Use> uses, int repetitions) {
         List<KvSlot> slots = IntStream.range(0, rows).mapToObj(i -> pool.reserve(promptTokens + WARM_STEPS + steps).orElseThrow()).toList();
         try {
@@ -87,7 +92,7 @@ public final class DecodeBenchmark implements AutoCloseable {
         for (int step = 0; step < WARM_STEPS; step++) {
             step(slots, use, tokens, step);
         }
-        while (model.decoder().isStackingAdapters()) {
+        while (!model.decoder().isSettled()) {
             step(slots, use, tokens, WARM_STEPS - 1);
         }
         long inLibtorch = model.decoder().nativeNanos();

@@ -30,6 +30,9 @@ class LoraStacksTest {
     /** By far more than it takes to join a stack. */
     private static final int MOST_STEPS = 2000;
 
+    /** By more than it takes until better stacks are asked for, and less than until one is joined. */
+    private static final int STEPS_UNTIL_BEST = 40;
+
     private static Torch torch;
     private AdapterBatch exact;
     private AdapterBatch stacked;
@@ -119,6 +122,36 @@ class LoraStacksTest {
             assertThat(AdapterBatch.relativeError(wanted, exact.shortLogits(adapters))).isBetween(1e-5, 2 * ERROR);
             assertThat(apart.isJoined(adapters)).isFalse();
         }
+    }
+
+    @Test
+    @Timeout(60)
+    @DisplayName("are kept as far as there is room, so that adapters that ran together before are stacked at once")
+    void keptForLater() {
+        List<List<String>> companies = List.of(List.of("all:0", "all:0"), adapters(0, 4), adapters(0, 14), adapters(3, 3));
+        try (AdapterBatch roomless = new AdapterBatch(torch, new ModelOptions(ComputeType.INT8, false, 0))) {
+            int first = stepsWithBuilding(stacked, companies);
+            int firstWithoutRoom = stepsWithBuilding(roomless, companies);
+            assertThat(first).isPositive();
+            assertThat(firstWithoutRoom).isPositive();
+            assertThat(stepsWithBuilding(stacked, companies)).isZero();
+            assertThat(stepsWithBuilding(roomless, companies)).isPositive();
+        }
+    }
+
+    /** Each of them for as long as it takes until nothing is built for it any more. */
+    private int stepsWithBuilding(AdapterBatch batch, List<List<String>> companies) {
+        int building = 0;
+        for (List<String> adapters : companies) {
+            for (int quiet = 0; quiet < STEPS_UNTIL_BEST; quiet++) {
+                batch.shortLogits(adapters);
+                if (batch.isStackingAdapters()) {
+                    building++;
+                    quiet = 0;
+                }
+            }
+        }
+        return building;
     }
 
     @Test

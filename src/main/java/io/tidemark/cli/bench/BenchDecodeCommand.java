@@ -84,20 +84,17 @@ final class BenchDecodeCommand implements Callable<Integer> {
                 SyntheticAdapterFolder folder = SyntheticAdapterFolder.write(local.language().config(), most, most, rank)) {
             List<LoraWeights> loaded = folder.adapters().values().stream().map(local::lora).toList();
             try (DecodeBenchmark bench = new DecodeBenchmark(local.language(), loaded, promptTokens, steps)) {
-                rows.forEach(n -> print(options, n, uses(n, local.layers()), bench, out));
+                for (int count : rows) {
+                    adapters.stream().filter(mixed -> mixed <= count)
+                            .forEach(mixed -> print(options, count, uses(mixed, local.layers()), bench, out));
+                }
             }
         }
     }
 
-    private List<Use> uses(int rows, int layers) {
-        List<Use> uses = new ArrayList<>(List.of(new Use("base", 0, 0)));
-        for (int n : adapters) {
-            if (n <= rows) {
-                uses.add(new Use(n + ", all layers", n, layers));
-                uses.add(new Use(n + ", boundary " + layers / 3, n, layers / 3));
-            }
-        }
-        return uses;
+    private static List<Use> uses(int adapters, int layers) {
+        return List.of(new Use("base", 0, 0), new Use(adapters + ", all layers", adapters, layers),
+                new Use(adapters + ", boundary " + layers / 3, adapters, layers / 3));
     }
 
     private void print(ModelOptions options, int rows, List<Use> uses, DecodeBenchmark bench, PrintWriter out) {

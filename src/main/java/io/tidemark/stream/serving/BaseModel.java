@@ -15,7 +15,7 @@ record BaseModel(Torch torch, LanguageModel model) implements AutoCloseable {
         try {
             ComputeType type = computeType(choice.computeType(), torch.isOnGpu());
             LanguageModel model = LanguageModel.load(choice.folder(), choice.name(), torch,
-                    new ModelOptions(type, choice.deterministic(), choice.joinedBytes()));
+                    new ModelOptions(type, choice.deterministic(), choice.stackBytes()));
             torch.giveBackFreedMemory();
             return new BaseModel(torch, model);
         } catch (RuntimeException e) {

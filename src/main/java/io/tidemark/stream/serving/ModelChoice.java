@@ -14,15 +14,15 @@ import org.eclipse.microprofile.config.Config;
  *
  * @param name        what requests and boundary records call it
  * @param computeType as it is spelt in the settings; by default the device decides
- * @param joinedBytes as {@link ModelOptions} has it
+ * @param stackBytes as {@link ModelOptions} has it
  */
 record ModelChoice(
-        Path folder, String name, TorchOptions torch, Optional<String> computeType, boolean deterministic, long joinedBytes) {
+        Path folder, String name, TorchOptions torch, Optional<String> computeType, boolean deterministic, long stackBytes) {
 
     static ModelChoice of(TidemarkSettings settings) {
         EngineSettings engine = settings.engine();
         return of(settings.model().dir(), settings.model().name(), new TorchOptions(engine.device(), engine.threads()),
-                engine.computeType(), engine.deterministic(), engine.joinedBytes().asLongValue());
+                engine.computeType(), engine.deterministic(), engine.stackBytes().asLongValue());
     }
 
     /**
@@ -38,14 +38,14 @@ record ModelChoice(
                 folder, settings.getOptionalValue("tidemark.model.name", String.class), torch,
                 settings.getOptionalValue("tidemark.engine.compute-type", String.class),
                 settings.getOptionalValue("tidemark.engine.deterministic", Boolean.class).orElse(false),
-                settings.getOptionalValue("tidemark.engine.joined-bytes", MemorySize.class).map(MemorySize::asLongValue)
-                        .orElse(ModelOptions.JOINED_BYTES)));
+                settings.getOptionalValue("tidemark.engine.stack-bytes", MemorySize.class).map(MemorySize::asLongValue)
+                        .orElse(ModelOptions.STACK_BYTES)));
     }
 
     private static ModelChoice of(
             Path folder, Optional<String> name, TorchOptions torch, Optional<String> computeType, boolean deterministic,
-            long joinedBytes) {
+            long stackBytes) {
         return new ModelChoice(folder, name.orElseGet(() -> folder.toAbsolutePath().normalize().getFileName().toString()),
-                torch, computeType, deterministic, joinedBytes);
+                torch, computeType, deterministic, stackBytes);
     }
 }

@@ -50,9 +50,9 @@ public interface EngineSettings {
     @WithDefault("1G")
     MemorySize adapterBytes();
 
-    /** How large a copy of the base's linears may be that is joined with the adapters that run; with int8 only, 0 makes none. */
-    @WithDefault("256M")
-    MemorySize joinedBytes();
+    /** Memory for stacks of adapters that no row needs, and for a copy of the base's linears that one is joined with; with int8 only. */
+    @WithDefault("512M")
+    MemorySize stackBytes();
 
     /** Prompt tokens of joining rows that one step takes at most, so that running rows don't wait long. */
     @WithDefault("256")

@@ -23,7 +23,7 @@ class HeadStartTest {
         assertChoosesAlike(Map.of("tidemark.model.dir", MODEL));
         assertChoosesAlike(Map.of("tidemark.model.dir", MODEL, "tidemark.model.name", "base", "tidemark.engine.threads", "3",
                 "tidemark.engine.device", "auto", "tidemark.engine.compute-type", "int8", "tidemark.engine.deterministic", "true",
-                "tidemark.engine.joined-bytes", "3M"));
+                "tidemark.engine.stack-bytes", "3M"));
     }
 
     @Test
