@@ -18,7 +18,7 @@ import java.util.Set;
 record StackCover(Set<LoraWeights> wanted, List<LoraStack> used, Set<LoraWeights> outside) {
 
     /** Adapters of one stack. */
-    static final int MOST_MEMBERS = 8;
+    static final int MOST_MEMBERS = 16;
 
     /** The better of two covers, of all stacks and of those whose members are all wanted. */
     static StackCover of(Set<LoraWeights> wanted, List<LoraStack> stacks) {

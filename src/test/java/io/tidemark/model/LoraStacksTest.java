@@ -61,7 +61,7 @@ class LoraStacksTest {
 
     @Test
     @Timeout(60)
-    @DisplayName("give each row its own adapter: on its own, while three stacks are built beside it, and in them")
+    @DisplayName("give each row its own adapter: on its own, while two stacks are built beside it, and in them")
     void severalStacks() {
         List<String> adapters = adapters(0, 20);
         List<float[]> wanted = exact.logits(adapters);
