@@ -62,16 +62,7 @@ public final class Decoder implements AutoCloseable {
      * @throws ModelRefused when a tensor holds values that are not finite, or contradicts the base
      */
     public LoraWeights assemble(Path source, AdapterParts adapter) {
-        TensorLoader loader = new TensorLoader(parts.torch(), parts.script());
-        Optional<Value> own = new OuterAssembler(parts.folder(), config(), loader).assemble(source, adapter);
-        try {
-            Value tensors = new LoraAssembler(parts.folder(), config(), loader).assemble(source, adapter.layers());
-            long layers = bytes(tensors);
-            return new LoraWeights(tensors, LoraAssembler.isPlain(adapter.layers()), own, layers, layers + own.map(this::bytes).orElse(0L));
-        } catch (RuntimeException e) {
-            own.ifPresent(Value::close);
-            throw e;
-        }
+        return new AdapterAssembler(parts).assemble(source, adapter);
     }
 
     /**
@@ -104,12 +95,6 @@ public final class Decoder implements AutoCloseable {
                 rows.add(Arrays.copyOfRange(all, i * config().vocabularySize(), (i + 1) * config().vocabularySize()));
             }
             return inBatchOrder(batch, plan.wanted(), rows);
-        }
-    }
-
-    private long bytes(Value tensors) {
-        try (Value bytes = call("bytes", tensors)) {
-            return bytes.toNumber();
         }
     }
 

@@ -51,7 +51,7 @@ final class JoinedStack implements AutoCloseable {
         if (joined.filter(stack -> stack.isOf(only)).isPresent()) {
             return List.of(joined.get());
         }
-        steps = cover.outside().isEmpty() && alone.filter(last -> last == only).isPresent() ? steps + 1 : 0;
+        steps = alone.filter(last -> last == only).isPresent() ? steps + 1 : 0;
         alone = Optional.of(only);
         if (steps >= STEPS_ALONE && !builder.isBusy()) {
             steps = 0;

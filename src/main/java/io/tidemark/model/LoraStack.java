@@ -26,7 +26,7 @@ record LoraStack(List<LoraWeights> members, Value value) implements AutoCloseabl
         return (int) members.stream().filter(wanted::contains).count();
     }
 
-    /** At most what it takes in memory. */
+    /** What it takes in memory. */
     long bytes() {
         return members.stream().mapToLong(LoraWeights::stackedBytes).sum();
     }

@@ -2,7 +2,6 @@ package io.tidemark.model;
 
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -12,23 +11,20 @@ import java.util.Set;
 import java.util.stream.IntStream;
 
 /**
- * Decides for a step which of its adapters run stacked, and keeps the stacks. A stack takes as long to pack as some steps,
- * so an adapter joins one only when it stays, a stack that holds others too will do, and it is packed on another thread
- * while the adapters run on.
+ * Decides for a step which of its adapters run stacked, and keeps the stacks. Each adapter is a stack of its own from the
+ * beginning, and several that run together cost less as one: which takes as long to pack as some steps, so it is for such as
+ * stay, a stack that holds others too will do at first, and it is packed on another thread while rows run on.
  *
- * <p>A row that is alone is never stacked, so that a seeded request gives its text again whatever ran before it. Deterministic
- * steps stack all adapters, always, and wait for it.
+ * <p>A row that is alone is never in a stack with others, so that a seeded request gives its text again whatever ran before it.
  *
- * <p>Only int8 stacks: two products of bytes cost less than many small ones. A row multiplies the ranks of its whole stack,
- * and each stack costs two calls a linear: so a stack is neither all adapters of a step nor one.
+ * <p>Only int8 stacks. A row multiplies the ranks of its whole stack, and each stack costs two calls a linear: so a stack is
+ * neither all adapters of a step nor one.
  */
 final class LoraStacks implements AutoCloseable {
 
-    /** Steps that an adapter runs on its own before it is stacked. */
-    private static final int STEPS_BEFORE = 4;
     /** Steps that adapters run in stacks that serve them badly before others are built. */
-    private static final int STEPS_LOOSE = 32;
-    /** Tokens of prompts that an adapter has in a step from which on it runs on its own: in a stack each would multiply all members' ranks. */
+    private static final int STEPS_LOOSE = 16;
+    /** Tokens of prompts that an adapter has in a step from which on it runs in float32: its numbers are exact, and cost little beside the base's. */
     private static final int PROMPT_TOKENS_ALONE = 32;
 
     private final boolean stacking;
@@ -38,11 +34,10 @@ final class LoraStacks implements AutoCloseable {
     private final JoinedStack joined;
     /** The one used last is last. */
     private final List<LoraStack> stacks = new ArrayList<>();
-    private final Map<LoraWeights, Integer> waited = new HashMap<>();
     private int loose;
     /** For which adapters stacks were built last in place of such as served them badly. */
     private Set<LoraWeights> gathered = Set.of();
-    /** Whether the last step had no adapters for stacks. */
+    /** Whether nothing is ever built for such as the last step. */
     private boolean idle = true;
     /** The last step's with adapters, where nothing is left to be done for its adapters. */
     private Optional<LoraPlaces> settled = Optional.empty();
@@ -61,9 +56,9 @@ final class LoraStacks implements AutoCloseable {
         joined.take();
         List.copyOf(stacks).stream().filter(LoraStack::isSpoilt).forEach(this::drop);
         Set<LoraWeights> wanted = wanted(batch);
-        idle = wanted.isEmpty();
+        idle = wanted.isEmpty() || batch.size() == 1;
         if (idle) {
-            return LoraPlaces.NONE;
+            return new LoraPlaces(wanted.stream().map(adapter -> adapter.stack().orElseThrow()).toList(), wanted);
         }
         return settled.filter(places -> places.isFor(wanted)).orElseGet(() -> placed(wanted));
     }
@@ -71,15 +66,12 @@ final class LoraStacks implements AutoCloseable {
     private LoraPlaces placed(Set<LoraWeights> wanted) {
         StackCover cover = StackCover.of(wanted, stacks);
         List<LoraWeights> due = builder.isBusy() ? List.of() : due(cover);
-        if (!due.isEmpty() && deterministic) {
-            stacks.addAll(builder.build(evenly(due)));
-            cover = StackCover.of(wanted, stacks);
-        } else if (!due.isEmpty()) {
+        if (!due.isEmpty()) {
             builder.start(evenly(due));
         }
         keep(cover.used());
         LoraPlaces places = new LoraPlaces(joined.inPlaceOf(cover), wanted);
-        boolean done = cover.outside().isEmpty() && !couldGather(cover) && !builder.isBusy() && joined.isSettled(places.stacks());
+        boolean done = !couldGather(cover) && !builder.isBusy() && joined.isSettled(places.stacks());
         settled = done ? Optional.of(places) : Optional.empty();
         return places;
     }
@@ -100,7 +92,7 @@ final class LoraStacks implements AutoCloseable {
 
     /** The adapters that should be stacked. */
     private Set<LoraWeights> wanted(List<StepRow> batch) {
-        if (!stacking || batch.size() == 1 && !deterministic) {
+        if (!stacking) {
             return Set.of();
         }
         Map<LoraWeights, Integer> tokens = new LinkedHashMap<>();
@@ -112,19 +104,13 @@ final class LoraStacks implements AutoCloseable {
 
     /** The adapters for which stacks should be built now. */
     private List<LoraWeights> due(StackCover cover) {
-        waited.keySet().retainAll(cover.outside());
-        cover.outside().forEach(one -> waited.merge(one, 1, Integer::sum));
         loose = couldGather(cover) ? loose + 1 : 0;
-        if (loose > STEPS_LOOSE) {
-            loose = 0;
-            gathered = cover.wanted();
-            return gathered(cover);
+        if (loose <= STEPS_LOOSE) {
+            return List.of();
         }
-        if (waited.values().stream().anyMatch(steps -> deterministic || steps > STEPS_BEFORE)) {
-            waited.clear();
-            return List.copyOf(cover.outside());
-        }
-        return List.of();
+        loose = 0;
+        gathered = cover.wanted();
+        return gathered(cover);
     }
 
     private boolean couldGather(StackCover cover) {
@@ -148,14 +134,15 @@ final class LoraStacks implements AutoCloseable {
 
     /** Stacks that the step does not use stay as far as there is room; those used longest ago go. */
     private void keep(List<LoraStack> used) {
-        stacks.removeAll(used);
+        List<LoraStack> shared = used.stream().filter(stacks::contains).toList();
+        stacks.removeAll(shared);
         long room = mostBytes - joined.bytes() - stacks.stream().mapToLong(LoraStack::bytes).sum();
         while (room < 0 && !stacks.isEmpty()) {
             LoraStack oldest = stacks.remove(0);
             room += oldest.bytes();
             oldest.close();
         }
-        stacks.addAll(used);
+        stacks.addAll(shared);
     }
 
     private void drop(LoraStack stack) {

@@ -11,27 +11,30 @@ public final class LoraWeights implements AutoCloseable {
     private final Value tensors;
     private final boolean plain;
     private final Optional<Value> own;
-    private final long layerBytes;
+    private final Optional<LoraStack> stack;
+    private final long stackedBytes;
     private final long bytes;
     private volatile boolean closed;
 
     /**
-     * @param plain whether no module has a factor or a shift
-     * @param layerBytes the memory that the layers' tensors take on the device
-     * @param bytes      the memory that all tensors take there
+     * @param plain        whether no module has a factor or a shift
+     * @param stacked      the same layers as a stack of their own, where the decoder runs stacks
+     * @param stackedBytes the memory that they take in a stack
+     * @param bytes        the memory that everything here takes on the device
      */
-    LoraWeights(Value tensors, boolean plain, Optional<Value> own, long layerBytes, long bytes) {
+    LoraWeights(Value tensors, boolean plain, Optional<Value> own, Optional<Value> stacked, long stackedBytes, long bytes) {
         this.tensors = tensors;
         this.plain = plain;
         this.own = own;
-        this.layerBytes = layerBytes;
+        this.stack = stacked.map(value -> new LoraStack(List.of(this), value));
+        this.stackedBytes = stackedBytes;
         this.bytes = bytes;
     }
 
     /** Weights that no layer looks at. */
     static LoraWeights none(Torch torch) {
         try (Value empty = torch.floats()) {
-            return new LoraWeights(torch.list(List.of(empty)), true, Optional.empty(), 0, 0);
+            return new LoraWeights(torch.list(List.of(empty)), true, Optional.empty(), Optional.empty(), 0, 0);
         }
     }
 
@@ -50,9 +53,14 @@ public final class LoraWeights implements AutoCloseable {
         return bytes;
     }
 
-    /** At most what they take in a stack: a byte a number in place of four, and no more than as many zeros between B's parts. */
+    /** The adapter as a stack of its own; where there is none, it runs on its own always. */
+    Optional<LoraStack> stack() {
+        return stack;
+    }
+
+    /** What the layers take in a stack, this adapter's or one that others share. */
     long stackedBytes() {
-        return layerBytes / 2;
+        return stackedBytes;
     }
 
     /** Whether the adapter differs from the base beside the layers' LoRA, and so at boundary 0 too. */
@@ -74,6 +82,7 @@ public final class LoraWeights implements AutoCloseable {
     public synchronized void close() {
         closed = true;
         own.ifPresent(Value::close);
+        stack.ifPresent(LoraStack::close);
         tensors.close();
     }
 }

@@ -14,6 +14,11 @@ final class OpenValues implements AutoCloseable {
         return value;
     }
 
+    /** Leaves them open: someone else closes them. */
+    void keep() {
+        values.clear();
+    }
+
     @Override
     public void close() {
         values.forEach(Value::close);

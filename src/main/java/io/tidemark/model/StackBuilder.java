@@ -9,8 +9,8 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 
 /**
- * Packs adapters into stacks, and joins stacks with the base, on the caller's thread or on {@code tidemark-stacks}: eight adapters take as long as some
- * twenty steps. Its methods are called by one thread at a time.
+ * Packs adapters into stacks, and joins stacks with the base, on the thread {@code tidemark-stacks}: eight adapters take as
+ * long as some twenty steps. Its methods are called by one thread at a time.
  */
 final class StackBuilder implements AutoCloseable {
 
@@ -24,12 +24,7 @@ final class StackBuilder implements AutoCloseable {
         this.thread = new BackThread("tidemark-stacks", parts.torch()::stepBack);
     }
 
-    /** A stack for each list of members. */
-    List<LoraStack> build(List<List<LoraWeights>> members) {
-        return packed(members, held(members));
-    }
-
-    /** The same, on the other thread. The members may be closed meanwhile. */
+    /** A stack for each list of members. They may be closed meanwhile. */
     void start(List<List<LoraWeights>> members) {
         List<Value> held = held(members);
         underWay = Optional.of(CompletableFuture.supplyAsync(() -> packed(members, held), thread));

@@ -11,31 +11,31 @@ import java.util.Set;
 /**
  * Which stacks serve a step's adapters.
  *
- * @param wanted  the adapters
- * @param used    stacks that each hold some that no other one before does, fullest first
- * @param outside adapters that are in none of them
+ * @param wanted the adapters
+ * @param used   stacks that each hold some that no other one before does, fullest first
  */
-record StackCover(Set<LoraWeights> wanted, List<LoraStack> used, Set<LoraWeights> outside) {
+record StackCover(Set<LoraWeights> wanted, List<LoraStack> used) {
 
     /** Adapters of one stack. */
     static final int MOST_MEMBERS = 16;
 
-    /** The better of two covers, of all stacks and of those whose members are all wanted. */
+    /** The better of two covers, of all stacks and of those whose members are all wanted; who is in none has its own. */
     static StackCover of(Set<LoraWeights> wanted, List<LoraStack> stacks) {
         StackCover any = greedy(wanted, stacks);
         StackCover fitting = greedy(wanted, stacks.stream().filter(stack -> wanted.containsAll(stack.members())).toList());
-        return Collections.min(List.of(any, fitting), Comparator.comparingInt((StackCover cover) -> cover.outside().size())
-                .thenComparingInt(cover -> cover.used().size()).thenComparingInt(StackCover::members));
+        return Collections.min(List.of(any, fitting),
+                Comparator.comparingInt((StackCover cover) -> cover.used().size()).thenComparingInt(StackCover::members));
     }
 
     private static StackCover greedy(Set<LoraWeights> wanted, List<LoraStack> stacks) {
-        Set<LoraWeights> outside = new LinkedHashSet<>(wanted);
+        Set<LoraWeights> open = new LinkedHashSet<>(wanted);
         List<LoraStack> used = new ArrayList<>();
-        for (Optional<LoraStack> next = fullest(stacks, outside); next.isPresent(); next = fullest(stacks, outside)) {
+        for (Optional<LoraStack> next = fullest(stacks, open); next.isPresent(); next = fullest(stacks, open)) {
             used.add(next.get());
-            next.get().members().forEach(outside::remove);
+            next.get().members().forEach(open::remove);
         }
-        return new StackCover(wanted, used, outside);
+        open.forEach(adapter -> used.add(adapter.stack().orElseThrow()));
+        return new StackCover(wanted, used);
     }
 
     /** The one that holds most of them; of several, that which holds fewest others. */

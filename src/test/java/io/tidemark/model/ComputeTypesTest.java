@@ -46,7 +46,7 @@ class ComputeTypesTest {
     void stackedAsGrouped() {
         try (AdapterBatch exact = new AdapterBatch(torch, ModelOptions.DEFAULT); AdapterBatch rough = new AdapterBatch(torch, new ModelOptions(ComputeType.INT8))) {
             List<float[]> grouped = rough.logits(ADAPTERS);
-            for (int i = 0; i < 10 || rough.isStackingAdapters(); i++) {
+            for (int i = 0; i < 40 || rough.isStackingAdapters(); i++) {
                 rough.logits(ADAPTERS);
             }
             List<float[]> stacked = rough.logits(ADAPTERS);

@@ -67,7 +67,7 @@ class LoraStacksTest {
         List<float[]> wanted = exact.logits(adapters);
         List<float[]> first = stacked.logits(adapters);
         List<float[]> last = first;
-        for (int step = 0; step < 8 || stacked.isStackingAdapters(); step++) {
+        for (int step = 0; step < STEPS_UNTIL_BEST || stacked.isStackingAdapters(); step++) {
             last = stacked.logits(adapters);
             assertThat(AdapterBatch.relativeError(last, wanted)).as("step " + step).isBetween(1e-5, ERROR);
         }
@@ -89,7 +89,7 @@ class LoraStacksTest {
     @DisplayName("give each row its own adapter where steps alike follow each other, and the same adapters then lie otherwise")
     void layoutsInTurn() {
         List<String> together = List.of("all:0", "qv:1", "patterns:2", "some-layers:3");
-        for (int step = 0; step < 8 || stacked.isStackingAdapters(); step++) {
+        for (int step = 0; step < STEPS_UNTIL_BEST || stacked.isStackingAdapters(); step++) {
             stacked.shortLogits(together);
         }
         List<List<String>> layouts = List.of(together, List.of("qv:1", "all:0", "some-layers:3", "patterns:2"), List.of("qv:1", "all:0"),
@@ -111,7 +111,7 @@ class LoraStacksTest {
         try (AdapterBatch apart = new AdapterBatch(torch, new ModelOptions(ComputeType.INT8, false, 0))) {
             List<float[]> alone = apart.shortLogits(adapters);
             List<float[]> wanted = alone;
-            for (int step = 0; step < 8 || apart.isStackingAdapters(); step++) {
+            for (int step = 0; step < STEPS_UNTIL_BEST || apart.isStackingAdapters(); step++) {
                 wanted = apart.shortLogits(adapters);
             }
             for (int step = 0; !stacked.isJoined(adapters); step++) {
@@ -122,6 +122,18 @@ class LoraStacksTest {
             assertThat(AdapterBatch.relativeError(wanted, exact.shortLogits(adapters))).isBetween(1e-5, 2 * ERROR);
             assertThat(apart.isJoined(adapters)).isFalse();
         }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"all:0", "qv:1", "patterns:2", "some-layers:3", "dora:4", "lora-bias:5"})
+    @DisplayName("have one member for a row that is alone, whose numbers are bit for bit the same whatever ran before it")
+    void alone(String adapter) {
+        List<float[]> first = stacked.shortLogits(List.of(adapter));
+        assertThat(AdapterBatch.relativeError(first, exact.shortLogits(List.of(adapter)))).isBetween(1e-5, ERROR);
+        for (int step = 0; step < STEPS_UNTIL_BEST || stacked.isStackingAdapters(); step++) {
+            stacked.shortLogits(List.of(adapter, "all:6", "qv:7"));
+        }
+        assertThat(stacked.shortLogits(List.of(adapter)).get(0)).isEqualTo(first.get(0));
     }
 
     @Test

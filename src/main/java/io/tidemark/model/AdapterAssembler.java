@@ -1,0 +1,46 @@
+package io.tidemark.model;
+
+import io.tidemark.torch.Value;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+
+/** Brings an adapter to the device in all forms that steps take it in. */
+record AdapterAssembler(DecoderParts parts) {
+
+    /**
+     * @param source the folder that an error names
+     * @throws ModelRefused when a tensor holds values that are not finite, or contradicts the base
+     */
+    LoraWeights assemble(Path source, AdapterParts adapter) {
+        TensorLoader loader = new TensorLoader(parts.torch(), parts.script());
+        try (OpenValues open = new OpenValues()) {
+            Optional<Value> own = new OuterAssembler(parts.folder(), parts.config(), loader).assemble(source, adapter);
+            own.ifPresent(open::add);
+            Value tensors = open.add(new LoraAssembler(parts.folder(), parts.config(), loader).assemble(source, adapter.layers()));
+            Optional<Value> stacked = stacked(tensors);
+            stacked.ifPresent(open::add);
+            long stackedBytes = number("stacked_bytes", tensors);
+            long bytes = number("bytes", tensors) + own.map(value -> number("bytes", value)).orElse(0L)
+                    + (stacked.isPresent() ? stackedBytes : 0);
+            open.keep();
+            return new LoraWeights(tensors, LoraAssembler.isPlain(adapter.layers()), own, stacked, stackedBytes, bytes);
+        }
+    }
+
+    /** Only int8 stacks: two products of bytes cost less than many small ones. */
+    private Optional<Value> stacked(Value tensors) {
+        if (parts.options().computeType() != ComputeType.INT8) {
+            return Optional.empty();
+        }
+        try (Value alone = parts.torch().list(List.of(tensors))) {
+            return Optional.of(parts.script().call("stack_int8", alone));
+        }
+    }
+
+    private long number(String method, Value tensors) {
+        try (Value number = parts.script().call(method, tensors)) {
+            return number.toNumber();
+        }
+    }
+}
