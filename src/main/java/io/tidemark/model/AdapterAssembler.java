@@ -20,9 +20,8 @@ record AdapterAssembler(DecoderParts parts) {
             Value tensors = open.add(new LoraAssembler(parts.folder(), parts.config(), loader).assemble(source, adapter.layers()));
             Optional<Value> stacked = stacked(tensors);
             stacked.ifPresent(open::add);
-            long stackedBytes = number("stacked_bytes", tensors);
-            long bytes = number("bytes", tensors) + own.map(value -> number("bytes", value)).orElse(0L)
-                    + (stacked.isPresent() ? stackedBytes : 0);
+            long stackedBytes = stacked.map(stack -> number("stacked_bytes", tensors)).orElse(0L);
+            long bytes = number("bytes", tensors) + own.map(value -> number("bytes", value)).orElse(0L) + stackedBytes;
             open.keep();
             return new LoraWeights(tensors, LoraAssembler.isPlain(adapter.layers()), own, stacked, stackedBytes, bytes);
         }

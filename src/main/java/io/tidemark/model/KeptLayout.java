@@ -1,6 +1,7 @@
 package io.tidemark.model;
 
 import io.tidemark.model.StepLora.Layout;
+import io.tidemark.torch.ScriptFailed;
 import io.tidemark.torch.Torch;
 import io.tidemark.torch.Value;
 import java.util.List;
@@ -21,7 +22,12 @@ final class KeptLayout implements AutoCloseable {
         this.parts = parts;
     }
 
-    /** What was kept for such a step, as a list for the script, which the caller closes. It is made for the second such step in a row. */
+    /**
+     * What was kept for such a step, as a list for the script, which the caller closes. It is made for the second such step in a
+     * row.
+     *
+     * @throws DecoderFailed when libtorch could not make it
+     */
     synchronized Optional<Value> forStep(StepLora lora) {
         Optional<Layout> layout = Optional.of(lora.layout()).filter(any -> lora.isOnlyStacked());
         if (!layout.equals(last)) {
@@ -40,6 +46,8 @@ final class KeptLayout implements AutoCloseable {
                 Value none = torch.list(List.of(parts.noAdapter().tensors()));
                 Value stacks = torch.list(lora.stacks())) {
             return parts.script().call("adapters_of", tokens, bounds, none, stacks);
+        } catch (ScriptFailed e) {
+            throw new DecoderFailed(e);
         }
     }
 

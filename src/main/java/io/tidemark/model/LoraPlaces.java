@@ -11,8 +11,6 @@ import java.util.Set;
  */
 record LoraPlaces(List<LoraStack> stacks, Set<LoraWeights> wanted) {
 
-    static final LoraPlaces NONE = new LoraPlaces(List.of(), Set.of());
-
     LoraPlaces {
         stacks = List.copyOf(stacks);
         wanted = Set.copyOf(wanted);

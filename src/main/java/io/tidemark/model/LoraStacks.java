@@ -1,6 +1,5 @@
 package io.tidemark.model;
 
-import java.util.ArrayList;
 import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -22,9 +21,10 @@ import java.util.stream.IntStream;
  */
 final class LoraStacks implements AutoCloseable {
 
+    private static final System.Logger LOG = System.getLogger(LoraStacks.class.getName());
     /** Steps that adapters run in stacks that serve them badly before others are built. */
     private static final int STEPS_LOOSE = 16;
-    /** Tokens of prompts that an adapter has in a step from which on it runs in float32: its numbers are exact, and cost little beside the base's. */
+    /** Tokens of prompts that an adapter has in a step from which on it runs in float32: in a stack each would multiply all members' ranks. */
     private static final int PROMPT_TOKENS_ALONE = 32;
 
     private final boolean stacking;
@@ -32,8 +32,7 @@ final class LoraStacks implements AutoCloseable {
     private final long mostBytes;
     private final StackBuilder builder;
     private final JoinedStack joined;
-    /** The one used last is last. */
-    private final List<LoraStack> stacks = new ArrayList<>();
+    private final SharedStacks shared = new SharedStacks();
     private int loose;
     /** For which adapters stacks were built last in place of such as served them badly. */
     private Set<LoraWeights> gathered = Set.of();
@@ -52,9 +51,9 @@ final class LoraStacks implements AutoCloseable {
 
     /** What the step is to use. It stays open until the next call. */
     synchronized LoraPlaces forStep(List<StepRow> batch) {
-        stacks.addAll(builder.take());
+        takeBuilt();
         joined.take();
-        List.copyOf(stacks).stream().filter(LoraStack::isSpoilt).forEach(this::drop);
+        shared.dropSpoilt();
         Set<LoraWeights> wanted = wanted(batch);
         idle = wanted.isEmpty() || batch.size() == 1;
         if (idle) {
@@ -63,13 +62,22 @@ final class LoraStacks implements AutoCloseable {
         return settled.filter(places -> places.isFor(wanted)).orElseGet(() -> placed(wanted));
     }
 
+    /** Each adapter has a stack of its own, so one that could not be built is done without. */
+    private void takeBuilt() {
+        try {
+            shared.add(builder.take());
+        } catch (DecoderFailed e) {
+            LOG.log(System.Logger.Level.WARNING, "adapters that run together get no stack that they share", e);
+        }
+    }
+
     private LoraPlaces placed(Set<LoraWeights> wanted) {
-        StackCover cover = StackCover.of(wanted, stacks);
+        StackCover cover = StackCover.of(wanted, shared.all());
         List<LoraWeights> due = builder.isBusy() ? List.of() : due(cover);
         if (!due.isEmpty()) {
             builder.start(evenly(due));
         }
-        keep(cover.used());
+        shared.keep(cover.used(), mostBytes - joined.bytes());
         LoraPlaces places = new LoraPlaces(joined.inPlaceOf(cover), wanted);
         boolean done = !couldGather(cover) && !builder.isBusy() && joined.isSettled(places.stacks());
         settled = done ? Optional.of(places) : Optional.empty();
@@ -132,30 +140,10 @@ final class LoraStacks implements AutoCloseable {
                 .mapToObj(i -> adapters.subList(adapters.size() * i / count, adapters.size() * (i + 1) / count)).toList();
     }
 
-    /** Stacks that the step does not use stay as far as there is room; those used longest ago go. */
-    private void keep(List<LoraStack> used) {
-        List<LoraStack> shared = used.stream().filter(stacks::contains).toList();
-        stacks.removeAll(shared);
-        long room = mostBytes - joined.bytes() - stacks.stream().mapToLong(LoraStack::bytes).sum();
-        while (room < 0 && !stacks.isEmpty()) {
-            LoraStack oldest = stacks.remove(0);
-            room += oldest.bytes();
-            oldest.close();
-        }
-        stacks.addAll(shared);
-    }
-
-    private void drop(LoraStack stack) {
-        if (stacks.remove(stack)) {
-            stack.close();
-        }
-    }
-
     @Override
     public synchronized void close() {
         builder.close();
         joined.close();
-        stacks.forEach(LoraStack::close);
-        stacks.clear();
+        shared.close();
     }
 }

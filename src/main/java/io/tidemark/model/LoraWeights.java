@@ -19,7 +19,7 @@ public final class LoraWeights implements AutoCloseable {
     /**
      * @param plain        whether no module has a factor or a shift
      * @param stacked      the same layers as a stack of their own, where the decoder runs stacks
-     * @param stackedBytes the memory that they take in a stack
+     * @param stackedBytes the memory that they take in a stack, 0 where there are none
      * @param bytes        the memory that everything here takes on the device
      */
     LoraWeights(Value tensors, boolean plain, Optional<Value> own, Optional<Value> stacked, long stackedBytes, long bytes) {
@@ -58,7 +58,7 @@ public final class LoraWeights implements AutoCloseable {
         return stack;
     }
 
-    /** What the layers take in a stack, this adapter's or one that others share. */
+    /** What the layers take in a stack, this adapter's or one that others share; 0 where there are no stacks. */
     long stackedBytes() {
         return stackedBytes;
     }
