@@ -54,7 +54,7 @@ def main():
     results = [json.loads(message.value()) for message in records(broker, "generation-results")]
     answered = collections.Counter(result["id"] for result in results)
     errors = collections.Counter(result["error"]["code"] for result in results if "error" in result)
-    kinds = collections.Counter((result["model"], result["tidemark"]["boundary"]) for result in results if "choices" in result)
+    kinds = collections.Counter((result["model"], result["tidemark"].get("boundary", "base")) for result in results if "choices" in result)
     missing = asked - set(answered)
     print(f"requests {len(asked)}, results {len(results)}, without a result {len(missing)}, "
           f"with more than one {sum(1 for count in answered.values() if count > 1)}, errors {dict(errors)}")
