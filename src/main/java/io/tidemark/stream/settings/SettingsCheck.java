@@ -15,11 +15,13 @@ public final class SettingsCheck {
 
     /** @throws IllegalArgumentException that begins with the property's name */
     public static void require(TidemarkSettings settings) {
-        settings.engine().kvBytes().ifPresent(bytes -> size("tidemark.engine.kv-bytes", bytes, Long.MAX_VALUE));
+        settings.engine().kvBytes().ifPresent(bytes -> size("tidemark.engine.kv-bytes", bytes, 1, Long.MAX_VALUE));
         holds(!settings.engine().deterministic() || settings.engine().computeType().equals(Optional.of("int8")),
                 "tidemark.engine.deterministic needs tidemark.engine.compute-type=int8");
-        size("tidemark.engine.adapter-bytes", settings.engine().adapterBytes(), Long.MAX_VALUE);
-        size("tidemark.limits.request-bytes", settings.limits().requestBytes(), MOST_REQUEST_BYTES);
+        size("tidemark.engine.prefix-cache", settings.engine().prefixCache(), 0, Long.MAX_VALUE);
+        size("tidemark.engine.adapter-bytes", settings.engine().adapterBytes(), 1, Long.MAX_VALUE);
+        size("tidemark.engine.stack-bytes", settings.engine().stackBytes(), 0, Long.MAX_VALUE);
+        size("tidemark.limits.request-bytes", settings.limits().requestBytes(), 1, MOST_REQUEST_BYTES);
         holds(!settings.worker().shutdownGrace().isNegative(),
                 "tidemark.worker.shutdown-grace must be 0S or more");
         holds(settings.tables().loadTimeout().toMillis() > 0, "tidemark.tables.load-timeout must be above 0S");
@@ -29,10 +31,10 @@ public final class SettingsCheck {
         holds(copies == -1 || copies >= 1, "tidemark.topics.replication-factor must be -1, or 1 or more");
     }
 
-    private static void size(String property, MemorySize size, long most) {
+    private static void size(String property, MemorySize size, long least, long most) {
         BigInteger bytes = size.asBigInteger();
-        holds(bytes.signum() > 0 && bytes.compareTo(BigInteger.valueOf(most)) <= 0,
-                property + " must be from 1 to " + most + " bytes");
+        holds(bytes.compareTo(BigInteger.valueOf(least)) >= 0 && bytes.compareTo(BigInteger.valueOf(most)) <= 0,
+                property + " must be from " + least + " to " + most + " bytes");
     }
 
     private static void holds(boolean rule, String message) {

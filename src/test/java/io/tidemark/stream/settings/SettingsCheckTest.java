@@ -16,7 +16,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 class SettingsCheckTest {
 
     @ParameterizedTest(name = "{0} = {1}")
-    @CsvSource({"tidemark.engine.kv-bytes, 0", "tidemark.engine.adapter-bytes, 0", "tidemark.limits.request-bytes, 0", "tidemark.limits.request-bytes, 5M",
+    @CsvSource({"tidemark.engine.kv-bytes, 0", "tidemark.engine.adapter-bytes, 0", "tidemark.engine.stack-bytes, 99999999999999999999",
+            "tidemark.engine.prefix-cache, 99999999999999999999", "tidemark.limits.request-bytes, 0", "tidemark.limits.request-bytes, 5M",
             "tidemark.topics.replication-factor, 0", "tidemark.topics.replication-factor, -7",
             "tidemark.worker.shutdown-grace, -1S", "tidemark.tables.load-timeout, 0S",
             "tidemark.calibrator.tolerance, Infinity"})
