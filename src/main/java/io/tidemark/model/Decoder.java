@@ -98,7 +98,7 @@ public final class Decoder implements AutoCloseable {
         }
     }
 
-    /** Whether adapters that run are being laid out anew, in stacks or joined with the base, on another thread, so that steps to come are faster. */
+    /** Whether adapters that run are being laid out anew on another thread, in stacks or joined with the base. */
     boolean isStackingAdapters() {
         return stacks.isBuilding();
     }

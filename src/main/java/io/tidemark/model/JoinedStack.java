@@ -12,7 +12,7 @@ import java.util.Optional;
 final class JoinedStack implements AutoCloseable {
 
     private static final System.Logger LOG = System.getLogger(JoinedStack.class.getName());
-    /** Steps that a stack serves alone before it is joined: packing takes as much as it spares in some hundreds of steps. */
+    /** Steps that a stack serves alone before it is joined: packing takes what it spares in some 1,500, so it is for such as stay. */
     private static final int STEPS_ALONE = 512;
 
     private final StackBuilder builder;

@@ -2,7 +2,6 @@ package io.tidemark.stream.serving;
 
 import io.smallrye.config.PropertiesConfigSource;
 import io.smallrye.config.SmallRyeConfigBuilder;
-import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
@@ -24,7 +23,6 @@ public final class HeadStart implements AutoCloseable {
 
     private static final Logger LOG = Logger.getLogger(HeadStart.class);
     private static final ThreadLocal<HeadStart> OF_THIS_THREAD = ThreadLocal.withInitial(() -> new HeadStart(Optional.empty()));
-    private static final Duration PATIENCE = Duration.ofMinutes(1);
     private static final int ABOVE_SYSTEM_PROPERTIES = 500;
 
     private final Optional<ModelChoice> choice;
@@ -109,7 +107,7 @@ public final class HeadStart implements AutoCloseable {
             return;
         }
         try {
-            RepeatedInterrupts.end(thread, PATIENCE);
+            RepeatedInterrupts.end(thread, RepeatedInterrupts.PATIENCE);
             loaded().close();
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();

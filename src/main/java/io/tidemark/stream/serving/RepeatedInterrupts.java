@@ -5,6 +5,8 @@ import java.time.Duration;
 /** What ends a thread that may not hear the first. */
 final class RepeatedInterrupts {
 
+    /** What a load may take to its next tensor at most. */
+    static final Duration PATIENCE = Duration.ofMinutes(1);
     /** Long beside what one costs a thread that heeds the first, short beside what a user who stops a process would notice. */
     private static final long MILLIS_BETWEEN = 100;
 

@@ -11,7 +11,6 @@ import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.enterprise.event.Observes;
 import jakarta.enterprise.inject.Instance;
 import jakarta.inject.Inject;
-import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
@@ -26,7 +25,6 @@ import org.jboss.logging.Logger;
 public class Serving {
 
     private static final Logger LOG = Logger.getLogger(Serving.class);
-    private static final Duration PATIENCE = Duration.ofMinutes(1);
 
     private final TidemarkSettings settings;
     private final KafkaSettings kafka;
@@ -72,7 +70,7 @@ public class Serving {
         try {
             // what waits for the cluster ends at once, and a load at its next tensor: a native call can't be left half way
             if (starter.isPresent()) {
-                RepeatedInterrupts.end(starter.get(), PATIENCE);
+                RepeatedInterrupts.end(starter.get(), RepeatedInterrupts.PATIENCE);
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
