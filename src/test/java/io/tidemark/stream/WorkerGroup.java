@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.apache.kafka.clients.admin.Admin;
@@ -54,6 +55,22 @@ final class WorkerGroup implements AutoCloseable {
                     + "\", \"max_tokens\": " + (i % 7 == 0 ? 200 : 20) + ", \"stop\": [], \"boundary\": " + i % 7 + "}";
             outside.send(new ProducerRecord<>(prefix + "generation-requests", i % PARTITIONS, Outside.bytes("r" + i), Outside.bytes(value)));
         }
+    }
+
+    /** Produces requests r{from} and on while none has been answered by {@code worker}, and returns how many there are then. */
+    int produceUntilAnsweredBy(String worker, int from) {
+        AtomicInteger asked = new AtomicInteger(from);
+        Awaitility.await("an answer of " + worker).atMost(Duration.ofSeconds(60)).pollInterval(Duration.ofMillis(200)).until(() -> {
+            int next = asked.getAndAdd(PARTITIONS);
+            produce(next, next + PARTITIONS);
+            return workers().contains(worker);
+        });
+        return asked.get();
+    }
+
+    /** Who has answered. */
+    Set<String> workers() {
+        return results().stream().map(result -> result.path("tidemark").path("worker").asText()).collect(Collectors.toSet());
     }
 
     List<JsonNode> results() {
