@@ -20,25 +20,23 @@ record AdapterAssembler(DecoderParts parts) {
             Value tensors = open.add(new LoraAssembler(parts.folder(), parts.config(), loader).assemble(source, adapter.layers()));
             Optional<Value> stacked = stacked(tensors);
             stacked.ifPresent(open::add);
-            long stackedBytes = stacked.map(stack -> number("stacked_bytes", tensors)).orElse(0L);
+            long stackedBytes = stacked.map(stack -> number("stacked_bytes", stack)).orElse(0L);
             long bytes = number("bytes", tensors) + own.map(value -> number("bytes", value)).orElse(0L) + stackedBytes;
             open.keep();
             return new LoraWeights(tensors, LoraAssembler.isPlain(adapter.layers()), own, stacked, stackedBytes, bytes);
         }
     }
 
-    /** Only int8 stacks: two products of bytes cost less than many small ones. */
+    /** Only int8 stacks: a few sums over tables of bytes cost less than many small products. */
     private Optional<Value> stacked(Value tensors) {
         if (parts.options().computeType() != ComputeType.INT8) {
             return Optional.empty();
         }
-        try (Value alone = parts.torch().list(List.of(tensors))) {
-            return Optional.of(parts.script().call("stack_int8", alone));
-        }
+        return Optional.of(parts.script().call("stack_int8", tensors));
     }
 
-    private long number(String method, Value tensors) {
-        try (Value number = parts.script().call(method, tensors)) {
+    private long number(String method, Value value) {
+        try (Value number = parts.script().call(method, value)) {
             return number.toNumber();
         }
     }

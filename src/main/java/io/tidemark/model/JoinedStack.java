@@ -14,6 +14,8 @@ final class JoinedStack implements AutoCloseable {
     private static final System.Logger LOG = System.getLogger(JoinedStack.class.getName());
     /** Steps that a stack serves alone before it is joined: packing takes what it spares in some 1,500, so it is for such as stay. */
     private static final int STEPS_ALONE = 512;
+    /** A row's product is with all members' A: of more than these it takes longer than the row's own A alone. */
+    private static final int MOST_MEMBERS = 16;
 
     private final StackBuilder builder;
     private final long copyBytes;
@@ -43,7 +45,7 @@ final class JoinedStack implements AutoCloseable {
 
     /** The stacks that a step uses. */
     List<LoraStack> inPlaceOf(StackCover cover) {
-        if (!allowed || cover.used().size() != 1) {
+        if (!isJoinable(cover.used())) {
             steps = 0;
             return cover.used();
         }
@@ -63,7 +65,16 @@ final class JoinedStack implements AutoCloseable {
 
     /** Whether the stacks of a step stay what they are, however often they are asked for. */
     boolean isSettled(List<LoraStack> stacks) {
-        return !allowed || stacks.size() != 1 || joined.filter(stack -> stack == stacks.get(0)).isPresent();
+        return !isJoinable(stacks) || joined.filter(stack -> stack == stacks.get(0)).isPresent();
+    }
+
+    private boolean isJoinable(List<LoraStack> stacks) {
+        return allowed && stacks.size() == 1 && isSmall(stacks.get(0).members());
+    }
+
+    /** Whether a stack of these could be joined. */
+    static boolean isSmall(Collection<LoraWeights> members) {
+        return members.size() <= MOST_MEMBERS;
     }
 
     boolean has(Collection<LoraWeights> adapters) {

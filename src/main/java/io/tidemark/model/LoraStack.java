@@ -5,13 +5,14 @@ import java.util.Collection;
 import java.util.List;
 
 /**
- * Several adapters as one: all their A one below the other and all their B side by side, so that a linear needs two
- * matrix products for all of them; or one, where their A are joined with the base's weights.
+ * Adapters whose A and B lie in tables one behind the other, so that a linear needs two products for all of them; or one,
+ * where their A are joined with the base's weights.
  *
- * @param members the adapters, in the order of their ranks
- * @param value   {@code stack_int8}'s result, or {@code joined_int8}'s
+ * @param members the adapters, in the order of the tables
+ * @param value   what {@code stack.torchscript} calls a stack
+ * @param bytes   the memory of its tables
  */
-record LoraStack(List<LoraWeights> members, Value value) implements AutoCloseable {
+record LoraStack(List<LoraWeights> members, Value value, long bytes) implements AutoCloseable {
 
     LoraStack {
         members = List.copyOf(members);
@@ -24,11 +25,6 @@ record LoraStack(List<LoraWeights> members, Value value) implements AutoCloseabl
     /** How many of these adapters it holds. */
     int holds(Collection<LoraWeights> wanted) {
         return (int) members.stream().filter(wanted::contains).count();
-    }
-
-    /** What it takes in memory. */
-    long bytes() {
-        return members.stream().mapToLong(LoraWeights::stackedBytes).sum();
     }
 
     boolean isSpoilt() {

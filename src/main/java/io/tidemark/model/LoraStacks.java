@@ -11,20 +11,20 @@ import java.util.stream.IntStream;
 
 /**
  * Decides for a step which of its adapters run stacked, and keeps the stacks. Each adapter is a stack of its own from the
- * beginning, and several that run together cost less as one: which takes as long to pack as some steps, so it is for such as
- * stay, a stack that holds others too will do at first, and it is packed on another thread while rows run on.
+ * beginning, and several that run together cost less as one: which takes a copy, so it is for such as
+ * stay, a stack that holds others too will do as well, and it is made on another thread while rows run on.
  *
  * <p>A row that is alone is never in a stack with others, so that a seeded request gives its text again whatever ran before it.
  *
- * <p>Only int8 stacks. A row multiplies the ranks of its whole stack, and each stack costs two calls a linear: so a stack is
- * neither all adapters of a step nor one.
+ * <p>Only int8 stacks. A row multiplies its own adapter's ranks, however many are in the stack, and each stack costs two calls a
+ * linear: so a step's adapters are in as few as they may be.
  */
 final class LoraStacks implements AutoCloseable {
 
     private static final System.Logger LOG = System.getLogger(LoraStacks.class.getName());
     /** Steps that adapters run in stacks that serve them badly before others are built. */
     private static final int STEPS_LOOSE = 16;
-    /** Tokens of prompts that an adapter has in a step from which on it runs in float32: in a stack each would multiply all members' ranks. */
+    /** Tokens of prompts that an adapter has in a step from which on it runs in float32: in a stack each costs the same, there ever less. */
     private static final int PROMPT_TOKENS_ALONE = 32;
 
     private final boolean stacking;
@@ -32,6 +32,7 @@ final class LoraStacks implements AutoCloseable {
     private final long mostBytes;
     private final StackBuilder builder;
     private final JoinedStack joined;
+    private final StackGroups groups;
     private final SharedStacks shared = new SharedStacks();
     private int loose;
     /** For which adapters stacks were built last in place of such as served them badly. */
@@ -45,6 +46,7 @@ final class LoraStacks implements AutoCloseable {
         this.stacking = parts.options().computeType() == ComputeType.INT8;
         this.deterministic = parts.options().deterministic();
         this.mostBytes = parts.options().stackBytes();
+        this.groups = new StackGroups(mostBytes / 4);
         this.builder = new StackBuilder(parts);
         this.joined = new JoinedStack(builder, parts);
     }
@@ -73,9 +75,9 @@ final class LoraStacks implements AutoCloseable {
 
     private LoraPlaces placed(Set<LoraWeights> wanted) {
         StackCover cover = StackCover.of(wanted, shared.all());
-        List<LoraWeights> due = builder.isBusy() ? List.of() : due(cover);
+        List<List<LoraWeights>> due = builder.isBusy() ? List.of() : due(cover);
         if (!due.isEmpty()) {
-            builder.start(evenly(due));
+            builder.start(due);
         }
         shared.keep(cover.used(), mostBytes - joined.bytes());
         LoraPlaces places = new LoraPlaces(joined.inPlaceOf(cover), wanted);
@@ -110,34 +112,19 @@ final class LoraStacks implements AutoCloseable {
         return tokens.keySet();
     }
 
-    /** The adapters for which stacks should be built now. */
-    private List<LoraWeights> due(StackCover cover) {
+    /** The adapters of stacks that should be built now. */
+    private List<List<LoraWeights>> due(StackCover cover) {
         loose = couldGather(cover) ? loose + 1 : 0;
         if (loose <= STEPS_LOOSE) {
             return List.of();
         }
         loose = 0;
         gathered = cover.wanted();
-        return gathered(cover);
+        return groups.missing(cover);
     }
 
     private boolean couldGather(StackCover cover) {
-        return cover.isLoose() && !gathered.equals(cover.wanted());
-    }
-
-    /** All but those in stacks that are full of adapters of the step. */
-    private static List<LoraWeights> gathered(StackCover cover) {
-        Set<LoraWeights> rest = new LinkedHashSet<>(cover.wanted());
-        cover.used().stream().filter(stack -> stack.holds(cover.wanted()) == StackCover.MOST_MEMBERS)
-                .forEach(stack -> stack.members().forEach(rest::remove));
-        return List.copyOf(rest);
-    }
-
-    /** As few stacks as they need, of like size. */
-    private static List<List<LoraWeights>> evenly(List<LoraWeights> adapters) {
-        int count = StackCover.fewestStacks(adapters.size());
-        return IntStream.range(0, count)
-                .mapToObj(i -> adapters.subList(adapters.size() * i / count, adapters.size() * (i + 1) / count)).toList();
+        return groups.isLoose(cover) && !gathered.equals(cover.wanted());
     }
 
     @Override

@@ -12,22 +12,20 @@ public final class LoraWeights implements AutoCloseable {
     private final boolean plain;
     private final Optional<Value> own;
     private final Optional<LoraStack> stack;
-    private final long stackedBytes;
     private final long bytes;
     private volatile boolean closed;
 
     /**
      * @param plain        whether no module has a factor or a shift
      * @param stacked      the same layers as a stack of their own, where the decoder runs stacks
-     * @param stackedBytes the memory that they take in a stack, 0 where there are none
+     * @param stackedBytes the memory that this stack takes, 0 where there is none
      * @param bytes        the memory that everything here takes on the device
      */
     LoraWeights(Value tensors, boolean plain, Optional<Value> own, Optional<Value> stacked, long stackedBytes, long bytes) {
         this.tensors = tensors;
         this.plain = plain;
         this.own = own;
-        this.stack = stacked.map(value -> new LoraStack(List.of(this), value));
-        this.stackedBytes = stackedBytes;
+        this.stack = stacked.map(value -> new LoraStack(List.of(this), value, stackedBytes));
         this.bytes = bytes;
     }
 
@@ -56,11 +54,6 @@ public final class LoraWeights implements AutoCloseable {
     /** The adapter as a stack of its own; where there is none, it runs on its own always. */
     Optional<LoraStack> stack() {
         return stack;
-    }
-
-    /** What the layers take in a stack, this adapter's or one that others share; 0 where there are no stacks. */
-    long stackedBytes() {
-        return stackedBytes;
     }
 
     /** Whether the adapter differs from the base beside the layers' LoRA, and so at boundary 0 too. */

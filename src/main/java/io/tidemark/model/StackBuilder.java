@@ -9,8 +9,8 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 
 /**
- * Packs adapters into stacks, and joins stacks with the base, on the thread {@code tidemark-stacks}: eight adapters take as
- * long as some twenty steps. Its methods are called by one thread at a time.
+ * Copies adapters' own stacks into shared ones, and joins stacks with the base, on the thread {@code tidemark-stacks}: rows run
+ * on meanwhile. Its methods are called by one thread at a time.
  */
 final class StackBuilder implements AutoCloseable {
 
@@ -54,7 +54,7 @@ final class StackBuilder implements AutoCloseable {
         Value held = parts.torch().list(List.of(stack.value()));
         joining = Optional.of(CompletableFuture.supplyAsync(() -> {
             try (held) {
-                return new LoraStack(stack.members(), parts.script().call("joined_int8", held));
+                return built(stack.members(), "joined_int8", held);
             }
         }, thread));
     }
@@ -80,16 +80,16 @@ final class StackBuilder implements AutoCloseable {
         }
     }
 
-    /** Lists of the members' tensors, which keep them in memory. */
+    /** Lists of the members' own stacks, which keep them in memory. */
     private List<Value> held(List<List<LoraWeights>> members) {
-        return members.stream().map(stack -> parts.torch().list(stack.stream().map(LoraWeights::tensors).toList())).toList();
+        return members.stream().map(stack -> parts.torch().list(stack.stream().map(one -> one.stack().orElseThrow().value()).toList())).toList();
     }
 
     private List<LoraStack> packed(List<List<LoraWeights>> members, List<Value> held) {
         List<LoraStack> stacks = new ArrayList<>();
         try {
             for (int i = 0; i < members.size(); i++) {
-                stacks.add(new LoraStack(members.get(i), parts.script().call("stack_int8", held.get(i))));
+                stacks.add(built(members.get(i), "shared_int8", held.get(i)));
             }
             return stacks;
         } catch (RuntimeException e) {
@@ -97,6 +97,16 @@ final class StackBuilder implements AutoCloseable {
             throw e;
         } finally {
             held.forEach(Value::close);
+        }
+    }
+
+    private LoraStack built(List<LoraWeights> members, String method, Value from) {
+        Value stack = parts.script().call(method, from);
+        try (Value bytes = parts.script().call("stacked_bytes", stack)) {
+            return new LoraStack(members, stack, bytes.toNumber());
+        } catch (RuntimeException e) {
+            stack.close();
+            throw e;
         }
     }
 

@@ -16,9 +16,6 @@ import java.util.Set;
  */
 record StackCover(Set<LoraWeights> wanted, List<LoraStack> used) {
 
-    /** Adapters of one stack. */
-    static final int MOST_MEMBERS = 16;
-
     /** The better of two covers, of all stacks and of those whose members are all wanted; who is in none has its own. */
     static StackCover of(Set<LoraWeights> wanted, List<LoraStack> stacks) {
         StackCover any = greedy(wanted, stacks);
@@ -44,17 +41,7 @@ record StackCover(Set<LoraWeights> wanted, List<LoraStack> used) {
                 .max(Comparator.comparingInt((LoraStack stack) -> stack.holds(open)).thenComparingInt(stack -> -stack.members().size()));
     }
 
-    /** Whether other stacks could serve them for clearly less: each costs two calls a linear, and a row multiplies all ranks of its own. */
-    boolean isLoose() {
-        return used.size() > fewestStacks(wanted.size()) || 2 * members() > 3 * wanted.size();
-    }
-
     private int members() {
         return used.stream().mapToInt(stack -> stack.members().size()).sum();
-    }
-
-    /** Stacks that so many adapters need. */
-    static int fewestStacks(int adapters) {
-        return (adapters + MOST_MEMBERS - 1) / MOST_MEMBERS;
     }
 }
