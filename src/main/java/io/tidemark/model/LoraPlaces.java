@@ -1,42 +1,52 @@
 package io.tidemark.model;
 
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 
 /**
  * Where each adapter of a step runs: in one of the stacks, or outside them on its own.
  *
  * @param stacks what the step uses
- * @param wanted the adapters that run in a stack that holds them; a stack may hold others of the step too
+ * @param places of the adapters that run in stacks; a stack may hold others of the step too
  */
-record LoraPlaces(List<LoraStack> stacks, Set<LoraWeights> wanted) {
+record LoraPlaces(List<LoraStack> stacks, Map<LoraWeights, Place> places) {
+
+    private static final Place OUTSIDE = new Place(-1, -1);
+
+    /**
+     * @param stack  the index of a stack, -1 outside the stacks
+     * @param member where an adapter stands in it, -1 outside the stacks
+     */
+    record Place(int stack, int member) {
+    }
 
     LoraPlaces {
         stacks = List.copyOf(stacks);
-        wanted = Set.copyOf(wanted);
+        places = Map.copyOf(places);
+    }
+
+    /** Each of these adapters in the first of the stacks that holds it. */
+    static LoraPlaces of(List<LoraStack> stacks, Set<LoraWeights> wanted) {
+        Map<LoraWeights, Place> places = new HashMap<>();
+        for (int stack = 0; stack < stacks.size(); stack++) {
+            List<LoraWeights> members = stacks.get(stack).members();
+            for (int member = 0; member < members.size(); member++) {
+                if (wanted.contains(members.get(member))) {
+                    places.putIfAbsent(members.get(member), new Place(stack, member));
+                }
+            }
+        }
+        return new LoraPlaces(stacks, places);
     }
 
     /** Whether it serves these adapters, with stacks whose members are all there. */
     boolean isFor(Set<LoraWeights> adapters) {
-        return wanted.equals(adapters) && stacks.stream().noneMatch(LoraStack::isSpoilt);
+        return places.keySet().equals(adapters) && stacks.stream().noneMatch(LoraStack::isSpoilt);
     }
 
-    /** The index of the stack that the adapter runs in, -1 where it runs on its own. */
-    int stackOf(LoraWeights weights) {
-        if (!wanted.contains(weights)) {
-            return -1;
-        }
-        for (int i = 0; i < stacks.size(); i++) {
-            if (stacks.get(i).members().contains(weights)) {
-                return i;
-            }
-        }
-        return -1;
-    }
-
-    /** Where the adapter stands in its stack, -1 outside the stacks. */
-    int placeOf(LoraWeights weights) {
-        int stack = stackOf(weights);
-        return stack < 0 ? -1 : stacks.get(stack).members().indexOf(weights);
+    Place placeOf(LoraWeights weights) {
+        return places.getOrDefault(weights, OUTSIDE);
     }
 }

@@ -59,7 +59,7 @@ final class LoraStacks implements AutoCloseable {
         Set<LoraWeights> wanted = wanted(batch);
         idle = wanted.isEmpty() || batch.size() == 1;
         if (idle) {
-            return new LoraPlaces(wanted.stream().map(adapter -> adapter.stack().orElseThrow()).toList(), wanted);
+            return LoraPlaces.of(wanted.stream().map(adapter -> adapter.stack().orElseThrow()).toList(), wanted);
         }
         return settled.filter(places -> places.isFor(wanted)).orElseGet(() -> placed(wanted));
     }
@@ -80,7 +80,7 @@ final class LoraStacks implements AutoCloseable {
             builder.start(due);
         }
         shared.keep(cover.used(), mostBytes - joined.bytes());
-        LoraPlaces places = new LoraPlaces(joined.inPlaceOf(cover), wanted);
+        LoraPlaces places = LoraPlaces.of(joined.inPlaceOf(cover), wanted);
         boolean done = !couldGather(cover) && !builder.isBusy() && joined.isSettled(places.stacks());
         settled = done ? Optional.of(places) : Optional.empty();
         return places;

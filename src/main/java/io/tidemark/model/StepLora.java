@@ -18,7 +18,7 @@ final class StepLora {
     StepLora(DecoderParts parts, StepPlan plan, LoraPlaces places) {
         this.parts = parts;
         this.layout = new Layout(plan.tokens(), List.copyOf(plan.groups()), places);
-        this.stackOf = layout.groups().stream().map(group -> places.stackOf(group.weights())).toList();
+        this.stackOf = layout.groups().stream().map(group -> places.placeOf(group.weights()).stack()).toList();
     }
 
     Layout layout() {
@@ -42,7 +42,7 @@ final class StepLora {
         return IntStream.range(0, stackOf.size()).mapToObj(i -> {
             LoraGroup group = layout.groups().get(i);
             return new long[] {group.firstToken(), group.endToken(), group.loraLayers(), stackOf.get(i),
-                layout.places().placeOf(group.weights()), adjusted, alone, highest};
+                layout.places().placeOf(group.weights()).member(), adjusted, alone, highest};
         }).toList();
     }
 

@@ -95,7 +95,7 @@ final class StepPlan {
 
     /** A stack takes its rows in any order; an adapter on its own, or with parts of its own, has them side by side. */
     private static int ownOrder(StepRow row, LoraPlaces places) {
-        boolean apart = row.lora().filter(weights -> weights.hasOwnParts() || !weights.isPlain() || places.stackOf(weights) < 0).isPresent();
+        boolean apart = row.lora().filter(weights -> weights.hasOwnParts() || !weights.isPlain() || places.placeOf(weights).stack() < 0).isPresent();
         return apart ? System.identityHashCode(row.lora().orElseThrow()) : 0;
     }
 
@@ -104,7 +104,7 @@ final class StepPlan {
         if (row.effectiveLoraLayers() == 0) {
             return Integer.MAX_VALUE;
         }
-        int stack = places.stackOf(row.lora().orElseThrow());
+        int stack = places.placeOf(row.lora().orElseThrow()).stack();
         return stack < 0 ? places.stacks().size() : stack;
     }
 }

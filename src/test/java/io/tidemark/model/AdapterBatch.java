@@ -7,25 +7,34 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.IntUnaryOperator;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /** A fixture's model in one compute type, with adapters, and batches of rows that repeat. */
 final class AdapterBatch implements AutoCloseable {
 
     private static final String FAMILY = "llama-gqa";
-    private static final int LAYERS = 6;
 
+    private final String family;
+    private final int layers;
     private final LanguageModel model;
     private final AdapterStore store;
     private final KvPool pool;
 
     AdapterBatch(Torch torch, ModelOptions options) {
-        model = LanguageModel.load(Folders.model(FAMILY), FAMILY, torch, options);
+        this(torch, options, FAMILY);
+    }
+
+    AdapterBatch(Torch torch, ModelOptions options, String family) {
+        this.family = family;
+        model = LanguageModel.load(Folders.model(family), family, torch, options);
+        layers = model.config().numLayers();
         store = new AdapterStore(model);
         pool = new KvPool(model.decoder(), Long.MAX_VALUE);
     }
 
     /**
-     * Of a prompt for each adapter, at boundaries from 6 down to 1 in turn, and of one without.
+     * Of a prompt for each adapter, at all boundaries from the highest down to 1 in turn, and of one without.
      *
      * @param adapters names of the fixture's adapters, and after a colon whatever tells two of the same tensors apart
      */
@@ -40,18 +49,39 @@ final class AdapterBatch implements AutoCloseable {
         return logits(adapters.stream().map(Optional::of).toList(), i -> 3 + i % 5);
     }
 
+    /** Of the next token behind each such prompt, in one step of rows that decode. */
+    List<float[]> decodedLogits(List<String> adapters) {
+        List<Optional<String>> rows = adapters.stream().map(Optional::of).toList();
+        List<KvSlot> slots = reserved(rows.size());
+        IntUnaryOperator end = i -> 10 + 9 * (i % 5);
+        model.decoder().logits(rows(rows, slots, AdapterBatch::start, end));
+        return logits(rows, slots, end, i -> end.applyAsInt(i) + 1);
+    }
+
     private List<float[]> logits(List<Optional<String>> adapters, IntUnaryOperator end) {
-        List<Integer> text = model.tokenizer().encodePrompt("The boundary layer of name[Blue Spice], eatType[coffee shop]. ".repeat(3));
-        List<StepRow> rows = new ArrayList<>();
-        List<KvSlot> slots = new ArrayList<>();
-        for (int i = 0; i < adapters.size(); i++) {
-            slots.add(pool.reserve(64).orElseThrow());
-            rows.add(new StepRow(slots.get(i), text.subList(i % 5, end.applyAsInt(i)), 0, adapters.get(i).map(this::adapter),
-                    LAYERS - i % LAYERS, Optional.of(TokenRule.GREEDY)));
-        }
-        List<float[]> logits = model.decoder().logits(rows);
+        return logits(adapters, reserved(adapters.size()), AdapterBatch::start, end);
+    }
+
+    private List<KvSlot> reserved(int count) {
+        return Stream.generate(() -> pool.reserve(64).orElseThrow()).limit(count).toList();
+    }
+
+    private List<float[]> logits(List<Optional<String>> adapters, List<KvSlot> slots, IntUnaryOperator from, IntUnaryOperator to) {
+        List<float[]> logits = model.decoder().logits(rows(adapters, slots, from, to));
         slots.forEach(pool::release);
         return logits;
+    }
+
+    /** The first token of a row's prompt in the text. */
+    private static int start(int row) {
+        return row % 5;
+    }
+
+    /** Tokens {@code from .. to - 1} of the text. */
+    private List<StepRow> rows(List<Optional<String>> adapters, List<KvSlot> slots, IntUnaryOperator from, IntUnaryOperator to) {
+        List<Integer> text = model.tokenizer().encodePrompt("The boundary layer of name[Blue Spice], eatType[coffee shop]. ".repeat(3));
+        return IntStream.range(0, adapters.size()).mapToObj(i -> new StepRow(slots.get(i), text.subList(from.applyAsInt(i), to.applyAsInt(i)),
+                from.applyAsInt(i) - start(i), adapters.get(i).map(this::adapter), layers - i % layers, Optional.of(TokenRule.GREEDY))).toList();
     }
 
     boolean isStackingAdapters() {
@@ -69,7 +99,7 @@ final class AdapterBatch implements AutoCloseable {
     }
 
     private LoraWeights adapter(String name) {
-        return store.find(name).orElseGet(() -> store.load(name, Folders.adapter(FAMILY, name.split(":")[0]))).weights();
+        return store.find(name).orElseGet(() -> store.load(name, Folders.adapter(family, name.split(":")[0]))).weights();
     }
 
     /** The largest over the rows of {@code |a - b| / |b|}. */

@@ -40,6 +40,17 @@ class ComputeTypesTest {
         }
     }
 
+    @ParameterizedTest
+    @CsvSource({"llama-gqa, BF16, 0.02", "llama-gqa, INT8, 0.08", "mistral-window, BF16, 0.02", "mistral-window, INT8, 0.08"})
+    @DisplayName("give float32's logits within their error in rows that decode, where two heads share keys and values and where six do")
+    void decode(String family, ComputeType type, double error) {
+        List<String> adapters = List.of("qv:0", "qv:1", "qv:2", "qv:3", "qv:4");
+        try (AdapterBatch exact = new AdapterBatch(torch, ModelOptions.DEFAULT, family);
+                AdapterBatch rough = new AdapterBatch(torch, new ModelOptions(type), family)) {
+            assertThat(AdapterBatch.relativeError(rough.decodedLogits(adapters), exact.decodedLogits(adapters))).isBetween(1e-5, error);
+        }
+    }
+
     @Test
     @Timeout(60)
     @DisplayName("in int8 give the same logits, bit for bit, once adapters that stay together share a stack")

@@ -61,7 +61,7 @@ class LoraStacksTest {
     @Timeout(60)
     @DisplayName("give each row its own adapter: in a stack of its own, while shared ones are built beside it, and in them bit for bit the same")
     void severalStacks() {
-        List<String> adapters = adapters(0, 20);
+        List<String> adapters = adapters(0, 70);
         List<float[]> wanted = exact.logits(adapters);
         List<float[]> first = stacked.logits(adapters);
         List<float[]> last = first;
@@ -178,8 +178,8 @@ class LoraStacksTest {
         }
     }
 
-    /** So many neighbouring ones of 28 adapters, of four kinds in turn. */
+    /** So many neighbouring ones of 80 adapters, of four kinds in turn. */
     private static List<String> adapters(int first, int count) {
-        return new ArrayList<>(IntStream.range(first, first + count).map(i -> i % 28).mapToObj(i -> KINDS.get(i % 4) + ":" + i).toList());
+        return new ArrayList<>(IntStream.range(first, first + count).map(i -> i % 80).mapToObj(i -> KINDS.get(i % 4) + ":" + i).toList());
     }
 }
