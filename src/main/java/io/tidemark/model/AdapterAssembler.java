@@ -2,7 +2,6 @@ package io.tidemark.model;
 
 import io.tidemark.torch.Value;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.Optional;
 
 /** Brings an adapter to the device in all forms that steps take it in. */

@@ -2,17 +2,15 @@ package io.tidemark.model;
 
 import java.util.Collection;
 import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.stream.IntStream;
 
 /**
  * Decides for a step which of its adapters run stacked, and keeps the stacks. Each adapter is a stack of its own from the
- * beginning, and several that run together cost less as one: which takes a copy, so it is for such as
- * stay, a stack that holds others too will do as well, and it is made on another thread while rows run on.
+ * beginning, and several that run together cost less as one: which takes a copy, so it is for such as stay, one that holds
+ * others too does as well, and it is made on another thread while rows run on.
  *
  * <p>A row that is alone is never in a stack with others, so that a seeded request gives its text again whatever ran before it.
  *
