@@ -67,10 +67,10 @@ class ComputeTypesTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"FP32", "BF16", "INT8"})
-    @DisplayName("run a step that wants no token, as a piece of a prompt does")
-    void wantNothing(ComputeType type) {
-        try (AdapterBatch loaded = new AdapterBatch(torch, new ModelOptions(type))) {
+    @CsvSource({"llama-gqa, FP32", "llama-gqa, BF16", "llama-gqa, INT8", "mistral-window, FP32", "mistral-window, INT8"})
+    @DisplayName("run a step that wants no token, as a piece of a prompt does, with a vocabulary that is searched in pieces and one that is not")
+    void wantNothing(String family, ComputeType type) {
+        try (AdapterBatch loaded = new AdapterBatch(torch, new ModelOptions(type), family)) {
             assertThat(loaded.step(List.of(5, 6, 7))).isEmpty();
         }
     }
