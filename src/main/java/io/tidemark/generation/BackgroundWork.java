@@ -3,7 +3,7 @@ package io.tidemark.generation;
 import java.util.ArrayDeque;
 import java.util.Deque;
 
-/** What runs between steps, slice by slice, each in its turn. Belongs to the engine's thread. */
+/** What runs between steps, slice by slice, each in its turn. Belongs to the instance's thread. */
 final class BackgroundWork {
 
     private static final System.Logger LOG = System.getLogger(BackgroundWork.class.getName());
@@ -14,8 +14,8 @@ final class BackgroundWork {
         waiting.add(work);
     }
 
-    boolean isEmpty() {
-        return waiting.isEmpty();
+    int size() {
+        return waiting.size();
     }
 
     /** Runs one slice; false when there is none. */

@@ -1,10 +1,11 @@
 package io.tidemark.generation;
 
 /**
- * How much the engine does at once.
+ * How much the engine does at once, in all its instances together.
  *
- * @param slots                the most rows in the running batch
- * @param prefillTokensPerStep the most prompt tokens in one step, so that a long prompt does not stop others' tokens
+ * @param slots                the most rows that run
+ * @param prefillTokensPerStep the most prompt tokens in one step of all instances, so that a long prompt does not stop others'
+ *                             tokens; each instance has an equal share
  * @param kvBytes              the budget for keys and values of all rows and kept prefixes, in bytes
  * @param prefixBytes          what kept prefixes may take of it while no row needs it; 0 keeps none
  */

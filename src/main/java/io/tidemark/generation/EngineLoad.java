@@ -4,10 +4,10 @@ package io.tidemark.generation;
  * What the engine has to do now, and has done since it started.
  *
  * @param queuedRequests  requests that wait for a slot or for memory
- * @param runningRows     rows of the running batch; a request with n choices has n
+ * @param runningRows     rows that run; a request with n choices has n
  * @param kvBytesReserved bytes held for keys and values
  * @param generatedTokens tokens chosen so far
- * @param steps           steps run so far
+ * @param steps           steps run so far, of all instances
  * @param reusedPromptTokens tokens of prompts that kept prefixes had, and that were not run again
  * @param prefixBytes     bytes of kept prefixes, part of those reserved
  */
@@ -16,8 +16,14 @@ public record EngineLoad(int queuedRequests, int runningRows, long kvBytesReserv
 
     static final EngineLoad NONE = new EngineLoad(0, 0, 0, 0, 0, 0, 0);
 
-    EngineLoad withMoreQueued(int more) {
-        return new EngineLoad(queuedRequests + more, runningRows, kvBytesReserved, generatedTokens, steps,
-                reusedPromptTokens, prefixBytes);
+    /** Both together. */
+    EngineLoad plus(EngineLoad other) {
+        return new EngineLoad(queuedRequests + other.queuedRequests, runningRows + other.runningRows, kvBytesReserved + other.kvBytesReserved,
+                generatedTokens + other.generatedTokens, steps + other.steps, reusedPromptTokens + other.reusedPromptTokens,
+                prefixBytes + other.prefixBytes);
+    }
+
+    EngineLoad withQueued(int requests) {
+        return new EngineLoad(requests, runningRows, kvBytesReserved, generatedTokens, steps, reusedPromptTokens, prefixBytes);
     }
 }

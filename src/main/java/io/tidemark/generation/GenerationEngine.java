@@ -1,30 +1,44 @@
 package io.tidemark.generation;
 
-import io.tidemark.model.KvLimits;
+import io.tidemark.model.KvBudget;
 import io.tidemark.model.KvPool;
 import io.tidemark.model.LanguageModel;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 
 /**
- * Generates text for many requests at once. All work happens on one thread, {@code tidemark-engine}; the public methods
- * may be called from any thread and hand their work over to it.
+ * Generates text for many requests at once, in one or several {@link EngineInstance}s: threads with sequences, keys and values
+ * and a step loop of their own, on one copy of the weights. Requests wait in one queue; a sequence stays in its instance. The
+ * public methods may be called from any thread and hand their work over.
  */
 public final class GenerationEngine implements AutoCloseable {
 
     private final RequestBounds bounds;
-    private final EngineThread thread;
+    private final RequestQueue queue;
+    private final KvBudget budget;
+    private final List<EngineInstance> instances = new ArrayList<>();
+    private final CompletableFuture<Void> death = new CompletableFuture<>();
 
-    private GenerationEngine(LanguageModel model, EngineLimits limits) {
-        KvPool pool = new KvPool(model.decoder(), new KvLimits(limits.kvBytes(), limits.slots(), limits.prefixBytes()));
-        this.bounds = new RequestBounds(model.config(), limits, pool);
-        this.thread = new EngineThread(model, limits, pool);
+    private GenerationEngine(LanguageModel model, EngineLimits limits, EngineLayout layout) {
+        this.queue = new RequestQueue(limits, layout.instances(), instance -> instances.get(instance).wake());
+        this.budget = new KvBudget(limits.kvBytes());
+        for (int i = 0; i < layout.instances(); i++) {
+            instances.add(new EngineInstance(model, limits, layout, i, queue, budget, this::died));
+        }
+        this.bounds = new RequestBounds(model.config(), limits, instances.get(0).pool());
     }
 
-    /** Begins with its thread, which runs until the engine is closed. */
+    /** Begins with one instance, whose steps use all threads of the model's {@link io.tidemark.torch.Torch}. */
     public static GenerationEngine start(LanguageModel model, EngineLimits limits) {
-        GenerationEngine engine = new GenerationEngine(model, limits);
-        engine.thread.start();
+        return start(model, limits, EngineLayout.single(model.decoder().threads()));
+    }
+
+    /** Begins with the threads of its instances, which run until the engine is closed. */
+    public static GenerationEngine start(LanguageModel model, EngineLimits limits, EngineLayout layout) {
+        GenerationEngine engine = new GenerationEngine(model, limits, layout);
+        engine.instances.forEach(EngineInstance::start);
         return engine;
     }
 
@@ -45,13 +59,13 @@ public final class GenerationEngine implements AutoCloseable {
      */
     public void submit(GenerationRequest request, GenerationListener listener) throws RequestRefused {
         bounds.require(request);
-        thread.enqueue(new RunningRequest(request, listener, System.nanoTime()));
+        queue.add(new RunningRequest(request, listener, System.nanoTime()));
     }
 
     /**
      * The same for those who want to know the outcome only.
      *
-     * @return completed on the engine's thread, always normally
+     * @return completed on the thread of an instance, always normally
      * @throws RequestRefused as above
      * @throws IllegalStateException as above
      */
@@ -67,32 +81,48 @@ public final class GenerationEngine implements AutoCloseable {
      * @throws IllegalStateException when the engine is closed
      */
     public void cancel(String requestId, FinishReason reason) {
-        thread.cancel(request -> request.request().id().equals(requestId), reason);
+        instances.forEach(instance -> instance.cancel(request -> request.request().id().equals(requestId), reason));
     }
 
-    /** Runs work in slices, one between two steps, until it says that there is no more. */
+    /**
+     * Runs work in slices, one between two steps of an instance, until it says that there is no more. New requests avoid the
+     * instance meanwhile.
+     *
+     * @throws IllegalStateException when the engine is closed
+     */
     public void runBetweenSteps(BetweenSteps work) {
-        thread.runBetweenSteps(work);
+        instances.get(queue.forBackground()).runBetweenSteps(work);
     }
 
-    /** As it was after the last step, with what was submitted since. */
+    /** What all instances have to do, as it was after the last step of each, with what was submitted since. */
     public EngineLoad load() {
-        return thread.load();
+        return instances.stream().map(EngineInstance::load).reduce(EngineLoad.NONE, EngineLoad::plus).withQueued(queue.size());
     }
 
-    /** False when the engine's thread has died of an error, or was closed. */
+    /** False when the thread of an instance has died of an error, or the engine was closed. */
     public boolean isAlive() {
-        return thread.isAlive();
+        return instances.stream().allMatch(EngineInstance::isAlive);
     }
 
-    /** Done when the engine's thread dies of an error: on that thread, before it takes no more and all that it had to do fails. */
+    /**
+     * Done when the thread of an instance dies of an error: on that thread, before the engine takes no more and all that it had to
+     * do fails.
+     */
     public CompletionStage<Void> death() {
-        return thread.death();
+        return death.minimalCompletionStage();
     }
 
     /** Ends what runs and waits as cancelled, then frees the caches. */
     @Override
     public void close() {
-        thread.close();
+        instances.forEach(EngineInstance::stop);
+        instances.forEach(EngineInstance::join);
+    }
+
+    /** On the thread of the instance that has died: the others end too, and fail what they run. */
+    private void died() {
+        death.complete(null);
+        instances.forEach(EngineInstance::abort);
+        queue.close().forEach(EngineInstance::fail);
     }
 }

@@ -3,7 +3,7 @@ package io.tidemark.generation;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 
-/** Work that other threads hand over to the engine's thread, which alone takes it. */
+/** Work that other threads hand over to the thread of an engine instance, which alone takes it. */
 final class Inbox {
 
     private final BlockingQueue<Runnable> work = new LinkedBlockingQueue<>();
@@ -15,6 +15,13 @@ final class Inbox {
             throw new IllegalStateException("the engine is closed");
         }
         work.add(next);
+    }
+
+    /** Lets {@link #runNext} return, if the inbox is open. */
+    synchronized void wake() {
+        if (!closed && work.isEmpty()) {
+            work.add(() -> { });
+        }
     }
 
     /** Takes no more, and wakes who waits; what is here can still be run. */

@@ -51,7 +51,7 @@ final class PrefixSharing {
             return;
         }
         try {
-            pool.keepPrefix(row.slot(), owner(row), row.promptInCache());
+            pool.prefixes().keep(row.slot(), owner(row), row.promptInCache());
         } catch (DecoderFailed e) {
             LOG.log(System.Logger.Level.WARNING, "a prompt's keys and values could not be kept", e);
         }

@@ -6,6 +6,7 @@ import io.tidemark.generation.Completion.Usage;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
 
 /** A request from its submission to its outcome: its listener, its clock and its finished choices. */
 final class RunningRequest {
@@ -19,6 +20,7 @@ final class RunningRequest {
     private long startedNanos;
     private long firstTokenNanos;
     private int reusedTokens;
+    private volatile Optional<FinishReason> cancelled = Optional.empty();
 
     RunningRequest(GenerationRequest request, GenerationListener listener, long submittedNanos) {
         this.request = request;
@@ -29,6 +31,15 @@ final class RunningRequest {
 
     GenerationRequest request() {
         return request;
+    }
+
+    /** To be ended before it starts; any thread may call. */
+    void cancel(FinishReason reason) {
+        cancelled = Optional.of(reason);
+    }
+
+    Optional<FinishReason> cancelled() {
+        return cancelled;
     }
 
     /** The request has its slots and leaves the queue. */

@@ -1,6 +1,7 @@
 package io.tidemark.generation;
 
-import io.tidemark.generation.AdmissionQueue.Admitted;
+import io.tidemark.model.Decoder;
+import io.tidemark.model.DecoderFailed;
 import io.tidemark.model.KvPool;
 import io.tidemark.model.KvSlot;
 import io.tidemark.model.LanguageModel;
@@ -12,15 +13,17 @@ import java.util.Set;
 import java.util.function.Predicate;
 
 /**
- * The one place that decides who runs. Requests are admitted by {@link AdmissionQueue}; every decoding row takes part in
- * every step, and prompts share what the step may carry of them. Belongs to the engine's thread.
+ * Decides what runs in each step of an engine instance. It takes requests from the {@link RequestQueue} as they fit; every
+ * decoding row takes part in every step, and prompts share what the step may carry of them. Belongs to the instance's thread.
  */
 final class Scheduler {
 
     private final LanguageModel model;
-    private final EngineLimits limits;
+    private final int instance;
+    private final RequestQueue queue;
     private final KvPool pool;
-    private final AdmissionQueue waiting;
+    private final int promptBudget;
+    private final int piece;
     private final List<Row> running = new ArrayList<>();
     private final PrefixSharing sharing;
 
@@ -28,45 +31,38 @@ final class Scheduler {
     record Turn(Row row, int promptTokens) {
     }
 
-    Scheduler(LanguageModel model, EngineLimits limits, KvPool pool) {
+    /**
+     * @param instance     the index of the instance in the queue
+     * @param promptTokens the most prompt tokens in a step
+     */
+    Scheduler(LanguageModel model, Decoder decoder, int instance, RequestQueue queue, KvPool pool, EngineLimits limits, int promptTokens) {
         this.model = model;
-        this.limits = limits;
+        this.instance = instance;
+        this.queue = queue;
         this.pool = pool;
-        this.waiting = new AdmissionQueue(limits, pool);
+        this.piece = decoder.pieceTokens();
+        this.promptBudget = Math.max(promptTokens, piece);
         this.sharing = new PrefixSharing(pool, limits);
-    }
-
-    void enqueue(RunningRequest request) {
-        waiting.add(request);
-    }
-
-    int waiting() {
-        return waiting.size();
     }
 
     int running() {
         return running.size();
     }
 
-    boolean isIdle() {
-        return waiting.size() == 0 && running.isEmpty();
-    }
-
     /** Admits what fits, then says which rows the next step has and how much of their prompts. */
     List<Turn> nextStep() {
         admit();
         List<Turn> turns = new ArrayList<>();
-        int piece = model.decoder().pieceTokens();
-        int promptBudget = Math.max(limits.prefillTokensPerStep(), piece);
+        int left = promptBudget;
         for (Row row : running) {
             if (!row.isPrefilling()) {
                 turns.add(new Turn(row, 0));
-            } else if (promptBudget > 0 && sharing.mayRun(row, running)) {
-                int tokens = row.promptPiece(promptBudget, piece);
+            } else if (left > 0 && sharing.mayRun(row, running)) {
+                int tokens = row.promptPiece(left, piece);
                 if (tokens > 0) {
                     turns.add(new Turn(row, tokens));
                 }
-                promptBudget -= tokens;
+                left -= tokens;
             }
         }
         return turns;
@@ -94,16 +90,12 @@ final class Scheduler {
         } else {
             pool.release(row.slot());
         }
+        queue.rowEnded(instance, row.owner().request().lora());
     }
 
-    /** Takes matching requests out of the queue. */
-    List<RunningRequest> removeWaiting(Predicate<RunningRequest> which) {
-        return waiting.remove(which);
-    }
-
-    /** Drops everything that waits and runs, without a word to the cache. */
+    /** Drops everything that runs, without a word to the cache. */
     Set<RunningRequest> abandon() {
-        Set<RunningRequest> abandoned = new LinkedHashSet<>(waiting.remove(request -> true));
+        Set<RunningRequest> abandoned = new LinkedHashSet<>();
         running.forEach(row -> abandoned.add(row.owner()));
         running.clear();
         return abandoned;
@@ -119,10 +111,26 @@ final class Scheduler {
     }
 
     private void admit() {
-        Optional<Admitted> next = waiting.next(running.size());
-        while (next.isPresent()) {
-            start(next.get().request(), next.get().slots());
-            next = waiting.next(running.size());
+        for (Optional<RunningRequest> next = queue.offer(instance); next.isPresent(); next = queue.offer(instance)) {
+            RunningRequest request = next.get();
+            try {
+                int tokens = request.request().prompt().size() + request.request().maxTokens();
+                Optional<List<KvSlot>> slots = pool.reserve(tokens, request.request().choices());
+                if (slots.isEmpty()) {
+                    queue.refuse(instance, pool.bytes(tokens, request.request().choices()));
+                } else if (request.cancelled().isPresent()) {
+                    slots.get().forEach(pool::release);
+                    queue.drop();
+                    request.endedBeforeStart(request.cancelled().get());
+                } else {
+                    queue.accept(instance);
+                    start(request, slots.get());
+                }
+            } catch (DecoderFailed e) {
+                // The budget allowed what the device's memory did not.
+                queue.drop();
+                request.failed("engine_error", "there was no memory for keys and values");
+            }
         }
     }
 

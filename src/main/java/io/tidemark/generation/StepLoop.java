@@ -9,19 +9,21 @@ import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
 
-/** The hot path: plan a step, run it in one native call, give each row its token. Belongs to the engine's thread. */
+/** The hot path: plan a step, run it in one native call, give each row its token. Belongs to the instance's thread. */
 final class StepLoop {
 
     private static final System.Logger LOG = System.getLogger(StepLoop.class.getName());
 
     private final Decoder decoder;
     private final Scheduler scheduler;
+    private final StepWidth width;
     private long steps;
     private long tokens;
 
-    StepLoop(Decoder decoder, Scheduler scheduler) {
+    StepLoop(Decoder decoder, Scheduler scheduler, StepWidth width) {
         this.decoder = decoder;
         this.scheduler = scheduler;
+        this.width = width;
     }
 
     /** Runs one step. Returns false when no row has work. */
@@ -56,7 +58,7 @@ final class StepLoop {
 
     private void run(List<Turn> turns) {
         List<StepRow> batch = turns.stream().map(turn -> turn.row().next(turn.promptTokens())).toList();
-        Iterator<TokenChoice> choices = decoder.step(batch).iterator();
+        Iterator<TokenChoice> choices = step(batch).iterator();
         List<Row> chosen = new ArrayList<>();
         for (int i = 0; i < batch.size(); i++) {
             Row row = turns.get(i).row();
@@ -74,6 +76,16 @@ final class StepLoop {
                 accept(row, choice);
             }
         }
+    }
+
+    private List<TokenChoice> step(List<StepRow> batch) {
+        int tokens = batch.stream().mapToInt(row -> row.tokens().size()).sum();
+        int threads = width.threads(tokens);
+        decoder.computeWith(threads);
+        long start = System.nanoTime();
+        List<TokenChoice> choices = decoder.step(batch);
+        width.took(threads, tokens, System.nanoTime() - start);
+        return choices;
     }
 
     private void accept(Row row, TokenChoice choice) {

@@ -16,23 +16,40 @@ import java.util.concurrent.atomic.LongAdder;
 
 /**
  * The decoder on the device: one native call runs a step for all rows. Holds the base weights and no state of any
- * sequence; calls from several threads are safe as long as no two of them touch the same slot.
+ * sequence. The steps of one decoder run one at a time; {@link #sharing} makes another one for another thread. All other
+ * methods may be called from any thread.
  */
 public final class Decoder implements AutoCloseable {
 
     private final DecoderParts parts;
     private final AttentionTiles tiles;
     private final LoraStacks stacks;
+    private final LoraStacks.User steps;
     private final KeptLayout layout;
     private final KvCaches caches;
-    private final LongAdder nativeNanos = new LongAdder();
+    private final LongAdder nativeNanos;
+    private final boolean owner;
 
     private Decoder(DecoderParts parts) {
         this.parts = parts;
         this.tiles = AttentionTiles.of(parts.config(), parts.options().deterministic());
         this.stacks = new LoraStacks(parts);
+        this.steps = stacks.newUser();
         this.layout = new KeptLayout(parts);
         this.caches = new KvCaches(parts, tiles);
+        this.nativeNanos = new LongAdder();
+        this.owner = true;
+    }
+
+    private Decoder(Decoder other) {
+        this.parts = other.parts;
+        this.tiles = other.tiles;
+        this.stacks = other.stacks;
+        this.steps = stacks.newUser();
+        this.layout = new KeptLayout(parts);
+        this.caches = other.caches;
+        this.nativeNanos = other.nativeNanos;
+        this.owner = false;
     }
 
     /** @param probe tokens of some text, by which int8 sees what the linears have to take in */
@@ -49,6 +66,17 @@ public final class Decoder implements AutoCloseable {
             script.close();
             throw e;
         }
+    }
+
+    /** A decoder for the steps of another thread, on the same weights and stacks of adapters. To be closed before this one. */
+    public Decoder sharing() {
+        return new Decoder(this);
+    }
+
+    /** No step follows for now: what is kept between two steps may be freed. Called like a step. */
+    public void pause() {
+        layout.close();
+        steps.pause();
     }
 
     public ModelConfig config() {
@@ -71,7 +99,7 @@ public final class Decoder implements AutoCloseable {
      * @throws DecoderFailed when libtorch could not run it
      */
     public List<TokenChoice> step(List<StepRow> batch) {
-        LoraPlaces places = stacks.forStep(batch);
+        LoraPlaces places = steps.forStep(batch);
         StepPlan plan = new StepPlan(batch, tiles, places);
         TokenRules rules = new TokenRules(plan.wanted());
         Torch torch = parts.torch();
@@ -85,7 +113,7 @@ public final class Decoder implements AutoCloseable {
 
     /** Runs a step and returns the logits {@code [vocabulary]} of each row that has a rule, in the order of the batch. */
     public List<float[]> logits(List<StepRow> batch) {
-        LoraPlaces places = stacks.forStep(batch);
+        LoraPlaces places = steps.forStep(batch);
         StepPlan plan = new StepPlan(batch, tiles, places);
         try (StepArguments step = new StepArguments(parts, plan, places, layout);
                 Value out = call("step", step.with())) {
@@ -105,7 +133,7 @@ public final class Decoder implements AutoCloseable {
 
     /** Whether the adapters of the last step are laid out as well as they ever will be. */
     public boolean isSettled() {
-        return stacks.isSettled();
+        return steps.isSettled();
     }
 
     /** Whether one stack has all these adapters, and is joined with the base. */
@@ -141,7 +169,27 @@ public final class Decoder implements AutoCloseable {
         return caches;
     }
 
-    /** Nanoseconds that steps have spent in libtorch so far; the rest of a step's time is the JVM's. */
+    /** Sets how many threads, 1 or more, the operators of the calling thread use, itself included. */
+    public void computeWith(int threads) {
+        parts.torch().computeWith(threads);
+    }
+
+    /** The most threads that an operator uses. */
+    public int threads() {
+        return parts.torch().threads();
+    }
+
+    /** Whether steps run on a GPU. */
+    public boolean isOnGpu() {
+        return parts.torch().isOnGpu();
+    }
+
+    /** How the weights compute. */
+    public ModelOptions options() {
+        return parts.options();
+    }
+
+    /** Nanoseconds that steps have spent in libtorch so far, on all threads; the rest of a step's time is the JVM's. */
     public long nativeNanos() {
         return nativeNanos.sum();
     }
@@ -166,8 +214,11 @@ public final class Decoder implements AutoCloseable {
     @Override
     public void close() {
         layout.close();
-        stacks.close();
-        parts.close();
+        steps.close();
+        if (owner) {
+            stacks.close();
+            parts.close();
+        }
     }
 
     private static <T> List<T> inBatchOrder(List<StepRow> batch, List<StepRow> wanted, List<T> results) {

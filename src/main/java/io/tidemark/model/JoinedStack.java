@@ -26,25 +26,32 @@ final class JoinedStack implements AutoCloseable {
 
     JoinedStack(StackBuilder builder, DecoderParts parts) {
         this.builder = builder;
-        this.copyBytes = bytes(parts.config());
+        this.copyBytes = parts.config().layerNumbers() * parts.config().numLayers();
         this.allowed = !parts.options().deterministic() && copyBytes <= parts.options().stackBytes() / 2;
     }
 
-    /** Takes what was joined since. Rows run without it too, so where it fails it is not tried again. */
-    void take() {
+    /**
+     * Takes what was joined since. Rows run without it too, so where it fails it is not tried again.
+     *
+     * @return the joined stack if no row may use one of its adapters any more; the caller closes it
+     */
+    List<LoraStack> take() {
         try {
             builder.takeJoined().ifPresent(stack -> joined = Optional.of(stack));
         } catch (DecoderFailed e) {
             allowed = false;
             LOG.log(System.Logger.Level.WARNING, "adapters are not joined with the base's linears any more", e);
         }
-        if (joined.filter(LoraStack::isSpoilt).isPresent()) {
-            close();
-        }
+        return joined.filter(LoraStack::isSpoilt).isPresent() ? takeOut() : List.of();
     }
 
-    /** The stacks that a step uses. */
-    List<LoraStack> inPlaceOf(StackCover cover) {
+    /**
+     * The stacks that a step uses.
+     *
+     * @param others  what other steps use: a joined stack that one of them uses stays
+     * @param leaving gets the joined stack if another one is built in its place
+     */
+    List<LoraStack> inPlaceOf(StackCover cover, List<LoraStack> others, List<LoraStack> leaving) {
         if (!isJoinable(cover.used())) {
             steps = 0;
             return cover.used();
@@ -53,14 +60,23 @@ final class JoinedStack implements AutoCloseable {
         if (joined.filter(stack -> stack.isOf(only)).isPresent()) {
             return List.of(joined.get());
         }
+        if (joined.filter(others::contains).isPresent()) {
+            return cover.used();
+        }
         steps = alone.filter(last -> last == only).isPresent() ? steps + 1 : 0;
         alone = Optional.of(only);
         if (steps >= STEPS_ALONE && !builder.isBusy()) {
             steps = 0;
-            close(); // so that there are never two copies
+            leaving.addAll(takeOut()); // so that there are never two copies
             builder.startJoining(only);
         }
         return cover.used();
+    }
+
+    private List<LoraStack> takeOut() {
+        List<LoraStack> taken = joined.stream().toList();
+        joined = Optional.empty();
+        return taken;
     }
 
     /** Whether the stacks of a step stay what they are, however often they are asked for. */
@@ -84,14 +100,6 @@ final class JoinedStack implements AutoCloseable {
     /** What it takes in memory. */
     long bytes() {
         return joined.map(stack -> copyBytes + stack.bytes()).orElse(0L);
-    }
-
-    private static long bytes(ModelConfig config) {
-        long layer = 0;
-        for (Projection projection : Projection.values()) {
-            layer += (long) projection.inputWidth(config) * projection.outputWidth(config);
-        }
-        return layer * config.numLayers();
     }
 
     @Override

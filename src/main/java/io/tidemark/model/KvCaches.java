@@ -2,6 +2,7 @@ package io.tidemark.model;
 
 import io.tidemark.torch.Value;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * The memory of keys and values on the device: makes blocks, and copies, fills and clears what slots hold. Has no state;
@@ -40,18 +41,18 @@ final class KvCaches {
     }
 
     /** A copy of the tokens {@code from .. to-1} of a slot; empty when they are not all finite. */
-    List<Value> piece(KvSlot slot, int from, int to) {
+    Optional<Value> piece(KvSlot slot, int from, int to) {
         try (Value index = parts.torch().number(slot.index());
                 Value start = parts.torch().number(from);
                 Value end = parts.torch().number(to)) {
             Value piece = parts.script().call("piece", slot.block().cache(), index, start, end);
             try (Value finite = parts.script().call("is_finite", piece)) {
                 if (finite.toFlag()) {
-                    return List.of(piece);
+                    return Optional.of(piece);
                 }
             }
             piece.close();
-            return List.of();
+            return Optional.empty();
         }
     }
 

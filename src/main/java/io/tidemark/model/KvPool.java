@@ -5,8 +5,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * The memory of keys and values, under a budget in bytes. A sequence reserves room for its prompt and all tokens it may
- * generate; blocks of equal capacity are made as they are needed and given up when others need the bytes.
+ * The keys and values of the sequences that run in one engine instance. A sequence reserves room for its prompt and all tokens
+ * it may generate; blocks of equal capacity are made as they are needed. Several pools can share one budget.
  *
  * <p>Belongs to one thread.
  */
@@ -19,27 +19,64 @@ public final class KvPool implements AutoCloseable {
     private static final System.Logger LOG = System.getLogger(KvPool.class.getName());
 
     private final Decoder decoder;
-    private final KvLimits limits;
+    private final KvBudget budget;
+    private final int slotsPerBlock;
     private final KvSizes sizes;
     private final KvPrefixes prefixes;
     private final List<KvBlock> blocks = new ArrayList<>();
-    private long blockBytes;
 
-    public KvPool(Decoder decoder, KvLimits limits) {
+    /**
+     * @param slotsPerBlock the most slots of a block, 1 or more: rows of one block can share an attention call, so as many as
+     *                      run together is best
+     * @param prefixBytes   the part of the budget that kept prefixes of this pool may take while no sequence needs it; 0 keeps none
+     */
+    public KvPool(Decoder decoder, KvBudget budget, int slotsPerBlock, long prefixBytes) {
+        if (slotsPerBlock < 1 || prefixBytes < 0) {
+            throw new IllegalArgumentException("slotsPerBlock must be at least 1, prefixBytes at least 0: " + slotsPerBlock + ", " + prefixBytes);
+        }
         this.decoder = decoder;
-        this.limits = limits;
+        this.budget = budget;
+        this.slotsPerBlock = slotsPerBlock;
         this.sizes = decoder.caches().sizes();
-        this.prefixes = new KvPrefixes(decoder, limits.prefixBytes());
+        this.prefixes = new KvPrefixes(decoder, budget, prefixBytes);
     }
 
-    /** A pool that keeps no prefixes. */
+    /** A pool with a budget of its own that keeps no prefixes. */
     public KvPool(Decoder decoder, long budgetBytes) {
-        this(decoder, new KvLimits(budgetBytes, USUAL_SLOTS_PER_BLOCK, 0));
+        this(decoder, new KvBudget(budgetBytes), USUAL_SLOTS_PER_BLOCK, 0);
     }
 
     /** Whether sequences of this length and number fit when nothing else runs. */
     public boolean canEverHold(int tokens, int sequences) {
-        return sequences * sizes.bytes(1, sizes.capacityFor(tokens)) <= limits.bytes();
+        return bytes(tokens, sequences) <= budget.bytes();
+    }
+
+    /** What sequences of this length and number take, in bytes. */
+    public long bytes(int tokens, int sequences) {
+        return sequences * sizes.bytes(1, sizes.capacityFor(tokens));
+    }
+
+    /**
+     * A slot for each of some sequences of up to {@code tokens} tokens, or none at all when the budget is taken now.
+     *
+     * @throws DecoderFailed when the device has no memory although the budget allows it; nothing is held then
+     */
+    public Optional<List<KvSlot>> reserve(int tokens, int sequences) {
+        List<KvSlot> slots = new ArrayList<>();
+        try {
+            while (slots.size() < sequences) {
+                Optional<KvSlot> slot = reserve(tokens);
+                if (slot.isEmpty()) {
+                    slots.forEach(this::release);
+                    return Optional.empty();
+                }
+                slots.add(slot.get());
+            }
+            return Optional.of(slots);
+        } catch (DecoderFailed e) {
+            slots.forEach(this::release);
+            throw e;
+        }
     }
 
     /** A slot for a sequence of up to {@code tokens} tokens; empty when the budget is taken now. */
@@ -64,23 +101,14 @@ public final class KvPool implements AutoCloseable {
         }
     }
 
-    /** Bytes that blocks hold, whether their slots are used or not, and kept prefixes. */
+    /** Bytes that the blocks hold, whether their slots are used or not, and kept prefixes. */
     public long reservedBytes() {
-        return blockBytes + prefixes.bytes();
+        return blocks.stream().mapToLong(this::bytes).sum() + prefixes.bytes();
     }
 
     /** What is kept of prompts for others that begin alike. */
     public KvPrefixes prefixes() {
         return prefixes;
-    }
-
-    /**
-     * Keeps what a slot holds of a prompt's first tokens for requests of the same owner that begin alike.
-     *
-     * @param tokens the tokens that the slot holds, from the first
-     */
-    public void keepPrefix(KvSlot slot, PrefixOwner owner, List<Integer> tokens) {
-        prefixes.keep(slot, owner, tokens, freeBytes());
     }
 
     /**
@@ -92,43 +120,59 @@ public final class KvPool implements AutoCloseable {
         decoder.caches().copy(from, to, tokens);
     }
 
+    /**
+     * Frees blocks without sequences, then kept prefixes, until the budget has so many bytes free or nothing is left to free.
+     *
+     * @return whether something was freed
+     */
+    public boolean freeUnused(long wantedBytes) {
+        long before = reservedBytes();
+        for (KvBlock block : List.copyOf(blocks)) {
+            if (block.isEmpty() && budget.free() < wantedBytes) {
+                blocks.remove(block);
+                block.close();
+                budget.giveBack(bytes(block));
+            }
+        }
+        prefixes.giveUp(wantedBytes - budget.free());
+        return reservedBytes() < before;
+    }
+
     @Override
     public void close() {
-        blocks.forEach(KvBlock::close);
+        blocks.forEach(block -> {
+            block.close();
+            budget.giveBack(bytes(block));
+        });
         blocks.clear();
         prefixes.close();
     }
 
     private Optional<KvBlock> newBlock(int capacity) {
         long slotBytes = sizes.bytes(1, capacity);
-        if (freeBytes() < slotBytes) {
-            giveUpEmptyBlocks(slotBytes);
+        if (budget.free() < slotBytes) {
+            freeUnused(slotBytes);
         }
-        if (freeBytes() < slotBytes) {
-            prefixes.giveUp(slotBytes - freeBytes());
-        }
-        if (freeBytes() < slotBytes) {
-            return Optional.empty();
-        }
-        long share = Math.max(slotBytes, Math.min(limits.bytes() / BLOCKS_IN_BUDGET, freeBytes()));
-        int slots = (int) Math.min(limits.slotsPerBlock(), share / slotBytes);
-        KvBlock block = decoder.caches().newBlock(slots, capacity, sizes.ringCapacity(capacity));
-        blocks.add(block);
-        blockBytes += sizes.bytes(slots, capacity);
-        return Optional.of(block);
-    }
-
-    private void giveUpEmptyBlocks(long wantedBytes) {
-        for (KvBlock block : List.copyOf(blocks)) {
-            if (block.isEmpty() && freeBytes() < wantedBytes) {
-                blocks.remove(block);
-                blockBytes -= sizes.bytes(block.slots(), block.capacity());
-                block.close();
+        long share = Math.max(slotBytes, Math.min(budget.bytes() / BLOCKS_IN_BUDGET, budget.free()));
+        int slots = (int) Math.min(slotsPerBlock, share / slotBytes);
+        // Another pool may take what was free a moment ago.
+        while (!budget.take(sizes.bytes(slots, capacity))) {
+            if (slots == 1) {
+                return Optional.empty();
             }
+            slots = 1;
+        }
+        try {
+            KvBlock block = decoder.caches().newBlock(slots, capacity, sizes.ringCapacity(capacity));
+            blocks.add(block);
+            return Optional.of(block);
+        } catch (RuntimeException e) {
+            budget.giveBack(sizes.bytes(slots, capacity));
+            throw e;
         }
     }
 
-    private long freeBytes() {
-        return limits.bytes() - reservedBytes();
+    private long bytes(KvBlock block) {
+        return sizes.bytes(block.slots(), block.capacity());
     }
 }

@@ -16,13 +16,19 @@ public final class KvPrefixes implements AutoCloseable {
     private static final int PIECE = AttentionTiles.TILE;
 
     private final Decoder decoder;
-    private final long budgetBytes;
+    private final KvBudget budget;
+    private final long mostBytes;
     private final long pieceBytes;
     private final PrefixTree tree = new PrefixTree(PIECE);
 
-    KvPrefixes(Decoder decoder, long budgetBytes) {
+    /**
+     * @param budget    what pieces are taken from
+     * @param mostBytes what they may take of it
+     */
+    KvPrefixes(Decoder decoder, KvBudget budget, long mostBytes) {
         this.decoder = decoder;
-        this.budgetBytes = budgetBytes;
+        this.budget = budget;
+        this.mostBytes = mostBytes;
         this.pieceBytes = PIECE * decoder.kvBytesPerToken();
     }
 
@@ -57,33 +63,45 @@ public final class KvPrefixes implements AutoCloseable {
     }
 
     /**
-     * Keeps what a slot holds of a prompt's first tokens, as far as the budget goes. A piece that is not finite is not
-     * kept, nor what follows it.
+     * Keeps what a slot holds of a prompt's first tokens for requests of the same owner that begin alike, as far as the budget
+     * goes. A piece that is not finite is not kept, nor what follows it.
+     *
+     * @param tokens the tokens that the slot holds, from the first
      */
-    void keep(KvSlot slot, PrefixOwner owner, List<Integer> tokens, long roomBytes) {
+    public void keep(KvSlot slot, PrefixOwner owner, List<Integer> tokens) {
         int pieces = Math.min(tokens.size(), shareable(slot)) / PIECE;
-        if (pieces == 0 || budgetBytes < pieceBytes) {
+        if (pieces == 0 || mostBytes < pieceBytes) {
             return;
         }
         List<Node> path = new ArrayList<>(tree.path(owner, tokens.subList(0, pieces * PIECE)));
         tree.touch(path);
-        long room = roomBytes;
         while (path.size() < pieces) {
-            if (bytes() + pieceBytes > budgetBytes || room < pieceBytes) {
+            if (bytes() + pieceBytes > mostBytes || !budget.take(pieceBytes)) {
                 if (!dropOldest(path)) {
                     return;
                 }
-                room += pieceBytes;
                 continue;
             }
             int from = path.size() * PIECE;
-            List<Value> piece = decoder.caches().piece(slot, from, from + PIECE);
+            Optional<Value> piece = piece(slot, from);
             if (piece.isEmpty()) {
                 return;
             }
-            path.add(tree.add(owner, path, tokens.subList(from, from + PIECE), piece.get(0)));
+            path.add(tree.add(owner, path, tokens.subList(from, from + PIECE), piece.get()));
             tree.touch(path);
-            room -= pieceBytes;
+        }
+    }
+
+    /** A copy of a piece whose bytes are taken; gives them back where there is none. */
+    private Optional<Value> piece(KvSlot slot, int from) {
+        Optional<Value> piece = Optional.empty();
+        try {
+            piece = decoder.caches().piece(slot, from, from + PIECE);
+            return piece;
+        } finally {
+            if (piece.isEmpty()) {
+                budget.giveBack(pieceBytes);
+            }
         }
     }
 
@@ -112,7 +130,10 @@ public final class KvPrefixes implements AutoCloseable {
 
     private boolean dropOldest(List<Node> kept) {
         Optional<Value> oldest = tree.removeOldest(kept);
-        oldest.ifPresent(Value::close);
+        oldest.ifPresent(piece -> {
+            piece.close();
+            budget.giveBack(pieceBytes);
+        });
         return oldest.isPresent();
     }
 }

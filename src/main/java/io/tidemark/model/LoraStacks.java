@@ -1,21 +1,27 @@
 package io.tidemark.model;
 
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 
 /**
- * Decides for a step which of its adapters run stacked, and keeps the stacks. Each adapter is a stack of its own from the
- * beginning, and several that run together cost less as one: which takes a copy, so it is for such as stay, one that holds
- * others too does as well, and it is made on another thread while rows run on.
+ * The stacks of adapters of a process, and which of them each step uses. Each adapter is a stack of its own from the
+ * beginning. Several adapters that run together cost less as one stack. A shared stack is a copy, so it is built only for
+ * adapters that stay, on another thread while rows run on.
  *
- * <p>A row that is alone is never in a stack with others, so that a seeded request gives its text again whatever ran before it.
+ * <p>A row that is alone in its step is never in a stack with others, so that a seeded request gives its text again whatever ran
+ * before it.
  *
  * <p>Only int8 stacks. A row multiplies its own adapter's ranks, however many are in the stack, and each stack costs two calls a
  * linear: so a step's adapters are in as few as they may be.
+ *
+ * <p>Each engine instance is a {@link User}. Stacks are built for the adapters that run in any of them. A stack stays open as
+ * long as the last step of some user has it. Safe for use by several threads.
  */
 final class LoraStacks implements AutoCloseable {
 
@@ -32,13 +38,11 @@ final class LoraStacks implements AutoCloseable {
     private final JoinedStack joined;
     private final StackGroups groups;
     private final SharedStacks shared = new SharedStacks();
-    private int loose;
+    private final List<User> users = new ArrayList<>();
+    /** Stacks that no step takes any more, but the last step of some user has. */
+    private final List<LoraStack> leaving = new ArrayList<>();
     /** For which adapters stacks were built last in place of such as served them badly. */
     private Set<LoraWeights> gathered = Set.of();
-    /** Whether nothing is ever built for such as the last step. */
-    private boolean idle = true;
-    /** The last step's with adapters, where nothing is left to be done for its adapters. */
-    private Optional<LoraPlaces> settled = Optional.empty();
 
     LoraStacks(DecoderParts parts) {
         this.stacking = parts.options().computeType() == ComputeType.INT8;
@@ -49,39 +53,10 @@ final class LoraStacks implements AutoCloseable {
         this.joined = new JoinedStack(builder, parts);
     }
 
-    /** What the step is to use. It stays open until the next call. */
-    synchronized LoraPlaces forStep(List<StepRow> batch) {
-        takeBuilt();
-        joined.take();
-        shared.dropSpoilt();
-        Set<LoraWeights> wanted = wanted(batch);
-        idle = wanted.isEmpty() || batch.size() == 1;
-        if (idle) {
-            return LoraPlaces.of(wanted.stream().map(adapter -> adapter.stack().orElseThrow()).toList(), wanted);
-        }
-        return settled.filter(places -> places.isFor(wanted)).orElseGet(() -> placed(wanted));
-    }
-
-    /** Each adapter has a stack of its own, so one that could not be built is done without. */
-    private void takeBuilt() {
-        try {
-            shared.add(builder.take());
-        } catch (DecoderFailed e) {
-            LOG.log(System.Logger.Level.WARNING, "adapters that run together get no stack that they share", e);
-        }
-    }
-
-    private LoraPlaces placed(Set<LoraWeights> wanted) {
-        StackCover cover = StackCover.of(wanted, shared.all());
-        List<List<LoraWeights>> due = builder.isBusy() ? List.of() : due(cover);
-        if (!due.isEmpty()) {
-            builder.start(due);
-        }
-        shared.keep(cover.used(), mostBytes - joined.bytes());
-        LoraPlaces places = LoraPlaces.of(joined.inPlaceOf(cover), wanted);
-        boolean done = !couldGather(cover) && !builder.isBusy() && joined.isSettled(places.stacks());
-        settled = done ? Optional.of(places) : Optional.empty();
-        return places;
+    synchronized User newUser() {
+        User user = new User();
+        users.add(user);
+        return user;
     }
 
     /** Whether adapters are being stacked for the steps to come. */
@@ -89,13 +64,117 @@ final class LoraStacks implements AutoCloseable {
         return builder.isBusy();
     }
 
-    /** Whether nothing more will be built for the last step's adapters, if they stay. */
-    synchronized boolean isSettled() {
-        return idle || settled.isPresent();
-    }
-
     synchronized boolean isJoined(Collection<LoraWeights> adapters) {
         return joined.has(adapters);
+    }
+
+    /** The steps of one engine instance, which run one at a time. */
+    final class User implements AutoCloseable {
+
+        /** The adapters of the last step that are to be stacked; none where its only row was alone. */
+        private Set<LoraWeights> running = Set.of();
+        /** What the last step uses. */
+        private List<LoraStack> used = List.of();
+        private int loose;
+        /** The last step's places, where nothing is left to be done for its adapters. */
+        private Optional<LoraPlaces> settled = Optional.empty();
+
+        private User() {
+        }
+
+        /** What the step is to use. It stays open until the next call, {@link #pause} or {@link #close}. */
+        LoraPlaces forStep(List<StepRow> batch) {
+            synchronized (LoraStacks.this) {
+                take();
+                Set<LoraWeights> wanted = wanted(batch);
+                running = batch.size() == 1 ? Set.of() : wanted;
+                LoraPlaces places = running.isEmpty() ? ownStacks(wanted)
+                        : settled.filter(last -> last.isFor(wanted)).orElseGet(() -> placed(this));
+                used = places.stacks();
+                closeUnused();
+                return places;
+            }
+        }
+
+        /** An unused stack may be closed from now on, so nothing is settled. */
+        private LoraPlaces ownStacks(Set<LoraWeights> wanted) {
+            settled = Optional.empty();
+            return LoraPlaces.of(wanted.stream().map(adapter -> adapter.stack().orElseThrow()).toList(), wanted);
+        }
+
+        /** Whether nothing more will be built for the last step's adapters, if they stay. */
+        boolean isSettled() {
+            synchronized (LoraStacks.this) {
+                return running.isEmpty() || settled.isPresent();
+            }
+        }
+
+        /** No step follows for now: the last step's stacks may be closed. */
+        void pause() {
+            synchronized (LoraStacks.this) {
+                running = Set.of();
+                used = List.of();
+                settled = Optional.empty();
+                closeUnused();
+            }
+        }
+
+        @Override
+        public void close() {
+            synchronized (LoraStacks.this) {
+                pause();
+                users.remove(this);
+            }
+        }
+    }
+
+    /** Takes what was built since. Each adapter has a stack of its own, so one that could not be built is done without. */
+    private void take() {
+        try {
+            shared.add(builder.take());
+        } catch (DecoderFailed e) {
+            LOG.log(System.Logger.Level.WARNING, "adapters that run together get no stack that they share", e);
+        }
+        leaving.addAll(joined.take());
+        leaving.addAll(shared.takeSpoilt());
+    }
+
+    private LoraPlaces placed(User user) {
+        Set<LoraWeights> together = new LinkedHashSet<>();
+        users.forEach(any -> together.addAll(any.running));
+        StackCover cover = StackCover.of(user.running, shared.all());
+        boolean couldGather = groups.isLoose(cover, together) && !gathered.equals(together);
+        if (!builder.isBusy()) {
+            user.loose = couldGather ? user.loose + 1 : 0;
+        }
+        if (user.loose > STEPS_LOOSE) {
+            user.loose = 0;
+            couldGather = false;
+            gathered = Set.copyOf(together);
+            List<List<LoraWeights>> due = groups.missing(together, shared.all());
+            if (!due.isEmpty()) {
+                builder.start(due);
+            }
+        }
+        shared.use(cover.used());
+        leaving.addAll(shared.takeOldest(mostBytes - joined.bytes(), usedByOthers(user)));
+        LoraPlaces places = LoraPlaces.of(joined.inPlaceOf(cover, usedByOthers(user), leaving), user.running);
+        boolean done = !couldGather && !builder.isBusy() && joined.isSettled(places.stacks());
+        user.settled = done ? Optional.of(places) : Optional.empty();
+        return places;
+    }
+
+    private List<LoraStack> usedByOthers(User user) {
+        return users.stream().filter(any -> any != user).flatMap(any -> any.used.stream()).toList();
+    }
+
+    private void closeUnused() {
+        for (LoraStack stack : List.copyOf(leaving)) {
+            if (users.stream().noneMatch(user -> user.used.contains(stack))) {
+                leaving.remove(stack);
+                stack.close();
+            }
+        }
     }
 
     /** The adapters that should be stacked. */
@@ -110,25 +189,12 @@ final class LoraStacks implements AutoCloseable {
         return tokens.keySet();
     }
 
-    /** The adapters of stacks that should be built now. */
-    private List<List<LoraWeights>> due(StackCover cover) {
-        loose = couldGather(cover) ? loose + 1 : 0;
-        if (loose <= STEPS_LOOSE) {
-            return List.of();
-        }
-        loose = 0;
-        gathered = cover.wanted();
-        return groups.missing(cover);
-    }
-
-    private boolean couldGather(StackCover cover) {
-        return groups.isLoose(cover) && !gathered.equals(cover.wanted());
-    }
-
     @Override
     public synchronized void close() {
         builder.close();
         joined.close();
         shared.close();
+        leaving.forEach(LoraStack::close);
+        leaving.clear();
     }
 }

@@ -44,6 +44,15 @@ public record ModelConfig(
         return 2L * numLayers * kvHeads * headDim;
     }
 
+    /** Weights of one layer's linears. */
+    public long layerNumbers() {
+        long numbers = 0;
+        for (Projection projection : Projection.values()) {
+            numbers += (long) projection.inputWidth(this) * projection.outputWidth(this);
+        }
+        return numbers;
+    }
+
     int queryWidth() {
         return heads * headDim;
     }

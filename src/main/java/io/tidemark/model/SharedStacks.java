@@ -8,6 +8,8 @@ final class SharedStacks implements AutoCloseable {
 
     /** The one used last is last. */
     private final List<LoraStack> stacks = new ArrayList<>();
+    /** How many of the last ones the last step uses. */
+    private int inStep;
 
     List<LoraStack> all() {
         return List.copyOf(stacks);
@@ -17,31 +19,41 @@ final class SharedStacks implements AutoCloseable {
         stacks.addAll(built);
     }
 
-    /** Those that hold an adapter which no row may use any more go. */
-    void dropSpoilt() {
-        all().stream().filter(LoraStack::isSpoilt).forEach(this::drop);
+    /** Takes out those that hold an adapter which no row may use any more. The caller closes them. */
+    List<LoraStack> takeSpoilt() {
+        List<LoraStack> spoilt = stacks.stream().filter(LoraStack::isSpoilt).toList();
+        stacks.removeAll(spoilt);
+        return spoilt;
+    }
+
+    /** @param used by a step; may hold stacks that are none of these */
+    void use(List<LoraStack> used) {
+        List<LoraStack> mine = used.stream().filter(stacks::contains).toList();
+        stacks.removeAll(mine);
+        stacks.addAll(mine);
+        inStep = mine.size();
     }
 
     /**
-     * Stacks that a step does not use stay as far as there is room; those used longest ago go.
+     * Takes out stacks that no step uses as far as there is no room for them; those used longest ago go. The caller closes them.
      *
-     * @param used may hold stacks that are none of these
-     * @param room bytes
+     * @param room   bytes for stacks that no step uses
+     * @param others what other steps use
      */
-    void keep(List<LoraStack> used, long room) {
-        List<LoraStack> shared = used.stream().filter(stacks::contains).toList();
-        stacks.removeAll(shared);
-        long bytes = stacks.stream().mapToLong(LoraStack::bytes).sum();
-        while (bytes > room && !stacks.isEmpty()) {
-            bytes -= stacks.get(0).bytes();
-            drop(stacks.get(0));
+    List<LoraStack> takeOldest(long room, List<LoraStack> others) {
+        List<LoraStack> unused = new ArrayList<>(stacks.subList(0, stacks.size() - inStep));
+        unused.removeAll(others);
+        long bytes = unused.stream().mapToLong(LoraStack::bytes).sum();
+        List<LoraStack> taken = new ArrayList<>();
+        for (LoraStack stack : unused) {
+            if (bytes <= room) {
+                break;
+            }
+            bytes -= stack.bytes();
+            taken.add(stack);
         }
-        stacks.addAll(shared);
-    }
-
-    private void drop(LoraStack stack) {
-        stacks.remove(stack);
-        stack.close();
+        stacks.removeAll(taken);
+        return taken;
     }
 
     @Override

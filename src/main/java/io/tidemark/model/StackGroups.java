@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Set;
 
 /**
  * Which stacks would serve a step's adapters best. Each costs two calls a linear, so they are as few as may be; but in a
@@ -16,16 +17,20 @@ record StackGroups(long spareBytes) {
     /** Adapters of one stack. A row costs the same in a large one as in a small one, but what runs together changes. */
     private static final int MOST_MEMBERS = 64;
 
-    /** Whether others could serve a step's adapters for clearly less. */
-    boolean isLoose(StackCover cover) {
+    /**
+     * Whether others could serve a step's adapters for clearly less.
+     *
+     * @param together the adapters for which stacks are built: those of the step, and of the steps of other engine instances
+     */
+    boolean isLoose(StackCover cover, Set<LoraWeights> together) {
         return cover.used().size() > of(cover.wanted()).size()
-                || JoinedStack.isSmall(cover.wanted()) && !cover.used().stream().allMatch(stack -> JoinedStack.isSmall(stack.members()));
+                || JoinedStack.isSmall(together) && !cover.used().stream().allMatch(stack -> JoinedStack.isSmall(stack.members()));
     }
 
-    /** The members of stacks that the step's adapters lack. */
-    List<List<LoraWeights>> missing(StackCover cover) {
-        return of(cover.wanted()).stream()
-                .filter(group -> group.size() > 1 && cover.used().stream().noneMatch(stack -> serves(stack, group))).toList();
+    /** The members of stacks that these adapters lack. */
+    List<List<LoraWeights>> missing(Set<LoraWeights> together, List<LoraStack> stacks) {
+        return of(together).stream()
+                .filter(group -> group.size() > 1 && stacks.stream().noneMatch(stack -> serves(stack, group))).toList();
     }
 
     private static boolean serves(LoraStack stack, List<LoraWeights> group) {

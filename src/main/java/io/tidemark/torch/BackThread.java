@@ -15,11 +15,11 @@ public final class BackThread implements Executor, AutoCloseable {
 
     private final ExecutorService executor;
 
-    /** @param manners what the thread does before anything else: {@link Torch#stepBack} or {@link Torch#computeAlone} */
-    public BackThread(String name, Runnable manners) {
+    /** @param setup what the thread does first, such as {@link Torch#stepBack} */
+    public BackThread(String name, Runnable setup) {
         executor = Executors.newSingleThreadExecutor(work -> {
             Thread thread = new Thread(() -> {
-                manners.run();
+                setup.run();
                 work.run();
             }, name);
             thread.setDaemon(true);

@@ -116,21 +116,21 @@ public final class Torch implements AutoCloseable {
     }
 
     /**
-     * Lets others go first for good: the calling thread computes without the help of others and, on Linux, gets a tenth of a
-     * core that threads of normal priority want too.
+     * Lowers the priority of the calling thread for good: its operators run on this thread alone and, on Linux, get a tenth of
+     * a core that threads of normal priority want too.
      */
     public void stepBack() {
         context.threads().stepBack();
     }
 
-    /** The calling thread computes without the help of others, so that another may compute beside it. */
-    public void computeAlone() {
-        context.threads().computeAlone();
+    /** Sets how many threads, 1 or more, the operators of the calling thread use, itself included. */
+    public void computeWith(int threads) {
+        context.threads().computeWith(threads);
     }
 
-    /** The calling thread computes with the help of others again. */
-    public void computeTogether() {
-        context.threads().computeTogether();
+    /** The most threads that an operator uses; also the number for threads that have not called {@link #computeWith}. */
+    public int threads() {
+        return context.threads().width();
     }
 
     /** Whether everything lies on a GPU. */

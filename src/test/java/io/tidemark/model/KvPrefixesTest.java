@@ -70,7 +70,7 @@ class KvPrefixesTest {
         try (KvPool pool = pool(8 * pieceBytes, 8 * pieceBytes)) {
             KvSlot slot = filled(pool, tokens(1, 128));
             assertThat(pool.reservedBytes()).as("a slot of 128 tokens").isEqualTo(2 * pieceBytes);
-            pool.keepPrefix(slot, BASE, tokens(1, 128));
+            pool.prefixes().keep(slot, BASE, tokens(1, 128));
             pool.release(slot);
             assertThat(pool.reservedBytes()).isEqualTo(4 * pieceBytes);
             KvSlot large = pool.reserve(384).orElseThrow();
@@ -78,7 +78,7 @@ class KvPrefixesTest {
             assertThat(pool.reserve(128)).isPresent();
             assertThat(pool.prefixes().bytes()).isZero();
             assertThat(pool.reservedBytes()).isEqualTo(8 * pieceBytes);
-            pool.keepPrefix(large, BASE, tokens(4, 128));
+            pool.prefixes().keep(large, BASE, tokens(4, 128));
             assertThat(pool.prefixes().bytes()).isZero();
         }
     }
@@ -90,7 +90,7 @@ class KvPrefixesTest {
         try (KvPool pool = pool(100 * pieceBytes, 50 * pieceBytes)) {
             KvSlot first = pool.reserve(300).orElseThrow();
             float[] expected = decoder.logits(List.of(row(first, prompt, 0))).get(0);
-            pool.keepPrefix(first, BASE, prompt);
+            pool.prefixes().keep(first, BASE, prompt);
             KvSlot second = pool.reserve(300).orElseThrow();
             int restored = pool.prefixes().restore(second, BASE, prompt);
             assertThat(restored).isEqualTo(256);
@@ -107,7 +107,7 @@ class KvPrefixesTest {
 
     private void keep(KvPool pool, List<Integer> tokens) {
         KvSlot slot = filled(pool, tokens);
-        pool.keepPrefix(slot, BASE, tokens);
+        pool.prefixes().keep(slot, BASE, tokens);
         pool.release(slot);
     }
 
@@ -126,6 +126,6 @@ class KvPrefixesTest {
     }
 
     private KvPool pool(long bytes, long prefixBytes) {
-        return new KvPool(decoder, new KvLimits(bytes, 1, prefixBytes));
+        return new KvPool(decoder, new KvBudget(bytes), 1, prefixBytes);
     }
 }

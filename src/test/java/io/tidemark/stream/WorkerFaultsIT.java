@@ -49,7 +49,7 @@ class WorkerFaultsIT {
             group.produce(0, REQUESTS);
             try (ServedProcess first = group.serve("first", stop.environment()).awaitReady()) {
                 group.awaitAnswers(30);
-                stop.outOfMemory("tidemark-engine");
+                stop.outOfMemory("tidemark-engine-0");
                 assertThat(first.awaitExit()).isEqualTo(1);
                 assertThat(first.log()).contains("the engine has died of an error", " handed back");
             }

@@ -4,6 +4,7 @@ import io.quarkus.runtime.configuration.MemorySize;
 import io.tidemark.model.ModelOptions;
 import io.tidemark.stream.settings.EngineSettings;
 import io.tidemark.stream.settings.TidemarkSettings;
+import io.tidemark.torch.Processors;
 import io.tidemark.torch.TorchOptions;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -21,7 +22,7 @@ record ModelChoice(
 
     static ModelChoice of(TidemarkSettings settings) {
         EngineSettings engine = settings.engine();
-        return of(settings.model().dir(), settings.model().name(), new TorchOptions(engine.device(), engine.threads()),
+        return of(settings.model().dir(), settings.model().name(), new TorchOptions(engine.device(), processors(engine.processors())),
                 engine.computeType(), engine.deterministic(), engine.stackBytes().asLongValue());
     }
 
@@ -33,13 +34,18 @@ record ModelChoice(
     static Optional<ModelChoice> in(Config settings) {
         TorchOptions torch = new TorchOptions(
                 settings.getOptionalValue("tidemark.engine.device", String.class).orElse(TorchOptions.CPU.device()),
-                settings.getOptionalValue("tidemark.engine.threads", Integer.class).orElse(TorchOptions.CPU.threads()));
+                processors(settings.getOptionalValue("tidemark.engine.processors", Integer.class).orElse(0)));
         return settings.getOptionalValue("tidemark.model.dir", Path.class).map(folder -> of(
                 folder, settings.getOptionalValue("tidemark.model.name", String.class), torch,
                 settings.getOptionalValue("tidemark.engine.compute-type", String.class),
                 settings.getOptionalValue("tidemark.engine.deterministic", Boolean.class).orElse(false),
                 settings.getOptionalValue("tidemark.engine.stack-bytes", MemorySize.class).map(MemorySize::asLongValue)
                         .orElse(ModelOptions.STACK_BYTES)));
+    }
+
+    /** 0 asks for those that the process may run on. */
+    private static int processors(int wanted) {
+        return wanted > 0 ? wanted : Processors.available();
     }
 
     private static ModelChoice of(

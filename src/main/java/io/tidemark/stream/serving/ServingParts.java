@@ -4,7 +4,6 @@ import io.micrometer.core.instrument.MeterRegistry;
 import io.tidemark.calibration.CalibrationPolicy;
 import io.tidemark.calibration.Objective;
 import io.tidemark.calibration.SweepLimits;
-import io.tidemark.generation.EngineLimits;
 import io.tidemark.generation.GenerationEngine;
 import io.tidemark.stream.calibrator.BetweenStepsPace;
 import io.tidemark.stream.calibrator.CalibratorOptions;
@@ -17,7 +16,6 @@ import io.tidemark.stream.metrics.AdapterMetrics;
 import io.tidemark.stream.metrics.CalibrationMetrics;
 import io.tidemark.stream.metrics.WorkerMetrics;
 import io.tidemark.stream.settings.CalibratorSettings;
-import io.tidemark.stream.settings.EngineSettings;
 import io.tidemark.stream.settings.SettingsCheck;
 import io.tidemark.stream.settings.TidemarkSettings;
 import io.tidemark.stream.tables.BoundaryTable;
@@ -29,7 +27,6 @@ import jakarta.enterprise.inject.Instance;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.Optional;
-import java.util.OptionalLong;
 import org.apache.kafka.clients.admin.Admin;
 import org.jboss.logging.Logger;
 
@@ -61,12 +58,13 @@ final class ServingParts implements AutoCloseable {
         boundaries = Optional.of(opened(TableFollower.start(
                 kafka.connection(), topics.boundaries().name(), settings.tables().loadTimeout(), table::apply)));
         if (settings.role().generates() && !stopping) {
-            GenerationEngine started = opened(GenerationEngine.start(
-                    loaded.model(), limits(settings.engine(), loaded.torch().freeGpuBytes())));
+            EngineSizes sizes = EngineSizes.of(settings.engine(), loaded.model().decoder(), loaded.torch().freeGpuBytes());
+            LOG.infof("engine: %d instances of %d threads, %d slots", sizes.layout().instances(), sizes.layout().threads(), sizes.limits().slots());
+            GenerationEngine started = opened(GenerationEngine.start(loaded.model(), sizes.limits(), sizes.layout()));
             engine = Optional.of(started);
             started.death().thenRun(onDeath);
             worker = Optional.of(opened(WorkerPart.start(settings, name, kafka, topics, loaded.model(),
-                    loaded.adapters(), started, table, new WorkerMetrics(registry), channel.get().requests())));
+                    loaded.adapters(), started, sizes.limits().slots() + settings.engine().queue(), table, new WorkerMetrics(registry), channel.get().requests())));
         }
         if (settings.role().calibrates() && !stopping) {
             SweepPace pace = engine.<SweepPace>map(BetweenStepsPace::new).orElseGet(OwnThreadPace::new);
@@ -120,11 +118,6 @@ final class ServingParts implements AutoCloseable {
     private <T extends AutoCloseable> T opened(T part) {
         open.push(part);
         return part;
-    }
-
-    private static EngineLimits limits(EngineSettings engine, OptionalLong freeGpuBytes) {
-        return new EngineLimits(engine.slots(), engine.prefillTokensPerStep(), KvBudget.of(engine, freeGpuBytes),
-                engine.prefixCache().asLongValue());
     }
 
     private static CalibratorOptions calibrator(CalibratorSettings settings, String name) {

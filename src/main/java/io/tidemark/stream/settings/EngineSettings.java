@@ -16,7 +16,17 @@ public interface EngineSettings {
     @Pattern(regexp = "cpu|auto|cuda:[0-9]+", message = "must be cpu, cuda:N or auto")
     String device();
 
-    /** Threads for one operation; 0 takes one per core. */
+    /** Processors that the engine uses; 0 takes those that the process may run on. */
+    @WithDefault("0")
+    @PositiveOrZero
+    int processors();
+
+    /** Threads that run steps, each with sequences of its own; 0 chooses by processors and model. */
+    @WithDefault("0")
+    @PositiveOrZero
+    int instances();
+
+    /** Threads inside the operations of each instance; 0 chooses by processors and model. */
     @WithDefault("0")
     @PositiveOrZero
     int threads();
@@ -28,9 +38,9 @@ public interface EngineSettings {
     @WithDefault("false")
     boolean deterministic();
 
-    /** Rows that run together. */
-    @WithDefault("8")
-    @Min(1)
+    /** Rows that run at the same time in all instances; 0 chooses by processors and {@link #kvBytes}. */
+    @WithDefault("0")
+    @PositiveOrZero
     @Max(1024)
     int slots();
 

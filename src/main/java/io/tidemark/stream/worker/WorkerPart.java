@@ -40,9 +40,13 @@ public final class WorkerPart implements AutoCloseable {
         this.grace = grace;
     }
 
-    /** Starts to consume: model, adapters, engine and table must stand. */
+    /**
+     * Starts to consume: model, adapters, engine and table must stand.
+     *
+     * @param mostOpen requests that may run and wait in the engine at the same time
+     */
     public static WorkerPart start(TidemarkSettings settings, String worker, KafkaSettings kafka, TopicLayout topics,
-            LanguageModel model, AdapterStore adapters, GenerationEngine engine, BoundaryTable table,
+            LanguageModel model, AdapterStore adapters, GenerationEngine engine, int mostOpen, BoundaryTable table,
             WorkerMetrics metrics, Multi<Message<byte[]>> requests) {
         int numLayers = model.config().numLayers();
         AdapterChoice choice = new AdapterChoice(model.name(), numLayers, adapters, table, metrics);
@@ -55,8 +59,7 @@ public final class WorkerPart implements AutoCloseable {
                 new Replies(writer, results, metrics, choice::metricName));
         CancellationReader cancellations =
                 CancellationReader.start(kafka, topics.cancellations().name(), desk::cancel);
-        RequestIntake intake =
-                new RequestIntake(requests, desk, settings.engine().slots() + settings.engine().queue());
+        RequestIntake intake = new RequestIntake(requests, desk, mostOpen);
         watch(metrics, model, adapters, engine, table, desk);
         engine.death().thenRun(() -> {
             intake.stop();

@@ -1,0 +1,166 @@
+"""Generation requests in a closed loop through Kafka, and the tokens per second that workers answer with.
+
+Needs confluent-kafka. A loop keeps a number of requests open: each answer is followed by the next request at once.
+"""
+import itertools
+import json
+import random
+import time
+from collections import Counter
+from dataclasses import dataclass
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Producer, TopicPartition
+
+from harness.process import Failed
+
+
+@dataclass(frozen=True)
+class Answer:
+    prefix: str            # of the topics, which names the group of workers
+    worker: str
+    sent: float            # time.monotonic(), as is received
+    received: float
+    prompt_tokens: int
+    tokens: int
+    whole: bool            # False where the request was cancelled when the window had ended
+    running: float         # seconds from admission to the end, as the worker measured them
+    per_token: float | None  # seconds between tokens after the first one
+
+    @property
+    def latency(self):
+        return self.received - self.sent
+
+    def tokens_between(self, begin, end):
+        """The answer's tokens, spread evenly over the time it ran, that belong to a window."""
+        if self.tokens == 0:
+            return 0.0
+        start = self.received - self.running
+        return self.tokens * max(0.0, min(end, self.received) - max(begin, start)) / self.running
+
+
+class Words:
+    """Random texts of words that are one token each, as far as the tokenizer's vocabulary can tell."""
+
+    def __init__(self, tokenizer, seed):
+        vocabulary = json.loads(tokenizer.read_text())["model"].get("vocab", {})
+        names = vocabulary if isinstance(vocabulary, dict) else [entry[0] for entry in vocabulary]
+        words = {name[1:] for name in names if name[:1] in ("Ġ", "▁")}
+        self.words = sorted(word for word in words if word.isascii() and word.isalpha() and word.islower() and len(word) > 2)
+        if len(self.words) < 1000:
+            raise Failed(f"{tokenizer} has {len(self.words)} whole words; this script needs a tokenizer that has at least 1000")
+        self.random = random.Random(seed)
+
+    def text(self, count):
+        return " ".join(self.random.choices(self.words, k=count))
+
+
+class Load:
+    """Sends requests to the topics of one or several groups of workers, and reads their results."""
+
+    def __init__(self, broker, words, models, prompt_tokens, new_tokens, cancel, patience):
+        self.words, self.prompt_tokens, self.new_tokens = words, prompt_tokens, new_tokens
+        self.cancel, self.patience = cancel, patience
+        self.models = itertools.cycle(models)
+        self.producer = Producer({"bootstrap.servers": broker, "log_level": 0, "linger.ms": 0, "acks": "all"})
+        self.consumer = Consumer({"bootstrap.servers": broker, "log_level": 0, "group.id": "bench", "enable.auto.commit": False,
+                                  "isolation.level": "read_committed"})
+        self.partitions = {}
+        self.numbers = itertools.count()
+        self.random = random.Random(0)
+        self.open = {}       # request id → (prefix, partition, time of sending)
+        self.undelivered = None
+
+    def watch(self, prefix):
+        """Reads the results of a group of workers. Its topics must exist."""
+        if prefix in self.partitions:
+            return
+        topic = f"{prefix}generation-results"
+        self.consumer.incremental_assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in self.partitions_of(topic)])
+        self.partitions[prefix] = self.partitions_of(f"{prefix}generation-requests")
+
+    def partitions_of(self, topic):
+        found = self.consumer.list_topics(topic, timeout=20).topics[topic].partitions
+        if not found:
+            raise Failed(f"topic '{topic}' does not exist")
+        return sorted(found)
+
+    def run(self, prefixes, sequences, seconds, meanwhile=lambda: None, at_begin=lambda: None, at_end=lambda: None):
+        """Keeps this many requests open for each group. Returns the answers and the window, (begin, end).
+
+        The window begins when each group has answered once. It is as long as asked for, but not shorter than the time
+        until then, so that it holds a prefill and all steps of an answer. Requests are sent until it ends; the open ones
+        are then cancelled, if that was asked for, and waited for. `meanwhile` is called until the last answer is there.
+        Raises Failed for an error result, and where no answer comes within the patience.
+        """
+        answers, silent, begin, end, length = [], set(prefixes), None, None, seconds
+        for _ in range(sequences):
+            for prefix in prefixes:
+                self.send(prefix)
+        last = started = time.monotonic()
+        while self.open:
+            message = self.consumer.poll(0.05)
+            now = time.monotonic()
+            if end is None and begin is not None and now >= begin + length:
+                end = now
+                at_end()
+                if self.cancel:
+                    self.cancel_open()
+            answer = message and self.answer(message, now)
+            if answer:
+                answers.append(answer)
+                last = now
+                silent.discard(answer.prefix)
+                if begin is None and not silent:
+                    begin, length = now, max(seconds, now - started)
+                    at_begin()
+                if end is None:
+                    self.send(answer.prefix)
+            elif now > last + self.patience:
+                raise Failed(f"{len(self.open)} requests have had no answer for {self.patience} s")
+            self.producer.poll(0)
+            if self.undelivered:
+                raise Failed(f"a request was not delivered: {self.undelivered}")
+            meanwhile()
+        return answers, (begin, end)
+
+    def send(self, prefix):
+        """To the partition with the fewest open requests, so that all workers of the group get the same number."""
+        number = next(self.numbers)
+        request = {"id": f"bench-{number}", "model": next(self.models), "prompt": self.words.text(self.prompt_tokens),
+                   "max_tokens": self.new_tokens, "temperature": 0, "ignore_eos": True}
+        busy = Counter(partition for other, partition, _ in self.open.values() if other == prefix)
+        partition = min(self.partitions[prefix], key=lambda number: (busy[number], self.random.random()))
+        self.open[request["id"]] = prefix, partition, time.monotonic()
+        self.producer.produce(f"{prefix}generation-requests", key=request["id"], value=json.dumps(request).encode(),
+                              partition=partition, on_delivery=self.delivered)
+        self.producer.poll(0)
+
+    def cancel_open(self):
+        for request, (prefix, _, _) in self.open.items():
+            self.producer.produce(f"{prefix}generation-cancellations", key=request, value=json.dumps({"id": request}).encode(),
+                                  on_delivery=self.delivered)
+
+    def delivered(self, error, _):
+        self.undelivered = self.undelivered or error
+
+    def answer(self, message, now):
+        """The answer in a record; None for one that belongs to no open request."""
+        if message.error():
+            raise KafkaException(message.error())
+        result = json.loads(message.value())
+        sent = self.open.pop(result["id"], None)
+        if sent is None:
+            return None
+        prefix, _, at = sent
+        if "error" in result:
+            raise Failed(f"request {result['id']} was answered with an error: {result['error']}")
+        usage, told = result["usage"], result["tidemark"]
+        tokens, whole = usage["completion_tokens"], result["choices"][0]["finish_reason"] != "cancelled"
+        if whole and tokens != self.new_tokens:
+            raise Failed(f"request {result['id']} got {tokens} tokens in place of {self.new_tokens}")
+        running = told["total_ms"] - told.get("queued_ms", 0)
+        per_token = (running - told["first_token_ms"]) / (tokens - 1) / 1000 if tokens > 1 else None
+        return Answer(prefix, told["worker"], at, now, usage["prompt_tokens"], tokens, whole, running / 1000, per_token)
+
+    def close(self):
+        self.consumer.close()

@@ -1,0 +1,164 @@
+"""A broker and the `tidemark serve` processes of the variants: how they are started, awaited and ended."""
+import json
+import os
+import re
+import shlex
+import socket
+import subprocess
+import time
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.process import Failed
+
+END_SECONDS = 40   # a process gets so long after SIGTERM; a worker's shutdown grace is 20 s
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One of the sides that are compared."""
+    name: str
+    launcher: Path
+    workers: int = 1
+    compute_type: str = "int8"
+    environment: dict = field(default_factory=dict)
+
+    @property
+    def slug(self):
+        return re.sub(r"[^A-Za-z0-9]+", "-", self.name)
+
+    @staticmethod
+    def parse(text, launcher):
+        """From 'NAME: workers=2 env.TIDEMARK_ENGINE_THREADS=1', or from a JSON object with the same fields, env an object."""
+        if text.lstrip().startswith("{"):
+            fields = json.loads(text)
+            name, environment = fields.pop("name", None), dict(fields.pop("env", {}))
+        else:
+            name, _, rest = text.partition(":")
+            fields = dict(word.partition("=")[::2] for word in shlex.split(rest))
+            environment = {key[4:]: fields.pop(key) for key in list(fields) if key.startswith("env.")}
+        unknown = set(fields) - {"launcher", "workers", "compute-type"}
+        if not name or unknown:
+            raise ValueError(f"'{text}' has no name" if not name else f"unknown field {', '.join(sorted(unknown))} in '{text}'")
+        return Variant(name.strip(), Path(fields.get("launcher", launcher)).resolve(), int(fields.get("workers", 1)),
+                       fields.get("compute-type", "int8"), {key: str(value) for key, value in environment.items()})
+
+
+class Program:
+    """A process with a log."""
+
+    def __init__(self, name, command, environment, log, **pipes):
+        self.name, self.log = name, log
+        with open(log, "wb") as file:
+            self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stderr=file,
+                                            env={**os.environ, **environment}, **({"stdout": file} | pipes))
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def check(self):
+        code = self.process.poll()
+        if code is not None:
+            lines = [line.strip() for line in self.log.read_text(errors="replace").splitlines() if line.strip()]
+            raise Failed(f"{self.name} ended with code {code}: {lines[-1][:300] if lines else 'no output'} (log: {self.log})")
+
+    def cpu_seconds(self):
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS
+
+    def resident_bytes(self):
+        return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    def ask_to_end(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+
+    def end(self):
+        self.ask_to_end()
+        try:
+            self.process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+class Server(Program):
+    """A `tidemark serve` process: a worker or a calibrator."""
+
+    def __init__(self, name, variant, options, environment, log):
+        self.port = free_port()
+        super().__init__(name, [variant.launcher, "serve", *options, "--port", self.port], {**variant.environment, **environment}, log)
+
+    def await_ready(self, seconds):
+        deadline = time.monotonic() + seconds
+        while not self.is_ready():
+            self.check()
+            if time.monotonic() > deadline:
+                raise Failed(f"{self.name} is not ready after {seconds} s (log: {self.log})")
+            time.sleep(0.2)
+
+    def is_ready(self):
+        try:
+            return self.get("/q/health/ready") is not None
+        except OSError:  # an HTTPError, 503 while it is not ready, is one too
+            return False
+
+    def metric(self, *names):
+        """The sum of the meters' values over their tags, of one reading."""
+        return sum(float(line.rpartition(" ")[2]) for line in self.get("/q/metrics").splitlines()
+                   if re.split(r"[ {]", line, maxsplit=1)[0] in names)
+
+    def get(self, path):
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=30) as response:
+            return response.read().decode()
+
+
+class Serving:
+    """All processes of a run. They end with it, whatever the reason."""
+
+    def __init__(self, folder, launcher, model, adapters, patience):
+        self.folder, self.model, self.adapters, self.patience = folder, model, adapters, patience
+        self.programs = []
+        self.broker = Program("broker", [launcher, "broker", "--port", "0", "--dir", folder / "broker"], {}, folder / "broker.log",
+                              stdout=subprocess.PIPE, text=True)
+        self.programs.append(self.broker)
+        self.address = self.broker.process.stdout.readline().strip()
+        if not self.address:
+            self.broker.process.wait(10)
+            self.broker.check()
+
+    def start(self, variant, role, name):
+        """Starts a process with topics and consumer groups of its own: all processes of one name share them."""
+        number = sum(isinstance(program, Server) for program in self.programs)
+        environment = {"TIDEMARK_TOPICS_PREFIX": f"{name}-", "TIDEMARK_WORKER_GROUP": f"{name}-workers",
+                       "TIDEMARK_CALIBRATOR_GROUP": f"{name}-calibrators"}
+        options = ["--role", role, "--broker", self.address, "--model", self.model, "--model-name", "base",
+                   "--compute-type", variant.compute_type]
+        if self.adapters:
+            options += ["--adapters", self.adapters]
+        server = Server(f"{role} {number} of '{name}'", variant, options, environment, self.folder / f"{name}-{number}.log")
+        self.programs.append(server)
+        return server
+
+    def check(self):
+        for program in self.programs:
+            program.check()
+
+    def end(self, servers):
+        for server in servers:
+            server.ask_to_end()
+        for server in servers:
+            server.end()
+            self.programs.remove(server)
+
+    def close(self):
+        self.end([program for program in self.programs if program is not self.broker])
+        self.end([self.broker])
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]

@@ -1,0 +1,128 @@
+"""What runs beside a worker while it is measured: nothing, a busy process, a second worker, or a calibrator."""
+import contextlib
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+from harness.calibration_feed import Feed, swept
+from harness.serving import TICKS
+
+
+class Side:
+    """A variant with the processes that run it: its workers and, where a situation wants them, companions."""
+
+    def __init__(self, variant, serving, load, patience):
+        self.variant, self.serving, self.load, self.patience = variant, serving, load, patience
+        self.servers = {}  # role → processes: worker, second, calibrator
+        self.feed = None
+
+    def prefix(self, role):
+        return f"{self.variant.slug}-{role}-"
+
+    def start(self, role):
+        """Starts the processes of a role, unless they run. They are ready when `await_ready` returns."""
+        if role not in self.servers:
+            count = 1 if role == "calibrator" else self.variant.workers
+            kind = "calibrator" if role == "calibrator" else "worker"
+            self.servers[role] = [self.serving.start(self.variant, kind, self.prefix(role)[:-1]) for _ in range(count)]
+
+    def await_ready(self, role):
+        for server in self.servers[role]:
+            server.await_ready(self.patience)
+        if role != "calibrator":
+            self.load.watch(self.prefix(role))
+
+    def end(self, role):
+        self.serving.end(self.servers.pop(role))
+
+    def close(self):
+        self.load.close()
+        if self.feed:
+            self.feed.close()
+
+    def make_feed(self, texts, adapter):
+        self.feed = self.feed or Feed(self.serving.address, self.prefix("calibrator"), adapter, texts, self.patience)
+
+    def measure(self, roles, sequences, seconds, meanwhile=lambda: None, at_begin=lambda: None, at_end=lambda: None):
+        """Puts the same load on each of the roles' workers; returns a sample, whose figures are the sum of all."""
+        clocks = []
+        pids = [server for role in roles for server in self.servers[role]]
+
+        def clock():
+            clocks.append(machine_clock(pids))
+
+        def first():
+            clock()
+            at_begin()
+
+        def last():
+            clock()
+            at_end()
+
+        def between():
+            meanwhile()
+            self.serving.check()
+
+        answers, (begin, end) = self.load.run([self.prefix(role) for role in roles], sequences, seconds, between, first, last)
+        whole = [answer for answer in answers if answer.whole]
+        return {"tokens_per_second": sum(answer.tokens_between(begin, end) for answer in answers) / (end - begin),
+                "window": round(end - begin, 3),
+                "latencies": [round(answer.latency, 4) for answer in whole],
+                "per_token": [round(answer.per_token, 5) for answer in whole if answer.per_token is not None],
+                "prompt_tokens": sum(answer.prompt_tokens for answer in answers) / len(answers),
+                "answers_by_worker": Counter(answer.worker for answer in answers), "cores": cores(*clocks)}
+
+
+def quiet(side, sequences, seconds):
+    return side.measure(["worker"], sequences, seconds)
+
+
+def busy(side, sequences, seconds):
+    with busy_process():
+        return side.measure(["worker"], sequences, seconds)
+
+
+def two_workers(side, sequences, seconds):
+    return side.measure(["worker", "second"], sequences, seconds)
+
+
+def calibrator(side, sequences, seconds):
+    """The calibrator sweeps from before the first request until the last answer, and then to the end of its batches."""
+    feed, server, counts = side.feed, side.servers["calibrator"][0], []
+
+    def count():
+        counts.append(swept(server))
+
+    feed.begin(server, side.serving.check)
+    sample = side.measure(["worker"], sequences, seconds, feed.refill, count, count)
+    feed.stop()
+    feed.drain(side.serving.check)
+    return {**sample, "batches_swept": counts[1] - counts[0]}
+
+
+# name → what measures it, and the companions it needs
+SITUATIONS = {"quiet": (quiet, []), "busy": (busy, []), "two-workers": (two_workers, ["second"]), "calibrator": (calibrator, ["calibrator"])}
+
+
+@contextlib.contextmanager
+def busy_process():
+    process = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def machine_clock(programs):
+    """Now, and CPU seconds since the start: of these programs, of all programs, and taken away by the host."""
+    user, nice, system, _, _, irq, softirq, steal = (int(word) / TICKS for word in Path("/proc/stat").read_text().split()[1:9])
+    return time.monotonic(), sum(program.cpu_seconds() for program in programs), user + nice + system + irq + softirq, steal
+
+
+def cores(begin, end):
+    """How many cores the workers, everything else on the machine and the host took on average."""
+    seconds, workers, everything, steal = (after - before for before, after in zip(begin, end))
+    return {"workers": workers / seconds, "others": (everything - workers) / seconds, "steal": steal / seconds}

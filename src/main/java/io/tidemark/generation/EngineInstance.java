@@ -1,0 +1,164 @@
+package io.tidemark.generation;
+
+import io.tidemark.model.Decoder;
+import io.tidemark.model.KvBudget;
+import io.tidemark.model.KvPool;
+import io.tidemark.model.LanguageModel;
+import java.util.function.Predicate;
+
+/**
+ * A thread {@code tidemark-engine-N} that takes over what others have handed in, runs a step of its sequences, runs a slice of
+ * background work, and begins anew. The methods that are not private may be called from any thread.
+ */
+final class EngineInstance {
+
+    private static final System.Logger LOG = System.getLogger(EngineInstance.class.getName());
+
+    private final int index;
+    private final Decoder decoder;
+    private final KvPool pool;
+    private final RequestQueue queue;
+    private final Scheduler scheduler;
+    private final StepLoop loop;
+    private final Inbox inbox = new Inbox();
+    private final BackgroundWork background = new BackgroundWork();
+    private final Runnable onDeath;
+    private final Thread thread;
+    private volatile EngineLoad load = EngineLoad.NONE;
+    private volatile boolean aborted;
+
+    /**
+     * @param index   its place in the queue
+     * @param onDeath called on this thread when it dies of an error
+     */
+    EngineInstance(LanguageModel model, EngineLimits limits, EngineLayout layout, int index, RequestQueue queue, KvBudget budget, Runnable onDeath) {
+        int instances = layout.instances();
+        this.index = index;
+        this.queue = queue;
+        this.onDeath = onDeath;
+        this.decoder = model.decoder().sharing();
+        this.pool = new KvPool(decoder, budget, share(limits.slots(), instances), limits.prefixBytes() / instances);
+        this.scheduler = new Scheduler(model, decoder, index, queue, pool, limits, share(limits.prefillTokensPerStep(), instances));
+        this.loop = new StepLoop(decoder, scheduler, new StepWidth(layout, () -> index == 0 && queue.isAlone(index)));
+        this.thread = new Thread(this::run, "tidemark-engine-" + index);
+    }
+
+    KvPool pool() {
+        return pool;
+    }
+
+    void start() {
+        thread.start();
+    }
+
+    /** Looks for requests if it waits for work. */
+    void wake() {
+        inbox.wake();
+    }
+
+    /** @throws IllegalStateException when the thread takes no more */
+    void cancel(Predicate<RunningRequest> which, FinishReason reason) {
+        inbox.add(() -> end(which, reason));
+    }
+
+    /** @throws IllegalStateException when the thread takes no more */
+    void runBetweenSteps(BetweenSteps work) {
+        queue.backgroundStarted(index);
+        try {
+            inbox.add(() -> background.add(work));
+        } catch (IllegalStateException e) {
+            queue.backgroundEnded(index);
+            throw e;
+        }
+    }
+
+    /** As it was after the last step, without the requests that wait. */
+    EngineLoad load() {
+        return load;
+    }
+
+    boolean isAlive() {
+        return thread.isAlive();
+    }
+
+    /** Ends what runs as cancelled after the present step, then the thread. */
+    void stop() {
+        inbox.close();
+    }
+
+    /** Ends the thread after the present step, and fails what runs. */
+    void abort() {
+        aborted = true;
+        inbox.close();
+    }
+
+    void join() {
+        try {
+            thread.join();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    static void fail(RunningRequest request) {
+        request.failed("engine_error", "the engine has died of an error");
+    }
+
+    private void run() {
+        try {
+            while (!inbox.isClosed()) {
+                inbox.runAll();
+                freeForOthers();
+                boolean busy = loop.step();
+                int slices = background.size();
+                busy |= background.runSlice();
+                if (background.size() < slices) {
+                    queue.backgroundEnded(index);
+                }
+                report();
+                if (!busy && scheduler.running() == 0 && background.size() == 0) {
+                    decoder.pause();
+                    inbox.runNext();
+                }
+            }
+            inbox.runAll();
+            if (!aborted) {
+                end(request -> true, FinishReason.CANCELLED);
+            }
+        } catch (RuntimeException | Error e) {
+            LOG.log(System.Logger.Level.ERROR, "the engine has died of an error; what it had to do fails", e);
+            aborted = true;
+            onDeath.run();
+            inbox.runAll();
+        } finally {
+            scheduler.abandon().forEach(EngineInstance::fail);
+            queue.close().forEach(aborted ? EngineInstance::fail : request -> request.endedBeforeStart(FinishReason.CANCELLED));
+            pool.close();
+            decoder.close();
+        }
+    }
+
+    /** Frees memory that this instance does not use when the oldest request lacks it. */
+    private void freeForOthers() {
+        long needed = queue.neededBytes();
+        if (needed > 0 && pool.freeUnused(needed)) {
+            queue.memoryFreed();
+        }
+    }
+
+    private void report() {
+        load = new EngineLoad(0, scheduler.running(), pool.reservedBytes(), loop.generatedTokens(), loop.steps(),
+                scheduler.reusedPromptTokens(), pool.prefixes().bytes());
+    }
+
+    private void end(Predicate<RunningRequest> which, FinishReason reason) {
+        queue.cancel(which, reason).forEach(request -> request.endedBeforeStart(reason));
+        scheduler.rows(which).forEach(row -> loop.end(row, reason));
+        report();
+    }
+
+    /** An equal share, rounded up. */
+    private static int share(int whole, int parts) {
+        return (whole + parts - 1) / parts;
+    }
+}

@@ -1,0 +1,61 @@
+package io.tidemark.generation;
+
+import io.tidemark.model.Decoder;
+
+/**
+ * How an engine uses the processors.
+ *
+ * @param instances   threads that run steps, each with sequences of its own
+ * @param threads     of one instance's step while others run too, itself included
+ * @param loneThreads of a large step of the first instance while no other has work
+ * @param loneTokens  tokens from which on such a step is large
+ */
+public record EngineLayout(int instances, int threads, int loneThreads, int loneTokens) {
+
+    /**
+     * Weights of a layer from which on one thread computes longer than threads need to meet, in numbers. SmolLM2-135M has 3.5
+     * million and runs fastest with one thread; a model of 1.07 billion parameters has 61 million and runs fastest with two.
+     */
+    private static final long WIDE_LAYER_NUMBERS = 24_000_000;
+    /** The most threads of a wide instance: beyond it they wait for each other more than they compute. */
+    private static final int MOST_THREADS = 8;
+    /** A step of so many tokens computes long enough in each operation of a small model too. */
+    private static final int LONE_TOKENS = 32;
+
+    public EngineLayout {
+        if (instances < 1 || threads < 1 || loneThreads < threads || loneTokens < 1) {
+            throw new IllegalArgumentException("instances, threads and loneTokens must be at least 1, loneThreads at least threads: "
+                    + instances + ", " + threads + ", " + loneThreads + ", " + loneTokens);
+        }
+    }
+
+    /** One instance whose steps all use so many threads. */
+    public static EngineLayout single(int threads) {
+        return new EngineLayout(1, threads, threads, 1);
+    }
+
+    /**
+     * The layout for a model on the processors that its {@link io.tidemark.torch.Torch} was given. A small model gets an instance
+     * of one thread for each processor. Each instance reads all weights in every step, so a large one gets fewer and wider
+     * instances. On a GPU there is one.
+     *
+     * @param instances 0 to choose
+     * @param threads   of an instance; 0 to choose
+     * @throws IllegalArgumentException when the threads of all instances together are more than the processors
+     */
+    public static EngineLayout of(Decoder decoder, int instances, int threads) {
+        int processors = decoder.threads();
+        if (decoder.isOnGpu()) {
+            return single(processors);
+        }
+        boolean wide = decoder.config().layerNumbers() >= WIDE_LAYER_NUMBERS;
+        int width = threads > 0 ? threads : instances > 0 ? Math.max(1, processors / instances) : wide ? Math.min(processors, MOST_THREADS) : 1;
+        int count = instances > 0 ? instances : Math.max(1, processors / width);
+        if (count * width > processors) {
+            throw new IllegalArgumentException("tidemark.engine.instances = " + count + " times tidemark.engine.threads = " + width
+                    + " is more than the " + processors + " processors (tidemark.engine.processors)");
+        }
+        boolean fixed = threads > 0 || decoder.options().deterministic();
+        return new EngineLayout(count, width, fixed ? width : processors, LONE_TOKENS);
+    }
+}

@@ -1,0 +1,278 @@
+package io.tidemark.generation;
+
+import io.tidemark.model.LoraWeights;
+import io.tidemark.model.PrefixOwner;
+import java.util.ArrayDeque;
+import java.util.BitSet;
+import java.util.Deque;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.IntConsumer;
+import java.util.function.IntPredicate;
+import java.util.function.Predicate;
+
+/**
+ * The requests that wait, and which engine instance runs each. Requests start first come, first served: one that finds no slot
+ * or no memory waits, and nobody overtakes it, so that a large request is never starved.
+ *
+ * <p>A request goes to the instance with the fewest rows. One that keeps the beginning of its prompt, or else runs its adapter,
+ * is taken instead as long as it has at most a quarter more rows. An instance takes its requests itself, between two steps: it is
+ * offered the oldest one ({@link #offer}), reserves memory for it and says whether there was any ({@link #accept},
+ * {@link #refuse}). Safe for use by several threads.
+ */
+final class RequestQueue {
+
+    /** An instance may have one row in so many more than the emptiest one, and still be preferred. */
+    private static final int PREFERRED_SHARE = 4;
+    /** Prompts that begin alike are recognised by so many tokens, a piece of the prefix cache. */
+    private static final int PREFIX_TOKENS = 64;
+    private static final int REMEMBERED_PREFIXES = 1024;
+
+    private final int slots;
+    private final boolean prefixes;
+    private final IntConsumer wake;
+    private final Instance[] instances;
+    private final Deque<RunningRequest> waiting = new ArrayDeque<>();
+    /** Where prompts that begin so were run last; the one used longest ago first. */
+    private final Map<Prefix, BitSet> ranAt = new LinkedHashMap<>(16, 0.75f, true) {
+        private static final long serialVersionUID = 1L;
+
+        @Override
+        protected boolean removeEldestEntry(Map.Entry<Prefix, BitSet> eldest) {
+            return size() > REMEMBERED_PREFIXES;
+        }
+    };
+    private int rows;
+    private boolean offered;
+    private long neededBytes;
+    private boolean closed;
+
+    /** What the queue knows of an engine instance. */
+    private static final class Instance {
+        private final Map<LoraWeights, Integer> adapters = new HashMap<>();
+        private int rows;
+        /** Pieces of work between its steps. */
+        private int background;
+        /** It had no memory for the oldest request. */
+        private boolean refused;
+
+        private int load() {
+            return rows + background * (rows + 1);
+        }
+    }
+
+    private record Prefix(PrefixOwner owner, List<Integer> tokens) {
+    }
+
+    /**
+     * @param wake wakes an instance that has no work, from any thread; an instance that has work may ignore it
+     */
+    RequestQueue(EngineLimits limits, int instances, IntConsumer wake) {
+        this.slots = limits.slots();
+        this.prefixes = limits.prefixBytes() > 0;
+        this.wake = wake;
+        this.instances = new Instance[instances];
+        for (int i = 0; i < instances; i++) {
+            this.instances[i] = new Instance();
+        }
+    }
+
+    /** @throws IllegalStateException when the queue is closed */
+    synchronized void add(RunningRequest request) {
+        if (closed) {
+            throw new IllegalStateException("the engine is closed");
+        }
+        waiting.add(request);
+        wakeNext();
+    }
+
+    synchronized int size() {
+        return waiting.size();
+    }
+
+    synchronized int rows() {
+        return rows;
+    }
+
+    /**
+     * The oldest request, if this instance is the one to run it now. {@link #accept}, {@link #refuse} or {@link #drop} must
+     * follow; until then no instance is offered another.
+     */
+    synchronized Optional<RunningRequest> offer(int instance) {
+        if (closed || offered || chosen() != instance) {
+            return Optional.empty();
+        }
+        offered = true;
+        return Optional.of(waiting.peek());
+    }
+
+    /** The offered request runs in this instance; a row of each of its choices counts from now on. */
+    synchronized void accept(int instance) {
+        RunningRequest request = taken();
+        int choices = request.request().choices();
+        instances[instance].rows += choices;
+        rows += choices;
+        request.request().lora().ifPresent(lora -> instances[instance].adapters.merge(lora, choices, Integer::sum));
+        prefix(request).ifPresent(prefix -> ranAt.computeIfAbsent(prefix, any -> new BitSet()).set(instance));
+        wakeNext();
+    }
+
+    /** The offered request does not fit this instance's memory now; others are asked. */
+    synchronized void refuse(int instance, long bytes) {
+        offered = false;
+        instances[instance].refused = true;
+        neededBytes = bytes;
+        wakeNext();
+        // others may have memory that they don't use
+        all(any -> any != instance);
+    }
+
+    /** The offered request leaves the queue without running. */
+    synchronized void drop() {
+        taken();
+        wakeNext();
+    }
+
+    /** A row of an instance has ended, and its slot is free. */
+    synchronized void rowEnded(int instance, Optional<LoraWeights> lora) {
+        instances[instance].rows--;
+        rows--;
+        lora.ifPresent(weights -> instances[instance].adapters.computeIfPresent(weights, (same, count) -> count == 1 ? null : count - 1));
+        memoryFreed();
+    }
+
+    /** Bytes that the oldest request lacks; 0 when it lacks none. Instances should free what they don't use. */
+    synchronized long neededBytes() {
+        return neededBytes;
+    }
+
+    /** Memory has become free: the oldest request is offered to all instances again. */
+    synchronized void memoryFreed() {
+        forgetRefusals();
+        wakeNext();
+    }
+
+    synchronized void backgroundStarted(int instance) {
+        instances[instance].background++;
+    }
+
+    synchronized void backgroundEnded(int instance) {
+        instances[instance].background--;
+    }
+
+    /** The instance that should run more background work: with the least work, and of several the last. */
+    synchronized int forBackground() {
+        int best = instances.length - 1;
+        for (int i = best - 1; i >= 0; i--) {
+            if (instances[i].load() < instances[best].load()) {
+                best = i;
+            }
+        }
+        return best;
+    }
+
+    /** Whether no other instance has work. */
+    synchronized boolean isAlone(int instance) {
+        for (int i = 0; i < instances.length; i++) {
+            if (i != instance && instances[i].load() > 0) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** Takes matching requests out, and marks a matching one that is just offered as cancelled. */
+    synchronized List<RunningRequest> cancel(Predicate<RunningRequest> which, FinishReason reason) {
+        if (offered && which.test(waiting.peek())) {
+            waiting.peek().cancel(reason);
+        }
+        return remove(which);
+    }
+
+    /** Takes no more and offers no more, and takes out all that wait but the one that is just offered. */
+    synchronized List<RunningRequest> close() {
+        closed = true;
+        return remove(request -> true);
+    }
+
+    private List<RunningRequest> remove(Predicate<RunningRequest> which) {
+        RunningRequest kept = offered ? waiting.peek() : null;
+        List<RunningRequest> removed = waiting.stream().filter(which).filter(request -> request != kept).toList();
+        if (removed.contains(waiting.peek())) {
+            forgetRefusals();
+        }
+        waiting.removeAll(removed);
+        wakeNext();
+        return removed;
+    }
+
+    private RunningRequest taken() {
+        offered = false;
+        forgetRefusals();
+        return waiting.remove();
+    }
+
+    private void forgetRefusals() {
+        neededBytes = 0;
+        for (Instance instance : instances) {
+            instance.refused = false;
+        }
+    }
+
+    private void wakeNext() {
+        int next = offered ? -1 : chosen();
+        if (next >= 0) {
+            wake.accept(next);
+        }
+    }
+
+    private void all(IntPredicate which) {
+        for (int i = 0; i < instances.length; i++) {
+            if (which.test(i)) {
+                wake.accept(i);
+            }
+        }
+    }
+
+    /** Where the oldest request is to run; -1 when it has to wait, or none is there. */
+    private int chosen() {
+        RunningRequest request = waiting.peek();
+        if (request == null || rows + request.request().choices() > slots) {
+            return -1;
+        }
+        int emptiest = emptiest(any -> true);
+        if (emptiest < 0) {
+            return -1;
+        }
+        int least = instances[emptiest].load();
+        IntPredicate balanced = i -> instances[i].load() <= least + least / PREFERRED_SHARE;
+        int keeping = prefix(request).map(ranAt::get).map(at -> emptiest(i -> at.get(i) && balanced.test(i))).orElse(-1);
+        if (keeping >= 0) {
+            return keeping;
+        }
+        int running = request.request().lora().map(lora -> emptiest(i -> instances[i].adapters.containsKey(lora) && balanced.test(i))).orElse(-1);
+        return running >= 0 ? running : emptiest;
+    }
+
+    /** The first of those instances that has the least work and has not refused; -1 when there is none. */
+    private int emptiest(IntPredicate which) {
+        int best = -1;
+        for (int i = 0; i < instances.length; i++) {
+            if (!instances[i].refused && which.test(i) && (best < 0 || instances[i].load() < instances[best].load())) {
+                best = i;
+            }
+        }
+        return best;
+    }
+
+    private Optional<Prefix> prefix(RunningRequest running) {
+        GenerationRequest request = running.request();
+        if (!prefixes || instances.length == 1 || request.prompt().size() <= PREFIX_TOKENS) {
+            return Optional.empty();
+        }
+        return Optional.of(new Prefix(PrefixOwner.of(request.lora(), request.boundary().layers()), List.copyOf(request.prompt().subList(0, PREFIX_TOKENS))));
+    }
+}

@@ -1,0 +1,122 @@
+package io.tidemark.stream.serving;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.smallrye.config.SmallRyeConfigBuilder;
+import io.tidemark.fixture.Folders;
+import io.tidemark.model.ComputeType;
+import io.tidemark.model.Decoder;
+import io.tidemark.model.LanguageModel;
+import io.tidemark.stream.settings.EngineSettings;
+import io.tidemark.stream.settings.TidemarkSettings;
+import io.tidemark.torch.Torch;
+import io.tidemark.torch.TorchOptions;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.OptionalLong;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+
+@DisplayName("the sizes of the engine")
+class EngineSizesTest {
+
+    private static final int PROCESSORS = 6;
+
+    private static Torch torch;
+    private static LanguageModel model;
+
+    @BeforeAll
+    static void load() {
+        torch = Torch.open(new TorchOptions("cpu", PROCESSORS));
+        model = LanguageModel.load(Folders.model("llama-gqa"), "base", torch);
+    }
+
+    @AfterAll
+    static void close() {
+        model.close();
+        torch.close();
+    }
+
+    @Test
+    @DisplayName("have the memory for keys and values that the setting says, wherever it is")
+    void kvBytesAreSet() {
+        assertThat(kvBytes(Map.of("tidemark.engine.kv-bytes", "3M"), OptionalLong.of(80L << 30))).isEqualTo(3 << 20);
+        assertThat(kvBytes(Map.of("tidemark.engine.kv-bytes", "3M"), OptionalLong.empty())).isEqualTo(3 << 20);
+    }
+
+    @Test
+    @DisplayName("have 512 MiB for keys and values on a CPU, and on a GPU four fifths of what weights and adapters leave")
+    void kvBytesAreDerived() {
+        assertThat(kvBytes(Map.of(), OptionalLong.empty())).isEqualTo(512 << 20);
+        assertThat(kvBytes(Map.of(), OptionalLong.of(11L << 30))).isBetween((8L << 30) - 5, 8L << 30);
+    }
+
+    @Test
+    @DisplayName("have 16 slots a processor, fewer where memory holds no sequences of 512 tokens in all of them, and 8 at least")
+    void slots() {
+        long sequence = 512 * decoder().kvBytesPerToken();
+        assertThat(of(Map.of(), OptionalLong.empty()).limits().slots()).isEqualTo(16 * PROCESSORS);
+        assertThat(of(Map.of("tidemark.engine.kv-bytes", String.valueOf(20 * sequence)), OptionalLong.empty()).limits().slots()).isEqualTo(20);
+        assertThat(of(Map.of("tidemark.engine.kv-bytes", String.valueOf(sequence)), OptionalLong.empty()).limits().slots()).isEqualTo(8);
+        assertThat(of(Map.of("tidemark.engine.slots", "3"), OptionalLong.empty()).limits().slots()).isEqualTo(3);
+    }
+
+    @Test
+    @DisplayName("name the setting that leaves nothing of the GPU's memory")
+    void noRoom() {
+        assertThatThrownBy(() -> kvBytes(Map.of("tidemark.engine.adapter-bytes", "8G"), OptionalLong.of(8L << 30)))
+                .hasMessageContaining("tidemark.engine.adapter-bytes");
+    }
+
+    @Test
+    @DisplayName("have an instance of one thread a processor for a small model, unless the settings say otherwise, and then no lone wide steps of a given width")
+    void instances() {
+        assertThat(layout(Map.of())).containsExactly(PROCESSORS, 1, PROCESSORS);
+        assertThat(layout(Map.of("tidemark.engine.threads", "2"))).containsExactly(PROCESSORS / 2, 2, 2);
+        assertThat(layout(Map.of("tidemark.engine.threads", "1"))).containsExactly(PROCESSORS, 1, 1);
+        assertThat(layout(Map.of("tidemark.engine.instances", "2"))).containsExactly(2, PROCESSORS / 2, PROCESSORS);
+        assertThat(layout(Map.of("tidemark.engine.instances", "1", "tidemark.engine.threads", "1"))).containsExactly(1, 1, 1);
+    }
+
+    @Test
+    @DisplayName("never have more threads than processors, and name the settings that would")
+    void tooManyThreads() {
+        assertThatThrownBy(() -> of(Map.of("tidemark.engine.instances", "4", "tidemark.engine.threads", "2"), OptionalLong.empty()))
+                .hasMessageContainingAll("tidemark.engine.instances = 4", "tidemark.engine.threads = 2", PROCESSORS + " processors");
+    }
+
+    @Test
+    @DisplayName("stand beside a compute type that follows the device, unless one is named")
+    void computeType() {
+        assertThat(BaseModel.computeType(engine(Map.of()).computeType(), false)).isEqualTo(ComputeType.FP32);
+        assertThat(BaseModel.computeType(engine(Map.of()).computeType(), true)).isEqualTo(ComputeType.BF16);
+        assertThat(BaseModel.computeType(engine(Map.of("tidemark.engine.compute-type", "fp32")).computeType(), true)).isEqualTo(ComputeType.FP32);
+    }
+
+    private static int[] layout(Map<String, String> values) {
+        EngineSizes sizes = of(values, OptionalLong.empty());
+        return new int[] {sizes.layout().instances(), sizes.layout().threads(), sizes.layout().loneThreads()};
+    }
+
+    private static long kvBytes(Map<String, String> values, OptionalLong freeGpuBytes) {
+        return of(values, freeGpuBytes).limits().kvBytes();
+    }
+
+    private static EngineSizes of(Map<String, String> values, OptionalLong freeGpuBytes) {
+        return EngineSizes.of(engine(values), decoder(), freeGpuBytes);
+    }
+
+    private static Decoder decoder() {
+        return model.decoder();
+    }
+
+    private static EngineSettings engine(Map<String, String> values) {
+        Map<String, String> all = new HashMap<>(values);
+        all.put("tidemark.model.dir", "/model");
+        return new SmallRyeConfigBuilder().addDiscoveredConverters().withMapping(TidemarkSettings.class)
+                .withDefaultValues(all).build().getConfigMapping(TidemarkSettings.class).engine();
+    }
+}
