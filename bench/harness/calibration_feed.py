@@ -56,7 +56,7 @@ class Feed:
             check()
 
     def refill(self, seconds=0.0):
-        """Replaces the batches that are finished, until `stop`. Waits so long for news of one."""
+        """Replaces the batches that are finished, until `stop`. Waits up to so many seconds for a record."""
         record = self.consumer.poll(seconds)
         if record is not None:
             self.take(record)

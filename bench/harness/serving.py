@@ -119,16 +119,19 @@ class Server(Program):
 class Serving:
     """All processes of a run. They end with it, whatever the reason."""
 
-    def __init__(self, folder, launcher, model, adapters, patience):
-        self.folder, self.model, self.adapters, self.patience = folder, model, adapters, patience
-        self.programs = []
-        self.broker = Program("broker", [launcher, "broker", "--port", "0", "--dir", folder / "broker"], {}, folder / "broker.log",
-                              stdout=subprocess.PIPE, text=True)
-        self.programs.append(self.broker)
-        self.address = self.broker.process.stdout.readline().strip()
+    def __init__(self, folder, model, adapters):
+        self.folder, self.model, self.adapters = folder, model, adapters
+        self.programs = []  # the broker first
+        self.address = None
+
+    def start_broker(self, launcher):
+        broker = Program("broker", [launcher, "broker", "--port", "0", "--dir", self.folder / "broker"], {},
+                         self.folder / "broker.log", stdout=subprocess.PIPE, text=True)
+        self.programs.append(broker)
+        self.address = broker.process.stdout.readline().strip()
         if not self.address:
-            self.broker.process.wait(10)
-            self.broker.check()
+            broker.process.wait(END_SECONDS)
+            broker.check()
 
     def start(self, variant, role, name):
         """Starts a process with topics and consumer groups of its own: all processes of one name share them."""
@@ -155,8 +158,8 @@ class Serving:
             self.programs.remove(server)
 
     def close(self):
-        self.end([program for program in self.programs if program is not self.broker])
-        self.end([self.broker])
+        self.end(self.programs[1:])
+        self.end(self.programs[:1])
 
 
 def free_port():

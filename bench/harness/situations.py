@@ -117,12 +117,12 @@ def busy_process():
 
 
 def machine_clock(programs):
-    """Now, and CPU seconds since the start: of these programs, of all programs, and taken away by the host."""
+    """Now, and CPU seconds since the start: of these programs, of all processes, and stolen by the host."""
     user, nice, system, _, _, irq, softirq, steal = (int(word) / TICKS for word in Path("/proc/stat").read_text().split()[1:9])
     return time.monotonic(), sum(program.cpu_seconds() for program in programs), user + nice + system + irq + softirq, steal
 
 
 def cores(begin, end):
-    """How many cores the workers, everything else on the machine and the host took on average."""
+    """How many cores the workers and everything else on the machine took on average, and the host stole."""
     seconds, workers, everything, steal = (after - before for before, after in zip(begin, end))
     return {"workers": workers / seconds, "others": (everything - workers) / seconds, "steal": steal / seconds}

@@ -60,6 +60,12 @@ public final class BoundarySweep {
                         "an example has " + example.tokens() + " tokens, more than the model's context of " + context);
             }
         }
-        return new SweepRun(model.decoder().forced(weights), ExampleBatch.of(examples, limits.tokensPerBatch()), boundaries);
+        return new SweepRun(model.decoder().forced(weights), batches(examples), boundaries, limits.threads());
+    }
+
+    /** At least one batch a thread, where there are as many examples. */
+    private List<ExampleBatch> batches(List<TokenizedExample> examples) {
+        int all = examples.stream().mapToInt(TokenizedExample::tokens).sum();
+        return ExampleBatch.of(examples, limits.threads() == 1 ? limits.tokensPerBatch() : Math.min(limits.tokensPerBatch(), all) / limits.threads());
     }
 }

@@ -5,28 +5,43 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.DoubleAdder;
+import java.util.function.DoublePredicate;
+import java.util.stream.IntStream;
 
 /**
- * A sweep on its way, one native call a slice, so that it can run between the steps of a generating engine. Belongs to
- * one thread, but {@link #progress} may be read from any.
+ * A sweep on its way: either one native call a slice, so that it can run between the steps of a generating engine
+ * ({@link #runSlice}), or by itself on several threads ({@link #run}). Belongs to one thread, but {@link #progress} may be read
+ * from any.
  */
 public final class SweepRun implements AutoCloseable {
+
+    private static final long ASK_EVERY_MS = 100;
 
     private final ForcedDecoder decoder;
     private final List<ExampleBatch> batches;
     private final SweepBoundaries boundaries;
+    private final int threads;
     private final int[] goldTokens;
     /** By example, then by the boundaries asked for. */
     private final double[][] means;
     private Optional<BatchSweep> current = Optional.empty();
     private int done;
     private long layerEvaluations;
+    private final DoubleAdder advanced = new DoubleAdder();
     private volatile double progress;
 
-    SweepRun(ForcedDecoder decoder, List<ExampleBatch> batches, SweepBoundaries boundaries) {
+    SweepRun(ForcedDecoder decoder, List<ExampleBatch> batches, SweepBoundaries boundaries, int threads) {
         this.decoder = decoder;
         this.batches = batches;
         this.boundaries = boundaries;
+        this.threads = threads;
         this.goldTokens = new int[batches.stream().mapToInt(b -> b.places().size()).sum()];
         this.means = new double[goldTokens.length][];
     }
@@ -45,10 +60,73 @@ public final class SweepRun implements AutoCloseable {
         if (!sweep.runSlice()) {
             take(batches.get(done), sweep);
             close();
-            done++;
         }
         progress = (done + current.map(BatchSweep::progress).orElse(0.0)) / batches.size();
         return done < batches.size();
+    }
+
+    /**
+     * Runs the whole sweep on threads {@code tidemark-sweep-N}, which take the batches in turn. Returns when none of them works
+     * with the adapter any more.
+     *
+     * @param goOn asked now and then on the calling thread, with the progress; false ends the sweep
+     * @return whether the sweep has come to its end
+     */
+    public boolean run(DoublePredicate goOn) {
+        int lanes = Math.min(threads, batches.size());
+        AtomicInteger next = new AtomicInteger();
+        CompletableFuture<Void> stop = new CompletableFuture<>();
+        CompletableFuture<Void> all = CompletableFuture.allOf(IntStream.range(0, lanes)
+                .mapToObj(lane -> CompletableFuture.runAsync(() -> runBatches(threads / lanes, next, stop),
+                        work -> new Thread(work, "tidemark-sweep-" + lane).start()))
+                .toArray(CompletableFuture[]::new));
+        try {
+            while (true) {
+                try {
+                    all.get(ASK_EVERY_MS, TimeUnit.MILLISECONDS);
+                    return !stop.isDone();
+                } catch (TimeoutException e) {
+                    if (!stop.isDone() && !goOn.test(progress)) {
+                        stop.complete(null);
+                    }
+                }
+            }
+        } catch (ExecutionException e) {
+            throw e.getCause() instanceof RuntimeException failed ? failed : new CompletionException(e.getCause());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return false;
+        } finally {
+            stop.complete(null);
+            all.exceptionally(failed -> null).join();
+        }
+    }
+
+    /** What one thread does of {@link #run}. */
+    private void runBatches(int width, AtomicInteger next, CompletableFuture<Void> stop) {
+        decoder.computeWith(width);
+        for (int batch = next.getAndIncrement(); batch < batches.size() && !stop.isDone(); batch = next.getAndIncrement()) {
+            try (BatchSweep sweep = new BatchSweep(decoder, batches.get(batch).forced(), boundaries)) {
+                double before = 0;
+                boolean more = true;
+                while (more && !stop.isDone()) {
+                    more = sweep.runSlice();
+                    advanced(sweep.progress() - before);
+                    before = sweep.progress();
+                }
+                if (!more) {
+                    take(batches.get(batch), sweep);
+                }
+            } catch (RuntimeException | Error e) {
+                stop.complete(null);
+                throw e;
+            }
+        }
+    }
+
+    private void advanced(double part) {
+        advanced.add(part);
+        progress = advanced.sum() / batches.size();
     }
 
     /** Runs all slices that are left, and returns the scores in the order of the examples. */
@@ -107,7 +185,8 @@ public final class SweepRun implements AutoCloseable {
         current = Optional.empty();
     }
 
-    private void take(ExampleBatch batch, BatchSweep sweep) {
+    private synchronized void take(ExampleBatch batch, BatchSweep sweep) {
+        done++;
         layerEvaluations += sweep.layerEvaluations();
         int from = 0;
         for (int i = 0; i < batch.places().size(); i++) {

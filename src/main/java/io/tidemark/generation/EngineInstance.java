@@ -72,7 +72,7 @@ final class EngineInstance {
         }
     }
 
-    /** As it was after the last step, without the requests that wait. */
+    /** As it was after the last step, without requests and rows: the queue counts them. */
     EngineLoad load() {
         return load;
     }
@@ -147,7 +147,7 @@ final class EngineInstance {
     }
 
     private void report() {
-        load = new EngineLoad(0, scheduler.running(), pool.reservedBytes(), loop.generatedTokens(), loop.steps(),
+        load = new EngineLoad(0, 0, pool.reservedBytes(), loop.generatedTokens(), loop.steps(),
                 scheduler.reusedPromptTokens(), pool.prefixes().bytes());
     }
 

@@ -23,7 +23,7 @@ public record EngineLoad(int queuedRequests, int runningRows, long kvBytesReserv
                 prefixBytes + other.prefixBytes);
     }
 
-    EngineLoad withQueued(int requests) {
-        return new EngineLoad(requests, runningRows, kvBytesReserved, generatedTokens, steps, reusedPromptTokens, prefixBytes);
+    EngineLoad with(int queued, int running) {
+        return new EngineLoad(queued, running, kvBytesReserved, generatedTokens, steps, reusedPromptTokens, prefixBytes);
     }
 }

@@ -96,7 +96,7 @@ public final class GenerationEngine implements AutoCloseable {
 
     /** What all instances have to do, as it was after the last step of each, with what was submitted since. */
     public EngineLoad load() {
-        return instances.stream().map(EngineInstance::load).reduce(EngineLoad.NONE, EngineLoad::plus).withQueued(queue.size());
+        return instances.stream().map(EngineInstance::load).reduce(EngineLoad.NONE, EngineLoad::plus).with(queue.size(), queue.rows());
     }
 
     /** False when the thread of an instance has died of an error, or the engine was closed. */

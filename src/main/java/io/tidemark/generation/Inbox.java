@@ -41,10 +41,13 @@ final class Inbox {
         }
     }
 
-    /** Waits for work and runs it; an interrupt closes the inbox. */
+    /** Waits for work and runs it, unless the inbox is closed; an interrupt closes it. */
     void runNext() {
         try {
-            work.take().run();
+            // what wakes this thread when the inbox closes may have been run already
+            if (!closed) {
+                work.take().run();
+            }
         } catch (InterruptedException e) {
             close();
         }

@@ -13,7 +13,7 @@ import java.util.List;
 public final class ForcedDecoder {
 
     /** Rows that go through a layer's matrix products at once; more only spills the processor's caches. */
-    private static final int ROWS_PER_CALL = 1024;
+    private static final int ROWS_PER_CALL = 512;
     /** Rows of logits made at once. */
     private static final int LOGIT_ROWS = 256;
 
@@ -23,6 +23,11 @@ public final class ForcedDecoder {
     ForcedDecoder(DecoderParts parts, LoraWeights adapter) {
         this.parts = parts;
         this.adapter = adapter;
+    }
+
+    /** Sets how many threads, 1 or more, the operators of the calling thread use, itself included. */
+    public void computeWith(int threads) {
+        parts.torch().computeWith(threads);
     }
 
     public int numLayers() {

@@ -44,7 +44,7 @@ class SeededTextsTest {
     }
 
     @Test
-    @DisplayName("gives in deterministic int8 the same text alone and beside others, in random batches, slots, orders and pieces of prompts")
+    @DisplayName("gives in deterministic int8 the same text alone and beside others, in random batches, slots, orders, pieces of prompts and instances")
     void besideOthers() throws RequestRefused {
         try (FixtureModel fixture = FixtureModel.load("llama-gqa", new ModelOptions(ComputeType.INT8, true))) {
             List<Ask> asks = IntStream.range(0, ASKS).mapToObj(i -> ask(fixture, i)).toList();
@@ -58,7 +58,9 @@ class SeededTextsTest {
             for (int trial = 0; trial < 5; trial++) {
                 List<Ask> order = new ArrayList<>(asks);
                 Collections.shuffle(order, random);
-                try (GenerationEngine engine = engine(fixture, 3 + random.nextInt(14), 64 + random.nextInt(200))) {
+                EngineLayout layout = new EngineLayout(1 + random.nextInt(3), 1, 1, 1);
+                EngineLimits limits = new EngineLimits(3 + random.nextInt(14), 64 + random.nextInt(200), 1L << 30, random.nextInt(2) << 20);
+                try (GenerationEngine engine = GenerationEngine.start(fixture.model(), limits, layout)) {
                     Map<String, Recording> together = new LinkedHashMap<>();
                     for (Ask ask : order.subList(0, ASKS - random.nextInt(5))) {
                         together.put(ask.id(), Recording.plain());

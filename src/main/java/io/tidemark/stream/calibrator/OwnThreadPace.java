@@ -5,16 +5,14 @@ import io.tidemark.calibration.SweepRun;
 import java.util.List;
 import java.util.function.DoublePredicate;
 
-/** In a process that only calibrates, the calibrator's thread does the work. */
+/** In a process that only calibrates, the sweep has all processors. */
 public final class OwnThreadPace implements SweepPace {
 
     @Override
     public List<ExampleScore> run(SweepRun sweep, DoublePredicate goOn) throws SweepAbandoned {
         try (sweep) {
-            while (sweep.runSlice()) {
-                if (!goOn.test(sweep.progress())) {
-                    throw new SweepAbandoned();
-                }
+            if (!sweep.run(goOn)) {
+                throw new SweepAbandoned();
             }
             return sweep.scores();
         }

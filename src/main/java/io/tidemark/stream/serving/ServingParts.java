@@ -68,7 +68,7 @@ final class ServingParts implements AutoCloseable {
         }
         if (settings.role().calibrates() && !stopping) {
             SweepPace pace = engine.<SweepPace>map(BetweenStepsPace::new).orElseGet(OwnThreadPace::new);
-            calibrator = Optional.of(opened(CalibratorPart.start(calibrator(settings.calibrator(), name), kafka,
+            calibrator = Optional.of(opened(CalibratorPart.start(calibrator(settings.calibrator(), name, loaded.torch().threads()), kafka,
                     CalibratorTopics.of(topics), loaded.model(), loaded.adapters(), pace,
                     new CalibrationMetrics(registry))));
         }
@@ -120,11 +120,11 @@ final class ServingParts implements AutoCloseable {
         return part;
     }
 
-    private static CalibratorOptions calibrator(CalibratorSettings settings, String name) {
+    private static CalibratorOptions calibrator(CalibratorSettings settings, String name, int threads) {
         String objective = settings.objective().equals("tolerance")
                 ? "tolerance:" + settings.tolerance() : settings.objective();
         return new CalibratorOptions(settings.group(), settings.group() + "-" + name,
                 new CalibrationPolicy(Objective.parse(objective), settings.minSamples()),
-                new SweepLimits(settings.tokensPerSlice()));
+                new SweepLimits(settings.tokensPerSlice(), threads));
     }
 }
