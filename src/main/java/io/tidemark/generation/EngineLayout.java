@@ -9,8 +9,9 @@ import io.tidemark.model.Decoder;
  * @param threads     of one instance's step while others run too, itself included
  * @param loneThreads of a large step of the first instance while no other has work
  * @param loneTokens  tokens from which on such a step is large
+ * @param fixed       whether steps always use that many threads; else fewer where that is faster
  */
-public record EngineLayout(int instances, int threads, int loneThreads, int loneTokens) {
+public record EngineLayout(int instances, int threads, int loneThreads, int loneTokens, boolean fixed) {
 
     /**
      * Weights of a layer from which on one thread computes longer than threads need to meet, in numbers. SmolLM2-135M has 3.5
@@ -31,7 +32,7 @@ public record EngineLayout(int instances, int threads, int loneThreads, int lone
 
     /** One instance whose steps all use so many threads. */
     public static EngineLayout single(int threads) {
-        return new EngineLayout(1, threads, threads, 1);
+        return new EngineLayout(1, threads, threads, 1, true);
     }
 
     /**
@@ -56,6 +57,6 @@ public record EngineLayout(int instances, int threads, int loneThreads, int lone
                     + " is more than the " + processors + " processors (tidemark.engine.processors)");
         }
         boolean fixed = threads > 0 || decoder.options().deterministic();
-        return new EngineLayout(count, width, fixed ? width : processors, LONE_TOKENS);
+        return new EngineLayout(count, width, fixed ? width : processors, LONE_TOKENS, fixed);
     }
 }

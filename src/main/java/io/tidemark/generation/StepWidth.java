@@ -4,23 +4,84 @@ import java.util.function.BooleanSupplier;
 
 /**
  * How many threads the steps of an engine instance use: its share of the processors, or all of them in the first instance for a
- * large step while no other instance has work. Belongs to the instance's thread.
+ * large step while no other instance has work.
+ *
+ * <p>Threads of one step meet several hundred times. Where something else wants a processor that they run on, they wait for each
+ * other at every meeting, and half as many threads are faster by far. So steps of similar size are timed with both, the slower
+ * width seldom, and the faster one is used. Belongs to the instance's thread.
  */
 final class StepWidth {
 
+    /** Steps of the faster width between two of the other: few after a change, more each time that the other is slower still. */
+    private static final int FEWEST_BETWEEN = 8;
+    private static final int MOST_BETWEEN = 1024;
+
     private final EngineLayout layout;
     private final BooleanSupplier alone;
+    /** For steps of so many tokens, by the logarithm to base 2. */
+    private final Times[] bySize = new Times[Integer.SIZE];
+
+    /** How long steps of similar size take, in nanoseconds of the last ones; 0 before the first. */
+    private static final class Times {
+        private double wide;
+        private double half;
+        private boolean halfIsFaster;
+        private int sinceOther;
+        private int between = FEWEST_BETWEEN;
+
+        /** Whether the next step uses half of the threads. */
+        private boolean half() {
+            return halfIsFaster != sinceOther >= between;
+        }
+
+        private void took(boolean withHalf, long nanos) {
+            boolean other = withHalf != halfIsFaster;
+            // the other width was timed long ago
+            if (withHalf) {
+                half = other ? nanos : (half + nanos) / 2;
+            } else {
+                wide = other || wide == 0 ? nanos : (wide + nanos) / 2;
+            }
+            sinceOther = other ? 0 : sinceOther + 1;
+            boolean faster = half > 0 && half < wide;
+            if (faster != halfIsFaster) {
+                between = FEWEST_BETWEEN;
+                sinceOther = 0;
+            } else if (other) {
+                between = Math.min(2 * between, MOST_BETWEEN);
+            }
+            halfIsFaster = faster;
+        }
+    }
 
     /** @param alone whether no other instance has work, and this one may use all processors */
     StepWidth(EngineLayout layout, BooleanSupplier alone) {
         this.layout = layout;
         this.alone = alone;
+        for (int i = 0; i < bySize.length; i++) {
+            bySize[i] = new Times();
+        }
     }
 
+    /** For a step of so many tokens. */
     int threads(int tokens) {
+        int most = most(tokens);
+        return most == 1 || layout.fixed() || !times(tokens).half() ? most : most / 2;
+    }
+
+    /** A step of so many tokens has taken so long with these threads. */
+    void took(int threads, int tokens, long nanos) {
+        int most = most(tokens);
+        if (most > 1 && !layout.fixed() && (threads == most || threads == most / 2)) {
+            times(tokens).took(threads < most, nanos);
+        }
+    }
+
+    private int most(int tokens) {
         return tokens >= layout.loneTokens() && alone.getAsBoolean() ? layout.loneThreads() : layout.threads();
     }
 
-    void took(int threads, int tokens, long nanos) {
+    private Times times(int tokens) {
+        return bySize[Integer.SIZE - 1 - Integer.numberOfLeadingZeros(Math.max(1, tokens))];
     }
 }

@@ -21,7 +21,7 @@ final class AttentionOrder {
         this.tokens = tokens;
         LongList taken = new LongList();
         for (AttentionUnit unit : units) {
-            standing(unit).forEach(piece -> taken.addRange(piece.firstToken(), unit.queries()));
+            standing(unit).forEach(piece -> taken.addRange(piece.firstToken(), piece.queries()));
         }
         this.order = taken.toArray();
         this.moved = !isCounting(order, tokens);
@@ -41,7 +41,7 @@ final class AttentionOrder {
     void addSlots(LongList plan) {
         for (AttentionUnit unit : units) {
             for (Piece piece : standing(unit)) {
-                for (int query = 0; query < unit.queries(); query++) {
+                for (int query = 0; query < piece.queries(); query++) {
                     plan.add(piece.slot().index());
                 }
             }
@@ -67,10 +67,13 @@ final class AttentionOrder {
         long[] places = new long[tokens];
         int start = 0;
         for (AttentionUnit unit : units) {
+            int packed = 0;
             for (Piece piece : unit.pieces()) {
-                for (int query = 0; query < unit.queries(); query++) {
-                    places[piece.firstToken() + query] = start + (piece.slot().index() - unit.firstSlot()) * unit.queries() + query;
+                int first = unit.isPacked() ? packed : (piece.slot().index() - unit.firstSlot()) * unit.queries();
+                for (int query = 0; query < piece.queries(); query++) {
+                    places[piece.firstToken() + query] = start + first + query;
                 }
+                packed += piece.queries();
             }
             start += unit.rows();
         }
@@ -79,6 +82,9 @@ final class AttentionOrder {
 
     /** For each slot of a unit's run its piece, or the one that stands in. */
     private static List<Piece> standing(AttentionUnit unit) {
+        if (unit.isPacked()) {
+            return unit.pieces();
+        }
         List<Piece> standing = new ArrayList<>();
         int next = 0;
         for (int slot = unit.firstSlot(); slot < unit.endSlot(); slot++) {

@@ -20,6 +20,10 @@ record AttentionTiles(OptionalInt window, int callTokens, boolean fixed) {
 
     /** A call costs about as much as reading so many numbers from the cache (0.1 MB; measured on two cores of Zen 4). */
     private static final int CALL_NUMBERS = 24_576;
+    /** Tokens of short prompts that one call has. */
+    static final int PACKED_CALL_TOKENS = 384;
+    /** A prompt of so many tokens is short. */
+    private static final int PACKED_TOKENS = 64;
     /** Queries that a layer with a window takes in one call at least: its ring holds as much more than the window. */
     private static final int RING_QUERIES = 256;
     /** Scores of one head that a call makes at most, so that long chunks of long prompts don't ask for gigabytes. */
@@ -50,6 +54,11 @@ record AttentionTiles(OptionalInt window, int callTokens, boolean fixed) {
     /** Pieces of a prompt end at multiples of this, but for the last. */
     int pieceTokens() {
         return fixed ? TILE : 1;
+    }
+
+    /** The longest beginning of a sequence that may share a call with others; 0 where a row's call must be its own. */
+    int packedTokens() {
+        return fixed ? 0 : Math.min(PACKED_TOKENS, window.orElse(PACKED_TOKENS));
     }
 
     /** Whether rows of these lengths may share a call. */

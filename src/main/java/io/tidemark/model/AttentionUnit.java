@@ -4,10 +4,11 @@ import java.util.List;
 
 /**
  * One attention call: pieces of rows with equally many queries, on a run of neighbouring slots of one block. A slot of the
- * run that has no piece in it is computed and thrown away.
+ * run that has no piece in it is computed and thrown away. Or the whole prompts of several sequences of one block, packed: the call
+ * has all their tokens, and a mask keeps them apart.
  *
- * @param pieces  by slot; several only where each has one query
- * @param queries new tokens of each piece
+ * @param pieces  by slot; several only where each has one query, or is a packed prompt
+ * @param queries new tokens of each piece; of all pieces together where they are packed
  * @param span    how far back the call reads
  */
 record AttentionUnit(KvBlock block, List<Piece> pieces, int queries, AttentionSpan span) {
@@ -29,14 +30,20 @@ record AttentionUnit(KvBlock block, List<Piece> pieces, int queries, AttentionSp
         return pieces.get(pieces.size() - 1).slot().index() + 1;
     }
 
+    /** Several prompts that the step begins and has whole, or the last parts of which follow. */
+    boolean isPacked() {
+        return pieces.size() > 1 && pieces.get(0).queries() > 1;
+    }
+
     /** Rows that the call computes. */
     int rows() {
-        return (endSlot() - firstSlot()) * queries;
+        return isPacked() ? queries : (endSlot() - firstSlot()) * queries;
     }
 
     /** The numbers that {@code attention.torchscript} takes for a unit. */
     long[] numbers(int blockIndex) {
-        return new long[] {blockIndex, firstSlot(), endSlot(), queries, span.tokens(), span.isBeginning() ? 1 : 0,
-                block.ringCapacity(), span.ringTokens()};
+        int end = isPacked() ? firstSlot() + 1 : endSlot();
+        long kind = isPacked() ? 2 : span.isBeginning() ? 1 : 0;
+        return new long[] {blockIndex, firstSlot(), end, queries, span.tokens(), kind, block.ringCapacity(), span.ringTokens()};
     }
 }

@@ -7,8 +7,8 @@ import java.util.Comparator;
 import java.util.List;
 
 /**
- * Cuts a step into attention calls. A piece of a prompt has its own. Rows with one token share a call where that is
- * cheaper than one each: neighbours read as much of the cache as the longest of them needs.
+ * Cuts a step into attention calls. A piece of a prompt has its own; short beginnings of prompts share one. Rows with one token
+ * share a call where that is cheaper than one each: neighbours read as much of the cache as the longest of them needs.
  */
 final class AttentionUnits {
 
@@ -25,8 +25,34 @@ final class AttentionUnits {
                     .sorted(Comparator.comparingInt(piece -> piece.slot().index())).toList();
             addRuns(units, block, single);
         }
-        rows.stream().filter(row -> row.tokens() > 1).forEach(row -> addChunks(units, row));
+        List<PlacedRow> packed = new ArrayList<>();
+        for (KvBlock block : blocks) {
+            addPacked(units, packed, rows.stream().filter(row -> row.block() == block && isShortBeginning(row)).toList());
+        }
+        rows.stream().filter(row -> row.tokens() > 1 && !packed.contains(row)).forEach(row -> addChunks(units, row));
         return units;
+    }
+
+    private boolean isShortBeginning(PlacedRow row) {
+        return row.tokens() > 1 && row.tokens() <= tiles.packedTokens() && row.row().position() == 0;
+    }
+
+    /** Packs rows of one block, as many tokens to a call as are computed for nothing in less time than a call takes. */
+    private static void addPacked(List<AttentionUnit> units, List<PlacedRow> packed, List<PlacedRow> rows) {
+        int from = 0;
+        while (from < rows.size() - 1) {
+            int tokens = rows.get(from).tokens();
+            int to = from + 1;
+            while (to < rows.size() && tokens + rows.get(to).tokens() <= AttentionTiles.PACKED_CALL_TOKENS) {
+                tokens += rows.get(to++).tokens();
+            }
+            if (to - from > 1) {
+                packed.addAll(rows.subList(from, to));
+                List<Piece> pieces = rows.subList(from, to).stream().map(AttentionUnits::whole).toList();
+                units.add(new AttentionUnit(rows.get(from).block(), pieces, tokens, new AttentionSpan(0, 0, false)));
+            }
+            from = to;
+        }
     }
 
     private static Piece whole(PlacedRow row) {

@@ -28,7 +28,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 @DisplayName("several engine instances")
 class EngineInstancesTest {
 
-    private static final EngineLayout THREE = new EngineLayout(3, 1, 1, 1);
+    private static final EngineLayout THREE = new EngineLayout(3, 1, 1, 1, true);
     private static final List<String> ADAPTERS = List.of("all", "qv", "patterns", "some-layers");
     private static final double LOGPROB_ERROR = 1e-4;
 

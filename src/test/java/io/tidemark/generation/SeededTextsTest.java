@@ -58,7 +58,7 @@ class SeededTextsTest {
             for (int trial = 0; trial < 5; trial++) {
                 List<Ask> order = new ArrayList<>(asks);
                 Collections.shuffle(order, random);
-                EngineLayout layout = new EngineLayout(1 + random.nextInt(3), 1, 1, 1);
+                EngineLayout layout = new EngineLayout(1 + random.nextInt(3), 1, 1, 1, true);
                 EngineLimits limits = new EngineLimits(3 + random.nextInt(14), 64 + random.nextInt(200), 1L << 30, random.nextInt(2) << 20);
                 try (GenerationEngine engine = GenerationEngine.start(fixture.model(), limits, layout)) {
                     Map<String, Recording> together = new LinkedHashMap<>();

@@ -77,6 +77,17 @@ class AttentionUnitsTest {
     }
 
     @Test
+    @DisplayName("pack short beginnings of prompts into one, wherever their slots are, but no longer ones and none alone")
+    void packsShortPrompts() {
+        assertThat(units(List.of(row(0, 0, 10), row(3, 0, 64), row(1, 70, 1), row(4, 0, 65), row(5, 3, 10))))
+                .containsExactly("1..2 span 128", "0..4 packed x 74", "4..5 span 65 x 65 from the beginning", "5..6 span 64 x 10");
+        assertThat(units(List.of(row(0, 0, 10)))).containsExactly("0..1 span 10 x 10 from the beginning");
+        assertThat(units(FIXED, List.of(row(0, 0, 10), row(1, 0, 10)))).hasSize(2);
+        assertThat(units(IntStream.range(0, 8).mapToObj(i -> row(i, 0, 60)).toList())).as("as many as a call may have")
+                .containsExactly("0..2 packed x 120", "2..8 packed x 360");
+    }
+
+    @Test
     @DisplayName("where they must be fixed, join no rows of different spans, and cut prompts at whole tiles")
     void dependsOnNoNeighbour() {
         assertThat(units(FIXED, List.of(row(0, 60, 1), row(1, 63, 1), row(2, 64, 1), row(3, 100, 1), row(4, 10, 1))))
@@ -136,6 +147,10 @@ class AttentionUnitsTest {
     }
 
     private static String described(AttentionUnit unit) {
+        if (unit.isPacked()) {
+            List<Integer> at = unit.pieces().stream().map(piece -> piece.slot().index()).sorted().toList();
+            return at.get(0) + ".." + (at.get(at.size() - 1) + 1) + " packed x " + unit.queries();
+        }
         return unit.firstSlot() + ".." + unit.endSlot() + " span " + unit.span().tokens()
                 + (unit.queries() > 1 ? " x " + unit.queries() : "") + (unit.span().isBeginning() ? " from the beginning" : "");
     }
