@@ -46,8 +46,8 @@ class Words:
         names = vocabulary if isinstance(vocabulary, dict) else [entry[0] for entry in vocabulary]
         words = {name[1:] for name in names if name[:1] in ("Ġ", "▁")}
         self.words = sorted(word for word in words if word.isascii() and word.isalpha() and word.islower() and len(word) > 2)
-        if len(self.words) < 1000:
-            raise Failed(f"{tokenizer} has {len(self.words)} whole words; this script needs a tokenizer that has at least 1000")
+        if len(self.words) < 200:
+            raise Failed(f"{tokenizer} has {len(self.words)} whole words; this script needs a tokenizer that has at least 200")
         self.random = random.Random(seed)
 
     def text(self, count):

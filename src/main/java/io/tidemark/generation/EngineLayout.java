@@ -21,7 +21,7 @@ public record EngineLayout(int instances, int threads, int loneThreads, int lone
     /** The most threads of a wide instance: beyond it they wait for each other more than they compute. */
     private static final int MOST_THREADS = 8;
     /** A step of so many tokens computes long enough in each operation of a small model too. */
-    private static final int LONE_TOKENS = 32;
+    private static final int LONE_TOKENS = 16;
 
     public EngineLayout {
         if (instances < 1 || threads < 1 || loneThreads < threads || loneTokens < 1) {

@@ -44,6 +44,7 @@ record AttentionUnit(KvBlock block, List<Piece> pieces, int queries, AttentionSp
     long[] numbers(int blockIndex) {
         int end = isPacked() ? firstSlot() + 1 : endSlot();
         long kind = isPacked() ? 2 : span.isBeginning() ? 1 : 0;
-        return new long[] {blockIndex, firstSlot(), end, queries, span.tokens(), kind, block.ringCapacity(), span.ringTokens()};
+        long only = pieces.size() == 1 && queries == 1 ? pieces.get(0).position() : -1;
+        return new long[] {blockIndex, firstSlot(), end, queries, span.tokens(), kind, block.ringCapacity(), span.ringTokens(), only};
     }
 }

@@ -110,9 +110,13 @@ public final class Torch implements AutoCloseable {
         return make.list(values);
     }
 
-    /** Gives memory that libtorch has freed back to the system, which takes some milliseconds: after a model is loaded. */
-    public void giveBackFreedMemory() {
+    /**
+     * Gives memory that libtorch has freed back to the system, and moves what it keeps to large pages. Takes some milliseconds: to
+     * be called after a model is loaded.
+     */
+    public void settleMemory() {
         NativeHeap.trim();
+        NativeHeap.useHugePages();
     }
 
     /**

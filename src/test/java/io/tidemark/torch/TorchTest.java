@@ -151,7 +151,7 @@ class TorchTest {
     void givesBack() {
         try (Torch torch = Torch.open(TorchOptions.CPU); Value kept = torch.floats(1, 2, 3)) {
             torch.floats(new float[100_000]).close();
-            torch.giveBackFreedMemory();
+            torch.settleMemory();
             assertThat(kept.toFloats()).containsExactly(1, 2, 3);
         }
     }

@@ -16,7 +16,7 @@ record BaseModel(Torch torch, LanguageModel model) implements AutoCloseable {
             ComputeType type = computeType(choice.computeType(), torch.isOnGpu());
             LanguageModel model = LanguageModel.load(choice.folder(), choice.name(), torch,
                     new ModelOptions(type, choice.deterministic(), choice.stackBytes()));
-            torch.giveBackFreedMemory();
+            torch.settleMemory();
             return new BaseModel(torch, model);
         } catch (RuntimeException e) {
             torch.close();
