@@ -1,1 +1,1 @@
-"""What bench/run is made of. Python's standard library only: the systems bring the rest in environments of their own."""
+"""What bench/run and bench/shared_cores are made of."""

@@ -68,6 +68,8 @@ class Load:
         self.numbers = itertools.count()
         self.random = random.Random(0)
         self.open = {}       # request id → (prefix, partition, time of sending)
+        self.beside = {}     # the same of requests with a long prompt beside the load, which are not measured
+        self.beside_tokens = 0
         self.undelivered = None
 
     def watch(self, prefix):
@@ -84,8 +86,10 @@ class Load:
             raise Failed(f"topic '{topic}' does not exist")
         return sorted(found)
 
-    def run(self, prefixes, sequences, seconds, meanwhile=lambda: None, at_begin=lambda: None, at_end=lambda: None):
+    def run(self, prefixes, sequences, seconds, meanwhile=lambda: None, at_begin=lambda: None, at_end=lambda: None, beside_tokens=0):
         """Keeps this many requests open for each group. Returns the answers and the window, (begin, end).
+
+        With `beside_tokens` each group also has one request with a prompt of so many tokens and one new token, again and again.
 
         The window begins when each group has answered once. It is as long as asked for, but not shorter than the time
         until then, so that it holds a prefill and all steps of an answer. Requests are sent until it ends; the open ones
@@ -96,13 +100,18 @@ class Load:
         for _ in range(sequences):
             for prefix in prefixes:
                 self.send(prefix)
+        self.beside_tokens = beside_tokens
+        if beside_tokens:
+            for prefix in prefixes:
+                self.send_beside(prefix)
         last = started = time.monotonic()
-        while self.open:
+        while self.open or self.beside:
             message = self.consumer.poll(0.05)
             now = time.monotonic()
             if end is None and begin is not None and now >= begin + length:
                 end = now
                 at_end()
+                self.beside_tokens = 0
                 if self.cancel:
                     self.cancel_open()
             answer = message and self.answer(message, now)
@@ -135,6 +144,14 @@ class Load:
                               partition=partition, on_delivery=self.delivered)
         self.producer.poll(0)
 
+    def send_beside(self, prefix):
+        request = {"id": f"beside-{next(self.numbers)}", "model": next(self.models), "prompt": self.words.text(self.beside_tokens),
+                   "max_tokens": 1, "temperature": 0}
+        self.beside[request["id"]] = prefix
+        self.producer.produce(f"{prefix}generation-requests", key=request["id"], value=json.dumps(request).encode(),
+                              partition=self.random.choice(self.partitions[prefix]), on_delivery=self.delivered)
+        self.producer.poll(0)
+
     def cancel_open(self):
         for request, (prefix, _, _) in self.open.items():
             self.producer.produce(f"{prefix}generation-cancellations", key=request, value=json.dumps({"id": request}).encode(),
@@ -148,6 +165,11 @@ class Load:
         if message.error():
             raise KafkaException(message.error())
         result = json.loads(message.value())
+        prefix = self.beside.pop(result["id"], None)
+        if prefix is not None and "error" in result:
+            raise Failed(f"request {result['id']} was answered with an error: {result['error']}")
+        if prefix is not None and self.beside_tokens:
+            self.send_beside(prefix)
         sent = self.open.pop(result["id"], None)
         if sent is None:
             return None

@@ -1,4 +1,4 @@
-"""What runs beside a worker while it is measured: nothing, a busy process, a second worker, or a calibrator."""
+"""What runs beside a worker while it is measured: nothing, a busy process, a second worker, a calibrator, or long prompts."""
 import contextlib
 import subprocess
 import sys
@@ -8,6 +8,8 @@ from pathlib import Path
 
 from harness.calibration_feed import Feed, swept
 from harness.serving import TICKS
+
+LONG_PROMPT_TOKENS = 2000
 
 
 class Side:
@@ -45,7 +47,7 @@ class Side:
     def make_feed(self, texts, adapter):
         self.feed = self.feed or Feed(self.serving.address, self.prefix("calibrator"), adapter, texts, self.patience)
 
-    def measure(self, roles, sequences, seconds, meanwhile=lambda: None, at_begin=lambda: None, at_end=lambda: None):
+    def measure(self, roles, sequences, seconds, meanwhile=lambda: None, at_begin=lambda: None, at_end=lambda: None, beside_tokens=0):
         """Puts the same load on each of the roles' workers; returns a sample, whose figures are the sum of all."""
         clocks = []
         pids = [server for role in roles for server in self.servers[role]]
@@ -65,7 +67,7 @@ class Side:
             meanwhile()
             self.serving.check()
 
-        answers, (begin, end) = self.load.run([self.prefix(role) for role in roles], sequences, seconds, between, first, last)
+        answers, (begin, end) = self.load.run([self.prefix(role) for role in roles], sequences, seconds, between, first, last, beside_tokens)
         whole = [answer for answer in answers if answer.whole]
         return {"tokens_per_second": sum(answer.tokens_between(begin, end) for answer in answers) / (end - begin),
                 "window": round(end - begin, 3),
@@ -102,8 +104,13 @@ def calibrator(side, sequences, seconds):
     return {**sample, "batches_swept": counts[1] - counts[0]}
 
 
+def long_prompts(side, sequences, seconds):
+    return side.measure(["worker"], sequences, seconds, beside_tokens=LONG_PROMPT_TOKENS)
+
+
 # name → what measures it, and the companions it needs
-SITUATIONS = {"quiet": (quiet, []), "busy": (busy, []), "two-workers": (two_workers, ["second"]), "calibrator": (calibrator, ["calibrator"])}
+SITUATIONS = {"quiet": (quiet, []), "busy": (busy, []), "two-workers": (two_workers, ["second"]), "calibrator": (calibrator, ["calibrator"]),
+              "long-prompts": (long_prompts, [])}
 
 
 @contextlib.contextmanager

@@ -13,8 +13,10 @@ import java.util.function.BooleanSupplier;
 final class StepWidth {
 
     /** Steps of the faster width between two of the other: few after a change, more each time that the other is slower still. */
-    private static final int FEWEST_BETWEEN = 8;
+    private static final int FEWEST_BETWEEN = 16;
     private static final int MOST_BETWEEN = 1024;
+    /** Half of the threads are used where they take less than this part of the time of all, so that chance decides seldom. */
+    private static final double CLEARLY_FASTER = 0.7;
 
     private final EngineLayout layout;
     private final BooleanSupplier alone;
@@ -43,7 +45,7 @@ final class StepWidth {
                 wide = other || wide == 0 ? nanos : (wide + nanos) / 2;
             }
             sinceOther = other ? 0 : sinceOther + 1;
-            boolean faster = half > 0 && half < wide;
+            boolean faster = half > 0 && half < (halfIsFaster ? wide : CLEARLY_FASTER * wide);
             if (faster != halfIsFaster) {
                 between = FEWEST_BETWEEN;
                 sinceOther = 0;

@@ -3,6 +3,7 @@ package io.tidemark.proof;
 import io.tidemark.boundary.Boundary;
 import io.tidemark.generation.Completion;
 import io.tidemark.generation.Ending;
+import io.tidemark.generation.EngineLayout;
 import io.tidemark.generation.EngineLimits;
 import io.tidemark.generation.Failure;
 import io.tidemark.generation.GenerationEngine;
@@ -33,7 +34,7 @@ public final class GenerationBenchmark implements AutoCloseable {
     }
 
     public GenerationBenchmark(LanguageModel model, EngineLimits limits) {
-        this.engine = GenerationEngine.start(model, limits);
+        this.engine = GenerationEngine.start(model, limits, EngineLayout.of(model.decoder(), 0, 0));
     }
 
     /**
@@ -56,15 +57,8 @@ public final class GenerationBenchmark implements AutoCloseable {
         engine.close();
     }
 
-    /** Between two steps, so that the first step already has all rows. */
     private List<Completion> run(List<Row> rows, Ending ending) {
-        List<CompletableFuture<Outcome>> outcomes = rows.stream().map(row -> new CompletableFuture<Outcome>()).toList();
-        engine.runBetweenSteps(() -> {
-            for (int i = 0; i < rows.size(); i++) {
-                submit(rows.get(i), ending, outcomes.get(i));
-            }
-            return false;
-        });
+        List<CompletableFuture<Outcome>> outcomes = rows.stream().map(row -> submit(row, ending)).toList();
         List<Completion> completions = new ArrayList<>();
         for (CompletableFuture<Outcome> outcome : outcomes) {
             Outcome ended = outcome.join();
@@ -76,13 +70,13 @@ public final class GenerationBenchmark implements AutoCloseable {
         return completions;
     }
 
-    private void submit(Row row, Ending ending, CompletableFuture<Outcome> outcome) {
+    private CompletableFuture<Outcome> submit(Row row, Ending ending) {
         String id = "bench-" + asked++;
         try {
-            engine.submit(new GenerationRequest(id, row.lora(), row.boundary(), row.prompt(), ending, Sampling.GREEDY, 0, 1,
-                    OptionalInt.empty())).thenAccept(outcome::complete);
+            return engine.submit(new GenerationRequest(id, row.lora(), row.boundary(), row.prompt(), ending, Sampling.GREEDY, 0, 1,
+                    OptionalInt.empty()));
         } catch (RequestRefused e) {
-            outcome.complete(new Failure(id, e.code(), e.getMessage()));
+            return CompletableFuture.completedFuture(new Failure(id, e.code(), e.getMessage()));
         }
     }
 }
