@@ -14,12 +14,17 @@ import io.tidemark.model.Decoder;
 public record EngineLayout(int instances, int threads, int loneThreads, int loneTokens, boolean fixed) {
 
     /**
-     * Weights of a layer from which on one thread computes longer than threads need to meet, in numbers. SmolLM2-135M has 3.5
-     * million and runs fastest with one thread; a model of 1.07 billion parameters has 61 million and runs fastest with two.
+     * An instance has a thread for so many weights of a layer. A model of 1.07 billion parameters has 61 million, and is as fast
+     * or faster with two instances of one thread as with one of two.
      */
-    private static final long WIDE_LAYER_NUMBERS = 24_000_000;
-    /** The most threads of a wide instance: beyond it they wait for each other more than they compute. */
+    private static final long WEIGHTS_PER_THREAD = 100_000_000;
+    /** The most threads of an instance: beyond it they wait for each other more than they compute. */
     private static final int MOST_THREADS = 8;
+    /**
+     * Weights of a layer from which on a lone step of one token may use all processors. SmolLM2-135M has 3.5 million and is
+     * fastest with one thread; with 61 million two are as fast or faster.
+     */
+    private static final long WIDE_LAYER_WEIGHTS = 24_000_000;
     /** A step of so many tokens computes long enough in each operation of a small model too. */
     private static final int LONE_TOKENS = 16;
 
@@ -36,8 +41,8 @@ public record EngineLayout(int instances, int threads, int loneThreads, int lone
     }
 
     /**
-     * The layout for a model on the processors that its {@link io.tidemark.torch.Torch} was given. A small model gets an instance
-     * of one thread for each processor. Each instance reads all weights in every step, so a large one gets fewer and wider
+     * The layout for a model on the processors that its {@link io.tidemark.torch.Torch} was given. Most models get an instance of
+     * one thread for each processor. Each instance reads all weights in every step, so a large one gets fewer and wider
      * instances. On a GPU there is one.
      *
      * @param instances 0 to choose
@@ -49,14 +54,15 @@ public record EngineLayout(int instances, int threads, int loneThreads, int lone
         if (decoder.isOnGpu()) {
             return single(processors);
         }
-        boolean wide = decoder.config().layerNumbers() >= WIDE_LAYER_NUMBERS;
-        int width = threads > 0 ? threads : instances > 0 ? Math.max(1, processors / instances) : wide ? Math.min(processors, MOST_THREADS) : 1;
+        long weights = decoder.config().layerWeights();
+        int width = threads > 0 ? threads : instances > 0 ? Math.max(1, processors / instances)
+                : (int) Math.max(1, Math.min(weights / WEIGHTS_PER_THREAD, Math.min(processors, MOST_THREADS)));
         int count = instances > 0 ? instances : Math.max(1, processors / width);
         if (count * width > processors) {
             throw new IllegalArgumentException("tidemark.engine.instances = " + count + " times tidemark.engine.threads = " + width
                     + " is more than the " + processors + " processors (tidemark.engine.processors)");
         }
         boolean fixed = threads > 0 || decoder.options().deterministic();
-        return new EngineLayout(count, width, fixed ? width : processors, LONE_TOKENS, fixed);
+        return new EngineLayout(count, width, fixed ? width : processors, weights < WIDE_LAYER_WEIGHTS ? LONE_TOKENS : 1, fixed);
     }
 }

@@ -26,7 +26,7 @@ final class JoinedStack implements AutoCloseable {
 
     JoinedStack(StackBuilder builder, DecoderParts parts) {
         this.builder = builder;
-        this.copyBytes = parts.config().layerNumbers() * parts.config().numLayers();
+        this.copyBytes = parts.config().layerWeights() * parts.config().numLayers();
         this.allowed = !parts.options().deterministic() && copyBytes <= parts.options().stackBytes() / 2;
     }
 

@@ -45,7 +45,7 @@ public record ModelConfig(
     }
 
     /** Weights of one layer's linears. */
-    public long layerNumbers() {
+    public long layerWeights() {
         long numbers = 0;
         for (Projection projection : Projection.values()) {
             numbers += (long) projection.inputWidth(this) * projection.outputWidth(this);
