@@ -47,7 +47,7 @@ final class AdapterRoom {
         }
     }
 
-    /** Frees who was sent away and is used no more. Takes milliseconds, which the engine's thread must not spend. */
+    /** Frees who was sent away and is used no more. Takes milliseconds, which the engine's threads must not spend. */
     void free() {
         List<Resident> abandoned;
         synchronized (lock) {

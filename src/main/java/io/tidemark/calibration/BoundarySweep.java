@@ -60,7 +60,7 @@ public final class BoundarySweep {
                         "an example has " + example.tokens() + " tokens, more than the model's context of " + context);
             }
         }
-        return new SweepRun(model.decoder().forced(weights), batches(examples), boundaries, limits.threads());
+        return new SweepRun(model.decoder().forced(weights), batches(examples), boundaries, limits);
     }
 
     /** At least one batch a thread, where there are as many examples. */

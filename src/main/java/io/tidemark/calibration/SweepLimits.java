@@ -5,7 +5,8 @@ package io.tidemark.calibration;
  *
  * @param tokensPerBatch tokens of examples, padding included, that go through the layers together; memory grows with
  *                       this times the layers plus two
- * @param threads        threads of a sweep that runs by itself ({@link SweepRun#run}); they share {@code tokensPerBatch}
+ * @param threads        threads of a sweep that runs by itself ({@link SweepRun#run}). Each has batches of its own where
+ *                       {@code tokensPerBatch} holds one for each, else they share the operations of fewer batches
  */
 public record SweepLimits(int tokensPerBatch, int threads) {
 

@@ -17,8 +17,8 @@ import java.util.stream.IntStream;
 
 /**
  * A sweep on its way: either one native call a slice, so that it can run between the steps of a generating engine
- * ({@link #runSlice}), or by itself on several threads ({@link #run}). Belongs to one thread, but {@link #progress} may be read
- * from any.
+ * ({@link #runSlice}), or by itself on several threads ({@link #run}). Its methods are called by one thread, but
+ * {@link #progress} may be read from any.
  */
 public final class SweepRun implements AutoCloseable {
 
@@ -27,7 +27,7 @@ public final class SweepRun implements AutoCloseable {
     private final ForcedDecoder decoder;
     private final List<ExampleBatch> batches;
     private final SweepBoundaries boundaries;
-    private final int threads;
+    private final SweepLimits limits;
     private final int[] goldTokens;
     /** By example, then by the boundaries asked for. */
     private final double[][] means;
@@ -37,11 +37,11 @@ public final class SweepRun implements AutoCloseable {
     private final DoubleAdder advanced = new DoubleAdder();
     private volatile double progress;
 
-    SweepRun(ForcedDecoder decoder, List<ExampleBatch> batches, SweepBoundaries boundaries, int threads) {
+    SweepRun(ForcedDecoder decoder, List<ExampleBatch> batches, SweepBoundaries boundaries, SweepLimits limits) {
         this.decoder = decoder;
         this.batches = batches;
         this.boundaries = boundaries;
-        this.threads = threads;
+        this.limits = limits;
         this.goldTokens = new int[batches.stream().mapToInt(b -> b.places().size()).sum()];
         this.means = new double[goldTokens.length][];
     }
@@ -73,11 +73,12 @@ public final class SweepRun implements AutoCloseable {
      * @return whether the sweep has come to its end
      */
     public boolean run(DoublePredicate goOn) {
-        int lanes = Math.min(threads, batches.size());
-        AtomicInteger next = new AtomicInteger();
+        int longest = batches.stream().mapToInt(batch -> batch.forced().rows()).max().orElseThrow();
+        int lanes = Math.min(Math.min(limits.threads(), batches.size()), Math.max(1, limits.tokensPerBatch() / longest));
+        AtomicInteger left = new AtomicInteger(batches.size());
         CompletableFuture<Void> stop = new CompletableFuture<>();
         CompletableFuture<Void> all = CompletableFuture.allOf(IntStream.range(0, lanes)
-                .mapToObj(lane -> CompletableFuture.runAsync(() -> runBatches(threads / lanes, next, stop),
+                .mapToObj(lane -> CompletableFuture.runAsync(() -> runBatches(limits.threads() / lanes, left, stop),
                         work -> new Thread(work, "tidemark-sweep-" + lane).start()))
                 .toArray(CompletableFuture[]::new));
         try {
@@ -92,6 +93,9 @@ public final class SweepRun implements AutoCloseable {
                 }
             }
         } catch (ExecutionException e) {
+            if (e.getCause() instanceof Error error) {
+                throw error;
+            }
             throw e.getCause() instanceof RuntimeException failed ? failed : new CompletionException(e.getCause());
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
@@ -102,10 +106,10 @@ public final class SweepRun implements AutoCloseable {
         }
     }
 
-    /** What one thread does of {@link #run}. */
-    private void runBatches(int width, AtomicInteger next, CompletableFuture<Void> stop) {
+    /** What one thread does of {@link #run}: the batches with the longest examples come first, so that none of them ends alone. */
+    private void runBatches(int width, AtomicInteger left, CompletableFuture<Void> stop) {
         decoder.computeWith(width);
-        for (int batch = next.getAndIncrement(); batch < batches.size() && !stop.isDone(); batch = next.getAndIncrement()) {
+        for (int batch = left.decrementAndGet(); batch >= 0 && !stop.isDone(); batch = left.decrementAndGet()) {
             try (BatchSweep sweep = new BatchSweep(decoder, batches.get(batch).forced(), boundaries)) {
                 double before = 0;
                 boolean more = true;

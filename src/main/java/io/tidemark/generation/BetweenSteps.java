@@ -1,6 +1,6 @@
 package io.tidemark.generation;
 
-/** Work that shares the engine's thread and device, a slice at a time, such as a boundary sweep. */
+/** Work that shares an engine instance's thread and device, a slice at a time, such as a boundary sweep. */
 @FunctionalInterface
 public interface BetweenSteps {
 

@@ -7,7 +7,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 
-/** How the tokens of one choice are chosen, and which of them ends it. Belongs to the engine's thread. */
+/** How the tokens of one choice are chosen, and which of them ends it. Belongs to the instance's thread. */
 final class ChoiceRules {
 
     private final GenerationRequest request;

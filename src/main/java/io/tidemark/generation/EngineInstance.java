@@ -15,6 +15,7 @@ final class EngineInstance {
     private static final System.Logger LOG = System.getLogger(EngineInstance.class.getName());
 
     private final int index;
+    private final int threads;
     private final Decoder decoder;
     private final KvPool pool;
     private final RequestQueue queue;
@@ -34,11 +35,12 @@ final class EngineInstance {
     EngineInstance(LanguageModel model, EngineLimits limits, EngineLayout layout, int index, RequestQueue queue, KvBudget budget, Runnable onDeath) {
         int instances = layout.instances();
         this.index = index;
+        this.threads = layout.threads();
         this.queue = queue;
         this.onDeath = onDeath;
         this.decoder = model.decoder().sharing();
         this.pool = new KvPool(decoder, budget, share(limits.slots(), instances), limits.prefixBytes() / instances);
-        this.scheduler = new Scheduler(model, decoder, index, queue, pool, limits, share(limits.prefillTokensPerStep(), instances));
+        this.scheduler = new Scheduler(model, decoder, index, queue, pool, share(limits.prefillTokensPerStep(), instances));
         this.loop = new StepLoop(decoder, scheduler, new StepWidth(layout, () -> index == 0 && queue.isAlone(index)));
         this.thread = new Thread(this::run, "tidemark-engine-" + index);
     }
@@ -61,9 +63,12 @@ final class EngineInstance {
         inbox.add(() -> end(which, reason));
     }
 
-    /** @throws IllegalStateException when the thread takes no more */
+    /**
+     * Runs work that the queue has counted for this instance.
+     *
+     * @throws IllegalStateException when the thread takes no more
+     */
     void runBetweenSteps(BetweenSteps work) {
-        queue.backgroundStarted(index);
         try {
             inbox.add(() -> background.add(work));
         } catch (IllegalStateException e) {
@@ -106,18 +111,18 @@ final class EngineInstance {
 
     private void run() {
         try {
+            // or the first call of libtorch would use all processors, and keep a team of threads for it
+            decoder.computeWith(threads);
             while (!inbox.isClosed()) {
                 inbox.runAll();
                 freeForOthers();
                 boolean busy = loop.step();
-                int slices = background.size();
-                busy |= background.runSlice();
-                if (background.size() < slices) {
-                    queue.backgroundEnded(index);
-                }
-                report();
-                if (!busy && scheduler.running() == 0 && background.size() == 0) {
+                if (!busy && scheduler.running() == 0) {
                     decoder.pause();
+                }
+                busy |= runSlice();
+                report();
+                if (!busy && scheduler.running() == 0) {
                     inbox.runNext();
                 }
             }
@@ -131,11 +136,25 @@ final class EngineInstance {
             onDeath.run();
             inbox.runAll();
         } finally {
+            queue.withdraw(index);
             scheduler.abandon().forEach(EngineInstance::fail);
             queue.close().forEach(aborted ? EngineInstance::fail : request -> request.endedBeforeStart(FinishReason.CANCELLED));
             pool.close();
             decoder.close();
         }
+    }
+
+    /** Returns false when there is no background work. */
+    private boolean runSlice() {
+        int before = background.size();
+        if (before > 0) {
+            decoder.computeWith(threads);
+            background.runSlice();
+        }
+        if (background.size() < before) {
+            queue.backgroundEnded(index);
+        }
+        return before > 0;
     }
 
     /** Frees memory that this instance does not use when the oldest request lacks it. */

@@ -18,8 +18,9 @@ public record EngineLayout(int instances, int threads, int loneThreads, int lone
      * or faster with two instances of one thread as with one of two.
      */
     private static final long WEIGHTS_PER_THREAD = 100_000_000;
-    /** The most threads of an instance: beyond it they wait for each other more than they compute. */
+    /** The most threads of an instance, and of a lone step: beyond it they wait for each other more than they compute. */
     private static final int MOST_THREADS = 8;
+    private static final int MOST_LONE_THREADS = 16;
     /**
      * Weights of a layer from which on a lone step of one token may use all processors. SmolLM2-135M has 3.5 million and is
      * fastest with one thread; with 61 million two are as fast or faster.
@@ -58,11 +59,10 @@ public record EngineLayout(int instances, int threads, int loneThreads, int lone
         int width = threads > 0 ? threads : instances > 0 ? Math.max(1, processors / instances)
                 : (int) Math.max(1, Math.min(weights / WEIGHTS_PER_THREAD, Math.min(processors, MOST_THREADS)));
         int count = instances > 0 ? instances : Math.max(1, processors / width);
-        if (count * width > processors) {
-            throw new IllegalArgumentException("tidemark.engine.instances = " + count + " times tidemark.engine.threads = " + width
-                    + " is more than the " + processors + " processors (tidemark.engine.processors)");
+        if ((long) count * width > processors) {
+            throw new IllegalArgumentException(count + " instances of " + width + " threads are more than the " + processors + " processors");
         }
         boolean fixed = threads > 0 || decoder.options().deterministic();
-        return new EngineLayout(count, width, fixed ? width : processors, weights < WIDE_LAYER_WEIGHTS ? LONE_TOKENS : 1, fixed);
+        return new EngineLayout(count, width, fixed ? width : Math.max(width, Math.min(processors, MOST_LONE_THREADS)), weights < WIDE_LAYER_WEIGHTS ? LONE_TOKENS : 1, fixed);
     }
 }

@@ -23,16 +23,16 @@ public final class GenerationEngine implements AutoCloseable {
 
     private GenerationEngine(LanguageModel model, EngineLimits limits, EngineLayout layout) {
         this.queue = new RequestQueue(limits, layout.instances(), instance -> instances.get(instance).wake());
-        this.budget = new KvBudget(limits.kvBytes());
+        this.budget = new KvBudget(limits.kvBytes(), layout.instances());
         for (int i = 0; i < layout.instances(); i++) {
             instances.add(new EngineInstance(model, limits, layout, i, queue, budget, this::died));
         }
         this.bounds = new RequestBounds(model.config(), limits, instances.get(0).pool());
     }
 
-    /** Begins with one instance, whose steps use all threads of the model's {@link io.tidemark.torch.Torch}. */
+    /** Begins with as many instances as a worker has by default on the threads of the model's {@link io.tidemark.torch.Torch}. */
     public static GenerationEngine start(LanguageModel model, EngineLimits limits) {
-        return start(model, limits, EngineLayout.single(model.decoder().threads()));
+        return start(model, limits, EngineLayout.of(model.decoder(), 0, 0));
     }
 
     /** Begins with the threads of its instances, which run until the engine is closed. */
@@ -91,7 +91,7 @@ public final class GenerationEngine implements AutoCloseable {
      * @throws IllegalStateException when the engine is closed
      */
     public void runBetweenSteps(BetweenSteps work) {
-        instances.get(queue.forBackground()).runBetweenSteps(work);
+        instances.get(queue.startBackground()).runBetweenSteps(work);
     }
 
     /** What all instances have to do, as it was after the last step of each, with what was submitted since. */
@@ -102,6 +102,11 @@ public final class GenerationEngine implements AutoCloseable {
     /** False when the thread of an instance has died of an error, or the engine was closed. */
     public boolean isAlive() {
         return instances.stream().allMatch(EngineInstance::isAlive);
+    }
+
+    /** Whether no thread of the engine runs any more. */
+    public boolean hasEnded() {
+        return instances.stream().noneMatch(EngineInstance::isAlive);
     }
 
     /**
@@ -119,8 +124,11 @@ public final class GenerationEngine implements AutoCloseable {
         instances.forEach(EngineInstance::join);
     }
 
-    /** On the thread of the instance that has died: the others end too, and fail what they run. */
-    private void died() {
+    /**
+     * On the thread of the instance that has died: the others end too, and fail what they run. One that dies meanwhile waits until
+     * those who asked for {@link #death} have been told.
+     */
+    private synchronized void died() {
         death.complete(null);
         instances.forEach(EngineInstance::abort);
         queue.close().forEach(EngineInstance::fail);

@@ -1,8 +1,8 @@
 package io.tidemark.generation;
 
 /**
- * Hears of one request. All calls come from the engine's thread, in order, and must return at once: what they do
- * holds up every running row.
+ * Hears of one request. All calls come from the thread of the engine instance that runs it, in order, and must return at once: what
+ * they do holds up every row of the instance.
  */
 public interface GenerationListener {
 

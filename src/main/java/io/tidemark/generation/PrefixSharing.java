@@ -17,9 +17,9 @@ final class PrefixSharing {
     private final boolean keeps;
     private long reusedTokens;
 
-    PrefixSharing(KvPool pool, EngineLimits limits) {
+    PrefixSharing(KvPool pool) {
         this.pool = pool;
-        this.keeps = limits.prefixBytes() > 0;
+        this.keeps = pool.prefixes().isKeeping();
     }
 
     /**

@@ -1,5 +1,6 @@
 package io.tidemark.generation;
 
+import io.tidemark.model.KvPrefixes;
 import io.tidemark.model.LoraWeights;
 import io.tidemark.model.PrefixOwner;
 import java.util.ArrayDeque;
@@ -27,9 +28,10 @@ final class RequestQueue {
 
     /** An instance may have one row in so many more than the emptiest one, and still be preferred. */
     private static final int PREFERRED_SHARE = 4;
-    /** Prompts that begin alike are recognised by so many tokens, a piece of the prefix cache. */
-    private static final int PREFIX_TOKENS = 64;
+    /** Prompts that begin alike are recognised by so many tokens, as many as are kept together. */
+    private static final int PREFIX_TOKENS = KvPrefixes.PIECE;
     private static final int REMEMBERED_PREFIXES = 1024;
+    private static final int NONE = -1;
 
     private final int slots;
     private final boolean prefixes;
@@ -46,7 +48,8 @@ final class RequestQueue {
         }
     };
     private int rows;
-    private boolean offered;
+    /** The instance to which the oldest request is offered; -1 when it is offered to none. */
+    private int offeredTo = NONE;
     private long neededBytes;
     private boolean closed;
 
@@ -102,16 +105,23 @@ final class RequestQueue {
      * follow; until then no instance is offered another.
      */
     synchronized Optional<RunningRequest> offer(int instance) {
-        if (closed || offered || chosen() != instance) {
+        if (closed || offeredTo != NONE || chosen() != instance) {
             return Optional.empty();
         }
-        offered = true;
+        offeredTo = instance;
         return Optional.of(waiting.peek());
+    }
+
+    /** The instance has died: what it was offered waits again. */
+    synchronized void withdraw(int instance) {
+        if (offeredTo == instance) {
+            offeredTo = NONE;
+        }
     }
 
     /** The offered request runs in this instance; a row of each of its choices counts from now on. */
     synchronized void accept(int instance) {
-        RunningRequest request = taken();
+        RunningRequest request = takeOffered();
         int choices = request.request().choices();
         instances[instance].rows += choices;
         rows += choices;
@@ -122,17 +132,21 @@ final class RequestQueue {
 
     /** The offered request does not fit this instance's memory now; others are asked. */
     synchronized void refuse(int instance, long bytes) {
-        offered = false;
+        offeredTo = NONE;
         instances[instance].refused = true;
         neededBytes = bytes;
         wakeNext();
-        // others may have memory that they don't use
-        all(any -> any != instance);
+        for (int other = 0; other < instances.length; other++) {
+            if (other != instance) {
+                // it may have memory that it does not use
+                wake.accept(other);
+            }
+        }
     }
 
     /** The offered request leaves the queue without running. */
     synchronized void drop() {
-        taken();
+        takeOffered();
         wakeNext();
     }
 
@@ -155,23 +169,22 @@ final class RequestQueue {
         wakeNext();
     }
 
-    synchronized void backgroundStarted(int instance) {
-        instances[instance].background++;
-    }
-
-    synchronized void backgroundEnded(int instance) {
-        instances[instance].background--;
-    }
-
-    /** The instance that should run more background work: with the least work, and of several the last. */
-    synchronized int forBackground() {
+    /** The instance that is to run more background work, which counts from now on: with the least work, and of several the last. */
+    synchronized int startBackground() {
         int best = instances.length - 1;
         for (int i = best - 1; i >= 0; i--) {
             if (instances[i].load() < instances[best].load()) {
                 best = i;
             }
         }
+        instances[best].background++;
+        wakeNext();
         return best;
+    }
+
+    synchronized void backgroundEnded(int instance) {
+        instances[instance].background--;
+        wakeNext();
     }
 
     /** Whether no other instance has work. */
@@ -186,7 +199,7 @@ final class RequestQueue {
 
     /** Takes matching requests out, and marks a matching one that is just offered as cancelled. */
     synchronized List<RunningRequest> cancel(Predicate<RunningRequest> which, FinishReason reason) {
-        if (offered && which.test(waiting.peek())) {
+        if (offeredTo != NONE && which.test(waiting.peek())) {
             waiting.peek().cancel(reason);
         }
         return remove(which);
@@ -199,8 +212,8 @@ final class RequestQueue {
     }
 
     private List<RunningRequest> remove(Predicate<RunningRequest> which) {
-        RunningRequest kept = offered ? waiting.peek() : null;
-        List<RunningRequest> removed = waiting.stream().filter(which).filter(request -> request != kept).toList();
+        Optional<RunningRequest> kept = Optional.ofNullable(waiting.peek()).filter(oldest -> offeredTo != NONE);
+        List<RunningRequest> removed = waiting.stream().filter(which).filter(request -> kept.filter(oldest -> oldest == request).isEmpty()).toList();
         if (removed.contains(waiting.peek())) {
             forgetRefusals();
         }
@@ -209,8 +222,8 @@ final class RequestQueue {
         return removed;
     }
 
-    private RunningRequest taken() {
-        offered = false;
+    private RunningRequest takeOffered() {
+        offeredTo = NONE;
         forgetRefusals();
         return waiting.remove();
     }
@@ -223,45 +236,37 @@ final class RequestQueue {
     }
 
     private void wakeNext() {
-        int next = offered ? -1 : chosen();
-        if (next >= 0) {
+        int next = offeredTo == NONE ? chosen() : NONE;
+        if (next != NONE) {
             wake.accept(next);
         }
     }
 
-    private void all(IntPredicate which) {
-        for (int i = 0; i < instances.length; i++) {
-            if (which.test(i)) {
-                wake.accept(i);
-            }
-        }
-    }
-
-    /** Where the oldest request is to run; -1 when it has to wait, or none is there. */
+    /** Where the oldest request is to run; NONE when it has to wait, or there is none. */
     private int chosen() {
         RunningRequest request = waiting.peek();
         if (request == null || rows + request.request().choices() > slots) {
-            return -1;
+            return NONE;
         }
-        int emptiest = emptiest(any -> true);
-        if (emptiest < 0) {
-            return -1;
+        int emptiest = emptiest(each -> true);
+        if (emptiest == NONE) {
+            return NONE;
         }
         int least = instances[emptiest].load();
         IntPredicate balanced = i -> instances[i].load() <= least + least / PREFERRED_SHARE;
-        int keeping = prefix(request).map(ranAt::get).map(at -> emptiest(i -> at.get(i) && balanced.test(i))).orElse(-1);
-        if (keeping >= 0) {
+        int keeping = prefix(request).map(ranAt::get).map(at -> emptiest(i -> at.get(i) && balanced.test(i))).orElse(NONE);
+        if (keeping != NONE) {
             return keeping;
         }
-        int running = request.request().lora().map(lora -> emptiest(i -> instances[i].adapters.containsKey(lora) && balanced.test(i))).orElse(-1);
-        return running >= 0 ? running : emptiest;
+        int running = request.request().lora().map(lora -> emptiest(i -> instances[i].adapters.containsKey(lora) && balanced.test(i))).orElse(NONE);
+        return running != NONE ? running : emptiest;
     }
 
-    /** The first of those instances that has the least work and has not refused; -1 when there is none. */
+    /** The first of those instances that has the least work and has not refused; NONE when there is none. */
     private int emptiest(IntPredicate which) {
-        int best = -1;
+        int best = NONE;
         for (int i = 0; i < instances.length; i++) {
-            if (!instances[i].refused && which.test(i) && (best < 0 || instances[i].load() < instances[best].load())) {
+            if (!instances[i].refused && which.test(i) && (best == NONE || instances[i].load() < instances[best].load())) {
                 best = i;
             }
         }

@@ -11,7 +11,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 
-/** One choice of a request in the running batch. Belongs to the engine's thread. */
+/** One choice of a request in the running batch. Belongs to the instance's thread. */
 final class Row {
 
     private final RunningRequest owner;

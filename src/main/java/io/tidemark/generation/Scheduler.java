@@ -35,14 +35,14 @@ final class Scheduler {
      * @param instance     the index of the instance in the queue
      * @param promptTokens the most prompt tokens in a step
      */
-    Scheduler(LanguageModel model, Decoder decoder, int instance, RequestQueue queue, KvPool pool, EngineLimits limits, int promptTokens) {
+    Scheduler(LanguageModel model, Decoder decoder, int instance, RequestQueue queue, KvPool pool, int promptTokens) {
         this.model = model;
         this.instance = instance;
         this.queue = queue;
         this.pool = pool;
         this.piece = decoder.pieceTokens();
         this.promptBudget = Math.max(promptTokens, piece);
-        this.sharing = new PrefixSharing(pool, limits);
+        this.sharing = new PrefixSharing(pool);
     }
 
     int running() {
@@ -113,23 +113,25 @@ final class Scheduler {
     private void admit() {
         for (Optional<RunningRequest> next = queue.offer(instance); next.isPresent(); next = queue.offer(instance)) {
             RunningRequest request = next.get();
+            int tokens = request.request().prompt().size() + request.request().maxTokens();
+            Optional<List<KvSlot>> slots;
             try {
-                int tokens = request.request().prompt().size() + request.request().maxTokens();
-                Optional<List<KvSlot>> slots = pool.reserve(tokens, request.request().choices());
-                if (slots.isEmpty()) {
-                    queue.refuse(instance, pool.bytes(tokens, request.request().choices()));
-                } else if (request.cancelled().isPresent()) {
-                    slots.get().forEach(pool::release);
-                    queue.drop();
-                    request.endedBeforeStart(request.cancelled().get());
-                } else {
-                    queue.accept(instance);
-                    start(request, slots.get());
-                }
+                slots = pool.reserve(tokens, request.request().choices());
             } catch (DecoderFailed e) {
                 // The budget allowed what the device's memory did not.
                 queue.drop();
                 request.failed("engine_error", "there was no memory for keys and values");
+                continue;
+            }
+            if (request.cancelled().isPresent()) {
+                slots.ifPresent(unused -> unused.forEach(pool::release));
+                queue.drop();
+                request.endedBeforeStart(request.cancelled().get());
+            } else if (slots.isEmpty()) {
+                queue.refuse(instance, pool.bytes(tokens, request.request().choices()));
+            } else {
+                queue.accept(instance);
+                start(request, slots.get());
             }
         }
     }

@@ -20,8 +20,8 @@ final class StepWidth {
 
     private final EngineLayout layout;
     private final BooleanSupplier alone;
-    /** For steps of so many tokens, by the logarithm to base 2. */
-    private final Times[] bySize = new Times[Integer.SIZE];
+    /** For steps of so many tokens, by the logarithm to base 2, beside other instances and then alone. */
+    private final Times[] bySize = new Times[2 * Integer.SIZE];
 
     /** How long steps of similar size take, in nanoseconds of the last ones; 0 before the first. */
     private static final class Times {
@@ -68,14 +68,14 @@ final class StepWidth {
     /** For a step of so many tokens. */
     int threads(int tokens) {
         int most = most(tokens);
-        return most == 1 || layout.fixed() || !times(tokens).half() ? most : most / 2;
+        return most == 1 || layout.fixed() || !times(tokens, most).half() ? most : most / 2;
     }
 
     /** A step of so many tokens has taken so long with these threads. */
     void took(int threads, int tokens, long nanos) {
         int most = most(tokens);
         if (most > 1 && !layout.fixed() && (threads == most || threads == most / 2)) {
-            times(tokens).took(threads < most, nanos);
+            times(tokens, most).took(threads < most, nanos);
         }
     }
 
@@ -83,7 +83,8 @@ final class StepWidth {
         return tokens >= layout.loneTokens() && alone.getAsBoolean() ? layout.loneThreads() : layout.threads();
     }
 
-    private Times times(int tokens) {
-        return bySize[Integer.SIZE - 1 - Integer.numberOfLeadingZeros(Math.max(1, tokens))];
+    private Times times(int tokens, int most) {
+        int size = Integer.SIZE - 1 - Integer.numberOfLeadingZeros(Math.max(1, tokens));
+        return bySize[most > layout.threads() ? Integer.SIZE + size : size];
     }
 }

@@ -20,9 +20,9 @@ record AttentionTiles(OptionalInt window, int callTokens, boolean fixed) {
 
     /** A call costs about as much as reading so many numbers from the cache (0.1 MB; measured on two cores of Zen 4). */
     private static final int CALL_NUMBERS = 24_576;
-    /** Tokens of short prompts that one call has. */
+    /** The most tokens of packed beginnings in one call. */
     static final int PACKED_CALL_TOKENS = 384;
-    /** A prompt of so many tokens is short. */
+    /** The most tokens of a beginning that is packed. */
     private static final int PACKED_TOKENS = 64;
     /** Queries that a layer with a window takes in one call at least: its ring holds as much more than the window. */
     private static final int RING_QUERIES = 256;

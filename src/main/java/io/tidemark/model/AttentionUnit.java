@@ -4,10 +4,10 @@ import java.util.List;
 
 /**
  * One attention call: pieces of rows with equally many queries, on a run of neighbouring slots of one block. A slot of the
- * run that has no piece in it is computed and thrown away. Or the whole prompts of several sequences of one block, packed: the call
+ * run that has no piece in it is computed and thrown away. Or short beginnings of several sequences of one block, packed: the call
  * has all their tokens, and a mask keeps them apart.
  *
- * @param pieces  by slot; several only where each has one query, or is a packed prompt
+ * @param pieces  by slot, or packed in the order of their tokens; several only where each has one query, or all are packed
  * @param queries new tokens of each piece; of all pieces together where they are packed
  * @param span    how far back the call reads
  */
@@ -30,7 +30,7 @@ record AttentionUnit(KvBlock block, List<Piece> pieces, int queries, AttentionSp
         return pieces.get(pieces.size() - 1).slot().index() + 1;
     }
 
-    /** Several prompts that the step begins and has whole, or the last parts of which follow. */
+    /** Whether the pieces are beginnings of several sequences. */
     boolean isPacked() {
         return pieces.size() > 1 && pieces.get(0).queries() > 1;
     }

@@ -21,8 +21,18 @@ final class JoinedStack implements AutoCloseable {
     private final long copyBytes;
     private boolean allowed;
     private Optional<LoraStack> joined = Optional.empty();
-    private Optional<LoraStack> alone = Optional.empty();
-    private int steps;
+
+    /** How long one engine instance has used a single stack. */
+    static final class Alone {
+        private Optional<LoraStack> stack = Optional.empty();
+        private int steps;
+
+        private int step(LoraStack only) {
+            steps = stack.filter(last -> last == only).isPresent() ? steps + 1 : 0;
+            stack = Optional.of(only);
+            return steps;
+        }
+    }
 
     JoinedStack(StackBuilder builder, DecoderParts parts) {
         this.builder = builder;
@@ -48,12 +58,13 @@ final class JoinedStack implements AutoCloseable {
     /**
      * The stacks that a step uses.
      *
+     * @param alone   of the engine instance whose step it is
      * @param others  what other steps use: a joined stack that one of them uses stays
      * @param leaving gets the joined stack if another one is built in its place
      */
-    List<LoraStack> inPlaceOf(StackCover cover, List<LoraStack> others, List<LoraStack> leaving) {
+    List<LoraStack> inPlaceOf(StackCover cover, Alone alone, List<LoraStack> others, List<LoraStack> leaving) {
         if (!isJoinable(cover.used())) {
-            steps = 0;
+            alone.steps = 0;
             return cover.used();
         }
         LoraStack only = cover.used().get(0);
@@ -63,10 +74,8 @@ final class JoinedStack implements AutoCloseable {
         if (joined.filter(others::contains).isPresent()) {
             return cover.used();
         }
-        steps = alone.filter(last -> last == only).isPresent() ? steps + 1 : 0;
-        alone = Optional.of(only);
-        if (steps >= STEPS_ALONE && !builder.isBusy()) {
-            steps = 0;
+        if (alone.step(only) >= STEPS_ALONE && !builder.isBusy()) {
+            alone.steps = 0;
             leaving.addAll(takeOut()); // so that there are never two copies
             builder.startJoining(only);
         }

@@ -45,6 +45,10 @@ final class KvBlock implements AutoCloseable {
         return used.cardinality() == slots;
     }
 
+    int freeSlots() {
+        return slots - used.cardinality();
+    }
+
     boolean isEmpty() {
         return used.isEmpty();
     }

@@ -1,5 +1,6 @@
 package io.tidemark.model;
 
+import io.tidemark.torch.ScriptFailed;
 import io.tidemark.torch.Value;
 import java.util.List;
 import java.util.Optional;
@@ -17,7 +18,7 @@ final class KvCaches {
     KvCaches(DecoderParts parts, AttentionTiles tiles) {
         this.parts = parts;
         this.tiles = tiles;
-        try (Value bytes = parts.script().call("cache_bytes")) {
+        try (Value bytes = call("cache_bytes")) {
             this.bytesPerToken = parts.config().kvNumbersPerToken() * bytes.toNumber();
         }
     }
@@ -36,7 +37,7 @@ final class KvCaches {
                 Value count = parts.torch().number(slots);
                 Value length = parts.torch().number(capacity);
                 Value ring = parts.torch().number(ringCapacity)) {
-            return new KvBlock(parts.script().call("cache", like, count, length, ring), slots, capacity, ringCapacity);
+            return new KvBlock(call("cache", like, count, length, ring), slots, capacity, ringCapacity);
         }
     }
 
@@ -45,8 +46,8 @@ final class KvCaches {
         try (Value index = parts.torch().number(slot.index());
                 Value start = parts.torch().number(from);
                 Value end = parts.torch().number(to)) {
-            Value piece = parts.script().call("piece", slot.block().cache(), index, start, end);
-            try (Value finite = parts.script().call("is_finite", piece)) {
+            Value piece = call("piece", slot.block().cache(), index, start, end);
+            try (Value finite = call("is_finite", piece)) {
                 if (finite.toFlag()) {
                     return Optional.of(piece);
                 }
@@ -59,7 +60,7 @@ final class KvCaches {
     /** Puts pieces, one behind the other, at the beginning of a slot. */
     void fill(KvSlot slot, List<Value> pieces) {
         try (Value index = parts.torch().number(slot.index()); Value list = parts.torch().list(pieces)) {
-            parts.script().call("fill", slot.block().cache(), index, list).close();
+            call("fill", slot.block().cache(), index, list).close();
         }
     }
 
@@ -68,13 +69,21 @@ final class KvCaches {
         try (Value source = parts.torch().number(from.index());
                 Value target = parts.torch().number(to.index());
                 Value length = parts.torch().number(tokens)) {
-            parts.script().call("copy_slot", from.block().cache(), source, to.block().cache(), target, length).close();
+            call("copy_slot", from.block().cache(), source, to.block().cache(), target, length).close();
         }
     }
 
     void clear(KvSlot slot) {
         try (Value index = parts.torch().number(slot.index())) {
-            parts.script().call("clear", slot.block().cache(), index).close();
+            call("clear", slot.block().cache(), index).close();
+        }
+    }
+
+    private Value call(String method, Value... arguments) {
+        try {
+            return parts.script().call(method, arguments);
+        } catch (ScriptFailed e) {
+            throw new DecoderFailed(e);
         }
     }
 }

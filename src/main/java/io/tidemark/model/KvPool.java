@@ -3,6 +3,7 @@ package io.tidemark.model;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Predicate;
 
 /**
  * The keys and values of the sequences that run in one engine instance. A sequence reserves room for its prompt and all tokens
@@ -13,8 +14,6 @@ import java.util.Optional;
 public final class KvPool implements AutoCloseable {
 
     private static final int USUAL_SLOTS_PER_BLOCK = 8;
-    /** A block takes at most this part of the budget, or one slot: a large one would lock out other sizes until it is empty. */
-    private static final int BLOCKS_IN_BUDGET = 8;
 
     private static final System.Logger LOG = System.getLogger(KvPool.class.getName());
 
@@ -43,7 +42,7 @@ public final class KvPool implements AutoCloseable {
 
     /** A pool with a budget of its own that keeps no prefixes. */
     public KvPool(Decoder decoder, long budgetBytes) {
-        this(decoder, new KvBudget(budgetBytes), USUAL_SLOTS_PER_BLOCK, 0);
+        this(decoder, new KvBudget(budgetBytes, 1), USUAL_SLOTS_PER_BLOCK, 0);
     }
 
     /** Whether sequences of this length and number fit when nothing else runs. */
@@ -62,6 +61,13 @@ public final class KvPool implements AutoCloseable {
      * @throws DecoderFailed when the device has no memory although the budget allows it; nothing is held then
      */
     public Optional<List<KvSlot>> reserve(int tokens, int sequences) {
+        int capacity = sizes.capacityFor(tokens);
+        long open = blocks.stream().filter(block -> block.capacity() == capacity).mapToLong(KvBlock::freeSlots).sum();
+        long missing = Math.max(0, sequences - open) * sizes.bytes(1, capacity);
+        freeUnused(missing, block -> block.capacity() != capacity);
+        if (missing > budget.free()) {
+            return Optional.empty();
+        }
         List<KvSlot> slots = new ArrayList<>();
         try {
             while (slots.size() < sequences) {
@@ -126,9 +132,13 @@ public final class KvPool implements AutoCloseable {
      * @return whether something was freed
      */
     public boolean freeUnused(long wantedBytes) {
+        return freeUnused(wantedBytes, block -> true);
+    }
+
+    private boolean freeUnused(long wantedBytes, Predicate<KvBlock> which) {
         long before = reservedBytes();
         for (KvBlock block : List.copyOf(blocks)) {
-            if (block.isEmpty() && budget.free() < wantedBytes) {
+            if (block.isEmpty() && which.test(block) && budget.free() < wantedBytes) {
                 blocks.remove(block);
                 block.close();
                 budget.giveBack(bytes(block));
@@ -153,7 +163,7 @@ public final class KvPool implements AutoCloseable {
         if (budget.free() < slotBytes) {
             freeUnused(slotBytes);
         }
-        long share = Math.max(slotBytes, Math.min(budget.bytes() / BLOCKS_IN_BUDGET, budget.free()));
+        long share = Math.max(slotBytes, Math.min(budget.blockBytes(), budget.free()));
         int slots = (int) Math.min(slotsPerBlock, share / slotBytes);
         // Another pool may take what was free a moment ago.
         while (!budget.take(sizes.bytes(slots, capacity))) {

@@ -13,7 +13,8 @@ import java.util.Optional;
  */
 public final class KvPrefixes implements AutoCloseable {
 
-    private static final int PIECE = AttentionTiles.TILE;
+    /** Tokens of a piece. */
+    public static final int PIECE = AttentionTiles.TILE;
 
     private final Decoder decoder;
     private final KvBudget budget;
@@ -30,6 +31,11 @@ public final class KvPrefixes implements AutoCloseable {
         this.budget = budget;
         this.mostBytes = mostBytes;
         this.pieceBytes = PIECE * decoder.kvBytesPerToken();
+    }
+
+    /** Whether a piece fits at all. */
+    public boolean isKeeping() {
+        return mostBytes >= pieceBytes;
     }
 
     /** How many of the first tokens are kept for this owner, in whole pieces. */
@@ -70,7 +76,7 @@ public final class KvPrefixes implements AutoCloseable {
      */
     public void keep(KvSlot slot, PrefixOwner owner, List<Integer> tokens) {
         int pieces = Math.min(tokens.size(), shareable(slot)) / PIECE;
-        if (pieces == 0 || mostBytes < pieceBytes) {
+        if (pieces == 0 || !isKeeping()) {
             return;
         }
         List<Node> path = new ArrayList<>(tree.path(owner, tokens.subList(0, pieces * PIECE)));

@@ -75,6 +75,7 @@ final class LoraStacks implements AutoCloseable {
         private Set<LoraWeights> running = Set.of();
         /** What the last step uses. */
         private List<LoraStack> used = List.of();
+        private final JoinedStack.Alone alone = new JoinedStack.Alone();
         private int loose;
         /** The last step's places, where nothing is left to be done for its adapters. */
         private Optional<LoraPlaces> settled = Optional.empty();
@@ -141,7 +142,7 @@ final class LoraStacks implements AutoCloseable {
 
     private LoraPlaces placed(User user) {
         Set<LoraWeights> together = new LinkedHashSet<>();
-        users.forEach(any -> together.addAll(any.running));
+        users.forEach(each -> together.addAll(each.running));
         StackCover cover = StackCover.of(user.running, shared.all());
         boolean couldGather = groups.isLoose(cover, together) && !gathered.equals(together);
         if (!builder.isBusy()) {
@@ -158,14 +159,14 @@ final class LoraStacks implements AutoCloseable {
         }
         shared.use(cover.used());
         leaving.addAll(shared.takeOldest(mostBytes - joined.bytes(), usedByOthers(user)));
-        LoraPlaces places = LoraPlaces.of(joined.inPlaceOf(cover, usedByOthers(user), leaving), user.running);
+        LoraPlaces places = LoraPlaces.of(joined.inPlaceOf(cover, user.alone, usedByOthers(user), leaving), user.running);
         boolean done = !couldGather && !builder.isBusy() && joined.isSettled(places.stacks());
         user.settled = done ? Optional.of(places) : Optional.empty();
         return places;
     }
 
     private List<LoraStack> usedByOthers(User user) {
-        return users.stream().filter(any -> any != user).flatMap(any -> any.used.stream()).toList();
+        return users.stream().filter(other -> other != user).flatMap(other -> other.used.stream()).toList();
     }
 
     private void closeUnused() {

@@ -24,10 +24,17 @@ final class StackBuilder implements AutoCloseable {
         this.thread = new BackThread("tidemark-stacks", parts.torch()::stepBack);
     }
 
-    /** A stack for each list of members. They may be closed meanwhile. */
+    /** A stack for each list of members. They may be closed meanwhile; a list with one that is closed now gets none. */
     void start(List<List<LoraWeights>> members) {
-        List<Value> held = held(members);
-        underWay = Optional.of(CompletableFuture.supplyAsync(() -> packed(members, held), thread));
+        List<List<LoraWeights>> open = new ArrayList<>();
+        List<Value> held = new ArrayList<>();
+        for (List<LoraWeights> group : members) {
+            held(group, new ArrayList<>()).ifPresent(stacks -> {
+                open.add(group);
+                held.add(stacks);
+            });
+        }
+        underWay = Optional.of(CompletableFuture.supplyAsync(() -> packed(open, held), thread));
     }
 
     /** Whether stacks were asked for that nobody has taken. */
@@ -80,9 +87,22 @@ final class StackBuilder implements AutoCloseable {
         }
     }
 
-    /** Lists of the members' own stacks, which keep them in memory. */
-    private List<Value> held(List<List<LoraWeights>> members) {
-        return members.stream().map(stack -> parts.torch().list(stack.stream().map(one -> one.stack().orElseThrow().value()).toList())).toList();
+    /**
+     * A list of the members' own stacks, which keeps them in memory; empty where one is closed. None is closed while the list is
+     * made: another instance's rows of an adapter may just have ended.
+     */
+    private Optional<Value> held(List<LoraWeights> members, List<Value> stacks) {
+        if (stacks.size() == members.size()) {
+            return Optional.of(parts.torch().list(stacks));
+        }
+        LoraWeights next = members.get(stacks.size());
+        synchronized (next) {
+            if (next.isClosed()) {
+                return Optional.empty();
+            }
+            stacks.add(next.stack().orElseThrow().value());
+            return held(members, stacks);
+        }
     }
 
     private List<LoraStack> packed(List<List<LoraWeights>> members, List<Value> held) {

@@ -3,7 +3,6 @@ package io.tidemark.proof;
 import io.tidemark.boundary.Boundary;
 import io.tidemark.generation.Completion;
 import io.tidemark.generation.Ending;
-import io.tidemark.generation.EngineLayout;
 import io.tidemark.generation.EngineLimits;
 import io.tidemark.generation.Failure;
 import io.tidemark.generation.GenerationEngine;
@@ -34,7 +33,7 @@ public final class GenerationBenchmark implements AutoCloseable {
     }
 
     public GenerationBenchmark(LanguageModel model, EngineLimits limits) {
-        this.engine = GenerationEngine.start(model, limits, EngineLayout.of(model.decoder(), 0, 0));
+        this.engine = GenerationEngine.start(model, limits);
     }
 
     /**

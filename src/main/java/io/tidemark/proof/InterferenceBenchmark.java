@@ -2,6 +2,7 @@ package io.tidemark.proof;
 
 import io.tidemark.boundary.Boundary;
 import io.tidemark.generation.Ending;
+import io.tidemark.generation.EngineLayout;
 import io.tidemark.generation.EngineLimits;
 import io.tidemark.generation.GenerationEngine;
 import io.tidemark.generation.GenerationRequest;
@@ -38,7 +39,7 @@ public final class InterferenceBenchmark {
     }
 
     /**
-     * Runs the rows, and beside them one long prompt after another.
+     * Runs the rows in one engine instance, and beside them one long prompt after another.
      *
      * @param rows                 rows that decode all the time
      * @param promptTokens         tokens of each prompt
@@ -51,7 +52,8 @@ public final class InterferenceBenchmark {
         int warmUp = WARM_UP_STEPS + rows * ((ROW_PROMPT - 1) / prefillTokensPerStep + 1);
         int newTokens = warmUp + repetitions * (STEPS_ALONE + chunks + 2) + 2;
         long kvBytes = (rows * (ROW_PROMPT + newTokens) + 2L * promptTokens + 1024) * 2 * model.decoder().kvBytesPerToken();
-        try (GenerationEngine engine = GenerationEngine.start(model, new EngineLimits(rows + 1, prefillTokensPerStep, kvBytes))) {
+        try (GenerationEngine engine = GenerationEngine.start(model, new EngineLimits(rows + 1, prefillTokensPerStep, kvBytes),
+                EngineLayout.single(model.decoder().threads()))) {
             StepTimes times = new StepTimes(warmUp, STEPS_ALONE, repetitions,
                     left -> submit(engine, tokens(promptTokens, left), 1));
             for (int row = 0; row < rows; row++) {

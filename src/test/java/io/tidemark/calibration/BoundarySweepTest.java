@@ -3,6 +3,7 @@ package io.tidemark.calibration;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import io.tidemark.fixture.FixtureModel;
@@ -10,6 +11,7 @@ import io.tidemark.fixture.ReferenceText;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.DisplayName;
@@ -115,6 +117,36 @@ class BoundarySweepTest {
         assertThatIllegalArgumentException().isThrownBy(() -> sweep.start(fixture.adapter("qv"), List.of(tooLong)))
                 .withMessageContaining("513").withMessageContaining("512");
         assertThatIllegalArgumentException().isThrownBy(() -> sweep.start(fixture.adapter("qv"), List.of()));
+    }
+
+    @ParameterizedTest(name = "{0} threads")
+    @DisplayName("gives the same scores on several threads, in the order of the examples, and can be ended there")
+    @ValueSource(ints = {1, 2, 3, 16})
+    void runsOnThreads(int threads) {
+        List<ExampleScore> expected = scores(examples("all"), 1024);
+        BoundarySweep sweep = new BoundarySweep(fixture.model(), new SweepLimits(1024, threads));
+        try (SweepRun run = sweep.start(fixture.adapter("all"), examples("all"))) {
+            assertThat(run.run(progress -> progress >= 0 && progress <= 1)).isTrue();
+            assertThat(run.progress()).isCloseTo(1, within(1e-9));
+            for (int i = 0; i < expected.size(); i++) {
+                assertThat(run.scores().get(i).completionTokens()).isEqualTo(expected.get(i).completionTokens());
+                for (int boundary = 0; boundary <= LAYERS; boundary++) {
+                    assertThat(run.scores().get(i).meanLogprobByBoundary().get(boundary))
+                            .isCloseTo(expected.get(i).meanLogprobByBoundary().get(boundary), within(1e-5));
+                }
+            }
+        }
+        List<TokenizedExample> many = IntStream.range(0, 400).mapToObj(i -> examples("all").get(i % examples("all").size())).toList();
+        try (SweepRun run = sweep.start(fixture.adapter("all"), many)) {
+            assertThat(run.run(progress -> false)).isFalse();
+            assertThatIllegalStateException().isThrownBy(run::scores);
+        }
+        try (SweepRun run = sweep.start(fixture.adapter("all"), many)) {
+            assertThatThrownBy(() -> run.run(progress -> {
+                throw new UnsupportedOperationException("for this test");
+            })).isInstanceOf(UnsupportedOperationException.class);
+        }
+        assertThat(Thread.getAllStackTraces().keySet()).noneMatch(thread -> thread.getName().startsWith("tidemark-sweep"));
     }
 
     @Test

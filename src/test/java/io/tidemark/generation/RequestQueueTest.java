@@ -100,10 +100,10 @@ class RequestQueueTest {
     @Test
     @DisplayName("avoids an instance with background work, and gives that work to the emptiest, of equally empty ones to the last")
     void background() {
-        assertThat(queue.forBackground()).isEqualTo(2);
-        queue.backgroundStarted(2);
+        assertThat(queue.startBackground()).isEqualTo(2);
         assertThat(queue.isAlone(0)).isFalse();
-        assertThat(queue.forBackground()).isEqualTo(1);
+        assertThat(queue.startBackground()).isEqualTo(1);
+        queue.backgroundEnded(1);
         assertThat(IntStream.range(0, 5).map(i -> place(Ask.about("a", List.of(1)))).boxed()).containsExactly(0, 1, 0, 1, 2);
         queue.backgroundEnded(2);
     }
@@ -120,6 +120,32 @@ class RequestQueueTest {
         assertThat(queue.size()).isZero();
         assertThat(queue.close()).isEmpty();
         assertThatIllegalStateException().isThrownBy(() -> add(Ask.about("late", List.of(1))));
+    }
+
+    @Test
+    @DisplayName("wakes another instance when background work begins in the one that was to run the oldest request")
+    void backgroundTakesTheInstance() {
+        List<Integer> prompt = IntStream.range(0, 70).boxed().toList();
+        place(Ask.about("a", List.of(1)));
+        place(Ask.about("a", List.of(1)));
+        assertThat(place(Ask.about("long", prompt))).isEqualTo(2);
+        IntStream.range(0, INSTANCES).forEach(i -> queue.rowEnded(i, Optional.empty()));
+        woken.clear();
+        add(Ask.about("same", prompt));
+        assertThat(woken).containsExactly(2);
+        assertThat(queue.startBackground()).isEqualTo(2);
+        assertThat(woken).containsExactly(2, 0);
+        assertThat(queue.offer(0)).isPresent();
+    }
+
+    @Test
+    @DisplayName("offers again what a dead instance was offered, and hands it over when it closes")
+    void withdraws() {
+        add(Ask.about("offered", List.of(1)));
+        assertThat(queue.offer(0)).isPresent();
+        assertThat(queue.close()).isEmpty();
+        queue.withdraw(0);
+        assertThat(queue.close()).hasSize(1);
     }
 
     private void add(Ask ask) {

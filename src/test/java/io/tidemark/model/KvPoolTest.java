@@ -138,6 +138,28 @@ class KvPoolTest {
         }
     }
 
+    @Test
+    @DisplayName("can share a budget: one takes nothing in vain until the other frees what it does not use, and closing gives all back")
+    void sharesABudget() {
+        long slot = 64 * tokenBytes;
+        KvBudget budget = new KvBudget(4 * slot, 2);
+        try (KvPool one = new KvPool(fixture.model().decoder(), budget, 1, 0); KvPool other = new KvPool(fixture.model().decoder(), budget, 1, 0)) {
+            one.reserve(64, 3).orElseThrow().forEach(one::release);
+            assertThat(one.reservedBytes()).isEqualTo(3 * slot);
+            assertThat(other.reserve(64, 2)).isEmpty();
+            assertThat(other.reservedBytes()).isZero();
+            assertThat(one.reserve(64, 3)).as("its own unused slots").isPresent();
+            assertThat(one.freeUnused(2 * slot)).as("all are used again").isFalse();
+        }
+        assertThat(budget.free()).isEqualTo(4 * slot);
+        try (KvPool one = new KvPool(fixture.model().decoder(), budget, 1, 0); KvPool other = new KvPool(fixture.model().decoder(), budget, 1, 0)) {
+            one.reserve(64, 3).orElseThrow().forEach(one::release);
+            assertThat(one.freeUnused(2 * slot)).isTrue();
+            assertThat(other.reserve(64, 2)).isPresent();
+            assertThat(one.reservedBytes() + other.reservedBytes()).isLessThanOrEqualTo(4 * slot);
+        }
+    }
+
     private KvPool pool(long budget) {
         return new KvPool(fixture.model().decoder(), budget);
     }

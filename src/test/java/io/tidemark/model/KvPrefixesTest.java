@@ -126,6 +126,6 @@ class KvPrefixesTest {
     }
 
     private KvPool pool(long bytes, long prefixBytes) {
-        return new KvPool(decoder, new KvBudget(bytes), 1, prefixBytes);
+        return new KvPool(decoder, new KvBudget(bytes, 1), 1, prefixBytes);
     }
 }

@@ -59,7 +59,7 @@ public final class BetweenStepsPace implements SweepPace {
 
     /** The adapter of an abandoned sweep may go only when the slice that is under way has ended. */
     private void waitFor(CompletableFuture<Void> freed) {
-        while (!freed.isDone() && engine.isAlive()) {
+        while (!freed.isDone() && !engine.hasEnded()) {
             try {
                 freed.get(ASK_EVERY_MS, TimeUnit.MILLISECONDS);
             } catch (TimeoutException e) {

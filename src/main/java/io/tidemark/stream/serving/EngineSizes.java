@@ -24,7 +24,16 @@ record EngineSizes(EngineLimits limits, EngineLayout layout) {
         long kvBytes = engine.kvBytes().isPresent() ? engine.kvBytes().get().asLongValue() : kvBytes(engine, freeGpuBytes);
         int slots = engine.slots() > 0 ? engine.slots() : slots(decoder, kvBytes);
         return new EngineSizes(new EngineLimits(slots, engine.prefillTokensPerStep(), kvBytes, engine.prefixCache().asLongValue()),
-                EngineLayout.of(decoder, engine.instances(), engine.threads()));
+                layout(engine, decoder));
+    }
+
+    private static EngineLayout layout(EngineSettings engine, Decoder decoder) {
+        try {
+            return EngineLayout.of(decoder, engine.instances(), engine.threads());
+        } catch (IllegalArgumentException e) {
+            throw new IllegalArgumentException("tidemark.engine.instances and tidemark.engine.threads: " + e.getMessage()
+                    + " (tidemark.engine.processors)", e);
+        }
     }
 
     /** As many as the processors can run well, and no more than the memory holds. */

@@ -68,7 +68,7 @@ final class ServingParts implements AutoCloseable {
         }
         if (settings.role().calibrates() && !stopping) {
             SweepPace pace = engine.<SweepPace>map(BetweenStepsPace::new).orElseGet(OwnThreadPace::new);
-            calibrator = Optional.of(opened(CalibratorPart.start(calibrator(settings.calibrator(), name, loaded.torch().threads()), kafka,
+            calibrator = Optional.of(opened(CalibratorPart.start(calibrator(settings.calibrator(), name, engine.isPresent() ? 1 : loaded.torch().threads()), kafka,
                     CalibratorTopics.of(topics), loaded.model(), loaded.adapters(), pace,
                     new CalibrationMetrics(registry))));
         }

@@ -23,7 +23,7 @@ import org.jboss.logging.Logger;
 /**
  * Writes results, events and dead letters with one idempotent producer. All methods return at once: JSON is made and
  * sent in order on the thread {@code tidemark-answers}, since a producer may block when its buffer is full and the
- * engine's thread must not.
+ * engine's threads must not.
  *
  * <p>A future is done when all replicas have the record. A send that fails is repeated until it succeeds or the writer
  * is closed, and then the request stays unacknowledged and is read again. While the writer is open a future fails only

@@ -15,7 +15,7 @@ final class RequestEvents implements GenerationListener {
     private final AdmittedRequest admitted;
     private final AnswerWriter writer;
     private final Consumer<Outcome> finished;
-    // all calls come from the engine's thread
+    // all calls come from one engine instance's thread
     private final long[] sequences;
     private final boolean[] ended;
 

@@ -85,7 +85,7 @@ class EngineSizesTest {
     @DisplayName("never have more threads than processors, and name the settings that would")
     void tooManyThreads() {
         assertThatThrownBy(() -> of(Map.of("tidemark.engine.instances", "4", "tidemark.engine.threads", "2"), OptionalLong.empty()))
-                .hasMessageContainingAll("tidemark.engine.instances = 4", "tidemark.engine.threads = 2", PROCESSORS + " processors");
+                .hasMessageContainingAll("tidemark.engine.instances", "tidemark.engine.threads", "4 instances of 2 threads", PROCESSORS + " processors");
     }
 
     @Test
