@@ -21,8 +21,12 @@ class Case:
                 "adapters": [row % self.adapters if self.adapters else None for row in range(self.rows)]}
 
 
-def cases(layers, new_tokens, quick=False):
-    """Decode: 64-token prompts. Prefill: 256-token prompts, 1 new token. The boundary moves where the adapters are most mixed."""
+def cases(layers, new_tokens, quick=False, shapes=()):
+    """Decode: 64-token prompts. Prefill: 256-token prompts, 1 new token. The boundary moves where the adapters are most mixed.
+
+    With shapes, pairs of rows and adapters, only their decode cases, in all layers."""
+    if shapes:
+        return [Case(rows, adapters, 64, new_tokens) for rows, adapters in shapes]
     decode = [(1, 0), (1, 1), (8, 0), (8, 1), (8, 4), (32, 0), (32, 1), (32, 4), (32, 32)]
     prefill = [(1, 0), (1, 1), (8, 0), (8, 1), (8, 4)]
     most_mixed = [(1, 1), (8, 4), (32, 32)]

@@ -8,6 +8,13 @@ from harness.systems import BENCH, INSTALLED
 CONVERTERS = INSTALLED / "llama-source" / "vendor" / "llama.cpp"
 
 
+def adapters(options):
+    """As many as the cases need, and one at least."""
+    if options.shapes:
+        return max(1, *(adapters for _, adapters in options.shapes))
+    return 4 if options.quick else 32
+
+
 class Setup:
 
     def __init__(self, options):
@@ -16,7 +23,7 @@ class Setup:
         self.config = json.loads((self.model / "config.json").read_text())
         self.folder = INSTALLED / "made" / self.model.name
         self.gguf = self.folder / "gguf"
-        self.adapters = [self.folder / "adapters" / f"random-{number:02d}" for number in range(4 if options.quick else 32)]
+        self.adapters = [self.folder / "adapters" / f"random-{number:02d}" for number in range(adapters(options))]
 
     @property
     def layers(self):

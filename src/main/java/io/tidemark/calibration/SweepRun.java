@@ -66,11 +66,12 @@ public final class SweepRun implements AutoCloseable {
     }
 
     /**
-     * Runs the whole sweep on threads {@code tidemark-sweep-N}, which take the batches in turn. Returns when none of them works
-     * with the adapter any more.
+     * Runs the whole sweep on threads {@code tidemark-sweep-N}; each takes the next batch when it has finished one. Returns or
+     * throws only after all of them have stopped using the adapter.
      *
-     * @param goOn asked now and then on the calling thread, with the progress; false ends the sweep
-     * @return whether the sweep has come to its end
+     * @param goOn called on the calling thread every 100 ms with the progress, 0 to 1; false stops the sweep
+     * @return true if all batches are scored; false if the sweep was stopped or the calling thread was interrupted
+     * @throws RuntimeException what one of the threads threw
      */
     public boolean run(DoublePredicate goOn) {
         int longest = batches.stream().mapToInt(batch -> batch.forced().rows()).max().orElseThrow();
@@ -108,7 +109,7 @@ public final class SweepRun implements AutoCloseable {
 
     /** What one thread does of {@link #run}: the batches with the longest examples come first, so that none of them ends alone. */
     private void runBatches(int width, AtomicInteger left, CompletableFuture<Void> stop) {
-        decoder.computeWith(width);
+        decoder.setThreads(width);
         for (int batch = left.decrementAndGet(); batch >= 0 && !stop.isDone(); batch = left.decrementAndGet()) {
             try (BatchSweep sweep = new BatchSweep(decoder, batches.get(batch).forced(), boundaries)) {
                 double before = 0;

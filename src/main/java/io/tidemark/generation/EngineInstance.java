@@ -38,7 +38,7 @@ final class EngineInstance {
         this.threads = layout.threads();
         this.queue = queue;
         this.onDeath = onDeath;
-        this.decoder = model.decoder().sharing();
+        this.decoder = model.decoder().shareWeights();
         this.pool = new KvPool(decoder, budget, share(limits.slots(), instances), limits.prefixBytes() / instances);
         this.scheduler = new Scheduler(model, decoder, index, queue, pool, share(limits.prefillTokensPerStep(), instances));
         this.loop = new StepLoop(decoder, scheduler, new StepWidth(layout, () -> index == 0 && queue.isAlone(index)));
@@ -112,10 +112,10 @@ final class EngineInstance {
     private void run() {
         try {
             // or the first call of libtorch would use all processors, and keep a team of threads for it
-            decoder.computeWith(threads);
+            decoder.setThreads(threads);
             while (!inbox.isClosed()) {
                 inbox.runAll();
-                freeForOthers();
+                freeUnusedMemory();
                 boolean busy = loop.step();
                 if (!busy && scheduler.running() == 0) {
                     decoder.pause();
@@ -148,7 +148,7 @@ final class EngineInstance {
     private boolean runSlice() {
         int before = background.size();
         if (before > 0) {
-            decoder.computeWith(threads);
+            decoder.setThreads(threads);
             background.runSlice();
         }
         if (background.size() < before) {
@@ -158,7 +158,7 @@ final class EngineInstance {
     }
 
     /** Frees memory that this instance does not use when the oldest request lacks it. */
-    private void freeForOthers() {
+    private void freeUnusedMemory() {
         long needed = queue.neededBytes();
         if (needed > 0 && pool.freeUnused(needed)) {
             queue.memoryFreed();

@@ -3,13 +3,14 @@ package io.tidemark.generation;
 import io.tidemark.model.Decoder;
 
 /**
- * How an engine uses the processors.
+ * How many instances an engine has, and how many threads their steps use.
  *
- * @param instances   threads that run steps, each with sequences of its own
- * @param threads     of one instance's step while others run too, itself included
- * @param loneThreads of a large step of the first instance while no other has work
- * @param loneTokens  tokens from which on such a step is large
- * @param fixed       whether steps always use that many threads; else fewer where that is faster
+ * @param instances   engine instances, 1 or more; each is a thread that runs the steps of its own sequences
+ * @param threads     threads of a step, 1 or more, the instance's own thread included
+ * @param loneThreads threads, at least {@code threads}, of a step of the first instance that has at least {@code loneTokens}
+ *                    tokens and begins while no other instance has work
+ * @param loneTokens  tokens, 1 or more, from which on a step may use {@code loneThreads}
+ * @param fixed       true if steps always use these numbers of threads; false if they use half where that is faster
  */
 public record EngineLayout(int instances, int threads, int loneThreads, int loneTokens, boolean fixed) {
 
@@ -18,9 +19,10 @@ public record EngineLayout(int instances, int threads, int loneThreads, int lone
      * or faster with two instances of one thread as with one of two.
      */
     private static final long WEIGHTS_PER_THREAD = 100_000_000;
-    /** The most threads of an instance, and of a lone step: beyond it they wait for each other more than they compute. */
-    private static final int MOST_THREADS = 8;
-    private static final int MOST_LONE_THREADS = 16;
+    /** Maximum threads of an instance where the layout chooses them; not measured beyond two processors. */
+    private static final int MAX_THREADS = 8;
+    /** Maximum threads of a step while no other instance has work; not measured beyond two processors. */
+    private static final int MAX_LONE_THREADS = 16;
     /**
      * Weights of a layer from which on a lone step of one token may use all processors. SmolLM2-135M has 3.5 million and is
      * fastest with one thread; with 61 million two are as fast or faster.
@@ -57,12 +59,12 @@ public record EngineLayout(int instances, int threads, int loneThreads, int lone
         }
         long weights = decoder.config().layerWeights();
         int width = threads > 0 ? threads : instances > 0 ? Math.max(1, processors / instances)
-                : (int) Math.max(1, Math.min(weights / WEIGHTS_PER_THREAD, Math.min(processors, MOST_THREADS)));
+                : (int) Math.max(1, Math.min(weights / WEIGHTS_PER_THREAD, Math.min(processors, MAX_THREADS)));
         int count = instances > 0 ? instances : Math.max(1, processors / width);
         if ((long) count * width > processors) {
             throw new IllegalArgumentException(count + " instances of " + width + " threads are more than the " + processors + " processors");
         }
         boolean fixed = threads > 0 || decoder.options().deterministic();
-        return new EngineLayout(count, width, fixed ? width : Math.max(width, Math.min(processors, MOST_LONE_THREADS)), weights < WIDE_LAYER_WEIGHTS ? LONE_TOKENS : 1, fixed);
+        return new EngineLayout(count, width, fixed ? width : Math.max(width, Math.min(processors, MAX_LONE_THREADS)), weights < WIDE_LAYER_WEIGHTS ? LONE_TOKENS : 1, fixed);
     }
 }

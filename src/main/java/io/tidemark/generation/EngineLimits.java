@@ -4,8 +4,8 @@ package io.tidemark.generation;
  * How much the engine does at once, in all its instances together.
  *
  * @param slots                the most rows that run
- * @param prefillTokensPerStep the most prompt tokens in one step of all instances, so that a long prompt does not stop others'
- *                             tokens; each instance has an equal share
+ * @param prefillTokensPerStep the most prompt tokens per step, divided equally among the instances and rounded up; an instance
+ *                             takes at least {@code Decoder.pieceTokens()}
  * @param kvBytes              the budget for keys and values of all rows and kept prefixes, in bytes
  * @param prefixBytes          what kept prefixes may take of it while no row needs it; 0 keeps none
  */

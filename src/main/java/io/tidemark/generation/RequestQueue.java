@@ -16,18 +16,21 @@ import java.util.function.IntPredicate;
 import java.util.function.Predicate;
 
 /**
- * The requests that wait, and which engine instance runs each. Requests start first come, first served: one that finds no slot
- * or no memory waits, and nobody overtakes it, so that a large request is never starved.
+ * The waiting requests, and the assignment of each to an engine instance. Requests start first come, first served. A request
+ * for which there is no slot or no memory waits, and no later one overtakes it, so a large request is never starved.
  *
- * <p>A request goes to the instance with the fewest rows. One that keeps the beginning of its prompt, or else runs its adapter,
- * is taken instead as long as it has at most a quarter more rows. An instance takes its requests itself, between two steps: it is
- * offered the oldest one ({@link #offer}), reserves memory for it and says whether there was any ({@link #accept},
- * {@link #refuse}). Safe for use by several threads.
+ * <p>A request goes to the instance with the lowest load: its rows, plus its rows and one more for each piece of background work.
+ * An instance with at most a quarter more load is preferred if it ran a prompt with the same first {@code PREFIX_TOKENS} tokens,
+ * adapter and boundary, or else if it runs the same adapter.
+ *
+ * <p>An instance takes requests between two steps: {@link #offer} returns the oldest request to the instance that is to run it.
+ * That instance reserves memory and calls {@link #accept}, or {@link #refuse} when there is not enough. Safe for use by several
+ * threads.
  */
 final class RequestQueue {
 
-    /** An instance may have one row in so many more than the emptiest one, and still be preferred. */
-    private static final int PREFERRED_SHARE = 4;
+    /** A preferred instance has at most 1/{@code MAX_EXTRA_LOAD_DIVISOR} more load, rounded down, than the least loaded one. */
+    private static final int MAX_EXTRA_LOAD_DIVISOR = 4;
     /** Prompts that begin alike are recognised by so many tokens, as many as are kept together. */
     private static final int PREFIX_TOKENS = KvPrefixes.PIECE;
     private static final int REMEMBERED_PREFIXES = 1024;
@@ -39,7 +42,7 @@ final class RequestQueue {
     private final Instance[] instances;
     private final Deque<RunningRequest> waiting = new ArrayDeque<>();
     /** Where prompts that begin so were run last; the one used longest ago first. */
-    private final Map<Prefix, BitSet> ranAt = new LinkedHashMap<>(16, 0.75f, true) {
+    private final Map<Prefix, BitSet> prefixInstances = new LinkedHashMap<>(16, 0.75f, true) {
         private static final long serialVersionUID = 1L;
 
         @Override
@@ -105,7 +108,7 @@ final class RequestQueue {
      * follow; until then no instance is offered another.
      */
     synchronized Optional<RunningRequest> offer(int instance) {
-        if (closed || offeredTo != NONE || chosen() != instance) {
+        if (closed || offeredTo != NONE || instanceForOldest() != instance) {
             return Optional.empty();
         }
         offeredTo = instance;
@@ -126,7 +129,7 @@ final class RequestQueue {
         instances[instance].rows += choices;
         rows += choices;
         request.request().lora().ifPresent(lora -> instances[instance].adapters.merge(lora, choices, Integer::sum));
-        prefix(request).ifPresent(prefix -> ranAt.computeIfAbsent(prefix, any -> new BitSet()).set(instance));
+        prefix(request).ifPresent(prefix -> prefixInstances.computeIfAbsent(prefix, any -> new BitSet()).set(instance));
         wakeNext();
     }
 
@@ -165,7 +168,7 @@ final class RequestQueue {
 
     /** Memory has become free: the oldest request is offered to all instances again. */
     synchronized void memoryFreed() {
-        forgetRefusals();
+        clearRefusals();
         wakeNext();
     }
 
@@ -215,7 +218,7 @@ final class RequestQueue {
         Optional<RunningRequest> kept = Optional.ofNullable(waiting.peek()).filter(oldest -> offeredTo != NONE);
         List<RunningRequest> removed = waiting.stream().filter(which).filter(request -> kept.filter(oldest -> oldest == request).isEmpty()).toList();
         if (removed.contains(waiting.peek())) {
-            forgetRefusals();
+            clearRefusals();
         }
         waiting.removeAll(removed);
         wakeNext();
@@ -224,11 +227,11 @@ final class RequestQueue {
 
     private RunningRequest takeOffered() {
         offeredTo = NONE;
-        forgetRefusals();
+        clearRefusals();
         return waiting.remove();
     }
 
-    private void forgetRefusals() {
+    private void clearRefusals() {
         neededBytes = 0;
         for (Instance instance : instances) {
             instance.refused = false;
@@ -236,14 +239,14 @@ final class RequestQueue {
     }
 
     private void wakeNext() {
-        int next = offeredTo == NONE ? chosen() : NONE;
+        int next = offeredTo == NONE ? instanceForOldest() : NONE;
         if (next != NONE) {
             wake.accept(next);
         }
     }
 
     /** Where the oldest request is to run; NONE when it has to wait, or there is none. */
-    private int chosen() {
+    private int instanceForOldest() {
         RunningRequest request = waiting.peek();
         if (request == null || rows + request.request().choices() > slots) {
             return NONE;
@@ -253,8 +256,8 @@ final class RequestQueue {
             return NONE;
         }
         int least = instances[emptiest].load();
-        IntPredicate balanced = i -> instances[i].load() <= least + least / PREFERRED_SHARE;
-        int keeping = prefix(request).map(ranAt::get).map(at -> emptiest(i -> at.get(i) && balanced.test(i))).orElse(NONE);
+        IntPredicate balanced = i -> instances[i].load() <= least + least / MAX_EXTRA_LOAD_DIVISOR;
+        int keeping = prefix(request).map(prefixInstances::get).map(at -> emptiest(i -> at.get(i) && balanced.test(i))).orElse(NONE);
         if (keeping != NONE) {
             return keeping;
         }

@@ -81,7 +81,7 @@ final class StepLoop {
     private List<TokenChoice> step(List<StepRow> batch) {
         int tokens = batch.stream().mapToInt(row -> row.tokens().size()).sum();
         int threads = width.threads(tokens);
-        decoder.computeWith(threads);
+        decoder.setThreads(threads);
         long start = System.nanoTime();
         List<TokenChoice> choices = decoder.step(batch);
         width.took(threads, tokens, System.nanoTime() - start);

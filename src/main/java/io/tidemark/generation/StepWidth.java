@@ -6,15 +6,17 @@ import java.util.function.BooleanSupplier;
  * How many threads the steps of an engine instance use: its share of the processors, or all of them in the first instance for a
  * large step while no other instance has work.
  *
- * <p>Threads of one step meet several hundred times. Where something else wants a processor that they run on, they wait for each
- * other at every meeting, and half as many threads are faster by far. So steps of similar size are timed with both, the slower
- * width seldom, and the faster one is used. Belongs to the instance's thread.
+ * <p>The threads of a step synchronize several hundred times. When another process uses one of their processors, each
+ * synchronization waits for the delayed thread, and half as many threads are much faster. So steps of similar size are timed with
+ * both widths. Half of the threads are used once they take less than {@code CLEARLY_FASTER} of the time of all, and until they
+ * take as long. The other width is tried again after {@code MIN_STEPS_BETWEEN} to {@code MAX_STEPS_BETWEEN} steps. Belongs to the
+ * instance's thread.
  */
 final class StepWidth {
 
     /** Steps of the faster width between two of the other: few after a change, more each time that the other is slower still. */
-    private static final int FEWEST_BETWEEN = 16;
-    private static final int MOST_BETWEEN = 1024;
+    private static final int MIN_STEPS_BETWEEN = 16;
+    private static final int MAX_STEPS_BETWEEN = 1024;
     /** Half of the threads are used where they take less than this part of the time of all, so that chance decides seldom. */
     private static final double CLEARLY_FASTER = 0.7;
 
@@ -29,7 +31,7 @@ final class StepWidth {
         private double half;
         private boolean halfIsFaster;
         private int sinceOther;
-        private int between = FEWEST_BETWEEN;
+        private int between = MIN_STEPS_BETWEEN;
 
         /** Whether the next step uses half of the threads. */
         private boolean half() {
@@ -47,10 +49,10 @@ final class StepWidth {
             sinceOther = other ? 0 : sinceOther + 1;
             boolean faster = half > 0 && half < (halfIsFaster ? wide : CLEARLY_FASTER * wide);
             if (faster != halfIsFaster) {
-                between = FEWEST_BETWEEN;
+                between = MIN_STEPS_BETWEEN;
                 sinceOther = 0;
             } else if (other) {
-                between = Math.min(2 * between, MOST_BETWEEN);
+                between = Math.min(2 * between, MAX_STEPS_BETWEEN);
             }
             halfIsFaster = faster;
         }

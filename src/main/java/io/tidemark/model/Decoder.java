@@ -16,7 +16,7 @@ import java.util.concurrent.atomic.LongAdder;
 
 /**
  * The decoder on the device: one native call runs a step for all rows. Holds the base weights and no state of any
- * sequence. The steps of one decoder run one at a time; {@link #sharing} makes another one for another thread. All other
+ * sequence. The steps of one decoder run one at a time; {@link #shareWeights} makes another one for another thread. All other
  * methods may be called from any thread.
  */
 public final class Decoder implements AutoCloseable {
@@ -69,7 +69,7 @@ public final class Decoder implements AutoCloseable {
     }
 
     /** A decoder for the steps of another thread, on the same weights and stacks of adapters. To be closed before this one. */
-    public Decoder sharing() {
+    public Decoder shareWeights() {
         return new Decoder(this);
     }
 
@@ -170,8 +170,8 @@ public final class Decoder implements AutoCloseable {
     }
 
     /** Sets how many threads, 1 or more, the operators of the calling thread use, itself included. */
-    public void computeWith(int threads) {
-        parts.torch().computeWith(threads);
+    public void setThreads(int threads) {
+        parts.torch().setThreads(threads);
     }
 
     /** The most threads that an operator uses. */

@@ -26,8 +26,8 @@ public final class ForcedDecoder {
     }
 
     /** Sets how many threads, 1 or more, the operators of the calling thread use, itself included. */
-    public void computeWith(int threads) {
-        parts.torch().computeWith(threads);
+    public void setThreads(int threads) {
+        parts.torch().setThreads(threads);
     }
 
     public int numLayers() {

@@ -6,8 +6,8 @@ import java.util.concurrent.atomic.AtomicLong;
 public final class KvBudget {
 
     /** A block takes at most this part of the budget: a large one would lock out other sizes until it is empty. */
-    private static final int FEWEST_BLOCKS = 8;
-    private static final int FEWEST_BLOCKS_PER_POOL = 4;
+    private static final int MIN_BLOCKS = 8;
+    private static final int MIN_BLOCKS_PER_POOL = 4;
 
     private final long bytes;
     private final int pools;
@@ -27,7 +27,7 @@ public final class KvBudget {
 
     /** The most that a block of several slots should take. */
     long blockBytes() {
-        return bytes / Math.max(FEWEST_BLOCKS, FEWEST_BLOCKS_PER_POOL * pools);
+        return bytes / Math.max(MIN_BLOCKS, MIN_BLOCKS_PER_POOL * pools);
     }
 
     /** The whole budget. */
@@ -39,13 +39,13 @@ public final class KvBudget {
         return bytes - taken.get();
     }
 
-    /** Takes so many bytes, or none and returns false where fewer are free. */
-    boolean take(long more) {
+    /** Reserves so many bytes, or none and returns false where fewer are free. */
+    boolean tryReserve(long more) {
         long before = taken.getAndUpdate(now -> more <= bytes - now ? now + more : now);
         return more <= bytes - before;
     }
 
-    void giveBack(long fewer) {
+    void release(long fewer) {
         taken.addAndGet(-fewer);
     }
 }

@@ -141,7 +141,7 @@ public final class KvPool implements AutoCloseable {
             if (block.isEmpty() && which.test(block) && budget.free() < wantedBytes) {
                 blocks.remove(block);
                 block.close();
-                budget.giveBack(bytes(block));
+                budget.release(bytes(block));
             }
         }
         prefixes.giveUp(wantedBytes - budget.free());
@@ -152,7 +152,7 @@ public final class KvPool implements AutoCloseable {
     public void close() {
         blocks.forEach(block -> {
             block.close();
-            budget.giveBack(bytes(block));
+            budget.release(bytes(block));
         });
         blocks.clear();
         prefixes.close();
@@ -166,7 +166,7 @@ public final class KvPool implements AutoCloseable {
         long share = Math.max(slotBytes, Math.min(budget.blockBytes(), budget.free()));
         int slots = (int) Math.min(slotsPerBlock, share / slotBytes);
         // Another pool may take what was free a moment ago.
-        while (!budget.take(sizes.bytes(slots, capacity))) {
+        while (!budget.tryReserve(sizes.bytes(slots, capacity))) {
             if (slots == 1) {
                 return Optional.empty();
             }
@@ -177,7 +177,7 @@ public final class KvPool implements AutoCloseable {
             blocks.add(block);
             return Optional.of(block);
         } catch (RuntimeException e) {
-            budget.giveBack(sizes.bytes(slots, capacity));
+            budget.release(sizes.bytes(slots, capacity));
             throw e;
         }
     }

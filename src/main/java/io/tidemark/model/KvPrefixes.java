@@ -82,7 +82,7 @@ public final class KvPrefixes implements AutoCloseable {
         List<Node> path = new ArrayList<>(tree.path(owner, tokens.subList(0, pieces * PIECE)));
         tree.touch(path);
         while (path.size() < pieces) {
-            if (bytes() + pieceBytes > mostBytes || !budget.take(pieceBytes)) {
+            if (bytes() + pieceBytes > mostBytes || !budget.tryReserve(pieceBytes)) {
                 if (!dropOldest(path)) {
                     return;
                 }
@@ -106,7 +106,7 @@ public final class KvPrefixes implements AutoCloseable {
             return piece;
         } finally {
             if (piece.isEmpty()) {
-                budget.giveBack(pieceBytes);
+                budget.release(pieceBytes);
             }
         }
     }
@@ -138,7 +138,7 @@ public final class KvPrefixes implements AutoCloseable {
         Optional<Value> oldest = tree.removeOldest(kept);
         oldest.ifPresent(piece -> {
             piece.close();
-            budget.giveBack(pieceBytes);
+            budget.release(pieceBytes);
         });
         return oldest.isPresent();
     }

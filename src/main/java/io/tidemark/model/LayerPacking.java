@@ -19,8 +19,8 @@ final class LayerPacking implements AutoCloseable {
 
     LayerPacking(TensorLoader loader) {
         this.loader = loader;
-        this.thread = new BackThread("tidemark-packing", () -> loader.torch().computeWith(1));
-        loader.torch().computeWith(1);
+        this.thread = new BackThread("tidemark-packing", () -> loader.torch().setThreads(1));
+        loader.torch().setThreads(1);
     }
 
     /** Packs the layer that the script took last, when those before are done. Closes the value. */
@@ -66,6 +66,6 @@ final class LayerPacking implements AutoCloseable {
     public void close() {
         thread.close();
         underWay.ifPresent(layer -> layer.thenAccept(Value::close));
-        loader.torch().computeWith(loader.torch().threads());
+        loader.torch().setThreads(loader.torch().threads());
     }
 }

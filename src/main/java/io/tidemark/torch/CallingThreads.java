@@ -31,14 +31,14 @@ final class CallingThreads {
     /** To be called before each call. */
     void prepare() {
         if (prepared.get() == 0) {
-            computeWith(width);
+            setThreads(width);
         }
     }
 
     /** Gives the calling thread a lower priority, and its operators no other thread. */
     void stepBack() {
         NativeThread.stepBack();
-        computeWith(1);
+        setThreads(1);
     }
 
     /**
@@ -47,7 +47,7 @@ final class CallingThreads {
      * <p>libgomp keeps a team of threads for each thread that has asked for more than one. When all teams together have more
      * threads than there are processors, all of them sleep at every barrier.
      */
-    void computeWith(int threads) {
+    void setThreads(int threads) {
         if (prepared.get() == threads) {
             return;
         }

@@ -42,9 +42,10 @@ final class NativeHeap {
     }
 
     /**
-     * Moves the heaps of glibc's arenas to pages of 2 MiB, where {@code GLIBC_TUNABLES} asks for them ({@code
-     * glibc.malloc.hugetlb=1}). glibc itself asks for them in its main heap and for large pieces only, while a thread other than
-     * the first takes memory from an arena. Pieces of 2 MiB that are free in large part stay as they are.
+     * Moves the heaps of glibc's arenas to huge pages of 2 MiB if {@code GLIBC_TUNABLES} contains {@code glibc.malloc.hugetlb=1}.
+     * glibc requests huge pages for its main heap and for large allocations only, but threads other than the main thread allocate
+     * from arenas. A range of 2 MiB of which less than three quarters are resident keeps small pages. Throws nothing: where the
+     * system has no huge pages, the heaps stay as they are.
      */
     static void useHugePages() {
         if (!Optional.ofNullable(System.getenv("GLIBC_TUNABLES")).orElse("").contains("glibc.malloc.hugetlb=1")) {

@@ -128,11 +128,11 @@ public final class Torch implements AutoCloseable {
     }
 
     /** Sets how many threads, 1 or more, the operators of the calling thread use, itself included. */
-    public void computeWith(int threads) {
-        context.threads().computeWith(threads);
+    public void setThreads(int threads) {
+        context.threads().setThreads(threads);
     }
 
-    /** The most threads that an operator uses; also the number for threads that have not called {@link #computeWith}. */
+    /** The most threads that an operator uses; also the number for threads that have not called {@link #setThreads}. */
     public int threads() {
         return context.threads().width();
     }

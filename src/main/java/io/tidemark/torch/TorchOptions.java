@@ -4,7 +4,8 @@ package io.tidemark.torch;
  * Where and how wide libtorch computes.
  *
  * @param device  {@code cpu}, {@code cuda:N}, or {@code auto} for the first GPU if libtorch sees one
- * @param threads threads inside one operator; 0 leaves libtorch's own choice, the number of cores
+ * @param threads the most threads inside one operator, and of all engine instances together; 0 takes libtorch's own choice, the
+ *                number of cores
  */
 public record TorchOptions(String device, int threads) {
 

@@ -115,7 +115,7 @@ class ServingProcessIT {
     @Test
     @DisplayName("a setting out of range, a bad model folder and a topic with the wrong policy each end the start with 1")
     void startsThatFail() throws Exception {
-        try (ServedProcess slots = ServedProcess.start(broker.bootstrapServers(), Map.of("TIDEMARK_ENGINE_SLOTS", "0"));
+        try (ServedProcess slots = ServedProcess.start(broker.bootstrapServers(), Map.of("TIDEMARK_ENGINE_SLOTS", "1025"));
                 ServedProcess model = ServedProcess.start(
                         broker.bootstrapServers(), Map.of("TIDEMARK_MODEL_DIR", "/no/such/folder"))) {
             assertThat(slots.awaitExit()).isEqualTo(1);

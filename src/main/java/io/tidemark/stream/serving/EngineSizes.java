@@ -12,7 +12,7 @@ record EngineSizes(EngineLimits limits, EngineLayout layout) {
     private static final long KV_BYTES_ON_A_CPU = 512L << 20;
     private static final int SLOTS_PER_PROCESSOR = 16;
     private static final int SLOTS_ON_A_GPU = 64;
-    private static final int LEAST_SLOTS = 8;
+    private static final int MIN_SLOTS = 8;
     /** Tokens of a sequence, prompt and answer, that the default of slots reckons with. */
     private static final int SEQUENCE_TOKENS = 512;
 
@@ -40,7 +40,7 @@ record EngineSizes(EngineLimits limits, EngineLayout layout) {
     private static int slots(Decoder decoder, long kvBytes) {
         int most = decoder.isOnGpu() ? SLOTS_ON_A_GPU : SLOTS_PER_PROCESSOR * decoder.threads();
         long held = kvBytes / (SEQUENCE_TOKENS * decoder.kvBytesPerToken());
-        return (int) Math.max(LEAST_SLOTS, Math.min(most, held));
+        return (int) Math.max(MIN_SLOTS, Math.min(most, held));
     }
 
     private static long kvBytes(EngineSettings engine, OptionalLong freeGpuBytes) {

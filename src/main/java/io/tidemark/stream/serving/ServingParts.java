@@ -77,7 +77,7 @@ final class ServingParts implements AutoCloseable {
     /** What only a restart can mend. */
     Optional<String> broken() {
         return worker.flatMap(WorkerPart::broken)
-                .or(() -> engine.filter(started -> !started.isAlive()).map(dead -> "the engine's thread has died"))
+                .or(() -> engine.filter(started -> !started.isAlive()).map(dead -> "an engine instance has died"))
                 .or(() -> boundaries.filter(followed -> !followed.isAlive()).map(dead -> "the table's thread has died"))
                 .or(() -> calibrator.filter(started -> !started.isAlive())
                         .map(dead -> "the calibrator's thread has died"));

@@ -64,7 +64,7 @@ public interface EngineSettings {
     @WithDefault("512M")
     MemorySize stackBytes();
 
-    /** Prompt tokens of joining rows that one step takes at most, so that running rows don't wait long. */
+    /** The most prompt tokens per step, divided equally among the instances, so that running rows don't wait long. */
     @WithDefault("256")
     @Min(1)
     int prefillTokensPerStep();
