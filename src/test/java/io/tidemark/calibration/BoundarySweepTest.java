@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.stream.IntStream;
+import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.DisplayName;
@@ -146,7 +147,8 @@ class BoundarySweepTest {
                 throw new UnsupportedOperationException("for this test");
             })).isInstanceOf(UnsupportedOperationException.class);
         }
-        assertThat(Thread.getAllStackTraces().keySet()).noneMatch(thread -> thread.getName().startsWith("tidemark-sweep"));
+        Awaitility.await().untilAsserted(() ->
+                assertThat(Thread.getAllStackTraces().keySet()).noneMatch(thread -> thread.getName().startsWith("tidemark-sweep")));
     }
 
     @Test
