@@ -37,7 +37,7 @@ final class AttentionUnits {
         return row.tokens() > 1 && row.tokens() <= tiles.packedTokens() && row.row().position() == 0;
     }
 
-    /** Packs rows of one block, as many tokens to a call as are computed for nothing in less time than a call takes. */
+    /** Packs consecutive rows of one block into calls of at most {@code PACKED_CALL_TOKENS} tokens; a row that is left alone is not packed. */
     private static void addPacked(List<AttentionUnit> units, List<PlacedRow> packed, List<PlacedRow> rows) {
         int from = 0;
         while (from < rows.size() - 1) {
