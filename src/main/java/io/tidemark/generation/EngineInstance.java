@@ -4,6 +4,7 @@ import io.tidemark.model.Decoder;
 import io.tidemark.model.KvBudget;
 import io.tidemark.model.KvPool;
 import io.tidemark.model.LanguageModel;
+import java.util.concurrent.locks.ReadWriteLock;
 import java.util.function.Predicate;
 
 /**
@@ -23,25 +24,29 @@ final class EngineInstance {
     private final StepLoop loop;
     private final Inbox inbox = new Inbox();
     private final BackgroundWork background = new BackgroundWork();
+    private final ReadWriteLock processors;
     private final Runnable onDeath;
     private final Thread thread;
     private volatile EngineLoad load = EngineLoad.NONE;
     private volatile boolean aborted;
 
     /**
-     * @param index   its place in the queue
-     * @param onDeath called on this thread when it dies of an error
+     * @param index      its place in the queue
+     * @param processors of all instances, see {@link StepWidth}
+     * @param onDeath    called on this thread when it dies of an error
      */
-    EngineInstance(LanguageModel model, EngineLimits limits, EngineLayout layout, int index, RequestQueue queue, KvBudget budget, Runnable onDeath) {
+    EngineInstance(LanguageModel model, EngineLimits limits, EngineLayout layout, int index, RequestQueue queue, KvBudget budget,
+            ReadWriteLock processors, Runnable onDeath) {
         int instances = layout.instances();
         this.index = index;
         this.threads = layout.threads();
         this.queue = queue;
+        this.processors = processors;
         this.onDeath = onDeath;
         this.decoder = model.decoder().shareWeights();
         this.pool = new KvPool(decoder, budget, share(limits.slots(), instances), limits.prefixBytes() / instances);
         this.scheduler = new Scheduler(model, decoder, index, queue, pool, share(limits.prefillTokensPerStep(), instances));
-        this.loop = new StepLoop(decoder, scheduler, new StepWidth(layout, () -> index == 0 && queue.isAlone(index)));
+        this.loop = new StepLoop(decoder, scheduler, new StepWidth(layout, () -> index == 0 && queue.isAlone(index), processors));
         this.thread = new Thread(this::run, "tidemark-engine-" + index);
     }
 
@@ -148,8 +153,13 @@ final class EngineInstance {
     private boolean runSlice() {
         int before = background.size();
         if (before > 0) {
-            decoder.setThreads(threads);
-            background.runSlice();
+            processors.readLock().lock();
+            try {
+                decoder.setThreads(threads);
+                background.runSlice();
+            } finally {
+                processors.readLock().unlock();
+            }
         }
         if (background.size() < before) {
             queue.backgroundEnded(index);

@@ -28,11 +28,8 @@ public record EngineLayout(int instances, int threads, int loneThreads, int lone
      * fastest with one thread; with 61 million two are as fast or faster.
      */
     private static final long WIDE_LAYER_WEIGHTS = 24_000_000;
-    /**
-     * A step of so many tokens of a small model is large. With fewer it would be slowed down more by the requests of a burst, which
-     * give other instances work while it runs, than it gains.
-     */
-    private static final int LONE_TOKENS = 128;
+    /** A step of so many tokens of a small model, for instance a short prompt, is faster with all processors. */
+    private static final int LONE_TOKENS = 16;
 
     public EngineLayout {
         if (instances < 1 || threads < 1 || loneThreads < threads || loneTokens < 1) {

@@ -7,6 +7,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.locks.ReadWriteLock;
+import java.util.concurrent.locks.ReentrantReadWriteLock;
 
 /**
  * Generates text for many requests at once, in one or several {@link EngineInstance}s: threads with sequences, keys and values
@@ -24,8 +26,9 @@ public final class GenerationEngine implements AutoCloseable {
     private GenerationEngine(LanguageModel model, EngineLimits limits, EngineLayout layout) {
         this.queue = new RequestQueue(limits, layout.instances(), instance -> instances.get(instance).wake());
         this.budget = new KvBudget(limits.kvBytes(), layout.instances());
+        ReadWriteLock processors = new ReentrantReadWriteLock();
         for (int i = 0; i < layout.instances(); i++) {
-            instances.add(new EngineInstance(model, limits, layout, i, queue, budget, this::died));
+            instances.add(new EngineInstance(model, limits, layout, i, queue, budget, processors, this::died));
         }
         this.bounds = new RequestBounds(model.config(), limits, instances.get(0).pool());
     }

@@ -80,12 +80,10 @@ final class StepLoop {
 
     private List<TokenChoice> step(List<StepRow> batch) {
         int tokens = batch.stream().mapToInt(row -> row.tokens().size()).sum();
-        int threads = width.threads(tokens);
-        decoder.setThreads(threads);
-        long start = System.nanoTime();
-        List<TokenChoice> choices = decoder.step(batch);
-        width.took(threads, tokens, System.nanoTime() - start);
-        return choices;
+        return width.run(tokens, threads -> {
+            decoder.setThreads(threads);
+            return decoder.step(batch);
+        });
     }
 
     private void accept(Row row, TokenChoice choice) {

@@ -1,6 +1,9 @@
 package io.tidemark.generation;
 
+import java.util.concurrent.locks.Lock;
+import java.util.concurrent.locks.ReadWriteLock;
 import java.util.function.BooleanSupplier;
+import java.util.function.IntFunction;
 
 /**
  * How many threads the steps of an engine instance use: its share of the processors, or all of them in the first instance for a
@@ -9,8 +12,11 @@ import java.util.function.BooleanSupplier;
  * <p>The threads of a step synchronize several hundred times. When another process uses one of their processors, each
  * synchronization waits for the delayed thread, and half as many threads are much faster. So steps of similar size are timed with
  * both widths. Half of the threads are used once they take less than {@code CLEARLY_FASTER} of the time of all, and until they
- * take as long. The other width is tried again after {@code MIN_STEPS_BETWEEN} to {@code MAX_STEPS_BETWEEN} steps. Belongs to the
- * instance's thread.
+ * take as long. The other width is tried again after {@code MIN_STEPS_BETWEEN} to {@code MAX_STEPS_BETWEEN} steps.
+ *
+ * <p>A step that uses more threads than the instance's share excludes the steps of the other instances: one that gets a request
+ * meanwhile waits until that step ends. So the threads of all steps are never more than the processors. Belongs to the instance's
+ * thread.
  */
 final class StepWidth {
 
@@ -22,6 +28,8 @@ final class StepWidth {
 
     private final EngineLayout layout;
     private final BooleanSupplier alone;
+    private final Lock shared;
+    private final Lock exclusive;
     /** For steps of so many tokens, by the logarithm to base 2, beside other instances and then alone. */
     private final Times[] bySize = new Times[2 * Integer.SIZE];
 
@@ -58,12 +66,35 @@ final class StepWidth {
         }
     }
 
-    /** @param alone whether no other instance has work, and this one may use all processors */
-    StepWidth(EngineLayout layout, BooleanSupplier alone) {
+    /**
+     * @param alone      whether no other instance has work, and this one may use all processors
+     * @param processors held by the steps of all instances: for writing by one that uses all processors, else for reading
+     */
+    StepWidth(EngineLayout layout, BooleanSupplier alone, ReadWriteLock processors) {
         this.layout = layout;
         this.alone = alone;
+        this.shared = processors.readLock();
+        this.exclusive = processors.writeLock();
         for (int i = 0; i < bySize.length; i++) {
             bySize[i] = new Times();
+        }
+    }
+
+    /** Runs a step of so many tokens, which is called with its number of threads, and times it. */
+    <T> T run(int tokens, IntFunction<T> step) {
+        int threads = threads(tokens);
+        boolean wide = threads > layout.threads() && exclusive.tryLock();
+        if (!wide) {
+            threads = Math.min(threads, layout.threads());
+            shared.lock();
+        }
+        try {
+            long start = System.nanoTime();
+            T result = step.apply(threads);
+            took(threads, tokens, System.nanoTime() - start);
+            return result;
+        } finally {
+            (wide ? exclusive : shared).unlock();
         }
     }
 
