@@ -16,8 +16,10 @@ final class AdapterBudget {
     /** @throws AdapterRefused when the budget could never hold so much */
     void require(Registration adapter, long wanted) {
         if (wanted > bytes) {
-            throw AdapterRefused.broken(adapter.folder(), "takes " + wanted + " bytes, more than the " + bytes
-                    + " that all adapters may take together (tidemark.engine.adapter-bytes)");
+            throw AdapterRefused.broken(
+                    adapter.folder(),
+                    "takes " + wanted + " bytes, more than the " + bytes
+                            + " that all adapters may take together (tidemark.engine.adapter-bytes)");
         }
     }
 

@@ -20,17 +20,47 @@ import java.util.Set;
  * @param biased whether B has a bias ({@code lora_bias})
  * @param tiesWeights whether what it does to a tied embedding or head it does to both
  */
-record AdapterConfig(TargetModules targeted, SavedModules saved, ModulePattern ranks, ModulePattern alphas,
-        boolean rankStabilised, boolean dora, boolean biased, boolean tiesWeights) {
+record AdapterConfig(
+        TargetModules targeted,
+        SavedModules saved,
+        ModulePattern ranks,
+        ModulePattern alphas,
+        boolean rankStabilised,
+        boolean dora,
+        boolean biased,
+        boolean tiesWeights) {
 
-    private static final Set<String> APPLIED = Set.of("peft_type", "r", "lora_alpha", "target_modules",
-            "exclude_modules", "rank_pattern", "alpha_pattern", "use_rslora", "layers_to_transform",
-            "layers_pattern", "modules_to_save", "ensure_weight_tying", "bias", "use_dora", "lora_bias");
+    private static final Set<String> APPLIED = Set.of(
+            "peft_type",
+            "r",
+            "lora_alpha",
+            "target_modules",
+            "exclude_modules",
+            "rank_pattern",
+            "alpha_pattern",
+            "use_rslora",
+            "layers_to_transform",
+            "layers_pattern",
+            "modules_to_save",
+            "ensure_weight_tying",
+            "bias",
+            "use_dora",
+            "lora_bias");
 
     /** Fields about training, other software or how the weights began; none changes what inference computes. */
-    private static final Set<String> INERT = Set.of("auto_mapping", "base_model_name_or_path", "peft_version",
-            "inference_mode", "lora_dropout", "task_type", "revision", "megatron_core", "qalora_group_size",
-            "init_lora_weights", "eva_config", "runtime_config");
+    private static final Set<String> INERT = Set.of(
+            "auto_mapping",
+            "base_model_name_or_path",
+            "peft_version",
+            "inference_mode",
+            "lora_dropout",
+            "task_type",
+            "revision",
+            "megatron_core",
+            "qalora_group_size",
+            "init_lora_weights",
+            "eva_config",
+            "runtime_config");
 
     /** Ways to begin that leave the base weights alone; an adapter of any other may not fit the published ones. */
     private static final Set<String> KEEP_THE_BASE = Set.of("true", "false", "gaussian", "eva", "orthogonal");
@@ -59,10 +89,15 @@ record AdapterConfig(TargetModules targeted, SavedModules saved, ModulePattern r
         if (root.path("use_dora").asBoolean() && root.path("lora_bias").asBoolean()) {
             throw AdapterRefused.unsupported(file, "lora_bias", "true beside use_dora: PEFT has no such adapter");
         }
-        return new AdapterConfig(TargetModules.of(file, root), SavedModules.of(file, root),
+        return new AdapterConfig(
+                TargetModules.of(file, root),
+                SavedModules.of(file, root),
                 ModulePattern.of(file, root, "r", "rank_pattern"),
-                ModulePattern.of(file, root, "lora_alpha", "alpha_pattern"), root.path("use_rslora").asBoolean(),
-                root.path("use_dora").asBoolean(), root.path("lora_bias").asBoolean(), root.path("ensure_weight_tying").asBoolean());
+                ModulePattern.of(file, root, "lora_alpha", "alpha_pattern"),
+                root.path("use_rslora").asBoolean(),
+                root.path("use_dora").asBoolean(),
+                root.path("lora_bias").asBoolean(),
+                root.path("ensure_weight_tying").asBoolean());
     }
 
     /** Whether a module, by its name in the base model, has LoRA. */
@@ -96,7 +131,8 @@ record AdapterConfig(TargetModules targeted, SavedModules saved, ModulePattern r
     }
 
     private static boolean isOn(JsonNode value) {
-        return !(value.isNull() || value.isBoolean() && !value.booleanValue()
+        return !(value.isNull()
+                || value.isBoolean() && !value.booleanValue()
                 || value.isContainerNode() && value.isEmpty());
     }
 }

@@ -14,8 +14,7 @@ import java.util.List;
 /** The name of an adapter's version: SHA-256 in hex over the bytes of its config, then of its weights file. */
 public final class AdapterDigest {
 
-    private AdapterDigest() {
-    }
+    private AdapterDigest() {}
 
     /** @throws AdapterRefused when a file is missing or unreadable */
     public static String of(Path folder) {

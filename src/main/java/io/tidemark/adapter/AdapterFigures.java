@@ -13,6 +13,13 @@ package io.tidemark.adapter;
  * @param evictions     adapters that had to make room
  * @param failures      loads that failed
  */
-public record AdapterFigures(int registered, int resident, long residentBytes, long leases, long hits, long loads,
-        long loadNanos, long evictions, long failures) {
-}
+public record AdapterFigures(
+        int registered,
+        int resident,
+        long residentBytes,
+        long leases,
+        long hits,
+        long loads,
+        long loadNanos,
+        long evictions,
+        long failures) {}

@@ -37,7 +37,8 @@ final class AdapterMemory implements AutoCloseable {
             if (resident.isPresent()) {
                 return CompletableFuture.completedFuture(room.lease(resident.get()));
             }
-            Optional<AdapterRefused> refused = room.isClosed() ? Optional.of(refusedByClosing(adapter))
+            Optional<AdapterRefused> refused = room.isClosed()
+                    ? Optional.of(refusedByClosing(adapter))
                     : adapter.refusedSince(System.nanoTime() - REMEMBER_REFUSALS_NANOS);
             if (refused.isPresent()) {
                 return CompletableFuture.failedFuture(refused.get());

@@ -44,7 +44,8 @@ final class AdapterReader {
     private AdapterParts parts() {
         config.saved().refuseOthers(model);
         if (config.biased() && targets(ModuleNames.EMBEDDING)) {
-            throw AdapterRefused.unsupported(configFile, "lora_bias", "true where the embedding has LoRA: PEFT gives it no bias");
+            throw AdapterRefused.unsupported(
+                    configFile, "lora_bias", "true where the embedding has LoRA: PEFT gives it no bias");
         }
         List<Map<Projection, LoraModule>> layers = new ArrayList<>();
         for (int layer = 0; layer < model.numLayers(); layer++) {
@@ -53,7 +54,9 @@ final class AdapterReader {
         Map<String, StoredTensor> replaced = replaced();
         Map<String, LoraModule> outer = outer();
         AdapterParts parts = new AdapterParts(layers, outer, replaced, baseCopies(), ownCopies(replaced, outer));
-        if (layers.stream().allMatch(Map::isEmpty) && parts.outer().isEmpty() && parts.replaced().isEmpty()) {
+        if (layers.stream().allMatch(Map::isEmpty)
+                && parts.outer().isEmpty()
+                && parts.replaced().isEmpty()) {
             throw AdapterRefused.broken(configFile, "target_modules names no module of the base model");
         }
         return parts;
@@ -74,7 +77,8 @@ final class AdapterReader {
         int rank = config.rank(name);
         StoredTensor a = tensors.take(name + ".lora_A.weight", rank, in);
         StoredTensor b = tensors.take(name + ".lora_B.weight", out, rank);
-        Optional<StoredTensor> bias = config.biased() ? Optional.of(tensors.take(name + ".lora_B.bias", out)) : Optional.empty();
+        Optional<StoredTensor> bias =
+                config.biased() ? Optional.of(tensors.take(name + ".lora_B.bias", out)) : Optional.empty();
         return new LoraModule(a, b, config.scale(name), magnitude(name, out), bias);
     }
 
@@ -105,7 +109,8 @@ final class AdapterReader {
         Map<String, StoredTensor> weights = new HashMap<>();
         for (String name : List.of(ModuleNames.EMBEDDING, ModuleNames.HEAD)) {
             if (isSaved(name)) {
-                weights.put(name + ".weight", tensors.take(name + ".weight", model.vocabularySize(), model.hiddenSize()));
+                weights.put(
+                        name + ".weight", tensors.take(name + ".weight", model.vocabularySize(), model.hiddenSize()));
             }
         }
         putNorm(weights, ModuleNames.FINAL_NORM);
@@ -118,7 +123,8 @@ final class AdapterReader {
     private void putNorm(Map<String, StoredTensor> weights, String name) {
         if (config.saved().include(name)) {
             boolean ofHeads = name.contains(".self_attn.");
-            weights.put(name + ".weight", tensors.take(name + ".weight", ofHeads ? model.headDim() : model.hiddenSize()));
+            weights.put(
+                    name + ".weight", tensors.take(name + ".weight", ofHeads ? model.headDim() : model.hiddenSize()));
         }
     }
 
@@ -126,7 +132,8 @@ final class AdapterReader {
     private Map<String, StoredTensor> baseCopies() {
         Map<String, StoredTensor> weights = new HashMap<>();
         for (String name : List.of(ModuleNames.EMBEDDING, ModuleNames.HEAD)) {
-            String stored = name + (isSaved(name) ? ".original_module.weight" : targets(name) ? ".base_layer.weight" : ".weight");
+            String stored = name
+                    + (isSaved(name) ? ".original_module.weight" : targets(name) ? ".base_layer.weight" : ".weight");
             if (tensors.has(stored)) {
                 weights.put(name + ".weight", tensors.take(stored, model.vocabularySize(), model.hiddenSize()));
             }
@@ -146,7 +153,10 @@ final class AdapterReader {
         }
         // what is tied PEFT loads into one tensor, the head's last
         if (isTied() && isSaved(ModuleNames.HEAD)) {
-            copies.add(new TensorCopy(replaced.get(ModuleNames.EMBEDDING + ".weight"), replaced.get(ModuleNames.HEAD + ".weight"), false));
+            copies.add(new TensorCopy(
+                    replaced.get(ModuleNames.EMBEDDING + ".weight"),
+                    replaced.get(ModuleNames.HEAD + ".weight"),
+                    false));
         }
         if (isTied() && targets(ModuleNames.HEAD)) {
             LoraModule embedding = outer.get(ModuleNames.EMBEDDING);
@@ -158,11 +168,16 @@ final class AdapterReader {
     }
 
     private boolean isSaved(String name) {
-        return config.saved().include(name) || isTied() && (config.saved().include(ModuleNames.EMBEDDING) || config.saved().include(ModuleNames.HEAD));
+        return config.saved().include(name)
+                || isTied()
+                        && (config.saved().include(ModuleNames.EMBEDDING)
+                                || config.saved().include(ModuleNames.HEAD));
     }
 
     private boolean targets(String name) {
-        return !isSaved(name) && (config.targets(name) || isTied() && (config.targets(ModuleNames.EMBEDDING) || config.targets(ModuleNames.HEAD)));
+        return !isSaved(name)
+                && (config.targets(name)
+                        || isTied() && (config.targets(ModuleNames.EMBEDDING) || config.targets(ModuleNames.HEAD)));
     }
 
     /** Whether what the adapter does to the embedding or the head it does to both, and has written for both. */

@@ -131,6 +131,7 @@ public final class AdapterStore implements AutoCloseable {
     }
 
     private Registration registration(String id) {
-        return Optional.ofNullable(registered.get(id)).orElseThrow(() -> new NoSuchElementException("no adapter '" + id + "'"));
+        return Optional.ofNullable(registered.get(id))
+                .orElseThrow(() -> new NoSuchElementException("no adapter '" + id + "'"));
     }
 }

@@ -43,8 +43,12 @@ final class AdapterTensors {
             }
         }
         if (Files.isRegularFile(folder.resolve(PICKLE))) {
-            throw AdapterRefused.unsupported(folder.resolve(PICKLE), "weights", "a pickle, which can run any code that it "
-                    + "holds; load it with PEFT and save_pretrained(..., safe_serialization=True), which writes " + FILE);
+            throw AdapterRefused.unsupported(
+                    folder.resolve(PICKLE),
+                    "weights",
+                    "a pickle, which can run any code that it "
+                            + "holds; load it with PEFT and save_pretrained(..., safe_serialization=True), which writes "
+                            + FILE);
         }
         throw AdapterRefused.broken(file, "is missing");
     }
@@ -61,7 +65,8 @@ final class AdapterTensors {
         }
         List<Long> expected = Arrays.stream(shape).boxed().toList();
         if (!tensor.shape().equals(expected)) {
-            throw AdapterRefused.broken(file, "tensor " + tensor.name() + " has the shape " + tensor.shape() + ", not " + expected);
+            throw AdapterRefused.broken(
+                    file, "tensor " + tensor.name() + " has the shape " + tensor.shape() + ", not " + expected);
         }
         unused.remove(name);
         return tensor;
@@ -70,7 +75,8 @@ final class AdapterTensors {
     /** @throws AdapterRefused when a tensor was never taken, and so would have no effect */
     void refuseUnused() {
         if (!unused.isEmpty()) {
-            throw AdapterRefused.unsupported(file, "tensor", tensors.get(unused.iterator().next()).name());
+            throw AdapterRefused.unsupported(
+                    file, "tensor", tensors.get(unused.iterator().next()).name());
         }
     }
 }

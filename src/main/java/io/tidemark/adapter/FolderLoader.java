@@ -45,14 +45,18 @@ record FolderLoader(LanguageModel model) implements AdapterLoader {
     }
 
     /** What changes with a file's content. */
-    private record State(Object file, long bytes, long modifiedMillis) {
-    }
+    private record State(Object file, long bytes, long modifiedMillis) {}
 
     private static List<State> states(Path folder) {
-        return List.of(AdapterReader.CONFIG, AdapterReader.WEIGHTS).stream().map(name -> {
-            BasicFileAttributes now = attributes(folder.resolve(name));
-            return new State(String.valueOf(now.fileKey()), now.size(), now.lastModifiedTime().toMillis());
-        }).toList();
+        return List.of(AdapterReader.CONFIG, AdapterReader.WEIGHTS).stream()
+                .map(name -> {
+                    BasicFileAttributes now = attributes(folder.resolve(name));
+                    return new State(
+                            String.valueOf(now.fileKey()),
+                            now.size(),
+                            now.lastModifiedTime().toMillis());
+                })
+                .toList();
     }
 
     private static BasicFileAttributes attributes(Path file) {

@@ -24,7 +24,15 @@ final class LoadCounts {
     }
 
     AdapterFigures with(int registered, Residents residents) {
-        return new AdapterFigures(registered, residents.size(), residents.bytes(), leases, hits, loads, loadNanos,
-                residents.evictions(), failures);
+        return new AdapterFigures(
+                registered,
+                residents.size(),
+                residents.bytes(),
+                leases,
+                hits,
+                loads,
+                loadNanos,
+                residents.evictions(),
+                failures);
     }
 }

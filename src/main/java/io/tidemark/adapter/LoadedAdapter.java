@@ -7,5 +7,4 @@ import io.tidemark.model.LoraWeights;
  *
  * @param digest tells two versions of one id apart, see {@link AdapterDigest}
  */
-public record LoadedAdapter(String id, String digest, LoraWeights weights) {
-}
+public record LoadedAdapter(String id, String digest, LoraWeights weights) {}

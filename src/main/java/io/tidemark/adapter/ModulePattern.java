@@ -11,15 +11,19 @@ record ModulePattern(double general, Map<ModuleRegex, Double> exceptions) {
     static ModulePattern of(Path file, JsonNode config, String field, String patternField) {
         Map<ModuleRegex, Double> exceptions = new LinkedHashMap<>();
         for (Map.Entry<String, JsonNode> entry : config.path(patternField).properties()) {
-            exceptions.put(ModuleRegex.of(file, patternField, "(.*\\.)?(" + entry.getKey() + ")$"),
+            exceptions.put(
+                    ModuleRegex.of(file, patternField, "(.*\\.)?(" + entry.getKey() + ")$"),
                     positive(file, patternField, entry.getValue()));
         }
         return new ModulePattern(positive(file, field, config.path(field)), exceptions);
     }
 
     double valueFor(String module) {
-        return exceptions.entrySet().stream().filter(e -> e.getKey().begins(module))
-                .map(Map.Entry::getValue).findFirst().orElse(general);
+        return exceptions.entrySet().stream()
+                .filter(e -> e.getKey().begins(module))
+                .map(Map.Entry::getValue)
+                .findFirst()
+                .orElse(general);
     }
 
     private static double positive(Path file, String field, JsonNode value) {

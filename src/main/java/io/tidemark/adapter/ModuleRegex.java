@@ -31,8 +31,10 @@ final class ModuleRegex {
      */
     static ModuleRegex of(Path file, String field, String expression) {
         if (expression.length() > MOST_CHARACTERS) {
-            throw AdapterRefused.broken(file, field + " is an expression of " + expression.length() + " characters, more than "
-                    + MOST_CHARACTERS);
+            throw AdapterRefused.broken(
+                    file,
+                    field + " is an expression of " + expression.length() + " characters, more than "
+                            + MOST_CHARACTERS);
         }
         try {
             return new ModuleRegex(file, field, Pattern.compile(expression));

@@ -18,8 +18,7 @@ final class Registration {
     private final long fileBytes;
     private OptionalLong measured = OptionalLong.empty();
 
-    private record Refusal(AdapterRefused reason, long nanos) {
-    }
+    private record Refusal(AdapterRefused reason, long nanos) {}
 
     /** @param fileBytes of the weights file */
     Registration(String id, Path folder, long fileBytes) {

@@ -17,6 +17,7 @@ final class Residents {
     private final long budget;
     /** From the one asked for longest ago to the latest. */
     private final Map<String, Resident> staying = new LinkedHashMap<>(16, 0.75f, true);
+
     private final List<Resident> leaving = new ArrayList<>();
     private long stayingBytes;
     private long leavingBytes;
@@ -90,7 +91,10 @@ final class Residents {
     }
 
     private long usedLeavingBytes() {
-        return leaving.stream().filter(resident -> !resident.isIdle()).mapToLong(Resident::bytes).sum();
+        return leaving.stream()
+                .filter(resident -> !resident.isIdle())
+                .mapToLong(Resident::bytes)
+                .sum();
     }
 
     int size() {

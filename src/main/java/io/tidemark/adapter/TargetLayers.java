@@ -23,7 +23,8 @@ final class TargetLayers {
     }
 
     static TargetLayers of(Path file, JsonNode config) {
-        return new TargetLayers(layers(file, config.path("layers_to_transform")), patterns(file, config.path("layers_pattern")));
+        return new TargetLayers(
+                layers(file, config.path("layers_to_transform")), patterns(file, config.path("layers_pattern")));
     }
 
     /** PEFT takes neither field beside a regular expression. */
@@ -37,11 +38,14 @@ final class TargetLayers {
 
     /** Modules outside the layers have no number, and are left out once layers are named. */
     boolean include(String module) {
-        return layers.map(numbers -> numberOf(module).map(numbers::contains).orElse(false)).orElse(true);
+        return layers.map(numbers -> numberOf(module).map(numbers::contains).orElse(false))
+                .orElse(true);
     }
 
     private Optional<Integer> numberOf(String module) {
-        return patterns.stream().flatMap(pattern -> pattern.lookingAt(module).stream()).findFirst()
+        return patterns.stream()
+                .flatMap(pattern -> pattern.lookingAt(module).stream())
+                .findFirst()
                 .map(matcher -> Integer.valueOf(matcher.group(matcher.groupCount())));
     }
 
@@ -67,7 +71,8 @@ final class TargetLayers {
         }
         List<ModuleRegex> patterns = new ArrayList<>();
         for (JsonNode pattern : node.isArray() ? node : List.of(node)) {
-            patterns.add(ModuleRegex.of(file, "layers_pattern", "(?:^|.*?\\.)(?:" + pattern.asText() + ")\\.(\\d+)\\."));
+            patterns.add(
+                    ModuleRegex.of(file, "layers_pattern", "(?:^|.*?\\.)(?:" + pattern.asText() + ")\\.(\\d+)\\."));
         }
         return patterns;
     }

@@ -30,10 +30,13 @@ final class TargetModules {
         if (targets.isArray()) {
             List<String> names = names(targets);
             TargetLayers layers = TargetLayers.of(file, config);
-            return new TargetModules(module -> names.contains(module) || endsIn(names, module) && layers.include(module), excluded(file, config));
+            return new TargetModules(
+                    module -> names.contains(module) || endsIn(names, module) && layers.include(module),
+                    excluded(file, config));
         }
         if (!targets.isTextual()) {
-            throw AdapterRefused.broken(file, "target_modules must be a list of names or a regular expression, not " + targets);
+            throw AdapterRefused.broken(
+                    file, "target_modules must be a list of names or a regular expression, not " + targets);
         }
         TargetLayers.refuseUseless(file, config);
         return new TargetModules(expression(file, "target_modules", targets.asText()), excluded(file, config));
@@ -49,14 +52,16 @@ final class TargetModules {
             return expression(file, "exclude_modules", node.asText());
         }
         if (!node.isArray() && !node.isNull() && !node.isMissingNode()) {
-            throw AdapterRefused.broken(file, "exclude_modules must be a list of names or a regular expression, not " + node);
+            throw AdapterRefused.broken(
+                    file, "exclude_modules must be a list of names or a regular expression, not " + node);
         }
         List<String> names = names(node);
         return module -> names.contains(module) || endsIn(names, module);
     }
 
     private static Selector expression(Path file, String field, String expression) {
-        if (field.equals("target_modules") && expression.toLowerCase(Locale.ROOT).equals("all-linear")) {
+        if (field.equals("target_modules")
+                && expression.toLowerCase(Locale.ROOT).equals("all-linear")) {
             return module -> !module.equals(ModuleNames.HEAD) && !module.equals(ModuleNames.EMBEDDING);
         }
         return ModuleRegex.of(file, field, expression)::matches;

@@ -11,7 +11,8 @@ final class TensorSpelling {
 
     static final String PREFIX = "base_model.model.";
 
-    private static final Pattern WRAPPERS = Pattern.compile("(?<=^|\\.)(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\\.");
+    private static final Pattern WRAPPERS =
+            Pattern.compile("(?<=^|\\.)(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\\.");
     private static final Pattern TRAINER = Pattern.compile("^module\\.");
     private static final Pattern WITHOUT_PEFT_MODEL = Pattern.compile("^model\\.(?=model\\.|lm_head\\.)");
     private static final Pattern NAMED_LORA = Pattern.compile("\\.(lora_[AB])\\.[^.]+\\.(weight|bias)$");
@@ -19,12 +20,13 @@ final class TensorSpelling {
     private static final Pattern MAGNITUDE = Pattern.compile("\\.lora_magnitude_vector(\\.[^.]+?)??(\\.weight)?$");
     private static final Pattern SAVED = Pattern.compile("\\.modules_to_save\\.[^.]+\\.");
 
-    private TensorSpelling() {
-    }
+    private TensorSpelling() {}
 
     static String inModel(String stored) {
         String name = TRAINER.matcher(WRAPPERS.matcher(stored).replaceAll("")).replaceFirst("");
-        name = name.startsWith(PREFIX) ? name.substring(PREFIX.length()) : WITHOUT_PEFT_MODEL.matcher(name).replaceFirst("");
+        name = name.startsWith(PREFIX)
+                ? name.substring(PREFIX.length())
+                : WITHOUT_PEFT_MODEL.matcher(name).replaceFirst("");
         name = NAMED_LORA.matcher(name).replaceFirst(".$1.$2");
         name = NAMED_PARAMETER.matcher(name).replaceFirst(".$1");
         name = MAGNITUDE.matcher(name).replaceFirst(".lora_magnitude_vector");

@@ -9,12 +9,10 @@ public sealed interface AppliedBoundary {
     Boundary boundary();
 
     /** The table's record fits the loaded version. */
-    record FromTable(Boundary boundary) implements AppliedBoundary {
-    }
+    record FromTable(Boundary boundary) implements AppliedBoundary {}
 
     /** All layers, because the table says nothing that holds for the loaded version. */
-    record FullLora(Boundary boundary, Reason reason) implements AppliedBoundary {
-    }
+    record FullLora(Boundary boundary, Reason reason) implements AppliedBoundary {}
 
     /** Why the table's word was not taken. */
     enum Reason {

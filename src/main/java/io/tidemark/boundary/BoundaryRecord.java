@@ -31,11 +31,16 @@ import java.util.OptionalLong;
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
 public record BoundaryRecord(
-        @JsonProperty(required = true) @JsonSetter(nulls = Nulls.FAIL) String adapter,
+        @JsonProperty(required = true) @JsonSetter(nulls = Nulls.FAIL)
+        String adapter,
+
         Optional<String> adapterDigest,
         Optional<String> baseModel,
         OptionalInt numLayers,
-        @JsonProperty(required = true) @JsonSetter(nulls = Nulls.FAIL) int boundary,
+
+        @JsonProperty(required = true) @JsonSetter(nulls = Nulls.FAIL)
+        int boundary,
+
         Optional<String> objective,
         List<Double> curve,
         OptionalLong samples,
@@ -52,19 +57,31 @@ public record BoundaryRecord(
         require(boundary >= 0, "boundary must not be negative");
         require(numLayers.isEmpty() || numLayers.getAsInt() >= 1, "num_layers must be 1 or more");
         require(numLayers.isEmpty() || boundary <= numLayers.getAsInt(), "boundary is above num_layers");
-        require(curve.isEmpty() || numLayers.isEmpty() || curve.size() == numLayers.getAsInt() + 1,
+        require(
+                curve.isEmpty() || numLayers.isEmpty() || curve.size() == numLayers.getAsInt() + 1,
                 "curve must have num_layers + 1 values");
         require(curve.stream().allMatch(Double::isFinite), "curve must hold finite numbers");
         require(samples.isEmpty() || samples.getAsLong() >= 0, "samples must not be negative");
-        require(previousBoundary.isEmpty() || previousBoundary.getAsInt() >= 0,
+        require(
+                previousBoundary.isEmpty() || previousBoundary.getAsInt() >= 0,
                 "previous_boundary must not be negative");
     }
 
     /** A record as a person sets it: pinned, and true for any version of the adapter with enough layers. */
     public static BoundaryRecord setByHand(String adapter, Boundary boundary, String reason, Instant now) {
-        return new BoundaryRecord(adapter, Optional.empty(), Optional.empty(), OptionalInt.empty(), boundary.layers(),
-                Optional.empty(), List.of(), OptionalLong.empty(), OptionalInt.empty(), Optional.of(reason),
-                Optional.of(now), true);
+        return new BoundaryRecord(
+                adapter,
+                Optional.empty(),
+                Optional.empty(),
+                OptionalInt.empty(),
+                boundary.layers(),
+                Optional.empty(),
+                List.of(),
+                OptionalLong.empty(),
+                OptionalInt.empty(),
+                Optional.of(reason),
+                Optional.of(now),
+                true);
     }
 
     private static void require(boolean holds, String message) {

@@ -8,8 +8,8 @@ import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.MapperFeature;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
-import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.exc.ValueInstantiationException;
+import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.datatype.jdk8.Jdk8Module;
 import com.fasterxml.jackson.datatype.jsr310.JavaTimeModule;
 import java.io.IOException;
@@ -50,12 +50,13 @@ public final class BoundaryRecordFormat {
                 return new TableEntry.Broken("invalid_record", "the value is null, not a JSON object");
             }
             if (!record.adapter().equals(key)) {
-                return new TableEntry.Broken("key_mismatch",
-                        "key '" + key + "' carries a record for adapter '" + record.adapter() + "'");
+                return new TableEntry.Broken(
+                        "key_mismatch", "key '" + key + "' carries a record for adapter '" + record.adapter() + "'");
             }
             return new TableEntry.Present(record);
         } catch (ValueInstantiationException e) {
-            String message = e.getCause() == null ? e.getOriginalMessage() : e.getCause().getMessage();
+            String message =
+                    e.getCause() == null ? e.getOriginalMessage() : e.getCause().getMessage();
             return new TableEntry.Broken("invalid_record", message);
         } catch (JsonParseException e) {
             return new TableEntry.Broken("invalid_json", e.getOriginalMessage());
@@ -69,8 +70,8 @@ public final class BoundaryRecordFormat {
     private static ObjectMapper mapper() {
         ObjectMapper mapper = JsonMapper.builder()
                 .addModules(new Jdk8Module(), new JavaTimeModule())
-                .defaultPropertyInclusion(JsonInclude.Value.construct(
-                        JsonInclude.Include.NON_ABSENT, JsonInclude.Include.ALWAYS))
+                .defaultPropertyInclusion(
+                        JsonInclude.Value.construct(JsonInclude.Include.NON_ABSENT, JsonInclude.Include.ALWAYS))
                 .disable(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS)
                 .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
                 .disable(DeserializationFeature.ACCEPT_FLOAT_AS_INT)
@@ -80,8 +81,9 @@ public final class BoundaryRecordFormat {
                 .build();
         // Jackson takes only Optional for absent; the primitive ones and empty curves are left out as empty
         Stream.of(OptionalInt.class, OptionalLong.class, OptionalDouble.class, List.class)
-                .forEach(type -> mapper.configOverride(type).setInclude(JsonInclude.Value.construct(
-                        JsonInclude.Include.NON_EMPTY, JsonInclude.Include.ALWAYS)));
+                .forEach(type -> mapper.configOverride(type)
+                        .setInclude(JsonInclude.Value.construct(
+                                JsonInclude.Include.NON_EMPTY, JsonInclude.Include.ALWAYS)));
         return mapper;
     }
 }

@@ -8,8 +8,7 @@ import java.util.Optional;
 /** Which boundary holds for a loaded adapter, given what the table says. Pure functions. */
 public final class BoundaryRules {
 
-    private BoundaryRules() {
-    }
+    private BoundaryRules() {}
 
     /** The table's boundary where every word of its record fits the loaded version, else full LoRA and the reason. */
     public static AppliedBoundary apply(TableEntry entry, LoadedVersion loaded) {
@@ -23,7 +22,9 @@ public final class BoundaryRules {
 
     /** Why a record says nothing about the loaded version; empty when it holds. A field left out fits any version. */
     public static Optional<Reason> misfit(BoundaryRecord record, LoadedVersion loaded) {
-        if (record.adapterDigest().filter(digest -> !digest.equals(loaded.digest())).isPresent()) {
+        if (record.adapterDigest()
+                .filter(digest -> !digest.equals(loaded.digest()))
+                .isPresent()) {
             return Optional.of(Reason.FOREIGN_DIGEST);
         }
         if (record.baseModel().filter(name -> !name.equals(loaded.baseModel())).isPresent()) {

@@ -4,12 +4,10 @@ package io.tidemark.boundary;
 public sealed interface TableEntry {
 
     /** A record that could be read. */
-    record Present(BoundaryRecord record) implements TableEntry {
-    }
+    record Present(BoundaryRecord record) implements TableEntry {}
 
     /** No record yet, or a tombstone. */
-    record Absent() implements TableEntry {
-    }
+    record Absent() implements TableEntry {}
 
     /**
      * A value that is no boundary record; it counts like none, and the reader goes on.
@@ -17,6 +15,5 @@ public sealed interface TableEntry {
      * @param code    {@code invalid_json}, {@code invalid_record} or {@code key_mismatch}
      * @param message what is wrong with it, a sentence for operators
      */
-    record Broken(String code, String message) implements TableEntry {
-    }
+    record Broken(String code, String message) implements TableEntry {}
 }

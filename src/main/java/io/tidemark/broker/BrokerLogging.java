@@ -14,8 +14,7 @@ final class BrokerLogging {
     private static final List<Logger> LOUD =
             List.of(Logger.getLogger("kafka"), Logger.getLogger("org.apache.kafka"), Logger.getLogger("state.change"));
 
-    private BrokerLogging() {
-    }
+    private BrokerLogging() {}
 
     static void quiet() {
         LOUD.forEach(logger -> logger.setLevel(Level.SEVERE));

@@ -13,14 +13,14 @@ final class BrokerProperties {
     /** Above what the workers' producers may send (5 MiB), with room for a batch's overhead. */
     private static final int MESSAGE_MAX_BYTES = 6 * 1024 * 1024;
 
-    private BrokerProperties() {
-    }
+    private BrokerProperties() {}
 
     static Properties of(int port, int controllerPort, Path folder) {
         Properties properties = new Properties();
         properties.put("process.roles", "broker,controller");
         properties.put("node.id", Integer.toString(NODE_ID));
-        properties.put("listeners",
+        properties.put(
+                "listeners",
                 "PLAINTEXT://127.0.0.1:" + port + "," + CONTROLLER_LISTENER + "://127.0.0.1:" + controllerPort);
         properties.put("advertised.listeners", "PLAINTEXT://127.0.0.1:" + port);
         properties.put("listener.security.protocol.map", "PLAINTEXT:PLAINTEXT," + CONTROLLER_LISTENER + ":PLAINTEXT");

@@ -47,7 +47,9 @@ public final class EmbeddedBroker implements AutoCloseable {
         boolean temporary = options.folder().isEmpty();
         BrokerLogging.quiet();
         try {
-            Path folder = temporary ? Files.createTempDirectory("tidemark-broker") : options.folder().get();
+            Path folder = temporary
+                    ? Files.createTempDirectory("tidemark-broker")
+                    : options.folder().get();
             Files.createDirectories(folder);
             int port = options.port() == 0 ? freePort(0) : requireFree(options.port());
             Properties properties = BrokerProperties.of(port, freePort(port), folder);
@@ -81,11 +83,16 @@ public final class EmbeddedBroker implements AutoCloseable {
     }
 
     private static void format(Path folder) throws Exception {
-        new Formatter().setClusterId(Uuid.randomUuid().toString()).setNodeId(BrokerProperties.NODE_ID)
-                .setDirectories(Set.of(folder.toString())).setMetadataLogDirectory(folder.toString())
-                .setControllerListenerName(BrokerProperties.CONTROLLER_LISTENER).setIgnoreFormatted(true)
+        new Formatter()
+                .setClusterId(Uuid.randomUuid().toString())
+                .setNodeId(BrokerProperties.NODE_ID)
+                .setDirectories(Set.of(folder.toString()))
+                .setMetadataLogDirectory(folder.toString())
+                .setControllerListenerName(BrokerProperties.CONTROLLER_LISTENER)
+                .setIgnoreFormatted(true)
                 .setReleaseVersion(MetadataVersion.LATEST_PRODUCTION)
-                .setPrintStream(new PrintStream(OutputStream.nullOutputStream())).run();
+                .setPrintStream(new PrintStream(OutputStream.nullOutputStream()))
+                .run();
     }
 
     private static int freePort(int otherThan) throws IOException {

@@ -18,8 +18,10 @@ public final class AdapterEvidence {
     public AdapterEvidence(LoadedVersion version, Collection<CalibrationState> states) {
         this.version = version;
         // always merged in the same order, so that every calibrator computes the same bits
-        this.states = states.stream().filter(state -> state.isAbout(version))
-                .sorted(Comparator.comparingInt(CalibrationState::inputPartition)).toList();
+        this.states = states.stream()
+                .filter(state -> state.isAbout(version))
+                .sorted(Comparator.comparingInt(CalibrationState::inputPartition))
+                .toList();
     }
 
     /** True when the batch is in, on whichever partition. */
@@ -29,7 +31,8 @@ public final class AdapterEvidence {
 
     /** As if all examples had come on one partition. */
     public CurveStatistics merged() {
-        return states.stream().map(CalibrationState::statistics)
+        return states.stream()
+                .map(CalibrationState::statistics)
                 .reduce(CurveStatistics.empty(version.numLayers()), CurveStatistics::merge);
     }
 }

@@ -15,8 +15,8 @@ public record Balanced() implements Objective {
             // one example says nothing of how far others would lie apart
             return best;
         }
-        return curve.smallest(boundary ->
-                curve.loss(boundary, best) <= curve.standardError(boundary, best) + BoundaryCurve.TIE_NATS);
+        return curve.smallest(
+                boundary -> curve.loss(boundary, best) <= curve.standardError(boundary, best) + BoundaryCurve.TIE_NATS);
     }
 
     @Override

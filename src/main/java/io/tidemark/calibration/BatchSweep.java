@@ -18,6 +18,7 @@ final class BatchSweep implements AutoCloseable {
     private final SweepBoundaries boundaries;
     /** By rising boundary. */
     private final List<ForcedStates> left = new ArrayList<>();
+
     private final double[][] logprobs;
     private ForcedStates prefix;
     private int layer;
@@ -47,7 +48,8 @@ final class BatchSweep implements AutoCloseable {
     /** From 0 to 1: states that went through a layer or were scored. */
     double progress() {
         double scored = boundariesScored + (double) goldScored / batch.goldTokens();
-        return (layerEvaluations + scored) / (boundaries.layerEvaluations() + boundaries.chosen().size());
+        return (layerEvaluations + scored)
+                / (boundaries.layerEvaluations() + boundaries.chosen().size());
     }
 
     long layerEvaluations() {

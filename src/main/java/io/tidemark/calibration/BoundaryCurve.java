@@ -74,7 +74,10 @@ public final class BoundaryCurve {
 
     /** The smallest boundary that satisfies the condition; full LoRA when none does. */
     Boundary smallest(Predicate<Boundary> condition) {
-        return IntStream.rangeClosed(0, numLayers()).mapToObj(Boundary::new).filter(condition).findFirst()
+        return IntStream.rangeClosed(0, numLayers())
+                .mapToObj(Boundary::new)
+                .filter(condition)
+                .findFirst()
                 .orElse(full());
     }
 }

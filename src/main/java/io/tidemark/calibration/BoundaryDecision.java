@@ -36,17 +36,31 @@ public final class BoundaryDecision {
             return new Decision.Kept(adapter, before, Decision.Reason.PINNED, "pinned by hand");
         }
         if (evidence.count() < policy.minSamples()) {
-            return new Decision.Kept(adapter, before, Decision.Reason.TOO_FEW_SAMPLES,
+            return new Decision.Kept(
+                    adapter,
+                    before,
+                    Decision.Reason.TOO_FEW_SAMPLES,
                     evidence.count() + " of " + policy.minSamples() + " samples");
         }
         BoundaryCurve curve = evidence.curve();
         Boundary chosen = policy.objective().choose(curve);
         String objective = policy.objective().written();
         String reason = objective + ", " + curve.samples() + " samples, digest " + abbreviated(loaded.digest());
-        return new Decision.Chosen(new BoundaryRecord(adapter, Optional.of(loaded.digest()),
-                Optional.of(loaded.baseModel()), OptionalInt.of(loaded.numLayers()), chosen.layers(),
-                Optional.of(objective), curve.means(), OptionalLong.of(curve.samples()), OptionalInt.of(before),
-                Optional.of(reason), Optional.of(now), false), before);
+        return new Decision.Chosen(
+                new BoundaryRecord(
+                        adapter,
+                        Optional.of(loaded.digest()),
+                        Optional.of(loaded.baseModel()),
+                        OptionalInt.of(loaded.numLayers()),
+                        chosen.layers(),
+                        Optional.of(objective),
+                        curve.means(),
+                        OptionalLong.of(curve.samples()),
+                        OptionalInt.of(before),
+                        Optional.of(reason),
+                        Optional.of(now),
+                        false),
+                before);
     }
 
     private static String abbreviated(String digest) {

@@ -36,12 +36,15 @@ public final class BoundarySweep {
      */
     public BoundaryCurve curve(LoraWeights weights, List<TokenizedExample> examples) {
         try (SweepRun run = start(weights, examples)) {
-            return CurveStatistics.empty(model.config().numLayers()).plus(run.finish()).curve();
+            return CurveStatistics.empty(model.config().numLayers())
+                    .plus(run.finish())
+                    .curve();
         }
     }
 
     /** Searches at a few boundaries only, all at once; see {@link CoarseSearch} for what that can miss. */
-    public CoarseSearch.Found search(LoraWeights weights, List<TokenizedExample> examples, Objective objective, int every) {
+    public CoarseSearch.Found search(
+            LoraWeights weights, List<TokenizedExample> examples, Objective objective, int every) {
         int layers = model.config().numLayers();
         return new CoarseSearch(layers, every).find(objective, some -> {
             try (SweepRun run = start(weights, examples, new SweepBoundaries(layers, some))) {
@@ -66,6 +69,10 @@ public final class BoundarySweep {
     /** At least one batch a thread, where there are as many examples. */
     private List<ExampleBatch> batches(List<TokenizedExample> examples) {
         int all = examples.stream().mapToInt(TokenizedExample::tokens).sum();
-        return ExampleBatch.of(examples, limits.threads() == 1 ? limits.tokensPerBatch() : Math.min(limits.tokensPerBatch(), all) / limits.threads());
+        return ExampleBatch.of(
+                examples,
+                limits.threads() == 1
+                        ? limits.tokensPerBatch()
+                        : Math.min(limits.tokensPerBatch(), all) / limits.threads());
     }
 }

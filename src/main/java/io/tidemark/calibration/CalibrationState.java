@@ -28,8 +28,13 @@ public record CalibrationState(
 
     /** Nothing seen yet of this version. */
     public static CalibrationState fresh(String adapter, int inputPartition, LoadedVersion version) {
-        return new CalibrationState(adapter, inputPartition, version.digest(), version.baseModel(),
-                CurveStatistics.empty(version.numLayers()), CountedBatches.none());
+        return new CalibrationState(
+                adapter,
+                inputPartition,
+                version.digest(),
+                version.baseModel(),
+                CurveStatistics.empty(version.numLayers()),
+                CountedBatches.none());
     }
 
     /** The record's key: two partitions of one adapter must not compact each other away. */
@@ -43,7 +48,8 @@ public record CalibrationState(
 
     /** Whether its evidence counts for an adapter that is loaded: of the same weights, on the same base model. */
     public boolean isAbout(LoadedVersion version) {
-        return adapterDigest.equals(version.digest()) && baseModel.equals(version.baseModel())
+        return adapterDigest.equals(version.digest())
+                && baseModel.equals(version.baseModel())
                 && statistics.numLayers() == version.numLayers();
     }
 
@@ -59,7 +65,14 @@ public record CalibrationState(
 
     /** With one more batch; the same state when that batch is in it already. */
     public CalibrationState plus(String batchId, List<ExampleScore> scores) {
-        return hasCounted(batchId) ? this : new CalibrationState(adapter, inputPartition, adapterDigest, baseModel,
-                statistics.plus(scores), countedBatches.plus(batchId));
+        return hasCounted(batchId)
+                ? this
+                : new CalibrationState(
+                        adapter,
+                        inputPartition,
+                        adapterDigest,
+                        baseModel,
+                        statistics.plus(scores),
+                        countedBatches.plus(batchId));
     }
 }

@@ -27,8 +27,7 @@ public final class CoarseSearch {
      * @param scored           mean log-probability in nats at each of them
      * @param layerEvaluations how often a layer was applied to a state of a batch
      */
-    public record Found(Boundary boundary, NavigableMap<Integer, Double> scored, long layerEvaluations) {
-    }
+    public record Found(Boundary boundary, NavigableMap<Integer, Double> scored, long layerEvaluations) {}
 
     /** @param every distance of the first boundaries, 1 or more */
     public CoarseSearch(int numLayers, int every) {
@@ -54,7 +53,8 @@ public final class CoarseSearch {
             next = middles(columns, List.of(chosen, known.get(curve.best().layers())));
         }
         NavigableMap<Integer, Double> means = new TreeMap<>();
-        columns.forEach((boundary, values) -> means.put(boundary, Arrays.stream(values).average().orElseThrow()));
+        columns.forEach((boundary, values) ->
+                means.put(boundary, Arrays.stream(values).average().orElseThrow()));
         return new Found(new Boundary(chosen), means, evaluations);
     }
 
@@ -90,7 +90,8 @@ public final class CoarseSearch {
         CurveStatistics statistics = CurveStatistics.empty(columns.size() - 1);
         for (int i = 0; i < examples; i++) {
             int example = i;
-            statistics = statistics.plus(new ExampleScore(1, columns.values().stream().map(values -> values[example]).toList()));
+            statistics = statistics.plus(new ExampleScore(
+                    1, columns.values().stream().map(values -> values[example]).toList()));
         }
         return statistics.curve();
     }

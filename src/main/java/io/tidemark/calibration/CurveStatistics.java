@@ -27,7 +27,8 @@ public final class CurveStatistics {
         if (count < 0 || means.length < 2 || comoments.length != means.length * (means.length + 1) / 2) {
             throw new IllegalArgumentException("count, means and comoments don't fit each other");
         }
-        if (!Arrays.stream(means).allMatch(Double::isFinite) || !Arrays.stream(comoments).allMatch(Double::isFinite)) {
+        if (!Arrays.stream(means).allMatch(Double::isFinite)
+                || !Arrays.stream(comoments).allMatch(Double::isFinite)) {
             throw new IllegalArgumentException("means and comoments must be finite numbers");
         }
         this.count = count;
@@ -43,7 +44,9 @@ public final class CurveStatistics {
 
     /** @throws IllegalArgumentException when the score has another number of boundaries */
     public CurveStatistics plus(ExampleScore score) {
-        double[] values = score.meanLogprobByBoundary().stream().mapToDouble(Double::doubleValue).toArray();
+        double[] values = score.meanLogprobByBoundary().stream()
+                .mapToDouble(Double::doubleValue)
+                .toArray();
         return merge(new CurveStatistics(1, values, new double[values.length * (values.length + 1) / 2]));
     }
 
@@ -77,7 +80,8 @@ public final class CurveStatistics {
             double distance = other.means[a] - means[a];
             mean[a] = means[a] + distance * share;
             for (int b = a; b < means.length; b++, cell++) {
-                moved[cell] = comoments[cell] + other.comoments[cell]
+                moved[cell] = comoments[cell]
+                        + other.comoments[cell]
                         + distance * (other.means[b] - means[b]) * share * count;
             }
         }
@@ -114,7 +118,9 @@ public final class CurveStatistics {
 
     @Override
     public boolean equals(Object other) {
-        return other instanceof CurveStatistics that && count == that.count && Arrays.equals(means, that.means)
+        return other instanceof CurveStatistics that
+                && count == that.count
+                && Arrays.equals(means, that.means)
                 && Arrays.equals(comoments, that.comoments);
     }
 

@@ -27,9 +27,10 @@ public sealed interface Decision {
 
         @Override
         public String summary() {
-            String change = moved() ? "moved " + appliedBefore + " → " + chosen.boundary()
-                    : "stays at " + chosen.boundary();
-            return "boundary of '" + chosen.adapter() + "' " + change + " (" + chosen.reason().orElse("") + ")";
+            String change =
+                    moved() ? "moved " + appliedBefore + " → " + chosen.boundary() : "stays at " + chosen.boundary();
+            return "boundary of '" + chosen.adapter() + "' " + change + " ("
+                    + chosen.reason().orElse("") + ")";
         }
     }
 

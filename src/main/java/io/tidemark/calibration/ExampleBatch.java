@@ -18,8 +18,10 @@ public record ExampleBatch(ForcedBatch forced, List<Integer> places) {
         if (examples.isEmpty()) {
             throw new IllegalArgumentException("there is no example to score");
         }
-        List<Integer> order = IntStream.range(0, examples.size()).boxed()
-                .sorted(Comparator.comparingInt(i -> examples.get(i).tokens())).toList();
+        List<Integer> order = IntStream.range(0, examples.size())
+                .boxed()
+                .sorted(Comparator.comparingInt(i -> examples.get(i).tokens()))
+                .toList();
         List<ExampleBatch> batches = new ArrayList<>();
         List<Integer> open = new ArrayList<>();
         for (int place : order) {
@@ -35,7 +37,11 @@ public record ExampleBatch(ForcedBatch forced, List<Integer> places) {
     }
 
     private static ExampleBatch batch(List<TokenizedExample> examples, List<Integer> places) {
-        return new ExampleBatch(new ForcedBatch(places.stream().map(examples::get)
-                .map(e -> new ForcedBatch.Sequence(e.prompt(), e.completion())).toList()), List.copyOf(places));
+        return new ExampleBatch(
+                new ForcedBatch(places.stream()
+                        .map(examples::get)
+                        .map(e -> new ForcedBatch.Sequence(e.prompt(), e.completion()))
+                        .toList()),
+                List.copyOf(places));
     }
 }

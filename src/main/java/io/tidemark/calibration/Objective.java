@@ -25,8 +25,9 @@ public sealed interface Objective permits Quality, Balanced, Latency, Tolerance 
             case "quality" -> new Quality();
             case "balanced" -> new Balanced();
             case "latency" -> new Latency();
-            default -> throw new IllegalArgumentException("no objective '" + text
-                    + "'; there are quality, balanced, latency and tolerance:NATS, such as tolerance:0.02");
+            default ->
+                throw new IllegalArgumentException("no objective '" + text
+                        + "'; there are quality, balanced, latency and tolerance:NATS, such as tolerance:0.02");
         };
     }
 }

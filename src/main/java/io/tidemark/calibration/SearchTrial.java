@@ -17,7 +17,8 @@ import java.util.SplittableRandom;
  * @param meanBoundaries    boundaries that were scored, on average
  * @param meanShare         layer evaluations over those of the sweep, on average
  */
-public record SearchTrial(int trials, int exact, int withinOne, double meanLoss, double meanBoundaries, double meanShare) {
+public record SearchTrial(
+        int trials, int exact, int withinOne, double meanLoss, double meanBoundaries, double meanShare) {
 
     /**
      * Draws the sets and searches each.
@@ -53,6 +54,10 @@ public record SearchTrial(int trials, int exact, int withinOne, double meanLoss,
     }
 
     private static double[][] columns(List<ExampleScore> scores, SortedSet<Integer> boundaries) {
-        return scores.stream().map(score -> boundaries.stream().mapToDouble(score.meanLogprobByBoundary()::get).toArray()).toArray(double[][]::new);
+        return scores.stream()
+                .map(score -> boundaries.stream()
+                        .mapToDouble(score.meanLogprobByBoundary()::get)
+                        .toArray())
+                .toArray(double[][]::new);
     }
 }

@@ -5,8 +5,7 @@ public final class StudentT {
 
     private static final double NORMAL = 1.959963984540054;
 
-    private StudentT() {
-    }
+    private StudentT() {}
 
     /**
      * The 0.975 quantile, within 0.002 of the table's.
@@ -24,7 +23,8 @@ public final class StudentT {
         double z7 = z5 * z * z;
         double z9 = z7 * z * z;
         double v = degrees;
-        return z + (z3 + z) / (4 * v)
+        return z
+                + (z3 + z) / (4 * v)
                 + (5 * z5 + 16 * z3 + 3 * z) / (96 * v * v)
                 + (3 * z7 + 19 * z5 + 17 * z3 - 15 * z) / (384 * v * v * v)
                 + (79 * z9 + 776 * z7 + 1482 * z5 - 1920 * z3 - 945 * z) / (92160 * v * v * v * v);

@@ -22,7 +22,8 @@ record SweepBoundaries(int numLayers, SortedSet<Integer> chosen) {
     }
 
     static SweepBoundaries all(int numLayers) {
-        return new SweepBoundaries(numLayers, IntStream.rangeClosed(0, numLayers).boxed().collect(Collectors.toCollection(TreeSet::new)));
+        return new SweepBoundaries(
+                numLayers, IntStream.rangeClosed(0, numLayers).boxed().collect(Collectors.toCollection(TreeSet::new)));
     }
 
     /** Whether a state leaves the prefix before this layer. */
@@ -41,6 +42,7 @@ record SweepBoundaries(int numLayers, SortedSet<Integer> chosen) {
 
     /** How often a layer is applied to a state of a batch: L(L+1)/2 + L for all boundaries. */
     long layerEvaluations() {
-        return prefixLayers() + chosen.stream().mapToLong(boundary -> numLayers - boundary).sum();
+        return prefixLayers()
+                + chosen.stream().mapToLong(boundary -> numLayers - boundary).sum();
     }
 }

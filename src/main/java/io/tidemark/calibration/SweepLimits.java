@@ -14,7 +14,8 @@ public record SweepLimits(int tokensPerBatch, int threads) {
 
     public SweepLimits {
         if (tokensPerBatch < 1 || threads < 1) {
-            throw new IllegalArgumentException("tokensPerBatch and threads must be at least 1: " + tokensPerBatch + ", " + threads);
+            throw new IllegalArgumentException(
+                    "tokensPerBatch and threads must be at least 1: " + tokensPerBatch + ", " + threads);
         }
     }
 

@@ -31,6 +31,7 @@ public final class SweepRun implements AutoCloseable {
     private final int[] goldTokens;
     /** By example, then by the boundaries asked for. */
     private final double[][] means;
+
     private Optional<BatchSweep> current = Optional.empty();
     private int done;
     private long layerEvaluations;
@@ -42,7 +43,8 @@ public final class SweepRun implements AutoCloseable {
         this.batches = batches;
         this.boundaries = boundaries;
         this.limits = limits;
-        this.goldTokens = new int[batches.stream().mapToInt(b -> b.places().size()).sum()];
+        this.goldTokens =
+                new int[batches.stream().mapToInt(b -> b.places().size()).sum()];
         this.means = new double[goldTokens.length][];
     }
 
@@ -55,7 +57,8 @@ public final class SweepRun implements AutoCloseable {
         if (done == batches.size()) {
             return false;
         }
-        BatchSweep sweep = current.orElseGet(() -> new BatchSweep(decoder, batches.get(done).forced(), boundaries));
+        BatchSweep sweep = current.orElseGet(
+                () -> new BatchSweep(decoder, batches.get(done).forced(), boundaries));
         current = Optional.of(sweep);
         if (!sweep.runSlice()) {
             take(batches.get(done), sweep);
@@ -74,12 +77,15 @@ public final class SweepRun implements AutoCloseable {
      * @throws RuntimeException what one of the threads threw
      */
     public boolean run(DoublePredicate goOn) {
-        int longest = batches.stream().mapToInt(batch -> batch.forced().rows()).max().orElseThrow();
-        int lanes = Math.min(Math.min(limits.threads(), batches.size()), Math.max(1, limits.tokensPerBatch() / longest));
+        int longest =
+                batches.stream().mapToInt(batch -> batch.forced().rows()).max().orElseThrow();
+        int lanes =
+                Math.min(Math.min(limits.threads(), batches.size()), Math.max(1, limits.tokensPerBatch() / longest));
         AtomicInteger left = new AtomicInteger(batches.size());
         CompletableFuture<Void> stop = new CompletableFuture<>();
         CompletableFuture<Void> all = CompletableFuture.allOf(IntStream.range(0, lanes)
-                .mapToObj(lane -> CompletableFuture.runAsync(() -> runBatches(limits.threads() / lanes, left, stop),
+                .mapToObj(lane -> CompletableFuture.runAsync(
+                        () -> runBatches(limits.threads() / lanes, left, stop),
                         work -> new Thread(work, "tidemark-sweep-" + lane).start()))
                 .toArray(CompletableFuture[]::new));
         try {
@@ -166,7 +172,8 @@ public final class SweepRun implements AutoCloseable {
         double[][] all = means();
         List<ExampleScore> scores = new ArrayList<>();
         for (int i = 0; i < all.length; i++) {
-            scores.add(new ExampleScore(goldTokens[i], Arrays.stream(all[i]).boxed().toList()));
+            scores.add(new ExampleScore(
+                    goldTokens[i], Arrays.stream(all[i]).boxed().toList()));
         }
         return scores;
     }
@@ -200,7 +207,9 @@ public final class SweepRun implements AutoCloseable {
             int place = batch.places().get(i);
             goldTokens[place] = tokens;
             means[place] = Arrays.stream(sweep.logprobs())
-                    .mapToDouble(logprobs -> Arrays.stream(logprobs, start, start + tokens).sum() / tokens).toArray();
+                    .mapToDouble(logprobs ->
+                            Arrays.stream(logprobs, start, start + tokens).sum() / tokens)
+                    .toArray();
             from += tokens;
         }
     }

@@ -23,16 +23,17 @@ public record Tolerance(double nats) implements Objective {
         try {
             return new Tolerance(Double.parseDouble(number));
         } catch (NumberFormatException e) {
-            throw new IllegalArgumentException("tolerance takes nats per token, such as tolerance:0.02, not '"
-                    + number + "'", e);
+            throw new IllegalArgumentException(
+                    "tolerance takes nats per token, such as tolerance:0.02, not '" + number + "'", e);
         }
     }
 
     @Override
     public Boundary choose(BoundaryCurve curve) {
         double quantile = StudentT.upper975(curve.samples() - 1);
-        return curve.smallest(boundary -> curve.loss(boundary, curve.full())
-                + quantile * curve.standardError(boundary, curve.full()) <= nats + BoundaryCurve.TIE_NATS);
+        return curve.smallest(
+                boundary -> curve.loss(boundary, curve.full()) + quantile * curve.standardError(boundary, curve.full())
+                        <= nats + BoundaryCurve.TIE_NATS);
     }
 
     @Override

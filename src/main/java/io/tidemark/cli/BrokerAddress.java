@@ -11,15 +11,22 @@ import picocli.CommandLine.Option;
 /** The options of every command that talks to a broker as a client. */
 public final class BrokerAddress {
 
-    @Option(names = "--broker", paramLabel = "HOST:PORT", defaultValue = "${env:KAFKA_BOOTSTRAP_SERVERS:-localhost:9092}",
+    @Option(
+            names = "--broker",
+            paramLabel = "HOST:PORT",
+            defaultValue = "${env:KAFKA_BOOTSTRAP_SERVERS:-localhost:9092}",
             description = "Kafka's bootstrap servers. Default: $KAFKA_BOOTSTRAP_SERVERS, else localhost:9092.")
     private String brokers;
 
-    @Option(names = "--kafka", paramLabel = "PROPERTY=VALUE",
+    @Option(
+            names = "--kafka",
+            paramLabel = "PROPERTY=VALUE",
             description = "A property for the Kafka clients, such as security.protocol=SSL; may be repeated.")
     private Map<String, String> properties = new LinkedHashMap<>();
 
-    @Option(names = "--topic-prefix", paramLabel = "PREFIX",
+    @Option(
+            names = "--topic-prefix",
+            paramLabel = "PREFIX",
             description = "The prefix of the topics' names. Default: $TIDEMARK_TOPICS_PREFIX, else none.")
     private Optional<String> prefix = Optional.empty();
 

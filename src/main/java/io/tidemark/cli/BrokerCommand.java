@@ -16,22 +16,29 @@ import picocli.CommandLine.Spec;
 /** {@code tidemark broker}: the broker inside this JVM, alone, until the process is told to stop. */
 @Command(
         name = "broker",
-        description = "Runs a Kafka broker with Tidemark's topics until Ctrl-C, for trying several workers on one machine.",
+        description =
+                "Runs a Kafka broker with Tidemark's topics until Ctrl-C, for trying several workers on one machine.",
         mixinStandardHelpOptions = true,
         footer = {
             "",
             "Example: a broker whose topics survive a restart",
-            "  tidemark broker --port 9092 --dir /tmp/tidemark-broker"})
+            "  tidemark broker --port 9092 --dir /tmp/tidemark-broker"
+        })
 final class BrokerCommand implements Callable<Integer> {
 
     @Spec
     private CommandSpec spec;
 
-    @Option(names = "--port", paramLabel = "PORT", defaultValue = "9092",
+    @Option(
+            names = "--port",
+            paramLabel = "PORT",
+            defaultValue = "9092",
             description = "Port on the loopback address; 0 takes a free one. Default: ${DEFAULT-VALUE}.")
     private int port;
 
-    @Option(names = "--dir", paramLabel = "DIR",
+    @Option(
+            names = "--dir",
+            paramLabel = "DIR",
             description = "Where topics and offsets are kept. Default: a temporary folder that is deleted at the end.")
     private Optional<Path> folder = Optional.empty();
 

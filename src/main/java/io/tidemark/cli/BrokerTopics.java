@@ -7,8 +7,7 @@ import org.apache.kafka.clients.admin.Admin;
 /** The topics on a broker that stands alone: the same layout, from the same settings, as a worker makes. */
 final class BrokerTopics {
 
-    private BrokerTopics() {
-    }
+    private BrokerTopics() {}
 
     /** Creates what is missing. */
     static void ensure(Cluster cluster) {

@@ -24,14 +24,16 @@ import picocli.CommandLine.Spec;
 /** {@code tidemark calibrate}: validation batches out, and the boundary that comes of them. */
 @Command(
         name = "calibrate",
-        description = "Sends a JSONL file as validation batches and waits until a calibrator has dealt with all of them.",
+        description =
+                "Sends a JSONL file as validation batches and waits until a calibrator has dealt with all of them.",
         mixinStandardHelpOptions = true,
         footer = {
             "",
             "Example:",
             "  tidemark calibrate --adapter restaurants --data validation.jsonl --batch-size 16",
             "A line of the file holds 'prompt' (or 'messages') and 'completion'. The wait ends when the calibrators' group",
-            "has committed past the last batch; state and boundary are in the same transaction as that offset."})
+            "has committed past the last batch; state and boundary are in the same transaction as that offset."
+        })
 final class CalibrateCommand implements Callable<Integer> {
 
     @Spec
@@ -46,18 +48,28 @@ final class CalibrateCommand implements Callable<Integer> {
     @Option(names = "--data", required = true, paramLabel = "FILE.jsonl", description = "The validation examples.")
     private Path data;
 
-    @Option(names = "--batch-size", paramLabel = "N", defaultValue = "16",
+    @Option(
+            names = "--batch-size",
+            paramLabel = "N",
+            defaultValue = "16",
             description = "Examples a batch. Default: ${DEFAULT-VALUE}.")
     private int batchSize;
 
     @Option(names = "--examples", paramLabel = "N", description = "Take only the first N examples.")
     private int most = Integer.MAX_VALUE;
 
-    @Option(names = "--group", paramLabel = "GROUP", defaultValue = "${env:TIDEMARK_CALIBRATOR_GROUP:-tidemark-calibrators}",
-            description = "The calibrators' consumer group. Default: $TIDEMARK_CALIBRATOR_GROUP, else tidemark-calibrators.")
+    @Option(
+            names = "--group",
+            paramLabel = "GROUP",
+            defaultValue = "${env:TIDEMARK_CALIBRATOR_GROUP:-tidemark-calibrators}",
+            description =
+                    "The calibrators' consumer group. Default: $TIDEMARK_CALIBRATOR_GROUP, else tidemark-calibrators.")
     private String group;
 
-    @Option(names = "--timeout", paramLabel = "SECONDS", defaultValue = "300",
+    @Option(
+            names = "--timeout",
+            paramLabel = "SECONDS",
+            defaultValue = "300",
             description = "How long to wait without any progress. Default: ${DEFAULT-VALUE}.")
     private int timeoutSeconds;
 
@@ -75,8 +87,11 @@ final class CalibrateCommand implements Callable<Integer> {
         List<JsonNode> examples = List.copyOf(lines.subList(0, Math.min(most, lines.size())));
         List<ValidationBatch> batches = ValidationBatch.cut(adapter, examples, batchSize);
         PrintWriter err = spec.commandLine().getErr();
-        Map<ValidationBatch, String> refused = new CalibrationClient(broker.cluster(), topics, group).calibrate(batches,
-                done -> err.println(done + " of " + examples.size() + " examples"), Duration.ofSeconds(timeoutSeconds));
+        Map<ValidationBatch, String> refused = new CalibrationClient(broker.cluster(), topics, group)
+                .calibrate(
+                        batches,
+                        done -> err.println(done + " of " + examples.size() + " examples"),
+                        Duration.ofSeconds(timeoutSeconds));
         refused.forEach((batch, reason) -> err.println("refused: batch " + batch.id() + ": " + reason));
         report();
         return refused.isEmpty() ? 0 : 1;
@@ -86,7 +101,8 @@ final class CalibrateCommand implements Callable<Integer> {
         SortedMap<String, TableEntry> table = new TreeMap<>(broker.boundaries().read());
         table.keySet().retainAll(List.of(adapter));
         if (table.isEmpty()) {
-            throw new CommandFailed("no boundary was decided for '" + adapter + "'; the calibrator may want more samples");
+            throw new CommandFailed(
+                    "no boundary was decided for '" + adapter + "'; the calibrator may want more samples");
         }
         BoundaryListing.print(table, json, spec.commandLine().getOut());
     }

@@ -20,8 +20,7 @@ public final class ConfiguredTopics {
     private static final int BELOW_ENVIRONMENT = 260; // as in Quarkus
     private static final Path FILE = Path.of("config", "application.properties");
 
-    private ConfiguredTopics() {
-    }
+    private ConfiguredTopics() {}
 
     /** All topics, as system properties, environment variables and {@code config/application.properties} have them. */
     static TopicLayout layout() {
@@ -38,25 +37,33 @@ public final class ConfiguredTopics {
     }
 
     static Topics topics(SmallRyeConfigBuilder sources, Optional<String> prefix) {
-        prefix.ifPresent(value -> sources.withSources(
-                new PropertiesConfigSource(Map.of(ROOT + ".prefix", value), "--topic-prefix", ABOVE_SYSTEM_PROPERTIES)));
+        prefix.ifPresent(value -> sources.withSources(new PropertiesConfigSource(
+                Map.of(ROOT + ".prefix", value), "--topic-prefix", ABOVE_SYSTEM_PROPERTIES)));
         TopicLayout layout = layout(sources);
-        return new Topics(layout.requests().name(), layout.events().name(), layout.results().name(),
-                layout.validationBatches().name(), layout.validationDeadLetters().name(), layout.boundaries().name());
+        return new Topics(
+                layout.requests().name(),
+                layout.events().name(),
+                layout.results().name(),
+                layout.validationBatches().name(),
+                layout.validationDeadLetters().name(),
+                layout.boundaries().name());
     }
 
     private static SmallRyeConfigBuilder sources() {
-        SmallRyeConfigBuilder sources = new SmallRyeConfigBuilder().addDefaultSources().addDefaultInterceptors();
+        SmallRyeConfigBuilder sources =
+                new SmallRyeConfigBuilder().addDefaultSources().addDefaultInterceptors();
         try {
             return Files.isRegularFile(FILE)
-                    ? sources.withSources(new PropertiesConfigSource(FILE.toUri().toURL(), BELOW_ENVIRONMENT)) : sources;
+                    ? sources.withSources(
+                            new PropertiesConfigSource(FILE.toUri().toURL(), BELOW_ENVIRONMENT))
+                    : sources;
         } catch (IOException e) {
             throw new UncheckedIOException(FILE + " could not be read", e);
         }
     }
 
     private static TopicLayout layout(SmallRyeConfigBuilder sources) {
-        return TopicLayout.of(sources.withMapping(TopicSettings.class, ROOT).build()
-                .getConfigMapping(TopicSettings.class, ROOT));
+        return TopicLayout.of(
+                sources.withMapping(TopicSettings.class, ROOT).build().getConfigMapping(TopicSettings.class, ROOT));
     }
 }

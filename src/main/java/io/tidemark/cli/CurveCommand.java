@@ -28,13 +28,15 @@ import picocli.CommandLine.Spec;
 /** {@code tidemark curve}: a boundary read off probability curves, and beside it the one that the sweep finds. */
 @Command(
         name = "curve",
-        description = "Draws the gold tokens' probability after every layer, with LoRA and without, and suggests a boundary.",
+        description =
+                "Draws the gold tokens' probability after every layer, with LoRA and without, and suggests a boundary.",
         mixinStandardHelpOptions = true,
         footer = {
             "",
             "Example:",
             "  tidemark curve --model demo/model --adapter demo/adapters/describe-small-data \\",
-            "      --data demo/data/describe-validation.jsonl --sweep --pictures pictures"})
+            "      --data demo/data/describe-validation.jsonl --sweep --pictures pictures"
+        })
 final class CurveCommand implements Callable<Integer> {
 
     @Spec
@@ -49,14 +51,20 @@ final class CurveCommand implements Callable<Integer> {
     @Mixin
     private ExamplesOption examples = new ExamplesOption(2, 40);
 
-    @Option(names = "--measure", paramLabel = "MEASURE", defaultValue = "probability",
-            description = "probability, or log_probability, which is what the sweep scores by. Default: ${DEFAULT-VALUE}.")
+    @Option(
+            names = "--measure",
+            paramLabel = "MEASURE",
+            defaultValue = "probability",
+            description =
+                    "probability, or log_probability, which is what the sweep scores by. Default: ${DEFAULT-VALUE}.")
     private Measure measure;
 
     @Option(names = "--sweep", description = "Also score every boundary on these examples, and draw that curve.")
     private boolean sweep;
 
-    @Option(names = "--pictures", paramLabel = "DIR",
+    @Option(
+            names = "--pictures",
+            paramLabel = "DIR",
             description = "Write ADAPTER-probability.svg, and with --sweep ADAPTER-boundary.svg, into this folder.")
     private Optional<Path> pictures = Optional.empty();
 
@@ -69,9 +77,11 @@ final class CurveCommand implements Callable<Integer> {
         try (LocalModel local = model.open()) {
             LoraWeights lora = adapter.load(local);
             List<TokenizedExample> tokens = examples.tokens(local.language());
-            ProbabilityCurve curve = new ProbabilityCurve(new LayerReadings(local.language(), lora, measure).of(
-                    tokens, done -> err.println(done + " of " + tokens.size() + " examples read")));
-            show(CurvePictures.readings(name, curve, measure), name + (measure == Measure.PROBABILITY ? "-probability" : "-log-probability"));
+            ProbabilityCurve curve = new ProbabilityCurve(new LayerReadings(local.language(), lora, measure)
+                    .of(tokens, done -> err.println(done + " of " + tokens.size() + " examples read")));
+            show(
+                    CurvePictures.readings(name, curve, measure),
+                    name + (measure == Measure.PROBABILITY ? "-probability" : "-log-probability"));
             out.printf("suggested boundary: %d of %d%n", curve.suggested().layers(), curve.numLayers());
             if (sweep) {
                 BoundaryCurve boundaries = new BoundarySweep(local.language(), SweepLimits.DEFAULT).curve(lora, tokens);

@@ -18,19 +18,22 @@ import java.util.TreeMap;
 /** Both ways to a boundary as pictures. */
 final class CurvePictures {
 
-    private CurvePictures() {
-    }
+    private CurvePictures() {}
 
     static Picture readings(String adapter, ProbabilityCurve curve, Measure measure) {
-        return new Picture(adapter + ": the gold token after every layer, " + curve.examples() + " examples",
-                "layers", measure.axis(), List.of(new Series("with LoRA", curve.with()), new Series("without LoRA", curve.without())),
+        return new Picture(
+                adapter + ": the gold token after every layer, " + curve.examples() + " examples",
+                "layers",
+                measure.axis(),
+                List.of(new Series("with LoRA", curve.with()), new Series("without LoRA", curve.without())),
                 List.of(new Mark(curve.suggested().layers(), "suggested " + curve.suggested())));
     }
 
     static Picture boundary(String adapter, BoundaryCurve curve) {
         Map<String, Integer> chosen = new LinkedHashMap<>();
         List.of(new Quality(), new Balanced(), new Latency())
-                .forEach(objective -> chosen.put(objective.written(), objective.choose(curve).layers()));
+                .forEach(objective ->
+                        chosen.put(objective.written(), objective.choose(curve).layers()));
         return boundary(adapter, curve.samples(), curve.means(), chosen);
     }
 
@@ -38,8 +41,13 @@ final class CurvePictures {
     static Picture boundary(String adapter, long examples, List<Double> means, Map<String, Integer> chosen) {
         SortedMap<Integer, String> labels = new TreeMap<>();
         chosen.forEach((objective, boundary) -> labels.merge(boundary, objective, (all, next) -> all + ", " + next));
-        return new Picture(adapter + ": log-likelihood at every boundary, " + examples + " examples", "boundary",
-                "mean nats per gold token", List.of(new Series("LoRA in the layers below the boundary", means)),
-                labels.entrySet().stream().map(choice -> new Mark(choice.getKey(), choice.getValue() + " " + choice.getKey())).toList());
+        return new Picture(
+                adapter + ": log-likelihood at every boundary, " + examples + " examples",
+                "boundary",
+                "mean nats per gold token",
+                List.of(new Series("LoRA in the layers below the boundary", means)),
+                labels.entrySet().stream()
+                        .map(choice -> new Mark(choice.getKey(), choice.getValue() + " " + choice.getKey()))
+                        .toList());
     }
 }

@@ -10,8 +10,7 @@ import picocli.CommandLine;
 /** What a user sees of a failure: one line on stderr, and the stack trace only on request. */
 public final class FailureText {
 
-    private FailureText() {
-    }
+    private FailureText() {}
 
     static void print(Exception failure, CommandLine command, boolean verbose) {
         PrintWriter err = command.getErr();

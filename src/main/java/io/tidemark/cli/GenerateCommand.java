@@ -35,7 +35,8 @@ import picocli.CommandLine.Spec;
             "Example: the adapter in the lowest 12 layers only",
             "  tidemark generate --model models/base --adapter restaurants=adapters/restaurants --boundary 12 \\",
             "      --prompt 'Restaurant facts: name[The Eagle]\\nDescription:' --max-tokens 64",
-            "\\n in --prompt, --message and --stop is a line break."})
+            "\\n in --prompt, --message and --stop is a line break."
+        })
 final class GenerateCommand implements Callable<Integer> {
 
     @Spec
@@ -44,15 +45,22 @@ final class GenerateCommand implements Callable<Integer> {
     @Mixin
     private LocalModelOptions model = new LocalModelOptions();
 
-    @Option(names = "--adapter", paramLabel = "NAME=DIR", converter = NamedFolder.Converter.class,
+    @Option(
+            names = "--adapter",
+            paramLabel = "NAME=DIR",
+            converter = NamedFolder.Converter.class,
             description = "An adapter and its PEFT folder; may be repeated.")
     private List<NamedFolder> adapters = new ArrayList<>();
 
-    @Option(names = "--use", paramLabel = "NAME",
+    @Option(
+            names = "--use",
+            paramLabel = "NAME",
             description = "The adapter to use. Default: the first one named; the base model when there is none.")
     private Optional<String> use = Optional.empty();
 
-    @Option(names = "--boundary", paramLabel = "LAYERS",
+    @Option(
+            names = "--boundary",
+            paramLabel = "LAYERS",
             description = "Use the adapter in this many of the lowest layers. Default: all.")
     private Optional<Integer> boundary = Optional.empty();
 
@@ -62,19 +70,31 @@ final class GenerateCommand implements Callable<Integer> {
     @Option(names = "--max-tokens", paramLabel = "N", defaultValue = "128", description = "Default: ${DEFAULT-VALUE}.")
     private int maxTokens;
 
-    @Option(names = "--temperature", paramLabel = "T", defaultValue = "0",
+    @Option(
+            names = "--temperature",
+            paramLabel = "T",
+            defaultValue = "0",
             description = "0 takes the most likely token. Default: ${DEFAULT-VALUE}.")
     private double temperature;
 
-    @Option(names = "--top-p", paramLabel = "P", defaultValue = "1",
+    @Option(
+            names = "--top-p",
+            paramLabel = "P",
+            defaultValue = "1",
             description = "Keep the most likely tokens up to this probability. Default: ${DEFAULT-VALUE}.")
     private double topP;
 
-    @Option(names = "--seed", paramLabel = "N", defaultValue = "0",
+    @Option(
+            names = "--seed",
+            paramLabel = "N",
+            defaultValue = "0",
             description = "Makes random choices repeatable. Default: ${DEFAULT-VALUE}.")
     private long seed;
 
-    @Option(names = "--stop", paramLabel = "TEXT", converter = LineBreaks.class,
+    @Option(
+            names = "--stop",
+            paramLabel = "TEXT",
+            converter = LineBreaks.class,
             description = "Text that ends the answer; may be repeated.")
     private List<String> stop = new ArrayList<>();
 
@@ -95,21 +115,33 @@ final class GenerateCommand implements Callable<Integer> {
 
     private Optional<LoraWeights> adapter(AdapterStore store) {
         return use.or(() -> adapters.stream().findFirst().map(NamedFolder::name))
-                .map(name -> store.find(name).orElseThrow(() -> new CommandFailed(
-                        "no adapter '" + name + "' among " + store.ids() + "; name it with --adapter NAME=DIR")).weights());
+                .map(name -> store.find(name)
+                        .orElseThrow(() -> new CommandFailed(
+                                "no adapter '" + name + "' among " + store.ids() + "; name it with --adapter NAME=DIR"))
+                        .weights());
     }
 
     private GenerationRequest request(LanguageModel language, Optional<LoraWeights> adapter) {
         model.requireBoundaries(language, boundary.stream().toList());
-        return new GenerationRequest("generate", adapter, new Boundary(boundary.orElse(language.config().numLayers())),
-                source.tokens(language), Ending.after(maxTokens).withStop(stop), Sampling.at(temperature).withTopP(topP), seed, 1,
+        return new GenerationRequest(
+                "generate",
+                adapter,
+                new Boundary(boundary.orElse(language.config().numLayers())),
+                source.tokens(language),
+                Ending.after(maxTokens).withStop(stop),
+                Sampling.at(temperature).withTopP(topP),
+                seed,
+                1,
                 OptionalInt.empty());
     }
 
     private static String summary(Completion completion) {
         double seconds = (completion.timing().totalMs() - completion.timing().queuedMs()) / 1000;
         int tokens = completion.usage().completionTokens();
-        return "%d tokens, %.1f tokens/s, %s".formatted(tokens, tokens / Math.max(seconds, 1e-9),
-                completion.choices().get(0).finishReason().name().toLowerCase(Locale.ROOT));
+        return "%d tokens, %.1f tokens/s, %s"
+                .formatted(
+                        tokens,
+                        tokens / Math.max(seconds, 1e-9),
+                        completion.choices().get(0).finishReason().name().toLowerCase(Locale.ROOT));
     }
 }

@@ -14,8 +14,7 @@ import java.util.List;
 /** A file with one JSON object a line. */
 public final class JsonLines {
 
-    private JsonLines() {
-    }
+    private JsonLines() {}
 
     /** @throws CommandFailed naming the file and line that is no JSON object, or when there is none at all */
     public static List<ObjectNode> read(Path file) {

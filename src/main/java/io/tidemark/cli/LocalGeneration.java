@@ -30,9 +30,11 @@ final class LocalGeneration {
      * @throws CommandFailed when the engine can never run it
      */
     Outcome run(GenerationRequest request) {
-        long wanted = (request.prompt().size() + (long) request.maxTokens()) * language.decoder().kvBytesPerToken();
+        long wanted = (request.prompt().size() + (long) request.maxTokens())
+                * language.decoder().kvBytesPerToken();
         // the engine reserves whole blocks; twice the need is room enough for one row
-        try (GenerationEngine engine = GenerationEngine.start(language, new EngineLimits(1, PREFILL_TOKENS, Math.max(2 * wanted, 64L << 20)))) {
+        try (GenerationEngine engine = GenerationEngine.start(
+                language, new EngineLimits(1, PREFILL_TOKENS, Math.max(2 * wanted, 64L << 20)))) {
             Printer printer = new Printer(out);
             engine.submit(request, printer);
             return printer.outcome.join();

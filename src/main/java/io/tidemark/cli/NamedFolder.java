@@ -19,7 +19,8 @@ public record NamedFolder(String name, Path folder) {
         public NamedFolder convert(String text) {
             int equals = text.indexOf('=');
             if (equals < 1 || equals == text.length() - 1) {
-                throw new TypeConversionException("'" + text + "' is not NAME=DIR, such as restaurants=adapters/restaurants");
+                throw new TypeConversionException(
+                        "'" + text + "' is not NAME=DIR, such as restaurants=adapters/restaurants");
             }
             return new NamedFolder(text.substring(0, equals), Path.of(text.substring(equals + 1)));
         }

@@ -15,10 +15,10 @@ final class PlainLogging {
 
     /** Kept here because a logger that nobody holds loses its level. */
     private static final Logger ROOT = Logger.getLogger("");
+
     private static final Logger KAFKA = Logger.getLogger("org.apache.kafka");
 
-    private PlainLogging() {
-    }
+    private PlainLogging() {}
 
     /** For what is logged before Quarkus sets its own levels: its handler keeps these lines, and has little room. */
     static void untilQuarkusStarts() {
@@ -42,7 +42,8 @@ final class PlainLogging {
 
         @Override
         public String format(LogRecord record) {
-            return record.getLevel() + " " + record.getLoggerName() + ": " + formatMessage(record) + System.lineSeparator();
+            return record.getLevel() + " " + record.getLoggerName() + ": " + formatMessage(record)
+                    + System.lineSeparator();
         }
     }
 }

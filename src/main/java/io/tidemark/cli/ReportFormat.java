@@ -2,5 +2,7 @@ package io.tidemark.cli;
 
 /** How a report is written. */
 enum ReportFormat {
-    TEXT, JSON, MARKDOWN
+    TEXT,
+    JSON,
+    MARKDOWN
 }

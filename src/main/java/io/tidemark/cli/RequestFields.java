@@ -16,11 +16,16 @@ final class RequestFields {
     /** Fields of data files that are no part of a request. */
     private static final List<String> GOLD = List.of("completion", "references", "answer");
 
-    @Option(names = {"--adapter", "--model"}, paramLabel = "NAME",
+    @Option(
+            names = {"--adapter", "--model"},
+            paramLabel = "NAME",
             description = "The adapter's id, or the base model's name: the request's field 'model'.")
     private Optional<String> model = Optional.empty();
 
-    @Option(names = "--id", paramLabel = "ID", description = "The id of a single request. Default: one that is made up.")
+    @Option(
+            names = "--id",
+            paramLabel = "ID",
+            description = "The id of a single request. Default: one that is made up.")
     private Optional<String> id = Optional.empty();
 
     @Option(names = "--max-tokens", paramLabel = "N", description = "The most tokens to generate.")
@@ -35,11 +40,16 @@ final class RequestFields {
     @Option(names = "--seed", paramLabel = "N", description = "Makes random choices repeatable.")
     private Optional<Long> seed = Optional.empty();
 
-    @Option(names = "--stop", paramLabel = "TEXT", converter = LineBreaks.class,
+    @Option(
+            names = "--stop",
+            paramLabel = "TEXT",
+            converter = LineBreaks.class,
             description = "Text that ends the answer; may be repeated.")
     private List<String> stop = new ArrayList<>();
 
-    @Option(names = "--boundary", paramLabel = "LAYERS",
+    @Option(
+            names = "--boundary",
+            paramLabel = "LAYERS",
             description = "Use the adapter in this many of the lowest layers, whatever the table says.")
     private Optional<Integer> boundary = Optional.empty();
 
@@ -63,7 +73,8 @@ final class RequestFields {
                 request.put("id", requests.size() == 1 ? id.orElse("send-" + run) : "send-" + run + "-" + ids.size());
             }
             if (!ids.add(request.path("id").asText())) {
-                throw new CommandFailed("two requests have the id '" + request.path("id").asText() + "'");
+                throw new CommandFailed(
+                        "two requests have the id '" + request.path("id").asText() + "'");
             }
         }
         return requests;

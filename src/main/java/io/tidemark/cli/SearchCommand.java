@@ -29,10 +29,15 @@ import picocli.CommandLine.Spec;
 /** {@code tidemark search}: a boundary from a file of examples, at few boundaries, and how far to trust it. */
 @Command(
         name = "search",
-        description = "Looks for an adapter's boundary at a few boundaries only, without Kafka, and can say how often that finds the exact one.",
+        description =
+                "Looks for an adapter's boundary at a few boundaries only, without Kafka, and can say how often that finds the exact one.",
         mixinStandardHelpOptions = true,
-        footer = {"", "Example:", "  tidemark search --model models/base --adapter adapters/restaurants --data validation.jsonl \\",
-            "      --objective balanced --resamples 200"})
+        footer = {
+            "",
+            "Example:",
+            "  tidemark search --model models/base --adapter adapters/restaurants --data validation.jsonl \\",
+            "      --objective balanced --resamples 200"
+        })
 final class SearchCommand implements Callable<Integer> {
 
     @Spec
@@ -47,17 +52,29 @@ final class SearchCommand implements Callable<Integer> {
     @Mixin
     private ExamplesOption examples = new ExamplesOption(2, 32);
 
-    @Option(names = "--objective", split = ",", paramLabel = "NAME", defaultValue = "balanced",
-            description = "quality, balanced, latency or tolerance:NATS; several are searched in turn. Default: ${DEFAULT-VALUE}.")
+    @Option(
+            names = "--objective",
+            split = ",",
+            paramLabel = "NAME",
+            defaultValue = "balanced",
+            description =
+                    "quality, balanced, latency or tolerance:NATS; several are searched in turn. Default: ${DEFAULT-VALUE}.")
     private List<String> objectives;
 
-    @Option(names = "--every", paramLabel = "N", defaultValue = "5",
+    @Option(
+            names = "--every",
+            paramLabel = "N",
+            defaultValue = "5",
             description = "Distance of the boundaries that are scored first. Default: ${DEFAULT-VALUE}.")
     private int every;
 
-    @Option(names = "--resamples", paramLabel = "N", defaultValue = "0",
-            description = "Sweep over all boundaries instead, draw so many sets of examples, and count how often the search "
-                    + "is right. Default: ${DEFAULT-VALUE}.")
+    @Option(
+            names = "--resamples",
+            paramLabel = "N",
+            defaultValue = "0",
+            description =
+                    "Sweep over all boundaries instead, draw so many sets of examples, and count how often the search "
+                            + "is right. Default: ${DEFAULT-VALUE}.")
     private int resamples;
 
     @Override
@@ -93,26 +110,45 @@ final class SearchCommand implements Callable<Integer> {
     }
 
     private static void print(Objective objective, CoarseSearch.Found found, long startNanos, PrintWriter out) {
-        out.printf("%s: boundary %d; %d boundaries scored with %d layer evaluations in %.1f s%n", objective.written(),
-                found.boundary().layers(), found.scored().size(), found.layerEvaluations(), seconds(startNanos));
-        out.println("  " + found.scored().entrySet().stream()
-                .map(e -> "%d: %.4f".formatted(e.getKey(), e.getValue())).collect(Collectors.joining("  ")));
+        out.printf(
+                "%s: boundary %d; %d boundaries scored with %d layer evaluations in %.1f s%n",
+                objective.written(),
+                found.boundary().layers(),
+                found.scored().size(),
+                found.layerEvaluations(),
+                seconds(startNanos));
+        out.println("  "
+                + found.scored().entrySet().stream()
+                        .map(e -> "%d: %.4f".formatted(e.getKey(), e.getValue()))
+                        .collect(Collectors.joining("  ")));
     }
 
-    private void check(BoundarySweep sweep, LoraWeights lora, List<TokenizedExample> tokens, List<Objective> wanted, PrintWriter out) {
+    private void check(
+            BoundarySweep sweep,
+            LoraWeights lora,
+            List<TokenizedExample> tokens,
+            List<Objective> wanted,
+            PrintWriter out) {
         long start = System.nanoTime();
         try (SweepRun run = sweep.start(lora, tokens)) {
             List<ExampleScore> scores = run.finish();
             int layers = scores.get(0).meanLogprobByBoundary().size() - 1;
-            out.printf("all %d boundaries: %d layer evaluations in %.1f s%n", layers + 1,
-                    new CoarseSearch(layers, every).exactLayerEvaluations(), seconds(start));
+            out.printf(
+                    "all %d boundaries: %d layer evaluations in %.1f s%n",
+                    layers + 1, new CoarseSearch(layers, every).exactLayerEvaluations(), seconds(start));
             for (Objective objective : wanted) {
-                Boundary exact = objective.choose(CurveStatistics.empty(layers).plus(scores).curve());
+                Boundary exact = objective.choose(
+                        CurveStatistics.empty(layers).plus(scores).curve());
                 SearchTrial trial = SearchTrial.of(scores, objective, every, resamples, 0);
-                out.printf("%s: exact boundary %d. Of %d resamples the search found the exact boundary in %.1f%%, within one layer in %.1f%%;%n",
-                        objective.written(), exact.layers(), trial.trials(), 100.0 * trial.exact() / trial.trials(),
+                out.printf(
+                        "%s: exact boundary %d. Of %d resamples the search found the exact boundary in %.1f%%, within one layer in %.1f%%;%n",
+                        objective.written(),
+                        exact.layers(),
+                        trial.trials(),
+                        100.0 * trial.exact() / trial.trials(),
                         100.0 * trial.withinOne() / trial.trials());
-                out.printf("  it scored %.1f boundaries with %.0f%% of the layer evaluations, and lost %.5f nats per token on average%n",
+                out.printf(
+                        "  it scored %.1f boundaries with %.0f%% of the layer evaluations, and lost %.5f nats per token on average%n",
                         trial.meanBoundaries(), 100 * trial.meanShare(), trial.meanLoss());
             }
         }

@@ -29,7 +29,8 @@ import picocli.CommandLine.Spec;
             "  tidemark send --adapter restaurants --prompt 'Restaurant facts: name[The Eagle]\\nDescription:'",
             "  tidemark send --adapter restaurants --file requests.jsonl --max-tokens 64 --json > results.jsonl",
             "A line of the file is a request as on the topic; options fill in the fields that it leaves out.",
-            "\\n in --prompt, --message and --stop is a line break."})
+            "\\n in --prompt, --message and --stop is a line break."
+        })
 final class SendCommand implements Callable<Integer> {
 
     @Spec
@@ -47,18 +48,27 @@ final class SendCommand implements Callable<Integer> {
     @Option(names = "--json", description = "Print each result as the JSON record that it is, and nothing else.")
     private boolean json;
 
-    @Option(names = "--timeout", paramLabel = "SECONDS", defaultValue = "300",
+    @Option(
+            names = "--timeout",
+            paramLabel = "SECONDS",
+            defaultValue = "300",
             description = "How long to wait for the last result. Default: ${DEFAULT-VALUE}.")
     private int timeoutSeconds;
 
     /** Where the requests come from: exactly one of these. */
     static final class Source {
 
-        @Option(names = "--prompt", paramLabel = "TEXT", converter = LineBreaks.class,
+        @Option(
+                names = "--prompt",
+                paramLabel = "TEXT",
+                converter = LineBreaks.class,
                 description = "The prompt, as the adapter was trained to see it.")
         private Optional<String> prompt = Optional.empty();
 
-        @Option(names = "--message", paramLabel = "TEXT", converter = LineBreaks.class,
+        @Option(
+                names = "--message",
+                paramLabel = "TEXT",
+                converter = LineBreaks.class,
                 description = "A user's message for the model's chat template.")
         private Optional<String> message = Optional.empty();
 
@@ -74,8 +84,9 @@ final class SendCommand implements Callable<Integer> {
         try (RequestClient client = new RequestClient(broker.cluster(), topics)) {
             List<Answer> answers = client.ask(requests, printer(requests.size()), Duration.ofSeconds(timeoutSeconds));
             if (answers.size() < requests.size()) {
-                throw new CommandFailed((requests.size() - answers.size()) + " of " + requests.size() + " requests had no result within "
-                        + timeoutSeconds + " s; is a worker running? 'tidemark serve --role worker'");
+                throw new CommandFailed((requests.size() - answers.size()) + " of " + requests.size()
+                        + " requests had no result within " + timeoutSeconds
+                        + " s; is a worker running? 'tidemark serve --role worker'");
             }
             return answers.stream().allMatch(answer -> answer.error().isEmpty()) ? 0 : 1;
         }
@@ -85,8 +96,10 @@ final class SendCommand implements Callable<Integer> {
         if (source.file.isPresent()) {
             return JsonLines.read(source.file.get());
         }
-        return List.of(source.prompt.isPresent()
-                ? RequestFields.ofPrompt(source.prompt.get()) : RequestFields.ofMessage(source.message.orElseThrow()));
+        return List.of(
+                source.prompt.isPresent()
+                        ? RequestFields.ofPrompt(source.prompt.get())
+                        : RequestFields.ofMessage(source.message.orElseThrow()));
     }
 
     private AnswerListener printer(int requests) {
@@ -101,8 +114,15 @@ final class SendCommand implements Callable<Integer> {
     }
 
     private static String line(Answer answer) {
-        return answer.id() + "  " + answer.error().map(error -> "FAILED " + error).orElseGet(() -> "%s, boundary %d of %d, %d tokens:%s"
-                .formatted(answer.adapter(), answer.boundary(), answer.numLayers(), answer.completionTokens(),
-                        answer.text().replace('\n', ' ')));
+        return answer.id() + "  "
+                + answer.error()
+                        .map(error -> "FAILED " + error)
+                        .orElseGet(() -> "%s, boundary %d of %d, %d tokens:%s"
+                                .formatted(
+                                        answer.adapter(),
+                                        answer.boundary(),
+                                        answer.numLayers(),
+                                        answer.completionTokens(),
+                                        answer.text().replace('\n', ' ')));
     }
 }

@@ -30,7 +30,8 @@ import picocli.CommandLine.Spec;
             "  tidemark serve --role worker --broker kafka:9092 --model models/base --adapter restaurants=adapters/restaurants",
             "  tidemark serve --role all --broker embedded --broker-dir /tmp/tidemark --model models/base \\",
             "      --adapter restaurants=adapters/restaurants",
-            "Every setting also has an environment variable, such as TIDEMARK_MODEL_DIR and KAFKA_BOOTSTRAP_SERVERS."})
+            "Every setting also has an environment variable, such as TIDEMARK_MODEL_DIR and KAFKA_BOOTSTRAP_SERVERS."
+        })
 final class ServeCommand implements Callable<Integer>, StartsQuarkus {
 
     private static final String EMBEDDED = "embedded";
@@ -41,39 +42,65 @@ final class ServeCommand implements Callable<Integer>, StartsQuarkus {
     @ParentCommand
     private TidemarkCommand root;
 
-    @Option(names = "--role", paramLabel = "ROLE", description = "worker, calibrator or all. Default: $TIDEMARK_ROLE, else worker.")
+    @Option(
+            names = "--role",
+            paramLabel = "ROLE",
+            description = "worker, calibrator or all. Default: $TIDEMARK_ROLE, else worker.")
     private Optional<Role> role = Optional.empty();
 
-    @Option(names = "--broker", paramLabel = "HOST:PORT|embedded",
-            description = "Kafka's bootstrap servers, or a broker inside this process. Default: $KAFKA_BOOTSTRAP_SERVERS.")
+    @Option(
+            names = "--broker",
+            paramLabel = "HOST:PORT|embedded",
+            description =
+                    "Kafka's bootstrap servers, or a broker inside this process. Default: $KAFKA_BOOTSTRAP_SERVERS.")
     private Optional<String> broker = Optional.empty();
 
     @Option(names = "--broker-port", paramLabel = "PORT", description = "The embedded broker's port. Default: 9092.")
     private Optional<Integer> brokerPort = Optional.empty();
 
-    @Option(names = "--broker-dir", paramLabel = "DIR",
-            description = "Where the embedded broker keeps its state. Default: a temporary folder that is deleted at the end.")
+    @Option(
+            names = "--broker-dir",
+            paramLabel = "DIR",
+            description =
+                    "Where the embedded broker keeps its state. Default: a temporary folder that is deleted at the end.")
     private Optional<Path> brokerFolder = Optional.empty();
 
-    @Option(names = "--model", paramLabel = "DIR", description = "The base model's Hugging Face folder. Default: $TIDEMARK_MODEL_DIR.")
+    @Option(
+            names = "--model",
+            paramLabel = "DIR",
+            description = "The base model's Hugging Face folder. Default: $TIDEMARK_MODEL_DIR.")
     private Optional<Path> model = Optional.empty();
 
-    @Option(names = "--model-name", paramLabel = "NAME", description = "The base model's name in records. Default: the folder's name.")
+    @Option(
+            names = "--model-name",
+            paramLabel = "NAME",
+            description = "The base model's name in records. Default: the folder's name.")
     private Optional<String> modelName = Optional.empty();
 
-    @Option(names = "--adapter", paramLabel = "NAME=DIR", converter = NamedFolder.Converter.class,
+    @Option(
+            names = "--adapter",
+            paramLabel = "NAME=DIR",
+            converter = NamedFolder.Converter.class,
             description = "An adapter and its PEFT folder; may be repeated.")
     private List<NamedFolder> adapters = new ArrayList<>();
 
-    @Option(names = "--adapters", paramLabel = "DIR",
+    @Option(
+            names = "--adapters",
+            paramLabel = "DIR",
             description = "A folder of PEFT folders, each an adapter under its own name; there may be thousands.")
     private Optional<Path> adapterFolder = Optional.empty();
 
-    @Option(names = "--compute-type", paramLabel = "TYPE", converter = ComputeOptions.Converter.class,
+    @Option(
+            names = "--compute-type",
+            paramLabel = "TYPE",
+            converter = ComputeOptions.Converter.class,
             description = "fp32, bf16 or int8. Default: $TIDEMARK_ENGINE_COMPUTE_TYPE, else fp32.")
     private Optional<ComputeType> computeType = Optional.empty();
 
-    @Option(names = "--port", paramLabel = "PORT", description = "The port of health checks and metrics. Default: 8080.")
+    @Option(
+            names = "--port",
+            paramLabel = "PORT",
+            description = "The port of health checks and metrics. Default: 8080.")
     private Optional<Integer> httpPort = Optional.empty();
 
     @Override
@@ -86,11 +113,18 @@ final class ServeCommand implements Callable<Integer>, StartsQuarkus {
             System.setProperty("quarkus.log.category.\"io.tidemark\".level", "DEBUG");
         }
         ServeProperties properties = new ServeProperties(
-                role, model, modelName, adapters, adapterFolder, computeType,
+                role,
+                model,
+                modelName,
+                adapters,
+                adapterFolder,
+                computeType,
                 httpPort.map(OptionalInt::of).orElse(OptionalInt.empty()));
         return ShutdownGuard.holding(() -> {
             try (HeadStart ahead = HeadStart.begin(properties.forBroker(Optional.empty()))) {
-                return ahead.around(() -> embedded ? serveWithBroker(properties) : new ServingProcess(properties.forBroker(broker)).run());
+                return ahead.around(() -> embedded
+                        ? serveWithBroker(properties)
+                        : new ServingProcess(properties.forBroker(broker)).run());
             }
         });
     }

@@ -12,8 +12,13 @@ import java.util.OptionalInt;
 
 /** The options of {@code serve} as settings; what is absent is left to environment variables and defaults. */
 public record ServeProperties(
-        Optional<Role> role, Optional<Path> model, Optional<String> modelName, List<NamedFolder> adapters,
-        Optional<Path> adapterFolder, Optional<ComputeType> computeType, OptionalInt httpPort) {
+        Optional<Role> role,
+        Optional<Path> model,
+        Optional<String> modelName,
+        List<NamedFolder> adapters,
+        Optional<Path> adapterFolder,
+        Optional<ComputeType> computeType,
+        OptionalInt httpPort) {
 
     public ServeProperties {
         adapters = List.copyOf(adapters);
@@ -26,7 +31,8 @@ public record ServeProperties(
         role.ifPresent(value -> settings.put("tidemark.role", value.name().toLowerCase(Locale.ROOT)));
         model.ifPresent(folder -> settings.put("tidemark.model.dir", folder.toString()));
         modelName.ifPresent(name -> settings.put("tidemark.model.name", name));
-        adapters.forEach(adapter -> settings.put("tidemark.adapters.\"" + adapter.name() + "\"", adapter.folder().toString()));
+        adapters.forEach(adapter -> settings.put(
+                "tidemark.adapters.\"" + adapter.name() + "\"", adapter.folder().toString()));
         adapterFolder.ifPresent(folder -> settings.put("tidemark.adapter-folder", folder.toString()));
         computeType.ifPresent(type -> settings.put("tidemark.engine.compute-type", type.label()));
         httpPort.ifPresent(port -> settings.put("quarkus.http.port", Integer.toString(port)));

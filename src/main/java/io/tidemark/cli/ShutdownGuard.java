@@ -16,12 +16,11 @@ public final class ShutdownGuard {
     private final CountDownLatch signalled = new CountDownLatch(1);
     private final CountDownLatch done = new CountDownLatch(1);
 
-    private ShutdownGuard() {
-    }
+    private ShutdownGuard() {}
 
     /** Runs the work; from a signal on, the JVM waits until it has returned, a minute at most. */
     public static int holding(Callable<Integer> work) throws Exception {
-        return new ShutdownGuard().run(work, () -> { });
+        return new ShutdownGuard().run(work, () -> {});
     }
 
     /** As {@link #holding}, and a signal is told to {@code onSignal}; how the work then ends is nobody's concern any more. */

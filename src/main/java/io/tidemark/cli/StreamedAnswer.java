@@ -39,9 +39,14 @@ final class StreamedAnswer implements AnswerListener {
         }
         out.println();
         out.flush();
-        err.println(error.orElseGet(() -> "%s, boundary %d of %d, %d tokens, %.0f tokens/s, %s".formatted(answer.adapter(),
-                answer.boundary(), answer.numLayers(), answer.completionTokens(), answer.tokensPerSecond(),
-                answer.finishReason())));
+        err.println(error.orElseGet(() -> "%s, boundary %d of %d, %d tokens, %.0f tokens/s, %s"
+                .formatted(
+                        answer.adapter(),
+                        answer.boundary(),
+                        answer.numLayers(),
+                        answer.completionTokens(),
+                        answer.tokensPerSecond(),
+                        answer.finishReason())));
         err.flush();
     }
 

@@ -20,13 +20,11 @@ import picocli.CommandLine.Spec;
         versionProvider = VersionProvider.class,
         subcommands = {
             DemoCommand.class, ServeCommand.class, BrokerCommand.class, GenerateCommand.class, SendCommand.class,
-            CalibrateCommand.class, BoundariesCommand.class, VerifyCommand.class, EvaluateCommand.class, CurveCommand.class,
-            SearchCommand.class, BenchCommand.class},
-        footer = {
-            "",
-            "Start here:",
-            "  tidemark demo",
-            "Exit codes: 0 done, 1 failed, 2 the command line was wrong."})
+            CalibrateCommand.class, BoundariesCommand.class, VerifyCommand.class, EvaluateCommand.class,
+                    CurveCommand.class,
+            SearchCommand.class, BenchCommand.class
+        },
+        footer = {"", "Start here:", "  tidemark demo", "Exit codes: 0 done, 1 failed, 2 the command line was wrong."})
 public final class TidemarkCommand implements Runnable {
 
     private static final int HELP_WIDTH = 120;
@@ -34,7 +32,9 @@ public final class TidemarkCommand implements Runnable {
     @Spec
     private CommandSpec spec;
 
-    @Option(names = "--verbose", scope = ScopeType.INHERIT,
+    @Option(
+            names = "--verbose",
+            scope = ScopeType.INHERIT,
             description = "Show more log lines, and the whole stack trace when something fails.")
     private boolean verbose;
 

@@ -30,7 +30,8 @@ import picocli.CommandLine.Spec;
             "Examples: all models below a folder, then one adapter",
             "  tidemark verify demo",
             "  tidemark verify --model demo/model --adapter demo/adapters/describe",
-            "Exits 1 when anything is off or unsupported, or when nothing was checked."})
+            "Exits 1 when anything is off or unsupported, or when nothing was checked."
+        })
 final class VerifyCommand implements Callable<Integer> {
 
     @Spec
@@ -42,14 +43,20 @@ final class VerifyCommand implements Callable<Integer> {
     @Option(names = "--allow-unsupported", description = "Name what the engine doesn't support, and pass it.")
     private boolean allowUnsupported;
 
-    @Option(names = "--record", paramLabel = "DIR",
-            description = "Write all calls of libtorch with their results there, for tools/gpu_check.py on a machine with a GPU.")
+    @Option(
+            names = "--record",
+            paramLabel = "DIR",
+            description =
+                    "Write all calls of libtorch with their results there, for tools/gpu_check.py on a machine with a GPU.")
     private Optional<Path> record = Optional.empty();
 
     /** Either whole folders, or one adapter on one model. */
     static final class Subject {
 
-        @Parameters(arity = "1..*", paramLabel = "DIR", description = "Folders to walk for models with adapters/*/expected.json.")
+        @Parameters(
+                arity = "1..*",
+                paramLabel = "DIR",
+                description = "Folders to walk for models with adapters/*/expected.json.")
         private List<Path> folders = new ArrayList<>();
 
         @ArgGroup(exclusive = false)
@@ -59,10 +66,18 @@ final class VerifyCommand implements Callable<Integer> {
     /** One adapter on one model. */
     static final class OneAdapter {
 
-        @Option(names = "--model", required = true, paramLabel = "DIR", description = "The base model's Hugging Face folder.")
+        @Option(
+                names = "--model",
+                required = true,
+                paramLabel = "DIR",
+                description = "The base model's Hugging Face folder.")
         private Path model;
 
-        @Option(names = "--adapter", required = true, paramLabel = "DIR", description = "The adapter's folder, with its expected.json.")
+        @Option(
+                names = "--adapter",
+                required = true,
+                paramLabel = "DIR",
+                description = "The adapter's folder, with its expected.json.")
         private Path adapter;
     }
 
@@ -71,18 +86,25 @@ final class VerifyCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        subject.folders.stream().filter(folder -> !Files.isDirectory(folder)).findFirst().ifPresent(folder -> {
-            throw new CommandFailed("there is no folder " + folder);
-        });
+        subject.folders.stream()
+                .filter(folder -> !Files.isDirectory(folder))
+                .findFirst()
+                .ifPresent(folder -> {
+                    throw new CommandFailed("there is no folder " + folder);
+                });
         PrintWriter out = spec.commandLine().getOut();
-        try (Torch torch = record.map(folder -> Torch.recording(TorchOptions.CPU, folder)).orElseGet(() -> Torch.open(TorchOptions.CPU))) {
+        try (Torch torch = record.map(folder -> Torch.recording(TorchOptions.CPU, folder))
+                .orElseGet(() -> Torch.open(TorchOptions.CPU))) {
             Verification verification = new Verification(torch, compute.options(), verdict -> {
                 out.println(verdict.adapter() + "  " + verdict.line());
                 out.flush();
             });
             Verdicts verdicts = subject.one == null
-                    ? verification.walk(subject.folders) : verification.one(subject.one.model, subject.one.adapter);
-            out.printf("%d compared, %d off, %d unsupported%n", verdicts.compared(), verdicts.off(), verdicts.unsupported());
+                    ? verification.walk(subject.folders)
+                    : verification.one(subject.one.model, subject.one.adapter);
+            out.printf(
+                    "%d compared, %d off, %d unsupported%n",
+                    verdicts.compared(), verdicts.off(), verdicts.unsupported());
             out.flush();
             return verdicts.pass(allowUnsupported) ? 0 : 1;
         }

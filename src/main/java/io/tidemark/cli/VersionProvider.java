@@ -13,6 +13,7 @@ public final class VersionProvider implements IVersionProvider {
 
     /** The jar's version. */
     public static String version() {
-        return Optional.ofNullable(Main.class.getPackage().getImplementationVersion()).orElse("(unpackaged)");
+        return Optional.ofNullable(Main.class.getPackage().getImplementationVersion())
+                .orElse("(unpackaged)");
     }
 }

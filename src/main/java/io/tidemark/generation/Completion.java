@@ -26,18 +26,15 @@ public record Completion(String id, List<Choice> choices, Usage usage, Timing ti
     /** @param logprob natural logarithm of the token's probability as the model has it: before bias, penalties, temperature and cuts */
     public record TokenLogprob(int token, String text, double logprob, List<Alternative> top) {
 
-        public record Alternative(int token, String text, double logprob) {
-        }
+        public record Alternative(int token, String text, double logprob) {}
 
         public TokenLogprob {
             top = List.copyOf(top);
         }
     }
 
-    public record Usage(int promptTokens, int completionTokens, int cachedTokens) {
-    }
+    public record Usage(int promptTokens, int completionTokens, int cachedTokens) {}
 
     /** Milliseconds: in the queue, from admission to the first token, and from arrival to the end. */
-    public record Timing(double queuedMs, double firstTokenMs, double totalMs) {
-    }
+    public record Timing(double queuedMs, double firstTokenMs, double totalMs) {}
 }

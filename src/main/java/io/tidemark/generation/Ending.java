@@ -13,7 +13,8 @@ import java.util.Set;
  * @param stopTokens          tokens that end it beside the model's end-of-sequence tokens
  * @param ignoresEndOfSequence the model's end-of-sequence tokens are tokens like others, as benchmarks want it
  */
-public record Ending(int maxTokens, int minTokens, List<String> stop, Set<Integer> stopTokens, boolean ignoresEndOfSequence) {
+public record Ending(
+        int maxTokens, int minTokens, List<String> stop, Set<Integer> stopTokens, boolean ignoresEndOfSequence) {
 
     public Ending {
         stop = List.copyOf(stop);

@@ -35,8 +35,15 @@ final class EngineInstance {
      * @param processors of all instances, see {@link StepWidth}
      * @param onDeath    called on this thread when it dies of an error
      */
-    EngineInstance(LanguageModel model, EngineLimits limits, EngineLayout layout, int index, RequestQueue queue, KvBudget budget,
-            ReadWriteLock processors, Runnable onDeath) {
+    EngineInstance(
+            LanguageModel model,
+            EngineLimits limits,
+            EngineLayout layout,
+            int index,
+            RequestQueue queue,
+            KvBudget budget,
+            ReadWriteLock processors,
+            Runnable onDeath) {
         int instances = layout.instances();
         this.index = index;
         this.threads = layout.threads();
@@ -45,8 +52,10 @@ final class EngineInstance {
         this.onDeath = onDeath;
         this.decoder = model.decoder().shareWeights();
         this.pool = new KvPool(decoder, budget, share(limits.slots(), instances), limits.prefixBytes() / instances);
-        this.scheduler = new Scheduler(model, decoder, index, queue, pool, share(limits.prefillTokensPerStep(), instances));
-        this.loop = new StepLoop(decoder, scheduler, new StepWidth(layout, () -> index == 0 && queue.isAlone(index), processors));
+        this.scheduler =
+                new Scheduler(model, decoder, index, queue, pool, share(limits.prefillTokensPerStep(), instances));
+        this.loop = new StepLoop(
+                decoder, scheduler, new StepWidth(layout, () -> index == 0 && queue.isAlone(index), processors));
         this.thread = new Thread(this::run, "tidemark-engine-" + index);
     }
 
@@ -143,7 +152,11 @@ final class EngineInstance {
         } finally {
             queue.withdraw(index);
             scheduler.abandon().forEach(EngineInstance::fail);
-            queue.close().forEach(aborted ? EngineInstance::fail : request -> request.endedBeforeStart(FinishReason.CANCELLED));
+            queue.close()
+                    .forEach(
+                            aborted
+                                    ? EngineInstance::fail
+                                    : request -> request.endedBeforeStart(FinishReason.CANCELLED));
             pool.close();
             decoder.close();
         }
@@ -176,8 +189,14 @@ final class EngineInstance {
     }
 
     private void report() {
-        load = new EngineLoad(0, 0, pool.reservedBytes(), loop.generatedTokens(), loop.steps(),
-                scheduler.reusedPromptTokens(), pool.prefixes().bytes());
+        load = new EngineLoad(
+                0,
+                0,
+                pool.reservedBytes(),
+                loop.generatedTokens(),
+                loop.steps(),
+                scheduler.reusedPromptTokens(),
+                pool.prefixes().bytes());
     }
 
     private void end(Predicate<RunningRequest> which, FinishReason reason) {

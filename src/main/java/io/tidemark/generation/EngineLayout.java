@@ -33,8 +33,9 @@ public record EngineLayout(int instances, int threads, int loneThreads, int lone
 
     public EngineLayout {
         if (instances < 1 || threads < 1 || loneThreads < threads || loneTokens < 1) {
-            throw new IllegalArgumentException("instances, threads and loneTokens must be at least 1, loneThreads at least threads: "
-                    + instances + ", " + threads + ", " + loneThreads + ", " + loneTokens);
+            throw new IllegalArgumentException(
+                    "instances, threads and loneTokens must be at least 1, loneThreads at least threads: " + instances
+                            + ", " + threads + ", " + loneThreads + ", " + loneTokens);
         }
     }
 
@@ -58,13 +59,22 @@ public record EngineLayout(int instances, int threads, int loneThreads, int lone
             return single(processors);
         }
         long weights = decoder.config().layerWeights();
-        int width = threads > 0 ? threads : instances > 0 ? Math.max(1, processors / instances)
-                : (int) Math.max(1, Math.min(weights / WEIGHTS_PER_THREAD, Math.min(processors, MAX_THREADS)));
+        int width = threads > 0
+                ? threads
+                : instances > 0
+                        ? Math.max(1, processors / instances)
+                        : (int) Math.max(1, Math.min(weights / WEIGHTS_PER_THREAD, Math.min(processors, MAX_THREADS)));
         int count = instances > 0 ? instances : Math.max(1, processors / width);
         if ((long) count * width > processors) {
-            throw new IllegalArgumentException(count + " instances of " + width + " threads are more than the " + processors + " processors");
+            throw new IllegalArgumentException(
+                    count + " instances of " + width + " threads are more than the " + processors + " processors");
         }
         boolean fixed = threads > 0 || decoder.options().deterministic();
-        return new EngineLayout(count, width, fixed ? width : Math.max(width, Math.min(processors, MAX_LONE_THREADS)), weights < WIDE_LAYER_WEIGHTS ? LONE_TOKENS : 1, fixed);
+        return new EngineLayout(
+                count,
+                width,
+                fixed ? width : Math.max(width, Math.min(processors, MAX_LONE_THREADS)),
+                weights < WIDE_LAYER_WEIGHTS ? LONE_TOKENS : 1,
+                fixed);
     }
 }

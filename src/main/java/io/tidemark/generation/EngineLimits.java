@@ -13,8 +13,9 @@ public record EngineLimits(int slots, int prefillTokensPerStep, long kvBytes, lo
 
     public EngineLimits {
         if (slots < 1 || prefillTokensPerStep < 1 || kvBytes < 1 || prefixBytes < 0) {
-            throw new IllegalArgumentException("slots, prefillTokensPerStep and kvBytes must be at least 1, prefixBytes at least 0: "
-                    + slots + ", " + prefillTokensPerStep + ", " + kvBytes + ", " + prefixBytes);
+            throw new IllegalArgumentException(
+                    "slots, prefillTokensPerStep and kvBytes must be at least 1, prefixBytes at least 0: " + slots
+                            + ", " + prefillTokensPerStep + ", " + kvBytes + ", " + prefixBytes);
         }
     }
 

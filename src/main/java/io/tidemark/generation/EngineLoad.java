@@ -11,19 +11,31 @@ package io.tidemark.generation;
  * @param reusedPromptTokens tokens of prompts that kept prefixes had, and that were not run again
  * @param prefixBytes     bytes of kept prefixes, part of those reserved
  */
-public record EngineLoad(int queuedRequests, int runningRows, long kvBytesReserved, long generatedTokens, long steps,
-        long reusedPromptTokens, long prefixBytes) {
+public record EngineLoad(
+        int queuedRequests,
+        int runningRows,
+        long kvBytesReserved,
+        long generatedTokens,
+        long steps,
+        long reusedPromptTokens,
+        long prefixBytes) {
 
     static final EngineLoad NONE = new EngineLoad(0, 0, 0, 0, 0, 0, 0);
 
     /** Both together. */
     EngineLoad plus(EngineLoad other) {
-        return new EngineLoad(queuedRequests + other.queuedRequests, runningRows + other.runningRows, kvBytesReserved + other.kvBytesReserved,
-                generatedTokens + other.generatedTokens, steps + other.steps, reusedPromptTokens + other.reusedPromptTokens,
+        return new EngineLoad(
+                queuedRequests + other.queuedRequests,
+                runningRows + other.runningRows,
+                kvBytesReserved + other.kvBytesReserved,
+                generatedTokens + other.generatedTokens,
+                steps + other.steps,
+                reusedPromptTokens + other.reusedPromptTokens,
                 prefixBytes + other.prefixBytes);
     }
 
     EngineLoad with(int queued, int running) {
-        return new EngineLoad(queued, running, kvBytesReserved, generatedTokens, steps, reusedPromptTokens, prefixBytes);
+        return new EngineLoad(
+                queued, running, kvBytesReserved, generatedTokens, steps, reusedPromptTokens, prefixBytes);
     }
 }

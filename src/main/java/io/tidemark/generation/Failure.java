@@ -6,5 +6,4 @@ package io.tidemark.generation;
  * @param code    a word for programs, such as {@code engine_error}
  * @param message a sentence for people
  */
-public record Failure(String id, String code, String message) implements Outcome {
-}
+public record Failure(String id, String code, String message) implements Outcome {}

@@ -1,7 +1,6 @@
 package io.tidemark.generation;
 
 import io.tidemark.model.KvBudget;
-import io.tidemark.model.KvPool;
 import io.tidemark.model.LanguageModel;
 import java.util.ArrayList;
 import java.util.List;
@@ -24,7 +23,8 @@ public final class GenerationEngine implements AutoCloseable {
     private final CompletableFuture<Void> death = new CompletableFuture<>();
 
     private GenerationEngine(LanguageModel model, EngineLimits limits, EngineLayout layout) {
-        this.queue = new RequestQueue(limits, layout.instances(), instance -> instances.get(instance).wake());
+        this.queue = new RequestQueue(
+                limits, layout.instances(), instance -> instances.get(instance).wake());
         this.budget = new KvBudget(limits.kvBytes(), layout.instances());
         ReadWriteLock processors = new ReentrantReadWriteLock();
         for (int i = 0; i < layout.instances(); i++) {
@@ -84,7 +84,8 @@ public final class GenerationEngine implements AutoCloseable {
      * @throws IllegalStateException when the engine is closed
      */
     public void cancel(String requestId, FinishReason reason) {
-        instances.forEach(instance -> instance.cancel(request -> request.request().id().equals(requestId), reason));
+        instances.forEach(
+                instance -> instance.cancel(request -> request.request().id().equals(requestId), reason));
     }
 
     /**
@@ -99,7 +100,10 @@ public final class GenerationEngine implements AutoCloseable {
 
     /** What all instances have to do, as it was after the last step of each, with what was submitted since. */
     public EngineLoad load() {
-        return instances.stream().map(EngineInstance::load).reduce(EngineLoad.NONE, EngineLoad::plus).with(queue.size(), queue.rows());
+        return instances.stream()
+                .map(EngineInstance::load)
+                .reduce(EngineLoad.NONE, EngineLoad::plus)
+                .with(queue.size(), queue.rows());
     }
 
     /** False when the thread of an instance has died of an error, or the engine was closed. */

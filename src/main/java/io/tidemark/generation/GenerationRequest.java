@@ -21,8 +21,15 @@ import java.util.OptionalInt;
  * @param logprobs  how many of the most likely tokens to report beside each chosen one; empty for no log-probabilities
  */
 public record GenerationRequest(
-        String id, Optional<LoraWeights> lora, Boundary boundary, List<Integer> prompt, Ending ending,
-        Sampling sampling, long seed, int choices, OptionalInt logprobs) {
+        String id,
+        Optional<LoraWeights> lora,
+        Boundary boundary,
+        List<Integer> prompt,
+        Ending ending,
+        Sampling sampling,
+        long seed,
+        int choices,
+        OptionalInt logprobs) {
 
     public GenerationRequest {
         prompt = List.copyOf(prompt);

@@ -20,14 +20,14 @@ final class Inbox {
     /** Lets {@link #runNext} return, if the inbox is open. */
     synchronized void wake() {
         if (!closed && work.isEmpty()) {
-            work.add(() -> { });
+            work.add(() -> {});
         }
     }
 
     /** Takes no more, and wakes who waits; what is here can still be run. */
     synchronized void close() {
         closed = true;
-        work.add(() -> { });
+        work.add(() -> {});
     }
 
     boolean isClosed() {

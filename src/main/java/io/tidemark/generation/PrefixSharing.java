@@ -66,7 +66,10 @@ final class PrefixSharing {
                     pool.copy(row.slot(), other.slot(), tokens);
                     other.beginAt(tokens);
                 } catch (DecoderFailed e) {
-                    LOG.log(System.Logger.Level.WARNING, "a prompt's keys and values could not be copied; the choice runs it again", e);
+                    LOG.log(
+                            System.Logger.Level.WARNING,
+                            "a prompt's keys and values could not be copied; the choice runs it again",
+                            e);
                 }
             }
         }
@@ -79,7 +82,8 @@ final class PrefixSharing {
 
     private void restore(Row row) {
         try {
-            int tokens = pool.prefixes().restore(row.slot(), owner(row), row.owner().request().prompt());
+            int tokens = pool.prefixes()
+                    .restore(row.slot(), owner(row), row.owner().request().prompt());
             row.beginAt(tokens);
             row.owner().reused(tokens);
             reusedTokens += tokens;
@@ -98,8 +102,13 @@ final class PrefixSharing {
             if (other == row) {
                 return false;
             }
-            if (other.choice() == 0 && other.isPrefilling() && owner(other).equals(owner)
-                    && pool.prefixes().wholePieces(shareable, other.owner().request().prompt()) > held) {
+            if (other.choice() == 0
+                    && other.isPrefilling()
+                    && owner(other).equals(owner)
+                    && pool.prefixes()
+                                    .wholePieces(
+                                            shareable, other.owner().request().prompt())
+                            > held) {
                 return true;
             }
         }

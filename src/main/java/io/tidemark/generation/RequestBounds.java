@@ -22,26 +22,38 @@ final class RequestBounds {
         long length = (long) prompt + request.maxTokens();
         int context = config.contextLength();
         if (length > context) {
-            throw new RequestRefused("context_length_exceeded", prompt >= context ? RequestRefused.PROMPT : "max_tokens",
+            throw new RequestRefused(
+                    "context_length_exceeded",
+                    prompt >= context ? RequestRefused.PROMPT : "max_tokens",
                     "the prompt has " + prompt + " tokens and max_tokens is " + request.maxTokens()
                             + ", together more than the model's context of " + context);
         }
         requireTokens("logit_bias", request.sampling().logitBias().keySet());
         requireTokens("stop_token_ids", request.ending().stopTokens());
         if (request.choices() > limits.slots()) {
-            throw new RequestRefused("out_of_range", "n", "n is " + request.choices() + ", and the worker has " + limits.slots() + " slots");
+            throw new RequestRefused(
+                    "out_of_range",
+                    "n",
+                    "n is " + request.choices() + ", and the worker has " + limits.slots() + " slots");
         }
         if (!pool.canEverHold((int) length, request.choices())) {
-            throw new RequestRefused("kv_budget_exceeded", "max_tokens", request.choices() + " sequences of " + length
-                    + " tokens never fit the worker's memory for keys and values of " + limits.kvBytes() + " bytes");
+            throw new RequestRefused(
+                    "kv_budget_exceeded",
+                    "max_tokens",
+                    request.choices() + " sequences of " + length
+                            + " tokens never fit the worker's memory for keys and values of " + limits.kvBytes()
+                            + " bytes");
         }
     }
 
     private void requireTokens(String param, Collection<Integer> tokens) throws RequestRefused {
         for (int token : tokens) {
             if (token < 0 || token >= config.vocabularySize()) {
-                throw new RequestRefused("out_of_range", param, "'" + param + "' names token " + token
-                        + ", and the model's vocabulary has " + config.vocabularySize());
+                throw new RequestRefused(
+                        "out_of_range",
+                        param,
+                        "'" + param + "' names token " + token + ", and the model's vocabulary has "
+                                + config.vocabularySize());
             }
         }
     }

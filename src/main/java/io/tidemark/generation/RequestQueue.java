@@ -33,6 +33,7 @@ final class RequestQueue {
     private static final int MAX_EXTRA_LOAD_DIVISOR = 4;
     /** Prompts that begin alike are recognised by so many tokens, as many as are kept together. */
     private static final int PREFIX_TOKENS = KvPrefixes.PIECE;
+
     private static final int REMEMBERED_PREFIXES = 1024;
     private static final int NONE = -1;
 
@@ -50,9 +51,11 @@ final class RequestQueue {
             return size() > REMEMBERED_PREFIXES;
         }
     };
+
     private int rows;
     /** The instance to which the oldest request is offered; -1 when it is offered to none. */
     private int offeredTo = NONE;
+
     private long neededBytes;
     private boolean closed;
 
@@ -70,8 +73,7 @@ final class RequestQueue {
         }
     }
 
-    private record Prefix(PrefixOwner owner, List<Integer> tokens) {
-    }
+    private record Prefix(PrefixOwner owner, List<Integer> tokens) {}
 
     /**
      * @param wake wakes an instance that has no work, from any thread; an instance that has work may ignore it
@@ -129,7 +131,10 @@ final class RequestQueue {
         instances[instance].rows += choices;
         rows += choices;
         request.request().lora().ifPresent(lora -> instances[instance].adapters.merge(lora, choices, Integer::sum));
-        prefix(request).ifPresent(prefix -> prefixInstances.computeIfAbsent(prefix, any -> new BitSet()).set(instance));
+        prefix(request)
+                .ifPresent(prefix -> prefixInstances
+                        .computeIfAbsent(prefix, any -> new BitSet())
+                        .set(instance));
         wakeNext();
     }
 
@@ -157,7 +162,8 @@ final class RequestQueue {
     synchronized void rowEnded(int instance, Optional<LoraWeights> lora) {
         instances[instance].rows--;
         rows--;
-        lora.ifPresent(weights -> instances[instance].adapters.computeIfPresent(weights, (same, count) -> count == 1 ? null : count - 1));
+        lora.ifPresent(weights ->
+                instances[instance].adapters.computeIfPresent(weights, (same, count) -> count == 1 ? null : count - 1));
         memoryFreed();
     }
 
@@ -216,7 +222,10 @@ final class RequestQueue {
 
     private List<RunningRequest> remove(Predicate<RunningRequest> which) {
         Optional<RunningRequest> kept = Optional.ofNullable(waiting.peek()).filter(oldest -> offeredTo != NONE);
-        List<RunningRequest> removed = waiting.stream().filter(which).filter(request -> kept.filter(oldest -> oldest == request).isEmpty()).toList();
+        List<RunningRequest> removed = waiting.stream()
+                .filter(which)
+                .filter(request -> kept.filter(oldest -> oldest == request).isEmpty())
+                .toList();
         if (removed.contains(waiting.peek())) {
             clearRefusals();
         }
@@ -257,11 +266,17 @@ final class RequestQueue {
         }
         int least = instances[emptiest].load();
         IntPredicate balanced = i -> instances[i].load() <= least + least / MAX_EXTRA_LOAD_DIVISOR;
-        int keeping = prefix(request).map(prefixInstances::get).map(at -> emptiest(i -> at.get(i) && balanced.test(i))).orElse(NONE);
+        int keeping = prefix(request)
+                .map(prefixInstances::get)
+                .map(at -> emptiest(i -> at.get(i) && balanced.test(i)))
+                .orElse(NONE);
         if (keeping != NONE) {
             return keeping;
         }
-        int running = request.request().lora().map(lora -> emptiest(i -> instances[i].adapters.containsKey(lora) && balanced.test(i))).orElse(NONE);
+        int running = request.request()
+                .lora()
+                .map(lora -> emptiest(i -> instances[i].adapters.containsKey(lora) && balanced.test(i)))
+                .orElse(NONE);
         return running != NONE ? running : emptiest;
     }
 
@@ -269,7 +284,9 @@ final class RequestQueue {
     private int emptiest(IntPredicate which) {
         int best = NONE;
         for (int i = 0; i < instances.length; i++) {
-            if (!instances[i].refused && which.test(i) && (best == NONE || instances[i].load() < instances[best].load())) {
+            if (!instances[i].refused
+                    && which.test(i)
+                    && (best == NONE || instances[i].load() < instances[best].load())) {
                 best = i;
             }
         }
@@ -281,6 +298,8 @@ final class RequestQueue {
         if (!prefixes || instances.length == 1 || request.prompt().size() <= PREFIX_TOKENS) {
             return Optional.empty();
         }
-        return Optional.of(new Prefix(PrefixOwner.of(request.lora(), request.boundary().layers()), List.copyOf(request.prompt().subList(0, PREFIX_TOKENS))));
+        return Optional.of(new Prefix(
+                PrefixOwner.of(request.lora(), request.boundary().layers()),
+                List.copyOf(request.prompt().subList(0, PREFIX_TOKENS))));
     }
 }

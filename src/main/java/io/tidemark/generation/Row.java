@@ -90,7 +90,12 @@ final class Row {
                 ? request.prompt().subList(cached, Math.min(request.prompt().size(), cached + promptTokens))
                 : generated.subList(generated.size() - 1, generated.size());
         boolean choosing = cached + tokens.size() >= request.prompt().size();
-        return new StepRow(slot, List.copyOf(tokens), cached, request.lora(), request.boundary().layers(),
+        return new StepRow(
+                slot,
+                List.copyOf(tokens),
+                cached,
+                request.lora(),
+                request.boundary().layers(),
                 choosing ? Optional.of(rules.next()) : Optional.empty());
     }
 
@@ -138,8 +143,13 @@ final class Row {
     }
 
     private TokenLogprob logprob(TokenChoice token) {
-        return new TokenLogprob(token.token(), tokenizer.decode(List.of(token.token())), token.logprob(),
-                token.top().stream().map(a -> new TokenLogprob.Alternative(
-                        a.token(), tokenizer.decode(List.of(a.token())), a.logprob())).toList());
+        return new TokenLogprob(
+                token.token(),
+                tokenizer.decode(List.of(token.token())),
+                token.logprob(),
+                token.top().stream()
+                        .map(a -> new TokenLogprob.Alternative(
+                                a.token(), tokenizer.decode(List.of(a.token())), a.logprob()))
+                        .toList());
     }
 }

@@ -88,9 +88,13 @@ final class RunningRequest {
 
     private Completion completion() {
         long now = System.nanoTime();
-        int tokens = finished.stream().mapToInt(choice -> choice.tokens().size()).sum();
+        int tokens =
+                finished.stream().mapToInt(choice -> choice.tokens().size()).sum();
         double firstToken = firstTokenNanos == 0 ? 0 : millis(startedNanos, firstTokenNanos);
-        return new Completion(request.id(), finished, new Usage(request.prompt().size(), tokens, reusedTokens),
+        return new Completion(
+                request.id(),
+                finished,
+                new Usage(request.prompt().size(), tokens, reusedTokens),
                 new Timing(millis(submittedNanos, startedNanos), firstToken, millis(submittedNanos, now)));
     }
 

@@ -28,8 +28,7 @@ final class Scheduler {
     private final PrefixSharing sharing;
 
     /** A row of the next step with the number of tokens it brings. */
-    record Turn(Row row, int promptTokens) {
-    }
+    record Turn(Row row, int promptTokens) {}
 
     /**
      * @param instance     the index of the instance in the queue
@@ -139,7 +138,12 @@ final class Scheduler {
     private void start(RunningRequest request, List<KvSlot> slots) {
         request.started();
         for (int choice = 0; choice < slots.size(); choice++) {
-            running.add(new Row(request, choice, slots.get(choice), model.tokenizer(), model.config().endOfSequence()));
+            running.add(new Row(
+                    request,
+                    choice,
+                    slots.get(choice),
+                    model.tokenizer(),
+                    model.config().endOfSequence()));
         }
     }
 }

@@ -57,7 +57,8 @@ final class StepLoop {
     }
 
     private void run(List<Turn> turns) {
-        List<StepRow> batch = turns.stream().map(turn -> turn.row().next(turn.promptTokens())).toList();
+        List<StepRow> batch =
+                turns.stream().map(turn -> turn.row().next(turn.promptTokens())).toList();
         Iterator<TokenChoice> choices = step(batch).iterator();
         List<Row> chosen = new ArrayList<>();
         for (int i = 0; i < batch.size(); i++) {
@@ -99,7 +100,10 @@ final class StepLoop {
         try {
             row.owner().text(row.choice(), row.accept(choice));
         } catch (RuntimeException e) {
-            LOG.log(System.Logger.Level.ERROR, "a token of request '" + row.owner().request().id() + "' could not be taken", e);
+            LOG.log(
+                    System.Logger.Level.ERROR,
+                    "a token of request '" + row.owner().request().id() + "' could not be taken",
+                    e);
             fail(row, "a token could not be turned into text");
             return;
         }
@@ -111,13 +115,22 @@ final class StepLoop {
 
     /** A failed native call has changed no row, so each can be tried alone; only those that fail again are at fault. */
     private void isolate(List<Turn> turns, DecoderFailed cause) {
-        LOG.log(System.Logger.Level.WARNING, "a step of " + turns.size() + " rows failed; its rows are tried one by one", cause);
+        LOG.log(
+                System.Logger.Level.WARNING,
+                "a step of " + turns.size() + " rows failed; its rows are tried one by one",
+                cause);
         for (Turn turn : turns) {
             if (scheduler.isRunning(turn.row())) {
                 try {
                     run(List.of(turn));
                 } catch (DecoderFailed e) {
-                    fail(turn.row(), "the step failed: " + String.valueOf(e.getMessage()).lines().findFirst().orElse(""));
+                    fail(
+                            turn.row(),
+                            "the step failed: "
+                                    + String.valueOf(e.getMessage())
+                                            .lines()
+                                            .findFirst()
+                                            .orElse(""));
                 }
             }
         }

@@ -22,6 +22,7 @@ final class StepWidth {
 
     /** Steps of the faster width between two of the other: few after a change, more each time that the other is slower still. */
     private static final int MIN_STEPS_BETWEEN = 16;
+
     private static final int MAX_STEPS_BETWEEN = 1024;
     /** Half of the threads are used where they take less than this part of the time of all, so that chance decides seldom. */
     private static final double CLEARLY_FASTER = 0.7;

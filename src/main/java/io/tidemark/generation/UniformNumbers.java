@@ -8,8 +8,7 @@ final class UniformNumbers {
 
     private static final long GOLDEN_GAMMA = 0x9E3779B97F4A7C15L;
 
-    private UniformNumbers() {
-    }
+    private UniformNumbers() {}
 
     /** A number in [0, 1). */
     static double at(long seed, int choice, int position) {

@@ -16,6 +16,9 @@ import java.util.Optional;
  * @param registeredAt  when it was written
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
-public record AdapterRegistration(String adapter, String path, Optional<String> adapterDigest,
-        Optional<String> baseModel, Optional<Instant> registeredAt) {
-}
+public record AdapterRegistration(
+        String adapter,
+        String path,
+        Optional<String> adapterDigest,
+        Optional<String> baseModel,
+        Optional<Instant> registeredAt) {}

@@ -44,8 +44,8 @@ public final class BatchParser {
                 throw Fields.wrongType(place, "an object", element);
             }
             Fields example = new Fields(object, place + ".");
-            examples.add(new ValidationBatch.Example(InputRules.read(example),
-                    example.requireText("completion", 1, Integer.MAX_VALUE)));
+            examples.add(new ValidationBatch.Example(
+                    InputRules.read(example), example.requireText("completion", 1, Integer.MAX_VALUE)));
         }
         return examples;
     }

@@ -8,5 +8,4 @@ import java.util.Optional;
  * @param id     the request to end
  * @param reason why, a sentence for people
  */
-public record CancellationMessage(String id, Optional<String> reason) {
-}
+public record CancellationMessage(String id, Optional<String> reason) {}

@@ -9,7 +9,10 @@ public final class CancellationParser {
 
     /** @param value the record's value as Kafka hands it over, null included */
     public Parsed<CancellationMessage> parse(byte[] value) {
-        return documents.read(value, fields -> new CancellationMessage(
-                fields.requireText("id", 1, RequestParser.MAX_NAME_LENGTH), fields.text("reason", 0, MAX_BYTES)));
+        return documents.read(
+                value,
+                fields -> new CancellationMessage(
+                        fields.requireText("id", 1, RequestParser.MAX_NAME_LENGTH),
+                        fields.text("reason", 0, MAX_BYTES)));
     }
 }

@@ -38,7 +38,9 @@ public record ChatTurn(@JsonValue Map<String, Object> fields) {
     public String text() {
         Object content = fields.getOrDefault("content", "");
         return content instanceof Collection<?> parts
-                ? parts.stream().map(part -> String.valueOf(((Map<?, ?>) part).get("text"))).collect(Collectors.joining())
+                ? parts.stream()
+                        .map(part -> String.valueOf(((Map<?, ?>) part).get("text")))
+                        .collect(Collectors.joining())
                 : String.valueOf(content);
     }
 }

@@ -12,8 +12,9 @@ import java.util.Optional;
  * @param created seconds since 1970
  * @param model   the request's {@code model}
  */
-public record CompletionResult(String id, String object, long created, String model, List<Choice> choices,
-        Usage usage, Provenance tidemark) implements ResultMessage {
+public record CompletionResult(
+        String id, String object, long created, String model, List<Choice> choices, Usage usage, Provenance tidemark)
+        implements ResultMessage {
 
     public static final String TEXT_COMPLETION = "text_completion";
     public static final String CHAT_COMPLETION = "chat.completion";
@@ -29,15 +30,23 @@ public record CompletionResult(String id, String object, long created, String mo
      * @param logprobs     where the request asked for them
      */
     @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
-    public record Choice(int index, Optional<String> text, Optional<ChatTurn> message, String finishReason,
+    public record Choice(
+            int index,
+            Optional<String> text,
+            Optional<ChatTurn> message,
+            String finishReason,
             Optional<Logprobs> logprobs) {
 
         /** A choice as {@code input} wants it: text after a prompt, an assistant's turn after messages. */
-        public static Choice answering(Input input, int index, String text, String finishReason,
-                Optional<Logprobs> logprobs) {
+        public static Choice answering(
+                Input input, int index, String text, String finishReason, Optional<Logprobs> logprobs) {
             boolean chat = input instanceof Input.Messages;
-            return new Choice(index, chat ? Optional.empty() : Optional.of(text),
-                    chat ? Optional.of(new ChatTurn("assistant", text)) : Optional.empty(), finishReason, logprobs);
+            return new Choice(
+                    index,
+                    chat ? Optional.empty() : Optional.of(text),
+                    chat ? Optional.of(new ChatTurn("assistant", text)) : Optional.empty(),
+                    finishReason,
+                    logprobs);
         }
     }
 
@@ -59,13 +68,11 @@ public record CompletionResult(String id, String object, long created, String mo
     }
 
     @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
-    public record Alternative(String token, int tokenId, double logprob) {
-    }
+    public record Alternative(String token, int tokenId, double logprob) {}
 
     /** Tokens; cached ones are those of the prompt that needed no computing. */
     @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
-    public record Usage(int promptTokens, int completionTokens, int cachedTokens) {
-    }
+    public record Usage(int promptTokens, int completionTokens, int cachedTokens) {}
 
     /** The {@code object} of a result for this input. */
     public static String objectFor(Input input) {

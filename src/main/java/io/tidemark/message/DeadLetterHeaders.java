@@ -11,15 +11,27 @@ import java.util.Optional;
  *
  * @param size bytes of the original value; -1 when it was null
  */
-public record DeadLetterHeaders(String code, Optional<String> param, String message, String sourceTopic,
-        int sourcePartition, long sourceOffset, long size) {
+public record DeadLetterHeaders(
+        String code,
+        Optional<String> param,
+        String message,
+        String sourceTopic,
+        int sourcePartition,
+        long sourceOffset,
+        long size) {
 
     /** As much of the original value as a dead letter carries. */
     public static final int KEPT_BYTES = 64 * 1024;
 
     /** Names the error and where the record came from. */
     public static DeadLetterHeaders of(ErrorBody error, String topic, int partition, long offset, byte[] value) {
-        return new DeadLetterHeaders(error.code(), error.param(), error.message(), topic, partition, offset,
+        return new DeadLetterHeaders(
+                error.code(),
+                error.param(),
+                error.message(),
+                topic,
+                partition,
+                offset,
                 value == null ? -1 : value.length);
     }
 

@@ -52,7 +52,9 @@ final class DocumentReader {
             throw new FieldProblem("empty_value", null, "the record has no value");
         }
         if (value.length > maxBytes) {
-            throw new FieldProblem("request_too_large", null,
+            throw new FieldProblem(
+                    "request_too_large",
+                    null,
                     "the record has " + value.length + " bytes; at most " + maxBytes + " are taken");
         }
         JsonNode root = parse(decode(value));
@@ -67,8 +69,12 @@ final class DocumentReader {
 
     private static String decode(byte[] value) throws FieldProblem {
         try {
-            return StandardCharsets.UTF_8.newDecoder().onMalformedInput(CodingErrorAction.REPORT)
-                    .onUnmappableCharacter(CodingErrorAction.REPORT).decode(ByteBuffer.wrap(value)).toString();
+            return StandardCharsets.UTF_8
+                    .newDecoder()
+                    .onMalformedInput(CodingErrorAction.REPORT)
+                    .onUnmappableCharacter(CodingErrorAction.REPORT)
+                    .decode(ByteBuffer.wrap(value))
+                    .toString();
         } catch (CharacterCodingException e) {
             throw new FieldProblem("invalid_utf8", null, "the record's value is not UTF-8");
         }
@@ -79,18 +85,22 @@ final class DocumentReader {
         try {
             return reader.readTree(text);
         } catch (StreamConstraintsException e) {
-            throw new FieldProblem("invalid_json", null, "the JSON is nested deeper than " + TopicJson.MAX_NESTING
-                    + " levels or holds a number too long to read");
+            throw new FieldProblem(
+                    "invalid_json",
+                    null,
+                    "the JSON is nested deeper than " + TopicJson.MAX_NESTING
+                            + " levels or holds a number too long to read");
         } catch (JsonProcessingException e) {
             boolean duplicate = e.getOriginalMessage().startsWith("Duplicate field");
-            throw new FieldProblem("invalid_json", null, (duplicate ? "a field appears twice" : "this is not JSON")
-                    + place(e.getLocation()));
+            throw new FieldProblem(
+                    "invalid_json",
+                    null,
+                    (duplicate ? "a field appears twice" : "this is not JSON") + place(e.getLocation()));
         }
     }
 
     private static String place(JsonLocation location) {
-        return location == null ? ""
-                : " (line " + location.getLineNr() + ", column " + location.getColumnNr() + ")";
+        return location == null ? "" : " (line " + location.getLineNr() + ", column " + location.getColumnNr() + ")";
     }
 
     private Optional<String> salvage(Fields fields) {

@@ -14,7 +14,8 @@ import java.util.List;
  * @param ignoreEos    whether the model's end-of-sequence tokens end nothing; false by default
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
-public record EndingFields(int maxTokens, int minTokens, List<String> stop, List<Integer> stopTokenIds, boolean ignoreEos) {
+public record EndingFields(
+        int maxTokens, int minTokens, List<String> stop, List<Integer> stopTokenIds, boolean ignoreEos) {
 
     /** As many tokens as a request gets that doesn't say. */
     public static final int DEFAULT_MAX_TOKENS = 256;

@@ -16,17 +16,19 @@ final class EndingRules {
     private static final int MAX_STOP_LENGTH = 1024;
     private static final int MAX_STOP_TOKENS = 64;
 
-    private EndingRules() {
-    }
+    private EndingRules() {}
 
     static EndingFields read(Fields fields) throws FieldProblem {
         int maxTokens = maxTokens(fields);
         int minTokens = (int) fields.integer("min_tokens", 0, MOST_TOKENS, 0);
         if (minTokens > maxTokens) {
-            throw new FieldProblem("out_of_range", fields.name("min_tokens"), "'" + fields.name("min_tokens")
-                    + "' must be at most 'max_tokens', which is " + maxTokens);
+            throw new FieldProblem(
+                    "out_of_range",
+                    fields.name("min_tokens"),
+                    "'" + fields.name("min_tokens") + "' must be at most 'max_tokens', which is " + maxTokens);
         }
-        return new EndingFields(maxTokens, minTokens, stop(fields), stopTokenIds(fields), fields.flag("ignore_eos", false));
+        return new EndingFields(
+                maxTokens, minTokens, stop(fields), stopTokenIds(fields), fields.flag("ignore_eos", false));
     }
 
     /** OpenAI has two names for it. */
@@ -34,7 +36,9 @@ final class EndingRules {
         OptionalLong tokens = fields.integer("max_tokens", 1, MOST_TOKENS);
         OptionalLong byOtherName = fields.integer("max_completion_tokens", 1, MOST_TOKENS);
         if (tokens.isPresent() && byOtherName.isPresent() && !tokens.equals(byOtherName)) {
-            throw new FieldProblem("conflicting_fields", fields.name("max_completion_tokens"),
+            throw new FieldProblem(
+                    "conflicting_fields",
+                    fields.name("max_completion_tokens"),
                     "'max_tokens' and 'max_completion_tokens' are one thing and must not differ");
         }
         return (int) tokens.orElse(byOtherName.orElse(EndingFields.DEFAULT_MAX_TOKENS));

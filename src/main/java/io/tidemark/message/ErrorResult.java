@@ -9,13 +9,14 @@ import java.util.Optional;
  * @param created seconds since 1970
  * @param model   the request's {@code model}, where it could be read
  */
-public record ErrorResult(String id, String object, long created, Optional<String> model, ErrorBody error,
-        Provenance tidemark) implements ResultMessage {
+public record ErrorResult(
+        String id, String object, long created, Optional<String> model, ErrorBody error, Provenance tidemark)
+        implements ResultMessage {
 
     public static final String ERROR = "error";
 
-    public static ErrorResult of(String id, long created, Optional<String> model, ErrorBody error,
-            Provenance tidemark) {
+    public static ErrorResult of(
+            String id, long created, Optional<String> model, ErrorBody error, Provenance tidemark) {
         return new ErrorResult(id, ERROR, created, model, error, tidemark);
     }
 }

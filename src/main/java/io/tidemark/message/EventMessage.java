@@ -16,5 +16,4 @@ import java.util.Optional;
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
 public record EventMessage(
-        String id, long attempt, int choice, long sequence, String text, Optional<String> finishReason) {
-}
+        String id, long attempt, int choice, long sequence, String text, Optional<String> finishReason) {}

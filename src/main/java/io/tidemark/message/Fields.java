@@ -28,8 +28,8 @@ record Fields(ObjectNode object, String path) {
     }
 
     JsonNode require(String field) throws FieldProblem {
-        return find(field).orElseThrow(() ->
-                new FieldProblem("missing_field", name(field), "'" + name(field) + "' is required"));
+        return find(field)
+                .orElseThrow(() -> new FieldProblem("missing_field", name(field), "'" + name(field) + "' is required"));
     }
 
     Optional<String> text(String field, int minLength, int maxLength) throws FieldProblem {
@@ -50,7 +50,9 @@ record Fields(ObjectNode object, String path) {
             throw new FieldProblem("invalid_value", name, "'" + name + "' must not be empty");
         }
         if (text.length() > maxLength) {
-            throw new FieldProblem("out_of_range", name,
+            throw new FieldProblem(
+                    "out_of_range",
+                    name,
                     "'" + name + "' has " + text.length() + " characters; at most " + maxLength + " are taken");
         }
         if (halfSurrogate(text)) {
@@ -73,15 +75,15 @@ record Fields(ObjectNode object, String path) {
     }
 
     static long integer(JsonNode node, String name, long min, long max) throws FieldProblem {
-        if (!node.isNumber() || node.isFloatingPointNumber() && node.doubleValue() % 1 != 0
-                && Double.isFinite(node.doubleValue())) {
+        if (!node.isNumber()
+                || node.isFloatingPointNumber() && node.doubleValue() % 1 != 0 && Double.isFinite(node.doubleValue())) {
             throw wrongType(name, "an integer", node);
         }
-        boolean exact = node.isFloatingPointNumber()
-                ? Math.abs(node.doubleValue()) <= EXACT_INTEGERS : node.canConvertToLong();
+        boolean exact =
+                node.isFloatingPointNumber() ? Math.abs(node.doubleValue()) <= EXACT_INTEGERS : node.canConvertToLong();
         if (!exact || node.longValue() < min || node.longValue() > max) {
-            throw new FieldProblem("out_of_range", name,
-                    "'" + name + "' must be an integer from " + min + " to " + max);
+            throw new FieldProblem(
+                    "out_of_range", name, "'" + name + "' must be an integer from " + min + " to " + max);
         }
         return node.longValue();
     }
@@ -114,27 +116,34 @@ record Fields(ObjectNode object, String path) {
         Optional<String> text = text(field, 1, 64);
         try {
             Optional<OffsetDateTime> time = text.map(OffsetDateTime::parse);
-            if (time.filter(moment -> moment.getYear() < 1 || moment.getYear() > 9999).isPresent()) {
+            if (time.filter(moment -> moment.getYear() < 1 || moment.getYear() > 9999)
+                    .isPresent()) {
                 // such a moment has no place in milliseconds, and RFC 3339 has no such year
                 throw new DateTimeException("year out of range");
             }
             return time.map(OffsetDateTime::toInstant);
         } catch (DateTimeException e) {
-            throw new FieldProblem("invalid_value", name(field), "'" + name(field)
-                    + "' must be an ISO-8601 date and time with an offset, such as 2026-12-01T12:00:00Z");
+            throw new FieldProblem(
+                    "invalid_value",
+                    name(field),
+                    "'" + name(field)
+                            + "' must be an ISO-8601 date and time with an offset, such as 2026-12-01T12:00:00Z");
         }
     }
 
     static FieldProblem wrongType(String name, String wanted, JsonNode found) {
-        return new FieldProblem("invalid_type", name, "'" + name + "' must be " + wanted + ", not "
-                + switch (found.getNodeType()) {
-                    case ARRAY -> "a list";
-                    case OBJECT -> "an object";
-                    case BOOLEAN -> "a boolean";
-                    case NUMBER -> found.isIntegralNumber() ? "an integer" : "a number with a fraction";
-                    case STRING -> "a string";
-                    default -> "null";
-                });
+        return new FieldProblem(
+                "invalid_type",
+                name,
+                "'" + name + "' must be " + wanted + ", not "
+                        + switch (found.getNodeType()) {
+                            case ARRAY -> "a list";
+                            case OBJECT -> "an object";
+                            case BOOLEAN -> "a boolean";
+                            case NUMBER -> found.isIntegralNumber() ? "an integer" : "a number with a fraction";
+                            case STRING -> "a string";
+                            default -> "null";
+                        });
     }
 
     /** Such text is no Unicode and could not be written back as UTF-8. */

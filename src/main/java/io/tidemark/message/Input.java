@@ -25,8 +25,9 @@ public sealed interface Input {
      * @param messages at least one turn
      * @param tools    what the model may ask for, plain JSON values that the template gets as they are; perhaps none
      */
-    record Messages(List<ChatTurn> messages, @JsonInclude(JsonInclude.Include.NON_EMPTY) List<Map<String, Object>> tools)
-            implements Input {
+    record Messages(
+            List<ChatTurn> messages,
+            @JsonInclude(JsonInclude.Include.NON_EMPTY) List<Map<String, Object>> tools) implements Input {
 
         public Messages {
             messages = List.copyOf(messages);

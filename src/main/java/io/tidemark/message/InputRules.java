@@ -10,14 +10,13 @@ import java.util.Optional;
 /** The rules of {@code prompt}, {@code messages} and {@code tools}, which requests and validation examples share. */
 final class InputRules {
 
-    private InputRules() {
-    }
+    private InputRules() {}
 
     static Input read(Fields fields) throws FieldProblem {
         Optional<JsonNode> messages = fields.find("messages");
         if (messages.isPresent() && fields.find("prompt").isPresent()) {
-            throw new FieldProblem("conflicting_fields", fields.name("messages"),
-                    "only one of 'prompt' and 'messages' can be given");
+            throw new FieldProblem(
+                    "conflicting_fields", fields.name("messages"), "only one of 'prompt' and 'messages' can be given");
         }
         if (messages.isPresent()) {
             return new Input.Messages(turns(messages.get(), fields.name("messages")), tools(fields));
@@ -26,8 +25,8 @@ final class InputRules {
             throw new FieldProblem("conflicting_fields", fields.name("tools"), "'tools' go with 'messages' only");
         }
         if (fields.find("prompt").isEmpty()) {
-            throw new FieldProblem("missing_field", fields.name("prompt"),
-                    "one of 'prompt' and 'messages' is required");
+            throw new FieldProblem(
+                    "missing_field", fields.name("prompt"), "one of 'prompt' and 'messages' is required");
         }
         return new Input.Prompt(fields.requireText("prompt", 1, Integer.MAX_VALUE));
     }

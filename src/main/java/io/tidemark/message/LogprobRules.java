@@ -13,8 +13,7 @@ final class LogprobRules {
 
     private static final int MOST = 20;
 
-    private LogprobRules() {
-    }
+    private LogprobRules() {}
 
     static OptionalInt read(Fields fields) throws FieldProblem {
         Optional<JsonNode> asked = fields.find("logprobs");
@@ -24,8 +23,8 @@ final class LogprobRules {
         }
         boolean wanted = fields.flag("logprobs", false);
         if (alternatives.isPresent() && !wanted) {
-            throw new FieldProblem("conflicting_fields", fields.name("top_logprobs"),
-                    "'top_logprobs' needs 'logprobs' to be true");
+            throw new FieldProblem(
+                    "conflicting_fields", fields.name("top_logprobs"), "'top_logprobs' needs 'logprobs' to be true");
         }
         return wanted ? OptionalInt.of((int) alternatives.orElse(0)) : OptionalInt.empty();
     }

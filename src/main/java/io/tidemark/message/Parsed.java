@@ -11,8 +11,7 @@ import java.util.Optional;
 public sealed interface Parsed<T> {
 
     /** The record keeps all its rules that can be checked without a model. */
-    record Valid<T>(T record) implements Parsed<T> {
-    }
+    record Valid<T>(T record) implements Parsed<T> {}
 
     /**
      * The record breaks a rule.
@@ -20,6 +19,5 @@ public sealed interface Parsed<T> {
      * @param id    the sender's own id ({@code id}, {@code batch_id}), where that much could be read
      * @param error what is wrong; never holds text of the sender
      */
-    record Invalid<T>(Optional<String> id, ErrorBody error) implements Parsed<T> {
-    }
+    record Invalid<T>(Optional<String> id, ErrorBody error) implements Parsed<T> {}
 }

@@ -15,8 +15,7 @@ final class PlainJson {
 
     private static final ObjectReader READER = TopicJson.newMapper().reader();
 
-    private PlainJson() {
-    }
+    private PlainJson() {}
 
     /** The object that a text holds; empty when it holds something else or none. */
     static Optional<ObjectNode> parsed(String text) {
@@ -55,7 +54,8 @@ final class PlainJson {
         }
         if (node.isNumber()) {
             if (!Double.isFinite(node.doubleValue())) {
-                throw new FieldProblem("invalid_value", name, "'" + name + "' holds a number that JSON has no way to write");
+                throw new FieldProblem(
+                        "invalid_value", name, "'" + name + "' holds a number that JSON has no way to write");
             }
             return node.numberValue();
         }

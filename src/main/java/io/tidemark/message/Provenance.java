@@ -24,14 +24,31 @@ import java.util.OptionalLong;
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
 public record Provenance(
-        String baseModel, Optional<String> adapterDigest, OptionalInt boundary, OptionalInt numLayers,
-        OptionalLong boundaryOffset, OptionalLong seed, String worker, long attempt, OptionalDouble queuedMs,
-        OptionalDouble firstTokenMs, OptionalDouble totalMs) {
+        String baseModel,
+        Optional<String> adapterDigest,
+        OptionalInt boundary,
+        OptionalInt numLayers,
+        OptionalLong boundaryOffset,
+        OptionalLong seed,
+        String worker,
+        long attempt,
+        OptionalDouble queuedMs,
+        OptionalDouble firstTokenMs,
+        OptionalDouble totalMs) {
 
     /** For a request that was refused before an adapter was looked up. */
     public static Provenance refused(String baseModel, String worker, long attempt) {
-        return new Provenance(baseModel, Optional.empty(), OptionalInt.empty(), OptionalInt.empty(),
-                OptionalLong.empty(), OptionalLong.empty(), worker, attempt, OptionalDouble.empty(),
-                OptionalDouble.empty(), OptionalDouble.empty());
+        return new Provenance(
+                baseModel,
+                Optional.empty(),
+                OptionalInt.empty(),
+                OptionalInt.empty(),
+                OptionalLong.empty(),
+                OptionalLong.empty(),
+                worker,
+                attempt,
+                OptionalDouble.empty(),
+                OptionalDouble.empty(),
+                OptionalDouble.empty());
     }
 }

@@ -26,21 +26,43 @@ import java.util.OptionalInt;
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
 public record RequestMessage(
-        Optional<String> id, String model, @JsonUnwrapped Input input, @JsonUnwrapped SamplingFields sampling,
-        @JsonUnwrapped EndingFields ending, int n, OptionalInt logprobs, Optional<String> user, boolean stream,
-        int priority, Optional<Instant> deadline, OptionalInt boundary) {
+        Optional<String> id,
+        String model,
+        @JsonUnwrapped Input input,
+        @JsonUnwrapped SamplingFields sampling,
+        @JsonUnwrapped EndingFields ending,
+        int n,
+        OptionalInt logprobs,
+        Optional<String> user,
+        boolean stream,
+        int priority,
+        Optional<Instant> deadline,
+        OptionalInt boundary) {
 
     /** A greedy request with every other field at its default, for commands and tests to build on. */
     public static RequestMessage greedy(String id, String model, Input input, int maxTokens) {
-        return new RequestMessage(Optional.of(id), model, input, SamplingFields.GREEDY, EndingFields.after(maxTokens), 1,
-                OptionalInt.empty(), Optional.empty(), false, 0, Optional.empty(), OptionalInt.empty());
+        return new RequestMessage(
+                Optional.of(id),
+                model,
+                input,
+                SamplingFields.GREEDY,
+                EndingFields.after(maxTokens),
+                1,
+                OptionalInt.empty(),
+                Optional.empty(),
+                false,
+                0,
+                Optional.empty(),
+                OptionalInt.empty());
     }
 
     public RequestMessage withStream(boolean streamed) {
-        return new RequestMessage(id, model, input, sampling, ending, n, logprobs, user, streamed, priority, deadline, boundary);
+        return new RequestMessage(
+                id, model, input, sampling, ending, n, logprobs, user, streamed, priority, deadline, boundary);
     }
 
     public RequestMessage withBoundary(OptionalInt layers) {
-        return new RequestMessage(id, model, input, sampling, ending, n, logprobs, user, stream, priority, deadline, layers);
+        return new RequestMessage(
+                id, model, input, sampling, ending, n, logprobs, user, stream, priority, deadline, layers);
     }
 }

@@ -21,14 +21,20 @@ import java.util.OptionalLong;
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
 public record SamplingFields(
-        double temperature, double topP, int topK, double minP, double repetitionPenalty, double presencePenalty,
-        double frequencyPenalty, Map<Integer, Double> logitBias, OptionalLong seed) {
+        double temperature,
+        double topP,
+        int topK,
+        double minP,
+        double repetitionPenalty,
+        double presencePenalty,
+        double frequencyPenalty,
+        Map<Integer, Double> logitBias,
+        OptionalLong seed) {
 
     static final int MAX_BIASES = 1024;
 
     /** Everything at its default but the temperature, which is 0. */
-    public static final SamplingFields GREEDY =
-            new SamplingFields(0, 1, 0, 0, 1, 0, 0, Map.of(), OptionalLong.empty());
+    public static final SamplingFields GREEDY = new SamplingFields(0, 1, 0, 0, 1, 0, 0, Map.of(), OptionalLong.empty());
 
     public SamplingFields {
         logitBias = Map.copyOf(logitBias);

@@ -13,8 +13,7 @@ final class SamplingRules {
     /** Leading zeros would let one token be named twice. */
     private static final Pattern TOKEN_ID = Pattern.compile("0|[1-9][0-9]{0,8}");
 
-    private SamplingRules() {
-    }
+    private SamplingRules() {}
 
     static SamplingFields read(Fields fields) throws FieldProblem {
         return new SamplingFields(
@@ -38,15 +37,17 @@ final class SamplingRules {
             throw Fields.wrongType("logit_bias", "an object", found.get());
         }
         if (object.size() > SamplingFields.MAX_BIASES) {
-            throw new FieldProblem("out_of_range", "logit_bias",
+            throw new FieldProblem(
+                    "out_of_range",
+                    "logit_bias",
                     "'logit_bias' takes at most " + SamplingFields.MAX_BIASES + " tokens");
         }
         Map<Integer, Double> biases = new HashMap<>();
         Fields values = new Fields(object, "logit_bias.");
         for (Map.Entry<String, JsonNode> entry : object.properties()) {
             if (!TOKEN_ID.matcher(entry.getKey()).matches()) {
-                throw new FieldProblem("invalid_value", "logit_bias",
-                        "'logit_bias' must have token ids such as \"1234\" for keys");
+                throw new FieldProblem(
+                        "invalid_value", "logit_bias", "'logit_bias' must have token ids such as \"1234\" for keys");
             }
             values.require(entry.getKey());
             biases.put(Integer.valueOf(entry.getKey()), values.number(entry.getKey(), Range.BIAS, 0));

@@ -9,8 +9,7 @@ import java.util.Map;
 /** The rules of tools and of an assistant's calls of them. Beyond these both go to the template as they are. */
 final class ToolRules {
 
-    private ToolRules() {
-    }
+    private ToolRules() {}
 
     /** The tools that a model may ask for: objects, mostly {@code {"type": "function", "function": {…}}}. */
     static List<Map<String, Object>> tools(JsonNode list, String name) throws FieldProblem {
@@ -49,8 +48,8 @@ final class ToolRules {
         if (!given.isTextual()) {
             throw Fields.wrongType(name, "an object, or a text that holds one", given);
         }
-        return PlainJson.parsed(given.textValue()).orElseThrow(() ->
-                new FieldProblem("invalid_value", name, "'" + name + "' holds no JSON object"));
+        return PlainJson.parsed(given.textValue())
+                .orElseThrow(() -> new FieldProblem("invalid_value", name, "'" + name + "' holds no JSON object"));
     }
 
     private static List<ObjectNode> objects(JsonNode list, String name) throws FieldProblem {

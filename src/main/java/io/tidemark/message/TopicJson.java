@@ -64,7 +64,9 @@ public final class TopicJson {
     /** The mapper behind all records; a fresh one, for the caller to keep. */
     public static ObjectMapper newMapper() {
         JsonFactory factory = JsonFactory.builder()
-                .streamReadConstraints(StreamReadConstraints.builder().maxNestingDepth(MAX_NESTING).build())
+                .streamReadConstraints(StreamReadConstraints.builder()
+                        .maxNestingDepth(MAX_NESTING)
+                        .build())
                 // names come from strangers: interning them would fill the JVM's own table
                 .disable(JsonFactory.Feature.INTERN_FIELD_NAMES)
                 .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
@@ -73,8 +75,8 @@ public final class TopicJson {
                 .build();
         ObjectMapper mapper = JsonMapper.builder(factory)
                 .addModules(new Jdk8Module(), new JavaTimeModule())
-                .defaultPropertyInclusion(JsonInclude.Value.construct(
-                        JsonInclude.Include.NON_ABSENT, JsonInclude.Include.ALWAYS))
+                .defaultPropertyInclusion(
+                        JsonInclude.Value.construct(JsonInclude.Include.NON_ABSENT, JsonInclude.Include.ALWAYS))
                 .disable(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS)
                 .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
                 .disable(DeserializationFeature.ACCEPT_FLOAT_AS_INT)
@@ -83,8 +85,9 @@ public final class TopicJson {
                 .build();
         // Jackson counts only Optional as absent, not its primitive brothers
         Stream.of(OptionalInt.class, OptionalLong.class, OptionalDouble.class)
-                .forEach(type -> mapper.configOverride(type).setInclude(
-                        JsonInclude.Value.construct(JsonInclude.Include.NON_EMPTY, JsonInclude.Include.ALWAYS)));
+                .forEach(type -> mapper.configOverride(type)
+                        .setInclude(JsonInclude.Value.construct(
+                                JsonInclude.Include.NON_EMPTY, JsonInclude.Include.ALWAYS)));
         return mapper;
     }
 }

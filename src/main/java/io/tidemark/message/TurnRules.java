@@ -14,8 +14,7 @@ final class TurnRules {
 
     private static final Set<String> ROLES = Set.of("system", "user", "assistant", "tool");
 
-    private TurnRules() {
-    }
+    private TurnRules() {}
 
     static ChatTurn read(Fields turn) throws FieldProblem {
         Map<String, Object> fields = new LinkedHashMap<>();
@@ -28,7 +27,9 @@ final class TurnRules {
         }
         if (calls.isPresent()) {
             if (!role.equals("assistant")) {
-                throw new FieldProblem("invalid_value", turn.name("tool_calls"),
+                throw new FieldProblem(
+                        "invalid_value",
+                        turn.name("tool_calls"),
                         "'" + turn.name("tool_calls") + "' is for an assistant's turn");
             }
             fields.put("tool_calls", ToolRules.calls(calls.get(), turn.name("tool_calls")));
@@ -42,7 +43,9 @@ final class TurnRules {
     private static String role(Fields turn) throws FieldProblem {
         String role = turn.requireText("role", 1, RequestParser.MAX_NAME_LENGTH);
         if (!ROLES.contains(role)) {
-            throw new FieldProblem("invalid_value", turn.name("role"),
+            throw new FieldProblem(
+                    "invalid_value",
+                    turn.name("role"),
                     "'" + turn.name("role") + "' must be system, user, assistant or tool");
         }
         return role;

@@ -20,20 +20,28 @@ final class UnsupportedFields {
             Map.entry("echo", value -> value.isBoolean() && !value.booleanValue()),
             Map.entry("suffix", value -> value.isTextual() && value.textValue().isEmpty()),
             Map.entry("response_format", value -> value.path("type").asText().equals("text")),
-            Map.entry("tool_choice", AUTO), Map.entry("functions", EMPTY), Map.entry("function_call", AUTO),
-            Map.entry("modalities", value -> value.size() == 1 && value.path(0).asText().equals("text")),
-            Map.entry("audio", NEVER), Map.entry("reasoning_effort", NEVER), Map.entry("verbosity", NEVER),
+            Map.entry("tool_choice", AUTO),
+            Map.entry("functions", EMPTY),
+            Map.entry("function_call", AUTO),
+            Map.entry(
+                    "modalities",
+                    value -> value.size() == 1 && value.path(0).asText().equals("text")),
+            Map.entry("audio", NEVER),
+            Map.entry("reasoning_effort", NEVER),
+            Map.entry("verbosity", NEVER),
             Map.entry("web_search_options", NEVER));
 
-    private UnsupportedFields() {
-    }
+    private UnsupportedFields() {}
 
     static void refuse(Fields fields) throws FieldProblem {
         for (Map.Entry<String, Predicate<JsonNode>> entry : HARMLESS.entrySet()) {
             String field = entry.getKey();
             if (fields.find(field).filter(entry.getValue().negate()).isPresent()) {
-                throw new FieldProblem("unsupported_field", fields.name(field), "'" + fields.name(field)
-                        + "' is not supported, and leaving it unheeded would change the text; leave it out");
+                throw new FieldProblem(
+                        "unsupported_field",
+                        fields.name(field),
+                        "'" + fields.name(field)
+                                + "' is not supported, and leaving it unheeded would change the text; leave it out");
             }
         }
     }

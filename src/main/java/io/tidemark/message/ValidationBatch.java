@@ -24,6 +24,5 @@ public record ValidationBatch(String batchId, String adapter, List<Example> exam
      * @param input      {@code prompt}, or {@code messages} and perhaps {@code tools}
      * @param completion the gold text, not empty
      */
-    public record Example(@JsonUnwrapped Input input, String completion) {
-    }
+    public record Example(@JsonUnwrapped Input input, String completion) {}
 }

@@ -16,11 +16,15 @@ record AdapterAssembler(DecoderParts parts) {
         try (OpenValues open = new OpenValues()) {
             Optional<Value> own = new OuterAssembler(parts.folder(), parts.config(), loader).assemble(source, adapter);
             own.ifPresent(open::add);
-            Value tensors = open.add(new LoraAssembler(parts.folder(), parts.config(), loader).assemble(source, adapter.layers()));
+            Value tensors = open.add(
+                    new LoraAssembler(parts.folder(), parts.config(), loader).assemble(source, adapter.layers()));
             Optional<Value> stacked = stacked(tensors);
             stacked.ifPresent(open::add);
-            long stackedBytes = stacked.map(stack -> number("stacked_bytes", stack)).orElse(0L);
-            long bytes = number("bytes", tensors) + own.map(value -> number("bytes", value)).orElse(0L) + stackedBytes;
+            long stackedBytes =
+                    stacked.map(stack -> number("stacked_bytes", stack)).orElse(0L);
+            long bytes = number("bytes", tensors)
+                    + own.map(value -> number("bytes", value)).orElse(0L)
+                    + stackedBytes;
             open.keep();
             return new LoraWeights(tensors, LoraAssembler.isPlain(adapter.layers()), own, stacked, stackedBytes, bytes);
         }

@@ -13,8 +13,12 @@ import java.util.Map;
  * @param baseCopies what the adapter says the base's embedding or head is, by name, also where it is replaced
  * @param ownCopies  what the adapter has twice, to be found equal
  */
-public record AdapterParts(List<Map<Projection, LoraModule>> layers, Map<String, LoraModule> outer,
-        Map<String, StoredTensor> replaced, Map<String, StoredTensor> baseCopies, List<TensorCopy> ownCopies) {
+public record AdapterParts(
+        List<Map<Projection, LoraModule>> layers,
+        Map<String, LoraModule> outer,
+        Map<String, StoredTensor> replaced,
+        Map<String, StoredTensor> baseCopies,
+        List<TensorCopy> ownCopies) {
 
     public AdapterParts {
         layers = List.copyOf(layers);

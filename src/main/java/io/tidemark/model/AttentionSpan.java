@@ -7,5 +7,4 @@ package io.tidemark.model;
  * @param ringTokens  places of the layers with a window
  * @param isBeginning the call's queries are the sequence's first tokens, so that plain causal attention needs no mask
  */
-record AttentionSpan(int tokens, int ringTokens, boolean isBeginning) {
-}
+record AttentionSpan(int tokens, int ringTokens, boolean isBeginning) {}

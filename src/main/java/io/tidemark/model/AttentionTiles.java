@@ -40,7 +40,8 @@ record AttentionTiles(OptionalInt window, int callTokens, boolean fixed) {
 
     AttentionSpan span(KvBlock block, List<Piece> pieces) {
         Piece first = pieces.get(0);
-        boolean beginning = first.queries() > 1 && first.position() == 0 && first.queries() <= window.orElse(Integer.MAX_VALUE);
+        boolean beginning =
+                first.queries() > 1 && first.position() == 0 && first.queries() <= window.orElse(Integer.MAX_VALUE);
         int end = pieces.stream().mapToInt(Piece::end).max().orElseThrow();
         int read = beginning ? end : roundedUp(end);
         return new AttentionSpan(Math.min(block.capacity(), read), Math.min(block.ringCapacity(), read), beginning);

@@ -45,6 +45,8 @@ record AttentionUnit(KvBlock block, List<Piece> pieces, int queries, AttentionSp
         int end = isPacked() ? firstSlot() + 1 : endSlot();
         long kind = isPacked() ? 2 : span.isBeginning() ? 1 : 0;
         long only = pieces.size() == 1 && queries == 1 ? pieces.get(0).position() : -1;
-        return new long[] {blockIndex, firstSlot(), end, queries, span.tokens(), kind, block.ringCapacity(), span.ringTokens(), only};
+        return new long[] {
+            blockIndex, firstSlot(), end, queries, span.tokens(), kind, block.ringCapacity(), span.ringTokens(), only
+        };
     }
 }

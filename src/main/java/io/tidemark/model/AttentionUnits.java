@@ -21,20 +21,30 @@ final class AttentionUnits {
     List<AttentionUnit> of(List<PlacedRow> rows, List<KvBlock> blocks) {
         List<AttentionUnit> units = new ArrayList<>();
         for (KvBlock block : blocks) {
-            List<Piece> single = rows.stream().filter(row -> row.block() == block && row.tokens() == 1).map(AttentionUnits::whole)
-                    .sorted(Comparator.comparingInt(piece -> piece.slot().index())).toList();
+            List<Piece> single = rows.stream()
+                    .filter(row -> row.block() == block && row.tokens() == 1)
+                    .map(AttentionUnits::whole)
+                    .sorted(Comparator.comparingInt(piece -> piece.slot().index()))
+                    .toList();
             addRuns(units, block, single);
         }
         List<PlacedRow> packed = new ArrayList<>();
         for (KvBlock block : blocks) {
-            addPacked(units, packed, rows.stream().filter(row -> row.block() == block && isShortBeginning(row)).toList());
+            addPacked(
+                    units,
+                    packed,
+                    rows.stream()
+                            .filter(row -> row.block() == block && isShortBeginning(row))
+                            .toList());
         }
         rows.stream().filter(row -> row.tokens() > 1 && !packed.contains(row)).forEach(row -> addChunks(units, row));
         return units;
     }
 
     private boolean isShortBeginning(PlacedRow row) {
-        return row.tokens() > 1 && row.tokens() <= tiles.packedTokens() && row.row().position() == 0;
+        return row.tokens() > 1
+                && row.tokens() <= tiles.packedTokens()
+                && row.row().position() == 0;
     }
 
     /** Packs consecutive rows of one block into calls of at most {@code PACKED_CALL_TOKENS} tokens; a row that is left alone is not packed. */
@@ -48,7 +58,9 @@ final class AttentionUnits {
             }
             if (to - from > 1) {
                 packed.addAll(rows.subList(from, to));
-                List<Piece> pieces = rows.subList(from, to).stream().map(AttentionUnits::whole).toList();
+                List<Piece> pieces = rows.subList(from, to).stream()
+                        .map(AttentionUnits::whole)
+                        .toList();
                 units.add(new AttentionUnit(rows.get(from).block(), pieces, tokens, new AttentionSpan(0, 0, false)));
             }
             from = to;
@@ -62,9 +74,11 @@ final class AttentionUnits {
     private void addChunks(List<AttentionUnit> units, PlacedRow row) {
         int done = 0;
         while (done < row.tokens()) {
-            int most = tiles.mostQueries(row.block(), row.row().position() + done, row.row().position() + row.tokens());
+            int most = tiles.mostQueries(
+                    row.block(), row.row().position() + done, row.row().position() + row.tokens());
             int queries = Math.min(row.tokens() - done, most);
-            List<Piece> piece = List.of(new Piece(row.row().slot(), row.firstToken() + done, row.row().position() + done, queries));
+            List<Piece> piece = List.of(new Piece(
+                    row.row().slot(), row.firstToken() + done, row.row().position() + done, queries));
             units.add(new AttentionUnit(row.block(), piece, queries, tiles.span(row.block(), piece)));
             done += queries;
         }
@@ -77,9 +91,15 @@ final class AttentionUnits {
         for (int end = 1; end <= rows.size(); end++) {
             cheapest[end] = Long.MAX_VALUE;
             int longest = 0;
-            for (int start = end - 1; start >= 0 && tiles.mayShare(rows.get(start).end(), rows.get(end - 1).end()); start--) {
+            for (int start = end - 1;
+                    start >= 0
+                            && tiles.mayShare(
+                                    rows.get(start).end(), rows.get(end - 1).end());
+                    start--) {
                 longest = Math.max(longest, rows.get(start).end());
-                int slots = rows.get(end - 1).slot().index() - rows.get(start).slot().index() + 1;
+                int slots = rows.get(end - 1).slot().index()
+                        - rows.get(start).slot().index()
+                        + 1;
                 long cost = cheapest[start] + tiles.cost(block, slots, longest);
                 if (cost <= cheapest[end]) {
                     cheapest[end] = cost;

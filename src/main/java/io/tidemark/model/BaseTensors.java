@@ -35,7 +35,8 @@ final class BaseTensors {
         }
         List<Long> expected = Arrays.stream(shape).boxed().toList();
         if (!tensor.shape().equals(expected)) {
-            throw ModelRefused.broken(folder, "tensor " + name + " has the shape " + tensor.shape() + ", not " + expected);
+            throw ModelRefused.broken(
+                    folder, "tensor " + name + " has the shape " + tensor.shape() + ", not " + expected);
         }
         unused.remove(name);
         return loader.load(folder, tensor);
@@ -43,7 +44,9 @@ final class BaseTensors {
 
     private boolean isCopyOfTiedHead(String name) {
         return name.equals("lm_head.weight")
-                && stored.get(name).bytes().equals(stored.get("model.embed_tokens.weight").bytes());
+                && stored.get(name)
+                        .bytes()
+                        .equals(stored.get("model.embed_tokens.weight").bytes());
     }
 
     /** @throws ModelRefused when a tensor was not taken that says something of its own */
@@ -51,7 +54,8 @@ final class BaseTensors {
         // Old checkpoints store the frequencies that follow from the config, and a copy of a tied head.
         unused.removeIf(name -> name.endsWith(".rotary_emb.inv_freq") || tiedEmbeddings && isCopyOfTiedHead(name));
         if (!unused.isEmpty()) {
-            throw ModelRefused.unsupported(folder, "tensor", unused.stream().sorted().limit(3).toList());
+            throw ModelRefused.unsupported(
+                    folder, "tensor", unused.stream().sorted().limit(3).toList());
         }
     }
 }

@@ -38,14 +38,29 @@ final class BaseWeights {
 
     private void installOuter(OpenValues open, ModelOptions options) {
         Torch torch = loader.torch();
-        loader.script().call("install", open.add(torch.list(outer(open))),
-                open.add(torch.numbers(config.numLayers(), config.hiddenSize(), config.heads(), config.kvHeads(), config.headDim(),
-                        config.hiddenSize(), config.queryWidth(), config.hiddenSize(), config.intermediateSize(),
-                        config.queryWidth() + 2L * config.kvHeads() * config.headDim(), config.hiddenSize(),
-                        2L * config.intermediateSize(), config.hiddenSize())),
-                open.add(torch.numbers(windows(config))),
-                open.add(torch.numbers(options.computeType().code(), options.deterministic() ? 1 : 0, 0)),
-                open.add(torch.number(config.normEpsilon())), open.add(torch.number(config.rope().attentionFactor()))).close();
+        loader.script()
+                .call(
+                        "install",
+                        open.add(torch.list(outer(open))),
+                        open.add(torch.numbers(
+                                config.numLayers(),
+                                config.hiddenSize(),
+                                config.heads(),
+                                config.kvHeads(),
+                                config.headDim(),
+                                config.hiddenSize(),
+                                config.queryWidth(),
+                                config.hiddenSize(),
+                                config.intermediateSize(),
+                                config.queryWidth() + 2L * config.kvHeads() * config.headDim(),
+                                config.hiddenSize(),
+                                2L * config.intermediateSize(),
+                                config.hiddenSize())),
+                        open.add(torch.numbers(windows(config))),
+                        open.add(torch.numbers(options.computeType().code(), options.deterministic() ? 1 : 0, 0)),
+                        open.add(torch.number(config.normEpsilon())),
+                        open.add(torch.number(config.rope().attentionFactor())))
+                .close();
     }
 
     private void installLayers(long[] probe, ComputeType type) {
@@ -104,23 +119,34 @@ final class BaseWeights {
     private List<Value> outer(OpenValues open) {
         long vocabulary = config.vocabularySize();
         Value embedding = open.add(tensors.take("model.embed_tokens.weight", vocabulary, config.hiddenSize()));
-        return List.of(embedding, open.add(tensors.take("model.norm.weight", config.hiddenSize())),
-                config.tiedEmbeddings() ? embedding : open.add(tensors.take("lm_head.weight", vocabulary, config.hiddenSize())),
+        return List.of(
+                embedding,
+                open.add(tensors.take("model.norm.weight", config.hiddenSize())),
+                config.tiedEmbeddings()
+                        ? embedding
+                        : open.add(tensors.take("lm_head.weight", vocabulary, config.hiddenSize())),
                 open.add(loader.torch().floats(config.rope().inverseFrequencies(config.headDim()))));
     }
 
     private List<Value> norms(OpenValues open, int layer) {
         String prefix = prefix(layer);
-        return List.of(open.add(tensors.take(prefix + "input_layernorm.weight", config.hiddenSize())),
-                open.add(tensors.take(prefix + "post_attention_layernorm.weight", config.hiddenSize())), open.add(headNorms(prefix)));
+        return List.of(
+                open.add(tensors.take(prefix + "input_layernorm.weight", config.hiddenSize())),
+                open.add(tensors.take(prefix + "post_attention_layernorm.weight", config.hiddenSize())),
+                open.add(headNorms(prefix)));
     }
 
     private Value linears(int layer) {
-        List<Boolean> biased = List.of(config.biases().qkv(), config.biases().o(), config.biases().mlp(), config.biases().mlp());
+        List<Boolean> biased = List.of(
+                config.biases().qkv(),
+                config.biases().o(),
+                config.biases().mlp(),
+                config.biases().mlp());
         try (OpenValues open = new OpenValues()) {
             List<Value> linears = new ArrayList<>();
             for (int module = 0; module < biased.size(); module++) {
-                addLinear(open, linears, prefix(layer), Projection.sharingInput().get(module), biased.get(module));
+                addLinear(
+                        open, linears, prefix(layer), Projection.sharingInput().get(module), biased.get(module));
             }
             return loader.torch().list(linears);
         }
@@ -143,7 +169,8 @@ final class BaseWeights {
         }
     }
 
-    private void addLinear(OpenValues open, List<Value> linears, String prefix, List<Projection> modules, boolean biased) {
+    private void addLinear(
+            OpenValues open, List<Value> linears, String prefix, List<Projection> modules, boolean biased) {
         try (OpenValues parts = new OpenValues()) {
             List<Value> weights = new ArrayList<>();
             List<Value> biases = new ArrayList<>();

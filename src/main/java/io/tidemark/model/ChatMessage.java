@@ -39,7 +39,8 @@ public record ChatMessage(Map<String, Object> fields) {
 
     /** As a template sees it: reasoning under the names that templates read it by. */
     Map<String, Object> forTemplate() {
-        Optional<Object> reasoning = REASONING.stream().map(fields::get).filter(Objects::nonNull).findFirst();
+        Optional<Object> reasoning =
+                REASONING.stream().map(fields::get).filter(Objects::nonNull).findFirst();
         if (reasoning.isEmpty()) {
             return fields;
         }

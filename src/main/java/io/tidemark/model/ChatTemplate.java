@@ -16,8 +16,7 @@ import java.util.Optional;
 public final class ChatTemplate {
 
     /** What became of a template's source when the model was loaded: a template, or the reason why it is none. */
-    private record Read(Optional<JinjaTemplate> template, String reason) {
-    }
+    private record Read(Optional<JinjaTemplate> template, String reason) {}
 
     private final Map<String, Read> templates = new HashMap<>();
     private final Map<String, Object> specialTokens;
@@ -57,7 +56,8 @@ public final class ChatTemplate {
      */
     public String render(List<ChatMessage> messages, List<Map<String, Object>> tools) {
         Map<String, Object> variables = new HashMap<>();
-        variables.put("messages", messages.stream().map(ChatMessage::forTemplate).toList());
+        variables.put(
+                "messages", messages.stream().map(ChatMessage::forTemplate).toList());
         variables.put("tools", tools.isEmpty() ? null : tools);
         variables.put("documents", null);
         variables.put("add_generation_prompt", true);
@@ -65,8 +65,10 @@ public final class ChatTemplate {
         try {
             return chosen(!tools.isEmpty()).render(variables);
         } catch (JinjaFailed e) {
-            throw new ChatTemplateFailed(e.isRaised() ? "the model's chat template refused the messages: " + e.getMessage()
-                    : "the model's chat template failed in " + e.getMessage());
+            throw new ChatTemplateFailed(
+                    e.isRaised()
+                            ? "the model's chat template refused the messages: " + e.getMessage()
+                            : "the model's chat template failed in " + e.getMessage());
         }
     }
 
@@ -80,7 +82,7 @@ public final class ChatTemplate {
         if (read == null) {
             throw new ChatTemplateFailed("the model has several chat templates and none is called '" + name + "'");
         }
-        return read.template().orElseThrow(() ->
-                new ChatTemplateFailed("the model's chat template can't be used: " + read.reason()));
+        return read.template()
+                .orElseThrow(() -> new ChatTemplateFailed("the model's chat template can't be used: " + read.reason()));
     }
 }

@@ -20,8 +20,7 @@ final class ChatTemplateFiles {
 
     private static final String EXTENSION = ".jinja";
 
-    private ChatTemplateFiles() {
-    }
+    private ChatTemplateFiles() {}
 
     static Map<String, String> read(Path folder) {
         Map<String, String> templates = new HashMap<>();
@@ -32,7 +31,8 @@ final class ChatTemplateFiles {
         Path others = folder.resolve("additional_chat_templates");
         if (Files.isDirectory(others)) {
             try (DirectoryStream<Path> files = Files.newDirectoryStream(others, "*" + EXTENSION)) {
-                files.forEach(file -> templates.put(file.getFileName().toString().replace(EXTENSION, ""), text(file)));
+                files.forEach(
+                        file -> templates.put(file.getFileName().toString().replace(EXTENSION, ""), text(file)));
             } catch (IOException e) {
                 throw ModelRefused.broken(others, "could not be read", e);
             }

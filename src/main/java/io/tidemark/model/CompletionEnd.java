@@ -12,8 +12,7 @@ import java.util.Set;
  */
 final class CompletionEnd {
 
-    private CompletionEnd() {
-    }
+    private CompletionEnd() {}
 
     /** @param ends the model's end-of-sequence tokens in the order of its files, at least one */
     static int of(Path folder, Set<Integer> ends, TextTokenizer tokenizer) {

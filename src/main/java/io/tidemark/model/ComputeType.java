@@ -22,8 +22,11 @@ public enum ComputeType {
 
     /** {@code fp32}, {@code bf16} or {@code int8}. */
     public static ComputeType of(String name) {
-        return Arrays.stream(values()).filter(type -> type.label().equals(name)).findFirst()
-                .orElseThrow(() -> new IllegalArgumentException("compute type must be one of " + labels() + ", not '" + name + "'"));
+        return Arrays.stream(values())
+                .filter(type -> type.label().equals(name))
+                .findFirst()
+                .orElseThrow(() -> new IllegalArgumentException(
+                        "compute type must be one of " + labels() + ", not '" + name + "'"));
     }
 
     public String label() {

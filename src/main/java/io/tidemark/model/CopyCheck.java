@@ -21,8 +21,11 @@ final class CopyCheck {
     void refuseUnequal(Path source, Iterable<TensorCopy> copies) {
         for (TensorCopy each : copies) {
             if (!areEqual(source, each.loaded(), source, each.copy(), each.turned())) {
-                throw ModelRefused.broken(source, "tensor " + each.copy().name() + " differs from " + each.loaded().name()
-                        + ", which PEFT uses in its place: one of them is not what was trained; save the adapter anew");
+                throw ModelRefused.broken(
+                        source,
+                        "tensor " + each.copy().name() + " differs from "
+                                + each.loaded().name()
+                                + ", which PEFT uses in its place: one of them is not what was trained; save the adapter anew");
             }
         }
     }

@@ -11,7 +11,6 @@ import java.util.Collection;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.concurrent.atomic.LongAdder;
 
 /**
@@ -60,7 +59,14 @@ public final class Decoder implements AutoCloseable {
         Script script = torch.script(DecoderScript.source());
         try {
             BaseWeights.install(folder, config, new TensorLoader(torch, script), options, probe);
-            return new Decoder(new DecoderParts(folder, torch, script, config, options, LoraWeights.none(torch), script.call("no_stack"),
+            return new Decoder(new DecoderParts(
+                    folder,
+                    torch,
+                    script,
+                    config,
+                    options,
+                    LoraWeights.none(torch),
+                    script.call("no_stack"),
                     script.call("no_adapters")));
         } catch (RuntimeException e) {
             script.close();

@@ -15,8 +15,16 @@ import java.nio.file.Path;
  * @param noStack     stands in where adapters run one by one
  * @param nothingKept stands in where a step finds out for itself which rows use what of its stacks
  */
-record DecoderParts(Path folder, Torch torch, Script script, ModelConfig config, ModelOptions options, LoraWeights noAdapter,
-        Value noStack, Value nothingKept) implements AutoCloseable {
+record DecoderParts(
+        Path folder,
+        Torch torch,
+        Script script,
+        ModelConfig config,
+        ModelOptions options,
+        LoraWeights noAdapter,
+        Value noStack,
+        Value nothingKept)
+        implements AutoCloseable {
 
     @Override
     public void close() {

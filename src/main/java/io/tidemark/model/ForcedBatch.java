@@ -76,6 +76,9 @@ public record ForcedBatch(List<Sequence> sequences) {
     }
 
     long[] gold() {
-        return sequences.stream().flatMap(s -> s.gold().stream()).mapToLong(Integer::longValue).toArray();
+        return sequences.stream()
+                .flatMap(s -> s.gold().stream())
+                .mapToLong(Integer::longValue)
+                .toArray();
     }
 }

@@ -51,23 +51,32 @@ public final class ForcedDecoder {
     /** All states through one layer, with the adapter's LoRA or without. */
     public ForcedStates layer(ForcedBatch batch, ForcedStates states, int layer, boolean withLora) {
         long rows = (long) states.count() * batch.rows();
-        long[] group = withLora ? new long[] {0, rows, numLayers(), -1, -1, adapter.isPlain() ? 0 : 1, 1, 0} : DecoderScript.NO_GROUP;
+        long[] group = withLora
+                ? new long[] {0, rows, numLayers(), -1, -1, adapter.isPlain() ? 0 : 1, 1, 0}
+                : DecoderScript.NO_GROUP;
         try (Value at = parts.torch().number(layer);
                 Value length = parts.torch().number(batch.paddedLength());
                 Value groups = parts.torch().numberLists(List.of(group));
-                Value adapters = parts.torch().list(List.of(withLora ? adapter.tensors() : parts.noAdapter().tensors()));
+                Value adapters = parts.torch()
+                        .list(List.of(
+                                withLora ? adapter.tensors() : parts.noAdapter().tensors()));
                 Value stacks = parts.torch().list(List.of(parts.noStack()));
                 Value runs = runs(rows, 0);
                 Value own = own()) {
-            return new ForcedStates(parts.script().call("forced_layer", states.value(), at, length, groups,
-                    adapters, stacks, runs, own), states.count());
+            return new ForcedStates(
+                    parts.script()
+                            .call("forced_layer", states.value(), at, length, groups, adapters, stacks, runs, own),
+                    states.count());
         }
     }
 
     /** A copy of the states, one behind the other. */
     public ForcedStates join(List<ForcedStates> states) {
-        try (Value list = parts.torch().list(states.stream().map(ForcedStates::value).toList())) {
-            return new ForcedStates(parts.script().call("stack", list), states.stream().mapToInt(ForcedStates::count).sum());
+        try (Value list =
+                parts.torch().list(states.stream().map(ForcedStates::value).toList())) {
+            return new ForcedStates(
+                    parts.script().call("stack", list),
+                    states.stream().mapToInt(ForcedStates::count).sum());
         }
     }
 

@@ -37,7 +37,8 @@ final class JoinedStack implements AutoCloseable {
     JoinedStack(StackBuilder builder, DecoderParts parts) {
         this.builder = builder;
         this.copyBytes = parts.config().layerWeights() * parts.config().numLayers();
-        this.allowed = !parts.options().deterministic() && copyBytes <= parts.options().stackBytes() / 2;
+        this.allowed =
+                !parts.options().deterministic() && copyBytes <= parts.options().stackBytes() / 2;
     }
 
     /**
@@ -90,7 +91,8 @@ final class JoinedStack implements AutoCloseable {
 
     /** Whether the stacks of a step stay what they are, however often they are asked for. */
     boolean isSettled(List<LoraStack> stacks) {
-        return !isJoinable(stacks) || joined.filter(stack -> stack == stacks.get(0)).isPresent();
+        return !isJoinable(stacks)
+                || joined.filter(stack -> stack == stacks.get(0)).isPresent();
     }
 
     private boolean isJoinable(List<LoraStack> stacks) {

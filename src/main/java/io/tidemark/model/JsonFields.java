@@ -115,8 +115,10 @@ record JsonFields(Path file, JsonNode root) {
     }
 
     private static boolean isOn(JsonNode value) {
-        return !(value.isNull() || value.isBoolean() && !value.booleanValue()
-                || value.isContainerNode() && value.isEmpty() || value.isNumber() && value.doubleValue() == 0);
+        return !(value.isNull()
+                || value.isBoolean() && !value.booleanValue()
+                || value.isContainerNode() && value.isEmpty()
+                || value.isNumber() && value.doubleValue() == 0);
     }
 
     ModelRefused wrong(String field, String expected) {

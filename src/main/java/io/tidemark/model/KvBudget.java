@@ -7,6 +7,7 @@ public final class KvBudget {
 
     /** A block takes at most this part of the budget: a large one would lock out other sizes until it is empty. */
     private static final int MIN_BLOCKS = 8;
+
     private static final int MIN_BLOCKS_PER_POOL = 4;
 
     private final long bytes;
@@ -19,7 +20,9 @@ public final class KvBudget {
      */
     public KvBudget(long bytes, int pools) {
         if (bytes < 1 || pools < 1) {
-            throw new IllegalArgumentException("the memory for keys and values must be at least 1 byte, for at least 1 pool: " + bytes + ", " + pools);
+            throw new IllegalArgumentException(
+                    "the memory for keys and values must be at least 1 byte, for at least 1 pool: " + bytes + ", "
+                            + pools);
         }
         this.bytes = bytes;
         this.pools = pools;

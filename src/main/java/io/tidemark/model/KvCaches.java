@@ -59,7 +59,8 @@ final class KvCaches {
 
     /** Puts pieces, one behind the other, at the beginning of a slot. */
     void fill(KvSlot slot, List<Value> pieces) {
-        try (Value index = parts.torch().number(slot.index()); Value list = parts.torch().list(pieces)) {
+        try (Value index = parts.torch().number(slot.index());
+                Value list = parts.torch().list(pieces)) {
             call("fill", slot.block().cache(), index, list).close();
         }
     }
@@ -69,7 +70,8 @@ final class KvCaches {
         try (Value source = parts.torch().number(from.index());
                 Value target = parts.torch().number(to.index());
                 Value length = parts.torch().number(tokens)) {
-            call("copy_slot", from.block().cache(), source, to.block().cache(), target, length).close();
+            call("copy_slot", from.block().cache(), source, to.block().cache(), target, length)
+                    .close();
         }
     }
 

@@ -31,7 +31,8 @@ public final class KvPool implements AutoCloseable {
      */
     public KvPool(Decoder decoder, KvBudget budget, int slotsPerBlock, long prefixBytes) {
         if (slotsPerBlock < 1 || prefixBytes < 0) {
-            throw new IllegalArgumentException("slotsPerBlock must be at least 1, prefixBytes at least 0: " + slotsPerBlock + ", " + prefixBytes);
+            throw new IllegalArgumentException(
+                    "slotsPerBlock must be at least 1, prefixBytes at least 0: " + slotsPerBlock + ", " + prefixBytes);
         }
         this.decoder = decoder;
         this.budget = budget;
@@ -62,7 +63,10 @@ public final class KvPool implements AutoCloseable {
      */
     public Optional<List<KvSlot>> reserve(int tokens, int sequences) {
         int capacity = sizes.capacityFor(tokens);
-        long open = blocks.stream().filter(block -> block.capacity() == capacity).mapToLong(KvBlock::freeSlots).sum();
+        long open = blocks.stream()
+                .filter(block -> block.capacity() == capacity)
+                .mapToLong(KvBlock::freeSlots)
+                .sum();
         long missing = Math.max(0, sequences - open) * sizes.bytes(1, capacity);
         freeUnused(missing, block -> block.capacity() != capacity);
         if (missing > budget.free()) {
@@ -88,7 +92,9 @@ public final class KvPool implements AutoCloseable {
     /** A slot for a sequence of up to {@code tokens} tokens; empty when the budget is taken now. */
     public Optional<KvSlot> reserve(int tokens) {
         int capacity = sizes.capacityFor(tokens);
-        Optional<KvBlock> open = blocks.stream().filter(b -> b.capacity() == capacity && !b.isFull()).findFirst();
+        Optional<KvBlock> open = blocks.stream()
+                .filter(b -> b.capacity() == capacity && !b.isFull())
+                .findFirst();
         return open.or(() -> newBlock(capacity)).map(KvBlock::take);
     }
 

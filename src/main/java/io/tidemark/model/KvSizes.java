@@ -18,7 +18,8 @@ final class KvSizes {
         this.config = config;
         this.bytesPerToken = bytesPerToken;
         this.tiles = tiles;
-        this.windowedLayers = (int) config.windows().stream().filter(OptionalInt::isPresent).count();
+        this.windowedLayers =
+                (int) config.windows().stream().filter(OptionalInt::isPresent).count();
     }
 
     /**
@@ -39,7 +40,8 @@ final class KvSizes {
 
     /** Bytes of so many slots. */
     long bytes(int slots, int capacity) {
-        long tokens = (long) (config.numLayers() - windowedLayers) * capacity + (long) windowedLayers * ringCapacity(capacity);
+        long tokens = (long) (config.numLayers() - windowedLayers) * capacity
+                + (long) windowedLayers * ringCapacity(capacity);
         return slots * (bytesPerToken / config.numLayers()) * tokens;
     }
 
@@ -49,6 +51,7 @@ final class KvSizes {
             boolean doubling = capacity == AttentionTiles.TILE || Integer.bitCount(capacity) > 1;
             capacity = doubling ? Integer.highestOneBit(capacity) * 2 : capacity / 2 * 3;
         }
-        return Math.max(AttentionTiles.roundedUp(tokens), Math.min(capacity, AttentionTiles.roundedUp(config.contextLength())));
+        return Math.max(
+                AttentionTiles.roundedUp(tokens), Math.min(capacity, AttentionTiles.roundedUp(config.contextLength())));
     }
 }

@@ -12,7 +12,8 @@ public final class LanguageModel implements AutoCloseable {
     private final ChatTemplate chatTemplate;
     private final int completionEnd;
 
-    private LanguageModel(String name, Decoder decoder, TextTokenizer tokenizer, ChatTemplate chatTemplate, int completionEnd) {
+    private LanguageModel(
+            String name, Decoder decoder, TextTokenizer tokenizer, ChatTemplate chatTemplate, int completionEnd) {
         this.name = name;
         this.decoder = decoder;
         this.tokenizer = tokenizer;

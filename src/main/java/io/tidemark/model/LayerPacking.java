@@ -38,7 +38,8 @@ final class LayerPacking implements AutoCloseable {
     }
 
     private Value packed(Value sizes, Value linears) {
-        try (sizes; linears) {
+        try (sizes;
+                linears) {
             return loader.script().call("packed_layer", sizes, linears);
         }
     }

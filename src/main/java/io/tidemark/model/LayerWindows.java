@@ -14,14 +14,14 @@ final class LayerWindows {
     private static final int SIZE_WHERE_ABSENT = 4096;
     private static final int FIRST_LAYER_WHERE_ABSENT = 28;
 
-    private LayerWindows() {
-    }
+    private LayerWindows() {}
 
     /** The window's size; empty where {@code sliding_window} is null. */
     static OptionalInt size(JsonFields config) {
         boolean absent = !config.root().has("sliding_window");
         return absent || config.has("sliding_window")
-                ? OptionalInt.of(config.count("sliding_window", SIZE_WHERE_ABSENT)) : OptionalInt.empty();
+                ? OptionalInt.of(config.count("sliding_window", SIZE_WHERE_ABSENT))
+                : OptionalInt.empty();
     }
 
     /** One window for all layers; {@code layer_types}, which such families do not read, may not say anything else. */
@@ -29,7 +29,8 @@ final class LayerWindows {
         if (config.has("layer_types")) {
             for (String type : types(config, layers)) {
                 if (type.equals(SLIDING) != window.isPresent()) {
-                    throw ModelRefused.unsupported(config.file(), "layer_types", config.root().get("layer_types"));
+                    throw ModelRefused.unsupported(
+                            config.file(), "layer_types", config.root().get("layer_types"));
                 }
             }
         }
@@ -40,7 +41,9 @@ final class LayerWindows {
     static List<OptionalInt> byType(JsonFields config, int layers) {
         OptionalInt window = config.flag("use_sliding_window", false) ? size(config) : OptionalInt.empty();
         if (config.has("layer_types")) {
-            return types(config, layers).stream().map(type -> type.equals(SLIDING) ? present(config, window) : OptionalInt.empty()).toList();
+            return types(config, layers).stream()
+                    .map(type -> type.equals(SLIDING) ? present(config, window) : OptionalInt.empty())
+                    .toList();
         }
         int first = config.countFromZero("max_window_layers", FIRST_LAYER_WHERE_ABSENT);
         List<OptionalInt> windows = new ArrayList<>();
@@ -52,7 +55,9 @@ final class LayerWindows {
 
     private static OptionalInt present(JsonFields config, OptionalInt window) {
         if (window.isEmpty()) {
-            throw ModelRefused.broken(config.file(), "layer_types names " + SLIDING + ", but use_sliding_window and sliding_window give no window");
+            throw ModelRefused.broken(
+                    config.file(),
+                    "layer_types names " + SLIDING + ", but use_sliding_window and sliding_window give no window");
         }
         return window;
     }

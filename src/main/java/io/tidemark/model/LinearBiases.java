@@ -7,5 +7,4 @@ package io.tidemark.model;
  * @param o   the attention's output projection
  * @param mlp gate, up and down
  */
-public record LinearBiases(boolean qkv, boolean o, boolean mlp) {
-}
+public record LinearBiases(boolean qkv, boolean o, boolean mlp) {}

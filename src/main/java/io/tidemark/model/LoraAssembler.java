@@ -27,7 +27,11 @@ final class LoraAssembler {
             List<Value> more = new ArrayList<>();
             for (int layer = 0; layer < layers.size(); layer++) {
                 for (int module = 0; module < Projection.sharingInput().size(); module++) {
-                    List<LoraTensors> linears = linears(source, layer, layers.get(layer), Projection.sharingInput().get(module));
+                    List<LoraTensors> linears = linears(
+                            source,
+                            layer,
+                            layers.get(layer),
+                            Projection.sharingInput().get(module));
                     add(open, list, more, linears, layer, module);
                 }
             }
@@ -40,25 +44,45 @@ final class LoraAssembler {
 
     /** Whether no module has a magnitude or a bias. */
     static boolean isPlain(List<Map<Projection, LoraModule>> layers) {
-        return layers.stream().flatMap(layer -> layer.values().stream())
-                .allMatch(module -> module.magnitude().isEmpty() && module.bias().isEmpty());
+        return layers.stream()
+                .flatMap(layer -> layer.values().stream())
+                .allMatch(
+                        module -> module.magnitude().isEmpty() && module.bias().isEmpty());
     }
 
-    private List<LoraTensors> linears(Path source, int layer, Map<Projection, LoraModule> modules, List<Projection> sharing) {
+    private List<LoraTensors> linears(
+            Path source, int layer, Map<Projection, LoraModule> modules, List<Projection> sharing) {
         Map<String, StoredTensor> base = isPlain(List.of(modules)) ? Map.of() : WeightFiles.read(modelFolder);
         LoraTensors.Loader tensors = new LoraTensors.Loader(loader, source, modelFolder);
-        return sharing.stream().map(module -> tensors.load(Optional.ofNullable(modules.get(module)), module.inputWidth(config),
-                module.outputWidth(config), Optional.ofNullable(base.get(ModuleNames.linear(layer, module) + ".weight")))).toList();
+        return sharing.stream()
+                .map(module -> tensors.load(
+                        Optional.ofNullable(modules.get(module)),
+                        module.inputWidth(config),
+                        module.outputWidth(config),
+                        Optional.ofNullable(base.get(ModuleNames.linear(layer, module) + ".weight"))))
+                .toList();
     }
 
-    private void add(OpenValues open, List<Value> list, List<Value> more, List<LoraTensors> linears, int layer, int module) {
+    private void add(
+            OpenValues open, List<Value> list, List<Value> more, List<LoraTensors> linears, int layer, int module) {
         try (OpenValues parts = new OpenValues()) {
             linears.forEach(linear -> linear.values().forEach(parts::add));
-            list.add(open.add(loader.script().call("stack_a", parts.add(loader.torch().list(linears.stream().map(LoraTensors::a).toList())),
-                    parts.add(loader.torch().number(layer)), parts.add(loader.torch().number(module)))));
-            list.add(open.add(loader.script().call("stack_b", parts.add(loader.torch().list(linears.stream().map(LoraTensors::b).toList())))));
-            more.add(open.add(loader.stack(linears.stream().map(LoraTensors::factor).toList())));
-            more.add(open.add(loader.stack(linears.stream().map(LoraTensors::shift).toList())));
+            list.add(open.add(loader.script()
+                    .call(
+                            "stack_a",
+                            parts.add(loader.torch()
+                                    .list(linears.stream().map(LoraTensors::a).toList())),
+                            parts.add(loader.torch().number(layer)),
+                            parts.add(loader.torch().number(module)))));
+            list.add(open.add(loader.script()
+                    .call(
+                            "stack_b",
+                            parts.add(loader.torch()
+                                    .list(linears.stream().map(LoraTensors::b).toList())))));
+            more.add(open.add(
+                    loader.stack(linears.stream().map(LoraTensors::factor).toList())));
+            more.add(open.add(
+                    loader.stack(linears.stream().map(LoraTensors::shift).toList())));
         }
     }
 }

@@ -11,8 +11,8 @@ import java.util.Optional;
  * @param magnitude {@code [out]}
  * @param bias      {@code [out]}, of B
  */
-public record LoraModule(StoredTensor a, StoredTensor b, double scale, Optional<StoredTensor> magnitude,
-        Optional<StoredTensor> bias) {
+public record LoraModule(
+        StoredTensor a, StoredTensor b, double scale, Optional<StoredTensor> magnitude, Optional<StoredTensor> bias) {
 
     /** Plain LoRA. */
     public LoraModule(StoredTensor a, StoredTensor b, double scale) {

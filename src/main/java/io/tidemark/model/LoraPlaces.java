@@ -19,8 +19,7 @@ record LoraPlaces(List<LoraStack> stacks, Map<LoraWeights, Place> places) {
      * @param stack  the index of a stack, -1 outside the stacks
      * @param member where an adapter stands in it, -1 outside the stacks
      */
-    record Place(int stack, int member) {
-    }
+    record Place(int stack, int member) {}
 
     LoraPlaces {
         stacks = List.copyOf(stacks);

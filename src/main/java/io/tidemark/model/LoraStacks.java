@@ -75,13 +75,13 @@ final class LoraStacks implements AutoCloseable {
         private Set<LoraWeights> running = Set.of();
         /** What the last step uses. */
         private List<LoraStack> used = List.of();
+
         private final JoinedStack.Alone alone = new JoinedStack.Alone();
         private int loose;
         /** The last step's places, where nothing is left to be done for its adapters. */
         private Optional<LoraPlaces> settled = Optional.empty();
 
-        private User() {
-        }
+        private User() {}
 
         /** What the step is to use. It stays open until the next call, {@link #pause} or {@link #close}. */
         LoraPlaces forStep(List<StepRow> batch) {
@@ -89,7 +89,8 @@ final class LoraStacks implements AutoCloseable {
                 take();
                 Set<LoraWeights> wanted = wanted(batch);
                 running = batch.size() == 1 ? Set.of() : wanted;
-                LoraPlaces places = running.isEmpty() ? ownStacks(wanted)
+                LoraPlaces places = running.isEmpty()
+                        ? ownStacks(wanted)
                         : settled.filter(last -> last.isFor(wanted)).orElseGet(() -> placed(this));
                 used = places.stacks();
                 closeUnused();
@@ -100,7 +101,11 @@ final class LoraStacks implements AutoCloseable {
         /** An unused stack may be closed from now on, so nothing is settled. */
         private LoraPlaces ownStacks(Set<LoraWeights> wanted) {
             settled = Optional.empty();
-            return LoraPlaces.of(wanted.stream().map(adapter -> adapter.stack().orElseThrow()).toList(), wanted);
+            return LoraPlaces.of(
+                    wanted.stream()
+                            .map(adapter -> adapter.stack().orElseThrow())
+                            .toList(),
+                    wanted);
         }
 
         /** Whether nothing more will be built for the last step's adapters, if they stay. */
@@ -159,14 +164,18 @@ final class LoraStacks implements AutoCloseable {
         }
         shared.use(cover.used());
         leaving.addAll(shared.takeOldest(mostBytes - joined.bytes(), usedByOthers(user)));
-        LoraPlaces places = LoraPlaces.of(joined.inPlaceOf(cover, user.alone, usedByOthers(user), leaving), user.running);
+        LoraPlaces places =
+                LoraPlaces.of(joined.inPlaceOf(cover, user.alone, usedByOthers(user), leaving), user.running);
         boolean done = !couldGather && !builder.isBusy() && joined.isSettled(places.stacks());
         user.settled = done ? Optional.of(places) : Optional.empty();
         return places;
     }
 
     private List<LoraStack> usedByOthers(User user) {
-        return users.stream().filter(other -> other != user).flatMap(other -> other.used.stream()).toList();
+        return users.stream()
+                .filter(other -> other != user)
+                .flatMap(other -> other.used.stream())
+                .toList();
     }
 
     private void closeUnused() {
@@ -184,8 +193,12 @@ final class LoraStacks implements AutoCloseable {
             return Set.of();
         }
         Map<LoraWeights, Integer> tokens = new LinkedHashMap<>();
-        batch.stream().filter(row -> row.effectiveLoraLayers() > 0)
-                .forEach(row -> tokens.merge(row.lora().orElseThrow(), row.tokens().size() > 1 ? row.tokens().size() : 0, Integer::sum));
+        batch.stream()
+                .filter(row -> row.effectiveLoraLayers() > 0)
+                .forEach(row -> tokens.merge(
+                        row.lora().orElseThrow(),
+                        row.tokens().size() > 1 ? row.tokens().size() : 0,
+                        Integer::sum));
         tokens.values().removeIf(count -> count >= PROMPT_TOKENS_ALONE && !deterministic);
         return tokens.keySet();
     }

@@ -29,19 +29,24 @@ record LoraTensors(Value a, Value b, Value factor, Value shift) {
          */
         LoraTensors load(Optional<LoraModule> lora, int in, int out, Optional<StoredTensor> base) {
             if (lora.isEmpty()) {
-                return new LoraTensors(tensors.zeros(0, in), tensors.zeros(out, 0), tensors.filled(1, out), tensors.zeros(out));
+                return new LoraTensors(
+                        tensors.zeros(0, in), tensors.zeros(out, 0), tensors.filled(1, out), tensors.zeros(out));
             }
             LoraModule module = lora.get();
-            try (Value b = tensors.load(source, module.b()); Value scale = tensors.torch().number(module.scale())) {
+            try (Value b = tensors.load(source, module.b());
+                    Value scale = tensors.torch().number(module.scale())) {
                 Value a = tensors.load(source, module.a());
-                Value factor = module.magnitude().map(magnitude -> factor(magnitude, base.orElseThrow(), a, b, scale))
+                Value factor = module.magnitude()
+                        .map(magnitude -> factor(magnitude, base.orElseThrow(), a, b, scale))
                         .orElseGet(() -> tensors.filled(1, out));
-                return new LoraTensors(a, tensors.script().call("scaled_b", b, scale, factor), factor, shift(module, out, scale));
+                return new LoraTensors(
+                        a, tensors.script().call("scaled_b", b, scale, factor), factor, shift(module, out, scale));
             }
         }
 
         private Value factor(StoredTensor magnitude, StoredTensor base, Value a, Value b, Value scale) {
-            try (Value wanted = tensors.load(source, magnitude); Value weight = tensors.load(modelFolder, base)) {
+            try (Value wanted = tensors.load(source, magnitude);
+                    Value weight = tensors.load(modelFolder, base)) {
                 return tensors.script().call("dora_factor", wanted, weight, a, b, scale);
             }
         }

@@ -21,7 +21,8 @@ public final class LoraWeights implements AutoCloseable {
      * @param stackedBytes the memory that this stack takes, 0 where there is none
      * @param bytes        the memory that everything here takes on the device
      */
-    LoraWeights(Value tensors, boolean plain, Optional<Value> own, Optional<Value> stacked, long stackedBytes, long bytes) {
+    LoraWeights(
+            Value tensors, boolean plain, Optional<Value> own, Optional<Value> stacked, long stackedBytes, long bytes) {
         this.tensors = tensors;
         this.plain = plain;
         this.own = own;

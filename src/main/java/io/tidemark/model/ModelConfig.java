@@ -25,9 +25,21 @@ import java.util.Set;
  * @param endOfSequence    token ids that end a completion, in the order of the model's files
  */
 public record ModelConfig(
-        int numLayers, int hiddenSize, int intermediateSize, int heads, int kvHeads, int headDim, int vocabularySize,
-        int contextLength, double normEpsilon, LinearBiases biases, boolean headNorms,
-        boolean tiedEmbeddings, RotaryEmbedding rope, List<OptionalInt> windows, Set<Integer> endOfSequence) {
+        int numLayers,
+        int hiddenSize,
+        int intermediateSize,
+        int heads,
+        int kvHeads,
+        int headDim,
+        int vocabularySize,
+        int contextLength,
+        double normEpsilon,
+        LinearBiases biases,
+        boolean headNorms,
+        boolean tiedEmbeddings,
+        RotaryEmbedding rope,
+        List<OptionalInt> windows,
+        Set<Integer> endOfSequence) {
 
     public ModelConfig {
         windows = List.copyOf(windows);

@@ -15,25 +15,63 @@ final class ModelConfigReader {
 
     /** Fields that every family reads; a family adds its own. */
     private static final Set<String> APPLIED = Set.of(
-            "model_type", "num_hidden_layers", "hidden_size", "intermediate_size", "num_attention_heads",
-            "num_key_value_heads", "head_dim", "vocab_size", "max_position_embeddings", "rms_norm_eps",
-            "tie_word_embeddings", "rope_theta", "rope_scaling", "rope_parameters", "layer_types",
-            "eos_token_id", "hidden_act");
+            "model_type",
+            "num_hidden_layers",
+            "hidden_size",
+            "intermediate_size",
+            "num_attention_heads",
+            "num_key_value_heads",
+            "head_dim",
+            "vocab_size",
+            "max_position_embeddings",
+            "rms_norm_eps",
+            "tie_word_embeddings",
+            "rope_theta",
+            "rope_scaling",
+            "rope_parameters",
+            "layer_types",
+            "eos_token_id",
+            "hidden_act");
 
     /** Fields that describe the file, training, sampling or other software, and never change what a decoder computes. */
     private static final Set<String> INERT = Set.of(
-            "architectures", "_name_or_path", "_model_name_or_path", "transformers_version", "torch_dtype", "dtype",
-            "use_cache", "initializer_range", "attention_dropout", "pretraining_tp", "bos_token_id", "pad_token_id",
-            "unk_token_id", "is_llama_config", "transformers.js_config", "output_attentions",
-            "output_hidden_states", "return_dict", "id2label", "label2id", "problem_type", "chunk_size_feed_forward",
-            "_attn_implementation", "attn_implementation", "max_length", "max_sequence_length", "do_sample",
-            "temperature", "top_p", "top_k", "unsloth_fixed", "unsloth_version");
+            "architectures",
+            "_name_or_path",
+            "_model_name_or_path",
+            "transformers_version",
+            "torch_dtype",
+            "dtype",
+            "use_cache",
+            "initializer_range",
+            "attention_dropout",
+            "pretraining_tp",
+            "bos_token_id",
+            "pad_token_id",
+            "unk_token_id",
+            "is_llama_config",
+            "transformers.js_config",
+            "output_attentions",
+            "output_hidden_states",
+            "return_dict",
+            "id2label",
+            "label2id",
+            "problem_type",
+            "chunk_size_feed_forward",
+            "_attn_implementation",
+            "attn_implementation",
+            "max_length",
+            "max_sequence_length",
+            "do_sample",
+            "temperature",
+            "top_p",
+            "top_k",
+            "unsloth_fixed",
+            "unsloth_version");
 
     private static final int MOST_LAYERS = 1000;
     private static final int MOST_HEAD_DIM = 4096;
 
-    private ModelConfigReader() {
-    }
+    private ModelConfigReader() {}
 
     static ModelConfig read(Path folder) {
         JsonFields config = JsonFields.read(folder.resolve("config.json"));
@@ -56,10 +94,22 @@ final class ModelConfigReader {
         }
         requireAtMost(config, "head_dim", headDim, MOST_HEAD_DIM);
         int contextLength = family.contextLength(config);
-        return new ModelConfig(layers, hidden, config.count("intermediate_size"), heads, kvHeads, headDim,
-                config.count("vocab_size"), contextLength, config.positive("rms_norm_eps", 1e-6), family.biases(config),
-                family.headNorms(), config.flag("tie_word_embeddings", false), RotaryReader.read(config, contextLength),
-                family.windows(config, layers), endOfSequence(folder, config));
+        return new ModelConfig(
+                layers,
+                hidden,
+                config.count("intermediate_size"),
+                heads,
+                kvHeads,
+                headDim,
+                config.count("vocab_size"),
+                contextLength,
+                config.positive("rms_norm_eps", 1e-6),
+                family.biases(config),
+                family.headNorms(),
+                config.flag("tie_word_embeddings", false),
+                RotaryReader.read(config, contextLength),
+                family.windows(config, layers),
+                endOfSequence(folder, config));
     }
 
     /** What is made from the config alone, before a tensor could speak against it, must not take the memory. */

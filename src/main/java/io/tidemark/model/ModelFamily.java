@@ -58,10 +58,15 @@ enum ModelFamily {
 
     LinearBiases biases(JsonFields config) {
         return switch (this) {
-            case LLAMA -> new LinearBiases(config.flag("attention_bias", false), config.flag("attention_bias", false), config.flag("mlp_bias", false));
+            case LLAMA ->
+                new LinearBiases(
+                        config.flag("attention_bias", false),
+                        config.flag("attention_bias", false),
+                        config.flag("mlp_bias", false));
             case MISTRAL -> new LinearBiases(false, false, false);
             case QWEN2 -> new LinearBiases(true, false, false);
-            case QWEN3 -> new LinearBiases(config.flag("attention_bias", false), config.flag("attention_bias", false), false);
+            case QWEN3 ->
+                new LinearBiases(config.flag("attention_bias", false), config.flag("attention_bias", false), false);
         };
     }
 

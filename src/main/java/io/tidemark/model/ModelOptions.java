@@ -12,6 +12,7 @@ public record ModelOptions(ComputeType computeType, boolean deterministic, long 
 
     /** What a copy of a small model's linears takes and as much again. */
     public static final long STACK_BYTES = 512L << 20;
+
     public static final ModelOptions DEFAULT = new ModelOptions(ComputeType.FP32);
 
     /** @throws IllegalArgumentException where determinism is asked of another type than int8 */

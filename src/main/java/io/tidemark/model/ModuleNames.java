@@ -9,8 +9,7 @@ public final class ModuleNames {
     public static final String HEAD = "lm_head";
     public static final String FINAL_NORM = "model.norm";
 
-    private ModuleNames() {
-    }
+    private ModuleNames() {}
 
     /** A decoder layer. */
     public static String layer(int layer) {
@@ -40,7 +39,8 @@ public final class ModuleNames {
 
     /** The norms of a decoder layer. */
     public static List<String> norms(int layer, ModelConfig config) {
-        return config.headNorms() ? List.of(attentionNorm(layer), mlpNorm(layer), queryNorm(layer), keyNorm(layer))
+        return config.headNorms()
+                ? List.of(attentionNorm(layer), mlpNorm(layer), queryNorm(layer), keyNorm(layer))
                 : List.of(attentionNorm(layer), mlpNorm(layer));
     }
 }

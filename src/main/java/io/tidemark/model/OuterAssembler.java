@@ -35,12 +35,18 @@ final class OuterAssembler {
         parts.baseCopies().forEach((name, copy) -> {
             if (!copies.isTheBases(source, name, copy)) {
                 if (parts.replaced().containsKey(name)) {
-                    throw ModelRefused.unsupported(source, "tensor", copy.name() + ", which is not the base's: use the base that the "
-                            + "adapter was trained on, or save it anew with save_embedding_layers=False");
+                    throw ModelRefused.unsupported(
+                            source,
+                            "tensor",
+                            copy.name() + ", which is not the base's: use the base that the "
+                                    + "adapter was trained on, or save it anew with save_embedding_layers=False");
                 }
                 if (config.tiedEmbeddings()) {
-                    throw ModelRefused.unsupported(source, "tensor", copy.name() + ", which is not the base's: the base's embedding "
-                            + "and head are one tensor, and it is not said which of them this one stands for");
+                    throw ModelRefused.unsupported(
+                            source,
+                            "tensor",
+                            copy.name() + ", which is not the base's: the base's embedding "
+                                    + "and head are one tensor, and it is not said which of them this one stands for");
                 }
                 replaced.put(name, copy);
             }
@@ -92,7 +98,8 @@ final class OuterAssembler {
     }
 
     private Value ownOrBase(Path source, Map<String, StoredTensor> replaced, String name) {
-        return replaced.containsKey(name) ? loader.load(source, replaced.get(name))
+        return replaced.containsKey(name)
+                ? loader.load(source, replaced.get(name))
                 : loader.load(modelFolder, WeightFiles.read(modelFolder).get(name));
     }
 }

@@ -40,7 +40,8 @@ record OuterLora(TensorLoader loader, OpenValues open, Path source, Function<Str
             if (module.magnitude().isEmpty()) {
                 return List.of(turnedA, made("outer_factor", b, scale), nothing());
             }
-            try (Value magnitude = loader.load(source, module.magnitude().get()); Value weights = inUse.apply(name)) {
+            try (Value magnitude = loader.load(source, module.magnitude().get());
+                    Value weights = inUse.apply(name)) {
                 Value factor = made(dora, magnitude, weights, a, b, scale);
                 try (Value whole = loader.script().call("scaled_b", b, scale, factor)) {
                     return List.of(turnedA, made("outer_factor", whole, one), factor);
@@ -53,7 +54,8 @@ record OuterLora(TensorLoader loader, OpenValues open, Path source, Function<Str
         if (module.bias().isEmpty()) {
             return nothing();
         }
-        try (Value bias = loader.load(source, module.bias().get()); Value scale = loader.torch().number(module.scale())) {
+        try (Value bias = loader.load(source, module.bias().get());
+                Value scale = loader.torch().number(module.scale())) {
             return made("scaled", bias, scale);
         }
     }

@@ -10,11 +10,9 @@ final class OwnRuns {
     private int wanted;
 
     /** Rows {@code [firstToken, endToken)}, and the places {@code [firstWanted, endWanted)} that they have among the wanted ones. */
-    record OwnRun(int firstToken, int endToken, int firstWanted, int endWanted, LoraWeights weights) {
-    }
+    record OwnRun(int firstToken, int endToken, int firstWanted, int endWanted, LoraWeights weights) {}
 
-    private OwnRuns() {
-    }
+    private OwnRuns() {}
 
     /** @param rows side by side, in the order of their tokens */
     static List<OwnRun> of(List<PlacedRow> rows) {

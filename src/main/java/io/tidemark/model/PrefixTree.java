@@ -64,7 +64,8 @@ final class PrefixTree {
 
     /** Continues a path, which may be empty, with the piece of these tokens. */
     Node add(PrefixOwner owner, List<Node> path, List<Integer> tokens, Value piece) {
-        Node parent = path.isEmpty() ? roots.computeIfAbsent(owner, o -> new Node(Optional.empty(), () -> roots.remove(o)))
+        Node parent = path.isEmpty()
+                ? roots.computeIfAbsent(owner, o -> new Node(Optional.empty(), () -> roots.remove(o)))
                 : path.get(path.size() - 1);
         List<Integer> key = List.copyOf(tokens);
         Node node = new Node(Optional.of(piece), () -> unlink(parent, key));

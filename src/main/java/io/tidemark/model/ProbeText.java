@@ -15,8 +15,7 @@ final class ProbeText {
             Sure! First, they look at the menu and the price range. Wir sehen uns morgen, merci beaucoup, hasta luego.
             """;
 
-    private ProbeText() {
-    }
+    private ProbeText() {}
 
     /** Its tokens, at least one. */
     static long[] tokens(TextTokenizer tokenizer, ModelConfig config) {

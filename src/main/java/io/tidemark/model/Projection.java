@@ -4,10 +4,16 @@ import java.util.List;
 
 /** The linear modules of a decoder layer. */
 public enum Projection {
-    Q("self_attn.q_proj"), K("self_attn.k_proj"), V("self_attn.v_proj"), O("self_attn.o_proj"),
-    GATE("mlp.gate_proj"), UP("mlp.up_proj"), DOWN("mlp.down_proj");
+    Q("self_attn.q_proj"),
+    K("self_attn.k_proj"),
+    V("self_attn.v_proj"),
+    O("self_attn.o_proj"),
+    GATE("mlp.gate_proj"),
+    UP("mlp.up_proj"),
+    DOWN("mlp.down_proj");
 
-    private static final List<List<Projection>> SHARING_INPUT = List.of(List.of(Q, K, V), List.of(O), List.of(GATE, UP), List.of(DOWN));
+    private static final List<List<Projection>> SHARING_INPUT =
+            List.of(List.of(Q, K, V), List.of(O), List.of(GATE, UP), List.of(DOWN));
 
     private final String path;
 

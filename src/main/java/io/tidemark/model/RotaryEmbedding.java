@@ -1,7 +1,8 @@
 package io.tidemark.model;
 
 /** How positions turn into rotation angles: position times one of {@code headDim / 2} inverse frequencies. */
-public sealed interface RotaryEmbedding permits RotaryEmbedding.Plain, RotaryEmbedding.Linear, RotaryEmbedding.Llama3, YarnEmbedding {
+public sealed interface RotaryEmbedding
+        permits RotaryEmbedding.Plain, RotaryEmbedding.Linear, RotaryEmbedding.Llama3, YarnEmbedding {
 
     /**
      * Inverse frequencies {@code [headDim / 2]}, each operation in the single precision of transformers: at position
@@ -42,8 +43,13 @@ public sealed interface RotaryEmbedding permits RotaryEmbedding.Plain, RotaryEmb
      * Llama 3.1's scaling: low frequencies are divided by the factor, high ones kept, and those between interpolated
      * (transformers, {@code _compute_llama3_parameters}).
      */
-    record Llama3(double theta, double factor, double lowFrequencyFactor, double highFrequencyFactor,
-            double originalContextLength) implements RotaryEmbedding {
+    record Llama3(
+            double theta,
+            double factor,
+            double lowFrequencyFactor,
+            double highFrequencyFactor,
+            double originalContextLength)
+            implements RotaryEmbedding {
         @Override
         public float[] inverseFrequencies(int headDim) {
             float[] frequencies = new Plain(theta).inverseFrequencies(headDim);

@@ -51,23 +51,45 @@ final class RotaryReader {
     }
 
     private RotaryEmbedding llama3() {
-        parameters.refuseOthers(COMMON, Set.of("factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"));
-        return new RotaryEmbedding.Llama3(theta, required("factor"), required("low_freq_factor"),
-                required("high_freq_factor"), originalContextLength());
+        parameters.refuseOthers(
+                COMMON, Set.of("factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"));
+        return new RotaryEmbedding.Llama3(
+                theta,
+                required("factor"),
+                required("low_freq_factor"),
+                required("high_freq_factor"),
+                originalContextLength());
     }
 
     private RotaryEmbedding yarn() {
         // "finetuned" only tells how the model was made.
-        parameters.refuseOthers(COMMON, Set.of("factor", "original_max_position_embeddings", "attention_factor", "beta_fast",
-                "beta_slow", "mscale", "mscale_all_dim", "truncate", "finetuned"));
+        parameters.refuseOthers(
+                COMMON,
+                Set.of(
+                        "factor",
+                        "original_max_position_embeddings",
+                        "attention_factor",
+                        "beta_fast",
+                        "beta_slow",
+                        "mscale",
+                        "mscale_all_dim",
+                        "truncate",
+                        "finetuned"));
         double factor = required("factor");
-        return new YarnEmbedding(theta, factor, originalContextLength(), parameters.positive("attention_factor", attentionFactor(factor)),
-                parameters.positive("beta_fast", 32), parameters.positive("beta_slow", 1), parameters.flag("truncate", true));
+        return new YarnEmbedding(
+                theta,
+                factor,
+                originalContextLength(),
+                parameters.positive("attention_factor", attentionFactor(factor)),
+                parameters.positive("beta_fast", 32),
+                parameters.positive("beta_slow", 1),
+                parameters.flag("truncate", true));
     }
 
     private double attentionFactor(double factor) {
         if (parameters.has("mscale") && parameters.has("mscale_all_dim")) {
-            return YarnEmbedding.attentionFactor(factor, parameters.positive("mscale", 1), parameters.positive("mscale_all_dim", 1));
+            return YarnEmbedding.attentionFactor(
+                    factor, parameters.positive("mscale", 1), parameters.positive("mscale_all_dim", 1));
         }
         return YarnEmbedding.attentionFactor(factor);
     }

@@ -20,8 +20,7 @@ public final class SafetensorsFile {
     /** A hundred thousand tensors; the format itself allows 100 MB, and no model comes near. */
     private static final long MAX_HEADER_BYTES = 16L << 20;
 
-    private SafetensorsFile() {
-    }
+    private SafetensorsFile() {}
 
     /**
      * @return the tensors by name, in the order of the file
@@ -45,8 +44,10 @@ public final class SafetensorsFile {
         readFully(channel, length, 0);
         long bytes = length.hasRemaining() ? -1 : length.getLong(0);
         if (bytes < 2 || bytes > MAX_HEADER_BYTES || Long.BYTES + bytes > channel.size()) {
-            throw ModelRefused.broken(file, "is not a safetensors file: its header would have " + bytes + " bytes, in a file of "
-                    + channel.size() + " (a header has " + MAX_HEADER_BYTES + " at most)");
+            throw ModelRefused.broken(
+                    file,
+                    "is not a safetensors file: its header would have " + bytes + " bytes, in a file of "
+                            + channel.size() + " (a header has " + MAX_HEADER_BYTES + " at most)");
         }
         return (int) bytes;
     }
@@ -55,11 +56,15 @@ public final class SafetensorsFile {
         long end = 0;
         for (Entry entry : entries) {
             if (entry.begin() != end) {
-                throw ModelRefused.broken(file, "tensor " + SafetensorsHeader.shown(entry.name()) + " begins at " + entry.begin() + ", not " + end);
+                throw ModelRefused.broken(
+                        file,
+                        "tensor " + SafetensorsHeader.shown(entry.name()) + " begins at " + entry.begin() + ", not "
+                                + end);
             }
             end = entry.end();
             if (end > bytes) {
-                throw ModelRefused.broken(file, "tensor " + SafetensorsHeader.shown(entry.name()) + " ends behind the end of the file");
+                throw ModelRefused.broken(
+                        file, "tensor " + SafetensorsHeader.shown(entry.name()) + " ends behind the end of the file");
             }
         }
         if (end != bytes) {
@@ -68,7 +73,8 @@ public final class SafetensorsFile {
     }
 
     /** As few mappings as can be, each below 2 GiB: a system allows some ten thousand, and Java gives them up late. */
-    private static Map<String, StoredTensor> mapped(FileChannel channel, long start, List<Entry> entries) throws IOException {
+    private static Map<String, StoredTensor> mapped(FileChannel channel, long start, List<Entry> entries)
+            throws IOException {
         Map<String, StoredTensor> tensors = new LinkedHashMap<>();
         int next = 0;
         while (next < entries.size()) {
@@ -78,7 +84,9 @@ public final class SafetensorsFile {
                 next++;
             }
             ByteBuffer window = channel.map(
-                    FileChannel.MapMode.READ_ONLY, start + begin, entries.get(next - 1).end() - begin);
+                    FileChannel.MapMode.READ_ONLY,
+                    start + begin,
+                    entries.get(next - 1).end() - begin);
             for (Entry entry : entries.subList(first, next)) {
                 ByteBuffer bytes = window.slice((int) (entry.begin() - begin), (int) (entry.end() - entry.begin()));
                 tensors.put(entry.name(), new StoredTensor(entry.name(), entry.type(), entry.shape(), bytes));

@@ -14,7 +14,9 @@ import java.util.List;
 /** The JSON header of a safetensors file, read token by token: what is wrong is found before it takes memory. */
 final class SafetensorsHeader {
 
-    private static final JsonFactory JSON = JsonFactory.builder().enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION).build();
+    private static final JsonFactory JSON = JsonFactory.builder()
+            .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+            .build();
     private static final int MOST_DIMENSIONS = 8;
 
     private final Path file;
@@ -28,8 +30,7 @@ final class SafetensorsHeader {
     /**
      * A tensor as the header describes it; its bytes are {@code begin} to {@code end} behind the header.
      */
-    record Entry(String name, ElementType type, List<Long> shape, long begin, long end) {
-    }
+    record Entry(String name, ElementType type, List<Long> shape, long begin, long end) {}
 
     /**
      * @return the tensors in the order of their bytes
@@ -39,7 +40,11 @@ final class SafetensorsHeader {
         try (JsonParser parser = JSON.createParser(text)) {
             return new SafetensorsHeader(file, parser).entries();
         } catch (JsonProcessingException e) {
-            throw ModelRefused.broken(file, "its header is not JSON: " + e.getOriginalMessage().lines().findFirst().orElse(""), e);
+            throw ModelRefused.broken(
+                    file,
+                    "its header is not JSON: "
+                            + e.getOriginalMessage().lines().findFirst().orElse(""),
+                    e);
         }
     }
 
@@ -97,8 +102,10 @@ final class SafetensorsHeader {
             throw broken(name, "is too large: " + shape);
         }
         if (end < begin || end - begin != bytes || bytes > Integer.MAX_VALUE) {
-            throw broken(name, "has the bytes " + begin + " to " + end + " where its shape asks for " + bytes + " of them (at most "
-                    + Integer.MAX_VALUE + ")");
+            throw broken(
+                    name,
+                    "has the bytes " + begin + " to " + end + " where its shape asks for " + bytes
+                            + " of them (at most " + Integer.MAX_VALUE + ")");
         }
         return new Entry(name, type, shape, begin, end);
     }

@@ -13,8 +13,7 @@ import java.util.Map;
  */
 final class SpecialTokens {
 
-    private SpecialTokens() {
-    }
+    private SpecialTokens() {}
 
     static Map<String, Object> read(Path folder) {
         Map<String, Object> tokens = new HashMap<>();

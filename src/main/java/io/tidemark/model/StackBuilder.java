@@ -59,11 +59,13 @@ final class StackBuilder implements AutoCloseable {
     /** Joins a stack with the base's linears, on the other thread. The stack may be closed meanwhile. */
     void startJoining(LoraStack stack) {
         Value held = parts.torch().list(List.of(stack.value()));
-        joining = Optional.of(CompletableFuture.supplyAsync(() -> {
-            try (held) {
-                return built(stack.members(), "joined_int8", held);
-            }
-        }, thread));
+        joining = Optional.of(CompletableFuture.supplyAsync(
+                () -> {
+                    try (held) {
+                        return built(stack.members(), "joined_int8", held);
+                    }
+                },
+                thread));
     }
 
     /**

@@ -19,9 +19,15 @@ record StackCover(Set<LoraWeights> wanted, List<LoraStack> used) {
     /** The better of two covers, of all stacks and of those whose members are all wanted; who is in none has its own. */
     static StackCover of(Set<LoraWeights> wanted, List<LoraStack> stacks) {
         StackCover any = greedy(wanted, stacks);
-        StackCover fitting = greedy(wanted, stacks.stream().filter(stack -> wanted.containsAll(stack.members())).toList());
-        return Collections.min(List.of(any, fitting),
-                Comparator.comparingInt((StackCover cover) -> cover.used().size()).thenComparingInt(StackCover::members));
+        StackCover fitting = greedy(
+                wanted,
+                stacks.stream()
+                        .filter(stack -> wanted.containsAll(stack.members()))
+                        .toList());
+        return Collections.min(
+                List.of(any, fitting),
+                Comparator.comparingInt((StackCover cover) -> cover.used().size())
+                        .thenComparingInt(StackCover::members));
     }
 
     private static StackCover greedy(Set<LoraWeights> wanted, List<LoraStack> stacks) {
@@ -37,8 +43,10 @@ record StackCover(Set<LoraWeights> wanted, List<LoraStack> used) {
 
     /** The one that holds most of them; of several, that which holds fewest others. */
     private static Optional<LoraStack> fullest(List<LoraStack> stacks, Set<LoraWeights> open) {
-        return stacks.stream().filter(stack -> stack.holds(open) > 0)
-                .max(Comparator.comparingInt((LoraStack stack) -> stack.holds(open)).thenComparingInt(stack -> -stack.members().size()));
+        return stacks.stream()
+                .filter(stack -> stack.holds(open) > 0)
+                .max(Comparator.comparingInt((LoraStack stack) -> stack.holds(open))
+                        .thenComparingInt(stack -> -stack.members().size()));
     }
 
     private int members() {

@@ -24,22 +24,27 @@ record StackGroups(long spareBytes) {
      */
     boolean isLoose(StackCover cover, Set<LoraWeights> together) {
         return cover.used().size() > of(cover.wanted()).size()
-                || JoinedStack.isSmall(together) && !cover.used().stream().allMatch(stack -> JoinedStack.isSmall(stack.members()));
+                || JoinedStack.isSmall(together)
+                        && !cover.used().stream().allMatch(stack -> JoinedStack.isSmall(stack.members()));
     }
 
     /** The members of stacks that these adapters lack. */
     List<List<LoraWeights>> missing(Set<LoraWeights> together, List<LoraStack> stacks) {
         return of(together).stream()
-                .filter(group -> group.size() > 1 && stacks.stream().noneMatch(stack -> serves(stack, group))).toList();
+                .filter(group -> group.size() > 1 && stacks.stream().noneMatch(stack -> serves(stack, group)))
+                .toList();
     }
 
     private static boolean serves(LoraStack stack, List<LoraWeights> group) {
-        return stack.members().containsAll(group) && (JoinedStack.isSmall(stack.members()) || !JoinedStack.isSmall(group));
+        return stack.members().containsAll(group)
+                && (JoinedStack.isSmall(stack.members()) || !JoinedStack.isSmall(group));
     }
 
     private List<List<LoraWeights>> of(Collection<LoraWeights> adapters) {
         List<List<LoraWeights>> groups = new ArrayList<>();
-        for (LoraWeights adapter : adapters.stream().sorted(Comparator.comparingLong(StackGroups::bytes).reversed()).toList()) {
+        for (LoraWeights adapter : adapters.stream()
+                .sorted(Comparator.comparingLong(StackGroups::bytes).reversed())
+                .toList()) {
             if (groups.isEmpty() || !fits(groups.get(groups.size() - 1), adapter)) {
                 groups.add(new ArrayList<>());
             }
@@ -50,7 +55,9 @@ record StackGroups(long spareBytes) {
 
     private boolean fits(List<LoraWeights> group, LoraWeights adapter) {
         long most = bytes(group.get(0));
-        long spare = (group.size() + 1) * most - group.stream().mapToLong(StackGroups::bytes).sum() - bytes(adapter);
+        long spare = (group.size() + 1) * most
+                - group.stream().mapToLong(StackGroups::bytes).sum()
+                - bytes(adapter);
         return group.size() < MOST_MEMBERS && (2 * bytes(adapter) >= most || spare <= spareBytes);
     }
 

@@ -27,7 +27,8 @@ final class StepArguments implements AutoCloseable {
         Value attended = open.add(torch.number(plan.attended()));
         Value moved = open.add(torch.flag(plan.isMoved()));
         Value units = open.add(torch.numberLists(plan.units().stream()
-                .map(unit -> unit.numbers(plan.blocks().indexOf(unit.block()))).toList()));
+                .map(unit -> unit.numbers(plan.blocks().indexOf(unit.block())))
+                .toList()));
         Value caches = list(plan.blocks().stream().map(KvBlock::cache).toList());
         fromPlan = List.of(packed, tokens, wanted, attended, moved, units, caches);
     }
@@ -64,13 +65,17 @@ final class StepArguments implements AutoCloseable {
         if (plan.ownRuns().isEmpty()) {
             return List.of(DecoderScript.NO_RUN);
         }
-        return plan.ownRuns().stream().map(r -> new long[] {r.firstToken(), r.endToken(), r.firstWanted(), r.endWanted()}).toList();
+        return plan.ownRuns().stream()
+                .map(r -> new long[] {r.firstToken(), r.endToken(), r.firstWanted(), r.endWanted()})
+                .toList();
     }
 
     private List<Value> own() {
         if (plan.ownRuns().isEmpty()) {
             return List.of(parts.noAdapter().tensors());
         }
-        return plan.ownRuns().stream().map(run -> run.weights().own().orElseThrow()).toList();
+        return plan.ownRuns().stream()
+                .map(run -> run.weights().own().orElseThrow())
+                .toList();
     }
 }

@@ -12,13 +12,14 @@ final class StepLora {
     private final List<Integer> stackOf;
 
     /** What decides how rows and stacks lie to each other. Steps with equal ones differ in nothing else but their numbers. */
-    record Layout(int tokens, List<LoraGroup> groups, LoraPlaces places) {
-    }
+    record Layout(int tokens, List<LoraGroup> groups, LoraPlaces places) {}
 
     StepLora(DecoderParts parts, StepPlan plan, LoraPlaces places) {
         this.parts = parts;
         this.layout = new Layout(plan.tokens(), List.copyOf(plan.groups()), places);
-        this.stackOf = layout.groups().stream().map(group -> places.placeOf(group.weights()).stack()).toList();
+        this.stackOf = layout.groups().stream()
+                .map(group -> places.placeOf(group.weights()).stack())
+                .toList();
     }
 
     Layout layout() {
@@ -37,13 +38,26 @@ final class StepLora {
         }
         long adjusted = isPlain() ? 0 : 1;
         long alone = stackOf.contains(-1) ? 1 : 0;
-        long highest = IntStream.range(0, stackOf.size()).filter(i -> stackOf.get(i) >= 0)
-                .map(i -> layout.groups().get(i).loraLayers()).max().orElse(0);
-        return IntStream.range(0, stackOf.size()).mapToObj(i -> {
-            LoraGroup group = layout.groups().get(i);
-            return new long[] {group.firstToken(), group.endToken(), group.loraLayers(), stackOf.get(i),
-                layout.places().placeOf(group.weights()).member(), adjusted, alone, highest};
-        }).toList();
+        long highest = IntStream.range(0, stackOf.size())
+                .filter(i -> stackOf.get(i) >= 0)
+                .map(i -> layout.groups().get(i).loraLayers())
+                .max()
+                .orElse(0);
+        return IntStream.range(0, stackOf.size())
+                .mapToObj(i -> {
+                    LoraGroup group = layout.groups().get(i);
+                    return new long[] {
+                        group.firstToken(),
+                        group.endToken(),
+                        group.loraLayers(),
+                        stackOf.get(i),
+                        layout.places().placeOf(group.weights()).member(),
+                        adjusted,
+                        alone,
+                        highest
+                    };
+                })
+                .toList();
     }
 
     /** One list of tensors a group. */
@@ -51,12 +65,17 @@ final class StepLora {
         if (layout.groups().isEmpty()) {
             return List.of(parts.noAdapter().tensors());
         }
-        return layout.groups().stream().map(LoraGroup::weights).map(LoraWeights::tensors).toList();
+        return layout.groups().stream()
+                .map(LoraGroup::weights)
+                .map(LoraWeights::tensors)
+                .toList();
     }
 
     List<Value> stacks() {
         List<LoraStack> stacks = layout.places().stacks();
-        return stacks.isEmpty() ? List.of(parts.noStack()) : stacks.stream().map(LoraStack::value).toList();
+        return stacks.isEmpty()
+                ? List.of(parts.noStack())
+                : stacks.stream().map(LoraStack::value).toList();
     }
 
     private boolean isPlain() {

@@ -25,7 +25,8 @@ final class StepPlan {
         blocks = batch.stream().map(row -> row.slot().block()).distinct().toList();
         List<StepRow> ordered = new ArrayList<>(batch);
         ordered.sort(Comparator.comparingInt((StepRow row) -> stackOrder(row, places))
-                .thenComparing(Comparator.comparingInt(StepRow::effectiveLoraLayers).reversed())
+                .thenComparing(
+                        Comparator.comparingInt(StepRow::effectiveLoraLayers).reversed())
                 .thenComparingInt(row -> ownOrder(row, places))
                 .thenComparing(row -> row.tokens().size() > 1)
                 .thenComparingInt(row -> blocks.indexOf(row.slot().block()))
@@ -95,7 +96,11 @@ final class StepPlan {
 
     /** A stack takes its rows in any order; an adapter on its own, or with parts of its own, has them side by side. */
     private static int ownOrder(StepRow row, LoraPlaces places) {
-        boolean apart = row.lora().filter(weights -> weights.hasOwnParts() || !weights.isPlain() || places.placeOf(weights).stack() < 0).isPresent();
+        boolean apart = row.lora()
+                .filter(weights -> weights.hasOwnParts()
+                        || !weights.isPlain()
+                        || places.placeOf(weights).stack() < 0)
+                .isPresent();
         return apart ? System.identityHashCode(row.lora().orElseThrow()) : 0;
     }
 

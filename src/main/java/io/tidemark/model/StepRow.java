@@ -13,7 +13,12 @@ import java.util.Optional;
  * @param loraLayers the boundary: layers 0 .. loraLayers-1 use the adapter
  * @param rule       how to choose the next token; empty while more of the prompt is to come
  */
-public record StepRow(KvSlot slot, List<Integer> tokens, int position, Optional<LoraWeights> lora, int loraLayers,
+public record StepRow(
+        KvSlot slot,
+        List<Integer> tokens,
+        int position,
+        Optional<LoraWeights> lora,
+        int loraLayers,
         Optional<TokenRule> rule) {
 
     /** 0 where no layer uses an adapter. */

@@ -14,12 +14,13 @@ public final class StrictJson {
 
     /** The index of a model with a thousand layers has a tenth of this. */
     private static final long MOST_BYTES = 8L << 20;
+
     private static final ObjectMapper MAPPER = JsonMapper.builder()
             .enable(JsonParser.Feature.STRICT_DUPLICATE_DETECTION)
-            .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS).build();
+            .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+            .build();
 
-    private StrictJson() {
-    }
+    private StrictJson() {}
 
     /**
      * @return any JSON value
@@ -32,7 +33,8 @@ public final class StrictJson {
         try {
             return MAPPER.readTree(file.toFile());
         } catch (IOException e) {
-            throw new IOException(String.valueOf(e.getMessage()).lines().findFirst().orElse(""), e);
+            throw new IOException(
+                    String.valueOf(e.getMessage()).lines().findFirst().orElse(""), e);
         }
     }
 }

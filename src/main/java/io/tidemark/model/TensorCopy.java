@@ -7,5 +7,4 @@ package io.tidemark.model;
  * @param loaded what PEFT uses
  * @param turned whether a row of one is a column of the other
  */
-public record TensorCopy(StoredTensor copy, StoredTensor loaded, boolean turned) {
-}
+public record TensorCopy(StoredTensor copy, StoredTensor loaded, boolean turned) {}

@@ -20,7 +20,8 @@ record TensorLoader(Torch torch, Script script) {
         }
         try (Value raw = torch.bytes(tensor.bytes());
                 Value type = torch.number(tensor.type().torchCode());
-                Value shape = torch.numbers(tensor.shape().stream().mapToLong(Long::longValue).toArray())) {
+                Value shape = torch.numbers(
+                        tensor.shape().stream().mapToLong(Long::longValue).toArray())) {
             Value value = script.call("decode", raw, type, shape);
             if (!isFinite(value)) {
                 value.close();
@@ -32,14 +33,16 @@ record TensorLoader(Torch torch, Script script) {
 
     /** Zeros of the given shape; a size may be 0. */
     Value zeros(long... shape) {
-        try (Value like = torch.floats(0); Value sizes = torch.numbers(shape)) {
+        try (Value like = torch.floats(0);
+                Value sizes = torch.numbers(shape)) {
             return script.call("zeros", like, sizes);
         }
     }
 
     /** A tensor of the given shape that holds one number. */
     Value filled(double number, long... shape) {
-        try (Value zeros = zeros(shape); Value value = torch.number(number)) {
+        try (Value zeros = zeros(shape);
+                Value value = torch.number(number)) {
             return script.call("filled", zeros, value);
         }
     }

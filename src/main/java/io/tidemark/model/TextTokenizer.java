@@ -28,7 +28,8 @@ public final class TextTokenizer implements AutoCloseable {
         }
         try {
             // The binding cuts texts at 512 tokens unless it is told not to.
-            HuggingFaceTokenizer tokenizer = HuggingFaceTokenizer.newInstance(file, Map.of("truncation", "false", "padding", "false"));
+            HuggingFaceTokenizer tokenizer =
+                    HuggingFaceTokenizer.newInstance(file, Map.of("truncation", "false", "padding", "false"));
             return new TextTokenizer(tokenizer, TokenKinds.read(file));
         } catch (IOException | RuntimeException e) {
             throw ModelRefused.broken(file, "is not a tokenizer: " + e.getMessage(), e);
@@ -66,6 +67,9 @@ public final class TextTokenizer implements AutoCloseable {
     }
 
     private List<Integer> encode(String text, boolean special) {
-        return Arrays.stream(tokenizer.encode(text, special, false).getIds()).mapToInt(Math::toIntExact).boxed().toList();
+        return Arrays.stream(tokenizer.encode(text, special, false).getIds())
+                .mapToInt(Math::toIntExact)
+                .boxed()
+                .toList();
     }
 }

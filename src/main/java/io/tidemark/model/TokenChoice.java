@@ -12,8 +12,7 @@ import java.util.List;
  */
 public record TokenChoice(int token, boolean finite, double logprob, List<Alternative> top) {
 
-    public record Alternative(int token, double logprob) {
-    }
+    public record Alternative(int token, double logprob) {}
 
     TokenChoice reported(double value, List<Alternative> best) {
         return new TokenChoice(token, finite, value, best);

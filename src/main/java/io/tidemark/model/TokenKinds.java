@@ -30,7 +30,10 @@ record TokenKinds(BitSet special, BitSet bytes, BitSet texts) {
             json.nextToken();
             while (json.nextToken() == JsonToken.FIELD_NAME) {
                 String field = json.currentName();
-                if (field.equals("model") && !added.isMissingNode() && !decoder.isMissingNode() && !joinsBytes(decoder)) {
+                if (field.equals("model")
+                        && !added.isMissingNode()
+                        && !decoder.isMissingNode()
+                        && !joinsBytes(decoder)) {
                     break; // nothing is wanted of it, and only the model is long
                 }
                 json.nextToken();
@@ -51,7 +54,8 @@ record TokenKinds(BitSet special, BitSet bytes, BitSet texts) {
         if (joinsBytes(decoder)) {
             kinds.sort(model.path("vocab"));
         }
-        added.forEach(token -> kinds.special().set(token.path("id").intValue(), token.path("special").booleanValue()));
+        added.forEach(token -> kinds.special()
+                .set(token.path("id").intValue(), token.path("special").booleanValue()));
         added.forEach(token -> kinds.texts().set(token.path("id").intValue()));
         return kinds;
     }

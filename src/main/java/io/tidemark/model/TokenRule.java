@@ -35,7 +35,9 @@ public record TokenRule(Sampling sampling, double uniform, SeenTokens seen, Set<
     /** The script's way for this row, cheapest first. */
     Way way() {
         if (sampling.isGreedy()) {
-            return sampling.penalties().areOff() && sampling.logitBias().isEmpty() && banned.isEmpty() ? Way.PLAIN : Way.GREEDY;
+            return sampling.penalties().areOff() && sampling.logitBias().isEmpty() && banned.isEmpty()
+                    ? Way.PLAIN
+                    : Way.GREEDY;
         }
         if (sampling.topK() > 0) {
             return Way.TOP_K;
@@ -45,6 +47,10 @@ public record TokenRule(Sampling sampling, double uniform, SeenTokens seen, Set<
 
     /** Plain rows take the most likely token as the model has it; the others are shaped, in the order of the names. */
     enum Way {
-        PLAIN, GREEDY, FREE, TOP_K, TOP_P
+        PLAIN,
+        GREEDY,
+        FREE,
+        TOP_K,
+        TOP_P
     }
 }

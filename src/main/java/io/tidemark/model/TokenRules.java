@@ -23,8 +23,10 @@ final class TokenRules {
 
     TokenRules(List<StepRow> wanted) {
         rules = wanted.stream().map(row -> row.rule().orElseThrow()).toList();
-        shaped = rows().filter(i -> rules.get(i).way() != Way.PLAIN).boxed()
-                .sorted(Comparator.comparing(i -> rules.get(i).way())).toList();
+        shaped = rows().filter(i -> rules.get(i).way() != Way.PLAIN)
+                .boxed()
+                .sorted(Comparator.comparing(i -> rules.get(i).way()))
+                .toList();
         reported = rows().filter(i -> rules.get(i).top().isPresent()).boxed().toList();
         shaped.forEach(this::addRow);
         IntStream.range(0, shaped.size()).forEach(this::addMarks);
@@ -38,8 +40,16 @@ final class TokenRules {
     }
 
     long[] counts() {
-        return new long[] {shaped(Way.GREEDY), shaped(Way.FREE), shaped(Way.TOP_K), shaped(Way.TOP_P), marks, biases,
-                reported.size(), mostAlternatives()};
+        return new long[] {
+            shaped(Way.GREEDY),
+            shaped(Way.FREE),
+            shaped(Way.TOP_K),
+            shaped(Way.TOP_P),
+            marks,
+            biases,
+            reported.size(),
+            mostAlternatives()
+        };
     }
 
     List<TokenChoice> choices(Value answer) {
@@ -48,7 +58,8 @@ final class TokenRules {
             parts.forEach(open::add);
             long[] tokens = parts.get(0).toLongs();
             List<TokenChoice> choices = new ArrayList<>();
-            rows().forEach(i -> choices.add(new TokenChoice((int) tokens[i], tokens[rules.size() + i] != 0, 0, List.of())));
+            rows().forEach(i ->
+                    choices.add(new TokenChoice((int) tokens[i], tokens[rules.size() + i] != 0, 0, List.of())));
             if (!reported.isEmpty()) {
                 addReports(choices, parts.get(1).toFloats(), parts.get(2), parts.get(3));
             }
@@ -63,16 +74,27 @@ final class TokenRules {
         for (int i = 0; i < reported.size(); i++) {
             int start = i * width;
             int row = reported.get(i);
-            List<TokenChoice.Alternative> best = IntStream.range(start, start + rules.get(row).top().orElseThrow())
-                    .mapToObj(at -> new TokenChoice.Alternative((int) tokens[at], values[at])).toList();
+            List<TokenChoice.Alternative> best = IntStream.range(
+                            start, start + rules.get(row).top().orElseThrow())
+                    .mapToObj(at -> new TokenChoice.Alternative((int) tokens[at], values[at]))
+                    .toList();
             choices.set(row, choices.get(row).reported(logprobs[i], best));
         }
     }
 
     private void addRow(int row) {
         Sampling s = rules.get(row).sampling();
-        DoubleStream.of(row, s.temperature(), s.topP(), s.topK(), s.minP(), s.penalties().repetition(),
-                s.penalties().presence(), s.penalties().frequency(), rules.get(row).uniform()).forEach(packed::add);
+        DoubleStream.of(
+                        row,
+                        s.temperature(),
+                        s.topP(),
+                        s.topK(),
+                        s.minP(),
+                        s.penalties().repetition(),
+                        s.penalties().presence(),
+                        s.penalties().frequency(),
+                        rules.get(row).uniform())
+                .forEach(packed::add);
     }
 
     private void addMarks(int place) {
@@ -90,7 +112,9 @@ final class TokenRules {
 
     private void addBiases(int place) {
         TokenRule rule = rules.get(shaped.get(place));
-        rule.sampling().logitBias().forEach((token, bias) -> packed.add(place).add(token).add(bias));
+        rule.sampling()
+                .logitBias()
+                .forEach((token, bias) -> packed.add(place).add(token).add(bias));
         rule.banned().forEach(token -> packed.add(place).add(token).add(Double.NEGATIVE_INFINITY));
         biases += rule.sampling().logitBias().size() + rule.banned().size();
     }
@@ -100,7 +124,10 @@ final class TokenRules {
     }
 
     private int mostAlternatives() {
-        return reported.stream().mapToInt(i -> rules.get(i).top().orElseThrow()).max().orElse(0);
+        return reported.stream()
+                .mapToInt(i -> rules.get(i).top().orElseThrow())
+                .max()
+                .orElse(0);
     }
 
     private IntStream rows() {

@@ -12,8 +12,7 @@ import java.util.TreeSet;
 /** The weights of a model folder: one {@code model.safetensors}, or shards with an index. */
 final class WeightFiles {
 
-    private WeightFiles() {
-    }
+    private WeightFiles() {}
 
     static Map<String, StoredTensor> read(Path folder) {
         Path single = folder.resolve("model.safetensors");
@@ -32,7 +31,8 @@ final class WeightFiles {
         Map<String, String> shardOf = shardOf(index);
         Set<String> shards = new TreeSet<>(shardOf.values());
         for (String shard : shards) {
-            for (StoredTensor tensor : SafetensorsFile.read(folder.resolve(shard)).values()) {
+            for (StoredTensor tensor :
+                    SafetensorsFile.read(folder.resolve(shard)).values()) {
                 if (!shard.equals(shardOf.get(tensor.name()))) {
                     throw ModelRefused.broken(index.file(), "does not place tensor " + tensor.name() + " in " + shard);
                 }
@@ -41,7 +41,8 @@ final class WeightFiles {
         }
         shardOf.forEach((tensor, shard) -> {
             if (!tensors.containsKey(tensor)) {
-                throw ModelRefused.broken(index.file(), "places tensor " + tensor + " in " + shard + ", which lacks it");
+                throw ModelRefused.broken(
+                        index.file(), "places tensor " + tensor + " in " + shard + ", which lacks it");
             }
         });
         return tensors;
@@ -49,7 +50,8 @@ final class WeightFiles {
 
     private static Map<String, String> shardOf(JsonFields index) {
         Map<String, String> shardOf = new TreeMap<>();
-        for (Map.Entry<String, JsonNode> entry : index.object("weight_map").root().properties()) {
+        for (Map.Entry<String, JsonNode> entry :
+                index.object("weight_map").root().properties()) {
             String shard = entry.getValue().asText();
             if (!shard.matches("[A-Za-z0-9._-]+\\.safetensors")) {
                 throw ModelRefused.broken(index.file(), "names a shard outside its folder: " + shard);

@@ -9,8 +9,15 @@ package io.tidemark.model;
  * @param betaSlow        rotations up to which a dimension's frequency is divided by the factor
  * @param truncate        whether the ramp begins and ends at whole dimensions
  */
-record YarnEmbedding(double theta, double factor, double originalContextLength, double attentionFactor, double betaFast,
-        double betaSlow, boolean truncate) implements RotaryEmbedding {
+record YarnEmbedding(
+        double theta,
+        double factor,
+        double originalContextLength,
+        double attentionFactor,
+        double betaFast,
+        double betaSlow,
+        boolean truncate)
+        implements RotaryEmbedding {
 
     /** The ramp's width where it would have none. */
     private static final double LEAST_RAMP = 0.001;

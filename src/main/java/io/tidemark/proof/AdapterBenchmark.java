@@ -66,13 +66,24 @@ public final class AdapterBenchmark {
         try (GenerationEngine engine = load.engine(model)) {
             AdapterTraffic.Served served = new AdapterTraffic(model, engine, store, 3 * load.slots())
                     .serve(load.adaptersAsked(), AdapterLoad.PROMPT_TOKENS, load.tokens());
-            return new Run(served.tokensPerSecond(), served.mostBytes(), ProcessMemory.ownBytes(), since(before, served.figures()));
+            return new Run(
+                    served.tokensPerSecond(),
+                    served.mostBytes(),
+                    ProcessMemory.ownBytes(),
+                    since(before, served.figures()));
         }
     }
 
     private static AdapterFigures since(AdapterFigures before, AdapterFigures now) {
-        return new AdapterFigures(now.registered(), now.resident(), now.residentBytes(), now.leases() - before.leases(),
-                now.hits() - before.hits(), now.loads() - before.loads(), now.loadNanos() - before.loadNanos(),
-                now.evictions() - before.evictions(), now.failures() - before.failures());
+        return new AdapterFigures(
+                now.registered(),
+                now.resident(),
+                now.residentBytes(),
+                now.leases() - before.leases(),
+                now.hits() - before.hits(),
+                now.loads() - before.loads(),
+                now.loadNanos() - before.loadNanos(),
+                now.evictions() - before.evictions(),
+                now.failures() - before.failures());
     }
 }

@@ -38,8 +38,12 @@ final class AdapterComparison {
 
     Agreement run() {
         List<ExampleScore> scores = sweep();
-        return new Agreement(logitError(), likelihoodError(scores), Count.of(tokenizer()),
-                Count.of(GreedyRuns.compare(model, lora, reference)), Count.of(boundaries(scores)));
+        return new Agreement(
+                logitError(),
+                likelihoodError(scores),
+                Count.of(tokenizer()),
+                Count.of(GreedyRuns.compare(model, lora, reference)),
+                Count.of(boundaries(scores)));
     }
 
     /** All boundaries of a prompt are rows of one step. */
@@ -51,7 +55,9 @@ final class AdapterComparison {
             if (!boundaries.isEmpty()) {
                 List<float[]> rows = logits(prompt.ids(), boundaries);
                 for (int i = 0; i < rows.size(); i++) {
-                    worst = Math.max(worst, largestDifference(rows.get(i), prompt.logits().get(boundaries.get(i))));
+                    worst = Math.max(
+                            worst,
+                            largestDifference(rows.get(i), prompt.logits().get(boundaries.get(i))));
                     compared++;
                 }
             }
@@ -64,7 +70,8 @@ final class AdapterComparison {
             List<StepRow> rows = new ArrayList<>();
             for (Boundary boundary : boundaries) {
                 KvSlot slot = pool.reserve(prompt.size()).orElseThrow();
-                rows.add(new StepRow(slot, prompt, 0, Optional.of(lora), boundary.layers(), Optional.of(TokenRule.GREEDY)));
+                rows.add(new StepRow(
+                        slot, prompt, 0, Optional.of(lora), boundary.layers(), Optional.of(TokenRule.GREEDY)));
             }
             return model.decoder().logits(rows);
         }
@@ -80,7 +87,8 @@ final class AdapterComparison {
 
     private List<ExampleScore> sweep() {
         List<TokenizedExample> examples = reference.pairs().stream()
-                .map(pair -> new TokenizedExample(model.tokenizer().encodePrompt(pair.prompt()), pair.completionIds())).toList();
+                .map(pair -> new TokenizedExample(model.tokenizer().encodePrompt(pair.prompt()), pair.completionIds()))
+                .toList();
         try (SweepRun run = new BoundarySweep(model, SweepLimits.DEFAULT).start(lora, examples)) {
             return run.finish();
         }
@@ -95,28 +103,38 @@ final class AdapterComparison {
             }
             int tokens = scores.get(i).completionTokens();
             for (int b = 0; b < expected.size(); b++) {
-                worst = Math.max(worst, Math.abs(scores.get(i).meanLogprobByBoundary().get(b) - expected.get(b) / tokens));
+                worst = Math.max(
+                        worst, Math.abs(scores.get(i).meanLogprobByBoundary().get(b) - expected.get(b) / tokens));
             }
         }
         return worst;
     }
 
     private List<Boolean> boundaries(List<ExampleScore> scores) {
-        BoundaryCurve curve = CurveStatistics.empty(model.config().numLayers()).plus(scores).curve();
-        return List.of(new Quality().choose(curve).layers() == reference.choices().quality(),
+        BoundaryCurve curve =
+                CurveStatistics.empty(model.config().numLayers()).plus(scores).curve();
+        return List.of(
+                new Quality().choose(curve).layers() == reference.choices().quality(),
                 new Balanced().choose(curve).layers() == reference.choices().balanced(),
                 new Latency().choose(curve).layers() == reference.choices().latency());
     }
 
     private List<Boolean> tokenizer() {
         List<Boolean> agreed = new ArrayList<>();
-        reference.prompts().forEach(p -> agreed.add(model.tokenizer().encodePrompt(p.text()).equals(p.ids())));
+        reference
+                .prompts()
+                .forEach(
+                        p -> agreed.add(model.tokenizer().encodePrompt(p.text()).equals(p.ids())));
         for (Reference.Pair pair : reference.pairs()) {
             List<Integer> gold = pair.completionIds();
             boolean ended = model.config().endOfSequence().contains(gold.get(gold.size() - 1));
-            agreed.add(ended && model.tokenizer().encodePlain(pair.completion()).equals(gold.subList(0, gold.size() - 1)));
+            agreed.add(
+                    ended && model.tokenizer().encodePlain(pair.completion()).equals(gold.subList(0, gold.size() - 1)));
         }
-        reference.conversations().forEach(c -> agreed.add(model.chatTemplate().render(c.messages(), c.tools()).equals(c.rendered())));
+        reference
+                .conversations()
+                .forEach(c -> agreed.add(
+                        model.chatTemplate().render(c.messages(), c.tools()).equals(c.rendered())));
         return agreed;
     }
 }

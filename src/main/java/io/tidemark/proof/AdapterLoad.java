@@ -29,7 +29,9 @@ public record AdapterLoad(SortedMap<String, Path> folders, long budget, int requ
         List<String> ids = List.copyOf(folders.keySet());
         ZipfDistribution popularity = new ZipfDistribution(ids.size(), ZIPF);
         SplittableRandom random = new SplittableRandom(1);
-        return IntStream.range(0, requests).mapToObj(i -> ids.get(popularity.next(random))).toList();
+        return IntStream.range(0, requests)
+                .mapToObj(i -> ids.get(popularity.next(random)))
+                .toList();
     }
 
     /** All adapters registered, none loaded. */

@@ -69,7 +69,8 @@ final class AdapterTraffic {
 
     private CompletableFuture<Integer> answer(String id, String adapter, List<Integer> prompt, int tokens) {
         return store.lease(adapter).thenCompose(lease -> {
-            CompletableFuture<Integer> answer = outcome(request(id, lease, prompt, tokens)).thenApply(AdapterTraffic::tokens);
+            CompletableFuture<Integer> answer =
+                    outcome(request(id, lease, prompt, tokens)).thenApply(AdapterTraffic::tokens);
             return answer.whenComplete((count, failure) -> lease.close());
         });
     }
@@ -94,8 +95,16 @@ final class AdapterTraffic {
     }
 
     private GenerationRequest request(String id, AdapterLease lease, List<Integer> prompt, int tokens) {
-        return new GenerationRequest(id, Optional.of(lease.adapter().weights()), Boundary.full(model.config().numLayers()),
-                prompt, Ending.afterExactly(tokens), Sampling.GREEDY, 0, 1, OptionalInt.empty());
+        return new GenerationRequest(
+                id,
+                Optional.of(lease.adapter().weights()),
+                Boundary.full(model.config().numLayers()),
+                prompt,
+                Ending.afterExactly(tokens),
+                Sampling.GREEDY,
+                0,
+                1,
+                OptionalInt.empty());
     }
 
     private static int tokens(Outcome outcome) {
@@ -108,6 +117,9 @@ final class AdapterTraffic {
     /** Token ids that no other request has, so that no prompt is found in a cache. */
     List<Integer> prompt(int seed, int tokens) {
         RandomGenerator random = new SplittableRandom(seed);
-        return IntStream.range(0, tokens).map(i -> random.nextInt(model.config().vocabularySize())).boxed().toList();
+        return IntStream.range(0, tokens)
+                .map(i -> random.nextInt(model.config().vocabularySize()))
+                .boxed()
+                .toList();
     }
 }

@@ -16,6 +16,7 @@ public record Agreement(OptionalDouble logits, double logLikelihood, Count token
 
     /** Single precision through a few dozen layers stays well below this. */
     public static final double LOGIT_TOLERANCE = 2e-4;
+
     public static final double LIKELIHOOD_TOLERANCE = 1e-4;
 
     /** How many of how many agreed. */
@@ -45,13 +46,24 @@ public record Agreement(OptionalDouble logits, double logLikelihood, Count token
     public boolean holds() {
         // An error that is not a number is not within the tolerance either.
         boolean logitsHold = logits.isEmpty() || logits.getAsDouble() <= LOGIT_TOLERANCE;
-        return logitsHold && logLikelihood <= LIKELIHOOD_TOLERANCE && tokenizer.all() && greedy.all()
-                && greedy.compared() > 0 && boundaries.all();
+        return logitsHold
+                && logLikelihood <= LIKELIHOOD_TOLERANCE
+                && tokenizer.all()
+                && greedy.all()
+                && greedy.compared() > 0
+                && boundaries.all();
     }
 
     String line() {
-        String logitError = logits.isEmpty() ? "not in the reference" : String.format(Locale.ROOT, "%.1e", logits.getAsDouble());
-        return String.format(Locale.ROOT, "logits %s  greedy %s  log-likelihood %.1e  boundaries %s  tokens and chat %s",
-                logitError, greedy, logLikelihood, boundaries, tokenizer);
+        String logitError =
+                logits.isEmpty() ? "not in the reference" : String.format(Locale.ROOT, "%.1e", logits.getAsDouble());
+        return String.format(
+                Locale.ROOT,
+                "logits %s  greedy %s  log-likelihood %.1e  boundaries %s  tokens and chat %s",
+                logitError,
+                greedy,
+                logLikelihood,
+                boundaries,
+                tokenizer);
     }
 }

@@ -25,16 +25,14 @@ public final class ComputeTypeErrors {
     private int tokens;
 
     /** A loaded model with the adapter; the adapter must be that of its model. */
-    public record Side(LanguageModel model, LoraWeights lora) {
-    }
+    public record Side(LanguageModel model, LoraWeights lora) {}
 
     /**
      * @param divergence KL(exact | rough) per token, in nats
      * @param agreement  share of tokens for which both find the same token most likely
      * @param goldChange of the gold tokens' log-likelihood, rough less exact, in nats per token
      */
-    public record Errors(double divergence, double agreement, double goldChange) {
-    }
+    public record Errors(double divergence, double agreement, double goldChange) {}
 
     public ComputeTypeErrors(Side exact, Side rough) {
         this.exact = exact;
@@ -43,7 +41,8 @@ public final class ComputeTypeErrors {
 
     /** Adds the examples to those before. */
     public Errors compare(List<TokenizedExample> examples) {
-        try (KvPool ours = new KvPool(exact.model().decoder(), Long.MAX_VALUE); KvPool theirs = new KvPool(rough.model().decoder(), Long.MAX_VALUE)) {
+        try (KvPool ours = new KvPool(exact.model().decoder(), Long.MAX_VALUE);
+                KvPool theirs = new KvPool(rough.model().decoder(), Long.MAX_VALUE)) {
             for (TokenizedExample example : examples) {
                 compare(example, ours, theirs);
             }
@@ -57,7 +56,10 @@ public final class ComputeTypeErrors {
         List<Integer> next = new ArrayList<>(example.prompt());
         int position = 0;
         for (int gold : example.completion()) {
-            add(logProbabilities(exact, ourSlot, next, position), logProbabilities(rough, theirSlot, next, position), gold);
+            add(
+                    logProbabilities(exact, ourSlot, next, position),
+                    logProbabilities(rough, theirSlot, next, position),
+                    gold);
             position += next.size();
             next = List.of(gold);
         }
@@ -79,7 +81,13 @@ public final class ComputeTypeErrors {
     }
 
     private static double[] logProbabilities(Side side, KvSlot slot, List<Integer> tokens, int position) {
-        StepRow row = new StepRow(slot, tokens, position, Optional.of(side.lora()), side.model().config().numLayers(), Optional.of(TokenRule.GREEDY));
+        StepRow row = new StepRow(
+                slot,
+                tokens,
+                position,
+                Optional.of(side.lora()),
+                side.model().config().numLayers(),
+                Optional.of(TokenRule.GREEDY));
         float[] logits = side.model().decoder().logits(List.of(row)).get(0);
         double largest = Double.NEGATIVE_INFINITY;
         for (float logit : logits) {

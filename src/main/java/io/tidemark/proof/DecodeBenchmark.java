@@ -32,15 +32,13 @@ public final class DecodeBenchmark implements AutoCloseable {
      * @param adapters how many of the adapters, in turn by row; 0 is the base model
      * @param boundary layers that use them
      */
-    public record Use(String name, int adapters, int boundary) {
-    }
+    public record Use(String name, int adapters, int boundary) {}
 
     /**
      * @param tokensPerSecond of all rows
      * @param jvmShare        of the time, what was not spent in libtorch
      */
-    public record Speed(double tokensPerSecond, double jvmShare) {
-    }
+    public record Speed(double tokensPerSecond, double jvmShare) {}
 
     /**
      * @param adapters     at least as many as any use wants
@@ -62,7 +60,9 @@ public final class DecodeBenchmark implements AutoCloseable {
      * @param uses of the base model, and of one number of adapters
      */
     public List<List<Speed>> run(int rows, List<Use> uses, int repetitions) {
-        List<KvSlot> slots = IntStream.range(0, rows).mapToObj(i -> pool.reserve(promptTokens + WARM_STEPS + steps).orElseThrow()).toList();
+        List<KvSlot> slots = IntStream.range(0, rows)
+                .mapToObj(i -> pool.reserve(promptTokens + WARM_STEPS + steps).orElseThrow())
+                .toList();
         try {
             fill(slots);
             uses.forEach(use -> speed(slots, use));
@@ -82,8 +82,11 @@ public final class DecodeBenchmark implements AutoCloseable {
     private void fill(List<KvSlot> slots) {
         Random random = new Random(1);
         for (KvSlot slot : slots) {
-            List<Integer> prompt = random.ints(promptTokens, 0, model.config().vocabularySize()).boxed().toList();
-            model.decoder().step(List.of(new StepRow(slot, prompt, 0, Optional.empty(), 0, Optional.of(TokenRule.GREEDY))));
+            List<Integer> prompt = random.ints(promptTokens, 0, model.config().vocabularySize())
+                    .boxed()
+                    .toList();
+            model.decoder()
+                    .step(List.of(new StepRow(slot, prompt, 0, Optional.empty(), 0, Optional.of(TokenRule.GREEDY))));
         }
     }
 
@@ -101,14 +104,22 @@ public final class DecodeBenchmark implements AutoCloseable {
             step(slots, use, tokens, WARM_STEPS + step);
         }
         double nanos = System.nanoTime() - start;
-        return new Speed(slots.size() * (double) steps / nanos * 1e9, 1 - (model.decoder().nativeNanos() - inLibtorch) / nanos);
+        return new Speed(
+                slots.size() * (double) steps / nanos * 1e9,
+                1 - (model.decoder().nativeNanos() - inLibtorch) / nanos);
     }
 
     private void step(List<KvSlot> slots, Use use, List<Integer> tokens, int step) {
         List<StepRow> rows = new ArrayList<>();
         for (int row = 0; row < slots.size(); row++) {
-            Optional<LoraWeights> lora = use.adapters() == 0 ? Optional.empty() : Optional.of(adapters.get(row % use.adapters()));
-            rows.add(new StepRow(slots.get(row), List.of(tokens.get(row)), promptTokens + step, lora, use.boundary(),
+            Optional<LoraWeights> lora =
+                    use.adapters() == 0 ? Optional.empty() : Optional.of(adapters.get(row % use.adapters()));
+            rows.add(new StepRow(
+                    slots.get(row),
+                    List.of(tokens.get(row)),
+                    promptTokens + step,
+                    lora,
+                    use.boundary(),
                     Optional.of(TokenRule.GREEDY)));
         }
         List<TokenChoice> choices = model.decoder().step(rows);

@@ -43,7 +43,9 @@ public final class GenerationBenchmark implements AutoCloseable {
      * @throws IllegalStateException when a row is refused or fails
      */
     public List<RowTimes> measure(List<Row> rows, int newTokens) {
-        return run(rows, Ending.afterExactly(newTokens)).stream().map(RowTimes::of).toList();
+        return run(rows, Ending.afterExactly(newTokens)).stream()
+                .map(RowTimes::of)
+                .toList();
     }
 
     /** The most likely continuation, up to an end-of-sequence token or {@code tokens} tokens. */
@@ -57,7 +59,8 @@ public final class GenerationBenchmark implements AutoCloseable {
     }
 
     private List<Completion> run(List<Row> rows, Ending ending) {
-        List<CompletableFuture<Outcome>> outcomes = rows.stream().map(row -> submit(row, ending)).toList();
+        List<CompletableFuture<Outcome>> outcomes =
+                rows.stream().map(row -> submit(row, ending)).toList();
         List<Completion> completions = new ArrayList<>();
         for (CompletableFuture<Outcome> outcome : outcomes) {
             Outcome ended = outcome.join();
@@ -72,8 +75,8 @@ public final class GenerationBenchmark implements AutoCloseable {
     private CompletableFuture<Outcome> submit(Row row, Ending ending) {
         String id = "bench-" + asked++;
         try {
-            return engine.submit(new GenerationRequest(id, row.lora(), row.boundary(), row.prompt(), ending, Sampling.GREEDY, 0, 1,
-                    OptionalInt.empty()));
+            return engine.submit(new GenerationRequest(
+                    id, row.lora(), row.boundary(), row.prompt(), ending, Sampling.GREEDY, 0, 1, OptionalInt.empty()));
         } catch (RequestRefused e) {
             return CompletableFuture.completedFuture(new Failure(id, e.code(), e.getMessage()));
         }

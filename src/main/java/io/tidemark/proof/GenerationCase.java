@@ -20,13 +20,15 @@ import java.util.Random;
 public record GenerationCase(int rows, int adapters, int layers, int promptTokens, int newTokens) {
 
     /** All combinations that make sense: no more adapters than rows, and the base model at one boundary only. */
-    public static List<GenerationCase> of(List<Integer> rows, List<Integer> adapters, List<Integer> layers, int promptTokens, int newTokens) {
+    public static List<GenerationCase> of(
+            List<Integer> rows, List<Integer> adapters, List<Integer> layers, int promptTokens, int newTokens) {
         List<GenerationCase> cases = new ArrayList<>();
         for (int row : rows) {
             for (int adapter : adapters) {
                 if (adapter <= row) {
                     List<Integer> boundaries = adapter == 0 ? layers.subList(0, 1) : layers;
-                    boundaries.forEach(boundary -> cases.add(new GenerationCase(row, adapter, boundary, promptTokens, newTokens)));
+                    boundaries.forEach(
+                            boundary -> cases.add(new GenerationCase(row, adapter, boundary, promptTokens, newTokens)));
                 }
             }
         }

@@ -22,18 +22,28 @@ final class GreedyRuns {
 
     private static final EngineLimits LIMITS = new EngineLimits(16, 256, 1L << 30);
 
-    private GreedyRuns() {
-    }
+    private GreedyRuns() {}
 
     /** For each continuation whether it is the reference's. */
     static List<Boolean> compare(LanguageModel model, LoraWeights lora, Reference reference) {
         List<CompletableFuture<Boolean>> runs = new ArrayList<>();
         try (GenerationEngine engine = GenerationEngine.start(model, LIMITS)) {
             for (Reference.Prompt prompt : reference.prompts()) {
-                for (Map.Entry<Boundary, List<Integer>> expected : prompt.greedy().entrySet()) {
-                    runs.add(tokens(engine, new GenerationRequest("verify-" + runs.size(), Optional.of(lora),
-                            expected.getKey(), prompt.ids(), Ending.after(expected.getValue().size()), Sampling.GREEDY, 0, 1,
-                            OptionalInt.empty())).thenApply(expected.getValue()::equals));
+                for (Map.Entry<Boundary, List<Integer>> expected :
+                        prompt.greedy().entrySet()) {
+                    runs.add(tokens(
+                                    engine,
+                                    new GenerationRequest(
+                                            "verify-" + runs.size(),
+                                            Optional.of(lora),
+                                            expected.getKey(),
+                                            prompt.ids(),
+                                            Ending.after(expected.getValue().size()),
+                                            Sampling.GREEDY,
+                                            0,
+                                            1,
+                                            OptionalInt.empty()))
+                            .thenApply(expected.getValue()::equals));
                 }
             }
             return runs.stream().map(CompletableFuture::join).toList();
@@ -42,8 +52,9 @@ final class GreedyRuns {
 
     private static CompletableFuture<List<Integer>> tokens(GenerationEngine engine, GenerationRequest request) {
         try {
-            return engine.submit(request).thenApply(
-                    outcome -> outcome instanceof Completion c ? c.choices().get(0).tokens() : List.of());
+            return engine.submit(request)
+                    .thenApply(outcome ->
+                            outcome instanceof Completion c ? c.choices().get(0).tokens() : List.of());
         } catch (RequestRefused e) {
             return CompletableFuture.completedFuture(List.of());
         }

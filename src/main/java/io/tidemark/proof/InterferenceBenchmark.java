@@ -28,6 +28,7 @@ public final class InterferenceBenchmark {
     private static final int STEPS_ALONE = 12;
     /** Steps that don't count after the rows' own prompts. */
     private static final int WARM_UP_STEPS = 6;
+
     private static final int ROW_PROMPT = 64;
 
     private final LanguageModel model;
@@ -51,25 +52,38 @@ public final class InterferenceBenchmark {
         int chunks = (promptTokens - 1) / prefillTokensPerStep + 1;
         int warmUp = WARM_UP_STEPS + rows * ((ROW_PROMPT - 1) / prefillTokensPerStep + 1);
         int newTokens = warmUp + repetitions * (STEPS_ALONE + chunks + 2) + 2;
-        long kvBytes = (rows * (ROW_PROMPT + newTokens) + 2L * promptTokens + 1024) * 2 * model.decoder().kvBytesPerToken();
-        try (GenerationEngine engine = GenerationEngine.start(model, new EngineLimits(rows + 1, prefillTokensPerStep, kvBytes),
+        long kvBytes = (rows * (ROW_PROMPT + newTokens) + 2L * promptTokens + 1024)
+                * 2
+                * model.decoder().kvBytesPerToken();
+        try (GenerationEngine engine = GenerationEngine.start(
+                model,
+                new EngineLimits(rows + 1, prefillTokensPerStep, kvBytes),
                 EngineLayout.single(model.decoder().threads()))) {
-            StepTimes times = new StepTimes(warmUp, STEPS_ALONE, repetitions,
-                    left -> submit(engine, tokens(promptTokens, left), 1));
+            StepTimes times = new StepTimes(
+                    warmUp, STEPS_ALONE, repetitions, left -> submit(engine, tokens(promptTokens, left), 1));
             for (int row = 0; row < rows; row++) {
                 submit(engine, tokens(ROW_PROMPT, row), newTokens).thenRun(times::rowEnded);
             }
             engine.runBetweenSteps(times::afterStep);
             return times.measured();
         } catch (CompletionException e) {
-            throw new IllegalStateException("the benchmark could not run: " + e.getCause().getMessage(), e);
+            throw new IllegalStateException(
+                    "the benchmark could not run: " + e.getCause().getMessage(), e);
         }
     }
 
     private CompletableFuture<Outcome> submit(GenerationEngine engine, List<Integer> prompt, int newTokens) {
         Boundary boundary = Boundary.full(model.config().numLayers());
         try {
-            return engine.submit(new GenerationRequest("bench", lora, boundary, prompt, Ending.afterExactly(newTokens), Sampling.GREEDY, 0, 1,
+            return engine.submit(new GenerationRequest(
+                    "bench",
+                    lora,
+                    boundary,
+                    prompt,
+                    Ending.afterExactly(newTokens),
+                    Sampling.GREEDY,
+                    0,
+                    1,
                     OptionalInt.empty()));
         } catch (RequestRefused e) {
             throw new CompletionException(e);
@@ -77,6 +91,9 @@ public final class InterferenceBenchmark {
     }
 
     private List<Integer> tokens(int count, int seed) {
-        return IntStream.range(0, count).map(i -> (i * 7919 + seed * 104_729 + 11) % model.config().vocabularySize()).boxed().toList();
+        return IntStream.range(0, count)
+                .map(i -> (i * 7919 + seed * 104_729 + 11) % model.config().vocabularySize())
+                .boxed()
+                .toList();
     }
 }

@@ -50,7 +50,8 @@ public final class LoadGapsBenchmark {
     public Gaps run(int turns) {
         List<Double> quiet = new ArrayList<>();
         List<Double> loading = new ArrayList<>();
-        try (AdapterStore store = load.store(model, load.budget()); GenerationEngine engine = load.engine(model);
+        try (AdapterStore store = load.store(model, load.budget());
+                GenerationEngine engine = load.engine(model);
                 AdapterLease lease = store.waitFor(load.folders().firstKey())) {
             requireRoomForTwo(lease.adapter().weights().bytes());
             AdapterTraffic traffic = new AdapterTraffic(model, engine, store, load.slots());
@@ -66,20 +67,23 @@ public final class LoadGapsBenchmark {
 
     private void requireRoomForTwo(long adapterBytes) {
         if (load.budget() < 2 * adapterBytes) {
-            throw new IllegalStateException("loads beside running rows need a budget of two adapters, " + 2 * adapterBytes
-                    + " bytes, not " + load.budget());
+            throw new IllegalStateException("loads beside running rows need a budget of two adapters, "
+                    + 2 * adapterBytes + " bytes, not " + load.budget());
         }
     }
 
     private List<Double> besideLoads(AdapterStore store, Supplier<List<Double>> rows) {
         AtomicBoolean running = new AtomicBoolean(true);
-        List<String> cold = List.copyOf(load.folders().tailMap(load.folders().firstKey() + "\0").keySet());
-        Thread asking = new Thread(() -> {
-            // more than fit, in a circle: the one that is asked for next is always the one that left first
-            for (int i = 0; running.get(); i++) {
-                store.waitFor(cold.get(i % cold.size())).close();
-            }
-        }, "tidemark-bench-cold");
+        List<String> cold = List.copyOf(
+                load.folders().tailMap(load.folders().firstKey() + "\0").keySet());
+        Thread asking = new Thread(
+                () -> {
+                    // more than fit, in a circle: the one that is asked for next is always the one that left first
+                    for (int i = 0; running.get(); i++) {
+                        store.waitFor(cold.get(i % cold.size())).close();
+                    }
+                },
+                "tidemark-bench-cold");
         asking.start();
         try {
             return rows.get();
@@ -90,8 +94,10 @@ public final class LoadGapsBenchmark {
     }
 
     private List<Double> rows(AdapterTraffic traffic, AdapterLease lease) {
-        List<TokenGaps> rows = IntStream.range(0, load.slots()).mapToObj(row -> traffic.gaps("row-" + row, lease,
-                traffic.prompt(row, AdapterLoad.PROMPT_TOKENS), 4 * load.tokens())).toList();
+        List<TokenGaps> rows = IntStream.range(0, load.slots())
+                .mapToObj(row -> traffic.gaps(
+                        "row-" + row, lease, traffic.prompt(row, AdapterLoad.PROMPT_TOKENS), 4 * load.tokens()))
+                .toList();
         return rows.stream().flatMap(row -> row.await().stream()).toList();
     }
 

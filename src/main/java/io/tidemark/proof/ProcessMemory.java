@@ -11,14 +11,15 @@ public final class ProcessMemory {
     private static final Path STATUS = Path.of("/proc/self/status");
     private static final String RESIDENT_AND_NOT_MAPPED = "RssAnon:";
 
-    private ProcessMemory() {
-    }
+    private ProcessMemory() {}
 
     /** Bytes of the process's own memory that are resident, mapped files not counted; empty where the system doesn't say. */
     public static OptionalLong ownBytes() {
         try {
-            return Files.readAllLines(STATUS).stream().filter(line -> line.startsWith(RESIDENT_AND_NOT_MAPPED))
-                    .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) * 1024).findFirst();
+            return Files.readAllLines(STATUS).stream()
+                    .filter(line -> line.startsWith(RESIDENT_AND_NOT_MAPPED))
+                    .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) * 1024)
+                    .findFirst();
         } catch (IOException e) {
             return OptionalLong.empty();
         }

@@ -29,26 +29,33 @@ final class ReferenceReader {
 
     static final String FILE = "expected.json";
 
-    private ReferenceReader() {
-    }
+    private ReferenceReader() {}
 
     static Reference read(Path adapter) {
         JsonNode root = parse(adapter.resolve(FILE));
         Path logitsFile = adapter.resolve("expected-logits.safetensors");
-        Map<String, StoredTensor> logits = Files.isRegularFile(logitsFile) ? SafetensorsFile.read(logitsFile) : Map.of();
+        Map<String, StoredTensor> logits =
+                Files.isRegularFile(logitsFile) ? SafetensorsFile.read(logitsFile) : Map.of();
         List<Prompt> prompts = new ArrayList<>();
         for (JsonNode prompt : root.path("prompts")) {
-            prompts.add(new Prompt(prompt.path("text").asText(), ints(prompt.path("ids")), greedy(prompt),
+            prompts.add(new Prompt(
+                    prompt.path("text").asText(),
+                    ints(prompt.path("ids")),
+                    greedy(prompt),
                     logits("prompt" + prompts.size() + ".boundary", logits)));
         }
         List<Pair> pairs = new ArrayList<>();
         for (JsonNode pair : root.path("pairs")) {
             List<Double> logprobs = new ArrayList<>();
             pair.path("logprob_by_boundary").forEach(value -> logprobs.add(value.doubleValue()));
-            pairs.add(new Pair(pair.path("prompt").asText(), pair.path("completion").asText(),
-                    ints(pair.path("completion_ids")), logprobs));
+            pairs.add(new Pair(
+                    pair.path("prompt").asText(),
+                    pair.path("completion").asText(),
+                    ints(pair.path("completion_ids")),
+                    logprobs));
         }
-        int logitsRead = prompts.stream().mapToInt(prompt -> prompt.logits().size()).sum();
+        int logitsRead =
+                prompts.stream().mapToInt(prompt -> prompt.logits().size()).sum();
         if (logitsRead != logits.size()) {
             throw new IllegalArgumentException(logitsFile + " has " + logits.size() + " tensors, and only " + logitsRead
                     + " are named promptI.boundaryB without a gap");
@@ -56,8 +63,14 @@ final class ReferenceReader {
         if (prompts.isEmpty() || pairs.isEmpty()) {
             throw new IllegalArgumentException(adapter.resolve(FILE) + " has no prompts or no pairs");
         }
-        return new Reference(prompts, pairs, conversations(root.path("chat")), new Choices(root.path("best_boundary").asInt(-1),
-                root.path("one_standard_error_boundary").asInt(-1), root.path("latency_boundary").asInt(-1)));
+        return new Reference(
+                prompts,
+                pairs,
+                conversations(root.path("chat")),
+                new Choices(
+                        root.path("best_boundary").asInt(-1),
+                        root.path("one_standard_error_boundary").asInt(-1),
+                        root.path("latency_boundary").asInt(-1)));
     }
 
     private static JsonNode parse(Path file) {
@@ -71,8 +84,9 @@ final class ReferenceReader {
     private static Map<Boundary, List<Integer>> greedy(JsonNode prompt) {
         Map<Boundary, List<Integer>> greedy = new TreeMap<>();
         prompt.path("greedy").forEach(tokens -> greedy.put(new Boundary(greedy.size()), ints(tokens)));
-        prompt.path("greedy_by_boundary").properties().forEach(entry ->
-                greedy.put(new Boundary(Integer.parseInt(entry.getKey())), ints(entry.getValue())));
+        prompt.path("greedy_by_boundary")
+                .properties()
+                .forEach(entry -> greedy.put(new Boundary(Integer.parseInt(entry.getKey())), ints(entry.getValue())));
         return greedy;
     }
 
@@ -94,13 +108,14 @@ final class ReferenceReader {
             one.path("messages").forEach(m -> messages.add(new ChatMessage(object(m))));
             List<Map<String, Object>> tools = new ArrayList<>();
             one.path("tools").forEach(t -> tools.add(object(t)));
-            conversations.add(new Conversation(messages, tools, one.path("rendered").asText()));
+            conversations.add(
+                    new Conversation(messages, tools, one.path("rendered").asText()));
         }
         return conversations;
     }
 
     private static Map<String, Object> object(JsonNode node) {
-        return new ObjectMapper().convertValue(node, new TypeReference<LinkedHashMap<String, Object>>() { });
+        return new ObjectMapper().convertValue(node, new TypeReference<LinkedHashMap<String, Object>>() {});
     }
 
     private static List<Integer> ints(JsonNode array) {

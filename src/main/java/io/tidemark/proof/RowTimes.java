@@ -15,12 +15,18 @@ public record RowTimes(double first, double last, int tokens) {
 
     static RowTimes of(Completion completion) {
         Timing timing = completion.timing();
-        return new RowTimes((timing.queuedMs() + timing.firstTokenMs()) / 1000, timing.totalMs() / 1000, completion.usage().completionTokens());
+        return new RowTimes(
+                (timing.queuedMs() + timing.firstTokenMs()) / 1000,
+                timing.totalMs() / 1000,
+                completion.usage().completionTokens());
     }
 
     /** Tokens per second of all rows together after the first token of each: the sum of the rows' own rates; 0 if there are none. */
     public static double decodeRate(List<RowTimes> rows) {
-        return rows.stream().filter(row -> row.tokens > 1).mapToDouble(row -> (row.tokens - 1) / (row.last - row.first)).sum();
+        return rows.stream()
+                .filter(row -> row.tokens > 1)
+                .mapToDouble(row -> (row.tokens - 1) / (row.last - row.first))
+                .sum();
     }
 
     /** Prompt tokens of all rows over the time until the last row has its first token. */

@@ -29,8 +29,13 @@ public final class SweepBenchmark {
      * @param passSeconds       wall time of each repetition
      * @param largestDifference between the scores of both, in nats per token
      */
-    public record Measured(int layers, long sweepEvaluations, long passEvaluations, List<Double> sweepSeconds,
-            List<Double> passSeconds, double largestDifference) {
+    public record Measured(
+            int layers,
+            long sweepEvaluations,
+            long passEvaluations,
+            List<Double> sweepSeconds,
+            List<Double> passSeconds,
+            double largestDifference) {
 
         public Measured {
             sweepSeconds = List.copyOf(sweepSeconds);
@@ -70,8 +75,12 @@ public final class SweepBenchmark {
             passes.add(Side.passes(this, batches));
             progress.accept("passes  %.2f s".formatted(passes.get(i).seconds()));
         }
-        return new Measured(model.config().numLayers(), sweeps.get(0).evaluations(), passes.get(0).evaluations(),
-                sweeps.stream().map(Side::seconds).toList(), passes.stream().map(Side::seconds).toList(),
+        return new Measured(
+                model.config().numLayers(),
+                sweeps.get(0).evaluations(),
+                passes.get(0).evaluations(),
+                sweeps.stream().map(Side::seconds).toList(),
+                passes.stream().map(Side::seconds).toList(),
                 largestDifference(sweeps.get(0).scores(), passes.get(0).scores()));
     }
 
@@ -104,8 +113,11 @@ public final class SweepBenchmark {
         }
 
         private static double[][] values(List<ExampleScore> scores) {
-            return scores.stream().map(score -> score.meanLogprobByBoundary().stream()
-                    .mapToDouble(Double::doubleValue).toArray()).toArray(double[][]::new);
+            return scores.stream()
+                    .map(score -> score.meanLogprobByBoundary().stream()
+                            .mapToDouble(Double::doubleValue)
+                            .toArray())
+                    .toArray(double[][]::new);
         }
     }
 }

@@ -58,7 +58,8 @@ public final class SyntheticAdapterFolder implements AutoCloseable {
         } else {
             Files.createDirectory(folder);
             for (String file : FILES) {
-                Files.createLink(folder.resolve(file), root.resolve(id(original)).resolve(file));
+                Files.createLink(
+                        folder.resolve(file), root.resolve(id(original)).resolve(file));
             }
         }
         adapters.put(id(number), folder);

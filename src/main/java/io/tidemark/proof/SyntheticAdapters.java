@@ -27,8 +27,7 @@ public final class SyntheticAdapters {
 
     private static final double STANDARD_DEVIATION_OF_B = 0.01;
 
-    private SyntheticAdapters() {
-    }
+    private SyntheticAdapters() {}
 
     /**
      * Writes {@code adapter_config.json} and {@code adapter_model.safetensors} (float32).
@@ -43,7 +42,8 @@ public final class SyntheticAdapters {
         try {
             Files.createDirectories(folder);
             Files.writeString(folder.resolve("adapter_config.json"), config(rank));
-            try (OutputStream out = new BufferedOutputStream(Files.newOutputStream(folder.resolve("adapter_model.safetensors")))) {
+            try (OutputStream out =
+                    new BufferedOutputStream(Files.newOutputStream(folder.resolve("adapter_model.safetensors")))) {
                 byte[] header = header(shapes);
                 out.write(littleEndian(Long.BYTES).putLong(header.length).array());
                 out.write(header);
@@ -95,10 +95,19 @@ public final class SyntheticAdapters {
 
     private static String config(int rank) {
         ObjectMapper json = new ObjectMapper();
-        ObjectNode config = json.createObjectNode().put("peft_type", "LORA").put("task_type", "CAUSAL_LM").put("r", rank)
-                .put("lora_alpha", 2 * rank).put("lora_dropout", 0.0).put("bias", "none").put("inference_mode", true);
-        config.set("target_modules", json.valueToTree(
-                Arrays.stream(Projection.values()).map(module -> module.path().replaceAll(".*\\.", "")).toList()));
+        ObjectNode config = json.createObjectNode()
+                .put("peft_type", "LORA")
+                .put("task_type", "CAUSAL_LM")
+                .put("r", rank)
+                .put("lora_alpha", 2 * rank)
+                .put("lora_dropout", 0.0)
+                .put("bias", "none")
+                .put("inference_mode", true);
+        config.set(
+                "target_modules",
+                json.valueToTree(Arrays.stream(Projection.values())
+                        .map(module -> module.path().replaceAll(".*\\.", ""))
+                        .toList()));
         return config.toPrettyString();
     }
 

@@ -19,8 +19,12 @@ public record Verdicts(List<Verdict> all) {
 
     /** How many were compared and did not agree, or could not be compared. */
     public long off() {
-        return all.size() - unsupported()
-                - all.stream().filter(v -> v instanceof Verdict.Compared c && c.agreement().holds()).count();
+        return all.size()
+                - unsupported()
+                - all.stream()
+                        .filter(v ->
+                                v instanceof Verdict.Compared c && c.agreement().holds())
+                        .count();
     }
 
     /**

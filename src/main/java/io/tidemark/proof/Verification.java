@@ -63,7 +63,9 @@ public final class Verification {
     private static Verdict verdict(LanguageModel model, Path adapter) {
         try (AdapterStore store = new AdapterStore(model)) {
             Reference reference = ReferenceReader.read(adapter);
-            return new Verdict.Compared(adapter, new AdapterComparison(model, store.load("adapter", adapter).weights(), reference).run());
+            return new Verdict.Compared(
+                    adapter,
+                    new AdapterComparison(model, store.load("adapter", adapter).weights(), reference).run());
         } catch (AdapterRefused e) {
             return refused(adapter, e.isUnsupported(), e);
         } catch (RuntimeException e) {
@@ -72,7 +74,9 @@ public final class Verification {
     }
 
     private static Verdict refused(Path adapter, boolean unsupported, RuntimeException e) {
-        return unsupported ? new Verdict.Unsupported(adapter, e.getMessage()) : new Verdict.Broken(adapter, String.valueOf(e.getMessage()));
+        return unsupported
+                ? new Verdict.Unsupported(adapter, e.getMessage())
+                : new Verdict.Broken(adapter, String.valueOf(e.getMessage()));
     }
 
     private Verdict heard(Verdict verdict) {
@@ -82,7 +86,10 @@ public final class Verification {
 
     private static List<Path> adapterFolders(Path folder) {
         try (Stream<Path> paths = Files.walk(folder)) {
-            return paths.filter(path -> path.endsWith("adapters") && !children(path).isEmpty()).sorted().toList();
+            return paths.filter(
+                            path -> path.endsWith("adapters") && !children(path).isEmpty())
+                    .sorted()
+                    .toList();
         } catch (IOException | UncheckedIOException e) {
             throw new IllegalArgumentException(folder + " could not be read: " + e.getMessage(), e);
         }
@@ -91,7 +98,9 @@ public final class Verification {
     /** The adapters that have a reference. */
     private static List<Path> children(Path adapters) {
         try (Stream<Path> paths = Files.list(adapters)) {
-            return paths.filter(path -> Files.isRegularFile(path.resolve(ReferenceReader.FILE))).sorted().toList();
+            return paths.filter(path -> Files.isRegularFile(path.resolve(ReferenceReader.FILE)))
+                    .sorted()
+                    .toList();
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

@@ -18,10 +18,12 @@ public final class BackThread implements Executor, AutoCloseable {
     /** @param setup what the thread does first, such as {@link Torch#stepBack} */
     public BackThread(String name, Runnable setup) {
         executor = Executors.newSingleThreadExecutor(work -> {
-            Thread thread = new Thread(() -> {
-                setup.run();
-                work.run();
-            }, name);
+            Thread thread = new Thread(
+                    () -> {
+                        setup.run();
+                        work.run();
+                    },
+                    name);
             thread.setDaemon(true);
             return thread;
         });

@@ -53,7 +53,8 @@ final class CallingThreads {
         }
         // Recording gradients makes a step of 3,000 small operations a fifth longer.
         JniUtils.setGradMode(false);
-        // A thread's first parallel loop takes the number that any thread has set last. Asking for it brings that forward.
+        // A thread's first parallel loop takes the number that any thread has set last. Asking for it brings that
+        // forward.
         JniUtils.getNumThreads();
         JniUtils.setNumThreads(threads);
         prepared.set(threads);

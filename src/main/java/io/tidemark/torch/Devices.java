@@ -10,8 +10,7 @@ import java.util.OptionalLong;
 /** Where tensors live. The only place that names a device; whatever makes a tensor takes it from the manager made here. */
 final class Devices {
 
-    private Devices() {
-    }
+    private Devices() {}
 
     /**
      * Loads libtorch for a device. DJL neither reports home nor downloads anything.
@@ -56,9 +55,11 @@ final class Devices {
         try {
             return Engine.getEngine("PyTorch");
         } catch (RuntimeException | LinkageError e) {
-            throw new IllegalStateException("libtorch could not be loaded: " + reason(e)
-                    + " (use a build with the natives of this platform, or set PYTORCH_LIBRARY_PATH to an installed libtorch"
-                    + " 2.7.1, with PYTORCH_VERSION=2.7.1 and PYTORCH_FLAVOR=cpu or cu128)", e);
+            throw new IllegalStateException(
+                    "libtorch could not be loaded: " + reason(e)
+                            + " (use a build with the natives of this platform, or set PYTORCH_LIBRARY_PATH to an installed libtorch"
+                            + " 2.7.1, with PYTORCH_VERSION=2.7.1 and PYTORCH_FLAVOR=cpu or cu128)",
+                    e);
         }
     }
 

@@ -14,8 +14,7 @@ final class ModulePickle {
 
     private final ByteArrayOutputStream bytes = new ByteArrayOutputStream();
 
-    private ModulePickle() {
-    }
+    private ModulePickle() {}
 
     static byte[] of(ScriptSource source) {
         ModulePickle pickle = new ModulePickle();
@@ -58,7 +57,10 @@ final class ModulePickle {
     private void text(String value) {
         byte[] utf8 = value.getBytes(StandardCharsets.UTF_8);
         write('X');
-        bytes.writeBytes(ByteBuffer.allocate(Integer.BYTES).order(ByteOrder.LITTLE_ENDIAN).putInt(utf8.length).array());
+        bytes.writeBytes(ByteBuffer.allocate(Integer.BYTES)
+                .order(ByteOrder.LITTLE_ENDIAN)
+                .putInt(utf8.length)
+                .array());
         bytes.writeBytes(utf8);
     }
 

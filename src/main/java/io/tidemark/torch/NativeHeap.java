@@ -17,17 +17,18 @@ final class NativeHeap {
     private static final Path MAPPINGS = Path.of("/proc/self/maps");
     /** Where glibc puts the heap of an arena: at a multiple of its largest size. */
     private static final long ARENA_BYTES = 64L << 20;
+
     private static final long HUGE_PAGE_BYTES = 2L << 20;
     private static final long PAGE_BYTES = 4096;
     /** {@code madvise}'s {@code MADV_HUGEPAGE} and, since Linux 6.1, {@code MADV_COLLAPSE}. */
     private static final int USE_HUGE_PAGES = 14;
+
     private static final int COLLAPSE = 25;
 
     /** Memory of no file and without a name that may be written. */
     private static final Pattern MAPPING = Pattern.compile("([0-9a-f]+)-([0-9a-f]+) rw-p \\S+ \\S+ 0\\s*");
 
-    private NativeHeap() {
-    }
+    private NativeHeap() {}
 
     /**
      * Gives what was freed back to the system, where the C library can (glibc). It keeps freed pieces for later by itself,
@@ -71,15 +72,21 @@ final class NativeHeap {
     }
 
     /** The used part of an arena's heap, in whole pages of 2 MiB. */
-    record Arena(long start, long bytes) {
-    }
+    record Arena(long start, long bytes) {}
 
     /** @param maps the lines of {@code /proc/self/maps} */
     static List<Arena> arenas(List<String> maps) {
-        return maps.stream().map(MAPPING::matcher).filter(Matcher::matches).map(mapping -> {
-            long start = Long.parseUnsignedLong(mapping.group(1), 16);
-            return new Arena(start, (Long.parseUnsignedLong(mapping.group(2), 16) - start) / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES);
-        }).filter(arena -> arena.start() % ARENA_BYTES == 0 && arena.bytes() > 0 && arena.bytes() <= ARENA_BYTES).toList();
+        return maps.stream()
+                .map(MAPPING::matcher)
+                .filter(Matcher::matches)
+                .map(mapping -> {
+                    long start = Long.parseUnsignedLong(mapping.group(1), 16);
+                    return new Arena(
+                            start,
+                            (Long.parseUnsignedLong(mapping.group(2), 16) - start) / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES);
+                })
+                .filter(arena -> arena.start() % ARENA_BYTES == 0 && arena.bytes() > 0 && arena.bytes() <= ARENA_BYTES)
+                .toList();
     }
 
     /**
@@ -90,7 +97,11 @@ final class NativeHeap {
     static List<Long> filled(byte[] resident) {
         int pages = (int) (HUGE_PAGE_BYTES / PAGE_BYTES);
         return IntStream.range(0, resident.length / pages)
-                .filter(piece -> IntStream.range(piece * pages, (piece + 1) * pages).filter(page -> (resident[page] & 1) != 0).count() >= pages * 3 / 4)
-                .mapToObj(piece -> piece * HUGE_PAGE_BYTES).toList();
+                .filter(piece -> IntStream.range(piece * pages, (piece + 1) * pages)
+                                .filter(page -> (resident[page] & 1) != 0)
+                                .count()
+                        >= pages * 3 / 4)
+                .mapToObj(piece -> piece * HUGE_PAGE_BYTES)
+                .toList();
     }
 }

@@ -10,8 +10,7 @@ final class NativeThread {
     /** A thread of normal priority that wants the same core gets nine times as much of it. */
     private static final int NICE = 10;
 
-    private NativeThread() {
-    }
+    private NativeThread() {}
 
     /** On Linux alone a thread has a priority of its own; elsewhere the call would take the process's, and is not made. */
     static void stepBack() {
@@ -21,7 +20,8 @@ final class NativeThread {
         try {
             Function.getFunction("c", "setpriority").invokeInt(new Object[] {THREAD, 0, NICE});
         } catch (UnsatisfiedLinkError e) {
-            System.getLogger(NativeThread.class.getName()).log(System.Logger.Level.DEBUG, "the thread keeps its priority", e);
+            System.getLogger(NativeThread.class.getName())
+                    .log(System.Logger.Level.DEBUG, "the thread keeps its priority", e);
         }
     }
 }

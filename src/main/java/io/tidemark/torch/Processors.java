@@ -19,8 +19,7 @@ public final class Processors {
     private static final Path CGROUPS = Path.of("/sys/fs/cgroup");
     private static final Path OWN_CGROUP = Path.of("/proc/self/cgroup");
 
-    private Processors() {
-    }
+    private Processors() {}
 
     /** 1 or more. */
     public static int available() {
@@ -36,8 +35,12 @@ public final class Processors {
      */
     static OptionalInt quota(Path ownCgroup, Path mount) {
         try {
-            return Files.readAllLines(ownCgroup).stream().map(line -> line.split(":", 3)).filter(fields -> fields.length == 3)
-                    .mapToInt(fields -> smallestQuota(fields[1], fields[2], mount)).filter(processors -> processors > 0).min();
+            return Files.readAllLines(ownCgroup).stream()
+                    .map(line -> line.split(":", 3))
+                    .filter(fields -> fields.length == 3)
+                    .mapToInt(fields -> smallestQuota(fields[1], fields[2], mount))
+                    .filter(processors -> processors > 0)
+                    .min();
         } catch (IOException e) {
             return OptionalInt.empty();
         }
@@ -64,8 +67,12 @@ public final class Processors {
 
     private static int quotaIn(Path cgroup, boolean second) {
         try {
-            List<String> numbers = second ? List.of(Files.readString(cgroup.resolve("cpu.max")).trim().split(" "))
-                    : List.of(Files.readString(cgroup.resolve("cpu.cfs_quota_us")).trim(), Files.readString(cgroup.resolve("cpu.cfs_period_us")).trim());
+            List<String> numbers = second
+                    ? List.of(Files.readString(cgroup.resolve("cpu.max")).trim().split(" "))
+                    : List.of(
+                            Files.readString(cgroup.resolve("cpu.cfs_quota_us")).trim(),
+                            Files.readString(cgroup.resolve("cpu.cfs_period_us"))
+                                    .trim());
             long quota = numbers.get(0).equals("max") ? -1 : Long.parseLong(numbers.get(0));
             return quota <= 0 ? 0 : (int) Math.max(1, quota / Long.parseLong(numbers.get(1)));
         } catch (IOException | RuntimeException e) {
@@ -75,6 +82,7 @@ public final class Processors {
 
     private static boolean isGiven() {
         HotSpotDiagnosticMXBean jvm = ManagementFactory.getPlatformMXBean(HotSpotDiagnosticMXBean.class);
-        return jvm != null && Integer.parseInt(jvm.getVMOption("ActiveProcessorCount").getValue()) > 0;
+        return jvm != null
+                && Integer.parseInt(jvm.getVMOption("ActiveProcessorCount").getValue()) > 0;
     }
 }

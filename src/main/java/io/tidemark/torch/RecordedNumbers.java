@@ -16,8 +16,7 @@ final class RecordedNumbers implements AutoCloseable {
     private long written;
 
     /** Where numbers lie in the file, in bytes. */
-    record Place(long at, int bytes) {
-    }
+    record Place(long at, int bytes) {}
 
     RecordedNumbers(Path file) throws IOException {
         this.file = new BufferedOutputStream(Files.newOutputStream(file));

@@ -57,13 +57,17 @@ final class Recording implements Recorder {
 
     @Override
     public synchronized void called(Value result, Script script, String method, List<Value> arguments) {
-        line(json.createObjectNode().put("call", method).put("of", known(script)).put("id", number(result))
+        line(json.createObjectNode()
+                .put("call", method)
+                .put("of", known(script))
+                .put("id", number(result))
                 .set("arguments", json.valueToTree(known(arguments))));
     }
 
     @Override
     public synchronized void members(Value list, List<Value> members) {
-        line(json.createObjectNode().put("members", known(list))
+        line(json.createObjectNode()
+                .put("members", known(list))
                 .set("ids", json.valueToTree(members.stream().map(this::number).toList())));
     }
 

@@ -29,7 +29,8 @@ public final class Script implements AutoCloseable {
     static Script load(ScriptSource source, Context context) {
         byte[] archive = ScriptArchive.pack(source);
         try {
-            PtSymbolBlock block = JniUtils.loadModule(context.manager(), new ByteArrayInputStream(archive), false, false);
+            PtSymbolBlock block =
+                    JniUtils.loadModule(context.manager(), new ByteArrayInputStream(archive), false, false);
             Script script = new Script(block, context, source.className());
             context.recorder().loaded(script, source.className(), archive);
             return script;

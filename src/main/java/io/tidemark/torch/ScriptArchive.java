@@ -18,8 +18,7 @@ final class ScriptArchive {
     private static final byte[] FORMAT_VERSION = "10\n".getBytes(StandardCharsets.US_ASCII);
     private static final byte[] EMPTY_TUPLE = {(byte) 0x80, 2, ')', '.'};
 
-    private ScriptArchive() {
-    }
+    private ScriptArchive() {}
 
     static byte[] pack(ScriptSource source) {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();

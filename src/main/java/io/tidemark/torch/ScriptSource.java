@@ -29,9 +29,13 @@ public record ScriptSource(String className, List<Attribute> attributes, List<St
     public ScriptSource {
         attributes = List.copyOf(attributes);
         resources = List.copyOf(resources);
-        attributes.stream().filter(a -> !a.isList() && !a.type().equals("float")).findFirst().ifPresent(a -> {
-            throw new IllegalArgumentException("attribute " + a.name() + " has the type " + a.type() + ": neither a list nor float");
-        });
+        attributes.stream()
+                .filter(a -> !a.isList() && !a.type().equals("float"))
+                .findFirst()
+                .ifPresent(a -> {
+                    throw new IllegalArgumentException(
+                            "attribute " + a.name() + " has the type " + a.type() + ": neither a list nor float");
+                });
     }
 
     /** A class without attributes. */
@@ -41,9 +45,13 @@ public record ScriptSource(String className, List<Attribute> attributes, List<St
 
     /** The class's head, and the methods of all resources, indented by two. */
     String text() {
-        StringBuilder text = new StringBuilder("class " + className
-                + "(Module):\n  __parameters__ = []\n  __buffers__ = []\n  training : bool\n");
-        attributes.forEach(a -> text.append("  ").append(a.name()).append(" : ").append(a.type()).append('\n'));
+        StringBuilder text = new StringBuilder(
+                "class " + className + "(Module):\n  __parameters__ = []\n  __buffers__ = []\n  training : bool\n");
+        attributes.forEach(a -> text.append("  ")
+                .append(a.name())
+                .append(" : ")
+                .append(a.type())
+                .append('\n'));
         resources.forEach(resource -> text.append(read(resource)));
         return text.toString();
     }

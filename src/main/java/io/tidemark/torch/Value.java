@@ -15,6 +15,7 @@ public final class Value implements AutoCloseable {
     private final IValue value;
     /** The array under a tensor made from Java memory: libtorch reads that memory, so it must live as long. */
     private final PtNDArray backing;
+
     private final Context context;
 
     private Value(IValue value, PtNDArray backing, Context context) {

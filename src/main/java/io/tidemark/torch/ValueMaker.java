@@ -62,7 +62,8 @@ final class ValueMaker {
         if (values.isEmpty()) {
             throw new NoSuchElementException("an empty list has no type for TorchScript");
         }
-        Value list = Value.owning(IValue.listFrom(values.stream().map(Value::raw).toArray(IValue[]::new)), context);
+        Value list =
+                Value.owning(IValue.listFrom(values.stream().map(Value::raw).toArray(IValue[]::new)), context);
         context.recorder().listed(list, values);
         return list;
     }
@@ -74,7 +75,8 @@ final class ValueMaker {
 
     /** libtorch reads the buffer's memory in place, and Java frees it when it likes: so the values get memory of their own. */
     private Value copied(ByteBuffer buffer, DataType type, long length) {
-        try (NDArray inPlace = context.manager().create(buffer, new Shape(length), type); NDArray copy = inPlace.duplicate()) {
+        try (NDArray inPlace = context.manager().create(buffer, new Shape(length), type);
+                NDArray copy = inPlace.duplicate()) {
             return Value.owning(IValue.from((PtNDArray) copy), context);
         }
     }

@@ -24,20 +24,29 @@ class AdapterConfigTest {
     @Test
     @DisplayName("scales by alpha / r, and by alpha / sqrt(r) with rsLoRA")
     void scales() throws IOException {
-        assertThat(read("'target_modules': ['q_proj'], 'r': 16, 'lora_alpha': 8").scale(name(0, Projection.Q))).isEqualTo(0.5);
-        assertThat(read("'target_modules': ['q_proj'], 'r': 16, 'lora_alpha': 8, 'use_rslora': true").scale(name(0, Projection.Q)))
+        assertThat(read("'target_modules': ['q_proj'], 'r': 16, 'lora_alpha': 8")
+                        .scale(name(0, Projection.Q)))
+                .isEqualTo(0.5);
+        assertThat(read("'target_modules': ['q_proj'], 'r': 16, 'lora_alpha': 8, 'use_rslora': true")
+                        .scale(name(0, Projection.Q)))
                 .isCloseTo(2.0, within(1e-12));
     }
 
     @Test
-    @DisplayName("may give modules their own rank and alpha by name ending or pattern, and the first that matches counts")
+    @DisplayName(
+            "may give modules their own rank and alpha by name ending or pattern, and the first that matches counts")
     void matchesPatterns() throws IOException {
-        AdapterConfig config = read("'target_modules': 'all-linear', 'r': 4, 'lora_alpha': 8, "
-                + "'rank_pattern': {'layers\\\\.1\\\\.self_attn\\\\.v_proj': 6, 'v_proj': 2, '^k_proj': 3, 'proj': 16}, 'alpha_pattern': {'q_proj': 5}");
+        AdapterConfig config = read(
+                "'target_modules': 'all-linear', 'r': 4, 'lora_alpha': 8, "
+                        + "'rank_pattern': {'layers\\\\.1\\\\.self_attn\\\\.v_proj': 6, 'v_proj': 2, '^k_proj': 3, 'proj': 16}, 'alpha_pattern': {'q_proj': 5}");
         assertThat(config.rank(name(1, Projection.V))).isEqualTo(6);
-        assertThat(config.rank(name(11, Projection.V))).as("layers.11 does not end in layers.1").isEqualTo(2);
+        assertThat(config.rank(name(11, Projection.V)))
+                .as("layers.11 does not end in layers.1")
+                .isEqualTo(2);
         assertThat(config.rank(name(0, Projection.V))).isEqualTo(2);
-        assertThat(config.rank(name(0, Projection.K))).as("nothing ends in a part of a name").isEqualTo(4);
+        assertThat(config.rank(name(0, Projection.K)))
+                .as("nothing ends in a part of a name")
+                .isEqualTo(4);
         assertThat(config.scale(name(3, Projection.Q))).isEqualTo(5.0 / 4);
         assertThat(config.scale(name(1, Projection.V))).isEqualTo(8.0 / 6);
     }
@@ -45,8 +54,8 @@ class AdapterConfigTest {
     @Test
     @DisplayName("names modules by their last part or more, but never by a part of a word")
     void matchesNameEndings() throws IOException {
-        assertThat(modules("['q_proj', 'mlp.up_proj']", "")).containsExactlyInAnyOrder(
-                "0 Q", "0 UP", "1 Q", "1 UP", "2 Q", "2 UP");
+        assertThat(modules("['q_proj', 'mlp.up_proj']", ""))
+                .containsExactlyInAnyOrder("0 Q", "0 UP", "1 Q", "1 UP", "2 Q", "2 UP");
         assertThat(modules("['model.layers.1.self_attn.o_proj']", "")).containsExactly("1 O");
         assertThat(modules("['proj']", "")).isEmpty();
     }
@@ -54,8 +63,11 @@ class AdapterConfigTest {
     @Test
     @DisplayName("may name modules by a regular expression for the whole name")
     void matchesWholeNames() throws IOException {
-        assertThat(modules("'.*layers\\\\.[12]\\\\..*(q_proj|up_proj)'", "")).containsExactlyInAnyOrder("1 Q", "1 UP", "2 Q", "2 UP");
-        assertThat(modules("'layers\\\\.1\\\\.self_attn\\\\.q_proj'", "")).as("the beginning is missing").isEmpty();
+        assertThat(modules("'.*layers\\\\.[12]\\\\..*(q_proj|up_proj)'", ""))
+                .containsExactlyInAnyOrder("1 Q", "1 UP", "2 Q", "2 UP");
+        assertThat(modules("'layers\\\\.1\\\\.self_attn\\\\.q_proj'", ""))
+                .as("the beginning is missing")
+                .isEmpty();
         assertThat(modules("'.*q_pro'", "")).as("the end is missing").isEmpty();
     }
 
@@ -65,20 +77,29 @@ class AdapterConfigTest {
         assertThat(modules("'all-linear'", "")).hasSize(3 * Projection.values().length);
         assertThat(modules("['v_proj']", ", 'layers_to_transform': [0, 2]")).containsExactlyInAnyOrder("0 V", "2 V");
         assertThat(modules("['v_proj']", ", 'layers_to_transform': 1")).containsExactly("1 V");
-        assertThat(modules("['v_proj', 'o_proj']", ", 'exclude_modules': ['o_proj']")).containsExactlyInAnyOrder("0 V", "1 V", "2 V");
-        assertThat(modules("'all-linear'", ", 'exclude_modules': '.*mlp.*|.*layers\\\\.[02].*'")).containsExactlyInAnyOrder("1 Q", "1 K", "1 V", "1 O");
+        assertThat(modules("['v_proj', 'o_proj']", ", 'exclude_modules': ['o_proj']"))
+                .containsExactlyInAnyOrder("0 V", "1 V", "2 V");
+        assertThat(modules("'all-linear'", ", 'exclude_modules': '.*mlp.*|.*layers\\\\.[02].*'"))
+                .containsExactlyInAnyOrder("1 Q", "1 K", "1 V", "1 O");
     }
 
     @Test
     @DisplayName("counts layers by the pattern that is given, and leaves out what has no number")
     void matchesLayersByPattern() throws IOException {
-        assertThat(modules("['v_proj']", ", 'layers_to_transform': [1], 'layers_pattern': 'layers'")).containsExactly("1 V");
-        assertThat(modules("['v_proj']", ", 'layers_to_transform': [1], 'layers_pattern': ['h', 'model.layers']")).containsExactly("1 V");
-        assertThat(modules("['v_proj']", ", 'layers_to_transform': [1], 'layers_pattern': 'h'")).isEmpty();
+        assertThat(modules("['v_proj']", ", 'layers_to_transform': [1], 'layers_pattern': 'layers'"))
+                .containsExactly("1 V");
+        assertThat(modules("['v_proj']", ", 'layers_to_transform': [1], 'layers_pattern': ['h', 'model.layers']"))
+                .containsExactly("1 V");
+        assertThat(modules("['v_proj']", ", 'layers_to_transform': [1], 'layers_pattern': 'h'"))
+                .isEmpty();
         assertThat(modules("['model.layers.0.self_attn.v_proj', 'o_proj']", ", 'layers_to_transform': [1]"))
-                .as("a whole name is meant whatever its layer").containsExactlyInAnyOrder("0 V", "1 O");
-        AdapterConfig some = read("'r': 4, 'lora_alpha': 8, 'target_modules': ['embed_tokens', 'lm_head'], 'layers_to_transform': [1]");
-        assertThat(some.targets(ModuleNames.EMBEDDING)).as("model.embed_tokens has no number").isFalse();
+                .as("a whole name is meant whatever its layer")
+                .containsExactlyInAnyOrder("0 V", "1 O");
+        AdapterConfig some = read(
+                "'r': 4, 'lora_alpha': 8, 'target_modules': ['embed_tokens', 'lm_head'], 'layers_to_transform': [1]");
+        assertThat(some.targets(ModuleNames.EMBEDDING))
+                .as("model.embed_tokens has no number")
+                .isFalse();
         assertThat(some.targets(ModuleNames.HEAD)).as("lm_head is a whole name").isTrue();
     }
 
@@ -106,7 +127,9 @@ class AdapterConfigTest {
     }
 
     private AdapterConfig read(String fields) throws IOException {
-        Path file = Files.writeString(temp.resolve("adapter_config.json"), "{'peft_type': 'LORA', ".replace('\'', '"') + fields.replace('\'', '"') + "}");
+        Path file = Files.writeString(
+                temp.resolve("adapter_config.json"),
+                "{'peft_type': 'LORA', ".replace('\'', '"') + fields.replace('\'', '"') + "}");
         return AdapterConfig.read(file);
     }
 

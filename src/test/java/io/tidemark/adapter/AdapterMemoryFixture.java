@@ -48,8 +48,15 @@ final class AdapterMemoryFixture implements AutoCloseable {
     /** Runs a step with it; weights that were freed cannot. */
     boolean isAlive(AdapterLease lease) {
         try (KvPool pool = new KvPool(fixture.model().decoder(), 1 << 20)) {
-            fixture.model().decoder().logits(List.of(new StepRow(pool.reserve(8).orElseThrow(), List.of(5), 0,
-                    Optional.of(lease.adapter().weights()), 1, Optional.empty())));
+            fixture.model()
+                    .decoder()
+                    .logits(List.of(new StepRow(
+                            pool.reserve(8).orElseThrow(),
+                            List.of(5),
+                            0,
+                            Optional.of(lease.adapter().weights()),
+                            1,
+                            Optional.empty())));
             return true;
         } catch (IllegalStateException e) {
             return false;

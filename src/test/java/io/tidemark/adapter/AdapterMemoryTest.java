@@ -33,8 +33,13 @@ class AdapterMemoryTest {
         }
         assertThat(memory.loader().loads()).containsExactly("a");
         assertThat(memory.loader().threads()).containsExactly("tidemark-adapters");
-        assertThat(store.figures()).extracting(AdapterFigures::registered, AdapterFigures::resident,
-                AdapterFigures::residentBytes, AdapterFigures::loads).containsExactly(4, 1, memory.adapterBytes(), 1L);
+        assertThat(store.figures())
+                .extracting(
+                        AdapterFigures::registered,
+                        AdapterFigures::resident,
+                        AdapterFigures::residentBytes,
+                        AdapterFigures::loads)
+                .containsExactly(4, 1, memory.adapterBytes(), 1L);
     }
 
     @Test
@@ -42,14 +47,22 @@ class AdapterMemoryTest {
     void loadsOnce() {
         AdapterStore store = memory.roomFor(4);
         CountDownLatch gate = memory.loader().hold();
-        List<CompletableFuture<AdapterLease>> waiting = IntStream.range(0, 5).mapToObj(i -> store.lease("a")).toList();
+        List<CompletableFuture<AdapterLease>> waiting =
+                IntStream.range(0, 5).mapToObj(i -> store.lease("a")).toList();
         assertThat(waiting).noneMatch(CompletableFuture::isDone);
         gate.countDown();
-        List<AdapterLease> leases = waiting.stream().map(CompletableFuture::join).toList();
-        assertThat(leases).extracting(AdapterLease::adapter).containsOnly(leases.get(0).adapter());
-        assertThat(store.lease("a")).isCompletedWithValueMatching(lease -> lease.adapter() == leases.get(0).adapter());
+        List<AdapterLease> leases =
+                waiting.stream().map(CompletableFuture::join).toList();
+        assertThat(leases)
+                .extracting(AdapterLease::adapter)
+                .containsOnly(leases.get(0).adapter());
+        assertThat(store.lease("a"))
+                .isCompletedWithValueMatching(
+                        lease -> lease.adapter() == leases.get(0).adapter());
         assertThat(memory.loader().loads()).containsExactly("a");
-        assertThat(store.figures()).extracting(AdapterFigures::leases, AdapterFigures::hits).containsExactly(6L, 1L);
+        assertThat(store.figures())
+                .extracting(AdapterFigures::leases, AdapterFigures::hits)
+                .containsExactly(6L, 1L);
     }
 
     @Test
@@ -73,7 +86,9 @@ class AdapterMemoryTest {
         CompletableFuture<AdapterLease> first = store.lease("a");
         CompletableFuture<AdapterLease> second = store.lease("a");
         for (CompletableFuture<AdapterLease> waiting : List.of(first, second)) {
-            assertThatThrownBy(waiting::join).hasCauseInstanceOf(AdapterRefused.class).hasMessageContaining("broken for this test");
+            assertThatThrownBy(waiting::join)
+                    .hasCauseInstanceOf(AdapterRefused.class)
+                    .hasMessageContaining("broken for this test");
         }
         assertThatThrownBy(() -> store.waitFor("a")).isInstanceOf(AdapterRefused.class);
         assertThat(memory.loader().loads()).containsExactly("a");

@@ -31,14 +31,30 @@ class AdapterOptionsTest {
 
     @ParameterizedTest(name = "{0} = {1}")
     @DisplayName("is refused as not supported, by the option's name, when an option would not be applied")
-    @CsvSource(delimiter = '|', quoteCharacter = '\0', value = {
-            "modules_to_save | [\"mlp\"]",
-            "modules_to_save | [\"lm_head\", \"q_proj\"]", "modules_to_save | [\"layers.2\"]", "bias | \"all\"", "bias | \"lora_only\"",
-            "fan_in_fan_out | true", "init_lora_weights | \"pissa\"", "init_lora_weights | \"pissa_niter_16\"",
-            "init_lora_weights | \"olora\"", "init_lora_weights | \"loftq\"", "init_lora_weights | \"lora_ga\"",
-            "target_parameters | [\"experts\"]",
-            "layer_replication | [[0, 4], [2, 5]]", "trainable_token_indices | [1]", "alora_invocation_tokens | [5]",
-            "peft_type | \"IA3\"", "use_qalora | true", "corda_config | {\"beta\": 2}", "from_the_future | 3"})
+    @CsvSource(
+            delimiter = '|',
+            quoteCharacter = '\0',
+            value = {
+                "modules_to_save | [\"mlp\"]",
+                "modules_to_save | [\"lm_head\", \"q_proj\"]",
+                "modules_to_save | [\"layers.2\"]",
+                "bias | \"all\"",
+                "bias | \"lora_only\"",
+                "fan_in_fan_out | true",
+                "init_lora_weights | \"pissa\"",
+                "init_lora_weights | \"pissa_niter_16\"",
+                "init_lora_weights | \"olora\"",
+                "init_lora_weights | \"loftq\"",
+                "init_lora_weights | \"lora_ga\"",
+                "target_parameters | [\"experts\"]",
+                "layer_replication | [[0, 4], [2, 5]]",
+                "trainable_token_indices | [1]",
+                "alora_invocation_tokens | [5]",
+                "peft_type | \"IA3\"",
+                "use_qalora | true",
+                "corda_config | {\"beta\": 2}",
+                "from_the_future | 3"
+            })
     void namesTheOption(String option, String value) {
         Path folder = adapters.copyWith(option, value);
         AdapterRefused refused = adapters.refusal(folder);
@@ -47,21 +63,38 @@ class AdapterOptionsTest {
     }
 
     @ParameterizedTest(name = "{0}")
-    @DisplayName("is refused as not supported where lora_bias meets what PEFT knows no bias for: an embedding, and DoRA")
+    @DisplayName(
+            "is refused as not supported where lora_bias meets what PEFT knows no bias for: an embedding, and DoRA")
     @ValueSource(strings = {"embeddings", "dora"})
     void refusesBiasesThatPeftHasNot(String adapter) {
         Path folder = CopiedAdapters.set(adapters.copy(adapter), "lora_bias", "true");
         AdapterRefused refused = adapters.refusal(folder);
-        assertThat(refused).hasMessageContaining("lora_bias").hasMessageContaining("PEFT").hasMessageContaining(CONFIG);
+        assertThat(refused)
+                .hasMessageContaining("lora_bias")
+                .hasMessageContaining("PEFT")
+                .hasMessageContaining(CONFIG);
         assertThat(refused.isUnsupported()).isTrue();
     }
 
     @ParameterizedTest(name = "{0} = {1}")
     @DisplayName("is refused as broken, by the option's name, when an option's value cannot be")
-    @CsvSource(delimiter = '|', quoteCharacter = '\0', value = {
-            "r | 0", "r | \"8\"", "r | null", "lora_alpha | -1", "target_modules | null", "target_modules | \"(q_proj\"",
-            "target_modules | [\"proj\"]", "modules_to_save | \"lm_head\"",
-            "rank_pattern | {\"q_proj\": 0}", "rank_pattern | {\"(\": 2}", "layers_to_transform | [\"one\"]", "layers_to_transform | []"})
+    @CsvSource(
+            delimiter = '|',
+            quoteCharacter = '\0',
+            value = {
+                "r | 0",
+                "r | \"8\"",
+                "r | null",
+                "lora_alpha | -1",
+                "target_modules | null",
+                "target_modules | \"(q_proj\"",
+                "target_modules | [\"proj\"]",
+                "modules_to_save | \"lm_head\"",
+                "rank_pattern | {\"q_proj\": 0}",
+                "rank_pattern | {\"(\": 2}",
+                "layers_to_transform | [\"one\"]",
+                "layers_to_transform | []"
+            })
     void refusesImpossibleValues(String option, String value) {
         Path folder = adapters.copyWith(option, value);
         AdapterRefused refused = adapters.refusal(folder);
@@ -71,10 +104,23 @@ class AdapterOptionsTest {
 
     @ParameterizedTest(name = "{0} = {1}")
     @DisplayName("loads with options that say how it was trained, or that are off")
-    @CsvSource(delimiter = '|', quoteCharacter = '\0', value = {
-            "lora_dropout | 0.3", "init_lora_weights | false", "init_lora_weights | \"gaussian\"", "init_lora_weights | \"eva\"", "eva_config | {\"rho\": 2}",
-            "init_lora_weights | \"orthogonal\"", "from_the_future | null", "from_the_future | false", "from_the_future | []",
-            "modules_to_save | []", "task_type | \"SEQ_2_SEQ_LM\"", "bias | \"none\""})
+    @CsvSource(
+            delimiter = '|',
+            quoteCharacter = '\0',
+            value = {
+                "lora_dropout | 0.3",
+                "init_lora_weights | false",
+                "init_lora_weights | \"gaussian\"",
+                "init_lora_weights | \"eva\"",
+                "eva_config | {\"rho\": 2}",
+                "init_lora_weights | \"orthogonal\"",
+                "from_the_future | null",
+                "from_the_future | false",
+                "from_the_future | []",
+                "modules_to_save | []",
+                "task_type | \"SEQ_2_SEQ_LM\"",
+                "bias | \"none\""
+            })
     void loadsWithInertOptions(String option, String value) {
         Path folder = adapters.copyWith(option, value);
         try (AdapterStore store = adapters.store()) {

@@ -58,7 +58,8 @@ class AdapterRoomTest {
     }
 
     @Test
-    @DisplayName("lets a newcomer in although another adapter is never idle: who asks for that one later queues behind it")
+    @DisplayName(
+            "lets a newcomer in although another adapter is never idle: who asks for that one later queues behind it")
     void noStarvation() {
         AdapterStore store = memory.roomFor(1);
         AdapterLease busy = store.waitFor("a");
@@ -77,8 +78,10 @@ class AdapterRoomTest {
     @DisplayName("refuses at registration what the budget could never hold, and names the setting")
     void tooLarge() {
         AdapterStore store = memory.budget(1000);
-        assertThatThrownBy(() -> store.register("a", AdapterMemoryFixture.folder())).isInstanceOf(AdapterRefused.class)
-                .hasMessageContaining("tidemark.engine.adapter-bytes").hasMessageContaining("1000");
+        assertThatThrownBy(() -> store.register("a", AdapterMemoryFixture.folder()))
+                .isInstanceOf(AdapterRefused.class)
+                .hasMessageContaining("tidemark.engine.adapter-bytes")
+                .hasMessageContaining("1000");
         assertThat(store.ids()).isEmpty();
     }
 
@@ -86,16 +89,22 @@ class AdapterRoomTest {
     @DisplayName("stands many threads that ask and leave at random, within its budget and with every lease usable")
     void manyThreads() {
         AdapterStore store = memory.roomFor(2);
-        List<CompletableFuture<Void>> users = IntStream.range(0, 8).mapToObj(user -> CompletableFuture.runAsync(() -> {
-            for (int i = 0; i < 25; i++) {
-                String id = String.valueOf((char) ('a' + ThreadLocalRandom.current().nextInt(4)));
-                try (AdapterLease lease = store.waitFor(id)) {
-                    assertThat(lease.adapter().id()).isEqualTo(id);
-                    assertThat(memory.isAlive(lease)).isTrue();
-                    assertThat(store.figures().residentBytes()).isLessThanOrEqualTo(2 * memory.adapterBytes());
-                }
-            }
-        }, command -> new Thread(command).start())).toList();
+        List<CompletableFuture<Void>> users = IntStream.range(0, 8)
+                .mapToObj(user -> CompletableFuture.runAsync(
+                        () -> {
+                            for (int i = 0; i < 25; i++) {
+                                String id = String.valueOf((char)
+                                        ('a' + ThreadLocalRandom.current().nextInt(4)));
+                                try (AdapterLease lease = store.waitFor(id)) {
+                                    assertThat(lease.adapter().id()).isEqualTo(id);
+                                    assertThat(memory.isAlive(lease)).isTrue();
+                                    assertThat(store.figures().residentBytes())
+                                            .isLessThanOrEqualTo(2 * memory.adapterBytes());
+                                }
+                            }
+                        },
+                        command -> new Thread(command).start()))
+                .toList();
         users.forEach(CompletableFuture::join);
         assertThat(store.figures().leases()).isEqualTo(200);
     }

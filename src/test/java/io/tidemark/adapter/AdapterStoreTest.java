@@ -68,7 +68,9 @@ class AdapterStoreTest {
             assertThat(store.ids()).containsExactly("a", "b");
             assertThat(store.find("b")).containsSame(loaded);
             assertThat(store.find("c")).isEmpty();
-            assertThatThrownBy(() -> store.load("b", adapters.copy())).isInstanceOf(AdapterRefused.class).hasMessageContaining("'b'");
+            assertThatThrownBy(() -> store.load("b", adapters.copy()))
+                    .isInstanceOf(AdapterRefused.class)
+                    .hasMessageContaining("'b'");
             assertThat(store.find("b")).containsSame(loaded);
         }
     }
@@ -78,7 +80,9 @@ class AdapterStoreTest {
     @ValueSource(strings = {FAMILY, "", " "})
     void keepsTheBaseModelsName(String id) {
         try (AdapterStore store = adapters.store()) {
-            assertThatThrownBy(() -> store.load(id, adapters.copy())).isInstanceOf(AdapterRefused.class).hasMessageContaining("'" + id + "'");
+            assertThatThrownBy(() -> store.load(id, adapters.copy()))
+                    .isInstanceOf(AdapterRefused.class)
+                    .hasMessageContaining("'" + id + "'");
             assertThat(store.ids()).isEmpty();
         }
     }
@@ -89,14 +93,37 @@ class AdapterStoreTest {
         assertRefused(A, weights -> weights.without(A));
         assertRefused(B, weights -> weights.without(B));
         assertRefused(A, weights -> weights.renamed(A, A.replace("v_proj", "w_proj")));
-        assertRefused("layers.2.self_attn.w_proj", weights -> weights.with(A.replace("v_proj", "w_proj"), weights.tensors().get(A)));
-        assertRefused("layers.6.self_attn.v_proj", weights -> weights.with(A.replace("layers.2", "layers.6"), weights.tensors().get(A)));
-        assertRefused("layers.2.self_attn.k_proj", weights -> weights.with(A.replace("v_proj", "k_proj"), weights.tensors().get(A)));
-        assertRefused("lora_magnitude_vector", weights -> weights.with(A.replace("lora_A", "lora_magnitude_vector"), Tensor.floats(new long[] {1}, 1)));
-        assertRefused("v_proj.bias", weights -> weights.with("base_model.model.model.layers.2.self_attn.v_proj.bias", Tensor.floats(new long[] {1}, 1)));
-        assertRefused("lm_head", weights -> weights.with("base_model.model.lm_head.weight", Tensor.floats(new long[] {1}, 1)));
-        assertRefused(B, weights -> weights.reshaped(B, weights.tensors().get(B).shape()[1], weights.tensors().get(B).shape()[0]));
-        assertRefused(A, weights -> weights.reshaped(A, 1, weights.tensors().get(A).bytes().length / 4));
+        assertRefused(
+                "layers.2.self_attn.w_proj",
+                weights -> weights.with(
+                        A.replace("v_proj", "w_proj"), weights.tensors().get(A)));
+        assertRefused(
+                "layers.6.self_attn.v_proj",
+                weights -> weights.with(
+                        A.replace("layers.2", "layers.6"), weights.tensors().get(A)));
+        assertRefused(
+                "layers.2.self_attn.k_proj",
+                weights -> weights.with(
+                        A.replace("v_proj", "k_proj"), weights.tensors().get(A)));
+        assertRefused(
+                "lora_magnitude_vector",
+                weights ->
+                        weights.with(A.replace("lora_A", "lora_magnitude_vector"), Tensor.floats(new long[] {1}, 1)));
+        assertRefused(
+                "v_proj.bias",
+                weights -> weights.with(
+                        "base_model.model.model.layers.2.self_attn.v_proj.bias", Tensor.floats(new long[] {1}, 1)));
+        assertRefused(
+                "lm_head",
+                weights -> weights.with("base_model.model.lm_head.weight", Tensor.floats(new long[] {1}, 1)));
+        assertRefused(
+                B,
+                weights -> weights.reshaped(
+                        B,
+                        weights.tensors().get(B).shape()[1],
+                        weights.tensors().get(B).shape()[0]));
+        assertRefused(
+                A, weights -> weights.reshaped(A, 1, weights.tensors().get(A).bytes().length / 4));
         assertRefused(A, weights -> weights.withValue(A, 5, Float.NaN));
         assertRefused(B, weights -> weights.withValue(B, 5, Float.POSITIVE_INFINITY));
     }
@@ -107,7 +134,10 @@ class AdapterStoreTest {
         Path folder = adapters.copy();
         TensorFile weights = TensorFile.read(folder.resolve(WEIGHTS));
         String name = "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight";
-        weights.with(name.replace(".weight", ".default.weight"), weights.tensors().get(name)).write(folder.resolve(WEIGHTS));
+        weights.with(
+                        name.replace(".weight", ".default.weight"),
+                        weights.tensors().get(name))
+                .write(folder.resolve(WEIGHTS));
         assertThat(adapters.refusal(folder)).hasMessageContaining("twice");
     }
 
@@ -116,7 +146,8 @@ class AdapterStoreTest {
     void loadsDefaultNames() {
         Path folder = adapters.copy();
         TensorFile weights = TensorFile.read(folder.resolve(WEIGHTS));
-        List.copyOf(weights.tensors().keySet()).forEach(name -> weights.renamed(name, name.replace(".weight", ".default.weight")));
+        List.copyOf(weights.tensors().keySet())
+                .forEach(name -> weights.renamed(name, name.replace(".weight", ".default.weight")));
         weights.write(folder.resolve(WEIGHTS));
         try (AdapterStore store = adapters.store()) {
             assertThat(store.load("one", folder)).isNotNull();
@@ -129,9 +160,12 @@ class AdapterStoreTest {
         for (String name : List.of(CONFIG, WEIGHTS)) {
             Path folder = adapters.copy();
             Files.writeString(folder.resolve(name), "not what it should be");
-            assertThat(adapters.refusal(folder)).hasMessageContaining(folder.resolve(name).toString());
+            assertThat(adapters.refusal(folder))
+                    .hasMessageContaining(folder.resolve(name).toString());
             Files.delete(folder.resolve(name));
-            assertThat(adapters.refusal(folder)).hasMessageContaining(folder.resolve(name).toString()).hasMessageContaining("missing");
+            assertThat(adapters.refusal(folder))
+                    .hasMessageContaining(folder.resolve(name).toString())
+                    .hasMessageContaining("missing");
         }
     }
 

@@ -31,6 +31,7 @@ class BrokenAdapterFilesTest {
 
     @TempDir
     private Path temp;
+
     private FixtureModel fixture;
 
     @BeforeAll
@@ -90,13 +91,15 @@ class BrokenAdapterFilesTest {
     }
 
     @Test
-    @DisplayName("are refused when an expression would keep a matcher busy for years, is nested without end, or very long")
+    @DisplayName(
+            "are refused when an expression would keep a matcher busy for years, is nested without end, or very long")
     void expressions() throws IOException {
         Path folder = Folders.copyOfAdapter(FAMILY, "qv", temp.resolve("expressions"));
         Path config = folder.resolve(AdapterReader.CONFIG);
         byte[] sound = Files.readAllBytes(config);
         String endless = "(([a-z_.0-9])+)+\\2!";
-        for (String expression : List.of(endless, "(".repeat(40_000) + "a" + ")".repeat(40_000), "(" + "a".repeat(5_000_000))) {
+        for (String expression :
+                List.of(endless, "(".repeat(40_000) + "a" + ")".repeat(40_000), "(" + "a".repeat(5_000_000))) {
             Files.write(config, sound);
             Folders.edit(config, root -> root.put("target_modules", expression));
             assertThat(isRefused(0, folder)).as(expression.substring(0, 10)).isTrue();
@@ -129,7 +132,10 @@ class BrokenAdapterFilesTest {
                 loader.check(folder);
                 loader.load("one", folder).weights().close();
             } catch (AdapterRefused e) {
-                assertThat(e.getMessage()).as("seed %d", seed).contains(folder.toString()).hasSizeLessThan(2000);
+                assertThat(e.getMessage())
+                        .as("seed %d", seed)
+                        .contains(folder.toString())
+                        .hasSizeLessThan(2000);
                 refused[0] = true;
             } catch (RuntimeException | Error e) {
                 throw new AssertionError("seed " + seed + " of " + folder, e);

@@ -25,9 +25,20 @@ class EveryTensorTest {
     private Path temp;
 
     @ParameterizedTest(name = "{0}")
-    @DisplayName("is used: without it, under another name or with another shape, the adapter is refused by the tensor's name")
-    @ValueSource(strings = {"llama-gqa", "llama3-rope-tied", "llama-biased-mha", "mistral-window", "qwen2-layer-types", "qwen3-window-yarn",
-            "qwen3-norms", "qwen2-tied", "llama-made"})
+    @DisplayName(
+            "is used: without it, under another name or with another shape, the adapter is refused by the tensor's name")
+    @ValueSource(
+            strings = {
+                "llama-gqa",
+                "llama3-rope-tied",
+                "llama-biased-mha",
+                "mistral-window",
+                "qwen2-layer-types",
+                "qwen3-window-yarn",
+                "qwen3-norms",
+                "qwen2-tied",
+                "llama-made"
+            })
     void isUsed(String family) {
         ModelConfig model = config(family);
         for (String adapter : Folders.adapters(family)) {
@@ -40,7 +51,11 @@ class EveryTensorTest {
                     assertRefused(folder, model, name, file -> file.without(name));
                 }
                 assertRefused(folder, model, name, file -> file.renamed(name, name + "_"));
-                assertRefused(folder, model, name, file -> file.with(name, new Tensor(tensor.dtype(), flat(tensor), tensor.bytes())));
+                assertRefused(
+                        folder,
+                        model,
+                        name,
+                        file -> file.with(name, new Tensor(tensor.dtype(), flat(tensor), tensor.bytes())));
             }
         }
     }

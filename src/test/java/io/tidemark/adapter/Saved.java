@@ -8,7 +8,6 @@ import java.util.stream.Stream;
 
 /** An adapter with saved modules, and the base's tensor behind them. */
 enum Saved {
-
     HEAD_OF_ITS_OWN("llama-gqa", "modules-to-save", Saved.HEAD, List.of(Saved.HEAD)),
     TIED_EMBEDDING_ALONE("qwen2-tied", "embed-saved", Saved.EMBEDDING, List.of(Saved.EMBEDDING)),
     TIED_BOTH("qwen2-tied", "embed-saved-tied", Saved.EMBEDDING, List.of(Saved.EMBEDDING, Saved.HEAD));
@@ -30,7 +29,9 @@ enum Saved {
 
     /** Adds what PEFT's wrapper of a saved module holds. */
     void addCopies(TensorFile weights) {
-        Tensor behind = TensorFile.read(Folders.model(family).resolve("model.safetensors")).tensors().get(base + ".weight");
+        Tensor behind = TensorFile.read(Folders.model(family).resolve("model.safetensors"))
+                .tensors()
+                .get(base + ".weight");
         for (String module : modules) {
             weights.with(again(module), copyOf(weights.tensors().get(loaded(module))));
             weights.with(original(module), copyOf(behind));
@@ -50,7 +51,9 @@ enum Saved {
     }
 
     List<String> copies() {
-        return modules.stream().flatMap(module -> Stream.of(again(module), original(module))).toList();
+        return modules.stream()
+                .flatMap(module -> Stream.of(again(module), original(module)))
+                .toList();
     }
 
     /** The tensor that PEFT loads. */

@@ -54,9 +54,11 @@ class SavedCopiesTest {
     @DisplayName("changes nothing with its copies: the adapter computes what PEFT computes")
     void copiesChangeNothing(Saved saved) {
         try (Torch torch = Torch.open(FixtureModel.OPTIONS)) {
-            Verification verification = new Verification(torch, ModelOptions.DEFAULT, verdict -> { });
-            Verdicts verdicts = verification.one(Folders.model(saved.family()), folder(saved, weights -> { }));
-            assertThat(verdicts.all()).singleElement().satisfies(verdict -> assertThat(verdict.line()).startsWith("ok"));
+            Verification verification = new Verification(torch, ModelOptions.DEFAULT, verdict -> {});
+            Verdicts verdicts = verification.one(Folders.model(saved.family()), folder(saved, weights -> {}));
+            assertThat(verdicts.all())
+                    .singleElement()
+                    .satisfies(verdict -> assertThat(verdict.line()).startsWith("ok"));
         }
     }
 
@@ -94,7 +96,10 @@ class SavedCopiesTest {
     @DisplayName("is refused when a copy has another shape or values that are not finite")
     void refusesBrokenCopies(Saved saved) {
         saved.copies().forEach(copy -> {
-            assertThat(refusal(saved, weights -> weights.reshaped(copy, weights.tensors().get(copy).bytes().length / Float.BYTES)))
+            assertThat(refusal(
+                            saved,
+                            weights -> weights.reshaped(
+                                    copy, weights.tensors().get(copy).bytes().length / Float.BYTES)))
                     .hasMessageContaining(copy + " has the shape");
             assertThat(refusal(saved, weights -> weights.withValue(copy, 7, Float.NaN)))
                     .hasMessageContaining(copy + " holds values that are not finite");
@@ -106,27 +111,35 @@ class SavedCopiesTest {
     @DisplayName("is missing where only its copies are there: PEFT does not load them")
     void copiesDoNotStandIn(Saved saved) {
         for (String module : saved.modules()) {
-            assertThat(refusal(saved, weights -> weights.without(Saved.loaded(module)))).hasMessageContaining(Saved.loaded(module) + " is missing");
+            assertThat(refusal(saved, weights -> weights.without(Saved.loaded(module))))
+                    .hasMessageContaining(Saved.loaded(module) + " is missing");
         }
     }
 
     @Test
     @DisplayName("equals a copy of another element type when each value does")
     void comparesValuesAcrossTypes() {
-        assertLoads(Saved.HEAD_OF_ITS_OWN, weights -> roundLoaded(weights).with(Saved.again(HEAD), upperHalves(weights)));
+        assertLoads(
+                Saved.HEAD_OF_ITS_OWN, weights -> roundLoaded(weights).with(Saved.again(HEAD), upperHalves(weights)));
         assertThat(refusal(Saved.HEAD_OF_ITS_OWN, weights -> weights.with(Saved.again(HEAD), upperHalves(weights))))
                 .hasMessageContaining(Saved.again(HEAD) + " differs");
     }
 
     @Test
-    @DisplayName("is refused where embedding and head are saved as one and the file has two: PEFT uses the head's for both")
+    @DisplayName(
+            "is refused where embedding and head are saved as one and the file has two: PEFT uses the head's for both")
     void refusesTwoForOne() {
-        assertThat(refusal(Saved.TIED_BOTH, weights -> weights.without(Saved.again(EMBEDDING)).withValue(Saved.loaded(EMBEDDING), 7, 0.5f)))
+        assertThat(refusal(
+                        Saved.TIED_BOTH,
+                        weights -> weights.without(Saved.again(EMBEDDING)).withValue(Saved.loaded(EMBEDDING), 7, 0.5f)))
                 .hasMessageContaining(Saved.loaded(EMBEDDING) + " differs from " + Saved.loaded(HEAD));
     }
 
     @ParameterizedTest
-    @CsvSource({"model.embed_tokens.lora_embedding_B, lm_head.lora_A.weight", "model.embed_tokens.lora_embedding_A, lm_head.lora_B.weight"})
+    @CsvSource({
+        "model.embed_tokens.lora_embedding_B, lm_head.lora_A.weight",
+        "model.embed_tokens.lora_embedding_A, lm_head.lora_B.weight"
+    })
     @DisplayName("is refused where embedding and head have LoRA as one and the file has two")
     void refusesTwoLoraForOne(String copy, String loaded) {
         CopiedAdapters tied = adapters.get(Saved.TIED_BOTH.family());
@@ -140,7 +153,9 @@ class SavedCopiesTest {
     @DisplayName("may have copies, and a module that is not saved may not: nothing would use them")
     void refusesCopiesOfOthers() {
         for (String copy : List.of(Saved.again(EMBEDDING), Saved.original(EMBEDDING))) {
-            AdapterRefused refused = refusal(Saved.HEAD_OF_ITS_OWN, weights -> weights.with(copy, weights.tensors().get(Saved.original(HEAD))));
+            AdapterRefused refused = refusal(
+                    Saved.HEAD_OF_ITS_OWN,
+                    weights -> weights.with(copy, weights.tensors().get(Saved.original(HEAD))));
             assertThat(refused).hasMessageContaining(copy);
             assertThat(refused.isUnsupported()).isTrue();
         }
@@ -162,13 +177,16 @@ class SavedCopiesTest {
 
     private void assertLoads(Saved saved, Consumer<TensorFile> change) {
         try (AdapterStore store = adapters.get(saved.family()).store()) {
-            assertThat(store.load("one", folder(saved, change)).weights().hasOwnParts()).isTrue();
+            assertThat(store.load("one", folder(saved, change)).weights().hasOwnParts())
+                    .isTrue();
         }
     }
 
     /** Leaves in the head's values what bfloat16 holds. */
     private static TensorFile roundLoaded(TensorFile weights) {
-        ByteBuffer bytes = ByteBuffer.wrap(weights.tensors().get(Saved.loaded(HEAD)).bytes()).order(ByteOrder.LITTLE_ENDIAN);
+        ByteBuffer bytes = ByteBuffer.wrap(
+                        weights.tensors().get(Saved.loaded(HEAD)).bytes())
+                .order(ByteOrder.LITTLE_ENDIAN);
         for (int at = 0; at < bytes.limit(); at += Float.BYTES) {
             bytes.putShort(at, (short) 0);
         }

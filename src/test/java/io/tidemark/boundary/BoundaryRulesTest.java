@@ -89,8 +89,9 @@ class BoundaryRulesTest {
     void byHand() {
         BoundaryRecord record = BoundaryRecord.setByHand("a", new Boundary(12), "too slow", Instant.EPOCH);
         byte[] value = format.write(record);
-        assertThat(new String(value, StandardCharsets.UTF_8)).isEqualTo("{\"adapter\":\"a\",\"boundary\":12,"
-                + "\"reason\":\"too slow\",\"calibrated_at\":\"1970-01-01T00:00:00Z\",\"pinned\":true}");
+        assertThat(new String(value, StandardCharsets.UTF_8))
+                .isEqualTo("{\"adapter\":\"a\",\"boundary\":12,"
+                        + "\"reason\":\"too slow\",\"calibrated_at\":\"1970-01-01T00:00:00Z\",\"pinned\":true}");
         assertThat(format.read("a", value)).isEqualTo(new TableEntry.Present(record));
         assertThat(Schema.named("boundary-record").problems(value)).isEmpty();
     }

@@ -35,7 +35,8 @@ class EmbeddedBrokerTest {
         try (EmbeddedBroker broker = EmbeddedBroker.start(options)) {
             createTopic(broker);
             try (KafkaProducer<byte[], byte[]> producer = producer(broker)) {
-                producer.send(new ProducerRecord<>("kept", "small".getBytes(StandardCharsets.UTF_8))).get();
+                producer.send(new ProducerRecord<>("kept", "small".getBytes(StandardCharsets.UTF_8)))
+                        .get();
                 producer.send(new ProducerRecord<>("kept", large)).get();
             }
         }
@@ -50,7 +51,8 @@ class EmbeddedBrokerTest {
     void takenPort() {
         try (EmbeddedBroker first = EmbeddedBroker.start(BrokerOptions.TEMPORARY)) {
             assertThatThrownBy(() -> EmbeddedBroker.start(new BrokerOptions(first.port(), Optional.empty())))
-                    .isInstanceOf(BrokerFailed.class).hasMessageContaining("port " + first.port() + " is taken");
+                    .isInstanceOf(BrokerFailed.class)
+                    .hasMessageContaining("port " + first.port() + " is taken");
         }
     }
 
@@ -65,13 +67,15 @@ class EmbeddedBrokerTest {
     private static KafkaProducer<byte[], byte[]> producer(EmbeddedBroker broker) {
         return new KafkaProducer<>(
                 Map.of("bootstrap.servers", broker.bootstrapServers(), "max.request.size", 5 * 1024 * 1024),
-                new ByteArraySerializer(), new ByteArraySerializer());
+                new ByteArraySerializer(),
+                new ByteArraySerializer());
     }
 
     private static List<Integer> readSizes(EmbeddedBroker broker) {
         try (KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(
                 Map.of("bootstrap.servers", broker.bootstrapServers(), "auto.offset.reset", "earliest"),
-                new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
+                new ByteArrayDeserializer(),
+                new ByteArrayDeserializer())) {
             consumer.assign(List.of(PARTITION));
             long end = consumer.endOffsets(List.of(PARTITION)).get(PARTITION);
             List<Integer> sizes = new ArrayList<>();

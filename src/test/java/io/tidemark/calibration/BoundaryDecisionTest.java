@@ -29,13 +29,27 @@ class BoundaryDecisionTest {
     void moves() {
         Decision decision = decide(24, new TableEntry.Absent());
 
-        assertThat(decision.toPublish()).contains(new BoundaryRecord("gsm", Optional.of(LOADED.digest()),
-                Optional.of("smollm2"), OptionalInt.of(30), 13, Optional.of("balanced"), evidence.curve().means(),
-                OptionalLong.of(24), OptionalInt.of(30),
-                Optional.of("balanced, 24 samples, digest 3fa2b1c0…"), Optional.of(NOW), false));
-        assertThat(decision).isInstanceOfSatisfying(Decision.Chosen.class, c -> assertThat(c.moved()).isTrue());
-        assertThat(Schema.named("boundary-record").problems(
-                new BoundaryRecordFormat().write(decision.toPublish().orElseThrow()))).isEmpty();
+        assertThat(decision.toPublish())
+                .contains(new BoundaryRecord(
+                        "gsm",
+                        Optional.of(LOADED.digest()),
+                        Optional.of("smollm2"),
+                        OptionalInt.of(30),
+                        13,
+                        Optional.of("balanced"),
+                        evidence.curve().means(),
+                        OptionalLong.of(24),
+                        OptionalInt.of(30),
+                        Optional.of("balanced, 24 samples, digest 3fa2b1c0…"),
+                        Optional.of(NOW),
+                        false));
+        assertThat(decision)
+                .isInstanceOfSatisfying(
+                        Decision.Chosen.class, c -> assertThat(c.moved()).isTrue());
+        assertThat(Schema.named("boundary-record")
+                        .problems(new BoundaryRecordFormat()
+                                .write(decision.toPublish().orElseThrow())))
+                .isEmpty();
         assertThat(decision.summary())
                 .isEqualTo("boundary of 'gsm' moved 30 → 13 (balanced, 24 samples, digest 3fa2b1c0…)");
     }
@@ -45,7 +59,9 @@ class BoundaryDecisionTest {
     void unchanged() {
         BoundaryRecord first = decide(24, new TableEntry.Absent()).toPublish().orElseThrow();
         Decision second = decide(24, new TableEntry.Present(first));
-        assertThat(second).isInstanceOfSatisfying(Decision.Chosen.class, c -> assertThat(c.moved()).isFalse());
+        assertThat(second)
+                .isInstanceOfSatisfying(
+                        Decision.Chosen.class, c -> assertThat(c.moved()).isFalse());
         assertThat(second.toPublish().orElseThrow().previousBoundary()).hasValue(13);
         assertThat(second.summary()).startsWith("boundary of 'gsm' stays at 13 (balanced");
     }
@@ -53,10 +69,12 @@ class BoundaryDecisionTest {
     @Test
     @DisplayName("fewer than min-samples examples leave the boundary where it is, even when there are none")
     void tooFew() {
-        assertThat(decide(25, new TableEntry.Absent())).isEqualTo(new Decision.Kept("gsm", 30,
-                Decision.Reason.TOO_FEW_SAMPLES, "24 of 25 samples"));
-        assertThat(new BoundaryDecision(new CalibrationPolicy(new Balanced(), 2)).decide("gsm", LOADED,
-                CurveStatistics.empty(30), new TableEntry.Absent(), NOW).toPublish()).isEmpty();
+        assertThat(decide(25, new TableEntry.Absent()))
+                .isEqualTo(new Decision.Kept("gsm", 30, Decision.Reason.TOO_FEW_SAMPLES, "24 of 25 samples"));
+        assertThat(new BoundaryDecision(new CalibrationPolicy(new Balanced(), 2))
+                        .decide("gsm", LOADED, CurveStatistics.empty(30), new TableEntry.Absent(), NOW)
+                        .toPublish())
+                .isEmpty();
     }
 
     @Test
@@ -65,9 +83,19 @@ class BoundaryDecisionTest {
         BoundaryRecord byHand = BoundaryRecord.setByHand("gsm", new Boundary(9), "slow", NOW);
         assertThat(decide(2, new TableEntry.Present(byHand)))
                 .isEqualTo(new Decision.Kept("gsm", 9, Decision.Reason.PINNED, "pinned by hand"));
-        BoundaryRecord foreign = new BoundaryRecord("gsm", Optional.of("other"), Optional.empty(),
-                OptionalInt.empty(), 9, Optional.empty(), List.of(), OptionalLong.empty(), OptionalInt.empty(),
-                Optional.empty(), Optional.empty(), true);
+        BoundaryRecord foreign = new BoundaryRecord(
+                "gsm",
+                Optional.of("other"),
+                Optional.empty(),
+                OptionalInt.empty(),
+                9,
+                Optional.empty(),
+                List.of(),
+                OptionalLong.empty(),
+                OptionalInt.empty(),
+                Optional.empty(),
+                Optional.empty(),
+                true);
         assertThat(decide(2, new TableEntry.Present(foreign)))
                 .isEqualTo(new Decision.Kept("gsm", 30, Decision.Reason.PINNED, "pinned by hand"));
     }

@@ -49,11 +49,16 @@ class BoundarySweepTest {
             finish(run);
             for (int i = 0; i < reference.pairs().size(); i++) {
                 ReferenceText.Pair pair = reference.pairs().get(i);
-                assertThat(run.scores().get(i).completionTokens()).isEqualTo(pair.completion().size());
+                assertThat(run.scores().get(i).completionTokens())
+                        .isEqualTo(pair.completion().size());
                 assertThat(run.scores().get(i).meanLogprobByBoundary()).hasSize(LAYERS + 1);
                 for (int boundary = 0; boundary <= LAYERS; boundary++) {
-                    assertThat(run.scores().get(i).meanLogprobByBoundary().get(boundary)).as("example %d, boundary %d", i, boundary)
-                            .isCloseTo(pair.logprobs().get(boundary) / pair.completion().size(), within(1e-4));
+                    assertThat(run.scores().get(i).meanLogprobByBoundary().get(boundary))
+                            .as("example %d, boundary %d", i, boundary)
+                            .isCloseTo(
+                                    pair.logprobs().get(boundary)
+                                            / pair.completion().size(),
+                                    within(1e-4));
                 }
             }
         }
@@ -62,14 +67,18 @@ class BoundarySweepTest {
     @Test
     @DisplayName("scores a long example like a short one: limits split batches, never examples")
     void scoresLongExamples() {
-        List<Integer> text = fixture.tokens("The boundary layer of every restaurant in the city centre. ".repeat(25)).subList(0, 500);
-        List<TokenizedExample> examples = List.of(new TokenizedExample(text.subList(0, 300), text.subList(300, 500)),
-                new TokenizedExample(text.subList(0, 1), text.subList(1, 3)), new TokenizedExample(text.subList(0, 511 - 100), text.subList(50, 151)));
+        List<Integer> text = fixture.tokens("The boundary layer of every restaurant in the city centre. ".repeat(25))
+                .subList(0, 500);
+        List<TokenizedExample> examples = List.of(
+                new TokenizedExample(text.subList(0, 300), text.subList(300, 500)),
+                new TokenizedExample(text.subList(0, 1), text.subList(1, 3)),
+                new TokenizedExample(text.subList(0, 511 - 100), text.subList(50, 151)));
         List<ExampleScore> together = scores(examples, 4096);
         for (int i = 0; i < examples.size(); i++) {
             ExampleScore alone = scores(examples.subList(i, i + 1), 1).get(0);
             for (int boundary = 0; boundary <= LAYERS; boundary++) {
-                assertThat(together.get(i).meanLogprobByBoundary().get(boundary)).isCloseTo(alone.meanLogprobByBoundary().get(boundary), within(1e-4));
+                assertThat(together.get(i).meanLogprobByBoundary().get(boundary))
+                        .isCloseTo(alone.meanLogprobByBoundary().get(boundary), within(1e-4));
             }
         }
     }
@@ -86,11 +95,15 @@ class BoundarySweepTest {
             while (more) {
                 assertThatIllegalStateException().isThrownBy(run::scores);
                 more = run.runSlice();
-                assertThat(run.progress()).isGreaterThanOrEqualTo(progress.get(progress.size() - 1)).isLessThanOrEqualTo(1);
+                assertThat(run.progress())
+                        .isGreaterThanOrEqualTo(progress.get(progress.size() - 1))
+                        .isLessThanOrEqualTo(1);
                 progress.add(run.progress());
             }
             assertThat(run.progress()).isEqualTo(1);
-            assertThat(progress).as("each layer takes the prefix and what has left it, and then both are scored").hasSizeGreaterThanOrEqualTo(1 + batches * 2 * (LAYERS + 1));
+            assertThat(progress)
+                    .as("each layer takes the prefix and what has left it, and then both are scored")
+                    .hasSizeGreaterThanOrEqualTo(1 + batches * 2 * (LAYERS + 1));
             assertThat(run.layerEvaluations()).isEqualTo((long) batches * (LAYERS * (LAYERS + 1) / 2 + LAYERS));
             assertThat(run.runSlice()).isFalse();
             assertThat(run.scores()).hasSameSizeAs(examples("all"));
@@ -115,8 +128,10 @@ class BoundarySweepTest {
     void refusesWhatItCannotScore() {
         BoundarySweep sweep = new BoundarySweep(fixture.model(), SweepLimits.DEFAULT);
         TokenizedExample tooLong = new TokenizedExample(Collections.nCopies(412, 5), Collections.nCopies(101, 5));
-        assertThatIllegalArgumentException().isThrownBy(() -> sweep.start(fixture.adapter("qv"), List.of(tooLong)))
-                .withMessageContaining("513").withMessageContaining("512");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> sweep.start(fixture.adapter("qv"), List.of(tooLong)))
+                .withMessageContaining("513")
+                .withMessageContaining("512");
         assertThatIllegalArgumentException().isThrownBy(() -> sweep.start(fixture.adapter("qv"), List.of()));
     }
 
@@ -130,25 +145,30 @@ class BoundarySweepTest {
             assertThat(run.run(progress -> progress >= 0 && progress <= 1)).isTrue();
             assertThat(run.progress()).isCloseTo(1, within(1e-9));
             for (int i = 0; i < expected.size(); i++) {
-                assertThat(run.scores().get(i).completionTokens()).isEqualTo(expected.get(i).completionTokens());
+                assertThat(run.scores().get(i).completionTokens())
+                        .isEqualTo(expected.get(i).completionTokens());
                 for (int boundary = 0; boundary <= LAYERS; boundary++) {
                     assertThat(run.scores().get(i).meanLogprobByBoundary().get(boundary))
                             .isCloseTo(expected.get(i).meanLogprobByBoundary().get(boundary), within(1e-5));
                 }
             }
         }
-        List<TokenizedExample> many = IntStream.range(0, 400).mapToObj(i -> examples("all").get(i % examples("all").size())).toList();
+        List<TokenizedExample> many = IntStream.range(0, 400)
+                .mapToObj(i -> examples("all").get(i % examples("all").size()))
+                .toList();
         try (SweepRun run = sweep.start(fixture.adapter("all"), many)) {
             assertThat(run.run(progress -> false)).isFalse();
             assertThatIllegalStateException().isThrownBy(run::scores);
         }
         try (SweepRun run = sweep.start(fixture.adapter("all"), many)) {
             assertThatThrownBy(() -> run.run(progress -> {
-                throw new UnsupportedOperationException("for this test");
-            })).isInstanceOf(UnsupportedOperationException.class);
+                        throw new UnsupportedOperationException("for this test");
+                    }))
+                    .isInstanceOf(UnsupportedOperationException.class);
         }
-        Awaitility.await().untilAsserted(() ->
-                assertThat(Thread.getAllStackTraces().keySet()).noneMatch(thread -> thread.getName().startsWith("tidemark-sweep")));
+        Awaitility.await()
+                .untilAsserted(() -> assertThat(Thread.getAllStackTraces().keySet())
+                        .noneMatch(thread -> thread.getName().startsWith("tidemark-sweep")));
     }
 
     @Test
@@ -157,24 +177,32 @@ class BoundarySweepTest {
         List<TokenizedExample> examples = examples("all");
         for (int limit : List.of(1, 50, 128, 1000)) {
             List<ExampleBatch> batches = ExampleBatch.of(examples, limit);
-            assertThat(batches.stream().flatMap(batch -> batch.places().stream())).hasSameSizeAs(examples).doesNotHaveDuplicates();
-            assertThat(batches).allMatch(batch -> batch.places().size() == 1 || batch.forced().rows() <= limit);
+            assertThat(batches.stream().flatMap(batch -> batch.places().stream()))
+                    .hasSameSizeAs(examples)
+                    .doesNotHaveDuplicates();
+            assertThat(batches)
+                    .allMatch(batch ->
+                            batch.places().size() == 1 || batch.forced().rows() <= limit);
         }
     }
 
     private List<ExampleScore> scores(List<TokenizedExample> examples, int tokensPerBatch) {
-        try (SweepRun run = new BoundarySweep(fixture.model(), new SweepLimits(tokensPerBatch)).start(fixture.adapter("all"), examples)) {
+        try (SweepRun run = new BoundarySweep(fixture.model(), new SweepLimits(tokensPerBatch))
+                .start(fixture.adapter("all"), examples)) {
             finish(run);
             return run.scores();
         }
     }
 
     private SweepRun start(String adapter, int tokensPerBatch) {
-        return new BoundarySweep(fixture.model(), new SweepLimits(tokensPerBatch)).start(fixture.adapter(adapter), examples(adapter));
+        return new BoundarySweep(fixture.model(), new SweepLimits(tokensPerBatch))
+                .start(fixture.adapter(adapter), examples(adapter));
     }
 
     private List<TokenizedExample> examples(String adapter) {
-        return fixture.reference(adapter).pairs().stream().map(pair -> new TokenizedExample(fixture.tokens(pair.prompt()), pair.completion())).toList();
+        return fixture.reference(adapter).pairs().stream()
+                .map(pair -> new TokenizedExample(fixture.tokens(pair.prompt()), pair.completion()))
+                .toList();
     }
 
     private static void finish(SweepRun run) {

@@ -21,14 +21,18 @@ class CalibrationStateTest {
     @Test
     @DisplayName("a state reads back bit for bit as it was written, with fields in snake_case")
     void roundTrip() {
-        CalibrationState state = CalibrationState.fresh("gsm", 3, VERSION).plus("b1", scores.subList(0, 7))
+        CalibrationState state = CalibrationState.fresh("gsm", 3, VERSION)
+                .plus("b1", scores.subList(0, 7))
                 .plus("b2", scores.subList(7, 24));
         byte[] value = format.write(state);
         assertThat(format.read("gsm/3", value)).isEqualTo(new StateEntry.Present(state));
-        assertThat(new String(value, StandardCharsets.UTF_8)).startsWith("{\"adapter\":\"gsm\",\"input_partition\":3,"
-                + "\"adapter_digest\":\"3fa2\",\"base_model\":\"smollm2\",\"statistics\":{\"count\":24,\"means\":[");
+        assertThat(new String(value, StandardCharsets.UTF_8))
+                .startsWith(
+                        "{\"adapter\":\"gsm\",\"input_partition\":3,"
+                                + "\"adapter_digest\":\"3fa2\",\"base_model\":\"smollm2\",\"statistics\":{\"count\":24,\"means\":[");
         assertThat(Schema.named("calibration-state").problems(value)).isEmpty();
-        assertThat(Schema.named("calibration-state").problems("{\"adapter\": \"gsm\"}")).isNotEmpty();
+        assertThat(Schema.named("calibration-state").problems("{\"adapter\": \"gsm\"}"))
+                .isNotEmpty();
     }
 
     @Test
@@ -55,8 +59,10 @@ class CalibrationStateTest {
         CalibrationState read = ((StateEntry.Present) format.read("gsm/0", format.write(state))).state();
         assertThat(read.hasCounted("b1")).isTrue();
         CalibrationState other = CalibrationState.fresh("gsm", 1, VERSION);
-        assertThat(new AdapterEvidence(VERSION, List.of(other, state)).hasCounted("b1")).isTrue();
-        assertThat(new AdapterEvidence(VERSION, List.of(other, state)).hasCounted("b2")).isFalse();
+        assertThat(new AdapterEvidence(VERSION, List.of(other, state)).hasCounted("b1"))
+                .isTrue();
+        assertThat(new AdapterEvidence(VERSION, List.of(other, state)).hasCounted("b2"))
+                .isFalse();
     }
 
     @Test
@@ -98,18 +104,27 @@ class CalibrationStateTest {
 
     @ParameterizedTest
     @DisplayName("a broken state becomes a named error and never an exception")
-    @ValueSource(strings = {"", "x", "null", "[]", "{}", "{\"adapter\":\"gsm\"}",
-        "{\"adapter\":\"gsm\",\"input_partition\":1,\"adapter_digest\":\"d\",\"base_model\":\"m\","
-            + "\"statistics\":{\"count\":1,\"means\":[1,2],\"comoments\":[1,2,3]},\"counted_batches\":[]}",
-        "{\"adapter\":\"gsm\",\"input_partition\":0,\"adapter_digest\":\"d\",\"base_model\":\"m\","
-            + "\"statistics\":{\"count\":1,\"means\":[1,2],\"comoments\":[1,2]},\"counted_batches\":[]}",
-        "{\"adapter\":\"gsm\",\"input_partition\":0,\"adapter_digest\":\"d\",\"base_model\":\"m\","
-            + "\"statistics\":{\"count\":1,\"means\":[1,null],\"comoments\":[1,2,3]},\"counted_batches\":[]}",
-        "{\"adapter\":\"gsm\",\"input_partition\":0,\"adapter_digest\":\"d\",\"base_model\":\"m\","
-            + "\"statistics\":{\"count\":1,\"means\":[1,2],\"comoments\":[1,2,3]},\"counted_batches\":null}"})
+    @ValueSource(
+            strings = {
+                "",
+                "x",
+                "null",
+                "[]",
+                "{}",
+                "{\"adapter\":\"gsm\"}",
+                "{\"adapter\":\"gsm\",\"input_partition\":1,\"adapter_digest\":\"d\",\"base_model\":\"m\","
+                        + "\"statistics\":{\"count\":1,\"means\":[1,2],\"comoments\":[1,2,3]},\"counted_batches\":[]}",
+                "{\"adapter\":\"gsm\",\"input_partition\":0,\"adapter_digest\":\"d\",\"base_model\":\"m\","
+                        + "\"statistics\":{\"count\":1,\"means\":[1,2],\"comoments\":[1,2]},\"counted_batches\":[]}",
+                "{\"adapter\":\"gsm\",\"input_partition\":0,\"adapter_digest\":\"d\",\"base_model\":\"m\","
+                        + "\"statistics\":{\"count\":1,\"means\":[1,null],\"comoments\":[1,2,3]},\"counted_batches\":[]}",
+                "{\"adapter\":\"gsm\",\"input_partition\":0,\"adapter_digest\":\"d\",\"base_model\":\"m\","
+                        + "\"statistics\":{\"count\":1,\"means\":[1,2],\"comoments\":[1,2,3]},\"counted_batches\":null}"
+            })
     void broken(String value) {
         assertThat(format.read("gsm/0", value.getBytes(StandardCharsets.UTF_8)))
-                .isInstanceOfSatisfying(StateEntry.Broken.class,
+                .isInstanceOfSatisfying(
+                        StateEntry.Broken.class,
                         broken -> assertThat(broken.message()).isNotBlank());
         assertThat(format.read("gsm/0", null)).isEqualTo(new StateEntry.Absent());
     }

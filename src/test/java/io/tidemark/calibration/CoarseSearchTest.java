@@ -36,7 +36,9 @@ class CoarseSearchTest {
             assertThat(found.boundary()).as("every %d", every).isEqualTo(new Boundary(peak));
             assertThat(found.scored()).hasSizeLessThan(16).containsKey(peak).containsKey(LAYERS);
             assertThat(found.scored().get(peak)).isCloseTo(0, within(1e-12));
-            assertThat(rounds.stream().mapToInt(SortedSet::size).sum()).as("no boundary twice").isEqualTo(found.scored().size());
+            assertThat(rounds.stream().mapToInt(SortedSet::size).sum())
+                    .as("no boundary twice")
+                    .isEqualTo(found.scored().size());
         }
     }
 
@@ -44,7 +46,10 @@ class CoarseSearchTest {
     @DisplayName("misses a narrow peak between the first boundaries, and the trial says so")
     void missesANarrowPeak() {
         List<ExampleScore> scores = scores(boundary -> boundary == 12 ? 0 : -1 + boundary / 100.0);
-        assertThat(new CoarseSearch(LAYERS, 5).find(new Quality(), some -> columns(scores, some)).boundary()).isEqualTo(new Boundary(30));
+        assertThat(new CoarseSearch(LAYERS, 5)
+                        .find(new Quality(), some -> columns(scores, some))
+                        .boundary())
+                .isEqualTo(new Boundary(30));
         SearchTrial trial = SearchTrial.of(scores, new Quality(), 5, 20, 1);
         assertThat(trial.trials()).isEqualTo(20);
         assertThat(trial.exact()).isZero();
@@ -55,7 +60,9 @@ class CoarseSearchTest {
     @Test
     @DisplayName("is always right in a trial when it begins with every boundary")
     void isExactWithEveryBoundary() {
-        List<ExampleScore> scores = IntStream.range(0, 12).mapToObj(i -> score(b -> -((i * 37 + b * 13) % 17) / 7.0)).toList();
+        List<ExampleScore> scores = IntStream.range(0, 12)
+                .mapToObj(i -> score(b -> -((i * 37 + b * 13) % 17) / 7.0))
+                .toList();
         for (Objective objective : List.of(new Quality(), new Balanced(), new Latency())) {
             SearchTrial trial = SearchTrial.of(scores, objective, 1, 30, 7);
             assertThat(trial.exact()).isEqualTo(30);
@@ -69,16 +76,21 @@ class CoarseSearchTest {
         try (FixtureModel fixture = FixtureModel.load("llama-gqa")) {
             ReferenceText reference = fixture.reference("all");
             List<TokenizedExample> examples = reference.pairs().stream()
-                    .map(pair -> new TokenizedExample(fixture.tokens(pair.prompt()), pair.completion())).toList();
+                    .map(pair -> new TokenizedExample(fixture.tokens(pair.prompt()), pair.completion()))
+                    .toList();
             BoundarySweep sweep = new BoundarySweep(fixture.model(), new SweepLimits(100));
-            List<ExampleScore> all = sweep.start(fixture.adapter("all"), examples).finish();
-            for (List<Integer> chosen : List.of(List.of(0), List.of(3), List.of(6), List.of(1, 2, 5), List.of(0, 6), List.of(4, 5, 6))) {
+            List<ExampleScore> all =
+                    sweep.start(fixture.adapter("all"), examples).finish();
+            for (List<Integer> chosen :
+                    List.of(List.of(0), List.of(3), List.of(6), List.of(1, 2, 5), List.of(0, 6), List.of(4, 5, 6))) {
                 SweepBoundaries boundaries = new SweepBoundaries(6, new TreeSet<>(chosen));
                 try (SweepRun run = sweep.start(fixture.adapter("all"), examples, boundaries)) {
                     run.finishAll();
                     for (int i = 0; i < examples.size(); i++) {
                         for (int c = 0; c < chosen.size(); c++) {
-                            assertThat(run.means()[i][c]).isCloseTo(all.get(i).meanLogprobByBoundary().get(chosen.get(c)), within(1e-5));
+                            assertThat(run.means()[i][c])
+                                    .isCloseTo(
+                                            all.get(i).meanLogprobByBoundary().get(chosen.get(c)), within(1e-5));
                         }
                     }
                     int batches = ExampleBatch.of(examples, 100).size();
@@ -87,7 +99,9 @@ class CoarseSearchTest {
                 }
             }
             CoarseSearch.Found found = sweep.search(fixture.adapter("all"), examples, new Quality(), 3);
-            assertThat(found.boundary()).isEqualTo(new Quality().choose(CurveStatistics.empty(6).plus(all).curve()));
+            assertThat(found.boundary())
+                    .isEqualTo(new Quality()
+                            .choose(CurveStatistics.empty(6).plus(all).curve()));
         }
     }
 
@@ -96,10 +110,15 @@ class CoarseSearchTest {
     }
 
     private static ExampleScore score(IntToDoubleFunction curve) {
-        return new ExampleScore(1, IntStream.rangeClosed(0, LAYERS).mapToDouble(curve).boxed().toList());
+        return new ExampleScore(
+                1, IntStream.rangeClosed(0, LAYERS).mapToDouble(curve).boxed().toList());
     }
 
     private static double[][] columns(List<ExampleScore> scores, SortedSet<Integer> boundaries) {
-        return scores.stream().map(score -> boundaries.stream().mapToDouble(score.meanLogprobByBoundary()::get).toArray()).toArray(double[][]::new);
+        return scores.stream()
+                .map(score -> boundaries.stream()
+                        .mapToDouble(score.meanLogprobByBoundary()::get)
+                        .toArray())
+                .toArray(double[][]::new);
     }
 }

@@ -29,7 +29,8 @@ class CurveStatisticsTest {
             Random random = new Random(seed);
             List<ExampleScore> shuffled = new ArrayList<>(reference.scores());
             Collections.shuffle(shuffled, random);
-            BoundaryCurve curve = inRandomGroups(shuffled, expected.numLayers(), random).curve();
+            BoundaryCurve curve =
+                    inRandomGroups(shuffled, expected.numLayers(), random).curve();
             assertThat(curve.samples()).isEqualTo(expected.samples());
             assertSame(curve, expected);
         }
@@ -42,10 +43,14 @@ class CurveStatisticsTest {
         BoundaryCurve curve = CurveStatistics.empty(30).plus(scores).curve();
         for (int b = 0; b <= 30; b++) {
             int boundary = b;
-            List<Double> differences = scores.stream().map(ExampleScore::meanLogprobByBoundary)
-                    .map(values -> values.get(13) - values.get(boundary)).toList();
+            List<Double> differences = scores.stream()
+                    .map(ExampleScore::meanLogprobByBoundary)
+                    .map(values -> values.get(13) - values.get(boundary))
+                    .toList();
             double mean = differences.stream().mapToDouble(d -> d).average().orElseThrow();
-            double squares = differences.stream().mapToDouble(d -> (d - mean) * (d - mean)).sum();
+            double squares = differences.stream()
+                    .mapToDouble(d -> (d - mean) * (d - mean))
+                    .sum();
             double error = Math.sqrt(squares / (differences.size() - 1) / differences.size());
             assertThat(curve.loss(new Boundary(b), new Boundary(13))).isCloseTo(mean, within(1e-12));
             assertThat(curve.standardError(new Boundary(b), new Boundary(13))).isCloseTo(error, within(1e-9));
@@ -75,7 +80,8 @@ class CurveStatisticsTest {
     void refusals() {
         CurveStatistics statistics = CurveStatistics.empty(6);
         assertThatThrownBy(() -> statistics.plus(new ExampleScore(1, List.of(-1.0, -2.0))))
-                .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("6 and 1 layers");
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("6 and 1 layers");
         assertThatThrownBy(() -> new ExampleScore(1, List.of(-1.0, Double.NaN)))
                 .isInstanceOf(IllegalArgumentException.class);
         assertThatThrownBy(statistics::curve).isInstanceOf(IllegalStateException.class);
@@ -84,7 +90,7 @@ class CurveStatisticsTest {
     private static CurveStatistics inRandomGroups(List<ExampleScore> scores, int numLayers, Random random) {
         CurveStatistics left = CurveStatistics.empty(numLayers);
         CurveStatistics right = CurveStatistics.empty(numLayers);
-        for (int from = 0; from < scores.size();) {
+        for (int from = 0; from < scores.size(); ) {
             int to = Math.min(scores.size(), from + 1 + random.nextInt(5));
             CurveStatistics group = CurveStatistics.empty(numLayers).plus(scores.subList(from, to));
             if (random.nextBoolean()) {

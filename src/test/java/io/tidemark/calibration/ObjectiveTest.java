@@ -38,8 +38,10 @@ class ObjectiveTest {
     @DisplayName("an adapter that wants all layers gets them, and an overfit one is cut at 13 of 30")
     void bothAnswersArePossible() {
         Objective balanced = Objective.parse("balanced");
-        assertThat(balanced.choose(ReferenceCurve.named("lora-e2e").statistics().curve())).isEqualTo(new Boundary(30));
-        assertThat(balanced.choose(ReferenceCurve.named("lora-gsm").statistics().curve())).isEqualTo(new Boundary(13));
+        assertThat(balanced.choose(ReferenceCurve.named("lora-e2e").statistics().curve()))
+                .isEqualTo(new Boundary(30));
+        assertThat(balanced.choose(ReferenceCurve.named("lora-gsm").statistics().curve()))
+                .isEqualTo(new Boundary(13));
     }
 
     @Test
@@ -67,14 +69,24 @@ class ObjectiveTest {
     @DisplayName("balanced goes one standard error below the best and no further")
     void oneStandardError() {
         // the differences are 0 and 2: mean 1, standard error 1
-        assertThat(new Balanced().choose(curve(List.of(-1.0, -1.0), List.of(-3.0, -1.0)))).isEqualTo(new Boundary(0));
+        assertThat(new Balanced().choose(curve(List.of(-1.0, -1.0), List.of(-3.0, -1.0))))
+                .isEqualTo(new Boundary(0));
         // 0.1 and 2: mean 1.05, standard error 0.95
-        assertThat(new Balanced().choose(curve(List.of(-1.1, -1.0), List.of(-3.0, -1.0)))).isEqualTo(new Boundary(1));
+        assertThat(new Balanced().choose(curve(List.of(-1.1, -1.0), List.of(-3.0, -1.0))))
+                .isEqualTo(new Boundary(1));
     }
 
     @ParameterizedTest(name = "{0} at {1} nats is cut at {2}")
-    @CsvSource({"lora-e2e,0,30", "lora-e2e,0.1,27", "lora-e2e,0.5,16", "lora-gsm,0,3", "lora-gsm,0.1,1",
-        "llama-gqa/some-layers,0,4", "llama-gqa/some-layers,0.02,1", "mistral-sliding/qv,0.02,3"})
+    @CsvSource({
+        "lora-e2e,0,30",
+        "lora-e2e,0.1,27",
+        "lora-e2e,0.5,16",
+        "lora-gsm,0,3",
+        "lora-gsm,0.1,1",
+        "llama-gqa/some-layers,0,4",
+        "llama-gqa/some-layers,0.02,1",
+        "mistral-sliding/qv,0.02,3"
+    })
     @DisplayName("tolerance keeps the loss under its price at the upper end of the 95% interval, as scipy computes it")
     void tolerance(String name, double nats, int boundary) {
         BoundaryCurve curve = ReferenceCurve.named(name).statistics().curve();
@@ -100,7 +112,8 @@ class ObjectiveTest {
     @ValueSource(strings = {"", "best", "tolerance", "tolerance:", "tolerance:-1", "tolerance:NaN", "tolerance:x"})
     @DisplayName("what is no objective is refused with a hint")
     void noObjective(String written) {
-        assertThatThrownBy(() -> Objective.parse(written)).isInstanceOf(IllegalArgumentException.class)
+        assertThatThrownBy(() -> Objective.parse(written))
+                .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("tolerance");
     }
 

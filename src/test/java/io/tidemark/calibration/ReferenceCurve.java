@@ -1,9 +1,9 @@
 package io.tidemark.calibration;
 
 import com.fasterxml.jackson.core.type.TypeReference;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -17,27 +17,37 @@ import java.util.List;
  * @param logprobByBoundary for each example the sum at boundaries 0 .. L
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
-record ReferenceCurve(String name, List<Integer> tokens, List<List<Double>> logprobByBoundary,
-        List<Double> meanLogprobPerTokenByBoundary, int bestBoundary, int oneStandardErrorBoundary,
+record ReferenceCurve(
+        String name,
+        List<Integer> tokens,
+        List<List<Double>> logprobByBoundary,
+        List<Double> meanLogprobPerTokenByBoundary,
+        int bestBoundary,
+        int oneStandardErrorBoundary,
         int latencyBoundary) {
 
     static List<ReferenceCurve> all() {
         try (InputStream in = ReferenceCurve.class.getResourceAsStream("/calibration/reference-curves.json")) {
-            return new ObjectMapper().readValue(in, new TypeReference<List<ReferenceCurve>>() { });
+            return new ObjectMapper().readValue(in, new TypeReference<List<ReferenceCurve>>() {});
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
     }
 
     static ReferenceCurve named(String name) {
-        return all().stream().filter(curve -> curve.name.equals(name)).findFirst().orElseThrow();
+        return all().stream()
+                .filter(curve -> curve.name.equals(name))
+                .findFirst()
+                .orElseThrow();
     }
 
     List<ExampleScore> scores() {
         List<ExampleScore> scores = new ArrayList<>();
         for (int i = 0; i < tokens.size(); i++) {
             int count = tokens.get(i);
-            scores.add(new ExampleScore(count, logprobByBoundary.get(i).stream().map(sum -> sum / count).toList()));
+            scores.add(new ExampleScore(
+                    count,
+                    logprobByBoundary.get(i).stream().map(sum -> sum / count).toList()));
         }
         return scores;
     }

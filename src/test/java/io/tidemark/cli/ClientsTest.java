@@ -37,10 +37,14 @@ class ClientsTest {
     @Test
     @DisplayName("set a boundary by hand as a pinned record, list it, and unset it with a tombstone")
     void boundaries() {
-        assertThat(run("boundaries", "set", "by-hand", "3", "--reason", "a test").exitCode()).isZero();
-        assertThat(run("boundaries", "get", "by-hand", "--json").out()).contains("\"adapter\":\"by-hand\"", "\"boundary\":3", "\"pinned\":true");
+        assertThat(run("boundaries", "set", "by-hand", "3", "--reason", "a test")
+                        .exitCode())
+                .isZero();
+        assertThat(run("boundaries", "get", "by-hand", "--json").out())
+                .contains("\"adapter\":\"by-hand\"", "\"boundary\":3", "\"pinned\":true");
         assertThat(run("boundaries", "set", "by-hand", "5").out()).contains("by-hand", " 5 ");
-        assertThat(run("boundaries", "list", "--json").out().lines().filter(line -> line.contains("by-hand"))).hasSize(1);
+        assertThat(run("boundaries", "list", "--json").out().lines().filter(line -> line.contains("by-hand")))
+                .hasSize(1);
         assertThat(run("boundaries", "unset", "by-hand").exitCode()).isZero();
         CommandLineRun gone = run("boundaries", "get", "by-hand");
         assertThat(gone.exitCode()).isEqualTo(1);
@@ -69,9 +73,12 @@ class ClientsTest {
         try (ScriptedWorker worker = ScriptedWorker.start(address)) {
             CommandLineRun sent = run("send", "--adapter", "echo", "--file", file.toString(), "--json");
             assertThat(sent.exitCode()).isEqualTo(1); // one of them failed
-            assertThat(sent.out().lines()).hasSize(3).anyMatch(line -> line.contains("\"id\":\"mine\"") && line.contains("\"model\":\"other\""))
+            assertThat(sent.out().lines())
+                    .hasSize(3)
+                    .anyMatch(line -> line.contains("\"id\":\"mine\"") && line.contains("\"model\":\"other\""))
                     .anyMatch(line -> line.contains("no_luck"));
-            assertThat(worker.seen()).noneMatch(request -> request.has("completion"))
+            assertThat(worker.seen())
+                    .noneMatch(request -> request.has("completion"))
                     .allMatch(request -> request.path("stream").asBoolean());
         }
     }
@@ -86,8 +93,8 @@ class ClientsTest {
         try (ScriptedWorker worker = ScriptedWorker.start(address)) {
             CommandLineRun sent = run("send", "--adapter", "echo", "--file", file.toString(), "--timeout", "30");
             assertThat(sent.exitCode()).isEqualTo(1);
-            assertThat(sent.out().lines()).containsExactlyInAnyOrder(
-                    "7  FAILED no_luck: this one fails", "  FAILED no_luck: this one fails");
+            assertThat(sent.out().lines())
+                    .containsExactlyInAnyOrder("7  FAILED no_luck: this one fails", "  FAILED no_luck: this one fails");
             assertThat(sent.err()).isEmpty();
         }
     }
@@ -101,11 +108,14 @@ class ClientsTest {
     }
 
     @Test
-    @DisplayName("calibrate waits until the calibrators' group has committed past its batches, and reports refused ones")
+    @DisplayName(
+            "calibrate waits until the calibrators' group has committed past its batches, and reports refused ones")
     void calibrate() throws Exception {
-        Path file = Files.writeString(folder.resolve("validation.jsonl"), "{\"prompt\": \"a\", \"completion\": \"b\"}\n".repeat(5));
+        Path file = Files.writeString(
+                folder.resolve("validation.jsonl"), "{\"prompt\": \"a\", \"completion\": \"b\"}\n".repeat(5));
         try (ScriptedCalibrator calibrator = ScriptedCalibrator.start(address, "calibrated")) {
-            CommandLineRun run = run("calibrate", "--adapter", "calibrated", "--data", file.toString(), "--batch-size", "2", "--json");
+            CommandLineRun run = run(
+                    "calibrate", "--adapter", "calibrated", "--data", file.toString(), "--batch-size", "2", "--json");
             assertThat(run.exitCode()).as(run.err()).isZero();
             assertThat(run.err()).contains("5 of 5 examples");
             assertThat(run.out()).contains("\"boundary\":4", "\"samples\":5");
@@ -118,8 +128,15 @@ class ClientsTest {
     @Test
     @DisplayName("name the broker that doesn't answer, and say how to start one")
     void noBroker() {
-        CommandLineRun run = CommandLineRun.of("boundaries", "list", "--broker", "127.0.0.1:1", "--kafka", "default.api.timeout.ms=1000",
-                "--kafka", "request.timeout.ms=500");
+        CommandLineRun run = CommandLineRun.of(
+                "boundaries",
+                "list",
+                "--broker",
+                "127.0.0.1:1",
+                "--kafka",
+                "default.api.timeout.ms=1000",
+                "--kafka",
+                "request.timeout.ms=500");
         assertThat(run.exitCode()).isEqualTo(1);
         assertThat(run.err()).contains("no Kafka broker answers at 127.0.0.1:1", "tidemark broker");
     }

@@ -18,15 +18,28 @@ class ConfiguredTopicsTest {
     @Test
     @DisplayName("have their own names where nothing is set")
     void defaults() {
-        assertThat(topics(Map.of(), Optional.empty())).isEqualTo(new Topics("generation-requests", "generation-events",
-                "generation-results", "validation-batches", "validation-dead-letters", "adapter-boundaries"));
+        assertThat(topics(Map.of(), Optional.empty()))
+                .isEqualTo(new Topics(
+                        "generation-requests",
+                        "generation-events",
+                        "generation-results",
+                        "validation-batches",
+                        "validation-dead-letters",
+                        "adapter-boundaries"));
     }
 
     @Test
     @DisplayName("are named and prefixed by the environment, as those of a worker are")
     void environment() {
-        Topics topics = topics(Map.of("TIDEMARK_TOPICS_PREFIX", "a.", "TIDEMARK_TOPICS_GENERATION_REQUESTS", "asked",
-                "TIDEMARK_TOPICS_ADAPTER_BOUNDARIES", "bounds"), Optional.empty());
+        Topics topics = topics(
+                Map.of(
+                        "TIDEMARK_TOPICS_PREFIX",
+                        "a.",
+                        "TIDEMARK_TOPICS_GENERATION_REQUESTS",
+                        "asked",
+                        "TIDEMARK_TOPICS_ADAPTER_BOUNDARIES",
+                        "bounds"),
+                Optional.empty());
         assertThat(topics.requests()).isEqualTo("a.asked");
         assertThat(topics.boundaries()).isEqualTo("a.bounds");
         assertThat(topics.results()).isEqualTo("a.generation-results");
@@ -35,12 +48,14 @@ class ConfiguredTopicsTest {
     @Test
     @DisplayName("take the option's prefix in place of the environment's, an empty one too")
     void option() {
-        Map<String, String> environment = Map.of("TIDEMARK_TOPICS_PREFIX", "a.", "TIDEMARK_TOPICS_GENERATION_EVENTS", "said");
+        Map<String, String> environment =
+                Map.of("TIDEMARK_TOPICS_PREFIX", "a.", "TIDEMARK_TOPICS_GENERATION_EVENTS", "said");
         assertThat(topics(environment, Optional.of("b.")).events()).isEqualTo("b.said");
         assertThat(topics(environment, Optional.of("")).events()).isEqualTo("said");
     }
 
     private static Topics topics(Map<String, String> environment, Optional<String> prefix) {
-        return ConfiguredTopics.topics(new SmallRyeConfigBuilder().withSources(new EnvConfigSource(environment, ENVIRONMENT)), prefix);
+        return ConfiguredTopics.topics(
+                new SmallRyeConfigBuilder().withSources(new EnvConfigSource(environment, ENVIRONMENT)), prefix);
     }
 }

@@ -15,15 +15,16 @@ final class DocumentedCommands {
     private static final Pattern COMMAND = Pattern.compile("(?m)^(?:\\$ )?bin/tidemark .*$");
     private static final Pattern WORD = Pattern.compile("'([^']*)'|\"([^\"]*)\"|(\\S+)");
 
-    private DocumentedCommands() {
-    }
+    private DocumentedCommands() {}
 
     /** Commands on lines of their own; a backslash at the end of a line joins it with the next. */
     static List<String> in(Path... places) throws IOException {
         List<String> commands = new ArrayList<>();
         for (Path place : places) {
             try (Stream<Path> files = Files.walk(place)) {
-                for (Path file : files.filter(path -> path.toString().endsWith(".md")).sorted().toList()) {
+                for (Path file : files.filter(path -> path.toString().endsWith(".md"))
+                        .sorted()
+                        .toList()) {
                     Matcher command = COMMAND.matcher(Files.readString(file).replaceAll("\\\\\\R\\s*", " "));
                     while (command.find()) {
                         commands.add(command.group().replaceFirst("^\\$ ", ""));

@@ -17,12 +17,14 @@ import org.junit.jupiter.params.provider.ValueSource;
 class LocalCommandsTest {
 
     private static final String MODEL = "--model demo/model --threads 1 ";
-    private static final String DATA = MODEL + "--adapter demo/adapters/describe --data demo/data/describe-validation.jsonl ";
+    private static final String DATA =
+            MODEL + "--adapter demo/adapters/describe --data demo/data/describe-validation.jsonl ";
 
     @Test
     @DisplayName("generate with the first adapter that is named, and say how many tokens it took")
     void generates() {
-        CommandLineRun run = run("generate " + MODEL + "--adapter describe=demo/adapters/describe --max-tokens 4 --prompt", "Facts:");
+        CommandLineRun run = run(
+                "generate " + MODEL + "--adapter describe=demo/adapters/describe --max-tokens 4 --prompt", "Facts:");
         assertThat(run.exitCode()).as(run.err()).isZero();
         assertThat(run.out()).isNotBlank();
         assertThat(run.err()).contains("4 tokens, ").contains("length");
@@ -41,14 +43,19 @@ class LocalCommandsTest {
     @Test
     @DisplayName("name the adapters that there are when another is asked for")
     void unknownAdapter() {
-        CommandLineRun run = run("generate " + MODEL + "--adapter describe=demo/adapters/describe --use other --prompt x");
+        CommandLineRun run =
+                run("generate " + MODEL + "--adapter describe=demo/adapters/describe --use other --prompt x");
         assertThat(run.exitCode()).isEqualTo(1);
         assertThat(run.err()).contains("no adapter 'other' among [describe]");
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"generate " + MODEL + "--prompt x --boundary 9", "bench generate " + MODEL + "--mixed 0 --boundary 9",
-        "evaluate " + DATA + "--validation demo/data/describe-validation.jsonl --boundary -1"})
+    @ValueSource(
+            strings = {
+                "generate " + MODEL + "--prompt x --boundary 9",
+                "bench generate " + MODEL + "--mixed 0 --boundary 9",
+                "evaluate " + DATA + "--validation demo/data/describe-validation.jsonl --boundary -1"
+            })
     @DisplayName("refuse a boundary that the model does not have as wrong usage")
     void boundaryOfNoLayer(String line) {
         CommandLineRun run = run(line);

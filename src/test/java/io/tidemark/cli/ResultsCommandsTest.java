@@ -17,9 +17,29 @@ import org.junit.jupiter.api.io.TempDir;
 @DisplayName("the commands that show whether a boundary helps")
 class ResultsCommandsTest {
 
-    private static final String[] EVALUATE = {"evaluate", "--model", "demo/model", "--adapter", "demo/adapters/describe-small-data",
-        "--validation", "demo/data/describe-validation.jsonl", "--data", "demo/data/describe-requests.jsonl", "--validation-examples", "4",
-        "--examples", "3", "--generate", "2", "--max-tokens", "8", "--speed-runs", "0", "--threads", "1"};
+    private static final String[] EVALUATE = {
+        "evaluate",
+        "--model",
+        "demo/model",
+        "--adapter",
+        "demo/adapters/describe-small-data",
+        "--validation",
+        "demo/data/describe-validation.jsonl",
+        "--data",
+        "demo/data/describe-requests.jsonl",
+        "--validation-examples",
+        "4",
+        "--examples",
+        "3",
+        "--generate",
+        "2",
+        "--max-tokens",
+        "8",
+        "--speed-runs",
+        "0",
+        "--threads",
+        "1"
+    };
 
     @TempDir
     private Path temp;
@@ -27,9 +47,13 @@ class ResultsCommandsTest {
     @Test
     @DisplayName("evaluate with a row for each setting, in JSON and in Markdown")
     void evaluates() throws IOException {
-        JsonNode report = new ObjectMapper().readTree(
-                run(EVALUATE, "--format", "json", "--boundary", "2", "--pictures", temp.toString()).out());
-        assertThat(temp.resolve("describe-small-data-boundary.svg")).content().startsWith("<svg").contains("4 examples", "balanced");
+        JsonNode report = new ObjectMapper()
+                .readTree(run(EVALUATE, "--format", "json", "--boundary", "2", "--pictures", temp.toString())
+                        .out());
+        assertThat(temp.resolve("describe-small-data-boundary.svg"))
+                .content()
+                .startsWith("<svg")
+                .contains("4 examples", "balanced");
         assertThat(report.path("num_layers").asInt()).isEqualTo(8);
         assertThat(report.path("validation_curve").size()).isEqualTo(9);
         assertThat(report.path("rows").size()).isEqualTo(7);
@@ -39,36 +63,60 @@ class ResultsCommandsTest {
         assertThat(full.has("log_likelihood_difference")).isFalse();
         JsonNode base = report.path("rows").get(6);
         assertThat(base.has("boundary")).isFalse();
-        assertThat(base.path("log_likelihood_difference").path("half_width95").asDouble()).isPositive();
+        assertThat(base.path("log_likelihood_difference").path("half_width95").asDouble())
+                .isPositive();
         assertThat(base.has("tokens_per_second")).isFalse();
 
         String markdown = run(EVALUATE, "--format", "markdown").out();
-        assertThat(markdown).startsWith("| setting | boundary | log-likelihood | against full | ROUGE-L |").contains("\n| base model | - | ",
-                "3 test examples, texts for 2 of them");
+        assertThat(markdown)
+                .startsWith("| setting | boundary | log-likelihood | against full | ROUGE-L |")
+                .contains("\n| base model | - | ", "3 test examples, texts for 2 of them");
     }
 
     @Test
     @DisplayName("draw both curves in the terminal and as SVG")
     void draws() {
-        CommandLineRun run = CommandLineRun.of("curve", "--model", "demo/model", "--adapter", "demo/adapters/extract",
-                "--data", "demo/data/extract-validation.jsonl", "--examples", "3", "--sweep", "--threads", "1", "--pictures", temp.toString());
+        CommandLineRun run = CommandLineRun.of(
+                "curve",
+                "--model",
+                "demo/model",
+                "--adapter",
+                "demo/adapters/extract",
+                "--data",
+                "demo/data/extract-validation.jsonl",
+                "--examples",
+                "3",
+                "--sweep",
+                "--threads",
+                "1",
+                "--pictures",
+                temp.toString());
         assertThat(run.exitCode()).as(run.err()).isZero();
-        assertThat(run.out()).contains("● with LoRA  ○ without LoRA", "suggested boundary: 8 of 8", "^ quality, balanced");
-        assertThat(temp.resolve("extract-probability.svg")).content().startsWith("<svg").contains("without LoRA");
-        assertThat(temp.resolve("extract-boundary.svg")).content().startsWith("<svg").contains("3 examples");
+        assertThat(run.out())
+                .contains("● with LoRA  ○ without LoRA", "suggested boundary: 8 of 8", "^ quality, balanced");
+        assertThat(temp.resolve("extract-probability.svg"))
+                .content()
+                .startsWith("<svg")
+                .contains("without LoRA");
+        assertThat(temp.resolve("extract-boundary.svg"))
+                .content()
+                .startsWith("<svg")
+                .contains("3 examples");
     }
 
     @Test
     @DisplayName("name the file and the object that can't be used")
     void namesWhatIsWrong() throws IOException {
-        Path data = Files.writeString(temp.resolve("data.jsonl"), "{\"prompt\": \"a\", \"completion\": \"b\"}\n{\"prompt\": \"a\"}\n");
+        Path data = Files.writeString(
+                temp.resolve("data.jsonl"), "{\"prompt\": \"a\", \"completion\": \"b\"}\n{\"prompt\": \"a\"}\n");
         assertThat(failure(data)).contains(data + ", object 2 needs 'completion'");
         Files.writeString(data, "{\"prompt\": \"a\", \"completion\": \"b\"}\n");
         assertThat(failure(data)).contains(data + " holds 1 example; there must be at least 2");
     }
 
     private static String failure(Path data) {
-        CommandLineRun run = CommandLineRun.of("curve", "--model", "demo/model", "--adapter", "demo/adapters/extract", "--data", data.toString());
+        CommandLineRun run = CommandLineRun.of(
+                "curve", "--model", "demo/model", "--adapter", "demo/adapters/extract", "--data", data.toString());
         assertThat(run.exitCode()).isEqualTo(1);
         return run.err();
     }

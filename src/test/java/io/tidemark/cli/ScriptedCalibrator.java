@@ -24,16 +24,21 @@ final class ScriptedCalibrator extends ScriptedService {
     @Override
     void answer(ConsumerRecord<String, byte[]> record) {
         if (!record.key().equals(adapter)) {
-            ProducerRecord<String, byte[]> letter = new ProducerRecord<>("validation-dead-letters", record.key(), record.value());
-            letter.headers().add("tidemark.error.message", bytes("no adapter '" + record.key() + "'"))
+            ProducerRecord<String, byte[]> letter =
+                    new ProducerRecord<>("validation-dead-letters", record.key(), record.value());
+            letter.headers()
+                    .add("tidemark.error.message", bytes("no adapter '" + record.key() + "'"))
                     .add("tidemark.source.partition", bytes(Integer.toString(record.partition())))
                     .add("tidemark.source.offset", bytes(Long.toString(record.offset())));
             produce(letter);
             return;
         }
         samples += new String(record.value(), StandardCharsets.UTF_8).split("completion", -1).length - 1;
-        produce(new ProducerRecord<>("adapter-boundaries", adapter,
-                bytes("{\"adapter\":\"" + adapter + "\",\"boundary\":4,\"num_layers\":8,\"samples\":" + samples + "}")));
+        produce(new ProducerRecord<>(
+                "adapter-boundaries",
+                adapter,
+                bytes("{\"adapter\":\"" + adapter + "\",\"boundary\":4,\"num_layers\":8,\"samples\":" + samples
+                        + "}")));
     }
 
     private static byte[] bytes(String text) {

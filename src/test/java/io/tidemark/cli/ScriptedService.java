@@ -39,7 +39,8 @@ abstract class ScriptedService implements AutoCloseable {
     }
 
     private void loop() {
-        try (consumer; producer) {
+        try (consumer;
+                producer) {
             while (true) {
                 for (ConsumerRecord<String, byte[]> record : consumer.poll(Duration.ofMillis(100))) {
                     answer(record);

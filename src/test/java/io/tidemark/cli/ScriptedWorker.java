@@ -36,15 +36,25 @@ final class ScriptedWorker extends ScriptedService {
         seen.add(request);
         String id = id(request, record);
         String prompt = request.path("prompt").asText();
-        ObjectNode result = json.createObjectNode().put("id", id).put("model", request.path("model").asText());
+        ObjectNode result = json.createObjectNode()
+                .put("id", id)
+                .put("model", request.path("model").asText());
         if (prompt.equals("fail")) {
             result.putObject("error").put("code", "no_luck").put("message", "this one fails");
         } else {
-            ObjectNode event = json.createObjectNode().put("id", id).put("attempt", 1).put("choice", 0).put("sequence", 0);
+            ObjectNode event = json.createObjectNode()
+                    .put("id", id)
+                    .put("attempt", 1)
+                    .put("choice", 0)
+                    .put("sequence", 0);
             produce(new ProducerRecord<>("generation-events", id, bytes(event.put("text", prompt.substring(0, 1)))));
             result.putArray("choices").addObject().put("text", prompt).put("finish_reason", "stop");
             result.putObject("usage").put("completion_tokens", 2);
-            result.putObject("tidemark").put("boundary", 2).put("num_layers", 8).put("queued_ms", 1).put("total_ms", 11);
+            result.putObject("tidemark")
+                    .put("boundary", 2)
+                    .put("num_layers", 8)
+                    .put("queued_ms", 1)
+                    .put("total_ms", 11);
         }
         produce(new ProducerRecord<>("generation-results", id, bytes(result)));
     }

@@ -28,8 +28,20 @@ class TidemarkCommandTest {
     }
 
     @ParameterizedTest(name = "{0}")
-    @ValueSource(strings = {"nonsense", "send", "serve --role cook", "boundaries", "boundaries set x", "boundaries set x -1",
-        "bench", "calibrate --adapter x", "generate --model m --adapter nodir --prompt p", "serve --broker-port 1", "send --prompt a --message b"})
+    @ValueSource(
+            strings = {
+                "nonsense",
+                "send",
+                "serve --role cook",
+                "boundaries",
+                "boundaries set x",
+                "boundaries set x -1",
+                "bench",
+                "calibrate --adapter x",
+                "generate --model m --adapter nodir --prompt p",
+                "serve --broker-port 1",
+                "send --prompt a --message b"
+            })
     @DisplayName("answers wrong usage with code 2, what is wrong, and no stack trace")
     void wrongUsage(String line) {
         CommandLineRun run = CommandLineRun.of(line.split(" "));
@@ -50,7 +62,9 @@ class TidemarkCommandTest {
     @Test
     @DisplayName("shows the stack trace with --verbose only")
     void verbose() {
-        assertThat(CommandLineRun.of("demo", "--folder", "/no/such", "--verbose").err()).contains("\tat io.tidemark");
+        assertThat(CommandLineRun.of("demo", "--folder", "/no/such", "--verbose")
+                        .err())
+                .contains("\tat io.tidemark");
         assertThat(CommandLineRun.of("demo", "--folder", "/no/such").err()).doesNotContain("\tat ");
     }
 
@@ -60,8 +74,11 @@ class TidemarkCommandTest {
         List<String> commands = DocumentedCommands.in(Path.of("README.md"), Path.of("docs"));
         assertThat(commands).hasSizeGreaterThan(10);
         for (String command : commands) {
-            String[] arguments = DocumentedCommands.words(command).stream().skip(1).toArray(String[]::new);
-            assertThat(TidemarkCommand.commandLine().parseArgs(arguments).unmatched()).as(command).isEmpty();
+            String[] arguments =
+                    DocumentedCommands.words(command).stream().skip(1).toArray(String[]::new);
+            assertThat(TidemarkCommand.commandLine().parseArgs(arguments).unmatched())
+                    .as(command)
+                    .isEmpty();
         }
     }
 

@@ -8,8 +8,16 @@ import java.util.Optional;
 import java.util.OptionalInt;
 
 /** A request that says only what matters to a test; greedy, 12 tokens, on the base model unless told otherwise. */
-record Ask(String id, List<Integer> prompt, Optional<LoraWeights> lora, int boundary, Ending ending, Sampling sampling, long seed,
-        int choices, OptionalInt logprobs) {
+record Ask(
+        String id,
+        List<Integer> prompt,
+        Optional<LoraWeights> lora,
+        int boundary,
+        Ending ending,
+        Sampling sampling,
+        long seed,
+        int choices,
+        OptionalInt logprobs) {
 
     static Ask about(String id, List<Integer> prompt) {
         return new Ask(id, prompt, Optional.empty(), 0, Ending.after(12), Sampling.GREEDY, 0, 1, OptionalInt.empty());
@@ -48,6 +56,7 @@ record Ask(String id, List<Integer> prompt, Optional<LoraWeights> lora, int boun
     }
 
     GenerationRequest request() {
-        return new GenerationRequest(id, lora, new Boundary(boundary), prompt, ending, sampling, seed, choices, logprobs);
+        return new GenerationRequest(
+                id, lora, new Boundary(boundary), prompt, ending, sampling, seed, choices, logprobs);
     }
 }

@@ -45,7 +45,8 @@ class EndingsTest {
         for (int tokens = 1; tokens < 12; tokens++) {
             Choice choice = run(greedy("length", 0, 6).tokens(tokens)).choice();
             assertThat(choice.finishReason()).isEqualTo(FinishReason.LENGTH);
-            assertThat(choice.tokens()).isEqualTo(reference.prompts().get(0).greedy().get(6).subList(0, tokens));
+            assertThat(choice.tokens())
+                    .isEqualTo(reference.prompts().get(0).greedy().get(6).subList(0, tokens));
         }
     }
 
@@ -60,7 +61,8 @@ class EndingsTest {
     }
 
     @Test
-    @DisplayName("after exactly the tokens asked for where the end-of-sequence token is ignored, which is then a token like others")
+    @DisplayName(
+            "after exactly the tokens asked for where the end-of-sequence token is ignored, which is then a token like others")
     void ignoringTheEndOfSequence() throws RequestRefused {
         Recording recording = run(greedy("on", 4, 6).ending(Ending.afterExactly(30)));
         assertThat(recording.choice().tokens()).hasSize(30).startsWith(2);
@@ -71,10 +73,12 @@ class EndingsTest {
     @DisplayName("at a stop token, which is counted and not shown, although the end-of-sequence token is ignored")
     void atAStopToken() throws RequestRefused {
         List<Integer> tokens = reference.prompts().get(1).greedy().get(6);
-        Recording recording = run(greedy("stop-token", 1, 6).ending(Ending.afterExactly(30).withStopTokens(Set.of(tokens.get(3)))));
+        Recording recording =
+                run(greedy("stop-token", 1, 6).ending(Ending.afterExactly(30).withStopTokens(Set.of(tokens.get(3)))));
         int end = tokens.indexOf(tokens.get(3));
         assertThat(recording.choice().tokens()).isEqualTo(tokens.subList(0, end + 1));
-        assertThat(recording.choice().text()).isEqualTo(fixture.model().tokenizer().decode(tokens.subList(0, end)));
+        assertThat(recording.choice().text())
+                .isEqualTo(fixture.model().tokenizer().decode(tokens.subList(0, end)));
         assertThat(recording.choice().finishReason()).isEqualTo(FinishReason.STOP);
     }
 
@@ -86,7 +90,9 @@ class EndingsTest {
         for (int start = 1; start + 3 <= text.length(); start++) {
             String stop = text.substring(start, start + 3);
             Recording recording = run(greedy("stop", 1, 6).stop("never there", stop));
-            assertThat(recording.choice().text()).as("stop '%s' in '%s'", stop, text).isEqualTo(text.substring(0, text.indexOf(stop)));
+            assertThat(recording.choice().text())
+                    .as("stop '%s' in '%s'", stop, text)
+                    .isEqualTo(text.substring(0, text.indexOf(stop)));
             assertThat(recording.pieces(0)).isEqualTo(recording.choice().text());
             assertThat(recording.choice().finishReason()).isEqualTo(FinishReason.STOP);
             assertThat(recording.choice().tokens().size()).isLessThanOrEqualTo(tokens.size());
@@ -96,7 +102,9 @@ class EndingsTest {
     @Test
     @DisplayName("with the text that was held back for a stop string that did not complete")
     void withWhatWasHeldBack() throws RequestRefused {
-        String text = fixture.model().tokenizer().decode(reference.prompts().get(1).greedy().get(6));
+        String text = fixture.model()
+                .tokenizer()
+                .decode(reference.prompts().get(1).greedy().get(6));
         Recording recording = run(greedy("held", 1, 6).stop(text.substring(text.length() - 4) + "never there"));
         assertThat(recording.choice().text()).isEqualTo(text).isEqualTo(recording.pieces(0));
         assertThat(recording.choice().finishReason()).isEqualTo(FinishReason.LENGTH);
@@ -104,14 +112,18 @@ class EndingsTest {
 
     @ParameterizedTest(name = "{0}")
     @DisplayName("where it runs when it is cancelled, with the reason given and the text so far")
-    @EnumSource(value = FinishReason.class, names = {"CANCELLED", "DEADLINE"})
+    @EnumSource(
+            value = FinishReason.class,
+            names = {"CANCELLED", "DEADLINE"})
     void whereItRuns(FinishReason reason) throws RequestRefused {
         Recording recording = Recording.onFirstText(() -> engine.cancel("running", reason));
         engine.submit(endless("running").choices(2).request(), recording);
         assertThat(recording.completion().choices()).hasSize(2).allSatisfy(choice -> {
             assertThat(choice.finishReason()).isEqualTo(reason);
             assertThat(choice.tokens()).isNotEmpty().hasSizeLessThan(20);
-            assertThat(choice.text()).isEqualTo(fixture.model().tokenizer().decode(choice.tokens())).isEqualTo(recording.pieces(choice.index()));
+            assertThat(choice.text())
+                    .isEqualTo(fixture.model().tokenizer().decode(choice.tokens()))
+                    .isEqualTo(recording.pieces(choice.index()));
         });
         assertThat(recording.endings()).containsExactly("0 " + reason, "1 " + reason);
     }
@@ -151,7 +163,8 @@ class EndingsTest {
         AtomicReference<Thread> closer = new AtomicReference<>(new Thread(closing::close));
         Recording running = Recording.onFirstText(() -> closer.get().start());
         closing.submit(endless("running").request(), running);
-        List<Recording> waiting = IntStream.range(0, 3).mapToObj(i -> Recording.plain()).toList();
+        List<Recording> waiting =
+                IntStream.range(0, 3).mapToObj(i -> Recording.plain()).toList();
         for (Recording each : waiting) {
             closing.submit(endless("waiting").choices(2).request(), each);
         }
@@ -159,10 +172,13 @@ class EndingsTest {
         closer.get().join();
         assertThat(running.choice().finishReason()).isEqualTo(FinishReason.CANCELLED);
         assertThat(running.choice().text()).isEqualTo(running.pieces(0));
-        assertThat(waiting).allSatisfy(each -> assertThat(each.completion().choices()).hasSize(2)
-                .allMatch(choice -> choice.finishReason() == FinishReason.CANCELLED));
+        assertThat(waiting)
+                .allSatisfy(each -> assertThat(each.completion().choices())
+                        .hasSize(2)
+                        .allMatch(choice -> choice.finishReason() == FinishReason.CANCELLED));
         assertThat(closing.isAlive()).isFalse();
-        assertThatIllegalStateException().isThrownBy(() -> closing.submit(endless("late").request(), Recording.plain()));
+        assertThatIllegalStateException()
+                .isThrownBy(() -> closing.submit(endless("late").request(), Recording.plain()));
         closing.close();
     }
 

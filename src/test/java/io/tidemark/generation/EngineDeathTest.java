@@ -24,7 +24,11 @@ class EngineDeathTest {
             engine.death().thenRun(() -> heard.add("death"));
             Recording running = Recording.onFinished(() -> heard.add("running"));
             Recording waiting = Recording.onFinished(() -> heard.add("waiting"));
-            engine.submit(Ask.about("running", PROMPT).ending(Ending.afterExactly(500)).request(), running);
+            engine.submit(
+                    Ask.about("running", PROMPT)
+                            .ending(Ending.afterExactly(500))
+                            .request(),
+                    running);
             engine.submit(Ask.about("deadly", PROMPT).request(), Recording.onFirstText(() -> {
                 throw new OutOfMemoryError("for this test");
             }));
@@ -32,9 +36,12 @@ class EngineDeathTest {
 
             assertThat(running.failure().code()).isEqualTo("engine_error");
             assertThat(waiting.failure().code()).isEqualTo("engine_error");
-            assertThat(heard).containsExactlyInAnyOrder("death", "running", "waiting").startsWith("death");
+            assertThat(heard)
+                    .containsExactlyInAnyOrder("death", "running", "waiting")
+                    .startsWith("death");
             Awaitility.await().until(() -> !engine.isAlive());
-            assertThatIllegalStateException().isThrownBy(() -> engine.submit(Ask.about("late", PROMPT).request(), Recording.plain()));
+            assertThatIllegalStateException()
+                    .isThrownBy(() -> engine.submit(Ask.about("late", PROMPT).request(), Recording.plain()));
         }
     }
 

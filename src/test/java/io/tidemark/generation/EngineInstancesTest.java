@@ -37,17 +37,22 @@ class EngineInstancesTest {
     @DisplayName("share the rows, and give each the numbers that it has in a single instance")
     void sameNumbers(ComputeType type) throws Exception {
         try (FixtureModel fixture = FixtureModel.load("llama-gqa", new ModelOptions(type))) {
-            List<Ask> asks = IntStream.range(0, 18).mapToObj(i -> ask(fixture, i)).toList();
+            List<Ask> asks =
+                    IntStream.range(0, 18).mapToObj(i -> ask(fixture, i)).toList();
             Set<String> threads = ConcurrentHashMap.newKeySet();
             Map<String, Completion.Choice> together = run(fixture, THREE, asks, threads);
-            Map<String, Completion.Choice> single = run(fixture, EngineLayout.single(1), asks, ConcurrentHashMap.newKeySet());
-            assertThat(threads).containsExactlyInAnyOrder("tidemark-engine-0", "tidemark-engine-1", "tidemark-engine-2");
+            Map<String, Completion.Choice> single =
+                    run(fixture, EngineLayout.single(1), asks, ConcurrentHashMap.newKeySet());
+            assertThat(threads)
+                    .containsExactlyInAnyOrder("tidemark-engine-0", "tidemark-engine-1", "tidemark-engine-2");
             // with other rows beside it a token of int8 and bf16 rounds otherwise, so only the first is compared there
             int compared = type == ComputeType.FP32 ? 12 : 1;
             double error = type == ComputeType.FP32 ? LOGPROB_ERROR : 0.1;
             single.forEach((id, expected) -> {
                 for (int token = 0; token < compared; token++) {
-                    assertThat(together.get(id).logprobs().get(token).logprob()).as(id).isCloseTo(expected.logprobs().get(token).logprob(), within(error));
+                    assertThat(together.get(id).logprobs().get(token).logprob())
+                            .as(id)
+                            .isCloseTo(expected.logprobs().get(token).logprob(), within(error));
                 }
             });
         }
@@ -56,16 +61,24 @@ class EngineInstancesTest {
     @Test
     @DisplayName("run the same adapters while stacks of them are built, replaced and closed")
     void shareStacks() throws Exception {
-        try (FixtureModel fixture = FixtureModel.load("llama-gqa", new ModelOptions(ComputeType.INT8, false, 1 << 20))) {
+        try (FixtureModel fixture =
+                FixtureModel.load("llama-gqa", new ModelOptions(ComputeType.INT8, false, 1 << 20))) {
             List<Ask> asks = new ArrayList<>();
             for (int i = 0; i < 90; i++) {
                 LoraWeights adapter = fixture.adapter(ADAPTERS.get((i / 9 + i) % ADAPTERS.size()));
-                asks.add(Ask.about("ask-" + i, List.of(5 + i, 6, 7, 8 + i % 5)).with(adapter, 6).ending(Ending.afterExactly(10 + i % 30)).logprobs(0));
+                asks.add(Ask.about("ask-" + i, List.of(5 + i, 6, 7, 8 + i % 5))
+                        .with(adapter, 6)
+                        .ending(Ending.afterExactly(10 + i % 30))
+                        .logprobs(0));
             }
             Map<String, Completion.Choice> together = run(fixture, THREE, asks, ConcurrentHashMap.newKeySet());
             for (Ask ask : asks) {
-                Completion.Choice alone = run(fixture, EngineLayout.single(1), List.of(ask), ConcurrentHashMap.newKeySet()).get(ask.id());
-                assertThat(together.get(ask.id()).logprobs().get(0).logprob()).as(ask.id()).isCloseTo(alone.logprobs().get(0).logprob(), within(0.15));
+                Completion.Choice alone = run(
+                                fixture, EngineLayout.single(1), List.of(ask), ConcurrentHashMap.newKeySet())
+                        .get(ask.id());
+                assertThat(together.get(ask.id()).logprobs().get(0).logprob())
+                        .as(ask.id())
+                        .isCloseTo(alone.logprobs().get(0).logprob(), within(0.15));
                 assertThat(together.get(ask.id()).tokens()).hasSameSizeAs(alone.tokens());
             }
         }
@@ -75,12 +88,21 @@ class EngineInstancesTest {
     @DisplayName("run two requests at the same time, one in each, although the listener of one holds up its instance")
     void runBesideEachOther() throws Exception {
         try (FixtureModel fixture = FixtureModel.load("llama-gqa");
-                GenerationEngine engine = GenerationEngine.start(fixture.model(), new EngineLimits(4, 32, 1L << 30), THREE)) {
+                GenerationEngine engine =
+                        GenerationEngine.start(fixture.model(), new EngineLimits(4, 32, 1L << 30), THREE)) {
             CountDownLatch other = new CountDownLatch(1);
             Recording held = Recording.onFirstText(() -> await(other));
-            engine.submit(Ask.about("held", List.of(5, 6, 7)).ending(Ending.afterExactly(10)).request(), held);
+            engine.submit(
+                    Ask.about("held", List.of(5, 6, 7))
+                            .ending(Ending.afterExactly(10))
+                            .request(),
+                    held);
             Recording free = Recording.plain();
-            engine.submit(Ask.about("free", List.of(5, 6, 8)).ending(Ending.afterExactly(10)).request(), free);
+            engine.submit(
+                    Ask.about("free", List.of(5, 6, 8))
+                            .ending(Ending.afterExactly(10))
+                            .request(),
+                    free);
             assertThat(free.choice().tokens()).hasSize(10);
             assertThat(held.hasEnded()).isFalse();
             other.countDown();
@@ -89,15 +111,24 @@ class EngineInstancesTest {
     }
 
     @Test
-    @DisplayName("keep to the slots of all together, and run all choices of a request, as many as there are slots, in one of them")
+    @DisplayName(
+            "keep to the slots of all together, and run all choices of a request, as many as there are slots, in one of them")
     void choicesTogether() throws Exception {
         try (FixtureModel fixture = FixtureModel.load("llama-gqa");
-                GenerationEngine engine = GenerationEngine.start(fixture.model(), new EngineLimits(5, 32, 1L << 30), THREE)) {
+                GenerationEngine engine =
+                        GenerationEngine.start(fixture.model(), new EngineLimits(5, 32, 1L << 30), THREE)) {
             List<Integer> rows = new CopyOnWriteArrayList<>();
             List<Recording> recordings = new ArrayList<>();
             for (int i = 0; i < 12; i++) {
-                Recording recording = Recording.onFirstText(() -> rows.add(engine.load().runningRows()));
-                engine.submit(Ask.about("wide-" + i, List.of(5, 6, 7 + i)).choices(i % 2 == 0 ? 5 : 2).sampled(1, i).tokens(8).request(), recording);
+                Recording recording =
+                        Recording.onFirstText(() -> rows.add(engine.load().runningRows()));
+                engine.submit(
+                        Ask.about("wide-" + i, List.of(5, 6, 7 + i))
+                                .choices(i % 2 == 0 ? 5 : 2)
+                                .sampled(1, i)
+                                .tokens(8)
+                                .request(),
+                        recording);
                 recordings.add(recording);
             }
             for (int i = 0; i < recordings.size(); i++) {
@@ -108,20 +139,31 @@ class EngineInstancesTest {
     }
 
     @Test
-    @DisplayName("give memory that they don't use to a request that needs nearly all of it, in whichever of them it runs")
+    @DisplayName(
+            "give memory that they don't use to a request that needs nearly all of it, in whichever of them it runs")
     void memoryMoves() throws Exception {
         try (FixtureModel fixture = FixtureModel.load("llama-gqa")) {
             long bytes = 520 * fixture.model().decoder().kvBytesPerToken();
-            try (GenerationEngine engine = GenerationEngine.start(fixture.model(), new EngineLimits(6, 32, bytes, bytes / 2), THREE)) {
+            try (GenerationEngine engine =
+                    GenerationEngine.start(fixture.model(), new EngineLimits(6, 32, bytes, bytes / 2), THREE)) {
                 for (int round = 0; round < 3; round++) {
                     List<Recording> recordings = new ArrayList<>();
                     for (int i = 0; i < 6; i++) {
                         recordings.add(Recording.plain());
-                        engine.submit(Ask.about("small-" + i, Collections.nCopies(65, 5 + i)).tokens(5).request(), recordings.get(i));
+                        engine.submit(
+                                Ask.about("small-" + i, Collections.nCopies(65, 5 + i))
+                                        .tokens(5)
+                                        .request(),
+                                recordings.get(i));
                     }
                     recordings.add(Recording.plain());
-                    engine.submit(Ask.about("large", Collections.nCopies(370, 77 + round)).tokens(5).request(), recordings.get(6));
-                    recordings.forEach(recording -> assertThat(recording.choice().tokens()).isNotEmpty());
+                    engine.submit(
+                            Ask.about("large", Collections.nCopies(370, 77 + round))
+                                    .tokens(5)
+                                    .request(),
+                            recordings.get(6));
+                    recordings.forEach(
+                            recording -> assertThat(recording.choice().tokens()).isNotEmpty());
                     assertThat(engine.load().kvBytesReserved()).isLessThanOrEqualTo(bytes);
                 }
             }
@@ -132,14 +174,21 @@ class EngineInstancesTest {
     @DisplayName("end cancelled requests wherever they are, those that wait too")
     void cancelled() throws Exception {
         try (FixtureModel fixture = FixtureModel.load("llama-gqa");
-                GenerationEngine engine = GenerationEngine.start(fixture.model(), new EngineLimits(3, 32, 1L << 30), THREE)) {
+                GenerationEngine engine =
+                        GenerationEngine.start(fixture.model(), new EngineLimits(3, 32, 1L << 30), THREE)) {
             Map<String, Recording> recordings = new LinkedHashMap<>();
             for (int i = 0; i < 40; i++) {
                 recordings.put("ask-" + i, Recording.plain());
-                engine.submit(Ask.about("ask-" + i, List.of(5, 6, 7 + i)).ending(Ending.afterExactly(400)).request(), recordings.get("ask-" + i));
+                engine.submit(
+                        Ask.about("ask-" + i, List.of(5, 6, 7 + i))
+                                .ending(Ending.afterExactly(400))
+                                .request(),
+                        recordings.get("ask-" + i));
             }
             recordings.keySet().forEach(id -> engine.cancel(id, FinishReason.CANCELLED));
-            recordings.forEach((id, recording) -> assertThat(recording.choice().finishReason()).as(id).isIn(FinishReason.CANCELLED, FinishReason.LENGTH));
+            recordings.forEach((id, recording) -> assertThat(recording.choice().finishReason())
+                    .as(id)
+                    .isIn(FinishReason.CANCELLED, FinishReason.LENGTH));
             assertThat(recordings.get("ask-39").choice().tokens()).isEmpty();
             assertThat(engine.load().queuedRequests()).isZero();
         }
@@ -149,7 +198,8 @@ class EngineInstancesTest {
     @DisplayName("all end when one of them dies: the engine says so once, fails what all had to do, and takes no more")
     void oneDies() throws Exception {
         try (FixtureModel fixture = FixtureModel.load("llama-gqa");
-                GenerationEngine engine = GenerationEngine.start(fixture.model(), new EngineLimits(4, 32, 1L << 30), THREE)) {
+                GenerationEngine engine =
+                        GenerationEngine.start(fixture.model(), new EngineLimits(4, 32, 1L << 30), THREE)) {
             List<String> heard = new CopyOnWriteArrayList<>();
             engine.death().thenRun(() -> heard.add("death"));
             List<Recording> others = new ArrayList<>();
@@ -157,14 +207,22 @@ class EngineInstancesTest {
                 others.add(Recording.onFinished(() -> heard.add("other")));
             }
             for (int i = 0; i < 2; i++) {
-                engine.submit(Ask.about("running-" + i, List.of(5, 6, 7 + i)).ending(Ending.afterExactly(500)).request(), others.get(i));
+                engine.submit(
+                        Ask.about("running-" + i, List.of(5, 6, 7 + i))
+                                .ending(Ending.afterExactly(500))
+                                .request(),
+                        others.get(i));
             }
             engine.submit(Ask.about("deadly", List.of(5, 6, 7)).request(), Recording.onFirstText(() -> {
                 throw new OutOfMemoryError("for this test");
             }));
             for (int i = 2; i < 6; i++) {
                 try {
-                    engine.submit(Ask.about("late-" + i, List.of(5, 6, 7 + i)).ending(Ending.afterExactly(500)).request(), others.get(i));
+                    engine.submit(
+                            Ask.about("late-" + i, List.of(5, 6, 7 + i))
+                                    .ending(Ending.afterExactly(500))
+                                    .request(),
+                            others.get(i));
                 } catch (IllegalStateException closed) {
                     heard.add("other");
                     continue;
@@ -178,17 +236,28 @@ class EngineInstancesTest {
     }
 
     private static Ask ask(FixtureModel fixture, int i) {
-        Ask ask = Ask.about("ask-" + i, IntStream.range(0, 3 + i * 9).map(at -> 3 + (i * 31 + at * at + i * at) % 400).boxed().toList())
-                .ending(Ending.afterExactly(12)).logprobs(0);
+        Ask ask = Ask.about(
+                        "ask-" + i,
+                        IntStream.range(0, 3 + i * 9)
+                                .map(at -> 3 + (i * 31 + at * at + i * at) % 400)
+                                .boxed()
+                                .toList())
+                .ending(Ending.afterExactly(12))
+                .logprobs(0);
         return i % 5 == 4 ? ask : ask.with(fixture.adapter(ADAPTERS.get(i % ADAPTERS.size())), 1 + i % 6);
     }
 
-    private static Map<String, Completion.Choice> run(FixtureModel fixture, EngineLayout layout, List<Ask> asks, Set<String> threads) throws RequestRefused {
+    private static Map<String, Completion.Choice> run(
+            FixtureModel fixture, EngineLayout layout, List<Ask> asks, Set<String> threads) throws RequestRefused {
         Map<String, Completion.Choice> choices = new LinkedHashMap<>();
-        try (GenerationEngine engine = GenerationEngine.start(fixture.model(), new EngineLimits(12, 256, 1L << 30), layout)) {
+        try (GenerationEngine engine =
+                GenerationEngine.start(fixture.model(), new EngineLimits(12, 256, 1L << 30), layout)) {
             Map<String, Recording> recordings = new LinkedHashMap<>();
             for (Ask ask : asks) {
-                recordings.put(ask.id(), Recording.onFinished(() -> threads.add(Thread.currentThread().getName())));
+                recordings.put(
+                        ask.id(),
+                        Recording.onFinished(
+                                () -> threads.add(Thread.currentThread().getName())));
                 engine.submit(ask.request(), recordings.get(ask.id()));
             }
             recordings.forEach((id, recording) -> choices.put(id, recording.choice()));

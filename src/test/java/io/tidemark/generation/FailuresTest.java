@@ -39,7 +39,11 @@ class FailuresTest {
     @DisplayName("an adapter of another model's sizes, fails for it alone")
     void anAdapterThatDoesNotFit() {
         try (FixtureModel other = FixtureModel.load("llama-biased-mha")) {
-            assertFailsAlone(Ask.about("misfit", List.of(5, 6, 7)).with(other.adapter("qv"), 4).choices(2), "the step failed");
+            assertFailsAlone(
+                    Ask.about("misfit", List.of(5, 6, 7))
+                            .with(other.adapter("qv"), 4)
+                            .choices(2),
+                    "the step failed");
         }
     }
 
@@ -54,7 +58,12 @@ class FailuresTest {
     void logitsThatAreNotFinite(@TempDir Path temp) {
         LoraWeights overflowing = fixture.overflowingAdapter(temp);
         assertFailsAlone(Ask.about("greedy", reference.prompts().get(0).ids()).with(overflowing, 6), "not finite");
-        assertFailsAlone(Ask.about("sampled", reference.prompts().get(0).ids()).with(overflowing, 6).sampled(1, 3).choices(2), "not finite");
+        assertFailsAlone(
+                Ask.about("sampled", reference.prompts().get(0).ids())
+                        .with(overflowing, 6)
+                        .sampled(1, 3)
+                        .choices(2),
+                "not finite");
     }
 
     @Test
@@ -62,26 +71,32 @@ class FailuresTest {
     void aListenerThatThrows() throws RequestRefused {
         CompletableFuture<Outcome> outcome = new CompletableFuture<>();
         try (GenerationEngine engine = start()) {
-            engine.submit(Ask.about("throwing", reference.prompts().get(0).ids()).choices(2).request(), new GenerationListener() {
-                @Override
-                public void onText(int choice, String piece) {
-                    throw new IllegalStateException("no text wanted");
-                }
+            engine.submit(
+                    Ask.about("throwing", reference.prompts().get(0).ids())
+                            .choices(2)
+                            .request(),
+                    new GenerationListener() {
+                        @Override
+                        public void onText(int choice, String piece) {
+                            throw new IllegalStateException("no text wanted");
+                        }
 
-                @Override
-                public void onChoiceFinished(int choice, FinishReason reason) {
-                    throw new IllegalStateException("no ending wanted");
-                }
+                        @Override
+                        public void onChoiceFinished(int choice, FinishReason reason) {
+                            throw new IllegalStateException("no ending wanted");
+                        }
 
-                @Override
-                public void onFinished(Outcome ended) {
-                    outcome.complete(ended);
-                    throw new IllegalStateException("no outcome wanted");
-                }
-            });
+                        @Override
+                        public void onFinished(Outcome ended) {
+                            outcome.complete(ended);
+                            throw new IllegalStateException("no outcome wanted");
+                        }
+                    });
             assertOthersAreRight(engine);
-            assertThat(((Completion) outcome.orTimeout(30, TimeUnit.SECONDS).join()).choices()).hasSize(2)
-                    .allSatisfy(choice -> assertThat(choice.tokens()).isEqualTo(reference.prompts().get(0).greedy().get(0)));
+            assertThat(((Completion) outcome.orTimeout(30, TimeUnit.SECONDS).join()).choices())
+                    .hasSize(2)
+                    .allSatisfy(choice -> assertThat(choice.tokens())
+                            .isEqualTo(reference.prompts().get(0).greedy().get(0)));
         }
     }
 
@@ -90,13 +105,19 @@ class FailuresTest {
             Recording failing = Recording.plain();
             // From a callback, so that the bad row's first step has the others' rows in it.
             Recording first = Recording.onFirstText(() -> GenerationEngineTest.submit(engine, bad, failing));
-            GenerationEngineTest.submit(engine, Ask.about("first", reference.prompts().get(3).ids()).tokens(60), first);
+            GenerationEngineTest.submit(
+                    engine, Ask.about("first", reference.prompts().get(3).ids()).tokens(60), first);
             assertOthersAreRight(engine);
             assertThat(failing.failure().id()).isEqualTo(bad.id());
             assertThat(failing.failure().code()).isEqualTo("engine_error");
-            assertThat(failing.failure().message()).contains(message).doesNotContain("\n").doesNotContain("Traceback");
+            assertThat(failing.failure().message())
+                    .contains(message)
+                    .doesNotContain("\n")
+                    .doesNotContain("Traceback");
             assertThat(failing.pieces(0)).isEmpty();
-            assertThat(first.choice().tokens()).hasSize(60).startsWith(reference.prompts().get(3).greedy().get(0).toArray(Integer[]::new));
+            assertThat(first.choice().tokens())
+                    .hasSize(60)
+                    .startsWith(reference.prompts().get(3).greedy().get(0).toArray(Integer[]::new));
             assertOthersAreRight(engine);
             assertThat(engine.isAlive()).isTrue();
         }
@@ -104,12 +125,18 @@ class FailuresTest {
 
     /** Fills every slot, the one that the failed row had too. */
     private void assertOthersAreRight(GenerationEngine engine) {
-        List<Recording> others = IntStream.range(0, 8).mapToObj(i -> Recording.plain()).toList();
+        List<Recording> others =
+                IntStream.range(0, 8).mapToObj(i -> Recording.plain()).toList();
         for (int i = 0; i < others.size(); i++) {
-            GenerationEngineTest.submit(engine, Ask.about("other" + i, reference.prompts().get(i % 4).ids()).with(fixture.adapter("all"), i % 7), others.get(i));
+            GenerationEngineTest.submit(
+                    engine,
+                    Ask.about("other" + i, reference.prompts().get(i % 4).ids()).with(fixture.adapter("all"), i % 7),
+                    others.get(i));
         }
         for (int i = 0; i < others.size(); i++) {
-            assertThat(others.get(i).choice().tokens()).as("other %d", i).isEqualTo(reference.prompts().get(i % 4).greedy().get(i % 7));
+            assertThat(others.get(i).choice().tokens())
+                    .as("other %d", i)
+                    .isEqualTo(reference.prompts().get(i % 4).greedy().get(i % 7));
         }
     }
 

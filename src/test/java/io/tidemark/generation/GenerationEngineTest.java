@@ -44,7 +44,8 @@ class GenerationEngineTest {
     }
 
     @Test
-    @DisplayName("is the reference's greedy text, however many others with other adapters, boundaries and sampling run beside it")
+    @DisplayName(
+            "is the reference's greedy text, however many others with other adapters, boundaries and sampling run beside it")
     void isTheReferences() throws RequestRefused {
         Map<String, ReferenceText> references = Map.of("all", reference, "qv", fixture.reference("qv"));
         Map<Recording, List<Integer>> expected = new IdentityHashMap<>();
@@ -52,18 +53,33 @@ class GenerationEngineTest {
             for (int boundary = 0; boundary <= 6; boundary++) {
                 for (int prompt = 0; prompt < 5; prompt++) {
                     for (String adapter : references.keySet()) {
-                        ReferenceText.Prompt of = references.get(adapter).prompts().get(prompt);
+                        ReferenceText.Prompt of =
+                                references.get(adapter).prompts().get(prompt);
                         Recording greedy = Recording.plain();
                         expected.put(greedy, of.greedy().get(boundary));
-                        engine.submit(Ask.about(adapter + boundary + prompt, of.ids()).with(fixture.adapter(adapter), boundary).request(), greedy);
+                        engine.submit(
+                                Ask.about(adapter + boundary + prompt, of.ids())
+                                        .with(fixture.adapter(adapter), boundary)
+                                        .request(),
+                                greedy);
                     }
-                    engine.submit(Ask.about("noise", reference.prompts().get(prompt).ids()).sampled(1.5, boundary).tokens(1 + 3 * prompt).request(), Recording.plain());
+                    engine.submit(
+                            Ask.about("noise", reference.prompts().get(prompt).ids())
+                                    .sampled(1.5, boundary)
+                                    .tokens(1 + 3 * prompt)
+                                    .request(),
+                            Recording.plain());
                 }
             }
             expected.forEach((recording, tokens) -> {
-                assertThat(recording.choice().tokens()).as(recording.completion().id()).isEqualTo(tokens);
-                assertThat(recording.choice().text()).isEqualTo(fixture.model().tokenizer().decode(tokens)).isEqualTo(recording.pieces(0));
-                assertThat(recording.endings()).containsExactly("0 " + recording.choice().finishReason());
+                assertThat(recording.choice().tokens())
+                        .as(recording.completion().id())
+                        .isEqualTo(tokens);
+                assertThat(recording.choice().text())
+                        .isEqualTo(fixture.model().tokenizer().decode(tokens))
+                        .isEqualTo(recording.pieces(0));
+                assertThat(recording.endings())
+                        .containsExactly("0 " + recording.choice().finishReason());
             });
         }
     }
@@ -72,7 +88,8 @@ class GenerationEngineTest {
     @DisplayName("without an adapter is the base model's")
     void isTheBaseModels() throws RequestRefused {
         ReferenceText.Prompt prompt = reference.prompts().get(1);
-        assertThat(run(Ask.about("base", prompt.ids())).choice().tokens()).isEqualTo(prompt.greedy().get(0));
+        assertThat(run(Ask.about("base", prompt.ids())).choice().tokens())
+                .isEqualTo(prompt.greedy().get(0));
     }
 
     @Test
@@ -81,9 +98,11 @@ class GenerationEngineTest {
         ReferenceText.Prompt prompt = reference.prompts().get(2);
         AtomicReference<Recording> first = new AtomicReference<>();
         List<Boolean> firstStillRan = new ArrayList<>();
-        Recording joining = Recording.onFinished(() -> firstStillRan.add(!first.get().hasEnded()));
+        Recording joining =
+                Recording.onFinished(() -> firstStillRan.add(!first.get().hasEnded()));
         try (GenerationEngine engine = start(LIMITS)) {
-            first.set(Recording.onFirstText(() -> submit(engine, Ask.about("joining", prompt.ids()).with(all, 4), joining)));
+            first.set(Recording.onFirstText(
+                    () -> submit(engine, Ask.about("joining", prompt.ids()).with(all, 4), joining)));
             engine.submit(longRequest("first").request(), first.get());
             assertThat(joining.choice().tokens()).isEqualTo(prompt.greedy().get(4));
             assertThat(first.get().choice().tokens()).hasSize(200);
@@ -94,27 +113,45 @@ class GenerationEngineTest {
     @Test
     @DisplayName("comes in n choices, each with its own random numbers, each the same whatever n is")
     void hasChoices() throws RequestRefused {
-        Ask ask = Ask.about("many", reference.prompts().get(0).ids()).with(all, 5).sampled(1, 17).tokens(10);
+        Ask ask = Ask.about("many", reference.prompts().get(0).ids())
+                .with(all, 5)
+                .sampled(1, 17)
+                .tokens(10);
         Recording three = run(ask.choices(3));
         List<Completion.Choice> choices = three.completion().choices();
         assertThat(choices).extracting(Completion.Choice::index).containsExactly(0, 1, 2);
-        assertThat(new HashSet<>(choices.stream().map(Completion.Choice::tokens).toList())).hasSize(3);
+        assertThat(new HashSet<>(choices.stream().map(Completion.Choice::tokens).toList()))
+                .hasSize(3);
         choices.forEach(choice -> assertThat(three.pieces(choice.index())).isEqualTo(choice.text()));
-        assertThat(three.completion().usage().completionTokens()).isEqualTo(choices.stream().mapToInt(c -> c.tokens().size()).sum());
-        assertThat(three.completion().usage().promptTokens()).isEqualTo(ask.prompt().size());
+        assertThat(three.completion().usage().completionTokens())
+                .isEqualTo(choices.stream().mapToInt(c -> c.tokens().size()).sum());
+        assertThat(three.completion().usage().promptTokens())
+                .isEqualTo(ask.prompt().size());
         assertThat(run(ask).choice().tokens()).isEqualTo(choices.get(0).tokens());
-        assertThat(run(ask.choices(2)).completion().choices().get(1).tokens()).isEqualTo(choices.get(1).tokens());
+        assertThat(run(ask.choices(2)).completion().choices().get(1).tokens())
+                .isEqualTo(choices.get(1).tokens());
     }
 
     @Test
     @DisplayName("depends on the seed, and not on what runs beside it")
     void dependsOnTheSeed() throws RequestRefused {
-        Ask ask = Ask.about("seeded", reference.prompts().get(1).ids()).with(all, 3).sampled(0.9, 1234).tokens(24);
+        Ask ask = Ask.about("seeded", reference.prompts().get(1).ids())
+                .with(all, 3)
+                .sampled(0.9, 1234)
+                .tokens(24);
         List<Integer> alone = run(ask).choice().tokens();
         assertThat(run(ask.sampled(0.9, 1235)).choice().tokens()).isNotEqualTo(alone);
         try (GenerationEngine engine = start(LIMITS)) {
-            IntStream.range(0, 12).forEach(i -> submit(engine, Ask.about("noise" + i, reference.prompts().get(i % 5).ids())
-                    .with(fixture.adapter("qv"), i % 7).sampled(1 + i * 0.1, i).tokens(3 + i), Recording.plain()));
+            IntStream.range(0, 12)
+                    .forEach(i -> submit(
+                            engine,
+                            Ask.about(
+                                            "noise" + i,
+                                            reference.prompts().get(i % 5).ids())
+                                    .with(fixture.adapter("qv"), i % 7)
+                                    .sampled(1 + i * 0.1, i)
+                                    .tokens(3 + i),
+                            Recording.plain()));
             Recording among = Recording.plain();
             engine.submit(ask.request(), among);
             assertThat(among.choice().tokens()).isEqualTo(alone);
@@ -128,7 +165,9 @@ class GenerationEngineTest {
         Completion.Choice choice = run(ask.logprobs(2)).choice();
         assertThat(choice.logprobs()).extracting(Completion.TokenLogprob::token).isEqualTo(choice.tokens());
         choice.logprobs().forEach(logprob -> {
-            assertThat(logprob.logprob()).isNegative().isCloseTo(logprob.top().get(0).logprob(), within(1e-6));
+            assertThat(logprob.logprob())
+                    .isNegative()
+                    .isCloseTo(logprob.top().get(0).logprob(), within(1e-6));
             assertThat(logprob.top()).hasSize(2);
             assertThat(logprob.top().get(0).token()).isEqualTo(logprob.token());
             assertThat(logprob.text()).isEqualTo(fixture.model().tokenizer().decode(List.of(logprob.token())));
@@ -152,7 +191,11 @@ class GenerationEngineTest {
         try (GenerationEngine engine = start(new EngineLimits(4, 16, 3 * slotBytes))) {
             assertRefused(engine, Ask.about("a", tokens(500)).tokens(13), "context_length_exceeded", "max_tokens");
             assertRefused(engine, Ask.about("b", tokens(512)).tokens(1), "context_length_exceeded", "prompt");
-            assertRefused(engine, Ask.about("c", tokens(2)).tokens(Integer.MAX_VALUE), "context_length_exceeded", "max_tokens");
+            assertRefused(
+                    engine,
+                    Ask.about("c", tokens(2)).tokens(Integer.MAX_VALUE),
+                    "context_length_exceeded",
+                    "max_tokens");
             assertRefused(engine, Ask.about("d", tokens(2)).choices(5), "out_of_range", "n");
             assertRefused(engine, Ask.about("e", tokens(60)).tokens(4).choices(4), "kv_budget_exceeded", "max_tokens");
             assertRefused(engine, Ask.about("f", tokens(250)).tokens(6), "kv_budget_exceeded", "max_tokens");
@@ -163,10 +206,11 @@ class GenerationEngineTest {
     }
 
     private static void assertRefused(GenerationEngine engine, Ask ask, String code, String param) {
-        assertThatThrownBy(() -> engine.submit(ask.request(), Recording.plain())).isInstanceOfSatisfying(RequestRefused.class, refused -> {
-            assertThat(refused.code()).isEqualTo(code);
-            assertThat(refused.param()).isEqualTo(param);
-        });
+        assertThatThrownBy(() -> engine.submit(ask.request(), Recording.plain()))
+                .isInstanceOfSatisfying(RequestRefused.class, refused -> {
+                    assertThat(refused.code()).isEqualTo(code);
+                    assertThat(refused.param()).isEqualTo(param);
+                });
     }
 
     private Recording run(Ask ask) throws RequestRefused {

@@ -25,7 +25,8 @@ class LongPromptTest {
     void load() {
         fixture = FixtureModel.load("llama-gqa");
         context = fixture.model().config().contextLength();
-        text = fixture.tokens("The boundary layer of name[Blue Spice], eatType[coffee shop] is héllo 🙂 wörld. ".repeat(30));
+        text = fixture.tokens(
+                "The boundary layer of name[Blue Spice], eatType[coffee shop] is héllo 🙂 wörld. ".repeat(30));
         assertThat(text).hasSizeGreaterThan(context);
     }
 
@@ -38,12 +39,15 @@ class LongPromptTest {
     @DisplayName("but for one token leads to that token, the same in chunks of any size")
     void leavesRoomForOneToken() throws RequestRefused {
         Ask ask = Ask.about("long", text.subList(0, context - 1)).tokens(1).logprobs(5);
-        Completion.TokenLogprob whole = run(new EngineLimits(1, context, 1L << 30), ask).logprobs().get(0);
+        Completion.TokenLogprob whole =
+                run(new EngineLimits(1, context, 1L << 30), ask).logprobs().get(0);
         for (int chunk : List.of(1, 7, 64, 100, 256, 510)) {
             Completion.Choice choice = run(new EngineLimits(1, chunk, 1L << 30), ask);
             assertThat(choice.finishReason()).isIn(FinishReason.LENGTH, FinishReason.STOP);
             assertThat(choice.tokens()).containsExactly(whole.token());
-            assertThat(choice.logprobs().get(0).logprob()).as("chunks of %d", chunk).isCloseTo(whole.logprob(), within(1e-4));
+            assertThat(choice.logprobs().get(0).logprob())
+                    .as("chunks of %d", chunk)
+                    .isCloseTo(whole.logprob(), within(1e-4));
         }
     }
 
@@ -52,7 +56,11 @@ class LongPromptTest {
     void refusesOneMore() {
         for (int length : List.of(context, context + 1)) {
             try (GenerationEngine engine = GenerationEngine.start(fixture.model(), new EngineLimits(1, 64, 1L << 30))) {
-                assertThatThrownBy(() -> engine.submit(Ask.about("long", text.subList(0, length)).tokens(1).request(), Recording.plain()))
+                assertThatThrownBy(() -> engine.submit(
+                                Ask.about("long", text.subList(0, length))
+                                        .tokens(1)
+                                        .request(),
+                                Recording.plain()))
                         .asInstanceOf(type(RequestRefused.class))
                         .satisfies(refused -> assertThat(refused.code()).isEqualTo("context_length_exceeded"))
                         .satisfies(refused -> assertThat(refused.param()).isEqualTo("prompt"));

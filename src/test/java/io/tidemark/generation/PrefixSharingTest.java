@@ -33,7 +33,9 @@ class PrefixSharingTest {
     @BeforeAll
     void load() {
         fixture = FixtureModel.load("llama-gqa");
-        text = fixture.tokens("The boundary layer of name[Blue Spice], eatType[coffee shop] is héllo 🙂 wörld. ".repeat(12)).subList(0, 300);
+        text = fixture.tokens(
+                        "The boundary layer of name[Blue Spice], eatType[coffee shop] is héllo 🙂 wörld. ".repeat(12))
+                .subList(0, 300);
     }
 
     @AfterAll
@@ -49,8 +51,11 @@ class PrefixSharingTest {
                 run(engine, about(text.subList(0, length)));
             }
             Ask longest = about(text.subList(0, 300));
-            assertThat(run(engine, about(text.subList(0, 200))).usage().cachedTokens()).isEqualTo(3 * PIECE);
-            assertThat(run(engine, about(text.subList(0, 192))).usage().cachedTokens()).as("one token must run").isEqualTo(2 * PIECE);
+            assertThat(run(engine, about(text.subList(0, 200))).usage().cachedTokens())
+                    .isEqualTo(3 * PIECE);
+            assertThat(run(engine, about(text.subList(0, 192))).usage().cachedTokens())
+                    .as("one token must run")
+                    .isEqualTo(2 * PIECE);
             assertThat(run(engine, longest).usage().cachedTokens()).isEqualTo(4 * PIECE);
             assertThat(engine.load().prefixBytes()).as("each piece once").isEqualTo(4 * PIECE * tokenBytes());
             assertThat(run(engine, longest).choices().get(0).tokens()).isEqualTo(unshared(longest));
@@ -58,18 +63,27 @@ class PrefixSharingTest {
     }
 
     @Test
-    @DisplayName("is another one for another adapter, another boundary, the base model, and an adapter loaded again under its id")
+    @DisplayName(
+            "is another one for another adapter, another boundary, the base model, and an adapter loaded again under its id")
     void isNeverSharedWrongly(@TempDir Path temp) throws RequestRefused {
         List<Integer> prompt = text.subList(0, 210);
-        try (AdapterStore first = new AdapterStore(fixture.model()); AdapterStore again = new AdapterStore(fixture.model());
+        try (AdapterStore first = new AdapterStore(fixture.model());
+                AdapterStore again = new AdapterStore(fixture.model());
                 GenerationEngine engine = GenerationEngine.start(fixture.model(), SHARING)) {
-            LoraWeights qv = first.load("qv", Folders.adapter("llama-gqa", "qv")).weights();
-            List<Ask> asks = new ArrayList<>(List.of(about(prompt), about(prompt).with(fixture.adapter("all"), 6),
-                    about(prompt).with(fixture.adapter("all"), 5), about(prompt).with(fixture.adapter("all"), 0),
-                    about(prompt).with(qv, 6), about(prompt).with(again.load("qv", louder(temp)).weights(), 6)));
+            LoraWeights qv =
+                    first.load("qv", Folders.adapter("llama-gqa", "qv")).weights();
+            List<Ask> asks = new ArrayList<>(List.of(
+                    about(prompt),
+                    about(prompt).with(fixture.adapter("all"), 6),
+                    about(prompt).with(fixture.adapter("all"), 5),
+                    about(prompt).with(fixture.adapter("all"), 0),
+                    about(prompt).with(qv, 6),
+                    about(prompt).with(again.load("qv", louder(temp)).weights(), 6)));
             for (Ask ask : asks) {
                 Completion fresh = run(engine, ask);
-                assertThat(fresh.usage().cachedTokens()).as("%s at %d", ask.lora(), ask.boundary()).isZero();
+                assertThat(fresh.usage().cachedTokens())
+                        .as("%s at %d", ask.lora(), ask.boundary())
+                        .isZero();
                 assertThat(fresh.choices().get(0).tokens()).isEqualTo(unshared(ask));
             }
             for (Ask ask : asks) {
@@ -77,7 +91,9 @@ class PrefixSharingTest {
                 assertThat(repeated.usage().cachedTokens()).isEqualTo(3 * PIECE);
                 assertThat(repeated.choices().get(0).tokens()).isEqualTo(unshared(ask));
             }
-            assertThat(asks.stream().map(this::unshared).distinct().count()).as("adapters and boundaries differ in their text").isGreaterThan(3);
+            assertThat(asks.stream().map(this::unshared).distinct().count())
+                    .as("adapters and boundaries differ in their text")
+                    .isGreaterThan(3);
         }
     }
 
@@ -90,7 +106,9 @@ class PrefixSharingTest {
                 List<Integer> other = new ArrayList<>(text.subList(0, 200));
                 other.set(place, (other.get(place) + 1) % 400);
                 Completion completion = run(engine, about(other));
-                assertThat(completion.usage().cachedTokens()).as("differs at %d", place).isEqualTo(place / PIECE * PIECE);
+                assertThat(completion.usage().cachedTokens())
+                        .as("differs at %d", place)
+                        .isEqualTo(place / PIECE * PIECE);
                 assertThat(completion.choices().get(0).tokens()).isEqualTo(unshared(about(other)));
             }
         }
@@ -116,12 +134,21 @@ class PrefixSharingTest {
     @DisplayName("runs once for all choices of a request, whether prefixes are kept or not")
     void choicesShareThePrompt() throws RequestRefused {
         Ask ask = about(text.subList(0, 160)).sampled(1, 17).tokens(6);
-        List<List<Integer>> alone = IntStream.range(0, 4).mapToObj(i -> complete(NOT_SHARING, ask.choices(i + 1)).choices().get(i).tokens()).toList();
+        List<List<Integer>> alone = IntStream.range(0, 4)
+                .mapToObj(i -> complete(NOT_SHARING, ask.choices(i + 1))
+                        .choices()
+                        .get(i)
+                        .tokens())
+                .toList();
         for (EngineLimits limits : List.of(SHARING, NOT_SHARING)) {
             try (GenerationEngine engine = GenerationEngine.start(fixture.model(), limits)) {
                 Completion completion = run(engine, ask.choices(4));
-                assertThat(completion.choices().stream().map(Completion.Choice::tokens).toList()).isEqualTo(alone);
-                assertThat(engine.load().steps()).as("ten steps of 16 for the prompt, one for the other choices' last token, five more")
+                assertThat(completion.choices().stream()
+                                .map(Completion.Choice::tokens)
+                                .toList())
+                        .isEqualTo(alone);
+                assertThat(engine.load().steps())
+                        .as("ten steps of 16 for the prompt, one for the other choices' last token, five more")
                         .isBetween(10L + 5, 10L + 1 + 5);
             }
         }
@@ -133,17 +160,23 @@ class PrefixSharingTest {
         List<Integer> shared = text.subList(0, 160);
         AtomicReference<EngineLoad> end = new AtomicReference<>();
         try (GenerationEngine engine = GenerationEngine.start(fixture.model(), SHARING)) {
-            List<Recording> recordings = IntStream.range(0, 4).mapToObj(i -> Recording.onFinished(() -> end.set(engine.load()))).toList();
+            List<Recording> recordings = IntStream.range(0, 4)
+                    .mapToObj(i -> Recording.onFinished(() -> end.set(engine.load())))
+                    .toList();
             engine.runBetweenSteps(() -> {
-                recordings.forEach(recording -> GenerationEngineTest.submit(engine, about(shared).tokens(3), recording));
+                recordings.forEach(recording ->
+                        GenerationEngineTest.submit(engine, about(shared).tokens(3), recording));
                 return false;
             });
             assertThat(recordings.get(0).completion().usage().cachedTokens()).isZero();
             for (Recording recording : recordings.subList(1, 4)) {
                 assertThat(recording.completion().usage().cachedTokens()).isEqualTo(2 * PIECE);
-                assertThat(recording.choice().tokens()).isEqualTo(recordings.get(0).choice().tokens());
+                assertThat(recording.choice().tokens())
+                        .isEqualTo(recordings.get(0).choice().tokens());
             }
-            assertThat(end.get().steps()).as("prompt tokens: 160 once and 32 for each of three, in steps of 16").isLessThanOrEqualTo(10 + 6 + 3);
+            assertThat(end.get().steps())
+                    .as("prompt tokens: 160 once and 32 for each of three, in steps of 16")
+                    .isLessThanOrEqualTo(10 + 6 + 3);
         }
     }
 
@@ -154,7 +187,8 @@ class PrefixSharingTest {
             Recording first = Recording.plain();
             Recording second = Recording.plain();
             engine.runBetweenSteps(() -> {
-                GenerationEngineTest.submit(engine, Ask.about("first", text.subList(0, 250)).tokens(3), first);
+                GenerationEngineTest.submit(
+                        engine, Ask.about("first", text.subList(0, 250)).tokens(3), first);
                 GenerationEngineTest.submit(engine, about(text.subList(0, 250)).tokens(3), second);
                 engine.runBetweenSteps(() -> {
                     engine.cancel("first", FinishReason.CANCELLED);
@@ -163,7 +197,8 @@ class PrefixSharingTest {
                 return false;
             });
             assertThat(first.choice().finishReason()).isEqualTo(FinishReason.CANCELLED);
-            assertThat(second.choice().tokens()).isEqualTo(unshared(about(text.subList(0, 250)).tokens(3)));
+            assertThat(second.choice().tokens())
+                    .isEqualTo(unshared(about(text.subList(0, 250)).tokens(3)));
         }
     }
 

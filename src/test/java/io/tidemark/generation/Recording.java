@@ -22,17 +22,17 @@ final class Recording implements GenerationListener {
     }
 
     static Recording plain() {
-        return new Recording(() -> { }, () -> { });
+        return new Recording(() -> {}, () -> {});
     }
 
     /** Runs something on the engine's thread when the first text comes. */
     static Recording onFirstText(Runnable action) {
-        return new Recording(action, () -> { });
+        return new Recording(action, () -> {});
     }
 
     /** Runs something on the engine's thread when the request ends. */
     static Recording onFinished(Runnable action) {
-        return new Recording(() -> { }, action);
+        return new Recording(() -> {}, action);
     }
 
     Recording andOnFinished(Runnable action) {

@@ -24,7 +24,8 @@ class RequestQueueTest {
     private static LoraWeights second;
 
     private final List<Integer> woken = new ArrayList<>();
-    private final RequestQueue queue = new RequestQueue(new EngineLimits(12, 64, 1L << 30, 1L << 20), INSTANCES, woken::add);
+    private final RequestQueue queue =
+            new RequestQueue(new EngineLimits(12, 64, 1L << 30, 1L << 20), INSTANCES, woken::add);
 
     @BeforeAll
     static void load() {
@@ -41,7 +42,10 @@ class RequestQueueTest {
     @Test
     @DisplayName("gives requests to the emptiest instance, of equally empty ones to the first, and wakes only that one")
     void balances() {
-        assertThat(IntStream.range(0, 6).map(i -> place(Ask.about("a", List.of(1)))).boxed()).containsExactly(0, 1, 2, 0, 1, 2);
+        assertThat(IntStream.range(0, 6)
+                        .map(i -> place(Ask.about("a", List.of(1))))
+                        .boxed())
+                .containsExactly(0, 1, 2, 0, 1, 2);
         assertThat(woken).containsExactly(0, 1, 2, 0, 1, 2);
         queue.rowEnded(1, Optional.empty());
         assertThat(place(Ask.about("a", List.of(1)))).isEqualTo(1);
@@ -51,7 +55,9 @@ class RequestQueueTest {
     @DisplayName("prefers an instance that runs the adapter while it has at most a quarter more rows than the emptiest")
     void prefersTheAdapter() {
         assertThat(place(Ask.about("a", List.of(1)).with(first, 6))).isZero();
-        assertThat(place(Ask.about("a", List.of(1)).with(first, 6))).as("two are faster apart").isEqualTo(1);
+        assertThat(place(Ask.about("a", List.of(1)).with(first, 6)))
+                .as("two are faster apart")
+                .isEqualTo(1);
         assertThat(place(Ask.about("b", List.of(1)).with(second, 6))).isEqualTo(2);
         assertThat(place(Ask.about("b", List.of(1)).with(second, 6))).isEqualTo(2);
         queue.rowEnded(2, Optional.of(second));
@@ -98,13 +104,17 @@ class RequestQueueTest {
     }
 
     @Test
-    @DisplayName("avoids an instance with background work, and gives that work to the emptiest, of equally empty ones to the last")
+    @DisplayName(
+            "avoids an instance with background work, and gives that work to the emptiest, of equally empty ones to the last")
     void background() {
         assertThat(queue.startBackground()).isEqualTo(2);
         assertThat(queue.isAlone(0)).isFalse();
         assertThat(queue.startBackground()).isEqualTo(1);
         queue.backgroundEnded(1);
-        assertThat(IntStream.range(0, 5).map(i -> place(Ask.about("a", List.of(1)))).boxed()).containsExactly(0, 1, 0, 1, 2);
+        assertThat(IntStream.range(0, 5)
+                        .map(i -> place(Ask.about("a", List.of(1))))
+                        .boxed())
+                .containsExactly(0, 1, 0, 1, 2);
         queue.backgroundEnded(2);
     }
 
@@ -114,7 +124,9 @@ class RequestQueueTest {
         add(Ask.about("offered", List.of(1)));
         add(Ask.about("waiting", List.of(1)));
         RunningRequest offered = queue.offer(0).orElseThrow();
-        assertThat(queue.cancel(request -> true, FinishReason.CANCELLED)).extracting(request -> request.request().id()).containsExactly("waiting");
+        assertThat(queue.cancel(request -> true, FinishReason.CANCELLED))
+                .extracting(request -> request.request().id())
+                .containsExactly("waiting");
         assertThat(offered.cancelled()).contains(FinishReason.CANCELLED);
         queue.drop();
         assertThat(queue.size()).isZero();

@@ -46,12 +46,17 @@ class SamplingRequestsTest {
     void leastTokens() throws RequestRefused {
         Recording atOnce = run(greedy("at-once", 4));
         assertThat(atOnce.choice().tokens()).containsExactly(END);
-        List<Integer> tokens = run(greedy("least", 4).ending(Ending.after(30).withMinTokens(7))).choice().tokens();
+        List<Integer> tokens = run(greedy("least", 4).ending(Ending.after(30).withMinTokens(7)))
+                .choice()
+                .tokens();
         assertThat(tokens).hasSizeGreaterThan(6);
         assertThat(tokens.subList(0, 7)).doesNotContain(END);
 
-        String text = fixture.model().tokenizer().decode(reference.prompts().get(1).greedy().get(6));
-        Recording beyond = run(greedy("stop", 1).ending(Ending.after(12).withMinTokens(12).withStop(List.of(text.substring(1, 3)))));
+        String text = fixture.model()
+                .tokenizer()
+                .decode(reference.prompts().get(1).greedy().get(6));
+        Recording beyond = run(
+                greedy("stop", 1).ending(Ending.after(12).withMinTokens(12).withStop(List.of(text.substring(1, 3)))));
         assertThat(beyond.choice().text()).isEqualTo(text);
         assertThat(beyond.choice().finishReason()).isEqualTo(FinishReason.LENGTH);
     }
@@ -60,31 +65,51 @@ class SamplingRequestsTest {
     @DisplayName("takes the answer's own tokens, and not the prompt's, for presence and frequency")
     void countsTheAnswersTokens() throws RequestRefused {
         List<Integer> plain = run(greedy("plain", 1)).choice().tokens();
-        Ask penalised = greedy("penalised", 1).sampling(Sampling.GREEDY.withPenalties(new Penalties(1, 2, 2))).ending(Ending.afterExactly(40));
+        Ask penalised = greedy("penalised", 1)
+                .sampling(Sampling.GREEDY.withPenalties(new Penalties(1, 2, 2)))
+                .ending(Ending.afterExactly(40));
         List<Integer> tokens = run(penalised).choice().tokens();
         assertThat(tokens.get(0)).isEqualTo(plain.get(0));
-        List<Integer> repeating = run(greedy("repeating", 1).ending(Ending.afterExactly(40))).choice().tokens();
+        List<Integer> repeating = run(greedy("repeating", 1).ending(Ending.afterExactly(40)))
+                .choice()
+                .tokens();
         assertThat(new HashSet<>(tokens)).hasSizeGreaterThan(new HashSet<>(repeating).size());
 
-        Ask biased = greedy("biased", 1).sampling(Sampling.GREEDY.withLogitBias(Map.of(9, 100.0))).ending(Ending.afterExactly(5));
+        Ask biased = greedy("biased", 1)
+                .sampling(Sampling.GREEDY.withLogitBias(Map.of(9, 100.0)))
+                .ending(Ending.afterExactly(5));
         assertThat(run(biased).choice().tokens()).containsOnly(9);
-        Ask balanced = biased.sampling(Sampling.GREEDY.withLogitBias(Map.of(9, 100.0, 10, 99.0)).withPenalties(new Penalties(1, 0, 2)));
+        Ask balanced = biased.sampling(
+                Sampling.GREEDY.withLogitBias(Map.of(9, 100.0, 10, 99.0)).withPenalties(new Penalties(1, 0, 2)));
         assertThat(run(balanced).choice().tokens()).contains(9, 10);
     }
 
     @Test
-    @DisplayName("draws other numbers for each choice, the same for each run and whatever runs beside it, and its usage is the sum")
+    @DisplayName(
+            "draws other numbers for each choice, the same for each run and whatever runs beside it, and its usage is the sum")
     void choicesDiffer() throws RequestRefused {
-        Ask ask = greedy("n", 3).sampling(Sampling.at(1.5).withTopP(0.98)).choices(6).ending(Ending.after(15));
+        Ask ask = greedy("n", 3)
+                .sampling(Sampling.at(1.5).withTopP(0.98))
+                .choices(6)
+                .ending(Ending.after(15));
         Recording first = run(ask);
-        List<List<Integer>> texts = first.completion().choices().stream().map(Completion.Choice::tokens).toList();
+        List<List<Integer>> texts = first.completion().choices().stream()
+                .map(Completion.Choice::tokens)
+                .toList();
         assertThat(new HashSet<>(texts)).hasSize(6);
-        assertThat(first.completion().usage().completionTokens()).isEqualTo(texts.stream().mapToInt(List::size).sum());
-        List<Recording> beside = IntStream.range(0, 8).mapToObj(i -> Recording.plain()).toList();
+        assertThat(first.completion().usage().completionTokens())
+                .isEqualTo(texts.stream().mapToInt(List::size).sum());
+        List<Recording> beside =
+                IntStream.range(0, 8).mapToObj(i -> Recording.plain()).toList();
         for (int i = 0; i < 8; i++) {
-            engine.submit(greedy("beside-" + i, i % 4).sampling(Sampling.at(i % 3).withTopK(i)).request(), beside.get(i));
+            engine.submit(
+                    greedy("beside-" + i, i % 4)
+                            .sampling(Sampling.at(i % 3).withTopK(i))
+                            .request(),
+                    beside.get(i));
         }
-        assertThat(run(ask).completion().choices().stream().map(Completion.Choice::tokens)).isEqualTo(texts);
+        assertThat(run(ask).completion().choices().stream().map(Completion.Choice::tokens))
+                .isEqualTo(texts);
         beside.forEach(Recording::outcome);
     }
 
@@ -94,11 +119,13 @@ class SamplingRequestsTest {
         int vocabulary = fixture.model().config().vocabularySize();
         Ask biased = greedy("bias", 1).sampling(Sampling.GREEDY.withLogitBias(Map.of(vocabulary, 1.0)));
         assertThatThrownBy(() -> engine.submit(biased.request(), Recording.plain()))
-                .isInstanceOfSatisfying(RequestRefused.class, e -> assertThat(e.param()).isEqualTo("logit_bias"))
+                .isInstanceOfSatisfying(
+                        RequestRefused.class, e -> assertThat(e.param()).isEqualTo("logit_bias"))
                 .hasMessageContaining(String.valueOf(vocabulary));
         Ask stopped = greedy("stop", 1).ending(Ending.after(3).withStopTokens(Set.of(vocabulary)));
         assertThatThrownBy(() -> engine.submit(stopped.request(), Recording.plain()))
-                .isInstanceOfSatisfying(RequestRefused.class, e -> assertThat(e.param()).isEqualTo("stop_token_ids"));
+                .isInstanceOfSatisfying(
+                        RequestRefused.class, e -> assertThat(e.param()).isEqualTo("stop_token_ids"));
     }
 
     private Recording run(Ask ask) throws RequestRefused {

@@ -39,7 +39,9 @@ class SchedulingTest {
     @Test
     @DisplayName("lets a request wait for slots, then runs it, and lets none overtake that would fit at once")
     void keepsTheOrderForSlots() throws RequestRefused {
-        assertOrder(new EngineLimits(2, 64, 1L << 30), Ask.about("wide", reference.prompts().get(0).ids()).choices(2).tokens(5));
+        assertOrder(
+                new EngineLimits(2, 64, 1L << 30),
+                Ask.about("wide", reference.prompts().get(0).ids()).choices(2).tokens(5));
     }
 
     @Test
@@ -47,7 +49,9 @@ class SchedulingTest {
     void keepsTheOrderForMemory() throws RequestRefused {
         // Four slots of 128 tokens: one for the first, none of 385 beside it, and room for the small one.
         long bytes = 520 * fixture.model().decoder().kvBytesPerToken();
-        assertOrder(new EngineLimits(8, 64, bytes), Ask.about("wide", Collections.nCopies(380, 77)).tokens(5));
+        assertOrder(
+                new EngineLimits(8, 64, bytes),
+                Ask.about("wide", Collections.nCopies(380, 77)).tokens(5));
     }
 
     /** The first runs long; beside it the wide one does not fit, but the small one would. */
@@ -58,19 +62,30 @@ class SchedulingTest {
             Recording waiting = Recording.onFinished(() -> ended.add("wide"));
             Recording small = Recording.onFinished(() -> ended.add("small"));
             Recording first = Recording.onFirstText(() -> {
-                submit(engine, wide, waiting);
-                submit(engine, Ask.about("small", Collections.nCopies(100, 5)).tokens(1), small);
-            }).andOnFinished(() -> {
-                ended.add("first");
-                loads.add(engine.load());
-            });
-            engine.submit(Ask.about("first", reference.prompts().get(3).ids()).tokens(120).request(), first);
+                        submit(engine, wide, waiting);
+                        submit(
+                                engine,
+                                Ask.about("small", Collections.nCopies(100, 5)).tokens(1),
+                                small);
+                    })
+                    .andOnFinished(() -> {
+                        ended.add("first");
+                        loads.add(engine.load());
+                    });
+            engine.submit(
+                    Ask.about("first", reference.prompts().get(3).ids())
+                            .tokens(120)
+                            .request(),
+                    first);
             assertThat(small.completion().choices()).hasSize(1);
-            assertThat(waiting.completion().choices()).allSatisfy(choice -> assertThat(choice.tokens()).hasSize(5));
+            assertThat(waiting.completion().choices())
+                    .allSatisfy(choice -> assertThat(choice.tokens()).hasSize(5));
             assertThat(ended.get(0)).isEqualTo("first");
             assertThat(ended).containsExactlyInAnyOrder("first", "wide", "small");
             assertThat(loads.get(0).queuedRequests()).isEqualTo(2);
-            assertThat(loads.get(0).runningRows()).as("the row that has just ended").isZero();
+            assertThat(loads.get(0).runningRows())
+                    .as("the row that has just ended")
+                    .isZero();
             assertThat(loads.get(0).kvBytesReserved()).isPositive().isLessThanOrEqualTo(limits.kvBytes());
         }
     }
@@ -83,31 +98,51 @@ class SchedulingTest {
         try (GenerationEngine engine = GenerationEngine.start(fixture.model(), new EngineLimits(4, 16, 1L << 30))) {
             Recording longPrompt = Recording.onFinished(() -> after.set(engine.load()));
             Recording running = Recording.onFirstText(() -> {
-                submit(engine, Ask.about("long prompt", Collections.nCopies(160, 77)).tokens(1), longPrompt);
+                submit(
+                        engine,
+                        Ask.about("long prompt", Collections.nCopies(160, 77)).tokens(1),
+                        longPrompt);
                 before.set(engine.load());
             });
-            engine.submit(Ask.about("running", reference.prompts().get(3).ids()).tokens(200).request(), running);
+            engine.submit(
+                    Ask.about("running", reference.prompts().get(3).ids())
+                            .tokens(200)
+                            .request(),
+                    running);
             longPrompt.outcome();
-            assertThat(after.get().steps() - before.get().steps()).as("steps of 16 tokens for 160").isEqualTo(10);
-            assertThat(after.get().generatedTokens() - before.get().generatedTokens()).as("tokens of the other row").isEqualTo(10);
+            assertThat(after.get().steps() - before.get().steps())
+                    .as("steps of 16 tokens for 160")
+                    .isEqualTo(10);
+            assertThat(after.get().generatedTokens() - before.get().generatedTokens())
+                    .as("tokens of the other row")
+                    .isEqualTo(10);
             assertThat(running.choice().tokens()).hasSize(200);
         }
     }
 
     @Test
-    @DisplayName("shares the prompt tokens of a step between the prompts that wait for it, and each reads all of its own")
+    @DisplayName(
+            "shares the prompt tokens of a step between the prompts that wait for it, and each reads all of its own")
     void sharesThePromptBudget() throws RequestRefused {
         AtomicReference<EngineLoad> after = new AtomicReference<>();
         try (GenerationEngine engine = GenerationEngine.start(fixture.model(), new EngineLimits(4, 7, 1L << 30))) {
-            List<Recording> recordings = IntStream.range(0, 4).mapToObj(i -> Recording.onFinished(() -> after.set(engine.load()))).toList();
+            List<Recording> recordings = IntStream.range(0, 4)
+                    .mapToObj(i -> Recording.onFinished(() -> after.set(engine.load())))
+                    .toList();
             List<ReferenceText.Prompt> prompts = reference.prompts().subList(0, 4);
             for (int i = 0; i < 4; i++) {
-                engine.submit(Ask.about("p" + i, prompts.get(i).ids()).with(fixture.adapter("all"), 5).request(), recordings.get(i));
+                engine.submit(
+                        Ask.about("p" + i, prompts.get(i).ids())
+                                .with(fixture.adapter("all"), 5)
+                                .request(),
+                        recordings.get(i));
             }
             for (int i = 0; i < 4; i++) {
-                assertThat(recordings.get(i).choice().tokens()).isEqualTo(prompts.get(i).greedy().get(5));
+                assertThat(recordings.get(i).choice().tokens())
+                        .isEqualTo(prompts.get(i).greedy().get(5));
             }
-            int promptTokens = prompts.stream().mapToInt(prompt -> prompt.ids().size()).sum();
+            int promptTokens =
+                    prompts.stream().mapToInt(prompt -> prompt.ids().size()).sum();
             assertThat(after.get().steps()).isGreaterThanOrEqualTo(promptTokens / 7);
         }
     }
@@ -122,9 +157,14 @@ class SchedulingTest {
                 steps.add(engine.load().steps());
                 return steps.size() < 20 || !done.complete(List.copyOf(steps));
             }));
-            engine.submit(Ask.about("running", reference.prompts().get(3).ids()).tokens(200).request(), running);
+            engine.submit(
+                    Ask.about("running", reference.prompts().get(3).ids())
+                            .tokens(200)
+                            .request(),
+                    running);
             long first = done.orTimeout(30, TimeUnit.SECONDS).join().get(0);
-            assertThat(done.join()).isEqualTo(IntStream.range(0, 20).mapToObj(i -> first + i).toList());
+            assertThat(done.join())
+                    .isEqualTo(IntStream.range(0, 20).mapToObj(i -> first + i).toList());
             assertThat(running.choice().tokens()).hasSize(200);
             assertThat(steps).hasSize(20);
         }
@@ -158,7 +198,8 @@ class SchedulingTest {
             engine.runBetweenSteps(() -> !other.complete(true));
             Recording recording = Recording.plain();
             engine.submit(Ask.about("beside", reference.prompts().get(0).ids()).request(), recording);
-            assertThat(recording.choice().tokens()).isEqualTo(reference.prompts().get(0).greedy().get(0));
+            assertThat(recording.choice().tokens())
+                    .isEqualTo(reference.prompts().get(0).greedy().get(0));
             assertThat(other.orTimeout(30, TimeUnit.SECONDS).join()).isTrue();
             assertThat(calls).containsExactly("once");
         }

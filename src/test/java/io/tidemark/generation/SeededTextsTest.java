@@ -32,8 +32,11 @@ class SeededTextsTest {
     @EnumSource(ComputeType.class)
     @DisplayName("gives the same text each time, and another seed another, in every compute type")
     void repeats(ComputeType type) throws RequestRefused {
-        try (FixtureModel fixture = FixtureModel.load("llama-gqa", new ModelOptions(type)); GenerationEngine engine = engine(fixture, 4, 64)) {
-            Ask ask = Ask.about("a", List.of(5, 6, 7, 8)).with(fixture.adapter("all"), 4).ending(Ending.afterExactly(20));
+        try (FixtureModel fixture = FixtureModel.load("llama-gqa", new ModelOptions(type));
+                GenerationEngine engine = engine(fixture, 4, 64)) {
+            Ask ask = Ask.about("a", List.of(5, 6, 7, 8))
+                    .with(fixture.adapter("all"), 4)
+                    .ending(Ending.afterExactly(20));
             List<List<Integer>> texts = new ArrayList<>();
             for (long seed : new long[] {7, 8, 7, -1}) {
                 texts.add(alone(engine, ask.sampled(1.2, seed)).get(0));
@@ -44,10 +47,12 @@ class SeededTextsTest {
     }
 
     @Test
-    @DisplayName("gives in deterministic int8 the same text alone and beside others, in random batches, slots, orders, pieces of prompts and instances")
+    @DisplayName(
+            "gives in deterministic int8 the same text alone and beside others, in random batches, slots, orders, pieces of prompts and instances")
     void besideOthers() throws RequestRefused {
         try (FixtureModel fixture = FixtureModel.load("llama-gqa", new ModelOptions(ComputeType.INT8, true))) {
-            List<Ask> asks = IntStream.range(0, ASKS).mapToObj(i -> ask(fixture, i)).toList();
+            List<Ask> asks =
+                    IntStream.range(0, ASKS).mapToObj(i -> ask(fixture, i)).toList();
             Map<String, List<List<Integer>>> alone = new LinkedHashMap<>();
             try (GenerationEngine engine = engine(fixture, 4, 256)) {
                 for (Ask ask : asks) {
@@ -59,14 +64,16 @@ class SeededTextsTest {
                 List<Ask> order = new ArrayList<>(asks);
                 Collections.shuffle(order, random);
                 EngineLayout layout = new EngineLayout(1 + random.nextInt(3), 1, 1, 1, true);
-                EngineLimits limits = new EngineLimits(3 + random.nextInt(14), 64 + random.nextInt(200), 1L << 30, random.nextInt(2) << 20);
+                EngineLimits limits = new EngineLimits(
+                        3 + random.nextInt(14), 64 + random.nextInt(200), 1L << 30, random.nextInt(2) << 20);
                 try (GenerationEngine engine = GenerationEngine.start(fixture.model(), limits, layout)) {
                     Map<String, Recording> together = new LinkedHashMap<>();
                     for (Ask ask : order.subList(0, ASKS - random.nextInt(5))) {
                         together.put(ask.id(), Recording.plain());
                         engine.submit(ask.request(), together.get(ask.id()));
                     }
-                    together.forEach((id, recording) -> assertThat(tokens(recording)).as(id).isEqualTo(alone.get(id)));
+                    together.forEach((id, recording) ->
+                            assertThat(tokens(recording)).as(id).isEqualTo(alone.get(id)));
                 }
             }
         }
@@ -74,10 +81,26 @@ class SeededTextsTest {
 
     /** Prompts of 4 to 200 tokens, adapters and boundaries, samplings, and up to three choices. */
     private static Ask ask(FixtureModel fixture, int i) {
-        List<Integer> prompt = IntStream.range(0, 4 + i * 15).map(at -> 3 + (i * 31 + at * at + i * at) % 400).boxed().toList();
-        Sampling sampling = new Sampling(0.7 + i % 4 * 0.4, i % 3 == 0 ? 0.95 : 1, i % 5 == 0 ? 40 : 0, i % 7 == 0 ? 0.02 : 0,
-                i % 2 == 0 ? Penalties.NONE : new Penalties(1.2, 0.3, 0.1), Map.of(2 + i, 1.5));
-        Ask ask = new Ask("ask-" + i, prompt, Optional.empty(), 0, Ending.after(18 + i), sampling, i * 77L, 1 + i % 3,
+        List<Integer> prompt = IntStream.range(0, 4 + i * 15)
+                .map(at -> 3 + (i * 31 + at * at + i * at) % 400)
+                .boxed()
+                .toList();
+        Sampling sampling = new Sampling(
+                0.7 + i % 4 * 0.4,
+                i % 3 == 0 ? 0.95 : 1,
+                i % 5 == 0 ? 40 : 0,
+                i % 7 == 0 ? 0.02 : 0,
+                i % 2 == 0 ? Penalties.NONE : new Penalties(1.2, 0.3, 0.1),
+                Map.of(2 + i, 1.5));
+        Ask ask = new Ask(
+                "ask-" + i,
+                prompt,
+                Optional.empty(),
+                0,
+                Ending.after(18 + i),
+                sampling,
+                i * 77L,
+                1 + i % 3,
                 OptionalInt.empty());
         return i % 5 == 4 ? ask : ask.with(fixture.adapter(ADAPTERS.get(i % ADAPTERS.size())), i % 7);
     }
@@ -89,7 +112,9 @@ class SeededTextsTest {
     }
 
     private static List<List<Integer>> tokens(Recording recording) {
-        return recording.completion().choices().stream().map(Completion.Choice::tokens).toList();
+        return recording.completion().choices().stream()
+                .map(Completion.Choice::tokens)
+                .toList();
     }
 
     private static GenerationEngine engine(FixtureModel fixture, int slots, int prefillTokens) {

@@ -17,16 +17,19 @@ class StepWidthTest {
     private static final int TOKENS = 8;
 
     private boolean alone = true;
-    private StepWidth width = new StepWidth(new EngineLayout(1, 4, 4, 1, false), () -> alone, new ReentrantReadWriteLock());
+    private StepWidth width =
+            new StepWidth(new EngineLayout(1, 4, 4, 1, false), () -> alone, new ReentrantReadWriteLock());
 
     @Test
-    @DisplayName("are as many as the layout has while that is faster, but for a few steps that look whether it still is")
+    @DisplayName(
+            "are as many as the layout has while that is faster, but for a few steps that look whether it still is")
     void wide() {
         assertThat(stepsWithHalf(2000, threads -> 1000 / threads)).isBetween(2, 20);
     }
 
     @Test
-    @DisplayName("are half as many where those of a wide step wait for each other, and all again when they don't any more")
+    @DisplayName(
+            "are half as many where those of a wide step wait for each other, and all again when they don't any more")
     void contended() {
         stepsWithHalf(200, threads -> 1000 / threads);
         assertThat(stepsWithHalf(2000, threads -> threads > 2 ? 9000 : 500)).isGreaterThan(1900);
@@ -43,7 +46,8 @@ class StepWidthTest {
     }
 
     @Test
-    @DisplayName("are the instance's share while others run, and of a lone large step all; always the same where they are fixed")
+    @DisplayName(
+            "are the instance's share while others run, and of a lone large step all; always the same where they are fixed")
     void share() {
         width = new StepWidth(new EngineLayout(4, 1, 4, 32, false), () -> alone, new ReentrantReadWriteLock());
         assertThat(width.threads(31)).isEqualTo(1);
@@ -69,17 +73,20 @@ class StepWidthTest {
             return threads;
         }));
         assertThat(first.<Integer>run(TOKENS, threads -> {
-            wideStepRuns.set(true);
-            other.start();
-            // until the other instance waits for the processors
-            await().until(() -> other.getState() == Thread.State.WAITING);
-            wideStepRuns.set(false);
-            return threads;
-        })).isEqualTo(2);
+                    wideStepRuns.set(true);
+                    other.start();
+                    // until the other instance waits for the processors
+                    await().until(() -> other.getState() == Thread.State.WAITING);
+                    wideStepRuns.set(false);
+                    return threads;
+                }))
+                .isEqualTo(2);
         begun.await();
         other.join();
         // the first instance gets one thread while the second has a step
-        second.run(TOKENS, threads -> assertThat(first.<Integer>run(TOKENS, own -> own)).isEqualTo(1));
+        second.run(
+                TOKENS,
+                threads -> assertThat(first.<Integer>run(TOKENS, own -> own)).isEqualTo(1));
     }
 
     private int stepsWithHalf(int steps, IntToLongFunction nanos) {

@@ -42,7 +42,8 @@ class StopStringsTest {
     @DisplayName("hold back no more than the longest beginning that is still possible")
     void holdBackTheLeast() {
         assertThat(pieces(new StopStrings(List.of("aab")), "aaa", "b")).containsExactly("a", "");
-        assertThat(pieces(new StopStrings(List.of("xyz", "z!")), "xy", "q", "z", "?")).containsExactly("", "xyq", "", "z?");
+        assertThat(pieces(new StopStrings(List.of("xyz", "z!")), "xy", "q", "z", "?"))
+                .containsExactly("", "xyq", "", "z?");
     }
 
     @Test
@@ -56,14 +57,19 @@ class StopStringsTest {
     @ValueSource(ints = {1, 2, 3, 5, 7, 100})
     void doNotDependOnThePieces(int size) {
         String text = "ab\nabc\n\nabcabd<|e<|end|>tail";
-        for (List<String> stops : List.of(List.of("<|end|>"), List.of("\n\na", "bcabd"), List.of("abd<", "abcabx"), List.of("none"))) {
+        for (List<String> stops :
+                List.of(List.of("<|end|>"), List.of("\n\na", "bcabd"), List.of("abd<", "abcabx"), List.of("none"))) {
             StopStrings found = new StopStrings(stops);
             StringBuilder shown = new StringBuilder();
             for (int at = 0; at < text.length(); at += size) {
                 shown.append(found.add(text.substring(at, Math.min(text.length(), at + size))));
             }
             shown.append(found.finish());
-            int end = stops.stream().mapToInt(text::indexOf).filter(i -> i >= 0).min().orElse(text.length());
+            int end = stops.stream()
+                    .mapToInt(text::indexOf)
+                    .filter(i -> i >= 0)
+                    .min()
+                    .orElse(text.length());
             assertThat(shown).as("stops %s", stops).hasToString(text.substring(0, end));
         }
     }

@@ -36,13 +36,25 @@ class StreamingDetokenizerTest {
 
     @ParameterizedTest(name = "{0}")
     @DisplayName("never has half a character, and its pieces are the whole")
-    @ValueSource(strings = {"plain words, and more", "🙂👩‍👩‍👧‍👦 family", "日本語の文章です。", "héllo wörld — ½ € £", "a🙂b日c\n\n  d\t",
-            "\u0301 combining e\u0301", "𝔘𝔫𝔦", "   three  spaces"})
+    @ValueSource(
+            strings = {
+                "plain words, and more",
+                "🙂👩‍👩‍👧‍👦 family",
+                "日本語の文章です。",
+                "héllo wörld — ½ € £",
+                "a🙂b日c\n\n  d\t",
+                "\u0301 combining e\u0301",
+                "𝔘𝔫𝔦",
+                "   three  spaces"
+            })
     void piecesAreWhole(String text) {
         List<String> pieces = pieces(tokenizer.encodePlain(text));
         assertThat(String.join("", pieces)).isEqualTo(text);
-        assertThat(pieces).noneMatch(piece -> piece.contains("\uFFFD"))
-                .noneMatch(piece -> !piece.isEmpty() && (Character.isLowSurrogate(piece.charAt(0)) || Character.isHighSurrogate(piece.charAt(piece.length() - 1))));
+        assertThat(pieces)
+                .noneMatch(piece -> piece.contains("\uFFFD"))
+                .noneMatch(piece -> !piece.isEmpty()
+                        && (Character.isLowSurrogate(piece.charAt(0))
+                                || Character.isHighSurrogate(piece.charAt(piece.length() - 1))));
     }
 
     @Test
@@ -51,7 +63,8 @@ class StreamingDetokenizerTest {
         List<Integer> tokens = tokenizer.encodePlain("🙂");
         assertThat(tokens).hasSizeGreaterThan(1);
         StreamingDetokenizer detokenizer = new StreamingDetokenizer(tokenizer);
-        tokens.subList(0, tokens.size() - 1).forEach(token -> assertThat(detokenizer.add(token)).isEmpty());
+        tokens.subList(0, tokens.size() - 1)
+                .forEach(token -> assertThat(detokenizer.add(token)).isEmpty());
         assertThat(detokenizer.add(tokens.get(tokens.size() - 1))).isEqualTo("🙂");
         assertThat(detokenizer.finish()).isEmpty();
     }
@@ -76,31 +89,49 @@ class StreamingDetokenizerTest {
     }
 
     @ParameterizedTest(name = "{0}")
-    @DisplayName("is what decoding all tokens gives, by every kind of tokenizer and for any tokens, and shows no half character before the end")
+    @DisplayName(
+            "is what decoding all tokens gives, by every kind of tokenizer and for any tokens, and shows no half character before the end")
     @ValueSource(strings = {"byte-level", "sentencepiece-bpe", "sentencepiece-unigram"})
     void anyTokensOfAnyKind(String kind) {
         try (TextTokenizer each = ofKind(kind)) {
             Random random = new Random(7);
             for (int run = 0; run < 500; run++) {
-                // Runs of bytes, whole and broken, are rare among all tokens, so some runs draw from the lower ones only.
-                List<Integer> tokens = random.ints(1 + random.nextInt(30), 0, run % 2 == 0 ? 264 : 420).boxed().toList();
+                // Runs of bytes, whole and broken, are rare among all tokens, so some runs draw from the lower ones
+                // only.
+                List<Integer> tokens = random.ints(1 + random.nextInt(30), 0, run % 2 == 0 ? 264 : 420)
+                        .boxed()
+                        .toList();
                 List<String> pieces = pieces(each, tokens);
                 assertThat(String.join("", pieces)).as("tokens %s", tokens).isEqualTo(each.decode(tokens));
-                assertThat(pieces).noneMatch(piece -> !piece.isEmpty() && Character.isHighSurrogate(piece.charAt(piece.length() - 1)));
+                assertThat(pieces)
+                        .noneMatch(piece ->
+                                !piece.isEmpty() && Character.isHighSurrogate(piece.charAt(piece.length() - 1)));
             }
         }
     }
 
     @ParameterizedTest(name = "{0}")
-    @DisplayName("keeps real text whole, by every kind of tokenizer: spaces, emoji of several code points, U+FFFD, text like a byte's token")
+    @DisplayName(
+            "keeps real text whole, by every kind of tokenizer: spaces, emoji of several code points, U+FFFD, text like a byte's token")
     @ValueSource(strings = {"byte-level", "sentencepiece-bpe", "sentencepiece-unigram"})
     void realTextOfAnyKind(String kind) {
         try (TextTokenizer each = ofKind(kind)) {
-            for (String text : List.of("two  spaces", " leading", "日本語 with words", "👩‍👩‍👧‍👦🇩🇪☝🏽 end", "a \uFFFD b\uFFFD\uFFFD", "e\u0301x", "<0xE2> <0x82>", "\n\n\ttab", "x<|call|> y")) {
+            for (String text : List.of(
+                    "two  spaces",
+                    " leading",
+                    "日本語 with words",
+                    "👩‍👩‍👧‍👦🇩🇪☝🏽 end",
+                    "a \uFFFD b\uFFFD\uFFFD",
+                    "e\u0301x",
+                    "<0xE2> <0x82>",
+                    "\n\n\ttab",
+                    "x<|call|> y")) {
                 List<Integer> tokens = each.encodePlain(text);
                 List<String> pieces = pieces(each, tokens);
                 assertThat(String.join("", pieces)).as(text).isEqualTo(each.decode(tokens));
-                assertThat(pieces).as(text).noneMatch(piece -> !each.decode(tokens).contains("\uFFFD") && piece.contains("\uFFFD"));
+                assertThat(pieces)
+                        .as(text)
+                        .noneMatch(piece -> !each.decode(tokens).contains("\uFFFD") && piece.contains("\uFFFD"));
             }
         }
     }

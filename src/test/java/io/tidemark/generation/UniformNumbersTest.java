@@ -19,7 +19,8 @@ class UniformNumbersTest {
     void areAFunction() {
         assertThat(UniformNumbers.at(7, 0, 0)).isEqualTo(UniformNumbers.at(7, 0, 0));
         // A retry by a newer version must draw the same numbers: these values may not change.
-        assertThat(new double[] {UniformNumbers.at(7, 0, 0), UniformNumbers.at(7, 1, 5), UniformNumbers.at(-1, 0, 4095)})
+        assertThat(new double[] {UniformNumbers.at(7, 0, 0), UniformNumbers.at(7, 1, 5), UniformNumbers.at(-1, 0, 4095)
+                })
                 .containsExactly(0.950161381935685, 0.7544147035541824, 0.3286823571519544);
     }
 
@@ -48,7 +49,8 @@ class UniformNumbersTest {
         for (int seed = -10; seed < 10; seed++) {
             for (int choice = 0; choice < 20; choice++) {
                 for (int position = 0; position < 100; position++) {
-                    assertThat(seen.add(UniformNumbers.at(seed, choice, position))).isTrue();
+                    assertThat(seen.add(UniformNumbers.at(seed, choice, position)))
+                            .isTrue();
                 }
             }
         }
@@ -58,13 +60,18 @@ class UniformNumbersTest {
         int[] buckets = new int[100];
         IntStream.range(0, COUNT).mapToDouble(numbers).forEach(u -> buckets[(int) (u * buckets.length)]++);
         double expected = (double) COUNT / buckets.length;
-        double chiSquare = IntStream.of(buckets).mapToDouble(n -> (n - expected) * (n - expected) / expected).sum();
+        double chiSquare = IntStream.of(buckets)
+                .mapToDouble(n -> (n - expected) * (n - expected) / expected)
+                .sum();
         // 99 degrees of freedom: beyond 160 once in ten thousand, below 50 as rarely
         assertThat(chiSquare).isBetween(50.0, 160.0);
     }
 
     private static void assertUncorrelated(IntToDoubleFunction a, IntToDoubleFunction b) {
-        double covariance = IntStream.range(0, COUNT).mapToDouble(i -> (a.applyAsDouble(i) - 0.5) * (b.applyAsDouble(i) - 0.5)).average().orElseThrow();
+        double covariance = IntStream.range(0, COUNT)
+                .mapToDouble(i -> (a.applyAsDouble(i) - 0.5) * (b.applyAsDouble(i) - 0.5))
+                .average()
+                .orElseThrow();
         assertThat(Math.abs(covariance * 12)).isLessThan(4 / Math.sqrt(COUNT));
     }
 }

@@ -29,14 +29,36 @@ class AsyncApiTest {
     @DisplayName("the AsyncAPI document names every topic with its clean-up policy")
     void topics() {
         Map<String, String> policies = new HashMap<>();
-        document.get("channels").forEach(channel -> policies.put(channel.get("address").asText(),
-                channel.at("/bindings/kafka/topicConfiguration").get("cleanup.policy").get(0).asText()));
+        document.get("channels")
+                .forEach(channel -> policies.put(
+                        channel.get("address").asText(),
+                        channel.at("/bindings/kafka/topicConfiguration")
+                                .get("cleanup.policy")
+                                .get(0)
+                                .asText()));
         assertThat(document.get("asyncapi").asText()).isEqualTo("3.0.0");
-        assertThat(policies).containsExactlyInAnyOrderEntriesOf(Map.of(
-                "generation-requests", "delete", "generation-events", "delete", "generation-results", "delete",
-                "generation-cancellations", "delete", "validation-batches", "delete", "adapter-boundaries", "compact",
-                "calibration-state", "compact", "adapters", "compact", "generation-dead-letters", "delete",
-                "validation-dead-letters", "delete"));
+        assertThat(policies)
+                .containsExactlyInAnyOrderEntriesOf(Map.of(
+                        "generation-requests",
+                        "delete",
+                        "generation-events",
+                        "delete",
+                        "generation-results",
+                        "delete",
+                        "generation-cancellations",
+                        "delete",
+                        "validation-batches",
+                        "delete",
+                        "adapter-boundaries",
+                        "compact",
+                        "calibration-state",
+                        "compact",
+                        "adapters",
+                        "compact",
+                        "generation-dead-letters",
+                        "delete",
+                        "validation-dead-letters",
+                        "delete"));
     }
 
     @Test
@@ -45,7 +67,9 @@ class AsyncApiTest {
         List<String> references = document.findValuesAsText("$ref");
         assertThat(references).hasSizeGreaterThan(30).allSatisfy(reference -> {
             if (reference.startsWith("#")) {
-                assertThat(document.at(reference.substring(1)).isMissingNode()).as(reference).isFalse();
+                assertThat(document.at(reference.substring(1)).isMissingNode())
+                        .as(reference)
+                        .isFalse();
             } else {
                 assertThat(DOCUMENT.resolveSibling(reference)).exists();
             }
@@ -61,7 +85,8 @@ class AsyncApiTest {
             for (Path file : files) {
                 all.append(Files.readString(file));
             }
-            assertThat(files).isNotEmpty()
+            assertThat(files)
+                    .isNotEmpty()
                     .allSatisfy(file -> assertThat(all.toString()).containsPattern("[/\"]" + file.getFileName()));
         }
     }

@@ -16,9 +16,13 @@ class BatchParserTest {
     @Test
     @DisplayName("a batch with a prompt and with messages reads back as it was written")
     void roundTrip() {
-        ValidationBatch batch = new ValidationBatch("b1", "restaurants", List.of(
-                new ValidationBatch.Example(new Input.Prompt("name[Aromi]"), "Aromi is a pub."),
-                new ValidationBatch.Example(new Input.Messages(List.of(new ChatTurn("user", "hi"))), "Hello.")));
+        ValidationBatch batch = new ValidationBatch(
+                "b1",
+                "restaurants",
+                List.of(
+                        new ValidationBatch.Example(new Input.Prompt("name[Aromi]"), "Aromi is a pub."),
+                        new ValidationBatch.Example(
+                                new Input.Messages(List.of(new ChatTurn("user", "hi"))), "Hello.")));
         assertThat(parser.parse(new TopicJson().write(batch))).isEqualTo(new Parsed.Valid<>(batch));
     }
 
@@ -55,6 +59,8 @@ class BatchParserTest {
 
     private String param(String json) {
         return ((Parsed.Invalid<ValidationBatch>) parser.parse(json.getBytes(StandardCharsets.UTF_8)))
-                .error().param().orElseThrow();
+                .error()
+                .param()
+                .orElseThrow();
     }
 }

@@ -22,10 +22,21 @@ class DocumentReaderTest {
 
     @ParameterizedTest
     @DisplayName("what is not one JSON document is refused with its place and without its text")
-    @ValueSource(strings = {"SECRET", "{\"prompt\": \"SECRET", "{\"prompt\": SECRET}", "{'prompt': 'SECRET'}",
-            "{\"prompt\": \"SECRET\"} x", "{\"prompt\": \"SECRET\"} {}",
-            "{\"SECRET\": 1, \"SECRET\": 2}", "{\"a\": 01}",
-            "{\"a\": {\"SECRET\": 1, \"SECRET\": 2}}", "{\"a\": \"SECRET\u0001\"}", "{} // SECRET", "{\"a\": 1,}"})
+    @ValueSource(
+            strings = {
+                "SECRET",
+                "{\"prompt\": \"SECRET",
+                "{\"prompt\": SECRET}",
+                "{'prompt': 'SECRET'}",
+                "{\"prompt\": \"SECRET\"} x",
+                "{\"prompt\": \"SECRET\"} {}",
+                "{\"SECRET\": 1, \"SECRET\": 2}",
+                "{\"a\": 01}",
+                "{\"a\": {\"SECRET\": 1, \"SECRET\": 2}}",
+                "{\"a\": \"SECRET\u0001\"}",
+                "{} // SECRET",
+                "{\"a\": 1,}"
+            })
     void notJson(String value) {
         ErrorBody error = refusal(value);
         assertThat(error.code()).isEqualTo("invalid_json");
@@ -43,17 +54,23 @@ class DocumentReaderTest {
     @Test
     @DisplayName("bytes that are not UTF-8 are refused as such, inside text and as another encoding")
     void notUtf8() {
-        assertThat(refusal("{\"prompt\": \"caf\u00e9\"}".getBytes(StandardCharsets.ISO_8859_1)).code())
+        assertThat(refusal("{\"prompt\": \"caf\u00e9\"}".getBytes(StandardCharsets.ISO_8859_1))
+                        .code())
                 .isEqualTo("invalid_utf8");
-        assertThat(refusal(new byte[] {'"', (byte) 0xed, (byte) 0xa0, (byte) 0x80, '"'}).code())
-                .as("a surrogate in three bytes").isEqualTo("invalid_utf8");
-        assertThat(refusal("{\"model\": \"m\"}".getBytes(StandardCharsets.UTF_16LE)).code()).isEqualTo("invalid_json");
+        assertThat(refusal(new byte[] {'"', (byte) 0xed, (byte) 0xa0, (byte) 0x80, '"'})
+                        .code())
+                .as("a surrogate in three bytes")
+                .isEqualTo("invalid_utf8");
+        assertThat(refusal("{\"model\": \"m\"}".getBytes(StandardCharsets.UTF_16LE))
+                        .code())
+                .isEqualTo("invalid_json");
     }
 
     @Test
     @DisplayName("deep nesting is refused before it can hurt, even in a field that would be ignored")
     void deepNesting() {
-        assertThat(refusal("{\"x\": " + "[".repeat(400) + "]".repeat(400) + "}").message()).contains("deeper than 32");
+        assertThat(refusal("{\"x\": " + "[".repeat(400) + "]".repeat(400) + "}").message())
+                .contains("deeper than 32");
     }
 
     @Test

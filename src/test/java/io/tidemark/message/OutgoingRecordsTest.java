@@ -17,8 +17,8 @@ class OutgoingRecordsTest {
     @DisplayName("an event has the fields of the design and no finish reason before the end")
     void event() {
         EventMessage event = new EventMessage("r", 3, 0, 7, "caf\u00e9", Optional.empty());
-        assertThat(text(event)).isEqualTo(
-                "{\"id\":\"r\",\"attempt\":3,\"choice\":0,\"sequence\":7,\"text\":\"caf\u00e9\"}");
+        assertThat(text(event))
+                .isEqualTo("{\"id\":\"r\",\"attempt\":3,\"choice\":0,\"sequence\":7,\"text\":\"caf\u00e9\"}");
         assertThat(json.readEvent(json.write(event))).isEqualTo(event);
     }
 
@@ -28,8 +28,9 @@ class OutgoingRecordsTest {
         Input chat = new Input.Messages(List.of(new ChatTurn("user", "hi")));
         assertThat(text(CompletionResult.Choice.answering(new Input.Prompt("p"), 0, "t", "stop", Optional.empty())))
                 .isEqualTo("{\"index\":0,\"text\":\"t\",\"finish_reason\":\"stop\"}");
-        assertThat(text(CompletionResult.Choice.answering(chat, 1, "t", "length", Optional.empty()))).isEqualTo(
-                "{\"index\":1,\"message\":{\"role\":\"assistant\",\"content\":\"t\"},\"finish_reason\":\"length\"}");
+        assertThat(text(CompletionResult.Choice.answering(chat, 1, "t", "length", Optional.empty())))
+                .isEqualTo(
+                        "{\"index\":1,\"message\":{\"role\":\"assistant\",\"content\":\"t\"},\"finish_reason\":\"length\"}");
         assertThat(CompletionResult.objectFor(chat)).isEqualTo("chat.completion");
         assertThat(CompletionResult.objectFor(new Input.Prompt("p"))).isEqualTo("text_completion");
     }
@@ -38,8 +39,15 @@ class OutgoingRecordsTest {
     @DisplayName("a result with text reads back as it was written, with snake_case names")
     void completion() {
         CompletionResult result = Samples.completion();
-        assertThat(text(result)).contains("\"finish_reason\":\"stop\"", "\"prompt_tokens\":5", "\"tidemark\":{",
-                "\"adapter_digest\":", "\"boundary_offset\":41", "\"first_token_ms\":12.5", "\"top_logprobs\":[");
+        assertThat(text(result))
+                .contains(
+                        "\"finish_reason\":\"stop\"",
+                        "\"prompt_tokens\":5",
+                        "\"tidemark\":{",
+                        "\"adapter_digest\":",
+                        "\"boundary_offset\":41",
+                        "\"first_token_ms\":12.5",
+                        "\"top_logprobs\":[");
         assertThat(json.readResult(json.write(result))).isEqualTo(result);
     }
 
@@ -47,9 +55,11 @@ class OutgoingRecordsTest {
     @DisplayName("an error result carries the error, the worker and the attempt, and leaves out what is unknown")
     void error() {
         ErrorResult result = Samples.error();
-        assertThat(text(result)).isEqualTo("{\"id\":\"r\",\"object\":\"error\",\"created\":1700000000,\"model\":\"m\","
-                + "\"error\":{\"type\":\"invalid_request\",\"code\":\"unknown_adapter\",\"message\":\"no adapter\","
-                + "\"param\":\"model\"},\"tidemark\":{\"base_model\":\"smollm2\",\"worker\":\"w\",\"attempt\":4}}");
+        assertThat(text(result))
+                .isEqualTo(
+                        "{\"id\":\"r\",\"object\":\"error\",\"created\":1700000000,\"model\":\"m\","
+                                + "\"error\":{\"type\":\"invalid_request\",\"code\":\"unknown_adapter\",\"message\":\"no adapter\","
+                                + "\"param\":\"model\"},\"tidemark\":{\"base_model\":\"smollm2\",\"worker\":\"w\",\"attempt\":4}}");
         assertThat(json.readResult(json.write(result))).isEqualTo(result);
     }
 
@@ -58,10 +68,21 @@ class OutgoingRecordsTest {
     void deadLetter() {
         byte[] value = new byte[70_000];
         ErrorBody error = new ErrorBody("invalid_request", "invalid_json", "no", Optional.empty());
-        assertThat(DeadLetterHeaders.of(error, "generation-requests", 2, 9, value).asMap()).isEqualTo(Map.of(
-                "tidemark.error.code", "invalid_json", "tidemark.error.message", "no",
-                "tidemark.source.topic", "generation-requests", "tidemark.source.partition", "2",
-                "tidemark.source.offset", "9", "tidemark.size", "70000"));
+        assertThat(DeadLetterHeaders.of(error, "generation-requests", 2, 9, value)
+                        .asMap())
+                .isEqualTo(Map.of(
+                        "tidemark.error.code",
+                        "invalid_json",
+                        "tidemark.error.message",
+                        "no",
+                        "tidemark.source.topic",
+                        "generation-requests",
+                        "tidemark.source.partition",
+                        "2",
+                        "tidemark.source.offset",
+                        "9",
+                        "tidemark.size",
+                        "70000"));
         assertThat(DeadLetterHeaders.of(error, "t", 0, 0, null).asMap()).containsEntry("tidemark.size", "-1");
         assertThat(DeadLetterHeaders.kept(value)).hasSize(65_536);
     }

@@ -110,6 +110,5 @@ final class RefusedRequests {
             "model": "m", "prompt": "SECRET", "tools": [{"type": "function"}] | conflicting_fields | tools
             """;
 
-    private RefusedRequests() {
-    }
+    private RefusedRequests() {}
 }

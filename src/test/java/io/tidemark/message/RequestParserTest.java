@@ -30,29 +30,50 @@ class RequestParserTest {
                  "min_tokens": 4, "stop_token_ids": [5, 9], "ignore_eos": true, "stop": ["\\n\\n"], "n": 2, "logprobs": 3, "user": "u", "stream": true, "priority": -1,
                  "deadline": "2026-12-01T13:00:00+01:00", "boundary": 12, "some_new_field": {"a": [1]}}""");
 
-        assertThat(request).isEqualTo(new RequestMessage(Optional.of("r1"), "restaurants",
-                new Input.Prompt("name[Aromi]"),
-                new SamplingFields(0.7, 0.9, 5, 0.1, 1.1, 0.5, -2, Map.of(17, -100.0, 0, 2.5), OptionalLong.of(-7)),
-                new EndingFields(64, 4, List.of("\n\n"), List.of(5, 9), true), 2, OptionalInt.of(3), Optional.of("u"), true, -1, Optional.of(Instant.parse("2026-12-01T12:00:00Z")),
-                OptionalInt.of(12)));
+        assertThat(request)
+                .isEqualTo(new RequestMessage(
+                        Optional.of("r1"),
+                        "restaurants",
+                        new Input.Prompt("name[Aromi]"),
+                        new SamplingFields(
+                                0.7, 0.9, 5, 0.1, 1.1, 0.5, -2, Map.of(17, -100.0, 0, 2.5), OptionalLong.of(-7)),
+                        new EndingFields(64, 4, List.of("\n\n"), List.of(5, 9), true),
+                        2,
+                        OptionalInt.of(3),
+                        Optional.of("u"),
+                        true,
+                        -1,
+                        Optional.of(Instant.parse("2026-12-01T12:00:00Z")),
+                        OptionalInt.of(12)));
     }
 
     @Test
     @DisplayName("what a request leaves out has the documented default")
     void defaults() {
-        assertThat(valid("{\"model\": \"m\", \"prompt\": \"p\"}")).isEqualTo(new RequestMessage(Optional.empty(), "m",
-                new Input.Prompt("p"),
-                new SamplingFields(1, 1, 0, 0, 1, 0, 0, Map.of(), OptionalLong.empty()), EndingFields.after(256), 1,
-                OptionalInt.empty(), Optional.empty(), false, 0, Optional.empty(), OptionalInt.empty()));
+        assertThat(valid("{\"model\": \"m\", \"prompt\": \"p\"}"))
+                .isEqualTo(new RequestMessage(
+                        Optional.empty(),
+                        "m",
+                        new Input.Prompt("p"),
+                        new SamplingFields(1, 1, 0, 0, 1, 0, 0, Map.of(), OptionalLong.empty()),
+                        EndingFields.after(256),
+                        1,
+                        OptionalInt.empty(),
+                        Optional.empty(),
+                        false,
+                        0,
+                        Optional.empty(),
+                        OptionalInt.empty()));
     }
 
     @Test
     @DisplayName("what is written as JSON reads back as the same request, for a prompt and for messages")
     void roundTrip() {
-        for (Input input : List.of(new Input.Prompt("é \uD83D\uDE00"),
+        for (Input input : List.of(
+                new Input.Prompt("é \uD83D\uDE00"),
                 new Input.Messages(List.of(new ChatTurn("system", ""), new ChatTurn("user", "hi"))))) {
-            RequestMessage request = RequestMessage.greedy("r", "m", input, 9).withStream(true)
-                    .withBoundary(OptionalInt.of(0));
+            RequestMessage request =
+                    RequestMessage.greedy("r", "m", input, 9).withStream(true).withBoundary(OptionalInt.of(0));
             byte[] json = new TopicJson().write(request);
             assertThat(parser.parse(json)).isEqualTo(new Parsed.Valid<>(request));
             assertThat(new String(json, StandardCharsets.UTF_8)).doesNotContain("null", "deadline", "seed", "input");
@@ -74,15 +95,30 @@ class RequestParserTest {
         String request = "{\"model\": \"m\", \"prompt\": \"p\"";
         assertThat(valid(request + ", \"logprobs\": 0}").logprobs()).hasValue(0);
         assertThat(valid(request + ", \"logprobs\": true}").logprobs()).hasValue(0);
-        assertThat(valid(request + ", \"logprobs\": true, \"top_logprobs\": 20}").logprobs()).hasValue(20);
-        assertThat(valid(request + ", \"logprobs\": false, \"top_logprobs\": null}").logprobs()).isEmpty();
+        assertThat(valid(request + ", \"logprobs\": true, \"top_logprobs\": 20}")
+                        .logprobs())
+                .hasValue(20);
+        assertThat(valid(request + ", \"logprobs\": false, \"top_logprobs\": null}")
+                        .logprobs())
+                .isEmpty();
     }
 
     @ParameterizedTest(name = "{0}")
     @DisplayName("a field of OpenAI's that is not honoured is no harm with the value that changes nothing")
-    @ValueSource(strings = {"\"best_of\": 1", "\"echo\": false", "\"suffix\": \"\"", "\"tool_choice\": \"auto\"",
-            "\"response_format\": {\"type\": \"text\"}", "\"modalities\": [\"text\"]", "\"audio\": null",
-            "\"max_completion_tokens\": 256", "\"store\": true", "\"service_tier\": \"flex\"", "\"metadata\": {\"a\": \"b\"}"})
+    @ValueSource(
+            strings = {
+                "\"best_of\": 1",
+                "\"echo\": false",
+                "\"suffix\": \"\"",
+                "\"tool_choice\": \"auto\"",
+                "\"response_format\": {\"type\": \"text\"}",
+                "\"modalities\": [\"text\"]",
+                "\"audio\": null",
+                "\"max_completion_tokens\": 256",
+                "\"store\": true",
+                "\"service_tier\": \"flex\"",
+                "\"metadata\": {\"a\": \"b\"}"
+            })
     void harmless(String field) {
         String json = "{\"model\": \"m\", \"prompt\": \"p\", " + field + "}";
         assertThat(valid(json)).isEqualTo(valid("{\"model\": \"m\", \"prompt\": \"p\"}"));
@@ -104,28 +140,41 @@ class RequestParserTest {
     }
 
     @Test
-    @DisplayName("NaN, which Python writes, half a surrogate pair and fields that contradict each other are refused with the field's name")
+    @DisplayName(
+            "NaN, which Python writes, half a surrogate pair and fields that contradict each other are refused with the field's name")
     void beyondSchemas() {
         String request = "{\"id\": \"r1\", \"model\": \"m\", \"prompt\": \"SECRET\", ";
         refused(request + "\"temperature\": NaN}", "out_of_range", "temperature", "r1");
         refused(request + "\"seed\": -Infinity}", "out_of_range", "seed", "r1");
         refused(request + "\"min_tokens\": 9, \"max_tokens\": 8}", "out_of_range", "min_tokens", "r1");
-        refused(request + "\"max_completion_tokens\": 9, \"max_tokens\": 8}", "conflicting_fields", "max_completion_tokens", "r1");
+        refused(
+                request + "\"max_completion_tokens\": 9, \"max_tokens\": 8}",
+                "conflicting_fields",
+                "max_completion_tokens",
+                "r1");
         refused(request + "\"user\": \"\\ud800\"}", "invalid_value", "user", "r1");
-        refused("{\"id\": \"r1\", \"model\": \"m\", \"prompt\": \"SECRET \\ud800\"}",
-                "invalid_value", "prompt", "r1");
+        refused("{\"id\": \"r1\", \"model\": \"m\", \"prompt\": \"SECRET \\ud800\"}", "invalid_value", "prompt", "r1");
         String chat = "{\"id\": \"r1\", \"model\": \"m\", \"messages\": [{\"role\": \"user\", \"content\": ";
         refused(chat + "\"\\udc00 SECRET\"}]}", "invalid_value", "messages[0].content", "r1");
-        refused(chat + "[{\"type\": \"text\", \"text\": \"\\ud800\"}]}]}", "invalid_value", "messages[0].content[0].text", "r1");
+        refused(
+                chat + "[{\"type\": \"text\", \"text\": \"\\ud800\"}]}]}",
+                "invalid_value",
+                "messages[0].content[0].text",
+                "r1");
         refused(chat + "\"x\"}], \"tools\": [{}, {\"a\": [\"SECRET \\ud800\"]}]}", "invalid_value", "tools[1]", "r1");
         refused(chat + "\"x\"}], \"tools\": [{\"\\ud800\": 1}]}", "invalid_value", "tools[0]", "r1");
         refused(chat + "\"x\"}], \"tools\": [{\"a\": NaN}]}", "invalid_value", "tools[0]", "r1");
-        refused("{\"id\": \"r1\", \"model\": \"m\", \"messages\": [{\"role\": \"assistant\", \"tool_calls\": [{\"function\": "
-                + "{\"name\": \"f\", \"arguments\": \"{SECRET\"}}]}]}", "invalid_value", "messages[0].tool_calls[0].function.arguments", "r1");
+        refused(
+                "{\"id\": \"r1\", \"model\": \"m\", \"messages\": [{\"role\": \"assistant\", \"tool_calls\": [{\"function\": "
+                        + "{\"name\": \"f\", \"arguments\": \"{SECRET\"}}]}]}",
+                "invalid_value",
+                "messages[0].tool_calls[0].function.arguments",
+                "r1");
     }
 
     @Test
-    @DisplayName("tools and calls of them are read in their order, arguments that are a text as the object that it holds")
+    @DisplayName(
+            "tools and calls of them are read in their order, arguments that are a text as the object that it holds")
     void toolsAndCalls() {
         Input.Messages chat = (Input.Messages) valid("""
                 {"model": "m", "tools": [{"type": "function", "function": {"b": 1, "a": [0.5, null, true, "é"]}}], "messages": [
@@ -134,12 +183,18 @@ class RequestParserTest {
                   {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{\\"z\\": 1, \\"y\\": {}}"}}]},
                  {"role": "tool", "tool_call_id": "c1", "name": "f", "content": "7", "tool_calls": []}]}""").input();
         assertThat(chat.tools()).hasToString("[{type=function, function={b=1, a=[0.5, null, true, é]}}]");
-        assertThat(chat.messages()).extracting(turn -> turn.fields().toString()).containsExactly(
-                "{role=user, content=[{type=text, text=What}, {type=text, text= now?}]}",
-                "{role=assistant, tool_calls=[{id=c1, type=function, function={name=f, arguments={z=1, y={}}}}], reasoning_content=hm}",
-                "{role=tool, content=7, tool_call_id=c1, name=f}");
+        assertThat(chat.messages())
+                .extracting(turn -> turn.fields().toString())
+                .containsExactly(
+                        "{role=user, content=[{type=text, text=What}, {type=text, text= now?}]}",
+                        "{role=assistant, tool_calls=[{id=c1, type=function, function={name=f, arguments={z=1, y={}}}}], reasoning_content=hm}",
+                        "{role=tool, content=7, tool_call_id=c1, name=f}");
         assertThat(chat.messages()).extracting(ChatTurn::text).containsExactly("What now?", "", "7");
-        assertThat(((Input.Messages) valid("{\"model\": \"m\", \"messages\": [{\"role\": \"user\", \"content\": \"x\"}], \"tools\": []}").input()).tools()).isEmpty();
+        assertThat(((Input.Messages) valid(
+                                        "{\"model\": \"m\", \"messages\": [{\"role\": \"user\", \"content\": \"x\"}], \"tools\": []}")
+                                .input())
+                        .tools())
+                .isEmpty();
     }
 
     @ParameterizedTest(name = "{0} is refused as {1}")
@@ -163,7 +218,9 @@ class RequestParserTest {
     }
 
     private String message(String json) {
-        return ((Parsed.Invalid<RequestMessage>) parser.parse(json.getBytes(StandardCharsets.UTF_8))).error().message();
+        return ((Parsed.Invalid<RequestMessage>) parser.parse(json.getBytes(StandardCharsets.UTF_8)))
+                .error()
+                .message();
     }
 
     private RequestMessage valid(String json) {

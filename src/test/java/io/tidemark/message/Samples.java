@@ -9,8 +9,7 @@ import java.util.OptionalLong;
 /** Records with every field filled, for tests of what goes onto the topics. */
 final class Samples {
 
-    private Samples() {
-    }
+    private Samples() {}
 
     static CompletionResult completion() {
         return answering(new Input.Prompt("p"));
@@ -23,16 +22,32 @@ final class Samples {
     private static CompletionResult answering(Input input) {
         CompletionResult.Logprobs logprobs = new CompletionResult.Logprobs(List.of(new CompletionResult.TokenLogprob(
                 "A", 3, -0.25, List.of(new CompletionResult.Alternative("A", 3, -0.25)))));
-        return new CompletionResult("r", CompletionResult.objectFor(input), 1_700_000_000, "restaurants",
+        return new CompletionResult(
+                "r",
+                CompletionResult.objectFor(input),
+                1_700_000_000,
+                "restaurants",
                 List.of(CompletionResult.Choice.answering(input, 0, "A", "stop", Optional.of(logprobs))),
                 new CompletionResult.Usage(5, 1, 0),
-                new Provenance("smollm2", Optional.of("3fa2"), OptionalInt.of(14), OptionalInt.of(30),
-                        OptionalLong.of(41), OptionalLong.of(7), "worker-1", 4, OptionalDouble.of(1.5),
-                        OptionalDouble.of(12.5), OptionalDouble.of(20)));
+                new Provenance(
+                        "smollm2",
+                        Optional.of("3fa2"),
+                        OptionalInt.of(14),
+                        OptionalInt.of(30),
+                        OptionalLong.of(41),
+                        OptionalLong.of(7),
+                        "worker-1",
+                        4,
+                        OptionalDouble.of(1.5),
+                        OptionalDouble.of(12.5),
+                        OptionalDouble.of(20)));
     }
 
     static ErrorResult error() {
-        return ErrorResult.of("r", 1_700_000_000, Optional.of("m"),
+        return ErrorResult.of(
+                "r",
+                1_700_000_000,
+                Optional.of("m"),
                 ErrorBody.invalidRequest("unknown_adapter", "model", "no adapter"),
                 Provenance.refused("smollm2", "w", 4));
     }

@@ -23,9 +23,18 @@ class SchemaTest {
     void writtenRecords() {
         Input chat = new Input.Messages(List.of(new ChatTurn("user", "hi")));
         satisfies("request", RequestMessage.greedy("r", "m", new Input.Prompt("p"), 3));
-        satisfies("request", RequestMessage.greedy("r", "m", chat, 3).withStream(true).withBoundary(OptionalInt.of(0)));
-        ChatTurn call = new ChatTurn(Map.of("role", "assistant", "tool_calls", List.of(Map.of("function", Map.of("name", "f", "arguments", Map.of())))));
-        satisfies("request", RequestMessage.greedy("r", "m", new Input.Messages(List.of(call), List.of(Map.of("type", "function"))), 3));
+        satisfies(
+                "request",
+                RequestMessage.greedy("r", "m", chat, 3).withStream(true).withBoundary(OptionalInt.of(0)));
+        ChatTurn call = new ChatTurn(Map.of(
+                "role",
+                "assistant",
+                "tool_calls",
+                List.of(Map.of("function", Map.of("name", "f", "arguments", Map.of())))));
+        satisfies(
+                "request",
+                RequestMessage.greedy(
+                        "r", "m", new Input.Messages(List.of(call), List.of(Map.of("type", "function"))), 3));
         satisfies("event", new EventMessage("r", 3, 0, 7, "t", Optional.empty()));
         satisfies("event", new EventMessage("r", 3, 0, 8, "", Optional.of("stop")));
         satisfies("result", Samples.completion());
@@ -33,12 +42,22 @@ class SchemaTest {
         satisfies("result", Samples.error());
         satisfies("cancellation", new CancellationMessage("r", Optional.of("changed my mind")));
         satisfies("cancellation", new CancellationMessage("r", Optional.empty()));
-        satisfies("validation-batch", new ValidationBatch("b", "a", List.of(
-                new ValidationBatch.Example(new Input.Prompt("p"), "c"), new ValidationBatch.Example(chat, "c"))));
-        satisfies("adapter-registration", new AdapterRegistration("a", "/adapters/a", Optional.of("3fa2"),
-                Optional.of("m"), Optional.of(Instant.EPOCH)));
+        satisfies(
+                "validation-batch",
+                new ValidationBatch(
+                        "b",
+                        "a",
+                        List.of(
+                                new ValidationBatch.Example(new Input.Prompt("p"), "c"),
+                                new ValidationBatch.Example(chat, "c"))));
+        satisfies(
+                "adapter-registration",
+                new AdapterRegistration(
+                        "a", "/adapters/a", Optional.of("3fa2"), Optional.of("m"), Optional.of(Instant.EPOCH)));
         ErrorBody error = ErrorBody.invalidRequest("unknown_adapter", "model", "no adapter");
-        satisfies("dead-letter-headers", DeadLetterHeaders.of(error, "t", 0, 5, null).asMap());
+        satisfies(
+                "dead-letter-headers",
+                DeadLetterHeaders.of(error, "t", 0, 5, null).asMap());
     }
 
     @ParameterizedTest(name = "{1} with a wrong {0}")
@@ -73,7 +92,8 @@ class SchemaTest {
     @DisplayName("the schema refuses the inputs that the parser refuses")
     @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = RefusedRequests.WRONG_INPUTS)
     void wrongInputs(String fields, String code) {
-        assertThat(Schema.named("request").problems("{\"id\": \"r\", " + fields + "}")).isNotEmpty();
+        assertThat(Schema.named("request").problems("{\"id\": \"r\", " + fields + "}"))
+                .isNotEmpty();
     }
 
     private void satisfies(String schema, Object record) {

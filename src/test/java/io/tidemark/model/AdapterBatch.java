@@ -39,7 +39,8 @@ final class AdapterBatch implements AutoCloseable {
      * @param adapters names of the fixture's adapters, and after a colon whatever tells two of the same tensors apart
      */
     List<float[]> logits(List<String> adapters) {
-        List<Optional<String>> rows = new ArrayList<>(adapters.stream().map(Optional::of).toList());
+        List<Optional<String>> rows =
+                new ArrayList<>(adapters.stream().map(Optional::of).toList());
         rows.add(Optional.empty());
         return logits(rows, i -> 10 + 9 * (i % 5));
     }
@@ -63,10 +64,13 @@ final class AdapterBatch implements AutoCloseable {
     }
 
     private List<KvSlot> reserved(int count) {
-        return Stream.generate(() -> pool.reserve(64).orElseThrow()).limit(count).toList();
+        return Stream.generate(() -> pool.reserve(64).orElseThrow())
+                .limit(count)
+                .toList();
     }
 
-    private List<float[]> logits(List<Optional<String>> adapters, List<KvSlot> slots, IntUnaryOperator from, IntUnaryOperator to) {
+    private List<float[]> logits(
+            List<Optional<String>> adapters, List<KvSlot> slots, IntUnaryOperator from, IntUnaryOperator to) {
         List<float[]> logits = model.decoder().logits(rows(adapters, slots, from, to));
         slots.forEach(pool::release);
         return logits;
@@ -78,10 +82,19 @@ final class AdapterBatch implements AutoCloseable {
     }
 
     /** Tokens {@code from .. to - 1} of the text. */
-    private List<StepRow> rows(List<Optional<String>> adapters, List<KvSlot> slots, IntUnaryOperator from, IntUnaryOperator to) {
-        List<Integer> text = model.tokenizer().encodePrompt("The boundary layer of name[Blue Spice], eatType[coffee shop]. ".repeat(3));
-        return IntStream.range(0, adapters.size()).mapToObj(i -> new StepRow(slots.get(i), text.subList(from.applyAsInt(i), to.applyAsInt(i)),
-                from.applyAsInt(i) - start(i), adapters.get(i).map(this::adapter), layers - i % layers, Optional.of(TokenRule.GREEDY))).toList();
+    private List<StepRow> rows(
+            List<Optional<String>> adapters, List<KvSlot> slots, IntUnaryOperator from, IntUnaryOperator to) {
+        List<Integer> text = model.tokenizer()
+                .encodePrompt("The boundary layer of name[Blue Spice], eatType[coffee shop]. ".repeat(3));
+        return IntStream.range(0, adapters.size())
+                .mapToObj(i -> new StepRow(
+                        slots.get(i),
+                        text.subList(from.applyAsInt(i), to.applyAsInt(i)),
+                        from.applyAsInt(i) - start(i),
+                        adapters.get(i).map(this::adapter),
+                        layers - i % layers,
+                        Optional.of(TokenRule.GREEDY)))
+                .toList();
     }
 
     boolean isStackingAdapters() {
@@ -99,7 +112,9 @@ final class AdapterBatch implements AutoCloseable {
     }
 
     private LoraWeights adapter(String name) {
-        return store.find(name).orElseGet(() -> store.load(name, Folders.adapter(family, name.split(":")[0]))).weights();
+        return store.find(name)
+                .orElseGet(() -> store.load(name, Folders.adapter(family, name.split(":")[0])))
+                .weights();
     }
 
     /** The largest over the rows of {@code |a - b| / |b|}. */

@@ -70,22 +70,39 @@ class BrokenModelFilesTest {
                 Files.write(folder.resolve("config.json"), new Mutations(seed).ofJson(sound));
                 if (!isRefused(seed, folder, () -> ModelConfigReader.read(folder))) {
                     tried++;
-                    isRefused(seed, folder, () -> LanguageModel.load(folder, "base", torch).close());
+                    isRefused(
+                            seed,
+                            folder,
+                            () -> LanguageModel.load(folder, "base", torch).close());
                 }
             }
         }
     }
 
     @ParameterizedTest(name = "{0}")
-    @ValueSource(strings = {"../model.safetensors", "/etc/passwd", "a/b.safetensors", "..", "", "a\\b.safetensors", "model.safetensors\u0000",
-        "model.bin", "..safetensors/../x.safetensors", "%2e%2e%2fx.safetensors"})
+    @ValueSource(
+            strings = {
+                "../model.safetensors",
+                "/etc/passwd",
+                "a/b.safetensors",
+                "..",
+                "",
+                "a\\b.safetensors",
+                "model.safetensors\u0000",
+                "model.bin",
+                "..safetensors/../x.safetensors",
+                "%2e%2e%2fx.safetensors"
+            })
     @DisplayName("are refused when a shard's name leads out of the folder, and the name is told")
     void shardsOutside(String shard) throws IOException {
         Path folder = Folders.copyOfModel(FAMILY, temp);
         Files.move(folder.resolve("model.safetensors"), temp.resolve("model.safetensors"));
-        Folders.edit(Files.writeString(folder.resolve("model.safetensors.index.json"), "{}"),
+        Folders.edit(
+                Files.writeString(folder.resolve("model.safetensors.index.json"), "{}"),
                 root -> root.putObject("weight_map").put("model.norm.weight", shard));
-        assertThatThrownBy(() -> WeightFiles.read(folder)).isInstanceOf(ModelRefused.class).hasMessageContaining("index.json");
+        assertThatThrownBy(() -> WeightFiles.read(folder))
+                .isInstanceOf(ModelRefused.class)
+                .hasMessageContaining("index.json");
     }
 
     @ParameterizedTest(name = "{0}")
@@ -99,20 +116,33 @@ class BrokenModelFilesTest {
         Files.delete(file);
         Files.createDirectory(file);
         if (!name.startsWith("generation")) {
-            assertThatThrownBy(() -> read(folder)).isInstanceOf(ModelRefused.class).hasMessageContaining(name);
+            assertThatThrownBy(() -> read(folder))
+                    .isInstanceOf(ModelRefused.class)
+                    .hasMessageContaining(name);
         }
-        assertThatThrownBy(() -> SafetensorsFile.read(file)).isInstanceOf(ModelRefused.class).hasMessageContaining(name);
+        assertThatThrownBy(() -> SafetensorsFile.read(file))
+                .isInstanceOf(ModelRefused.class)
+                .hasMessageContaining(name);
     }
 
     @Test
     @DisplayName("are refused when JSON is nested without end, says a name twice, or goes on behind its end")
     void oddJson() throws IOException {
         Path file = temp.resolve("config.json");
-        for (String text : List.of("{\"a\": ".repeat(200_000), "[".repeat(200_000), "{\"a\": 1, \"a\": 2}", "{} {}",
-                "{\"a\": " + "9".repeat(100_000) + "}", "\u0000", "{\"a\": NaN}")) {
+        for (String text : List.of(
+                "{\"a\": ".repeat(200_000),
+                "[".repeat(200_000),
+                "{\"a\": 1, \"a\": 2}",
+                "{} {}",
+                "{\"a\": " + "9".repeat(100_000) + "}",
+                "\u0000",
+                "{\"a\": NaN}")) {
             Files.writeString(file, text);
-            assertThatThrownBy(() -> ModelConfigReader.read(temp)).as(text.substring(0, Math.min(20, text.length())))
-                    .isInstanceOf(ModelRefused.class).hasMessageContaining("config.json").hasMessageContaining("is not JSON");
+            assertThatThrownBy(() -> ModelConfigReader.read(temp))
+                    .as(text.substring(0, Math.min(20, text.length())))
+                    .isInstanceOf(ModelRefused.class)
+                    .hasMessageContaining("config.json")
+                    .hasMessageContaining("is not JSON");
         }
     }
 
@@ -130,9 +160,12 @@ class BrokenModelFilesTest {
         String nested = "{\"a\": " + "{\"a\": {},".repeat(1_500_000);
         String manyNumbers = "{\"a\": {\"shape\": [" + "1,".repeat(7_000_000) + "1]}}";
         String longName = "{\"" + "x".repeat(15 << 20) + "\": {}}";
-        for (String header : List.of(many.substring(0, many.length() - 1) + ", \"z\": 1}", nested, manyNumbers, longName)) {
+        for (String header :
+                List.of(many.substring(0, many.length() - 1) + ", \"z\": 1}", nested, manyNumbers, longName)) {
             TensorFile.writeRaw(weights, header, new byte[0]);
-            assertThat(isRefused(0, weights, () -> SafetensorsFile.read(weights))).as(header.substring(0, 20)).isTrue();
+            assertThat(isRefused(0, weights, () -> SafetensorsFile.read(weights)))
+                    .as(header.substring(0, 20))
+                    .isTrue();
         }
         TensorFile.writeRaw(weights, 99_999_999, "{}".getBytes(StandardCharsets.UTF_8), new byte[0]);
         assertThat(isRefused(0, weights, () -> SafetensorsFile.read(weights))).isTrue();
@@ -150,7 +183,10 @@ class BrokenModelFilesTest {
             try {
                 reading.run();
             } catch (ModelRefused e) {
-                assertThat(e.getMessage()).as("seed %d", seed).contains(file.toString()).hasSizeLessThan(2000);
+                assertThat(e.getMessage())
+                        .as("seed %d", seed)
+                        .contains(file.toString())
+                        .hasSizeLessThan(2000);
                 refused[0] = true;
             } catch (RuntimeException | Error e) {
                 throw new AssertionError("seed " + seed + " of " + file, e);

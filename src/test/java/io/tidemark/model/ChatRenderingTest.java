@@ -29,7 +29,8 @@ class ChatRenderingTest {
 
     private static final Path CHAT = Path.of("src/test/resources/chat");
     private static final ZonedDateTime NOON = ZonedDateTime.of(2026, 3, 5, 14, 7, 9, 0, ZoneOffset.UTC);
-    private static final Map<String, String> TOKENS = Map.of("bos_token", "<s>", "eos_token", "</s>", "unk_token", "<unk>", "pad_token", "<pad>");
+    private static final Map<String, String> TOKENS =
+            Map.of("bos_token", "<s>", "eos_token", "</s>", "unk_token", "<unk>", "pad_token", "<pad>");
 
     record Rendering(String template, JsonNode conversation, JsonNode expected) {
 
@@ -60,44 +61,62 @@ class ChatRenderingTest {
     @MethodSource
     void evaluates(Evaluation evaluation) {
         ChatMessage message = new ChatMessage("user", " Ünïcode 🙂 text\n");
-        agrees("{{ " + evaluation.expression() + " }}", variables(List.of(message), List.of(), true), evaluation.expected());
+        agrees(
+                "{{ " + evaluation.expression() + " }}",
+                variables(List.of(message), List.of(), true),
+                evaluation.expected());
     }
 
     static Stream<Rendering> renders() throws IOException {
         Map<String, JsonNode> conversations = new HashMap<>();
         read("conversations").forEach(each -> conversations.put(each.get("name").textValue(), each));
-        return entries("renderings").map(each -> new Rendering(each.get("template").textValue(), conversations.get(each.get("case").textValue()), each));
+        return entries("renderings")
+                .map(each -> new Rendering(
+                        each.get("template").textValue(),
+                        conversations.get(each.get("case").textValue()),
+                        each));
     }
 
     static Stream<Evaluation> evaluates() throws IOException {
-        return entries("evaluations").map(each -> new Evaluation(each.get("expression").textValue(), each));
+        return entries("evaluations")
+                .map(each -> new Evaluation(each.get("expression").textValue(), each));
     }
 
     private static void agrees(String source, Map<String, Object> variables, JsonNode expected) {
         if (expected.has("rendered")) {
-            assertThat(JinjaTemplate.parse(source, () -> NOON).render(variables)).isEqualTo(expected.get("rendered").textValue());
+            assertThat(JinjaTemplate.parse(source, () -> NOON).render(variables))
+                    .isEqualTo(expected.get("rendered").textValue());
             return;
         }
         String error = expected.get("error").textValue();
-        assertThatThrownBy(() -> JinjaTemplate.parse(source, () -> NOON).render(variables)).as(error).isInstanceOfSatisfying(JinjaFailed.class, failure -> {
-            if (failure.isRaised()) {
-                assertThat("TemplateError: " + failure.getMessage()).isEqualTo(error);
-            }
-        });
+        assertThatThrownBy(() -> JinjaTemplate.parse(source, () -> NOON).render(variables))
+                .as(error)
+                .isInstanceOfSatisfying(JinjaFailed.class, failure -> {
+                    if (failure.isRaised()) {
+                        assertThat("TemplateError: " + failure.getMessage()).isEqualTo(error);
+                    }
+                });
     }
 
     private static Map<String, Object> variables(JsonNode conversation) {
         ObjectMapper mapper = new ObjectMapper();
         List<ChatMessage> messages = new ArrayList<>();
-        conversation.get("messages").forEach(m -> messages.add(new ChatMessage(mapper.convertValue(m, new TypeReference<Map<String, Object>>() { }))));
+        conversation
+                .get("messages")
+                .forEach(m -> messages.add(
+                        new ChatMessage(mapper.convertValue(m, new TypeReference<Map<String, Object>>() {}))));
         List<Map<String, Object>> tools = new ArrayList<>();
-        conversation.path("tools").forEach(t -> tools.add(mapper.convertValue(t, new TypeReference<Map<String, Object>>() { })));
+        conversation
+                .path("tools")
+                .forEach(t -> tools.add(mapper.convertValue(t, new TypeReference<Map<String, Object>>() {})));
         return variables(messages, tools, !conversation.has("tools"));
     }
 
-    private static Map<String, Object> variables(List<ChatMessage> messages, List<Map<String, Object>> tools, boolean absent) {
+    private static Map<String, Object> variables(
+            List<ChatMessage> messages, List<Map<String, Object>> tools, boolean absent) {
         Map<String, Object> variables = new HashMap<>(TOKENS);
-        variables.put("messages", messages.stream().map(ChatMessage::forTemplate).toList());
+        variables.put(
+                "messages", messages.stream().map(ChatMessage::forTemplate).toList());
         variables.put("tools", absent ? null : tools);
         variables.put("documents", null);
         variables.put("add_generation_prompt", true);

@@ -38,13 +38,16 @@ class ChatTemplateTest {
     @DisplayName("may be one of several by name: 'tool_use' where there are tools, else 'default'")
     void choosesByTools() throws IOException {
         List<Map<String, Object>> tools = List.of(Map.of("type", "function"));
-        config("{\"chat_template\": [{\"name\": \"default\", \"template\": \"plain\"}, {\"name\": \"tool_use\", \"template\": \"{{ tools | length }} tools\"}]}");
+        config(
+                "{\"chat_template\": [{\"name\": \"default\", \"template\": \"plain\"}, {\"name\": \"tool_use\", \"template\": \"{{ tools | length }} tools\"}]}");
         assertThat(ChatTemplate.load(temp).render(QUESTION)).isEqualTo("plain");
         assertThat(ChatTemplate.load(temp).render(QUESTION, tools)).isEqualTo("1 tools");
         Path folder = Files.createDirectory(temp.resolve("additional_chat_templates"));
         Files.writeString(folder.resolve("tool_use.jinja"), "from the folder");
         assertThat(ChatTemplate.load(temp).render(QUESTION, tools)).isEqualTo("from the folder");
-        assertThatThrownBy(() -> ChatTemplate.load(temp).render(QUESTION)).isInstanceOf(ChatTemplateFailed.class).hasMessageContaining("'default'");
+        assertThatThrownBy(() -> ChatTemplate.load(temp).render(QUESTION))
+                .isInstanceOf(ChatTemplateFailed.class)
+                .hasMessageContaining("'default'");
         template("from the file{{ tools }}{{ documents }}");
         assertThat(ChatTemplate.load(temp).render(QUESTION)).isEqualTo("from the fileNoneNone");
         Files.delete(folder.resolve("tool_use.jinja"));
@@ -56,21 +59,27 @@ class ChatTemplateTest {
     void toldOfWhenNeeded() throws IOException {
         template("{{ messages | frobnicate }}");
         ChatTemplate broken = ChatTemplate.load(temp);
-        assertThatThrownBy(() -> broken.render(QUESTION)).isInstanceOf(ChatTemplateFailed.class)
-                .hasMessage("the model's chat template can't be used: line 1: the filter 'frobnicate' is not known here");
+        assertThatThrownBy(() -> broken.render(QUESTION))
+                .isInstanceOf(ChatTemplateFailed.class)
+                .hasMessage(
+                        "the model's chat template can't be used: line 1: the filter 'frobnicate' is not known here");
         config("{\"chat_template\": [{\"name\": \"default\"}]}");
         Files.delete(temp.resolve("chat_template.jinja"));
-        assertThatThrownBy(() -> ChatTemplate.load(temp)).isInstanceOf(ModelRefused.class).hasMessageContaining("chat_template");
+        assertThatThrownBy(() -> ChatTemplate.load(temp))
+                .isInstanceOf(ModelRefused.class)
+                .hasMessageContaining("chat_template");
     }
 
     @Test
     @DisplayName("sees no field that is null, and what a model thought by the names that templates have for it")
     void seesMessagesAsTransformersGivesThem() throws IOException {
-        template("{% for m in messages %}{{ m.content is defined }} {{ m.thinking }} {{ m.reasoning_content }};{% endfor %}");
+        template(
+                "{% for m in messages %}{{ m.content is defined }} {{ m.thinking }} {{ m.reasoning_content }};{% endfor %}");
         Map<String, Object> fields = new HashMap<>(Map.of("role", "assistant", "reasoning", "hm"));
         fields.put("content", null);
         fields.put("thinking", null);
-        assertThat(ChatTemplate.load(temp).render(List.of(new ChatMessage(fields)))).isEqualTo("False hm hm;");
+        assertThat(ChatTemplate.load(temp).render(List.of(new ChatMessage(fields))))
+                .isEqualTo("False hm hm;");
     }
 
     @Test
@@ -88,8 +97,9 @@ class ChatTemplateTest {
     @Test
     @DisplayName("sees the messages, the special tokens in both spellings and that an answer is wanted")
     void bindsWhatTransformersBinds() throws IOException {
-        config("{\"bos_token\": \"<s>\", \"eos_token\": {\"content\": \"</s>\", \"special\": true}, \"chat_template\": "
-                + "\"{{ bos_token }}{% for m in messages %}{{ m['role'] }}/{{ m.content }}{{ eos_token }}{% endfor %}{% if add_generation_prompt %}go{% endif %}\"}");
+        config(
+                "{\"bos_token\": \"<s>\", \"eos_token\": {\"content\": \"</s>\", \"special\": true}, \"chat_template\": "
+                        + "\"{{ bos_token }}{% for m in messages %}{{ m['role'] }}/{{ m.content }}{{ eos_token }}{% endfor %}{% if add_generation_prompt %}go{% endif %}\"}");
         assertThat(ChatTemplate.load(temp).render(QUESTION)).isEqualTo("<s>user/  Name a|river.\n</s>go");
     }
 
@@ -97,22 +107,33 @@ class ChatTemplateTest {
     @DisplayName("that raises an exception fails with its words")
     void passesItsExceptionOn() throws IOException {
         template("{% if messages[0].role == 'user' %}{{ raise_exception('roles must alternate') }}{% endif %}");
-        assertThatThrownBy(() -> ChatTemplate.load(temp).render(QUESTION)).isInstanceOf(ChatTemplateFailed.class)
+        assertThatThrownBy(() -> ChatTemplate.load(temp).render(QUESTION))
+                .isInstanceOf(ChatTemplateFailed.class)
                 .hasMessageContaining("roles must alternate");
-        assertThat(ChatTemplate.load(temp).render(List.of(new ChatMessage("system", "x")))).isEmpty();
+        assertThat(ChatTemplate.load(temp).render(List.of(new ChatMessage("system", "x"))))
+                .isEmpty();
     }
 
     @Test
     @DisplayName("knows the date")
     void knowsTheDate() throws IOException {
         template("{% if strftime_now is defined %}{{ strftime_now('%Y-%m-%d %d %b %Y') }}{% endif %}");
-        assertThat(ChatTemplate.load(temp).render(QUESTION)).matches("20\\d\\d-\\d\\d-\\d\\d \\d\\d [A-Z][a-z]{2} 20\\d\\d");
+        assertThat(ChatTemplate.load(temp).render(QUESTION))
+                .matches("20\\d\\d-\\d\\d-\\d\\d \\d\\d [A-Z][a-z]{2} 20\\d\\d");
     }
 
     @ParameterizedTest(name = "{0}")
     @DisplayName("that uses what is not there fails, and renders no guess")
-    @ValueSource(strings = {"{{ no_such_function(messages) }}", "{{ messages[0].content.no_such_method() }}",
-            "{{ messages | no_such_filter }}", "{% no_such_tag %}", "{% for m in messages %}", "{{ messages[0", "{{ 'a'.getClass().forName('x') }}"})
+    @ValueSource(
+            strings = {
+                "{{ no_such_function(messages) }}",
+                "{{ messages[0].content.no_such_method() }}",
+                "{{ messages | no_such_filter }}",
+                "{% no_such_tag %}",
+                "{% for m in messages %}",
+                "{{ messages[0",
+                "{{ 'a'.getClass().forName('x') }}"
+            })
     void failsRatherThanGuesses(String text) throws IOException {
         template("before " + text + " after");
         assertThatThrownBy(() -> ChatTemplate.load(temp).render(QUESTION)).isInstanceOf(ChatTemplateFailed.class);
@@ -121,7 +142,8 @@ class ChatTemplateTest {
     @Test
     @DisplayName("is missed only when messages are to be rendered")
     void mayBeAbsent() throws IOException {
-        assertThatThrownBy(() -> ChatTemplate.load(temp).render(QUESTION)).isInstanceOf(ChatTemplateFailed.class)
+        assertThatThrownBy(() -> ChatTemplate.load(temp).render(QUESTION))
+                .isInstanceOf(ChatTemplateFailed.class)
                 .hasMessageContaining("no chat template");
         config("{\"chat_template\": null}");
         assertThatThrownBy(() -> ChatTemplate.load(temp).render(QUESTION)).isInstanceOf(ChatTemplateFailed.class);
@@ -131,7 +153,8 @@ class ChatTemplateTest {
     @DisplayName("of every fixture ends where the assistant's answer begins")
     void endsWithTheAnswersBeginning() {
         for (String family : List.of("llama-gqa", "llama3-rope-tied", "llama-biased-mha")) {
-            assertThat(ChatTemplate.load(Folders.model(family)).render(QUESTION)).endsWith("<|im_start|>assistant\n");
+            assertThat(ChatTemplate.load(Folders.model(family)).render(QUESTION))
+                    .endsWith("<|im_start|>assistant\n");
         }
     }
 

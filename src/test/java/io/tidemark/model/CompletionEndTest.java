@@ -30,12 +30,15 @@ class CompletionEndTest {
     @DisplayName("is the one that the tokenizer's settings call eos_token, wherever it stands among the model's")
     void isTheTokenizers() {
         assertThat(end(ENDS)).isEqualTo(2);
-        Folders.edit(folder.resolve("tokenizer_config.json"), root -> root.putObject("eos_token").put("content", "<|endoftext|>"));
+        Folders.edit(
+                folder.resolve("tokenizer_config.json"),
+                root -> root.putObject("eos_token").put("content", "<|endoftext|>"));
         assertThat(end(ENDS)).isZero();
     }
 
     @Test
-    @DisplayName("is the first that the model names where the tokenizer names another, or a text that is no token, or nothing")
+    @DisplayName(
+            "is the first that the model names where the tokenizer names another, or a text that is no token, or nothing")
     void isTheFirstOtherwise() throws IOException {
         assertThat(end(new LinkedHashSet<>(List.of(9, 1)))).isEqualTo(9);
         Folders.edit(folder.resolve("tokenizer_config.json"), root -> root.put("eos_token", "no token of this model"));

@@ -34,8 +34,10 @@ class DecoderMemoryTest {
         Path folder = oneLayer(Folders.copyOfModel("llama-gqa", temp), "model.safetensors");
         Folders.edit(folder.resolve("config.json"), root -> root.put("num_hidden_layers", 1));
         Path adapter = oneLayer(Folders.copyOfAdapter("llama-gqa", "qv", temp), "adapter_model.safetensors");
-        try (Torch torch = Torch.open(FixtureModel.OPTIONS); LanguageModel model = LanguageModel.load(folder, "base", torch);
-                AdapterStore store = new AdapterStore(model); KvPool pool = new KvPool(model.decoder(), Long.MAX_VALUE)) {
+        try (Torch torch = Torch.open(FixtureModel.OPTIONS);
+                LanguageModel model = LanguageModel.load(folder, "base", torch);
+                AdapterStore store = new AdapterStore(model);
+                KvPool pool = new KvPool(model.decoder(), Long.MAX_VALUE)) {
             KvSlot slot = pool.reserve(64).orElseThrow();
             Optional<LoraWeights> lora = Optional.of(store.load("qv", adapter).weights());
             decode(model.decoder(), slot, lora, STEPS_A_PART);
@@ -45,7 +47,9 @@ class DecoderMemoryTest {
                 decode(model.decoder(), slot, lora, STEPS_A_PART);
                 growth.add(residentKib() - before);
             }
-            assertThat(median(growth)).as("median of the growth in KiB %s", growth).isLessThan(ALLOWED_KIB);
+            assertThat(median(growth))
+                    .as("median of the growth in KiB %s", growth)
+                    .isLessThan(ALLOWED_KIB);
         }
     }
 
@@ -65,7 +69,9 @@ class DecoderMemoryTest {
     /** Every kind of value that a step makes: sampling, a penalty, log-probabilities with alternatives. */
     private static void decode(Decoder decoder, KvSlot slot, Optional<LoraWeights> lora, int steps) {
         Sampling sampling = new Sampling(0.8, 0.9, 40, 0.01, new Penalties(1.1, 0.1, 0.1), Map.of(3, 1.0));
-        TokenRule rule = TokenRule.of(sampling, 0.5).withSeen(new SeenTokens(List.of(7, 8))).withTop(3);
+        TokenRule rule = TokenRule.of(sampling, 0.5)
+                .withSeen(new SeenTokens(List.of(7, 8)))
+                .withTop(3);
         for (int i = 0; i < steps; i++) {
             decoder.step(List.of(new StepRow(slot, List.of(5), i % 64, lora, 1, Optional.of(rule))));
         }
@@ -74,7 +80,10 @@ class DecoderMemoryTest {
     /** After a collection the Java heap is as large as it needs to be, and growth is native. */
     private static long residentKib() throws IOException {
         System.gc();
-        return Files.readAllLines(Path.of("/proc/self/status")).stream().filter(line -> line.startsWith("VmRSS:"))
-                .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", ""))).findFirst().orElseThrow();
+        return Files.readAllLines(Path.of("/proc/self/status")).stream()
+                .filter(line -> line.startsWith("VmRSS:"))
+                .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")))
+                .findFirst()
+                .orElseThrow();
     }
 }

@@ -33,22 +33,42 @@ class DistributionTest {
         static Loaded in(ComputeType type) {
             FixtureModel fixture = FixtureModel.load("llama-gqa", new ModelOptions(type));
             KvPool pool = new KvPool(fixture.model().decoder(), Long.MAX_VALUE);
-            return new Loaded(fixture, pool, IntStream.range(0, ROWS).mapToObj(i -> pool.reserve(8).orElseThrow()).toList());
+            return new Loaded(
+                    fixture,
+                    pool,
+                    IntStream.range(0, ROWS)
+                            .mapToObj(i -> pool.reserve(8).orElseThrow())
+                            .toList());
         }
 
         List<StepRow> batch(List<TokenRule> rules) {
-            return IntStream.range(0, rules.size()).mapToObj(i -> new StepRow(slots.get(i), List.of(TransformersCase.TOKEN), 0,
-                    Optional.empty(), 0, Optional.of(rules.get(i)))).toList();
+            return IntStream.range(0, rules.size())
+                    .mapToObj(i -> new StepRow(
+                            slots.get(i),
+                            List.of(TransformersCase.TOKEN),
+                            0,
+                            Optional.empty(),
+                            0,
+                            Optional.of(rules.get(i))))
+                    .toList();
         }
 
         List<Integer> tokens(List<TokenRule> rules) {
-            return fixture.model().decoder().step(batch(rules)).stream().map(TokenChoice::token).toList();
+            return fixture.model().decoder().step(batch(rules)).stream()
+                    .map(TokenChoice::token)
+                    .toList();
         }
 
         /** Of one row; of a batch as wide as those that draw, since a row of bf16 may depend on how many there are. */
         float[] logits() {
-            List<float[]> rows = fixture.model().decoder().logits(batch(IntStream.range(0, ROWS).mapToObj(i -> TokenRule.GREEDY).toList()));
-            assertThat(rows).as("rows that have read the same").allSatisfy(row -> assertThat(row).isEqualTo(rows.get(0)));
+            List<float[]> rows = fixture.model()
+                    .decoder()
+                    .logits(batch(IntStream.range(0, ROWS)
+                            .mapToObj(i -> TokenRule.GREEDY)
+                            .toList()));
+            assertThat(rows)
+                    .as("rows that have read the same")
+                    .allSatisfy(row -> assertThat(row).isEqualTo(rows.get(0)));
             return rows.get(0);
         }
     }
@@ -78,9 +98,11 @@ class DistributionTest {
     @DisplayName("are judged by what transformers' own processors gave for the same logits")
     @MethodSource("cases")
     void areJudgedByTransformers(TransformersCase expected) {
-        double[] probabilities = TransformersProcessors.probabilities(models.get(ComputeType.FP32).logits(), expected);
+        double[] probabilities = TransformersProcessors.probabilities(
+                models.get(ComputeType.FP32).logits(), expected);
         for (int token = 0; token < probabilities.length; token++) {
-            assertThat(probabilities[token]).as("token %d", token)
+            assertThat(probabilities[token])
+                    .as("token %d", token)
                     .isCloseTo(expected.probability(token), within(1e-5 * expected.probability(token)));
         }
     }
@@ -89,11 +111,15 @@ class DistributionTest {
     @DisplayName("follow the distribution that transformers draws from, token by token and by a chi-square test")
     @MethodSource("casesByType")
     void followTheDistribution(ComputeType type, TransformersCase expected) {
-        double[] probabilities = TransformersProcessors.probabilities(models.get(type).logits(), expected);
+        double[] probabilities =
+                TransformersProcessors.probabilities(models.get(type).logits(), expected);
         int[] counts = new int[probabilities.length];
         for (int first = 0; first < DRAWS; first += ROWS) {
             int from = first;
-            models.get(type).tokens(IntStream.range(0, ROWS).mapToObj(i -> rule(expected, expected.sampling(), (from + i + 0.5) / DRAWS)).toList())
+            models.get(type)
+                    .tokens(IntStream.range(0, ROWS)
+                            .mapToObj(i -> rule(expected, expected.sampling(), (from + i + 0.5) / DRAWS))
+                            .toList())
                     .forEach(token -> counts[token]++);
         }
         double chiSquare = 0;
@@ -106,7 +132,9 @@ class DistributionTest {
                 kept++;
                 chiSquare += Math.pow(counts[token] - wanted, 2) / wanted;
                 // Evenly spaced numbers hit an interval as often as its length says, give or take one.
-                assertThat(counts[token]).as("token %d", token).isBetween((int) Math.floor(wanted) - 1, (int) Math.ceil(wanted) + 1);
+                assertThat(counts[token])
+                        .as("token %d", token)
+                        .isBetween((int) Math.floor(wanted) - 1, (int) Math.ceil(wanted) + 1);
             }
         }
         assertThat(chiSquare).as("with %d degrees of freedom", kept - 1).isLessThan(kept + 4 * Math.sqrt(2.0 * kept));
@@ -118,9 +146,13 @@ class DistributionTest {
     void areTheMostLikely(ComputeType type, TransformersCase expected) {
         Sampling s = expected.sampling();
         Sampling greedy = new Sampling(0, s.topP(), s.topK(), s.minP(), s.penalties(), s.logitBias());
-        double[] probabilities = TransformersProcessors.probabilities(models.get(type).logits(), expected);
-        int mostLikely = IntStream.range(0, probabilities.length).reduce((a, b) -> probabilities[b] > probabilities[a] ? b : a).orElseThrow();
-        assertThat(models.get(type).tokens(List.of(rule(expected, greedy, 0.7)))).containsExactly(mostLikely);
+        double[] probabilities =
+                TransformersProcessors.probabilities(models.get(type).logits(), expected);
+        int mostLikely = IntStream.range(0, probabilities.length)
+                .reduce((a, b) -> probabilities[b] > probabilities[a] ? b : a)
+                .orElseThrow();
+        assertThat(models.get(type).tokens(List.of(rule(expected, greedy, 0.7))))
+                .containsExactly(mostLikely);
     }
 
     private static TokenRule rule(TransformersCase expected, Sampling sampling, double uniform) {

@@ -47,8 +47,12 @@ class KvPrefixesTest {
             assertThat(pool.prefixes().restore(using, BASE, tokens(1, 130))).isEqualTo(128);
             keep(pool, tokens(3, 64));
             assertThat(pool.prefixes().bytes()).isEqualTo(4 * pieceBytes);
-            assertThat(pool.prefixes().held(BASE, tokens(1, 128))).as("used last").isEqualTo(128);
-            assertThat(pool.prefixes().held(BASE, tokens(2, 128))).as("its end goes before its beginning").isEqualTo(64);
+            assertThat(pool.prefixes().held(BASE, tokens(1, 128)))
+                    .as("used last")
+                    .isEqualTo(128);
+            assertThat(pool.prefixes().held(BASE, tokens(2, 128)))
+                    .as("its end goes before its beginning")
+                    .isEqualTo(64);
             assertThat(pool.prefixes().held(BASE, tokens(3, 64))).isEqualTo(64);
         }
     }
@@ -74,7 +78,9 @@ class KvPrefixesTest {
             pool.release(slot);
             assertThat(pool.reservedBytes()).isEqualTo(4 * pieceBytes);
             KvSlot large = pool.reserve(384).orElseThrow();
-            assertThat(pool.prefixes().held(BASE, tokens(1, 128))).as("the empty block went first").isEqualTo(128);
+            assertThat(pool.prefixes().held(BASE, tokens(1, 128)))
+                    .as("the empty block went first")
+                    .isEqualTo(128);
             assertThat(pool.reserve(128)).isPresent();
             assertThat(pool.prefixes().bytes()).isZero();
             assertThat(pool.reservedBytes()).isEqualTo(8 * pieceBytes);
@@ -94,7 +100,8 @@ class KvPrefixesTest {
             KvSlot second = pool.reserve(300).orElseThrow();
             int restored = pool.prefixes().restore(second, BASE, prompt);
             assertThat(restored).isEqualTo(256);
-            float[] actual = decoder.logits(List.of(row(second, prompt, restored))).get(0);
+            float[] actual =
+                    decoder.logits(List.of(row(second, prompt, restored))).get(0);
             KvSlot third = pool.reserve(300).orElseThrow();
             pool.copy(first, third, 299);
             float[] copied = decoder.logits(List.of(row(third, prompt, 299))).get(0);
@@ -118,11 +125,14 @@ class KvPrefixesTest {
     }
 
     private static StepRow row(KvSlot slot, List<Integer> tokens, int from) {
-        return new StepRow(slot, tokens.subList(from, tokens.size()), from, Optional.empty(), 0, Optional.of(TokenRule.GREEDY));
+        return new StepRow(
+                slot, tokens.subList(from, tokens.size()), from, Optional.empty(), 0, Optional.of(TokenRule.GREEDY));
     }
 
     private static List<Integer> tokens(int seed, int count) {
-        return IntStream.range(0, count).mapToObj(i -> 3 + (seed * 31 + i * i + seed * i) % 400).toList();
+        return IntStream.range(0, count)
+                .mapToObj(i -> 3 + (seed * 31 + i * i + seed * i) % 400)
+                .toList();
     }
 
     private KvPool pool(long bytes, long prefixBytes) {

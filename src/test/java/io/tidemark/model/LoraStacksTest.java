@@ -59,7 +59,8 @@ class LoraStacksTest {
 
     @Test
     @Timeout(60)
-    @DisplayName("give each row its own adapter: in a stack of its own, while shared ones are built beside it, and in them bit for bit the same")
+    @DisplayName(
+            "give each row its own adapter: in a stack of its own, while shared ones are built beside it, and in them bit for bit the same")
     void severalStacks() {
         List<String> adapters = adapters(0, 70);
         List<float[]> wanted = exact.logits(adapters);
@@ -67,9 +68,13 @@ class LoraStacksTest {
         List<float[]> last = first;
         for (int step = 0; step < STEPS_UNTIL_BEST || stacked.isStackingAdapters(); step++) {
             last = stacked.logits(adapters);
-            assertThat(AdapterBatch.relativeError(last, wanted)).as("step " + step).isBetween(1e-5, ERROR);
+            assertThat(AdapterBatch.relativeError(last, wanted))
+                    .as("step " + step)
+                    .isBetween(1e-5, ERROR);
         }
-        assertThat(AdapterBatch.relativeError(last, first)).as("what sharing changes").isZero();
+        assertThat(AdapterBatch.relativeError(last, first))
+                .as("what sharing changes")
+                .isZero();
     }
 
     @Test
@@ -78,32 +83,49 @@ class LoraStacksTest {
         Random random = new Random(3);
         for (int step = 0; step < 200; step++) {
             List<String> adapters = adapters(step / 40, 1 + random.nextInt(14));
-            assertThat(AdapterBatch.relativeError(stacked.logits(adapters), exact.logits(adapters))).as("step " + step).isBetween(1e-5, ERROR);
+            assertThat(AdapterBatch.relativeError(stacked.logits(adapters), exact.logits(adapters)))
+                    .as("step " + step)
+                    .isBetween(1e-5, ERROR);
         }
     }
 
     @Test
     @Timeout(60)
-    @DisplayName("give each row its own adapter where steps alike follow each other, and the same adapters then lie otherwise")
+    @DisplayName(
+            "give each row its own adapter where steps alike follow each other, and the same adapters then lie otherwise")
     void layoutsInTurn() {
         List<String> together = List.of("all:0", "qv:1", "patterns:2", "some-layers:3");
         for (int step = 0; step < STEPS_UNTIL_BEST || stacked.isStackingAdapters(); step++) {
             stacked.shortLogits(together);
         }
-        List<List<String>> layouts = List.of(together, List.of("qv:1", "all:0", "some-layers:3", "patterns:2"), List.of("qv:1", "all:0"),
-                List.of("qv:1", "all:0", "qv:1", "all:0", "qv:1"), List.of("dora:0", "all:0", "qv:1"), together);
+        List<List<String>> layouts = List.of(
+                together,
+                List.of("qv:1", "all:0", "some-layers:3", "patterns:2"),
+                List.of("qv:1", "all:0"),
+                List.of("qv:1", "all:0", "qv:1", "all:0", "qv:1"),
+                List.of("dora:0", "all:0", "qv:1"),
+                together);
         for (List<String> layout : layouts) {
             List<float[]> wanted = exact.shortLogits(layout);
             for (int step = 0; step < 4; step++) {
-                assertThat(AdapterBatch.relativeError(stacked.shortLogits(layout), wanted)).as(layout + ", step " + step).isBetween(1e-5, ERROR);
+                assertThat(AdapterBatch.relativeError(stacked.shortLogits(layout), wanted))
+                        .as(layout + ", step " + step)
+                        .isBetween(1e-5, ERROR);
             }
         }
     }
 
     @ParameterizedTest
     @Timeout(60)
-    @ValueSource(strings = {"all:0", "all:0,all:0,all:0", "all:0,qv:1,patterns:2,some-layers:3,all:4,qv:5,all:6,all:7", "dora:0,lora-bias:1,all:2"})
-    @DisplayName("joined with the base's weights give each row its own adapter's numbers, in layers with most of the rows and with few")
+    @ValueSource(
+            strings = {
+                "all:0",
+                "all:0,all:0,all:0",
+                "all:0,qv:1,patterns:2,some-layers:3,all:4,qv:5,all:6,all:7",
+                "dora:0,lora-bias:1,all:2"
+            })
+    @DisplayName(
+            "joined with the base's weights give each row its own adapter's numbers, in layers with most of the rows and with few")
     void joined(String names) {
         List<String> adapters = List.of((names + "," + names).split(","));
         try (AdapterBatch apart = new AdapterBatch(torch, new ModelOptions(ComputeType.INT8, false, 0))) {
@@ -114,20 +136,25 @@ class LoraStacksTest {
             }
             for (int step = 0; !stacked.isJoined(adapters); step++) {
                 assertThat(step).isLessThan(MOST_STEPS);
-                assertThat(AdapterBatch.relativeError(stacked.shortLogits(adapters), alone)).isLessThan(ERROR);
+                assertThat(AdapterBatch.relativeError(stacked.shortLogits(adapters), alone))
+                        .isLessThan(ERROR);
             }
-            assertThat(AdapterBatch.relativeError(stacked.shortLogits(adapters), wanted)).isBetween(1e-5, ERROR);
-            assertThat(AdapterBatch.relativeError(wanted, exact.shortLogits(adapters))).isBetween(1e-5, 2 * ERROR);
+            assertThat(AdapterBatch.relativeError(stacked.shortLogits(adapters), wanted))
+                    .isBetween(1e-5, ERROR);
+            assertThat(AdapterBatch.relativeError(wanted, exact.shortLogits(adapters)))
+                    .isBetween(1e-5, 2 * ERROR);
             assertThat(apart.isJoined(adapters)).isFalse();
         }
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"all:0", "qv:1", "patterns:2", "some-layers:3", "dora:4", "lora-bias:5"})
-    @DisplayName("have one member for a row that is alone, whose numbers are bit for bit the same whatever ran before it")
+    @DisplayName(
+            "have one member for a row that is alone, whose numbers are bit for bit the same whatever ran before it")
     void alone(String adapter) {
         List<float[]> first = stacked.shortLogits(List.of(adapter));
-        assertThat(AdapterBatch.relativeError(first, exact.shortLogits(List.of(adapter)))).isBetween(1e-5, ERROR);
+        assertThat(AdapterBatch.relativeError(first, exact.shortLogits(List.of(adapter))))
+                .isBetween(1e-5, ERROR);
         for (int step = 0; step < STEPS_UNTIL_BEST || stacked.isStackingAdapters(); step++) {
             stacked.shortLogits(List.of(adapter, "all:6", "qv:7"));
         }
@@ -138,7 +165,8 @@ class LoraStacksTest {
     @Timeout(60)
     @DisplayName("are kept as far as there is room, so that adapters that ran together before are stacked at once")
     void keptForLater() {
-        List<List<String>> companies = List.of(List.of("all:0", "all:0"), adapters(0, 4), adapters(0, 14), adapters(3, 3));
+        List<List<String>> companies =
+                List.of(List.of("all:0", "all:0"), adapters(0, 4), adapters(0, 14), adapters(3, 3));
         try (AdapterBatch roomless = new AdapterBatch(torch, new ModelOptions(ComputeType.INT8, false, 0))) {
             int first = stepsWithBuilding(stacked, companies);
             int firstWithoutRoom = stepsWithBuilding(roomless, companies);
@@ -168,18 +196,24 @@ class LoraStacksTest {
     @Timeout(60)
     @DisplayName("are joined anew when other adapters run alone, and the copy of those before is given up")
     void joinedAnew() {
-        for (List<String> adapters : List.of(List.of("all:0", "qv:1"), List.of("patterns:2", "some-layers:3"), List.of("all:0", "qv:1"))) {
+        for (List<String> adapters :
+                List.of(List.of("all:0", "qv:1"), List.of("patterns:2", "some-layers:3"), List.of("all:0", "qv:1"))) {
             List<float[]> wanted = exact.shortLogits(adapters);
             for (int step = 0; !stacked.isJoined(adapters); step++) {
                 assertThat(step).isLessThan(MOST_STEPS);
-                assertThat(AdapterBatch.relativeError(stacked.shortLogits(adapters), wanted)).isBetween(1e-5, ERROR);
+                assertThat(AdapterBatch.relativeError(stacked.shortLogits(adapters), wanted))
+                        .isBetween(1e-5, ERROR);
             }
-            assertThat(AdapterBatch.relativeError(stacked.shortLogits(adapters), wanted)).isBetween(1e-5, ERROR);
+            assertThat(AdapterBatch.relativeError(stacked.shortLogits(adapters), wanted))
+                    .isBetween(1e-5, ERROR);
         }
     }
 
     /** So many neighbouring ones of 80 adapters, of four kinds in turn. */
     private static List<String> adapters(int first, int count) {
-        return new ArrayList<>(IntStream.range(first, first + count).map(i -> i % 80).mapToObj(i -> KINDS.get(i % 4) + ":" + i).toList());
+        return new ArrayList<>(IntStream.range(first, first + count)
+                .map(i -> i % 80)
+                .mapToObj(i -> KINDS.get(i % 4) + ":" + i)
+                .toList());
     }
 }

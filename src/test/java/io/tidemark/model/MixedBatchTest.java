@@ -30,7 +30,12 @@ class MixedBatchTest {
     private record Sequence(List<Integer> tokens, Optional<LoraWeights> lora, int boundary) {
 
         StepRow piece(KvSlot slot, int from, int to, boolean wanted) {
-            return new StepRow(slot, tokens.subList(from, to), from, lora, boundary,
+            return new StepRow(
+                    slot,
+                    tokens.subList(from, to),
+                    from,
+                    lora,
+                    boundary,
                     wanted ? Optional.of(TokenRule.GREEDY) : Optional.empty());
         }
     }
@@ -39,7 +44,8 @@ class MixedBatchTest {
     void load() {
         fixture = FixtureModel.load("llama-gqa");
         decoder = fixture.model().decoder();
-        List<Integer> text = fixture.tokens("The boundary layer of name[Blue Spice], eatType[coffee shop] is héllo 🙂 wörld. ".repeat(5));
+        List<Integer> text = fixture.tokens(
+                "The boundary layer of name[Blue Spice], eatType[coffee shop] is héllo 🙂 wörld. ".repeat(5));
         Optional<LoraWeights> all = Optional.of(fixture.adapter("all"));
         Optional<LoraWeights> qv = Optional.of(fixture.adapter("qv"));
         Optional<LoraWeights> patterns = Optional.of(fixture.adapter("patterns"));
@@ -66,7 +72,9 @@ class MixedBatchTest {
     @DisplayName("are the same alone and among other adapters, boundaries and lengths")
     void alikeInAMixedBatch() {
         try (KvPool pool = pool()) {
-            List<StepRow> batch = sequences.stream().map(s -> s.piece(slot(pool), 0, s.tokens().size(), true)).toList();
+            List<StepRow> batch = sequences.stream()
+                    .map(s -> s.piece(slot(pool), 0, s.tokens().size(), true))
+                    .toList();
             assertSame(decoder.logits(batch), sequences);
         }
     }
@@ -74,9 +82,15 @@ class MixedBatchTest {
     @Test
     @DisplayName("do not depend on the order of the batch")
     void alikeInAnyOrder() {
-        List<Sequence> reversed = IntStream.range(0, sequences.size()).mapToObj(i -> sequences.get(sequences.size() - 1 - i)).toList();
+        List<Sequence> reversed = IntStream.range(0, sequences.size())
+                .mapToObj(i -> sequences.get(sequences.size() - 1 - i))
+                .toList();
         try (KvPool pool = pool()) {
-            assertSame(decoder.logits(reversed.stream().map(s -> s.piece(slot(pool), 0, s.tokens().size(), true)).toList()), reversed);
+            assertSame(
+                    decoder.logits(reversed.stream()
+                            .map(s -> s.piece(slot(pool), 0, s.tokens().size(), true))
+                            .toList()),
+                    reversed);
         }
     }
 
@@ -86,8 +100,12 @@ class MixedBatchTest {
         try (KvPool pool = pool()) {
             List<KvSlot> slots = sequences.stream().map(s -> slot(pool)).toList();
             int[] done = new int[sequences.size()];
-            List<float[]> last = new ArrayList<>(sequences.stream().map(s -> new float[0]).toList());
-            for (int step = 0; IntStream.range(0, done.length).anyMatch(i -> done[i] < sequences.get(i).tokens().size()); step++) {
+            List<float[]> last =
+                    new ArrayList<>(sequences.stream().map(s -> new float[0]).toList());
+            for (int step = 0;
+                    IntStream.range(0, done.length)
+                            .anyMatch(i -> done[i] < sequences.get(i).tokens().size());
+                    step++) {
                 List<StepRow> batch = new ArrayList<>();
                 List<Integer> wanted = new ArrayList<>();
                 for (int i = 0; i < done.length; i++) {
@@ -117,15 +135,19 @@ class MixedBatchTest {
     @DisplayName("are the same with unused slots between the rows and other rows' leavings in their own slots")
     void alikeBetweenHoles() {
         try (KvPool pool = pool()) {
-            List<KvSlot> slots = new ArrayList<>(IntStream.range(0, 20).mapToObj(i -> slot(pool)).toList());
-            decoder.logits(slots.stream().map(slot -> sequences.get(3).piece(slot, 0, 100, true)).toList());
+            List<KvSlot> slots = new ArrayList<>(
+                    IntStream.range(0, 20).mapToObj(i -> slot(pool)).toList());
+            decoder.logits(slots.stream()
+                    .map(slot -> sequences.get(3).piece(slot, 0, 100, true))
+                    .toList());
             List<Sequence> chosen = List.of(sequences.get(1), sequences.get(4), sequences.get(7), sequences.get(8));
             List<KvSlot> places = List.of(slots.get(6), slots.get(1), slots.get(18), slots.get(3));
             for (int part = 0; part < 2; part++) {
                 List<StepRow> batch = new ArrayList<>();
                 for (int i = 0; i < chosen.size(); i++) {
                     int size = chosen.get(i).tokens().size();
-                    batch.add(chosen.get(i).piece(places.get(i), part == 0 ? 0 : size - 1, part == 0 ? size - 1 : size, part == 1));
+                    batch.add(chosen.get(i)
+                            .piece(places.get(i), part == 0 ? 0 : size - 1, part == 0 ? size - 1 : size, part == 1));
                 }
                 List<float[]> logits = decoder.logits(batch);
                 if (part == 1) {
@@ -151,7 +173,8 @@ class MixedBatchTest {
     private float[] afterSpoiling(KvPool pool, LoraWeights overflowing, Consumer<KvSlot> release) {
         KvSlot spoilt = slot(pool);
         Sequence bad = new Sequence(Collections.nCopies(128, 5), Optional.of(overflowing), 6);
-        assertThat(decoder.logits(List.of(bad.piece(spoilt, 0, 128, true))).get(0)).contains(Float.NaN);
+        assertThat(decoder.logits(List.of(bad.piece(spoilt, 0, 128, true))).get(0))
+                .contains(Float.NaN);
         release.accept(spoilt);
         KvSlot again = slot(pool);
         assertThat(again.index()).isEqualTo(spoilt.index());
@@ -159,7 +182,8 @@ class MixedBatchTest {
         Sequence shorter = sequences.get(1);
         Sequence longer = sequences.get(3);
         decoder.logits(List.of(shorter.piece(again, 0, 36, true), longer.piece(neighbour, 0, 99, true)));
-        return decoder.logits(List.of(shorter.piece(again, 36, 37, true), longer.piece(neighbour, 99, 100, true))).get(0);
+        return decoder.logits(List.of(shorter.piece(again, 36, 37, true), longer.piece(neighbour, 99, 100, true)))
+                .get(0);
     }
 
     private void assertSame(List<float[]> actual, List<Sequence> expected) {
@@ -174,7 +198,9 @@ class MixedBatchTest {
 
     private float[] alone(Sequence sequence) {
         try (KvPool pool = pool()) {
-            return decoder.logits(List.of(sequence.piece(slot(pool), 0, sequence.tokens().size(), true))).get(0);
+            return decoder.logits(List.of(
+                            sequence.piece(slot(pool), 0, sequence.tokens().size(), true)))
+                    .get(0);
         }
     }
 

@@ -26,6 +26,7 @@ class ModelConfigReaderTest {
 
     @TempDir
     private Path temp;
+
     private Path folder;
 
     @BeforeEach
@@ -37,12 +38,20 @@ class ModelConfigReaderTest {
     @Test
     @DisplayName("means the same in the spellings of transformers 4 and 5")
     void readsBothSpellings() {
-        ModelConfig four = read(root -> set(root, "rope_scaling", "{\"type\": \"llama3\", \"factor\": 8, \"low_freq_factor\": 1, "
-                + "\"high_freq_factor\": 4, \"original_max_position_embeddings\": 64}").put("rope_theta", 500000.0));
+        ModelConfig four = read(root -> set(
+                        root,
+                        "rope_scaling",
+                        "{\"type\": \"llama3\", \"factor\": 8, \"low_freq_factor\": 1, "
+                                + "\"high_freq_factor\": 4, \"original_max_position_embeddings\": 64}")
+                .put("rope_theta", 500000.0));
         ModelConfig five = read(root -> {
             root.remove(List.of("rope_theta", "rope_scaling", "torch_dtype"));
-            set(root, "rope_parameters", "{\"rope_type\": \"llama3\", \"factor\": 8, \"low_freq_factor\": 1, "
-                    + "\"high_freq_factor\": 4, \"original_max_position_embeddings\": 64, \"rope_theta\": 500000.0}").put("dtype", "float32");
+            set(
+                            root,
+                            "rope_parameters",
+                            "{\"rope_type\": \"llama3\", \"factor\": 8, \"low_freq_factor\": 1, "
+                                    + "\"high_freq_factor\": 4, \"original_max_position_embeddings\": 64, \"rope_theta\": 500000.0}")
+                    .put("dtype", "float32");
         });
         assertThat(five).isEqualTo(four);
         assertThat(five.rope()).isEqualTo(new RotaryEmbedding.Llama3(500000, 8, 1, 4, 64));
@@ -51,22 +60,34 @@ class ModelConfigReaderTest {
     @Test
     @DisplayName("may scale linearly or by yarn, with the options that transformers knows and their defaults")
     void readsOtherScalings() {
-        assertThat(read(root -> set(root, "rope_scaling", "{\"type\": \"linear\", \"factor\": 2.5}")).rope())
+        assertThat(read(root -> set(root, "rope_scaling", "{\"type\": \"linear\", \"factor\": 2.5}"))
+                        .rope())
                 .isEqualTo(new RotaryEmbedding.Linear(10_000, 2.5));
-        assertThat(read(root -> set(root, "rope_scaling", "{\"type\": \"yarn\", \"factor\": 4}")).rope())
+        assertThat(read(root -> set(root, "rope_scaling", "{\"type\": \"yarn\", \"factor\": 4}"))
+                        .rope())
                 .as("the original context is the model's where no field says otherwise")
                 .isEqualTo(new YarnEmbedding(10_000, 4, 512, YarnEmbedding.attentionFactor(4), 32, 1, true));
-        assertThat(read(root -> set(root, "rope_scaling", "{\"rope_type\": \"yarn\", \"factor\": 8, \"original_max_position_embeddings\": 64, "
-                + "\"beta_fast\": 16, \"beta_slow\": 2, \"mscale\": 1.0, \"mscale_all_dim\": 0.7, \"truncate\": false}")).rope())
+        assertThat(read(root -> set(
+                                root,
+                                "rope_scaling",
+                                "{\"rope_type\": \"yarn\", \"factor\": 8, \"original_max_position_embeddings\": 64, "
+                                        + "\"beta_fast\": 16, \"beta_slow\": 2, \"mscale\": 1.0, \"mscale_all_dim\": 0.7, \"truncate\": false}"))
+                        .rope())
                 .isEqualTo(new YarnEmbedding(10_000, 8, 64, YarnEmbedding.attentionFactor(8, 1, 0.7), 16, 2, false));
-        assertThat(read(root -> set(root, "rope_scaling", "{\"rope_type\": \"yarn\", \"factor\": 8, \"attention_factor\": 1.3, \"mscale\": 1.0}"))
-                .rope().attentionFactor()).isEqualTo(1.3);
+        assertThat(read(root -> set(
+                                root,
+                                "rope_scaling",
+                                "{\"rope_type\": \"yarn\", \"factor\": 8, \"attention_factor\": 1.3, \"mscale\": 1.0}"))
+                        .rope()
+                        .attentionFactor())
+                .isEqualTo(1.3);
     }
 
     @Test
     @DisplayName("without rope fields has plain rotary embeddings with base 10,000")
     void defaultsToPlainRope() {
-        assertThat(read(root -> root.remove(List.of("rope_theta", "rope_scaling"))).rope())
+        assertThat(read(root -> root.remove(List.of("rope_theta", "rope_scaling")))
+                        .rope())
                 .isEqualTo(new RotaryEmbedding.Plain(10_000));
     }
 
@@ -80,10 +101,20 @@ class ModelConfigReaderTest {
 
     @ParameterizedTest(name = "{0} = {1}")
     @DisplayName("is refused as not supported, with the field's name, when it asks for what is not done")
-    @CsvSource(delimiter = '|', quoteCharacter = '\0', value = {
-            "model_type | \"mixtral\"", "hidden_act | \"gelu\"", "sliding_window | 4096", "partial_rotary_factor | 0.5",
-            "attention_multiplier | 0.3", "quantization_config | {\"quant_method\": \"awq\"}", "use_qk_norm | true",
-            "layer_types | [\"a\", \"a\", \"a\", \"a\", \"a\", \"a\"]", "logit_scale | \"big\""})
+    @CsvSource(
+            delimiter = '|',
+            quoteCharacter = '\0',
+            value = {
+                "model_type | \"mixtral\"",
+                "hidden_act | \"gelu\"",
+                "sliding_window | 4096",
+                "partial_rotary_factor | 0.5",
+                "attention_multiplier | 0.3",
+                "quantization_config | {\"quant_method\": \"awq\"}",
+                "use_qk_norm | true",
+                "layer_types | [\"a\", \"a\", \"a\", \"a\", \"a\", \"a\"]",
+                "logit_scale | \"big\""
+            })
     void refusesByName(String field, String value) {
         assertRefused(field, root -> set(root, field, value));
     }
@@ -92,32 +123,51 @@ class ModelConfigReaderTest {
     @DisplayName("is refused with the name of a rotary scaling that is not done, in both spellings")
     @ValueSource(strings = {"dynamic", "longrope", "proportional", "su", "mrope"})
     void refusesOtherScalings(String type) {
-        assertRefused("rope_type = " + type, root -> set(root, "rope_scaling", "{\"type\": \"" + type + "\", \"factor\": 4}"));
-        assertRefused("rope_type = " + type, root -> set(root, "rope_parameters", "{\"rope_type\": \"" + type + "\", \"factor\": 4}"));
+        assertRefused(
+                "rope_type = " + type,
+                root -> set(root, "rope_scaling", "{\"type\": \"" + type + "\", \"factor\": 4}"));
+        assertRefused(
+                "rope_type = " + type,
+                root -> set(root, "rope_parameters", "{\"rope_type\": \"" + type + "\", \"factor\": 4}"));
     }
 
     @Test
     @DisplayName("is refused with the name of a field inside the rope parameters that would not be applied")
     void refusesUnknownRopeFields() {
-        assertRefused("partial_rotary_factor", root -> set(root, "rope_parameters",
-                "{\"rope_type\": \"default\", \"rope_theta\": 10000.0, \"partial_rotary_factor\": 0.5}"));
-        assertRefused("mrope_section", root -> set(root, "rope_scaling", "{\"type\": \"default\", \"mrope_section\": [2, 3, 3]}"));
+        assertRefused(
+                "partial_rotary_factor",
+                root -> set(
+                        root,
+                        "rope_parameters",
+                        "{\"rope_type\": \"default\", \"rope_theta\": 10000.0, \"partial_rotary_factor\": 0.5}"));
+        assertRefused(
+                "mrope_section",
+                root -> set(root, "rope_scaling", "{\"type\": \"default\", \"mrope_section\": [2, 3, 3]}"));
     }
 
     @Test
     @DisplayName("may have fields that nobody knows as long as they are off")
     void acceptsWhatIsOff() {
-        ModelConfig plain = read(root -> { });
-        assertThat(read(root -> root.putNull("sliding_window").put("use_qk_norm", false).put("residual_scale", 0)
-                .set("layer_map", root.objectNode()))).isEqualTo(plain);
+        ModelConfig plain = read(root -> {});
+        assertThat(read(root -> root.putNull("sliding_window")
+                        .put("use_qk_norm", false)
+                        .put("residual_scale", 0)
+                        .set("layer_map", root.objectNode())))
+                .isEqualTo(plain);
     }
 
     @ParameterizedTest(name = "{0} = {1}")
     @DisplayName("is refused as broken, with the field's name, when a value cannot be")
-    @CsvSource(delimiter = '|', quoteCharacter = '\0', value = {
-            "num_hidden_layers | 0", "num_hidden_layers | null", "hidden_size | -64", "hidden_size | \"64\"", "vocab_size | 1.5",
-            "vocab_size | 99999999999", "num_key_value_heads | 3", "rms_norm_eps | 0", "rope_theta | \"x\"", "attention_bias | 1",
-            "tie_word_embeddings | \"yes\"", "rope_scaling | 8", "eos_token_id | \"</s>\"", "eos_token_id | null"})
+    @CsvSource(
+            delimiter = '|',
+            quoteCharacter = '\0',
+            value = {
+                "num_hidden_layers | 0", "num_hidden_layers | null", "hidden_size | -64", "hidden_size | \"64\"",
+                        "vocab_size | 1.5",
+                "vocab_size | 99999999999", "num_key_value_heads | 3", "rms_norm_eps | 0", "rope_theta | \"x\"",
+                        "attention_bias | 1",
+                "tie_word_embeddings | \"yes\"", "rope_scaling | 8", "eos_token_id | \"</s>\"", "eos_token_id | null"
+            })
     void refusesImpossibleValues(String field, String value) {
         Folders.edit(folder.resolve("config.json"), root -> set(root, field, value));
         ModelRefused refused = catchThrowableOfType(ModelRefused.class, () -> ModelConfigReader.read(folder));
@@ -128,8 +178,12 @@ class ModelConfigReaderTest {
     @Test
     @DisplayName("with llama3 scaling is refused when one of its numbers is missing")
     void refusesIncompleteScaling() {
-        Folders.edit(folder.resolve("config.json"), root -> set(root, "rope_scaling", "{\"rope_type\": \"llama3\", \"factor\": 8}"));
-        assertThatThrownBy(() -> ModelConfigReader.read(folder)).isInstanceOf(ModelRefused.class).hasMessageContaining("low_freq_factor");
+        Folders.edit(
+                folder.resolve("config.json"),
+                root -> set(root, "rope_scaling", "{\"rope_type\": \"llama3\", \"factor\": 8}"));
+        assertThatThrownBy(() -> ModelConfigReader.read(folder))
+                .isInstanceOf(ModelRefused.class)
+                .hasMessageContaining("low_freq_factor");
     }
 
     @ParameterizedTest(name = "{0}")
@@ -150,9 +204,10 @@ class ModelConfigReaderTest {
     @DisplayName("names the tokens that end a text, unless generation_config.json names others")
     void readsEndOfSequence() throws IOException {
         assertThat(read(root -> root.put("eos_token_id", 7)).endOfSequence()).isEqualTo(Set.of(7));
-        assertThat(read(root -> set(root, "eos_token_id", "[7, 9]")).endOfSequence()).isEqualTo(Set.of(7, 9));
+        assertThat(read(root -> set(root, "eos_token_id", "[7, 9]")).endOfSequence())
+                .isEqualTo(Set.of(7, 9));
         Files.writeString(folder.resolve("generation_config.json"), "{\"eos_token_id\": [2, 11]}");
-        assertThat(read(root -> { }).endOfSequence()).isEqualTo(Set.of(2, 11));
+        assertThat(read(root -> {}).endOfSequence()).isEqualTo(Set.of(2, 11));
     }
 
     private ModelConfig read(Consumer<ObjectNode> change) {

@@ -34,6 +34,7 @@ class ModelWeightsTest {
 
     @TempDir
     private Path temp;
+
     private Torch torch;
     private int copies;
 
@@ -53,9 +54,15 @@ class ModelWeightsTest {
         assertRefused(UP, weights -> weights.without(UP));
         assertRefused(UP, weights -> weights.renamed(UP, UP + ".default"));
         assertRefused(UP, weights -> weights.reshaped(UP, 64, 112));
-        assertRefused("model.layers.6.mlp.up_proj.weight", weights -> weights.with("model.layers.6.mlp.up_proj.weight", Tensor.floats(new long[] {1}, 1)));
-        assertRefused("model.layers.0.self_attn.q_norm.weight", weights -> weights.with("model.layers.0.self_attn.q_norm.weight", Tensor.floats(new long[] {1}, 1)));
-        assertRefused("model.layers.0.self_attn.q_proj.bias", weights -> weights.with("model.layers.0.self_attn.q_proj.bias", Tensor.floats(new long[] {1}, 1)));
+        assertRefused(
+                "model.layers.6.mlp.up_proj.weight",
+                weights -> weights.with("model.layers.6.mlp.up_proj.weight", Tensor.floats(new long[] {1}, 1)));
+        assertRefused(
+                "model.layers.0.self_attn.q_norm.weight",
+                weights -> weights.with("model.layers.0.self_attn.q_norm.weight", Tensor.floats(new long[] {1}, 1)));
+        assertRefused(
+                "model.layers.0.self_attn.q_proj.bias",
+                weights -> weights.with("model.layers.0.self_attn.q_proj.bias", Tensor.floats(new long[] {1}, 1)));
         assertRefused(UP, weights -> weights.withValue(UP, 77, Float.NaN));
         assertRefused("lm_head.weight", weights -> weights.withValue("lm_head.weight", 5, Float.NEGATIVE_INFINITY));
         assertRefused("lm_head.weight", weights -> weights.without("lm_head.weight"));
@@ -67,7 +74,8 @@ class ModelWeightsTest {
         Path folder = copy("llama3-rope-tied");
         TensorFile weights = TensorFile.read(folder.resolve(SINGLE));
         weights.with("model.layers.0.self_attn.rotary_emb.inv_freq", Tensor.floats(new long[] {1}, 1))
-                .with("lm_head.weight", weights.tensors().get("model.embed_tokens.weight")).write(folder.resolve(SINGLE));
+                .with("lm_head.weight", weights.tensors().get("model.embed_tokens.weight"))
+                .write(folder.resolve(SINGLE));
         assertThat(logits(folder)).containsExactly(logits(Folders.model("llama3-rope-tied")));
     }
 
@@ -77,7 +85,9 @@ class ModelWeightsTest {
         Path folder = copy("llama3-rope-tied");
         TensorFile weights = TensorFile.read(folder.resolve(SINGLE));
         Tensor embedding = weights.tensors().get("model.embed_tokens.weight");
-        weights.with("lm_head.weight", new Tensor(embedding.dtype(), embedding.shape(), new byte[embedding.bytes().length]))
+        weights.with(
+                        "lm_head.weight",
+                        new Tensor(embedding.dtype(), embedding.shape(), new byte[embedding.bytes().length]))
                 .write(folder.resolve(SINGLE));
         assertNamed("lm_head.weight", folder);
     }
@@ -85,7 +95,7 @@ class ModelWeightsTest {
     @Test
     @DisplayName("may lie in shards with an index, and compute the same")
     void readsShards() throws IOException {
-        Path folder = sharded(root -> { });
+        Path folder = sharded(root -> {});
         assertThat(folder.resolve(SINGLE)).doesNotExist();
         assertThat(logits(folder)).containsExactly(logits(Folders.model("llama-gqa")));
     }
@@ -93,10 +103,16 @@ class ModelWeightsTest {
     @Test
     @DisplayName("are refused when the index names a tensor that its shard lacks, or leaves one out that it has")
     void refusesAnIndexThatLies() throws IOException {
-        assertShardsRefused("absent.weight", root -> root.withObject("/weight_map").put("absent.weight", "model-1-of-2.safetensors"));
+        assertShardsRefused(
+                "absent.weight",
+                root -> root.withObject("/weight_map").put("absent.weight", "model-1-of-2.safetensors"));
         assertShardsRefused(UP, root -> root.withObject("/weight_map").remove(UP));
-        assertShardsRefused("lm_head.weight", root -> root.withObject("/weight_map").put("lm_head.weight", "model-2-of-2.safetensors"));
-        assertShardsRefused("model-3-of-3.safetensors", root -> root.withObject("/weight_map").put("absent.weight", "model-3-of-3.safetensors"));
+        assertShardsRefused(
+                "lm_head.weight",
+                root -> root.withObject("/weight_map").put("lm_head.weight", "model-2-of-2.safetensors"));
+        assertShardsRefused(
+                "model-3-of-3.safetensors",
+                root -> root.withObject("/weight_map").put("absent.weight", "model-3-of-3.safetensors"));
         assertShardsRefused("weight_map", root -> root.putObject("weight_map"));
         assertShardsRefused("weight_map", root -> root.put("weight_map", "model-1-of-2.safetensors"));
     }
@@ -104,8 +120,17 @@ class ModelWeightsTest {
     @Test
     @DisplayName("are never read from outside the model's folder")
     void staysInItsFolder() throws IOException {
-        for (String trick : List.of("../x.safetensors", "/tmp/x.safetensors", "sub/x.safetensors", "..", "..\\x.safetensors", "x.safetensors/..")) {
-            Files.copy(Folders.model("llama-gqa").resolve(SINGLE), temp.resolve("x.safetensors"), StandardCopyOption.REPLACE_EXISTING);
+        for (String trick : List.of(
+                "../x.safetensors",
+                "/tmp/x.safetensors",
+                "sub/x.safetensors",
+                "..",
+                "..\\x.safetensors",
+                "x.safetensors/..")) {
+            Files.copy(
+                    Folders.model("llama-gqa").resolve(SINGLE),
+                    temp.resolve("x.safetensors"),
+                    StandardCopyOption.REPLACE_EXISTING);
             assertShardsRefused(trick, root -> root.withObject("/weight_map").put("lm_head.weight", trick));
         }
     }
@@ -115,8 +140,10 @@ class ModelWeightsTest {
     void refusesNoWeights() throws IOException {
         Path folder = copy("llama-gqa");
         Files.delete(folder.resolve(SINGLE));
-        assertThatThrownBy(() -> LanguageModel.load(folder, "base", torch)).isInstanceOf(ModelRefused.class)
-                .hasMessageContaining(SINGLE).hasMessageContaining(INDEX);
+        assertThatThrownBy(() -> LanguageModel.load(folder, "base", torch))
+                .isInstanceOf(ModelRefused.class)
+                .hasMessageContaining(SINGLE)
+                .hasMessageContaining(INDEX);
     }
 
     @Test
@@ -155,8 +182,10 @@ class ModelWeightsTest {
     }
 
     private void assertNamed(String named, Path folder) {
-        assertThatThrownBy(() -> LanguageModel.load(folder, "base", torch)).isInstanceOf(ModelRefused.class)
-                .hasMessageContaining(named).hasMessageContaining(folder.toString());
+        assertThatThrownBy(() -> LanguageModel.load(folder, "base", torch))
+                .isInstanceOf(ModelRefused.class)
+                .hasMessageContaining(named)
+                .hasMessageContaining(folder.toString());
     }
 
     /** A copy whose tensors lie in two shards. */
@@ -170,7 +199,10 @@ class ModelWeightsTest {
             if (moved) {
                 second.with(name, first.tensors().remove(name));
             }
-            Folders.edit(folder.resolve(INDEX), root -> root.withObject("/weight_map").put(name, moved ? "model-2-of-2.safetensors" : "model-1-of-2.safetensors"));
+            Folders.edit(
+                    folder.resolve(INDEX),
+                    root -> root.withObject("/weight_map")
+                            .put(name, moved ? "model-2-of-2.safetensors" : "model-1-of-2.safetensors"));
         }
         first.write(folder.resolve("model-1-of-2.safetensors"));
         second.write(folder.resolve("model-2-of-2.safetensors"));
@@ -184,9 +216,17 @@ class ModelWeightsTest {
     }
 
     private float[] logits(Path folder) {
-        try (LanguageModel model = LanguageModel.load(folder, "base", torch); KvPool pool = new KvPool(model.decoder(), Long.MAX_VALUE)) {
-            return model.decoder().logits(List.of(new StepRow(pool.reserve(9).orElseThrow(), List.of(5, 6, 7, 300), 0,
-                    Optional.empty(), 0, Optional.of(TokenRule.GREEDY)))).get(0);
+        try (LanguageModel model = LanguageModel.load(folder, "base", torch);
+                KvPool pool = new KvPool(model.decoder(), Long.MAX_VALUE)) {
+            return model.decoder()
+                    .logits(List.of(new StepRow(
+                            pool.reserve(9).orElseThrow(),
+                            List.of(5, 6, 7, 300),
+                            0,
+                            Optional.empty(),
+                            0,
+                            Optional.of(TokenRule.GREEDY))))
+                    .get(0);
         }
     }
 }

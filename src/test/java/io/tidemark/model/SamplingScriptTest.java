@@ -32,7 +32,8 @@ class SamplingScriptTest {
     @BeforeAll
     void open() {
         torch = Torch.open(new TorchOptions("cpu", 1));
-        script = torch.script(new ScriptSource("Sampling", "/torchscript/sampling.torchscript", "/torchscript/sampling-trial.torchscript"));
+        script = torch.script(new ScriptSource(
+                "Sampling", "/torchscript/sampling.torchscript", "/torchscript/sampling-trial.torchscript"));
     }
 
     @AfterAll
@@ -42,10 +43,23 @@ class SamplingScriptTest {
     }
 
     @ParameterizedTest(name = "temperature {0}, top_p {1}, top_k {2}, min_p {3}, logits of spread {4} in steps of {5}")
-    @DisplayName("draws what sorting the whole vocabulary would, however deep it lies, with ties, alone and beside other rows")
-    @CsvSource({"1, 0.9, 0, 0, 3, 0", "1, 0.9, 0, 0, 1, 0", "2, 0.99, 0, 0, 1, 0", "1, 0.9, 0, 0, 2, 0.25", "0.5, 0.7, 0, 0.01, 2, 0.5",
-            "1, 1, 40, 0, 3, 0", "1, 1, 40, 0, 3, 0.5", "1, 0.9, 256, 0, 2, 0.125", "1, 0.9, 257, 0, 2, 0.125", "1, 0.95, 300, 0, 1, 0",
-            "1, 1, 5000, 0.001, 1, 0", "1, 0.5, 20000, 0, 1, 0.125", "1e-200, 0.9, 9, 0, 3, 0"})
+    @DisplayName(
+            "draws what sorting the whole vocabulary would, however deep it lies, with ties, alone and beside other rows")
+    @CsvSource({
+        "1, 0.9, 0, 0, 3, 0",
+        "1, 0.9, 0, 0, 1, 0",
+        "2, 0.99, 0, 0, 1, 0",
+        "1, 0.9, 0, 0, 2, 0.25",
+        "0.5, 0.7, 0, 0.01, 2, 0.5",
+        "1, 1, 40, 0, 3, 0",
+        "1, 1, 40, 0, 3, 0.5",
+        "1, 0.9, 256, 0, 2, 0.125",
+        "1, 0.9, 257, 0, 2, 0.125",
+        "1, 0.95, 300, 0, 1, 0",
+        "1, 1, 5000, 0.001, 1, 0",
+        "1, 0.5, 20000, 0, 1, 0.125",
+        "1e-200, 0.9, 9, 0, 3, 0"
+    })
     void drawsWhatAFullSortWould(double temperature, double topP, int topK, double minP, double spread, double step) {
         Random random = new Random(topK + 1000L);
         float[] logits = new float[ROWS * VOCABULARY];
@@ -62,12 +76,15 @@ class SamplingScriptTest {
         assertThat(together.get(0)).isEqualTo(together.get(1));
         for (int row = 0; row < ROWS; row++) {
             float[] own = Arrays.copyOfRange(logits, row * VOCABULARY, (row + 1) * VOCABULARY);
-            assertThat(drawn(own, Arrays.copyOfRange(table, row * 9, row * 9 + 9), topK == 0).get(0)).containsExactly(together.get(0)[row]);
+            assertThat(drawn(own, Arrays.copyOfRange(table, row * 9, row * 9 + 9), topK == 0)
+                            .get(0))
+                    .containsExactly(together.get(0)[row]);
         }
     }
 
     @ParameterizedTest(name = "vocabulary of {0}")
-    @DisplayName("is not needed for a greedy row: the first of its largest logits is found, with ties, infinities and no number among them")
+    @DisplayName(
+            "is not needed for a greedy row: the first of its largest logits is found, with ties, infinities and no number among them")
     @ValueSource(ints = {400, 420, 9216, 49152})
     void findsTheLargest(int vocabulary) {
         Random random = new Random(vocabulary);
@@ -78,9 +95,14 @@ class SamplingScriptTest {
         Arrays.fill(logits, 0, vocabulary, Float.NEGATIVE_INFINITY);
         logits[vocabulary + 333] = Float.NaN;
         logits[2 * vocabulary + 17] = Float.POSITIVE_INFINITY;
-        try (Value scores = torch.floats(logits); Value rows = torch.number(ROWS); Value places = script.call("places", scores, rows)) {
-            assertThat(places.toLongs()).isEqualTo(LongStream.range(0, ROWS)
-                    .map(row -> firstLargest(Arrays.copyOfRange(logits, (int) row * vocabulary, (int) (row + 1) * vocabulary))).toArray());
+        try (Value scores = torch.floats(logits);
+                Value rows = torch.number(ROWS);
+                Value places = script.call("places", scores, rows)) {
+            assertThat(places.toLongs())
+                    .isEqualTo(LongStream.range(0, ROWS)
+                            .map(row -> firstLargest(
+                                    Arrays.copyOfRange(logits, (int) row * vocabulary, (int) (row + 1) * vocabulary)))
+                            .toArray());
         }
     }
 
@@ -96,8 +118,11 @@ class SamplingScriptTest {
     }
 
     private List<long[]> drawn(float[] logits, double[] table, boolean alone) {
-        try (Value scores = torch.floats(logits); Value knobs = torch.doubles(table); Value flag = torch.number(alone ? 1 : 0);
-                Value out = script.call("both_ways", scores, knobs, flag); OpenValues open = new OpenValues()) {
+        try (Value scores = torch.floats(logits);
+                Value knobs = torch.doubles(table);
+                Value flag = torch.number(alone ? 1 : 0);
+                Value out = script.call("both_ways", scores, knobs, flag);
+                OpenValues open = new OpenValues()) {
             return out.toList().stream().map(open::add).map(Value::toLongs).toList();
         }
     }

@@ -29,6 +29,7 @@ class SlidingWindowTest {
     private static final int WINDOW = 24;
     /** The window and the queries of a call, in whole tiles. */
     private static final int RING = 320;
+
     private static final int LENGTH = 1500;
 
     private Torch torch;
@@ -40,9 +41,15 @@ class SlidingWindowTest {
     void load(@TempDir Path temp) {
         torch = Torch.open(FixtureModel.OPTIONS);
         none = LoraWeights.none(torch);
-        sliding = load(temp.resolve("sliding"), root -> root.put("model_type", "mistral").put("sliding_window", WINDOW));
-        mixed = load(temp.resolve("mixed"), root -> root.put("model_type", "qwen2").put("sliding_window", WINDOW)
-                .put("use_sliding_window", true).put("max_window_layers", 2));
+        sliding = load(
+                temp.resolve("sliding"),
+                root -> root.put("model_type", "mistral").put("sliding_window", WINDOW));
+        mixed = load(
+                temp.resolve("mixed"),
+                root -> root.put("model_type", "qwen2")
+                        .put("sliding_window", WINDOW)
+                        .put("use_sliding_window", true)
+                        .put("max_window_layers", 2));
     }
 
     /** The weights of a Llama with biases added to queries, keys and values, under another config. */
@@ -64,7 +71,8 @@ class SlidingWindowTest {
             for (String module : List.of("q", "k", "v")) {
                 int width = module.equals("q") ? 64 : 32;
                 String name = "model.layers." + layer + ".self_attn." + module + "_proj.bias";
-                file.with(name, new TensorFile.Tensor("F32", new long[] {width}, new byte[width * Float.BYTES])).withValue(name, 1 + layer, 0.3f);
+                file.with(name, new TensorFile.Tensor("F32", new long[] {width}, new byte[width * Float.BYTES]))
+                        .withValue(name, 1 + layer, 0.3f);
             }
         }
         file.write(weights);
@@ -109,7 +117,9 @@ class SlidingWindowTest {
     @DisplayName("computes in rings what the teacher-forced path does, for pieces and neighbours of any size")
     void isExact() {
         for (LanguageModel model : List.of(sliding, mixed)) {
-            List<Integer> tokens = IntStream.range(0, LENGTH).mapToObj(i -> 3 + (i * i + 7 * i) % 400).toList();
+            List<Integer> tokens = IntStream.range(0, LENGTH)
+                    .mapToObj(i -> 3 + (i * i + 7 * i) % 400)
+                    .toList();
             double[] expected = forced(model, tokens);
             for (List<Integer> pieces : List.of(List.of(LENGTH - 20, 1), List.of(17, 1, 300, 1, 1, 64), List.of(256))) {
                 assertAgrees(model, tokens, pieces, expected);
@@ -118,24 +128,32 @@ class SlidingWindowTest {
     }
 
     /** Runs the sequence in pieces of these sizes over and over, a second one some way behind it in the next slot. */
-    private static void assertAgrees(LanguageModel model, List<Integer> tokens, List<Integer> pieces, double[] expected) {
+    private static void assertAgrees(
+            LanguageModel model, List<Integer> tokens, List<Integer> pieces, double[] expected) {
         try (KvPool pool = new KvPool(model.decoder(), Long.MAX_VALUE)) {
-            List<KvSlot> slots = List.of(pool.reserve(LENGTH).orElseThrow(), pool.reserve(LENGTH).orElseThrow());
+            List<KvSlot> slots = List.of(
+                    pool.reserve(LENGTH).orElseThrow(), pool.reserve(LENGTH).orElseThrow());
             int[] done = {0, 0};
             for (int step = 0; done[1] < LENGTH - 1; step++) {
                 List<StepRow> batch = new ArrayList<>();
                 for (int row = 0; row < 2; row++) {
                     int size = Math.min(LENGTH - 1 - done[row], pieces.get((step + row) % pieces.size()));
                     if (size > 0 && (row == 0 || step > 1)) {
-                        batch.add(new StepRow(slots.get(row), tokens.subList(done[row], done[row] + size), done[row],
-                                Optional.empty(), 0, Optional.of(TokenRule.GREEDY)));
+                        batch.add(new StepRow(
+                                slots.get(row),
+                                tokens.subList(done[row], done[row] + size),
+                                done[row],
+                                Optional.empty(),
+                                0,
+                                Optional.of(TokenRule.GREEDY)));
                         done[row] += size;
                     }
                 }
                 List<float[]> logits = model.decoder().logits(batch);
                 for (int i = 0; i < batch.size(); i++) {
                     int end = batch.get(i).position() + batch.get(i).tokens().size();
-                    assertThat(logprob(logits.get(i), tokens.get(end))).as("%s, token %d", pieces, end)
+                    assertThat(logprob(logits.get(i), tokens.get(end)))
+                            .as("%s, token %d", pieces, end)
                             .isCloseTo(expected[end - 1], within(2e-4));
                 }
             }
@@ -144,7 +162,8 @@ class SlidingWindowTest {
 
     /** Log-probability of each token but the first. */
     private double[] forced(LanguageModel model, List<Integer> tokens) {
-        ForcedBatch batch = new ForcedBatch(List.of(new ForcedBatch.Sequence(tokens.subList(0, 1), tokens.subList(1, LENGTH))));
+        ForcedBatch batch =
+                new ForcedBatch(List.of(new ForcedBatch.Sequence(tokens.subList(0, 1), tokens.subList(1, LENGTH))));
         ForcedDecoder decoder = model.decoder().forced(none);
         ForcedStates states = decoder.embed(batch);
         for (int layer = 0; layer < decoder.numLayers(); layer++) {

@@ -27,9 +27,19 @@ class TextTokenizerTest {
     void truncatesNothing() throws IOException {
         Path folder = Folders.copyOfModel("llama-gqa", temp);
         Folders.edit(folder.resolve("tokenizer.json"), root -> {
-            root.putObject("truncation").put("direction", "Right").put("max_length", 16).put("strategy", "LongestFirst").put("stride", 0);
-            root.putObject("padding").put("direction", "Right").putNull("pad_to_multiple_of").put("pad_id", 0)
-                    .put("pad_type_id", 0).put("pad_token", "<|endoftext|>").putObject("strategy").put("Fixed", 64);
+            root.putObject("truncation")
+                    .put("direction", "Right")
+                    .put("max_length", 16)
+                    .put("strategy", "LongestFirst")
+                    .put("stride", 0);
+            root.putObject("padding")
+                    .put("direction", "Right")
+                    .putNull("pad_to_multiple_of")
+                    .put("pad_id", 0)
+                    .put("pad_type_id", 0)
+                    .put("pad_token", "<|endoftext|>")
+                    .putObject("strategy")
+                    .put("Fixed", 64);
         });
         String text = "The boundary layer of 7 restaurants; ".repeat(400);
         for (Path each : List.of(folder, Folders.model("llama-gqa"))) {
@@ -46,14 +56,22 @@ class TextTokenizerTest {
     @DisplayName("puts its own special tokens around a prompt, and none around a rendered conversation or a completion")
     void tellsPromptFromPlainText() throws IOException {
         Path folder = Folders.copyOfModel("llama-gqa", temp);
-        Folders.edit(folder.resolve("tokenizer.json"), root -> set(root, "post_processor", "{\"type\": \"TemplateProcessing\", "
-                + "\"single\": [{\"SpecialToken\": {\"id\": \"<|endoftext|>\", \"type_id\": 0}}, {\"Sequence\": {\"id\": \"A\", \"type_id\": 0}}], "
-                + "\"pair\": [{\"Sequence\": {\"id\": \"A\", \"type_id\": 0}}, {\"Sequence\": {\"id\": \"B\", \"type_id\": 1}}], "
-                + "\"special_tokens\": {\"<|endoftext|>\": {\"id\": \"<|endoftext|>\", \"ids\": [0], \"tokens\": [\"<|endoftext|>\"]}}}"));
+        Folders.edit(
+                folder.resolve("tokenizer.json"),
+                root -> set(
+                        root,
+                        "post_processor",
+                        "{\"type\": \"TemplateProcessing\", "
+                                + "\"single\": [{\"SpecialToken\": {\"id\": \"<|endoftext|>\", \"type_id\": 0}}, {\"Sequence\": {\"id\": \"A\", \"type_id\": 0}}], "
+                                + "\"pair\": [{\"Sequence\": {\"id\": \"A\", \"type_id\": 0}}, {\"Sequence\": {\"id\": \"B\", \"type_id\": 1}}], "
+                                + "\"special_tokens\": {\"<|endoftext|>\": {\"id\": \"<|endoftext|>\", \"ids\": [0], \"tokens\": [\"<|endoftext|>\"]}}}"));
         try (TextTokenizer tokenizer = TextTokenizer.load(folder)) {
             List<Integer> plain = tokenizer.encodePlain("A river");
             assertThat(plain).isNotEmpty().doesNotContain(BEGIN);
-            assertThat(tokenizer.encodePrompt("A river")).startsWith(BEGIN).endsWith(plain.toArray(Integer[]::new)).hasSize(plain.size() + 1);
+            assertThat(tokenizer.encodePrompt("A river"))
+                    .startsWith(BEGIN)
+                    .endsWith(plain.toArray(Integer[]::new))
+                    .hasSize(plain.size() + 1);
         }
     }
 
@@ -70,9 +88,14 @@ class TextTokenizerTest {
     @Test
     @DisplayName("refuses a model without a tokenizer, or with a broken one, by the file's path")
     void refusesBrokenFiles() throws IOException {
-        assertThatThrownBy(() -> TextTokenizer.load(temp)).isInstanceOf(ModelRefused.class).hasMessageContaining("tokenizer.json").hasMessageContaining("missing");
+        assertThatThrownBy(() -> TextTokenizer.load(temp))
+                .isInstanceOf(ModelRefused.class)
+                .hasMessageContaining("tokenizer.json")
+                .hasMessageContaining("missing");
         Files.writeString(temp.resolve("tokenizer.json"), "{\"version\": \"1.0\"}");
-        assertThatThrownBy(() -> TextTokenizer.load(temp)).isInstanceOf(ModelRefused.class).hasMessageContaining(temp.resolve("tokenizer.json").toString());
+        assertThatThrownBy(() -> TextTokenizer.load(temp))
+                .isInstanceOf(ModelRefused.class)
+                .hasMessageContaining(temp.resolve("tokenizer.json").toString());
     }
 
     private static void set(ObjectNode root, String field, String json) {

@@ -19,7 +19,8 @@ class TokenizersTest {
     private static final Path FOLDERS = Path.of("src/test/resources/tokenizers");
 
     @ParameterizedTest(name = "{0}")
-    @DisplayName("gives transformers' tokens for texts of many scripts, whatever tokenizer_config.json says of a beginning and an end")
+    @DisplayName(
+            "gives transformers' tokens for texts of many scripts, whatever tokenizer_config.json says of a beginning and an end")
     @ValueSource(strings = {"byte-level", "sentencepiece-bpe", "sentencepiece-unigram"})
     void encodesLikeTransformers(String kind) throws IOException {
         try (TextTokenizer tokenizer = TextTokenizer.load(FOLDERS.resolve(kind))) {
@@ -38,7 +39,9 @@ class TokenizersTest {
         try (TextTokenizer tokenizer = TextTokenizer.load(FOLDERS.resolve(kind))) {
             for (JsonNode each : expected(kind).get("decoded")) {
                 List<Integer> tokens = ints(each.get("ids"));
-                assertThat(tokenizer.decode(tokens)).as("%s", tokens).isEqualTo(each.get("text").textValue());
+                assertThat(tokenizer.decode(tokens))
+                        .as("%s", tokens)
+                        .isEqualTo(each.get("text").textValue());
             }
         }
     }
@@ -56,7 +59,8 @@ class TokenizersTest {
     }
 
     private static JsonNode expected(String kind) throws IOException {
-        return new ObjectMapper().readTree(FOLDERS.resolve(kind).resolve("expected.json").toFile());
+        return new ObjectMapper()
+                .readTree(FOLDERS.resolve(kind).resolve("expected.json").toFile());
     }
 
     private static List<Integer> ints(JsonNode array) {

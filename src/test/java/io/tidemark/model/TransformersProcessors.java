@@ -12,8 +12,7 @@ import java.util.stream.IntStream;
  */
 final class TransformersProcessors {
 
-    private TransformersProcessors() {
-    }
+    private TransformersProcessors() {}
 
     /** @return the probability of each token */
     static double[] probabilities(float[] logits, TransformersCase asked) {
@@ -42,8 +41,14 @@ final class TransformersProcessors {
 
     private static void penalise(float[] scores, TransformersCase asked) {
         Penalties penalties = asked.sampling().penalties();
-        IntStream.concat(asked.prompt().stream().mapToInt(t -> t), asked.generated().stream().mapToInt(t -> t)).distinct().forEach(token ->
-                scores[token] = (float) (scores[token] < 0 ? scores[token] * penalties.repetition() : scores[token] / penalties.repetition()));
+        IntStream.concat(
+                        asked.prompt().stream().mapToInt(t -> t),
+                        asked.generated().stream().mapToInt(t -> t))
+                .distinct()
+                .forEach(token -> scores[token] = (float)
+                        (scores[token] < 0
+                                ? scores[token] * penalties.repetition()
+                                : scores[token] / penalties.repetition()));
         asked.generated().stream().distinct().forEach(token -> {
             long times = asked.generated().stream().filter(token::equals).count();
             scores[token] -= (float) (penalties.presence() + penalties.frequency() * times);
@@ -53,8 +58,12 @@ final class TransformersProcessors {
     /** Drops the least likely tokens as long as all that is dropped has at most {@code 1 - share}; of equals, the last ones first. */
     private static void cutBelowShare(float[] scores, double share) {
         double[] shares = softmax(scores);
-        int[] ascending = IntStream.range(0, scores.length).boxed().sorted(Comparator.<Integer>comparingDouble(token -> shares[token])
-                .thenComparing(Comparator.reverseOrder())).mapToInt(token -> token).toArray();
+        int[] ascending = IntStream.range(0, scores.length)
+                .boxed()
+                .sorted(Comparator.<Integer>comparingDouble(token -> shares[token])
+                        .thenComparing(Comparator.reverseOrder()))
+                .mapToInt(token -> token)
+                .toArray();
         double dropped = 0;
         for (int i = 0; i < ascending.length - 1; i++) {
             dropped += shares[ascending[i]];
@@ -71,8 +80,13 @@ final class TransformersProcessors {
     }
 
     private static double[] softmax(float[] scores) {
-        double best = IntStream.range(0, scores.length).mapToDouble(token -> scores[token]).max().orElseThrow();
-        double[] weights = IntStream.range(0, scores.length).mapToDouble(token -> Math.exp(scores[token] - best)).toArray();
+        double best = IntStream.range(0, scores.length)
+                .mapToDouble(token -> scores[token])
+                .max()
+                .orElseThrow();
+        double[] weights = IntStream.range(0, scores.length)
+                .mapToDouble(token -> Math.exp(scores[token] - best))
+                .toArray();
         double sum = Arrays.stream(weights).sum();
         return Arrays.stream(weights).map(weight -> weight / sum).toArray();
     }

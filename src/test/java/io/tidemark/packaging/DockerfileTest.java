@@ -46,7 +46,8 @@ class DockerfileTest {
     @ValueSource(strings = {"Dockerfile", "Dockerfile.cuda"})
     @DisplayName("runs the launcher as a user that is a number other than root's")
     void runsAsNobodySpecial(String name) throws IOException {
-        assertThat(lines(name)).anyMatch(line -> line.matches("USER [1-9][0-9]*:[1-9][0-9]*"))
+        assertThat(lines(name))
+                .anyMatch(line -> line.matches("USER [1-9][0-9]*:[1-9][0-9]*"))
                 .contains("ENTRYPOINT [\"/opt/tidemark/bin/tidemark\"]", "CMD [\"serve\"]");
     }
 

@@ -29,7 +29,8 @@ class DocumentsTest {
     @DisplayName("link only to files that exist")
     void linksResolve() throws IOException {
         List<String> broken = new ArrayList<>();
-        for (Path document : files(".md", Path.of("README.md"), Path.of("CHANGELOG.md"), Path.of("docs"), Path.of("demo"))) {
+        for (Path document :
+                files(".md", Path.of("README.md"), Path.of("CHANGELOG.md"), Path.of("docs"), Path.of("demo"))) {
             Matcher link = LINK.matcher(Files.readString(document));
             while (link.find()) {
                 if (!Files.exists(document.toAbsolutePath().getParent().resolve(link.group(1)))) {
@@ -45,7 +46,8 @@ class DocumentsTest {
     void namedDocumentsExist() throws IOException {
         List<String> missing = new ArrayList<>();
         for (Path file : files("", Path.of("src/main"), Path.of("k8s"), Path.of("docker"))) {
-            Matcher name = DOCUMENT.matcher(new String(Files.readAllBytes(file), java.nio.charset.StandardCharsets.ISO_8859_1));
+            Matcher name = DOCUMENT.matcher(
+                    new String(Files.readAllBytes(file), java.nio.charset.StandardCharsets.ISO_8859_1));
             while (name.find()) {
                 if (!Files.exists(Path.of(name.group()))) {
                     missing.add(file + " names " + name.group());
@@ -80,19 +82,27 @@ class DocumentsTest {
         Set<String> others = new HashSet<>();
         while (name.find()) {
             boolean property = name.group(1).startsWith("tidemark.");
-            (property ? properties : others).add(name.group(1).replace(".\"ID\"", "").toUpperCase(Locale.ROOT).replaceAll("[.-]", "_"));
+            (property ? properties : others)
+                    .add(name.group(1)
+                            .replace(".\"ID\"", "")
+                            .toUpperCase(Locale.ROOT)
+                            .replaceAll("[.-]", "_"));
         }
         SortedSet<String> settings = SettingNames.environmentVariables();
         assertThat(properties).isSubsetOf(settings);
         // the topics' names share a row
-        assertThat(settings).allMatch(setting -> properties.contains(setting) || others.contains(setting.replace("TIDEMARK_TOPICS_", "")));
+        assertThat(settings)
+                .allMatch(setting ->
+                        properties.contains(setting) || others.contains(setting.replace("TIDEMARK_TOPICS_", "")));
     }
 
     private static List<Path> files(String suffix, Path... places) throws IOException {
         List<Path> found = new ArrayList<>();
         for (Path place : places) {
             try (Stream<Path> files = Files.walk(place)) {
-                files.filter(Files::isRegularFile).filter(file -> file.toString().endsWith(suffix)).forEach(found::add);
+                files.filter(Files::isRegularFile)
+                        .filter(file -> file.toString().endsWith(suffix))
+                        .forEach(found::add);
             }
         }
         return found;

@@ -58,7 +58,10 @@ class KubernetesBaseTest {
     void kustomizationIsComplete() throws IOException {
         List<String> listed = new ArrayList<>();
         read(BASE.resolve("kustomization.yaml")).path("resources").forEach(name -> listed.add(name.asText()));
-        assertThat(listed).containsExactlyInAnyOrderElementsOf(files().stream().map(file -> file.getFileName().toString()).toList());
+        assertThat(listed)
+                .containsExactlyInAnyOrderElementsOf(files().stream()
+                        .map(file -> file.getFileName().toString())
+                        .toList());
     }
 
     @Test
@@ -67,10 +70,13 @@ class KubernetesBaseTest {
         List<String> names = new ArrayList<>();
         read(BASE.resolve("config-map.yaml")).path("data").fieldNames().forEachRemaining(names::add);
         for (JsonNode container : containers()) {
-            container.path("env").forEach(variable -> names.add(variable.path("name").asText()));
+            container
+                    .path("env")
+                    .forEach(variable -> names.add(variable.path("name").asText()));
         }
         assertThat(names).contains("TIDEMARK_ROLE", "KAFKA_BOOTSTRAP_SERVERS");
-        assertThat(names.stream().filter(name -> name.startsWith("TIDEMARK_"))).isSubsetOf(SettingNames.environmentVariables());
+        assertThat(names.stream().filter(name -> name.startsWith("TIDEMARK_")))
+                .isSubsetOf(SettingNames.environmentVariables());
     }
 
     @Test
@@ -80,7 +86,8 @@ class KubernetesBaseTest {
             for (String probe : List.of("startupProbe", "readinessProbe", "livenessProbe")) {
                 JsonNode http = container.path(probe).path("httpGet");
                 assertThat(HEALTH).contains(http.path("path").asText());
-                assertThat(http.path("port").asText()).isEqualTo(container.path("ports").path(0).path("name").asText());
+                assertThat(http.path("port").asText())
+                        .isEqualTo(container.path("ports").path(0).path("name").asText());
             }
         }
     }
@@ -88,21 +95,31 @@ class KubernetesBaseTest {
     @Test
     @DisplayName("gives a worker longer to end than its own grace lasts")
     void graceFits() throws IOException {
-        String grace = read(BASE.resolve("config-map.yaml")).path("data").path("TIDEMARK_WORKER_SHUTDOWN_GRACE").asText();
+        String grace = read(BASE.resolve("config-map.yaml"))
+                .path("data")
+                .path("TIDEMARK_WORKER_SHUTDOWN_GRACE")
+                .asText();
         long seconds = Duration.parse("PT" + grace).toSeconds();
-        assertThat(read(BASE.resolve("worker.yaml")).at("/spec/template/spec/terminationGracePeriodSeconds").asLong())
+        assertThat(read(BASE.resolve("worker.yaml"))
+                        .at("/spec/template/spec/terminationGracePeriodSeconds")
+                        .asLong())
                 .isGreaterThanOrEqualTo(seconds + 10);
     }
 
     @Test
-    @DisplayName("scales the worker on the lag of the group and topic that it consumes, counted from the earliest offset")
+    @DisplayName(
+            "scales the worker on the lag of the group and topic that it consumes, counted from the earliest offset")
     void scalesOnTheRightLag() throws IOException {
         JsonNode scaled = read(BASE.resolve("worker-scaled-object.yaml")).path("spec");
         JsonNode kafka = scaled.at("/triggers/0/metadata");
         JsonNode data = read(BASE.resolve("config-map.yaml")).path("data");
-        assertThat(scaled.at("/scaleTargetRef/name").asText()).isEqualTo(read(BASE.resolve("worker.yaml")).at("/metadata/name").asText());
-        assertThat(kafka.path("consumerGroup").asText()).isEqualTo(data.path("TIDEMARK_WORKER_GROUP").asText());
-        assertThat(kafka.path("bootstrapServers").asText()).isEqualTo(data.path("KAFKA_BOOTSTRAP_SERVERS").asText());
+        assertThat(scaled.at("/scaleTargetRef/name").asText())
+                .isEqualTo(
+                        read(BASE.resolve("worker.yaml")).at("/metadata/name").asText());
+        assertThat(kafka.path("consumerGroup").asText())
+                .isEqualTo(data.path("TIDEMARK_WORKER_GROUP").asText());
+        assertThat(kafka.path("bootstrapServers").asText())
+                .isEqualTo(data.path("KAFKA_BOOTSTRAP_SERVERS").asText());
         assertThat(kafka.path("topic").asText()).isEqualTo("generation-requests");
         assertThat(kafka.path("offsetResetPolicy").asText()).isEqualTo("earliest");
     }
@@ -118,7 +135,9 @@ class KubernetesBaseTest {
 
     private static List<Path> files() throws IOException {
         try (Stream<Path> files = Files.list(BASE)) {
-            return files.filter(file -> !file.endsWith("kustomization.yaml")).sorted().toList();
+            return files.filter(file -> !file.endsWith("kustomization.yaml"))
+                    .sorted()
+                    .toList();
         }
     }
 

@@ -25,6 +25,7 @@ class LauncherTest {
 
     @TempDir
     private Path work;
+
     private Path install;
     private Path elsewhere;
 
@@ -43,17 +44,28 @@ class LauncherTest {
     @Test
     @DisplayName("is a bash script without syntax errors")
     void parses() throws Exception {
-        assertThat(run(Map.of(), "bash", "-n", Path.of("bin/tidemark").toAbsolutePath().toString()).exitCode).isZero();
+        assertThat(run(
+                                Map.of(),
+                                "bash",
+                                "-n",
+                                Path.of("bin/tidemark").toAbsolutePath().toString())
+                        .exitCode)
+                .isZero();
     }
 
     @Test
     @DisplayName("finds its own folder through symlinks from another folder and hands every argument on as it is")
     void followsSymlinks() throws Exception {
-        Path link = Files.createSymbolicLink(elsewhere.resolve("second"),
-                Files.createSymbolicLink(elsewhere.resolve("first"), Path.of("../an install/bin/tidemark")).getFileName());
+        Path link = Files.createSymbolicLink(
+                elsewhere.resolve("second"),
+                Files.createSymbolicLink(elsewhere.resolve("first"), Path.of("../an install/bin/tidemark"))
+                        .getFileName());
         Result result = run(jdk(), link.toString(), "send", "--prompt", "two words", "");
         assertThat(result.exitCode).isZero();
-        assertThat(result.out).contains("-jar", install.resolve("app/quarkus-run.jar").toRealPath().toString())
+        assertThat(result.out)
+                .contains(
+                        "-jar",
+                        install.resolve("app/quarkus-run.jar").toRealPath().toString())
                 .endsWith("send", "--prompt", "two words", "");
         assertThat(result.err).isEmpty();
     }
@@ -62,9 +74,16 @@ class LauncherTest {
     @DisplayName("passes JAVA_OPTS and TIDEMARK_JAVA_OPTS before -jar, and only flags that the JVM knows")
     void passesOptions() throws Exception {
         Map<String, String> environment = Map.of(
-                "JAVA_HOME", work.resolve("jdk").toString(), "JAVA_OPTS", "-Xmx64m -Da=b", "TIDEMARK_JAVA_OPTS", "-Dc=d");
+                "JAVA_HOME",
+                work.resolve("jdk").toString(),
+                "JAVA_OPTS",
+                "-Xmx64m -Da=b",
+                "TIDEMARK_JAVA_OPTS",
+                "-Dc=d");
         List<String> old = run(environment, install.resolve("bin/tidemark").toString()).out;
-        assertThat(old).containsSubsequence("-Xmx64m", "-Da=b", "-Dc=d", "-jar").doesNotContain("--enable-native-access=ALL-UNNAMED");
+        assertThat(old)
+                .containsSubsequence("-Xmx64m", "-Da=b", "-Dc=d", "-jar")
+                .doesNotContain("--enable-native-access=ALL-UNNAMED");
         javaOfVersion("25.0.3");
         assertThat(run(environment, install.resolve("bin/tidemark").toString()).out)
                 .contains("--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow");
@@ -75,7 +94,8 @@ class LauncherTest {
     void compilesForTheCommand() throws Exception {
         String launcher = install.resolve("bin/tidemark").toString();
         assertThat(run(jdk(), launcher, "demo").out).contains("-XX:TieredStopAtLevel=1");
-        assertThat(run(jdk(), launcher, "serve").out).doesNotContain("-XX:TieredStopAtLevel=1")
+        assertThat(run(jdk(), launcher, "serve").out)
+                .doesNotContain("-XX:TieredStopAtLevel=1")
                 .contains("-XX:Tier4InvocationThreshold=50000");
     }
 
@@ -85,15 +105,19 @@ class LauncherTest {
         String launcher = install.resolve("bin/tidemark").toString();
         assertThat(run(jdk(), launcher, "send").out).noneMatch(flag -> flag.contains("Archive"));
         Path archive = archiveThatIsLeft("demo");
-        assertThat(archive).isEqualTo(archiveThatIsLeft("serve")).hasParentRaw(install.toRealPath().resolve("app"));
+        assertThat(archive)
+                .isEqualTo(archiveThatIsLeft("serve"))
+                .hasParentRaw(install.toRealPath().resolve("app"));
         writeArchive(archive, WHOLE);
         assertThat(run(jdk(), launcher, "send").out).contains("-XX:SharedArchiveFile=" + archive, "-Xlog:cds=off");
-        assertThat(run(jdk(), launcher, "serve").out).contains("-XX:SharedArchiveFile=" + archive)
+        assertThat(run(jdk(), launcher, "serve").out)
+                .contains("-XX:SharedArchiveFile=" + archive)
                 .noneMatch(flag -> flag.startsWith("-XX:ArchiveClassesAtExit"));
     }
 
     @Test
-    @DisplayName("leaves a new archive where the one there is unfinished, of a run that ended early, older than the build or of another Java")
+    @DisplayName(
+            "leaves a new archive where the one there is unfinished, of a run that ended early, older than the build or of another Java")
     void replacesArchive() throws Exception {
         Path archive = archiveThatIsLeft("serve");
         Files.write(archive, new byte[WHOLE]);
@@ -111,8 +135,10 @@ class LauncherTest {
     @Test
     @DisplayName("leaves the sharing of classes to whoever says something about it in JAVA_OPTS")
     void leavesSharingToTheUser() throws Exception {
-        Map<String, String> environment = Map.of("JAVA_HOME", work.resolve("jdk").toString(), "JAVA_OPTS", "-Xshare:off");
-        assertThat(run(environment, install.resolve("bin/tidemark").toString(), "serve").out).contains("-Xshare:off")
+        Map<String, String> environment =
+                Map.of("JAVA_HOME", work.resolve("jdk").toString(), "JAVA_OPTS", "-Xshare:off");
+        assertThat(run(environment, install.resolve("bin/tidemark").toString(), "serve").out)
+                .contains("-Xshare:off")
                 .noneMatch(flag -> flag.contains("Archive") || flag.startsWith("-Xlog"));
     }
 
@@ -125,7 +151,10 @@ class LauncherTest {
     private Path archiveThatIsLeft(String command) throws Exception {
         String option = "-XX:ArchiveClassesAtExit=";
         return run(jdk(), install.resolve("bin/tidemark").toString(), command).out.stream()
-                .filter(flag -> flag.startsWith(option)).map(flag -> Path.of(flag.substring(option.length()))).findAny().orElseThrow();
+                .filter(flag -> flag.startsWith(option))
+                .map(flag -> Path.of(flag.substring(option.length())))
+                .findAny()
+                .orElseThrow();
     }
 
     @Test
@@ -150,14 +179,22 @@ class LauncherTest {
     @DisplayName("builds a checkout once, with its output off stdout, and again when a source is newer")
     void buildsWhatIsStale() throws Exception {
         Files.delete(install.resolve("app/quarkus-run.jar"));
-        Path source = Files.createFile(Files.createDirectories(install.resolve("src/main/java")).resolve("A.java"));
+        Path source = Files.createFile(
+                Files.createDirectories(install.resolve("src/main/java")).resolve("A.java"));
         Files.createFile(install.resolve("pom.xml"));
         script(work.resolve("jdk/bin/javac"), "");
-        script(work.resolve("tools/mvn"), "echo building; mkdir -p target/quarkus-app; echo x >> built; : > target/quarkus-app/quarkus-run.jar");
-        Map<String, String> environment = Map.of("JAVA_HOME", work.resolve("jdk").toString(),
-                "PATH", work.resolve("tools") + ":" + System.getenv("PATH"));
+        script(
+                work.resolve("tools/mvn"),
+                "echo building; mkdir -p target/quarkus-app; echo x >> built; : > target/quarkus-app/quarkus-run.jar");
+        Map<String, String> environment = Map.of(
+                "JAVA_HOME",
+                work.resolve("jdk").toString(),
+                "PATH",
+                work.resolve("tools") + ":" + System.getenv("PATH"));
         String launcher = install.resolve("bin/tidemark").toString();
-        assertThat(run(environment, launcher, "x").out).doesNotContain("building").endsWith("x");
+        assertThat(run(environment, launcher, "x").out)
+                .doesNotContain("building")
+                .endsWith("x");
         assertThat(run(environment, launcher, "x").err).isEmpty();
         assertThat(Files.readAllLines(install.resolve("built"))).hasSize(1);
         Files.setLastModifiedTime(source, FileTime.fromMillis(System.currentTimeMillis() + 60_000));
@@ -173,8 +210,13 @@ class LauncherTest {
         Files.createFile(install.resolve("pom.xml"));
         script(work.resolve("jdk/bin/javac"), "");
         script(work.resolve("tools/mvn"), "echo '[ERROR] A.java:1 is wrong'; exit 1");
-        Result result = run(Map.of("JAVA_HOME", work.resolve("jdk").toString(),
-                "PATH", work.resolve("tools") + ":" + System.getenv("PATH")), install.resolve("bin/tidemark").toString());
+        Result result = run(
+                Map.of(
+                        "JAVA_HOME",
+                        work.resolve("jdk").toString(),
+                        "PATH",
+                        work.resolve("tools") + ":" + System.getenv("PATH")),
+                install.resolve("bin/tidemark").toString());
         assertThat(result.exitCode).isEqualTo(1);
         assertThat(result.out).isEmpty();
         assertThat(result.err).contains("A.java:1 is wrong");
@@ -185,8 +227,10 @@ class LauncherTest {
     }
 
     private void javaOfVersion(String version) throws IOException {
-        script(work.resolve("jdk/bin/java"), "if [ \"$1\" = -version ]; then echo 'openjdk version \"" + version
-                + "\"' >&2; else printf '%s\\n' \"$@\"; fi");
+        script(
+                work.resolve("jdk/bin/java"),
+                "if [ \"$1\" = -version ]; then echo 'openjdk version \"" + version
+                        + "\"' >&2; else printf '%s\\n' \"$@\"; fi");
     }
 
     private static void script(Path file, String body) throws IOException {
@@ -198,15 +242,19 @@ class LauncherTest {
     private Result run(Map<String, String> environment, String... command) throws IOException, InterruptedException {
         Path out = Files.createTempFile(work, "out", "");
         Path err = Files.createTempFile(work, "err", "");
-        ProcessBuilder builder = new ProcessBuilder(command).directory(elsewhere.toFile())
-                .redirectOutput(out.toFile()).redirectError(err.toFile());
+        ProcessBuilder builder = new ProcessBuilder(command)
+                .directory(elsewhere.toFile())
+                .redirectOutput(out.toFile())
+                .redirectError(err.toFile());
         List.of("JAVA_OPTS", "TIDEMARK_JAVA_OPTS", "JAVA_HOME").forEach(builder.environment()::remove);
         builder.environment().putAll(environment);
         Process process = builder.start();
         assertThat(process.waitFor(30, TimeUnit.SECONDS)).isTrue();
-        return new Result(process.exitValue(), new ArrayList<>(Files.readAllLines(out)), Files.readString(err, StandardCharsets.UTF_8));
+        return new Result(
+                process.exitValue(),
+                new ArrayList<>(Files.readAllLines(out)),
+                Files.readString(err, StandardCharsets.UTF_8));
     }
 
-    private record Result(int exitCode, List<String> out, String err) {
-    }
+    private record Result(int exitCode, List<String> out, String err) {}
 }

@@ -10,8 +10,7 @@ import java.util.TreeSet;
 /** The environment variables that TidemarkSettings reads, by its methods' names. */
 final class SettingNames {
 
-    private SettingNames() {
-    }
+    private SettingNames() {}
 
     static SortedSet<String> environmentVariables() {
         SortedSet<String> names = new TreeSet<>();
@@ -21,8 +20,11 @@ final class SettingNames {
 
     private static void collect(Class<?> group, String prefix, SortedSet<String> names) {
         for (Method setting : group.getDeclaredMethods()) {
-            boolean nested = setting.getReturnType().isInterface() && setting.getReturnType().getPackage() == TidemarkSettings.class.getPackage();
-            String name = setting.isAnnotationPresent(WithParentName.class) ? prefix : prefix + "_" + upperSnake(setting.getName());
+            boolean nested = setting.getReturnType().isInterface()
+                    && setting.getReturnType().getPackage() == TidemarkSettings.class.getPackage();
+            String name = setting.isAnnotationPresent(WithParentName.class)
+                    ? prefix
+                    : prefix + "_" + upperSnake(setting.getName());
             if (nested) {
                 collect(setting.getReturnType(), name, names);
             } else {

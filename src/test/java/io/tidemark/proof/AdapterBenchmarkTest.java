@@ -19,10 +19,12 @@ import org.junit.jupiter.api.Test;
 class AdapterBenchmarkTest {
 
     @Test
-    @DisplayName("answers all requests within the budget, loads what it must, and loads nothing where all are in memory")
+    @DisplayName(
+            "answers all requests within the budget, loads what it must, and loads nothing where all are in memory")
     void measures() {
         try (FixtureModel fixture = FixtureModel.load("llama-gqa");
-                SyntheticAdapterFolder folder = SyntheticAdapterFolder.write(fixture.model().config(), 6, 2, 4)) {
+                SyntheticAdapterFolder folder =
+                        SyntheticAdapterFolder.write(fixture.model().config(), 6, 2, 4)) {
             Path first = folder.adapters().get("adapter-00000");
             long budget = 3 * fixture.load("probe", first).bytes();
             AdapterLoad load = new AdapterLoad(folder.adapters(), budget, 40, 2, 2);
@@ -52,10 +54,15 @@ class AdapterBenchmarkTest {
     @DisplayName("refuses to wait for loads that a budget of one adapter would never allow beside the rows")
     void needsRoomForTwo() {
         try (FixtureModel fixture = FixtureModel.load("llama-gqa");
-                SyntheticAdapterFolder folder = SyntheticAdapterFolder.write(fixture.model().config(), 2, 1, 4)) {
-            long one = fixture.load("probe", folder.adapters().get("adapter-00000")).bytes();
-            LoadGapsBenchmark benchmark = new LoadGapsBenchmark(fixture.model(), new AdapterLoad(folder.adapters(), 2 * one - 1, 4, 2, 2));
-            assertThatThrownBy(() -> benchmark.run(1)).isInstanceOf(IllegalStateException.class).hasMessageContaining("two adapters");
+                SyntheticAdapterFolder folder =
+                        SyntheticAdapterFolder.write(fixture.model().config(), 2, 1, 4)) {
+            long one = fixture.load("probe", folder.adapters().get("adapter-00000"))
+                    .bytes();
+            LoadGapsBenchmark benchmark =
+                    new LoadGapsBenchmark(fixture.model(), new AdapterLoad(folder.adapters(), 2 * one - 1, 4, 2, 2));
+            assertThatThrownBy(() -> benchmark.run(1))
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessageContaining("two adapters");
         }
     }
 
@@ -69,7 +76,9 @@ class AdapterBenchmarkTest {
             counts[popularity.next(random)]++;
         }
         // 1 + 1/2 + 1/3 = 11/6; five standard deviations of a count are at most 830
-        assertThat(List.of(counts[0], counts[1], counts[2])).zipSatisfy(List.of(60_000, 30_000, 20_000),
-                (count, expected) -> assertThat(count).isCloseTo(expected, within(830)));
+        assertThat(List.of(counts[0], counts[1], counts[2]))
+                .zipSatisfy(
+                        List.of(60_000, 30_000, 20_000),
+                        (count, expected) -> assertThat(count).isCloseTo(expected, within(830)));
     }
 }

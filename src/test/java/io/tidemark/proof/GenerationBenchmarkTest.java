@@ -57,7 +57,8 @@ class GenerationBenchmarkTest {
                 GenerationBenchmark bench = new GenerationBenchmark(fixture.model(), LIMITS)) {
             int tooMany = fixture.model().config().contextLength();
             Row row = new Row(Collections.nCopies(tooMany, 5), Optional.empty(), new Boundary(6));
-            assertThatThrownBy(() -> bench.measure(List.of(row), 8)).isInstanceOf(IllegalStateException.class)
+            assertThatThrownBy(() -> bench.measure(List.of(row), 8))
+                    .isInstanceOf(IllegalStateException.class)
                     .hasMessageContaining("context_length_exceeded");
         }
     }
@@ -72,11 +73,20 @@ class GenerationBenchmarkTest {
     }
 
     @Test
-    @DisplayName("leaves out combinations that don't exist: more adapters than rows, and the base model at several boundaries")
+    @DisplayName(
+            "leaves out combinations that don't exist: more adapters than rows, and the base model at several boundaries")
     void cases() {
         List<GenerationCase> cases = GenerationCase.of(List.of(1, 4), List.of(0, 1, 4), List.of(6, 2), 8, 8);
-        assertThat(cases).extracting(line -> List.of(line.rows(), line.adapters(), line.layers())).containsExactly(
-                List.of(1, 0, 6), List.of(1, 1, 6), List.of(1, 1, 2),
-                List.of(4, 0, 6), List.of(4, 1, 6), List.of(4, 1, 2), List.of(4, 4, 6), List.of(4, 4, 2));
+        assertThat(cases)
+                .extracting(line -> List.of(line.rows(), line.adapters(), line.layers()))
+                .containsExactly(
+                        List.of(1, 0, 6),
+                        List.of(1, 1, 6),
+                        List.of(1, 1, 2),
+                        List.of(4, 0, 6),
+                        List.of(4, 1, 6),
+                        List.of(4, 1, 2),
+                        List.of(4, 4, 6),
+                        List.of(4, 4, 2));
     }
 }

@@ -31,18 +31,25 @@ class InterferenceBenchmarkTest {
     @Test
     @DisplayName("takes as many steps beside prompts as their chunks, and as many alone before each")
     void countsSteps() {
-        Interference seen = new InterferenceBenchmark(fixture.model(), Optional.of(fixture.adapter("all"))).run(3, 200, 64, 2);
+        Interference seen =
+                new InterferenceBenchmark(fixture.model(), Optional.of(fixture.adapter("all"))).run(3, 200, 64, 2);
         assertThat(seen.beside()).hasSize(2 * 4);
         assertThat(seen.alone()).hasSize(2 * 12);
-        assertThat(seen.promptMillis()).hasSize(2).allSatisfy(millis -> assertThat(millis).isPositive());
+        assertThat(seen.promptMillis())
+                .hasSize(2)
+                .allSatisfy(millis -> assertThat(millis).isPositive());
     }
 
     @Test
     @DisplayName("says why it could not run when the prompt is longer than the context")
     void refusesWhatDoesNotFit() {
         InterferenceBenchmark bench = new InterferenceBenchmark(fixture.model(), Optional.empty());
-        assertThatThrownBy(() -> bench.run(2, 600, 64, 1)).isInstanceOf(IllegalStateException.class).hasMessageContaining("context of 512");
-        assertThatThrownBy(() -> bench.run(2, 20, 1, 100)).as("rows that grow beyond it").isInstanceOf(IllegalStateException.class)
+        assertThatThrownBy(() -> bench.run(2, 600, 64, 1))
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessageContaining("context of 512");
+        assertThatThrownBy(() -> bench.run(2, 20, 1, 100))
+                .as("rows that grow beyond it")
+                .isInstanceOf(IllegalStateException.class)
                 .hasMessageContaining("context of 512");
     }
 

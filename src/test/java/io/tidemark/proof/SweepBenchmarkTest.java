@@ -20,9 +20,11 @@ class SweepBenchmarkTest {
     void countsEvaluations() {
         try (FixtureModel fixture = FixtureModel.load("llama-gqa")) {
             List<TokenizedExample> examples = fixture.reference("all").pairs().stream()
-                    .map(pair -> new TokenizedExample(fixture.tokens(pair.prompt()), pair.completion())).toList();
+                    .map(pair -> new TokenizedExample(fixture.tokens(pair.prompt()), pair.completion()))
+                    .toList();
             List<String> lines = new ArrayList<>();
-            Measured measured = new SweepBenchmark(fixture.model(), fixture.adapter("all"), new SweepLimits(128)).run(examples, 2, lines::add);
+            Measured measured = new SweepBenchmark(fixture.model(), fixture.adapter("all"), new SweepLimits(128))
+                    .run(examples, 2, lines::add);
             assertThat(measured.layers()).isEqualTo(6);
             // 1/2 + 1/(L+1) = (L+3) / 2(L+1)
             assertThat(measured.sweepEvaluations() * 2 * 7).isEqualTo(measured.passEvaluations() * 9);
@@ -39,6 +41,7 @@ class SweepBenchmarkTest {
     void takesMedians() {
         assertThat(Spread.of(List.of(9.0, 1.0, 2.0)).median()).isEqualTo(2);
         assertThat(Spread.of(List.of(4.0, 1.0, 2.0, 9.0)).median()).isEqualTo(3);
-        assertThat(new Measured(6, 27, 42, List.of(1.0, 1.0, 50.0), List.of(2.0, 2.0, 2.0), 0).wallRatio()).isEqualTo(0.5);
+        assertThat(new Measured(6, 27, 42, List.of(1.0, 1.0, 50.0), List.of(2.0, 2.0, 2.0), 0).wallRatio())
+                .isEqualTo(0.5);
     }
 }

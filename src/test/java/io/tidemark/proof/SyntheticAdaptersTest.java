@@ -20,9 +20,11 @@ class SyntheticAdaptersTest {
     @Test
     @DisplayName("load like any adapter; a seed always writes the same bytes, another seed others")
     void writesFolders() throws IOException {
-        try (FixtureModel fixture = FixtureModel.load("llama-gqa"); AdapterStore store = new AdapterStore(fixture.model())) {
+        try (FixtureModel fixture = FixtureModel.load("llama-gqa");
+                AdapterStore store = new AdapterStore(fixture.model())) {
             for (String name : new String[] {"one-a", "one-b", "two"}) {
-                SyntheticAdapters.write(temp.resolve(name), fixture.model().config(), 4, name.startsWith("one") ? 1 : 2);
+                SyntheticAdapters.write(
+                        temp.resolve(name), fixture.model().config(), 4, name.startsWith("one") ? 1 : 2);
                 assertThat(store.load(name, temp.resolve(name)).digest()).hasSize(64);
             }
             assertThat(weights("one-a")).isEqualTo(weights("one-b")).isNotEqualTo(weights("two"));

@@ -31,6 +31,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 class VerificationTest {
 
     private Torch torch;
+
     @TempDir
     private Path temp;
 
@@ -72,14 +73,22 @@ class VerificationTest {
     }
 
     @ParameterizedTest(name = "{0}: {1} adapters, {2} boundaries")
-    @DisplayName("families with windows, in all layers or some, yarn, 16-bit weights, and parts that adapters have beside the layers agree")
-    @CsvSource({"mistral-window, 1, 4", "qwen2-layer-types, 1, 5", "qwen3-window-yarn, 1, 5", "qwen3-norms, 2, 5", "qwen2-tied, 4, 5"})
+    @DisplayName(
+            "families with windows, in all layers or some, yarn, 16-bit weights, and parts that adapters have beside the layers agree")
+    @CsvSource({
+        "mistral-window, 1, 4",
+        "qwen2-layer-types, 1, 5",
+        "qwen3-window-yarn, 1, 5",
+        "qwen3-norms, 2, 5",
+        "qwen2-tied, 4, 5"
+    })
     void agreesWithFamilies(String family, int adapters, int boundaries) {
         Verdicts verdicts = walk(Folders.model(family));
         assertThat(verdicts.all()).hasSize(adapters).allSatisfy(verdict -> {
             assertThat(verdict.line()).startsWith("ok");
             // three prompts, one of them longer than any window and than the context before the scaling
-            assertThat(((Verdict.Compared) verdict).agreement().greedy()).isEqualTo(new Agreement.Count(3 * boundaries, 3 * boundaries));
+            assertThat(((Verdict.Compared) verdict).agreement().greedy())
+                    .isEqualTo(new Agreement.Count(3 * boundaries, 3 * boundaries));
         });
     }
 
@@ -88,7 +97,9 @@ class VerificationTest {
     void seesAGreedyToken() {
         Verdict verdict = withReference(root -> {
             ArrayNode tokens = (ArrayNode) root.at("/prompts/1/greedy/3");
-            tokens.set(tokens.size() - 1, IntNode.valueOf((tokens.get(tokens.size() - 1).intValue() + 1) % 400));
+            tokens.set(
+                    tokens.size() - 1,
+                    IntNode.valueOf((tokens.get(tokens.size() - 1).intValue() + 1) % 400));
         });
         assertThat(verdict.line()).startsWith("OFF").contains("greedy 34/35");
     }
@@ -108,13 +119,16 @@ class VerificationTest {
     @DisplayName("a reference that lacks the likelihood at a boundary passes nothing")
     void seesMissingLikelihoods() {
         Verdict verdict = withReference(root -> ((ArrayNode) root.at("/pairs/0/logprob_by_boundary")).remove(0));
-        assertThat(((Verdict.Compared) verdict).agreement().holds()).as(verdict.line()).isFalse();
+        assertThat(((Verdict.Compared) verdict).agreement().holds())
+                .as(verdict.line())
+                .isFalse();
     }
 
     @Test
     @DisplayName("another boundary of an objective is seen")
     void seesABoundary() {
-        Verdict verdict = withReference(root -> root.put("latency_boundary", root.path("latency_boundary").intValue() + 1));
+        Verdict verdict = withReference(root ->
+                root.put("latency_boundary", root.path("latency_boundary").intValue() + 1));
         assertThat(verdict.line()).startsWith("OFF").contains("boundaries 2/3");
     }
 
@@ -128,29 +142,39 @@ class VerificationTest {
     @Test
     @DisplayName("a logit that is off by 0.001 is seen")
     void seesALogit() {
-        Path model = reference(root -> { });
+        Path model = reference(root -> {});
         Path logits = model.resolve("adapters/qv/expected-logits.safetensors");
-        float before = ByteBuffer.wrap(TensorFile.read(logits).tensors().get("prompt2.boundary4").bytes())
-                .order(ByteOrder.LITTLE_ENDIAN).getFloat(17 * Float.BYTES);
-        TensorFile.read(logits).withValue("prompt2.boundary4", 17, before + 1e-3f).write(logits);
+        float before = ByteBuffer.wrap(TensorFile.read(logits)
+                        .tensors()
+                        .get("prompt2.boundary4")
+                        .bytes())
+                .order(ByteOrder.LITTLE_ENDIAN)
+                .getFloat(17 * Float.BYTES);
+        TensorFile.read(logits)
+                .withValue("prompt2.boundary4", 17, before + 1e-3f)
+                .write(logits);
         assertThat(onlyVerdict(model).line()).startsWith("OFF");
     }
 
     @Test
     @DisplayName("an adapter that is broken or not supported fails, and the second passes only when it is allowed")
     void tellsBrokenFromUnsupported() throws Exception {
-        Path model = reference(root -> { });
+        Path model = reference(root -> {});
         Folders.copyOfAdapter("llama-gqa", "all", model.resolve("adapters"));
         Folders.edit(model.resolve("adapters/all/adapter_config.json"), root -> root.put("use_qalora", true));
         Verdicts unsupported = walk(model);
-        assertThat(unsupported.all()).anySatisfy(verdict -> assertThat(verdict.line()).startsWith("skip").contains("use_qalora"));
+        assertThat(unsupported.all())
+                .anySatisfy(
+                        verdict -> assertThat(verdict.line()).startsWith("skip").contains("use_qalora"));
         assertThat(unsupported.pass(false)).isFalse();
         assertThat(unsupported.pass(true)).isTrue();
 
         Files.delete(model.resolve("adapters/all/adapter_model.safetensors"));
         Folders.edit(model.resolve("adapters/all/adapter_config.json"), root -> root.put("use_qalora", false));
         Verdicts broken = walk(model);
-        assertThat(broken.all()).anySatisfy(verdict -> assertThat(verdict.line()).startsWith("BROKEN").contains("adapter_model.safetensors"));
+        assertThat(broken.all())
+                .anySatisfy(verdict ->
+                        assertThat(verdict.line()).startsWith("BROKEN").contains("adapter_model.safetensors"));
         assertThat(broken.pass(true)).isFalse();
     }
 
@@ -158,7 +182,7 @@ class VerificationTest {
     @DisplayName("a folder in which nothing is compared passes nothing, whatever is allowed")
     void passesNothingByDefault() {
         assertThat(walk(temp).pass(true)).isFalse();
-        Path model = reference(root -> { });
+        Path model = reference(root -> {});
         Folders.edit(model.resolve("config.json"), root -> root.put("model_type", "mamba"));
         Verdicts unsupported = walk(model);
         assertThat(unsupported.unsupported()).isEqualTo(1);
@@ -179,7 +203,10 @@ class VerificationTest {
     /** A copy of the model with one adapter whose reference is changed. */
     private Path reference(Consumer<ObjectNode> change) {
         Path model = Folders.copyOfModel("llama-gqa", temp.resolve("copy-" + System.nanoTime()));
-        Folders.edit(Folders.copyOfAdapter("llama-gqa", "qv", model.resolve("adapters")).resolve("expected.json"), change);
+        Folders.edit(
+                Folders.copyOfAdapter("llama-gqa", "qv", model.resolve("adapters"))
+                        .resolve("expected.json"),
+                change);
         return model;
     }
 

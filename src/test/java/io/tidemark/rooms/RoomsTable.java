@@ -14,15 +14,18 @@ final class RoomsTable {
 
     private static final Pattern ROW = Pattern.compile("(?m)^\\| `(\\w+)` \\|[^|]*\\| ([\\w, ]+) \\|$");
 
-    private RoomsTable() {
-    }
+    private RoomsTable() {}
 
     /** Each room with those that it may know. */
     static Map<String, Set<String>> in(Path document) throws IOException {
         Map<String, Set<String>> knows = new HashMap<>();
         Matcher row = ROW.matcher(Files.readString(document));
         while (row.find()) {
-            knows.put(row.group(1), row.group(2).equals("nothing") ? Set.of() : Set.of(row.group(2).split(", ")));
+            knows.put(
+                    row.group(1),
+                    row.group(2).equals("nothing")
+                            ? Set.of()
+                            : Set.of(row.group(2).split(", ")));
         }
         return knows;
     }

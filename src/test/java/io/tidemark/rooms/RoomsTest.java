@@ -26,7 +26,9 @@ import org.junit.jupiter.api.Test;
 class RoomsTest {
 
     private static final String BASE = "io.tidemark.";
-    private static final String[] PLAIN = {"io.tidemark.model..", "io.tidemark.adapter..", "io.tidemark.generation..", "io.tidemark.calibration.."};
+    private static final String[] PLAIN = {
+        "io.tidemark.model..", "io.tidemark.adapter..", "io.tidemark.generation..", "io.tidemark.calibration.."
+    };
 
     private static Map<String, Set<String>> knows;
     private static JavaClasses classes;
@@ -34,7 +36,9 @@ class RoomsTest {
     @BeforeAll
     static void read() throws IOException {
         knows = RoomsTable.in(Path.of("docs/rooms.md"));
-        classes = new ClassFileImporter().withImportOption(new ImportOption.DoNotIncludeTests()).importPackages("io.tidemark");
+        classes = new ClassFileImporter()
+                .withImportOption(new ImportOption.DoNotIncludeTests())
+                .importPackages("io.tidemark");
     }
 
     @Test
@@ -45,8 +49,12 @@ class RoomsTest {
             from.getDirectDependenciesFromSelf().forEach(dependency -> {
                 String target = room(dependency.getTargetClass());
                 String origin = room(from);
-                if (!target.isEmpty() && !target.equals(origin) && !knows.getOrDefault(origin, Set.of()).contains(target)) {
-                    strangers.computeIfAbsent(origin + " -> " + target, key -> new TreeSet<>()).add(dependency.getDescription());
+                if (!target.isEmpty()
+                        && !target.equals(origin)
+                        && !knows.getOrDefault(origin, Set.of()).contains(target)) {
+                    strangers
+                            .computeIfAbsent(origin + " -> " + target, key -> new TreeSet<>())
+                            .add(dependency.getDescription());
                 }
             });
         }
@@ -73,29 +81,47 @@ class RoomsTest {
     @Test
     @DisplayName("leave libtorch's Java binding to the room 'torch'")
     void onlyTorchKnowsPyTorch() {
-        noClasses().that().resideOutsideOfPackage("io.tidemark.torch..")
-                .should().dependOnClassesThat().resideInAPackage("ai.djl.pytorch..").check(classes);
+        noClasses()
+                .that()
+                .resideOutsideOfPackage("io.tidemark.torch..")
+                .should()
+                .dependOnClassesThat()
+                .resideInAPackage("ai.djl.pytorch..")
+                .check(classes);
     }
 
     @Test
     @DisplayName("that compute know no Kafka, no Quarkus and no CDI")
     void computingRoomsArePlainJava() {
-        noClasses().that().resideInAnyPackage(PLAIN)
-                .should().dependOnClassesThat().resideInAnyPackage(
-                        "org.apache.kafka..", "kafka..", "io.quarkus..", "io.smallrye..", "jakarta.enterprise..", "jakarta.inject..",
+        noClasses()
+                .that()
+                .resideInAnyPackage(PLAIN)
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage(
+                        "org.apache.kafka..",
+                        "kafka..",
+                        "io.quarkus..",
+                        "io.smallrye..",
+                        "jakarta.enterprise..",
+                        "jakarta.inject..",
                         "org.eclipse.microprofile..")
-                .allowEmptyShould(true).check(classes);
+                .allowEmptyShould(true)
+                .check(classes);
     }
 
     @Test
     @DisplayName("have no cupboards for odds and ends")
     void noOddsAndEnds() {
-        noClasses().should(com.tngtech.archunit.lang.conditions.ArchConditions.be(oddsAndEnds())).check(classes);
+        noClasses()
+                .should(com.tngtech.archunit.lang.conditions.ArchConditions.be(oddsAndEnds()))
+                .check(classes);
     }
 
     private static DescribedPredicate<JavaClass> oddsAndEnds() {
         Set<String> names = Set.of("util", "utils", "helper", "helpers", "manager", "managers", "common");
-        return DescribedPredicate.describe("in a package called util, helper, manager or common",
+        return DescribedPredicate.describe(
+                "in a package called util, helper, manager or common",
                 type -> Set.of(type.getPackageName().split("\\.")).stream().anyMatch(names::contains));
     }
 

@@ -28,7 +28,7 @@ public final class Schema {
     }
 
     public Set<ValidationMessage> problems(String json) {
-        return schema.validate(json, InputFormat.JSON,
-                context -> context.getExecutionConfig().setFormatAssertionsEnabled(true));
+        return schema.validate(
+                json, InputFormat.JSON, context -> context.getExecutionConfig().setFormatAssertionsEnabled(true));
     }
 }

@@ -41,22 +41,44 @@ class BadRequestsTest {
                 Arguments.of("not JSON", "{oops", "invalid_json", ""),
                 Arguments.of("no model", "{\"prompt\": \"x\"}", "missing_field", "model"),
                 Arguments.of("mistyped field", "{\"model\": \"all\", \"prompt\": 7}", "invalid_type", "prompt"),
-                Arguments.of("prompt and messages", "{\"model\": \"all\", \"prompt\": \"x\", \"messages\": "
-                        + "[{\"role\": \"user\", \"content\": \"x\"}]}", "conflicting_fields", "messages"),
+                Arguments.of(
+                        "prompt and messages",
+                        "{\"model\": \"all\", \"prompt\": \"x\", \"messages\": "
+                                + "[{\"role\": \"user\", \"content\": \"x\"}]}",
+                        "conflicting_fields",
+                        "messages"),
                 Arguments.of("neither", "{\"model\": \"all\"}", "missing_field", "prompt"),
                 Arguments.of("unknown model", "{\"model\": \"al\", \"prompt\": \"x\"}", "unknown_adapter", "model"),
-                Arguments.of("boundary too high", "{\"model\": \"all\", \"prompt\": \"x\", \"boundary\": 99}",
-                        "out_of_range", "boundary"),
-                Arguments.of("boundary negative", "{\"model\": \"all\", \"prompt\": \"x\", \"boundary\": -1}",
-                        "out_of_range", "boundary"),
-                Arguments.of("long prompt", "{\"model\": \"all\", \"prompt\": \"" + longPrompt + "\"}",
-                        "context_length_exceeded", "prompt"),
-                Arguments.of("no tokens", "{\"model\": \"all\", \"prompt\": \"x\", \"max_tokens\": 0}",
-                        "out_of_range", "max_tokens"),
-                Arguments.of("negative tokens", "{\"model\": \"all\", \"prompt\": \"x\", \"max_tokens\": -5}",
-                        "out_of_range", "max_tokens"),
-                Arguments.of("1e99 tokens", "{\"model\": \"all\", \"prompt\": \"x\", \"max_tokens\": 1e99}",
-                        null, "max_tokens"),
+                Arguments.of(
+                        "boundary too high",
+                        "{\"model\": \"all\", \"prompt\": \"x\", \"boundary\": 99}",
+                        "out_of_range",
+                        "boundary"),
+                Arguments.of(
+                        "boundary negative",
+                        "{\"model\": \"all\", \"prompt\": \"x\", \"boundary\": -1}",
+                        "out_of_range",
+                        "boundary"),
+                Arguments.of(
+                        "long prompt",
+                        "{\"model\": \"all\", \"prompt\": \"" + longPrompt + "\"}",
+                        "context_length_exceeded",
+                        "prompt"),
+                Arguments.of(
+                        "no tokens",
+                        "{\"model\": \"all\", \"prompt\": \"x\", \"max_tokens\": 0}",
+                        "out_of_range",
+                        "max_tokens"),
+                Arguments.of(
+                        "negative tokens",
+                        "{\"model\": \"all\", \"prompt\": \"x\", \"max_tokens\": -5}",
+                        "out_of_range",
+                        "max_tokens"),
+                Arguments.of(
+                        "1e99 tokens",
+                        "{\"model\": \"all\", \"prompt\": \"x\", \"max_tokens\": 1e99}",
+                        null,
+                        "max_tokens"),
                 Arguments.of("two megabytes", "x".repeat(2 * 1024 * 1024), "request_too_large", ""));
     }
 
@@ -83,15 +105,20 @@ class BadRequestsTest {
         assertThat(result.path("error").path("code").asText()).isEqualTo("invalid_json");
         Awaitility.await().until(() -> !letters(bad).isEmpty());
         assertThat(letters(bad).get(0).key()).isNull();
-        Awaitility.await().atMost(Duration.ofSeconds(10)).until(() -> outside.committed("tidemark-workers",
-                new TopicPartition(REQUESTS, 2)) == bad.offset() + 1);
+        Awaitility.await()
+                .atMost(Duration.ofSeconds(10))
+                .until(() ->
+                        outside.committed("tidemark-workers", new TopicPartition(REQUESTS, 2)) == bad.offset() + 1);
     }
 
     private ConsumerRecord<byte[], byte[]> answersWithError(String key, byte[] value, String code, String param) {
         RecordMetadata bad = outside.send(new ProducerRecord<>(REQUESTS, 0, Outside.bytes(key), value));
         String next = "after " + key;
-        outside.send(new ProducerRecord<>(REQUESTS, 0, Outside.bytes(key), Outside.bytes(
-                "{\"id\": \"" + next + "\", \"model\": \"qv\", \"prompt\": \"x\", \"max_tokens\": 1}")));
+        outside.send(new ProducerRecord<>(
+                REQUESTS,
+                0,
+                Outside.bytes(key),
+                Outside.bytes("{\"id\": \"" + next + "\", \"model\": \"qv\", \"prompt\": \"x\", \"max_tokens\": 1}")));
 
         JsonNode error = outside.await(RESULTS, REQUESTS + "-0-" + bad.offset()).path("error");
         assertThat(error.path("type").asText()).isEqualTo("invalid_request");
@@ -103,7 +130,8 @@ class BadRequestsTest {
         Awaitility.await().until(() -> !letters(bad).isEmpty());
         ConsumerRecord<byte[], byte[]> letter = letters(bad).get(0);
         assertThat(Outside.text(letter.key())).isEqualTo(key);
-        assertThat(Outside.text(letter.headers().lastHeader("tidemark.error.code").value()))
+        assertThat(Outside.text(
+                        letter.headers().lastHeader("tidemark.error.code").value()))
                 .isEqualTo(error.path("code").asText());
         if (value != null) {
             assertThat(letter.value()).isEqualTo(Arrays.copyOf(value, Math.min(value.length, 64 * 1024)));
@@ -113,9 +141,13 @@ class BadRequestsTest {
 
     private List<ConsumerRecord<byte[], byte[]>> letters(RecordMetadata of) {
         return outside.heard(DEAD_LETTERS).stream()
-                .filter(letter -> Outside.text(letter.headers().lastHeader("tidemark.source.offset").value())
+                .filter(letter -> Outside.text(letter.headers()
+                                .lastHeader("tidemark.source.offset")
+                                .value())
                         .equals(Long.toString(of.offset())))
-                .filter(letter -> Outside.text(letter.headers().lastHeader("tidemark.source.partition").value())
+                .filter(letter -> Outside.text(letter.headers()
+                                .lastHeader("tidemark.source.partition")
+                                .value())
                         .equals(Integer.toString(of.partition())))
                 .toList();
     }

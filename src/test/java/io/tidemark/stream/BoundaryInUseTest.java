@@ -35,7 +35,8 @@ class BoundaryInUseTest {
         String digest = request("qv").path("adapter_digest").asText();
         outside.send(WorkerTopics.BOUNDARIES, "qv", record(", \"adapter_digest\": \"" + "0".repeat(64) + "\""));
         awaitBoundary("qv", LAYERS);
-        outside.send(WorkerTopics.BOUNDARIES, "qv", record(", \"num_layers\": 6, \"adapter_digest\": \"" + digest + "\""));
+        outside.send(
+                WorkerTopics.BOUNDARIES, "qv", record(", \"num_layers\": 6, \"adapter_digest\": \"" + digest + "\""));
         awaitBoundary("qv", 2);
         outside.send(WorkerTopics.BOUNDARIES, "qv", "{\"adapter\": \"qv\", \"boundary\": \"two\"}");
         awaitBoundary("qv", LAYERS);
@@ -49,10 +50,14 @@ class BoundaryInUseTest {
     @DisplayName("a request keeps the boundary it was admitted with, although the table moves while it runs")
     void pinnedAtAdmission() {
         outside.send("generation-requests", null, WorkerTopics.longRequest("pinned", "all"));
-        Awaitility.await().until(() -> !outside.values("generation-events", "pinned").isEmpty());
+        Awaitility.await()
+                .until(() -> !outside.values("generation-events", "pinned").isEmpty());
         outside.send(WorkerTopics.BOUNDARIES, "all", "{\"adapter\": \"all\", \"boundary\": 1}");
         awaitBoundary("all", 1);
-        assertThat(outside.await("generation-results", "pinned").path("tidemark").path("boundary").asInt())
+        assertThat(outside.await("generation-results", "pinned")
+                        .path("tidemark")
+                        .path("boundary")
+                        .asInt())
                 .isEqualTo(LAYERS);
         outside.send(WorkerTopics.BOUNDARIES, "all", (byte[]) null);
         awaitBoundary("all", LAYERS);
@@ -62,9 +67,12 @@ class BoundaryInUseTest {
     @DisplayName("the process that generates also calibrates, and its own boundary is in the next results")
     void calibratedBetweenSteps() {
         outside.send("validation-batches", "some-layers", batch("some-layers"));
-        Awaitility.await().atMost(Duration.ofSeconds(30))
-                .until(() -> !outside.values(WorkerTopics.BOUNDARIES, "some-layers").isEmpty());
-        JsonNode boundary = outside.values(WorkerTopics.BOUNDARIES, "some-layers").get(0);
+        Awaitility.await()
+                .atMost(Duration.ofSeconds(30))
+                .until(() ->
+                        !outside.values(WorkerTopics.BOUNDARIES, "some-layers").isEmpty());
+        JsonNode boundary =
+                outside.values(WorkerTopics.BOUNDARIES, "some-layers").get(0);
         assertThat(boundary.path("samples").asInt()).isEqualTo(8);
         assertThat(boundary.path("curve")).hasSize(LAYERS + 1);
         awaitBoundary("some-layers", boundary.path("boundary").asInt());
@@ -73,8 +81,12 @@ class BoundaryInUseTest {
     private static String batch(String adapter) {
         StringBuilder examples = new StringBuilder();
         for (int i = 0; i < 8; i++) {
-            examples.append(i == 0 ? "" : ", ").append("{\"prompt\": \"number ").append(i)
-                    .append("\", \"completion\": \"the answer ").append(i).append("\"}");
+            examples.append(i == 0 ? "" : ", ")
+                    .append("{\"prompt\": \"number ")
+                    .append(i)
+                    .append("\", \"completion\": \"the answer ")
+                    .append(i)
+                    .append("\"}");
         }
         return "{\"batch_id\": \"b\", \"adapter\": \"" + adapter + "\", \"examples\": [" + examples + "]}";
     }
@@ -84,13 +96,16 @@ class BoundaryInUseTest {
     }
 
     private void awaitBoundary(String adapter, int layers) {
-        Awaitility.await("boundary " + layers).atMost(Duration.ofSeconds(20))
+        Awaitility.await("boundary " + layers)
+                .atMost(Duration.ofSeconds(20))
                 .until(() -> request(adapter).path("boundary").asInt() == layers);
     }
 
     private JsonNode request(String adapter) {
         String id = UUID.randomUUID().toString();
-        outside.send("generation-requests", null,
+        outside.send(
+                "generation-requests",
+                null,
                 "{\"id\": \"" + id + "\", \"model\": \"" + adapter + "\", \"prompt\": \"x\", \"max_tokens\": 1}");
         return outside.await("generation-results", id).path("tidemark");
     }

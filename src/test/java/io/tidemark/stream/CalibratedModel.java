@@ -48,8 +48,11 @@ final class CalibratedModel implements AutoCloseable {
     String batch(String id, int from, int to) {
         ObjectNode batch = JSON.createObjectNode().put("batch_id", id).put("adapter", "all");
         ArrayNode examples = batch.putArray("examples");
-        IntStream.range(from, to).mapToObj(reference.path("pairs")::get).forEach(pair -> examples.addObject()
-                .put("prompt", pair.path("prompt").asText()).put("completion", pair.path("completion").asText()));
+        IntStream.range(from, to)
+                .mapToObj(reference.path("pairs")::get)
+                .forEach(pair -> examples.addObject()
+                        .put("prompt", pair.path("prompt").asText())
+                        .put("completion", pair.path("completion").asText()));
         return batch.toString();
     }
 
@@ -58,9 +61,11 @@ final class CalibratedModel implements AutoCloseable {
         JsonNode expected = reference.path("mean_logprob_per_token_by_boundary");
         assertThat(record.path("curve")).hasSize(expected.size());
         for (int b = 0; b < expected.size(); b++) {
-            assertThat(record.path("curve").get(b).asDouble()).isCloseTo(expected.get(b).asDouble(), within(1e-4));
+            assertThat(record.path("curve").get(b).asDouble())
+                    .isCloseTo(expected.get(b).asDouble(), within(1e-4));
         }
-        assertThat(record.path("boundary").asInt()).isEqualTo(reference.path("one_standard_error_boundary").asInt());
+        assertThat(record.path("boundary").asInt())
+                .isEqualTo(reference.path("one_standard_error_boundary").asInt());
     }
 
     @Override

@@ -89,7 +89,9 @@ class CalibratorTest {
         calibrator.send("another", 0, 6, 8);
         assertThat(calibrator.awaitSamples(8).path("samples").asInt()).isEqualTo(8);
         calibrator.awaitCommitted(1, 1);
-        assertThat(calibrator.boundaries()).extracting(b -> b.path("samples").asInt()).containsExactly(6, 8);
+        assertThat(calibrator.boundaries())
+                .extracting(b -> b.path("samples").asInt())
+                .containsExactly(6, 8);
     }
 
     @Test
@@ -98,7 +100,9 @@ class CalibratorTest {
         calibrator.sendBoundary("all", pin("all", 3));
         calibrator.send("b1", 0, 0, 6);
         calibrator.awaitCommitted(0, 1);
-        Awaitility.await().until(() -> !calibrator.states().isEmpty() && !calibrator.boundaries().isEmpty());
+        Awaitility.await()
+                .until(() -> !calibrator.states().isEmpty()
+                        && !calibrator.boundaries().isEmpty());
         assertThat(calibrator.boundaries()).hasSize(1);
 
         calibrator.sendBoundary("all", null);
@@ -120,7 +124,8 @@ class CalibratorTest {
     }
 
     @Test
-    @DisplayName("a batch that can't be used is a dead letter with the reason, changes nothing, and the next one counts")
+    @DisplayName(
+            "a batch that can't be used is a dead letter with the reason, changes nothing, and the next one counts")
     void deadLetters() {
         calibrator.sendRaw(null);
         calibrator.sendRaw("{");
@@ -128,21 +133,30 @@ class CalibratorTest {
                 + "\"examples\": [{\"prompt\": \"a\", \"completion\": \"b\"}]}");
         calibrator.sendRaw("{\"batch_id\": \"x\", \"adapter\": \"all\", \"examples\": []}");
         calibrator.sendRaw("{\"batch_id\": \"x\", \"adapter\": \"all\", \"examples\": [{\"prompt\": \"a\"}]}");
-        calibrator.sendRaw("{\"batch_id\": \"x\", \"adapter\": \"all\", \"examples\": [{\"prompt\": \"a\", \"completion\": \""
-                + "b ".repeat(3000) + "\"}]}");
+        calibrator.sendRaw(
+                "{\"batch_id\": \"x\", \"adapter\": \"all\", \"examples\": [{\"prompt\": \"a\", \"completion\": \""
+                        + "b ".repeat(3000) + "\"}]}");
         calibrator.send("good", 0, 0, 4);
         calibrator.awaitSamples(4);
         List<ConsumerRecord<byte[], byte[]>> letters = calibrator.deadLetters();
-        assertThat(letters).extracting(letter -> header(letter, "tidemark.error.code")).containsExactly("empty_value",
-                "invalid_json", "unknown_adapter", "invalid_value", "missing_field", "context_length_exceeded");
-        assertThat(letters.subList(2, 6)).extracting(letter -> header(letter, "tidemark.error.param")).containsExactly(
-                "adapter", "examples", "examples[0].completion", "examples[0]");
+        assertThat(letters)
+                .extracting(letter -> header(letter, "tidemark.error.code"))
+                .containsExactly(
+                        "empty_value",
+                        "invalid_json",
+                        "unknown_adapter",
+                        "invalid_value",
+                        "missing_field",
+                        "context_length_exceeded");
+        assertThat(letters.subList(2, 6))
+                .extracting(letter -> header(letter, "tidemark.error.param"))
+                .containsExactly("adapter", "examples", "examples[0].completion", "examples[0]");
         assertThat(calibrator.boundaries()).hasSize(1);
     }
 
     private static byte[] pin(String adapter, int layers) {
-        return new BoundaryRecordFormat().write(
-                BoundaryRecord.setByHand(adapter, new Boundary(layers), "a person knows better", Instant.now()));
+        return new BoundaryRecordFormat()
+                .write(BoundaryRecord.setByHand(adapter, new Boundary(layers), "a person knows better", Instant.now()));
     }
 
     private static String header(ConsumerRecord<byte[], byte[]> letter, String name) {

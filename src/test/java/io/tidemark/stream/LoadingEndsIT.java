@@ -21,15 +21,20 @@ class LoadingEndsIT {
     private static final int TERMINATED = 143;
 
     @Test
-    @DisplayName("SIGTERM amid the loading of a model ends the process before the model is loaded, and nothing was answered")
+    @DisplayName(
+            "SIGTERM amid the loading of a model ends the process before the model is loaded, and nothing was answered")
     void amidTheModel(@TempDir Path folder) throws Exception {
-        Map<String, String> large = Map.of("TIDEMARK_MODEL_DIR", LargeModel.make(folder).toString(), "TIDEMARK_ADAPTER_FOLDER", "");
-        try (EmbeddedBroker broker = EmbeddedBroker.start(BrokerOptions.TEMPORARY); WorkerGroup group = new WorkerGroup(broker.bootstrapServers())) {
+        Map<String, String> large =
+                Map.of("TIDEMARK_MODEL_DIR", LargeModel.make(folder).toString(), "TIDEMARK_ADAPTER_FOLDER", "");
+        try (EmbeddedBroker broker = EmbeddedBroker.start(BrokerOptions.TEMPORARY);
+                WorkerGroup group = new WorkerGroup(broker.bootstrapServers())) {
             group.produce(0, 8);
             try (ServedProcess process = group.serve("loading", large).awaitLog("loading model")) {
                 process.terminate();
                 assertThat(process.awaitExit()).isEqualTo(TERMINATED);
-                assertThat(process.log()).contains("the start was given up").doesNotContain("loaded model", "ERROR", "takes requests");
+                assertThat(process.log())
+                        .contains("the start was given up")
+                        .doesNotContain("loaded model", "ERROR", "takes requests");
             }
             try (ServedProcess next = group.serve("next", "1S").awaitReady()) {
                 group.awaitAnswers(8);
@@ -39,12 +44,21 @@ class LoadingEndsIT {
     }
 
     @Test
-    @DisplayName("SIGTERM while requests wait for an adapter that is being loaded hands them back, and the next process answers them")
+    @DisplayName(
+            "SIGTERM while requests wait for an adapter that is being loaded hands them back, and the next process answers them")
     void amidAnAdapter(@TempDir Path folder) throws Exception {
         String adapters = "all=" + LargeModel.makeAdapter(folder) + ",qv=" + Folders.adapter("llama-gqa", "qv");
-        Map<String, String> environment = Map.of("TIDEMARK_ADAPTER_FOLDER", "", "TIDEMARK_ADAPTER_LIST", adapters,
-                "TIDEMARK_ENGINE_ADAPTER_BYTES", "2G", "TIDEMARK_WORKER_SHUTDOWN_GRACE", "0S");
-        try (EmbeddedBroker broker = EmbeddedBroker.start(BrokerOptions.TEMPORARY); WorkerGroup group = new WorkerGroup(broker.bootstrapServers())) {
+        Map<String, String> environment = Map.of(
+                "TIDEMARK_ADAPTER_FOLDER",
+                "",
+                "TIDEMARK_ADAPTER_LIST",
+                adapters,
+                "TIDEMARK_ENGINE_ADAPTER_BYTES",
+                "2G",
+                "TIDEMARK_WORKER_SHUTDOWN_GRACE",
+                "0S");
+        try (EmbeddedBroker broker = EmbeddedBroker.start(BrokerOptions.TEMPORARY);
+                WorkerGroup group = new WorkerGroup(broker.bootstrapServers())) {
             try (ServedProcess process = group.serve("loading", environment).awaitReady()) {
                 // the small adapter is in memory, and its requests are answered while those of the large one wait
                 group.produce(1, 2);
@@ -66,7 +80,8 @@ class LoadingEndsIT {
     @DisplayName("SIGTERM while no broker answers ends the process, which else would wait for a minute")
     void withoutABroker() throws Exception {
         try (ServerSocket silent = new ServerSocket(0, 1, InetAddress.getLoopbackAddress());
-                ServedProcess process = ServedProcess.start("127.0.0.1:" + silent.getLocalPort(), Map.of()).awaitListening()) {
+                ServedProcess process = ServedProcess.start("127.0.0.1:" + silent.getLocalPort(), Map.of())
+                        .awaitListening()) {
             process.terminate();
             assertThat(process.awaitExit()).isEqualTo(TERMINATED);
             assertThat(process.log()).contains("the start was given up").doesNotContain("did not answer within");

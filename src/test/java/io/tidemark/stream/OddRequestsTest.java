@@ -35,8 +35,7 @@ class OddRequestsTest {
     Outside outside;
 
     /** Fields that can't be served, with the error that names what is wrong. */
-    private record Odd(String fields, String code, String param) {
-    }
+    private record Odd(String fields, String code, String param) {}
 
     private static List<Odd> odd() {
         Stream<Odd> written = """
@@ -57,13 +56,33 @@ class OddRequestsTest {
                 "messages": [] | invalid_value | messages
                 "prompt": "x", "tools": [{}] | conflicting_fields | tools
                 USER, {"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": "{oops"}}]}] | invalid_value | messages[1].tool_calls[0].function.arguments
-                """.lines().map(line -> line.split(" \\| ")).map(part -> new Odd(part[0].replace("USER", USER), part[1], part[2]));
-        return Stream.concat(written, Stream.of(
-                new Odd("\"prompt\": \"x\", \"logit_bias\": " + tokens(20_000).collect(Collectors.joining(",", "{", "}")), "out_of_range", "logit_bias"),
-                new Odd("\"prompt\": \"x\", \"stop\": " + IntStream.range(0, 10_000).mapToObj(i -> "\"stop " + i + "\"")
-                        .collect(Collectors.joining(",", "[", "]")), "out_of_range", "stop"),
-                new Odd("\"prompt\": \"" + " the".repeat(CONTEXT) + "\", \"max_tokens\": 1", "context_length_exceeded", "prompt"),
-                new Odd("\"prompt\": \"x\", \"user\": " + "[".repeat(5000) + "]".repeat(5000), "invalid_json", ""))).toList();
+                """.lines()
+                .map(line -> line.split(" \\| "))
+                .map(part -> new Odd(part[0].replace("USER", USER), part[1], part[2]));
+        return Stream.concat(
+                        written,
+                        Stream.of(
+                                new Odd(
+                                        "\"prompt\": \"x\", \"logit_bias\": "
+                                                + tokens(20_000).collect(Collectors.joining(",", "{", "}")),
+                                        "out_of_range",
+                                        "logit_bias"),
+                                new Odd(
+                                        "\"prompt\": \"x\", \"stop\": "
+                                                + IntStream.range(0, 10_000)
+                                                        .mapToObj(i -> "\"stop " + i + "\"")
+                                                        .collect(Collectors.joining(",", "[", "]")),
+                                        "out_of_range",
+                                        "stop"),
+                                new Odd(
+                                        "\"prompt\": \"" + " the".repeat(CONTEXT) + "\", \"max_tokens\": 1",
+                                        "context_length_exceeded",
+                                        "prompt"),
+                                new Odd(
+                                        "\"prompt\": \"x\", \"user\": " + "[".repeat(5000) + "]".repeat(5000),
+                                        "invalid_json",
+                                        "")))
+                .toList();
     }
 
     private static Stream<String> tokens(int count) {
@@ -78,14 +97,26 @@ class OddRequestsTest {
         for (int i = 0; i < odd.size(); i++) {
             int partition = i % PARTITIONS;
             // without an id, since not even that can be read of all of them
-            places.add(REQUESTS + "-" + partition + "-" + send(partition, "{\"model\": \"all\", " + odd.get(i).fields() + "}"));
-            send(partition, "{\"id\": \"beside-" + i + "\", \"model\": \"qv\", \"prompt\": \"x\", \"max_tokens\": 3, \"ignore_eos\": true}");
+            places.add(REQUESTS + "-" + partition + "-"
+                    + send(partition, "{\"model\": \"all\", " + odd.get(i).fields() + "}"));
+            send(
+                    partition,
+                    "{\"id\": \"beside-" + i
+                            + "\", \"model\": \"qv\", \"prompt\": \"x\", \"max_tokens\": 3, \"ignore_eos\": true}");
         }
         for (int i = 0; i < odd.size(); i++) {
             JsonNode error = outside.await(RESULTS, places.get(i)).path("error");
-            assertThat(error.path("code").asText()).as(error.toString()).isEqualTo(odd.get(i).code());
-            assertThat(error.path("param").asText()).as(error.toString()).isEqualTo(odd.get(i).param());
-            assertThat(outside.await(RESULTS, "beside-" + i).path("usage").path("completion_tokens").asInt()).isEqualTo(3);
+            assertThat(error.path("code").asText())
+                    .as(error.toString())
+                    .isEqualTo(odd.get(i).code());
+            assertThat(error.path("param").asText())
+                    .as(error.toString())
+                    .isEqualTo(odd.get(i).param());
+            assertThat(outside.await(RESULTS, "beside-" + i)
+                            .path("usage")
+                            .path("completion_tokens")
+                            .asInt())
+                    .isEqualTo(3);
         }
         places.forEach(place -> {
             assertThat(outside.values(RESULTS, place)).hasSize(1);
@@ -94,11 +125,19 @@ class OddRequestsTest {
     }
 
     private long letters(String place) {
-        return outside.heard(DEAD_LETTERS).stream().filter(letter -> place.equals(String.join("-", Stream.of("topic", "partition", "offset")
-                .map(name -> Outside.text(letter.headers().lastHeader("tidemark.source." + name).value())).toList()))).count();
+        return outside.heard(DEAD_LETTERS).stream()
+                .filter(letter -> place.equals(String.join(
+                        "-",
+                        Stream.of("topic", "partition", "offset")
+                                .map(name -> Outside.text(letter.headers()
+                                        .lastHeader("tidemark.source." + name)
+                                        .value()))
+                                .toList())))
+                .count();
     }
 
     private long send(int partition, String value) {
-        return outside.send(new ProducerRecord<>(REQUESTS, partition, Outside.bytes("odd"), Outside.bytes(value))).offset();
+        return outside.send(new ProducerRecord<>(REQUESTS, partition, Outside.bytes("odd"), Outside.bytes(value)))
+                .offset();
     }
 }

@@ -37,14 +37,25 @@ public final class Outside implements AutoCloseable {
         this.bootstrapServers = bootstrapServers;
         producer = new KafkaProducer<>(
                 Map.of("bootstrap.servers", bootstrapServers, "max.request.size", 5 * 1024 * 1024),
-                new ByteArraySerializer(), new ByteArraySerializer());
+                new ByteArraySerializer(),
+                new ByteArraySerializer());
         consumer = new KafkaConsumer<>(
-                Map.of("bootstrap.servers", bootstrapServers, "auto.offset.reset", "earliest", "isolation.level",
+                Map.of(
+                        "bootstrap.servers",
+                        bootstrapServers,
+                        "auto.offset.reset",
+                        "earliest",
+                        "isolation.level",
                         "read_committed"),
-                new ByteArrayDeserializer(), new ByteArrayDeserializer());
-        Awaitility.await().until(() -> Stream.of(topics).noneMatch(topic -> consumer.partitionsFor(topic).isEmpty()));
-        consumer.assign(Stream.of(topics).flatMap(topic -> consumer.partitionsFor(topic).stream())
-                .map(partition -> new TopicPartition(partition.topic(), partition.partition())).toList());
+                new ByteArrayDeserializer(),
+                new ByteArrayDeserializer());
+        Awaitility.await()
+                .until(() -> Stream.of(topics)
+                        .noneMatch(topic -> consumer.partitionsFor(topic).isEmpty()));
+        consumer.assign(Stream.of(topics)
+                .flatMap(topic -> consumer.partitionsFor(topic).stream())
+                .map(partition -> new TopicPartition(partition.topic(), partition.partition()))
+                .toList());
         listener.start();
     }
 
@@ -71,22 +82,27 @@ public final class Outside implements AutoCloseable {
 
     /** All JSON values of a topic with this key so far, tombstones left out. */
     public List<JsonNode> values(String topic, String key) {
-        return heard(topic).stream().filter(record -> key.equals(text(record.key())) && record.value() != null)
-                .map(record -> json(record.value())).toList();
+        return heard(topic).stream()
+                .filter(record -> key.equals(text(record.key())) && record.value() != null)
+                .map(record -> json(record.value()))
+                .toList();
     }
 
     /** Waits for the first value of a topic with this key. */
     public JsonNode await(String topic, String key) {
-        Awaitility.await("a record '" + key + "' on " + topic).atMost(Duration.ofSeconds(60))
+        Awaitility.await("a record '" + key + "' on " + topic)
+                .atMost(Duration.ofSeconds(60))
                 .until(() -> !values(topic, key).isEmpty());
         return values(topic, key).get(0);
     }
 
     /** The group's committed offset, 0 when there is none. */
     public long committed(String group, TopicPartition partition) {
-        try (Admin admin =
-                Admin.create(Map.of("bootstrap.servers", bootstrapServers))) {
-            var offset = admin.listConsumerGroupOffsets(group).partitionsToOffsetAndMetadata().get().get(partition);
+        try (Admin admin = Admin.create(Map.of("bootstrap.servers", bootstrapServers))) {
+            var offset = admin.listConsumerGroupOffsets(group)
+                    .partitionsToOffsetAndMetadata()
+                    .get()
+                    .get(partition);
             return offset == null ? 0 : offset.offset();
         } catch (Exception e) {
             throw new IllegalStateException(e);

@@ -38,7 +38,8 @@ final class RunningCalibrator implements AutoCloseable {
         this.model = model;
         kafka = new KafkaSettings(Map.of("bootstrap.servers", broker.bootstrapServers()));
         TopicLayout layout = TopicLayout.of(TestSettings.with(
-                Map.of("tidemark.topics.prefix", prefix, "tidemark.topics.calibration-partitions", "2")).topics());
+                        Map.of("tidemark.topics.prefix", prefix, "tidemark.topics.calibration-partitions", "2"))
+                .topics());
         try (Admin admin = Admin.create(kafka.connection())) {
             TopicSetup.ensure(admin, layout);
         }
@@ -48,9 +49,18 @@ final class RunningCalibrator implements AutoCloseable {
     }
 
     void start() {
-        CalibratorOptions options = new CalibratorOptions(prefix + "calibrators", prefix + "a",
-                new CalibrationPolicy(Objective.parse("balanced"), 2), SweepLimits.DEFAULT);
-        calibrator = CalibratorPart.start(options, kafka, topics, model.model(), model.adapters(), new OwnThreadPace(),
+        CalibratorOptions options = new CalibratorOptions(
+                prefix + "calibrators",
+                prefix + "a",
+                new CalibrationPolicy(Objective.parse("balanced"), 2),
+                SweepLimits.DEFAULT);
+        calibrator = CalibratorPart.start(
+                options,
+                kafka,
+                topics,
+                model.model(),
+                model.adapters(),
+                new OwnThreadPace(),
                 new CalibrationMetrics(new SimpleMeterRegistry()));
     }
 
@@ -94,15 +104,19 @@ final class RunningCalibrator implements AutoCloseable {
 
     /** The last boundary, once there is one over so many samples. */
     JsonNode awaitSamples(long samples) {
-        Awaitility.await("a boundary over " + samples + " samples").atMost(Duration.ofSeconds(30)).until(
-                () -> boundaries().stream().anyMatch(boundary -> boundary.path("samples").asLong() == samples));
+        Awaitility.await("a boundary over " + samples + " samples")
+                .atMost(Duration.ofSeconds(30))
+                .until(() -> boundaries().stream()
+                        .anyMatch(boundary -> boundary.path("samples").asLong() == samples));
         List<JsonNode> all = boundaries();
         return all.get(all.size() - 1);
     }
 
     void awaitCommitted(int partition, long offset) {
-        Awaitility.await().atMost(Duration.ofSeconds(30)).until(() -> outside.committed(prefix + "calibrators",
-                new TopicPartition(topics.batches(), partition)) >= offset);
+        Awaitility.await()
+                .atMost(Duration.ofSeconds(30))
+                .until(() -> outside.committed(prefix + "calibrators", new TopicPartition(topics.batches(), partition))
+                        >= offset);
     }
 
     @Override

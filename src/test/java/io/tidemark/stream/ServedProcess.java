@@ -37,9 +37,12 @@ final class ServedProcess implements AutoCloseable {
             }
             Path log = Files.createTempFile("tidemark-serve", ".log");
             List<String> command = new ArrayList<>(List.of(
-                    Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-jar",
-                    "target/quarkus-app/quarkus-run.jar", "serve"));
-            ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(log.toFile());
+                    Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                    "-jar",
+                    "target/quarkus-app/quarkus-run.jar",
+                    "serve"));
+            ProcessBuilder builder =
+                    new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(log.toFile());
             builder.environment().put("KAFKA_BOOTSTRAP_SERVERS", brokers);
             builder.environment().put("TIDEMARK_MODEL_DIR", BrokerResource.MODEL);
             builder.environment().put("TIDEMARK_ADAPTER_FOLDER", BrokerResource.MODEL + "/adapters");
@@ -53,7 +56,8 @@ final class ServedProcess implements AutoCloseable {
     }
 
     ServedProcess awaitReady() {
-        Awaitility.await("readiness; the log is " + log).atMost(Duration.ofSeconds(60))
+        Awaitility.await("readiness; the log is " + log)
+                .atMost(Duration.ofSeconds(60))
                 .pollInterval(Duration.ofMillis(200))
                 .until(() -> !process.isAlive() || status("/q/health/ready") == 200);
         if (!process.isAlive()) {
@@ -65,9 +69,12 @@ final class ServedProcess implements AutoCloseable {
     /** What the process says at a path, or -1 where it says nothing. */
     int status(String path) throws InterruptedException {
         try {
-            return HttpClient.newHttpClient().send(
-                    HttpRequest.newBuilder(URI.create("http://localhost:" + port + path)).build(),
-                    HttpResponse.BodyHandlers.discarding()).statusCode();
+            return HttpClient.newHttpClient()
+                    .send(
+                            HttpRequest.newBuilder(URI.create("http://localhost:" + port + path))
+                                    .build(),
+                            HttpResponse.BodyHandlers.discarding())
+                    .statusCode();
         } catch (IOException e) {
             return -1;
         }
@@ -92,14 +99,18 @@ final class ServedProcess implements AutoCloseable {
 
     /** Waits until probes are answered, which they are long before the process is ready. */
     ServedProcess awaitListening() {
-        Awaitility.await("probes; the log is " + log).atMost(Duration.ofSeconds(60)).pollInterval(Duration.ofMillis(100))
+        Awaitility.await("probes; the log is " + log)
+                .atMost(Duration.ofSeconds(60))
+                .pollInterval(Duration.ofMillis(100))
                 .until(() -> !process.isAlive() || status("/q/health/live") == 200);
         return this;
     }
 
     /** Waits until the process has said so. */
     ServedProcess awaitLog(String text) {
-        Awaitility.await("'" + text + "' in " + log).atMost(Duration.ofSeconds(60)).pollInterval(Duration.ofMillis(10))
+        Awaitility.await("'" + text + "' in " + log)
+                .atMost(Duration.ofSeconds(60))
+                .pollInterval(Duration.ofMillis(10))
                 .until(() -> !process.isAlive() || log().contains(text));
         return this;
     }

@@ -60,7 +60,9 @@ class ServingProcessIT {
         }
         // whoever answered twice did so under a larger attempt
         for (String id : group.answered()) {
-            assertThat(group.results(id)).extracting(result -> result.path("tidemark").path("attempt").asLong())
+            assertThat(group.results(id))
+                    .extracting(
+                            result -> result.path("tidemark").path("attempt").asLong())
                     .doesNotHaveDuplicates();
         }
     }
@@ -113,9 +115,11 @@ class ServingProcessIT {
     }
 
     @Test
-    @DisplayName("a setting out of range, a bad model folder and a topic with the wrong policy each end the start with 1")
+    @DisplayName(
+            "a setting out of range, a bad model folder and a topic with the wrong policy each end the start with 1")
     void startsThatFail() throws Exception {
-        try (ServedProcess slots = ServedProcess.start(broker.bootstrapServers(), Map.of("TIDEMARK_ENGINE_SLOTS", "1025"));
+        try (ServedProcess slots =
+                        ServedProcess.start(broker.bootstrapServers(), Map.of("TIDEMARK_ENGINE_SLOTS", "1025"));
                 ServedProcess model = ServedProcess.start(
                         broker.bootstrapServers(), Map.of("TIDEMARK_MODEL_DIR", "/no/such/folder"))) {
             assertThat(slots.awaitExit()).isEqualTo(1);
@@ -124,10 +128,12 @@ class ServingProcessIT {
             assertThat(model.log()).contains("/no/such/folder");
         }
         try (Admin admin = Admin.create(Map.of("bootstrap.servers", broker.bootstrapServers()))) {
-            admin.createTopics(List.of(new NewTopic("wrong.adapter-boundaries", 1, (short) 1))).all().get();
+            admin.createTopics(List.of(new NewTopic("wrong.adapter-boundaries", 1, (short) 1)))
+                    .all()
+                    .get();
         }
-        try (ServedProcess topic = ServedProcess.start(
-                broker.bootstrapServers(), Map.of("TIDEMARK_TOPICS_PREFIX", "wrong."))) {
+        try (ServedProcess topic =
+                ServedProcess.start(broker.bootstrapServers(), Map.of("TIDEMARK_TOPICS_PREFIX", "wrong."))) {
             assertThat(topic.awaitExit()).isEqualTo(1);
             assertThat(topic.log())
                     .contains("topic 'wrong.adapter-boundaries' has cleanup.policy 'delete' but needs 'compact'");

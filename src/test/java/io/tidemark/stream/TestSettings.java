@@ -8,13 +8,16 @@ import java.util.Map;
 /** Settings without Quarkus: the defaults of the mapping, and what a test wants otherwise. */
 final class TestSettings {
 
-    private TestSettings() {
-    }
+    private TestSettings() {}
 
     static TidemarkSettings with(Map<String, String> values) {
         Map<String, String> all = new HashMap<>(Map.of("tidemark.model.dir", BrokerResource.MODEL));
         all.putAll(values);
-        return new SmallRyeConfigBuilder().addDiscoveredConverters().withMapping(TidemarkSettings.class)
-                .withDefaultValues(all).build().getConfigMapping(TidemarkSettings.class);
+        return new SmallRyeConfigBuilder()
+                .addDiscoveredConverters()
+                .withMapping(TidemarkSettings.class)
+                .withDefaultValues(all)
+                .build()
+                .getConfigMapping(TidemarkSettings.class);
     }
 }

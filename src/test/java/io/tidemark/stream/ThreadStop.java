@@ -26,16 +26,26 @@ final class ThreadStop {
 
     /** What the other JVM has to be started with. */
     Map<String, String> environment() {
-        return Map.of("JAVA_TOOL_OPTIONS", "-agentlib:jdwp=transport=dt_socket,server=y,suspend=n,address=127.0.0.1:" + port);
+        return Map.of(
+                "JAVA_TOOL_OPTIONS", "-agentlib:jdwp=transport=dt_socket,server=y,suspend=n,address=127.0.0.1:" + port);
     }
 
     /** Throws one of the OutOfMemoryErrors that every JVM has at hand. */
     void outOfMemory(String thread) throws Exception {
         VirtualMachine machine = attach();
         try {
-            ThreadReference found = machine.allThreads().stream().filter(one -> one.name().equals(thread)).findFirst().orElseThrow();
-            ObjectReference error = machine.classesByName("java.lang.OutOfMemoryError").get(0).instances(1).get(0);
-            Awaitility.await().pollDelay(Duration.ZERO).pollInterval(Duration.ofMillis(1)).until(() -> stopInJava(found, error));
+            ThreadReference found = machine.allThreads().stream()
+                    .filter(one -> one.name().equals(thread))
+                    .findFirst()
+                    .orElseThrow();
+            ObjectReference error = machine.classesByName("java.lang.OutOfMemoryError")
+                    .get(0)
+                    .instances(1)
+                    .get(0);
+            Awaitility.await()
+                    .pollDelay(Duration.ZERO)
+                    .pollInterval(Duration.ofMillis(1))
+                    .until(() -> stopInJava(found, error));
         } finally {
             machine.dispose();
         }
@@ -57,7 +67,9 @@ final class ThreadStop {
 
     private VirtualMachine attach() throws Exception {
         AttachingConnector connector = Bootstrap.virtualMachineManager().attachingConnectors().stream()
-                .filter(one -> one.name().equals("com.sun.jdi.SocketAttach")).findFirst().orElseThrow();
+                .filter(one -> one.name().equals("com.sun.jdi.SocketAttach"))
+                .findFirst()
+                .orElseThrow();
         Map<String, Connector.Argument> arguments = connector.defaultArguments();
         arguments.get("hostname").setValue("127.0.0.1");
         arguments.get("port").setValue(Integer.toString(port));

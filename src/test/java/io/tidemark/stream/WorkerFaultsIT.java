@@ -21,14 +21,17 @@ class WorkerFaultsIT {
     private static final int REQUESTS = 200;
 
     /** So that a killed worker is missed after 6 s, the least that brokers allow, and not after 45. */
-    private static final Map<String, String> MISSED_SOON = Map.of("JAVA_TOOL_OPTIONS",
-            "-Dmp.messaging.incoming.generation-requests.session.timeout.ms=6000");
+    private static final Map<String, String> MISSED_SOON =
+            Map.of("JAVA_TOOL_OPTIONS", "-Dmp.messaging.incoming.generation-requests.session.timeout.ms=6000");
 
     @Test
-    @DisplayName("one of two workers is killed: its requests go to the other, and whoever takes the larger attempt sees each answered once")
+    @DisplayName(
+            "one of two workers is killed: its requests go to the other, and whoever takes the larger attempt sees each answered once")
     void oneOfTwoKilled() throws Exception {
-        try (EmbeddedBroker broker = EmbeddedBroker.start(BrokerOptions.TEMPORARY); WorkerGroup group = new WorkerGroup(broker.bootstrapServers());
-                ServedProcess first = group.serve("first", MISSED_SOON).awaitReady(); ServedProcess second = group.serve("second", MISSED_SOON).awaitReady()) {
+        try (EmbeddedBroker broker = EmbeddedBroker.start(BrokerOptions.TEMPORARY);
+                WorkerGroup group = new WorkerGroup(broker.bootstrapServers());
+                ServedProcess first = group.serve("first", MISSED_SOON).awaitReady();
+                ServedProcess second = group.serve("second", MISSED_SOON).awaitReady()) {
             group.produce(0, REQUESTS);
             group.awaitAnswers(30);
             first.kill();
@@ -42,10 +45,12 @@ class WorkerFaultsIT {
     }
 
     @Test
-    @DisplayName("the engine's thread dies of an error: the process ends with 1, no request fails for it, and the next worker answers what was open")
+    @DisplayName(
+            "the engine's thread dies of an error: the process ends with 1, no request fails for it, and the next worker answers what was open")
     void engineDies() throws Exception {
         ThreadStop stop = new ThreadStop();
-        try (EmbeddedBroker broker = EmbeddedBroker.start(BrokerOptions.TEMPORARY); WorkerGroup group = new WorkerGroup(broker.bootstrapServers())) {
+        try (EmbeddedBroker broker = EmbeddedBroker.start(BrokerOptions.TEMPORARY);
+                WorkerGroup group = new WorkerGroup(broker.bootstrapServers())) {
             group.produce(0, REQUESTS);
             try (ServedProcess first = group.serve("first", stop.environment()).awaitReady()) {
                 group.awaitAnswers(30);
@@ -69,7 +74,8 @@ class WorkerFaultsIT {
     void brokerComesBack(@TempDir Path folder) throws Exception {
         EmbeddedBroker broker = EmbeddedBroker.start(new BrokerOptions(0, Optional.of(folder)));
         int port = broker.port();
-        try (WorkerGroup group = new WorkerGroup(broker.bootstrapServers()); ServedProcess worker = group.serve("only", "1S").awaitReady()) {
+        try (WorkerGroup group = new WorkerGroup(broker.bootstrapServers());
+                ServedProcess worker = group.serve("only", "1S").awaitReady()) {
             group.produce(0, REQUESTS);
             group.awaitAnswers(30);
             Set<String> readAgain = group.uncommitted(REQUESTS);
@@ -92,7 +98,9 @@ class WorkerFaultsIT {
         for (String id : group.answered()) {
             List<JsonNode> results = group.results(id);
             assertThat(results).extracting(WorkerFaultsIT::attempt).as(id).doesNotHaveDuplicates();
-            JsonNode last = results.stream().max(Comparator.comparing(WorkerFaultsIT::attempt)).orElseThrow();
+            JsonNode last = results.stream()
+                    .max(Comparator.comparing(WorkerFaultsIT::attempt))
+                    .orElseThrow();
             assertThat(last.has("error")).as("%s: %s", id, last).isFalse();
             assertThat(last.path("choices")).hasSize(1);
             if (results.size() > 1) {

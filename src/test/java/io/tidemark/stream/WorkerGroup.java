@@ -32,7 +32,10 @@ final class WorkerGroup implements AutoCloseable {
     WorkerGroup(String brokers) {
         this.brokers = brokers;
         try (Admin admin = Admin.create(Map.of("bootstrap.servers", brokers))) {
-            TopicSetup.ensure(admin, TopicLayout.of(TestSettings.with(Map.of("tidemark.topics.prefix", prefix)).topics()));
+            TopicSetup.ensure(
+                    admin,
+                    TopicLayout.of(TestSettings.with(Map.of("tidemark.topics.prefix", prefix))
+                            .topics()));
         }
         outside = new Outside(brokers, prefix + "generation-results", prefix + "generation-dead-letters");
     }
@@ -42,8 +45,13 @@ final class WorkerGroup implements AutoCloseable {
     }
 
     ServedProcess serve(String name, Map<String, String> environment) {
-        Map<String, String> all = new HashMap<>(Map.of("TIDEMARK_TOPICS_PREFIX", prefix,
-                "TIDEMARK_WORKER_GROUP", prefix + "workers", "TIDEMARK_WORKER_ID", name));
+        Map<String, String> all = new HashMap<>(Map.of(
+                "TIDEMARK_TOPICS_PREFIX",
+                prefix,
+                "TIDEMARK_WORKER_GROUP",
+                prefix + "workers",
+                "TIDEMARK_WORKER_ID",
+                name));
         all.putAll(environment);
         return ServedProcess.start(brokers, all);
     }
@@ -51,30 +59,39 @@ final class WorkerGroup implements AutoCloseable {
     /** Requests r{from} .. r{to - 1}: lengths differ, so that they end out of order. Request i is record i / 4 of partition i % 4. */
     void produce(int from, int to) {
         for (int i = from; i < to; i++) {
-            String value = "{\"id\": \"r" + i + "\", \"model\": \"" + (i % 2 == 0 ? "all" : "qv") + "\", \"prompt\": \"request " + i
-                    + "\", \"max_tokens\": " + (i % 7 == 0 ? 200 : 20) + ", \"stop\": [], \"boundary\": " + i % 7 + "}";
-            outside.send(new ProducerRecord<>(prefix + "generation-requests", i % PARTITIONS, Outside.bytes("r" + i), Outside.bytes(value)));
+            String value = "{\"id\": \"r" + i + "\", \"model\": \"" + (i % 2 == 0 ? "all" : "qv")
+                    + "\", \"prompt\": \"request " + i + "\", \"max_tokens\": " + (i % 7 == 0 ? 200 : 20)
+                    + ", \"stop\": [], \"boundary\": " + i % 7 + "}";
+            outside.send(new ProducerRecord<>(
+                    prefix + "generation-requests", i % PARTITIONS, Outside.bytes("r" + i), Outside.bytes(value)));
         }
     }
 
     /** Produces requests r{from} and on while none has been answered by {@code worker}, and returns how many there are then. */
     int produceUntilAnsweredBy(String worker, int from) {
         AtomicInteger asked = new AtomicInteger(from);
-        Awaitility.await("an answer of " + worker).atMost(Duration.ofSeconds(60)).pollInterval(Duration.ofMillis(200)).until(() -> {
-            int next = asked.getAndAdd(PARTITIONS);
-            produce(next, next + PARTITIONS);
-            return workers().contains(worker);
-        });
+        Awaitility.await("an answer of " + worker)
+                .atMost(Duration.ofSeconds(60))
+                .pollInterval(Duration.ofMillis(200))
+                .until(() -> {
+                    int next = asked.getAndAdd(PARTITIONS);
+                    produce(next, next + PARTITIONS);
+                    return workers().contains(worker);
+                });
         return asked.get();
     }
 
     /** Who has answered. */
     Set<String> workers() {
-        return results().stream().map(result -> result.path("tidemark").path("worker").asText()).collect(Collectors.toSet());
+        return results().stream()
+                .map(result -> result.path("tidemark").path("worker").asText())
+                .collect(Collectors.toSet());
     }
 
     List<JsonNode> results() {
-        return outside.heard(prefix + "generation-results").stream().map(result -> Outside.json(result.value())).toList();
+        return outside.heard(prefix + "generation-results").stream()
+                .map(result -> Outside.json(result.value()))
+                .toList();
     }
 
     List<JsonNode> results(String id) {
@@ -92,29 +109,42 @@ final class WorkerGroup implements AutoCloseable {
     }
 
     void awaitAnswers(int atLeast) {
-        Awaitility.await(atLeast + " answers").atMost(Duration.ofSeconds(90)).until(() -> answered().size() >= atLeast);
+        Awaitility.await(atLeast + " answers")
+                .atMost(Duration.ofSeconds(90))
+                .until(() -> answered().size() >= atLeast);
     }
 
     /** Waits until the group has committed all of {@code requests} requests, and so will answer none of them again. */
     void awaitAllCommitted(int requests) {
-        Awaitility.await(requests + " commits").atMost(Duration.ofSeconds(60)).until(() ->
-                IntStream.range(0, PARTITIONS).mapToLong(this::committed).sum() == requests);
+        Awaitility.await(requests + " commits")
+                .atMost(Duration.ofSeconds(60))
+                .until(() -> IntStream.range(0, PARTITIONS)
+                                .mapToLong(this::committed)
+                                .sum()
+                        == requests);
     }
 
     /** All requests below a partition's committed offset must have a result. */
     void assertNothingUnansweredIsCommitted() {
         for (int partition = 0; partition < PARTITIONS; partition++) {
             int p = partition;
-            List<String> committed = IntStream.range(0, (int) committed(p)).mapToObj(n -> "r" + (n * PARTITIONS + p)).toList();
+            List<String> committed = IntStream.range(0, (int) committed(p))
+                    .mapToObj(n -> "r" + (n * PARTITIONS + p))
+                    .toList();
             // what others answer meanwhile is committed at once, and heard a moment later
-            Awaitility.await().atMost(Duration.ofSeconds(10)).untilAsserted(() -> assertThat(answered()).containsAll(committed));
+            Awaitility.await()
+                    .atMost(Duration.ofSeconds(10))
+                    .untilAsserted(() -> assertThat(answered()).containsAll(committed));
         }
     }
 
     /** Those of the first {@code requests} that the group has not committed, answered or not: a successor reads them again. */
     Set<String> uncommitted(int requests) {
-        long[] committed = IntStream.range(0, PARTITIONS).mapToLong(this::committed).toArray();
-        return IntStream.range(0, requests).filter(i -> i / PARTITIONS >= committed[i % PARTITIONS]).mapToObj(i -> "r" + i)
+        long[] committed =
+                IntStream.range(0, PARTITIONS).mapToLong(this::committed).toArray();
+        return IntStream.range(0, requests)
+                .filter(i -> i / PARTITIONS >= committed[i % PARTITIONS])
+                .mapToObj(i -> "r" + i)
                 .collect(Collectors.toSet());
     }
 

@@ -36,12 +36,18 @@ class WorkerProbesTest {
         assertThat(get("/q/health/live")).contains("tidemark-live");
         assertThat(get("/q/health/started")).contains("tidemark-started");
         Awaitility.await().until(() -> get("/q/metrics").contains("outcome=\"unknown_adapter\""));
-        assertThat(get("/q/metrics")).contains("tidemark_boundary{adapter=\"all\"}", "tidemark_running_rows",
-                "tidemark_queue_depth", "adapter=\"unknown\"").doesNotContain("secret-name");
+        assertThat(get("/q/metrics"))
+                .contains(
+                        "tidemark_boundary{adapter=\"all\"}",
+                        "tidemark_running_rows",
+                        "tidemark_queue_depth",
+                        "adapter=\"unknown\"")
+                .doesNotContain("secret-name");
     }
 
     private String get(String path) throws Exception {
-        return HttpClient.newHttpClient().send(HttpRequest.newBuilder(URI.create(url + path)).build(),
-                HttpResponse.BodyHandlers.ofString()).body();
+        return HttpClient.newHttpClient()
+                .send(HttpRequest.newBuilder(URI.create(url + path)).build(), HttpResponse.BodyHandlers.ofString())
+                .body();
     }
 }

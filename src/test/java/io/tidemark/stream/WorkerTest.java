@@ -31,8 +31,8 @@ class WorkerTest {
     @Test
     @DisplayName("a request comes back as one result, its events add up to the result's text, and its trace goes along")
     void happyPath() {
-        ProducerRecord<byte[], byte[]> request = new ProducerRecord<>(REQUESTS, Outside.bytes("all"),
-                Outside.bytes("""
+        ProducerRecord<byte[], byte[]> request =
+                new ProducerRecord<>(REQUESTS, Outside.bytes("all"), Outside.bytes("""
                         {"id": "happy", "model": "all", "prompt": "the river", "max_tokens": 8, "temperature": 0,
                          "stream": true}"""));
         request.headers().add("traceparent", Outside.bytes("00-1234567890abcdef1234567890abcdef-1234567890abcdef-01"));
@@ -46,20 +46,30 @@ class WorkerTest {
         assertThat(result.path("usage").path("completion_tokens").asInt()).isBetween(1, 8);
         JsonNode tidemark = result.path("tidemark");
         assertThat(tidemark.path("adapter_digest").asText()).hasSize(64);
-        assertThat(tidemark.path("boundary").asInt()).isEqualTo(tidemark.path("num_layers").asInt());
+        assertThat(tidemark.path("boundary").asInt())
+                .isEqualTo(tidemark.path("num_layers").asInt());
         assertThat(tidemark.path("worker").asText()).isEqualTo("test-worker");
         assertThat(tidemark.path("attempt").asInt()).isPositive();
 
-        Awaitility.await().until(() -> outside.values(EVENTS, "happy").stream()
-                .anyMatch(event -> event.has("finish_reason")));
+        Awaitility.await()
+                .until(() -> outside.values(EVENTS, "happy").stream().anyMatch(event -> event.has("finish_reason")));
         List<JsonNode> events = outside.values(EVENTS, "happy");
-        assertThat(events).extracting(event -> event.path("sequence").asInt())
-                .containsExactlyElementsOf(IntStream.range(0, events.size()).boxed().toList());
-        assertThat(String.join("", events.stream().map(event -> event.path("text").asText()).toList()))
+        assertThat(events)
+                .extracting(event -> event.path("sequence").asInt())
+                .containsExactlyElementsOf(
+                        IntStream.range(0, events.size()).boxed().toList());
+        assertThat(String.join(
+                        "",
+                        events.stream()
+                                .map(event -> event.path("text").asText())
+                                .toList()))
                 .isEqualTo(result.path("choices").get(0).path("text").asText());
         ConsumerRecord<byte[], byte[]> record = outside.heard(RESULTS).stream()
-                .filter(r -> Outside.text(r.key()).equals("happy")).findFirst().orElseThrow();
-        assertThat(Outside.text(record.headers().lastHeader("traceparent").value())).startsWith("00-12345678");
+                .filter(r -> Outside.text(r.key()).equals("happy"))
+                .findFirst()
+                .orElseThrow();
+        assertThat(Outside.text(record.headers().lastHeader("traceparent").value()))
+                .startsWith("00-12345678");
     }
 
     @Test
@@ -77,18 +87,26 @@ class WorkerTest {
     @DisplayName("a misspelled adapter is answered with the name that was probably meant")
     void didYouMean() {
         outside.send(REQUESTS, null, "{\"id\": \"misspelled\", \"model\": \"alll\", \"prompt\": \"x\"}");
-        assertThat(outside.await(RESULTS, "misspelled").path("error").path("message").asText())
+        assertThat(outside.await(RESULTS, "misspelled")
+                        .path("error")
+                        .path("message")
+                        .asText())
                 .isEqualTo("no adapter 'alll'; did you mean 'all'?");
     }
 
     @Test
     @DisplayName("everything that was answered is committed soon after")
     void commits() {
-        RecordMetadata last = outside.send(new ProducerRecord<>(REQUESTS, 1, Outside.bytes("c"), Outside.bytes(
-                "{\"id\": \"committed\", \"model\": \"qv\", \"prompt\": \"x\", \"max_tokens\": 1}")));
+        RecordMetadata last = outside.send(new ProducerRecord<>(
+                REQUESTS,
+                1,
+                Outside.bytes("c"),
+                Outside.bytes("{\"id\": \"committed\", \"model\": \"qv\", \"prompt\": \"x\", \"max_tokens\": 1}")));
         outside.await(RESULTS, "committed");
-        Awaitility.await().atMost(Duration.ofSeconds(10)).until(() -> outside.committed("tidemark-workers",
-                new TopicPartition(REQUESTS, 1)) == last.offset() + 1);
+        Awaitility.await()
+                .atMost(Duration.ofSeconds(10))
+                .until(() ->
+                        outside.committed("tidemark-workers", new TopicPartition(REQUESTS, 1)) == last.offset() + 1);
     }
 
     @Test
@@ -100,8 +118,10 @@ class WorkerTest {
         JsonNode result = outside.await(RESULTS, "chat");
         assertThat(result.path("object").asText()).isEqualTo("chat.completion");
         assertThat(result.path("choices")).hasSize(2);
-        assertThat(result.path("choices").get(1).path("message").path("role").asText()).isEqualTo("assistant");
-        assertThat(result.path("choices").get(1).path("logprobs").path("content")).isNotEmpty();
+        assertThat(result.path("choices").get(1).path("message").path("role").asText())
+                .isEqualTo("assistant");
+        assertThat(result.path("choices").get(1).path("logprobs").path("content"))
+                .isNotEmpty();
     }
 
     @Test

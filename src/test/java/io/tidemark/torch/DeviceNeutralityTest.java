@@ -27,10 +27,13 @@ import org.junit.jupiter.params.provider.ValueSource;
 class DeviceNeutralityTest {
 
     /** Operators of libtorch that make a tensor of no other, and so on whatever device they are told. */
-    private static final Pattern MAKES = Pattern.compile("torch\\.(arange|zeros|ones|full|empty|eye|linspace|logspace|rand\\w*|normal"
-            + "|scalar_tensor|tensor|as_tensor|tril_indices|triu_indices|\\w+_window|from_file|empty_strided|sparse_\\w+|complex)\\(");
+    private static final Pattern MAKES = Pattern.compile(
+            "torch\\.(arange|zeros|ones|full|empty|eye|linspace|logspace|rand\\w*|normal"
+                    + "|scalar_tensor|tensor|as_tensor|tril_indices|triu_indices|\\w+_window|from_file|empty_strided|sparse_\\w+|complex)\\(");
+
     private static final Pattern TAKES_DEVICE_OF_INPUT = Pattern.compile("device=\\w+(\\.\\w+|\\[[^]]*])*\\.device\\b");
-    private static final Pattern NAMES_A_DEVICE = Pattern.compile("torch\\.device\\(|\"(cpu|cuda)|\\.(cpu|cuda)\\(|torch\\.(cpu|cuda)\\b");
+    private static final Pattern NAMES_A_DEVICE =
+            Pattern.compile("torch\\.device\\(|\"(cpu|cuda)|\\.(cpu|cuda)\\(|torch\\.(cpu|cuda)\\b");
 
     @Test
     @DisplayName("by the scripts: each operator that makes one takes the device of an input, and none is named")
@@ -39,15 +42,23 @@ class DeviceNeutralityTest {
             List<Path> scripts = files.sorted().toList();
             assertThat(scripts).hasSizeGreaterThan(4);
             for (Path script : scripts) {
-                assertThat(faults(Files.readString(script))).as(script.toString()).isEmpty();
+                assertThat(faults(Files.readString(script)))
+                        .as(script.toString())
+                        .isEmpty();
             }
         }
     }
 
     @ParameterizedTest(name = "{0}")
-    @ValueSource(strings = {"x = torch.arange(5, dtype=4)", "x = torch.zeros([2, torch.size(y, 0)], dtype=6, device=None)",
-        "x = torch.to(y, device=torch.device(\"cpu\"))", "x = y.cuda()", "x = torch.full([1], (3), device=\"cuda:0\")",
-        "x = torch.add(torch.ones([1], device=z.device), torch.ones([1]))"})
+    @ValueSource(
+            strings = {
+                "x = torch.arange(5, dtype=4)",
+                "x = torch.zeros([2, torch.size(y, 0)], dtype=6, device=None)",
+                "x = torch.to(y, device=torch.device(\"cpu\"))",
+                "x = y.cuda()",
+                "x = torch.full([1], (3), device=\"cuda:0\")",
+                "x = torch.add(torch.ones([1], device=z.device), torch.ones([1]))"
+            })
     @DisplayName("which would be seen")
     void faultsAreSeen(String line) {
         assertThat(faults(line)).isNotEmpty();
@@ -56,20 +67,38 @@ class DeviceNeutralityTest {
     @Test
     @DisplayName("by Java: only ValueMaker makes tensors, with its device's manager, and only Devices names a device")
     void java() {
-        JavaClasses classes = new ClassFileImporter().withImportOption(new ImportOption.DoNotIncludeTests()).importPackages("io.tidemark");
-        noClasses().that().doNotHaveFullyQualifiedName(Devices.class.getName())
-                .and().doNotHaveFullyQualifiedName(Torch.class.getName())
-                .should().dependOnClassesThat().areAssignableTo(Device.class).check(classes);
-        noClasses().that().doNotHaveFullyQualifiedName(ValueMaker.class.getName())
-                .should().accessTargetWhere(makesATensor()).check(classes);
-        assertThat(classes.get(ValueMaker.class).getAccessesFromSelf()).anyMatch(access -> makesATensor().test(access));
+        JavaClasses classes = new ClassFileImporter()
+                .withImportOption(new ImportOption.DoNotIncludeTests())
+                .importPackages("io.tidemark");
+        noClasses()
+                .that()
+                .doNotHaveFullyQualifiedName(Devices.class.getName())
+                .and()
+                .doNotHaveFullyQualifiedName(Torch.class.getName())
+                .should()
+                .dependOnClassesThat()
+                .areAssignableTo(Device.class)
+                .check(classes);
+        noClasses()
+                .that()
+                .doNotHaveFullyQualifiedName(ValueMaker.class.getName())
+                .should()
+                .accessTargetWhere(makesATensor())
+                .check(classes);
+        assertThat(classes.get(ValueMaker.class).getAccessesFromSelf())
+                .anyMatch(access -> makesATensor().test(access));
         assertThat(classes.get(Torch.class).getMethodCallsFromSelf())
-                .noneMatch(call -> call.getTargetOwner().isAssignableTo(Device.class) && !call.getName().startsWith("is"));
+                .noneMatch(call -> call.getTargetOwner().isAssignableTo(Device.class)
+                        && !call.getName().startsWith("is"));
     }
 
     private static DescribedPredicate<JavaAccess<?>> makesATensor() {
-        return DescribedPredicate.describe("makes a tensor", access -> access.getTargetOwner().isAssignableTo(NDManager.class)
-                && access.getName().matches("create\\w*|zeros|ones|full|arange|eye|linspace|random\\w*|truncatedNormal|hanningWindow|from|load|decode"));
+        return DescribedPredicate.describe(
+                "makes a tensor",
+                access -> access.getTargetOwner().isAssignableTo(NDManager.class)
+                        && access.getName()
+                                .matches(
+                                        "create\\w*|zeros|ones|full|arange|eye|linspace|random\\w*|truncatedNormal|hanningWindow|from|load|decode"));
     }
 
     private static List<String> faults(String text) {

@@ -17,13 +17,13 @@ class NativeHeapTest {
     @DisplayName("are for the heaps of arenas: writable memory of no file at a multiple of 64 MiB")
     void arenas() {
         assertThat(NativeHeap.arenas(List.of(
-                "555555554000-555555600000 rw-p 00000000 00:00 0                          [heap]",
-                "7ffa2c000000-7ffa2fc3d000 rw-p 00000000 00:00 0 ",
-                "7ffa2fc3d000-7ffa30000000 ---p 00000000 00:00 0 ",
-                "7ffa30000000-7ffa34000000 r--p 00000000 08:01 77                         /usr/lib/libtorch_cpu.so",
-                "7ffa34000000-7ffa34021000 rw-p 00000000 00:00 0 ",
-                "7ffa38001000-7ffa3c000000 rw-p 00000000 00:00 0 ",
-                "7ffa40000000-7ffa4c000000 rw-p 00000000 00:00 0 ")))
+                        "555555554000-555555600000 rw-p 00000000 00:00 0                          [heap]",
+                        "7ffa2c000000-7ffa2fc3d000 rw-p 00000000 00:00 0 ",
+                        "7ffa2fc3d000-7ffa30000000 ---p 00000000 00:00 0 ",
+                        "7ffa30000000-7ffa34000000 r--p 00000000 08:01 77                         /usr/lib/libtorch_cpu.so",
+                        "7ffa34000000-7ffa34021000 rw-p 00000000 00:00 0 ",
+                        "7ffa38001000-7ffa3c000000 rw-p 00000000 00:00 0 ",
+                        "7ffa40000000-7ffa4c000000 rw-p 00000000 00:00 0 ")))
                 .containsExactly(new Arena(0x7ffa2c000000L, 0x3c00000));
     }
 

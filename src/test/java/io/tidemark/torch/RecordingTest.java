@@ -25,8 +25,12 @@ class RecordingTest {
     @DisplayName("holds the archive, each value in the order of its making, each call, and what Java read")
     void holdsAll() throws IOException {
         try (Torch torch = Torch.recording(new TorchOptions("cpu", 1), folder);
-                Script script = torch.script(new ScriptSource("Trial", List.of(new ScriptSource.Attribute("kept", "List[Tensor]"),
-                        new ScriptSource.Attribute("factor", "float")), List.of("/torchscript/trial.torchscript")));
+                Script script = torch.script(new ScriptSource(
+                        "Trial",
+                        List.of(
+                                new ScriptSource.Attribute("kept", "List[Tensor]"),
+                                new ScriptSource.Attribute("factor", "float")),
+                        List.of("/torchscript/trial.torchscript")));
                 Value tensor = torch.floats(1, 2);
                 Value list = torch.list(List.of(tensor, tensor))) {
             List<Value> members = list.toList();
@@ -40,12 +44,19 @@ class RecordingTest {
         assertThat(folder.resolve(lines.get(0).path("file").asText())).isNotEmptyFile();
         JsonNode made = lines.get(1);
         assertThat(made.path("make").asText()).isEqualTo("float32");
-        assertThat(lines.get(2).path("list")).extracting(JsonNode::asInt).containsExactly(made.path("id").asInt(), made.path("id").asInt());
-        assertThat(lines.get(3).path("members").asInt()).isEqualTo(lines.get(2).path("id").asInt());
-        assertThat(lines.get(4).path("read").asInt()).isEqualTo(lines.get(3).path("ids").get(1).asInt());
-        ByteBuffer data = ByteBuffer.wrap(Files.readAllBytes(folder.resolve("data.bin"))).order(ByteOrder.LITTLE_ENDIAN);
+        assertThat(lines.get(2).path("list"))
+                .extracting(JsonNode::asInt)
+                .containsExactly(made.path("id").asInt(), made.path("id").asInt());
+        assertThat(lines.get(3).path("members").asInt())
+                .isEqualTo(lines.get(2).path("id").asInt());
+        assertThat(lines.get(4).path("read").asInt())
+                .isEqualTo(lines.get(3).path("ids").get(1).asInt());
+        ByteBuffer data =
+                ByteBuffer.wrap(Files.readAllBytes(folder.resolve("data.bin"))).order(ByteOrder.LITTLE_ENDIAN);
         assertThat(data.getFloat(made.path("at").asInt() + Float.BYTES)).isEqualTo(2);
         assertThat(data.getFloat(lines.get(4).path("at").asInt())).isEqualTo(1);
-        assertThat(lines.subList(5, lines.size())).allMatch(line -> line.has("drop")).hasSize(4);
+        assertThat(lines.subList(5, lines.size()))
+                .allMatch(line -> line.has("drop"))
+                .hasSize(4);
     }
 }

@@ -23,20 +23,25 @@ class TorchOptionsTest {
     @DisplayName("refuse any other device, and say what there is")
     @ValueSource(strings = {"", "gpu", "cuda", "cuda:", "cuda:-1", "CPU", "cpu ", "mps"})
     void refuses(String device) {
-        assertThatIllegalArgumentException().isThrownBy(() -> new TorchOptions(device, 0))
-                .withMessageContaining("cpu, auto or cuda:N").withMessageContaining("'" + device + "'");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> new TorchOptions(device, 0))
+                .withMessageContaining("cpu, auto or cuda:N")
+                .withMessageContaining("'" + device + "'");
     }
 
     @Test
     @DisplayName("refuse a negative number of threads")
     void refusesNegativeThreads() {
-        assertThatIllegalArgumentException().isThrownBy(() -> new TorchOptions("cpu", -1)).withMessageContaining("-1");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> new TorchOptions("cpu", -1))
+                .withMessageContaining("-1");
     }
 
     @Test
     @DisplayName("a GPU that is not there stops the start by name")
     void namesAnAbsentGpu() {
-        assertThatIllegalStateException().isThrownBy(() -> Torch.open(new TorchOptions("cuda:99", 0)))
+        assertThatIllegalStateException()
+                .isThrownBy(() -> Torch.open(new TorchOptions("cuda:99", 0)))
                 .withMessageContaining("cuda:99");
     }
 }

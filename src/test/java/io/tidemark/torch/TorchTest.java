@@ -25,7 +25,8 @@ class TorchTest {
     @BeforeAll
     void open() {
         torch = Torch.open(new TorchOptions("cpu", 1));
-        script = torch.script(new ScriptSource("Trial",
+        script = torch.script(new ScriptSource(
+                "Trial",
                 List.of(new Attribute("kept", "List[Tensor]"), new Attribute("factor", "float")),
                 List.of("/torchscript/trial.torchscript")));
     }
@@ -39,13 +40,19 @@ class TorchTest {
     @Test
     @DisplayName("a script computes, for each element type that Java passes in")
     void computes() {
-        try (Value a = torch.floats(1, 2.5f); Value b = torch.floats(10, 20); Value sum = script.call("plus", a, b)) {
+        try (Value a = torch.floats(1, 2.5f);
+                Value b = torch.floats(10, 20);
+                Value sum = script.call("plus", a, b)) {
             assertThat(sum.toFloats()).containsExactly(11, 22.5f);
         }
-        try (Value a = torch.longs(1L << 40, -1); Value b = torch.longs(1, 1); Value sum = script.call("plus", a, b)) {
+        try (Value a = torch.longs(1L << 40, -1);
+                Value b = torch.longs(1, 1);
+                Value sum = script.call("plus", a, b)) {
             assertThat(sum.toLongs()).containsExactly((1L << 40) + 1, 0);
         }
-        try (Value a = torch.doubles(1e-12); Value b = torch.doubles(1); Value sum = script.call("plus", a, b)) {
+        try (Value a = torch.doubles(1e-12);
+                Value b = torch.doubles(1);
+                Value sum = script.call("plus", a, b)) {
             assertThat(sum.toDoubles()).containsExactly(1 + 1e-12);
         }
     }
@@ -53,7 +60,9 @@ class TorchTest {
     @Test
     @DisplayName("an attribute that one call sets is there for the next, when Java has closed what it gave")
     void keepsAttributes() {
-        try (Value a = torch.floats(1, 2.5f); Value list = torch.list(List.of(a)); Value factor = torch.number(2.0)) {
+        try (Value a = torch.floats(1, 2.5f);
+                Value list = torch.list(List.of(a));
+                Value factor = torch.number(2.0)) {
             script.call("keep", list, factor).close();
         }
         try (Value kept = script.call("scaled")) {
@@ -65,13 +74,17 @@ class TorchTest {
     @DisplayName("an attribute of a type that has no first value is refused")
     void refusesAttributeType() {
         assertThatThrownBy(() -> new ScriptSource("Trial", List.of(new Attribute("kept", "Tensor")), List.of()))
-                .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("kept").hasMessageContaining("Tensor");
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("kept")
+                .hasMessageContaining("Tensor");
     }
 
     @Test
     @DisplayName("a list that a script returns gives its members in order")
     void returnsLists() {
-        try (Value a = torch.longs(1); Value b = torch.longs(2, 3); Value both = script.call("both", a, b)) {
+        try (Value a = torch.longs(1);
+                Value b = torch.longs(2, 3);
+                Value both = script.call("both", a, b)) {
             List<Value> members = both.toList();
             assertThat(members).hasSize(2);
             assertThat(members.get(0).toLongs()).containsExactly(1);
@@ -81,7 +94,8 @@ class TorchTest {
     }
 
     @Test
-    @DisplayName("a tensor made from Java memory keeps its numbers in a list after its own value is closed and collected")
+    @DisplayName(
+            "a tensor made from Java memory keeps its numbers in a list after its own value is closed and collected")
     void survivesCollection() {
         int count = 200;
         int size = 20_000;
@@ -99,8 +113,10 @@ class TorchTest {
     @Test
     @DisplayName("a script that fails says which method of which script it was, and the next call works")
     void namesTheMethod() {
-        try (Value a = torch.floats(1, 2); Value b = torch.floats(1, 2, 3)) {
-            assertThatThrownBy(() -> script.call("product", a, b)).isInstanceOf(ScriptFailed.class)
+        try (Value a = torch.floats(1, 2);
+                Value b = torch.floats(1, 2, 3)) {
+            assertThatThrownBy(() -> script.call("product", a, b))
+                    .isInstanceOf(ScriptFailed.class)
                     .hasMessageStartingWith("Trial.product failed:");
             try (Value sum = script.call("plus", a, a)) {
                 assertThat(sum.toFloats()).containsExactly(2, 4);
@@ -111,21 +127,25 @@ class TorchTest {
     @Test
     @DisplayName("a method that the script does not have is named")
     void namesAMissingMethod() {
-        assertThatThrownBy(() -> script.call("minus")).isInstanceOf(ScriptFailed.class).hasMessageContaining("Trial.minus");
+        assertThatThrownBy(() -> script.call("minus"))
+                .isInstanceOf(ScriptFailed.class)
+                .hasMessageContaining("Trial.minus");
     }
 
     @Test
     @DisplayName("text that is no TorchScript is refused with the script's name")
     void refusesWhatDoesNotParse() {
         assertThatThrownBy(() -> torch.script(new ScriptSource("Garbled", "/torchscript/unparseable.torchscript")))
-                .isInstanceOf(ScriptFailed.class).hasMessageContaining("Garbled could not be loaded");
+                .isInstanceOf(ScriptFailed.class)
+                .hasMessageContaining("Garbled could not be loaded");
     }
 
     @Test
     @DisplayName("a resource that is not there is named")
     void namesAMissingResource() {
         assertThatThrownBy(() -> torch.script(new ScriptSource("Absent", "/torchscript/absent.torchscript")))
-                .isInstanceOf(IllegalStateException.class).hasMessageContaining("/torchscript/absent.torchscript");
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessageContaining("/torchscript/absent.torchscript");
     }
 
     @Test
@@ -149,7 +169,8 @@ class TorchTest {
     @Test
     @DisplayName("gives back what was freed at any time, and what is open keeps its numbers")
     void givesBack() {
-        try (Torch torch = Torch.open(TorchOptions.CPU); Value kept = torch.floats(1, 2, 3)) {
+        try (Torch torch = Torch.open(TorchOptions.CPU);
+                Value kept = torch.floats(1, 2, 3)) {
             torch.floats(new float[100_000]).close();
             torch.settleMemory();
             assertThat(kept.toFloats()).containsExactly(1, 2, 3);

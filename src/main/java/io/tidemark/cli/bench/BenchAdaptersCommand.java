@@ -24,7 +24,8 @@ import picocli.CommandLine.Spec;
 /** {@code tidemark bench adapters}: many adapters in little memory. */
 @Command(
         name = "adapters",
-        description = "Serves many adapters of Zipf popularity in bounded memory, and compares with all of them in memory.",
+        description =
+                "Serves many adapters of Zipf popularity in bounded memory, and compares with all of them in memory.",
         mixinStandardHelpOptions = true,
         footer = {"", "Example:", "  tidemark bench adapters --model demo/model --adapters 1000 --adapter-bytes 64"})
 final class BenchAdaptersCommand implements Callable<Integer> {
@@ -37,55 +38,100 @@ final class BenchAdaptersCommand implements Callable<Integer> {
     @Mixin
     private LocalModelOptions model = new LocalModelOptions();
 
-    @Option(names = "--adapters", paramLabel = "N", defaultValue = "1000", description = "How many. Default: ${DEFAULT-VALUE}.")
+    @Option(
+            names = "--adapters",
+            paramLabel = "N",
+            defaultValue = "1000",
+            description = "How many. Default: ${DEFAULT-VALUE}.")
     private int adapters;
 
-    @Option(names = "--distinct", paramLabel = "N", defaultValue = "100",
-            description = "Folders that are written; the other adapters are hard links to them. Default: ${DEFAULT-VALUE}.")
+    @Option(
+            names = "--distinct",
+            paramLabel = "N",
+            defaultValue = "100",
+            description =
+                    "Folders that are written; the other adapters are hard links to them. Default: ${DEFAULT-VALUE}.")
     private int distinct;
 
-    @Option(names = "--rank", paramLabel = "R", defaultValue = "8", description = "Of all seven modules. Default: ${DEFAULT-VALUE}.")
+    @Option(
+            names = "--rank",
+            paramLabel = "R",
+            defaultValue = "8",
+            description = "Of all seven modules. Default: ${DEFAULT-VALUE}.")
     private int rank;
 
-    @Option(names = "--adapter-bytes", paramLabel = "MIB", defaultValue = "64",
+    @Option(
+            names = "--adapter-bytes",
+            paramLabel = "MIB",
+            defaultValue = "64",
             description = "Memory for adapters in MiB. Default: ${DEFAULT-VALUE}.")
     private long budget;
 
     @Option(names = "--requests", paramLabel = "N", defaultValue = "500", description = "Default: ${DEFAULT-VALUE}.")
     private int requests;
 
-    @Option(names = "--tokens", paramLabel = "N", defaultValue = "32", description = "Of each answer. Default: ${DEFAULT-VALUE}.")
+    @Option(
+            names = "--tokens",
+            paramLabel = "N",
+            defaultValue = "32",
+            description = "Of each answer. Default: ${DEFAULT-VALUE}.")
     private int tokens;
 
-    @Option(names = "--slots", paramLabel = "N", defaultValue = "8", description = "Rows that run together. Default: ${DEFAULT-VALUE}.")
+    @Option(
+            names = "--slots",
+            paramLabel = "N",
+            defaultValue = "8",
+            description = "Rows that run together. Default: ${DEFAULT-VALUE}.")
     private int slots;
 
-    @Option(names = "--repeat", paramLabel = "N", defaultValue = "3",
+    @Option(
+            names = "--repeat",
+            paramLabel = "N",
+            defaultValue = "3",
             description = "Turns of everything, one after another. Default: ${DEFAULT-VALUE}.")
     private int repeat;
 
     @Override
     public Integer call() {
-        if (adapters < 2 || distinct < 1 || rank < 1 || budget < 1 || requests < 1 || tokens < 2 || slots < 1 || repeat < 1) {
-            throw new ParameterException(spec.commandLine(), "--adapters and --tokens must be 2 or more, all others 1 or more");
+        if (adapters < 2
+                || distinct < 1
+                || rank < 1
+                || budget < 1
+                || requests < 1
+                || tokens < 2
+                || slots < 1
+                || repeat < 1) {
+            throw new ParameterException(
+                    spec.commandLine(), "--adapters and --tokens must be 2 or more, all others 1 or more");
         }
         PrintWriter out = spec.commandLine().getOut();
         try (LocalModel local = model.open();
-                SyntheticAdapterFolder folder = SyntheticAdapterFolder.write(local.language().config(), adapters, distinct, rank)) {
+                SyntheticAdapterFolder folder =
+                        SyntheticAdapterFolder.write(local.language().config(), adapters, distinct, rank)) {
             AdapterLoad load = new AdapterLoad(folder.adapters(), budget << 20, requests, tokens, slots);
             AdapterBenchmark benchmark = new AdapterBenchmark(local.language(), load);
-            out.printf("%d adapters of rank %d (%d distinct, %.1f MiB each on disk), %d requests of %d tokens, %d rows, budget %d MiB%n",
-                    adapters, rank, Math.min(distinct, adapters), folder.bytesOfOne() / MIB, requests, tokens, slots, budget);
+            out.printf(
+                    "%d adapters of rank %d (%d distinct, %.1f MiB each on disk), %d requests of %d tokens, %d rows, budget %d MiB%n",
+                    adapters,
+                    rank,
+                    Math.min(distinct, adapters),
+                    folder.bytesOfOne() / MIB,
+                    requests,
+                    tokens,
+                    slots,
+                    budget);
             List<Double> ratios = new ArrayList<>();
             for (int turn = 0; turn < repeat; turn++) {
                 Run bounded = benchmark.bounded();
                 print(out, "in the budget", bounded);
-                Run resident = benchmark.resident(used -> out.printf("(%d adapters are asked for, and all loaded before the next run)%n", used));
+                Run resident = benchmark.resident(
+                        used -> out.printf("(%d adapters are asked for, and all loaded before the next run)%n", used));
                 print(out, "all in memory", resident);
                 ratios.add(bounded.tokensPerSecond() / resident.tokensPerSecond());
             }
             Spread spread = Spread.of(ratios);
-            out.printf("tokens per second, budget against all in memory: ratio %.3f (median of %d, %.3f to %.3f)%n",
+            out.printf(
+                    "tokens per second, budget against all in memory: ratio %.3f (median of %d, %.3f to %.3f)%n",
                     spread.median(), repeat, spread.least(), spread.most());
             print(out, new LoadGapsBenchmark(local.language(), load).run(repeat));
         } catch (IllegalStateException e) {
@@ -95,16 +141,26 @@ final class BenchAdaptersCommand implements Callable<Integer> {
     }
 
     private static void print(PrintWriter out, String name, Run run) {
-        out.printf("%s: %.0f tokens/s, hit rate %.1f%%, %d loads of %.1f ms, %d evictions, adapters at most %.1f MiB, process %s%n",
-                name, run.tokensPerSecond(), 100 * run.hitRate(), run.figures().loads(), 1e3 * run.secondsPerLoad(),
-                run.figures().evictions(), run.mostBytes() / MIB,
+        out.printf(
+                "%s: %.0f tokens/s, hit rate %.1f%%, %d loads of %.1f ms, %d evictions, adapters at most %.1f MiB, process %s%n",
+                name,
+                run.tokensPerSecond(),
+                100 * run.hitRate(),
+                run.figures().loads(),
+                1e3 * run.secondsPerLoad(),
+                run.figures().evictions(),
+                run.mostBytes() / MIB,
                 run.ownBytes().isPresent() ? "%.0f MiB".formatted(run.ownBytes().getAsLong() / MIB) : "unknown");
     }
 
     private static void print(PrintWriter out, Gaps gaps) {
         for (double quantile : new double[] {0.5, 0.95, 0.99}) {
-            out.printf("between tokens of running rows, %2.0f%%: %.2f ms, and %.2f ms beside loads without a pause: ratio %.2f%n",
-                    100 * quantile, 1e3 * Gaps.at(gaps.quiet(), quantile), 1e3 * Gaps.at(gaps.loading(), quantile), gaps.ratio(quantile));
+            out.printf(
+                    "between tokens of running rows, %2.0f%%: %.2f ms, and %.2f ms beside loads without a pause: ratio %.2f%n",
+                    100 * quantile,
+                    1e3 * Gaps.at(gaps.quiet(), quantile),
+                    1e3 * Gaps.at(gaps.loading(), quantile),
+                    gaps.ratio(quantile));
         }
         out.printf("(%d loads beside the rows)%n", gaps.loads());
     }

@@ -11,10 +11,19 @@ import picocli.CommandLine.Spec;
         description = "Measures what Tidemark claims.",
         mixinStandardHelpOptions = true,
         subcommands = {
-            BenchComputeTypesCommand.class, BenchDecodeCommand.class, BenchAdaptersCommand.class, BenchGenerateCommand.class,
-            BenchInterferenceCommand.class, BenchSweepCommand.class},
-        footer = {"", "Example:", "  tidemark bench sweep --model demo/model --adapter demo/adapters/describe \\",
-            "      --data demo/data/describe-validation.jsonl"})
+            BenchComputeTypesCommand.class,
+            BenchDecodeCommand.class,
+            BenchAdaptersCommand.class,
+            BenchGenerateCommand.class,
+            BenchInterferenceCommand.class,
+            BenchSweepCommand.class
+        },
+        footer = {
+            "",
+            "Example:",
+            "  tidemark bench sweep --model demo/model --adapter demo/adapters/describe \\",
+            "      --data demo/data/describe-validation.jsonl"
+        })
 public final class BenchCommand implements Runnable {
 
     @Spec
@@ -22,6 +31,8 @@ public final class BenchCommand implements Runnable {
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "Name one of: " + String.join(", ", spec.subcommands().keySet()));
+        throw new ParameterException(
+                spec.commandLine(),
+                "Name one of: " + String.join(", ", spec.subcommands().keySet()));
     }
 }

@@ -27,8 +27,12 @@ import picocli.CommandLine.Spec;
         name = "compute-types",
         description = "Compares bf16 and int8 with fp32: KL, greedy agreement, gold log-likelihood, boundaries.",
         mixinStandardHelpOptions = true,
-        footer = {"", "Example:", "  tidemark bench compute-types --model demo/model --adapter demo/adapters/describe \\",
-            "      --data demo/data/describe-validation.jsonl"})
+        footer = {
+            "",
+            "Example:",
+            "  tidemark bench compute-types --model demo/model --adapter demo/adapters/describe \\",
+            "      --data demo/data/describe-validation.jsonl"
+        })
 final class BenchComputeTypesCommand implements Callable<Integer> {
 
     @Spec
@@ -47,7 +51,9 @@ final class BenchComputeTypesCommand implements Callable<Integer> {
     public Integer call() {
         examples.check();
         PrintWriter out = spec.commandLine().getOut();
-        out.printf("%-6s %12s %10s %14s %9s %9s%n", "type", "KL per token", "agreement", "gold per token", "quality", "balanced");
+        out.printf(
+                "%-6s %12s %10s %14s %9s %9s%n",
+                "type", "KL per token", "agreement", "gold per token", "quality", "balanced");
         try (LocalModel exact = model.open(new ModelOptions(ComputeType.FP32))) {
             List<TokenizedExample> tokens = examples.tokens(exact.language());
             Side reference = side(exact);
@@ -55,7 +61,11 @@ final class BenchComputeTypesCommand implements Callable<Integer> {
             for (ComputeType type : List.of(ComputeType.BF16, ComputeType.INT8)) {
                 try (LocalModel rough = model.open(new ModelOptions(type))) {
                     Side side = side(rough);
-                    print(out, type.label(), new ComputeTypeErrors(reference, side).compare(tokens), curve(side, tokens));
+                    print(
+                            out,
+                            type.label(),
+                            new ComputeTypeErrors(reference, side).compare(tokens),
+                            curve(side, tokens));
                 }
             }
         }
@@ -71,7 +81,13 @@ final class BenchComputeTypesCommand implements Callable<Integer> {
     }
 
     private static void print(PrintWriter out, String type, Errors errors, BoundaryCurve curve) {
-        out.printf("%-6s %12.5f %9.2f%% %+14.5f %9d %9d%n", type, errors.divergence(), 100 * errors.agreement(), errors.goldChange(),
-                Objective.parse("quality").choose(curve).layers(), Objective.parse("balanced").choose(curve).layers());
+        out.printf(
+                "%-6s %12.5f %9.2f%% %+14.5f %9d %9d%n",
+                type,
+                errors.divergence(),
+                100 * errors.agreement(),
+                errors.goldChange(),
+                Objective.parse("quality").choose(curve).layers(),
+                Objective.parse("balanced").choose(curve).layers());
     }
 }

@@ -25,9 +25,14 @@ import picocli.CommandLine.Spec;
 /** {@code tidemark bench decode}: what adapters, boundaries and compute types cost a step. */
 @Command(
         name = "decode",
-        description = "Measures decoding steps: base model, full LoRA and a boundary of a third, in turn, with synthetic adapters.",
+        description =
+                "Measures decoding steps: base model, full LoRA and a boundary of a third, in turn, with synthetic adapters.",
         mixinStandardHelpOptions = true,
-        footer = {"", "Example:", "  tidemark bench decode --model demo/model --compute-type int8 --rows 1,8,32 --adapters 1,4"})
+        footer = {
+            "",
+            "Example:",
+            "  tidemark bench decode --model demo/model --compute-type int8 --rows 1,8,32 --adapters 1,4"
+        })
 final class BenchDecodeCommand implements Callable<Integer> {
 
     @Spec
@@ -36,27 +41,56 @@ final class BenchDecodeCommand implements Callable<Integer> {
     @Mixin
     private BaseModelOptions model = new BaseModelOptions();
 
-    @Option(names = "--compute-type", split = ",", paramLabel = "TYPE", defaultValue = "fp32,bf16,int8",
-            converter = ComputeOptions.Converter.class, description = "One or several. Default: ${DEFAULT-VALUE}.")
+    @Option(
+            names = "--compute-type",
+            split = ",",
+            paramLabel = "TYPE",
+            defaultValue = "fp32,bf16,int8",
+            converter = ComputeOptions.Converter.class,
+            description = "One or several. Default: ${DEFAULT-VALUE}.")
     private List<ComputeType> types;
 
-    @Option(names = "--rows", split = ",", paramLabel = "N", defaultValue = "1,8,32", description = "Default: ${DEFAULT-VALUE}.")
+    @Option(
+            names = "--rows",
+            split = ",",
+            paramLabel = "N",
+            defaultValue = "1,8,32",
+            description = "Default: ${DEFAULT-VALUE}.")
     private List<Integer> rows;
 
-    @Option(names = "--adapters", split = ",", paramLabel = "N", defaultValue = "1,4",
+    @Option(
+            names = "--adapters",
+            split = ",",
+            paramLabel = "N",
+            defaultValue = "1,4",
             description = "Adapters mixed in a batch; no more than rows. Default: ${DEFAULT-VALUE}.")
     private List<Integer> adapters;
 
-    @Option(names = "--rank", paramLabel = "R", defaultValue = "16", description = "Their rank, on all projections. Default: ${DEFAULT-VALUE}.")
+    @Option(
+            names = "--rank",
+            paramLabel = "R",
+            defaultValue = "16",
+            description = "Their rank, on all projections. Default: ${DEFAULT-VALUE}.")
     private int rank;
 
-    @Option(names = "--prompt-tokens", paramLabel = "N", defaultValue = "64", description = "Tokens behind each row. Default: ${DEFAULT-VALUE}.")
+    @Option(
+            names = "--prompt-tokens",
+            paramLabel = "N",
+            defaultValue = "64",
+            description = "Tokens behind each row. Default: ${DEFAULT-VALUE}.")
     private int promptTokens;
 
-    @Option(names = "--steps", paramLabel = "N", defaultValue = "32", description = "Steps of a run. Default: ${DEFAULT-VALUE}.")
+    @Option(
+            names = "--steps",
+            paramLabel = "N",
+            defaultValue = "32",
+            description = "Steps of a run. Default: ${DEFAULT-VALUE}.")
     private int steps;
 
-    @Option(names = "--repeat", paramLabel = "N", defaultValue = "5",
+    @Option(
+            names = "--repeat",
+            paramLabel = "N",
+            defaultValue = "5",
             description = "Runs of each, in turn; the median counts. Default: ${DEFAULT-VALUE}.")
     private int repeat;
 
@@ -65,10 +99,16 @@ final class BenchDecodeCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        if (steps < 1 || repeat < 1 || rank < 1 || promptTokens < 1 || rows.stream().anyMatch(n -> n < 1) || adapters.stream().anyMatch(n -> n < 1)) {
+        if (steps < 1
+                || repeat < 1
+                || rank < 1
+                || promptTokens < 1
+                || rows.stream().anyMatch(n -> n < 1)
+                || adapters.stream().anyMatch(n -> n < 1)) {
             throw new ParameterException(spec.commandLine(), "all numbers must be 1 or more");
         }
-        List<ModelOptions> options = new ArrayList<>(types.stream().map(ModelOptions::new).toList());
+        List<ModelOptions> options =
+                new ArrayList<>(types.stream().map(ModelOptions::new).toList());
         if (deterministic) {
             options.add(new ModelOptions(ComputeType.INT8, true));
         }
@@ -81,11 +121,14 @@ final class BenchDecodeCommand implements Callable<Integer> {
     private void measure(ModelOptions options, PrintWriter out) {
         int most = adapters.stream().mapToInt(Integer::intValue).max().orElseThrow();
         try (LocalModel local = model.open(options);
-                SyntheticAdapterFolder folder = SyntheticAdapterFolder.write(local.language().config(), most, most, rank)) {
-            List<LoraWeights> loaded = folder.adapters().values().stream().map(local::lora).toList();
+                SyntheticAdapterFolder folder =
+                        SyntheticAdapterFolder.write(local.language().config(), most, most, rank)) {
+            List<LoraWeights> loaded =
+                    folder.adapters().values().stream().map(local::lora).toList();
             try (DecodeBenchmark bench = new DecodeBenchmark(local.language(), loaded, promptTokens, steps)) {
                 for (int count : rows) {
-                    adapters.stream().filter(mixed -> mixed <= count)
+                    adapters.stream()
+                            .filter(mixed -> mixed <= count)
                             .forEach(mixed -> print(options, count, uses(mixed, local.layers()), bench, out));
                 }
             }
@@ -93,7 +136,9 @@ final class BenchDecodeCommand implements Callable<Integer> {
     }
 
     private static List<Use> uses(int adapters, int layers) {
-        return List.of(new Use("base", 0, 0), new Use(adapters + ", all layers", adapters, layers),
+        return List.of(
+                new Use("base", 0, 0),
+                new Use(adapters + ", all layers", adapters, layers),
                 new Use(adapters + ", boundary " + layers / 3, adapters, layers / 3));
     }
 
@@ -103,8 +148,11 @@ final class BenchDecodeCommand implements Callable<Integer> {
         double base = median(speeds.get(0));
         for (int i = 0; i < uses.size(); i++) {
             double speed = median(speeds.get(i));
-            double jvm = Spread.of(speeds.get(i).stream().map(Speed::jvmShare).toList()).median();
-            out.printf("%-20s %4d  %-24s %10.0f %7.2f %5.1f%%%n", type, rows, uses.get(i).name(), speed, speed / base, 100 * jvm);
+            double jvm = Spread.of(speeds.get(i).stream().map(Speed::jvmShare).toList())
+                    .median();
+            out.printf(
+                    "%-20s %4d  %-24s %10.0f %7.2f %5.1f%%%n",
+                    type, rows, uses.get(i).name(), speed, speed / base, 100 * jvm);
         }
     }
 

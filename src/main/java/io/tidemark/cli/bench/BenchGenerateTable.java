@@ -34,11 +34,20 @@ final class BenchGenerateTable {
         cases.forEach(this::measure);
         Map<GenerationCase, List<List<RowTimes>>> measured = new LinkedHashMap<>();
         for (int round = 0; round < rounds; round++) {
-            cases.forEach(line -> measured.computeIfAbsent(line, key -> new ArrayList<>()).add(measure(line)));
+            cases.forEach(line ->
+                    measured.computeIfAbsent(line, key -> new ArrayList<>()).add(measure(line)));
         }
-        out.printf("%4s  %8s  %6s  %28s  %28s%n", "rows", "adapters", "layers", "prefill tokens/s (spread)", "decode tokens/s (spread)");
-        measured.forEach((line, runs) -> out.printf("%4d  %8d  %6d  %28s  %28s%n", line.rows(), line.adapters(), line.layers(),
-                written(runs.stream().map(run -> RowTimes.prefillRate(run, line.rows() * line.promptTokens())).toList()),
+        out.printf(
+                "%4s  %8s  %6s  %28s  %28s%n",
+                "rows", "adapters", "layers", "prefill tokens/s (spread)", "decode tokens/s (spread)");
+        measured.forEach((line, runs) -> out.printf(
+                "%4d  %8d  %6d  %28s  %28s%n",
+                line.rows(),
+                line.adapters(),
+                line.layers(),
+                written(runs.stream()
+                        .map(run -> RowTimes.prefillRate(run, line.rows() * line.promptTokens()))
+                        .toList()),
                 written(runs.stream().map(RowTimes::decodeRate).toList())));
         out.flush();
     }

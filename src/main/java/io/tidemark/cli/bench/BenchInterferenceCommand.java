@@ -25,8 +25,12 @@ import picocli.CommandLine.Spec;
         name = "interference",
         description = "Compares the time between tokens of running rows without and with a long prompt beside them.",
         mixinStandardHelpOptions = true,
-        footer = {"", "Example:", "  tidemark bench interference --model models/base --rows 8 --prompt-tokens 2048 \\",
-            "      --prefill-tokens-per-step 64,256"})
+        footer = {
+            "",
+            "Example:",
+            "  tidemark bench interference --model models/base --rows 8 --prompt-tokens 2048 \\",
+            "      --prefill-tokens-per-step 64,256"
+        })
 final class BenchInterferenceCommand implements Callable<Integer> {
 
     @Spec
@@ -35,27 +39,47 @@ final class BenchInterferenceCommand implements Callable<Integer> {
     @Mixin
     private LocalModelOptions model = new LocalModelOptions();
 
-    @Option(names = "--adapter", paramLabel = "DIR", description = "An adapter's PEFT folder. Default: the base model alone.")
+    @Option(
+            names = "--adapter",
+            paramLabel = "DIR",
+            description = "An adapter's PEFT folder. Default: the base model alone.")
     private Optional<Path> adapter = Optional.empty();
 
-    @Option(names = "--rows", paramLabel = "N", defaultValue = "8", description = "Rows that run all the time. Default: ${DEFAULT-VALUE}.")
+    @Option(
+            names = "--rows",
+            paramLabel = "N",
+            defaultValue = "8",
+            description = "Rows that run all the time. Default: ${DEFAULT-VALUE}.")
     private int rows;
 
-    @Option(names = "--prompt-tokens", paramLabel = "N", defaultValue = "2048", description = "Of the long prompt. Default: ${DEFAULT-VALUE}.")
+    @Option(
+            names = "--prompt-tokens",
+            paramLabel = "N",
+            defaultValue = "2048",
+            description = "Of the long prompt. Default: ${DEFAULT-VALUE}.")
     private int promptTokens;
 
-    @Option(names = "--prefill-tokens-per-step", split = ",", paramLabel = "N", defaultValue = "64,256",
+    @Option(
+            names = "--prefill-tokens-per-step",
+            split = ",",
+            paramLabel = "N",
+            defaultValue = "64,256",
             description = "The engine's limit; one line for each. Default: ${DEFAULT-VALUE}.")
     private List<Integer> limits;
 
-    @Option(names = "--repeat", paramLabel = "N", defaultValue = "3",
+    @Option(
+            names = "--repeat",
+            paramLabel = "N",
+            defaultValue = "3",
             description = "Prompts, with steps of the rows alone before each. Default: ${DEFAULT-VALUE}.")
     private int repeat;
 
     @Override
     public Integer call() {
         if (rows < 1 || promptTokens < 1 || repeat < 1 || Collections.min(limits) < 1) {
-            throw new ParameterException(spec.commandLine(), "--rows, --prompt-tokens, --prefill-tokens-per-step and --repeat must be 1 or more");
+            throw new ParameterException(
+                    spec.commandLine(),
+                    "--rows, --prompt-tokens, --prefill-tokens-per-step and --repeat must be 1 or more");
         }
         PrintWriter out = spec.commandLine().getOut();
         try (LocalModel local = model.open()) {
@@ -71,9 +95,15 @@ final class BenchInterferenceCommand implements Callable<Integer> {
     }
 
     private void print(int limit, Interference seen, PrintWriter out) {
-        out.printf("%d prompt tokens a step: %d rows get a token every %.1f ms alone, every %.1f ms beside a prompt of %d tokens (medians);%n",
-                limit, rows, Spread.of(seen.alone()).median(), Spread.of(seen.beside()).median(), promptTokens);
-        out.printf("  ratio %.2f, worst %.2f; the prompt's first token after %.0f ms%n",
+        out.printf(
+                "%d prompt tokens a step: %d rows get a token every %.1f ms alone, every %.1f ms beside a prompt of %d tokens (medians);%n",
+                limit,
+                rows,
+                Spread.of(seen.alone()).median(),
+                Spread.of(seen.beside()).median(),
+                promptTokens);
+        out.printf(
+                "  ratio %.2f, worst %.2f; the prompt's first token after %.0f ms%n",
                 seen.ratio(), seen.worstRatio(), Spread.of(seen.promptMillis()).median());
     }
 }

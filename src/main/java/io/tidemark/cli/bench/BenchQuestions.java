@@ -28,7 +28,8 @@ final class BenchQuestions {
     private final Optional<LoraWeights> check;
     private final GenerationBenchmark bench;
 
-    BenchQuestions(LanguageModel model, List<LoraWeights> adapters, Optional<LoraWeights> check, GenerationBenchmark bench) {
+    BenchQuestions(
+            LanguageModel model, List<LoraWeights> adapters, Optional<LoraWeights> check, GenerationBenchmark bench) {
         this.model = model;
         this.adapters = adapters;
         this.check = check;
@@ -46,32 +47,52 @@ final class BenchQuestions {
     private ObjectNode answer(String line) {
         try {
             JsonNode question = json.readTree(line);
-            return json.valueToTree(switch (question.path("do").asText()) {
-                case "open" -> Map.of("versions", Map.of("tidemark", VersionProvider.version(), "java", Runtime.version().toString()));
-                case "greedy" -> greedy(question);
-                case "measure" -> Map.of("rows", bench.measure(rows(question), question.path("new_tokens").asInt()));
-                default -> throw new IllegalArgumentException("'do' must be open, greedy or measure, not " + question.path("do"));
-            });
+            return json.valueToTree(
+                    switch (question.path("do").asText()) {
+                        case "open" ->
+                            Map.of(
+                                    "versions",
+                                    Map.of(
+                                            "tidemark",
+                                            VersionProvider.version(),
+                                            "java",
+                                            Runtime.version().toString()));
+                        case "greedy" -> greedy(question);
+                        case "measure" ->
+                            Map.of(
+                                    "rows",
+                                    bench.measure(
+                                            rows(question),
+                                            question.path("new_tokens").asInt()));
+                        default ->
+                            throw new IllegalArgumentException(
+                                    "'do' must be open, greedy or measure, not " + question.path("do"));
+                    });
         } catch (JsonProcessingException | RuntimeException e) {
             return json.createObjectNode().put("error", FailureText.oneLine(e));
         }
     }
 
     private Map<String, List<Integer>> greedy(JsonNode question) {
-        List<Integer> prompt = model.tokenizer().encodePrompt(question.path("prompt").asText());
+        List<Integer> prompt =
+                model.tokenizer().encodePrompt(question.path("prompt").asText());
         Optional<LoraWeights> lora = question.path("adapter").isTextual() ? check : Optional.empty();
-        List<Integer> tokens = bench.greedy(new Row(prompt, lora, new Boundary(model.config().numLayers())), question.path("tokens").asInt());
+        List<Integer> tokens = bench.greedy(
+                new Row(prompt, lora, new Boundary(model.config().numLayers())),
+                question.path("tokens").asInt());
         return Map.of("prompt", prompt, "tokens", tokens);
     }
 
     private List<Row> rows(JsonNode question) {
-        Boundary boundary = new Boundary(question.path("layers").asInt(model.config().numLayers()));
+        Boundary boundary =
+                new Boundary(question.path("layers").asInt(model.config().numLayers()));
         List<Row> rows = new ArrayList<>();
         for (int i = 0; i < question.path("prompts").size(); i++) {
             List<Integer> prompt = new ArrayList<>();
             question.path("prompts").path(i).forEach(token -> prompt.add(token.asInt()));
             JsonNode adapter = question.path("adapters").path(i);
-            rows.add(new Row(prompt, adapter.isInt() ? Optional.of(adapters.get(adapter.asInt())) : Optional.empty(), boundary));
+            rows.add(new Row(
+                    prompt, adapter.isInt() ? Optional.of(adapters.get(adapter.asInt())) : Optional.empty(), boundary));
         }
         return rows;
     }

@@ -24,8 +24,12 @@ import picocli.CommandLine.Spec;
         name = "sweep",
         description = "Compares the calibrator's one sweep over all boundaries with one pass for each boundary.",
         mixinStandardHelpOptions = true,
-        footer = {"", "Example:", "  tidemark bench sweep --model demo/model --adapter demo/adapters/describe \\",
-            "      --data demo/data/describe-validation.jsonl --examples 32 --repeat 3"})
+        footer = {
+            "",
+            "Example:",
+            "  tidemark bench sweep --model demo/model --adapter demo/adapters/describe \\",
+            "      --data demo/data/describe-validation.jsonl --examples 32 --repeat 3"
+        })
 final class BenchSweepCommand implements Callable<Integer> {
 
     @Spec
@@ -40,7 +44,10 @@ final class BenchSweepCommand implements Callable<Integer> {
     @Mixin
     private ExamplesOption examples = new ExamplesOption(1, 16);
 
-    @Option(names = "--repeat", paramLabel = "N", defaultValue = "3",
+    @Option(
+            names = "--repeat",
+            paramLabel = "N",
+            defaultValue = "3",
             description = "Runs of each, in turn; the median counts. Default: ${DEFAULT-VALUE}.")
     private int repeat;
 
@@ -53,7 +60,10 @@ final class BenchSweepCommand implements Callable<Integer> {
         PrintWriter out = spec.commandLine().getOut();
         try (LocalModel local = model.open()) {
             List<TokenizedExample> tokens = examples.tokens(local.language());
-            out.printf("%d examples, %d tokens, %d layers%n", tokens.size(), tokens.stream().mapToInt(TokenizedExample::tokens).sum(),
+            out.printf(
+                    "%d examples, %d tokens, %d layers%n",
+                    tokens.size(),
+                    tokens.stream().mapToInt(TokenizedExample::tokens).sum(),
                     local.layers());
             Measured measured = new SweepBenchmark(local.language(), adapter.load(local), SweepLimits.DEFAULT)
                     .run(tokens, repeat, out::println);
@@ -63,10 +73,17 @@ final class BenchSweepCommand implements Callable<Integer> {
     }
 
     private static void print(Measured measured, PrintWriter out) {
-        out.printf("layer evaluations  sweep %d, one pass each %d, ratio %.4f (1/2 + 1/(L+1) = %.4f)%n", measured.sweepEvaluations(),
-                measured.passEvaluations(), measured.evaluationRatio(), 0.5 + 1.0 / (measured.layers() + 1));
-        out.printf("wall time, median  sweep %.2f s, one pass each %.2f s, ratio %.3f%n", Spread.of(measured.sweepSeconds()).median(),
-                Spread.of(measured.passSeconds()).median(), measured.wallRatio());
+        out.printf(
+                "layer evaluations  sweep %d, one pass each %d, ratio %.4f (1/2 + 1/(L+1) = %.4f)%n",
+                measured.sweepEvaluations(),
+                measured.passEvaluations(),
+                measured.evaluationRatio(),
+                0.5 + 1.0 / (measured.layers() + 1));
+        out.printf(
+                "wall time, median  sweep %.2f s, one pass each %.2f s, ratio %.3f%n",
+                Spread.of(measured.sweepSeconds()).median(),
+                Spread.of(measured.passSeconds()).median(),
+                measured.wallRatio());
         out.printf("largest difference between both scores  %.1e nats per token%n", measured.largestDifference());
     }
 }

@@ -11,12 +11,16 @@ import picocli.CommandLine.Spec;
         description = "Shows and sets the adapters' boundaries on the topic 'adapter-boundaries'.",
         mixinStandardHelpOptions = true,
         subcommands = {
-            BoundariesListCommand.class, BoundariesGetCommand.class, BoundariesSetCommand.class,
-            BoundariesUnsetCommand.class},
+            BoundariesListCommand.class,
+            BoundariesGetCommand.class,
+            BoundariesSetCommand.class,
+            BoundariesUnsetCommand.class
+        },
         footer = {
             "",
             "Example: use the adapter 'restaurants' in the lowest 12 layers only, whatever a calibrator finds",
-            "  tidemark boundaries set restaurants 12"})
+            "  tidemark boundaries set restaurants 12"
+        })
 public final class BoundariesCommand implements Runnable {
 
     @Spec
@@ -24,6 +28,8 @@ public final class BoundariesCommand implements Runnable {
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "Name one of: " + String.join(", ", spec.subcommands().keySet()));
+        throw new ParameterException(
+                spec.commandLine(),
+                "Name one of: " + String.join(", ", spec.subcommands().keySet()));
     }
 }

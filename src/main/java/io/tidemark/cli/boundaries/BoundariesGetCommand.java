@@ -37,10 +37,12 @@ final class BoundariesGetCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         Map<String, TableEntry> table = broker.boundaries().read();
-        TableEntry entry = Optional.ofNullable(table.get(adapter)).orElseThrow(() -> new CommandFailed(
-                "no boundary is set for '" + adapter + "', so workers apply all its layers; known: "
-                        + (table.isEmpty() ? "none" : String.join(", ", table.keySet()))));
-        BoundaryListing.print(new TreeMap<>(Map.of(adapter, entry)), json, spec.commandLine().getOut());
+        TableEntry entry = Optional.ofNullable(table.get(adapter))
+                .orElseThrow(() -> new CommandFailed(
+                        "no boundary is set for '" + adapter + "', so workers apply all its layers; known: "
+                                + (table.isEmpty() ? "none" : String.join(", ", table.keySet()))));
+        BoundaryListing.print(
+                new TreeMap<>(Map.of(adapter, entry)), json, spec.commandLine().getOut());
         return 0;
     }
 }

@@ -27,7 +27,8 @@ final class BoundariesListCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        BoundaryListing.print(broker.boundaries().read(), json, spec.commandLine().getOut());
+        BoundaryListing.print(
+                broker.boundaries().read(), json, spec.commandLine().getOut());
         return 0;
     }
 }

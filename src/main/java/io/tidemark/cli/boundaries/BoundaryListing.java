@@ -12,8 +12,7 @@ public final class BoundaryListing {
 
     private static final String ROW = "%-28s %-9s %-10s %8s  %-7s %-14s %s%n";
 
-    private BoundaryListing() {
-    }
+    private BoundaryListing() {}
 
     public static void print(SortedMap<String, TableEntry> table, boolean json, PrintWriter out) {
         if (json) {
@@ -34,10 +33,18 @@ public final class BoundaryListing {
     private static void row(String adapter, TableEntry entry, PrintWriter out) {
         if (entry instanceof TableEntry.Present present) {
             BoundaryRecord record = present.record();
-            String layers = record.numLayers().isPresent() ? " of " + record.numLayers().getAsInt() : "";
-            out.printf(ROW, adapter, record.boundary() + layers, record.objective().orElse("-"),
-                    record.samples().isPresent() ? Long.toString(record.samples().getAsLong()) : "-",
-                    record.pinned() ? "yes" : "no", record.adapterDigest().map(BoundaryListing::abbreviated).orElse("any"),
+            String layers =
+                    record.numLayers().isPresent() ? " of " + record.numLayers().getAsInt() : "";
+            out.printf(
+                    ROW,
+                    adapter,
+                    record.boundary() + layers,
+                    record.objective().orElse("-"),
+                    record.samples().isPresent()
+                            ? Long.toString(record.samples().getAsLong())
+                            : "-",
+                    record.pinned() ? "yes" : "no",
+                    record.adapterDigest().map(BoundaryListing::abbreviated).orElse("any"),
                     record.reason().orElse(""));
         } else if (entry instanceof TableEntry.Broken broken) {
             out.printf(ROW, adapter, "-", "-", "-", "-", "-", "broken record: " + broken.message());

@@ -21,7 +21,9 @@ public record Answer(String id, JsonNode json) {
     /** The first choice's text; empty when the request failed. */
     public String text() {
         JsonNode choice = json.path("choices").path(0);
-        return choice.has("text") ? choice.path("text").asText() : choice.path("message").path("content").asText();
+        return choice.has("text")
+                ? choice.path("text").asText()
+                : choice.path("message").path("content").asText();
     }
 
     /** Of the first choice; empty in an error. */
@@ -47,7 +49,8 @@ public record Answer(String id, JsonNode json) {
     /** Generated tokens over the time from leaving the queue to the end; 0 when nothing was generated. */
     public double tokensPerSecond() {
         JsonNode times = json.path("tidemark");
-        double running = times.path("total_ms").asDouble() - times.path("queued_ms").asDouble();
+        double running =
+                times.path("total_ms").asDouble() - times.path("queued_ms").asDouble();
         return running <= 0 ? 0 : completionTokens() * MILLIS_PER_SECOND / running;
     }
 
@@ -55,7 +58,8 @@ public record Answer(String id, JsonNode json) {
     public Optional<String> error() {
         JsonNode error = json.path("error");
         return error.isObject()
-                ? Optional.of(error.path("code").asText() + ": " + error.path("message").asText())
+                ? Optional.of(error.path("code").asText() + ": "
+                        + error.path("message").asText())
                 : Optional.empty();
     }
 }

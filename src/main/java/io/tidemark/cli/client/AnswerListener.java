@@ -5,15 +5,13 @@ package io.tidemark.cli.client;
 public interface AnswerListener {
 
     /** For those who only want the answers that {@link RequestClient#ask} returns. */
-    AnswerListener SILENT = answer -> { };
+    AnswerListener SILENT = answer -> {};
 
     /** A piece of a choice's text; pieces come in order and belong to the latest attempt. */
-    default void onText(String id, int choice, String piece) {
-    }
+    default void onText(String id, int choice, String piece) {}
 
     /** A later attempt at the request began: what was said of it so far no longer counts. */
-    default void onRestart(String id) {
-    }
+    default void onRestart(String id) {}
 
     /** The request's one result. */
     void onAnswer(Answer answer);

@@ -49,20 +49,27 @@ public final class CalibrationClient {
      * @return the batches that the calibrator refused, each with the reason
      * @throws CommandFailed when nothing happened for that long
      */
-    public Map<ValidationBatch, String> calibrate(List<ValidationBatch> batches, IntConsumer progress, Duration patience) {
-        try (TopicTail deadLetters = TopicTail.fromNow(cluster, topics.validationDeadLetters()); Admin admin = cluster.admin()) {
+    public Map<ValidationBatch, String> calibrate(
+            List<ValidationBatch> batches, IntConsumer progress, Duration patience) {
+        try (TopicTail deadLetters = TopicTail.fromNow(cluster, topics.validationDeadLetters());
+                Admin admin = cluster.admin()) {
             Map<ValidationBatch, RecordMetadata> sent = send(batches);
             Instant lastProgress = Instant.now();
             for (int done = 0, before = 0; done < batches.size(); before = done) {
                 Map<TopicPartition, OffsetAndMetadata> committed = committed(admin);
-                List<ValidationBatch> finished = batches.stream().filter(batch -> passed(sent.get(batch), committed)).toList();
+                List<ValidationBatch> finished = batches.stream()
+                        .filter(batch -> passed(sent.get(batch), committed))
+                        .toList();
                 done = finished.size();
                 if (done > before) {
                     lastProgress = Instant.now();
-                    progress.accept(finished.stream().mapToInt(batch -> batch.examples().size()).sum());
+                    progress.accept(finished.stream()
+                            .mapToInt(batch -> batch.examples().size())
+                            .sum());
                 } else if (lastProgress.plus(patience).isBefore(Instant.now())) {
-                    throw new CommandFailed("no calibrator of group '" + group + "' took a batch for " + patience.toSeconds()
-                            + " s (" + done + " of " + batches.size() + " done); is one running? 'tidemark serve --role calibrator'");
+                    throw new CommandFailed("no calibrator of group '" + group + "' took a batch for "
+                            + patience.toSeconds() + " s (" + done + " of " + batches.size()
+                            + " done); is one running? 'tidemark serve --role calibrator'");
                 }
                 pause();
             }
@@ -83,9 +90,14 @@ public final class CalibrationClient {
 
     private Map<TopicPartition, OffsetAndMetadata> committed(Admin admin) {
         try {
-            return admin.listConsumerGroupOffsets(group).partitionsToOffsetAndMetadata().get();
+            return admin.listConsumerGroupOffsets(group)
+                    .partitionsToOffsetAndMetadata()
+                    .get();
         } catch (ExecutionException e) {
-            throw new CommandFailed("the offsets of group '" + group + "' could not be read: " + e.getCause().getMessage(), e);
+            throw new CommandFailed(
+                    "the offsets of group '" + group + "' could not be read: "
+                            + e.getCause().getMessage(),
+                    e);
         } catch (InterruptedException e) {
             throw Interrupted.asFailure(e);
         }
@@ -104,14 +116,16 @@ public final class CalibrationClient {
         }
     }
 
-    private static Map<ValidationBatch, String> refused(Map<ValidationBatch, RecordMetadata> sent, TopicTail deadLetters) {
+    private static Map<ValidationBatch, String> refused(
+            Map<ValidationBatch, RecordMetadata> sent, TopicTail deadLetters) {
         List<ConsumerRecord<String, byte[]>> letters = new ArrayList<>();
         deadLetters.readToEnd(letters::add);
         Map<ValidationBatch, String> refused = new LinkedHashMap<>();
         sent.forEach((batch, place) -> letters.stream()
                 .filter(letter -> isFrom(letter, place))
                 .findFirst()
-                .ifPresent(letter -> refused.put(batch, header(letter, "tidemark.error.message").orElse("no reason given"))));
+                .ifPresent(letter -> refused.put(
+                        batch, header(letter, "tidemark.error.message").orElse("no reason given"))));
         return refused;
     }
 

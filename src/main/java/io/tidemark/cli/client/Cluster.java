@@ -60,8 +60,10 @@ public record Cluster(String brokers, Map<String, String> properties) {
         try (Admin admin = admin()) {
             return admin.listTopics().names().get().stream().sorted().toList();
         } catch (ExecutionException e) {
-            throw new CommandFailed("no Kafka broker answers at " + brokers
-                    + "; start one with 'tidemark broker', or name yours with --broker HOST:PORT", e);
+            throw new CommandFailed(
+                    "no Kafka broker answers at " + brokers
+                            + "; start one with 'tidemark broker', or name yours with --broker HOST:PORT",
+                    e);
         } catch (InterruptedException e) {
             throw Interrupted.asFailure(e);
         }
@@ -69,13 +71,17 @@ public record Cluster(String brokers, Map<String, String> properties) {
 
     /** The ends of partitions with open transactions counted in; a consumer of committed records is told earlier ones. */
     Map<TopicPartition, Long> ends(Collection<TopicPartition> partitions) {
-        Map<TopicPartition, OffsetSpec> latest = partitions.stream()
-                .collect(Collectors.toMap(partition -> partition, partition -> OffsetSpec.latest()));
+        Map<TopicPartition, OffsetSpec> latest =
+                partitions.stream().collect(Collectors.toMap(partition -> partition, partition -> OffsetSpec.latest()));
         try (Admin admin = admin()) {
             return admin.listOffsets(latest).all().get().entrySet().stream()
-                    .collect(Collectors.toMap(Map.Entry::getKey, end -> end.getValue().offset()));
+                    .collect(Collectors.toMap(
+                            Map.Entry::getKey, end -> end.getValue().offset()));
         } catch (ExecutionException e) {
-            throw new CommandFailed("the ends of " + partitions + " could not be read: " + e.getCause().getMessage(), e);
+            throw new CommandFailed(
+                    "the ends of " + partitions + " could not be read: "
+                            + e.getCause().getMessage(),
+                    e);
         } catch (InterruptedException e) {
             throw Interrupted.asFailure(e);
         }
@@ -121,8 +127,12 @@ public record Cluster(String brokers, Map<String, String> properties) {
         } catch (ConfigException e) {
             throw new CommandFailed("no Kafka client can be made for '" + brokers + "': " + e.getMessage(), e);
         } catch (org.apache.kafka.common.KafkaException e) {
-            throw new CommandFailed("no Kafka client can be made for '" + brokers + "': "
-                    + (e.getCause() == null ? e.getMessage() : e.getCause().getMessage()), e);
+            throw new CommandFailed(
+                    "no Kafka client can be made for '" + brokers + "': "
+                            + (e.getCause() == null
+                                    ? e.getMessage()
+                                    : e.getCause().getMessage()),
+                    e);
         }
     }
 }

@@ -5,8 +5,7 @@ import io.tidemark.cli.CommandFailed;
 /** A wait was interrupted: the thread keeps its flag, and the command ends. */
 final class Interrupted {
 
-    private Interrupted() {
-    }
+    private Interrupted() {}
 
     static CommandFailed asFailure(InterruptedException e) {
         Thread.currentThread().interrupt();

@@ -30,7 +30,9 @@ final class Outbox implements AutoCloseable {
      * @throws CommandFailed when the broker did not take one of them
      */
     List<RecordMetadata> putAll(List<ProducerRecord<String, byte[]>> records) {
-        return records.stream().map(producer::send).toList().stream().map(Outbox::arrived).toList();
+        return records.stream().map(producer::send).toList().stream()
+                .map(Outbox::arrived)
+                .toList();
     }
 
     /** There is nothing left to wait for, and the producer would complain of being interrupted while it waits. */
@@ -43,7 +45,8 @@ final class Outbox implements AutoCloseable {
         try {
             return sent.get();
         } catch (ExecutionException e) {
-            throw new CommandFailed("the broker did not take a record: " + e.getCause().getMessage(), e);
+            throw new CommandFailed(
+                    "the broker did not take a record: " + e.getCause().getMessage(), e);
         } catch (InterruptedException e) {
             throw Interrupted.asFailure(e);
         }

@@ -36,7 +36,8 @@ public final class RequestClient implements AutoCloseable {
      * @param most     how long to wait for the last answer; when it has passed, what has come is returned
      */
     public List<Answer> ask(List<ObjectNode> requests, AnswerListener listener, Duration most) {
-        List<RecordMetadata> places = outbox.putAll(requests.stream().map(this::record).toList());
+        List<RecordMetadata> places =
+                outbox.putAll(requests.stream().map(this::record).toList());
         Conversation conversation = new Conversation(ids(requests), places, listener);
         Instant end = Instant.now().plus(most);
         while (conversation.hasOpenRequests() && Instant.now().isBefore(end)) {

@@ -66,15 +66,17 @@ final class TopicTail implements AutoCloseable {
         Instant deadline = Instant.now().plus(most);
         for (List<TopicPartition> left = before(ends); !left.isEmpty(); left = before(ends)) {
             if (Instant.now().isAfter(deadline)) {
-                throw new CommandFailed(left.get(0) + " could not be read to offset " + ends.get(left.get(0)) + " within "
-                        + most.toSeconds() + " s; does another client hold a transaction open on it?");
+                throw new CommandFailed(left.get(0) + " could not be read to offset " + ends.get(left.get(0))
+                        + " within " + most.toSeconds() + " s; does another client hold a transaction open on it?");
             }
             consumer.poll(POLL).forEach(reader);
         }
     }
 
     private List<TopicPartition> before(Map<TopicPartition, Long> ends) {
-        return partitions.stream().filter(partition -> consumer.position(partition) < ends.get(partition)).toList();
+        return partitions.stream()
+                .filter(partition -> consumer.position(partition) < ends.get(partition))
+                .toList();
     }
 
     @Override

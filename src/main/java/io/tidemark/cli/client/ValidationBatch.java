@@ -26,7 +26,8 @@ public record ValidationBatch(String id, String adapter, List<JsonNode> examples
         List<ValidationBatch> batches = new ArrayList<>();
         for (int from = 0; from < examples.size(); from += batchSize) {
             int to = Math.min(from + batchSize, examples.size());
-            batches.add(new ValidationBatch(adapter + "-" + run + "-" + batches.size(), adapter, examples.subList(from, to)));
+            batches.add(new ValidationBatch(
+                    adapter + "-" + run + "-" + batches.size(), adapter, examples.subList(from, to)));
         }
         return batches;
     }

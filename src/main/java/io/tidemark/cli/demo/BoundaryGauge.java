@@ -7,8 +7,7 @@ final class BoundaryGauge {
 
     private static final String NAME = "tidemark_boundary";
 
-    private BoundaryGauge() {
-    }
+    private BoundaryGauge() {}
 
     /** The boundary that the worker applies; -1 while it says nothing of the adapter, or has not loaded it yet. */
     static int of(String metrics, String adapter) {
@@ -16,6 +15,8 @@ final class BoundaryGauge {
                 .filter(text -> text.startsWith(NAME + "{") && text.contains("adapter=\"" + adapter + "\""))
                 .findFirst();
         return line.map(text -> Double.parseDouble(text.substring(text.lastIndexOf(' ') + 1)))
-                .filter(boundary -> !boundary.isNaN()).map(Double::intValue).orElse(-1);
+                .filter(boundary -> !boundary.isNaN())
+                .map(Double::intValue)
+                .orElse(-1);
     }
 }

@@ -31,7 +31,10 @@ final class Comparison {
 
     private void block(Reply before, Reply after, StringBuilder table) {
         table.append(String.format("  %s%n", before.adapter()));
-        row(table, "boundary " + before.boundary() + " of " + before.numLayers(), "boundary " + after.boundary() + " of " + after.numLayers());
+        row(
+                table,
+                "boundary " + before.boundary() + " of " + before.numLayers(),
+                "boundary " + after.boundary() + " of " + after.numLayers());
         row(table, goldLogLikelihood(before), goldLogLikelihood(after));
         row(table, speed(before), speed(after));
         List<String> left = wrapped(before.text());
@@ -44,7 +47,9 @@ final class Comparison {
 
     /** Both values come from the record's curve: the mean over the validation examples, not over this request. */
     private String goldLogLikelihood(Reply reply) {
-        return String.format("gold log-likelihood %.3f nats/token", calibrations.get(reply.adapter()).logLikelihood(reply.boundary()));
+        return String.format(
+                "gold log-likelihood %.3f nats/token",
+                calibrations.get(reply.adapter()).logLikelihood(reply.boundary()));
     }
 
     private static String speed(Reply reply) {

@@ -16,15 +16,19 @@ final class CurvePlot {
     private static final int COLUMNS = 60;
     private static final int ROWS = 8;
 
-    private CurvePlot() {
-    }
+    private CurvePlot() {}
 
     static String of(Calibration calibration) {
         List<Double> curve = calibration.curve();
         int step = Math.max(1, COLUMNS / Math.max(1, curve.size() - 1));
         double lowest = Collections.min(curve);
-        double[] heights = Arrays.stream(stretched(curve, step)).map(value -> value - lowest).toArray();
-        String graph = ASCIIGraph.fromSeries(heights).withNumRows(ROWS).withTickFormat(new RaisedFormat(lowest)).plot();
+        double[] heights = Arrays.stream(stretched(curve, step))
+                .map(value -> value - lowest)
+                .toArray();
+        String graph = ASCIIGraph.fromSeries(heights)
+                .withNumRows(ROWS)
+                .withTickFormat(new RaisedFormat(lowest))
+                .plot();
         int margin = margin(graph);
         return graph.stripTrailing() + System.lineSeparator() + axis(calibration, step, margin);
     }
@@ -56,7 +60,8 @@ final class CurvePlot {
             String number = Integer.toString(boundary);
             marks.replace(margin + boundary * step, margin + boundary * step + number.length(), number);
         }
-        StringBuilder chosen = new StringBuilder(" ".repeat(margin + calibration.boundaryAfter() * step)).append("^ chosen boundary");
+        StringBuilder chosen =
+                new StringBuilder(" ".repeat(margin + calibration.boundaryAfter() * step)).append("^ chosen boundary");
         return marks.toString().stripTrailing() + System.lineSeparator() + chosen;
     }
 

@@ -26,12 +26,26 @@ record DemoReport(List<Reply> requests, List<Calibration> calibrations, String b
      * @param tokensPerSecond completion tokens over the time from leaving the queue to the end
      */
     @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
-    record Reply(String id, String adapter, int round, int boundary, int numLayers, String text, int completionTokens,
+    record Reply(
+            String id,
+            String adapter,
+            int round,
+            int boundary,
+            int numLayers,
+            String text,
+            int completionTokens,
             double tokensPerSecond) {
 
         static Reply of(int round, Answer answer) {
-            return new Reply(answer.id(), answer.adapter(), round, answer.boundary(), answer.numLayers(), answer.text(),
-                    answer.completionTokens(), answer.tokensPerSecond());
+            return new Reply(
+                    answer.id(),
+                    answer.adapter(),
+                    round,
+                    answer.boundary(),
+                    answer.numLayers(),
+                    answer.text(),
+                    answer.completionTokens(),
+                    answer.tokensPerSecond());
         }
     }
 
@@ -43,8 +57,15 @@ record DemoReport(List<Reply> requests, List<Calibration> calibrations, String b
      * @param seconds from the first batch sent to the boundary read back
      */
     @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
-    record Calibration(String adapter, long samples, int boundaryBefore, int boundaryAfter, String objective,
-            List<Double> curve, int numLayers, double seconds) {
+    record Calibration(
+            String adapter,
+            long samples,
+            int boundaryBefore,
+            int boundaryAfter,
+            String objective,
+            List<Double> curve,
+            int numLayers,
+            double seconds) {
 
         Calibration {
             curve = List.copyOf(curve);

@@ -51,7 +51,10 @@ final class DemoRun {
                 serving.awaitReady(START);
                 Cluster cluster = new Cluster(broker.bootstrapServers());
                 List<String> topics = cluster.topicNames();
-                view.ready(cluster.brokers(), topics, Duration.between(start, Instant.now()).toMillis() / 1000.0);
+                view.ready(
+                        cluster.brokers(),
+                        topics,
+                        Duration.between(start, Instant.now()).toMillis() / 1000.0);
                 view.finished(new DemoSession(folder, view, cluster, serving).run(topics));
                 if (keep) {
                     keep(cluster.brokers());
@@ -62,15 +65,22 @@ final class DemoRun {
 
     private void keep(String broker) throws InterruptedException {
         String adapter = folder.adapters().get(0).name();
-        view.keeping(broker, adapter, folder.requests(adapter).get(0).path("prompt").asText());
+        view.keeping(
+                broker, adapter, folder.requests(adapter).get(0).path("prompt").asText());
         new CountDownLatch(1).await();
     }
 
     private ServingThread serve(EmbeddedBroker broker) {
         int httpPort = freePort();
-        Map<String, String> settings = new ServeProperties(Optional.of(Role.ALL), Optional.of(folder.model()),
-                Optional.empty(), folder.adapters(), Optional.empty(), Optional.empty(),
-                OptionalInt.of(httpPort)).forBroker(Optional.of(broker.bootstrapServers()));
+        Map<String, String> settings = new ServeProperties(
+                        Optional.of(Role.ALL),
+                        Optional.of(folder.model()),
+                        Optional.empty(),
+                        folder.adapters(),
+                        Optional.empty(),
+                        Optional.empty(),
+                        OptionalInt.of(httpPort))
+                .forBroker(Optional.of(broker.bootstrapServers()));
         settings.put("quarkus.http.host", "127.0.0.1");
         settings.put("quarkus.log.level", verbose ? "INFO" : "WARN");
         LOUD.forEach(category -> settings.put("quarkus.log.category.\"" + category + "\".level", "ERROR"));

@@ -6,8 +6,8 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidemark.boundary.BoundaryRecord;
 import io.tidemark.boundary.TableEntry;
 import io.tidemark.cli.CommandFailed;
-import io.tidemark.cli.NamedFolder;
 import io.tidemark.cli.ConfiguredTopics;
+import io.tidemark.cli.NamedFolder;
 import io.tidemark.cli.client.Answer;
 import io.tidemark.cli.client.AnswerListener;
 import io.tidemark.cli.client.BoundaryTopic;
@@ -54,7 +54,9 @@ final class DemoSession {
         try (RequestClient client = new RequestClient(cluster, topics)) {
             warmUp(client);
             List<Reply> before = round(1, client);
-            List<Calibration> calibrations = folder.adapters().stream().map(adapter -> calibrate(adapter.name(), before)).toList();
+            List<Calibration> calibrations = folder.adapters().stream()
+                    .map(adapter -> calibrate(adapter.name(), before))
+                    .toList();
             calibrations.forEach(done -> serving.awaitBoundary(done.adapter(), done.boundaryAfter(), PATIENCE));
             List<Reply> after = round(2, client);
             view.compare(before, after, calibrations);
@@ -75,8 +77,11 @@ final class DemoSession {
     private List<Reply> round(int round, RequestClient client) {
         List<ObjectNode> requests = requests("demo-" + round, MAX_TOKENS);
         Map<String, String> prompts = new LinkedHashMap<>();
-        requests.forEach(request -> prompts.put(request.path("id").asText(), request.path("prompt").asText()));
-        return answers(requests, view.round(round, prompts), client).stream().map(answer -> Reply.of(round, answer)).toList();
+        requests.forEach(request ->
+                prompts.put(request.path("id").asText(), request.path("prompt").asText()));
+        return answers(requests, view.round(round, prompts), client).stream()
+                .map(answer -> Reply.of(round, answer))
+                .toList();
     }
 
     private static List<Answer> answers(List<ObjectNode> requests, AnswerListener listener, RequestClient client) {
@@ -95,7 +100,8 @@ final class DemoSession {
         for (NamedFolder adapter : folder.adapters()) {
             List<ObjectNode> lines = folder.requests(adapter.name());
             for (int i = 0; i < Math.min(REQUESTS_PER_ADAPTER, lines.size()); i++) {
-                requests.add(JsonNodeFactory.instance.objectNode()
+                requests.add(JsonNodeFactory.instance
+                        .objectNode()
                         .put("id", idPrefix + "-" + adapter.name() + "-" + i)
                         .put("model", adapter.name())
                         .put("prompt", lines.get(i).path("prompt").asText())
@@ -132,9 +138,17 @@ final class DemoSession {
     private static Calibration calibration(BoundaryRecord record, List<Reply> before, Duration time) {
         int boundaryBefore = before.stream()
                 .filter(reply -> reply.adapter().equals(record.adapter()))
-                .findFirst().orElseThrow().boundary();
-        return new Calibration(record.adapter(), record.samples().orElse(0), boundaryBefore, record.boundary(),
-                record.objective().orElse("unknown"), record.curve(), record.numLayers().orElse(record.curve().size() - 1),
+                .findFirst()
+                .orElseThrow()
+                .boundary();
+        return new Calibration(
+                record.adapter(),
+                record.samples().orElse(0),
+                boundaryBefore,
+                record.boundary(),
+                record.objective().orElse("unknown"),
+                record.curve(),
+                record.numLayers().orElse(record.curve().size() - 1),
                 time.toMillis() / 1000.0);
     }
 }

@@ -9,16 +9,13 @@ import java.util.Map;
 /** What a person, or a program, gets to see of a demo: what a view leaves out is not shown. All calls come from one thread. */
 interface DemoView {
 
-    default void starting(DemoFolder folder) {
-    }
+    default void starting(DemoFolder folder) {}
 
     /** Broker, worker and calibrator stand. */
-    default void ready(String broker, List<String> topics, double seconds) {
-    }
+    default void ready(String broker, List<String> topics, double seconds) {}
 
     /** A few tokens that are not shown. */
-    default void warmingUp() {
-    }
+    default void warmingUp() {}
 
     /**
      * A round begins.
@@ -31,19 +28,15 @@ interface DemoView {
     }
 
     /** An adapter's validation examples are on their way. */
-    default void calibrating(String adapter, int examples) {
-    }
+    default void calibrating(String adapter, int examples) {}
 
     /** So many of the examples are in the boundary's statistics. */
-    default void progress(int examples) {
-    }
+    default void progress(int examples) {}
 
-    default void calibrated(Calibration calibration) {
-    }
+    default void calibrated(Calibration calibration) {}
 
     /** Both rounds are over; {@code before} and {@code after} answer the same prompts in the same order. */
-    default void compare(List<Reply> before, List<Reply> after, List<Calibration> calibrations) {
-    }
+    default void compare(List<Reply> before, List<Reply> after, List<Calibration> calibrations) {}
 
     void finished(DemoReport report);
 

@@ -5,12 +5,17 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 /** How to reach a running demo from outside. */
 final class KeepText {
 
-    private KeepText() {
-    }
+    private KeepText() {}
 
     static String of(String broker, String adapter, String prompt) {
-        String request = JsonNodeFactory.instance.objectNode()
-                .put("id", "mine-1").put("model", adapter).put("prompt", prompt).put("max_tokens", 64).put("temperature", 0).toString();
+        String request = JsonNodeFactory.instance
+                .objectNode()
+                .put("id", "mine-1")
+                .put("model", adapter)
+                .put("prompt", prompt)
+                .put("max_tokens", 64)
+                .put("temperature", 0)
+                .toString();
         return """
                 Send a request with Tidemark's own client:
                   bin/tidemark send --broker %1$s --adapter %2$s --max-tokens 64 --temperature 0 --prompt %3$s

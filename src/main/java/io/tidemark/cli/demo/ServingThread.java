@@ -47,12 +47,19 @@ final class ServingThread implements AutoCloseable {
 
     /** @throws CommandFailed when the application ends, or isn't ready in time */
     void awaitReady(Duration most) {
-        await("/q/health/ready", response -> response.statusCode() == 200, most, "worker and calibrator were not ready");
+        await(
+                "/q/health/ready",
+                response -> response.statusCode() == 200,
+                most,
+                "worker and calibrator were not ready");
     }
 
     /** Waits until the worker's own metrics say that it applies this boundary to new requests. */
     void awaitBoundary(String adapter, int boundary, Duration most) {
-        await("/q/metrics", response -> BoundaryGauge.of(response.body(), adapter) == boundary, most,
+        await(
+                "/q/metrics",
+                response -> BoundaryGauge.of(response.body(), adapter) == boundary,
+                most,
                 "the worker did not take boundary " + boundary + " of '" + adapter + "'");
     }
 
@@ -70,7 +77,8 @@ final class ServingThread implements AutoCloseable {
 
     private boolean answers(String path, Predicate<HttpResponse<String>> reached) {
         try {
-            return reached.test(http.send(HttpRequest.newBuilder(address.resolve(path)).build(), HttpResponse.BodyHandlers.ofString()));
+            return reached.test(http.send(
+                    HttpRequest.newBuilder(address.resolve(path)).build(), HttpResponse.BodyHandlers.ofString()));
         } catch (IOException e) {
             return false; // not listening yet
         } catch (InterruptedException e) {

@@ -80,9 +80,16 @@ final class StreamedRound implements AnswerListener {
 
     private void end(Answer answer) {
         out.println();
-        out.println("  " + answer.error().map(error -> "failed: " + error).orElseGet(() -> String.format(
-                "[%s, boundary %d of %d, %d tokens, %.0f tokens/s]", answer.adapter(), answer.boundary(),
-                answer.numLayers(), answer.completionTokens(), answer.tokensPerSecond())));
+        out.println("  "
+                + answer.error()
+                        .map(error -> "failed: " + error)
+                        .orElseGet(() -> String.format(
+                                "[%s, boundary %d of %d, %d tokens, %.0f tokens/s]",
+                                answer.adapter(),
+                                answer.boundary(),
+                                answer.numLayers(),
+                                answer.completionTokens(),
+                                answer.tokensPerSecond())));
         out.println();
         out.flush();
     }

@@ -64,7 +64,6 @@ interface SweepProgress extends AutoCloseable {
         }
 
         @Override
-        public void close() {
-        }
+        public void close() {}
     }
 }

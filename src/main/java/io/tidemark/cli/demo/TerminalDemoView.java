@@ -20,7 +20,8 @@ final class TerminalDemoView implements DemoView {
 
     @Override
     public void starting(DemoFolder folder) {
-        line("Starting a Kafka broker, a worker and a calibrator in this process, with the model and adapters in " + folder.root() + " …");
+        line("Starting a Kafka broker, a worker and a calibrator in this process, with the model and adapters in "
+                + folder.root() + " …");
     }
 
     @Override
@@ -36,9 +37,10 @@ final class TerminalDemoView implements DemoView {
 
     @Override
     public AnswerListener round(int round, Map<String, String> prompts) {
-        heading(round == 1
-                ? "Round 1: requests on 'generation-requests', tokens from 'generation-events' as they come"
-                : "Round 2: the same requests, at the boundaries that hold now");
+        heading(
+                round == 1
+                        ? "Round 1: requests on 'generation-requests', tokens from 'generation-events' as they come"
+                        : "Round 2: the same requests, at the boundaries that hold now");
         return new StreamedRound(out, prompts);
     }
 
@@ -58,10 +60,16 @@ final class TerminalDemoView implements DemoView {
         progress.close();
         out.println(CurvePlot.of(calibration));
         int after = calibration.boundaryAfter();
-        String verdict = calibration.boundaryBefore() == after ? "stays at " + after
+        String verdict = calibration.boundaryBefore() == after
+                ? "stays at " + after
                 : "moves from " + calibration.boundaryBefore() + " to " + after;
-        line(String.format("On 'adapter-boundaries': the boundary of '%s' %s of %d layers (%s, %d examples, %.1f s).",
-                calibration.adapter(), verdict, calibration.numLayers(), calibration.objective(), calibration.samples(),
+        line(String.format(
+                "On 'adapter-boundaries': the boundary of '%s' %s of %d layers (%s, %d examples, %.1f s).",
+                calibration.adapter(),
+                verdict,
+                calibration.numLayers(),
+                calibration.objective(),
+                calibration.samples(),
                 calibration.seconds()));
     }
 
@@ -74,7 +82,8 @@ final class TerminalDemoView implements DemoView {
 
     @Override
     public void finished(DemoReport report) {
-        line("That was the broker, worker and calibrator as in production. 'tidemark demo --keep' leaves them running.");
+        line(
+                "That was the broker, worker and calibrator as in production. 'tidemark demo --keep' leaves them running.");
     }
 
     @Override

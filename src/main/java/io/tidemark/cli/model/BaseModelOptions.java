@@ -8,10 +8,17 @@ import picocli.CommandLine.Option;
 /** Which base model runs in this process, and on how many threads. */
 public final class BaseModelOptions {
 
-    @Option(names = "--model", required = true, paramLabel = "DIR", description = "The base model's Hugging Face folder.")
+    @Option(
+            names = "--model",
+            required = true,
+            paramLabel = "DIR",
+            description = "The base model's Hugging Face folder.")
     private Path folder;
 
-    @Option(names = "--threads", paramLabel = "N", defaultValue = "0",
+    @Option(
+            names = "--threads",
+            paramLabel = "N",
+            defaultValue = "0",
             description = "Threads of the engine; 0 takes one a core. Default: ${DEFAULT-VALUE}.")
     private int threads;
 

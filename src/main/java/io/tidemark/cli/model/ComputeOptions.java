@@ -10,7 +10,11 @@ import picocli.CommandLine.TypeConversionException;
 /** What the model computes in, for commands that load one. */
 public final class ComputeOptions {
 
-    @Option(names = "--compute-type", paramLabel = "TYPE", defaultValue = "fp32", converter = Converter.class,
+    @Option(
+            names = "--compute-type",
+            paramLabel = "TYPE",
+            defaultValue = "fp32",
+            converter = Converter.class,
             description = "fp32, bf16 or int8. Default: ${DEFAULT-VALUE}.")
     private ComputeType type;
 

@@ -55,21 +55,28 @@ public final class ExampleFile {
         if (!line.path("completion").isTextual() || line.has("prompt") == line.has("messages")) {
             throw new CommandFailed(place + " needs 'completion', and one of 'prompt' and 'messages'");
         }
-        List<Integer> prompt = line.has("prompt") ? model.tokenizer().encodePrompt(line.path("prompt").asText())
+        List<Integer> prompt = line.has("prompt")
+                ? model.tokenizer().encodePrompt(line.path("prompt").asText())
                 : model.tokenizer().encodePlain(rendered(line.path("messages"), place));
-        List<Integer> completion = new ArrayList<>(model.tokenizer().encodePlain(line.path("completion").asText()));
+        List<Integer> completion = new ArrayList<>(
+                model.tokenizer().encodePlain(line.path("completion").asText()));
         completion.add(model.completionEnd());
-        if (prompt.isEmpty() || prompt.size() + completion.size() > model.config().contextLength()) {
+        if (prompt.isEmpty()
+                || prompt.size() + completion.size() > model.config().contextLength()) {
             throw new CommandFailed(place + " has " + prompt.size() + " tokens of prompt and " + completion.size()
-                    + " of completion; it needs one of each and at most " + model.config().contextLength() + " together");
+                    + " of completion; it needs one of each and at most "
+                    + model.config().contextLength() + " together");
         }
-        return new GoldText(new TokenizedExample(prompt, completion), references(line),
+        return new GoldText(
+                new TokenizedExample(prompt, completion),
+                references(line),
                 line.has("answer") ? Optional.of(line.path("answer").asText()) : Optional.empty());
     }
 
     private String rendered(JsonNode messages, String place) {
         List<ChatMessage> turns = new ArrayList<>();
-        messages.forEach(turn -> turns.add(new ChatMessage(turn.path("role").asText(), turn.path("content").asText())));
+        messages.forEach(turn -> turns.add(
+                new ChatMessage(turn.path("role").asText(), turn.path("content").asText())));
         try {
             return model.chatTemplate().render(turns);
         } catch (ChatTemplateFailed e) {

@@ -16,7 +16,10 @@ public final class ExamplesOption {
     @Spec(Spec.Target.MIXEE)
     private CommandSpec command;
 
-    @Option(names = "--data", required = true, paramLabel = "FILE.jsonl",
+    @Option(
+            names = "--data",
+            required = true,
+            paramLabel = "FILE.jsonl",
             description = "Examples with prompt or messages, and completion.")
     private Path file;
 

@@ -42,7 +42,8 @@ public final class LocalModel implements AutoCloseable {
     /** On a thread of its own: libtorch's threads that it calls for end with it, and are not in the way of those that stay. */
     private static LanguageModel loaded(Supplier<LanguageModel> loading) {
         try {
-            return CompletableFuture.supplyAsync(loading, work -> new Thread(work, "tidemark-model").start()).join();
+            return CompletableFuture.supplyAsync(loading, work -> new Thread(work, "tidemark-model").start())
+                    .join();
         } catch (CompletionException e) {
             if (e.getCause() instanceof Error error) {
                 throw error;

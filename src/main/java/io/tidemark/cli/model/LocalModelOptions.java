@@ -28,7 +28,8 @@ public final class LocalModelOptions {
     public void requireBoundaries(LanguageModel model, Collection<Integer> boundaries) {
         int layers = model.config().numLayers();
         if (boundaries.stream().anyMatch(boundary -> boundary < 0 || boundary > layers)) {
-            throw new ParameterException(command.commandLine(), "--boundary must be 0 to " + layers + " for this model");
+            throw new ParameterException(
+                    command.commandLine(), "--boundary must be 0 to " + layers + " for this model");
         }
     }
 }

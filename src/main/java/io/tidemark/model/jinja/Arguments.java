@@ -17,7 +17,8 @@ record Arguments(List<Object> positional, Map<String, Object> named) {
      */
     Map<String, Object> bound(String callee, int required, String... names) {
         if (positional.size() > names.length) {
-            throw JinjaFailed.because(callee + " takes at most " + names.length + " arguments, not " + positional.size());
+            throw JinjaFailed.because(
+                    callee + " takes at most " + names.length + " arguments, not " + positional.size());
         }
         Map<String, Object> bound = new HashMap<>();
         for (int i = 0; i < positional.size(); i++) {

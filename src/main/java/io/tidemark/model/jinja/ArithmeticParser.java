@@ -29,16 +29,19 @@ final class ArithmeticParser {
         while (tokens.skipOperator("~")) {
             parts.add(product());
         }
-        return parts.size() == 1 ? parts.get(0) : scope -> {
-            StringBuilder text = new StringBuilder();
-            parts.forEach(part -> text.append(Printed.text(part.value(scope))));
-            return text.toString();
-        };
+        return parts.size() == 1
+                ? parts.get(0)
+                : scope -> {
+                    StringBuilder text = new StringBuilder();
+                    parts.forEach(part -> text.append(Printed.text(part.value(scope))));
+                    return text.toString();
+                };
     }
 
     private Expression product() {
         Expression left = power();
-        while (tokens.peek().is(Kind.OPERATOR) && Set.of("*", "/", "//", "%").contains(tokens.peek().text())) {
+        while (tokens.peek().is(Kind.OPERATOR)
+                && Set.of("*", "/", "//", "%").contains(tokens.peek().text())) {
             left = applied(tokens.next().text(), left, power());
         }
         return left;

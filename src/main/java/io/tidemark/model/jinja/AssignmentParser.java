@@ -94,7 +94,8 @@ final class AssignmentParser {
         Token attribute = tokens.expect(Kind.NAME, "an attribute's name");
         return (value, scope) -> {
             if (!(scope.find(name.text()) instanceof Namespace namespace)) {
-                throw JinjaFailed.because("'" + name.text() + "' is no namespace, and only a namespace's attributes can be set");
+                throw JinjaFailed.because(
+                        "'" + name.text() + "' is no namespace, and only a namespace's attributes can be set");
             }
             namespace.set(attribute.text(), value);
         };

@@ -10,14 +10,15 @@ import java.util.Optional;
  */
 final class Attributes {
 
-    private Attributes() {
-    }
+    private Attributes() {}
 
     static Object attribute(Object value, String name) {
         if (value instanceof Undefined missing) {
             throw missing.used();
         }
-        return own(value, name).or(() -> element(value, name)).orElseGet(() -> missing(value, "attribute '" + name + "'"));
+        return own(value, name)
+                .or(() -> element(value, name))
+                .orElseGet(() -> missing(value, "attribute '" + name + "'"));
     }
 
     static Object subscript(Object value, Object key) {
@@ -28,7 +29,8 @@ final class Attributes {
         if (found.isEmpty() && key instanceof String name) {
             found = own(value, name);
         }
-        return found.orElseGet(() -> missing(value, key instanceof String name ? "attribute '" + name + "'" : "such element"));
+        return found.orElseGet(
+                () -> missing(value, key instanceof String name ? "attribute '" + name + "'" : "such element"));
     }
 
     private static Undefined missing(Object value, String what) {
@@ -55,7 +57,9 @@ final class Attributes {
         if (value instanceof Map<?, ?> map) {
             return Optional.ofNullable(map.get(key));
         }
-        boolean indexed = value instanceof String || value instanceof List || value instanceof Tuple
+        boolean indexed = value instanceof String
+                || value instanceof List
+                || value instanceof Tuple
                 || value instanceof Elements given && given.indexed();
         if (!indexed || !Values.isInteger(key)) {
             return Optional.empty();

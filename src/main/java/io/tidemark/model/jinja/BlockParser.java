@@ -11,15 +11,18 @@ import java.util.Set;
 /** Tags with a body: choices, loops, macros and their calls, and what transformers calls a generation. */
 final class BlockParser {
 
-    private record Branch(Expression condition, Statement body) {
-    }
+    private record Branch(Expression condition, Statement body) {}
 
     private final TokenStream tokens;
     private final ExpressionParser expressions;
     private final AssignmentParser assignments;
     private final StatementParser statements;
 
-    BlockParser(TokenStream tokens, ExpressionParser expressions, AssignmentParser assignments, StatementParser statements) {
+    BlockParser(
+            TokenStream tokens,
+            ExpressionParser expressions,
+            AssignmentParser assignments,
+            StatementParser statements) {
         this.tokens = tokens;
         this.expressions = expressions;
         this.assignments = assignments;
@@ -57,7 +60,8 @@ final class BlockParser {
         AssignmentParser.Target target = assignments.target();
         tokens.expectName("in");
         Expression over = expressions.listed(false);
-        Optional<Expression> condition = tokens.skipName("if") ? Optional.of(expressions.expression()) : Optional.empty();
+        Optional<Expression> condition =
+                tokens.skipName("if") ? Optional.of(expressions.expression()) : Optional.empty();
         if (tokens.peek().isName("recursive")) {
             throw tokens.unexpected("expected a loop that is not recursive");
         }
@@ -81,7 +85,8 @@ final class BlockParser {
         List<Macro.Parameter> parameters = new ArrayList<>();
         while (!tokens.skipOperator(")")) {
             String name = tokens.expect(Kind.NAME, "a parameter's name").text();
-            parameters.add(new Macro.Parameter(name, tokens.skipOperator("=") ? Optional.of(expressions.expression()) : Optional.empty()));
+            parameters.add(new Macro.Parameter(
+                    name, tokens.skipOperator("=") ? Optional.of(expressions.expression()) : Optional.empty()));
             if (!tokens.peek().isOperator(")")) {
                 tokens.expectOperator(",");
             }

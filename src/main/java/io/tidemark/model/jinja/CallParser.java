@@ -20,7 +20,8 @@ final class CallParser {
         }
     }
 
-    private static final Set<String> ON_SAFE_TEXT = Set.of("safe", "string", "tojson", "length", "count", "default", "d");
+    private static final Set<String> ON_SAFE_TEXT =
+            Set.of("safe", "string", "tojson", "length", "count", "default", "d");
 
     private final TokenStream tokens;
     private final ExpressionParser expressions;
@@ -37,7 +38,8 @@ final class CallParser {
             if (called instanceof Callable callable) {
                 return callable.call(given.values(scope));
             }
-            throw called instanceof Undefined missing ? missing.used()
+            throw called instanceof Undefined missing
+                    ? missing.used()
                     : JinjaFailed.because("'" + Values.type(called) + "' object is not callable");
         };
     }
@@ -60,8 +62,8 @@ final class CallParser {
 
     Expression filter(Expression value) {
         Token name = tokens.expect(Kind.NAME, "a filter's name");
-        Filter filter = Filters.find(name.text()).orElseThrow(() ->
-                JinjaFailed.at(name.line(), "the filter '" + name.text() + "' is not known here"));
+        Filter filter = Filters.find(name.text())
+                .orElseThrow(() -> JinjaFailed.at(name.line(), "the filter '" + name.text() + "' is not known here"));
         Given given = tokens.peek().isOperator("(") ? arguments() : new Given(List.of(), Map.of());
         boolean keepsMarkup = ON_SAFE_TEXT.contains(name.text());
         return scope -> {
@@ -76,8 +78,8 @@ final class CallParser {
     private Expression test(Expression value) {
         boolean negated = tokens.skipName("not");
         Token name = tokens.expect(Kind.NAME, "a test's name");
-        ValueTests.Test test = ValueTests.find(name.text()).orElseThrow(() ->
-                JinjaFailed.at(name.line(), "the test '" + name.text() + "' is not known here"));
+        ValueTests.Test test = ValueTests.find(name.text())
+                .orElseThrow(() -> JinjaFailed.at(name.line(), "the test '" + name.text() + "' is not known here"));
         Given given = new Given(List.of(), Map.of());
         if (tokens.peek().isOperator("(")) {
             given = arguments();
@@ -91,7 +93,11 @@ final class CallParser {
     }
 
     private static boolean beginsArgument(Token token) {
-        boolean operand = token.is(Kind.STRING) || token.is(Kind.INTEGER) || token.is(Kind.FLOAT) || token.isOperator("[") || token.isOperator("{");
+        boolean operand = token.is(Kind.STRING)
+                || token.is(Kind.INTEGER)
+                || token.is(Kind.FLOAT)
+                || token.isOperator("[")
+                || token.isOperator("{");
         boolean word = token.is(Kind.NAME) && !List.of("else", "or", "and").contains(token.text());
         return operand || word;
     }

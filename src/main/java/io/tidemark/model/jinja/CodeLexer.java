@@ -15,9 +15,12 @@ final class CodeLexer {
     private static final Pattern PRINT_END = Pattern.compile("-}}\\s*|}}");
     private static final Pattern SPACE = Pattern.compile("\\s+");
     private static final Pattern NAME = Pattern.compile("[\\p{L}\\p{Nl}_][\\p{L}\\p{Nl}\\p{Nd}\\p{Mn}\\p{Mc}_]*+");
-    private static final Pattern FLOAT = Pattern.compile("(?<!\\.)(\\d+_)*\\d+((\\.(\\d+_)*\\d+)?[eE][+-]?(\\d+_)*\\d+|\\.(\\d+_)*\\d+)");
-    private static final Pattern INTEGER = Pattern.compile("0[bB](_?[01])+|0[oO](_?[0-7])+|0[xX](_?[0-9a-fA-F])+|[1-9](_?\\d)*+|0(_?0)*+");
-    private static final Pattern STRING = Pattern.compile("'(?:[^'\\\\]|\\\\.)*+'|\"(?:[^\"\\\\]|\\\\.)*+\"", Pattern.DOTALL);
+    private static final Pattern FLOAT =
+            Pattern.compile("(?<!\\.)(\\d+_)*\\d+((\\.(\\d+_)*\\d+)?[eE][+-]?(\\d+_)*\\d+|\\.(\\d+_)*\\d+)");
+    private static final Pattern INTEGER =
+            Pattern.compile("0[bB](_?[01])+|0[oO](_?[0-7])+|0[xX](_?[0-9a-fA-F])+|[1-9](_?\\d)*+|0(_?0)*+");
+    private static final Pattern STRING =
+            Pattern.compile("'(?:[^'\\\\]|\\\\.)*+'|\"(?:[^\"\\\\]|\\\\.)*+\"", Pattern.DOTALL);
     private static final Pattern OPERATOR = Pattern.compile("\\*\\*|//|==|!=|<=|>=|[-+*/%~<>=.,:|(){}\\[\\];]");
 
     private final String source;
@@ -66,7 +69,8 @@ final class CodeLexer {
             balance(matcher.group());
             add(Kind.OPERATOR, matcher.group());
         } else {
-            throw JinjaFailed.at(line, "the character '" + Character.toString(source.codePointAt(at)) + "' is not understood");
+            throw JinjaFailed.at(
+                    line, "the character '" + Character.toString(source.codePointAt(at)) + "' is not understood");
         }
     }
 

@@ -6,8 +6,7 @@ import java.util.Map;
 /** Equality, order and membership as Python defines them. */
 final class Comparison {
 
-    private Comparison() {
-    }
+    private Comparison() {}
 
     static boolean equal(Object one, Object other) {
         Object left = Markup.plain(one);
@@ -25,8 +24,9 @@ final class Comparison {
             return equalElements(a.elements(), b.elements());
         }
         if (left instanceof Map<?, ?> a && right instanceof Map<?, ?> b) {
-            return a.size() == b.size() && a.entrySet().stream().allMatch(
-                    e -> b.containsKey(e.getKey()) && equal(e.getValue(), b.get(e.getKey())));
+            return a.size() == b.size()
+                    && a.entrySet().stream()
+                            .allMatch(e -> b.containsKey(e.getKey()) && equal(e.getValue(), b.get(e.getKey())));
         }
         return left instanceof String || left instanceof None ? left.equals(right) : left == right;
     }

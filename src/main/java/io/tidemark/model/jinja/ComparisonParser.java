@@ -15,8 +15,7 @@ final class ComparisonParser {
         boolean holds(Object left, Object right);
     }
 
-    private record Compared(Relation relation, Expression right) {
-    }
+    private record Compared(Relation relation, Expression right) {}
 
     private final TokenStream tokens;
     private final ArithmeticParser arithmetic;
@@ -32,31 +31,34 @@ final class ComparisonParser {
         for (Optional<Relation> relation = relation(); relation.isPresent(); relation = relation()) {
             compared.add(new Compared(relation.get(), arithmetic.sum()));
         }
-        return compared.isEmpty() ? first : scope -> {
-            Object left = first.value(scope);
-            for (Compared each : compared) {
-                Object right = each.right().value(scope);
-                if (!each.relation().holds(left, right)) {
-                    return false;
-                }
-                left = right;
-            }
-            return true;
-        };
+        return compared.isEmpty()
+                ? first
+                : scope -> {
+                    Object left = first.value(scope);
+                    for (Compared each : compared) {
+                        Object right = each.right().value(scope);
+                        if (!each.relation().holds(left, right)) {
+                            return false;
+                        }
+                        left = right;
+                    }
+                    return true;
+                };
     }
 
     private Optional<Relation> relation() {
         Token token = tokens.peek();
         if (token.is(Kind.OPERATOR) && COMPARISONS.contains(token.text())) {
             tokens.next();
-            return Optional.of(switch (token.text()) {
-                case "==" -> Comparison::equal;
-                case "!=" -> (a, b) -> !Comparison.equal(a, b);
-                case "<" -> (a, b) -> Comparison.order(a, b) < 0;
-                case "<=" -> (a, b) -> Comparison.order(a, b) <= 0;
-                case ">" -> (a, b) -> Comparison.order(a, b) > 0;
-                default -> (a, b) -> Comparison.order(a, b) >= 0;
-            });
+            return Optional.of(
+                    switch (token.text()) {
+                        case "==" -> Comparison::equal;
+                        case "!=" -> (a, b) -> !Comparison.equal(a, b);
+                        case "<" -> (a, b) -> Comparison.order(a, b) < 0;
+                        case "<=" -> (a, b) -> Comparison.order(a, b) <= 0;
+                        case ">" -> (a, b) -> Comparison.order(a, b) > 0;
+                        default -> (a, b) -> Comparison.order(a, b) >= 0;
+                    });
         }
         if (tokens.skipName("in")) {
             return Optional.of((element, container) -> Comparison.contains(container, element));

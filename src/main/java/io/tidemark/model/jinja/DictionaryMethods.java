@@ -12,8 +12,7 @@ final class DictionaryMethods {
 
     private static final Set<String> CHANGING = Set.of("clear", "pop", "popitem", "setdefault", "update");
 
-    private DictionaryMethods() {
-    }
+    private DictionaryMethods() {}
 
     static Optional<Callable> find(Map<?, ?> map, String name) {
         if (CHANGING.contains(name)) {

@@ -27,8 +27,12 @@ final class ExpressionParser {
             Expression condition = without();
             Expression first = chosen;
             Optional<Expression> otherwise = tokens.skipName("else") ? Optional.of(expression()) : Optional.empty();
-            chosen = scope -> Values.isTrue(condition.value(scope)) ? first.value(scope) : otherwise.map(e -> e.value(scope))
-                    .orElseGet(() -> Undefined.because("an 'if' without 'else' was false and its value is used"));
+            chosen = scope -> Values.isTrue(condition.value(scope))
+                    ? first.value(scope)
+                    : otherwise
+                            .map(e -> e.value(scope))
+                            .orElseGet(
+                                    () -> Undefined.because("an 'if' without 'else' was false and its value is used"));
         }
         return chosen;
     }
@@ -48,7 +52,9 @@ final class ExpressionParser {
     }
 
     private boolean endsTuple() {
-        return tokens.peek().is(Kind.TAG_END) || tokens.peek().is(Kind.PRINT_END) || tokens.peek().isOperator(")");
+        return tokens.peek().is(Kind.TAG_END)
+                || tokens.peek().is(Kind.PRINT_END)
+                || tokens.peek().isOperator(")");
     }
 
     OperandParser operands() {

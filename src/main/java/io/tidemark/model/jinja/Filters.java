@@ -13,8 +13,7 @@ final class Filters {
 
     private static final Map<String, Filter> ALL = all();
 
-    private Filters() {
-    }
+    private Filters() {}
 
     static Optional<Filter> find(String name) {
         return Optional.ofNullable(ALL.get(name));
@@ -34,13 +33,31 @@ final class Filters {
         all.put("d", Filters::otherwise);
         all.put("int", Filters::integer);
         all.put("float", Filters::real);
-        all.put("abs", (value, a) -> plain(Values.isTrue(Comparison.order(value, 0L) < 0) ? Operators.negated(value) : value, a));
+        all.put(
+                "abs",
+                (value, a) ->
+                        plain(Values.isTrue(Comparison.order(value, 0L) < 0) ? Operators.negated(value) : value, a));
         all.put("reverse", (value, a) -> plain(reversed(value), a));
         all.put("sort", Filters::sorted);
         all.put("dictsort", Filters::dictionarySorted);
-        all.put("sum", (value, a) -> plain(Values.elements(value).stream().reduce(0L, (x, y) -> Operators.apply("+", x, y)), a));
-        all.put("min", (value, a) -> plain(Values.elements(value).stream().min(Comparison::order).orElse(Undefined.because("nothing has no minimum")), a));
-        all.put("max", (value, a) -> plain(Values.elements(value).stream().max(Comparison::order).orElse(Undefined.because("nothing has no maximum")), a));
+        all.put(
+                "sum",
+                (value, a) ->
+                        plain(Values.elements(value).stream().reduce(0L, (x, y) -> Operators.apply("+", x, y)), a));
+        all.put(
+                "min",
+                (value, a) -> plain(
+                        Values.elements(value).stream()
+                                .min(Comparison::order)
+                                .orElse(Undefined.because("nothing has no minimum")),
+                        a));
+        all.put(
+                "max",
+                (value, a) -> plain(
+                        Values.elements(value).stream()
+                                .max(Comparison::order)
+                                .orElse(Undefined.because("nothing has no maximum")),
+                        a));
         return Map.copyOf(all);
     }
 
@@ -55,7 +72,8 @@ final class Filters {
             throw JinjaFailed.because("'generator' object is not reversible");
         }
         List<Object> elements = Values.elements(value);
-        return elements.isEmpty() ? Undefined.because("nothing has no " + (first ? "first" : "last") + " element")
+        return elements.isEmpty()
+                ? Undefined.because("nothing has no " + (first ? "first" : "last") + " element")
                 : elements.get(first ? 0 : elements.size() - 1);
     }
 
@@ -71,14 +89,16 @@ final class Filters {
 
     private static Object otherwise(Object value, Arguments arguments) {
         Map<String, Object> bound = arguments.bound("default", 0, "default_value", "boolean");
-        boolean missing = value instanceof Undefined || Values.isTrue(bound.getOrDefault("boolean", false)) && !Values.isTrue(value);
+        boolean missing = value instanceof Undefined
+                || Values.isTrue(bound.getOrDefault("boolean", false)) && !Values.isTrue(value);
         return missing ? bound.getOrDefault("default_value", "") : value;
     }
 
     private static Object integer(Object value, Arguments arguments) {
         Object otherwise = arguments.bound("int", 0, "default").getOrDefault("default", 0L);
         Object real = value instanceof Boolean || value instanceof Long ? value : real(value, Arguments.NONE);
-        if (value instanceof String text && !text.strip().matches("[-+]?\\d+(_\\d+)*|[-+]?(\\d+\\.?\\d*|\\.\\d+)([eE][-+]?\\d+)?")) {
+        if (value instanceof String text
+                && !text.strip().matches("[-+]?\\d+(_\\d+)*|[-+]?(\\d+\\.?\\d*|\\.\\d+)([eE][-+]?\\d+)?")) {
             return otherwise;
         }
         boolean none = value instanceof None || value instanceof List || value instanceof Map || value instanceof Tuple;
@@ -93,7 +113,8 @@ final class Filters {
         if (Values.isNumber(value)) {
             return Numbers.real(value);
         }
-        boolean number = value instanceof String text && text.strip().matches("[-+]?(\\d+(_\\d+)*\\.?\\d*|\\.\\d+)([eE][-+]?\\d+)?");
+        boolean number = value instanceof String text
+                && text.strip().matches("[-+]?(\\d+(_\\d+)*\\.?\\d*|\\.\\d+)([eE][-+]?\\d+)?");
         return number ? Double.parseDouble(((String) value).strip().replace("_", "")) : otherwise;
     }
 
@@ -126,8 +147,13 @@ final class Filters {
         Map<String, Object> bound = arguments.bound("dictsort", 0, "case_sensitive", "by", "reverse");
         boolean byValue = "value".equals(bound.getOrDefault("by", "key"));
         List<Object> items = Values.elements(items(value));
-        Map<String, Object> options = Map.of("attribute", byValue ? 1L : 0L, "case_sensitive", bound.getOrDefault("case_sensitive", false),
-                "reverse", bound.getOrDefault("reverse", false));
+        Map<String, Object> options = Map.of(
+                "attribute",
+                byValue ? 1L : 0L,
+                "case_sensitive",
+                bound.getOrDefault("case_sensitive", false),
+                "reverse",
+                bound.getOrDefault("reverse", false));
         return sorted(items, new Arguments(List.of(), options));
     }
 }

@@ -14,8 +14,7 @@ final class Functions {
     /** Jinja's sandbox allows no longer range either. */
     private static final int LONGEST_RANGE = 100_000;
 
-    private Functions() {
-    }
+    private Functions() {}
 
     static Map<String, Object> all(Supplier<ZonedDateTime> clock) {
         Map<String, Object> functions = new HashMap<>();
@@ -23,9 +22,11 @@ final class Functions {
         functions.put("namespace", (Callable) arguments -> new Namespace(named(dictionary(arguments))));
         functions.put("dict", (Callable) Functions::dictionary);
         functions.put("raise_exception", (Callable) arguments -> {
-            throw JinjaFailed.raised(Printed.text(arguments.bound("raise_exception", 1, "message").get("message")));
+            throw JinjaFailed.raised(Printed.text(
+                    arguments.bound("raise_exception", 1, "message").get("message")));
         });
-        functions.put("strftime_now", (Callable) arguments -> Strftime.format(clock.get(),
+        functions.put("strftime_now", (Callable) arguments -> Strftime.format(
+                clock.get(),
                 Values.string(arguments.bound("strftime_now", 1, "format").get("format"), "a format")));
         return functions;
     }
@@ -59,7 +60,9 @@ final class Functions {
     }
 
     private static Object range(Arguments arguments) {
-        List<Long> given = arguments.positional().stream().map(each -> Values.integer(each, "a range's bound")).toList();
+        List<Long> given = arguments.positional().stream()
+                .map(each -> Values.integer(each, "a range's bound"))
+                .toList();
         if (given.isEmpty() || given.size() > 3 || !arguments.named().isEmpty()) {
             throw JinjaFailed.because("'range' takes one to three integers");
         }

@@ -35,7 +35,8 @@ public final class JinjaFailed extends RuntimeException {
         if (line > 0) {
             return this;
         }
-        JinjaFailed placed = new JinjaFailed(raised ? getMessage() : "line " + where + ": " + getMessage(), where, raised);
+        JinjaFailed placed =
+                new JinjaFailed(raised ? getMessage() : "line " + where + ": " + getMessage(), where, raised);
         placed.setStackTrace(getStackTrace());
         return placed;
     }

@@ -19,9 +19,12 @@ final class Json {
         this.asciiOnly = Values.isTrue(options.getOrDefault("ensure_ascii", false));
         this.sorted = Values.isTrue(options.getOrDefault("sort_keys", false));
         this.lines = !(given instanceof None);
-        this.indent = given instanceof String text ? text : lines ? " ".repeat((int) Math.max(0, Values.integer(given, "tojson's indent"))) : "";
+        this.indent = given instanceof String text
+                ? text
+                : lines ? " ".repeat((int) Math.max(0, Values.integer(given, "tojson's indent"))) : "";
         Object separators = options.getOrDefault("separators", None.NONE);
-        List<Object> pair = separators instanceof None ? List.of(lines ? "," : ", ", ": ") : Values.elements(separators);
+        List<Object> pair =
+                separators instanceof None ? List.of(lines ? "," : ", ", ": ") : Values.elements(separators);
         if (pair.size() != 2) {
             throw JinjaFailed.because("tojson's separators must be two strings");
         }
@@ -31,7 +34,8 @@ final class Json {
 
     static String written(Object value, Arguments options) {
         StringBuilder out = new StringBuilder();
-        new Json(options.bound("tojson", 0, "ensure_ascii", "indent", "separators", "sort_keys")).write(value, "\n", out);
+        new Json(options.bound("tojson", 0, "ensure_ascii", "indent", "separators", "sort_keys"))
+                .write(value, "\n", out);
         return out.toString();
     }
 

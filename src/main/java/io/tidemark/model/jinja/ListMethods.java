@@ -8,10 +8,10 @@ import java.util.Set;
 /** The methods of Python's lists, less those that would change one. */
 final class ListMethods {
 
-    private static final Set<String> CHANGING = Set.of("append", "clear", "extend", "insert", "pop", "remove", "reverse", "sort");
+    private static final Set<String> CHANGING =
+            Set.of("append", "clear", "extend", "insert", "pop", "remove", "reverse", "sort");
 
-    private ListMethods() {
-    }
+    private ListMethods() {}
 
     static Optional<Callable> find(List<?> list, String name) {
         if (CHANGING.contains(name)) {
@@ -20,7 +20,10 @@ final class ListMethods {
             });
         }
         return switch (name) {
-            case "count" -> Optional.of(arguments -> list.stream().filter(each -> Comparison.equal(each, one(arguments))).count());
+            case "count" ->
+                Optional.of(arguments -> list.stream()
+                        .filter(each -> Comparison.equal(each, one(arguments)))
+                        .count());
             case "index" -> Optional.of(arguments -> index(list, one(arguments)));
             case "copy" -> Optional.of(arguments -> new ArrayList<Object>(list));
             default -> Optional.empty();

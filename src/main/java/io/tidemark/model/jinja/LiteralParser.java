@@ -10,8 +10,8 @@ import java.util.Map;
 /** Names, numbers, strings, lists, dictionaries, and what is in parentheses. */
 final class LiteralParser {
 
-    private static final Map<String, Object> CONSTANTS = Map.of("true", true, "True", true, "false", false, "False", false,
-            "none", None.NONE, "None", None.NONE);
+    private static final Map<String, Object> CONSTANTS =
+            Map.of("true", true, "True", true, "false", false, "False", false, "none", None.NONE, "None", None.NONE);
 
     private final TokenStream tokens;
     private final ExpressionParser expressions;
@@ -82,7 +82,10 @@ final class LiteralParser {
         if (opening.isOperator("{")) {
             return dictionary();
         }
-        throw JinjaFailed.at(opening.line(), "expected an expression, not " + (opening.is(Kind.TAG_END) || opening.is(Kind.PRINT_END) ? "the tag's end" : opening.words()));
+        throw JinjaFailed.at(
+                opening.line(),
+                "expected an expression, not "
+                        + (opening.is(Kind.TAG_END) || opening.is(Kind.PRINT_END) ? "the tag's end" : opening.words()));
     }
 
     private Expression dictionary() {

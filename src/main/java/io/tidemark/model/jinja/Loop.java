@@ -5,8 +5,13 @@ import java.util.List;
 import java.util.Optional;
 
 /** The tag {@code for}. Each pass has names of its own. */
-record Loop(AssignmentParser.Target target, Expression over, Optional<Expression> condition, Statement body,
-        Optional<Statement> otherwise) implements Statement {
+record Loop(
+        AssignmentParser.Target target,
+        Expression over,
+        Optional<Expression> condition,
+        Statement body,
+        Optional<Statement> otherwise)
+        implements Statement {
 
     @Override
     public Flow run(Scope scope, StringBuilder out) {

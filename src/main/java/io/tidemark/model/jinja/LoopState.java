@@ -34,8 +34,10 @@ final class LoopState {
             case "length" -> Optional.of(size);
             case "depth" -> Optional.of(1L);
             case "depth0" -> Optional.of(0L);
-            case "previtem" -> Optional.of(index > 0 ? elements.get(index - 1) : Undefined.because("there is no previous item"));
-            case "nextitem" -> Optional.of(index + 1 < size ? elements.get(index + 1) : Undefined.because("there is no next item"));
+            case "previtem" ->
+                Optional.of(index > 0 ? elements.get(index - 1) : Undefined.because("there is no previous item"));
+            case "nextitem" ->
+                Optional.of(index + 1 < size ? elements.get(index + 1) : Undefined.because("there is no next item"));
             case "cycle" -> Optional.of((Callable) this::cycle);
             case "changed" -> Optional.of((Callable) this::changed);
             default -> Optional.empty();

@@ -15,8 +15,12 @@ record Markup(String text) {
         if (side instanceof Markup safe) {
             return safe.text();
         }
-        return Values.string(side, "what is added to safe text").replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-                .replace("'", "&#39;").replace("\"", "&#34;");
+        return Values.string(side, "what is added to safe text")
+                .replace("&", "&amp;")
+                .replace("<", "&lt;")
+                .replace(">", "&gt;")
+                .replace("'", "&#39;")
+                .replace("\"", "&#34;");
     }
 
     /** The value as one that knows nothing of being safe. */

@@ -6,8 +6,7 @@ import java.math.MathContext;
 /** Arithmetic as Python defines it, and how it writes floats. */
 final class Numbers {
 
-    private Numbers() {
-    }
+    private Numbers() {}
 
     static int compare(Object left, Object right) {
         if (Values.isInteger(left) && Values.isInteger(right)) {
@@ -47,7 +46,8 @@ final class Numbers {
                 case "*" -> Math.multiplyExact(a, b);
                 case "//" -> Math.floorDiv(a, b);
                 case "%" -> Math.floorMod(a, b);
-                default -> java.math.BigInteger.valueOf(a).pow((int) Math.min(b, 4096)).longValueExact();
+                default ->
+                    java.math.BigInteger.valueOf(a).pow((int) Math.min(b, 4096)).longValueExact();
             };
         } catch (ArithmeticException e) {
             throw JinjaFailed.because("an integer beyond 64 bits");
@@ -88,6 +88,7 @@ final class Numbers {
         String digits = shortest.unscaledValue().abs().toString();
         String mantissa = digits.length() == 1 ? digits : digits.charAt(0) + "." + digits.substring(1);
         String sign = exponent < 0 ? "-" : "+";
-        return (value < 0 ? "-" : "") + mantissa + "e" + sign + (Math.abs(exponent) < 10 ? "0" : "") + Math.abs(exponent);
+        return (value < 0 ? "-" : "") + mantissa + "e" + sign + (Math.abs(exponent) < 10 ? "0" : "")
+                + Math.abs(exponent);
     }
 }

@@ -89,7 +89,8 @@ final class OperandParser {
             tokens.expectOperator("]");
             return scope -> Attributes.subscript(of.value(scope), first.value(scope));
         }
-        Expression to = tokens.peek().isOperator(":") || tokens.peek().isOperator("]") ? nothing : expressions.expression();
+        Expression to =
+                tokens.peek().isOperator(":") || tokens.peek().isOperator("]") ? nothing : expressions.expression();
         Expression by = tokens.skipOperator(":") && !tokens.peek().isOperator("]") ? expressions.expression() : nothing;
         tokens.expectOperator("]");
         return scope -> Slice.of(of.value(scope), first.value(scope), to.value(scope), by.value(scope));

@@ -10,8 +10,7 @@ final class Operators {
     /** Characters or elements; no prompt is that long. */
     private static final long MOST_REPETITIONS = 1 << 24;
 
-    private Operators() {
-    }
+    private Operators() {}
 
     static Object apply(String operator, Object left, Object right) {
         if (left instanceof String format && operator.equals("%")) {
@@ -76,7 +75,9 @@ final class Operators {
         if (text) {
             return ((String) value).repeat(count);
         }
-        return new ArrayList<>(Collections.nCopies(count, (List<?>) value).stream().flatMap(List::stream).toList());
+        return new ArrayList<>(Collections.nCopies(count, (List<?>) value).stream()
+                .flatMap(List::stream)
+                .toList());
     }
 
     static JinjaFailed unfit(String verb, Object left, Object right) {

@@ -10,8 +10,7 @@ final class PercentFormat {
 
     private static final Pattern FIELD = Pattern.compile("%(.?)", Pattern.DOTALL);
 
-    private PercentFormat() {
-    }
+    private PercentFormat() {}
 
     static String format(String format, Object given) {
         return format(format, given instanceof Tuple tuple ? tuple.elements() : List.of(given));
@@ -22,7 +21,8 @@ final class PercentFormat {
         Matcher field = FIELD.matcher(format);
         StringBuilder text = new StringBuilder();
         while (field.find()) {
-            field.appendReplacement(text, Matcher.quoteReplacement(field.group(1).equals("%") ? "%" : one(field.group(1), values)));
+            field.appendReplacement(
+                    text, Matcher.quoteReplacement(field.group(1).equals("%") ? "%" : one(field.group(1), values)));
         }
         if (values.hasNext()) {
             throw JinjaFailed.because("a format has fewer fields than values");

@@ -7,8 +7,7 @@ import java.util.stream.Collectors;
 /** Values as text: Python's {@code str} and {@code repr}. */
 final class Printed {
 
-    private Printed() {
-    }
+    private Printed() {}
 
     static String text(Object value) {
         if (Markup.plain(value) instanceof String text) {
@@ -40,7 +39,8 @@ final class Printed {
             return "(" + joined(tuple.elements()) + (tuple.elements().size() == 1 ? ",)" : ")");
         }
         if (value instanceof Map<?, ?> map) {
-            return map.entrySet().stream().map(e -> representation(e.getKey()) + ": " + representation(e.getValue()))
+            return map.entrySet().stream()
+                    .map(e -> representation(e.getKey()) + ": " + representation(e.getValue()))
                     .collect(Collectors.joining(", ", "{", "}"));
         }
         if (value instanceof Undefined) {
@@ -65,7 +65,10 @@ final class Printed {
             } else if (isPrintable(c)) {
                 quoted.appendCodePoint(c);
             } else {
-                quoted.append(c < 0x100 ? String.format("\\x%02x", c) : c < 0x10000 ? String.format("\\u%04x", c) : String.format("\\U%08x", c));
+                quoted.append(
+                        c < 0x100
+                                ? String.format("\\x%02x", c)
+                                : c < 0x10000 ? String.format("\\u%04x", c) : String.format("\\U%08x", c));
             }
         });
         return quoted.append(quote).toString();
@@ -73,10 +76,17 @@ final class Printed {
 
     /** What {@code str.isprintable} says. */
     private static boolean isPrintable(int c) {
-        return c == ' ' || switch (Character.getType(c)) {
-            case Character.CONTROL, Character.FORMAT, Character.SURROGATE, Character.PRIVATE_USE, Character.UNASSIGNED,
-                    Character.LINE_SEPARATOR, Character.PARAGRAPH_SEPARATOR, Character.SPACE_SEPARATOR -> false;
-            default -> true;
-        };
+        return c == ' '
+                || switch (Character.getType(c)) {
+                    case Character.CONTROL,
+                            Character.FORMAT,
+                            Character.SURROGATE,
+                            Character.PRIVATE_USE,
+                            Character.UNASSIGNED,
+                            Character.LINE_SEPARATOR,
+                            Character.PARAGRAPH_SEPARATOR,
+                            Character.SPACE_SEPARATOR -> false;
+                    default -> true;
+                };
     }
 }

@@ -9,8 +9,7 @@ import java.util.function.IntPredicate;
 /** What Python means by white space, by stripping and by splitting a string, and by its letters' case. */
 final class PythonStrings {
 
-    private PythonStrings() {
-    }
+    private PythonStrings() {}
 
     /** What {@code str.isspace} says. */
     static boolean isSpace(int c) {
@@ -23,7 +22,9 @@ final class PythonStrings {
 
     /** Without the given characters at its ends, or without white space. */
     static String stripped(String text, Optional<String> characters, boolean left, boolean right) {
-        IntPredicate unwanted = characters.<IntPredicate>map(given -> c -> given.indexOf(c) >= 0).orElse(PythonStrings::isSpace);
+        IntPredicate unwanted = characters
+                .<IntPredicate>map(given -> c -> given.indexOf(c) >= 0)
+                .orElse(PythonStrings::isSpace);
         int from = 0;
         int to = text.length();
         while (left && from < to && unwanted.test(text.codePointAt(from))) {

@@ -17,8 +17,7 @@ final class SelectFilters {
             "map", SelectFilters::mapped,
             "unique", SelectFilters::unique);
 
-    private SelectFilters() {
-    }
+    private SelectFilters() {}
 
     /** An attribute by name, by index, or by several of them with dots between. */
     static Object attribute(Object element, Object attribute) {
@@ -62,7 +61,8 @@ final class SelectFilters {
             return Values::isTrue;
         }
         String name = Values.string(arguments.positional().get(0), "a test's name");
-        ValueTests.Test test = ValueTests.find(name).orElseThrow(() -> JinjaFailed.because("the test '" + name + "' is not known here"));
+        ValueTests.Test test = ValueTests.find(name)
+                .orElseThrow(() -> JinjaFailed.because("the test '" + name + "' is not known here"));
         return element -> test.holds(element, arguments.rest());
     }
 
@@ -80,7 +80,8 @@ final class SelectFilters {
             return Elements.generated(mapped);
         }
         String name = Values.string(arguments.positional().get(0), "a filter's name");
-        Filter filter = Filters.find(name).orElseThrow(() -> JinjaFailed.because("the filter '" + name + "' is not known here"));
+        Filter filter = Filters.find(name)
+                .orElseThrow(() -> JinjaFailed.because("the filter '" + name + "' is not known here"));
         elements(value).forEach(element -> mapped.add(filter.apply(element, arguments.rest())));
         return Elements.generated(mapped);
     }

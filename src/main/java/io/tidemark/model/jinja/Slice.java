@@ -7,16 +7,18 @@ import java.util.stream.Collectors;
 /** Python's {@code value[from:to:step]}; each bound may be {@code None}. */
 final class Slice {
 
-    private Slice() {
-    }
+    private Slice() {}
 
     static Object of(Object value, Object from, Object to, Object by) {
         boolean sliceable = value instanceof String || value instanceof List || value instanceof Tuple;
         if (!sliceable) {
             // Jinja makes an undefined value of what can't be sliced
-            return value instanceof Undefined missing ? failing(missing) : Undefined.because("'" + Values.type(value) + "' object can't be sliced");
+            return value instanceof Undefined missing
+                    ? failing(missing)
+                    : Undefined.because("'" + Values.type(value) + "' object can't be sliced");
         }
-        List<Object> picked = picked(Values.elements(value), from, to, by instanceof None ? 1 : Values.integer(by, "a slice's step"));
+        List<Object> picked =
+                picked(Values.elements(value), from, to, by instanceof None ? 1 : Values.integer(by, "a slice's step"));
         if (value instanceof String) {
             return picked.stream().map(Object::toString).collect(Collectors.joining());
         }

@@ -7,7 +7,9 @@ interface Statement {
 
     /** What comes after a statement. */
     enum Flow {
-        NEXT, BREAK, CONTINUE
+        NEXT,
+        BREAK,
+        CONTINUE
     }
 
     Flow run(Scope scope, StringBuilder out);

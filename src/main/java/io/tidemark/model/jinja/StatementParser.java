@@ -73,7 +73,9 @@ final class StatementParser {
                 return Optional.of(placed(token.line(), tag(tokens.expect(Kind.NAME, "a tag's name"))));
             default:
                 if (!ends.isEmpty()) {
-                    throw JinjaFailed.at(token.line(), "the template ends before " + String.join(" or ", new java.util.TreeSet<>(ends)));
+                    throw JinjaFailed.at(
+                            token.line(),
+                            "the template ends before " + String.join(" or ", new java.util.TreeSet<>(ends)));
                 }
                 return Optional.empty();
         }

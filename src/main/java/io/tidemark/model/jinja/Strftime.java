@@ -9,15 +9,32 @@ import java.util.Map;
 final class Strftime {
 
     private static final Map<Character, String> PATTERNS = Map.ofEntries(
-            Map.entry('Y', "yyyy"), Map.entry('y', "yy"), Map.entry('m', "MM"), Map.entry('B', "MMMM"), Map.entry('b', "MMM"),
-            Map.entry('h', "MMM"), Map.entry('d', "dd"), Map.entry('e', "ppd"), Map.entry('j', "DDD"), Map.entry('A', "EEEE"),
-            Map.entry('a', "EEE"), Map.entry('H', "HH"), Map.entry('I', "hh"), Map.entry('M', "mm"), Map.entry('S', "ss"),
-            Map.entry('f', "SSSSSS"), Map.entry('p', "a"), Map.entry('F', "yyyy-MM-dd"), Map.entry('T', "HH:mm:ss"),
-            Map.entry('R', "HH:mm"), Map.entry('D', "MM/dd/yy"), Map.entry('x', "MM/dd/yy"), Map.entry('X', "HH:mm:ss"),
+            Map.entry('Y', "yyyy"),
+            Map.entry('y', "yy"),
+            Map.entry('m', "MM"),
+            Map.entry('B', "MMMM"),
+            Map.entry('b', "MMM"),
+            Map.entry('h', "MMM"),
+            Map.entry('d', "dd"),
+            Map.entry('e', "ppd"),
+            Map.entry('j', "DDD"),
+            Map.entry('A', "EEEE"),
+            Map.entry('a', "EEE"),
+            Map.entry('H', "HH"),
+            Map.entry('I', "hh"),
+            Map.entry('M', "mm"),
+            Map.entry('S', "ss"),
+            Map.entry('f', "SSSSSS"),
+            Map.entry('p', "a"),
+            Map.entry('F', "yyyy-MM-dd"),
+            Map.entry('T', "HH:mm:ss"),
+            Map.entry('R', "HH:mm"),
+            Map.entry('D', "MM/dd/yy"),
+            Map.entry('x', "MM/dd/yy"),
+            Map.entry('X', "HH:mm:ss"),
             Map.entry('c', "EEE MMM ppd HH:mm:ss yyyy"));
 
-    private Strftime() {
-    }
+    private Strftime() {}
 
     static String format(ZonedDateTime time, String format) {
         StringBuilder text = new StringBuilder();

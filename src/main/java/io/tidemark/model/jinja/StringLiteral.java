@@ -3,8 +3,7 @@ package io.tidemark.model.jinja;
 /** A quoted string of a template, with Python's escapes. */
 final class StringLiteral {
 
-    private StringLiteral() {
-    }
+    private StringLiteral() {}
 
     static String value(String quoted, int line) {
         StringBuilder value = new StringBuilder();

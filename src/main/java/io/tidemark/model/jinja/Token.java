@@ -9,7 +9,17 @@ package io.tidemark.model.jinja;
 record Token(Kind kind, String text, int line) {
 
     enum Kind {
-        TEXT, PRINT_BEGIN, PRINT_END, TAG_BEGIN, TAG_END, NAME, STRING, INTEGER, FLOAT, OPERATOR, END
+        TEXT,
+        PRINT_BEGIN,
+        PRINT_END,
+        TAG_BEGIN,
+        TAG_END,
+        NAME,
+        STRING,
+        INTEGER,
+        FLOAT,
+        OPERATOR,
+        END
     }
 
     boolean is(Kind wanted) {

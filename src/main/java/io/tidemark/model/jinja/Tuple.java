@@ -3,5 +3,4 @@ package io.tidemark.model.jinja;
 import java.util.List;
 
 /** Python's tuple: a list that equals no list. */
-record Tuple(List<Object> elements) {
-}
+record Tuple(List<Object> elements) {}

@@ -19,8 +19,7 @@ final class ValueTests {
 
     private static final Map<String, Test> ALL = all();
 
-    private ValueTests() {
-    }
+    private ValueTests() {}
 
     static Optional<Test> find(String name) {
         return Optional.ofNullable(ALL.get(name));
@@ -53,15 +52,25 @@ final class ValueTests {
         compare(all, (value, other) -> Comparison.order(value, other) > 0, "gt", "greaterthan", ">");
         compare(all, (value, other) -> Comparison.order(value, other) >= 0, "ge", ">=");
         compare(all, (value, other) -> Comparison.contains(other, value), "in");
-        compare(all, (value, other) -> value == other || value instanceof None && other instanceof None
-                || value instanceof Boolean && value.equals(other), "sameas");
+        compare(
+                all,
+                (value, other) -> value == other
+                        || value instanceof None && other instanceof None
+                        || value instanceof Boolean && value.equals(other),
+                "sameas");
         compare(all, (value, other) -> Comparison.equal(Operators.apply("%", value, other), 0L), "divisibleby");
         return Map.copyOf(all);
     }
 
     private static void compare(Map<String, Test> all, Comparing comparing, String... names) {
         for (String name : List.of(names)) {
-            all.put(name, (value, arguments) -> comparing.holds(value, arguments.bound("the test '" + name + "'", 1, "other").get("other")));
+            all.put(
+                    name,
+                    (value, arguments) -> comparing.holds(
+                            value,
+                            arguments
+                                    .bound("the test '" + name + "'", 1, "other")
+                                    .get("other")));
         }
     }
 
@@ -71,7 +80,11 @@ final class ValueTests {
     }
 
     private static boolean isSequence(Object value) {
-        return value instanceof Undefined || Markup.plain(value) instanceof String || value instanceof List || value instanceof Map || value instanceof Tuple;
+        return value instanceof Undefined
+                || Markup.plain(value) instanceof String
+                || value instanceof List
+                || value instanceof Map
+                || value instanceof Tuple;
     }
 
     private static boolean isCase(Object value, String converted) {

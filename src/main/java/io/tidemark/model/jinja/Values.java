@@ -13,8 +13,7 @@ import java.util.Map;
  */
 final class Values {
 
-    private Values() {
-    }
+    private Values() {}
 
     /** A plain Java value, such as a JSON reader makes, with everything in it. */
     static Object of(Object plain) {
@@ -73,7 +72,8 @@ final class Values {
             return given.elements();
         }
         if (value instanceof String text) {
-            return new ArrayList<>(text.codePoints().mapToObj(Character::toString).toList());
+            return new ArrayList<>(
+                    text.codePoints().mapToObj(Character::toString).toList());
         }
         if (value instanceof Undefined) {
             return List.of();
@@ -82,12 +82,19 @@ final class Values {
     }
 
     static boolean isIterable(Object value) {
-        return value instanceof Undefined || value instanceof Elements || hasLength(value) && !(value instanceof LoopState);
+        return value instanceof Undefined
+                || value instanceof Elements
+                || hasLength(value) && !(value instanceof LoopState);
     }
 
     static boolean hasLength(Object value) {
-        return value instanceof String || value instanceof Markup || value instanceof List || value instanceof Map || value instanceof Tuple
-                || value instanceof LoopState || value instanceof Elements given && given.sized();
+        return value instanceof String
+                || value instanceof Markup
+                || value instanceof List
+                || value instanceof Map
+                || value instanceof Tuple
+                || value instanceof LoopState
+                || value instanceof Elements given && given.sized();
     }
 
     /** Characters are code points. */
@@ -117,7 +124,8 @@ final class Values {
 
     static long integer(Object value, String what) {
         if (!isInteger(value)) {
-            throw value instanceof Undefined missing ? missing.used()
+            throw value instanceof Undefined missing
+                    ? missing.used()
                     : JinjaFailed.because(what + " must be an integer, not '" + type(value) + "'");
         }
         return value instanceof Boolean flag ? (flag ? 1 : 0) : (Long) value;
@@ -127,7 +135,8 @@ final class Values {
         if (Markup.plain(value) instanceof String text) {
             return text;
         }
-        throw value instanceof Undefined missing ? missing.used()
+        throw value instanceof Undefined missing
+                ? missing.used()
                 : JinjaFailed.because(what + " must be a string, not '" + type(value) + "'");
     }
 
@@ -139,10 +148,18 @@ final class Values {
         if (value instanceof List) {
             return "list";
         }
-        Map<Class<?>, String> names = Map.ofEntries(Map.entry(String.class, "str"), Map.entry(Long.class, "int"),
-                Map.entry(BigInteger.class, "int"), Map.entry(Double.class, "float"), Map.entry(Boolean.class, "bool"),
-                Map.entry(None.class, "NoneType"), Map.entry(Undefined.class, "Undefined"), Map.entry(Tuple.class, "tuple"),
-                Map.entry(Elements.class, "generator"), Map.entry(Namespace.class, "Namespace"), Map.entry(Markup.class, "Markup"));
+        Map<Class<?>, String> names = Map.ofEntries(
+                Map.entry(String.class, "str"),
+                Map.entry(Long.class, "int"),
+                Map.entry(BigInteger.class, "int"),
+                Map.entry(Double.class, "float"),
+                Map.entry(Boolean.class, "bool"),
+                Map.entry(None.class, "NoneType"),
+                Map.entry(Undefined.class, "Undefined"),
+                Map.entry(Tuple.class, "tuple"),
+                Map.entry(Elements.class, "generator"),
+                Map.entry(Namespace.class, "Namespace"),
+                Map.entry(Markup.class, "Markup"));
         return names.getOrDefault(value.getClass(), value instanceof LoopState ? "LoopContext" : "function");
     }
 }

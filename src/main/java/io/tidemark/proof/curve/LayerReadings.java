@@ -72,7 +72,8 @@ public final class LayerReadings {
     }
 
     private double[] read(ForcedBatch batch, ForcedStates states) {
-        return GoldPass.meanBySequence(batch, Arrays.stream(head.read(batch, states)).map(measure::of).toArray());
+        return GoldPass.meanBySequence(
+                batch, Arrays.stream(head.read(batch, states)).map(measure::of).toArray());
     }
 
     private static List<Double> column(double[][] rows, int column) {

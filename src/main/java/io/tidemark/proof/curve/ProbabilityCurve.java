@@ -32,12 +32,16 @@ public final class ProbabilityCurve {
 
     /** The mean after 0 .. L layers, LoRA in all of them. */
     public List<Double> with() {
-        return IntStream.rangeClosed(0, numLayers()).mapToObj(l -> mean(reading -> reading.with().get(l))).toList();
+        return IntStream.rangeClosed(0, numLayers())
+                .mapToObj(l -> mean(reading -> reading.with().get(l)))
+                .toList();
     }
 
     /** The same without LoRA in any layer. */
     public List<Double> without() {
-        return IntStream.rangeClosed(0, numLayers()).mapToObj(l -> mean(reading -> reading.without().get(l))).toList();
+        return IntStream.rangeClosed(0, numLayers())
+                .mapToObj(l -> mean(reading -> reading.without().get(l)))
+                .toList();
     }
 
     public Boundary suggested() {
@@ -52,7 +56,8 @@ public final class ProbabilityCurve {
         return IntStream.rangeClosed(layer + 1, numLayers()).allMatch(later -> {
             double added = mean(reading -> reading.gain(later) - reading.gain(layer));
             double squares = readings.stream()
-                    .mapToDouble(reading -> Math.pow(reading.gain(later) - reading.gain(layer) - added, 2)).sum();
+                    .mapToDouble(reading -> Math.pow(reading.gain(later) - reading.gain(layer) - added, 2))
+                    .sum();
             return added <= Math.sqrt(squares / (examples() - 1) / examples());
         });
     }

@@ -47,8 +47,10 @@ public final class Evaluation {
     public EvaluationReport run(List<TokenizedExample> validation, List<GoldText> test) {
         BoundaryCurve curve = curve(validation);
         List<Setting> settings = settings(curve);
-        Set<Optional<Boundary>> distinct = new LinkedHashSet<>(settings.stream().map(Setting::boundary).toList());
-        GoldScores gold = new GoldScores(model, lora, test.stream().map(GoldText::tokens).toList());
+        Set<Optional<Boundary>> distinct =
+                new LinkedHashSet<>(settings.stream().map(Setting::boundary).toList());
+        GoldScores gold =
+                new GoldScores(model, lora, test.stream().map(GoldText::tokens).toList());
         Map<Optional<Boundary>, List<Double>> likelihoods = new HashMap<>();
         for (Optional<Boundary> boundary : distinct) {
             likelihoods.put(boundary, gold.at(boundary));
@@ -58,7 +60,12 @@ public final class Evaluation {
         Map<Optional<Boundary>, Texts> texts = new HashMap<>();
         Map<Optional<Boundary>, Double> speeds = generate(distinct, asked, texts);
         ReportRows rows = new ReportRows(likelihoods, texts, speeds, TextScores.asksForAnswers(asked));
-        return new EvaluationReport(curve.numLayers(), validation.size(), curve.means(), test.size(), asked.size(),
+        return new EvaluationReport(
+                curve.numLayers(),
+                validation.size(),
+                curve.means(),
+                test.size(),
+                asked.size(),
                 settings.stream().map(rows::of).toList());
     }
 
@@ -80,16 +87,29 @@ public final class Evaluation {
         return settings;
     }
 
-    private Map<Optional<Boundary>, Double> generate(Set<Optional<Boundary>> boundaries, List<GoldText> asked,
-            Map<Optional<Boundary>, Texts> texts) {
-        List<List<Integer>> prompts = asked.stream().map(example -> example.tokens().prompt()).toList();
+    private Map<Optional<Boundary>, Double> generate(
+            Set<Optional<Boundary>> boundaries, List<GoldText> asked, Map<Optional<Boundary>, Texts> texts) {
+        List<List<Integer>> prompts =
+                asked.stream().map(example -> example.tokens().prompt()).toList();
         Ending ending = Ending.after(options.maxTokens()).withStop(options.stop());
-        try (GenerationEngine engine = GenerationEngine.start(model, new EngineLimits(options.rows(), PREFILL_TOKENS, KV_BYTES))) {
+        try (GenerationEngine engine =
+                GenerationEngine.start(model, new EngineLimits(options.rows(), PREFILL_TOKENS, KV_BYTES))) {
             Generator generator = new Generator(engine, model, lora);
             for (Optional<Boundary> boundary : boundaries) {
                 List<Completion.Choice> choices = generator.run(boundary, prompts, ending);
-                double tokens = choices.stream().mapToInt(choice -> choice.tokens().size()).average().orElseThrow();
-                texts.put(boundary, new Texts(TextScores.of(choices.stream().map(Completion.Choice::text).toList(), asked), tokens));
+                double tokens = choices.stream()
+                        .mapToInt(choice -> choice.tokens().size())
+                        .average()
+                        .orElseThrow();
+                texts.put(
+                        boundary,
+                        new Texts(
+                                TextScores.of(
+                                        choices.stream()
+                                                .map(Completion.Choice::text)
+                                                .toList(),
+                                        asked),
+                                tokens));
                 progress.accept("texts generated, " + named(boundary));
             }
             List<List<Integer>> timed = prompts.subList(0, Math.min(options.rows(), prompts.size()));

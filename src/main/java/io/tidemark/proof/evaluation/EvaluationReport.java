@@ -20,8 +20,13 @@ import java.util.OptionalInt;
  * @param generatedTexts     how many of them got a text
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
-public record EvaluationReport(int numLayers, int validationExamples, List<Double> validationCurve, int testExamples,
-        int generatedTexts, List<Row> rows) {
+public record EvaluationReport(
+        int numLayers,
+        int validationExamples,
+        List<Double> validationCurve,
+        int testExamples,
+        int generatedTexts,
+        List<Row> rows) {
 
     public EvaluationReport {
         validationCurve = List.copyOf(validationCurve);
@@ -33,7 +38,8 @@ public record EvaluationReport(int numLayers, int validationExamples, List<Doubl
     public Map<String, Integer> chosen() {
         Map<String, Integer> chosen = new LinkedHashMap<>();
         for (Row row : rows) {
-            if (Setting.OBJECTIVES.stream().anyMatch(objective -> objective.written().equals(row.setting()))) {
+            if (Setting.OBJECTIVES.stream()
+                    .anyMatch(objective -> objective.written().equals(row.setting()))) {
                 chosen.put(row.setting(), row.boundary().orElseThrow());
             }
         }
@@ -53,9 +59,15 @@ public record EvaluationReport(int numLayers, int validationExamples, List<Doubl
      */
     @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
     @JsonInclude(JsonInclude.Include.NON_ABSENT)
-    public record Row(String setting, OptionalInt boundary, double logLikelihood,
-            Optional<PairedDifference> logLikelihoodDifference, OptionalDouble rougeL, OptionalDouble bleu,
-            OptionalDouble exactMatch, Optional<PairedDifference> textDifference, double meanTokens,
-            OptionalDouble tokensPerSecond) {
-    }
+    public record Row(
+            String setting,
+            OptionalInt boundary,
+            double logLikelihood,
+            Optional<PairedDifference> logLikelihoodDifference,
+            OptionalDouble rougeL,
+            OptionalDouble bleu,
+            OptionalDouble exactMatch,
+            Optional<PairedDifference> textDifference,
+            double meanTokens,
+            OptionalDouble tokensPerSecond) {}
 }

@@ -39,10 +39,21 @@ final class Generator {
     List<Completion.Choice> run(Optional<Boundary> boundary, List<List<Integer>> prompts, Ending ending) {
         List<CompletableFuture<Outcome>> outcomes = new ArrayList<>();
         for (List<Integer> prompt : prompts) {
-            outcomes.add(submit(new GenerationRequest("evaluate-" + outcomes.size(), boundary.map(b -> lora),
-                    boundary.orElse(Boundary.full(layers)), prompt, ending, Sampling.GREEDY, 0, 1, OptionalInt.empty())));
+            outcomes.add(submit(new GenerationRequest(
+                    "evaluate-" + outcomes.size(),
+                    boundary.map(b -> lora),
+                    boundary.orElse(Boundary.full(layers)),
+                    prompt,
+                    ending,
+                    Sampling.GREEDY,
+                    0,
+                    1,
+                    OptionalInt.empty())));
         }
-        return outcomes.stream().map(CompletableFuture::join).map(Generator::choice).toList();
+        return outcomes.stream()
+                .map(CompletableFuture::join)
+                .map(Generator::choice)
+                .toList();
     }
 
     private static Completion.Choice choice(Outcome outcome) {

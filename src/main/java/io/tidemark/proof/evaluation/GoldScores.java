@@ -33,7 +33,10 @@ final class GoldScores {
      * @param boundary empty for the base model
      */
     List<Double> at(Optional<Boundary> boundary) {
-        GoldPass pass = new GoldPass(boundary.isPresent() ? model.decoder().forced(lora) : model.decoder().forced());
+        GoldPass pass = new GoldPass(
+                boundary.isPresent()
+                        ? model.decoder().forced(lora)
+                        : model.decoder().forced());
         int layers = boundary.map(Boundary::layers).orElse(0);
         List<Double> scores = new ArrayList<>(Collections.nCopies(examples, 0.0));
         for (ExampleBatch batch : batches) {

@@ -20,11 +20,16 @@ public record PairedDifference(double mean, double halfWidth95) {
     static PairedDifference of(List<Double> scores, List<Double> reference) {
         int n = scores.size();
         if (n < 2 || n != reference.size()) {
-            throw new IllegalArgumentException("an interval needs two examples or more, scored both ways: " + n + ", " + reference.size());
+            throw new IllegalArgumentException(
+                    "an interval needs two examples or more, scored both ways: " + n + ", " + reference.size());
         }
-        double[] differences = IntStream.range(0, n).mapToDouble(i -> scores.get(i) - reference.get(i)).toArray();
+        double[] differences = IntStream.range(0, n)
+                .mapToDouble(i -> scores.get(i) - reference.get(i))
+                .toArray();
         double mean = IntStream.range(0, n).mapToDouble(i -> differences[i]).sum() / n;
-        double squares = IntStream.range(0, n).mapToDouble(i -> Math.pow(differences[i] - mean, 2)).sum();
+        double squares = IntStream.range(0, n)
+                .mapToDouble(i -> Math.pow(differences[i] - mean, 2))
+                .sum();
         return new PairedDifference(mean, StudentT.upper975(n - 1) * Math.sqrt(squares / (n - 1) / n));
     }
 

@@ -13,12 +13,14 @@ import java.util.Set;
 /** Times settings in turn, all over the same prompts and with texts of one length, so that only the work differs. */
 final class Speeds {
 
-    private Speeds() {
-    }
+    private Speeds() {}
 
     /** The median of generated tokens per second, prompts included. The first round of all warms up and doesn't count. */
-    static Map<Optional<Boundary>, Double> measure(Generator generator, Set<Optional<Boundary>> settings,
-            List<List<Integer>> prompts, EvaluationOptions options) {
+    static Map<Optional<Boundary>, Double> measure(
+            Generator generator,
+            Set<Optional<Boundary>> settings,
+            List<List<Integer>> prompts,
+            EvaluationOptions options) {
         Map<Optional<Boundary>, List<Double>> runs = new HashMap<>();
         for (int run = 0; run <= options.speedRuns(); run++) {
             for (Optional<Boundary> setting : settings) {

@@ -18,14 +18,23 @@ record TextScores(List<Double> each, OptionalDouble corpus) {
     /** Answers where every example has one, else ROUGE-L and BLEU. */
     static TextScores of(List<String> texts, List<GoldText> gold) {
         if (asksForAnswers(gold)) {
-            return new TextScores(IntStream.range(0, texts.size())
-                    .mapToObj(i -> FinalAnswer.matches(texts.get(i), gold.get(i).answer().orElseThrow()) ? 1.0 : 0.0).toList(),
+            return new TextScores(
+                    IntStream.range(0, texts.size())
+                            .mapToObj(i -> FinalAnswer.matches(
+                                            texts.get(i), gold.get(i).answer().orElseThrow())
+                                    ? 1.0
+                                    : 0.0)
+                            .toList(),
                     OptionalDouble.empty());
         }
         Bleu bleu = new Bleu();
-        IntStream.range(0, texts.size()).forEach(i -> bleu.add(texts.get(i).strip(), gold.get(i).references()));
-        return new TextScores(IntStream.range(0, texts.size())
-                .mapToObj(i -> RougeL.f1(texts.get(i), gold.get(i).references())).toList(), OptionalDouble.of(bleu.score()));
+        IntStream.range(0, texts.size())
+                .forEach(i -> bleu.add(texts.get(i).strip(), gold.get(i).references()));
+        return new TextScores(
+                IntStream.range(0, texts.size())
+                        .mapToObj(i -> RougeL.f1(texts.get(i), gold.get(i).references()))
+                        .toList(),
+                OptionalDouble.of(bleu.score()));
     }
 
     static boolean asksForAnswers(List<GoldText> gold) {

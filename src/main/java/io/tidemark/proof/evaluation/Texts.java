@@ -1,5 +1,4 @@
 package io.tidemark.proof.evaluation;
 
 /** The texts of one setting, judged. */
-record Texts(TextScores scores, double meanTokens) {
-}
+record Texts(TextScores scores, double meanTokens) {}

@@ -8,17 +8,23 @@ final class BleuTokens {
 
     /** ASCII punctuation but apostrophe, comma, hyphen and full stop. */
     private static final Pattern PUNCTUATION = Pattern.compile("([{-~\\[-` -&(-+:-@/])");
+
     private static final Pattern POINT_AFTER_OTHER = Pattern.compile("([^0-9])([.,])");
     private static final Pattern POINT_BEFORE_OTHER = Pattern.compile("([.,])([^0-9])");
     private static final Pattern HYPHEN_AFTER_DIGIT = Pattern.compile("([0-9])(-)");
     private static final Pattern SPACE = Pattern.compile("\\s+", Pattern.UNICODE_CHARACTER_CLASS);
 
-    private BleuTokens() {
-    }
+    private BleuTokens() {}
 
     static List<String> of(String text) {
-        String line = text.stripTrailing().replace("<skipped>", "").replace("-\n", "").replace('\n', ' ')
-                .replace("&quot;", "\"").replace("&amp;", "&").replace("&lt;", "<").replace("&gt;", ">");
+        String line = text.stripTrailing()
+                .replace("<skipped>", "")
+                .replace("-\n", "")
+                .replace('\n', ' ')
+                .replace("&quot;", "\"")
+                .replace("&amp;", "&")
+                .replace("&lt;", "<")
+                .replace("&gt;", ">");
         line = PUNCTUATION.matcher(" " + line + " ").replaceAll(" $1 ");
         line = POINT_AFTER_OTHER.matcher(line).replaceAll("$1 $2 ");
         line = POINT_BEFORE_OTHER.matcher(line).replaceAll(" $1 $2");

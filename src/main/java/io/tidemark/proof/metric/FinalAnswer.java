@@ -11,8 +11,7 @@ public final class FinalAnswer {
     private static final Pattern MARKED = Pattern.compile("####\\s*\\$?(-?[0-9][0-9,]*(?:\\.[0-9]+)?)");
     private static final Pattern NUMBER = Pattern.compile("-?[0-9][0-9,]*(?:\\.[0-9]+)?");
 
-    private FinalAnswer() {
-    }
+    private FinalAnswer() {}
 
     /** Whether the solution's answer is the expected number; thousands separators and trailing zeros don't count. */
     public static boolean matches(String solution, String expected) {

@@ -10,13 +10,14 @@ import java.util.Locale;
  */
 public final class RougeL {
 
-    private RougeL() {
-    }
+    private RougeL() {}
 
     /** The best F1 against any of the references, 0 to 1. */
     public static double f1(String text, List<String> references) {
         List<String> words = words(text);
-        return references.stream().mapToDouble(reference -> f1(words, words(reference))).max()
+        return references.stream()
+                .mapToDouble(reference -> f1(words, words(reference)))
+                .max()
                 .orElseThrow(() -> new IllegalArgumentException("there is no reference to compare with"));
     }
 
@@ -26,7 +27,9 @@ public final class RougeL {
     }
 
     private static List<String> words(String text) {
-        return Arrays.stream(text.toLowerCase(Locale.ROOT).split("[^a-z0-9]+")).filter(word -> !word.isEmpty()).toList();
+        return Arrays.stream(text.toLowerCase(Locale.ROOT).split("[^a-z0-9]+"))
+                .filter(word -> !word.isEmpty())
+                .toList();
     }
 
     private static int longestCommonSubsequence(List<String> a, List<String> b) {

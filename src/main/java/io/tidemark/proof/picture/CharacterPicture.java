@@ -21,7 +21,10 @@ public final class CharacterPicture {
         this.picture = picture;
         this.scale = Scale.over(picture.lowest(), picture.highest());
         this.step = Math.max(1, COLUMNS / picture.last());
-        this.margin = scale.ticks().stream().mapToInt(tick -> scale.label(tick).length()).max().orElse(0);
+        this.margin = scale.ticks().stream()
+                .mapToInt(tick -> scale.label(tick).length())
+                .max()
+                .orElse(0);
     }
 
     /** Several lines, each ended by a line break. */
@@ -32,17 +35,29 @@ public final class CharacterPicture {
     private String draw() {
         StringBuilder text = new StringBuilder(picture.title()).append('\n');
         for (int i = 0; i < picture.series().size(); i++) {
-            text.append("  ").append(SYMBOLS.get(i % SYMBOLS.size())).append(' ').append(picture.series().get(i).name());
+            text.append("  ")
+                    .append(SYMBOLS.get(i % SYMBOLS.size()))
+                    .append(' ')
+                    .append(picture.series().get(i).name());
         }
         text.append('\n');
         char[][] grid = grid();
         for (int row = 0; row < ROWS; row++) {
-            text.append(label(row)).append(" │").append(new String(grid[row]).stripTrailing()).append('\n');
+            text.append(label(row))
+                    .append(" │")
+                    .append(new String(grid[row]).stripTrailing())
+                    .append('\n');
         }
-        text.append(" ".repeat(margin)).append(" └").append("─".repeat(picture.last() * step + 1)).append('\n');
+        text.append(" ".repeat(margin))
+                .append(" └")
+                .append("─".repeat(picture.last() * step + 1))
+                .append('\n');
         text.append(axis()).append("  ").append(picture.across()).append('\n');
         for (Mark mark : picture.marks()) {
-            text.append(" ".repeat(margin + 2 + mark.at() * step)).append("^ ").append(mark.label()).append('\n');
+            text.append(" ".repeat(margin + 2 + mark.at() * step))
+                    .append("^ ")
+                    .append(mark.label())
+                    .append('\n');
         }
         return text.toString();
     }
@@ -66,7 +81,11 @@ public final class CharacterPicture {
 
     /** The tick whose row this is, if any. */
     private String label(int row) {
-        String label = scale.ticks().stream().filter(tick -> row(tick) == row).findFirst().map(scale::label).orElse("");
+        String label = scale.ticks().stream()
+                .filter(tick -> row(tick) == row)
+                .findFirst()
+                .map(scale::label)
+                .orElse("");
         return " ".repeat(margin - label.length()) + label;
     }
 

@@ -30,8 +30,7 @@ public record Picture(String title, String across, String up, List<Series> serie
     }
 
     /** A place on the horizontal axis that is pointed out. */
-    public record Mark(int at, String label) {
-    }
+    public record Mark(int at, String label) {}
 
     /** The largest number on the horizontal axis. */
     int last() {
@@ -39,10 +38,18 @@ public record Picture(String title, String across, String up, List<Series> serie
     }
 
     double lowest() {
-        return series.stream().flatMap(s -> s.values().stream()).mapToDouble(Double::doubleValue).min().orElseThrow();
+        return series.stream()
+                .flatMap(s -> s.values().stream())
+                .mapToDouble(Double::doubleValue)
+                .min()
+                .orElseThrow();
     }
 
     double highest() {
-        return series.stream().flatMap(s -> s.values().stream()).mapToDouble(Double::doubleValue).max().orElseThrow();
+        return series.stream()
+                .flatMap(s -> s.values().stream())
+                .mapToDouble(Double::doubleValue)
+                .max()
+                .orElseThrow();
     }
 }

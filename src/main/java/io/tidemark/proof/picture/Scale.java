@@ -12,14 +12,19 @@ record Scale(double from, double to, double step) {
     static Scale over(double lowest, double highest) {
         double range = highest - lowest > 0 ? highest - lowest : 1;
         double unit = Math.pow(10, Math.floor(Math.log10(range / MOST_STEPS)));
-        double step = List.of(1, 2, 5, 10).stream().mapToDouble(times -> times * unit)
-                .filter(candidate -> range / candidate <= MOST_STEPS).findFirst().orElseThrow();
+        double step = List.of(1, 2, 5, 10).stream()
+                .mapToDouble(times -> times * unit)
+                .filter(candidate -> range / candidate <= MOST_STEPS)
+                .findFirst()
+                .orElseThrow();
         double from = Math.floor(lowest / step) * step;
         return new Scale(from, Math.max(Math.ceil(highest / step) * step, from + step), step);
     }
 
     List<Double> ticks() {
-        return IntStream.rangeClosed(0, (int) Math.round((to - from) / step)).mapToObj(i -> from + i * step).toList();
+        return IntStream.rangeClosed(0, (int) Math.round((to - from) / step))
+                .mapToObj(i -> from + i * step)
+                .toList();
     }
 
     /** From 0 at the bottom to 1 at the top. */

@@ -31,7 +31,8 @@ public final class SvgPicture {
     }
 
     private String draw() {
-        add("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" role=\"img\" font-family=\"sans-serif\" font-size=\"13\">",
+        add(
+                "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" role=\"img\" font-family=\"sans-serif\" font-size=\"13\">",
                 WIDTH, HEIGHT);
         add("<title>%s</title>", escaped(picture.title()));
         add("<rect width=\"%d\" height=\"%d\" fill=\"#ffffff\"/>", WIDTH, HEIGHT);
@@ -50,15 +51,24 @@ public final class SvgPicture {
 
     private void verticalAxis() {
         for (double tick : scale.ticks()) {
-            add("<line x1=\"%d\" y1=\"%.1f\" x2=\"%d\" y2=\"%.1f\" stroke=\"#e5e7eb\"/>", LEFT, y(tick), WIDTH - RIGHT, y(tick));
+            add(
+                    "<line x1=\"%d\" y1=\"%.1f\" x2=\"%d\" y2=\"%.1f\" stroke=\"#e5e7eb\"/>",
+                    LEFT, y(tick), WIDTH - RIGHT, y(tick));
             text(LEFT - 8, y(tick) + 4, "end", "", scale.label(tick));
         }
         double middle = (TOP + HEIGHT - BOTTOM) / 2.0;
-        text(18, middle, "middle", String.format(Locale.ROOT, "transform=\"rotate(-90 18 %.1f)\"", middle), picture.up());
+        text(
+                18,
+                middle,
+                "middle",
+                String.format(Locale.ROOT, "transform=\"rotate(-90 18 %.1f)\"", middle),
+                picture.up());
     }
 
     private void horizontalAxis() {
-        add("<line x1=\"%d\" y1=\"%d\" x2=\"%d\" y2=\"%d\" stroke=\"#374151\"/>", LEFT, HEIGHT - BOTTOM, WIDTH - RIGHT, HEIGHT - BOTTOM);
+        add(
+                "<line x1=\"%d\" y1=\"%d\" x2=\"%d\" y2=\"%d\" stroke=\"#374151\"/>",
+                LEFT, HEIGHT - BOTTOM, WIDTH - RIGHT, HEIGHT - BOTTOM);
         int every = picture.last() <= 16 ? 1 : picture.last() <= 60 ? 5 : 10;
         for (int at = 0; at <= picture.last(); at += every) {
             text(x(at), HEIGHT - BOTTOM + 18, "middle", "", Integer.toString(at));
@@ -71,12 +81,15 @@ public final class SvgPicture {
         String dash = DASHES.get(number % DASHES.size());
         StringBuilder points = new StringBuilder();
         for (int at = 0; at < series.values().size(); at++) {
-            points.append(String.format(Locale.ROOT, "%.1f,%.1f ", x(at), y(series.values().get(at))));
+            points.append(String.format(
+                    Locale.ROOT, "%.1f,%.1f ", x(at), y(series.values().get(at))));
         }
-        add("<polyline points=\"%s\" fill=\"none\" stroke=\"%s\" stroke-width=\"2\" stroke-dasharray=\"%s\"/>",
+        add(
+                "<polyline points=\"%s\" fill=\"none\" stroke=\"%s\" stroke-width=\"2\" stroke-dasharray=\"%s\"/>",
                 points.toString().strip(), colour, dash);
         int from = LEFT + number * 230;
-        add("<line x1=\"%d\" y1=\"40\" x2=\"%d\" y2=\"40\" stroke=\"%s\" stroke-width=\"2\" stroke-dasharray=\"%s\"/>",
+        add(
+                "<line x1=\"%d\" y1=\"40\" x2=\"%d\" y2=\"40\" stroke=\"%s\" stroke-width=\"2\" stroke-dasharray=\"%s\"/>",
                 from, from + 28, colour, dash);
         text(from + 34, 44, "start", "", series.name());
     }
@@ -84,7 +97,8 @@ public final class SvgPicture {
     /** Labels take turns at two heights, so that neighbours don't cover each other. */
     private void mark(Mark mark, int number) {
         double height = TOP - 18 + number % 2 * 14;
-        add("<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%d\" stroke=\"#6b7280\" stroke-dasharray=\"3 3\"/>",
+        add(
+                "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%d\" stroke=\"#6b7280\" stroke-dasharray=\"3 3\"/>",
                 x(mark.at()), height + 4, x(mark.at()), HEIGHT - BOTTOM);
         String anchor = mark.at() * 2 > picture.last() ? "end" : "start";
         text(x(mark.at()), height, anchor, "font-size=\"12\" fill=\"#374151\"", mark.label());
@@ -107,6 +121,9 @@ public final class SvgPicture {
     }
 
     private static String escaped(String text) {
-        return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\"", "&quot;");
+        return text.replace("&", "&amp;")
+                .replace("<", "&lt;")
+                .replace(">", "&gt;")
+                .replace("\"", "&quot;");
     }
 }

@@ -25,6 +25,7 @@ final class BatchReader {
 
     /** As much as the topic takes. */
     private static final int MAX_BYTES = 4 * 1024 * 1024;
+
     private static final long ASK_EVERY_MS = 100;
 
     private final BatchParser parser = new BatchParser(MAX_BYTES);
@@ -60,7 +61,8 @@ final class BatchReader {
             examples.add(tokenized(example, "examples[" + examples.size() + "]"));
         }
         AdapterLease lease = lease(batch.adapter(), goOn);
-        LoadedVersion version = new LoadedVersion(model.name(), lease.adapter().digest(), model.config().numLayers());
+        LoadedVersion version = new LoadedVersion(
+                model.name(), lease.adapter().digest(), model.config().numLayers());
         return new UsableBatch(batch.batchId(), lease, version, examples);
     }
 
@@ -75,7 +77,8 @@ final class BatchReader {
                 }
             } while (goOn.getAsBoolean());
         } catch (ExecutionException e) {
-            throw new BatchUnusable(ErrorBody.serverError("adapter_unusable", e.getCause().getMessage()));
+            throw new BatchUnusable(
+                    ErrorBody.serverError("adapter_unusable", e.getCause().getMessage()));
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
@@ -94,8 +97,11 @@ final class BatchReader {
         completion.add(endOfSequence);
         int tokens = prompt.size() + completion.size();
         if (tokens > model.config().contextLength()) {
-            throw new BatchUnusable("context_length_exceeded", place, "'" + place + "' has " + tokens
-                    + " tokens, above the context of " + model.config().contextLength());
+            throw new BatchUnusable(
+                    "context_length_exceeded",
+                    place,
+                    "'" + place + "' has " + tokens + " tokens, above the context of "
+                            + model.config().contextLength());
         }
         return new TokenizedExample(prompt, completion);
     }
@@ -105,7 +111,9 @@ final class BatchReader {
             return model.tokenizer().encodePrompt(prompt.prompt());
         }
         Input.Messages chat = (Input.Messages) input;
-        List<ChatMessage> turns = chat.messages().stream().map(turn -> new ChatMessage(turn.fields())).toList();
+        List<ChatMessage> turns = chat.messages().stream()
+                .map(turn -> new ChatMessage(turn.fields()))
+                .toList();
         try {
             return model.tokenizer().encodePlain(model.chatTemplate().render(turns, chat.tools()));
         } catch (ChatTemplateFailed e) {

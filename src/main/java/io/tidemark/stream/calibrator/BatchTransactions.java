@@ -25,10 +25,13 @@ final class BatchTransactions implements AutoCloseable {
     BatchTransactions(KafkaSettings kafka, String transactionalId, Consumer<byte[], byte[]> consumer) {
         this.consumer = consumer;
         this.producer = kafka.newProducer(Map.of(
-                ProducerConfig.TRANSACTIONAL_ID_CONFIG, transactionalId,
+                ProducerConfig.TRANSACTIONAL_ID_CONFIG,
+                transactionalId,
                 // an open transaction of a killed calibrator holds up readers of committed records for so long
-                ProducerConfig.TRANSACTION_TIMEOUT_CONFIG, 10_000,
-                ProducerConfig.CLIENT_ID_CONFIG, "tidemark-calibrator"));
+                ProducerConfig.TRANSACTION_TIMEOUT_CONFIG,
+                10_000,
+                ProducerConfig.CLIENT_ID_CONFIG,
+                "tidemark-calibrator"));
         try {
             producer.initTransactions();
         } catch (RuntimeException e) {

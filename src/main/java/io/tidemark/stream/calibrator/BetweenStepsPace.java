@@ -48,7 +48,8 @@ public final class BetweenStepsPace implements SweepPace {
         throw new SweepAbandoned();
     }
 
-    private void begin(SweepRun sweep, CompletableFuture<List<ExampleScore>> scores, CompletableFuture<Void> freed) throws SweepAbandoned {
+    private void begin(SweepRun sweep, CompletableFuture<List<ExampleScore>> scores, CompletableFuture<Void> freed)
+            throws SweepAbandoned {
         try {
             engine.runBetweenSteps(() -> slice(sweep, scores, freed));
         } catch (IllegalStateException closed) {

@@ -49,7 +49,9 @@ final class BoundaryView {
 
     /** A calibrator names its objective and shows the curve; a record set by hand has neither. */
     private static boolean isCalibrators(TableEntry entry) {
-        return entry instanceof TableEntry.Present present && !present.record().pinned()
-                && present.record().objective().isPresent() && !present.record().curve().isEmpty();
+        return entry instanceof TableEntry.Present present
+                && !present.record().pinned()
+                && present.record().objective().isPresent()
+                && !present.record().curve().isEmpty();
     }
 }

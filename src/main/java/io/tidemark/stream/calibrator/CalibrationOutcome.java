@@ -7,5 +7,4 @@ import io.tidemark.calibration.Decision;
  *
  * @param seconds that this batch's sweep took
  */
-public record CalibrationOutcome(String adapter, Decision decision, double seconds) {
-}
+public record CalibrationOutcome(String adapter, Decision decision, double seconds) {}

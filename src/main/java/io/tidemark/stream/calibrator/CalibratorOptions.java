@@ -11,5 +11,4 @@ import io.tidemark.calibration.SweepLimits;
  * @param policy          how a boundary is decided
  * @param sweep           how much a sweep holds at once
  */
-public record CalibratorOptions(String group, String transactionalId, CalibrationPolicy policy, SweepLimits sweep) {
-}
+public record CalibratorOptions(String group, String transactionalId, CalibrationPolicy policy, SweepLimits sweep) {}

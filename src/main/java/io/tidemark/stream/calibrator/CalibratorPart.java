@@ -37,8 +37,14 @@ public final class CalibratorPart implements AutoCloseable {
     private final Thread thread = new Thread(this::run, "tidemark-calibrator");
     private volatile boolean running = true;
 
-    private CalibratorPart(CalibratorOptions options, KafkaSettings kafka, CalibratorTopics topics,
-            LanguageModel model, AdapterStore adapters, SweepPace pace, CalibrationListener listener) {
+    private CalibratorPart(
+            CalibratorOptions options,
+            KafkaSettings kafka,
+            CalibratorTopics topics,
+            LanguageModel model,
+            AdapterStore adapters,
+            SweepPace pace,
+            CalibrationListener listener) {
         this.options = options;
         this.kafka = kafka;
         this.topics = topics;
@@ -49,11 +55,19 @@ public final class CalibratorPart implements AutoCloseable {
     }
 
     /** Starts to consume; model and adapters must stand, and stay open until this is closed. */
-    public static CalibratorPart start(CalibratorOptions options, KafkaSettings kafka, CalibratorTopics topics,
-            LanguageModel model, AdapterStore adapters, SweepPace pace, CalibrationListener listener) {
+    public static CalibratorPart start(
+            CalibratorOptions options,
+            KafkaSettings kafka,
+            CalibratorTopics topics,
+            LanguageModel model,
+            AdapterStore adapters,
+            SweepPace pace,
+            CalibrationListener listener) {
         CalibratorPart part = new CalibratorPart(options, kafka, topics, model, adapters, pace, listener);
         part.thread.start();
-        LOG.infof("calibrator takes batches from '%s' (%s)", topics.batches(), options.policy().objective().written());
+        LOG.infof(
+                "calibrator takes batches from '%s' (%s)",
+                topics.batches(), options.policy().objective().written());
         return part;
     }
 
@@ -88,13 +102,21 @@ public final class CalibratorPart implements AutoCloseable {
     private void session() {
         try (KafkaConsumer<byte[], byte[]> consumer = newConsumer();
                 CalibratorTables tables = new CalibratorTables(kafka.connection(), topics);
-                BatchTransactions transactions =
-                        new BatchTransactions(kafka, options.transactionalId(), consumer)) {
+                BatchTransactions transactions = new BatchTransactions(kafka, options.transactionalId(), consumer)) {
             trouble.set(null);
-            Conclusions conclusions = new Conclusions(
-                    topics, tables, transactions, new BoundaryDecision(options.policy()), listener);
-            new CalibratorSession(topics, consumer, tables, transactions, reader,
-                    new BoundarySweep(model, options.sweep()), pace, conclusions, listener).run(() -> running);
+            Conclusions conclusions =
+                    new Conclusions(topics, tables, transactions, new BoundaryDecision(options.policy()), listener);
+            new CalibratorSession(
+                            topics,
+                            consumer,
+                            tables,
+                            transactions,
+                            reader,
+                            new BoundarySweep(model, options.sweep()),
+                            pace,
+                            conclusions,
+                            listener)
+                    .run(() -> running);
         }
     }
 

@@ -37,9 +37,16 @@ final class CalibratorSession {
     private final Assignment assignment;
     private final KeepAlive keepAlive;
 
-    CalibratorSession(CalibratorTopics topics, Consumer<byte[], byte[]> consumer, CalibratorTables tables,
-            BatchTransactions transactions, BatchReader reader, BoundarySweep sweep, SweepPace pace,
-            Conclusions conclusions, CalibrationListener listener) {
+    CalibratorSession(
+            CalibratorTopics topics,
+            Consumer<byte[], byte[]> consumer,
+            CalibratorTables tables,
+            BatchTransactions transactions,
+            BatchReader reader,
+            BoundarySweep sweep,
+            SweepPace pace,
+            Conclusions conclusions,
+            CalibrationListener listener) {
         this.topics = topics;
         this.consumer = consumer;
         this.tables = tables;
@@ -74,10 +81,11 @@ final class CalibratorSession {
         };
         try (UsableBatch usable = reader.read(batch.value(), goOn)) {
             tables.refreshEvidence();
-            CalibrationState state =
-                    tables.evidence().of(usable.adapter().id(), batch.partition(), usable.version());
+            CalibrationState state = tables.evidence().of(usable.adapter().id(), batch.partition(), usable.version());
             if (tables.evidence().with(state, usable.version()).hasCounted(usable.batchId())) {
-                LOG.infof("batch '%s' of '%s' has been counted before", usable.batchId(), usable.adapter().id());
+                LOG.infof(
+                        "batch '%s' of '%s' has been counted before",
+                        usable.batchId(), usable.adapter().id());
                 transactions.commit(batch, List.of());
                 return;
             }
@@ -90,7 +98,8 @@ final class CalibratorSession {
             conclusions.conclude(
                     batch, usable, state.plus(usable.batchId(), scores), (System.nanoTime() - begun) / 1e9);
         } catch (BatchUnusable e) {
-            LOG.warnf("the batch at %s-%d@%d can't be used: %s",
+            LOG.warnf(
+                    "the batch at %s-%d@%d can't be used: %s",
                     batch.topic(), batch.partition(), batch.offset(), e.getMessage());
             transactions.commit(batch, List.of(DeadLetter.of(batch, e.error(), topics.deadLetters())));
             listener.onRefused(e.error());

@@ -6,7 +6,10 @@ import io.tidemark.stream.topics.TopicLayout;
 public record CalibratorTopics(String batches, String deadLetters, String state, String boundaries) {
 
     public static CalibratorTopics of(TopicLayout layout) {
-        return new CalibratorTopics(layout.validationBatches().name(), layout.validationDeadLetters().name(),
-                layout.calibrationState().name(), layout.boundaries().name());
+        return new CalibratorTopics(
+                layout.validationBatches().name(),
+                layout.validationDeadLetters().name(),
+                layout.calibrationState().name(),
+                layout.boundaries().name());
     }
 }

@@ -29,8 +29,12 @@ final class Conclusions {
     private final CalibrationListener listener;
     private final BoundaryRecordFormat format = new BoundaryRecordFormat();
 
-    Conclusions(CalibratorTopics topics, CalibratorTables tables, BatchTransactions transactions,
-            BoundaryDecision decision, CalibrationListener listener) {
+    Conclusions(
+            CalibratorTopics topics,
+            CalibratorTables tables,
+            BatchTransactions transactions,
+            BoundaryDecision decision,
+            CalibrationListener listener) {
         this.topics = topics;
         this.tables = tables;
         this.transactions = transactions;
@@ -49,7 +53,8 @@ final class Conclusions {
         Decision decided = decision.decide(
                 adapter, usable.version(), merged, tables.boundaries().entry(adapter), Instant.now());
         List<ProducerRecord<byte[], byte[]>> records = new ArrayList<>();
-        records.add(new ProducerRecord<>(topics.state(), utf8(state.key()), tables.evidence().write(state)));
+        records.add(new ProducerRecord<>(
+                topics.state(), utf8(state.key()), tables.evidence().write(state)));
         decided.toPublish().map(this::toRecord).ifPresent(records::add);
         transactions.commit(batch, records);
         publishOvertakenPins();

@@ -46,8 +46,11 @@ final class Evidence {
     AdapterEvidence with(CalibrationState newer, LoadedVersion version) {
         Map<String, CalibrationState> all = new HashMap<>(states);
         all.put(newer.key(), newer);
-        return new AdapterEvidence(version,
-                all.values().stream().filter(state -> state.adapter().equals(newer.adapter())).toList());
+        return new AdapterEvidence(
+                version,
+                all.values().stream()
+                        .filter(state -> state.adapter().equals(newer.adapter()))
+                        .toList());
     }
 
     byte[] write(CalibrationState state) {

@@ -13,8 +13,7 @@ public final class DeadLetter {
     /** More than this of a key or of headers would make a letter that its topic may not take. */
     private static final int KEPT_BYTES = 64 * 1024;
 
-    private DeadLetter() {
-    }
+    private DeadLetter() {}
 
     /**
      * The original's key and headers (each left out above 64 KiB) and first 64 KiB, with the reason and the place in
@@ -27,7 +26,8 @@ public final class DeadLetter {
         if (headerBytes(source) <= KEPT_BYTES) {
             source.headers().forEach(letter.headers()::add);
         }
-        DeadLetterHeaders.of(error, source.topic(), source.partition(), source.offset(), source.value()).asMap()
+        DeadLetterHeaders.of(error, source.topic(), source.partition(), source.offset(), source.value())
+                .asMap()
                 .forEach((name, value) -> letter.headers().add(name, value.getBytes(StandardCharsets.UTF_8)));
         return letter;
     }

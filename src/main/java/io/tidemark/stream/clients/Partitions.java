@@ -14,8 +14,7 @@ public final class Partitions {
     private static final long PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(30);
     private static final long RETRY_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
 
-    private Partitions() {
-    }
+    private Partitions() {}
 
     /**
      * Waits for a topic that was created a moment ago and that the asked broker doesn't know yet.
@@ -27,7 +26,9 @@ public final class Partitions {
         while (true) {
             List<PartitionInfo> partitions = consumer.partitionsFor(topic);
             if (partitions != null && !partitions.isEmpty()) {
-                return partitions.stream().map(info -> new TopicPartition(topic, info.partition())).toList();
+                return partitions.stream()
+                        .map(info -> new TopicPartition(topic, info.partition()))
+                        .toList();
             }
             if (System.nanoTime() > deadline) {
                 throw new KafkaException("topic '" + topic + "' is not known to the cluster");

@@ -23,6 +23,7 @@ class StartedCheck implements HealthCheck {
     @Override
     public HealthCheckResponse call() {
         return HealthCheckResponse.named("tidemark-started")
-                .status(serving.phase() == Phase.READY || serving.phase() == Phase.STOPPING).build();
+                .status(serving.phase() == Phase.READY || serving.phase() == Phase.STOPPING)
+                .build();
     }
 }

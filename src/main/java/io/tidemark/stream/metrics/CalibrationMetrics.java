@@ -16,7 +16,9 @@ public final class CalibrationMetrics implements CalibrationListener {
 
     public CalibrationMetrics(MeterRegistry registry) {
         this.registry = registry;
-        Gauge.builder("tidemark.calibration.progress", () -> progress).strongReference(true).register(registry);
+        Gauge.builder("tidemark.calibration.progress", () -> progress)
+                .strongReference(true)
+                .register(registry);
     }
 
     @Override
@@ -26,8 +28,9 @@ public final class CalibrationMetrics implements CalibrationListener {
 
     @Override
     public void onOutcome(CalibrationOutcome outcome) {
-        registry.counter("tidemark.calibration.runs", "adapter", outcome.adapter(), "outcome",
-                label(outcome.decision())).increment();
+        registry.counter(
+                        "tidemark.calibration.runs", "adapter", outcome.adapter(), "outcome", label(outcome.decision()))
+                .increment();
         registry.timer("tidemark.calibration.sweep", "adapter", outcome.adapter())
                 .record((long) (outcome.seconds() * 1e9), TimeUnit.NANOSECONDS);
         progress = 0;

@@ -22,13 +22,16 @@ public final class WorkerMetrics {
 
     /** @param outcome a finish reason in lower case, or an error's code */
     public void answered(String adapter, String outcome) {
-        registry.counter("tidemark.requests", "adapter", adapter, "outcome", outcome).increment();
+        registry.counter("tidemark.requests", "adapter", adapter, "outcome", outcome)
+                .increment();
     }
 
     /** Tokens of prompts and completions, once a request has ended. */
     public void tokens(String adapter, int prompt, int completion) {
-        registry.counter("tidemark.tokens", "adapter", adapter, "kind", "prompt").increment(prompt);
-        registry.counter("tidemark.tokens", "adapter", adapter, "kind", "completion").increment(completion);
+        registry.counter("tidemark.tokens", "adapter", adapter, "kind", "prompt")
+                .increment(prompt);
+        registry.counter("tidemark.tokens", "adapter", adapter, "kind", "completion")
+                .increment(completion);
     }
 
     /** @param milliseconds from admission to the first token */
@@ -48,11 +51,18 @@ public final class WorkerMetrics {
 
     /** A value that is asked for when metrics are read. */
     public void watch(String name, String description, Supplier<Number> value, String... tags) {
-        Gauge.builder(name, value).description(description).tags(tags).strongReference(true).register(registry);
+        Gauge.builder(name, value)
+                .description(description)
+                .tags(tags)
+                .strongReference(true)
+                .register(registry);
     }
 
     private Timer timer(String name, String adapter) {
-        return Timer.builder(name).tag("adapter", adapter).publishPercentiles(SHOWN).register(registry);
+        return Timer.builder(name)
+                .tag("adapter", adapter)
+                .publishPercentiles(SHOWN)
+                .register(registry);
     }
 
     private static Duration nanos(double milliseconds) {

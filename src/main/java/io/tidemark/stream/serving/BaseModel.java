@@ -14,7 +14,10 @@ record BaseModel(Torch torch, LanguageModel model) implements AutoCloseable {
         Torch torch = Torch.open(choice.torch());
         try {
             ComputeType type = computeType(choice.computeType(), torch.isOnGpu());
-            LanguageModel model = LanguageModel.load(choice.folder(), choice.name(), torch,
+            LanguageModel model = LanguageModel.load(
+                    choice.folder(),
+                    choice.name(),
+                    torch,
                     new ModelOptions(type, choice.deterministic(), choice.stackBytes()));
             torch.settleMemory();
             return new BaseModel(torch, model);

@@ -21,9 +21,15 @@ record EngineSizes(EngineLimits limits, EngineLayout layout) {
      * @throws IllegalArgumentException when the settings contradict each other, or the GPU has no room beside the adapters
      */
     static EngineSizes of(EngineSettings engine, Decoder decoder, OptionalLong freeGpuBytes) {
-        long kvBytes = engine.kvBytes().isPresent() ? engine.kvBytes().get().asLongValue() : kvBytes(engine, freeGpuBytes);
+        long kvBytes =
+                engine.kvBytes().isPresent() ? engine.kvBytes().get().asLongValue() : kvBytes(engine, freeGpuBytes);
         int slots = engine.slots() > 0 ? engine.slots() : slots(decoder, kvBytes);
-        return new EngineSizes(new EngineLimits(slots, engine.prefillTokensPerStep(), kvBytes, engine.prefixCache().asLongValue()),
+        return new EngineSizes(
+                new EngineLimits(
+                        slots,
+                        engine.prefillTokensPerStep(),
+                        kvBytes,
+                        engine.prefixCache().asLongValue()),
                 layout(engine, decoder));
     }
 
@@ -31,8 +37,10 @@ record EngineSizes(EngineLimits limits, EngineLayout layout) {
         try {
             return EngineLayout.of(decoder, engine.instances(), engine.threads());
         } catch (IllegalArgumentException e) {
-            throw new IllegalArgumentException("tidemark.engine.instances and tidemark.engine.threads: " + e.getMessage()
-                    + " (tidemark.engine.processors)", e);
+            throw new IllegalArgumentException(
+                    "tidemark.engine.instances and tidemark.engine.threads: " + e.getMessage()
+                            + " (tidemark.engine.processors)",
+                    e);
         }
     }
 
@@ -51,8 +59,9 @@ record EngineSizes(EngineLimits limits, EngineLayout layout) {
         // a fifth stays for what a step computes, and for memory in pieces
         long room = (freeGpuBytes.getAsLong() - adapters) / 5 * 4;
         if (room <= 0) {
-            throw new IllegalArgumentException("the GPU has " + freeGpuBytes.getAsLong()
-                    + " bytes free, which tidemark.engine.adapter-bytes = " + adapters + " leaves nothing of for keys and values");
+            throw new IllegalArgumentException(
+                    "the GPU has " + freeGpuBytes.getAsLong() + " bytes free, which tidemark.engine.adapter-bytes = "
+                            + adapters + " leaves nothing of for keys and values");
         }
         return room;
     }

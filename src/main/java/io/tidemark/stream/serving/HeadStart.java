@@ -22,7 +22,8 @@ import org.jboss.logging.Logger;
 public final class HeadStart implements AutoCloseable {
 
     private static final Logger LOG = Logger.getLogger(HeadStart.class);
-    private static final ThreadLocal<HeadStart> OF_THIS_THREAD = ThreadLocal.withInitial(() -> new HeadStart(Optional.empty()));
+    private static final ThreadLocal<HeadStart> OF_THIS_THREAD =
+            ThreadLocal.withInitial(() -> new HeadStart(Optional.empty()));
     private static final int ABOVE_SYSTEM_PROPERTIES = 500;
 
     private final Optional<ModelChoice> choice;
@@ -118,8 +119,11 @@ public final class HeadStart implements AutoCloseable {
 
     private static Optional<ModelChoice> choice(Map<String, String> settings) {
         try {
-            return ModelChoice.in(new SmallRyeConfigBuilder().addDefaultSources().addDefaultInterceptors()
-                    .withSources(new PropertiesConfigSource(settings, "options", ABOVE_SYSTEM_PROPERTIES)).build());
+            return ModelChoice.in(new SmallRyeConfigBuilder()
+                    .addDefaultSources()
+                    .addDefaultInterceptors()
+                    .withSources(new PropertiesConfigSource(settings, "options", ABOVE_SYSTEM_PROPERTIES))
+                    .build());
         } catch (RuntimeException e) {
             LOG.debug("settings that the start will report", e);
             return Optional.empty();

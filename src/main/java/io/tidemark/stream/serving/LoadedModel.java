@@ -24,8 +24,11 @@ record LoadedModel(BaseModel base, AdapterStore adapters) implements AutoCloseab
         LOG.infof("loading model '%s' from %s", choice.name(), choice.folder());
         BaseModel base = headStart.take(choice);
         LanguageModel model = base.model();
-        LOG.infof("loaded model '%s' (%d layers) from %s", model.name(), model.config().numLayers(), choice.folder());
-        AdapterStore adapters = new AdapterStore(model, settings.engine().adapterBytes().asLongValue());
+        LOG.infof(
+                "loaded model '%s' (%d layers) from %s",
+                model.name(), model.config().numLayers(), choice.folder());
+        AdapterStore adapters =
+                new AdapterStore(model, settings.engine().adapterBytes().asLongValue());
         folders.forEach(adapters::register);
         LOG.infof("registered %d adapters; each is loaded when it is first asked for", folders.size());
         return new LoadedModel(base, adapters);

@@ -18,12 +18,22 @@ import org.eclipse.microprofile.config.Config;
  * @param stackBytes as {@link ModelOptions} has it
  */
 record ModelChoice(
-        Path folder, String name, TorchOptions torch, Optional<String> computeType, boolean deterministic, long stackBytes) {
+        Path folder,
+        String name,
+        TorchOptions torch,
+        Optional<String> computeType,
+        boolean deterministic,
+        long stackBytes) {
 
     static ModelChoice of(TidemarkSettings settings) {
         EngineSettings engine = settings.engine();
-        return of(settings.model().dir(), settings.model().name(), new TorchOptions(engine.device(), processors(engine.processors())),
-                engine.computeType(), engine.deterministic(), engine.stackBytes().asLongValue());
+        return of(
+                settings.model().dir(),
+                settings.model().name(),
+                new TorchOptions(engine.device(), processors(engine.processors())),
+                engine.computeType(),
+                engine.deterministic(),
+                engine.stackBytes().asLongValue());
     }
 
     /**
@@ -33,14 +43,21 @@ record ModelChoice(
      */
     static Optional<ModelChoice> in(Config settings) {
         TorchOptions torch = new TorchOptions(
-                settings.getOptionalValue("tidemark.engine.device", String.class).orElse(TorchOptions.CPU.device()),
-                processors(settings.getOptionalValue("tidemark.engine.processors", Integer.class).orElse(0)));
-        return settings.getOptionalValue("tidemark.model.dir", Path.class).map(folder -> of(
-                folder, settings.getOptionalValue("tidemark.model.name", String.class), torch,
-                settings.getOptionalValue("tidemark.engine.compute-type", String.class),
-                settings.getOptionalValue("tidemark.engine.deterministic", Boolean.class).orElse(false),
-                settings.getOptionalValue("tidemark.engine.stack-bytes", MemorySize.class).map(MemorySize::asLongValue)
-                        .orElse(ModelOptions.STACK_BYTES)));
+                settings.getOptionalValue("tidemark.engine.device", String.class)
+                        .orElse(TorchOptions.CPU.device()),
+                processors(settings.getOptionalValue("tidemark.engine.processors", Integer.class)
+                        .orElse(0)));
+        return settings.getOptionalValue("tidemark.model.dir", Path.class)
+                .map(folder -> of(
+                        folder,
+                        settings.getOptionalValue("tidemark.model.name", String.class),
+                        torch,
+                        settings.getOptionalValue("tidemark.engine.compute-type", String.class),
+                        settings.getOptionalValue("tidemark.engine.deterministic", Boolean.class)
+                                .orElse(false),
+                        settings.getOptionalValue("tidemark.engine.stack-bytes", MemorySize.class)
+                                .map(MemorySize::asLongValue)
+                                .orElse(ModelOptions.STACK_BYTES)));
     }
 
     /** 0 asks for those that the process may run on. */
@@ -49,9 +66,19 @@ record ModelChoice(
     }
 
     private static ModelChoice of(
-            Path folder, Optional<String> name, TorchOptions torch, Optional<String> computeType, boolean deterministic,
+            Path folder,
+            Optional<String> name,
+            TorchOptions torch,
+            Optional<String> computeType,
+            boolean deterministic,
             long stackBytes) {
-        return new ModelChoice(folder, name.orElseGet(() -> folder.toAbsolutePath().normalize().getFileName().toString()),
-                torch, computeType, deterministic, stackBytes);
+        return new ModelChoice(
+                folder,
+                name.orElseGet(
+                        () -> folder.toAbsolutePath().normalize().getFileName().toString()),
+                torch,
+                computeType,
+                deterministic,
+                stackBytes);
     }
 }

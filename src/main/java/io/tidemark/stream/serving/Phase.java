@@ -2,5 +2,8 @@ package io.tidemark.stream.serving;
 
 /** Where a serving process is in its life. */
 public enum Phase {
-    LOADING, READY, STOPPING, FAILED
+    LOADING,
+    READY,
+    STOPPING,
+    FAILED
 }

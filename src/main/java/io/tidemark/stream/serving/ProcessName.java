@@ -9,8 +9,7 @@ final class ProcessName {
 
     private static final int RANDOM_CHARACTERS = 6;
 
-    private ProcessName() {
-    }
+    private ProcessName() {}
 
     /** For people the host and the process id; in containers every process may be number 1, so something random too. */
     static String unique() {

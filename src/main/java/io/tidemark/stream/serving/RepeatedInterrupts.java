@@ -10,8 +10,7 @@ final class RepeatedInterrupts {
     /** Long beside what one costs a thread that heeds the first, short beside what a user who stops a process would notice. */
     private static final long MILLIS_BETWEEN = 100;
 
-    private RepeatedInterrupts() {
-    }
+    private RepeatedInterrupts() {}
 
     /**
      * Interrupts a thread until it has ended or the given time is over. One interrupt is not enough for a thread that loads

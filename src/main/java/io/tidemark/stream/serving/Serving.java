@@ -35,8 +35,11 @@ public class Serving {
     private volatile Optional<Thread> starter = Optional.empty();
 
     @Inject
-    Serving(TidemarkSettings settings, @Identifier("default-kafka-broker") Map<String, Object> kafka,
-            Instance<RequestChannel> channel, MeterRegistry registry) {
+    Serving(
+            TidemarkSettings settings,
+            @Identifier("default-kafka-broker") Map<String, Object> kafka,
+            Instance<RequestChannel> channel,
+            MeterRegistry registry) {
         this.settings = settings;
         this.kafka = new KafkaSettings(kafka);
         this.channel = channel;
@@ -68,7 +71,8 @@ public class Serving {
         phase.updateAndGet(before -> before == Phase.FAILED ? before : Phase.STOPPING);
         parts.stop();
         try {
-            // what waits for the cluster ends at once, and a load at its next tensor: a native call can't be left half way
+            // what waits for the cluster ends at once, and a load at its next tensor: a native call can't be left half
+            // way
             if (starter.isPresent()) {
                 RepeatedInterrupts.end(starter.get(), RepeatedInterrupts.PATIENCE);
             }

@@ -44,8 +44,12 @@ final class ServingParts implements AutoCloseable {
 
     /** @param onDeath is told when the engine has died, which only another process can mend */
     synchronized void open(
-            TidemarkSettings settings, HeadStart headStart, KafkaSettings kafka, Instance<RequestChannel> channel,
-            MeterRegistry registry, Runnable onDeath) {
+            TidemarkSettings settings,
+            HeadStart headStart,
+            KafkaSettings kafka,
+            Instance<RequestChannel> channel,
+            MeterRegistry registry,
+            Runnable onDeath) {
         SettingsCheck.require(settings);
         TopicLayout topics = TopicLayout.of(settings.topics());
         try (Admin admin = Admin.create(kafka.connection())) {
@@ -56,20 +60,46 @@ final class ServingParts implements AutoCloseable {
         AdapterMetrics.watch(registry, loaded.adapters());
         BoundaryTable table = new BoundaryTable();
         boundaries = Optional.of(opened(TableFollower.start(
-                kafka.connection(), topics.boundaries().name(), settings.tables().loadTimeout(), table::apply)));
+                kafka.connection(),
+                topics.boundaries().name(),
+                settings.tables().loadTimeout(),
+                table::apply)));
         if (settings.role().generates() && !stopping) {
-            EngineSizes sizes = EngineSizes.of(settings.engine(), loaded.model().decoder(), loaded.torch().freeGpuBytes());
-            LOG.infof("engine: %d instances of %d threads, %d slots", sizes.layout().instances(), sizes.layout().threads(), sizes.limits().slots());
+            EngineSizes sizes = EngineSizes.of(
+                    settings.engine(), loaded.model().decoder(), loaded.torch().freeGpuBytes());
+            LOG.infof(
+                    "engine: %d instances of %d threads, %d slots",
+                    sizes.layout().instances(),
+                    sizes.layout().threads(),
+                    sizes.limits().slots());
             GenerationEngine started = opened(GenerationEngine.start(loaded.model(), sizes.limits(), sizes.layout()));
             engine = Optional.of(started);
             started.death().thenRun(onDeath);
-            worker = Optional.of(opened(WorkerPart.start(settings, name, kafka, topics, loaded.model(),
-                    loaded.adapters(), started, sizes.limits().slots() + settings.engine().queue(), table, new WorkerMetrics(registry), channel.get().requests())));
+            worker = Optional.of(opened(WorkerPart.start(
+                    settings,
+                    name,
+                    kafka,
+                    topics,
+                    loaded.model(),
+                    loaded.adapters(),
+                    started,
+                    sizes.limits().slots() + settings.engine().queue(),
+                    table,
+                    new WorkerMetrics(registry),
+                    channel.get().requests())));
         }
         if (settings.role().calibrates() && !stopping) {
             SweepPace pace = engine.<SweepPace>map(BetweenStepsPace::new).orElseGet(OwnThreadPace::new);
-            calibrator = Optional.of(opened(CalibratorPart.start(calibrator(settings.calibrator(), name, engine.isPresent() ? 1 : loaded.torch().threads()), kafka,
-                    CalibratorTopics.of(topics), loaded.model(), loaded.adapters(), pace,
+            calibrator = Optional.of(opened(CalibratorPart.start(
+                    calibrator(
+                            settings.calibrator(),
+                            name,
+                            engine.isPresent() ? 1 : loaded.torch().threads()),
+                    kafka,
+                    CalibratorTopics.of(topics),
+                    loaded.model(),
+                    loaded.adapters(),
+                    pace,
                     new CalibrationMetrics(registry))));
         }
     }
@@ -79,13 +109,16 @@ final class ServingParts implements AutoCloseable {
         return worker.flatMap(WorkerPart::broken)
                 .or(() -> engine.filter(started -> !started.isAlive()).map(dead -> "an engine instance has died"))
                 .or(() -> boundaries.filter(followed -> !followed.isAlive()).map(dead -> "the table's thread has died"))
-                .or(() -> calibrator.filter(started -> !started.isAlive())
+                .or(() -> calibrator
+                        .filter(started -> !started.isAlive())
                         .map(dead -> "the calibrator's thread has died"));
     }
 
     /** What may pass by itself. */
     Optional<String> trouble() {
-        return boundaries.flatMap(TableFollower::trouble).map(why -> "boundaries are not followed: " + why)
+        return boundaries
+                .flatMap(TableFollower::trouble)
+                .map(why -> "boundaries are not followed: " + why)
                 .or(() -> calibrator.flatMap(CalibratorPart::trouble).map(why -> "batches wait: " + why));
     }
 
@@ -121,9 +154,11 @@ final class ServingParts implements AutoCloseable {
     }
 
     private static CalibratorOptions calibrator(CalibratorSettings settings, String name, int threads) {
-        String objective = settings.objective().equals("tolerance")
-                ? "tolerance:" + settings.tolerance() : settings.objective();
-        return new CalibratorOptions(settings.group(), settings.group() + "-" + name,
+        String objective =
+                settings.objective().equals("tolerance") ? "tolerance:" + settings.tolerance() : settings.objective();
+        return new CalibratorOptions(
+                settings.group(),
+                settings.group() + "-" + name,
                 new CalibrationPolicy(Objective.parse(objective), settings.minSamples()),
                 new SweepLimits(settings.tokensPerSlice(), threads));
     }

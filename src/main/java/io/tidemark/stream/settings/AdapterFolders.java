@@ -12,8 +12,7 @@ import java.util.stream.Stream;
 /** Where adapters are named: one by one, in a list, or as the sub-folders of a folder. */
 public final class AdapterFolders {
 
-    private AdapterFolders() {
-    }
+    private AdapterFolders() {}
 
     /**
      * All of them by id.
@@ -28,7 +27,10 @@ public final class AdapterFolders {
             if (equals < 1) {
                 throw new IllegalArgumentException("tidemark.adapter-list: '" + entry + "' is not ID=FOLDER");
             }
-            add(folders, entry.substring(0, equals).strip(), Path.of(entry.substring(equals + 1).strip()));
+            add(
+                    folders,
+                    entry.substring(0, equals).strip(),
+                    Path.of(entry.substring(equals + 1).strip()));
         }
         settings.adapterFolder().ifPresent(parent -> addSubFolders(folders, parent));
         return folders;

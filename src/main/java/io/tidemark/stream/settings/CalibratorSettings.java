@@ -16,7 +16,8 @@ public interface CalibratorSettings {
 
     /** {@code balanced}, {@code quality}, {@code latency}, {@code tolerance} or {@code tolerance:NATS}. */
     @WithDefault("balanced")
-    @Pattern(regexp = "balanced|quality|latency|tolerance(:([0-9]{1,9}[.]?[0-9]{0,9}|[.][0-9]{1,9}))?",
+    @Pattern(
+            regexp = "balanced|quality|latency|tolerance(:([0-9]{1,9}[.]?[0-9]{0,9}|[.][0-9]{1,9}))?",
             message = "must be balanced, quality, latency, tolerance or tolerance:NATS")
     String objective();
 

@@ -20,6 +20,7 @@ public final class RoleChannels implements ConfigSourceFactory {
         boolean calibratorOnly = role != null && "calibrator".equalsIgnoreCase(role.getValue());
         return List.of(new PropertiesConfigSource(
                 Map.of("mp.messaging.incoming.generation-requests.enabled", Boolean.toString(!calibratorOnly)),
-                "tidemark-role", ORDINAL));
+                "tidemark-role",
+                ORDINAL));
     }
 }

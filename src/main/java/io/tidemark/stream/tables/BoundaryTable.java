@@ -54,7 +54,8 @@ public final class BoundaryTable {
 
     private void broken(ConsumerRecord<byte[], byte[]> boundary, String why) {
         brokenRecords.incrementAndGet();
-        LOG.warnf("ignored the boundary record at %s-%d@%d: %s",
+        LOG.warnf(
+                "ignored the boundary record at %s-%d@%d: %s",
                 boundary.topic(), boundary.partition(), boundary.offset(), why);
     }
 }

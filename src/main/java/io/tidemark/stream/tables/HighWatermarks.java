@@ -31,7 +31,9 @@ public final class HighWatermarks implements AutoCloseable {
         partitions.forEach(partition -> latest.put(partition, OffsetSpec.latest()));
         try {
             Map<TopicPartition, Long> ends = new HashMap<>();
-            admin.listOffsets(latest).all().get(TIMEOUT_S, TimeUnit.SECONDS)
+            admin.listOffsets(latest)
+                    .all()
+                    .get(TIMEOUT_S, TimeUnit.SECONDS)
                     .forEach((partition, end) -> ends.put(partition, end.offset()));
             return ends;
         } catch (InterruptedException e) {

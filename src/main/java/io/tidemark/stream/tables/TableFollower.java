@@ -72,8 +72,11 @@ public final class TableFollower implements AutoCloseable {
                 // close() asks for the end; the loop's condition sees it
             } catch (RuntimeException e) {
                 // not Kafka's only: whatever one record does, the table must be followed
-                LOG.warnf(e instanceof KafkaException ? null : e, "reading table '%s' failed, trying again: %s",
-                        topic, e.getMessage());
+                LOG.warnf(
+                        e instanceof KafkaException ? null : e,
+                        "reading table '%s' failed, trying again: %s",
+                        topic,
+                        e.getMessage());
                 trouble.set(String.valueOf(e.getMessage()));
                 LockSupport.parkNanos(RETRY_NANOS);
             }

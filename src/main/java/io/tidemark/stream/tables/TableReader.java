@@ -71,8 +71,8 @@ public final class TableReader implements AutoCloseable {
         long deadline = System.nanoTime() + timeout.toNanos();
         while (ends.entrySet().stream().anyMatch(end -> consumer.position(end.getKey()) < end.getValue())) {
             if (System.nanoTime() > deadline) {
-                throw new TableNotRead("topic '" + topic + "' was not read to its end within " + timeout.toMillis()
-                        + " ms");
+                throw new TableNotRead(
+                        "topic '" + topic + "' was not read to its end within " + timeout.toMillis() + " ms");
             }
             consumer.poll(POLL).forEach(sink);
         }

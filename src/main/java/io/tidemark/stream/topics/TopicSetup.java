@@ -27,8 +27,7 @@ public final class TopicSetup {
     private static final long TIMEOUT_S = 60;
     private static final long RETRY_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
 
-    private TopicSetup() {
-    }
+    private TopicSetup() {}
 
     /**
      * Returns when every topic of the layout exists with the right cleanup policy.
@@ -43,7 +42,8 @@ public final class TopicSetup {
             Thread.currentThread().interrupt();
             throw new TopicsUnusable("interrupted while creating topics", e);
         } catch (ExecutionException e) {
-            throw new TopicsUnusable("could not create or read topics: " + e.getCause().getMessage(), e.getCause());
+            throw new TopicsUnusable(
+                    "could not create or read topics: " + e.getCause().getMessage(), e.getCause());
         } catch (TimeoutException e) {
             throw new TopicsUnusable("the Kafka cluster did not answer within " + TIMEOUT_S + " s", e);
         }
@@ -52,9 +52,13 @@ public final class TopicSetup {
     private static void create(Admin admin, TopicLayout layout)
             throws InterruptedException, ExecutionException, TimeoutException {
         Set<String> present = admin.listTopics().names().get(TIMEOUT_S, TimeUnit.SECONDS);
-        List<TopicSpec> missing = layout.all().stream().filter(topic -> !present.contains(topic.name())).toList();
-        Map<String, KafkaFuture<Void>> created = admin.createTopics(
-                missing.stream().map(topic -> topic.toNewTopic(layout.replicationFactor())).toList()).values();
+        List<TopicSpec> missing = layout.all().stream()
+                .filter(topic -> !present.contains(topic.name()))
+                .toList();
+        Map<String, KafkaFuture<Void>> created = admin.createTopics(missing.stream()
+                        .map(topic -> topic.toNewTopic(layout.replicationFactor()))
+                        .toList())
+                .values();
         for (Map.Entry<String, KafkaFuture<Void>> topic : created.entrySet()) {
             try {
                 topic.getValue().get(TIMEOUT_S, TimeUnit.SECONDS);

@@ -14,7 +14,10 @@ import org.apache.kafka.common.config.TopicConfig;
  * @param retentionMs     how long records stay; empty for the broker's default
  */
 public record TopicSpec(
-        String name, int partitions, String cleanupPolicy, Optional<Integer> maxMessageBytes,
+        String name,
+        int partitions,
+        String cleanupPolicy,
+        Optional<Integer> maxMessageBytes,
         Optional<Long> retentionMs) {
 
     static TopicSpec compacted(String name, int partitions) {
@@ -38,7 +41,10 @@ public record TopicSpec(
         configs.put(TopicConfig.CLEANUP_POLICY_CONFIG, cleanupPolicy);
         maxMessageBytes.ifPresent(b -> configs.put(TopicConfig.MAX_MESSAGE_BYTES_CONFIG, Integer.toString(b)));
         retentionMs.ifPresent(ms -> configs.put(TopicConfig.RETENTION_MS_CONFIG, Long.toString(ms)));
-        return new NewTopic(name, Optional.of(partitions), Optional.of(replicationFactor).filter(f -> f > 0))
+        return new NewTopic(
+                        name,
+                        Optional.of(partitions),
+                        Optional.of(replicationFactor).filter(f -> f > 0))
                 .configs(configs);
     }
 }

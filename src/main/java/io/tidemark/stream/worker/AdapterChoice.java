@@ -19,8 +19,7 @@ import org.apache.commons.text.similarity.LevenshteinDistance;
 final class AdapterChoice {
 
     /** What the engine needs of the choice. */
-    record Chosen(Optional<LoadedAdapter> loaded, Optional<PinnedAdapter> pinned, Boundary boundary) {
-    }
+    record Chosen(Optional<LoadedAdapter> loaded, Optional<PinnedAdapter> pinned, Boundary boundary) {}
 
     private final String baseModel;
     private final int numLayers;
@@ -28,8 +27,7 @@ final class AdapterChoice {
     private final BoundaryTable table;
     private final WorkerMetrics metrics;
 
-    AdapterChoice(
-            String baseModel, int numLayers, AdapterStore adapters, BoundaryTable table, WorkerMetrics metrics) {
+    AdapterChoice(String baseModel, int numLayers, AdapterStore adapters, BoundaryTable table, WorkerMetrics metrics) {
         this.baseModel = baseModel;
         this.numLayers = numLayers;
         this.adapters = adapters;
@@ -58,7 +56,8 @@ final class AdapterChoice {
     /** What holds from now on for the request's whole life. */
     Chosen pin(RequestMessage request, Optional<LoadedAdapter> loaded) {
         Optional<PinnedAdapter> pinned = loaded.map(adapter -> pin(adapter, request));
-        return new Chosen(loaded, pinned, pinned.map(PinnedAdapter::boundary).orElseGet(() -> Boundary.full(numLayers)));
+        return new Chosen(
+                loaded, pinned, pinned.map(PinnedAdapter::boundary).orElseGet(() -> Boundary.full(numLayers)));
     }
 
     /** The tag of metrics for a request's model; a client's misspelling never becomes one. */
@@ -68,7 +67,10 @@ final class AdapterChoice {
 
     private PinnedAdapter pin(LoadedAdapter loaded, RequestMessage request) {
         if (request.boundary().isPresent()) {
-            return new PinnedAdapter(loaded.id(), loaded.digest(), new Boundary(request.boundary().getAsInt()),
+            return new PinnedAdapter(
+                    loaded.id(),
+                    loaded.digest(),
+                    new Boundary(request.boundary().getAsInt()),
                     OptionalLong.empty());
         }
         BoundaryTable.Row row = table.row(loaded.id());
@@ -84,9 +86,11 @@ final class AdapterChoice {
     private String unknown(String model) {
         LevenshteinDistance distance = LevenshteinDistance.getDefaultInstance();
         int farthest = Math.max(1, model.length() / 3);
-        return "no adapter '" + model + "'" + adapters.ids().stream()
-                .filter(id -> distance.apply(id, model) <= farthest)
-                .min(Comparator.comparingInt(id -> distance.apply(id, model)))
-                .map(id -> "; did you mean '" + id + "'?").orElse("");
+        return "no adapter '" + model + "'"
+                + adapters.ids().stream()
+                        .filter(id -> distance.apply(id, model) <= farthest)
+                        .min(Comparator.comparingInt(id -> distance.apply(id, model)))
+                        .map(id -> "; did you mean '" + id + "'?")
+                        .orElse("");
     }
 }

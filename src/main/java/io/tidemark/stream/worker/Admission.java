@@ -40,17 +40,27 @@ final class Admission {
      */
     PreparedRequest prepare(RequestMessage request, String id, String engineId) throws RequestNotAdmitted {
         Optional<String> adapter = adapters.require(request);
-        GenerationRequest generation = new GenerationRequest(engineId, Optional.empty(), new Boundary(0),
-                tokenize(request.input()), ending(request.ending()), sampling(request.sampling()),
-                request.sampling().seed().orElseGet(() -> seedFrom(id)), request.n(), request.logprobs());
+        GenerationRequest generation = new GenerationRequest(
+                engineId,
+                Optional.empty(),
+                new Boundary(0),
+                tokenize(request.input()),
+                ending(request.ending()),
+                sampling(request.sampling()),
+                request.sampling().seed().orElseGet(() -> seedFrom(id)),
+                request.n(),
+                request.logprobs());
         return new PreparedRequest(id, request, adapter, generation);
     }
 
     /** @param adapter loaded, as the prepared request names it */
     AdmittedRequest admit(PreparedRequest prepared, Optional<LoadedAdapter> adapter) {
         AdapterChoice.Chosen chosen = adapters.pin(prepared.message(), adapter);
-        return new AdmittedRequest(prepared.id(), prepared.message(), chosen.pinned(), prepared.generation()
-                .withAdapter(chosen.loaded().map(LoadedAdapter::weights), chosen.boundary()));
+        return new AdmittedRequest(
+                prepared.id(),
+                prepared.message(),
+                chosen.pinned(),
+                prepared.generation().withAdapter(chosen.loaded().map(LoadedAdapter::weights), chosen.boundary()));
     }
 
     private List<Integer> tokenize(Input input) throws RequestNotAdmitted {
@@ -65,8 +75,12 @@ final class Admission {
 
     private String render(Input.Messages chat) throws RequestNotAdmitted {
         try {
-            return model.chatTemplate().render(chat.messages().stream().map(turn -> new ChatMessage(turn.fields())).toList(),
-                    chat.tools());
+            return model.chatTemplate()
+                    .render(
+                            chat.messages().stream()
+                                    .map(turn -> new ChatMessage(turn.fields()))
+                                    .toList(),
+                            chat.tools());
         } catch (ChatTemplateFailed e) {
             throw new RequestNotAdmitted("chat_template_failed", "messages", e.getMessage());
         }
@@ -75,11 +89,16 @@ final class Admission {
     private static Sampling sampling(SamplingFields asked) {
         Penalties penalties =
                 new Penalties(asked.repetitionPenalty(), asked.presencePenalty(), asked.frequencyPenalty());
-        return new Sampling(asked.temperature(), asked.topP(), asked.topK(), asked.minP(), penalties, asked.logitBias());
+        return new Sampling(
+                asked.temperature(), asked.topP(), asked.topK(), asked.minP(), penalties, asked.logitBias());
     }
 
     private static Ending ending(EndingFields asked) {
-        return new Ending(asked.maxTokens(), asked.minTokens(), asked.stop(), Set.copyOf(asked.stopTokenIds()),
+        return new Ending(
+                asked.maxTokens(),
+                asked.minTokens(),
+                asked.stop(),
+                Set.copyOf(asked.stopTokenIds()),
                 asked.ignoreEos());
     }
 

@@ -18,6 +18,5 @@ record AdmittedRequest(
         String id, RequestMessage message, Optional<PinnedAdapter> adapter, GenerationRequest generation) {
 
     /** @param boundaryOffset of the record that decided, on its topic; empty where the table didn't decide */
-    record PinnedAdapter(String id, String digest, Boundary boundary, OptionalLong boundaryOffset) {
-    }
+    record PinnedAdapter(String id, String digest, Boundary boundary, OptionalLong boundaryOffset) {}
 }

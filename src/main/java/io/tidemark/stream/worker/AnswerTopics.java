@@ -6,6 +6,9 @@ import io.tidemark.stream.topics.TopicLayout;
 public record AnswerTopics(String results, String events, String deadLetters) {
 
     public static AnswerTopics of(TopicLayout layout) {
-        return new AnswerTopics(layout.results().name(), layout.events().name(), layout.deadLetters().name());
+        return new AnswerTopics(
+                layout.results().name(),
+                layout.events().name(),
+                layout.deadLetters().name());
     }
 }

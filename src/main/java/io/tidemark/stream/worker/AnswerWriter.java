@@ -51,19 +51,24 @@ public final class AnswerWriter implements AutoCloseable {
     }
 
     CompletableFuture<Void> result(IncomingRequest request, ResultMessage result) {
-        return send(request, () -> traced(request,
-                new ProducerRecord<>(topics.results(), utf8(result.id()), json.write(result))));
+        return send(
+                request,
+                () -> traced(request, new ProducerRecord<>(topics.results(), utf8(result.id()), json.write(result))));
     }
 
     /** Events are worth one try: the result holds the whole text. */
     void event(IncomingRequest request, EventMessage event) {
-        execute(() -> producer.send(
-                traced(request, new ProducerRecord<>(topics.events(), utf8(event.id()), json.write(event))),
-                (metadata, failure) -> {
-                    if (failure != null) {
-                        LOG.warnf("an event of request '%s' was not written: %s", event.id(), failure.getMessage());
-                    }
-                }), failure -> LOG.debugf("event dropped: %s", failure.getMessage()));
+        execute(
+                () -> producer.send(
+                        traced(request, new ProducerRecord<>(topics.events(), utf8(event.id()), json.write(event))),
+                        (metadata, failure) -> {
+                            if (failure != null) {
+                                LOG.warnf(
+                                        "an event of request '%s' was not written: %s",
+                                        event.id(), failure.getMessage());
+                            }
+                        }),
+                failure -> LOG.debugf("event dropped: %s", failure.getMessage()));
     }
 
     CompletableFuture<Void> deadLetter(IncomingRequest request, ErrorBody error) {
@@ -75,8 +80,7 @@ public final class AnswerWriter implements AutoCloseable {
         return thread.isShutdown();
     }
 
-    private CompletableFuture<Void> send(
-            IncomingRequest request, Supplier<ProducerRecord<byte[], byte[]>> record) {
+    private CompletableFuture<Void> send(IncomingRequest request, Supplier<ProducerRecord<byte[], byte[]>> record) {
         CompletableFuture<Void> written = new CompletableFuture<>();
         execute(() -> sendUntilWritten(request, record.get(), written), written::completeExceptionally);
         return written;
@@ -90,10 +94,12 @@ public final class AnswerWriter implements AutoCloseable {
             } else if (failure instanceof RecordTooLargeException) {
                 written.completeExceptionally(failure);
             } else {
-                LOG.warnf("writing to '%s' for the request at %s failed, trying again: %s",
+                LOG.warnf(
+                        "writing to '%s' for the request at %s failed, trying again: %s",
                         record.topic(), request.position(), failure.getMessage());
-                CompletableFuture.delayedExecutor(RETRY_MS, TimeUnit.MILLISECONDS).execute(() ->
-                        execute(() -> sendUntilWritten(request, record, written), written::completeExceptionally));
+                CompletableFuture.delayedExecutor(RETRY_MS, TimeUnit.MILLISECONDS)
+                        .execute(() -> execute(
+                                () -> sendUntilWritten(request, record, written), written::completeExceptionally));
             }
         });
     }

@@ -79,7 +79,9 @@ public final class CancellationReader implements AutoCloseable {
                 // close() asks for the end; the loop's condition sees it
             } catch (RuntimeException e) {
                 // not Kafka's only: whatever one cancellation does, the next ones must be heard
-                LOG.warnf(e instanceof KafkaException ? null : e, "reading cancellations failed, trying again: %s",
+                LOG.warnf(
+                        e instanceof KafkaException ? null : e,
+                        "reading cancellations failed, trying again: %s",
                         e.getMessage());
                 LockSupport.parkNanos(TimeUnit.SECONDS.toNanos(1));
             }

@@ -20,6 +20,5 @@ public record IncomingRequest(ConsumerRecord<byte[], byte[]> record, long attemp
     }
 
     /** Where a record lies. */
-    record Position(TopicPartition partition, long offset) {
-    }
+    record Position(TopicPartition partition, long offset) {}
 }

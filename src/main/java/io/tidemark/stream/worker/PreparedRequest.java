@@ -12,5 +12,4 @@ import java.util.Optional;
  * @param adapter    the adapter's id, empty for the base model
  * @param generation as the engine takes it, but for the adapter
  */
-record PreparedRequest(String id, RequestMessage message, Optional<String> adapter, GenerationRequest generation) {
-}
+record PreparedRequest(String id, RequestMessage message, Optional<String> adapter, GenerationRequest generation) {}

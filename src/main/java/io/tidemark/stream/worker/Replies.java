@@ -47,36 +47,64 @@ final class Replies {
                         answered.complete(null);
                         count(admitted.message().model(), completion);
                     } else if (failure instanceof RecordTooLargeException) {
-                        failed(incoming, admitted,
-                                ErrorBody.serverError("result_too_large", "the result is above 5 MiB"), answered);
+                        failed(
+                                incoming,
+                                admitted,
+                                ErrorBody.serverError("result_too_large", "the result is above 5 MiB"),
+                                answered);
                     } else if (!writer.isClosed()) {
-                        failed(incoming, admitted,
-                                ErrorBody.serverError("internal_error", "the result could not be written"), answered);
+                        failed(
+                                incoming,
+                                admitted,
+                                ErrorBody.serverError("internal_error", "the result could not be written"),
+                                answered);
                     }
                     // else the writer is closed: the request stays unacknowledged and is read again
                 });
     }
 
     /** A request that never ran. */
-    void refuse(IncomingRequest incoming, String id, Optional<String> model, ErrorBody error,
+    void refuse(
+            IncomingRequest incoming,
+            String id,
+            Optional<String> model,
+            ErrorBody error,
             CompletableFuture<Void> answered) {
-        refuse(incoming, results.refused(id, model, error, incoming.attempt()), error,
-                model.orElse(WorkerMetrics.UNKNOWN), answered);
+        refuse(
+                incoming,
+                results.refused(id, model, error, incoming.attempt()),
+                error,
+                model.orElse(WorkerMetrics.UNKNOWN),
+                answered);
     }
 
     private void failed(
             IncomingRequest incoming, AdmittedRequest admitted, ErrorBody error, CompletableFuture<Void> answered) {
-        refuse(incoming, results.failed(admitted, error, incoming.attempt()), error, admitted.message().model(),
+        refuse(
+                incoming,
+                results.failed(admitted, error, incoming.attempt()),
+                error,
+                admitted.message().model(),
                 answered);
     }
 
-    private void refuse(IncomingRequest incoming, ResultMessage result, ErrorBody error, String model,
+    private void refuse(
+            IncomingRequest incoming,
+            ResultMessage result,
+            ErrorBody error,
+            String model,
             CompletableFuture<Void> answered) {
-        LOG.infof("request '%s' refused: %s (%s)", result.id(), error.code(), error.param().orElse("no field"));
-        CompletableFuture<Void> letter = unlessClosed(writer.deadLetter(incoming, error), failure ->
-                LOG.warnf("the dead letter of request '%s' is given up: %s", result.id(), failure.getMessage()));
-        CompletableFuture<Void> written = unlessClosed(writer.result(incoming, result), failure ->
-                LOG.errorf(failure, "request '%s' gets no result: not even the error can be written", result.id()));
+        LOG.infof(
+                "request '%s' refused: %s (%s)",
+                result.id(), error.code(), error.param().orElse("no field"));
+        CompletableFuture<Void> letter = unlessClosed(
+                writer.deadLetter(incoming, error),
+                failure -> LOG.warnf(
+                        "the dead letter of request '%s' is given up: %s", result.id(), failure.getMessage()));
+        CompletableFuture<Void> written = unlessClosed(
+                writer.result(incoming, result),
+                failure -> LOG.errorf(
+                        failure, "request '%s' gets no result: not even the error can be written", result.id()));
         CompletableFuture.allOf(written, letter).thenRun(() -> {
             answered.complete(null);
             metrics.answered(metricName.apply(model), error.code());
@@ -98,9 +126,13 @@ final class Replies {
         String adapter = metricName.apply(model);
         Completion.Timing timing = completion.timing();
         metrics.answered(adapter, Results.spelled(completion.choices().get(0).finishReason()));
-        metrics.tokens(adapter, completion.usage().promptTokens(), completion.usage().completionTokens());
+        metrics.tokens(
+                adapter, completion.usage().promptTokens(), completion.usage().completionTokens());
         Results.firstTokenMs(completion).ifPresent(milliseconds -> metrics.firstToken(adapter, milliseconds));
-        int longest = completion.choices().stream().mapToInt(choice -> choice.tokens().size()).max().orElse(0);
+        int longest = completion.choices().stream()
+                .mapToInt(choice -> choice.tokens().size())
+                .max()
+                .orElse(0);
         if (longest > 1) {
             metrics.perToken(adapter, (timing.totalMs() - timing.queuedMs() - timing.firstTokenMs()) / (longest - 1));
         }

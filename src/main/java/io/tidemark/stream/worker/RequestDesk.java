@@ -44,13 +44,19 @@ public final class RequestDesk implements AutoCloseable {
      * @param adapters asks for an adapter by its id; what is not in memory comes later
      * @param writer   for events, and closed with the desk
      */
-    RequestDesk(RequestParser parser, Admission admission, Function<String, CompletableFuture<AdapterLease>> adapters,
-            Engine engine, AnswerWriter writer, Replies replies) {
+    RequestDesk(
+            RequestParser parser,
+            Admission admission,
+            Function<String, CompletableFuture<AdapterLease>> adapters,
+            Engine engine,
+            AnswerWriter writer,
+            Replies replies) {
         this.parser = parser;
         this.engine = engine;
         this.writer = writer;
         this.replies = replies;
-        this.starter = new RequestStarter(admission, adapters, engine, writer, replies, open, cancellations, admissionThread);
+        this.starter =
+                new RequestStarter(admission, adapters, engine, writer, replies, open, cancellations, admissionThread);
     }
 
     /**
@@ -96,7 +102,8 @@ public final class RequestDesk implements AutoCloseable {
         try {
             // one that was just being taken in may come after the first look
             while (open.size() > 0 && !handedBack.isDone()) {
-                CompletableFuture.anyOf(open.allAnswered(), handedBack).get(deadline - System.nanoTime(), TimeUnit.NANOSECONDS);
+                CompletableFuture.anyOf(open.allAnswered(), handedBack)
+                        .get(deadline - System.nanoTime(), TimeUnit.NANOSECONDS);
             }
         } catch (TimeoutException | ExecutionException e) {
             LOG.debugf("requests are still open after %s", grace);

@@ -19,8 +19,7 @@ final class RequestEvents implements GenerationListener {
     private final long[] sequences;
     private final boolean[] ended;
 
-    RequestEvents(IncomingRequest incoming, AdmittedRequest admitted, AnswerWriter writer,
-            Consumer<Outcome> finished) {
+    RequestEvents(IncomingRequest incoming, AdmittedRequest admitted, AnswerWriter writer, Consumer<Outcome> finished) {
         this.incoming = incoming;
         this.admitted = admitted;
         this.writer = writer;
@@ -55,8 +54,10 @@ final class RequestEvents implements GenerationListener {
 
     private void event(int choice, String text, Optional<String> finishReason) {
         if (admitted.message().stream()) {
-            writer.event(incoming, new EventMessage(
-                    admitted.id(), incoming.attempt(), choice, sequences[choice]++, text, finishReason));
+            writer.event(
+                    incoming,
+                    new EventMessage(
+                            admitted.id(), incoming.attempt(), choice, sequences[choice]++, text, finishReason));
         }
     }
 }

@@ -37,9 +37,11 @@ public final class RequestIntake {
 
     /** Begins to consume. */
     public Cancellable start() {
-        return channel.onItem().transformToUni(this::handle).merge(mostOpen).subscribe().with(
-                done -> { },
-                failed -> {
+        return channel.onItem()
+                .transformToUni(this::handle)
+                .merge(mostOpen)
+                .subscribe()
+                .with(done -> {}, failed -> {
                     LOG.error("consuming requests has failed for good", failed);
                     failure.set(failed);
                 });

@@ -26,12 +26,21 @@ final class RequestStarter {
     private volatile boolean handingBack;
 
     /** A request on its way, under its own id and the engine's. */
-    private record Start(IncomingRequest incoming, String id, String engineId, RequestMessage message,
-            CompletableFuture<Void> answered) {
-    }
+    private record Start(
+            IncomingRequest incoming,
+            String id,
+            String engineId,
+            RequestMessage message,
+            CompletableFuture<Void> answered) {}
 
-    RequestStarter(Admission admission, Function<String, CompletableFuture<AdapterLease>> adapters, Engine engine,
-            AnswerWriter writer, Replies replies, OpenRequests open, RecentCancellations cancellations,
+    RequestStarter(
+            Admission admission,
+            Function<String, CompletableFuture<AdapterLease>> adapters,
+            Engine engine,
+            AnswerWriter writer,
+            Replies replies,
+            OpenRequests open,
+            RecentCancellations cancellations,
             Executor admissionThread) {
         this.admission = admission;
         this.adapters = adapters;
@@ -55,7 +64,8 @@ final class RequestStarter {
     void start(IncomingRequest incoming, RequestMessage message, CompletableFuture<Void> answered) {
         String id = message.id().orElseGet(incoming::derivedId);
         // two records with one id run side by side, so the engine's name for a request holds its place as well
-        String engineId = id + "@" + incoming.record().partition() + "-" + incoming.record().offset();
+        String engineId = id + "@" + incoming.record().partition() + "-"
+                + incoming.record().offset();
         Start start = new Start(incoming, id, engineId, message, answered);
         step(start, () -> {
             PreparedRequest prepared = admission.prepare(message, id, engineId);
@@ -67,13 +77,16 @@ final class RequestStarter {
             if (prepared.adapter().isEmpty()) {
                 submit(start, prepared, Optional.empty());
             } else {
-                adapters.apply(prepared.adapter().get()).whenCompleteAsync((lease, failure) -> {
-                    if (failure == null) {
-                        adapterCame(start, prepared, lease);
-                    } else if (!handingBack) {
-                        refuse(start, failure);
-                    }
-                }, admissionThread);
+                adapters.apply(prepared.adapter().get())
+                        .whenCompleteAsync(
+                                (lease, failure) -> {
+                                    if (failure == null) {
+                                        adapterCame(start, prepared, lease);
+                                    } else if (!handingBack) {
+                                        refuse(start, failure);
+                                    }
+                                },
+                                admissionThread);
             }
         });
     }
@@ -112,7 +125,8 @@ final class RequestStarter {
             step.run();
             return true;
         } catch (RequestNotAdmitted | RequestRefused | RuntimeException | Error e) {
-            // nothing else would ever end the request, and its partition would wait for it; unless it is handed back meanwhile,
+            // nothing else would ever end the request, and its partition would wait for it; unless it is handed back
+            // meanwhile,
             // as when the engine has just died
             if (!handingBack) {
                 refuse(start, e);
@@ -123,7 +137,11 @@ final class RequestStarter {
 
     private void refuse(Start start, Throwable reason) {
         open.ended(start.id(), start.engineId());
-        replies.refuse(start.incoming(), start.id(), Optional.of(start.message().model()), StartError.of(reason, start.id(), start.message()),
+        replies.refuse(
+                start.incoming(),
+                start.id(),
+                Optional.of(start.message().model()),
+                StartError.of(reason, start.id(), start.message()),
                 start.answered());
     }
 }

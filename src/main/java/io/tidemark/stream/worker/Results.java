@@ -29,27 +29,37 @@ final class Results {
     ResultMessage completed(AdmittedRequest admitted, Completion completion, long attempt) {
         Input input = admitted.message().input();
         Completion.Usage usage = completion.usage();
-        return new CompletionResult(admitted.id(), CompletionResult.objectFor(input), now(),
+        return new CompletionResult(
+                admitted.id(),
+                CompletionResult.objectFor(input),
+                now(),
                 admitted.message().model(),
-                completion.choices().stream().map(choice -> choice(input, choice, admitted)).toList(),
+                completion.choices().stream()
+                        .map(choice -> choice(input, choice, admitted))
+                        .toList(),
                 new CompletionResult.Usage(usage.promptTokens(), usage.completionTokens(), usage.cachedTokens()),
                 provenance(admitted, attempt, Optional.of(completion)));
     }
 
     ResultMessage refused(String id, Optional<String> model, ErrorBody error, long attempt) {
-        return ErrorResult.of(id, now(), model, error,
-                Provenance.refused(identity.baseModel(), identity.worker(), attempt));
+        return ErrorResult.of(
+                id, now(), model, error, Provenance.refused(identity.baseModel(), identity.worker(), attempt));
     }
 
     ResultMessage failed(AdmittedRequest admitted, ErrorBody error, long attempt) {
-        return ErrorResult.of(admitted.id(), now(), Optional.of(admitted.message().model()), error,
+        return ErrorResult.of(
+                admitted.id(),
+                now(),
+                Optional.of(admitted.message().model()),
+                error,
                 provenance(admitted, attempt, Optional.empty()));
     }
 
     /** Empty for a request that was ended before it had a token: its time to the first one was not 0. */
     static OptionalDouble firstTokenMs(Completion completion) {
         return completion.usage().completionTokens() == 0
-                ? OptionalDouble.empty() : OptionalDouble.of(completion.timing().firstTokenMs());
+                ? OptionalDouble.empty()
+                : OptionalDouble.of(completion.timing().firstTokenMs());
     }
 
     static String spelled(FinishReason reason) {
@@ -57,26 +67,37 @@ final class Results {
     }
 
     private CompletionResult.Choice choice(Input input, Completion.Choice choice, AdmittedRequest admitted) {
-        Optional<CompletionResult.Logprobs> logprobs = admitted.message().logprobs().isEmpty()
-                ? Optional.empty()
-                : Optional.of(new CompletionResult.Logprobs(choice.logprobs().stream().map(Results::token).toList()));
+        Optional<CompletionResult.Logprobs> logprobs =
+                admitted.message().logprobs().isEmpty()
+                        ? Optional.empty()
+                        : Optional.of(new CompletionResult.Logprobs(
+                                choice.logprobs().stream().map(Results::token).toList()));
         return CompletionResult.Choice.answering(
                 input, choice.index(), choice.text(), spelled(choice.finishReason()), logprobs);
     }
 
     private static CompletionResult.TokenLogprob token(Completion.TokenLogprob token) {
-        return new CompletionResult.TokenLogprob(token.text(), token.token(), token.logprob(), token.top().stream()
-                .map(other -> new CompletionResult.Alternative(other.text(), other.token(), other.logprob())).toList());
+        return new CompletionResult.TokenLogprob(
+                token.text(),
+                token.token(),
+                token.logprob(),
+                token.top().stream()
+                        .map(other -> new CompletionResult.Alternative(other.text(), other.token(), other.logprob()))
+                        .toList());
     }
 
     private Provenance provenance(AdmittedRequest admitted, long attempt, Optional<Completion> completion) {
         Optional<Completion.Timing> timing = completion.map(Completion::timing);
         Optional<AdmittedRequest.PinnedAdapter> pinned = admitted.adapter();
-        return new Provenance(identity.baseModel(), pinned.map(AdmittedRequest.PinnedAdapter::digest),
+        return new Provenance(
+                identity.baseModel(),
+                pinned.map(AdmittedRequest.PinnedAdapter::digest),
                 pinned.map(p -> OptionalInt.of(p.boundary().layers())).orElse(OptionalInt.empty()),
                 OptionalInt.of(identity.numLayers()),
                 pinned.map(AdmittedRequest.PinnedAdapter::boundaryOffset).orElse(OptionalLong.empty()),
-                OptionalLong.of(admitted.generation().seed()), identity.worker(), attempt,
+                OptionalLong.of(admitted.generation().seed()),
+                identity.worker(),
+                attempt,
                 timing.map(t -> OptionalDouble.of(t.queuedMs())).orElse(OptionalDouble.empty()),
                 completion.map(Results::firstTokenMs).orElse(OptionalDouble.empty()),
                 timing.map(t -> OptionalDouble.of(t.totalMs())).orElse(OptionalDouble.empty()));

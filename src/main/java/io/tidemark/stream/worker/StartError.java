@@ -14,8 +14,7 @@ final class StartError {
 
     private static final Logger LOG = Logger.getLogger(StartError.class);
 
-    private StartError() {
-    }
+    private StartError() {}
 
     /** What is no refusal is a fault of ours: it is logged, and the sender learns no more than that. */
     static ErrorBody of(Throwable reason, String id, RequestMessage message) {

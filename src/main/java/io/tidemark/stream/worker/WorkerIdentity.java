@@ -7,5 +7,4 @@ package io.tidemark.stream.worker;
  * @param numLayers the base model's decoder layers
  * @param worker    this process
  */
-public record WorkerIdentity(String baseModel, int numLayers, String worker) {
-}
+public record WorkerIdentity(String baseModel, int numLayers, String worker) {}

@@ -45,17 +45,30 @@ public final class WorkerPart implements AutoCloseable {
      *
      * @param mostOpen requests that may run and wait in the engine at the same time
      */
-    public static WorkerPart start(TidemarkSettings settings, String worker, KafkaSettings kafka, TopicLayout topics,
-            LanguageModel model, AdapterStore adapters, GenerationEngine engine, int mostOpen, BoundaryTable table,
-            WorkerMetrics metrics, Multi<Message<byte[]>> requests) {
+    public static WorkerPart start(
+            TidemarkSettings settings,
+            String worker,
+            KafkaSettings kafka,
+            TopicLayout topics,
+            LanguageModel model,
+            AdapterStore adapters,
+            GenerationEngine engine,
+            int mostOpen,
+            BoundaryTable table,
+            WorkerMetrics metrics,
+            Multi<Message<byte[]>> requests) {
         int numLayers = model.config().numLayers();
         AdapterChoice choice = new AdapterChoice(model.name(), numLayers, adapters, table, metrics);
-        AnswerWriter writer = new AnswerWriter(kafka.newProducer(Map.of("client.id", "tidemark-answers")),
-                AnswerTopics.of(topics));
+        AnswerWriter writer =
+                new AnswerWriter(kafka.newProducer(Map.of("client.id", "tidemark-answers")), AnswerTopics.of(topics));
         Results results = new Results(new WorkerIdentity(model.name(), numLayers, worker), Clock.systemUTC());
         RequestDesk desk = new RequestDesk(
-                new RequestParser(Math.toIntExact(settings.limits().requestBytes().asLongValue())),
-                new Admission(model, choice), adapters::lease, submitTo(engine), writer,
+                new RequestParser(
+                        Math.toIntExact(settings.limits().requestBytes().asLongValue())),
+                new Admission(model, choice),
+                adapters::lease,
+                submitTo(engine),
+                writer,
                 new Replies(writer, results, metrics, choice::metricName));
         CancellationReader cancellations =
                 CancellationReader.start(kafka, topics.cancellations().name(), desk::cancel);
@@ -66,7 +79,9 @@ public final class WorkerPart implements AutoCloseable {
             desk.handBack();
         });
         intake.start();
-        LOG.infof("worker '%s' takes requests from '%s'", worker, topics.requests().name());
+        LOG.infof(
+                "worker '%s' takes requests from '%s'",
+                worker, topics.requests().name());
         return new WorkerPart(desk, intake, cancellations, settings.worker().shutdownGrace());
     }
 
@@ -85,7 +100,8 @@ public final class WorkerPart implements AutoCloseable {
 
     /** What only a restart can mend, for a health check. */
     public Optional<String> broken() {
-        return intake.failure().map(failure -> "requests are not consumed: " + failure.getMessage())
+        return intake.failure()
+                .map(failure -> "requests are not consumed: " + failure.getMessage())
                 .or(() -> cancellations.isAlive() ? Optional.empty() : Optional.of("cancellations are not heard"));
     }
 
@@ -96,23 +112,49 @@ public final class WorkerPart implements AutoCloseable {
         desk.close();
     }
 
-    private static void watch(WorkerMetrics metrics, LanguageModel model, AdapterStore adapters,
-            GenerationEngine engine, BoundaryTable table, RequestDesk desk) {
-        metrics.watch("tidemark.queue.depth", "requests that wait in the engine", () -> engine.load().queuedRequests());
-        metrics.watch("tidemark.running.rows", "rows in the running batch", () -> engine.load().runningRows());
-        metrics.watch("tidemark.kv.reserved.bytes", "memory reserved for keys and values",
+    private static void watch(
+            WorkerMetrics metrics,
+            LanguageModel model,
+            AdapterStore adapters,
+            GenerationEngine engine,
+            BoundaryTable table,
+            RequestDesk desk) {
+        metrics.watch(
+                "tidemark.queue.depth",
+                "requests that wait in the engine",
+                () -> engine.load().queuedRequests());
+        metrics.watch(
+                "tidemark.running.rows",
+                "rows in the running batch",
+                () -> engine.load().runningRows());
+        metrics.watch(
+                "tidemark.kv.reserved.bytes",
+                "memory reserved for keys and values",
                 () -> engine.load().kvBytesReserved());
-        metrics.watch("tidemark.prefix.cache.bytes", "memory of kept prefixes, part of that reserved",
+        metrics.watch(
+                "tidemark.prefix.cache.bytes",
+                "memory of kept prefixes, part of that reserved",
                 () -> engine.load().prefixBytes());
-        metrics.watch("tidemark.prefix.cache.tokens", "prompt tokens taken over from kept prefixes since the start",
+        metrics.watch(
+                "tidemark.prefix.cache.tokens",
+                "prompt tokens taken over from kept prefixes since the start",
                 () -> engine.load().reusedPromptTokens());
-        metrics.watch("tidemark.engine.steps", "steps since the start", () -> engine.load().steps());
+        metrics.watch(
+                "tidemark.engine.steps",
+                "steps since the start",
+                () -> engine.load().steps());
         metrics.watch("tidemark.open.requests", "requests read and not yet answered", desk::open);
-        metrics.watch("tidemark.boundary.broken.records", "records of the boundary table that could not be read",
+        metrics.watch(
+                "tidemark.boundary.broken.records",
+                "records of the boundary table that could not be read",
                 table::brokenRecords);
         for (String id : adapters.ids()) {
-            metrics.watch("tidemark.boundary", "the boundary that the next request gets",
-                    () -> boundary(model, adapters, table, id), "adapter", id);
+            metrics.watch(
+                    "tidemark.boundary",
+                    "the boundary that the next request gets",
+                    () -> boundary(model, adapters, table, id),
+                    "adapter",
+                    id);
         }
     }
 
@@ -120,9 +162,10 @@ public final class WorkerPart implements AutoCloseable {
     private static double boundary(LanguageModel model, AdapterStore adapters, BoundaryTable table, String id) {
         int numLayers = model.config().numLayers();
         return adapters.digest(id)
-                .map(digest -> BoundaryRules.apply(
-                        table.row(id).entry(), new LoadedVersion(model.name(), digest, numLayers)))
-                .map(applied -> (double) applied.boundary().layers()).orElse(Double.NaN);
+                .map(digest ->
+                        BoundaryRules.apply(table.row(id).entry(), new LoadedVersion(model.name(), digest, numLayers)))
+                .map(applied -> (double) applied.boundary().layers())
+                .orElse(Double.NaN);
     }
 
     private static Engine submitTo(GenerationEngine engine) {

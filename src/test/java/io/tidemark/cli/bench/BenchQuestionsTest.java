@@ -30,7 +30,9 @@ class BenchQuestionsTest {
                 "{\"do\": \"measure\", \"prompts\": [[3]], \"adapters\": [null], \"new_tokens\": 1, \"layers\": null}");
         assertThat(answers).hasSize(5);
         assertThat(answers.get(0).path("versions").path("java").asText()).isNotEmpty();
-        assertThat(answers.get(1).path("rows")).hasSize(2).allSatisfy(row -> assertThat(row.path("tokens").asInt()).isEqualTo(5));
+        assertThat(answers.get(1).path("rows"))
+                .hasSize(2)
+                .allSatisfy(row -> assertThat(row.path("tokens").asInt()).isEqualTo(5));
         assertThat(answers.get(2).path("error").asText()).contains("dance");
         assertThat(answers.get(3).path("error").asText()).isNotEmpty();
         assertThat(answers.get(4).path("rows").path(0).path("tokens").asInt()).isEqualTo(1);
@@ -42,15 +44,21 @@ class BenchQuestionsTest {
         List<JsonNode> answers = ask(
                 "{\"do\": \"greedy\", \"prompt\": \"one two three\", \"tokens\": 12, \"adapter\": null}",
                 "{\"do\": \"greedy\", \"prompt\": \"one two three\", \"tokens\": 12, \"adapter\": \"check\"}");
-        assertThat(answers.get(0).path("prompt")).isNotEmpty().isEqualTo(answers.get(1).path("prompt"));
-        assertThat(answers.get(0).path("tokens")).isNotEmpty().isNotEqualTo(answers.get(1).path("tokens"));
+        assertThat(answers.get(0).path("prompt"))
+                .isNotEmpty()
+                .isEqualTo(answers.get(1).path("prompt"));
+        assertThat(answers.get(0).path("tokens"))
+                .isNotEmpty()
+                .isNotEqualTo(answers.get(1).path("tokens"));
     }
 
     private static List<JsonNode> ask(String... questions) throws Exception {
         StringWriter out = new StringWriter();
         try (FixtureModel fixture = FixtureModel.load("llama-gqa");
-                GenerationBenchmark bench = new GenerationBenchmark(fixture.model(), new EngineLimits(4, 64, 64L << 20))) {
-            new BenchQuestions(fixture.model(), List.of(fixture.adapter("qv")), Optional.of(fixture.adapter("all")), bench)
+                GenerationBenchmark bench =
+                        new GenerationBenchmark(fixture.model(), new EngineLimits(4, 64, 64L << 20))) {
+            new BenchQuestions(
+                            fixture.model(), List.of(fixture.adapter("qv")), Optional.of(fixture.adapter("all")), bench)
                     .answer(new StringReader(String.join("\n", questions)), new PrintWriter(out));
         }
         List<JsonNode> answers = new ArrayList<>();

@@ -47,8 +47,10 @@ class TopicTailTest {
     @DisplayName("waits for the fate of a transaction that is open, and so sees what it commits")
     void waitsForOpenTransactions() throws Exception {
         Queue<String> read = new ConcurrentLinkedQueue<>();
-        try (Producer<String, byte[]> producer = withOpenTransaction("waits"); TopicTail tail = TopicTail.fromStart(cluster, "waits")) {
-            CompletableFuture<Void> reading = CompletableFuture.runAsync(() -> tail.readToEnd(record -> read.add(record.key())));
+        try (Producer<String, byte[]> producer = withOpenTransaction("waits");
+                TopicTail tail = TopicTail.fromStart(cluster, "waits")) {
+            CompletableFuture<Void> reading =
+                    CompletableFuture.runAsync(() -> tail.readToEnd(record -> read.add(record.key())));
             assertThatThrownBy(() -> reading.get(1, TimeUnit.SECONDS)).isInstanceOf(TimeoutException.class);
             producer.commitTransaction();
             reading.get(20, TimeUnit.SECONDS);
@@ -59,8 +61,9 @@ class TopicTailTest {
     @Test
     @DisplayName("gives up on a transaction that stays open, and says so")
     void givesUp() throws Exception {
-        try (Producer<String, byte[]> producer = withOpenTransaction("stuck"); TopicTail tail = TopicTail.fromStart(cluster, "stuck")) {
-            assertThatThrownBy(() -> tail.readToEnd(record -> { }, Duration.ofSeconds(1)))
+        try (Producer<String, byte[]> producer = withOpenTransaction("stuck");
+                TopicTail tail = TopicTail.fromStart(cluster, "stuck")) {
+            assertThatThrownBy(() -> tail.readToEnd(record -> {}, Duration.ofSeconds(1)))
                     .isInstanceOf(CommandFailed.class)
                     .hasMessageContainingAll("stuck-0", "offset 1", "within 1 s", "transaction");
             producer.abortTransaction();
@@ -72,10 +75,13 @@ class TopicTailTest {
             admin.createTopics(List.of(new NewTopic(topic, 1, (short) 1))).all().get();
         }
         Producer<String, byte[]> producer = new KafkaProducer<>(
-                Map.of("bootstrap.servers", cluster.brokers(), "transactional.id", topic), new StringSerializer(), new ByteArraySerializer());
+                Map.of("bootstrap.servers", cluster.brokers(), "transactional.id", topic),
+                new StringSerializer(),
+                new ByteArraySerializer());
         producer.initTransactions();
         producer.beginTransaction();
-        producer.send(new ProducerRecord<>(topic, "in the transaction", new byte[0])).get();
+        producer.send(new ProducerRecord<>(topic, "in the transaction", new byte[0]))
+                .get();
         return producer;
     }
 }

@@ -40,7 +40,8 @@ class DemoViewsTest {
     }
 
     @Test
-    @DisplayName("as a curve spans the values that there are, although all are negative, and points at the chosen boundary")
+    @DisplayName(
+            "as a curve spans the values that there are, although all are negative, and points at the chosen boundary")
     void curve() {
         List<String> lines = CurvePlot.of(CALIBRATION).lines().toList();
         assertThat(lines.get(0)).contains("-1.500");
@@ -62,23 +63,36 @@ class DemoViewsTest {
         round.onAnswer(answer("two", " Bb"));
         round.onText("one", 0, "a");
         round.onAnswer(answer("one", " Aa"));
-        assertThat(out.toString().lines().filter(line -> line.startsWith("  >"))).containsExactly("  > Aa", "  > Bb");
+        assertThat(out.toString().lines().filter(line -> line.startsWith("  >")))
+                .containsExactly("  > Aa", "  > Bb");
         assertThat(out.toString()).containsSubsequence("first?", "> Aa", "boundary 3 of 8", "second?", "> Bb");
     }
 
     @Test
     @DisplayName("as a comparison has both boundaries and the curve's value at each")
     void comparison() {
-        String table = new Comparison(List.of(CALIBRATION)).table(
-                List.of(new Reply("1", "a", 1, 4, 4, "long text", 3, 10)), List.of(new Reply("2", "a", 2, 2, 4, "short text", 3, 20)));
-        assertThat(table).contains("boundary 4 of 4", "boundary 2 of 4", "-2.500", "-1.500", "10 tokens/s", "20 tokens/s", "long text", "short text");
+        String table = new Comparison(List.of(CALIBRATION))
+                .table(
+                        List.of(new Reply("1", "a", 1, 4, 4, "long text", 3, 10)),
+                        List.of(new Reply("2", "a", 2, 2, 4, "short text", 3, 20)));
+        assertThat(table)
+                .contains(
+                        "boundary 4 of 4",
+                        "boundary 2 of 4",
+                        "-2.500",
+                        "-1.500",
+                        "10 tokens/s",
+                        "20 tokens/s",
+                        "long text",
+                        "short text");
     }
 
     @Test
     @DisplayName("waits for the gauge of the right adapter")
     void gauge() {
-        String metrics = "# TYPE tidemark_boundary gauge\ntidemark_boundary{adapter=\"b\"} 3.0\ntidemark_boundary{adapter=\"a\"} 12.0\n"
-                + "tidemark_boundary{adapter=\"cold\"} NaN\n";
+        String metrics =
+                "# TYPE tidemark_boundary gauge\ntidemark_boundary{adapter=\"b\"} 3.0\ntidemark_boundary{adapter=\"a\"} 12.0\n"
+                        + "tidemark_boundary{adapter=\"cold\"} NaN\n";
         assertThat(BoundaryGauge.of(metrics, "a")).isEqualTo(12);
         assertThat(BoundaryGauge.of(metrics, "c")).isEqualTo(-1);
         assertThat(BoundaryGauge.of(metrics, "cold")).isEqualTo(-1);

@@ -42,14 +42,18 @@ class EvaluationTest {
     @DisplayName("gives PEFT's likelihoods at each setting, with full LoRA as the measure of the others")
     void likelihoods() {
         EvaluationReport report = run("all", gold(Optional.empty()), List.of(new Boundary(1)));
-        assertThat(report.rows()).extracting(Row::setting)
+        assertThat(report.rows())
+                .extracting(Row::setting)
                 .containsExactly("full LoRA", "quality", "balanced", "latency", "half", "given", "base model");
         for (Row row : report.rows()) {
-            assertThat(row.logLikelihood()).as(row.setting()).isCloseTo(expected("all", row.boundary().orElse(0)), within(1e-4));
+            assertThat(row.logLikelihood())
+                    .as(row.setting())
+                    .isCloseTo(expected("all", row.boundary().orElse(0)), within(1e-4));
         }
         assertThat(row(report, "half").boundary()).isEqualTo(OptionalInt.of(3));
         assertThat(row(report, "full LoRA").logLikelihoodDifference()).isEmpty();
-        PairedDifference base = row(report, "base model").logLikelihoodDifference().orElseThrow();
+        PairedDifference base =
+                row(report, "base model").logLikelihoodDifference().orElseThrow();
         assertThat(base.mean()).isCloseTo(expected("all", 0) - expected("all", 6), within(1e-4));
         assertThat(base.halfWidth95()).isPositive();
     }
@@ -83,19 +87,25 @@ class EvaluationTest {
     void tooLong() {
         EvaluationOptions options = new EvaluationOptions(2, 512, List.of(), 2, 0, 1, List.of());
         List<GoldText> gold = gold(Optional.empty());
-        assertThatThrownBy(() -> new Evaluation(fixture.model(), fixture.adapter("qv"), options, line -> { }).run(tokens(gold), gold))
-                .isInstanceOf(EvaluationFailed.class).hasMessageContaining("evaluate-0").hasMessageContaining("context");
+        assertThatThrownBy(() -> new Evaluation(fixture.model(), fixture.adapter("qv"), options, line -> {})
+                        .run(tokens(gold), gold))
+                .isInstanceOf(EvaluationFailed.class)
+                .hasMessageContaining("evaluate-0")
+                .hasMessageContaining("context");
     }
 
     private EvaluationReport run(String adapter, List<GoldText> gold, List<Boundary> further) {
         EvaluationOptions options = new EvaluationOptions(4, 6, List.of(), 3, 1, 2, further);
-        return new Evaluation(fixture.model(), fixture.adapter(adapter), options, line -> { }).run(tokens(gold), gold);
+        return new Evaluation(fixture.model(), fixture.adapter(adapter), options, line -> {}).run(tokens(gold), gold);
     }
 
     private List<GoldText> gold(Optional<String> answer) {
         List<GoldText> gold = new ArrayList<>();
         for (ReferenceText.Pair pair : fixture.reference("all").pairs().subList(0, PAIRS)) {
-            gold.add(new GoldText(new TokenizedExample(fixture.tokens(pair.prompt()), pair.completion()), List.of("a place by the river"), answer));
+            gold.add(new GoldText(
+                    new TokenizedExample(fixture.tokens(pair.prompt()), pair.completion()),
+                    List.of("a place by the river"),
+                    answer));
         }
         return gold;
     }
@@ -107,10 +117,16 @@ class EvaluationTest {
     /** Mean over the pairs of their mean per token, as PEFT has it. */
     private double expected(String adapter, int boundary) {
         return fixture.reference(adapter).pairs().subList(0, PAIRS).stream()
-                .mapToDouble(pair -> pair.logprobs().get(boundary) / pair.completion().size()).average().orElseThrow();
+                .mapToDouble(pair ->
+                        pair.logprobs().get(boundary) / pair.completion().size())
+                .average()
+                .orElseThrow();
     }
 
     private static Row row(EvaluationReport report, String setting) {
-        return report.rows().stream().filter(row -> row.setting().equals(setting)).findFirst().orElseThrow();
+        return report.rows().stream()
+                .filter(row -> row.setting().equals(setting))
+                .findFirst()
+                .orElseThrow();
     }
 }

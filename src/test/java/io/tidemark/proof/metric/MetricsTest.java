@@ -32,9 +32,13 @@ class MetricsTest {
     }
 
     static Stream<Corpus> corpora() throws IOException {
-        JsonNode all = new ObjectMapper().readTree(Path.of("src/test/resources/metrics/expected.json").toFile());
+        JsonNode all = new ObjectMapper()
+                .readTree(Path.of("src/test/resources/metrics/expected.json").toFile());
         return StreamSupport.stream(all.spliterator(), false)
-                .map(node -> new Corpus(node.path("name").asText(), node.path("texts"), node.path("bleu").asDouble()));
+                .map(node -> new Corpus(
+                        node.path("name").asText(),
+                        node.path("texts"),
+                        node.path("bleu").asDouble()));
     }
 
     @ParameterizedTest(name = "{0}")
@@ -50,15 +54,19 @@ class MetricsTest {
     @MethodSource("corpora")
     @DisplayName("score in ROUGE-L what rouge-score says")
     void rougeL(Corpus corpus) {
-        corpus.texts().forEach(text -> assertThat(RougeL.f1(text.path("text").asText(), strings(text.path("references"))))
-                .as(text.path("text").asText()).isCloseTo(text.path("rouge_l").asDouble(), within(1e-12)));
+        corpus.texts()
+                .forEach(text -> assertThat(RougeL.f1(text.path("text").asText(), strings(text.path("references"))))
+                        .as(text.path("text").asText())
+                        .isCloseTo(text.path("rouge_l").asDouble(), within(1e-12)));
     }
 
     @ParameterizedTest(name = "{0}")
     @MethodSource("corpora")
     @DisplayName("are cut into the words that sacrebleu counts")
     void tokens(Corpus corpus) {
-        corpus.texts().forEach(text -> assertThat(BleuTokens.of(text.path("text").asText())).isEqualTo(strings(text.path("tokens"))));
+        corpus.texts()
+                .forEach(text ->
+                        assertThat(BleuTokens.of(text.path("text").asText())).isEqualTo(strings(text.path("tokens"))));
     }
 
     @Test
@@ -69,9 +77,14 @@ class MetricsTest {
 
     @ParameterizedTest(name = "\"{0}\" answers {1}: {2}")
     @DisplayName("that solve a sum are right when the number behind #### is the expected one")
-    @CsvSource(delimiter = '|', value = {
-        "so 40 + 2 = 42\\n#### 42|42|true", "#### 42.00|42|true", "#### $1,200|1200|true", "#### -3|-3|true", "#### 42 apples|42|true",
-        "42|42|false", "#### 420|42|false", "#### no idea|42|false", "#### 41\\n#### 42|42|false", "#### 42.|42|true"})
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "so 40 + 2 = 42\\n#### 42|42|true", "#### 42.00|42|true", "#### $1,200|1200|true", "#### -3|-3|true",
+                        "#### 42 apples|42|true",
+                "42|42|false", "#### 420|42|false", "#### no idea|42|false", "#### 41\\n#### 42|42|false",
+                        "#### 42.|42|true"
+            })
     void answers(String solution, String expected, boolean right) {
         assertThat(FinalAnswer.matches(solution.replace("\\n", "\n"), expected)).isEqualTo(right);
     }

@@ -16,18 +16,27 @@ import org.w3c.dom.Document;
 @DisplayName("a picture of lines")
 class PictureTest {
 
-    private static final Picture PICTURE = new Picture("gold & <probability>", "layers", "probability",
+    private static final Picture PICTURE = new Picture(
+            "gold & <probability>",
+            "layers",
+            "probability",
             List.of(new Series("with LoRA", List.of(0.0, 0.1, 0.4)), new Series("without", List.of(0.0, 0.2, 0.2))),
             List.of(new Mark(2, "suggested")));
 
     @Test
     @DisplayName("is a well-formed SVG with every line, its points from left to right and higher values higher up")
     void svg() throws Exception {
-        Document svg = DocumentBuilderFactory.newInstance().newDocumentBuilder()
+        Document svg = DocumentBuilderFactory.newInstance()
+                .newDocumentBuilder()
                 .parse(new ByteArrayInputStream(SvgPicture.of(PICTURE).getBytes(StandardCharsets.UTF_8)));
         assertThat(svg.getElementsByTagName("title").item(0).getTextContent()).isEqualTo("gold & <probability>");
         assertThat(svg.getElementsByTagName("polyline").getLength()).isEqualTo(2);
-        String[] points = svg.getElementsByTagName("polyline").item(0).getAttributes().getNamedItem("points").getTextContent().split("[ ,]");
+        String[] points = svg.getElementsByTagName("polyline")
+                .item(0)
+                .getAttributes()
+                .getNamedItem("points")
+                .getTextContent()
+                .split("[ ,]");
         assertThat(points).hasSize(6);
         assertThat(Double.parseDouble(points[0])).isLessThan(Double.parseDouble(points[2]));
         assertThat(Double.parseDouble(points[1])).isGreaterThan(Double.parseDouble(points[3]));
@@ -41,7 +50,8 @@ class PictureTest {
         String drawn = CharacterPicture.of(PICTURE);
         assertThat(drawn.lines()).allSatisfy(line -> assertThat(line.length()).isLessThanOrEqualTo(80));
         assertThat(drawn).contains("● with LoRA", "○ without", "^ suggested", "0.4", "└──");
-        String top = drawn.lines().filter(line -> line.startsWith("0.4")).findFirst().orElseThrow();
+        String top =
+                drawn.lines().filter(line -> line.startsWith("0.4")).findFirst().orElseThrow();
         assertThat(top.strip()).endsWith("●");
     }
 
@@ -59,6 +69,7 @@ class PictureTest {
         assertThatThrownBy(() -> new Series("x", List.of(1.0, Double.NaN))).hasMessageContaining("'x'");
         Series two = new Series("two", List.of(1.0, 2.0));
         Series three = new Series("three", List.of(1.0, 2.0, 3.0));
-        assertThatThrownBy(() -> new Picture("t", "a", "u", List.of(two, three), List.of())).hasMessageContaining("one length");
+        assertThatThrownBy(() -> new Picture("t", "a", "u", List.of(two, three), List.of()))
+                .hasMessageContaining("one length");
     }
 }

@@ -32,7 +32,8 @@ class BetweenStepsPaceTest {
                 throw new OutOfMemoryError("for this test");
             });
             for (int again = 0; again < 2; again++) {
-                assertThatThrownBy(() -> pace.run(sweep(fixture), progress -> true)).isInstanceOf(SweepAbandoned.class);
+                assertThatThrownBy(() -> pace.run(sweep(fixture), progress -> true))
+                        .isInstanceOf(SweepAbandoned.class);
             }
         }
     }

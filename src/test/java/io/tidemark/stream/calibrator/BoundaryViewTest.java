@@ -14,11 +14,11 @@ import org.junit.jupiter.api.Test;
 
 class BoundaryViewTest {
 
-    private static final byte[] PIN = new BoundaryRecordFormat()
-            .write(BoundaryRecord.setByHand("a", new Boundary(3), "by hand", Instant.EPOCH));
+    private static final byte[] PIN =
+            new BoundaryRecordFormat().write(BoundaryRecord.setByHand("a", new Boundary(3), "by hand", Instant.EPOCH));
     private static final byte[] UNPINNED = bytes("{\"adapter\": \"a\", \"boundary\": 5}");
-    private static final byte[] CALIBRATED = bytes(
-            "{\"adapter\": \"a\", \"boundary\": 1, \"objective\": \"balanced\", \"curve\": [-2, -1]}");
+    private static final byte[] CALIBRATED =
+            bytes("{\"adapter\": \"a\", \"boundary\": 1, \"objective\": \"balanced\", \"curve\": [-2, -1]}");
 
     private final BoundaryView view = new BoundaryView();
     private long offset;

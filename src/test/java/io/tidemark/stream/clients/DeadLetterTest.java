@@ -22,7 +22,9 @@ class DeadLetterTest {
         assertThat(cut.key()).isNull();
         assertThat(cut.headers().lastHeader("h")).isNull();
         assertThat(cut.value()).hasSize(KEPT);
-        assertThat(cut.headers().lastHeader("tidemark.error.code").value()).asString().isEqualTo("code");
+        assertThat(cut.headers().lastHeader("tidemark.error.code").value())
+                .asString()
+                .isEqualTo("code");
     }
 
     private static ProducerRecord<byte[], byte[]> letter(int key, int header, int value) {

@@ -43,25 +43,38 @@ class EngineSizesTest {
     @Test
     @DisplayName("have the memory for keys and values that the setting says, wherever it is")
     void kvBytesAreSet() {
-        assertThat(kvBytes(Map.of("tidemark.engine.kv-bytes", "3M"), OptionalLong.of(80L << 30))).isEqualTo(3 << 20);
-        assertThat(kvBytes(Map.of("tidemark.engine.kv-bytes", "3M"), OptionalLong.empty())).isEqualTo(3 << 20);
+        assertThat(kvBytes(Map.of("tidemark.engine.kv-bytes", "3M"), OptionalLong.of(80L << 30)))
+                .isEqualTo(3 << 20);
+        assertThat(kvBytes(Map.of("tidemark.engine.kv-bytes", "3M"), OptionalLong.empty()))
+                .isEqualTo(3 << 20);
     }
 
     @Test
-    @DisplayName("have 512 MiB for keys and values on a CPU, and on a GPU four fifths of what weights and adapters leave")
+    @DisplayName(
+            "have 512 MiB for keys and values on a CPU, and on a GPU four fifths of what weights and adapters leave")
     void kvBytesAreDerived() {
         assertThat(kvBytes(Map.of(), OptionalLong.empty())).isEqualTo(512 << 20);
         assertThat(kvBytes(Map.of(), OptionalLong.of(11L << 30))).isBetween((8L << 30) - 5, 8L << 30);
     }
 
     @Test
-    @DisplayName("have 16 slots a processor, fewer where memory holds no sequences of 512 tokens in all of them, and 8 at least")
+    @DisplayName(
+            "have 16 slots a processor, fewer where memory holds no sequences of 512 tokens in all of them, and 8 at least")
     void slots() {
         long sequence = 512 * decoder().kvBytesPerToken();
         assertThat(of(Map.of(), OptionalLong.empty()).limits().slots()).isEqualTo(16 * PROCESSORS);
-        assertThat(of(Map.of("tidemark.engine.kv-bytes", String.valueOf(20 * sequence)), OptionalLong.empty()).limits().slots()).isEqualTo(20);
-        assertThat(of(Map.of("tidemark.engine.kv-bytes", String.valueOf(sequence)), OptionalLong.empty()).limits().slots()).isEqualTo(8);
-        assertThat(of(Map.of("tidemark.engine.slots", "3"), OptionalLong.empty()).limits().slots()).isEqualTo(3);
+        assertThat(of(Map.of("tidemark.engine.kv-bytes", String.valueOf(20 * sequence)), OptionalLong.empty())
+                        .limits()
+                        .slots())
+                .isEqualTo(20);
+        assertThat(of(Map.of("tidemark.engine.kv-bytes", String.valueOf(sequence)), OptionalLong.empty())
+                        .limits()
+                        .slots())
+                .isEqualTo(8);
+        assertThat(of(Map.of("tidemark.engine.slots", "3"), OptionalLong.empty())
+                        .limits()
+                        .slots())
+                .isEqualTo(3);
     }
 
     @Test
@@ -72,20 +85,27 @@ class EngineSizesTest {
     }
 
     @Test
-    @DisplayName("have an instance of one thread a processor for a small model, unless the settings say otherwise, and then no lone wide steps of a given width")
+    @DisplayName(
+            "have an instance of one thread a processor for a small model, unless the settings say otherwise, and then no lone wide steps of a given width")
     void instances() {
         assertThat(layout(Map.of())).containsExactly(PROCESSORS, 1, PROCESSORS);
         assertThat(layout(Map.of("tidemark.engine.threads", "2"))).containsExactly(PROCESSORS / 2, 2, 2);
         assertThat(layout(Map.of("tidemark.engine.threads", "1"))).containsExactly(PROCESSORS, 1, 1);
         assertThat(layout(Map.of("tidemark.engine.instances", "2"))).containsExactly(2, PROCESSORS / 2, PROCESSORS);
-        assertThat(layout(Map.of("tidemark.engine.instances", "1", "tidemark.engine.threads", "1"))).containsExactly(1, 1, 1);
+        assertThat(layout(Map.of("tidemark.engine.instances", "1", "tidemark.engine.threads", "1")))
+                .containsExactly(1, 1, 1);
     }
 
     @Test
     @DisplayName("never have more threads than processors, and name the settings that would")
     void tooManyThreads() {
-        assertThatThrownBy(() -> of(Map.of("tidemark.engine.instances", "4", "tidemark.engine.threads", "2"), OptionalLong.empty()))
-                .hasMessageContainingAll("tidemark.engine.instances", "tidemark.engine.threads", "4 instances of 2 threads", PROCESSORS + " processors");
+        assertThatThrownBy(() -> of(
+                        Map.of("tidemark.engine.instances", "4", "tidemark.engine.threads", "2"), OptionalLong.empty()))
+                .hasMessageContainingAll(
+                        "tidemark.engine.instances",
+                        "tidemark.engine.threads",
+                        "4 instances of 2 threads",
+                        PROCESSORS + " processors");
     }
 
     @Test
@@ -93,12 +113,16 @@ class EngineSizesTest {
     void computeType() {
         assertThat(BaseModel.computeType(engine(Map.of()).computeType(), false)).isEqualTo(ComputeType.FP32);
         assertThat(BaseModel.computeType(engine(Map.of()).computeType(), true)).isEqualTo(ComputeType.BF16);
-        assertThat(BaseModel.computeType(engine(Map.of("tidemark.engine.compute-type", "fp32")).computeType(), true)).isEqualTo(ComputeType.FP32);
+        assertThat(BaseModel.computeType(
+                        engine(Map.of("tidemark.engine.compute-type", "fp32")).computeType(), true))
+                .isEqualTo(ComputeType.FP32);
     }
 
     private static int[] layout(Map<String, String> values) {
         EngineSizes sizes = of(values, OptionalLong.empty());
-        return new int[] {sizes.layout().instances(), sizes.layout().threads(), sizes.layout().loneThreads()};
+        return new int[] {
+            sizes.layout().instances(), sizes.layout().threads(), sizes.layout().loneThreads()
+        };
     }
 
     private static long kvBytes(Map<String, String> values, OptionalLong freeGpuBytes) {
@@ -116,7 +140,12 @@ class EngineSizesTest {
     private static EngineSettings engine(Map<String, String> values) {
         Map<String, String> all = new HashMap<>(values);
         all.put("tidemark.model.dir", "/model");
-        return new SmallRyeConfigBuilder().addDiscoveredConverters().withMapping(TidemarkSettings.class)
-                .withDefaultValues(all).build().getConfigMapping(TidemarkSettings.class).engine();
+        return new SmallRyeConfigBuilder()
+                .addDiscoveredConverters()
+                .withMapping(TidemarkSettings.class)
+                .withDefaultValues(all)
+                .build()
+                .getConfigMapping(TidemarkSettings.class)
+                .engine();
     }
 }

@@ -15,15 +15,28 @@ import org.junit.jupiter.api.Test;
 class HeadStartTest {
 
     private static final String MODEL = "src/test/resources/models/llama-gqa";
-    private static final Map<String, String> SETTINGS = Map.of("tidemark.model.dir", MODEL, "tidemark.engine.threads", "1");
+    private static final Map<String, String> SETTINGS =
+            Map.of("tidemark.model.dir", MODEL, "tidemark.engine.threads", "1");
 
     @Test
     @DisplayName("chooses by unchecked settings what the checked ones choose, with their defaults too")
     void choosesAlike() {
         assertChoosesAlike(Map.of("tidemark.model.dir", MODEL));
-        assertChoosesAlike(Map.of("tidemark.model.dir", MODEL, "tidemark.model.name", "base", "tidemark.engine.threads", "3",
-                "tidemark.engine.device", "auto", "tidemark.engine.compute-type", "int8", "tidemark.engine.deterministic", "true",
-                "tidemark.engine.stack-bytes", "3M"));
+        assertChoosesAlike(Map.of(
+                "tidemark.model.dir",
+                MODEL,
+                "tidemark.model.name",
+                "base",
+                "tidemark.engine.threads",
+                "3",
+                "tidemark.engine.device",
+                "auto",
+                "tidemark.engine.compute-type",
+                "int8",
+                "tidemark.engine.deterministic",
+                "true",
+                "tidemark.engine.stack-bytes",
+                "3M"));
     }
 
     @Test
@@ -62,7 +75,9 @@ class HeadStartTest {
     void failsWhenTaken() {
         Map<String, String> nowhere = Map.of("tidemark.model.dir", "/no/such/folder");
         try (HeadStart begun = HeadStart.begin(nowhere)) {
-            assertThatThrownBy(() -> begun.take(choice(nowhere))).isInstanceOf(ModelRefused.class).hasMessageContaining("/no/such/folder");
+            assertThatThrownBy(() -> begun.take(choice(nowhere)))
+                    .isInstanceOf(ModelRefused.class)
+                    .hasMessageContaining("/no/such/folder");
         }
     }
 
@@ -76,12 +91,19 @@ class HeadStartTest {
     }
 
     private static void assertChoosesAlike(Map<String, String> values) {
-        assertThat(ModelChoice.in(new SmallRyeConfigBuilder().withDefaultValues(values).addDiscoveredConverters().build()))
+        assertThat(ModelChoice.in(new SmallRyeConfigBuilder()
+                        .withDefaultValues(values)
+                        .addDiscoveredConverters()
+                        .build()))
                 .isEqualTo(Optional.of(choice(values)));
     }
 
     private static ModelChoice choice(Map<String, String> values) {
-        return ModelChoice.of(new SmallRyeConfigBuilder().addDiscoveredConverters().withMapping(TidemarkSettings.class)
-                .withDefaultValues(values).build().getConfigMapping(TidemarkSettings.class));
+        return ModelChoice.of(new SmallRyeConfigBuilder()
+                .addDiscoveredConverters()
+                .withMapping(TidemarkSettings.class)
+                .withDefaultValues(values)
+                .build()
+                .getConfigMapping(TidemarkSettings.class));
     }
 }

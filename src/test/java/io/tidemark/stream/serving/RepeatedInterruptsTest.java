@@ -13,11 +13,13 @@ class RepeatedInterruptsTest {
     @Test
     @DisplayName("end a thread on whose way others take the first interrupts for themselves")
     void areHeard() throws InterruptedException {
-        Thread deaf = new Thread(() -> {
-            for (int taken = 0; taken < 3; taken++) {
-                takeOne();
-            }
-        }, "deaf-at-first");
+        Thread deaf = new Thread(
+                () -> {
+                    for (int taken = 0; taken < 3; taken++) {
+                        takeOne();
+                    }
+                },
+                "deaf-at-first");
         deaf.start();
         RepeatedInterrupts.end(deaf, Duration.ofMinutes(1));
         assertThat(deaf.isAlive()).isFalse();
@@ -27,11 +29,13 @@ class RepeatedInterruptsTest {
     @DisplayName("leave a thread that hears none when the time is over")
     void areLimited() throws InterruptedException {
         CountDownLatch asserted = new CountDownLatch(1);
-        Thread deaf = new Thread(() -> {
-            while (asserted.getCount() > 0) {
-                Thread.interrupted();
-            }
-        }, "deaf");
+        Thread deaf = new Thread(
+                () -> {
+                    while (asserted.getCount() > 0) {
+                        Thread.interrupted();
+                    }
+                },
+                "deaf");
         deaf.start();
         RepeatedInterrupts.end(deaf, Duration.ofMillis(1));
         assertThat(deaf.isAlive()).isTrue();

@@ -21,11 +21,23 @@ class AdapterFoldersTest {
         Files.createDirectories(parent.resolve("from-folder"));
         Files.createFile(parent.resolve("from-folder/adapter_config.json"));
         Files.createDirectories(parent.resolve("no-adapter"));
-        TidemarkSettings settings = environment(Map.of("TIDEMARK_ADAPTERS_RESTAURANTS", "/a/restaurants",
-                "TIDEMARK_ADAPTER_LIST", "Lora-E2E=/a/e2e,v1.2=/a/v12", "TIDEMARK_ADAPTER_FOLDER", parent.toString()));
-        assertThat(AdapterFolders.of(settings)).isEqualTo(Map.of("restaurants", Path.of("/a/restaurants"),
-                "Lora-E2E", Path.of("/a/e2e"), "v1.2", Path.of("/a/v12"), "from-folder",
-                parent.resolve("from-folder")));
+        TidemarkSettings settings = environment(Map.of(
+                "TIDEMARK_ADAPTERS_RESTAURANTS",
+                "/a/restaurants",
+                "TIDEMARK_ADAPTER_LIST",
+                "Lora-E2E=/a/e2e,v1.2=/a/v12",
+                "TIDEMARK_ADAPTER_FOLDER",
+                parent.toString()));
+        assertThat(AdapterFolders.of(settings))
+                .isEqualTo(Map.of(
+                        "restaurants",
+                        Path.of("/a/restaurants"),
+                        "Lora-E2E",
+                        Path.of("/a/e2e"),
+                        "v1.2",
+                        Path.of("/a/v12"),
+                        "from-folder",
+                        parent.resolve("from-folder")));
     }
 
     @Test
@@ -46,14 +58,22 @@ class AdapterFoldersTest {
     }
 
     private static String channel(String role) {
-        return new SmallRyeConfigBuilder().withSources(new RoleChannels()).withDefaultValue("tidemark.role", role)
-                .build().getConfigValue("mp.messaging.incoming.generation-requests.enabled").getValue();
+        return new SmallRyeConfigBuilder()
+                .withSources(new RoleChannels())
+                .withDefaultValue("tidemark.role", role)
+                .build()
+                .getConfigValue("mp.messaging.incoming.generation-requests.enabled")
+                .getValue();
     }
 
     private static TidemarkSettings environment(Map<String, String> variables) {
         Map<String, String> all = new HashMap<>(variables);
         all.put("TIDEMARK_MODEL_DIR", "/model");
-        return new SmallRyeConfigBuilder().addDiscoveredConverters().withMapping(TidemarkSettings.class)
-                .withSources(new EnvConfigSource(all, 300)).build().getConfigMapping(TidemarkSettings.class);
+        return new SmallRyeConfigBuilder()
+                .addDiscoveredConverters()
+                .withMapping(TidemarkSettings.class)
+                .withSources(new EnvConfigSource(all, 300))
+                .build()
+                .getConfigMapping(TidemarkSettings.class);
     }
 }

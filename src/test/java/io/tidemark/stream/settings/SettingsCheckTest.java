@@ -16,30 +16,47 @@ import org.junit.jupiter.params.provider.CsvSource;
 class SettingsCheckTest {
 
     @ParameterizedTest(name = "{0} = {1}")
-    @CsvSource({"tidemark.engine.kv-bytes, 0", "tidemark.engine.adapter-bytes, 0", "tidemark.engine.stack-bytes, 99999999999999999999",
-            "tidemark.engine.prefix-cache, 99999999999999999999", "tidemark.limits.request-bytes, 0", "tidemark.limits.request-bytes, 5M",
-            "tidemark.topics.replication-factor, 0", "tidemark.topics.replication-factor, -7",
-            "tidemark.worker.shutdown-grace, -1S", "tidemark.tables.load-timeout, 0S",
-            "tidemark.calibrator.tolerance, Infinity"})
+    @CsvSource({
+        "tidemark.engine.kv-bytes, 0",
+        "tidemark.engine.adapter-bytes, 0",
+        "tidemark.engine.stack-bytes, 99999999999999999999",
+        "tidemark.engine.prefix-cache, 99999999999999999999",
+        "tidemark.limits.request-bytes, 0",
+        "tidemark.limits.request-bytes, 5M",
+        "tidemark.topics.replication-factor, 0",
+        "tidemark.topics.replication-factor, -7",
+        "tidemark.worker.shutdown-grace, -1S",
+        "tidemark.tables.load-timeout, 0S",
+        "tidemark.calibrator.tolerance, Infinity"
+    })
     @DisplayName("a value that no process could work with is refused by the property's name")
     void refused(String property, String value) {
         assertThatThrownBy(() -> SettingsCheck.require(settings(Map.of(property, value))))
-                .isInstanceOf(IllegalArgumentException.class).hasMessageStartingWith(property + " must be ");
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageStartingWith(property + " must be ");
     }
 
     @Test
     @DisplayName("the defaults hold, and so does a worker that hands back at once")
     void taken() {
         assertThatCode(() -> SettingsCheck.require(settings(Map.of()))).doesNotThrowAnyException();
-        assertThatCode(() -> SettingsCheck.require(settings(Map.of("tidemark.worker.shutdown-grace", "0S",
-                "tidemark.limits.request-bytes", "4M", "tidemark.topics.replication-factor", "3"))))
+        assertThatCode(() -> SettingsCheck.require(settings(Map.of(
+                        "tidemark.worker.shutdown-grace",
+                        "0S",
+                        "tidemark.limits.request-bytes",
+                        "4M",
+                        "tidemark.topics.replication-factor",
+                        "3"))))
                 .doesNotThrowAnyException();
     }
 
     @Test
     @DisplayName("an objective's tolerance is one number")
     void objective() throws NoSuchMethodException {
-        String pattern = CalibratorSettings.class.getMethod("objective").getAnnotation(Pattern.class).regexp();
+        String pattern = CalibratorSettings.class
+                .getMethod("objective")
+                .getAnnotation(Pattern.class)
+                .regexp();
         assertThat("tolerance:0.02").matches(pattern);
         assertThat("tolerance:.5").matches(pattern);
         assertThat("tolerance").matches(pattern);
@@ -51,7 +68,11 @@ class SettingsCheckTest {
     private static TidemarkSettings settings(Map<String, String> values) {
         Map<String, String> all = new HashMap<>(values);
         all.put("tidemark.model.dir", "/model");
-        return new SmallRyeConfigBuilder().addDiscoveredConverters().withMapping(TidemarkSettings.class)
-                .withDefaultValues(all).build().getConfigMapping(TidemarkSettings.class);
+        return new SmallRyeConfigBuilder()
+                .addDiscoveredConverters()
+                .withMapping(TidemarkSettings.class)
+                .withDefaultValues(all)
+                .build()
+                .getConfigMapping(TidemarkSettings.class);
     }
 }

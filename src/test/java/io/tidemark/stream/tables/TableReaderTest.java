@@ -41,7 +41,8 @@ class TableReaderTest {
     }
 
     @Test
-    @DisplayName("the end is reached although the last offset is a transaction's marker, and aborted records are left out")
+    @DisplayName(
+            "the end is reached although the last offset is a transaction's marker, and aborted records are left out")
     void transactionMarkers() throws Exception {
         create("markers");
         try (KafkaProducer<byte[], byte[]> producer = transactional("m")) {
@@ -62,8 +63,9 @@ class TableReaderTest {
             List<String> values = new ArrayList<>();
             reader.readToEnd(record -> values.add(text(record.value())), PATIENCE);
             assertThat(values).isEmpty();
-            assertThatThrownBy(() -> reader.readTo(ends.of(reader.partitions()), record -> { }, Duration.ofMillis(300)))
-                    .isInstanceOf(TableNotRead.class).hasMessageContaining("'open'");
+            assertThatThrownBy(() -> reader.readTo(ends.of(reader.partitions()), record -> {}, Duration.ofMillis(300)))
+                    .isInstanceOf(TableNotRead.class)
+                    .hasMessageContaining("'open'");
             producer.commitTransaction();
             reader.readTo(ends.of(reader.partitions()), record -> values.add(text(record.value())), PATIENCE);
             assertThat(values).containsExactly("undecided");

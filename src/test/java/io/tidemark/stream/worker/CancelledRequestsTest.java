@@ -39,6 +39,8 @@ class CancelledRequestsTest {
         List.of(1, 2, 3).forEach(offset -> at.ask(offset, "warm", 500));
         Awaitility.await().until(() -> at.engine().cancelledAfterSubmission().size() == 2);
         assertThat(at.engine().submitted()).hasSize(3);
-        assertThat(at.engine().cancelledAfterSubmission()).extracting(id -> id.substring(0, 2)).containsExactly("r1", "r3");
+        assertThat(at.engine().cancelledAfterSubmission())
+                .extracting(id -> id.substring(0, 2))
+                .containsExactly("r1", "r3");
     }
 }

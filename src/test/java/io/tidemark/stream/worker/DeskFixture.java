@@ -42,13 +42,19 @@ final class DeskFixture implements AutoCloseable {
         AdapterChoice choice = new AdapterChoice(FAMILY, layers, store, new BoundaryTable(), metrics);
         AnswerWriter writer = new AnswerWriter(producer, new AnswerTopics("results", "events", "letters"));
         Results results = new Results(new WorkerIdentity(FAMILY, layers, "w"), Clock.systemUTC());
-        desk = new RequestDesk(new RequestParser(10_000), new Admission(fixture.model(), choice), this::lease, engine,
-                writer, new Replies(writer, results, metrics, choice::metricName));
+        desk = new RequestDesk(
+                new RequestParser(10_000),
+                new Admission(fixture.model(), choice),
+                this::lease,
+                engine,
+                writer,
+                new Replies(writer, results, metrics, choice::metricName));
     }
 
     /** A store of both adapters that has room for one. */
     AdapterStore smallStore() {
-        AdapterStore small = new AdapterStore(fixture.model(), fixture.adapter("qv").bytes());
+        AdapterStore small =
+                new AdapterStore(fixture.model(), fixture.adapter("qv").bytes());
         register(small);
         return small;
     }
@@ -85,18 +91,35 @@ final class DeskFixture implements AutoCloseable {
     }
 
     CompletableFuture<Void> ask(int offset, String model, long timestamp) {
-        return ask(offset, timestamp, "{\"id\": \"r%d\", \"model\": \"%s\", \"prompt\": \"x\", \"max_tokens\": 4}".formatted(offset, model));
+        return ask(
+                offset,
+                timestamp,
+                "{\"id\": \"r%d\", \"model\": \"%s\", \"prompt\": \"x\", \"max_tokens\": 4}".formatted(offset, model));
     }
 
     CompletableFuture<Void> ask(int offset, long timestamp, String body) {
-        return desk.answer(new IncomingRequest(new ConsumerRecord<>("requests", 0, offset, timestamp, TimestampType.CREATE_TIME,
-                0, 0, null, body.getBytes(StandardCharsets.UTF_8), new RecordHeaders(), Optional.empty()), 1));
+        return desk.answer(new IncomingRequest(
+                new ConsumerRecord<>(
+                        "requests",
+                        0,
+                        offset,
+                        timestamp,
+                        TimestampType.CREATE_TIME,
+                        0,
+                        0,
+                        null,
+                        body.getBytes(StandardCharsets.UTF_8),
+                        new RecordHeaders(),
+                        Optional.empty()),
+                1));
     }
 
     /** All results so far, one text. */
     String results() {
-        return producer.history().stream().filter(record -> record.topic().equals("results"))
-                .map(record -> new String(record.value(), StandardCharsets.UTF_8)).reduce("", String::concat);
+        return producer.history().stream()
+                .filter(record -> record.topic().equals("results"))
+                .map(record -> new String(record.value(), StandardCharsets.UTF_8))
+                .reduce("", String::concat);
     }
 
     private CompletableFuture<AdapterLease> lease(String id) {

@@ -16,7 +16,8 @@ class HandedBackRequestsTest {
 
     @Test
     @Timeout(60)
-    @DisplayName("get no result here however they end, nor do those that are read after, and nobody waits for them any more")
+    @DisplayName(
+            "get no result here however they end, nor do those that are read after, and nobody waits for them any more")
     void areLeftToOthers() {
         try (DeskFixture at = new DeskFixture()) {
             CompletableFuture<Void> running = at.ask(1, "warm");
@@ -25,7 +26,10 @@ class HandedBackRequestsTest {
             at.awaitColdAsked();
 
             at.desk().handBack();
-            at.engine().listeners().get(0).onFinished(new Failure("r1", "engine_error", "the engine has died of an error"));
+            at.engine()
+                    .listeners()
+                    .get(0)
+                    .onFinished(new Failure("r1", "engine_error", "the engine has died of an error"));
             at.awaitColdAsked().complete(at.store().waitFor("cold"));
             CompletableFuture<Void> read = at.ask(3, "warm");
 

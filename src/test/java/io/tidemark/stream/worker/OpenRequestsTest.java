@@ -18,7 +18,8 @@ class OpenRequestsTest {
     private final List<CompletableFuture<Void>> begun = new ArrayList<>();
 
     @Test
-    @DisplayName("a record that is read again while it is open begins no second run, and both readings wait for the first")
+    @DisplayName(
+            "a record that is read again while it is open begins no second run, and both readings wait for the first")
     void joins() {
         CompletableFuture<Void> first = open.join(PLACE, begun::add);
         CompletableFuture<Void> second = open.join(PLACE, begun::add);

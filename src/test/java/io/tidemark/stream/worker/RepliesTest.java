@@ -26,8 +26,11 @@ class RepliesTest {
 
     private final NoLetters producer = new NoLetters();
     private final AnswerWriter writer = new AnswerWriter(producer, new AnswerTopics("results", "events", "letters"));
-    private final Replies replies = new Replies(writer, new Results(new WorkerIdentity("base", 2, "w"),
-            Clock.systemUTC()), new WorkerMetrics(new SimpleMeterRegistry()), UnaryOperator.identity());
+    private final Replies replies = new Replies(
+            writer,
+            new Results(new WorkerIdentity("base", 2, "w"), Clock.systemUTC()),
+            new WorkerMetrics(new SimpleMeterRegistry()),
+            UnaryOperator.identity());
     private final CompletableFuture<Void> answered = new CompletableFuture<>();
 
     @AfterEach
@@ -62,8 +65,12 @@ class RepliesTest {
     private void refuse(byte[] trace) {
         ConsumerRecord<byte[], byte[]> record = new ConsumerRecord<>("t", 0, 7, null, new byte[1]);
         record.headers().add("tracestate", trace);
-        replies.refuse(new IncomingRequest(record, 1), "id", Optional.empty(),
-                ErrorBody.invalidRequest("code", "field", "message"), answered);
+        replies.refuse(
+                new IncomingRequest(record, 1),
+                "id",
+                Optional.empty(),
+                ErrorBody.invalidRequest("code", "field", "message"),
+                answered);
     }
 
     /** Takes everything but dead letters. */

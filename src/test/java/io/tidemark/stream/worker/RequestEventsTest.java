@@ -27,8 +27,9 @@ import org.junit.jupiter.api.Test;
 
 class RequestEventsTest {
 
-    private static final byte[] REQUEST = "{\"id\": \"r\", \"model\": \"m\", \"prompt\": \"x\", \"n\": 2, \"stream\": true}"
-            .getBytes(StandardCharsets.UTF_8);
+    private static final byte[] REQUEST =
+            "{\"id\": \"r\", \"model\": \"m\", \"prompt\": \"x\", \"n\": 2, \"stream\": true}"
+                    .getBytes(StandardCharsets.UTF_8);
 
     @Test
     @DisplayName("when a request fails, each choice that has not ended gets a last event that says so")
@@ -38,7 +39,9 @@ class RequestEventsTest {
         List<Outcome> outcomes = new ArrayList<>();
         try (AnswerWriter writer = new AnswerWriter(producer, new AnswerTopics("results", "events", "letters"))) {
             RequestEvents running = new RequestEvents(
-                    new IncomingRequest(new ConsumerRecord<>("t", 0, 7, null, REQUEST), 3), admitted(), writer,
+                    new IncomingRequest(new ConsumerRecord<>("t", 0, 7, null, REQUEST), 3),
+                    admitted(),
+                    writer,
                     outcomes::add);
             running.onText(0, "a");
             running.onChoiceFinished(0, FinishReason.STOP);
@@ -46,17 +49,31 @@ class RequestEventsTest {
             running.onFinished(new Failure("r", "engine_error", "it broke"));
         }
         TopicJson json = new TopicJson();
-        assertThat(producer.history()).extracting(record -> json.readEvent(record.value())).containsExactly(
-                new EventMessage("r", 3, 0, 0, "a", Optional.empty()),
-                new EventMessage("r", 3, 0, 1, "", Optional.of("stop")),
-                new EventMessage("r", 3, 1, 0, "b", Optional.empty()),
-                new EventMessage("r", 3, 1, 1, "", Optional.of("error")));
+        assertThat(producer.history())
+                .extracting(record -> json.readEvent(record.value()))
+                .containsExactly(
+                        new EventMessage("r", 3, 0, 0, "a", Optional.empty()),
+                        new EventMessage("r", 3, 0, 1, "", Optional.of("stop")),
+                        new EventMessage("r", 3, 1, 0, "b", Optional.empty()),
+                        new EventMessage("r", 3, 1, 1, "", Optional.of("error")));
         assertThat(outcomes).hasSize(1);
     }
 
     private static AdmittedRequest admitted() {
         RequestMessage message = ((Parsed.Valid<RequestMessage>) new RequestParser(1000).parse(REQUEST)).record();
-        return new AdmittedRequest("r", message, Optional.empty(), new GenerationRequest("r", Optional.empty(),
-                Boundary.full(2), List.of(1), Ending.after(4), Sampling.GREEDY, 1, 2, OptionalInt.empty()));
+        return new AdmittedRequest(
+                "r",
+                message,
+                Optional.empty(),
+                new GenerationRequest(
+                        "r",
+                        Optional.empty(),
+                        Boundary.full(2),
+                        List.of(1),
+                        Ending.after(4),
+                        Sampling.GREEDY,
+                        1,
+                        2,
+                        OptionalInt.empty()));
     }
 }
