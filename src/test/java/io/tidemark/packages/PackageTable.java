@@ -1,4 +1,4 @@
-package io.tidemark.rooms;
+package io.tidemark.packages;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -9,24 +9,24 @@ import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** The table of rooms, as it is written for people. */
-final class RoomsTable {
+/** Reads the table of packages in docs/architecture.md. */
+final class PackageTable {
 
     private static final Pattern ROW = Pattern.compile("(?m)^\\| `(\\w+)` \\|[^|]*\\| ([\\w, ]+) \\|$");
 
-    private RoomsTable() {}
+    private PackageTable() {}
 
-    /** Each room with those that it may know. */
+    /** Each package with the packages that it may use. */
     static Map<String, Set<String>> in(Path document) throws IOException {
-        Map<String, Set<String>> knows = new HashMap<>();
+        Map<String, Set<String>> allowed = new HashMap<>();
         Matcher row = ROW.matcher(Files.readString(document));
         while (row.find()) {
-            knows.put(
+            allowed.put(
                     row.group(1),
                     row.group(2).equals("nothing")
                             ? Set.of()
                             : Set.of(row.group(2).split(", ")));
         }
-        return knows;
+        return allowed;
     }
 }

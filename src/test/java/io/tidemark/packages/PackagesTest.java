@@ -1,4 +1,4 @@
-package io.tidemark.rooms;
+package io.tidemark.packages;
 
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -21,52 +21,52 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
-/** The rooms, and who may know whom: the table of docs/rooms.md. */
-@DisplayName("the rooms")
-class RoomsTest {
+/** Holds the code to the package table of docs/architecture.md. */
+@DisplayName("The packages")
+class PackagesTest {
 
     private static final String BASE = "io.tidemark.";
     private static final String[] PLAIN = {
-        "io.tidemark.model..", "io.tidemark.adapter..", "io.tidemark.generation..", "io.tidemark.calibration.."
+        "io.tidemark.jinja..", "io.tidemark.model..", "io.tidemark.text..", "io.tidemark.decoder..", "io.tidemark.adapter..", "io.tidemark.generation..", "io.tidemark.calibration.."
     };
 
-    private static Map<String, Set<String>> knows;
+    private static Map<String, Set<String>> allowed;
     private static JavaClasses classes;
 
     @BeforeAll
     static void read() throws IOException {
-        knows = RoomsTable.in(Path.of("docs/rooms.md"));
+        allowed = PackageTable.in(Path.of("docs/architecture.md"));
         classes = new ClassFileImporter()
                 .withImportOption(new ImportOption.DoNotIncludeTests())
                 .importPackages("io.tidemark");
     }
 
     @Test
-    @DisplayName("know only those that the design lets them know")
-    void knowOnlyTheirNeighbours() {
-        Map<String, Set<String>> strangers = new TreeMap<>();
+    @DisplayName("depend only on the packages that the table allows")
+    void dependOneWay() {
+        Map<String, Set<String>> violations = new TreeMap<>();
         for (JavaClass from : classes) {
             from.getDirectDependenciesFromSelf().forEach(dependency -> {
-                String target = room(dependency.getTargetClass());
-                String origin = room(from);
+                String target = topLevel(dependency.getTargetClass());
+                String origin = topLevel(from);
                 if (!target.isEmpty()
                         && !target.equals(origin)
-                        && !knows.getOrDefault(origin, Set.of()).contains(target)) {
-                    strangers
+                        && !allowed.getOrDefault(origin, Set.of()).contains(target)) {
+                    violations
                             .computeIfAbsent(origin + " -> " + target, key -> new TreeSet<>())
                             .add(dependency.getDescription());
                 }
             });
         }
-        assertThat(strangers).isEmpty();
+        assertThat(violations).isEmpty();
     }
 
     @Test
-    @DisplayName("are all named in the table, and each tells in a package-info what it is for")
+    @DisplayName("are all in the table, and each has a package-info")
     void areNamedAndDescribed() {
         Set<String> found = new HashSet<>();
-        classes.forEach(type -> found.add(room(type)));
-        assertThat(found).isEqualTo(knows.keySet());
+        classes.forEach(type -> found.add(topLevel(type)));
+        assertThat(found).isEqualTo(allowed.keySet());
         Set<String> undescribed = new TreeSet<>();
         for (JavaPackage each : classes.getDefaultPackage().getSubpackagesInTree()) {
             boolean ours = each.getName().startsWith(BASE) && !each.getClasses().isEmpty();
@@ -79,8 +79,8 @@ class RoomsTest {
     }
 
     @Test
-    @DisplayName("leave libtorch's Java binding to the room 'torch'")
-    void onlyTorchKnowsPyTorch() {
+    @DisplayName("use DJL's PyTorch binding only in 'torch'")
+    void onlyTorchUsesDjl() {
         noClasses()
                 .that()
                 .resideOutsideOfPackage("io.tidemark.torch..")
@@ -91,8 +91,8 @@ class RoomsTest {
     }
 
     @Test
-    @DisplayName("that compute know no Kafka, no Quarkus and no CDI")
-    void computingRoomsArePlainJava() {
+    @DisplayName("that compute use no Kafka, no Quarkus and no CDI")
+    void computingPackagesArePlainJava() {
         noClasses()
                 .that()
                 .resideInAnyPackage(PLAIN)
@@ -111,22 +111,22 @@ class RoomsTest {
     }
 
     @Test
-    @DisplayName("have no cupboards for odds and ends")
-    void noOddsAndEnds() {
+    @DisplayName("are not called util, helper, manager or common")
+    void noVagueNames() {
         noClasses()
-                .should(com.tngtech.archunit.lang.conditions.ArchConditions.be(oddsAndEnds()))
+                .should(com.tngtech.archunit.lang.conditions.ArchConditions.be(vaguelyNamed()))
                 .check(classes);
     }
 
-    private static DescribedPredicate<JavaClass> oddsAndEnds() {
+    private static DescribedPredicate<JavaClass> vaguelyNamed() {
         Set<String> names = Set.of("util", "utils", "helper", "helpers", "manager", "managers", "common");
         return DescribedPredicate.describe(
                 "in a package called util, helper, manager or common",
                 type -> Set.of(type.getPackageName().split("\\.")).stream().anyMatch(names::contains));
     }
 
-    /** The room of one of our classes; empty for anything else. */
-    private static String room(JavaClass type) {
+    /** The top-level package of a class of this project; empty for any other class. */
+    private static String topLevel(JavaClass type) {
         String name = type.getPackageName();
         return name.startsWith(BASE) ? name.substring(BASE.length()).split("\\.")[0] : "";
     }
