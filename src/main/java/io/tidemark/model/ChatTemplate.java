@@ -1,7 +1,7 @@
 package io.tidemark.model;
 
-import io.tidemark.model.jinja.JinjaFailed;
-import io.tidemark.model.jinja.JinjaTemplate;
+import io.tidemark.jinja.JinjaException;
+import io.tidemark.jinja.JinjaTemplate;
 import java.nio.file.Path;
 import java.time.ZonedDateTime;
 import java.util.HashMap;
@@ -34,7 +34,7 @@ public final class ChatTemplate {
     private static Read read(String source) {
         try {
             return new Read(Optional.of(JinjaTemplate.parse(source, ZonedDateTime::now)), "");
-        } catch (JinjaFailed e) {
+        } catch (JinjaException e) {
             return new Read(Optional.empty(), e.getMessage());
         }
     }
@@ -64,7 +64,7 @@ public final class ChatTemplate {
         variables.putAll(specialTokens);
         try {
             return chosen(!tools.isEmpty()).render(variables);
-        } catch (JinjaFailed e) {
+        } catch (JinjaException e) {
             throw new ChatTemplateFailed(
                     e.isRaised()
                             ? "the model's chat template refused the messages: " + e.getMessage()

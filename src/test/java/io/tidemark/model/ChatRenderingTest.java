@@ -6,8 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.fasterxml.jackson.core.type.TypeReference;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import io.tidemark.model.jinja.JinjaFailed;
-import io.tidemark.model.jinja.JinjaTemplate;
+import io.tidemark.jinja.JinjaException;
+import io.tidemark.jinja.JinjaTemplate;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -91,7 +91,7 @@ class ChatRenderingTest {
         String error = expected.get("error").textValue();
         assertThatThrownBy(() -> JinjaTemplate.parse(source, () -> NOON).render(variables))
                 .as(error)
-                .isInstanceOfSatisfying(JinjaFailed.class, failure -> {
+                .isInstanceOfSatisfying(JinjaException.class, failure -> {
                     if (failure.isRaised()) {
                         assertThat("TemplateError: " + failure.getMessage()).isEqualTo(error);
                     }

@@ -1,0 +1,7 @@
+package io.tidemark.jinja;
+
+/** Something with a value. */
+interface Expression {
+
+    Object value(Scope scope);
+}
