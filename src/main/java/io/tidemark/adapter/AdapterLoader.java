@@ -6,7 +6,7 @@ import java.nio.file.Path;
 interface AdapterLoader {
 
     /** Called once by the thread that loads, before all else: it is to compute behind the others. */
-    default void stepBack() {}
+    default void lowerThreadPriority() {}
 
     /**
      * Reads config and tensor headers, and no tensor.

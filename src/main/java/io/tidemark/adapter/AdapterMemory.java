@@ -1,6 +1,6 @@
 package io.tidemark.adapter;
 
-import io.tidemark.torch.BackThread;
+import io.tidemark.torch.BackgroundExecutor;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -16,7 +16,7 @@ final class AdapterMemory implements AutoCloseable {
 
     private final AdapterLoader loader;
     private final AdapterBudget budget;
-    private final BackThread thread;
+    private final BackgroundExecutor thread;
     private final Object lock = new Object();
     private final Residents residents;
     private final AdapterRoom room;
@@ -24,7 +24,7 @@ final class AdapterMemory implements AutoCloseable {
 
     AdapterMemory(AdapterLoader loader, long budget) {
         this.loader = loader;
-        this.thread = new BackThread("tidemark-adapters", loader::stepBack);
+        this.thread = new BackgroundExecutor("tidemark-adapters", loader::lowerThreadPriority);
         this.budget = new AdapterBudget(budget);
         this.residents = new Residents(budget);
         this.room = new AdapterRoom(lock, residents, thread);
@@ -57,7 +57,7 @@ final class AdapterMemory implements AutoCloseable {
         }
     }
 
-    AdapterFigures figures(int registered) {
+    AdapterStats stats(int registered) {
         synchronized (lock) {
             return counts.with(registered, residents);
         }

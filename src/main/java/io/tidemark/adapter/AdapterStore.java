@@ -89,7 +89,7 @@ public final class AdapterStore implements AutoCloseable {
      *
      * @throws AdapterRefused as above
      */
-    public AdapterLease waitFor(String id) {
+    public AdapterLease awaitLease(String id) {
         try {
             return lease(id).join();
         } catch (CompletionException e) {
@@ -105,7 +105,7 @@ public final class AdapterStore implements AutoCloseable {
     public LoadedAdapter load(String id, Path folder) {
         register(id, folder);
         try {
-            AdapterLease lease = waitFor(id);
+            AdapterLease lease = awaitLease(id);
             kept.put(id, lease);
             return lease.adapter();
         } catch (AdapterRefused e) {
@@ -120,8 +120,8 @@ public final class AdapterStore implements AutoCloseable {
     }
 
     /** Counts since the store was made, and what is in memory now. */
-    public AdapterFigures figures() {
-        return memory.figures(registered.size());
+    public AdapterStats stats() {
+        return memory.stats(registered.size());
     }
 
     /** No row may use an adapter any more. */

@@ -13,8 +13,8 @@ import java.util.List;
 record FolderLoader(LanguageModel model) implements AdapterLoader {
 
     @Override
-    public void stepBack() {
-        model.stepBack();
+    public void lowerThreadPriority() {
+        model.lowerThreadPriority();
     }
 
     @Override

@@ -23,8 +23,8 @@ final class LoadCounts {
         failures++;
     }
 
-    AdapterFigures with(int registered, Residents residents) {
-        return new AdapterFigures(
+    AdapterStats with(int registered, Residents residents) {
+        return new AdapterStats(
                 registered,
                 residents.size(),
                 residents.bytes(),

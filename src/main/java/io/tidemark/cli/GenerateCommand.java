@@ -5,10 +5,11 @@ import io.tidemark.boundary.Boundary;
 import io.tidemark.cli.model.LocalModel;
 import io.tidemark.cli.model.LocalModelOptions;
 import io.tidemark.generation.Completion;
-import io.tidemark.generation.Ending;
-import io.tidemark.generation.Failure;
+import io.tidemark.generation.GenerationParams;
 import io.tidemark.generation.GenerationRequest;
 import io.tidemark.generation.Outcome;
+import io.tidemark.generation.Outcome.Failure;
+import io.tidemark.generation.StopConditions;
 import io.tidemark.model.LanguageModel;
 import io.tidemark.model.LoraWeights;
 import io.tidemark.model.Sampling;
@@ -125,14 +126,15 @@ final class GenerateCommand implements Callable<Integer> {
         model.requireBoundaries(language, boundary.stream().toList());
         return new GenerationRequest(
                 "generate",
-                adapter,
-                new Boundary(boundary.orElse(language.config().numLayers())),
                 source.tokens(language),
-                Ending.after(maxTokens).withStop(stop),
-                Sampling.at(temperature).withTopP(topP),
-                seed,
-                1,
-                OptionalInt.empty());
+                new GenerationParams(
+                        StopConditions.after(maxTokens).withStop(stop),
+                        Sampling.at(temperature).withTopP(topP),
+                        seed,
+                        1,
+                        OptionalInt.empty()),
+                adapter,
+                new Boundary(boundary.orElse(language.config().numLayers())));
     }
 
     private static String summary(Completion completion) {

@@ -30,7 +30,7 @@ final class LocalGeneration {
      * @throws CommandFailed when the engine can never run it
      */
     Outcome run(GenerationRequest request) {
-        long wanted = (request.prompt().size() + (long) request.maxTokens())
+        long wanted = (request.prompt().size() + (long) request.params().maxTokens())
                 * language.decoder().kvBytesPerToken();
         // the engine reserves whole blocks; twice the need is room enough for one row
         try (GenerationEngine engine = GenerationEngine.start(
@@ -54,8 +54,8 @@ final class LocalGeneration {
         }
 
         @Override
-        public void onText(int choice, String piece) {
-            out.print(piece);
+        public void onText(int choice, String chunk) {
+            out.print(chunk);
             out.flush();
         }
 

@@ -8,9 +8,9 @@ final class BackgroundWork {
 
     private static final System.Logger LOG = System.getLogger(BackgroundWork.class.getName());
 
-    private final Deque<BetweenSteps> waiting = new ArrayDeque<>();
+    private final Deque<BackgroundTask> waiting = new ArrayDeque<>();
 
-    void add(BetweenSteps work) {
+    void add(BackgroundTask work) {
         waiting.add(work);
     }
 
@@ -20,7 +20,7 @@ final class BackgroundWork {
 
     /** Runs one slice; false when there is none. */
     boolean runSlice() {
-        BetweenSteps work = waiting.poll();
+        BackgroundTask work = waiting.poll();
         if (work == null) {
             return false;
         }

@@ -19,23 +19,24 @@ final class ChoiceRules {
     ChoiceRules(GenerationRequest request, int choice, Set<Integer> endOfSequence) {
         this.request = request;
         this.choice = choice;
-        this.ends = new HashSet<>(request.ending().stopTokens());
-        if (!request.ending().ignoresEndOfSequence()) {
+        this.ends = new HashSet<>(request.params().stopConditions().stopTokens());
+        if (!request.params().stopConditions().ignoreEos()) {
             ends.addAll(endOfSequence);
         }
-        this.seen = new SeenTokens(request.sampling().penalties().coverPrompt() ? request.prompt() : List.of());
+        this.seen =
+                new SeenTokens(request.params().sampling().penalties().coverPrompt() ? request.prompt() : List.of());
     }
 
     TokenRule next() {
-        Sampling sampling = request.sampling();
-        double uniform = sampling.isGreedy() ? 0 : UniformNumbers.at(request.seed(), choice, generated);
-        Set<Integer> banned = generated < request.ending().minTokens() ? ends : Set.of();
-        return new TokenRule(sampling, uniform, seen, banned, request.logprobs());
+        Sampling sampling = request.params().sampling();
+        double uniform = sampling.isGreedy() ? 0 : request.params().uniform(choice, generated);
+        Set<Integer> banned = generated < request.params().stopConditions().minTokens() ? ends : Set.of();
+        return new TokenRule(sampling, uniform, seen, banned, request.params().logprobs());
     }
 
     void chosen(int token) {
         generated++;
-        if (!request.sampling().penalties().areOff()) {
+        if (!request.params().sampling().penalties().areOff()) {
             seen.generated(token);
         }
     }
@@ -46,6 +47,6 @@ final class ChoiceRules {
 
     /** Whether the last token is one of the least tokens that the choice must have, whose text no stop ends. */
     boolean mustGoOn() {
-        return generated <= request.ending().minTokens();
+        return generated <= request.params().stopConditions().minTokens();
     }
 }

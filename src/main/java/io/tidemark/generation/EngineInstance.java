@@ -27,7 +27,7 @@ final class EngineInstance {
     private final ReadWriteLock processors;
     private final Runnable onDeath;
     private final Thread thread;
-    private volatile EngineLoad load = EngineLoad.NONE;
+    private volatile EngineStats load = EngineStats.NONE;
     private volatile boolean aborted;
 
     /**
@@ -82,7 +82,7 @@ final class EngineInstance {
      *
      * @throws IllegalStateException when the thread takes no more
      */
-    void runBetweenSteps(BetweenSteps work) {
+    void runInBackground(BackgroundTask work) {
         try {
             inbox.add(() -> background.add(work));
         } catch (IllegalStateException e) {
@@ -92,7 +92,7 @@ final class EngineInstance {
     }
 
     /** As it was after the last step, without requests and rows: the queue counts them. */
-    EngineLoad load() {
+    EngineStats stats() {
         return load;
     }
 
@@ -189,7 +189,7 @@ final class EngineInstance {
     }
 
     private void report() {
-        load = new EngineLoad(
+        load = new EngineStats(
                 0,
                 0,
                 pool.reservedBytes(),

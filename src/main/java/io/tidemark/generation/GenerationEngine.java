@@ -14,7 +14,7 @@ import java.util.concurrent.locks.ReentrantReadWriteLock;
  * and a step loop of their own, on one copy of the weights. Requests wait in one queue; a sequence stays in its instance. The
  * public methods may be called from any thread and hand their work over.
  */
-public final class GenerationEngine implements AutoCloseable {
+public final class GenerationEngine implements Engine, AutoCloseable {
 
     private final RequestBounds bounds;
     private final RequestQueue queue;
@@ -45,44 +45,31 @@ public final class GenerationEngine implements AutoCloseable {
         return engine;
     }
 
-    /**
-     * Says at once whether {@link #submit} would take a request; its adapter does not matter.
-     *
-     * @throws RequestRefused when it can never run
-     */
-    public void requireRunnable(GenerationRequest request) throws RequestRefused {
-        bounds.require(request);
+    @Override
+    public void validate(List<Integer> prompt, GenerationParams params) throws RequestRefused {
+        bounds.require(prompt, params);
     }
 
-    /**
-     * Queues a request. The queue has no bound here; the caller bounds what it submits.
-     *
-     * @throws RequestRefused when the request can never run
-     * @throws IllegalStateException when the engine is closed
-     */
+    @Override
     public void submit(GenerationRequest request, GenerationListener listener) throws RequestRefused {
-        bounds.require(request);
+        validate(request.prompt(), request.params());
         queue.add(new RunningRequest(request, listener, System.nanoTime()));
     }
 
     /**
-     * The same for those who want to know the outcome only.
+     * Queues a request whose caller needs the outcome only.
      *
      * @return completed on the thread of an instance, always normally
-     * @throws RequestRefused as above
-     * @throws IllegalStateException as above
+     * @throws RequestRefused if the request can never run
+     * @throws IllegalStateException if the engine is closed
      */
     public CompletableFuture<Outcome> submit(GenerationRequest request) throws RequestRefused {
         CompletableFuture<Outcome> outcome = new CompletableFuture<>();
-        submit(request, new UntilTheEnd(outcome));
+        submit(request, outcome::complete);
         return outcome;
     }
 
-    /**
-     * Ends a request, wherever it is, with the text so far. Does nothing when no such request is here.
-     *
-     * @throws IllegalStateException when the engine is closed
-     */
+    @Override
     public void cancel(String requestId, FinishReason reason) {
         instances.forEach(
                 instance -> instance.cancel(request -> request.request().id().equals(requestId), reason));
@@ -94,15 +81,15 @@ public final class GenerationEngine implements AutoCloseable {
      *
      * @throws IllegalStateException when the engine is closed
      */
-    public void runBetweenSteps(BetweenSteps work) {
-        instances.get(queue.startBackground()).runBetweenSteps(work);
+    public void runInBackground(BackgroundTask work) {
+        instances.get(queue.startBackground()).runInBackground(work);
     }
 
     /** What all instances have to do, as it was after the last step of each, with what was submitted since. */
-    public EngineLoad load() {
+    public EngineStats stats() {
         return instances.stream()
-                .map(EngineInstance::load)
-                .reduce(EngineLoad.NONE, EngineLoad::plus)
+                .map(EngineInstance::stats)
+                .reduce(EngineStats.NONE, EngineStats::plus)
                 .with(queue.size(), queue.rows());
     }
 

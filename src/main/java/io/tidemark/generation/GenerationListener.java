@@ -1,17 +1,21 @@
 package io.tidemark.generation;
 
 /**
- * Hears of one request. All calls come from the thread of the engine instance that runs it, in order, and must return at once: what
- * they do holds up every row of the instance.
+ * Receives the output of one request. All calls come from the thread of the engine instance that runs the request, in order. A
+ * callback must return at once, because it delays all sequences of the instance. Exceptions are logged and otherwise ignored.
  */
+@FunctionalInterface
 public interface GenerationListener {
 
-    /** A piece of text of one choice; pieces never split a character, and together they are the choice's text. */
-    void onText(int choice, String piece);
+    /**
+     * Called with the next chunk of text of a choice. A chunk contains whole characters only; the chunks of a choice are together
+     * its text.
+     */
+    default void onText(int choice, String chunk) {}
 
-    /** A choice has ended; no more text of it follows. */
-    void onChoiceFinished(int choice, FinishReason reason);
+    /** Called when a choice has ended. No more text of it follows. */
+    default void onChoiceFinished(int choice, FinishReason reason) {}
 
-    /** The last call for the request. */
+    /** Called once, as the last call for the request. */
     void onFinished(Outcome outcome);
 }

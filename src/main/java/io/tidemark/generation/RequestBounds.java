@@ -3,6 +3,7 @@ package io.tidemark.generation;
 import io.tidemark.model.KvPool;
 import io.tidemark.model.ModelConfig;
 import java.util.Collection;
+import java.util.List;
 
 /** What a request must keep to for the engine ever to run it. */
 final class RequestBounds {
@@ -17,30 +18,30 @@ final class RequestBounds {
         this.pool = pool;
     }
 
-    void require(GenerationRequest request) throws RequestRefused {
-        int prompt = request.prompt().size();
-        long length = (long) prompt + request.maxTokens();
+    void require(List<Integer> promptTokens, GenerationParams params) throws RequestRefused {
+        int prompt = promptTokens.size();
+        long length = (long) prompt + params.maxTokens();
         int context = config.contextLength();
         if (length > context) {
             throw new RequestRefused(
                     "context_length_exceeded",
                     prompt >= context ? RequestRefused.PROMPT : "max_tokens",
-                    "the prompt has " + prompt + " tokens and max_tokens is " + request.maxTokens()
+                    "the prompt has " + prompt + " tokens and max_tokens is " + params.maxTokens()
                             + ", together more than the model's context of " + context);
         }
-        requireTokens("logit_bias", request.sampling().logitBias().keySet());
-        requireTokens("stop_token_ids", request.ending().stopTokens());
-        if (request.choices() > limits.slots()) {
+        requireTokens("logit_bias", params.sampling().logitBias().keySet());
+        requireTokens("stop_token_ids", params.stopConditions().stopTokens());
+        if (params.choices() > limits.slots()) {
             throw new RequestRefused(
                     "out_of_range",
                     "n",
-                    "n is " + request.choices() + ", and the worker has " + limits.slots() + " slots");
+                    "n is " + params.choices() + ", and the worker has " + limits.slots() + " slots");
         }
-        if (!pool.canEverHold((int) length, request.choices())) {
+        if (!pool.canEverHold((int) length, params.choices())) {
             throw new RequestRefused(
                     "kv_budget_exceeded",
                     "max_tokens",
-                    request.choices() + " sequences of " + length
+                    params.choices() + " sequences of " + length
                             + " tokens never fit the worker's memory for keys and values of " + limits.kvBytes()
                             + " bytes");
         }

@@ -127,7 +127,7 @@ final class RequestQueue {
     /** The offered request runs in this instance; a row of each of its choices counts from now on. */
     synchronized void accept(int instance) {
         RunningRequest request = takeOffered();
-        int choices = request.request().choices();
+        int choices = request.request().params().choices();
         instances[instance].rows += choices;
         rows += choices;
         request.request().lora().ifPresent(lora -> instances[instance].adapters.merge(lora, choices, Integer::sum));
@@ -257,7 +257,7 @@ final class RequestQueue {
     /** Where the oldest request is to run; NONE when it has to wait, or there is none. */
     private int instanceForOldest() {
         RunningRequest request = waiting.peek();
-        if (request == null || rows + request.request().choices() > slots) {
+        if (request == null || rows + request.request().params().choices() > slots) {
             return NONE;
         }
         int emptiest = emptiest(each -> true);

@@ -15,17 +15,17 @@ public final class RequestRefused extends Exception {
         this.param = param;
     }
 
-    /** A word for programs: {@code context_length_exceeded}, {@code kv_budget_exceeded} or {@code out_of_range}. */
+    /** Machine-readable: {@code context_length_exceeded}, {@code kv_budget_exceeded} or {@code out_of_range}. */
     public String code() {
         return code;
     }
 
-    /** Whether the prompt is to blame, whatever field it came in. */
-    public boolean blamesPrompt() {
+    /** Whether the prompt caused the refusal. The field that held the prompt is known to the caller only. */
+    public boolean isAboutPrompt() {
         return param.equals(PROMPT);
     }
 
-    /** The request's field that is to blame. */
+    /** The field of the request that caused the refusal. */
     public String param() {
         return param;
     }

@@ -34,7 +34,7 @@ final class Row {
         this.tokenizer = tokenizer;
         this.rules = new ChoiceRules(request(), choice, endOfSequence);
         this.detokenizer = new StreamingDetokenizer(tokenizer);
-        this.stops = new StopStrings(request().ending().stop());
+        this.stops = new StopStrings(request().params().stopConditions().stop());
     }
 
     RunningRequest owner() {
@@ -108,7 +108,7 @@ final class Row {
     String accept(TokenChoice token) {
         generated.add(token.token());
         rules.chosen(token.token());
-        request().logprobs().ifPresent(top -> logprobs.add(logprob(token)));
+        request().params().logprobs().ifPresent(top -> logprobs.add(logprob(token)));
         if (rules.ends(token.token())) {
             return finish(FinishReason.STOP);
         }
@@ -116,7 +116,7 @@ final class Row {
         String shown = show(rules.mustGoOn() ? piece : stops.add(piece));
         if (stops.found()) {
             finished = Optional.of(FinishReason.STOP);
-        } else if (generated.size() == request().maxTokens()) {
+        } else if (generated.size() == request().params().maxTokens()) {
             shown += finish(FinishReason.LENGTH);
         }
         return shown;

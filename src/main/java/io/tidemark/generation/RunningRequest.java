@@ -3,6 +3,7 @@ package io.tidemark.generation;
 import io.tidemark.generation.Completion.Choice;
 import io.tidemark.generation.Completion.Timing;
 import io.tidemark.generation.Completion.Usage;
+import io.tidemark.generation.Outcome.Failure;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -68,7 +69,7 @@ final class RunningRequest {
     void choiceFinished(Choice choice) {
         finished.add(choice);
         tell(() -> listener.onChoiceFinished(choice.index(), choice.finishReason()));
-        if (finished.size() == request.choices()) {
+        if (finished.size() == request.params().choices()) {
             finished.sort(Comparator.comparingInt(Choice::index));
             tell(() -> listener.onFinished(completion()));
         }
@@ -77,7 +78,7 @@ final class RunningRequest {
     /** Ends a request that never ran: all its choices are empty. */
     void endedBeforeStart(FinishReason reason) {
         started();
-        for (int choice = 0; choice < request.choices(); choice++) {
+        for (int choice = 0; choice < request.params().choices(); choice++) {
             choiceFinished(new Choice(choice, "", List.of(), reason, List.of()));
         }
     }

@@ -112,10 +112,11 @@ final class Scheduler {
     private void admit() {
         for (Optional<RunningRequest> next = queue.offer(instance); next.isPresent(); next = queue.offer(instance)) {
             RunningRequest request = next.get();
-            int tokens = request.request().prompt().size() + request.request().maxTokens();
+            int tokens = request.request().prompt().size()
+                    + request.request().params().maxTokens();
             Optional<List<KvSlot>> slots;
             try {
-                slots = pool.reserve(tokens, request.request().choices());
+                slots = pool.reserve(tokens, request.request().params().choices());
             } catch (DecoderFailed e) {
                 // The budget allowed what the device's memory did not.
                 queue.drop();
@@ -127,7 +128,8 @@ final class Scheduler {
                 queue.drop();
                 request.endedBeforeStart(request.cancelled().get());
             } else if (slots.isEmpty()) {
-                queue.refuse(instance, pool.bytes(tokens, request.request().choices()));
+                queue.refuse(
+                        instance, pool.bytes(tokens, request.request().params().choices()));
             } else {
                 queue.accept(instance);
                 start(request, slots.get());

@@ -147,8 +147,8 @@ public final class Decoder implements AutoCloseable {
         return stacks.isJoined(adapters);
     }
 
-    void stepBack() {
-        parts.torch().stepBack();
+    void lowerThreadPriority() {
+        parts.torch().lowerThreadPriority();
     }
 
     /** The same weights for teacher-forced passes with an adapter. */

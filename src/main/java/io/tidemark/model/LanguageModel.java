@@ -51,9 +51,9 @@ public final class LanguageModel implements AutoCloseable {
         }
     }
 
-    /** Lets the calling thread compute behind all others for good; see {@link Torch#stepBack}. */
-    public void stepBack() {
-        decoder.stepBack();
+    /** Lets the calling thread compute behind all others for good; see {@link Torch#lowerThreadPriority}. */
+    public void lowerThreadPriority() {
+        decoder.lowerThreadPriority();
     }
 
     public String name() {

@@ -1,6 +1,6 @@
 package io.tidemark.model;
 
-import io.tidemark.torch.BackThread;
+import io.tidemark.torch.BackgroundExecutor;
 import io.tidemark.torch.Value;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -14,12 +14,13 @@ import java.util.concurrent.CompletionException;
 final class LayerPacking implements AutoCloseable {
 
     private final TensorLoader loader;
-    private final BackThread thread;
+    private final BackgroundExecutor thread;
     private Optional<CompletableFuture<Value>> underWay = Optional.empty();
 
     LayerPacking(TensorLoader loader) {
         this.loader = loader;
-        this.thread = new BackThread("tidemark-packing", () -> loader.torch().setThreads(1));
+        this.thread =
+                new BackgroundExecutor("tidemark-packing", () -> loader.torch().setThreads(1));
         loader.torch().setThreads(1);
     }
 

@@ -1,6 +1,6 @@
 package io.tidemark.model;
 
-import io.tidemark.torch.BackThread;
+import io.tidemark.torch.BackgroundExecutor;
 import io.tidemark.torch.Value;
 import java.util.ArrayList;
 import java.util.List;
@@ -15,13 +15,13 @@ import java.util.concurrent.CompletionException;
 final class StackBuilder implements AutoCloseable {
 
     private final DecoderParts parts;
-    private final BackThread thread;
+    private final BackgroundExecutor thread;
     private Optional<CompletableFuture<List<LoraStack>>> underWay = Optional.empty();
     private Optional<CompletableFuture<LoraStack>> joining = Optional.empty();
 
     StackBuilder(DecoderParts parts) {
         this.parts = parts;
-        this.thread = new BackThread("tidemark-stacks", parts.torch()::stepBack);
+        this.thread = new BackgroundExecutor("tidemark-stacks", parts.torch()::lowerThreadPriority);
     }
 
     /** A stack for each list of members. They may be closed meanwhile; a list with one that is closed now gets none. */

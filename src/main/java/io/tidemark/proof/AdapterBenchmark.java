@@ -1,6 +1,6 @@
 package io.tidemark.proof;
 
-import io.tidemark.adapter.AdapterFigures;
+import io.tidemark.adapter.AdapterStats;
 import io.tidemark.adapter.AdapterStore;
 import io.tidemark.generation.GenerationEngine;
 import io.tidemark.model.LanguageModel;
@@ -20,18 +20,18 @@ public final class AdapterBenchmark {
      * @param tokensPerSecond over the whole run
      * @param mostBytes       that adapters took at any time
      * @param ownBytes        the process's own memory at the end, mapped files not counted
-     * @param figures         the store's, of this run
+     * @param stats           the store's, of this run
      */
-    public record Run(double tokensPerSecond, long mostBytes, OptionalLong ownBytes, AdapterFigures figures) {
+    public record Run(double tokensPerSecond, long mostBytes, OptionalLong ownBytes, AdapterStats stats) {
 
         /** The share of requests whose adapter was in memory. */
         public double hitRate() {
-            return (double) figures.hits() / figures.leases();
+            return (double) stats.hits() / stats.leases();
         }
 
         /** The mean; 0 where nothing was loaded. */
         public double secondsPerLoad() {
-            return figures.loads() == 0 ? 0 : figures.loadNanos() / 1e9 / figures.loads();
+            return stats.loads() == 0 ? 0 : stats.loadNanos() / 1e9 / stats.loads();
         }
     }
 
@@ -55,14 +55,14 @@ public final class AdapterBenchmark {
     public Run resident(Consumer<Integer> loaded) {
         try (AdapterStore store = load.store(model, Long.MAX_VALUE)) {
             List<String> used = load.adaptersAsked().stream().distinct().toList();
-            used.forEach(id -> store.waitFor(id).close());
+            used.forEach(id -> store.awaitLease(id).close());
             loaded.accept(used.size());
             return run(store);
         }
     }
 
     private Run run(AdapterStore store) {
-        AdapterFigures before = store.figures();
+        AdapterStats before = store.stats();
         try (GenerationEngine engine = load.engine(model)) {
             AdapterTraffic.Served served = new AdapterTraffic(model, engine, store, 3 * load.slots())
                     .serve(load.adaptersAsked(), AdapterLoad.PROMPT_TOKENS, load.tokens());
@@ -70,12 +70,12 @@ public final class AdapterBenchmark {
                     served.tokensPerSecond(),
                     served.mostBytes(),
                     ProcessMemory.ownBytes(),
-                    since(before, served.figures()));
+                    since(before, served.stats()));
         }
     }
 
-    private static AdapterFigures since(AdapterFigures before, AdapterFigures now) {
-        return new AdapterFigures(
+    private static AdapterStats since(AdapterStats before, AdapterStats now) {
+        return new AdapterStats(
                 now.registered(),
                 now.resident(),
                 now.residentBytes(),

@@ -1,21 +1,20 @@
 package io.tidemark.proof;
 
-import io.tidemark.adapter.AdapterFigures;
 import io.tidemark.adapter.AdapterLease;
+import io.tidemark.adapter.AdapterStats;
 import io.tidemark.adapter.AdapterStore;
 import io.tidemark.boundary.Boundary;
 import io.tidemark.generation.Completion;
-import io.tidemark.generation.Ending;
 import io.tidemark.generation.GenerationEngine;
+import io.tidemark.generation.GenerationParams;
 import io.tidemark.generation.GenerationRequest;
 import io.tidemark.generation.Outcome;
 import io.tidemark.generation.RequestRefused;
+import io.tidemark.generation.StopConditions;
 import io.tidemark.model.LanguageModel;
-import io.tidemark.model.Sampling;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.OptionalInt;
 import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -35,9 +34,9 @@ final class AdapterTraffic {
      * @param seconds   from the first request to the last answer
      * @param tokens    that were generated
      * @param mostBytes that adapters took at any time
-     * @param figures   of the store at the end
+     * @param stats     of the store at the end
      */
-    record Served(double seconds, long tokens, long mostBytes, AdapterFigures figures) {
+    record Served(double seconds, long tokens, long mostBytes, AdapterStats stats) {
 
         double tokensPerSecond() {
             return tokens / seconds;
@@ -61,10 +60,10 @@ final class AdapterTraffic {
             places.acquireUninterruptibly();
             answers.add(answer("request-" + i, adapters.get(i), prompt(i, promptTokens), tokens)
                     .whenComplete((count, failure) -> places.release()));
-            most = Math.max(most, store.figures().residentBytes());
+            most = Math.max(most, store.stats().residentBytes());
         }
         long generated = answers.stream().mapToLong(CompletableFuture::join).sum();
-        return new Served((System.nanoTime() - begun) / 1e9, generated, most, store.figures());
+        return new Served((System.nanoTime() - begun) / 1e9, generated, most, store.stats());
     }
 
     private CompletableFuture<Integer> answer(String id, String adapter, List<Integer> prompt, int tokens) {
@@ -97,14 +96,10 @@ final class AdapterTraffic {
     private GenerationRequest request(String id, AdapterLease lease, List<Integer> prompt, int tokens) {
         return new GenerationRequest(
                 id,
-                Optional.of(lease.adapter().weights()),
-                Boundary.full(model.config().numLayers()),
                 prompt,
-                Ending.afterExactly(tokens),
-                Sampling.GREEDY,
-                0,
-                1,
-                OptionalInt.empty());
+                GenerationParams.greedy(StopConditions.afterExactly(tokens)),
+                Optional.of(lease.adapter().weights()),
+                Boundary.full(model.config().numLayers()));
     }
 
     private static int tokens(Outcome outcome) {

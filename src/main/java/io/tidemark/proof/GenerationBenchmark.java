@@ -2,20 +2,19 @@ package io.tidemark.proof;
 
 import io.tidemark.boundary.Boundary;
 import io.tidemark.generation.Completion;
-import io.tidemark.generation.Ending;
 import io.tidemark.generation.EngineLimits;
-import io.tidemark.generation.Failure;
 import io.tidemark.generation.GenerationEngine;
+import io.tidemark.generation.GenerationParams;
 import io.tidemark.generation.GenerationRequest;
 import io.tidemark.generation.Outcome;
+import io.tidemark.generation.Outcome.Failure;
 import io.tidemark.generation.RequestRefused;
+import io.tidemark.generation.StopConditions;
 import io.tidemark.model.LanguageModel;
 import io.tidemark.model.LoraWeights;
-import io.tidemark.model.Sampling;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.OptionalInt;
 import java.util.concurrent.CompletableFuture;
 
 /** Runs rows beside each other through the engine that workers use, and takes the time of each. */
@@ -43,14 +42,18 @@ public final class GenerationBenchmark implements AutoCloseable {
      * @throws IllegalStateException when a row is refused or fails
      */
     public List<RowTimes> measure(List<Row> rows, int newTokens) {
-        return run(rows, Ending.afterExactly(newTokens)).stream()
+        return run(rows, StopConditions.afterExactly(newTokens)).stream()
                 .map(RowTimes::of)
                 .toList();
     }
 
     /** The most likely continuation, up to an end-of-sequence token or {@code tokens} tokens. */
     public List<Integer> greedy(Row row, int tokens) {
-        return run(List.of(row), Ending.after(tokens)).get(0).choices().get(0).tokens();
+        return run(List.of(row), StopConditions.after(tokens))
+                .get(0)
+                .choices()
+                .get(0)
+                .tokens();
     }
 
     @Override
@@ -58,9 +61,9 @@ public final class GenerationBenchmark implements AutoCloseable {
         engine.close();
     }
 
-    private List<Completion> run(List<Row> rows, Ending ending) {
+    private List<Completion> run(List<Row> rows, StopConditions stopConditions) {
         List<CompletableFuture<Outcome>> outcomes =
-                rows.stream().map(row -> submit(row, ending)).toList();
+                rows.stream().map(row -> submit(row, stopConditions)).toList();
         List<Completion> completions = new ArrayList<>();
         for (CompletableFuture<Outcome> outcome : outcomes) {
             Outcome ended = outcome.join();
@@ -72,11 +75,11 @@ public final class GenerationBenchmark implements AutoCloseable {
         return completions;
     }
 
-    private CompletableFuture<Outcome> submit(Row row, Ending ending) {
+    private CompletableFuture<Outcome> submit(Row row, StopConditions stopConditions) {
         String id = "bench-" + asked++;
         try {
             return engine.submit(new GenerationRequest(
-                    id, row.lora(), row.boundary(), row.prompt(), ending, Sampling.GREEDY, 0, 1, OptionalInt.empty()));
+                    id, row.prompt(), GenerationParams.greedy(stopConditions), row.lora(), row.boundary()));
         } catch (RequestRefused e) {
             return CompletableFuture.completedFuture(new Failure(id, e.code(), e.getMessage()));
         }

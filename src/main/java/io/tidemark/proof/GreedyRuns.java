@@ -2,19 +2,18 @@ package io.tidemark.proof;
 
 import io.tidemark.boundary.Boundary;
 import io.tidemark.generation.Completion;
-import io.tidemark.generation.Ending;
 import io.tidemark.generation.EngineLimits;
 import io.tidemark.generation.GenerationEngine;
+import io.tidemark.generation.GenerationParams;
 import io.tidemark.generation.GenerationRequest;
 import io.tidemark.generation.RequestRefused;
+import io.tidemark.generation.StopConditions;
 import io.tidemark.model.LanguageModel;
 import io.tidemark.model.LoraWeights;
-import io.tidemark.model.Sampling;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalInt;
 import java.util.concurrent.CompletableFuture;
 
 /** Runs every prompt at every boundary of a reference through the generating engine, all in one running batch. */
@@ -35,14 +34,11 @@ final class GreedyRuns {
                                     engine,
                                     new GenerationRequest(
                                             "verify-" + runs.size(),
-                                            Optional.of(lora),
-                                            expected.getKey(),
                                             prompt.ids(),
-                                            Ending.after(expected.getValue().size()),
-                                            Sampling.GREEDY,
-                                            0,
-                                            1,
-                                            OptionalInt.empty()))
+                                            GenerationParams.greedy(StopConditions.after(
+                                                    expected.getValue().size())),
+                                            Optional.of(lora),
+                                            expected.getKey()))
                             .thenApply(expected.getValue()::equals));
                 }
             }

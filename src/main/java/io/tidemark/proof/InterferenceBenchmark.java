@@ -1,19 +1,18 @@
 package io.tidemark.proof;
 
 import io.tidemark.boundary.Boundary;
-import io.tidemark.generation.Ending;
 import io.tidemark.generation.EngineLayout;
 import io.tidemark.generation.EngineLimits;
 import io.tidemark.generation.GenerationEngine;
+import io.tidemark.generation.GenerationParams;
 import io.tidemark.generation.GenerationRequest;
 import io.tidemark.generation.Outcome;
 import io.tidemark.generation.RequestRefused;
+import io.tidemark.generation.StopConditions;
 import io.tidemark.model.LanguageModel;
 import io.tidemark.model.LoraWeights;
-import io.tidemark.model.Sampling;
 import java.util.List;
 import java.util.Optional;
-import java.util.OptionalInt;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.stream.IntStream;
@@ -64,7 +63,7 @@ public final class InterferenceBenchmark {
             for (int row = 0; row < rows; row++) {
                 submit(engine, tokens(ROW_PROMPT, row), newTokens).thenRun(times::rowEnded);
             }
-            engine.runBetweenSteps(times::afterStep);
+            engine.runInBackground(times::afterStep);
             return times.measured();
         } catch (CompletionException e) {
             throw new IllegalStateException(
@@ -76,15 +75,7 @@ public final class InterferenceBenchmark {
         Boundary boundary = Boundary.full(model.config().numLayers());
         try {
             return engine.submit(new GenerationRequest(
-                    "bench",
-                    lora,
-                    boundary,
-                    prompt,
-                    Ending.afterExactly(newTokens),
-                    Sampling.GREEDY,
-                    0,
-                    1,
-                    OptionalInt.empty()));
+                    "bench", prompt, GenerationParams.greedy(StopConditions.afterExactly(newTokens)), lora, boundary));
         } catch (RequestRefused e) {
             throw new CompletionException(e);
         }

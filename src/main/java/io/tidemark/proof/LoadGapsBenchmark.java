@@ -52,16 +52,16 @@ public final class LoadGapsBenchmark {
         List<Double> loading = new ArrayList<>();
         try (AdapterStore store = load.store(model, load.budget());
                 GenerationEngine engine = load.engine(model);
-                AdapterLease lease = store.waitFor(load.folders().firstKey())) {
+                AdapterLease lease = store.awaitLease(load.folders().firstKey())) {
             requireRoomForTwo(lease.adapter().weights().bytes());
             AdapterTraffic traffic = new AdapterTraffic(model, engine, store, load.slots());
             rows(traffic, lease);
-            long before = store.figures().loads();
+            long before = store.stats().loads();
             for (int turn = 0; turn < turns; turn++) {
                 quiet.addAll(rows(traffic, lease));
                 loading.addAll(besideLoads(store, () -> rows(traffic, lease)));
             }
-            return new Gaps(sorted(quiet), sorted(loading), store.figures().loads() - before);
+            return new Gaps(sorted(quiet), sorted(loading), store.stats().loads() - before);
         }
     }
 
@@ -80,7 +80,7 @@ public final class LoadGapsBenchmark {
                 () -> {
                     // more than fit, in a circle: the one that is asked for next is always the one that left first
                     for (int i = 0; running.get(); i++) {
-                        store.waitFor(cold.get(i % cold.size())).close();
+                        store.awaitLease(cold.get(i % cold.size())).close();
                     }
                 },
                 "tidemark-bench-cold");

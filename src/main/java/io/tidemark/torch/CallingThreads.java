@@ -36,8 +36,8 @@ final class CallingThreads {
     }
 
     /** Gives the calling thread a lower priority, and its operators no other thread. */
-    void stepBack() {
-        NativeThread.stepBack();
+    void lowerThreadPriority() {
+        NativeThread.lowerThreadPriority();
         setThreads(1);
     }
 

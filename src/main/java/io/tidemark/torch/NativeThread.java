@@ -13,7 +13,7 @@ final class NativeThread {
     private NativeThread() {}
 
     /** On Linux alone a thread has a priority of its own; elsewhere the call would take the process's, and is not made. */
-    static void stepBack() {
+    static void lowerThreadPriority() {
         if (!System.getProperty("os.name").equals("Linux")) {
             return;
         }

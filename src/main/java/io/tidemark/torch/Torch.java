@@ -114,7 +114,7 @@ public final class Torch implements AutoCloseable {
      * Gives memory that libtorch has freed back to the system, and moves what it keeps to large pages. Takes some milliseconds: to
      * be called after a model is loaded.
      */
-    public void settleMemory() {
+    public void compactMemory() {
         NativeHeap.trim();
         NativeHeap.useHugePages();
     }
@@ -123,8 +123,8 @@ public final class Torch implements AutoCloseable {
      * Lowers the priority of the calling thread for good: its operators run on this thread alone and, on Linux, get a tenth of
      * a core that threads of normal priority want too.
      */
-    public void stepBack() {
-        context.threads().stepBack();
+    public void lowerThreadPriority() {
+        context.threads().lowerThreadPriority();
     }
 
     /** Sets how many threads, 1 or more, the operators of the calling thread use, itself included. */

@@ -25,20 +25,20 @@ class AdapterMemoryTest {
     @DisplayName("takes what is asked for and nothing else, on a thread of its own")
     void loadsOnDemand() {
         AdapterStore store = memory.roomFor(4);
-        assertThat(store.figures().resident()).isZero();
+        assertThat(store.stats().resident()).isZero();
         assertThat(store.digest("a")).isEmpty();
-        try (AdapterLease lease = store.waitFor("a")) {
+        try (AdapterLease lease = store.awaitLease("a")) {
             assertThat(lease.adapter().digest()).isEqualTo(AdapterDigest.of(AdapterMemoryFixture.folder()));
             assertThat(store.digest("a")).contains(lease.adapter().digest());
         }
         assertThat(memory.loader().loads()).containsExactly("a");
         assertThat(memory.loader().threads()).containsExactly("tidemark-adapters");
-        assertThat(store.figures())
+        assertThat(store.stats())
                 .extracting(
-                        AdapterFigures::registered,
-                        AdapterFigures::resident,
-                        AdapterFigures::residentBytes,
-                        AdapterFigures::loads)
+                        AdapterStats::registered,
+                        AdapterStats::resident,
+                        AdapterStats::residentBytes,
+                        AdapterStats::loads)
                 .containsExactly(4, 1, memory.adapterBytes(), 1L);
     }
 
@@ -60,8 +60,8 @@ class AdapterMemoryTest {
                 .isCompletedWithValueMatching(
                         lease -> lease.adapter() == leases.get(0).adapter());
         assertThat(memory.loader().loads()).containsExactly("a");
-        assertThat(store.figures())
-                .extracting(AdapterFigures::leases, AdapterFigures::hits)
+        assertThat(store.stats())
+                .extracting(AdapterStats::leases, AdapterStats::hits)
                 .containsExactly(6L, 1L);
     }
 
@@ -69,7 +69,7 @@ class AdapterMemoryTest {
     @DisplayName("gives what is there at once while another adapter is being loaded")
     void coldDoesNotStallWarm() {
         AdapterStore store = memory.roomFor(4);
-        store.waitFor("a").close();
+        store.awaitLease("a").close();
         CountDownLatch gate = memory.loader().hold();
         CompletableFuture<AdapterLease> cold = store.lease("b");
         assertThat(store.lease("a")).isDone();
@@ -90,10 +90,10 @@ class AdapterMemoryTest {
                     .hasCauseInstanceOf(AdapterRefused.class)
                     .hasMessageContaining("broken for this test");
         }
-        assertThatThrownBy(() -> store.waitFor("a")).isInstanceOf(AdapterRefused.class);
+        assertThatThrownBy(() -> store.awaitLease("a")).isInstanceOf(AdapterRefused.class);
         assertThat(memory.loader().loads()).containsExactly("a");
-        assertThat(store.figures().failures()).isEqualTo(1);
-        store.waitFor("b").close();
+        assertThat(store.stats().failures()).isEqualTo(1);
+        store.awaitLease("b").close();
     }
 
     @Test
@@ -104,15 +104,15 @@ class AdapterMemoryTest {
         CompletableFuture<AdapterLease> impatient = store.lease("a");
         impatient.cancel(false);
         gate.countDown();
-        store.waitFor("b").close();
-        assertThat(store.figures().residentBytes()).isEqualTo(memory.adapterBytes());
+        store.awaitLease("b").close();
+        assertThat(store.stats().residentBytes()).isEqualTo(memory.adapterBytes());
     }
 
     @Test
     @DisplayName("ends the waiting of all when it is closed")
     void closes() {
         AdapterStore store = memory.roomFor(1);
-        AdapterLease used = store.waitFor("a");
+        AdapterLease used = store.awaitLease("a");
         List<CompletableFuture<AdapterLease>> waiting = List.of(store.lease("b"), store.lease("c"));
         store.close();
         assertThat(waiting).allMatch(CompletableFuture::isCompletedExceptionally);

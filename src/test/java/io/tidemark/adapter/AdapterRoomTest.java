@@ -26,14 +26,14 @@ class AdapterRoomTest {
     @DisplayName("makes room by the adapter that was asked for longest ago, and never takes more than the budget")
     void leastRecentlyUsed() {
         AdapterStore store = memory.roomFor(2);
-        store.waitFor("a").close();
-        store.waitFor("b").close();
-        store.waitFor("a").close();
-        store.waitFor("c").close();
-        assertThat(store.figures().residentBytes()).isEqualTo(2 * memory.adapterBytes());
-        assertThat(store.figures().evictions()).isEqualTo(1);
+        store.awaitLease("a").close();
+        store.awaitLease("b").close();
+        store.awaitLease("a").close();
+        store.awaitLease("c").close();
+        assertThat(store.stats().residentBytes()).isEqualTo(2 * memory.adapterBytes());
+        assertThat(store.stats().evictions()).isEqualTo(1);
         assertThat(store.lease("a")).isDone();
-        store.waitFor("b").close();
+        store.awaitLease("b").close();
         assertThat(memory.loader().loads()).containsExactly("a", "b", "c", "b");
     }
 
@@ -41,8 +41,8 @@ class AdapterRoomTest {
     @DisplayName("never frees an adapter that is used: a newcomer waits until its last user is done, and then comes in")
     void usedStays() {
         AdapterStore store = memory.roomFor(1);
-        AdapterLease first = store.waitFor("a");
-        AdapterLease second = store.waitFor("a");
+        AdapterLease first = store.awaitLease("a");
+        AdapterLease second = store.awaitLease("a");
         CompletableFuture<AdapterLease> newcomer = store.lease("b");
         first.close();
         first.close();
@@ -53,7 +53,7 @@ class AdapterRoomTest {
         try (AdapterLease lease = newcomer.join()) {
             assertThat(memory.isAlive(lease)).isTrue();
             assertThat(memory.isAlive(second)).isFalse();
-            assertThat(store.figures().residentBytes()).isEqualTo(memory.adapterBytes());
+            assertThat(store.stats().residentBytes()).isEqualTo(memory.adapterBytes());
         }
     }
 
@@ -62,10 +62,10 @@ class AdapterRoomTest {
             "lets a newcomer in although another adapter is never idle: who asks for that one later queues behind it")
     void noStarvation() {
         AdapterStore store = memory.roomFor(1);
-        AdapterLease busy = store.waitFor("a");
+        AdapterLease busy = store.awaitLease("a");
         CompletableFuture<AdapterLease> newcomer = store.lease("b");
         // the loader's thread sends the busy one away before it waits
-        Awaitility.await().until(() -> store.figures().evictions() == 1);
+        Awaitility.await().until(() -> store.stats().evictions() == 1);
         CompletableFuture<AdapterLease> late = store.lease("a");
         assertThat(late).isNotDone();
         busy.close();
@@ -95,10 +95,10 @@ class AdapterRoomTest {
                             for (int i = 0; i < 25; i++) {
                                 String id = String.valueOf((char)
                                         ('a' + ThreadLocalRandom.current().nextInt(4)));
-                                try (AdapterLease lease = store.waitFor(id)) {
+                                try (AdapterLease lease = store.awaitLease(id)) {
                                     assertThat(lease.adapter().id()).isEqualTo(id);
                                     assertThat(memory.isAlive(lease)).isTrue();
-                                    assertThat(store.figures().residentBytes())
+                                    assertThat(store.stats().residentBytes())
                                             .isLessThanOrEqualTo(2 * memory.adapterBytes());
                                 }
                             }
@@ -106,6 +106,6 @@ class AdapterRoomTest {
                         command -> new Thread(command).start()))
                 .toList();
         users.forEach(CompletableFuture::join);
-        assertThat(store.figures().leases()).isEqualTo(200);
+        assertThat(store.stats().leases()).isEqualTo(200);
     }
 }

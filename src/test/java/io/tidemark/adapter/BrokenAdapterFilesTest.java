@@ -118,7 +118,7 @@ class BrokenAdapterFilesTest {
             assertThatThrownBy(() -> store.register("broken", broken)).isInstanceOf(AdapterRefused.class);
             store.register("sound", Folders.adapter(FAMILY, "qv"));
             assertThat(store.ids()).containsExactly("sound");
-            store.waitFor("sound").close();
+            store.awaitLease("sound").close();
         }
     }
 

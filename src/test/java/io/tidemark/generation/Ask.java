@@ -13,50 +13,58 @@ record Ask(
         List<Integer> prompt,
         Optional<LoraWeights> lora,
         int boundary,
-        Ending ending,
+        StopConditions stopConditions,
         Sampling sampling,
         long seed,
         int choices,
         OptionalInt logprobs) {
 
     static Ask about(String id, List<Integer> prompt) {
-        return new Ask(id, prompt, Optional.empty(), 0, Ending.after(12), Sampling.GREEDY, 0, 1, OptionalInt.empty());
+        return new Ask(
+                id, prompt, Optional.empty(), 0, StopConditions.after(12), Sampling.GREEDY, 0, 1, OptionalInt.empty());
     }
 
     Ask with(LoraWeights adapter, int boundaryLayers) {
-        return new Ask(id, prompt, Optional.of(adapter), boundaryLayers, ending, sampling, seed, choices, logprobs);
+        return new Ask(
+                id, prompt, Optional.of(adapter), boundaryLayers, stopConditions, sampling, seed, choices, logprobs);
     }
 
     Ask tokens(int most) {
-        return new Ask(id, prompt, lora, boundary, Ending.after(most), sampling, seed, choices, logprobs);
+        return new Ask(id, prompt, lora, boundary, StopConditions.after(most), sampling, seed, choices, logprobs);
     }
 
     Ask sampled(double temperature, long withSeed) {
-        return new Ask(id, prompt, lora, boundary, ending, Sampling.at(temperature), withSeed, choices, logprobs);
+        return new Ask(
+                id, prompt, lora, boundary, stopConditions, Sampling.at(temperature), withSeed, choices, logprobs);
     }
 
     Ask choices(int n) {
-        return new Ask(id, prompt, lora, boundary, ending, sampling, seed, n, logprobs);
+        return new Ask(id, prompt, lora, boundary, stopConditions, sampling, seed, n, logprobs);
     }
 
     Ask stop(String... texts) {
-        return new Ask(id, prompt, lora, boundary, ending.withStop(List.of(texts)), sampling, seed, choices, logprobs);
+        return new Ask(
+                id, prompt, lora, boundary, stopConditions.withStop(List.of(texts)), sampling, seed, choices, logprobs);
     }
 
     Ask logprobs(int top) {
-        return new Ask(id, prompt, lora, boundary, ending, sampling, seed, choices, OptionalInt.of(top));
+        return new Ask(id, prompt, lora, boundary, stopConditions, sampling, seed, choices, OptionalInt.of(top));
     }
 
     Ask sampling(Sampling how) {
-        return new Ask(id, prompt, lora, boundary, ending, how, seed, choices, logprobs);
+        return new Ask(id, prompt, lora, boundary, stopConditions, how, seed, choices, logprobs);
     }
 
-    Ask ending(Ending how) {
+    Ask stopAt(StopConditions how) {
         return new Ask(id, prompt, lora, boundary, how, sampling, seed, choices, logprobs);
     }
 
     GenerationRequest request() {
         return new GenerationRequest(
-                id, lora, new Boundary(boundary), prompt, ending, sampling, seed, choices, logprobs);
+                id,
+                prompt,
+                new GenerationParams(stopConditions, sampling, seed, choices, logprobs),
+                lora,
+                new Boundary(boundary));
     }
 }

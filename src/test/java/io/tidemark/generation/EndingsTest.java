@@ -64,7 +64,7 @@ class EndingsTest {
     @DisplayName(
             "after exactly the tokens asked for where the end-of-sequence token is ignored, which is then a token like others")
     void ignoringTheEndOfSequence() throws RequestRefused {
-        Recording recording = run(greedy("on", 4, 6).ending(Ending.afterExactly(30)));
+        Recording recording = run(greedy("on", 4, 6).stopAt(StopConditions.afterExactly(30)));
         assertThat(recording.choice().tokens()).hasSize(30).startsWith(2);
         assertThat(recording.choice().finishReason()).isEqualTo(FinishReason.LENGTH);
     }
@@ -73,8 +73,8 @@ class EndingsTest {
     @DisplayName("at a stop token, which is counted and not shown, although the end-of-sequence token is ignored")
     void atAStopToken() throws RequestRefused {
         List<Integer> tokens = reference.prompts().get(1).greedy().get(6);
-        Recording recording =
-                run(greedy("stop-token", 1, 6).ending(Ending.afterExactly(30).withStopTokens(Set.of(tokens.get(3)))));
+        Recording recording = run(greedy("stop-token", 1, 6)
+                .stopAt(StopConditions.afterExactly(30).withStopTokens(Set.of(tokens.get(3)))));
         int end = tokens.indexOf(tokens.get(3));
         assertThat(recording.choice().tokens()).isEqualTo(tokens.subList(0, end + 1));
         assertThat(recording.choice().text())

@@ -26,7 +26,7 @@ class EngineDeathTest {
             Recording waiting = Recording.onFinished(() -> heard.add("waiting"));
             engine.submit(
                     Ask.about("running", PROMPT)
-                            .ending(Ending.afterExactly(500))
+                            .stopAt(StopConditions.afterExactly(500))
                             .request(),
                     running);
             engine.submit(Ask.about("deadly", PROMPT).request(), Recording.onFirstText(() -> {

@@ -68,7 +68,7 @@ class EngineInstancesTest {
                 LoraWeights adapter = fixture.adapter(ADAPTERS.get((i / 9 + i) % ADAPTERS.size()));
                 asks.add(Ask.about("ask-" + i, List.of(5 + i, 6, 7, 8 + i % 5))
                         .with(adapter, 6)
-                        .ending(Ending.afterExactly(10 + i % 30))
+                        .stopAt(StopConditions.afterExactly(10 + i % 30))
                         .logprobs(0));
             }
             Map<String, Completion.Choice> together = run(fixture, THREE, asks, ConcurrentHashMap.newKeySet());
@@ -94,13 +94,13 @@ class EngineInstancesTest {
             Recording held = Recording.onFirstText(() -> await(other));
             engine.submit(
                     Ask.about("held", List.of(5, 6, 7))
-                            .ending(Ending.afterExactly(10))
+                            .stopAt(StopConditions.afterExactly(10))
                             .request(),
                     held);
             Recording free = Recording.plain();
             engine.submit(
                     Ask.about("free", List.of(5, 6, 8))
-                            .ending(Ending.afterExactly(10))
+                            .stopAt(StopConditions.afterExactly(10))
                             .request(),
                     free);
             assertThat(free.choice().tokens()).hasSize(10);
@@ -121,7 +121,7 @@ class EngineInstancesTest {
             List<Recording> recordings = new ArrayList<>();
             for (int i = 0; i < 12; i++) {
                 Recording recording =
-                        Recording.onFirstText(() -> rows.add(engine.load().runningRows()));
+                        Recording.onFirstText(() -> rows.add(engine.stats().runningRows()));
                 engine.submit(
                         Ask.about("wide-" + i, List.of(5, 6, 7 + i))
                                 .choices(i % 2 == 0 ? 5 : 2)
@@ -164,7 +164,7 @@ class EngineInstancesTest {
                             recordings.get(6));
                     recordings.forEach(
                             recording -> assertThat(recording.choice().tokens()).isNotEmpty());
-                    assertThat(engine.load().kvBytesReserved()).isLessThanOrEqualTo(bytes);
+                    assertThat(engine.stats().kvBytesReserved()).isLessThanOrEqualTo(bytes);
                 }
             }
         }
@@ -181,7 +181,7 @@ class EngineInstancesTest {
                 recordings.put("ask-" + i, Recording.plain());
                 engine.submit(
                         Ask.about("ask-" + i, List.of(5, 6, 7 + i))
-                                .ending(Ending.afterExactly(400))
+                                .stopAt(StopConditions.afterExactly(400))
                                 .request(),
                         recordings.get("ask-" + i));
             }
@@ -190,7 +190,7 @@ class EngineInstancesTest {
                     .as(id)
                     .isIn(FinishReason.CANCELLED, FinishReason.LENGTH));
             assertThat(recordings.get("ask-39").choice().tokens()).isEmpty();
-            assertThat(engine.load().queuedRequests()).isZero();
+            assertThat(engine.stats().queuedRequests()).isZero();
         }
     }
 
@@ -209,7 +209,7 @@ class EngineInstancesTest {
             for (int i = 0; i < 2; i++) {
                 engine.submit(
                         Ask.about("running-" + i, List.of(5, 6, 7 + i))
-                                .ending(Ending.afterExactly(500))
+                                .stopAt(StopConditions.afterExactly(500))
                                 .request(),
                         others.get(i));
             }
@@ -220,7 +220,7 @@ class EngineInstancesTest {
                 try {
                     engine.submit(
                             Ask.about("late-" + i, List.of(5, 6, 7 + i))
-                                    .ending(Ending.afterExactly(500))
+                                    .stopAt(StopConditions.afterExactly(500))
                                     .request(),
                             others.get(i));
                 } catch (IllegalStateException closed) {
@@ -242,7 +242,7 @@ class EngineInstancesTest {
                                 .map(at -> 3 + (i * 31 + at * at + i * at) % 400)
                                 .boxed()
                                 .toList())
-                .ending(Ending.afterExactly(12))
+                .stopAt(StopConditions.afterExactly(12))
                 .logprobs(0);
         return i % 5 == 4 ? ask : ask.with(fixture.adapter(ADAPTERS.get(i % ADAPTERS.size())), 1 + i % 6);
     }

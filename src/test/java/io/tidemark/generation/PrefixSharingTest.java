@@ -57,7 +57,7 @@ class PrefixSharingTest {
                     .as("one token must run")
                     .isEqualTo(2 * PIECE);
             assertThat(run(engine, longest).usage().cachedTokens()).isEqualTo(4 * PIECE);
-            assertThat(engine.load().prefixBytes()).as("each piece once").isEqualTo(4 * PIECE * tokenBytes());
+            assertThat(engine.stats().prefixBytes()).as("each piece once").isEqualTo(4 * PIECE * tokenBytes());
             assertThat(run(engine, longest).choices().get(0).tokens()).isEqualTo(unshared(longest));
         }
     }
@@ -125,8 +125,8 @@ class PrefixSharingTest {
                 engine.submit(bad.request(), recording);
                 assertThat(recording.failure().code()).isEqualTo("engine_error");
             }
-            assertThat(engine.load().prefixBytes()).isZero();
-            assertThat(engine.load().reusedPromptTokens()).isZero();
+            assertThat(engine.stats().prefixBytes()).isZero();
+            assertThat(engine.stats().reusedPromptTokens()).isZero();
         }
     }
 
@@ -147,7 +147,7 @@ class PrefixSharingTest {
                                 .map(Completion.Choice::tokens)
                                 .toList())
                         .isEqualTo(alone);
-                assertThat(engine.load().steps())
+                assertThat(engine.stats().steps())
                         .as("ten steps of 16 for the prompt, one for the other choices' last token, five more")
                         .isBetween(10L + 5, 10L + 1 + 5);
             }
@@ -158,12 +158,12 @@ class PrefixSharingTest {
     @DisplayName("is waited for while another row runs it, and then taken over")
     void isWaitedFor() throws RequestRefused {
         List<Integer> shared = text.subList(0, 160);
-        AtomicReference<EngineLoad> end = new AtomicReference<>();
+        AtomicReference<EngineStats> end = new AtomicReference<>();
         try (GenerationEngine engine = GenerationEngine.start(fixture.model(), SHARING)) {
             List<Recording> recordings = IntStream.range(0, 4)
-                    .mapToObj(i -> Recording.onFinished(() -> end.set(engine.load())))
+                    .mapToObj(i -> Recording.onFinished(() -> end.set(engine.stats())))
                     .toList();
-            engine.runBetweenSteps(() -> {
+            engine.runInBackground(() -> {
                 recordings.forEach(recording ->
                         GenerationEngineTest.submit(engine, about(shared).tokens(3), recording));
                 return false;
@@ -186,11 +186,11 @@ class PrefixSharingTest {
         try (GenerationEngine engine = GenerationEngine.start(fixture.model(), SHARING)) {
             Recording first = Recording.plain();
             Recording second = Recording.plain();
-            engine.runBetweenSteps(() -> {
+            engine.runInBackground(() -> {
                 GenerationEngineTest.submit(
                         engine, Ask.about("first", text.subList(0, 250)).tokens(3), first);
                 GenerationEngineTest.submit(engine, about(text.subList(0, 250)).tokens(3), second);
-                engine.runBetweenSteps(() -> {
+                engine.runInBackground(() -> {
                     engine.cancel("first", FinishReason.CANCELLED);
                     return false;
                 });

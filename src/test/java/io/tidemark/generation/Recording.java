@@ -1,5 +1,6 @@
 package io.tidemark.generation;
 
+import io.tidemark.generation.Outcome.Failure;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;

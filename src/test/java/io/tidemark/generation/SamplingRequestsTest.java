@@ -46,7 +46,8 @@ class SamplingRequestsTest {
     void leastTokens() throws RequestRefused {
         Recording atOnce = run(greedy("at-once", 4));
         assertThat(atOnce.choice().tokens()).containsExactly(END);
-        List<Integer> tokens = run(greedy("least", 4).ending(Ending.after(30).withMinTokens(7)))
+        List<Integer> tokens = run(greedy("least", 4)
+                        .stopAt(StopConditions.after(30).withMinTokens(7)))
                 .choice()
                 .tokens();
         assertThat(tokens).hasSizeGreaterThan(6);
@@ -55,8 +56,8 @@ class SamplingRequestsTest {
         String text = fixture.model()
                 .tokenizer()
                 .decode(reference.prompts().get(1).greedy().get(6));
-        Recording beyond = run(
-                greedy("stop", 1).ending(Ending.after(12).withMinTokens(12).withStop(List.of(text.substring(1, 3)))));
+        Recording beyond = run(greedy("stop", 1)
+                .stopAt(StopConditions.after(12).withMinTokens(12).withStop(List.of(text.substring(1, 3)))));
         assertThat(beyond.choice().text()).isEqualTo(text);
         assertThat(beyond.choice().finishReason()).isEqualTo(FinishReason.LENGTH);
     }
@@ -67,17 +68,17 @@ class SamplingRequestsTest {
         List<Integer> plain = run(greedy("plain", 1)).choice().tokens();
         Ask penalised = greedy("penalised", 1)
                 .sampling(Sampling.GREEDY.withPenalties(new Penalties(1, 2, 2)))
-                .ending(Ending.afterExactly(40));
+                .stopAt(StopConditions.afterExactly(40));
         List<Integer> tokens = run(penalised).choice().tokens();
         assertThat(tokens.get(0)).isEqualTo(plain.get(0));
-        List<Integer> repeating = run(greedy("repeating", 1).ending(Ending.afterExactly(40)))
+        List<Integer> repeating = run(greedy("repeating", 1).stopAt(StopConditions.afterExactly(40)))
                 .choice()
                 .tokens();
         assertThat(new HashSet<>(tokens)).hasSizeGreaterThan(new HashSet<>(repeating).size());
 
         Ask biased = greedy("biased", 1)
                 .sampling(Sampling.GREEDY.withLogitBias(Map.of(9, 100.0)))
-                .ending(Ending.afterExactly(5));
+                .stopAt(StopConditions.afterExactly(5));
         assertThat(run(biased).choice().tokens()).containsOnly(9);
         Ask balanced = biased.sampling(
                 Sampling.GREEDY.withLogitBias(Map.of(9, 100.0, 10, 99.0)).withPenalties(new Penalties(1, 0, 2)));
@@ -91,7 +92,7 @@ class SamplingRequestsTest {
         Ask ask = greedy("n", 3)
                 .sampling(Sampling.at(1.5).withTopP(0.98))
                 .choices(6)
-                .ending(Ending.after(15));
+                .stopAt(StopConditions.after(15));
         Recording first = run(ask);
         List<List<Integer>> texts = first.completion().choices().stream()
                 .map(Completion.Choice::tokens)
@@ -122,7 +123,7 @@ class SamplingRequestsTest {
                 .isInstanceOfSatisfying(
                         RequestRefused.class, e -> assertThat(e.param()).isEqualTo("logit_bias"))
                 .hasMessageContaining(String.valueOf(vocabulary));
-        Ask stopped = greedy("stop", 1).ending(Ending.after(3).withStopTokens(Set.of(vocabulary)));
+        Ask stopped = greedy("stop", 1).stopAt(StopConditions.after(3).withStopTokens(Set.of(vocabulary)));
         assertThatThrownBy(() -> engine.submit(stopped.request(), Recording.plain()))
                 .isInstanceOfSatisfying(
                         RequestRefused.class, e -> assertThat(e.param()).isEqualTo("stop_token_ids"));

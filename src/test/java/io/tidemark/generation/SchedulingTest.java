@@ -57,7 +57,7 @@ class SchedulingTest {
     /** The first runs long; beside it the wide one does not fit, but the small one would. */
     private void assertOrder(EngineLimits limits, Ask wide) throws RequestRefused {
         List<String> ended = new CopyOnWriteArrayList<>();
-        List<EngineLoad> loads = new CopyOnWriteArrayList<>();
+        List<EngineStats> loads = new CopyOnWriteArrayList<>();
         try (GenerationEngine engine = GenerationEngine.start(fixture.model(), limits)) {
             Recording waiting = Recording.onFinished(() -> ended.add("wide"));
             Recording small = Recording.onFinished(() -> ended.add("small"));
@@ -70,7 +70,7 @@ class SchedulingTest {
                     })
                     .andOnFinished(() -> {
                         ended.add("first");
-                        loads.add(engine.load());
+                        loads.add(engine.stats());
                     });
             engine.submit(
                     Ask.about("first", reference.prompts().get(3).ids())
@@ -93,16 +93,16 @@ class SchedulingTest {
     @Test
     @DisplayName("takes at most so many prompt tokens into a step, and every other row still gets its token in each")
     void sharesStepsWithALongPrompt() throws RequestRefused {
-        AtomicReference<EngineLoad> before = new AtomicReference<>();
-        AtomicReference<EngineLoad> after = new AtomicReference<>();
+        AtomicReference<EngineStats> before = new AtomicReference<>();
+        AtomicReference<EngineStats> after = new AtomicReference<>();
         try (GenerationEngine engine = GenerationEngine.start(fixture.model(), new EngineLimits(4, 16, 1L << 30))) {
-            Recording longPrompt = Recording.onFinished(() -> after.set(engine.load()));
+            Recording longPrompt = Recording.onFinished(() -> after.set(engine.stats()));
             Recording running = Recording.onFirstText(() -> {
                 submit(
                         engine,
                         Ask.about("long prompt", Collections.nCopies(160, 77)).tokens(1),
                         longPrompt);
-                before.set(engine.load());
+                before.set(engine.stats());
             });
             engine.submit(
                     Ask.about("running", reference.prompts().get(3).ids())
@@ -124,10 +124,10 @@ class SchedulingTest {
     @DisplayName(
             "shares the prompt tokens of a step between the prompts that wait for it, and each reads all of its own")
     void sharesThePromptBudget() throws RequestRefused {
-        AtomicReference<EngineLoad> after = new AtomicReference<>();
+        AtomicReference<EngineStats> after = new AtomicReference<>();
         try (GenerationEngine engine = GenerationEngine.start(fixture.model(), new EngineLimits(4, 7, 1L << 30))) {
             List<Recording> recordings = IntStream.range(0, 4)
-                    .mapToObj(i -> Recording.onFinished(() -> after.set(engine.load())))
+                    .mapToObj(i -> Recording.onFinished(() -> after.set(engine.stats())))
                     .toList();
             List<ReferenceText.Prompt> prompts = reference.prompts().subList(0, 4);
             for (int i = 0; i < 4; i++) {
@@ -153,8 +153,8 @@ class SchedulingTest {
         List<Long> steps = new ArrayList<>();
         CompletableFuture<List<Long>> done = new CompletableFuture<>();
         try (GenerationEngine engine = GenerationEngine.start(fixture.model(), new EngineLimits(4, 16, 1L << 30))) {
-            Recording running = Recording.onFirstText(() -> engine.runBetweenSteps(() -> {
-                steps.add(engine.load().steps());
+            Recording running = Recording.onFirstText(() -> engine.runInBackground(() -> {
+                steps.add(engine.stats().steps());
                 return steps.size() < 20 || !done.complete(List.copyOf(steps));
             }));
             engine.submit(
@@ -176,9 +176,9 @@ class SchedulingTest {
         CompletableFuture<String> order = new CompletableFuture<>();
         StringBuilder slices = new StringBuilder();
         try (GenerationEngine engine = GenerationEngine.start(fixture.model(), new EngineLimits(4, 16, 1L << 30))) {
-            engine.runBetweenSteps(() -> {
-                engine.runBetweenSteps(() -> slices.append('a').length() < 9);
-                engine.runBetweenSteps(() -> slices.append('b').length() < 10 || !order.complete(slices.toString()));
+            engine.runInBackground(() -> {
+                engine.runInBackground(() -> slices.append('a').length() < 9);
+                engine.runInBackground(() -> slices.append('b').length() < 10 || !order.complete(slices.toString()));
                 return false;
             });
             assertThat(order.orTimeout(30, TimeUnit.SECONDS).join()).isEqualTo("ababababab");
@@ -191,11 +191,11 @@ class SchedulingTest {
         CompletableFuture<Boolean> other = new CompletableFuture<>();
         try (GenerationEngine engine = GenerationEngine.start(fixture.model(), new EngineLimits(4, 16, 1L << 30))) {
             List<String> calls = new CopyOnWriteArrayList<>();
-            engine.runBetweenSteps(() -> {
+            engine.runInBackground(() -> {
                 calls.add("once");
                 throw new IllegalStateException("broken work");
             });
-            engine.runBetweenSteps(() -> !other.complete(true));
+            engine.runInBackground(() -> !other.complete(true));
             Recording recording = Recording.plain();
             engine.submit(Ask.about("beside", reference.prompts().get(0).ids()).request(), recording);
             assertThat(recording.choice().tokens())

@@ -36,7 +36,7 @@ class SeededTextsTest {
                 GenerationEngine engine = engine(fixture, 4, 64)) {
             Ask ask = Ask.about("a", List.of(5, 6, 7, 8))
                     .with(fixture.adapter("all"), 4)
-                    .ending(Ending.afterExactly(20));
+                    .stopAt(StopConditions.afterExactly(20));
             List<List<Integer>> texts = new ArrayList<>();
             for (long seed : new long[] {7, 8, 7, -1}) {
                 texts.add(alone(engine, ask.sampled(1.2, seed)).get(0));
@@ -97,7 +97,7 @@ class SeededTextsTest {
                 prompt,
                 Optional.empty(),
                 0,
-                Ending.after(18 + i),
+                StopConditions.after(18 + i),
                 sampling,
                 i * 77L,
                 1 + i % 3,

@@ -27,7 +27,13 @@ class PackagesTest {
 
     private static final String BASE = "io.tidemark.";
     private static final String[] PLAIN = {
-        "io.tidemark.jinja..", "io.tidemark.model..", "io.tidemark.text..", "io.tidemark.decoder..", "io.tidemark.adapter..", "io.tidemark.generation..", "io.tidemark.calibration.."
+        "io.tidemark.jinja..",
+        "io.tidemark.model..",
+        "io.tidemark.text..",
+        "io.tidemark.decoder..",
+        "io.tidemark.adapter..",
+        "io.tidemark.generation..",
+        "io.tidemark.calibration.."
     };
 
     private static Map<String, Set<String>> allowed;

@@ -31,15 +31,15 @@ class AdapterBenchmarkTest {
             AdapterBenchmark benchmark = new AdapterBenchmark(fixture.model(), load);
             Run bounded = benchmark.bounded();
             assertThat(bounded.mostBytes()).isPositive().isLessThanOrEqualTo(budget);
-            assertThat(bounded.figures().evictions()).isPositive();
-            assertThat(bounded.figures().leases()).isEqualTo(40);
+            assertThat(bounded.stats().evictions()).isPositive();
+            assertThat(bounded.stats().leases()).isEqualTo(40);
             assertThat(bounded.hitRate()).isStrictlyBetween(0.0, 1.0);
             assertThat(bounded.tokensPerSecond()).isPositive();
             AtomicInteger used = new AtomicInteger();
             Run resident = benchmark.resident(used::set);
             assertThat(used.get()).isBetween(4, 6);
             assertThat(resident.hitRate()).isEqualTo(1);
-            assertThat(resident.figures().loads()).isZero();
+            assertThat(resident.stats().loads()).isZero();
             Gaps gaps = new LoadGapsBenchmark(fixture.model(), load).run(1);
             assertThat(gaps.quiet()).isNotEmpty().isSorted();
             assertThat(gaps.loading()).isNotEmpty().isSorted();

@@ -172,7 +172,7 @@ class TorchTest {
         try (Torch torch = Torch.open(TorchOptions.CPU);
                 Value kept = torch.floats(1, 2, 3)) {
             torch.floats(new float[100_000]).close();
-            torch.settleMemory();
+            torch.compactMemory();
             assertThat(kept.toFloats()).containsExactly(1, 2, 3);
         }
     }

@@ -146,9 +146,9 @@ final class BenchAdaptersCommand implements Callable<Integer> {
                 name,
                 run.tokensPerSecond(),
                 100 * run.hitRate(),
-                run.figures().loads(),
+                run.stats().loads(),
                 1e3 * run.secondsPerLoad(),
-                run.figures().evictions(),
+                run.stats().evictions(),
                 run.mostBytes() / MIB,
                 run.ownBytes().isPresent() ? "%.0f MiB".formatted(run.ownBytes().getAsLong() / MIB) : "unknown");
     }

@@ -7,9 +7,9 @@ import io.tidemark.calibration.Objective;
 import io.tidemark.calibration.SweepLimits;
 import io.tidemark.calibration.TokenizedExample;
 import io.tidemark.generation.Completion;
-import io.tidemark.generation.Ending;
 import io.tidemark.generation.EngineLimits;
 import io.tidemark.generation.GenerationEngine;
+import io.tidemark.generation.StopConditions;
 import io.tidemark.model.LanguageModel;
 import io.tidemark.model.LoraWeights;
 import java.util.ArrayList;
@@ -91,12 +91,13 @@ public final class Evaluation {
             Set<Optional<Boundary>> boundaries, List<GoldText> asked, Map<Optional<Boundary>, Texts> texts) {
         List<List<Integer>> prompts =
                 asked.stream().map(example -> example.tokens().prompt()).toList();
-        Ending ending = Ending.after(options.maxTokens()).withStop(options.stop());
+        StopConditions stopConditions =
+                StopConditions.after(options.maxTokens()).withStop(options.stop());
         try (GenerationEngine engine =
                 GenerationEngine.start(model, new EngineLimits(options.rows(), PREFILL_TOKENS, KV_BYTES))) {
             Generator generator = new Generator(engine, model, lora);
             for (Optional<Boundary> boundary : boundaries) {
-                List<Completion.Choice> choices = generator.run(boundary, prompts, ending);
+                List<Completion.Choice> choices = generator.run(boundary, prompts, stopConditions);
                 double tokens = choices.stream()
                         .mapToInt(choice -> choice.tokens().size())
                         .average()

@@ -2,19 +2,18 @@ package io.tidemark.proof.evaluation;
 
 import io.tidemark.boundary.Boundary;
 import io.tidemark.generation.Completion;
-import io.tidemark.generation.Ending;
-import io.tidemark.generation.Failure;
 import io.tidemark.generation.GenerationEngine;
+import io.tidemark.generation.GenerationParams;
 import io.tidemark.generation.GenerationRequest;
 import io.tidemark.generation.Outcome;
+import io.tidemark.generation.Outcome.Failure;
 import io.tidemark.generation.RequestRefused;
+import io.tidemark.generation.StopConditions;
 import io.tidemark.model.LanguageModel;
 import io.tidemark.model.LoraWeights;
-import io.tidemark.model.Sampling;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.OptionalInt;
 import java.util.concurrent.CompletableFuture;
 
 /** Generates greedily for many prompts at once, through the engine that workers use. */
@@ -36,19 +35,16 @@ final class Generator {
      * @param boundary empty for the base model
      * @throws EvaluationFailed when a request is refused or fails
      */
-    List<Completion.Choice> run(Optional<Boundary> boundary, List<List<Integer>> prompts, Ending ending) {
+    List<Completion.Choice> run(
+            Optional<Boundary> boundary, List<List<Integer>> prompts, StopConditions stopConditions) {
         List<CompletableFuture<Outcome>> outcomes = new ArrayList<>();
         for (List<Integer> prompt : prompts) {
             outcomes.add(submit(new GenerationRequest(
                     "evaluate-" + outcomes.size(),
-                    boundary.map(b -> lora),
-                    boundary.orElse(Boundary.full(layers)),
                     prompt,
-                    ending,
-                    Sampling.GREEDY,
-                    0,
-                    1,
-                    OptionalInt.empty())));
+                    GenerationParams.greedy(stopConditions),
+                    boundary.map(b -> lora),
+                    boundary.orElse(Boundary.full(layers)))));
         }
         return outcomes.stream()
                 .map(CompletableFuture::join)

@@ -1,7 +1,7 @@
 package io.tidemark.proof.evaluation;
 
 import io.tidemark.boundary.Boundary;
-import io.tidemark.generation.Ending;
+import io.tidemark.generation.StopConditions;
 import io.tidemark.proof.Spread;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -25,7 +25,7 @@ final class Speeds {
         for (int run = 0; run <= options.speedRuns(); run++) {
             for (Optional<Boundary> setting : settings) {
                 long start = System.nanoTime();
-                generator.run(setting, prompts, Ending.afterExactly(options.speedTokens()));
+                generator.run(setting, prompts, StopConditions.afterExactly(options.speedTokens()));
                 double speed = prompts.size() * (long) options.speedTokens() / ((System.nanoTime() - start) / 1e9);
                 if (run > 0) {
                     runs.computeIfAbsent(setting, key -> new ArrayList<>()).add(speed);

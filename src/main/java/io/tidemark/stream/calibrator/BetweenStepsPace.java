@@ -51,7 +51,7 @@ public final class BetweenStepsPace implements SweepPace {
     private void begin(SweepRun sweep, CompletableFuture<List<ExampleScore>> scores, CompletableFuture<Void> freed)
             throws SweepAbandoned {
         try {
-            engine.runBetweenSteps(() -> slice(sweep, scores, freed));
+            engine.runInBackground(() -> slice(sweep, scores, freed));
         } catch (IllegalStateException closed) {
             sweep.close();
             throw new SweepAbandoned();

@@ -4,7 +4,7 @@ import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.FunctionTimer;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
-import io.tidemark.adapter.AdapterFigures;
+import io.tidemark.adapter.AdapterStats;
 import io.tidemark.adapter.AdapterStore;
 import java.util.concurrent.TimeUnit;
 import java.util.function.ToDoubleFunction;
@@ -20,28 +20,23 @@ public final class AdapterMetrics {
                 store,
                 "tidemark.adapters.registered",
                 "adapters that may be asked for",
-                AdapterFigures::registered);
-        gauge(registry, store, "tidemark.adapters.resident", "adapters in memory", AdapterFigures::resident);
-        gauge(registry, store, "tidemark.adapter.resident.bytes", "memory of adapters", AdapterFigures::residentBytes);
-        counter(
-                registry,
-                store,
-                "tidemark.adapter.leases",
-                "how often an adapter was asked for",
-                AdapterFigures::leases);
-        counter(registry, store, "tidemark.adapter.hits", "how often it was in memory then", AdapterFigures::hits);
+                AdapterStats::registered);
+        gauge(registry, store, "tidemark.adapters.resident", "adapters in memory", AdapterStats::resident);
+        gauge(registry, store, "tidemark.adapter.resident.bytes", "memory of adapters", AdapterStats::residentBytes);
+        counter(registry, store, "tidemark.adapter.leases", "how often an adapter was asked for", AdapterStats::leases);
+        counter(registry, store, "tidemark.adapter.hits", "how often it was in memory then", AdapterStats::hits);
         counter(
                 registry,
                 store,
                 "tidemark.adapter.evictions",
                 "adapters that had to make room",
-                AdapterFigures::evictions);
-        counter(registry, store, "tidemark.adapter.failures", "loads that failed", AdapterFigures::failures);
+                AdapterStats::evictions);
+        counter(registry, store, "tidemark.adapter.failures", "loads that failed", AdapterStats::failures);
         FunctionTimer.builder(
                         "tidemark.adapter.load",
                         store,
-                        s -> s.figures().loads(),
-                        s -> s.figures().loadNanos(),
+                        s -> s.stats().loads(),
+                        s -> s.stats().loadNanos(),
                         TimeUnit.NANOSECONDS)
                 .description("adapters brought into memory")
                 .register(registry);
@@ -52,8 +47,8 @@ public final class AdapterMetrics {
             AdapterStore store,
             String name,
             String description,
-            ToDoubleFunction<AdapterFigures> value) {
-        Gauge.builder(name, store, s -> value.applyAsDouble(s.figures()))
+            ToDoubleFunction<AdapterStats> value) {
+        Gauge.builder(name, store, s -> value.applyAsDouble(s.stats()))
                 .description(description)
                 .strongReference(true)
                 .register(registry);
@@ -64,8 +59,8 @@ public final class AdapterMetrics {
             AdapterStore store,
             String name,
             String description,
-            ToDoubleFunction<AdapterFigures> value) {
-        FunctionCounter.builder(name, store, s -> value.applyAsDouble(s.figures()))
+            ToDoubleFunction<AdapterStats> value) {
+        FunctionCounter.builder(name, store, s -> value.applyAsDouble(s.stats()))
                 .description(description)
                 .register(registry);
     }

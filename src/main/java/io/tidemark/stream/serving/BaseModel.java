@@ -19,7 +19,7 @@ record BaseModel(Torch torch, LanguageModel model) implements AutoCloseable {
                     choice.name(),
                     torch,
                     new ModelOptions(type, choice.deterministic(), choice.stackBytes()));
-            torch.settleMemory();
+            torch.compactMemory();
             return new BaseModel(torch, model);
         } catch (RuntimeException e) {
             torch.close();

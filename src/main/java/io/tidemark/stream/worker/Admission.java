@@ -1,9 +1,9 @@
 package io.tidemark.stream.worker;
 
 import io.tidemark.adapter.LoadedAdapter;
-import io.tidemark.boundary.Boundary;
-import io.tidemark.generation.Ending;
+import io.tidemark.generation.GenerationParams;
 import io.tidemark.generation.GenerationRequest;
+import io.tidemark.generation.StopConditions;
 import io.tidemark.message.EndingFields;
 import io.tidemark.message.Input;
 import io.tidemark.message.RequestMessage;
@@ -40,17 +40,14 @@ final class Admission {
      */
     PreparedRequest prepare(RequestMessage request, String id, String engineId) throws RequestNotAdmitted {
         Optional<String> adapter = adapters.require(request);
-        GenerationRequest generation = new GenerationRequest(
-                engineId,
-                Optional.empty(),
-                new Boundary(0),
-                tokenize(request.input()),
-                ending(request.ending()),
+        List<Integer> prompt = tokenize(request.input());
+        GenerationParams params = new GenerationParams(
+                stopConditions(request.ending()),
                 sampling(request.sampling()),
                 request.sampling().seed().orElseGet(() -> seedFrom(id)),
                 request.n(),
                 request.logprobs());
-        return new PreparedRequest(id, request, adapter, generation);
+        return new PreparedRequest(id, engineId, request, adapter, prompt, params);
     }
 
     /** @param adapter loaded, as the prepared request names it */
@@ -60,7 +57,12 @@ final class Admission {
                 prepared.id(),
                 prepared.message(),
                 chosen.pinned(),
-                prepared.generation().withAdapter(chosen.loaded().map(LoadedAdapter::weights), chosen.boundary()));
+                new GenerationRequest(
+                        prepared.engineId(),
+                        prepared.prompt(),
+                        prepared.params(),
+                        chosen.loaded().map(LoadedAdapter::weights),
+                        chosen.boundary()));
     }
 
     private List<Integer> tokenize(Input input) throws RequestNotAdmitted {
@@ -93,8 +95,8 @@ final class Admission {
                 asked.temperature(), asked.topP(), asked.topK(), asked.minP(), penalties, asked.logitBias());
     }
 
-    private static Ending ending(EndingFields asked) {
-        return new Ending(
+    private static StopConditions stopConditions(EndingFields asked) {
+        return new StopConditions(
                 asked.maxTokens(),
                 asked.minTokens(),
                 asked.stop(),

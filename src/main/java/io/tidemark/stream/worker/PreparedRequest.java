@@ -1,15 +1,24 @@
 package io.tidemark.stream.worker;
 
-import io.tidemark.generation.GenerationRequest;
+import io.tidemark.generation.GenerationParams;
 import io.tidemark.message.RequestMessage;
+import java.util.List;
 import java.util.Optional;
 
 /**
- * A request that may run as soon as its adapter is in memory.
+ * A validated request that can run as soon as its adapter is loaded.
  *
- * @param id         the client's id, or the derived one
- * @param message    as the client sent it
- * @param adapter    the adapter's id, empty for the base model
- * @param generation as the engine takes it, but for the adapter
+ * @param id       the client's id, or the derived one
+ * @param engineId names this reading of the request within the engine
+ * @param message  as the client sent it
+ * @param adapter  the adapter's id, empty for the base model
+ * @param prompt   token ids, at least one
+ * @param params   how the engine continues the prompt
  */
-record PreparedRequest(String id, RequestMessage message, Optional<String> adapter, GenerationRequest generation) {}
+record PreparedRequest(
+        String id,
+        String engineId,
+        RequestMessage message,
+        Optional<String> adapter,
+        List<Integer> prompt,
+        GenerationParams params) {}

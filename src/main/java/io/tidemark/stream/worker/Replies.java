@@ -1,8 +1,8 @@
 package io.tidemark.stream.worker;
 
 import io.tidemark.generation.Completion;
-import io.tidemark.generation.Failure;
 import io.tidemark.generation.Outcome;
+import io.tidemark.generation.Outcome.Failure;
 import io.tidemark.message.ErrorBody;
 import io.tidemark.message.ResultMessage;
 import io.tidemark.stream.metrics.WorkerMetrics;

@@ -1,6 +1,7 @@
 package io.tidemark.stream.worker;
 
 import io.tidemark.adapter.AdapterLease;
+import io.tidemark.generation.Engine;
 import io.tidemark.generation.FinishReason;
 import io.tidemark.message.Parsed;
 import io.tidemark.message.RequestMessage;

@@ -1,9 +1,9 @@
 package io.tidemark.stream.worker;
 
-import io.tidemark.generation.Failure;
 import io.tidemark.generation.FinishReason;
 import io.tidemark.generation.GenerationListener;
 import io.tidemark.generation.Outcome;
+import io.tidemark.generation.Outcome.Failure;
 import io.tidemark.message.EventMessage;
 import java.util.Optional;
 import java.util.function.Consumer;

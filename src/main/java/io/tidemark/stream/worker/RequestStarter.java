@@ -1,6 +1,7 @@
 package io.tidemark.stream.worker;
 
 import io.tidemark.adapter.AdapterLease;
+import io.tidemark.generation.Engine;
 import io.tidemark.generation.FinishReason;
 import io.tidemark.generation.RequestRefused;
 import io.tidemark.message.RequestMessage;
@@ -69,7 +70,7 @@ final class RequestStarter {
         Start start = new Start(incoming, id, engineId, message, answered);
         step(start, () -> {
             PreparedRequest prepared = admission.prepare(message, id, engineId);
-            engine.requireRunnable(prepared.generation());
+            engine.validate(prepared.prompt(), prepared.params());
             open.started(id, engineId);
             if (cancellations.cover(id, incoming.record().timestamp())) {
                 open.cancel(engineId, id);

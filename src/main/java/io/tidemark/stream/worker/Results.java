@@ -95,7 +95,7 @@ final class Results {
                 pinned.map(p -> OptionalInt.of(p.boundary().layers())).orElse(OptionalInt.empty()),
                 OptionalInt.of(identity.numLayers()),
                 pinned.map(AdmittedRequest.PinnedAdapter::boundaryOffset).orElse(OptionalLong.empty()),
-                OptionalLong.of(admitted.generation().seed()),
+                OptionalLong.of(admitted.generation().params().seed()),
                 identity.worker(),
                 attempt,
                 timing.map(t -> OptionalDouble.of(t.queuedMs())).orElse(OptionalDouble.empty()),

@@ -22,7 +22,7 @@ final class StartError {
             return notAdmitted.error();
         }
         if (reason instanceof RequestRefused refused) {
-            String param = refused.blamesPrompt() ? message.input().field() : refused.param();
+            String param = refused.isAboutPrompt() ? message.input().field() : refused.param();
             return ErrorBody.invalidRequest(refused.code(), param, refused.getMessage());
         }
         if (reason instanceof AdapterRefused) {

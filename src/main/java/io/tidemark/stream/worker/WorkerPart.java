@@ -4,11 +4,7 @@ import io.smallrye.mutiny.Multi;
 import io.tidemark.adapter.AdapterStore;
 import io.tidemark.boundary.BoundaryRules;
 import io.tidemark.boundary.LoadedVersion;
-import io.tidemark.generation.FinishReason;
 import io.tidemark.generation.GenerationEngine;
-import io.tidemark.generation.GenerationListener;
-import io.tidemark.generation.GenerationRequest;
-import io.tidemark.generation.RequestRefused;
 import io.tidemark.message.RequestParser;
 import io.tidemark.model.LanguageModel;
 import io.tidemark.stream.clients.KafkaSettings;
@@ -67,7 +63,7 @@ public final class WorkerPart implements AutoCloseable {
                         Math.toIntExact(settings.limits().requestBytes().asLongValue())),
                 new Admission(model, choice),
                 adapters::lease,
-                submitTo(engine),
+                engine,
                 writer,
                 new Replies(writer, results, metrics, choice::metricName));
         CancellationReader cancellations =
@@ -122,27 +118,27 @@ public final class WorkerPart implements AutoCloseable {
         metrics.watch(
                 "tidemark.queue.depth",
                 "requests that wait in the engine",
-                () -> engine.load().queuedRequests());
+                () -> engine.stats().queuedRequests());
         metrics.watch(
                 "tidemark.running.rows",
                 "rows in the running batch",
-                () -> engine.load().runningRows());
+                () -> engine.stats().runningRows());
         metrics.watch(
                 "tidemark.kv.reserved.bytes",
                 "memory reserved for keys and values",
-                () -> engine.load().kvBytesReserved());
+                () -> engine.stats().kvBytesReserved());
         metrics.watch(
                 "tidemark.prefix.cache.bytes",
                 "memory of kept prefixes, part of that reserved",
-                () -> engine.load().prefixBytes());
+                () -> engine.stats().prefixBytes());
         metrics.watch(
                 "tidemark.prefix.cache.tokens",
                 "prompt tokens taken over from kept prefixes since the start",
-                () -> engine.load().reusedPromptTokens());
+                () -> engine.stats().reusedPromptTokens());
         metrics.watch(
                 "tidemark.engine.steps",
                 "steps since the start",
-                () -> engine.load().steps());
+                () -> engine.stats().steps());
         metrics.watch("tidemark.open.requests", "requests read and not yet answered", desk::open);
         metrics.watch(
                 "tidemark.boundary.broken.records",
@@ -166,24 +162,5 @@ public final class WorkerPart implements AutoCloseable {
                         BoundaryRules.apply(table.row(id).entry(), new LoadedVersion(model.name(), digest, numLayers)))
                 .map(applied -> (double) applied.boundary().layers())
                 .orElse(Double.NaN);
-    }
-
-    private static Engine submitTo(GenerationEngine engine) {
-        return new Engine() {
-            @Override
-            public void requireRunnable(GenerationRequest request) throws RequestRefused {
-                engine.requireRunnable(request);
-            }
-
-            @Override
-            public void submit(GenerationRequest request, GenerationListener listener) throws RequestRefused {
-                engine.submit(request, listener);
-            }
-
-            @Override
-            public void cancel(String engineId, FinishReason reason) {
-                engine.cancel(engineId, reason);
-            }
-        };
     }
 }

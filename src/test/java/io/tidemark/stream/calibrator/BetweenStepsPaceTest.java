@@ -28,7 +28,7 @@ class BetweenStepsPaceTest {
                 GenerationEngine engine = GenerationEngine.start(fixture.model(), new EngineLimits(2, 32, 1L << 30))) {
             BetweenStepsPace pace = new BetweenStepsPace(engine);
             assertThat(pace.run(sweep(fixture), progress -> true)).hasSize(1);
-            engine.runBetweenSteps(() -> {
+            engine.runInBackground(() -> {
                 throw new OutOfMemoryError("for this test");
             });
             for (int again = 0; again < 2; again++) {

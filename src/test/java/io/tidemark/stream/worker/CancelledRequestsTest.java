@@ -25,7 +25,7 @@ class CancelledRequestsTest {
         at.awaitColdAsked();
         at.desk().cancel("r1", 0);
         assertThat(at.engine().cancelledAfterSubmission()).isEmpty();
-        at.awaitColdAsked().complete(at.store().waitFor("cold"));
+        at.awaitColdAsked().complete(at.store().awaitLease("cold"));
         Awaitility.await().until(() -> at.engine().cancelledAfterSubmission().size() == 1);
         assertThat(at.engine().cancelledAfterSubmission().get(0)).startsWith("r1@");
     }

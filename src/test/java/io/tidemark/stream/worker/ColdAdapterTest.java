@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.tidemark.adapter.AdapterLease;
 import io.tidemark.adapter.AdapterRefused;
 import io.tidemark.adapter.AdapterStore;
-import io.tidemark.generation.Failure;
+import io.tidemark.generation.Outcome.Failure;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -33,7 +33,7 @@ class ColdAdapterTest {
         at.ask(2, "warm");
         Awaitility.await().until(() -> at.engine().submitted().size() == 1);
         assertThat(at.engine().submitted().get(0).id()).startsWith("r2@");
-        at.awaitColdAsked().complete(at.store().waitFor("cold"));
+        at.awaitColdAsked().complete(at.store().awaitLease("cold"));
         Awaitility.await().until(() -> at.engine().submitted().size() == 2);
         assertThat(at.engine().submitted().get(1).lora()).isPresent();
     }
@@ -69,10 +69,10 @@ class ColdAdapterTest {
     void holdsUntilTheEnd() {
         try (AdapterStore small = at.smallStore()) {
             at.ask(1, "cold");
-            at.awaitColdAsked().complete(small.waitFor("cold"));
+            at.awaitColdAsked().complete(small.awaitLease("cold"));
             Awaitility.await().until(() -> at.engine().listeners().size() == 1);
             CompletableFuture<AdapterLease> other = small.lease("warm");
-            Awaitility.await().until(() -> small.figures().evictions() == 1);
+            Awaitility.await().until(() -> small.stats().evictions() == 1);
             assertThat(other).isNotDone();
             at.engine().listeners().get(0).onFinished(new Failure("r1", "engine_error", "it broke"));
             assertThat(other).succeedsWithin(Duration.ofSeconds(10));
@@ -86,7 +86,7 @@ class ColdAdapterTest {
         at.awaitColdAsked();
         assertThat(at.desk().finishOrHandBack(Duration.ZERO)).isEqualTo(1);
         try (AdapterStore small = at.smallStore()) {
-            at.awaitColdAsked().complete(small.waitFor("cold"));
+            at.awaitColdAsked().complete(small.awaitLease("cold"));
             assertThat(small.lease("warm")).succeedsWithin(Duration.ofSeconds(10));
         }
         assertThat(answered).isNotDone();

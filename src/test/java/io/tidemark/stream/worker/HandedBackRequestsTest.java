@@ -2,7 +2,7 @@ package io.tidemark.stream.worker;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.tidemark.generation.Failure;
+import io.tidemark.generation.Outcome.Failure;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -30,7 +30,7 @@ class HandedBackRequestsTest {
                     .listeners()
                     .get(0)
                     .onFinished(new Failure("r1", "engine_error", "the engine has died of an error"));
-            at.awaitColdAsked().complete(at.store().waitFor("cold"));
+            at.awaitColdAsked().complete(at.store().awaitLease("cold"));
             CompletableFuture<Void> read = at.ask(3, "warm");
 
             assertThat(at.desk().finishOrHandBack(Duration.ofHours(1))).isEqualTo(3);

@@ -1,7 +1,9 @@
 package io.tidemark.stream.worker;
 
+import io.tidemark.generation.Engine;
 import io.tidemark.generation.FinishReason;
 import io.tidemark.generation.GenerationListener;
+import io.tidemark.generation.GenerationParams;
 import io.tidemark.generation.GenerationRequest;
 import io.tidemark.generation.RequestRefused;
 import java.util.List;
@@ -28,8 +30,8 @@ final class RecordingEngine implements Engine {
     }
 
     @Override
-    public void requireRunnable(GenerationRequest request) throws RequestRefused {
-        if (request.maxTokens() > 1000) {
+    public void validate(List<Integer> prompt, GenerationParams params) throws RequestRefused {
+        if (params.maxTokens() > 1000) {
             throw new RequestRefused("context_length_exceeded", "max_tokens", "that is too long");
         }
     }

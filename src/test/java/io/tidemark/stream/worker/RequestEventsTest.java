@@ -3,11 +3,12 @@ package io.tidemark.stream.worker;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.boundary.Boundary;
-import io.tidemark.generation.Ending;
-import io.tidemark.generation.Failure;
 import io.tidemark.generation.FinishReason;
+import io.tidemark.generation.GenerationParams;
 import io.tidemark.generation.GenerationRequest;
 import io.tidemark.generation.Outcome;
+import io.tidemark.generation.Outcome.Failure;
+import io.tidemark.generation.StopConditions;
 import io.tidemark.message.EventMessage;
 import io.tidemark.message.Parsed;
 import io.tidemark.message.RequestMessage;
@@ -67,13 +68,9 @@ class RequestEventsTest {
                 Optional.empty(),
                 new GenerationRequest(
                         "r",
-                        Optional.empty(),
-                        Boundary.full(2),
                         List.of(1),
-                        Ending.after(4),
-                        Sampling.GREEDY,
-                        1,
-                        2,
-                        OptionalInt.empty()));
+                        new GenerationParams(StopConditions.after(4), Sampling.GREEDY, 1, 2, OptionalInt.empty()),
+                        Optional.empty(),
+                        Boundary.full(2)));
     }
 }

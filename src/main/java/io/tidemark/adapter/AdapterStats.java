@@ -13,7 +13,7 @@ package io.tidemark.adapter;
  * @param evictions     adapters that had to make room
  * @param failures      loads that failed
  */
-public record AdapterFigures(
+public record AdapterStats(
         int registered,
         int resident,
         long residentBytes,

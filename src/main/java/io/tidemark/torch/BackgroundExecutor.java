@@ -9,14 +9,14 @@ import java.util.concurrent.TimeUnit;
 /**
  * A thread for what may take long, one piece of work after another, beside the thread that others wait for.
  */
-public final class BackThread implements Executor, AutoCloseable {
+public final class BackgroundExecutor implements Executor, AutoCloseable {
 
     private static final long CLOSE_SECONDS = 60;
 
     private final ExecutorService executor;
 
-    /** @param setup what the thread does first, such as {@link Torch#stepBack} */
-    public BackThread(String name, Runnable setup) {
+    /** @param setup what the thread does first, such as {@link Torch#lowerThreadPriority} */
+    public BackgroundExecutor(String name, Runnable setup) {
         executor = Executors.newSingleThreadExecutor(work -> {
             Thread thread = new Thread(
                     () -> {

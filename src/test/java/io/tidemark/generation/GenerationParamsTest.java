@@ -2,58 +2,63 @@ package io.tidemark.generation;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.tidemark.model.Sampling;
 import java.util.HashSet;
+import java.util.OptionalInt;
 import java.util.Set;
 import java.util.function.IntToDoubleFunction;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
-@DisplayName("the random numbers of a request")
-class UniformNumbersTest {
+@DisplayName("The random numbers of GenerationParams")
+class GenerationParamsTest {
 
     private static final int COUNT = 100_000;
 
     @Test
-    @DisplayName("are the same for the same seed, choice and position, for ever")
+    @DisplayName("are a fixed function of seed, choice and position")
     void areAFunction() {
-        assertThat(UniformNumbers.at(7, 0, 0)).isEqualTo(UniformNumbers.at(7, 0, 0));
-        // A retry by a newer version must draw the same numbers: these values may not change.
-        assertThat(new double[] {UniformNumbers.at(7, 0, 0), UniformNumbers.at(7, 1, 5), UniformNumbers.at(-1, 0, 4095)
-                })
+        assertThat(uniform(7, 0, 0)).isEqualTo(uniform(7, 0, 0));
+        // A retry by a later release uses the same numbers: these values must not change.
+        assertThat(new double[] {uniform(7, 0, 0), uniform(7, 1, 5), uniform(-1, 0, 4095)})
                 .containsExactly(0.950161381935685, 0.7544147035541824, 0.3286823571519544);
     }
 
     @Test
-    @DisplayName("lie evenly in [0, 1), along positions, seeds and choices")
+    @DisplayName("are uniform in [0, 1) along positions, seeds and choices")
     void areUniform() {
-        assertUniform(i -> UniformNumbers.at(42, 0, i));
-        assertUniform(i -> UniformNumbers.at(i, 0, 0));
-        assertUniform(i -> UniformNumbers.at(42, i, 3));
-        assertUniform(i -> UniformNumbers.at((long) i << 32, 0, 0));
+        assertUniform(i -> uniform(42, 0, i));
+        assertUniform(i -> uniform(i, 0, 0));
+        assertUniform(i -> uniform(42, i, 3));
+        assertUniform(i -> uniform((long) i << 32, 0, 0));
     }
 
     @Test
-    @DisplayName("tell nothing of their neighbours in position, choice or seed")
+    @DisplayName("are not correlated with those of the next position, choice or seed")
     void areIndependent() {
-        assertUncorrelated(i -> UniformNumbers.at(42, 0, i), i -> UniformNumbers.at(42, 0, i + 1));
-        assertUncorrelated(i -> UniformNumbers.at(42, 0, i), i -> UniformNumbers.at(42, 1, i));
-        assertUncorrelated(i -> UniformNumbers.at(42, 0, i), i -> UniformNumbers.at(43, 0, i));
-        assertUncorrelated(i -> UniformNumbers.at(i, 0, 0), i -> UniformNumbers.at(i, 0, 1));
+        assertUncorrelated(i -> uniform(42, 0, i), i -> uniform(42, 0, i + 1));
+        assertUncorrelated(i -> uniform(42, 0, i), i -> uniform(42, 1, i));
+        assertUncorrelated(i -> uniform(42, 0, i), i -> uniform(43, 0, i));
+        assertUncorrelated(i -> uniform(i, 0, 0), i -> uniform(i, 0, 1));
     }
 
     @Test
-    @DisplayName("never repeat between nearby seeds, choices and positions")
+    @DisplayName("are distinct for nearby seeds, choices and positions")
     void doNotCollide() {
         Set<Double> seen = new HashSet<>();
         for (int seed = -10; seed < 10; seed++) {
             for (int choice = 0; choice < 20; choice++) {
                 for (int position = 0; position < 100; position++) {
-                    assertThat(seen.add(UniformNumbers.at(seed, choice, position)))
-                            .isTrue();
+                    assertThat(seen.add(uniform(seed, choice, position))).isTrue();
                 }
             }
         }
+    }
+
+    private static double uniform(long seed, int choice, int position) {
+        return new GenerationParams(StopConditions.after(1), Sampling.GREEDY, seed, 1, OptionalInt.empty())
+                .uniform(choice, position);
     }
 
     private static void assertUniform(IntToDoubleFunction numbers) {
@@ -63,7 +68,7 @@ class UniformNumbersTest {
         double chiSquare = IntStream.of(buckets)
                 .mapToDouble(n -> (n - expected) * (n - expected) / expected)
                 .sum();
-        // 99 degrees of freedom: beyond 160 once in ten thousand, below 50 as rarely
+        // With 99 degrees of freedom, values above 160 or below 50 have a probability of one in ten thousand each.
         assertThat(chiSquare).isBetween(50.0, 160.0);
     }
 

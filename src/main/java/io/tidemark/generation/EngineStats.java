@@ -11,7 +11,7 @@ package io.tidemark.generation;
  * @param reusedPromptTokens tokens of prompts that kept prefixes had, and that were not run again
  * @param prefixBytes     bytes of kept prefixes, part of those reserved
  */
-public record EngineLoad(
+public record EngineStats(
         int queuedRequests,
         int runningRows,
         long kvBytesReserved,
@@ -20,11 +20,11 @@ public record EngineLoad(
         long reusedPromptTokens,
         long prefixBytes) {
 
-    static final EngineLoad NONE = new EngineLoad(0, 0, 0, 0, 0, 0, 0);
+    static final EngineStats NONE = new EngineStats(0, 0, 0, 0, 0, 0, 0);
 
     /** Both together. */
-    EngineLoad plus(EngineLoad other) {
-        return new EngineLoad(
+    EngineStats plus(EngineStats other) {
+        return new EngineStats(
                 queuedRequests + other.queuedRequests,
                 runningRows + other.runningRows,
                 kvBytesReserved + other.kvBytesReserved,
@@ -34,8 +34,8 @@ public record EngineLoad(
                 prefixBytes + other.prefixBytes);
     }
 
-    EngineLoad with(int queued, int running) {
-        return new EngineLoad(
+    EngineStats with(int queued, int running) {
+        return new EngineStats(
                 queued, running, kvBytesReserved, generatedTokens, steps, reusedPromptTokens, prefixBytes);
     }
 }

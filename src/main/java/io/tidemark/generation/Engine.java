@@ -1,0 +1,37 @@
+package io.tidemark.generation;
+
+import java.util.List;
+
+/**
+ * Accepts generation requests and runs them. All methods may be called from any thread and return without waiting for a step.
+ *
+ * <p>{@link GenerationEngine} is the implementation; code that only submits and cancels requests depends on this interface, so
+ * that its tests need no model.
+ */
+public interface Engine {
+
+    /**
+     * Checks whether a request can run, before its adapter is loaded: the adapter has no influence on the result.
+     *
+     * @param prompt token ids, special tokens included
+     * @throws RequestRefused if a request with this prompt and these parameters can never run
+     */
+    void validate(List<Integer> prompt, GenerationParams params) throws RequestRefused;
+
+    /**
+     * Queues a request. The queue is unbounded; the caller limits how much it submits.
+     *
+     * @param listener called on a thread of the engine
+     * @throws RequestRefused if the request can never run; the listener is not called then
+     * @throws IllegalStateException if the engine is closed
+     */
+    void submit(GenerationRequest request, GenerationListener listener) throws RequestRefused;
+
+    /**
+     * Ends a queued or running request with the text generated so far. Does nothing if the engine has no request of this id.
+     *
+     * @param reason the finish reason of all its choices that have not finished
+     * @throws IllegalStateException if the engine is closed
+     */
+    void cancel(String requestId, FinishReason reason);
+}
