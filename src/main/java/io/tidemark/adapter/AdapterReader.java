@@ -1,12 +1,12 @@
 package io.tidemark.adapter;
 
-import io.tidemark.model.AdapterParts;
-import io.tidemark.model.LoraModule;
+import io.tidemark.decoder.lora.AdapterParts;
+import io.tidemark.decoder.lora.LoraModule;
+import io.tidemark.decoder.lora.TensorCopy;
 import io.tidemark.model.ModelConfig;
 import io.tidemark.model.ModuleNames;
 import io.tidemark.model.Projection;
 import io.tidemark.model.StoredTensor;
-import io.tidemark.model.TensorCopy;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.EnumMap;

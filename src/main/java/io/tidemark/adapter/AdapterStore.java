@@ -1,6 +1,6 @@
 package io.tidemark.adapter;
 
-import io.tidemark.model.LanguageModel;
+import io.tidemark.decoder.LanguageModel;
 import java.nio.file.Path;
 import java.util.Collections;
 import java.util.Map;

@@ -1,7 +1,7 @@
 package io.tidemark.adapter;
 
-import io.tidemark.model.LanguageModel;
-import io.tidemark.model.LoraWeights;
+import io.tidemark.decoder.LanguageModel;
+import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.model.ModelRefused;
 import java.io.IOException;
 import java.nio.file.Files;

@@ -1,6 +1,6 @@
 package io.tidemark.adapter;
 
-import io.tidemark.model.LoraWeights;
+import io.tidemark.decoder.lora.LoraWeights;
 
 /**
  * One version of an adapter, ready to run.

@@ -1,8 +1,8 @@
 package io.tidemark.calibration;
 
-import io.tidemark.model.ForcedBatch;
-import io.tidemark.model.ForcedDecoder;
-import io.tidemark.model.ForcedStates;
+import io.tidemark.decoder.ForcedBatch;
+import io.tidemark.decoder.ForcedDecoder;
+import io.tidemark.decoder.ForcedStates;
 import java.util.ArrayList;
 import java.util.List;
 

@@ -1,7 +1,7 @@
 package io.tidemark.calibration;
 
-import io.tidemark.model.LanguageModel;
-import io.tidemark.model.LoraWeights;
+import io.tidemark.decoder.LanguageModel;
+import io.tidemark.decoder.lora.LoraWeights;
 import java.util.List;
 
 /**

@@ -1,6 +1,6 @@
 package io.tidemark.calibration;
 
-import io.tidemark.model.ForcedBatch;
+import io.tidemark.decoder.ForcedBatch;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;

@@ -1,6 +1,6 @@
 package io.tidemark.calibration;
 
-import io.tidemark.model.ForcedDecoder;
+import io.tidemark.decoder.ForcedDecoder;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;

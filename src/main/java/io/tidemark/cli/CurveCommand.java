@@ -8,7 +8,7 @@ import io.tidemark.cli.model.AdapterOption;
 import io.tidemark.cli.model.ExamplesOption;
 import io.tidemark.cli.model.LocalModel;
 import io.tidemark.cli.model.LocalModelOptions;
-import io.tidemark.model.LoraWeights;
+import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.proof.curve.LayerReadings;
 import io.tidemark.proof.curve.Measure;
 import io.tidemark.proof.curve.ProbabilityCurve;

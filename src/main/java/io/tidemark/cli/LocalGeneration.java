@@ -1,5 +1,6 @@
 package io.tidemark.cli;
 
+import io.tidemark.decoder.LanguageModel;
 import io.tidemark.generation.EngineLimits;
 import io.tidemark.generation.FinishReason;
 import io.tidemark.generation.GenerationEngine;
@@ -7,7 +8,6 @@ import io.tidemark.generation.GenerationListener;
 import io.tidemark.generation.GenerationRequest;
 import io.tidemark.generation.Outcome;
 import io.tidemark.generation.RequestRefused;
-import io.tidemark.model.LanguageModel;
 import java.io.PrintWriter;
 import java.util.concurrent.CompletableFuture;
 

@@ -1,7 +1,7 @@
 package io.tidemark.cli;
 
-import io.tidemark.model.ChatMessage;
-import io.tidemark.model.LanguageModel;
+import io.tidemark.decoder.LanguageModel;
+import io.tidemark.text.ChatMessage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

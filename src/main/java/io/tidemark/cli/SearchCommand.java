@@ -14,7 +14,7 @@ import io.tidemark.cli.model.AdapterOption;
 import io.tidemark.cli.model.ExamplesOption;
 import io.tidemark.cli.model.LocalModel;
 import io.tidemark.cli.model.LocalModelOptions;
-import io.tidemark.model.LoraWeights;
+import io.tidemark.decoder.lora.LoraWeights;
 import java.io.PrintWriter;
 import java.util.List;
 import java.util.concurrent.Callable;

@@ -1,8 +1,8 @@
 package io.tidemark.generation;
 
-import io.tidemark.model.Sampling;
-import io.tidemark.model.SeenTokens;
-import io.tidemark.model.TokenRule;
+import io.tidemark.decoder.sampling.Sampling;
+import io.tidemark.decoder.sampling.SeenTokens;
+import io.tidemark.decoder.sampling.TokenRule;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;

@@ -1,9 +1,9 @@
 package io.tidemark.generation;
 
-import io.tidemark.model.Decoder;
-import io.tidemark.model.KvBudget;
-import io.tidemark.model.KvPool;
-import io.tidemark.model.LanguageModel;
+import io.tidemark.decoder.Decoder;
+import io.tidemark.decoder.LanguageModel;
+import io.tidemark.decoder.kvcache.KvBudget;
+import io.tidemark.decoder.kvcache.KvPool;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.function.Predicate;
 

@@ -1,6 +1,6 @@
 package io.tidemark.generation;
 
-import io.tidemark.model.Decoder;
+import io.tidemark.decoder.Decoder;
 
 /**
  * How many instances an engine has, and how many threads their steps use.

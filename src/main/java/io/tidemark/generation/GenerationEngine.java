@@ -1,7 +1,7 @@
 package io.tidemark.generation;
 
-import io.tidemark.model.KvBudget;
-import io.tidemark.model.LanguageModel;
+import io.tidemark.decoder.LanguageModel;
+import io.tidemark.decoder.kvcache.KvBudget;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;

@@ -1,6 +1,6 @@
 package io.tidemark.generation;
 
-import io.tidemark.model.Sampling;
+import io.tidemark.decoder.sampling.Sampling;
 import java.util.OptionalInt;
 
 /**

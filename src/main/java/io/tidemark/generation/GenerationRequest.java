@@ -1,7 +1,7 @@
 package io.tidemark.generation;
 
 import io.tidemark.boundary.Boundary;
-import io.tidemark.model.LoraWeights;
+import io.tidemark.decoder.lora.LoraWeights;
 import java.util.List;
 import java.util.Optional;
 

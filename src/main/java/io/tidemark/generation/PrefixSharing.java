@@ -1,8 +1,8 @@
 package io.tidemark.generation;
 
-import io.tidemark.model.DecoderFailed;
-import io.tidemark.model.KvPool;
-import io.tidemark.model.PrefixOwner;
+import io.tidemark.decoder.DecoderFailed;
+import io.tidemark.decoder.kvcache.KvPool;
+import io.tidemark.decoder.kvcache.PrefixOwner;
 import java.util.List;
 
 /**

@@ -1,6 +1,6 @@
 package io.tidemark.generation;
 
-import io.tidemark.model.KvPool;
+import io.tidemark.decoder.kvcache.KvPool;
 import io.tidemark.model.ModelConfig;
 import java.util.Collection;
 import java.util.List;

@@ -1,8 +1,8 @@
 package io.tidemark.generation;
 
-import io.tidemark.model.KvPrefixes;
-import io.tidemark.model.LoraWeights;
-import io.tidemark.model.PrefixOwner;
+import io.tidemark.decoder.kvcache.KvPrefixes;
+import io.tidemark.decoder.kvcache.PrefixOwner;
+import io.tidemark.decoder.lora.LoraWeights;
 import java.util.ArrayDeque;
 import java.util.BitSet;
 import java.util.Deque;

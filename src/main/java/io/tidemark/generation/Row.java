@@ -1,11 +1,13 @@
 package io.tidemark.generation;
 
+import io.tidemark.decoder.StepRow;
+import io.tidemark.decoder.kvcache.KvSlot;
+import io.tidemark.decoder.sampling.TokenChoice;
 import io.tidemark.generation.Completion.Choice;
 import io.tidemark.generation.Completion.TokenLogprob;
-import io.tidemark.model.KvSlot;
-import io.tidemark.model.StepRow;
-import io.tidemark.model.TextTokenizer;
-import io.tidemark.model.TokenChoice;
+import io.tidemark.text.StopStrings;
+import io.tidemark.text.StreamingDetokenizer;
+import io.tidemark.text.TextTokenizer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;

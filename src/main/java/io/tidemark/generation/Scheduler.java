@@ -1,10 +1,10 @@
 package io.tidemark.generation;
 
-import io.tidemark.model.Decoder;
-import io.tidemark.model.DecoderFailed;
-import io.tidemark.model.KvPool;
-import io.tidemark.model.KvSlot;
-import io.tidemark.model.LanguageModel;
+import io.tidemark.decoder.Decoder;
+import io.tidemark.decoder.DecoderFailed;
+import io.tidemark.decoder.LanguageModel;
+import io.tidemark.decoder.kvcache.KvPool;
+import io.tidemark.decoder.kvcache.KvSlot;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;

@@ -1,10 +1,10 @@
 package io.tidemark.generation;
 
+import io.tidemark.decoder.Decoder;
+import io.tidemark.decoder.DecoderFailed;
+import io.tidemark.decoder.StepRow;
+import io.tidemark.decoder.sampling.TokenChoice;
 import io.tidemark.generation.Scheduler.Turn;
-import io.tidemark.model.Decoder;
-import io.tidemark.model.DecoderFailed;
-import io.tidemark.model.StepRow;
-import io.tidemark.model.TokenChoice;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;

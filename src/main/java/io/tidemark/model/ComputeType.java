@@ -34,7 +34,7 @@ public enum ComputeType {
     }
 
     /** Its number in {@code install.torchscript}. */
-    int code() {
+    public int code() {
         return code;
     }
 

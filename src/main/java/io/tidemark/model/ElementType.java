@@ -19,7 +19,7 @@ public enum ElementType {
         return bytes;
     }
 
-    int torchCode() {
+    public int torchCode() {
         return torchCode;
     }
 }

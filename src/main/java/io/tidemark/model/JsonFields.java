@@ -10,9 +10,9 @@ import java.util.Set;
 import java.util.stream.Stream;
 
 /** One JSON file of a model folder, read field by field with errors that name file and field. */
-record JsonFields(Path file, JsonNode root) {
+public record JsonFields(Path file, JsonNode root) {
 
-    static JsonFields read(Path file) {
+    public static JsonFields read(Path file) {
         if (!Files.isRegularFile(file)) {
             throw ModelRefused.broken(file, "is missing");
         }
@@ -27,11 +27,11 @@ record JsonFields(Path file, JsonNode root) {
         }
     }
 
-    boolean has(String field) {
+    public boolean has(String field) {
         return root.hasNonNull(field);
     }
 
-    String text(String field, String otherwise) {
+    public String text(String field, String otherwise) {
         if (!has(field)) {
             return otherwise;
         }
@@ -41,7 +41,7 @@ record JsonFields(Path file, JsonNode root) {
         return root.get(field).textValue();
     }
 
-    boolean flag(String field, boolean otherwise) {
+    public boolean flag(String field, boolean otherwise) {
         if (!has(field)) {
             return otherwise;
         }
@@ -52,19 +52,19 @@ record JsonFields(Path file, JsonNode root) {
     }
 
     /** A whole number of at least 1. */
-    int count(String field) {
+    public int count(String field) {
         if (!has(field)) {
             throw ModelRefused.broken(file, "field " + field + " is missing");
         }
         return count(field, 1);
     }
 
-    int count(String field, int otherwise) {
+    public int count(String field, int otherwise) {
         return whole(field, otherwise, 1);
     }
 
     /** A whole number of at least 0. */
-    int countFromZero(String field, int otherwise) {
+    public int countFromZero(String field, int otherwise) {
         return whole(field, otherwise, 0);
     }
 
@@ -80,7 +80,7 @@ record JsonFields(Path file, JsonNode root) {
     }
 
     /** A number greater than 0. */
-    double positive(String field, double otherwise) {
+    public double positive(String field, double otherwise) {
         if (!has(field)) {
             return otherwise;
         }
@@ -92,7 +92,7 @@ record JsonFields(Path file, JsonNode root) {
     }
 
     /** The object in a field; empty when the field is absent or null. */
-    JsonFields object(String field) {
+    public JsonFields object(String field) {
         JsonNode value = root.path(field);
         if (!value.isObject() && !value.isNull() && !value.isMissingNode()) {
             throw wrong(field, "an object");
@@ -106,7 +106,7 @@ record JsonFields(Path file, JsonNode root) {
      * @throws ModelRefused as not supported
      */
     @SafeVarargs
-    final void refuseOthers(Set<String>... known) {
+    public final void refuseOthers(Set<String>... known) {
         for (Map.Entry<String, JsonNode> field : root.properties()) {
             if (isOn(field.getValue()) && Stream.of(known).noneMatch(names -> names.contains(field.getKey()))) {
                 throw ModelRefused.unsupported(file, field.getKey(), field.getValue());
@@ -121,7 +121,7 @@ record JsonFields(Path file, JsonNode root) {
                 || value.isNumber() && value.doubleValue() == 0);
     }
 
-    ModelRefused wrong(String field, String expected) {
+    public ModelRefused wrong(String field, String expected) {
         return ModelRefused.broken(file, "field " + field + " must be " + expected + ", not " + root.get(field));
     }
 }

@@ -47,12 +47,12 @@ public record ModelConfig(
     }
 
     /** The window of the layers that have one: in no known family do two layers' windows differ. */
-    OptionalInt window() {
+    public OptionalInt window() {
         return windows.stream().flatMapToInt(OptionalInt::stream).max();
     }
 
     /** Keys' and values' numbers of one token in all layers. */
-    long kvNumbersPerToken() {
+    public long kvNumbersPerToken() {
         return 2L * numLayers * kvHeads * headDim;
     }
 
@@ -65,11 +65,11 @@ public record ModelConfig(
         return numbers;
     }
 
-    int queryWidth() {
+    public int queryWidth() {
         return heads * headDim;
     }
 
-    int keyWidth() {
+    public int keyWidth() {
         return kvHeads * headDim;
     }
 }

@@ -11,7 +11,7 @@ import java.util.Set;
  * Reads {@code config.json} in the spellings of transformers 4 and 5. A field that would change the computation and
  * is not applied is refused by name; so is a field that is not known at all, unless it is off.
  */
-final class ModelConfigReader {
+public final class ModelConfigReader {
 
     /** Fields that every family reads; a family adds its own. */
     private static final Set<String> APPLIED = Set.of(
@@ -73,7 +73,7 @@ final class ModelConfigReader {
 
     private ModelConfigReader() {}
 
-    static ModelConfig read(Path folder) {
+    public static ModelConfig read(Path folder) {
         JsonFields config = JsonFields.read(folder.resolve("config.json"));
         ModelFamily family = ModelFamily.of(config);
         if (!"silu".equals(config.text("hidden_act", "silu"))) {

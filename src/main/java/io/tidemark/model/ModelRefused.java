@@ -15,15 +15,15 @@ public final class ModelRefused extends RuntimeException {
         this.unsupported = unsupported;
     }
 
-    static ModelRefused unsupported(Path file, String field, Object value) {
+    public static ModelRefused unsupported(Path file, String field, Object value) {
         return new ModelRefused("not supported yet: " + field + " = " + value + " (" + file + ")", true, null);
     }
 
-    static ModelRefused broken(Path file, String what) {
+    public static ModelRefused broken(Path file, String what) {
         return new ModelRefused(file + ": " + what, false, null);
     }
 
-    static ModelRefused broken(Path file, String what, Throwable cause) {
+    public static ModelRefused broken(Path file, String what, Throwable cause) {
         return new ModelRefused(file + ": " + what, false, cause);
     }
 

@@ -21,19 +21,19 @@ public final class ModuleNames {
         return layer(layer) + "." + projection.path();
     }
 
-    static String attentionNorm(int layer) {
+    public static String attentionNorm(int layer) {
         return layer(layer) + ".input_layernorm";
     }
 
-    static String mlpNorm(int layer) {
+    public static String mlpNorm(int layer) {
         return layer(layer) + ".post_attention_layernorm";
     }
 
-    static String queryNorm(int layer) {
+    public static String queryNorm(int layer) {
         return layer(layer) + ".self_attn.q_norm";
     }
 
-    static String keyNorm(int layer) {
+    public static String keyNorm(int layer) {
         return layer(layer) + ".self_attn.k_norm";
     }
 

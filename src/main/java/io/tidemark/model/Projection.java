@@ -27,7 +27,7 @@ public enum Projection {
     }
 
     /** Modules that read the same input, in the order in which their weights are stacked. */
-    static List<List<Projection>> sharingInput() {
+    public static List<List<Projection>> sharingInput() {
         return SHARING_INPUT;
     }
 

@@ -10,11 +10,11 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 
 /** The weights of a model folder: one {@code model.safetensors}, or shards with an index. */
-final class WeightFiles {
+public final class WeightFiles {
 
     private WeightFiles() {}
 
-    static Map<String, StoredTensor> read(Path folder) {
+    public static Map<String, StoredTensor> read(Path folder) {
         Path single = folder.resolve("model.safetensors");
         if (Files.isRegularFile(single)) {
             return SafetensorsFile.read(single);

@@ -1,6 +1,6 @@
 /**
- * The base model: config, weights, tokenizer, chat template, and the decoder that runs one step for a mixed batch.
- * It knows only {@code torch}; adapters reach it as {@link io.tidemark.model.LoraWeights}.
- * Start with {@link io.tidemark.model.LanguageModel}, then {@link io.tidemark.model.Decoder} and {@code step.torchscript}.
+ * A model folder in the Hugging Face format: configuration, model families, and the tensors of safetensors files.
+ * Depends on nothing else of the project. Start with {@link io.tidemark.model.ModelConfig} and
+ * {@link io.tidemark.model.WeightFiles}.
  */
 package io.tidemark.model;

@@ -2,8 +2,8 @@ package io.tidemark.proof;
 
 import io.tidemark.adapter.AdapterStats;
 import io.tidemark.adapter.AdapterStore;
+import io.tidemark.decoder.LanguageModel;
 import io.tidemark.generation.GenerationEngine;
-import io.tidemark.model.LanguageModel;
 import java.util.List;
 import java.util.OptionalLong;
 import java.util.function.Consumer;

@@ -1,9 +1,9 @@
 package io.tidemark.proof;
 
 import io.tidemark.adapter.AdapterStore;
+import io.tidemark.decoder.LanguageModel;
 import io.tidemark.generation.EngineLimits;
 import io.tidemark.generation.GenerationEngine;
-import io.tidemark.model.LanguageModel;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.SortedMap;

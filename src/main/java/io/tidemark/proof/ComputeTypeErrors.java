@@ -1,12 +1,12 @@
 package io.tidemark.proof;
 
 import io.tidemark.calibration.TokenizedExample;
-import io.tidemark.model.KvPool;
-import io.tidemark.model.KvSlot;
-import io.tidemark.model.LanguageModel;
-import io.tidemark.model.LoraWeights;
-import io.tidemark.model.StepRow;
-import io.tidemark.model.TokenRule;
+import io.tidemark.decoder.LanguageModel;
+import io.tidemark.decoder.StepRow;
+import io.tidemark.decoder.kvcache.KvPool;
+import io.tidemark.decoder.kvcache.KvSlot;
+import io.tidemark.decoder.lora.LoraWeights;
+import io.tidemark.decoder.sampling.TokenRule;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;

@@ -1,7 +1,7 @@
 package io.tidemark.proof;
 
 import io.tidemark.boundary.Boundary;
-import io.tidemark.model.LoraWeights;
+import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.proof.GenerationBenchmark.Row;
 import java.util.ArrayList;
 import java.util.List;

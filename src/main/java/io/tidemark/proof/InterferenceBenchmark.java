@@ -1,6 +1,8 @@
 package io.tidemark.proof;
 
 import io.tidemark.boundary.Boundary;
+import io.tidemark.decoder.LanguageModel;
+import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.generation.EngineLayout;
 import io.tidemark.generation.EngineLimits;
 import io.tidemark.generation.GenerationEngine;
@@ -9,8 +11,6 @@ import io.tidemark.generation.GenerationRequest;
 import io.tidemark.generation.Outcome;
 import io.tidemark.generation.RequestRefused;
 import io.tidemark.generation.StopConditions;
-import io.tidemark.model.LanguageModel;
-import io.tidemark.model.LoraWeights;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;

@@ -2,8 +2,8 @@ package io.tidemark.proof;
 
 import io.tidemark.adapter.AdapterLease;
 import io.tidemark.adapter.AdapterStore;
+import io.tidemark.decoder.LanguageModel;
 import io.tidemark.generation.GenerationEngine;
-import io.tidemark.model.LanguageModel;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;

@@ -1,7 +1,7 @@
 package io.tidemark.proof;
 
 import io.tidemark.boundary.Boundary;
-import io.tidemark.model.ChatMessage;
+import io.tidemark.text.ChatMessage;
 import java.util.List;
 import java.util.Map;
 

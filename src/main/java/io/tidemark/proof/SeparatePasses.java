@@ -1,7 +1,7 @@
 package io.tidemark.proof;
 
 import io.tidemark.calibration.ExampleBatch;
-import io.tidemark.model.ForcedDecoder;
+import io.tidemark.decoder.ForcedDecoder;
 import io.tidemark.proof.likelihood.GoldPass;
 import java.util.List;
 

@@ -2,7 +2,7 @@ package io.tidemark.proof;
 
 import io.tidemark.adapter.AdapterRefused;
 import io.tidemark.adapter.AdapterStore;
-import io.tidemark.model.LanguageModel;
+import io.tidemark.decoder.LanguageModel;
 import io.tidemark.model.ModelOptions;
 import io.tidemark.model.ModelRefused;
 import io.tidemark.torch.Torch;

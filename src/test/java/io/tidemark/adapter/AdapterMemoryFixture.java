@@ -1,9 +1,9 @@
 package io.tidemark.adapter;
 
+import io.tidemark.decoder.StepRow;
+import io.tidemark.decoder.kvcache.KvPool;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.Folders;
-import io.tidemark.model.KvPool;
-import io.tidemark.model.StepRow;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;

@@ -1,8 +1,8 @@
 package io.tidemark.generation;
 
 import io.tidemark.boundary.Boundary;
-import io.tidemark.model.LoraWeights;
-import io.tidemark.model.Sampling;
+import io.tidemark.decoder.lora.LoraWeights;
+import io.tidemark.decoder.sampling.Sampling;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;

@@ -3,9 +3,9 @@ package io.tidemark.generation;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.model.ComputeType;
-import io.tidemark.model.LoraWeights;
 import io.tidemark.model.ModelOptions;
 import java.util.ArrayList;
 import java.util.Collections;

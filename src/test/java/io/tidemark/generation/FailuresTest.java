@@ -2,9 +2,9 @@ package io.tidemark.generation;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.ReferenceText;
-import io.tidemark.model.LoraWeights;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;

@@ -4,9 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.ReferenceText;
-import io.tidemark.model.LoraWeights;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashSet;

@@ -2,7 +2,7 @@ package io.tidemark.generation;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.tidemark.model.Sampling;
+import io.tidemark.decoder.sampling.Sampling;
 import java.util.HashSet;
 import java.util.OptionalInt;
 import java.util.Set;

@@ -3,10 +3,10 @@ package io.tidemark.generation;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.adapter.AdapterStore;
+import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.Folders;
 import io.tidemark.fixture.TensorFile;
-import io.tidemark.model.LoraWeights;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;

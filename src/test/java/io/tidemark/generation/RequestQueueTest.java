@@ -3,8 +3,8 @@ package io.tidemark.generation;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
+import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.fixture.FixtureModel;
-import io.tidemark.model.LoraWeights;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;

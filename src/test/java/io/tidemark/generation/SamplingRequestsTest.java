@@ -3,10 +3,10 @@ package io.tidemark.generation;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.tidemark.decoder.sampling.Penalties;
+import io.tidemark.decoder.sampling.Sampling;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.ReferenceText;
-import io.tidemark.model.Penalties;
-import io.tidemark.model.Sampling;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;

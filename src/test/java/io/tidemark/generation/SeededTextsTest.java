@@ -2,11 +2,11 @@ package io.tidemark.generation;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.tidemark.decoder.sampling.Penalties;
+import io.tidemark.decoder.sampling.Sampling;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.model.ComputeType;
 import io.tidemark.model.ModelOptions;
-import io.tidemark.model.Penalties;
-import io.tidemark.model.Sampling;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashSet;

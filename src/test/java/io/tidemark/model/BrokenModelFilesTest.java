@@ -3,6 +3,7 @@ package io.tidemark.model;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.tidemark.decoder.LanguageModel;
 import io.tidemark.fixture.Allocation;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.Folders;

@@ -8,7 +8,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidemark.adapter.AdapterStore;
-import io.tidemark.model.LanguageModel;
+import io.tidemark.decoder.LanguageModel;
 import io.tidemark.torch.Torch;
 import io.tidemark.torch.TorchOptions;
 import java.io.IOException;

@@ -2,9 +2,9 @@ package io.tidemark.cli.bench;
 
 import io.tidemark.cli.model.LocalModel;
 import io.tidemark.cli.model.LocalModelOptions;
+import io.tidemark.decoder.LanguageModel;
+import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.generation.EngineLimits;
-import io.tidemark.model.LanguageModel;
-import io.tidemark.model.LoraWeights;
 import io.tidemark.proof.GenerationBenchmark;
 import io.tidemark.proof.GenerationCase;
 import java.io.InputStreamReader;

@@ -1,6 +1,6 @@
 package io.tidemark.cli.bench;
 
-import io.tidemark.model.LoraWeights;
+import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.model.ModelConfig;
 import io.tidemark.proof.GenerationBenchmark;
 import io.tidemark.proof.GenerationCase;

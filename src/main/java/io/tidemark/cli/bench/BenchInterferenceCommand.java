@@ -3,7 +3,7 @@ package io.tidemark.cli.bench;
 import io.tidemark.cli.CommandFailed;
 import io.tidemark.cli.model.LocalModel;
 import io.tidemark.cli.model.LocalModelOptions;
-import io.tidemark.model.LoraWeights;
+import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.proof.Interference;
 import io.tidemark.proof.InterferenceBenchmark;
 import io.tidemark.proof.Spread;

@@ -1,6 +1,6 @@
 package io.tidemark.cli.model;
 
-import io.tidemark.model.LoraWeights;
+import io.tidemark.decoder.lora.LoraWeights;
 import java.nio.file.Path;
 import picocli.CommandLine.Option;
 

@@ -2,7 +2,7 @@ package io.tidemark.cli.model;
 
 import io.tidemark.calibration.TokenizedExample;
 import io.tidemark.cli.CommandFailed;
-import io.tidemark.model.LanguageModel;
+import io.tidemark.decoder.LanguageModel;
 import java.nio.file.Path;
 import java.util.List;
 import picocli.CommandLine.Model.CommandSpec;

@@ -2,8 +2,8 @@ package io.tidemark.cli.model;
 
 import io.tidemark.adapter.AdapterRefused;
 import io.tidemark.adapter.AdapterStore;
-import io.tidemark.model.LanguageModel;
-import io.tidemark.model.LoraWeights;
+import io.tidemark.decoder.LanguageModel;
+import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.model.ModelOptions;
 import io.tidemark.torch.Torch;
 import io.tidemark.torch.TorchOptions;

@@ -1,6 +1,6 @@
 package io.tidemark.cli.model;
 
-import io.tidemark.model.LanguageModel;
+import io.tidemark.decoder.LanguageModel;
 import java.util.Collection;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;

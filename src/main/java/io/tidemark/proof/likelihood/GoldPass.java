@@ -1,8 +1,8 @@
 package io.tidemark.proof.likelihood;
 
-import io.tidemark.model.ForcedBatch;
-import io.tidemark.model.ForcedDecoder;
-import io.tidemark.model.ForcedStates;
+import io.tidemark.decoder.ForcedBatch;
+import io.tidemark.decoder.ForcedDecoder;
+import io.tidemark.decoder.ForcedStates;
 import java.util.Arrays;
 
 /** One teacher-forced pass of a batch at one boundary, and what it says of the gold tokens. */

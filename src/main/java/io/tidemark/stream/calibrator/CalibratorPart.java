@@ -3,7 +3,7 @@ package io.tidemark.stream.calibrator;
 import io.tidemark.adapter.AdapterStore;
 import io.tidemark.calibration.BoundaryDecision;
 import io.tidemark.calibration.BoundarySweep;
-import io.tidemark.model.LanguageModel;
+import io.tidemark.decoder.LanguageModel;
 import io.tidemark.stream.clients.KafkaSettings;
 import io.tidemark.stream.tables.TableNotRead;
 import java.util.HashMap;

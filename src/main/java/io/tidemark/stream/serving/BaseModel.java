@@ -1,7 +1,7 @@
 package io.tidemark.stream.serving;
 
+import io.tidemark.decoder.LanguageModel;
 import io.tidemark.model.ComputeType;
-import io.tidemark.model.LanguageModel;
 import io.tidemark.model.ModelOptions;
 import io.tidemark.torch.Torch;
 import java.util.Optional;

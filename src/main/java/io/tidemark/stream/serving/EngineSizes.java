@@ -1,8 +1,8 @@
 package io.tidemark.stream.serving;
 
+import io.tidemark.decoder.Decoder;
 import io.tidemark.generation.EngineLayout;
 import io.tidemark.generation.EngineLimits;
-import io.tidemark.model.Decoder;
 import io.tidemark.stream.settings.EngineSettings;
 import java.util.OptionalLong;
 

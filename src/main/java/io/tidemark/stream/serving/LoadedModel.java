@@ -1,7 +1,7 @@
 package io.tidemark.stream.serving;
 
 import io.tidemark.adapter.AdapterStore;
-import io.tidemark.model.LanguageModel;
+import io.tidemark.decoder.LanguageModel;
 import io.tidemark.stream.settings.AdapterFolders;
 import io.tidemark.stream.settings.TidemarkSettings;
 import io.tidemark.torch.Torch;

@@ -1,6 +1,9 @@
 package io.tidemark.stream.worker;
 
 import io.tidemark.adapter.LoadedAdapter;
+import io.tidemark.decoder.LanguageModel;
+import io.tidemark.decoder.sampling.Penalties;
+import io.tidemark.decoder.sampling.Sampling;
 import io.tidemark.generation.GenerationParams;
 import io.tidemark.generation.GenerationRequest;
 import io.tidemark.generation.StopConditions;
@@ -8,11 +11,8 @@ import io.tidemark.message.EndingFields;
 import io.tidemark.message.Input;
 import io.tidemark.message.RequestMessage;
 import io.tidemark.message.SamplingFields;
-import io.tidemark.model.ChatMessage;
-import io.tidemark.model.ChatTemplateFailed;
-import io.tidemark.model.LanguageModel;
-import io.tidemark.model.Penalties;
-import io.tidemark.model.Sampling;
+import io.tidemark.text.ChatMessage;
+import io.tidemark.text.ChatTemplateFailed;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;

@@ -4,10 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.smallrye.config.SmallRyeConfigBuilder;
+import io.tidemark.decoder.Decoder;
+import io.tidemark.decoder.LanguageModel;
 import io.tidemark.fixture.Folders;
 import io.tidemark.model.ComputeType;
-import io.tidemark.model.Decoder;
-import io.tidemark.model.LanguageModel;
 import io.tidemark.stream.settings.EngineSettings;
 import io.tidemark.stream.settings.TidemarkSettings;
 import io.tidemark.torch.Torch;

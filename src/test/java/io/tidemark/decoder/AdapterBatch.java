@@ -1,0 +1,147 @@
+package io.tidemark.decoder;
+
+import io.tidemark.adapter.AdapterStore;
+import io.tidemark.decoder.kvcache.KvPool;
+import io.tidemark.decoder.kvcache.KvSlot;
+import io.tidemark.decoder.lora.LoraWeights;
+import io.tidemark.decoder.sampling.TokenChoice;
+import io.tidemark.decoder.sampling.TokenRule;
+import io.tidemark.fixture.Folders;
+import io.tidemark.model.ModelOptions;
+import io.tidemark.torch.Torch;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.IntUnaryOperator;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+
+/** A fixture's model in one compute type, with adapters, and batches of rows that repeat. */
+public final class AdapterBatch implements AutoCloseable {
+
+    private static final String FAMILY = "llama-gqa";
+
+    private final String family;
+    private final int layers;
+    private final LanguageModel model;
+    private final AdapterStore store;
+    private final KvPool pool;
+
+    public AdapterBatch(Torch torch, ModelOptions options) {
+        this(torch, options, FAMILY);
+    }
+
+    public AdapterBatch(Torch torch, ModelOptions options, String family) {
+        this.family = family;
+        model = LanguageModel.load(Folders.model(family), family, torch, options);
+        layers = model.config().numLayers();
+        store = new AdapterStore(model);
+        pool = new KvPool(model.decoder(), Long.MAX_VALUE);
+    }
+
+    /**
+     * Of a prompt for each adapter, at all boundaries from the highest down to 1 in turn, and of one without.
+     *
+     * @param adapters names of the fixture's adapters, and after a colon whatever tells two of the same tensors apart
+     */
+    public List<float[]> logits(List<String> adapters) {
+        List<Optional<String>> rows =
+                new ArrayList<>(adapters.stream().map(Optional::of).toList());
+        rows.add(Optional.empty());
+        return logits(rows, i -> 10 + 9 * (i % 5));
+    }
+
+    /** The same of prompts of three tokens, and none without an adapter. */
+    public List<float[]> shortLogits(List<String> adapters) {
+        return logits(adapters.stream().map(Optional::of).toList(), i -> 3 + i % 5);
+    }
+
+    /** Of the next token behind each such prompt, in one step of rows that decode. */
+    public List<float[]> decodedLogits(List<String> adapters) {
+        List<Optional<String>> rows = adapters.stream().map(Optional::of).toList();
+        List<KvSlot> slots = reserved(rows.size());
+        IntUnaryOperator end = i -> 10 + 9 * (i % 5);
+        model.decoder().logits(rows(rows, slots, AdapterBatch::start, end));
+        return logits(rows, slots, end, i -> end.applyAsInt(i) + 1);
+    }
+
+    private List<float[]> logits(List<Optional<String>> adapters, IntUnaryOperator end) {
+        return logits(adapters, reserved(adapters.size()), AdapterBatch::start, end);
+    }
+
+    private List<KvSlot> reserved(int count) {
+        return Stream.generate(() -> pool.reserve(64).orElseThrow())
+                .limit(count)
+                .toList();
+    }
+
+    private List<float[]> logits(
+            List<Optional<String>> adapters, List<KvSlot> slots, IntUnaryOperator from, IntUnaryOperator to) {
+        List<float[]> logits = model.decoder().logits(rows(adapters, slots, from, to));
+        slots.forEach(pool::release);
+        return logits;
+    }
+
+    /** The first token of a row's prompt in the text. */
+    private static int start(int row) {
+        return row % 5;
+    }
+
+    /** Tokens {@code from .. to - 1} of the text. */
+    private List<StepRow> rows(
+            List<Optional<String>> adapters, List<KvSlot> slots, IntUnaryOperator from, IntUnaryOperator to) {
+        List<Integer> text = model.tokenizer()
+                .encodePrompt("The boundary layer of name[Blue Spice], eatType[coffee shop]. ".repeat(3));
+        return IntStream.range(0, adapters.size())
+                .mapToObj(i -> new StepRow(
+                        slots.get(i),
+                        text.subList(from.applyAsInt(i), to.applyAsInt(i)),
+                        from.applyAsInt(i) - start(i),
+                        adapters.get(i).map(this::adapter),
+                        layers - i % layers,
+                        Optional.of(TokenRule.GREEDY)))
+                .toList();
+    }
+
+    public boolean isStackingAdapters() {
+        return model.decoder().isStackingAdapters();
+    }
+
+    public boolean isJoined(List<String> adapters) {
+        return model.decoder().isJoined(adapters.stream().map(this::adapter).toList());
+    }
+
+    /** A step of one row that wants no token. */
+    public List<TokenChoice> step(List<Integer> tokens) {
+        StepRow piece = new StepRow(pool.reserve(64).orElseThrow(), tokens, 0, Optional.empty(), 0, Optional.empty());
+        return model.decoder().step(List.of(piece));
+    }
+
+    private LoraWeights adapter(String name) {
+        return store.find(name)
+                .orElseGet(() -> store.load(name, Folders.adapter(family, name.split(":")[0])))
+                .weights();
+    }
+
+    /** The largest over the rows of {@code |a - b| / |b|}. */
+    public static double relativeError(List<float[]> a, List<float[]> b) {
+        double largest = 0;
+        for (int row = 0; row < a.size(); row++) {
+            double difference = 0;
+            double size = 0;
+            for (int i = 0; i < a.get(row).length; i++) {
+                difference += Math.pow(a.get(row)[i] - b.get(row)[i], 2);
+                size += Math.pow(b.get(row)[i], 2);
+            }
+            largest = Math.max(largest, Math.sqrt(difference / size));
+        }
+        return largest;
+    }
+
+    @Override
+    public void close() {
+        pool.close();
+        store.close();
+        model.close();
+    }
+}

@@ -1,0 +1,103 @@
+package io.tidemark.decoder;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+import io.tidemark.fixture.FixtureModel;
+import io.tidemark.model.ComputeType;
+import io.tidemark.model.ModelOptions;
+import io.tidemark.torch.Torch;
+import java.util.List;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+@DisplayName("compute types")
+class ComputeTypesTest {
+
+    private static final List<String> ADAPTERS = List.of("all", "qv", "patterns", "some-layers");
+
+    private static Torch torch;
+
+    @BeforeAll
+    static void open() {
+        torch = Torch.open(FixtureModel.OPTIONS);
+    }
+
+    @AfterAll
+    static void close() {
+        torch.close();
+    }
+
+    @ParameterizedTest
+    @CsvSource({"BF16, 0.02", "INT8, 0.08"})
+    @DisplayName("give float32's logits within their error, for adapters and boundaries mixed in a batch")
+    void followFloat32(ComputeType type, double error) {
+        try (AdapterBatch exact = new AdapterBatch(torch, ModelOptions.DEFAULT);
+                AdapterBatch rough = new AdapterBatch(torch, new ModelOptions(type))) {
+            assertThat(AdapterBatch.relativeError(rough.logits(ADAPTERS), exact.logits(ADAPTERS)))
+                    .isBetween(1e-5, error);
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "llama-gqa, BF16, 0.02",
+        "llama-gqa, INT8, 0.08",
+        "mistral-window, BF16, 0.02",
+        "mistral-window, INT8, 0.08"
+    })
+    @DisplayName(
+            "give float32's logits within their error in rows that decode, where two heads share keys and values and where six do")
+    void decode(String family, ComputeType type, double error) {
+        List<String> adapters = List.of("qv:0", "qv:1", "qv:2", "qv:3", "qv:4");
+        try (AdapterBatch exact = new AdapterBatch(torch, ModelOptions.DEFAULT, family);
+                AdapterBatch rough = new AdapterBatch(torch, new ModelOptions(type), family)) {
+            assertThat(AdapterBatch.relativeError(rough.decodedLogits(adapters), exact.decodedLogits(adapters)))
+                    .isBetween(1e-5, error);
+        }
+    }
+
+    @Test
+    @Timeout(60)
+    @DisplayName("in int8 give the same logits, bit for bit, once adapters that stay together share a stack")
+    void sharedAsAlone() {
+        try (AdapterBatch exact = new AdapterBatch(torch, ModelOptions.DEFAULT);
+                AdapterBatch rough = new AdapterBatch(torch, new ModelOptions(ComputeType.INT8))) {
+            List<float[]> alone = rough.logits(ADAPTERS);
+            for (int i = 0; i < 40 || rough.isStackingAdapters(); i++) {
+                rough.logits(ADAPTERS);
+            }
+            List<float[]> shared = rough.logits(ADAPTERS);
+            assertThat(AdapterBatch.relativeError(shared, alone)).isZero();
+            assertThat(AdapterBatch.relativeError(shared, exact.logits(ADAPTERS)))
+                    .isBetween(1e-5, 0.08);
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"llama-gqa, FP32", "llama-gqa, BF16", "llama-gqa, INT8", "mistral-window, FP32", "mistral-window, INT8"
+    })
+    @DisplayName(
+            "run a step that wants no token, as a piece of a prompt does, with a vocabulary that is searched in pieces and one that is not")
+    void wantNothing(String family, ComputeType type) {
+        try (AdapterBatch loaded = new AdapterBatch(torch, new ModelOptions(type), family)) {
+            assertThat(loaded.step(List.of(5, 6, 7))).isEmpty();
+        }
+    }
+
+    @Test
+    @DisplayName("other than int8 are not deterministic, and say so")
+    void determinismNeedsInt8() {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> new ModelOptions(ComputeType.BF16, true))
+                .withMessageContaining("int8");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> ComputeType.of("fp8"))
+                .withMessageContaining("fp32, bf16, int8");
+    }
+}

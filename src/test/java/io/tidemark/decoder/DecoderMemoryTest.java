@@ -1,0 +1,96 @@
+package io.tidemark.decoder;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tidemark.adapter.AdapterStore;
+import io.tidemark.decoder.kvcache.KvPool;
+import io.tidemark.decoder.kvcache.KvSlot;
+import io.tidemark.decoder.lora.LoraWeights;
+import io.tidemark.decoder.sampling.Penalties;
+import io.tidemark.decoder.sampling.Sampling;
+import io.tidemark.decoder.sampling.SeenTokens;
+import io.tidemark.decoder.sampling.TokenRule;
+import io.tidemark.fixture.FixtureModel;
+import io.tidemark.fixture.Folders;
+import io.tidemark.fixture.TensorFile;
+import io.tidemark.torch.Torch;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.api.io.TempDir;
+
+@DisplayName("native memory")
+class DecoderMemoryTest {
+
+    private static final int PARTS = 5;
+    private static final int STEPS_A_PART = 2_000;
+    private static final long ALLOWED_KIB = 8 * 1024;
+
+    @Test
+    @EnabledOnOs(OS.LINUX)
+    @DisplayName("10,000 decode steps don't make the process grow, 2,000 after 2,000")
+    void staysFlat(@TempDir Path temp) throws IOException {
+        Path folder = oneLayer(Folders.copyOfModel("llama-gqa", temp), "model.safetensors");
+        Folders.edit(folder.resolve("config.json"), root -> root.put("num_hidden_layers", 1));
+        Path adapter = oneLayer(Folders.copyOfAdapter("llama-gqa", "qv", temp), "adapter_model.safetensors");
+        try (Torch torch = Torch.open(FixtureModel.OPTIONS);
+                LanguageModel model = LanguageModel.load(folder, "base", torch);
+                AdapterStore store = new AdapterStore(model);
+                KvPool pool = new KvPool(model.decoder(), Long.MAX_VALUE)) {
+            KvSlot slot = pool.reserve(64).orElseThrow();
+            Optional<LoraWeights> lora = Optional.of(store.load("qv", adapter).weights());
+            decode(model.decoder(), slot, lora, STEPS_A_PART);
+            List<Long> growth = new ArrayList<>();
+            for (int part = 0; part < PARTS; part++) {
+                long before = residentKib();
+                decode(model.decoder(), slot, lora, STEPS_A_PART);
+                growth.add(residentKib() - before);
+            }
+            assertThat(median(growth))
+                    .as("median of the growth in KiB %s", growth)
+                    .isLessThan(ALLOWED_KIB);
+        }
+    }
+
+    /** A leak grows in every part; the Java heap, which other tests share, grows in leaps. */
+    private static long median(List<Long> values) {
+        return values.stream().sorted().skip(values.size() / 2).findFirst().orElseThrow();
+    }
+
+    /** Leaks show in the calls, not in the layers, and one layer is faster than six. */
+    private static Path oneLayer(Path folder, String weights) {
+        TensorFile file = TensorFile.read(folder.resolve(weights));
+        file.tensors().keySet().removeIf(name -> name.matches(".*layers\\.[1-9].*"));
+        file.write(folder.resolve(weights));
+        return folder;
+    }
+
+    /** Every kind of value that a step makes: sampling, a penalty, log-probabilities with alternatives. */
+    private static void decode(Decoder decoder, KvSlot slot, Optional<LoraWeights> lora, int steps) {
+        Sampling sampling = new Sampling(0.8, 0.9, 40, 0.01, new Penalties(1.1, 0.1, 0.1), Map.of(3, 1.0));
+        TokenRule rule = TokenRule.of(sampling, 0.5)
+                .withSeen(new SeenTokens(List.of(7, 8)))
+                .withTop(3);
+        for (int i = 0; i < steps; i++) {
+            decoder.step(List.of(new StepRow(slot, List.of(5), i % 64, lora, 1, Optional.of(rule))));
+        }
+    }
+
+    /** After a collection the Java heap is as large as it needs to be, and growth is native. */
+    private static long residentKib() throws IOException {
+        System.gc();
+        return Files.readAllLines(Path.of("/proc/self/status")).stream()
+                .filter(line -> line.startsWith("VmRSS:"))
+                .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")))
+                .findFirst()
+                .orElseThrow();
+    }
+}

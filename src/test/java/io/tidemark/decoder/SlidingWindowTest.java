@@ -1,0 +1,190 @@
+package io.tidemark.decoder;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidemark.decoder.kvcache.KvPool;
+import io.tidemark.decoder.kvcache.KvSlot;
+import io.tidemark.decoder.lora.LoraWeights;
+import io.tidemark.decoder.sampling.TokenRule;
+import io.tidemark.fixture.FixtureModel;
+import io.tidemark.fixture.Folders;
+import io.tidemark.fixture.TensorFile;
+import io.tidemark.torch.Torch;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Consumer;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.io.TempDir;
+
+@DisplayName("a model with a sliding window")
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class SlidingWindowTest {
+
+    private static final int CONTEXT = 2048;
+    private static final int WINDOW = 24;
+    /** The window and the queries of a call, in whole tiles. */
+    private static final int RING = 320;
+
+    private static final int LENGTH = 1500;
+
+    private Torch torch;
+    private LoraWeights none;
+    private LanguageModel sliding;
+    private LanguageModel mixed;
+
+    @BeforeAll
+    void load(@TempDir Path temp) {
+        torch = Torch.open(FixtureModel.OPTIONS);
+        none = LoraWeights.none(torch);
+        sliding = load(
+                temp.resolve("sliding"),
+                root -> root.put("model_type", "mistral").put("sliding_window", WINDOW));
+        mixed = load(
+                temp.resolve("mixed"),
+                root -> root.put("model_type", "qwen2")
+                        .put("sliding_window", WINDOW)
+                        .put("use_sliding_window", true)
+                        .put("max_window_layers", 2));
+    }
+
+    /** The weights of a Llama with biases added to queries, keys and values, under another config. */
+    private LanguageModel load(Path folder, Consumer<ObjectNode> change) {
+        Path copy = Folders.copyOfModel("llama-gqa", folder);
+        Folders.edit(copy.resolve("config.json"), root -> {
+            root.put("max_position_embeddings", CONTEXT);
+            change.accept(root);
+            if (root.path("model_type").asText().equals("qwen2")) {
+                addBiases(copy.resolve("model.safetensors"));
+            }
+        });
+        return LanguageModel.load(copy, "sliding", torch);
+    }
+
+    private static void addBiases(Path weights) {
+        TensorFile file = TensorFile.read(weights);
+        for (int layer = 0; layer < 6; layer++) {
+            for (String module : List.of("q", "k", "v")) {
+                int width = module.equals("q") ? 64 : 32;
+                String name = "model.layers." + layer + ".self_attn." + module + "_proj.bias";
+                file.with(name, new TensorFile.Tensor("F32", new long[] {width}, new byte[width * Float.BYTES]))
+                        .withValue(name, 1 + layer, 0.3f);
+            }
+        }
+        file.write(weights);
+    }
+
+    @AfterAll
+    void close() {
+        none.close();
+        sliding.close();
+        mixed.close();
+        torch.close();
+    }
+
+    @Test
+    @DisplayName("needs no more memory for a long sequence than for one that its window and a chunk hold")
+    void staysBounded() {
+        long tokenBytes = sliding.decoder().kvBytesPerToken();
+        try (KvPool pool = new KvPool(sliding.decoder(), Long.MAX_VALUE)) {
+            pool.reserve(CONTEXT);
+            assertThat(pool.reservedBytes()).isEqualTo(8 * RING * tokenBytes);
+            pool.reserve(RING);
+            pool.reserve(700);
+            assertThat(pool.reservedBytes()).as("they share the block").isEqualTo(8 * RING * tokenBytes);
+        }
+        try (KvPool pool = new KvPool(sliding.decoder(), RING * tokenBytes)) {
+            assertThat(pool.canEverHold(CONTEXT, 1)).isTrue();
+            assertThat(pool.reserve(CONTEXT)).isPresent();
+        }
+    }
+
+    @Test
+    @DisplayName("keeps all tokens of the layers without one, and a ring for the others")
+    void mixesLayers() {
+        long layerBytes = mixed.decoder().kvBytesPerToken() / 6;
+        try (KvPool pool = new KvPool(mixed.decoder(), Long.MAX_VALUE)) {
+            pool.reserve(1536);
+            assertThat(pool.reservedBytes()).isEqualTo(8 * layerBytes * (2 * 1536 + 4 * RING));
+        }
+    }
+
+    @Test
+    @DisplayName("computes in rings what the teacher-forced path does, for pieces and neighbours of any size")
+    void isExact() {
+        for (LanguageModel model : List.of(sliding, mixed)) {
+            List<Integer> tokens = IntStream.range(0, LENGTH)
+                    .mapToObj(i -> 3 + (i * i + 7 * i) % 400)
+                    .toList();
+            double[] expected = forced(model, tokens);
+            for (List<Integer> pieces : List.of(List.of(LENGTH - 20, 1), List.of(17, 1, 300, 1, 1, 64), List.of(256))) {
+                assertAgrees(model, tokens, pieces, expected);
+            }
+        }
+    }
+
+    /** Runs the sequence in pieces of these sizes over and over, a second one some way behind it in the next slot. */
+    private static void assertAgrees(
+            LanguageModel model, List<Integer> tokens, List<Integer> pieces, double[] expected) {
+        try (KvPool pool = new KvPool(model.decoder(), Long.MAX_VALUE)) {
+            List<KvSlot> slots = List.of(
+                    pool.reserve(LENGTH).orElseThrow(), pool.reserve(LENGTH).orElseThrow());
+            int[] done = {0, 0};
+            for (int step = 0; done[1] < LENGTH - 1; step++) {
+                List<StepRow> batch = new ArrayList<>();
+                for (int row = 0; row < 2; row++) {
+                    int size = Math.min(LENGTH - 1 - done[row], pieces.get((step + row) % pieces.size()));
+                    if (size > 0 && (row == 0 || step > 1)) {
+                        batch.add(new StepRow(
+                                slots.get(row),
+                                tokens.subList(done[row], done[row] + size),
+                                done[row],
+                                Optional.empty(),
+                                0,
+                                Optional.of(TokenRule.GREEDY)));
+                        done[row] += size;
+                    }
+                }
+                List<float[]> logits = model.decoder().logits(batch);
+                for (int i = 0; i < batch.size(); i++) {
+                    int end = batch.get(i).position() + batch.get(i).tokens().size();
+                    assertThat(logprob(logits.get(i), tokens.get(end)))
+                            .as("%s, token %d", pieces, end)
+                            .isCloseTo(expected[end - 1], within(2e-4));
+                }
+            }
+        }
+    }
+
+    /** Log-probability of each token but the first. */
+    private double[] forced(LanguageModel model, List<Integer> tokens) {
+        ForcedBatch batch =
+                new ForcedBatch(List.of(new ForcedBatch.Sequence(tokens.subList(0, 1), tokens.subList(1, LENGTH))));
+        ForcedDecoder decoder = model.decoder().forced(none);
+        ForcedStates states = decoder.embed(batch);
+        for (int layer = 0; layer < decoder.numLayers(); layer++) {
+            try (ForcedStates before = states) {
+                states = decoder.layer(batch, before, layer, false);
+            }
+        }
+        try (ForcedStates last = states) {
+            return decoder.goldLogprobs(batch, last, 0, LENGTH - 1)[0];
+        }
+    }
+
+    private static double logprob(float[] logits, int token) {
+        double sum = 0;
+        for (float logit : logits) {
+            sum += Math.exp(logit);
+        }
+        return logits[token] - Math.log(sum);
+    }
+}

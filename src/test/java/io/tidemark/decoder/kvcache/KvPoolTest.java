@@ -1,0 +1,188 @@
+package io.tidemark.decoder.kvcache;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tidemark.fixture.FixtureModel;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+
+@DisplayName("the memory of keys and values")
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class KvPoolTest {
+
+    private FixtureModel fixture;
+    private long tokenBytes;
+
+    @BeforeAll
+    void load() {
+        fixture = FixtureModel.load("llama-gqa");
+        tokenBytes = fixture.model().decoder().kvBytesPerToken();
+    }
+
+    @AfterAll
+    void close() {
+        fixture.close();
+    }
+
+    @Test
+    @DisplayName("counts keys and values of all layers and key heads as float32")
+    void countsBytes() {
+        assertThat(tokenBytes).isEqualTo(2 * 6 * 2 * 16 * 4);
+    }
+
+    @Test
+    @DisplayName(
+            "comes in whole tiles that leave at most a third of a slot unused beyond two of them, and never beyond the context")
+    void roundsUp() {
+        try (KvPool pool = pool(Long.MAX_VALUE)) {
+            for (int tokens : List.of(64, 86, 97, 128, 129, 193, 256, 257, 385, 511, 512)) {
+                int capacity = pool.reserve(tokens).orElseThrow().capacity();
+                assertThat(capacity).isBetween(tokens, Math.min(512, Math.max(64, (int) (tokens * 1.5))));
+            }
+            assertThat(pool.reserve(1).orElseThrow().capacity()).isEqualTo(64);
+            assertThat(pool.reserve(65).orElseThrow().capacity()).isEqualTo(128);
+            assertThat(pool.reserve(129).orElseThrow().capacity()).isEqualTo(192);
+            assertThat(pool.reserve(300).orElseThrow().capacity()).isEqualTo(384);
+        }
+    }
+
+    @Test
+    @DisplayName("never exceeds its budget, and refuses a slot only while the budget is taken")
+    void keepsItsBudget() {
+        long budget = 11 * 64 * tokenBytes + 5;
+        try (KvPool pool = pool(budget)) {
+            List<KvSlot> slots = IntStream.range(0, 11)
+                    .mapToObj(i -> pool.reserve(64).orElseThrow())
+                    .toList();
+            assertThat(pool.reservedBytes()).isEqualTo(11 * 64 * tokenBytes).isLessThanOrEqualTo(budget);
+            assertThat(pool.reserve(1)).isEmpty();
+            pool.release(slots.get(4));
+            assertThat(pool.reserve(1)).isPresent();
+            assertThat(pool.reserve(1)).isEmpty();
+        }
+    }
+
+    @Test
+    @DisplayName(
+            "gives a long sequence no more neighbours than an eighth of the budget holds, so that other sizes find room")
+    void leavesRoomForOtherSizes() {
+        try (KvPool pool = pool(10 * 512 * tokenBytes)) {
+            assertThat(pool.reserve(512)).isPresent();
+            assertThat(pool.reservedBytes()).isEqualTo(512 * tokenBytes);
+            assertThat(pool.reserve(256)).isPresent();
+            assertThat(pool.reservedBytes()).isEqualTo((512 + 2 * 256) * tokenBytes);
+        }
+    }
+
+    @Test
+    @DisplayName("takes empty blocks of another size apart when a sequence needs their bytes, and keeps used ones")
+    void reclaimsEmptyBlocks() {
+        try (KvPool pool = pool(8 * 64 * tokenBytes)) {
+            List<KvSlot> small = IntStream.range(0, 8)
+                    .mapToObj(i -> pool.reserve(64).orElseThrow())
+                    .toList();
+            small.subList(1, 8).forEach(pool::release);
+            assertThat(pool.reserve(512)).as("while one small slot is used").isEmpty();
+            pool.release(small.get(0));
+            KvSlot large = pool.reserve(512).orElseThrow();
+            assertThat(large.capacity()).isEqualTo(512);
+            assertThat(pool.reservedBytes()).isEqualTo(512 * tokenBytes);
+            assertThat(pool.reserve(1)).isEmpty();
+            pool.release(large);
+            assertThat(IntStream.range(0, 8).mapToObj(i -> pool.reserve(1)).toList())
+                    .allSatisfy(slot -> assertThat(slot).isPresent());
+        }
+    }
+
+    @Test
+    @DisplayName("can hold when empty just what it says it can ever hold, whatever ran before")
+    void holdsWhatItPromises() {
+        long budget = 7 * 128 * tokenBytes;
+        try (KvPool pool = pool(budget)) {
+            for (int tokens : List.of(1, 64, 96, 100, 200, 300, 400, 512)) {
+                for (int sequences = 1; sequences <= 12; sequences++) {
+                    IntStream.range(0, 3)
+                            .mapToObj(i -> pool.reserve(64 + 40 * i))
+                            .flatMap(Optional::stream)
+                            .toList()
+                            .forEach(pool::release);
+                    List<KvSlot> slots = IntStream.range(0, sequences)
+                            .mapToObj(i -> pool.reserve(tokens))
+                            .flatMap(Optional::stream)
+                            .toList();
+                    assertThat(slots.size() == sequences)
+                            .as("%d sequences of %d tokens", sequences, tokens)
+                            .isEqualTo(pool.canEverHold(tokens, sequences));
+                    assertThat(pool.reservedBytes()).isLessThanOrEqualTo(budget);
+                    slots.forEach(pool::release);
+                }
+            }
+        }
+    }
+
+    @Test
+    @DisplayName("can never hold numbers of sequences whose bytes overflow")
+    void doesNotOverflow() {
+        try (KvPool pool = pool(Long.MAX_VALUE / 2)) {
+            assertThat(pool.canEverHold(512, Integer.MAX_VALUE)).isTrue();
+        }
+        try (KvPool pool = pool(1L << 40)) {
+            assertThat(pool.canEverHold(512, Integer.MAX_VALUE)).isFalse();
+        }
+    }
+
+    @Test
+    @DisplayName("gives the lowest free slot, so that neighbours share an attention call")
+    void reusesTheLowest() {
+        try (KvPool pool = pool(Long.MAX_VALUE)) {
+            List<KvSlot> slots = IntStream.range(0, 12)
+                    .mapToObj(i -> pool.reserve(64).orElseThrow())
+                    .toList();
+            assertThat(slots.stream().map(KvSlot::index)).containsExactly(0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3);
+            pool.release(slots.get(9));
+            pool.release(slots.get(5));
+            pool.release(slots.get(2));
+            List<KvSlot> again = IntStream.range(0, 3)
+                    .mapToObj(i -> pool.reserve(64).orElseThrow())
+                    .toList();
+            assertThat(again.stream().map(KvSlot::index)).containsExactly(2, 5, 1);
+            assertThat(again.get(0).block()).isSameAs(slots.get(0).block());
+            assertThat(again.get(2).block()).isSameAs(slots.get(8).block());
+        }
+    }
+
+    @Test
+    @DisplayName(
+            "can share a budget: one takes nothing in vain until the other frees what it does not use, and closing gives all back")
+    void sharesABudget() {
+        long slot = 64 * tokenBytes;
+        KvBudget budget = new KvBudget(4 * slot, 2);
+        try (KvPool one = new KvPool(fixture.model().decoder(), budget, 1, 0);
+                KvPool other = new KvPool(fixture.model().decoder(), budget, 1, 0)) {
+            one.reserve(64, 3).orElseThrow().forEach(one::release);
+            assertThat(one.reservedBytes()).isEqualTo(3 * slot);
+            assertThat(other.reserve(64, 2)).isEmpty();
+            assertThat(other.reservedBytes()).isZero();
+            assertThat(one.reserve(64, 3)).as("its own unused slots").isPresent();
+            assertThat(one.freeUnused(2 * slot)).as("all are used again").isFalse();
+        }
+        assertThat(budget.free()).isEqualTo(4 * slot);
+        try (KvPool one = new KvPool(fixture.model().decoder(), budget, 1, 0);
+                KvPool other = new KvPool(fixture.model().decoder(), budget, 1, 0)) {
+            one.reserve(64, 3).orElseThrow().forEach(one::release);
+            assertThat(one.freeUnused(2 * slot)).isTrue();
+            assertThat(other.reserve(64, 2)).isPresent();
+            assertThat(one.reservedBytes() + other.reservedBytes()).isLessThanOrEqualTo(4 * slot);
+        }
+    }
+
+    private KvPool pool(long budget) {
+        return new KvPool(fixture.model().decoder(), budget);
+    }
+}

@@ -1,0 +1,166 @@
+package io.tidemark.decoder.sampling;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import io.tidemark.decoder.StepRow;
+import io.tidemark.decoder.kvcache.KvPool;
+import io.tidemark.decoder.kvcache.KvSlot;
+import io.tidemark.fixture.FixtureModel;
+import io.tidemark.model.ComputeType;
+import io.tidemark.model.ModelOptions;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+@DisplayName("sampled tokens")
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class DistributionTest {
+
+    private static final int ROWS = 64;
+    private static final int DRAWS = 40 * ROWS;
+
+    private final Map<ComputeType, Loaded> models = new EnumMap<>(ComputeType.class);
+
+    /** Rows that have read one token, in the model of one compute type. */
+    private record Loaded(FixtureModel fixture, KvPool pool, List<KvSlot> slots) {
+
+        static Loaded in(ComputeType type) {
+            FixtureModel fixture = FixtureModel.load("llama-gqa", new ModelOptions(type));
+            KvPool pool = new KvPool(fixture.model().decoder(), Long.MAX_VALUE);
+            return new Loaded(
+                    fixture,
+                    pool,
+                    IntStream.range(0, ROWS)
+                            .mapToObj(i -> pool.reserve(8).orElseThrow())
+                            .toList());
+        }
+
+        List<StepRow> batch(List<TokenRule> rules) {
+            return IntStream.range(0, rules.size())
+                    .mapToObj(i -> new StepRow(
+                            slots.get(i),
+                            List.of(TransformersCase.TOKEN),
+                            0,
+                            Optional.empty(),
+                            0,
+                            Optional.of(rules.get(i))))
+                    .toList();
+        }
+
+        List<Integer> tokens(List<TokenRule> rules) {
+            return fixture.model().decoder().step(batch(rules)).stream()
+                    .map(TokenChoice::token)
+                    .toList();
+        }
+
+        /** Of one row; of a batch as wide as those that draw, since a row of bf16 may depend on how many there are. */
+        float[] logits() {
+            List<float[]> rows = fixture.model()
+                    .decoder()
+                    .logits(batch(IntStream.range(0, ROWS)
+                            .mapToObj(i -> TokenRule.GREEDY)
+                            .toList()));
+            assertThat(rows)
+                    .as("rows that have read the same")
+                    .allSatisfy(row -> assertThat(row).isEqualTo(rows.get(0)));
+            return rows.get(0);
+        }
+    }
+
+    @BeforeAll
+    void load() {
+        Stream.of(ComputeType.values()).forEach(type -> models.put(type, Loaded.in(type)));
+    }
+
+    @AfterAll
+    void close() {
+        models.values().forEach(model -> {
+            model.pool().close();
+            model.fixture().close();
+        });
+    }
+
+    static List<TransformersCase> cases() {
+        return TransformersCase.all();
+    }
+
+    static Stream<Arguments> casesByType() {
+        return Stream.of(ComputeType.values()).flatMap(type -> cases().stream().map(one -> Arguments.of(type, one)));
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @DisplayName("are judged by what transformers' own processors gave for the same logits")
+    @MethodSource("cases")
+    void areJudgedByTransformers(TransformersCase expected) {
+        double[] probabilities = TransformersProcessors.probabilities(
+                models.get(ComputeType.FP32).logits(), expected);
+        for (int token = 0; token < probabilities.length; token++) {
+            assertThat(probabilities[token])
+                    .as("token %d", token)
+                    .isCloseTo(expected.probability(token), within(1e-5 * expected.probability(token)));
+        }
+    }
+
+    @ParameterizedTest(name = "{0}: {1}")
+    @DisplayName("follow the distribution that transformers draws from, token by token and by a chi-square test")
+    @MethodSource("casesByType")
+    void followTheDistribution(ComputeType type, TransformersCase expected) {
+        double[] probabilities =
+                TransformersProcessors.probabilities(models.get(type).logits(), expected);
+        int[] counts = new int[probabilities.length];
+        for (int first = 0; first < DRAWS; first += ROWS) {
+            int from = first;
+            models.get(type)
+                    .tokens(IntStream.range(0, ROWS)
+                            .mapToObj(i -> rule(expected, expected.sampling(), (from + i + 0.5) / DRAWS))
+                            .toList())
+                    .forEach(token -> counts[token]++);
+        }
+        double chiSquare = 0;
+        int kept = 0;
+        for (int token = 0; token < counts.length; token++) {
+            double wanted = DRAWS * probabilities[token];
+            if (wanted == 0) {
+                assertThat(counts[token]).as("token %d was cut off", token).isZero();
+            } else {
+                kept++;
+                chiSquare += Math.pow(counts[token] - wanted, 2) / wanted;
+                // Evenly spaced numbers hit an interval as often as its length says, give or take one.
+                assertThat(counts[token])
+                        .as("token %d", token)
+                        .isBetween((int) Math.floor(wanted) - 1, (int) Math.ceil(wanted) + 1);
+            }
+        }
+        assertThat(chiSquare).as("with %d degrees of freedom", kept - 1).isLessThan(kept + 4 * Math.sqrt(2.0 * kept));
+    }
+
+    @ParameterizedTest(name = "{0}: {1}")
+    @DisplayName("at temperature 0 are the most likely ones after bias and penalties")
+    @MethodSource("casesByType")
+    void areTheMostLikely(ComputeType type, TransformersCase expected) {
+        Sampling s = expected.sampling();
+        Sampling greedy = new Sampling(0, s.topP(), s.topK(), s.minP(), s.penalties(), s.logitBias());
+        double[] probabilities =
+                TransformersProcessors.probabilities(models.get(type).logits(), expected);
+        int mostLikely = IntStream.range(0, probabilities.length)
+                .reduce((a, b) -> probabilities[b] > probabilities[a] ? b : a)
+                .orElseThrow();
+        assertThat(models.get(type).tokens(List.of(rule(expected, greedy, 0.7))))
+                .containsExactly(mostLikely);
+    }
+
+    private static TokenRule rule(TransformersCase expected, Sampling sampling, double uniform) {
+        return TokenRule.of(sampling, uniform).withSeen(expected.seen()).withBanned(expected.banned());
+    }
+}

@@ -1,0 +1,130 @@
+package io.tidemark.decoder.sampling;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tidemark.torch.OpenValues;
+import io.tidemark.torch.Script;
+import io.tidemark.torch.ScriptSource;
+import io.tidemark.torch.Torch;
+import io.tidemark.torch.TorchOptions;
+import io.tidemark.torch.Value;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+import java.util.stream.LongStream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+@DisplayName("a cut of the vocabulary")
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class SamplingScriptTest {
+
+    private static final int ROWS = 24;
+    private static final int VOCABULARY = 9000;
+
+    private Torch torch;
+    private Script script;
+
+    @BeforeAll
+    void open() {
+        torch = Torch.open(new TorchOptions("cpu", 1));
+        script = torch.script(new ScriptSource(
+                "Sampling", "/torchscript/sampling.torchscript", "/torchscript/sampling-trial.torchscript"));
+    }
+
+    @AfterAll
+    void close() {
+        script.close();
+        torch.close();
+    }
+
+    @ParameterizedTest(name = "temperature {0}, top_p {1}, top_k {2}, min_p {3}, logits of spread {4} in steps of {5}")
+    @DisplayName(
+            "draws what sorting the whole vocabulary would, however deep it lies, with ties, alone and beside other rows")
+    @CsvSource({
+        "1, 0.9, 0, 0, 3, 0",
+        "1, 0.9, 0, 0, 1, 0",
+        "2, 0.99, 0, 0, 1, 0",
+        "1, 0.9, 0, 0, 2, 0.25",
+        "0.5, 0.7, 0, 0.01, 2, 0.5",
+        "1, 1, 40, 0, 3, 0",
+        "1, 1, 40, 0, 3, 0.5",
+        "1, 0.9, 256, 0, 2, 0.125",
+        "1, 0.9, 257, 0, 2, 0.125",
+        "1, 0.95, 300, 0, 1, 0",
+        "1, 1, 5000, 0.001, 1, 0",
+        "1, 0.5, 20000, 0, 1, 0.125",
+        "1e-200, 0.9, 9, 0, 3, 0"
+    })
+    void drawsWhatAFullSortWould(double temperature, double topP, int topK, double minP, double spread, double step) {
+        Random random = new Random(topK + 1000L);
+        float[] logits = new float[ROWS * VOCABULARY];
+        for (int i = 0; i < logits.length; i++) {
+            double value = random.nextGaussian() * spread;
+            logits[i] = (float) (step == 0 ? value : Math.round(value / step) * step);
+        }
+        double[] table = new double[ROWS * 9];
+        for (int row = 0; row < ROWS; row++) {
+            double[] knobs = {row, temperature, topP, topK, minP, 1, 0, 0, random.nextDouble()};
+            System.arraycopy(knobs, 0, table, row * 9, 9);
+        }
+        List<long[]> together = drawn(logits, table, topK == 0);
+        assertThat(together.get(0)).isEqualTo(together.get(1));
+        for (int row = 0; row < ROWS; row++) {
+            float[] own = Arrays.copyOfRange(logits, row * VOCABULARY, (row + 1) * VOCABULARY);
+            assertThat(drawn(own, Arrays.copyOfRange(table, row * 9, row * 9 + 9), topK == 0)
+                            .get(0))
+                    .containsExactly(together.get(0)[row]);
+        }
+    }
+
+    @ParameterizedTest(name = "vocabulary of {0}")
+    @DisplayName(
+            "is not needed for a greedy row: the first of its largest logits is found, with ties, infinities and no number among them")
+    @ValueSource(ints = {400, 420, 9216, 49152})
+    void findsTheLargest(int vocabulary) {
+        Random random = new Random(vocabulary);
+        float[] logits = new float[ROWS * vocabulary];
+        for (int i = 0; i < logits.length; i++) {
+            logits[i] = Math.round(random.nextGaussian() * 2) / 2f;
+        }
+        Arrays.fill(logits, 0, vocabulary, Float.NEGATIVE_INFINITY);
+        logits[vocabulary + 333] = Float.NaN;
+        logits[2 * vocabulary + 17] = Float.POSITIVE_INFINITY;
+        try (Value scores = torch.floats(logits);
+                Value rows = torch.number(ROWS);
+                Value places = script.call("places", scores, rows)) {
+            assertThat(places.toLongs())
+                    .isEqualTo(LongStream.range(0, ROWS)
+                            .map(row -> firstLargest(
+                                    Arrays.copyOfRange(logits, (int) row * vocabulary, (int) (row + 1) * vocabulary)))
+                            .toArray());
+        }
+    }
+
+    /** What is not a number counts as largest, as in libtorch. */
+    private static long firstLargest(float[] row) {
+        int best = 0;
+        for (int i = 1; i < row.length; i++) {
+            if (Float.compare(row[i], row[best]) > 0) {
+                best = i;
+            }
+        }
+        return best;
+    }
+
+    private List<long[]> drawn(float[] logits, double[] table, boolean alone) {
+        try (Value scores = torch.floats(logits);
+                Value knobs = torch.doubles(table);
+                Value flag = torch.number(alone ? 1 : 0);
+                Value out = script.call("both_ways", scores, knobs, flag);
+                OpenValues open = new OpenValues()) {
+            return out.toList().stream().map(open::add).map(Value::toLongs).toList();
+        }
+    }
+}

@@ -1,0 +1,179 @@
+package io.tidemark.decoder.sampling;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import io.tidemark.decoder.Decoder;
+import io.tidemark.decoder.StepRow;
+import io.tidemark.decoder.kvcache.KvPool;
+import io.tidemark.decoder.kvcache.KvSlot;
+import io.tidemark.decoder.lora.LoraWeights;
+import io.tidemark.fixture.FixtureModel;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+@DisplayName("a token's choice")
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class SamplingTest {
+
+    private static final int ROWS = 64;
+    private static final List<Double> UNIFORMS = List.of(0.0, 0.2, 0.5, 0.9, 1 - 0x1.0p-53);
+
+    private FixtureModel fixture;
+    private Decoder decoder;
+    private KvPool pool;
+    private List<KvSlot> slots;
+    private float[] logits;
+    private int best;
+
+    @BeforeAll
+    void load() {
+        fixture = FixtureModel.load("llama-gqa");
+        decoder = fixture.model().decoder();
+        pool = new KvPool(decoder, Long.MAX_VALUE);
+        slots = IntStream.range(0, ROWS)
+                .mapToObj(i -> pool.reserve(8).orElseThrow())
+                .toList();
+        logits = decoder.logits(List.of(row(slots.get(0), TokenRule.GREEDY))).get(0);
+        best = IntStream.range(0, logits.length)
+                .reduce((a, b) -> logits[b] > logits[a] ? b : a)
+                .orElseThrow();
+    }
+
+    @AfterAll
+    void close() {
+        pool.close();
+        fixture.close();
+    }
+
+    @ParameterizedTest(name = "temperature {0}, top_p {1}, top_k {2}, min_p {3}")
+    @DisplayName("is the greedy one whatever the random number where the settings leave only one token")
+    @CsvSource({
+        "0, 1, 0, 0",
+        "1, 1, 1, 0",
+        "50, 1, 1, 0",
+        "1, 1e-9, 0, 0",
+        "3, 4.9e-324, 0, 0",
+        "1, 1, 0, 1",
+        "20, 1, 0, 1",
+        "1e-4, 1, 0, 0",
+        "1e-200, 1, 0, 0",
+        "1e-308, 1, 0, 0",
+        "4.9e-324, 0.9, 40, 0.1"
+    })
+    void isGreedy(double temperature, double topP, int topK, double minP) {
+        Sampling sampling = new Sampling(temperature, topP, topK, minP, Penalties.NONE, Map.of());
+        assertThat(tokens(UNIFORMS.stream().map(u -> TokenRule.of(sampling, u)).toList()))
+                .containsOnly(best);
+    }
+
+    @Test
+    @DisplayName("comes with the log-softmax of the raw logits and the best alternatives, in order")
+    void reportsLogprobs() {
+        Sampling sampling = Sampling.at(2)
+                .withTopP(0.99)
+                .withTopK(100)
+                .withPenalties(Penalties.repetition(1.5))
+                .withLogitBias(Map.of(best, -5.0));
+        List<TokenChoice> choices = decoder.step(List.of(
+                row(
+                        slots.get(0),
+                        TokenRule.of(sampling, 0.97)
+                                .withSeen(new SeenTokens(List.of(best)))
+                                .withTop(5)),
+                row(slots.get(1), TokenRule.GREEDY.withTop(0)),
+                row(slots.get(2), TokenRule.GREEDY)));
+        double[] expected = logSoftmax(logits);
+        List<Integer> order = IntStream.range(0, logits.length)
+                .boxed()
+                .sorted((a, b) -> Float.compare(logits[b], logits[a]))
+                .toList();
+        assertThat(choices.get(0).logprob()).isCloseTo(expected[choices.get(0).token()], within(1e-4));
+        assertThat(choices.get(0).top().stream().map(TokenChoice.Alternative::token))
+                .isEqualTo(order.subList(0, 5));
+        choices.get(0).top().forEach(a -> assertThat(a.logprob()).isCloseTo(expected[a.token()], within(1e-4)));
+        assertThat(choices.get(1).logprob()).isCloseTo(expected[best], within(1e-4));
+        assertThat(choices.get(1).top()).isEmpty();
+        assertThat(choices.get(2).top()).isEmpty();
+    }
+
+    @Test
+    @DisplayName("does not depend on how the other rows of the step are sampled")
+    void isIndependentOfNeighbours() {
+        List<TokenRule> rules = IntStream.range(0, 40)
+                .mapToObj(i -> {
+                    Sampling sampling = new Sampling(
+                            i % 3 * 0.6,
+                            1 - i % 4 * 0.1,
+                            i % 5 * 10,
+                            i % 2 * 0.05,
+                            new Penalties(1 + i % 3 * 0.2, i % 7 * 0.1, i % 6 * 0.1),
+                            i % 9 == 0 ? Map.of(i, 3.0, best, -1.0) : Map.of());
+                    TokenRule rule =
+                            TokenRule.of(sampling, i / 40.0).withBanned(i % 8 == 0 ? Set.of(i, best) : Set.of());
+                    SeenTokens seen = new SeenTokens(List.of(best, i));
+                    seen.generated(i + 1);
+                    rule = i % 2 == 0 ? rule.withSeen(seen) : rule;
+                    return i % 4 == 0 ? rule.withTop(i % 3) : rule;
+                })
+                .toList();
+        List<Integer> together = tokens(rules);
+        assertThat(rules.stream().map(rule -> tokens(List.of(rule)).get(0)).toList())
+                .isEqualTo(together);
+    }
+
+    @Test
+    @DisplayName("says when the logits were not finite, for that row only, greedy or sampled")
+    void tellsBadLogits(@TempDir Path temp) {
+        Optional<LoraWeights> overflowing = Optional.of(fixture.overflowingAdapter(temp));
+        try (KvPool own = new KvPool(decoder, Long.MAX_VALUE)) {
+            TokenRule sampled = TokenRule.of(Sampling.at(1).withTopP(0.9).withMinP(0.1), 0.5);
+            for (TokenRule rule : List.of(
+                    TokenRule.GREEDY,
+                    TokenRule.of(Sampling.at(1), 0.5),
+                    TokenRule.of(Sampling.at(1).withTopK(9), 0.5),
+                    sampled)) {
+                List<TokenChoice> choices = decoder.step(List.of(
+                        row(own.reserve(4).orElseThrow(), TokenRule.GREEDY),
+                        new StepRow(
+                                own.reserve(4).orElseThrow(), List.of(5, 6, 7), 0, overflowing, 6, Optional.of(rule))));
+                assertThat(choices).extracting(TokenChoice::finite).containsExactly(true, false);
+                assertThat(choices.get(0).token()).isEqualTo(best);
+            }
+        }
+    }
+
+    private List<Integer> tokens(List<TokenRule> rules) {
+        List<StepRow> batch = new ArrayList<>();
+        for (int i = 0; i < rules.size(); i++) {
+            batch.add(row(slots.get(i), rules.get(i)));
+        }
+        return decoder.step(batch).stream().map(TokenChoice::token).toList();
+    }
+
+    private static double[] logSoftmax(float[] logits) {
+        double sum = IntStream.range(0, logits.length)
+                .mapToDouble(i -> Math.exp(logits[i]))
+                .sum();
+        return IntStream.range(0, logits.length)
+                .mapToDouble(i -> logits[i] - Math.log(sum))
+                .toArray();
+    }
+
+    private static StepRow row(KvSlot slot, TokenRule rule) {
+        return new StepRow(slot, List.of(31), 0, Optional.empty(), 0, Optional.of(rule));
+    }
+}

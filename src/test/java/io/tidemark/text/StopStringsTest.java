@@ -1,0 +1,84 @@
+package io.tidemark.text;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+@DisplayName("stop strings")
+class StopStringsTest {
+
+    @Test
+    @DisplayName("end the text before the earliest of them, and nothing comes after")
+    void endAtTheEarliest() {
+        StopStrings stops = new StopStrings(List.of("END", "\n\n"));
+        assertThat(stops.add("one\n\ntwo END")).isEqualTo("one");
+        assertThat(stops.found()).isTrue();
+        assertThat(stops.add("three") + stops.finish()).isEmpty();
+    }
+
+    @Test
+    @DisplayName("are found across the borders of pieces, and their beginnings are held back")
+    void areFoundAcrossBorders() {
+        StopStrings stops = new StopStrings(List.of("STOP"));
+        assertThat(pieces(stops, "a", "bS", "T", "O", "P", "c")).containsExactly("a", "b", "", "", "", "");
+        assertThat(stops.found()).isTrue();
+    }
+
+    @Test
+    @DisplayName("that do not complete appear as soon as that is sure, or at the end")
+    void releaseWhatDoesNotComplete() {
+        StopStrings stops = new StopStrings(List.of("STOP"));
+        assertThat(pieces(stops, "aST", "Ox", "STO")).containsExactly("a", "STOx", "");
+        assertThat(stops.finish()).isEqualTo("STO");
+        assertThat(stops.found()).isFalse();
+    }
+
+    @Test
+    @DisplayName("hold back no more than the longest beginning that is still possible")
+    void holdBackTheLeast() {
+        assertThat(pieces(new StopStrings(List.of("aab")), "aaa", "b")).containsExactly("a", "");
+        assertThat(pieces(new StopStrings(List.of("xyz", "z!")), "xy", "q", "z", "?"))
+                .containsExactly("", "xyq", "", "z?");
+    }
+
+    @Test
+    @DisplayName("there may be none, and all text passes")
+    void mayBeNone() {
+        assertThat(pieces(new StopStrings(List.of()), "a", "", "b")).containsExactly("a", "", "b");
+    }
+
+    @ParameterizedTest(name = "pieces of {0}")
+    @DisplayName("give the same text however it is cut into pieces")
+    @ValueSource(ints = {1, 2, 3, 5, 7, 100})
+    void doNotDependOnThePieces(int size) {
+        String text = "ab\nabc\n\nabcabd<|e<|end|>tail";
+        for (List<String> stops :
+                List.of(List.of("<|end|>"), List.of("\n\na", "bcabd"), List.of("abd<", "abcabx"), List.of("none"))) {
+            StopStrings found = new StopStrings(stops);
+            StringBuilder shown = new StringBuilder();
+            for (int at = 0; at < text.length(); at += size) {
+                shown.append(found.add(text.substring(at, Math.min(text.length(), at + size))));
+            }
+            shown.append(found.finish());
+            int end = stops.stream()
+                    .mapToInt(text::indexOf)
+                    .filter(i -> i >= 0)
+                    .min()
+                    .orElse(text.length());
+            assertThat(shown).as("stops %s", stops).hasToString(text.substring(0, end));
+        }
+    }
+
+    private static List<String> pieces(StopStrings stops, String... pieces) {
+        List<String> shown = new ArrayList<>();
+        for (String piece : pieces) {
+            shown.add(stops.add(piece));
+        }
+        return shown;
+    }
+}
