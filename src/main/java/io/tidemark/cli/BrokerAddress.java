@@ -1,8 +1,8 @@
 package io.tidemark.cli;
 
-import io.tidemark.cli.client.BoundaryTopic;
-import io.tidemark.cli.client.Cluster;
-import io.tidemark.cli.client.Topics;
+import io.tidemark.client.BoundaryTopic;
+import io.tidemark.client.Cluster;
+import io.tidemark.client.Topics;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;

@@ -1,6 +1,6 @@
 package io.tidemark.cli;
 
-import io.tidemark.cli.client.Cluster;
+import io.tidemark.client.Cluster;
 import io.tidemark.stream.topics.TopicSetup;
 import org.apache.kafka.clients.admin.Admin;
 

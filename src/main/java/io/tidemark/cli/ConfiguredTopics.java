@@ -2,7 +2,7 @@ package io.tidemark.cli;
 
 import io.smallrye.config.PropertiesConfigSource;
 import io.smallrye.config.SmallRyeConfigBuilder;
-import io.tidemark.cli.client.Topics;
+import io.tidemark.client.Topics;
 import io.tidemark.stream.settings.TopicSettings;
 import io.tidemark.stream.topics.TopicLayout;
 import java.io.IOException;

@@ -9,11 +9,11 @@ import io.tidemark.cli.model.ExamplesOption;
 import io.tidemark.cli.model.LocalModel;
 import io.tidemark.cli.model.LocalModelOptions;
 import io.tidemark.decoder.lora.LoraWeights;
-import io.tidemark.proof.curve.LayerReadings;
-import io.tidemark.proof.curve.Measure;
-import io.tidemark.proof.curve.ProbabilityCurve;
-import io.tidemark.proof.picture.CharacterPicture;
-import io.tidemark.proof.picture.Picture;
+import io.tidemark.evaluation.LayerReadings;
+import io.tidemark.evaluation.Measure;
+import io.tidemark.evaluation.ProbabilityCurve;
+import io.tidemark.plot.CharacterPicture;
+import io.tidemark.plot.Picture;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.List;
@@ -92,9 +92,9 @@ final class CurveCommand implements Callable<Integer> {
         return 0;
     }
 
-    private void show(Picture picture, String name) {
+    private void show(Plot picture, String name) {
         PrintWriter out = spec.commandLine().getOut();
-        out.print(CharacterPicture.of(picture));
+        out.print(CharacterPlot.of(picture));
         out.flush();
         pictures.ifPresent(folder -> new PictureFiles(folder).write(name, picture));
     }

@@ -4,11 +4,11 @@ import io.tidemark.calibration.Balanced;
 import io.tidemark.calibration.BoundaryCurve;
 import io.tidemark.calibration.Latency;
 import io.tidemark.calibration.Quality;
-import io.tidemark.proof.curve.Measure;
-import io.tidemark.proof.curve.ProbabilityCurve;
-import io.tidemark.proof.picture.Picture;
-import io.tidemark.proof.picture.Picture.Mark;
-import io.tidemark.proof.picture.Picture.Series;
+import io.tidemark.evaluation.Measure;
+import io.tidemark.evaluation.ProbabilityCurve;
+import io.tidemark.plot.Plot;
+import io.tidemark.plot.Plot.Mark;
+import io.tidemark.plot.Plot.Series;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -20,8 +20,8 @@ final class CurvePictures {
 
     private CurvePictures() {}
 
-    static Picture readings(String adapter, ProbabilityCurve curve, Measure measure) {
-        return new Picture(
+    static Plot readings(String adapter, ProbabilityCurve curve, Measure measure) {
+        return new Plot(
                 adapter + ": the gold token after every layer, " + curve.examples() + " examples",
                 "layers",
                 measure.axis(),
@@ -29,7 +29,7 @@ final class CurvePictures {
                 List.of(new Mark(curve.suggested().layers(), "suggested " + curve.suggested())));
     }
 
-    static Picture boundary(String adapter, BoundaryCurve curve) {
+    static Plot boundary(String adapter, BoundaryCurve curve) {
         Map<String, Integer> chosen = new LinkedHashMap<>();
         List.of(new Quality(), new Balanced(), new Latency())
                 .forEach(objective ->
@@ -38,10 +38,10 @@ final class CurvePictures {
     }
 
     /** @param chosen boundaries by objective, in the order of the label */
-    static Picture boundary(String adapter, long examples, List<Double> means, Map<String, Integer> chosen) {
+    static Plot boundary(String adapter, long examples, List<Double> means, Map<String, Integer> chosen) {
         SortedMap<Integer, String> labels = new TreeMap<>();
         chosen.forEach((objective, boundary) -> labels.merge(boundary, objective, (all, next) -> all + ", " + next));
-        return new Picture(
+        return new Plot(
                 adapter + ": log-likelihood at every boundary, " + examples + " examples",
                 "boundary",
                 "mean nats per gold token",

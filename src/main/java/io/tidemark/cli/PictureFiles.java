@@ -1,7 +1,7 @@
 package io.tidemark.cli;
 
-import io.tidemark.proof.picture.Picture;
-import io.tidemark.proof.picture.SvgPicture;
+import io.tidemark.plot.Plot;
+import io.tidemark.plot.SvgPlot;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -10,11 +10,11 @@ import java.nio.file.Path;
 record PictureFiles(Path folder) {
 
     /** Writes {@code NAME.svg}, and the folder where it is missing. */
-    void write(String name, Picture picture) {
+    void write(String name, Plot picture) {
         Path file = folder.resolve(name + ".svg");
         try {
             Files.createDirectories(folder);
-            Files.writeString(file, SvgPicture.of(picture));
+            Files.writeString(file, SvgPlot.of(picture));
         } catch (IOException e) {
             throw new CommandFailed(file + " cannot be written: " + FailureText.oneLine(e), e);
         }

@@ -1,10 +1,10 @@
 package io.tidemark.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.tidemark.cli.client.Answer;
-import io.tidemark.cli.client.AnswerListener;
-import io.tidemark.cli.client.RequestClient;
-import io.tidemark.cli.client.Topics;
+import io.tidemark.client.Answer;
+import io.tidemark.client.AnswerListener;
+import io.tidemark.client.RequestClient;
+import io.tidemark.client.Topics;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.time.Duration;

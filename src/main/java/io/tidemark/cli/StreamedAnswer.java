@@ -1,7 +1,7 @@
 package io.tidemark.cli;
 
-import io.tidemark.cli.client.Answer;
-import io.tidemark.cli.client.AnswerListener;
+import io.tidemark.client.Answer;
+import io.tidemark.client.AnswerListener;
 import java.io.PrintWriter;
 import java.util.Optional;
 

@@ -1,8 +1,8 @@
 package io.tidemark.cli;
 
 import io.tidemark.cli.model.ComputeOptions;
-import io.tidemark.proof.Verdicts;
-import io.tidemark.proof.Verification;
+import io.tidemark.verification.Verdicts;
+import io.tidemark.verification.Verification;
 import io.tidemark.torch.Torch;
 import io.tidemark.torch.TorchOptions;
 import java.io.PrintWriter;

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.smallrye.config.EnvConfigSource;
 import io.smallrye.config.SmallRyeConfigBuilder;
-import io.tidemark.cli.client.Topics;
+import io.tidemark.client.Topics;
 import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.DisplayName;

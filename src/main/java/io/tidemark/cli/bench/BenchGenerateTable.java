@@ -2,10 +2,10 @@ package io.tidemark.cli.bench;
 
 import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.model.ModelConfig;
-import io.tidemark.proof.GenerationBenchmark;
-import io.tidemark.proof.GenerationCase;
-import io.tidemark.proof.RowTimes;
-import io.tidemark.proof.Spread;
+import io.tidemark.benchmark.GenerationBenchmark;
+import io.tidemark.verification.GenerationCase;
+import io.tidemark.benchmark.RowTimes;
+import io.tidemark.evaluation.Spread;
 import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;

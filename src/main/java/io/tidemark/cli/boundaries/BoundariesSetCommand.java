@@ -3,7 +3,7 @@ package io.tidemark.cli.boundaries;
 import io.tidemark.boundary.Boundary;
 import io.tidemark.boundary.BoundaryRecord;
 import io.tidemark.cli.BrokerAddress;
-import io.tidemark.cli.client.BoundaryTopic;
+import io.tidemark.client.BoundaryTopic;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.concurrent.Callable;

@@ -1,7 +1,7 @@
 package io.tidemark.cli.boundaries;
 
 import io.tidemark.cli.BrokerAddress;
-import io.tidemark.cli.client.BoundaryTopic;
+import io.tidemark.client.BoundaryTopic;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;

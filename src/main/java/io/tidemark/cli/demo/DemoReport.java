@@ -2,7 +2,7 @@ package io.tidemark.cli.demo;
 
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
-import io.tidemark.cli.client.Answer;
+import io.tidemark.client.Answer;
 import java.util.List;
 
 /**

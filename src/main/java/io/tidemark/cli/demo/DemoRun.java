@@ -3,7 +3,7 @@ package io.tidemark.cli.demo;
 import io.tidemark.broker.BrokerOptions;
 import io.tidemark.broker.EmbeddedBroker;
 import io.tidemark.cli.ServeProperties;
-import io.tidemark.cli.client.Cluster;
+import io.tidemark.client.Cluster;
 import io.tidemark.stream.settings.Role;
 import java.io.IOException;
 import java.io.UncheckedIOException;

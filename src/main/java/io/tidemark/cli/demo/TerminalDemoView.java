@@ -1,6 +1,6 @@
 package io.tidemark.cli.demo;
 
-import io.tidemark.cli.client.AnswerListener;
+import io.tidemark.client.AnswerListener;
 import io.tidemark.cli.demo.DemoReport.Calibration;
 import io.tidemark.cli.demo.DemoReport.Reply;
 import java.io.PrintWriter;

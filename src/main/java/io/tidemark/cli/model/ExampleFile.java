@@ -6,7 +6,7 @@ import io.tidemark.calibration.TokenizedExample;
 import io.tidemark.cli.CommandFailed;
 import io.tidemark.cli.JsonLines;
 import io.tidemark.decoder.LanguageModel;
-import io.tidemark.proof.evaluation.GoldText;
+import io.tidemark.evaluation.GoldText;
 import io.tidemark.text.ChatMessage;
 import io.tidemark.text.ChatTemplateFailed;
 import java.nio.file.Path;

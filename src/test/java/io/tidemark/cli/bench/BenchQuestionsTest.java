@@ -6,7 +6,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.generation.EngineLimits;
-import io.tidemark.proof.GenerationBenchmark;
+import io.tidemark.benchmark.GenerationBenchmark;
 import java.io.PrintWriter;
 import java.io.StringReader;
 import java.io.StringWriter;

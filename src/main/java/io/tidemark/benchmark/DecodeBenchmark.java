@@ -1,0 +1,135 @@
+package io.tidemark.benchmark;
+
+import io.tidemark.decoder.LanguageModel;
+import io.tidemark.decoder.StepRow;
+import io.tidemark.decoder.kvcache.KvPool;
+import io.tidemark.decoder.kvcache.KvSlot;
+import io.tidemark.decoder.lora.LoraWeights;
+import io.tidemark.decoder.sampling.TokenChoice;
+import io.tidemark.decoder.sampling.TokenRule;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Optional;
+import java.util.Random;
+import java.util.stream.IntStream;
+
+/** The speed of decoding steps by themselves: rows that all bring one token, in turn with adapters and without. */
+public final class DecodeBenchmark implements AutoCloseable {
+
+    /** Steps before each measured run at least, so that the processor is warm. */
+    private static final int WARM_STEPS = 8;
+
+    private final LanguageModel model;
+    private final List<LoraWeights> adapters;
+    private final int promptTokens;
+    private final int steps;
+    private final KvPool pool;
+
+    /**
+     * What the rows of a run use.
+     *
+     * @param adapters how many of the adapters, in turn by row; 0 is the base model
+     * @param boundary layers that use them
+     */
+    public record Use(String name, int adapters, int boundary) {}
+
+    /**
+     * @param tokensPerSecond of all rows
+     * @param jvmShare        of the time, what was not spent in libtorch
+     */
+    public record Speed(double tokensPerSecond, double jvmShare) {}
+
+    /**
+     * @param adapters     at least as many as any use wants
+     * @param promptTokens how many tokens each row has behind it
+     * @param steps        measured steps of a run
+     */
+    public DecodeBenchmark(LanguageModel model, List<LoraWeights> adapters, int promptTokens, int steps) {
+        this.model = model;
+        this.adapters = List.copyOf(adapters);
+        this.promptTokens = promptTokens;
+        this.steps = steps;
+        this.pool = new KvPool(model.decoder(), Long.MAX_VALUE);
+    }
+
+    /**
+     * Every use in turn, once so that the JVM has compiled what runs and all is built that adapters that stay get, then as often as
+     * asked; a list of speeds for each use.
+     *
+     * @param uses of the base model, and of one number of adapters
+     */
+    public List<List<Speed>> run(int rows, List<Use> uses, int repetitions) {
+        List<KvSlot> slots = IntStream.range(0, rows)
+                .mapToObj(i -> pool.reserve(promptTokens + WARM_STEPS + steps).orElseThrow())
+                .toList();
+        try {
+            fill(slots);
+            uses.forEach(use -> speed(slots, use));
+            List<List<Speed>> speeds = new ArrayList<>();
+            uses.forEach(use -> speeds.add(new ArrayList<>()));
+            for (int repetition = 0; repetition < repetitions; repetition++) {
+                for (int use = 0; use < uses.size(); use++) {
+                    speeds.get(use).add(speed(slots, uses.get(use)));
+                }
+            }
+            return speeds;
+        } finally {
+            slots.forEach(pool::release);
+        }
+    }
+
+    private void fill(List<KvSlot> slots) {
+        Random random = new Random(1);
+        for (KvSlot slot : slots) {
+            List<Integer> prompt = random.ints(promptTokens, 0, model.config().vocabularySize())
+                    .boxed()
+                    .toList();
+            model.decoder()
+                    .step(List.of(new StepRow(slot, prompt, 0, Optional.empty(), 0, Optional.of(TokenRule.GREEDY))));
+        }
+    }
+
+    private Speed speed(List<KvSlot> slots, Use use) {
+        List<Integer> tokens = new ArrayList<>(Collections.nCopies(slots.size(), 1));
+        for (int step = 0; step < WARM_STEPS; step++) {
+            step(slots, use, tokens, step);
+        }
+        while (!model.decoder().isSettled()) {
+            step(slots, use, tokens, WARM_STEPS - 1);
+        }
+        long inLibtorch = model.decoder().nativeNanos();
+        long start = System.nanoTime();
+        for (int step = 0; step < steps; step++) {
+            step(slots, use, tokens, WARM_STEPS + step);
+        }
+        double nanos = System.nanoTime() - start;
+        return new Speed(
+                slots.size() * (double) steps / nanos * 1e9,
+                1 - (model.decoder().nativeNanos() - inLibtorch) / nanos);
+    }
+
+    private void step(List<KvSlot> slots, Use use, List<Integer> tokens, int step) {
+        List<StepRow> rows = new ArrayList<>();
+        for (int row = 0; row < slots.size(); row++) {
+            Optional<LoraWeights> lora =
+                    use.adapters() == 0 ? Optional.empty() : Optional.of(adapters.get(row % use.adapters()));
+            rows.add(new StepRow(
+                    slots.get(row),
+                    List.of(tokens.get(row)),
+                    promptTokens + step,
+                    lora,
+                    use.boundary(),
+                    Optional.of(TokenRule.GREEDY)));
+        }
+        List<TokenChoice> choices = model.decoder().step(rows);
+        for (int row = 0; row < slots.size(); row++) {
+            tokens.set(row, choices.get(row).token());
+        }
+    }
+
+    @Override
+    public void close() {
+        pool.close();
+    }
+}

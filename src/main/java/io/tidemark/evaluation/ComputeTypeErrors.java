@@ -1,0 +1,106 @@
+package io.tidemark.evaluation;
+
+import io.tidemark.calibration.TokenizedExample;
+import io.tidemark.decoder.LanguageModel;
+import io.tidemark.decoder.StepRow;
+import io.tidemark.decoder.kvcache.KvPool;
+import io.tidemark.decoder.kvcache.KvSlot;
+import io.tidemark.decoder.lora.LoraWeights;
+import io.tidemark.decoder.sampling.TokenRule;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * How far one compute type's next-token distributions are from another's, over gold completions with full LoRA: both
+ * models read the prompt in one step and the completion token by token, as in generation.
+ */
+public final class ComputeTypeErrors {
+
+    private final Side exact;
+    private final Side rough;
+    private double divergence;
+    private double goldChange;
+    private int agreed;
+    private int tokens;
+
+    /** A loaded model with the adapter; the adapter must be that of its model. */
+    public record Side(LanguageModel model, LoraWeights lora) {}
+
+    /**
+     * @param divergence KL(exact | rough) per token, in nats
+     * @param agreement  share of tokens for which both find the same token most likely
+     * @param goldChange of the gold tokens' log-likelihood, rough less exact, in nats per token
+     */
+    public record Errors(double divergence, double agreement, double goldChange) {}
+
+    public ComputeTypeErrors(Side exact, Side rough) {
+        this.exact = exact;
+        this.rough = rough;
+    }
+
+    /** Adds the examples to those before. */
+    public Errors compare(List<TokenizedExample> examples) {
+        try (KvPool ours = new KvPool(exact.model().decoder(), Long.MAX_VALUE);
+                KvPool theirs = new KvPool(rough.model().decoder(), Long.MAX_VALUE)) {
+            for (TokenizedExample example : examples) {
+                compare(example, ours, theirs);
+            }
+        }
+        return new Errors(divergence / tokens, (double) agreed / tokens, goldChange / tokens);
+    }
+
+    private void compare(TokenizedExample example, KvPool ours, KvPool theirs) {
+        KvSlot ourSlot = ours.reserve(example.tokens()).orElseThrow();
+        KvSlot theirSlot = theirs.reserve(example.tokens()).orElseThrow();
+        List<Integer> next = new ArrayList<>(example.prompt());
+        int position = 0;
+        for (int gold : example.completion()) {
+            add(
+                    logProbabilities(exact, ourSlot, next, position),
+                    logProbabilities(rough, theirSlot, next, position),
+                    gold);
+            position += next.size();
+            next = List.of(gold);
+        }
+        ours.release(ourSlot);
+        theirs.release(theirSlot);
+    }
+
+    private void add(double[] p, double[] q, int gold) {
+        int best = 0;
+        int otherBest = 0;
+        for (int i = 0; i < p.length; i++) {
+            divergence += Math.exp(p[i]) * (p[i] - q[i]);
+            best = p[i] > p[best] ? i : best;
+            otherBest = q[i] > q[otherBest] ? i : otherBest;
+        }
+        agreed += best == otherBest ? 1 : 0;
+        goldChange += q[gold] - p[gold];
+        tokens++;
+    }
+
+    private static double[] logProbabilities(Side side, KvSlot slot, List<Integer> tokens, int position) {
+        StepRow row = new StepRow(
+                slot,
+                tokens,
+                position,
+                Optional.of(side.lora()),
+                side.model().config().numLayers(),
+                Optional.of(TokenRule.GREEDY));
+        float[] logits = side.model().decoder().logits(List.of(row)).get(0);
+        double largest = Double.NEGATIVE_INFINITY;
+        for (float logit : logits) {
+            largest = Math.max(largest, logit);
+        }
+        double sum = 0;
+        for (float logit : logits) {
+            sum += Math.exp(logit - largest);
+        }
+        double[] logProbabilities = new double[logits.length];
+        for (int i = 0; i < logits.length; i++) {
+            logProbabilities[i] = logits[i] - largest - Math.log(sum);
+        }
+        return logProbabilities;
+    }
+}

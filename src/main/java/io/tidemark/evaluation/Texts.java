@@ -1,0 +1,4 @@
+package io.tidemark.evaluation;
+
+/** The texts of one setting, judged. */
+record Texts(TextScores scores, double meanTokens) {}

@@ -1,0 +1,55 @@
+package io.tidemark.plot;
+
+import java.util.List;
+
+/**
+ * A line chart over whole numbers 0 .. n: what is drawn, not how.
+ *
+ * @param across what the horizontal axis counts
+ * @param up     what the vertical axis measures
+ */
+public record Plot(String title, String across, String up, List<Series> series, List<Mark> marks) {
+
+    public Plot {
+        series = List.copyOf(series);
+        marks = List.copyOf(marks);
+        if (series.stream().map(line -> line.values().size()).distinct().count() != 1) {
+            throw new IllegalArgumentException("a picture needs series of one length");
+        }
+    }
+
+    /** A line: its values at 0, 1, 2 …, two or more, all finite. */
+    public record Series(String name, List<Double> values) {
+
+        public Series {
+            values = List.copyOf(values);
+            if (values.size() < 2 || !values.stream().allMatch(Double::isFinite)) {
+                throw new IllegalArgumentException("series '" + name + "' needs two or more finite values: " + values);
+            }
+        }
+    }
+
+    /** A place on the horizontal axis that is pointed out. */
+    public record Mark(int at, String label) {}
+
+    /** The largest number on the horizontal axis. */
+    int last() {
+        return series.get(0).values().size() - 1;
+    }
+
+    double lowest() {
+        return series.stream()
+                .flatMap(s -> s.values().stream())
+                .mapToDouble(Double::doubleValue)
+                .min()
+                .orElseThrow();
+    }
+
+    double highest() {
+        return series.stream()
+                .flatMap(s -> s.values().stream())
+                .mapToDouble(Double::doubleValue)
+                .max()
+                .orElseThrow();
+    }
+}

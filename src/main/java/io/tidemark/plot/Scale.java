@@ -1,0 +1,40 @@
+package io.tidemark.plot;
+
+import java.util.List;
+import java.util.Locale;
+import java.util.stream.IntStream;
+
+/** A vertical axis that begins and ends at round numbers. */
+record Scale(double from, double to, double step) {
+
+    private static final int MOST_STEPS = 6;
+
+    static Scale over(double lowest, double highest) {
+        double range = highest - lowest > 0 ? highest - lowest : 1;
+        double unit = Math.pow(10, Math.floor(Math.log10(range / MOST_STEPS)));
+        double step = List.of(1, 2, 5, 10).stream()
+                .mapToDouble(times -> times * unit)
+                .filter(candidate -> range / candidate <= MOST_STEPS)
+                .findFirst()
+                .orElseThrow();
+        double from = Math.floor(lowest / step) * step;
+        return new Scale(from, Math.max(Math.ceil(highest / step) * step, from + step), step);
+    }
+
+    List<Double> ticks() {
+        return IntStream.rangeClosed(0, (int) Math.round((to - from) / step))
+                .mapToObj(i -> from + i * step)
+                .toList();
+    }
+
+    /** From 0 at the bottom to 1 at the top. */
+    double height(double value) {
+        return (value - from) / (to - from);
+    }
+
+    /** With as many decimals as the steps have. */
+    String label(double value) {
+        int decimals = Math.max(0, (int) Math.ceil(-Math.log10(step) - 1e-9));
+        return String.format(Locale.ROOT, "%." + decimals + "f", value == 0 ? 0.0 : value);
+    }
+}

@@ -1,0 +1,129 @@
+package io.tidemark.plot;
+
+import io.tidemark.plot.Plot.Mark;
+import io.tidemark.plot.Plot.Series;
+import java.util.List;
+import java.util.Locale;
+
+/** Draws a {@link Plot} as an SVG document on white, readable without colours too: each line has its own dashes. */
+public final class SvgPlot {
+
+    private static final int WIDTH = 760;
+    private static final int HEIGHT = 420;
+    private static final int LEFT = 72;
+    private static final int RIGHT = 24;
+    private static final int TOP = 84;
+    private static final int BOTTOM = 56;
+    private static final List<String> COLOURS = List.of("#0b5fa5", "#c2410c", "#15803d", "#7e22ce");
+    private static final List<String> DASHES = List.of("none", "7 4", "2 3", "10 3 2 3");
+
+    private final Plot picture;
+    private final Scale scale;
+    private final StringBuilder svg = new StringBuilder();
+
+    private SvgPlot(Plot picture) {
+        this.picture = picture;
+        this.scale = Scale.over(picture.lowest(), picture.highest());
+    }
+
+    public static String of(Plot picture) {
+        return new SvgPlot(picture).draw();
+    }
+
+    private String draw() {
+        add(
+                "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" role=\"img\" font-family=\"sans-serif\" font-size=\"13\">",
+                WIDTH, HEIGHT);
+        add("<title>%s</title>", escaped(picture.title()));
+        add("<rect width=\"%d\" height=\"%d\" fill=\"#ffffff\"/>", WIDTH, HEIGHT);
+        text(LEFT, 22, "start", "font-size=\"15\" font-weight=\"bold\"", picture.title());
+        verticalAxis();
+        horizontalAxis();
+        for (int i = 0; i < picture.marks().size(); i++) {
+            mark(picture.marks().get(i), i);
+        }
+        for (int i = 0; i < picture.series().size(); i++) {
+            line(picture.series().get(i), i);
+        }
+        add("</svg>");
+        return svg.toString();
+    }
+
+    private void verticalAxis() {
+        for (double tick : scale.ticks()) {
+            add(
+                    "<line x1=\"%d\" y1=\"%.1f\" x2=\"%d\" y2=\"%.1f\" stroke=\"#e5e7eb\"/>",
+                    LEFT, y(tick), WIDTH - RIGHT, y(tick));
+            text(LEFT - 8, y(tick) + 4, "end", "", scale.label(tick));
+        }
+        double middle = (TOP + HEIGHT - BOTTOM) / 2.0;
+        text(
+                18,
+                middle,
+                "middle",
+                String.format(Locale.ROOT, "transform=\"rotate(-90 18 %.1f)\"", middle),
+                picture.up());
+    }
+
+    private void horizontalAxis() {
+        add(
+                "<line x1=\"%d\" y1=\"%d\" x2=\"%d\" y2=\"%d\" stroke=\"#374151\"/>",
+                LEFT, HEIGHT - BOTTOM, WIDTH - RIGHT, HEIGHT - BOTTOM);
+        int every = picture.last() <= 16 ? 1 : picture.last() <= 60 ? 5 : 10;
+        for (int at = 0; at <= picture.last(); at += every) {
+            text(x(at), HEIGHT - BOTTOM + 18, "middle", "", Integer.toString(at));
+        }
+        text((LEFT + WIDTH - RIGHT) / 2.0, HEIGHT - 14, "middle", "", picture.across());
+    }
+
+    private void line(Series series, int number) {
+        String colour = COLOURS.get(number % COLOURS.size());
+        String dash = DASHES.get(number % DASHES.size());
+        StringBuilder points = new StringBuilder();
+        for (int at = 0; at < series.values().size(); at++) {
+            points.append(String.format(
+                    Locale.ROOT, "%.1f,%.1f ", x(at), y(series.values().get(at))));
+        }
+        add(
+                "<polyline points=\"%s\" fill=\"none\" stroke=\"%s\" stroke-width=\"2\" stroke-dasharray=\"%s\"/>",
+                points.toString().strip(), colour, dash);
+        int from = LEFT + number * 230;
+        add(
+                "<line x1=\"%d\" y1=\"40\" x2=\"%d\" y2=\"40\" stroke=\"%s\" stroke-width=\"2\" stroke-dasharray=\"%s\"/>",
+                from, from + 28, colour, dash);
+        text(from + 34, 44, "start", "", series.name());
+    }
+
+    /** Labels take turns at two heights, so that neighbours don't cover each other. */
+    private void mark(Mark mark, int number) {
+        double height = TOP - 18 + number % 2 * 14;
+        add(
+                "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%d\" stroke=\"#6b7280\" stroke-dasharray=\"3 3\"/>",
+                x(mark.at()), height + 4, x(mark.at()), HEIGHT - BOTTOM);
+        String anchor = mark.at() * 2 > picture.last() ? "end" : "start";
+        text(x(mark.at()), height, anchor, "font-size=\"12\" fill=\"#374151\"", mark.label());
+    }
+
+    private double x(int at) {
+        return LEFT + (double) at / picture.last() * (WIDTH - LEFT - RIGHT);
+    }
+
+    private double y(double value) {
+        return HEIGHT - BOTTOM - scale.height(value) * (HEIGHT - BOTTOM - TOP);
+    }
+
+    private void text(double x, double y, String anchor, String attributes, String text) {
+        add("<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\" %s>%s</text>", x, y, anchor, attributes, escaped(text));
+    }
+
+    private void add(String format, Object... values) {
+        svg.append(String.format(Locale.ROOT, format, values)).append('\n');
+    }
+
+    private static String escaped(String text) {
+        return text.replace("&", "&amp;")
+                .replace("<", "&lt;")
+                .replace(">", "&gt;")
+                .replace("\"", "&quot;");
+    }
+}

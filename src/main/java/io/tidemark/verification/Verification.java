@@ -1,0 +1,108 @@
+package io.tidemark.verification;
+
+import io.tidemark.adapter.AdapterRefused;
+import io.tidemark.adapter.AdapterStore;
+import io.tidemark.decoder.LanguageModel;
+import io.tidemark.model.ModelOptions;
+import io.tidemark.model.ModelRefused;
+import io.tidemark.torch.Torch;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Consumer;
+import java.util.stream.Stream;
+
+/**
+ * Holds the engine against reference folders: a base model with {@code adapters/NAME} that hold an {@code expected.json}
+ * which transformers and PEFT made. The model lies in the folder itself, or in {@code model} beside {@code adapters}.
+ */
+public final class Verification {
+
+    private final Torch torch;
+    private final ModelOptions options;
+    private final Consumer<Verdict> listener;
+
+    /** @param listener hears each verdict as it is reached */
+    public Verification(Torch torch, ModelOptions options, Consumer<Verdict> listener) {
+        this.torch = torch;
+        this.options = options;
+        this.listener = listener;
+    }
+
+    /** Verifies every reference folder at or below the given ones. */
+    public Verdicts walk(List<Path> folders) {
+        List<Verdict> verdicts = new ArrayList<>();
+        for (Path folder : folders) {
+            for (Path adapters : adapterFolders(folder)) {
+                Path parent = adapters.toAbsolutePath().getParent();
+                Path model = Files.isRegularFile(parent.resolve("config.json")) ? parent : parent.resolve("model");
+                verdicts.addAll(verify(model, children(adapters)));
+            }
+        }
+        return new Verdicts(verdicts);
+    }
+
+    /** Verifies one adapter of one model. */
+    public Verdicts one(Path model, Path adapter) {
+        return new Verdicts(verify(model, List.of(adapter)));
+    }
+
+    private List<Verdict> verify(Path modelFolder, List<Path> adapters) {
+        List<Verdict> verdicts = new ArrayList<>();
+        try (LanguageModel model = LanguageModel.load(modelFolder, "base", torch, options)) {
+            adapters.forEach(adapter -> verdicts.add(heard(verdict(model, adapter))));
+        } catch (ModelRefused e) {
+            adapters.forEach(adapter -> verdicts.add(heard(refused(adapter, e.isUnsupported(), e))));
+        }
+        return verdicts;
+    }
+
+    private static Verdict verdict(LanguageModel model, Path adapter) {
+        try (AdapterStore store = new AdapterStore(model)) {
+            Reference reference = ReferenceReader.read(adapter);
+            return new Verdict.Compared(
+                    adapter,
+                    new AdapterComparison(model, store.load("adapter", adapter).weights(), reference).run());
+        } catch (AdapterRefused e) {
+            return refused(adapter, e.isUnsupported(), e);
+        } catch (RuntimeException e) {
+            return refused(adapter, false, e);
+        }
+    }
+
+    private static Verdict refused(Path adapter, boolean unsupported, RuntimeException e) {
+        return unsupported
+                ? new Verdict.Unsupported(adapter, e.getMessage())
+                : new Verdict.Broken(adapter, String.valueOf(e.getMessage()));
+    }
+
+    private Verdict heard(Verdict verdict) {
+        listener.accept(verdict);
+        return verdict;
+    }
+
+    private static List<Path> adapterFolders(Path folder) {
+        try (Stream<Path> paths = Files.walk(folder)) {
+            return paths.filter(
+                            path -> path.endsWith("adapters") && !children(path).isEmpty())
+                    .sorted()
+                    .toList();
+        } catch (IOException | UncheckedIOException e) {
+            throw new IllegalArgumentException(folder + " could not be read: " + e.getMessage(), e);
+        }
+    }
+
+    /** The adapters that have a reference. */
+    private static List<Path> children(Path adapters) {
+        try (Stream<Path> paths = Files.list(adapters)) {
+            return paths.filter(path -> Files.isRegularFile(path.resolve(ReferenceReader.FILE)))
+                    .sorted()
+                    .toList();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+}

@@ -1,0 +1,31 @@
+package io.tidemark.benchmark;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tidemark.fixture.FixtureModel;
+import io.tidemark.benchmark.DecodeBenchmark.Speed;
+import io.tidemark.benchmark.DecodeBenchmark.Use;
+import java.util.List;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+
+@DisplayName("the benchmark of decoding steps")
+class DecodeBenchmarkTest {
+
+    @Test
+    @DisplayName("gives each use as many speeds as repetitions, and a share of the JVM between nothing and everything")
+    void measuresEachUse() {
+        try (FixtureModel fixture = FixtureModel.load("llama-gqa");
+                DecodeBenchmark bench = new DecodeBenchmark(
+                        fixture.model(), List.of(fixture.adapter("all"), fixture.adapter("qv")), 5, 2)) {
+            List<List<Speed>> speeds =
+                    bench.run(3, List.of(new Use("base", 0, 0), new Use("two", 2, 6), new Use("one", 1, 2)), 2);
+            assertThat(speeds)
+                    .hasSize(3)
+                    .allSatisfy(runs -> assertThat(runs).hasSize(2).allSatisfy(speed -> {
+                        assertThat(speed.tokensPerSecond()).isPositive();
+                        assertThat(speed.jvmShare()).isBetween(0.0, 1.0);
+                    }));
+        }
+    }
+}

@@ -1,0 +1,92 @@
+package io.tidemark.benchmark;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import io.tidemark.boundary.Boundary;
+import io.tidemark.fixture.FixtureModel;
+import io.tidemark.fixture.ReferenceText.Prompt;
+import io.tidemark.generation.EngineLimits;
+import io.tidemark.benchmark.GenerationBenchmark.Row;
+import java.util.Collections;
+import java.util.List;
+import java.util.Optional;
+import java.util.Random;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+
+@DisplayName("the generation benchmark")
+class GenerationBenchmarkTest {
+
+    private static final EngineLimits LIMITS = new EngineLimits(8, 256, 64L << 20);
+
+    @Test
+    @DisplayName("gives every row exactly the tokens that were asked for, its first before its last")
+    void measuresRows() {
+        try (FixtureModel fixture = FixtureModel.load("llama-gqa");
+                GenerationBenchmark bench = new GenerationBenchmark(fixture.model(), LIMITS)) {
+            GenerationCase line = new GenerationCase(5, 2, 3, 7, 40);
+            List<Row> rows = line.rows(List.of(fixture.adapter("all"), fixture.adapter("qv")), 256, new Random(1));
+            List<RowTimes> times = bench.measure(rows, line.newTokens());
+            assertThat(times).hasSize(5).allSatisfy(row -> {
+                assertThat(row.tokens()).isEqualTo(40);
+                assertThat(row.first()).isPositive().isLessThan(row.last());
+            });
+        }
+    }
+
+    @Test
+    @DisplayName("continues a prompt as transformers and PEFT do, at the row's own boundary")
+    void runsTheRealModel() {
+        try (FixtureModel fixture = FixtureModel.load("llama-gqa");
+                GenerationBenchmark bench = new GenerationBenchmark(fixture.model(), LIMITS)) {
+            for (Prompt prompt : fixture.reference("all").prompts()) {
+                for (int boundary : List.of(0, 3, 6)) {
+                    Row row = new Row(prompt.ids(), Optional.of(fixture.adapter("all")), new Boundary(boundary));
+                    assertThat(bench.greedy(row, 12)).isEqualTo(prompt.greedy().get(boundary));
+                }
+            }
+        }
+    }
+
+    @Test
+    @DisplayName("fails when a row can't run, instead of leaving it out")
+    void refusedRow() {
+        try (FixtureModel fixture = FixtureModel.load("llama-gqa");
+                GenerationBenchmark bench = new GenerationBenchmark(fixture.model(), LIMITS)) {
+            int tooMany = fixture.model().config().contextLength();
+            Row row = new Row(Collections.nCopies(tooMany, 5), Optional.empty(), new Boundary(6));
+            assertThatThrownBy(() -> bench.measure(List.of(row), 8))
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessageContaining("context_length_exceeded");
+        }
+    }
+
+    @Test
+    @DisplayName("adds up the rows' own rates, and counts the prompts until the last row has its first token")
+    void rates() {
+        List<RowTimes> rows = List.of(new RowTimes(1, 3, 11), new RowTimes(2, 4, 21));
+        assertThat(RowTimes.decodeRate(rows)).isCloseTo(10 / 2.0 + 20 / 2.0, within(1e-12));
+        assertThat(RowTimes.prefillRate(rows, 100)).isCloseTo(50, within(1e-12));
+        assertThat(RowTimes.decodeRate(List.of(new RowTimes(1, 1, 1)))).isZero();
+    }
+
+    @Test
+    @DisplayName(
+            "leaves out combinations that don't exist: more adapters than rows, and the base model at several boundaries")
+    void cases() {
+        List<GenerationCase> cases = GenerationCase.of(List.of(1, 4), List.of(0, 1, 4), List.of(6, 2), 8, 8);
+        assertThat(cases)
+                .extracting(line -> List.of(line.rows(), line.adapters(), line.layers()))
+                .containsExactly(
+                        List.of(1, 0, 6),
+                        List.of(1, 1, 6),
+                        List.of(1, 1, 2),
+                        List.of(4, 0, 6),
+                        List.of(4, 1, 6),
+                        List.of(4, 1, 2),
+                        List.of(4, 4, 6),
+                        List.of(4, 4, 2));
+    }
+}

@@ -1,0 +1,48 @@
+package io.tidemark.benchmark;
+
+import io.tidemark.evaluation.Spread;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import io.tidemark.calibration.SweepLimits;
+import io.tidemark.calibration.TokenizedExample;
+import io.tidemark.fixture.FixtureModel;
+import io.tidemark.benchmark.SweepBenchmark.Measured;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+
+@DisplayName("the sweep beside one pass for each boundary")
+class SweepBenchmarkTest {
+
+    @Test
+    @DisplayName("scores the same with exactly 1/2 + 1/(L+1) of the layer evaluations")
+    void countsEvaluations() {
+        try (FixtureModel fixture = FixtureModel.load("llama-gqa")) {
+            List<TokenizedExample> examples = fixture.reference("all").pairs().stream()
+                    .map(pair -> new TokenizedExample(fixture.tokens(pair.prompt()), pair.completion()))
+                    .toList();
+            List<String> lines = new ArrayList<>();
+            Measured measured = new SweepBenchmark(fixture.model(), fixture.adapter("all"), new SweepLimits(128))
+                    .run(examples, 2, lines::add);
+            assertThat(measured.layers()).isEqualTo(6);
+            // 1/2 + 1/(L+1) = (L+3) / 2(L+1)
+            assertThat(measured.sweepEvaluations() * 2 * 7).isEqualTo(measured.passEvaluations() * 9);
+            assertThat(measured.evaluationRatio()).isCloseTo(1 / 2.0 + 1 / 7.0, within(1e-15));
+            assertThat(measured.largestDifference()).isLessThan(1e-5);
+            assertThat(measured.sweepSeconds()).hasSize(2).allMatch(seconds -> seconds > 0);
+            assertThat(measured.wallRatio()).isPositive();
+            assertThat(lines).hasSize(4);
+        }
+    }
+
+    @Test
+    @DisplayName("is compared by medians")
+    void takesMedians() {
+        assertThat(Spread.of(List.of(9.0, 1.0, 2.0)).median()).isEqualTo(2);
+        assertThat(Spread.of(List.of(4.0, 1.0, 2.0, 9.0)).median()).isEqualTo(3);
+        assertThat(new Measured(6, 27, 42, List.of(1.0, 1.0, 50.0), List.of(2.0, 2.0, 2.0), 0).wallRatio())
+                .isEqualTo(0.5);
+    }
+}

@@ -1,0 +1,37 @@
+package io.tidemark.benchmark;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tidemark.adapter.AdapterStore;
+import io.tidemark.fixture.FixtureModel;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+@DisplayName("synthetic adapters")
+class SyntheticAdaptersTest {
+
+    @TempDir
+    private Path temp;
+
+    @Test
+    @DisplayName("load like any adapter; a seed always writes the same bytes, another seed others")
+    void writesFolders() throws IOException {
+        try (FixtureModel fixture = FixtureModel.load("llama-gqa");
+                AdapterStore store = new AdapterStore(fixture.model())) {
+            for (String name : new String[] {"one-a", "one-b", "two"}) {
+                SyntheticAdapters.write(
+                        temp.resolve(name), fixture.model().config(), 4, name.startsWith("one") ? 1 : 2);
+                assertThat(store.load(name, temp.resolve(name)).digest()).hasSize(64);
+            }
+            assertThat(weights("one-a")).isEqualTo(weights("one-b")).isNotEqualTo(weights("two"));
+        }
+    }
+
+    private byte[] weights(String name) throws IOException {
+        return Files.readAllBytes(temp.resolve(name).resolve("adapter_model.safetensors"));
+    }
+}

@@ -1,0 +1,86 @@
+package io.tidemark.client;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.tidemark.broker.BrokerOptions;
+import io.tidemark.broker.EmbeddedBroker;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Queue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.Producer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.apache.kafka.common.serialization.StringSerializer;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+
+@DisplayName("reading a topic to its end")
+class TopicTailTest {
+
+    private static EmbeddedBroker broker;
+    private static Cluster cluster;
+
+    @BeforeAll
+    static void start() {
+        broker = EmbeddedBroker.start(BrokerOptions.TEMPORARY);
+        cluster = new Cluster(broker.bootstrapServers());
+    }
+
+    @AfterAll
+    static void stop() {
+        broker.close();
+    }
+
+    @Test
+    @DisplayName("waits for the fate of a transaction that is open, and so sees what it commits")
+    void waitsForOpenTransactions() throws Exception {
+        Queue<String> read = new ConcurrentLinkedQueue<>();
+        try (Producer<String, byte[]> producer = withOpenTransaction("waits");
+                TopicTail tail = TopicTail.fromStart(cluster, "waits")) {
+            CompletableFuture<Void> reading =
+                    CompletableFuture.runAsync(() -> tail.readToEnd(record -> read.add(record.key())));
+            assertThatThrownBy(() -> reading.get(1, TimeUnit.SECONDS)).isInstanceOf(TimeoutException.class);
+            producer.commitTransaction();
+            reading.get(20, TimeUnit.SECONDS);
+        }
+        assertThat(read).containsExactly("in the transaction");
+    }
+
+    @Test
+    @DisplayName("gives up on a transaction that stays open, and says so")
+    void givesUp() throws Exception {
+        try (Producer<String, byte[]> producer = withOpenTransaction("stuck");
+                TopicTail tail = TopicTail.fromStart(cluster, "stuck")) {
+            assertThatThrownBy(() -> tail.readToEnd(record -> {}, Duration.ofSeconds(1)))
+                    .isInstanceOf(ClientException.class)
+                    .hasMessageContainingAll("stuck-0", "offset 1", "within 1 s", "transaction");
+            producer.abortTransaction();
+        }
+    }
+
+    private static Producer<String, byte[]> withOpenTransaction(String topic) throws Exception {
+        try (Admin admin = cluster.admin()) {
+            admin.createTopics(List.of(new NewTopic(topic, 1, (short) 1))).all().get();
+        }
+        Producer<String, byte[]> producer = new KafkaProducer<>(
+                Map.of("bootstrap.servers", cluster.brokers(), "transactional.id", topic),
+                new StringSerializer(),
+                new ByteArraySerializer());
+        producer.initTransactions();
+        producer.beginTransaction();
+        producer.send(new ProducerRecord<>(topic, "in the transaction", new byte[0]))
+                .get();
+        return producer;
+    }
+}

@@ -1,0 +1,33 @@
+package io.tidemark.evaluation;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tidemark.calibration.TokenizedExample;
+import io.tidemark.fixture.FixtureModel;
+import io.tidemark.evaluation.ComputeTypeErrors.Errors;
+import io.tidemark.evaluation.ComputeTypeErrors.Side;
+import java.util.List;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+
+@DisplayName("the errors of a compute type")
+class ComputeTypeErrorsTest {
+
+    @Test
+    @DisplayName(
+            "are nothing against itself, and something against another adapter, with a divergence that is never negative")
+    void againstItself() {
+        try (FixtureModel fixture = FixtureModel.load("llama-gqa")) {
+            List<TokenizedExample> examples = fixture.reference("all").pairs().stream()
+                    .limit(2)
+                    .map(pair -> new TokenizedExample(fixture.tokens(pair.prompt()), pair.completion()))
+                    .toList();
+            Side all = new Side(fixture.model(), fixture.adapter("all"));
+            Errors none = new ComputeTypeErrors(all, all).compare(examples);
+            Errors some =
+                    new ComputeTypeErrors(all, new Side(fixture.model(), fixture.adapter("qv"))).compare(examples);
+            assertThat(none).isEqualTo(new Errors(0, 1, 0));
+            assertThat(some.divergence()).isGreaterThan(1e-4);
+        }
+    }
+}

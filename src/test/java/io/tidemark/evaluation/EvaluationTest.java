@@ -1,0 +1,132 @@
+package io.tidemark.evaluation;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import io.tidemark.boundary.Boundary;
+import io.tidemark.calibration.TokenizedExample;
+import io.tidemark.fixture.FixtureModel;
+import io.tidemark.fixture.ReferenceText;
+import io.tidemark.evaluation.EvaluationReport.Row;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalInt;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+
+/** The figures that PEFT computed lie beside the adapter. */
+@DisplayName("an evaluation")
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class EvaluationTest {
+
+    private static final int PAIRS = 8;
+
+    private FixtureModel fixture;
+
+    @BeforeAll
+    void open() {
+        fixture = FixtureModel.load("llama-gqa");
+    }
+
+    @AfterAll
+    void close() {
+        fixture.close();
+    }
+
+    @Test
+    @DisplayName("gives PEFT's likelihoods at each setting, with full LoRA as the measure of the others")
+    void likelihoods() {
+        EvaluationReport report = run("all", gold(Optional.empty()), List.of(new Boundary(1)));
+        assertThat(report.rows())
+                .extracting(Row::setting)
+                .containsExactly("full LoRA", "quality", "balanced", "latency", "half", "given", "base model");
+        for (Row row : report.rows()) {
+            assertThat(row.logLikelihood())
+                    .as(row.setting())
+                    .isCloseTo(expected("all", row.boundary().orElse(0)), within(1e-4));
+        }
+        assertThat(row(report, "half").boundary()).isEqualTo(OptionalInt.of(3));
+        assertThat(row(report, "full LoRA").logLikelihoodDifference()).isEmpty();
+        PairedDifference base =
+                row(report, "base model").logLikelihoodDifference().orElseThrow();
+        assertThat(base.mean()).isCloseTo(expected("all", 0) - expected("all", 6), within(1e-4));
+        assertThat(base.halfWidth95()).isPositive();
+    }
+
+    @Test
+    @DisplayName("compares texts with references in ROUGE-L and BLEU, and times every setting")
+    void texts() {
+        EvaluationReport report = run("qv", gold(Optional.empty()), List.of());
+        assertThat(report.rows()).allSatisfy(row -> {
+            assertThat(row.rougeL().orElseThrow()).isBetween(0.0, 1.0);
+            assertThat(row.bleu().orElseThrow()).isBetween(0.0, 100.0);
+            assertThat(row.exactMatch()).isEmpty();
+            assertThat(row.tokensPerSecond().orElseThrow()).isPositive();
+            assertThat(row.meanTokens()).isBetween(1.0, 6.0);
+        });
+    }
+
+    @Test
+    @DisplayName("counts right answers where every example has one")
+    void answers() {
+        EvaluationReport report = run("qv", gold(Optional.of("7")), List.of());
+        assertThat(report.rows()).allSatisfy(row -> {
+            assertThat(row.exactMatch().orElseThrow()).isZero();
+            assertThat(row.rougeL()).isEmpty();
+            assertThat(row.bleu()).isEmpty();
+        });
+    }
+
+    @Test
+    @DisplayName("names the request whose prompt and text don't fit the context")
+    void tooLong() {
+        EvaluationOptions options = new EvaluationOptions(2, 512, List.of(), 2, 0, 1, List.of());
+        List<GoldText> gold = gold(Optional.empty());
+        assertThatThrownBy(() -> new Evaluation(fixture.model(), fixture.adapter("qv"), options, line -> {})
+                        .run(tokens(gold), gold))
+                .isInstanceOf(EvaluationFailed.class)
+                .hasMessageContaining("evaluate-0")
+                .hasMessageContaining("context");
+    }
+
+    private EvaluationReport run(String adapter, List<GoldText> gold, List<Boundary> further) {
+        EvaluationOptions options = new EvaluationOptions(4, 6, List.of(), 3, 1, 2, further);
+        return new Evaluation(fixture.model(), fixture.adapter(adapter), options, line -> {}).run(tokens(gold), gold);
+    }
+
+    private List<GoldText> gold(Optional<String> answer) {
+        List<GoldText> gold = new ArrayList<>();
+        for (ReferenceText.Pair pair : fixture.reference("all").pairs().subList(0, PAIRS)) {
+            gold.add(new GoldText(
+                    new TokenizedExample(fixture.tokens(pair.prompt()), pair.completion()),
+                    List.of("a place by the river"),
+                    answer));
+        }
+        return gold;
+    }
+
+    private static List<TokenizedExample> tokens(List<GoldText> gold) {
+        return gold.stream().map(GoldText::tokens).toList();
+    }
+
+    /** Mean over the pairs of their mean per token, as PEFT has it. */
+    private double expected(String adapter, int boundary) {
+        return fixture.reference(adapter).pairs().subList(0, PAIRS).stream()
+                .mapToDouble(pair ->
+                        pair.logprobs().get(boundary) / pair.completion().size())
+                .average()
+                .orElseThrow();
+    }
+
+    private static Row row(EvaluationReport report, String setting) {
+        return report.rows().stream()
+                .filter(row -> row.setting().equals(setting))
+                .findFirst()
+                .orElseThrow();
+    }
+}

@@ -1,0 +1,41 @@
+package io.tidemark.evaluation;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import java.util.List;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+
+@DisplayName("a paired difference")
+class PairedDifferenceTest {
+
+    @Test
+    @DisplayName("has Student's interval of the examples' differences")
+    void interval() {
+        // differences 1, 2, 3, 4, 5: mean 3, standard error sqrt(2.5 / 5), t of 4 degrees 2.7764
+        PairedDifference difference =
+                PairedDifference.of(List.of(11.0, 12.0, 23.0, 24.0, 35.0), List.of(10.0, 10.0, 20.0, 20.0, 30.0));
+        assertThat(difference.mean()).isCloseTo(3, within(1e-12));
+        assertThat(difference.halfWidth95()).isCloseTo(2.7764 * Math.sqrt(0.5), within(1e-3));
+        assertThat(difference.isClear()).isTrue();
+    }
+
+    @Test
+    @DisplayName("is not clear when the interval holds 0")
+    void notClear() {
+        assertThat(PairedDifference.of(List.of(1.0, -1.0, 0.5), List.of(0.0, 0.0, 0.0))
+                        .isClear())
+                .isFalse();
+    }
+
+    @Test
+    @DisplayName("needs two examples, each scored both ways")
+    void needsPairs() {
+        assertThatThrownBy(() -> PairedDifference.of(List.of(1.0), List.of(1.0)))
+                .hasMessageContaining("two examples");
+        assertThatThrownBy(() -> PairedDifference.of(List.of(1.0, 2.0), List.of(1.0, 2.0, 3.0)))
+                .hasMessageContaining("both ways");
+    }
+}

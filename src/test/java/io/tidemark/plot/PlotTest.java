@@ -1,0 +1,75 @@
+package io.tidemark.plot;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.tidemark.plot.Plot.Mark;
+import io.tidemark.plot.Plot.Series;
+import java.io.ByteArrayInputStream;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import javax.xml.parsers.DocumentBuilderFactory;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.w3c.dom.Document;
+
+@DisplayName("a picture of lines")
+class PlotTest {
+
+    private static final Plot PICTURE = new Plot(
+            "gold & <probability>",
+            "layers",
+            "probability",
+            List.of(new Series("with LoRA", List.of(0.0, 0.1, 0.4)), new Series("without", List.of(0.0, 0.2, 0.2))),
+            List.of(new Mark(2, "suggested")));
+
+    @Test
+    @DisplayName("is a well-formed SVG with every line, its points from left to right and higher values higher up")
+    void svg() throws Exception {
+        Document svg = DocumentBuilderFactory.newInstance()
+                .newDocumentBuilder()
+                .parse(new ByteArrayInputStream(SvgPlot.of(PICTURE).getBytes(StandardCharsets.UTF_8)));
+        assertThat(svg.getElementsByTagName("title").item(0).getTextContent()).isEqualTo("gold & <probability>");
+        assertThat(svg.getElementsByTagName("polyline").getLength()).isEqualTo(2);
+        String[] points = svg.getElementsByTagName("polyline")
+                .item(0)
+                .getAttributes()
+                .getNamedItem("points")
+                .getTextContent()
+                .split("[ ,]");
+        assertThat(points).hasSize(6);
+        assertThat(Double.parseDouble(points[0])).isLessThan(Double.parseDouble(points[2]));
+        assertThat(Double.parseDouble(points[1])).isGreaterThan(Double.parseDouble(points[3]));
+        assertThat(Double.parseDouble(points[3])).isGreaterThan(Double.parseDouble(points[5]));
+        assertThat(svg.getDocumentElement().getTextContent()).contains("with LoRA", "without", "suggested", "layers");
+    }
+
+    @Test
+    @DisplayName("fits a terminal of 80 columns, with both symbols, the axis and the marked place")
+    void characters() {
+        String drawn = CharacterPlot.of(PICTURE);
+        assertThat(drawn.lines()).allSatisfy(line -> assertThat(line.length()).isLessThanOrEqualTo(80));
+        assertThat(drawn).contains("● with LoRA", "○ without", "^ suggested", "0.4", "└──");
+        String top =
+                drawn.lines().filter(line -> line.startsWith("0.4")).findFirst().orElseThrow();
+        assertThat(top.strip()).endsWith("●");
+    }
+
+    @Test
+    @DisplayName("begins and ends at round numbers, also where all values are the same")
+    void scale() {
+        assertThat(Scale.over(-2.637, -1.321).ticks()).containsExactly(-3.0, -2.5, -2.0, -1.5, -1.0);
+        assertThat(Scale.over(0.013, 0.549).label(0.5)).isEqualTo("0.5");
+        assertThat(Scale.over(3, 3).ticks()).hasSizeGreaterThan(1);
+    }
+
+    @Test
+    @DisplayName("takes lines of one length and finite values only")
+    void refusesOthers() {
+        assertThatThrownBy(() -> new Series("x", List.of(1.0, Double.NaN))).hasMessageContaining("'x'");
+        Series two = new Series("two", List.of(1.0, 2.0));
+        Series three = new Series("three", List.of(1.0, 2.0, 3.0));
+        assertThatThrownBy(() -> new Plot("t", "a", "u", List.of(two, three), List.of()))
+                .hasMessageContaining("one length");
+    }
+}
