@@ -3,7 +3,7 @@ package io.tidemark.cli.bench;
 import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.model.ModelConfig;
 import io.tidemark.benchmark.GenerationBenchmark;
-import io.tidemark.verification.GenerationCase;
+import io.tidemark.benchmark.GenerationCase;
 import io.tidemark.benchmark.RowTimes;
 import io.tidemark.evaluation.Spread;
 import java.io.PrintWriter;
