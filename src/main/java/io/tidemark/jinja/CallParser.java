@@ -63,13 +63,15 @@ final class CallParser {
     Expression filter(Expression value) {
         Token name = tokens.expect(Kind.NAME, "a filter's name");
         Filter filter = Filters.find(name.text())
-                .orElseThrow(() -> JinjaException.at(name.line(), "the filter '" + name.text() + "' is not known here"));
+                .orElseThrow(
+                        () -> JinjaException.at(name.line(), "the filter '" + name.text() + "' is not known here"));
         Given given = tokens.peek().isOperator("(") ? arguments() : new Given(List.of(), Map.of());
         boolean keepsMarkup = ON_SAFE_TEXT.contains(name.text());
         return scope -> {
             Object filtered = value.value(scope);
             if (filtered instanceof Markup && !keepsMarkup) {
-                throw JinjaException.because("the filter '" + name.text() + "' is not known here on text that is 'safe'");
+                throw JinjaException.because(
+                        "the filter '" + name.text() + "' is not known here on text that is 'safe'");
             }
             return filter.apply(filtered, given.values(scope));
         };

@@ -89,7 +89,8 @@ final class Comparison {
             if (element instanceof String part) {
                 return text.contains(part);
             }
-            throw JinjaException.because("'in <string>' needs a string on its left, not '" + Values.type(element) + "'");
+            throw JinjaException.because(
+                    "'in <string>' needs a string on its left, not '" + Values.type(element) + "'");
         }
         if (container instanceof Map<?, ?> map) {
             return map.containsKey(element);

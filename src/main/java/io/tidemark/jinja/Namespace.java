@@ -7,7 +7,8 @@ record Namespace(Map<String, Object> attributes) {
 
     void set(String name, Object value) {
         if (name.startsWith("_")) {
-            throw JinjaException.because("a namespace takes no attribute that begins with an underscore: '" + name + "'");
+            throw JinjaException.because(
+                    "a namespace takes no attribute that begins with an underscore: '" + name + "'");
         }
         attributes.put(name, value);
     }

@@ -86,7 +86,8 @@ final class Operators {
                 return missing.used();
             }
         }
-        return JinjaException.because("can't " + verb + " '" + Values.type(left) + "' and '" + Values.type(right) + "'");
+        return JinjaException.because(
+                "can't " + verb + " '" + Values.type(left) + "' and '" + Values.type(right) + "'");
     }
 
     static Object negated(Object value) {

@@ -30,13 +30,20 @@ final class ModulePickle {
         write(0x89);
         for (Attribute attribute : source.attributes()) {
             text(attribute.name());
-            if (attribute.isList()) {
-                emptyList(attribute.type());
-            } else {
-                zero();
-            }
+            start(attribute.type());
         }
         write('u', 'b', '.');
+    }
+
+    /** The value of an attribute until a method sets it: an empty list, zero, false, or none in place of a tensor. */
+    private void start(String type) {
+        switch (type) {
+            case "int" -> write('K', 0);
+            case "float" -> write('G', 0, 0, 0, 0, 0, 0, 0, 0);
+            case "bool" -> write(0x89);
+            case "Tensor" -> write('N');
+            default -> emptyList(type);
+        }
     }
 
     private void emptyList(String type) {
@@ -44,10 +51,6 @@ final class ModulePickle {
         write('(', ']');
         text(type);
         write('t', 'R');
-    }
-
-    private void zero() {
-        write('G', 0, 0, 0, 0, 0, 0, 0, 0);
     }
 
     private void global(String module, String name) {

@@ -25,12 +25,7 @@ class RecordingTest {
     @DisplayName("holds the archive, each value in the order of its making, each call, and what Java read")
     void holdsAll() throws IOException {
         try (Torch torch = Torch.recording(new TorchOptions("cpu", 1), folder);
-                Script script = torch.script(new ScriptSource(
-                        "Trial",
-                        List.of(
-                                new ScriptSource.Attribute("kept", "List[Tensor]"),
-                                new ScriptSource.Attribute("factor", "float")),
-                        List.of("/torchscript/trial.torchscript")));
+                Script script = torch.script(new ScriptSource("Trial", "/torchscript/trial.torchscript"));
                 Value tensor = torch.floats(1, 2);
                 Value list = torch.list(List.of(tensor, tensor))) {
             List<Value> members = list.toList();

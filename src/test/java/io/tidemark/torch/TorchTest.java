@@ -3,7 +3,6 @@ package io.tidemark.torch;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.tidemark.torch.ScriptSource.Attribute;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -25,10 +24,7 @@ class TorchTest {
     @BeforeAll
     void open() {
         torch = Torch.open(new TorchOptions("cpu", 1));
-        script = torch.script(new ScriptSource(
-                "Trial",
-                List.of(new Attribute("kept", "List[Tensor]"), new Attribute("factor", "float")),
-                List.of("/torchscript/trial.torchscript")));
+        script = torch.script(new ScriptSource("Trial", "/torchscript/trial.torchscript"));
     }
 
     @AfterAll
@@ -71,12 +67,39 @@ class TorchTest {
     }
 
     @Test
+    @DisplayName("an attribute of each scalar type and a tensor can be set and read")
+    void keepsScalarsAndTensors() {
+        try (Value tensor = torch.floats(3, 4);
+                Value loud = torch.flag(true);
+                Value calls = script.call("remember", tensor, loud)) {
+            assertThat(calls.toNumber()).isEqualTo(1);
+        }
+        try (Value remembered = script.call("remembered")) {
+            assertThat(remembered.toFloats())
+                    .as("negated by a constant of the script")
+                    .containsExactly(-3, -4);
+        }
+    }
+
+    @Test
+    @DisplayName("a named tuple that a script returns can be passed back in a list")
+    void passesNamedTuples() {
+        try (Value a = torch.floats(5);
+                Value b = torch.floats(3);
+                Value pair = script.call("pair", a, b);
+                Value pairs = torch.list(List.of(pair));
+                Value difference = script.call("difference", pairs)) {
+            assertThat(difference.toFloats()).containsExactly(2);
+        }
+    }
+
+    @Test
     @DisplayName("an attribute of a type that has no first value is refused")
     void refusesAttributeType() {
-        assertThatThrownBy(() -> new ScriptSource("Trial", List.of(new Attribute("kept", "Tensor")), List.of()))
+        assertThatThrownBy(() -> new ScriptSource("Trial", "/torchscript/dictionary-attribute.torchscript"))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("kept")
-                .hasMessageContaining("Tensor");
+                .hasMessageContaining("Dict[str, Tensor]");
     }
 
     @Test

@@ -1,7 +1,5 @@
 package io.tidemark.decoder.weights;
 
-import io.tidemark.decoder.Decoder;
-import io.tidemark.torch.ScriptSource.Attribute;
 import io.tidemark.torch.ScriptSource;
 import java.util.List;
 import java.util.stream.Stream;
@@ -28,27 +26,12 @@ public final class DecoderScript {
     /** Stands in for runs where no row has an adapter with parts of its own beside the layers. */
     public static final long[] NO_RUN = {0, 0, 0, 0};
 
-    /** A linear's int8 weights as fbgemm packs them. */
-    private static final String PACKED = "__torch__.torch.classes.quantized.LinearPackedParamsBase";
-
     private DecoderScript() {}
 
     public static ScriptSource source() {
-        List<Attribute> attributes = List.of(
-                new Attribute("outer", "List[Tensor]"),
-                new Attribute("norms", "List[Tensor]"),
-                new Attribute("linears", "List[Tensor]"),
-                new Attribute("packed", "List[" + PACKED + "]"),
-                new Attribute("evened", "List[Tensor]"),
-                new Attribute("seen", "List[Tensor]"),
-                new Attribute("numerics", "List[int]"),
-                new Attribute("dims", "List[int]"),
-                new Attribute("windows", "List[int]"),
-                new Attribute("epsilon", "float"),
-                new Attribute("rope_factor", "float"));
         String bf16 = System.getProperty("os.arch").equals("amd64") ? "bf16_onednn" : "bf16_plain";
         Stream<String> resources =
                 Stream.concat(FILES.stream(), Stream.of(bf16)).map(file -> "/torchscript/" + file + ".torchscript");
-        return new ScriptSource("Decoder", attributes, resources.toList());
+        return new ScriptSource("Decoder", resources.toArray(String[]::new));
     }
 }

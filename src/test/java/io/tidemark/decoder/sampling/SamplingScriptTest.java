@@ -34,7 +34,7 @@ class SamplingScriptTest {
     void open() {
         torch = Torch.open(new TorchOptions("cpu", 1));
         script = torch.script(new ScriptSource(
-                "Sampling", "/torchscript/sampling.torchscript", "/torchscript/sampling-trial.torchscript"));
+                "Decoder", "/torchscript/sampling.torchscript", "/torchscript/sampling-trial.torchscript"));
     }
 
     @AfterAll
