@@ -64,7 +64,7 @@ public final class AdapterBenchmark {
     private Run run(AdapterStore store) {
         AdapterStats before = store.stats();
         try (GenerationEngine engine = load.engine(model)) {
-            AdapterTraffic.Served served = new AdapterTraffic(model, engine, store, 3 * load.slots())
+            AdapterTraffic.Served served = new AdapterTraffic(model, engine, store, 3 * load.maxNumSeqs())
                     .serve(load.adaptersAsked(), AdapterLoad.PROMPT_TOKENS, load.tokens());
             return new Run(
                     served.tokensPerSecond(),

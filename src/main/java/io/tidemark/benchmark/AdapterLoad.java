@@ -16,9 +16,9 @@ import java.util.stream.IntStream;
  * @param folders  the adapters by id
  * @param budget   bytes for adapters in memory
  * @param requests how many, of {@code tokens} tokens each
- * @param slots    rows that run together; twice as many requests wait behind them
+ * @param maxNumSeqs rows that run together; twice as many requests wait behind them
  */
-public record AdapterLoad(SortedMap<String, Path> folders, long budget, int requests, int tokens, int slots) {
+public record AdapterLoad(SortedMap<String, Path> folders, long budget, int requests, int tokens, int maxNumSeqs) {
 
     static final int PROMPT_TOKENS = 32;
     private static final int PREFILL_TOKENS = 256;
@@ -41,9 +41,9 @@ public record AdapterLoad(SortedMap<String, Path> folders, long budget, int requ
         return store;
     }
 
-    /** An engine with room for all slots at four times a request's tokens. */
+    /** An engine with room for all rows at four times a request's tokens. */
     GenerationEngine engine(LanguageModel model) {
         long row = (PROMPT_TOKENS + 4L * tokens) * model.decoder().kvBytesPerToken();
-        return GenerationEngine.start(model, new EngineLimits(slots, PREFILL_TOKENS, 4 * slots * row));
+        return GenerationEngine.start(model, new EngineLimits(maxNumSeqs, PREFILL_TOKENS, 4 * maxNumSeqs * row));
     }
 }

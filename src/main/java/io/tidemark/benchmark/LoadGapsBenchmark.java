@@ -54,7 +54,7 @@ public final class LoadGapsBenchmark {
                 GenerationEngine engine = load.engine(model);
                 AdapterLease lease = store.awaitLease(load.folders().firstKey())) {
             requireRoomForTwo(lease.adapter().weights().bytes());
-            AdapterTraffic traffic = new AdapterTraffic(model, engine, store, load.slots());
+            AdapterTraffic traffic = new AdapterTraffic(model, engine, store, load.maxNumSeqs());
             rows(traffic, lease);
             long before = store.stats().loads();
             for (int turn = 0; turn < turns; turn++) {
@@ -94,7 +94,7 @@ public final class LoadGapsBenchmark {
     }
 
     private List<Double> rows(AdapterTraffic traffic, AdapterLease lease) {
-        List<TokenGaps> rows = IntStream.range(0, load.slots())
+        List<TokenGaps> rows = IntStream.range(0, load.maxNumSeqs())
                 .mapToObj(row -> traffic.gaps(
                         "row-" + row, lease, traffic.prompt(row, AdapterLoad.PROMPT_TOKENS), 4 * load.tokens()))
                 .toList();

@@ -31,11 +31,11 @@ final class RequestBounds {
         }
         requireTokens("logit_bias", params.sampling().logitBias().keySet());
         requireTokens("stop_token_ids", params.stopConditions().stopTokens());
-        if (params.choices() > limits.slots()) {
+        if (params.choices() > limits.maxNumSeqs()) {
             throw new RequestRefused(
                     "out_of_range",
                     "n",
-                    "n is " + params.choices() + ", and the worker has " + limits.slots() + " slots");
+                    "n is " + params.choices() + ", and the worker has " + limits.maxNumSeqs() + " slots");
         }
         if (!pool.canEverHold((int) length, params.choices())) {
             throw new RequestRefused(

@@ -79,7 +79,7 @@ final class RequestQueue {
      * @param wake wakes an instance that has no work, from any thread; an instance that has work may ignore it
      */
     RequestQueue(EngineLimits limits, int instances, IntConsumer wake) {
-        this.slots = limits.slots();
+        this.slots = limits.maxNumSeqs();
         this.prefixes = limits.prefixBytes() > 0;
         this.wake = wake;
         this.instances = new Instance[instances];

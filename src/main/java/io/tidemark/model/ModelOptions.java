@@ -5,13 +5,13 @@ package io.tidemark.model;
  *
  * @param computeType   of the linear modules
  * @param deterministic a row's logits are bit for bit the same whatever runs beside it; with {@link ComputeType#INT8} only
- * @param stackBytes    what stacks of adapters that no row needs may take, with the copy of the linears that one is joined with;
+ * @param packedLoraBytes    what stacks of adapters that no row needs may take, with the copy of the linears that one is joined with;
  *                      where the copy would be more than half of it there is none
  */
-public record ModelOptions(ComputeType computeType, boolean deterministic, long stackBytes) {
+public record ModelOptions(ComputeType computeType, boolean deterministic, long packedLoraBytes) {
 
     /** What a copy of a small model's linears takes and as much again. */
-    public static final long STACK_BYTES = 512L << 20;
+    public static final long PACKED_LORA_BYTES = 512L << 20;
 
     public static final ModelOptions DEFAULT = new ModelOptions(ComputeType.FP32);
 
@@ -28,6 +28,6 @@ public record ModelOptions(ComputeType computeType, boolean deterministic, long 
     }
 
     public ModelOptions(ComputeType computeType, boolean deterministic) {
-        this(computeType, deterministic, STACK_BYTES);
+        this(computeType, deterministic, PACKED_LORA_BYTES);
     }
 }

@@ -23,8 +23,8 @@ public final class BrokerResource implements QuarkusTestResourceLifecycleManager
         config.put("tidemark.adapters.all", MODEL + "/adapters/all");
         config.put("tidemark.adapters.qv", MODEL + "/adapters/qv");
         config.put("tidemark.adapters.\"some-layers\"", MODEL + "/adapters/some-layers");
-        config.put("tidemark.engine.slots", "4");
-        config.put("tidemark.engine.queue", "4");
+        config.put("tidemark.engine.max-num-seqs", "4");
+        config.put("tidemark.engine.max-queued-requests", "4");
         config.put("tidemark.engine.threads", "1");
         config.put("tidemark.worker-id", "test-worker");
         config.put("tidemark.topics.calibration-partitions", "2");

@@ -119,11 +119,11 @@ class ServingProcessIT {
             "a setting out of range, a bad model folder and a topic with the wrong policy each end the start with 1")
     void startsThatFail() throws Exception {
         try (ServedProcess slots =
-                        ServedProcess.start(broker.bootstrapServers(), Map.of("TIDEMARK_ENGINE_SLOTS", "1025"));
+                        ServedProcess.start(broker.bootstrapServers(), Map.of("TIDEMARK_ENGINE_MAX_NUM_SEQS", "1025"));
                 ServedProcess model = ServedProcess.start(
                         broker.bootstrapServers(), Map.of("TIDEMARK_MODEL_DIR", "/no/such/folder"))) {
             assertThat(slots.awaitExit()).isEqualTo(1);
-            assertThat(slots.log()).contains("tidemark.engine.slots");
+            assertThat(slots.log()).contains("tidemark.engine.max-num-seqs");
             assertThat(model.awaitExit()).isEqualTo(1);
             assertThat(model.log()).contains("/no/such/folder");
         }

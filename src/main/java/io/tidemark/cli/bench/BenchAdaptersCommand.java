@@ -78,11 +78,11 @@ final class BenchAdaptersCommand implements Callable<Integer> {
     private int tokens;
 
     @Option(
-            names = "--slots",
+            names = "--max-num-seqs",
             paramLabel = "N",
             defaultValue = "8",
             description = "Rows that run together. Default: ${DEFAULT-VALUE}.")
-    private int slots;
+    private int maxNumSeqs;
 
     @Option(
             names = "--repeat",
@@ -99,7 +99,7 @@ final class BenchAdaptersCommand implements Callable<Integer> {
                 || budget < 1
                 || requests < 1
                 || tokens < 2
-                || slots < 1
+                || maxNumSeqs < 1
                 || repeat < 1) {
             throw new ParameterException(
                     spec.commandLine(), "--adapters and --tokens must be 2 or more, all others 1 or more");
@@ -108,7 +108,7 @@ final class BenchAdaptersCommand implements Callable<Integer> {
         try (LocalModel local = model.open();
                 SyntheticAdapterFolder folder =
                         SyntheticAdapterFolder.write(local.language().config(), adapters, distinct, rank)) {
-            AdapterLoad load = new AdapterLoad(folder.adapters(), budget << 20, requests, tokens, slots);
+            AdapterLoad load = new AdapterLoad(folder.adapters(), budget << 20, requests, tokens, maxNumSeqs);
             AdapterBenchmark benchmark = new AdapterBenchmark(local.language(), load);
             out.printf(
                     "%d adapters of rank %d (%d distinct, %.1f MiB each on disk), %d requests of %d tokens, %d rows, budget %d MiB%n",
@@ -118,7 +118,7 @@ final class BenchAdaptersCommand implements Callable<Integer> {
                     folder.bytesOfOne() / MIB,
                     requests,
                     tokens,
-                    slots,
+                    maxNumSeqs,
                     budget);
             List<Double> ratios = new ArrayList<>();
             for (int turn = 0; turn < repeat; turn++) {

@@ -40,7 +40,7 @@ final class JoinedStack implements AutoCloseable {
         this.builder = builder;
         this.copyBytes = parts.config().layerWeights() * parts.config().numLayers();
         this.allowed =
-                !parts.options().deterministic() && copyBytes <= parts.options().stackBytes() / 2;
+                !parts.options().deterministic() && copyBytes <= parts.options().packedLoraBytes() / 2;
     }
 
     /**

@@ -51,7 +51,7 @@ public final class LoraStacks implements AutoCloseable {
     public LoraStacks(DecoderParts parts) {
         this.stacking = parts.options().computeType() == ComputeType.INT8;
         this.deterministic = parts.options().deterministic();
-        this.mostBytes = parts.options().stackBytes();
+        this.mostBytes = parts.options().packedLoraBytes();
         this.groups = new StackGroups(mostBytes / 4);
         this.builder = new StackBuilder(parts);
         this.joined = new JoinedStack(builder, parts);

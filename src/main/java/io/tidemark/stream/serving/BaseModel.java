@@ -18,7 +18,7 @@ record BaseModel(Torch torch, LanguageModel model) implements AutoCloseable {
                     choice.folder(),
                     choice.name(),
                     torch,
-                    new ModelOptions(type, choice.deterministic(), choice.stackBytes()));
+                    new ModelOptions(type, choice.deterministic(), choice.packedLoraBytes()));
             torch.compactMemory();
             return new BaseModel(torch, model);
         } catch (RuntimeException e) {

@@ -23,7 +23,7 @@ record EngineSizes(EngineLimits limits, EngineLayout layout) {
     static EngineSizes of(EngineSettings engine, Decoder decoder, OptionalLong freeGpuBytes) {
         long kvBytes =
                 engine.kvBytes().isPresent() ? engine.kvBytes().get().asLongValue() : kvBytes(engine, freeGpuBytes);
-        int slots = engine.slots() > 0 ? engine.slots() : slots(decoder, kvBytes);
+        int slots = engine.maxNumSeqs() > 0 ? engine.maxNumSeqs() : slots(decoder, kvBytes);
         return new EngineSizes(
                 new EngineLimits(
                         slots,

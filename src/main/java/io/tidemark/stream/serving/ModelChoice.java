@@ -15,7 +15,7 @@ import org.eclipse.microprofile.config.Config;
  *
  * @param name        what requests and boundary records call it
  * @param computeType as it is spelt in the settings; by default the device decides
- * @param stackBytes as {@link ModelOptions} has it
+ * @param packedLoraBytes as {@link ModelOptions} has it
  */
 record ModelChoice(
         Path folder,
@@ -23,7 +23,7 @@ record ModelChoice(
         TorchOptions torch,
         Optional<String> computeType,
         boolean deterministic,
-        long stackBytes) {
+        long packedLoraBytes) {
 
     static ModelChoice of(TidemarkSettings settings) {
         EngineSettings engine = settings.engine();
@@ -33,7 +33,7 @@ record ModelChoice(
                 new TorchOptions(engine.device(), processors(engine.processors())),
                 engine.computeType(),
                 engine.deterministic(),
-                engine.stackBytes().asLongValue());
+                engine.packedLoraBytes().asLongValue());
     }
 
     /**
@@ -55,9 +55,9 @@ record ModelChoice(
                         settings.getOptionalValue("tidemark.engine.compute-type", String.class),
                         settings.getOptionalValue("tidemark.engine.deterministic", Boolean.class)
                                 .orElse(false),
-                        settings.getOptionalValue("tidemark.engine.stack-bytes", MemorySize.class)
+                        settings.getOptionalValue("tidemark.engine.packed-lora-bytes", MemorySize.class)
                                 .map(MemorySize::asLongValue)
-                                .orElse(ModelOptions.STACK_BYTES)));
+                                .orElse(ModelOptions.PACKED_LORA_BYTES)));
     }
 
     /** 0 asks for those that the process may run on. */
@@ -71,7 +71,7 @@ record ModelChoice(
             TorchOptions torch,
             Optional<String> computeType,
             boolean deterministic,
-            long stackBytes) {
+            long packedLoraBytes) {
         return new ModelChoice(
                 folder,
                 name.orElseGet(
@@ -79,6 +79,6 @@ record ModelChoice(
                 torch,
                 computeType,
                 deterministic,
-                stackBytes);
+                packedLoraBytes);
     }
 }

@@ -71,7 +71,7 @@ final class ServingParts implements AutoCloseable {
                     "engine: %d instances of %d threads, %d slots",
                     sizes.layout().instances(),
                     sizes.layout().threads(),
-                    sizes.limits().slots());
+                    sizes.limits().maxNumSeqs());
             GenerationEngine started = opened(GenerationEngine.start(loaded.model(), sizes.limits(), sizes.layout()));
             engine = Optional.of(started);
             started.death().thenRun(onDeath);
@@ -83,7 +83,7 @@ final class ServingParts implements AutoCloseable {
                     loaded.model(),
                     loaded.adapters(),
                     started,
-                    sizes.limits().slots() + settings.engine().queue(),
+                    sizes.limits().maxNumSeqs() + settings.engine().maxQueuedRequests(),
                     table,
                     new WorkerMetrics(registry),
                     channel.get().requests())));

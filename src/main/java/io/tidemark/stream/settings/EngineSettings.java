@@ -42,12 +42,12 @@ public interface EngineSettings {
     @WithDefault("0")
     @PositiveOrZero
     @Max(1024)
-    int slots();
+    int maxNumSeqs();
 
     /** Requests that may wait for a slot; beyond it the consumer is paused. */
     @WithDefault("16")
     @PositiveOrZero
-    int queue();
+    int maxQueuedRequests();
 
     /** Memory for keys and values of all running rows, such as {@code 512M}; by default what the device has room for. */
     Optional<MemorySize> kvBytes();
@@ -62,7 +62,7 @@ public interface EngineSettings {
 
     /** Memory for stacks of adapters that no row needs, and for a copy of the base's linears that one is joined with; with int8 only. */
     @WithDefault("512M")
-    MemorySize stackBytes();
+    MemorySize packedLoraBytes();
 
     /** The most prompt tokens per step, divided equally among the instances, so that running rows don't wait long. */
     @WithDefault("256")

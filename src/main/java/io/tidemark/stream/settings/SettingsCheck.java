@@ -21,7 +21,7 @@ public final class SettingsCheck {
                 "tidemark.engine.deterministic needs tidemark.engine.compute-type=int8");
         size("tidemark.engine.prefix-cache", settings.engine().prefixCache(), 0, Long.MAX_VALUE);
         size("tidemark.engine.adapter-bytes", settings.engine().adapterBytes(), 1, Long.MAX_VALUE);
-        size("tidemark.engine.stack-bytes", settings.engine().stackBytes(), 0, Long.MAX_VALUE);
+        size("tidemark.engine.packed-lora-bytes", settings.engine().packedLoraBytes(), 0, Long.MAX_VALUE);
         size("tidemark.limits.request-bytes", settings.limits().requestBytes(), 1, MOST_REQUEST_BYTES);
         holds(!settings.worker().shutdownGrace().isNegative(), "tidemark.worker.shutdown-grace must be 0S or more");
         holds(settings.tables().loadTimeout().toMillis() > 0, "tidemark.tables.load-timeout must be above 0S");

@@ -10,7 +10,7 @@ import java.util.Optional;
 /**
  * All settings of a serving process. A value that is missing or out of range (see {@link SettingsCheck} for what the
  * annotations can't say) stops the start, and the error names the property. Each can be given as an environment variable:
- * {@code tidemark.engine.slots} is {@code TIDEMARK_ENGINE_SLOTS}. {@code docs/configuration.md} lists them.
+ * {@code tidemark.engine.max-num-seqs} is {@code TIDEMARK_ENGINE_MAX_NUM_SEQS}. {@code docs/configuration.md} lists them.
  */
 @ConfigMapping(prefix = "tidemark")
 public interface TidemarkSettings {

@@ -16,7 +16,7 @@ import org.jboss.logging.Logger;
  * passes a request that is still open.
  *
  * <p>The consumer joins its group when {@link #start} subscribes, not before: a process that still loads its model
- * holds no partition. At most {@code slots + queue} requests are open at once; beyond that the channel asks for no more
+ * holds no partition. At most {@code max-num-seqs + max-queued-requests} requests are open at once; beyond that the channel asks for no more
  * and the consumer is paused.
  */
 public final class RequestIntake {

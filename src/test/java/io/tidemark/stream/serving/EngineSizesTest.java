@@ -62,18 +62,18 @@ class EngineSizesTest {
             "have 16 slots a processor, fewer where memory holds no sequences of 512 tokens in all of them, and 8 at least")
     void slots() {
         long sequence = 512 * decoder().kvBytesPerToken();
-        assertThat(of(Map.of(), OptionalLong.empty()).limits().slots()).isEqualTo(16 * PROCESSORS);
+        assertThat(of(Map.of(), OptionalLong.empty()).limits().maxNumSeqs()).isEqualTo(16 * PROCESSORS);
         assertThat(of(Map.of("tidemark.engine.kv-bytes", String.valueOf(20 * sequence)), OptionalLong.empty())
                         .limits()
-                        .slots())
+                        .maxNumSeqs())
                 .isEqualTo(20);
         assertThat(of(Map.of("tidemark.engine.kv-bytes", String.valueOf(sequence)), OptionalLong.empty())
                         .limits()
-                        .slots())
+                        .maxNumSeqs())
                 .isEqualTo(8);
-        assertThat(of(Map.of("tidemark.engine.slots", "3"), OptionalLong.empty())
+        assertThat(of(Map.of("tidemark.engine.max-num-seqs", "3"), OptionalLong.empty())
                         .limits()
-                        .slots())
+                        .maxNumSeqs())
                 .isEqualTo(3);
     }
 

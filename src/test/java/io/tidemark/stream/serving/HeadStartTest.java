@@ -35,7 +35,7 @@ class HeadStartTest {
                 "int8",
                 "tidemark.engine.deterministic",
                 "true",
-                "tidemark.engine.stack-bytes",
+                "tidemark.engine.packed-lora-bytes",
                 "3M"));
     }
 

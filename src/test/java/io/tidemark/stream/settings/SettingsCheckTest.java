@@ -19,7 +19,7 @@ class SettingsCheckTest {
     @CsvSource({
         "tidemark.engine.kv-bytes, 0",
         "tidemark.engine.adapter-bytes, 0",
-        "tidemark.engine.stack-bytes, 99999999999999999999",
+        "tidemark.engine.packed-lora-bytes, 99999999999999999999",
         "tidemark.engine.prefix-cache, 99999999999999999999",
         "tidemark.limits.request-bytes, 0",
         "tidemark.limits.request-bytes, 5M",
