@@ -3,7 +3,7 @@ package io.tidemark.cli;
 import io.smallrye.config.PropertiesConfigSource;
 import io.smallrye.config.SmallRyeConfigBuilder;
 import io.tidemark.client.Topics;
-import io.tidemark.stream.settings.TopicSettings;
+import io.tidemark.stream.settings.TidemarkSettings.TopicSettings;
 import io.tidemark.stream.topics.TopicLayout;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -41,12 +41,12 @@ public final class ConfiguredTopics {
                 Map.of(ROOT + ".prefix", value), "--topic-prefix", ABOVE_SYSTEM_PROPERTIES)));
         TopicLayout layout = layout(sources);
         return new Topics(
-                layout.requests().name(),
-                layout.events().name(),
-                layout.results().name(),
-                layout.validationBatches().name(),
-                layout.validationDeadLetters().name(),
-                layout.boundaries().name());
+                layout.requests(),
+                layout.events(),
+                layout.results(),
+                layout.validationBatches(),
+                layout.validationDeadLetters(),
+                layout.boundaries());
     }
 
     private static SmallRyeConfigBuilder sources() {

@@ -4,8 +4,8 @@ import io.tidemark.broker.BrokerOptions;
 import io.tidemark.broker.EmbeddedBroker;
 import io.tidemark.cli.model.ComputeOptions;
 import io.tidemark.model.ComputeType;
-import io.tidemark.stream.serving.HeadStart;
-import io.tidemark.stream.settings.Role;
+import io.tidemark.stream.serving.ModelPreloader;
+import io.tidemark.stream.settings.TidemarkSettings.Role;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -121,8 +121,8 @@ final class ServeCommand implements Callable<Integer>, StartsQuarkus {
                 computeType,
                 httpPort.map(OptionalInt::of).orElse(OptionalInt.empty()));
         return ShutdownGuard.holding(() -> {
-            try (HeadStart ahead = HeadStart.begin(properties.forBroker(Optional.empty()))) {
-                return ahead.around(() -> embedded
+            try (ModelPreloader preloader = ModelPreloader.start(properties.forBroker(Optional.empty()))) {
+                return preloader.call(() -> embedded
                         ? serveWithBroker(properties)
                         : new ServingProcess(properties.forBroker(broker)).run());
             }

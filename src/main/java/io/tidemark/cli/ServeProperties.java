@@ -1,7 +1,7 @@
 package io.tidemark.cli;
 
 import io.tidemark.model.ComputeType;
-import io.tidemark.stream.settings.Role;
+import io.tidemark.stream.settings.TidemarkSettings.Role;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;

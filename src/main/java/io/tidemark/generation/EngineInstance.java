@@ -51,7 +51,8 @@ final class EngineInstance {
         this.processors = processors;
         this.onDeath = onDeath;
         this.decoder = model.decoder().shareWeights();
-        this.pool = new KvPool(decoder, budget, share(limits.maxNumSeqs(), instances), limits.prefixBytes() / instances);
+        this.pool =
+                new KvPool(decoder, budget, share(limits.maxNumSeqs(), instances), limits.prefixBytes() / instances);
         this.scheduler =
                 new Scheduler(model, decoder, index, queue, pool, share(limits.prefillTokensPerStep(), instances));
         this.loop = new StepLoop(

@@ -14,8 +14,8 @@ public record EngineLimits(int maxNumSeqs, int prefillTokensPerStep, long kvByte
     public EngineLimits {
         if (maxNumSeqs < 1 || prefillTokensPerStep < 1 || kvBytes < 1 || prefixBytes < 0) {
             throw new IllegalArgumentException(
-                    "maxNumSeqs, prefillTokensPerStep and kvBytes must be at least 1, prefixBytes at least 0: " + maxNumSeqs
-                            + ", " + prefillTokensPerStep + ", " + kvBytes + ", " + prefixBytes);
+                    "maxNumSeqs, prefillTokensPerStep and kvBytes must be at least 1, prefixBytes at least 0: "
+                            + maxNumSeqs + ", " + prefillTokensPerStep + ", " + kvBytes + ", " + prefixBytes);
         }
     }
 

@@ -2,8 +2,8 @@ package io.tidemark.stream;
 
 import io.quarkus.runtime.Quarkus;
 import io.quarkus.runtime.QuarkusApplication;
-import io.tidemark.stream.serving.Phase;
-import io.tidemark.stream.serving.Serving;
+import io.tidemark.stream.serving.ServingLifecycle;
+import io.tidemark.stream.serving.ServingLifecycle.Phase;
 import jakarta.inject.Inject;
 
 /**
@@ -13,10 +13,10 @@ import jakarta.inject.Inject;
  */
 public class ServeApplication implements QuarkusApplication {
 
-    private final Serving serving;
+    private final ServingLifecycle serving;
 
     @Inject
-    ServeApplication(Serving serving) {
+    ServeApplication(ServingLifecycle serving) {
         this.serving = serving;
     }
 

@@ -8,10 +8,9 @@ import io.tidemark.calibration.Objective;
 import io.tidemark.calibration.SweepLimits;
 import io.tidemark.stream.calibrator.CalibratorOptions;
 import io.tidemark.stream.calibrator.CalibratorPart;
-import io.tidemark.stream.calibrator.CalibratorTopics;
 import io.tidemark.stream.calibrator.OwnThreadPace;
-import io.tidemark.stream.clients.KafkaSettings;
 import io.tidemark.stream.metrics.CalibrationMetrics;
+import io.tidemark.stream.topics.KafkaConnection;
 import io.tidemark.stream.topics.TopicLayout;
 import io.tidemark.stream.topics.TopicSetup;
 import java.time.Duration;
@@ -28,23 +27,26 @@ import org.awaitility.Awaitility;
 final class RunningCalibrator implements AutoCloseable {
 
     private final String prefix = UUID.randomUUID() + ".";
-    private final KafkaSettings kafka;
+    private final KafkaConnection kafka;
     private final CalibratedModel model;
-    private final CalibratorTopics topics;
+    private final TopicLayout topics;
     private final Outside outside;
     private CalibratorPart calibrator;
 
     RunningCalibrator(EmbeddedBroker broker, CalibratedModel model) {
         this.model = model;
-        kafka = new KafkaSettings(Map.of("bootstrap.servers", broker.bootstrapServers()));
-        TopicLayout layout = TopicLayout.of(TestSettings.with(
+        kafka = new KafkaConnection(Map.of("bootstrap.servers", broker.bootstrapServers()));
+        topics = TopicLayout.of(TestSettings.with(
                         Map.of("tidemark.topics.prefix", prefix, "tidemark.topics.calibration-partitions", "2"))
                 .topics());
-        try (Admin admin = Admin.create(kafka.connection())) {
-            TopicSetup.ensure(admin, layout);
+        try (Admin admin = Admin.create(kafka.properties())) {
+            TopicSetup.ensure(admin, topics);
         }
-        topics = CalibratorTopics.of(layout);
-        outside = new Outside(broker.bootstrapServers(), topics.boundaries(), topics.deadLetters(), topics.state());
+        outside = new Outside(
+                broker.bootstrapServers(),
+                topics.boundaries(),
+                topics.validationDeadLetters(),
+                topics.calibrationState());
         start();
     }
 
@@ -71,12 +73,15 @@ final class RunningCalibrator implements AutoCloseable {
     /** Sends the model's examples {@code from .. to-1} as a batch. */
     void send(String batchId, int partition, int from, int to) {
         outside.send(new ProducerRecord<>(
-                topics.batches(), partition, Outside.bytes("all"), Outside.bytes(model.batch(batchId, from, to))));
+                topics.validationBatches(),
+                partition,
+                Outside.bytes("all"),
+                Outside.bytes(model.batch(batchId, from, to))));
     }
 
     void sendRaw(String value) {
         outside.send(new ProducerRecord<>(
-                topics.batches(), 0, Outside.bytes("raw"), value == null ? null : Outside.bytes(value)));
+                topics.validationBatches(), 0, Outside.bytes("raw"), value == null ? null : Outside.bytes(value)));
     }
 
     /** Writes a boundary as a person, or another calibrator, would. */
@@ -95,11 +100,11 @@ final class RunningCalibrator implements AutoCloseable {
     }
 
     List<ConsumerRecord<byte[], byte[]>> states() {
-        return outside.heard(topics.state());
+        return outside.heard(topics.calibrationState());
     }
 
     List<ConsumerRecord<byte[], byte[]>> deadLetters() {
-        return outside.heard(topics.deadLetters());
+        return outside.heard(topics.validationDeadLetters());
     }
 
     /** The last boundary, once there is one over so many samples. */
@@ -115,7 +120,8 @@ final class RunningCalibrator implements AutoCloseable {
     void awaitCommitted(int partition, long offset) {
         Awaitility.await()
                 .atMost(Duration.ofSeconds(30))
-                .until(() -> outside.committed(prefix + "calibrators", new TopicPartition(topics.batches(), partition))
+                .until(() -> outside.committed(
+                                prefix + "calibrators", new TopicPartition(topics.validationBatches(), partition))
                         >= offset);
     }
 

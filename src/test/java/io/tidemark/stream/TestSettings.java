@@ -6,11 +6,11 @@ import java.util.HashMap;
 import java.util.Map;
 
 /** Settings without Quarkus: the defaults of the mapping, and what a test wants otherwise. */
-final class TestSettings {
+public final class TestSettings {
 
     private TestSettings() {}
 
-    static TidemarkSettings with(Map<String, String> values) {
+    public static TidemarkSettings with(Map<String, String> values) {
         Map<String, String> all = new HashMap<>(Map.of("tidemark.model.dir", BrokerResource.MODEL));
         all.putAll(values);
         return new SmallRyeConfigBuilder()

@@ -1,7 +1,7 @@
 package io.tidemark.stream;
 
-import io.tidemark.stream.serving.Phase;
-import io.tidemark.stream.serving.Serving;
+import io.tidemark.stream.serving.ServingLifecycle;
+import io.tidemark.stream.serving.ServingLifecycle.Phase;
 import jakarta.enterprise.inject.Disposes;
 import jakarta.enterprise.inject.Produces;
 import jakarta.inject.Singleton;
@@ -22,7 +22,7 @@ class WorkerTopics {
     /** One client for all tests, made when the worker is ready. */
     @Produces
     @Singleton
-    Outside outside(@ConfigProperty(name = "kafka.bootstrap.servers") String broker, Serving serving) {
+    Outside outside(@ConfigProperty(name = "kafka.bootstrap.servers") String broker, ServingLifecycle serving) {
         Awaitility.await().atMost(Duration.ofSeconds(60)).until(() -> serving.phase() == Phase.READY);
         return new Outside(broker, RESULTS, EVENTS, DEAD_LETTERS, BOUNDARIES);
     }

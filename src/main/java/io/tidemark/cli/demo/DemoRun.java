@@ -4,7 +4,7 @@ import io.tidemark.broker.BrokerOptions;
 import io.tidemark.broker.EmbeddedBroker;
 import io.tidemark.cli.ServeProperties;
 import io.tidemark.client.Cluster;
-import io.tidemark.stream.settings.Role;
+import io.tidemark.stream.settings.TidemarkSettings.Role;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;

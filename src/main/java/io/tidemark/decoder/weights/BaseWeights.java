@@ -33,7 +33,8 @@ public final class BaseWeights {
      * @param probe tokens of some text
      * @throws ModelRefused when a tensor is missing, has another shape, is not finite, or would not be used
      */
-    public static void install(Path folder, ModelConfig config, TensorLoader loader, ModelOptions options, long[] probe) {
+    public static void install(
+            Path folder, ModelConfig config, TensorLoader loader, ModelOptions options, long[] probe) {
         BaseWeights weights = new BaseWeights(folder, config, loader);
         try (OpenValues open = new OpenValues()) {
             weights.installOuter(open, options);

@@ -1,6 +1,6 @@
 package io.tidemark.stream.calibrator;
 
-import io.tidemark.stream.clients.KafkaSettings;
+import io.tidemark.stream.topics.KafkaConnection;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -22,7 +22,7 @@ final class BatchTransactions implements AutoCloseable {
     private final KafkaProducer<byte[], byte[]> producer;
     private final Consumer<byte[], byte[]> consumer;
 
-    BatchTransactions(KafkaSettings kafka, String transactionalId, Consumer<byte[], byte[]> consumer) {
+    BatchTransactions(KafkaConnection kafka, String transactionalId, Consumer<byte[], byte[]> consumer) {
         this.consumer = consumer;
         this.producer = kafka.newProducer(Map.of(
                 ProducerConfig.TRANSACTIONAL_ID_CONFIG,

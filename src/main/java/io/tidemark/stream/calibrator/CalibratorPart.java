@@ -4,8 +4,9 @@ import io.tidemark.adapter.AdapterStore;
 import io.tidemark.calibration.BoundaryDecision;
 import io.tidemark.calibration.BoundarySweep;
 import io.tidemark.decoder.LanguageModel;
-import io.tidemark.stream.clients.KafkaSettings;
 import io.tidemark.stream.tables.TableNotRead;
+import io.tidemark.stream.topics.KafkaConnection;
+import io.tidemark.stream.topics.TopicLayout;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
@@ -27,8 +28,8 @@ public final class CalibratorPart implements AutoCloseable {
     private static final long RETRY_NANOS = TimeUnit.SECONDS.toNanos(1);
 
     private final CalibratorOptions options;
-    private final KafkaSettings kafka;
-    private final CalibratorTopics topics;
+    private final KafkaConnection kafka;
+    private final TopicLayout topics;
     private final LanguageModel model;
     private final BatchReader reader;
     private final SweepPace pace;
@@ -39,8 +40,8 @@ public final class CalibratorPart implements AutoCloseable {
 
     private CalibratorPart(
             CalibratorOptions options,
-            KafkaSettings kafka,
-            CalibratorTopics topics,
+            KafkaConnection kafka,
+            TopicLayout topics,
             LanguageModel model,
             AdapterStore adapters,
             SweepPace pace,
@@ -57,8 +58,8 @@ public final class CalibratorPart implements AutoCloseable {
     /** Starts to consume; model and adapters must stand, and stay open until this is closed. */
     public static CalibratorPart start(
             CalibratorOptions options,
-            KafkaSettings kafka,
-            CalibratorTopics topics,
+            KafkaConnection kafka,
+            TopicLayout topics,
             LanguageModel model,
             AdapterStore adapters,
             SweepPace pace,
@@ -67,7 +68,7 @@ public final class CalibratorPart implements AutoCloseable {
         part.thread.start();
         LOG.infof(
                 "calibrator takes batches from '%s' (%s)",
-                topics.batches(), options.policy().objective().written());
+                topics.validationBatches(), options.policy().objective().written());
         return part;
     }
 
@@ -101,7 +102,7 @@ public final class CalibratorPart implements AutoCloseable {
 
     private void session() {
         try (KafkaConsumer<byte[], byte[]> consumer = newConsumer();
-                CalibratorTables tables = new CalibratorTables(kafka.connection(), topics);
+                CalibratorTables tables = new CalibratorTables(kafka.properties(), topics);
                 BatchTransactions transactions = new BatchTransactions(kafka, options.transactionalId(), consumer)) {
             trouble.set(null);
             Conclusions conclusions =
@@ -121,7 +122,7 @@ public final class CalibratorPart implements AutoCloseable {
     }
 
     private KafkaConsumer<byte[], byte[]> newConsumer() {
-        Map<String, Object> config = new HashMap<>(kafka.connection());
+        Map<String, Object> config = new HashMap<>(kafka.properties());
         config.put(ConsumerConfig.GROUP_ID_CONFIG, options.group());
         config.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
         config.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, "false");

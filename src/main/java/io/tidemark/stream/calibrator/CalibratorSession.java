@@ -4,7 +4,8 @@ import io.tidemark.calibration.BoundarySweep;
 import io.tidemark.calibration.CalibrationState;
 import io.tidemark.calibration.ExampleScore;
 import io.tidemark.message.ErrorBody;
-import io.tidemark.stream.clients.DeadLetter;
+import io.tidemark.stream.topics.DeadLetter;
+import io.tidemark.stream.topics.TopicLayout;
 import java.time.Duration;
 import java.util.List;
 import java.util.function.BooleanSupplier;
@@ -25,7 +26,7 @@ final class CalibratorSession {
     private static final Logger LOG = Logger.getLogger(CalibratorSession.class);
     private static final Duration POLL = Duration.ofMillis(200);
 
-    private final CalibratorTopics topics;
+    private final TopicLayout topics;
     private final Consumer<byte[], byte[]> consumer;
     private final CalibratorTables tables;
     private final BatchTransactions transactions;
@@ -38,7 +39,7 @@ final class CalibratorSession {
     private final KeepAlive keepAlive;
 
     CalibratorSession(
-            CalibratorTopics topics,
+            TopicLayout topics,
             Consumer<byte[], byte[]> consumer,
             CalibratorTables tables,
             BatchTransactions transactions,
@@ -61,7 +62,7 @@ final class CalibratorSession {
     }
 
     void run(BooleanSupplier running) {
-        consumer.subscribe(List.of(topics.batches()), assignment);
+        consumer.subscribe(List.of(topics.validationBatches()), assignment);
         while (running.getAsBoolean()) {
             ConsumerRecords<byte[], byte[]> batches = consumer.poll(POLL);
             if (assignment.takeChanged()) {
@@ -101,7 +102,7 @@ final class CalibratorSession {
             LOG.warnf(
                     "the batch at %s-%d@%d can't be used: %s",
                     batch.topic(), batch.partition(), batch.offset(), e.getMessage());
-            transactions.commit(batch, List.of(DeadLetter.of(batch, e.error(), topics.deadLetters())));
+            transactions.commit(batch, List.of(DeadLetter.of(batch, e.error(), topics.validationDeadLetters())));
             listener.onRefused(e.error());
         } catch (SweepAbandoned e) {
             LOG.infof("left the batch at %s-%d@%d", batch.topic(), batch.partition(), batch.offset());

@@ -2,6 +2,7 @@ package io.tidemark.stream.calibrator;
 
 import io.tidemark.stream.tables.HighWatermarks;
 import io.tidemark.stream.tables.TableReader;
+import io.tidemark.stream.topics.TopicLayout;
 import java.time.Duration;
 import java.util.Map;
 
@@ -21,10 +22,10 @@ final class CalibratorTables implements AutoCloseable {
     private final Evidence evidence = new Evidence();
     private final BoundaryView boundaries = new BoundaryView();
 
-    CalibratorTables(Map<String, Object> kafka, CalibratorTopics topics) {
+    CalibratorTables(Map<String, Object> kafka, TopicLayout topics) {
         ends = new HighWatermarks(kafka);
         try {
-            stateReader = new TableReader(kafka, topics.state());
+            stateReader = new TableReader(kafka, topics.calibrationState());
         } catch (RuntimeException e) {
             ends.close();
             throw e;

@@ -6,6 +6,7 @@ import io.tidemark.calibration.BoundaryDecision;
 import io.tidemark.calibration.CalibrationState;
 import io.tidemark.calibration.CurveStatistics;
 import io.tidemark.calibration.Decision;
+import io.tidemark.stream.topics.TopicLayout;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -22,7 +23,7 @@ final class Conclusions {
 
     private static final Logger LOG = Logger.getLogger(Conclusions.class);
 
-    private final CalibratorTopics topics;
+    private final TopicLayout topics;
     private final CalibratorTables tables;
     private final BatchTransactions transactions;
     private final BoundaryDecision decision;
@@ -30,7 +31,7 @@ final class Conclusions {
     private final BoundaryRecordFormat format = new BoundaryRecordFormat();
 
     Conclusions(
-            CalibratorTopics topics,
+            TopicLayout topics,
             CalibratorTables tables,
             BatchTransactions transactions,
             BoundaryDecision decision,
@@ -54,7 +55,7 @@ final class Conclusions {
                 adapter, usable.version(), merged, tables.boundaries().entry(adapter), Instant.now());
         List<ProducerRecord<byte[], byte[]>> records = new ArrayList<>();
         records.add(new ProducerRecord<>(
-                topics.state(), utf8(state.key()), tables.evidence().write(state)));
+                topics.calibrationState(), utf8(state.key()), tables.evidence().write(state)));
         decided.toPublish().map(this::toRecord).ifPresent(records::add);
         transactions.commit(batch, records);
         publishOvertakenPins();

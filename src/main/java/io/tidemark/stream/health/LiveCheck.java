@@ -1,7 +1,7 @@
 package io.tidemark.stream.health;
 
-import io.tidemark.stream.serving.Phase;
-import io.tidemark.stream.serving.Serving;
+import io.tidemark.stream.serving.ServingLifecycle;
+import io.tidemark.stream.serving.ServingLifecycle.Phase;
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.inject.Inject;
 import org.eclipse.microprofile.health.HealthCheck;
@@ -14,18 +14,18 @@ import org.eclipse.microprofile.health.Liveness;
 @ApplicationScoped
 class LiveCheck implements HealthCheck {
 
-    private final Serving serving;
+    private final ServingLifecycle serving;
 
     @Inject
-    LiveCheck(Serving serving) {
+    LiveCheck(ServingLifecycle serving) {
         this.serving = serving;
     }
 
     @Override
     public HealthCheckResponse call() {
         HealthCheckResponseBuilder response = HealthCheckResponse.named("tidemark-live")
-                .status(serving.phase() != Phase.FAILED && serving.broken().isEmpty());
-        serving.broken().ifPresent(why -> response.withData("broken", why));
+                .status(serving.phase() != Phase.FAILED && serving.failure().isEmpty());
+        serving.failure().ifPresent(why -> response.withData("broken", why));
         return response.build();
     }
 }

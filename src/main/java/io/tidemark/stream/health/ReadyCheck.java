@@ -1,7 +1,7 @@
 package io.tidemark.stream.health;
 
-import io.tidemark.stream.serving.Phase;
-import io.tidemark.stream.serving.Serving;
+import io.tidemark.stream.serving.ServingLifecycle;
+import io.tidemark.stream.serving.ServingLifecycle.Phase;
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.inject.Inject;
 import org.eclipse.microprofile.health.HealthCheck;
@@ -14,19 +14,19 @@ import org.eclipse.microprofile.health.Readiness;
 @ApplicationScoped
 class ReadyCheck implements HealthCheck {
 
-    private final Serving serving;
+    private final ServingLifecycle serving;
 
     @Inject
-    ReadyCheck(Serving serving) {
+    ReadyCheck(ServingLifecycle serving) {
         this.serving = serving;
     }
 
     @Override
     public HealthCheckResponse call() {
         HealthCheckResponseBuilder response = HealthCheckResponse.named("tidemark-ready")
-                .status(serving.phase() == Phase.READY && serving.trouble().isEmpty())
+                .status(serving.phase() == Phase.READY && serving.disruption().isEmpty())
                 .withData("phase", serving.phase().name());
-        serving.trouble().ifPresent(why -> response.withData("trouble", why));
+        serving.disruption().ifPresent(why -> response.withData("trouble", why));
         return response.build();
     }
 }

@@ -1,7 +1,7 @@
 package io.tidemark.stream.health;
 
-import io.tidemark.stream.serving.Phase;
-import io.tidemark.stream.serving.Serving;
+import io.tidemark.stream.serving.ServingLifecycle;
+import io.tidemark.stream.serving.ServingLifecycle.Phase;
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.inject.Inject;
 import org.eclipse.microprofile.health.HealthCheck;
@@ -13,10 +13,10 @@ import org.eclipse.microprofile.health.Startup;
 @ApplicationScoped
 class StartedCheck implements HealthCheck {
 
-    private final Serving serving;
+    private final ServingLifecycle serving;
 
     @Inject
-    StartedCheck(Serving serving) {
+    StartedCheck(ServingLifecycle serving) {
         this.serving = serving;
     }
 

@@ -14,7 +14,7 @@ public final class AdapterMetrics {
 
     private AdapterMetrics() {}
 
-    public static void watch(MeterRegistry registry, AdapterStore store) {
+    public static void bind(MeterRegistry registry, AdapterStore store) {
         gauge(
                 registry,
                 store,

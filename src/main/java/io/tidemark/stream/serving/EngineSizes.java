@@ -3,7 +3,7 @@ package io.tidemark.stream.serving;
 import io.tidemark.decoder.Decoder;
 import io.tidemark.generation.EngineLayout;
 import io.tidemark.generation.EngineLimits;
-import io.tidemark.stream.settings.EngineSettings;
+import io.tidemark.stream.settings.TidemarkSettings.EngineSettings;
 import java.util.OptionalLong;
 
 /** How much the engine does at once, as the settings say, or by processors, memory and model where they don't. */

@@ -1,5 +1,6 @@
 /**
- * The life of a serving process: what is opened in which order, when it is ready, and how it ends. It knows all parts of
- * this room and the Quarkus events that drive them. Start reading at {@link io.tidemark.stream.serving.Serving}.
+ * The life cycle of a serving process: load, start, health, shutdown. The package depends on all other packages below
+ * {@code stream} except {@code health}, and on Quarkus' life cycle events. Start reading at
+ * {@link io.tidemark.stream.serving.ServingLifecycle}.
  */
 package io.tidemark.stream.serving;

@@ -9,15 +9,16 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.stream.Stream;
 
-/** Where adapters are named: one by one, in a list, or as the sub-folders of a folder. */
+/** Collects the adapters of the settings {@code adapters}, {@code adapter-list} and {@code adapter-folder}. */
 public final class AdapterFolders {
 
     private AdapterFolders() {}
 
     /**
-     * All of them by id.
+     * Returns all PEFT folders by adapter id.
      *
-     * @throws IllegalArgumentException for an id that is named twice or an entry that isn't {@code ID=FOLDER}
+     * @throws IllegalArgumentException when an id has two folders, or a list entry is not {@code ID=FOLDER}
+     * @throws UncheckedIOException when the adapter folder can't be listed
      */
     public static SortedMap<String, Path> of(TidemarkSettings settings) {
         SortedMap<String, Path> folders = new TreeMap<>();
@@ -41,15 +42,14 @@ public final class AdapterFolders {
             children.filter(child -> Files.isRegularFile(child.resolve("adapter_config.json")))
                     .forEach(child -> add(folders, child.getFileName().toString(), child));
         } catch (IOException e) {
-            throw new UncheckedIOException("tidemark.adapter-folder: '" + parent + "' can't be listed", e);
+            throw new UncheckedIOException("tidemark.adapter-folder: can't list '" + parent + "'", e);
         }
     }
 
     private static void add(SortedMap<String, Path> folders, String id, Path folder) {
-        Path earlier = folders.putIfAbsent(id, folder);
-        if (earlier != null && !earlier.equals(folder)) {
-            throw new IllegalArgumentException(
-                    "adapter '" + id + "' is named twice: in " + earlier + " and in " + folder);
+        Path previous = folders.putIfAbsent(id, folder);
+        if (previous != null && !previous.equals(folder)) {
+            throw new IllegalArgumentException("adapter '" + id + "' has two folders: " + previous + " and " + folder);
         }
     }
 }

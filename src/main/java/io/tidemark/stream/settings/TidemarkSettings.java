@@ -1,36 +1,44 @@
 package io.tidemark.stream.settings;
 
+import io.quarkus.runtime.configuration.MemorySize;
 import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.WithDefault;
+import jakarta.validation.constraints.Max;
+import jakarta.validation.constraints.Min;
+import jakarta.validation.constraints.NotBlank;
+import jakarta.validation.constraints.Pattern;
+import jakarta.validation.constraints.PositiveOrZero;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
 /**
- * All settings of a serving process. A value that is missing or out of range (see {@link SettingsCheck} for what the
- * annotations can't say) stops the start, and the error names the property. Each can be given as an environment variable:
- * {@code tidemark.engine.max-num-seqs} is {@code TIDEMARK_ENGINE_MAX_NUM_SEQS}. {@code docs/configuration.md} lists them.
+ * All settings of a serving process, with their defaults. Quarkus checks the annotations and {@link SettingsValidator}
+ * checks the other rules; an invalid value stops the start with an error that names the property. Each setting is also
+ * an environment variable: {@code tidemark.engine.max-num-seqs} is {@code TIDEMARK_ENGINE_MAX_NUM_SEQS}. A test compares
+ * names and defaults with {@code docs/configuration.md}.
  */
 @ConfigMapping(prefix = "tidemark")
 public interface TidemarkSettings {
 
-    /** What this process does. */
+    /** The services that the process runs. */
     @WithDefault("worker")
     Role role();
 
-    /** Names this process in results and transactions; by default host name, process id and random letters. */
+    /** Name of the process in results and transactional ids. Absent: host name, process id and random characters. */
     Optional<String> workerId();
 
     ModelSettings model();
 
-    /** Adapter id to its PEFT folder. */
+    /** PEFT folders by adapter id. */
     Map<String, Path> adapters();
 
-    /** More adapters, each {@code ID=FOLDER}; for ids that an environment variable's name can't spell. */
+    /** More adapters, each {@code ID=FOLDER}, for ids that the name of an environment variable can't contain. */
     Optional<List<String>> adapterList();
 
-    /** A folder whose sub-folders that hold an {@code adapter_config.json} are adapters, named by the folder. */
+    /** A folder of PEFT folders. A sub-folder with an {@code adapter_config.json} is an adapter with the folder's name. */
     Optional<Path> adapterFolder();
 
     EngineSettings engine();
@@ -44,4 +52,213 @@ public interface TidemarkSettings {
     TableSettings tables();
 
     TopicSettings topics();
+
+    /** The services of a process. {@link #ALL} loads the weights once for both services. */
+    enum Role {
+        WORKER,
+        CALIBRATOR,
+        ALL;
+
+        public boolean generates() {
+            return this != CALIBRATOR;
+        }
+
+        public boolean calibrates() {
+            return this != WORKER;
+        }
+    }
+
+    /** {@code tidemark.model.*}: the base model. */
+    interface ModelSettings {
+
+        /** The Hugging Face folder of the base model. */
+        Path dir();
+
+        /** Name of the base model in requests and boundary records. Absent: the name of the folder. */
+        Optional<String> name();
+    }
+
+    /** {@code tidemark.engine.*}: device, parallelism and memory of the generation engine. */
+    interface EngineSettings {
+
+        /** {@code cpu}, {@code cuda:N} or {@code auto}. */
+        @WithDefault("cpu")
+        @Pattern(regexp = "cpu|auto|cuda:[0-9]+", message = "must be cpu, cuda:N or auto")
+        String device();
+
+        /** Processors that the engine uses. 0: the processors available to the process. */
+        @WithDefault("0")
+        @PositiveOrZero
+        int processors();
+
+        /** Engine instances: step loops with their own sequences. 0: depends on processors and model. */
+        @WithDefault("0")
+        @PositiveOrZero
+        int instances();
+
+        /** Intra-op threads of each instance. 0: depends on processors and model. */
+        @WithDefault("0")
+        @PositiveOrZero
+        int threads();
+
+        /** Compute type of the linear modules. Absent: {@code fp32} on a CPU, {@code bf16} on a GPU. */
+        Optional<@Pattern(regexp = "fp32|bf16|int8", message = "must be fp32, bf16 or int8") String> computeType();
+
+        /** Logits of a sequence do not depend on the rest of the batch. Requires compute type {@code int8}. */
+        @WithDefault("false")
+        boolean deterministic();
+
+        /** Maximum number of running sequences in all instances. 0: depends on processors and {@link #kvBytes}. */
+        @WithDefault("0")
+        @PositiveOrZero
+        @Max(1024)
+        int maxNumSeqs();
+
+        /** Maximum number of requests that wait in the engine. Beyond it the consumer is paused. */
+        @WithDefault("16")
+        @PositiveOrZero
+        int maxQueuedRequests();
+
+        /** Memory of the KV caches of all instances. Absent: 512M on a CPU, a share of the free memory on a GPU. */
+        Optional<MemorySize> kvBytes();
+
+        /** Part of {@link #kvBytes} that cached prompt prefixes may use while no sequence needs it. 0: no caching. */
+        @WithDefault("128M")
+        MemorySize prefixCache();
+
+        /** Memory of loaded adapters. The least recently used adapters are evicted. */
+        @WithDefault("1G")
+        MemorySize adapterBytes();
+
+        /** Memory of packed LoRA groups that no running sequence uses, including fused base weights. Only for int8. */
+        @WithDefault("512M")
+        MemorySize packedLoraBytes();
+
+        /** Maximum number of prompt tokens per step, divided equally among the instances. */
+        @WithDefault("256")
+        @Min(1)
+        int prefillTokensPerStep();
+    }
+
+    /** {@code tidemark.limits.*}: limits of request records. */
+    interface LimitSettings {
+
+        /** Maximum size of a request record, at most 4M. Larger records are rejected without parsing. */
+        @WithDefault("1M")
+        MemorySize requestBytes();
+    }
+
+    /** {@code tidemark.worker.*}: the service that answers requests. */
+    interface WorkerSettings {
+
+        /** Consumer group of the workers. */
+        @WithDefault("tidemark-workers")
+        @NotBlank
+        String group();
+
+        /** Time that open requests have to finish after SIGTERM. The rest is abandoned for redelivery. */
+        @WithDefault("20S")
+        Duration shutdownGrace();
+    }
+
+    /** {@code tidemark.calibrator.*}: the service that decides boundaries from validation batches. */
+    interface CalibratorSettings {
+
+        /** Consumer group of the calibrators. */
+        @WithDefault("tidemark-calibrators")
+        @NotBlank
+        String group();
+
+        /** {@code balanced}, {@code quality}, {@code latency}, {@code tolerance} or {@code tolerance:NATS}. */
+        @WithDefault("balanced")
+        @Pattern(
+                regexp = "balanced|quality|latency|tolerance(:([0-9]{1,9}[.]?[0-9]{0,9}|[.][0-9]{1,9}))?",
+                message = "must be balanced, quality, latency, tolerance or tolerance:NATS")
+        String objective();
+
+        /** Permitted loss against full LoRA in nats per token, for objective {@code tolerance} without a number. */
+        @WithDefault("0.05")
+        @PositiveOrZero
+        double tolerance();
+
+        /** Minimum number of validation examples before the boundary of an adapter changes. */
+        @WithDefault("8")
+        @Min(2)
+        int minSamples();
+
+        /** Maximum number of tokens in one slice of a sweep. */
+        @WithDefault("1024")
+        @Min(1)
+        int tokensPerSlice();
+    }
+
+    /** {@code tidemark.tables.*}: compacted topics that are read to their end at the start. */
+    interface TableSettings {
+
+        /** Maximum time to read the compacted topics at the start. */
+        @WithDefault("60S")
+        Duration loadTimeout();
+    }
+
+    /** {@code tidemark.topics.*}: names of the topics, and the layout of topics that Tidemark creates. */
+    interface TopicSettings {
+
+        /** Prefix of every topic name, for several deployments on one cluster. */
+        Optional<String> prefix();
+
+        /** Partitions of the topics of requests, events, results and dead letters. */
+        @WithDefault("4")
+        @Min(1)
+        int partitions();
+
+        /** Partitions of the topics of validation batches and their dead letters. */
+        @WithDefault("1")
+        @Min(1)
+        int calibrationPartitions();
+
+        /** Replicas of each partition. -1: the default of the broker. */
+        @WithDefault("-1")
+        short replicationFactor();
+
+        @WithDefault("generation-requests")
+        @NotBlank
+        String generationRequests();
+
+        @WithDefault("generation-events")
+        @NotBlank
+        String generationEvents();
+
+        @WithDefault("generation-results")
+        @NotBlank
+        String generationResults();
+
+        @WithDefault("generation-cancellations")
+        @NotBlank
+        String generationCancellations();
+
+        @WithDefault("generation-dead-letters")
+        @NotBlank
+        String generationDeadLetters();
+
+        @WithDefault("validation-batches")
+        @NotBlank
+        String validationBatches();
+
+        @WithDefault("validation-dead-letters")
+        @NotBlank
+        String validationDeadLetters();
+
+        @WithDefault("adapter-boundaries")
+        @NotBlank
+        String adapterBoundaries();
+
+        @WithDefault("calibration-state")
+        @NotBlank
+        String calibrationState();
+
+        /** Reserved: the topic is created, and no service reads it. */
+        @WithDefault("adapters")
+        @NotBlank
+        String adapters();
+    }
 }

@@ -1,5 +1,5 @@
 /**
- * The settings of a serving process, checked before anything else starts. They know no other part of the project but
- * the words they are read into. Start reading at {@link io.tidemark.stream.settings.TidemarkSettings}.
+ * The settings of a serving process and their validation. The package depends on Quarkus' configuration only. Start
+ * reading at {@link io.tidemark.stream.settings.TidemarkSettings}.
  */
 package io.tidemark.stream.settings;

@@ -1,6 +1,6 @@
 package io.tidemark.stream.tables;
 
-import io.tidemark.stream.clients.Partitions;
+import io.tidemark.stream.topics.KafkaConnection;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
@@ -42,7 +42,7 @@ public final class TableReader implements AutoCloseable {
         config.put(ConsumerConfig.CLIENT_ID_CONFIG, "tidemark-table-" + topic + "-" + UUID.randomUUID());
         consumer = new KafkaConsumer<>(config, new ByteArrayDeserializer(), new ByteArrayDeserializer());
         try {
-            partitions = Partitions.of(topic, consumer);
+            partitions = KafkaConnection.partitionsOf(topic, consumer);
             consumer.assign(partitions);
             consumer.seekToBeginning(partitions);
         } catch (RuntimeException e) {

@@ -12,7 +12,7 @@ import java.util.concurrent.TimeoutException;
 import java.util.concurrent.locks.LockSupport;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.Config;
-import org.apache.kafka.clients.admin.ConfigEntry;
+import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.config.TopicConfig;
@@ -20,7 +20,7 @@ import org.apache.kafka.common.errors.TopicExistsException;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.jboss.logging.Logger;
 
-/** Creates missing topics and refuses to go on with topics that would lose or keep the wrong records. */
+/** Creates missing topics and validates the cleanup policy of existing ones. */
 public final class TopicSetup {
 
     private static final Logger LOG = Logger.getLogger(TopicSetup.class);
@@ -30,9 +30,9 @@ public final class TopicSetup {
     private TopicSetup() {}
 
     /**
-     * Returns when every topic of the layout exists with the right cleanup policy.
+     * Returns when every topic of the layout exists with the required cleanup policy.
      *
-     * @throws TopicsUnusable when a topic has another policy, or the cluster can't be reached within a minute
+     * @throws IllegalStateException when a topic has another policy, or the cluster does not answer within a minute
      */
     public static void ensure(Admin admin, TopicLayout layout) {
         try {
@@ -40,31 +40,28 @@ public final class TopicSetup {
             check(admin, layout);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            throw new TopicsUnusable("interrupted while creating topics", e);
+            throw new IllegalStateException("interrupted while creating topics", e);
         } catch (ExecutionException e) {
-            throw new TopicsUnusable(
-                    "could not create or read topics: " + e.getCause().getMessage(), e.getCause());
+            throw new IllegalStateException(
+                    "could not create or describe topics: " + e.getCause().getMessage(), e.getCause());
         } catch (TimeoutException e) {
-            throw new TopicsUnusable("the Kafka cluster did not answer within " + TIMEOUT_S + " s", e);
+            throw new IllegalStateException("the Kafka cluster did not answer within " + TIMEOUT_S + " s", e);
         }
     }
 
     private static void create(Admin admin, TopicLayout layout)
             throws InterruptedException, ExecutionException, TimeoutException {
-        Set<String> present = admin.listTopics().names().get(TIMEOUT_S, TimeUnit.SECONDS);
-        List<TopicSpec> missing = layout.all().stream()
-                .filter(topic -> !present.contains(topic.name()))
+        Set<String> existing = admin.listTopics().names().get(TIMEOUT_S, TimeUnit.SECONDS);
+        List<NewTopic> missing = layout.newTopics().stream()
+                .filter(topic -> !existing.contains(topic.name()))
                 .toList();
-        Map<String, KafkaFuture<Void>> created = admin.createTopics(missing.stream()
-                        .map(topic -> topic.toNewTopic(layout.replicationFactor()))
-                        .toList())
-                .values();
+        Map<String, KafkaFuture<Void>> created = admin.createTopics(missing).values();
         for (Map.Entry<String, KafkaFuture<Void>> topic : created.entrySet()) {
             try {
                 topic.getValue().get(TIMEOUT_S, TimeUnit.SECONDS);
                 LOG.infof("created topic '%s'", topic.getKey());
             } catch (ExecutionException e) {
-                // another process that starts at the same time was faster
+                // another process may create the same topics at the same time
                 if (!(e.getCause() instanceof TopicExistsException)) {
                     throw e;
                 }
@@ -74,24 +71,26 @@ public final class TopicSetup {
 
     private static void check(Admin admin, TopicLayout layout)
             throws InterruptedException, ExecutionException, TimeoutException {
-        Map<ConfigResource, TopicSpec> wanted = new LinkedHashMap<>();
-        layout.all().forEach(t -> wanted.put(new ConfigResource(ConfigResource.Type.TOPIC, t.name()), t));
-        Map<ConfigResource, Config> found = describe(admin, wanted.keySet());
+        Map<ConfigResource, String> required = new LinkedHashMap<>();
+        layout.newTopics()
+                .forEach(topic -> required.put(
+                        new ConfigResource(ConfigResource.Type.TOPIC, topic.name()),
+                        topic.configs().get(TopicConfig.CLEANUP_POLICY_CONFIG)));
+        Map<ConfigResource, Config> found = describe(admin, required.keySet());
         List<String> wrong = new ArrayList<>();
-        wanted.forEach((resource, topic) -> {
-            ConfigEntry policy = found.get(resource).get(TopicConfig.CLEANUP_POLICY_CONFIG);
-            Set<String> policies = new HashSet<>(List.of(policy.value().split(",")));
-            if (!policies.equals(Set.of(topic.cleanupPolicy()))) {
-                wrong.add("topic '" + topic.name() + "' has cleanup.policy '" + policy.value() + "' but needs '"
-                        + topic.cleanupPolicy() + "'");
+        required.forEach((topic, policy) -> {
+            String value =
+                    found.get(topic).get(TopicConfig.CLEANUP_POLICY_CONFIG).value();
+            if (!new HashSet<>(List.of(value.split(","))).equals(Set.of(policy))) {
+                wrong.add("topic '" + topic.name() + "' has cleanup.policy '" + value + "' but needs '" + policy + "'");
             }
         });
         if (!wrong.isEmpty()) {
-            throw new TopicsUnusable(String.join("; ", wrong));
+            throw new IllegalStateException(String.join("; ", wrong));
         }
     }
 
-    /** A topic is created some moments before every broker knows it. */
+    /** Retries while some brokers do not know a new topic. */
     private static Map<ConfigResource, Config> describe(Admin admin, Set<ConfigResource> topics)
             throws InterruptedException, ExecutionException, TimeoutException {
         long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(TIMEOUT_S);

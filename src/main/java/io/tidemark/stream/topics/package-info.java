@@ -1,5 +1,6 @@
 /**
- * The topics: what they are called, how they are laid out, and that they exist. It knows the settings and Kafka's admin
- * client. Start reading at {@link io.tidemark.stream.topics.TopicLayout}.
+ * The topics and their creation, the connection to the cluster, and dead letter records. The package depends on
+ * {@code stream.settings}, {@code message} and the Kafka client. Start reading at
+ * {@link io.tidemark.stream.topics.TopicLayout}.
  */
 package io.tidemark.stream.topics;

@@ -4,7 +4,8 @@ import io.tidemark.message.ErrorBody;
 import io.tidemark.message.EventMessage;
 import io.tidemark.message.ResultMessage;
 import io.tidemark.message.TopicJson;
-import io.tidemark.stream.clients.DeadLetter;
+import io.tidemark.stream.topics.DeadLetter;
+import io.tidemark.stream.topics.TopicLayout;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
@@ -39,13 +40,13 @@ public final class AnswerWriter implements AutoCloseable {
     private static final int MAX_TRACE_BYTES = 1024;
 
     private final Producer<byte[], byte[]> producer;
-    private final AnswerTopics topics;
+    private final TopicLayout topics;
     private final TopicJson json = new TopicJson();
     private final ExecutorService thread =
             Executors.newSingleThreadExecutor(work -> new Thread(work, "tidemark-answers"));
 
     /** @param producer idempotent, acks=all; closed with the writer */
-    public AnswerWriter(Producer<byte[], byte[]> producer, AnswerTopics topics) {
+    public AnswerWriter(Producer<byte[], byte[]> producer, TopicLayout topics) {
         this.producer = producer;
         this.topics = topics;
     }

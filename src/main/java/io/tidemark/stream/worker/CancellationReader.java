@@ -3,8 +3,7 @@ package io.tidemark.stream.worker;
 import io.tidemark.message.CancellationMessage;
 import io.tidemark.message.CancellationParser;
 import io.tidemark.message.Parsed;
-import io.tidemark.stream.clients.KafkaSettings;
-import io.tidemark.stream.clients.Partitions;
+import io.tidemark.stream.topics.KafkaConnection;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
@@ -45,14 +44,14 @@ public final class CancellationReader implements AutoCloseable {
      *
      * @param cancel takes a request's id and the timestamp of its cancellation's record
      */
-    public static CancellationReader start(KafkaSettings kafka, String topic, ObjLongConsumer<String> cancel) {
-        Map<String, Object> config = new HashMap<>(kafka.connection());
+    public static CancellationReader start(KafkaConnection kafka, String topic, ObjLongConsumer<String> cancel) {
+        Map<String, Object> config = new HashMap<>(kafka.properties());
         config.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "latest");
         config.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, "false");
         KafkaConsumer<byte[], byte[]> consumer =
                 new KafkaConsumer<>(config, new ByteArrayDeserializer(), new ByteArrayDeserializer());
         try {
-            List<TopicPartition> partitions = Partitions.of(topic, consumer);
+            List<TopicPartition> partitions = KafkaConnection.partitionsOf(topic, consumer);
             consumer.assign(partitions);
             consumer.seekToEnd(partitions);
             partitions.forEach(consumer::position);

@@ -24,12 +24,12 @@ public final class RequestIntake {
     private static final Logger LOG = Logger.getLogger(RequestIntake.class);
 
     private final Multi<Message<byte[]>> channel;
-    private final RequestDesk desk;
+    private final RequestLifecycle desk;
     private final int mostOpen;
     private final AtomicReference<Throwable> failure = new AtomicReference<>();
     private volatile boolean draining;
 
-    public RequestIntake(Multi<Message<byte[]>> channel, RequestDesk desk, int mostOpen) {
+    public RequestIntake(Multi<Message<byte[]>> channel, RequestLifecycle desk, int mostOpen) {
         this.channel = channel;
         this.desk = desk;
         this.mostOpen = mostOpen;

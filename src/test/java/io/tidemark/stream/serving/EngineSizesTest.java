@@ -3,16 +3,14 @@ package io.tidemark.stream.serving;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.smallrye.config.SmallRyeConfigBuilder;
 import io.tidemark.decoder.Decoder;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.fixture.Folders;
 import io.tidemark.model.ComputeType;
-import io.tidemark.stream.settings.EngineSettings;
-import io.tidemark.stream.settings.TidemarkSettings;
+import io.tidemark.stream.TestSettings;
+import io.tidemark.stream.settings.TidemarkSettings.EngineSettings;
 import io.tidemark.torch.Torch;
 import io.tidemark.torch.TorchOptions;
-import java.util.HashMap;
 import java.util.Map;
 import java.util.OptionalLong;
 import org.junit.jupiter.api.AfterAll;
@@ -111,9 +109,11 @@ class EngineSizesTest {
     @Test
     @DisplayName("stand beside a compute type that follows the device, unless one is named")
     void computeType() {
-        assertThat(BaseModel.computeType(engine(Map.of()).computeType(), false)).isEqualTo(ComputeType.FP32);
-        assertThat(BaseModel.computeType(engine(Map.of()).computeType(), true)).isEqualTo(ComputeType.BF16);
-        assertThat(BaseModel.computeType(
+        assertThat(LoadedModel.computeType(engine(Map.of()).computeType(), false))
+                .isEqualTo(ComputeType.FP32);
+        assertThat(LoadedModel.computeType(engine(Map.of()).computeType(), true))
+                .isEqualTo(ComputeType.BF16);
+        assertThat(LoadedModel.computeType(
                         engine(Map.of("tidemark.engine.compute-type", "fp32")).computeType(), true))
                 .isEqualTo(ComputeType.FP32);
     }
@@ -138,14 +138,6 @@ class EngineSizesTest {
     }
 
     private static EngineSettings engine(Map<String, String> values) {
-        Map<String, String> all = new HashMap<>(values);
-        all.put("tidemark.model.dir", "/model");
-        return new SmallRyeConfigBuilder()
-                .addDiscoveredConverters()
-                .withMapping(TidemarkSettings.class)
-                .withDefaultValues(all)
-                .build()
-                .getConfigMapping(TidemarkSettings.class)
-                .engine();
+        return TestSettings.with(values).engine();
     }
 }

@@ -44,7 +44,7 @@ class AdapterFoldersTest {
     @DisplayName("an id with two folders is refused by its name, and so is a list entry without a folder")
     void mistakes() {
         assertThatThrownBy(() -> AdapterFolders.of(environment(Map.of("TIDEMARK_ADAPTER_LIST", "a=/x,a=/y"))))
-                .hasMessageContaining("'a' is named twice");
+                .hasMessageContaining("'a' has two folders");
         assertThatThrownBy(() -> AdapterFolders.of(environment(Map.of("TIDEMARK_ADAPTER_LIST", "/x"))))
                 .hasMessageContaining("tidemark.adapter-list");
     }
@@ -59,7 +59,7 @@ class AdapterFoldersTest {
 
     private static String channel(String role) {
         return new SmallRyeConfigBuilder()
-                .withSources(new RoleChannels())
+                .withSources(new RoleConfigSource())
                 .withDefaultValue("tidemark.role", role)
                 .build()
                 .getConfigValue("mp.messaging.incoming.generation-requests.enabled")

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tidemark.broker.BrokerOptions;
 import io.tidemark.broker.EmbeddedBroker;
-import io.tidemark.stream.clients.KafkaSettings;
+import io.tidemark.stream.topics.KafkaConnection;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -27,12 +27,12 @@ class TableReaderTest {
     private static final Duration PATIENCE = Duration.ofSeconds(20);
 
     private EmbeddedBroker broker;
-    private KafkaSettings kafka;
+    private KafkaConnection kafka;
 
     @BeforeAll
     void start() {
         broker = EmbeddedBroker.start(BrokerOptions.TEMPORARY);
-        kafka = new KafkaSettings(Map.of("bootstrap.servers", broker.bootstrapServers()));
+        kafka = new KafkaConnection(Map.of("bootstrap.servers", broker.bootstrapServers()));
     }
 
     @AfterAll
@@ -57,8 +57,8 @@ class TableReaderTest {
     void openTransaction() throws Exception {
         create("open");
         try (KafkaProducer<byte[], byte[]> producer = transactional("o");
-                TableReader reader = new TableReader(kafka.connection(), "open");
-                HighWatermarks ends = new HighWatermarks(kafka.connection())) {
+                TableReader reader = new TableReader(kafka.properties(), "open");
+                HighWatermarks ends = new HighWatermarks(kafka.properties())) {
             inTransaction(producer, "open", "undecided").flush();
             List<String> values = new ArrayList<>();
             reader.readToEnd(record -> values.add(text(record.value())), PATIENCE);
@@ -74,8 +74,8 @@ class TableReaderTest {
 
     private List<String> read(String topic) {
         List<String> values = new ArrayList<>();
-        try (TableReader reader = new TableReader(kafka.connection(), topic);
-                HighWatermarks ends = new HighWatermarks(kafka.connection())) {
+        try (TableReader reader = new TableReader(kafka.properties(), topic);
+                HighWatermarks ends = new HighWatermarks(kafka.properties())) {
             reader.readTo(ends.of(reader.partitions()), record -> values.add(text(record.value())), PATIENCE);
         }
         return values;
@@ -95,7 +95,7 @@ class TableReaderTest {
     }
 
     private void create(String topic) throws Exception {
-        try (Admin admin = Admin.create(kafka.connection())) {
+        try (Admin admin = Admin.create(kafka.properties())) {
             admin.createTopics(List.of(new NewTopic(topic, 2, (short) 1))).all().get();
         }
     }

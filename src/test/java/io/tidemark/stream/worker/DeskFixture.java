@@ -6,8 +6,10 @@ import io.tidemark.adapter.AdapterStore;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.Folders;
 import io.tidemark.message.RequestParser;
+import io.tidemark.stream.TestSettings;
 import io.tidemark.stream.metrics.WorkerMetrics;
 import io.tidemark.stream.tables.BoundaryTable;
+import io.tidemark.stream.topics.TopicLayout;
 import java.nio.charset.StandardCharsets;
 import java.time.Clock;
 import java.util.List;
@@ -25,6 +27,9 @@ import org.awaitility.Awaitility;
 /** A desk before an engine that runs nothing; of its two adapters 'warm' is there at once, 'cold' when a test says so. */
 final class DeskFixture implements AutoCloseable {
 
+    private static final TopicLayout TOPICS =
+            TopicLayout.of(TestSettings.with(Map.of()).topics());
+
     private static final String FAMILY = "llama-gqa";
 
     private final Map<String, CompletableFuture<AdapterLease>> asked = new ConcurrentHashMap<>();
@@ -33,16 +38,16 @@ final class DeskFixture implements AutoCloseable {
     private final RecordingEngine engine = new RecordingEngine();
     private final FixtureModel fixture = FixtureModel.load(FAMILY);
     private final AdapterStore store = new AdapterStore(fixture.model());
-    private final RequestDesk desk;
+    private final RequestLifecycle desk;
 
     DeskFixture() {
         register(store);
         WorkerMetrics metrics = new WorkerMetrics(new SimpleMeterRegistry());
         int layers = fixture.model().config().numLayers();
         AdapterChoice choice = new AdapterChoice(FAMILY, layers, store, new BoundaryTable(), metrics);
-        AnswerWriter writer = new AnswerWriter(producer, new AnswerTopics("results", "events", "letters"));
+        AnswerWriter writer = new AnswerWriter(producer, TOPICS);
         Results results = new Results(new WorkerIdentity(FAMILY, layers, "w"), Clock.systemUTC());
-        desk = new RequestDesk(
+        desk = new RequestLifecycle(
                 new RequestParser(10_000),
                 new Admission(fixture.model(), choice),
                 this::lease,
@@ -63,7 +68,7 @@ final class DeskFixture implements AutoCloseable {
         List.of("warm", "cold").forEach(id -> store.register(id, Folders.adapter(FAMILY, "qv")));
     }
 
-    RequestDesk desk() {
+    RequestLifecycle desk() {
         return desk;
     }
 
@@ -117,7 +122,7 @@ final class DeskFixture implements AutoCloseable {
     /** All results so far, one text. */
     String results() {
         return producer.history().stream()
-                .filter(record -> record.topic().equals("results"))
+                .filter(record -> record.topic().equals(TOPICS.results()))
                 .map(record -> new String(record.value(), StandardCharsets.UTF_8))
                 .reduce("", String::concat);
     }

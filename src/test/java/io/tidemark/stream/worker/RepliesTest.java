@@ -4,8 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.tidemark.message.ErrorBody;
+import io.tidemark.stream.TestSettings;
 import io.tidemark.stream.metrics.WorkerMetrics;
+import io.tidemark.stream.topics.TopicLayout;
 import java.time.Clock;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Future;
@@ -24,8 +27,11 @@ import org.junit.jupiter.api.Test;
 
 class RepliesTest {
 
+    private static final TopicLayout TOPICS =
+            TopicLayout.of(TestSettings.with(Map.of()).topics());
+
     private final NoLetters producer = new NoLetters();
-    private final AnswerWriter writer = new AnswerWriter(producer, new AnswerTopics("results", "events", "letters"));
+    private final AnswerWriter writer = new AnswerWriter(producer, TOPICS);
     private final Replies replies = new Replies(
             writer,
             new Results(new WorkerIdentity("base", 2, "w"), Clock.systemUTC()),
@@ -43,7 +49,7 @@ class RepliesTest {
     void letterTooLarge() {
         refuse(new byte[0]);
         Awaitility.await().until(answered::isDone);
-        assertThat(producer.history()).extracting(ProducerRecord::topic).containsExactly("results");
+        assertThat(producer.history()).extracting(ProducerRecord::topic).containsExactly(TOPICS.results());
     }
 
     @Test
@@ -82,7 +88,7 @@ class RepliesTest {
 
         @Override
         public synchronized Future<RecordMetadata> send(ProducerRecord<byte[], byte[]> record, Callback callback) {
-            if (record.topic().equals("letters")) {
+            if (record.topic().equals(TOPICS.deadLetters())) {
                 callback.onCompletion(null, new RecordTooLargeException("too large"));
                 return CompletableFuture.failedFuture(new RecordTooLargeException("too large"));
             }

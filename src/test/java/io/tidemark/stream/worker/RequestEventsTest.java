@@ -7,17 +7,20 @@ import io.tidemark.decoder.sampling.Sampling;
 import io.tidemark.generation.FinishReason;
 import io.tidemark.generation.GenerationParams;
 import io.tidemark.generation.GenerationRequest;
-import io.tidemark.generation.Outcome.Failure;
 import io.tidemark.generation.Outcome;
+import io.tidemark.generation.Outcome.Failure;
 import io.tidemark.generation.StopConditions;
 import io.tidemark.message.EventMessage;
 import io.tidemark.message.Parsed;
 import io.tidemark.message.RequestMessage;
 import io.tidemark.message.RequestParser;
 import io.tidemark.message.TopicJson;
+import io.tidemark.stream.TestSettings;
+import io.tidemark.stream.topics.TopicLayout;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -27,6 +30,9 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
 class RequestEventsTest {
+
+    private static final TopicLayout TOPICS =
+            TopicLayout.of(TestSettings.with(Map.of()).topics());
 
     private static final byte[] REQUEST =
             "{\"id\": \"r\", \"model\": \"m\", \"prompt\": \"x\", \"n\": 2, \"stream\": true}"
@@ -38,7 +44,7 @@ class RequestEventsTest {
         MockProducer<byte[], byte[]> producer =
                 new MockProducer<>(true, null, new ByteArraySerializer(), new ByteArraySerializer());
         List<Outcome> outcomes = new ArrayList<>();
-        try (AnswerWriter writer = new AnswerWriter(producer, new AnswerTopics("results", "events", "letters"))) {
+        try (AnswerWriter writer = new AnswerWriter(producer, TOPICS)) {
             RequestEvents running = new RequestEvents(
                     new IncomingRequest(new ConsumerRecord<>("t", 0, 7, null, REQUEST), 3),
                     admitted(),

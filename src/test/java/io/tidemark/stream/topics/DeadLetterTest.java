@@ -1,4 +1,4 @@
-package io.tidemark.stream.clients;
+package io.tidemark.stream.topics;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

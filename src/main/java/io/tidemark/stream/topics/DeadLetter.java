@@ -1,4 +1,4 @@
-package io.tidemark.stream.clients;
+package io.tidemark.stream.topics;
 
 import io.tidemark.message.DeadLetterHeaders;
 import io.tidemark.message.ErrorBody;
@@ -7,23 +7,24 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.header.Header;
 
-/** A record that could not be used, as it goes to its dead letter topic. */
+/** Builds the dead letter of a poison record. */
 public final class DeadLetter {
 
-    /** More than this of a key or of headers would make a letter that its topic may not take. */
-    private static final int KEPT_BYTES = 64 * 1024;
+    /** Limit for key and headers, each, so that the record fits into its topic. */
+    private static final int MAX_KEPT_BYTES = 64 * 1024;
 
     private DeadLetter() {}
 
     /**
-     * The original's key and headers (each left out above 64 KiB) and first 64 KiB, with the reason and the place in
-     * more headers.
+     * Builds a record with the key, the headers and the first 64 KiB of the value of {@code source}, and with the error
+     * and the position of {@code source} in more headers. A key above 64 KiB is left out, and so are headers that
+     * exceed 64 KiB together.
      */
     public static ProducerRecord<byte[], byte[]> of(
             ConsumerRecord<byte[], byte[]> source, ErrorBody error, String topic) {
         ProducerRecord<byte[], byte[]> letter =
                 new ProducerRecord<>(topic, keptKey(source.key()), DeadLetterHeaders.kept(source.value()));
-        if (headerBytes(source) <= KEPT_BYTES) {
+        if (headerBytes(source) <= MAX_KEPT_BYTES) {
             source.headers().forEach(letter.headers()::add);
         }
         DeadLetterHeaders.of(error, source.topic(), source.partition(), source.offset(), source.value())
@@ -32,9 +33,9 @@ public final class DeadLetter {
         return letter;
     }
 
-    /** A cut key would be another key, so that a large one is left out. */
+    /** A truncated key would be a different key. */
     private static byte[] keptKey(byte[] key) {
-        return key == null || key.length > KEPT_BYTES ? null : key;
+        return key == null || key.length > MAX_KEPT_BYTES ? null : key;
     }
 
     private static long headerBytes(ConsumerRecord<byte[], byte[]> source) {

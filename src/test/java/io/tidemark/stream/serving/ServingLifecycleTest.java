@@ -5,12 +5,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
-class ProcessNameTest {
+class ServingLifecycleTest {
 
     @Test
     @DisplayName("a name shows the process id and is another one each time, as in containers with the same host and id")
     void unique() {
-        String name = ProcessName.unique();
-        assertThat(name).contains("-" + ProcessHandle.current().pid() + "-").isNotEqualTo(ProcessName.unique());
+        String name = ServingLifecycle.uniqueProcessName();
+        assertThat(name)
+                .contains("-" + ProcessHandle.current().pid() + "-")
+                .isNotEqualTo(ServingLifecycle.uniqueProcessName());
     }
 }

@@ -13,7 +13,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-class SettingsCheckTest {
+class SettingsValidatorTest {
 
     @ParameterizedTest(name = "{0} = {1}")
     @CsvSource({
@@ -31,7 +31,7 @@ class SettingsCheckTest {
     })
     @DisplayName("a value that no process could work with is refused by the property's name")
     void refused(String property, String value) {
-        assertThatThrownBy(() -> SettingsCheck.require(settings(Map.of(property, value))))
+        assertThatThrownBy(() -> SettingsValidator.require(settings(Map.of(property, value))))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageStartingWith(property + " must be ");
     }
@@ -39,8 +39,8 @@ class SettingsCheckTest {
     @Test
     @DisplayName("the defaults hold, and so does a worker that hands back at once")
     void taken() {
-        assertThatCode(() -> SettingsCheck.require(settings(Map.of()))).doesNotThrowAnyException();
-        assertThatCode(() -> SettingsCheck.require(settings(Map.of(
+        assertThatCode(() -> SettingsValidator.require(settings(Map.of()))).doesNotThrowAnyException();
+        assertThatCode(() -> SettingsValidator.require(settings(Map.of(
                         "tidemark.worker.shutdown-grace",
                         "0S",
                         "tidemark.limits.request-bytes",
@@ -53,7 +53,7 @@ class SettingsCheckTest {
     @Test
     @DisplayName("an objective's tolerance is one number")
     void objective() throws NoSuchMethodException {
-        String pattern = CalibratorSettings.class
+        String pattern = TidemarkSettings.CalibratorSettings.class
                 .getMethod("objective")
                 .getAnnotation(Pattern.class)
                 .regexp();

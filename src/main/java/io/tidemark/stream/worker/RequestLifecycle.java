@@ -23,9 +23,9 @@ import org.jboss.logging.Logger;
  *
  * <p>Any thread may call. Admission (JSON, tokenizer) runs in order on the thread {@code tidemark-admission}.
  */
-public final class RequestDesk implements AutoCloseable {
+public final class RequestLifecycle implements AutoCloseable {
 
-    private static final Logger LOG = Logger.getLogger(RequestDesk.class);
+    private static final Logger LOG = Logger.getLogger(RequestLifecycle.class);
 
     /** Some megabytes at most. */
     private static final int REMEMBERED_CANCELLATIONS = 10_000;
@@ -45,7 +45,7 @@ public final class RequestDesk implements AutoCloseable {
      * @param adapters asks for an adapter by its id; what is not in memory comes later
      * @param writer   for events, and closed with the desk
      */
-    RequestDesk(
+    RequestLifecycle(
             RequestParser parser,
             Admission admission,
             Function<String, CompletableFuture<AdapterLease>> adapters,

@@ -3,16 +3,18 @@ package io.tidemark.stream.serving;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.smallrye.config.SmallRyeConfigBuilder;
 import io.tidemark.model.ModelRefused;
+import io.tidemark.stream.TestSettings;
 import io.tidemark.stream.settings.TidemarkSettings;
+import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
 @DisplayName("a head start of the model")
-class HeadStartTest {
+class ModelPreloaderTest {
 
     private static final String MODEL = "src/test/resources/models/llama-gqa";
     private static final Map<String, String> SETTINGS =
@@ -42,18 +44,18 @@ class HeadStartTest {
     @Test
     @DisplayName("is found by what is started on the thread that it was given to, for as long as that runs")
     void isBoundToItsThread() throws Exception {
-        try (HeadStart begun = HeadStart.begin(Map.of())) {
-            assertThat(begun.around(HeadStart::ofThisThread)).isSameAs(begun);
-            assertThat(HeadStart.ofThisThread()).isNotSameAs(begun);
+        try (ModelPreloader begun = ModelPreloader.start(Map.of())) {
+            assertThat(begun.call(ModelPreloader::ofThisThread)).isSameAs(begun);
+            assertThat(ModelPreloader.ofThisThread()).isNotSameAs(begun);
         }
     }
 
     @Test
     @DisplayName("hands over the model that it has loaded, once")
     void handsOver() {
-        try (HeadStart begun = HeadStart.begin(SETTINGS);
-                BaseModel model = begun.take(choice(SETTINGS));
-                BaseModel another = begun.take(choice(SETTINGS))) {
+        try (ModelPreloader begun = ModelPreloader.start(SETTINGS);
+                LoadedModel model = begun.take(choice(SETTINGS));
+                LoadedModel another = begun.take(choice(SETTINGS))) {
             begun.close();
             assertThat(model.model().name()).isEqualTo("llama-gqa");
             assertThat(model.model().decoder().nativeNanos()).isZero();
@@ -64,8 +66,8 @@ class HeadStartTest {
     @Test
     @DisplayName("gives way to checked settings that choose another model or another way to load it")
     void givesWay() {
-        try (HeadStart begun = HeadStart.begin(Map.of("tidemark.model.dir", "/no/such/folder"));
-                BaseModel model = begun.take(choice(SETTINGS))) {
+        try (ModelPreloader begun = ModelPreloader.start(Map.of("tidemark.model.dir", "/no/such/folder"));
+                LoadedModel model = begun.take(choice(SETTINGS))) {
             assertThat(model.model().name()).isEqualTo("llama-gqa");
         }
     }
@@ -74,7 +76,7 @@ class HeadStartTest {
     @DisplayName("fails when the model is taken, with the loader's own exception")
     void failsWhenTaken() {
         Map<String, String> nowhere = Map.of("tidemark.model.dir", "/no/such/folder");
-        try (HeadStart begun = HeadStart.begin(nowhere)) {
+        try (ModelPreloader begun = ModelPreloader.start(nowhere)) {
             assertThatThrownBy(() -> begun.take(choice(nowhere)))
                     .isInstanceOf(ModelRefused.class)
                     .hasMessageContaining("/no/such/folder");
@@ -84,26 +86,60 @@ class HeadStartTest {
     @Test
     @DisplayName("leaves a setting that is no number to the check of settings")
     void leavesBadSettings() {
-        try (HeadStart begun = HeadStart.begin(Map.of("tidemark.model.dir", MODEL, "tidemark.engine.threads", "many"));
-                BaseModel model = begun.take(choice(SETTINGS))) {
+        try (ModelPreloader begun =
+                        ModelPreloader.start(Map.of("tidemark.model.dir", MODEL, "tidemark.engine.threads", "many"));
+                LoadedModel model = begun.take(choice(SETTINGS))) {
             assertThat(model.model().name()).isEqualTo("llama-gqa");
         }
     }
 
     private static void assertChoosesAlike(Map<String, String> values) {
-        assertThat(ModelChoice.in(new SmallRyeConfigBuilder()
-                        .withDefaultValues(values)
-                        .addDiscoveredConverters()
-                        .build()))
-                .isEqualTo(Optional.of(choice(values)));
+        assertThat(ModelPreloader.choice(values)).isEqualTo(Optional.of(choice(values)));
     }
 
     private static ModelChoice choice(Map<String, String> values) {
-        return ModelChoice.of(new SmallRyeConfigBuilder()
-                .addDiscoveredConverters()
-                .withMapping(TidemarkSettings.class)
-                .withDefaultValues(values)
-                .build()
-                .getConfigMapping(TidemarkSettings.class));
+        TidemarkSettings settings = TestSettings.with(values);
+        return ModelChoice.of(settings.model(), settings.engine());
+    }
+
+    @Test
+    @DisplayName("end a thread on whose way others take the first interrupts for themselves")
+    void areHeard() throws InterruptedException {
+        Thread deaf = new Thread(
+                () -> {
+                    for (int taken = 0; taken < 3; taken++) {
+                        takeOne();
+                    }
+                },
+                "deaf-at-first");
+        deaf.start();
+        ModelPreloader.interruptUntilEnded(deaf, Duration.ofMinutes(1));
+        assertThat(deaf.isAlive()).isFalse();
+    }
+
+    @Test
+    @DisplayName("leave a thread that hears none when the time is over")
+    void areLimited() throws InterruptedException {
+        CountDownLatch asserted = new CountDownLatch(1);
+        Thread deaf = new Thread(
+                () -> {
+                    while (asserted.getCount() > 0) {
+                        Thread.interrupted();
+                    }
+                },
+                "deaf");
+        deaf.start();
+        ModelPreloader.interruptUntilEnded(deaf, Duration.ofMillis(1));
+        assertThat(deaf.isAlive()).isTrue();
+        asserted.countDown();
+        deaf.join();
+    }
+
+    private static void takeOne() {
+        try {
+            new CountDownLatch(1).await();
+        } catch (InterruptedException e) {
+            assertThat(Thread.currentThread().isInterrupted()).isFalse();
+        }
     }
 }

@@ -7,10 +7,10 @@ import io.tidemark.boundary.LoadedVersion;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.generation.GenerationEngine;
 import io.tidemark.message.RequestParser;
-import io.tidemark.stream.clients.KafkaSettings;
 import io.tidemark.stream.metrics.WorkerMetrics;
 import io.tidemark.stream.settings.TidemarkSettings;
 import io.tidemark.stream.tables.BoundaryTable;
+import io.tidemark.stream.topics.KafkaConnection;
 import io.tidemark.stream.topics.TopicLayout;
 import java.time.Clock;
 import java.time.Duration;
@@ -20,16 +20,17 @@ import org.eclipse.microprofile.reactive.messaging.Message;
 import org.jboss.logging.Logger;
 
 /** The worker's parts, put together and started. */
-public final class WorkerPart implements AutoCloseable {
+public final class WorkerService implements AutoCloseable {
 
-    private static final Logger LOG = Logger.getLogger(WorkerPart.class);
+    private static final Logger LOG = Logger.getLogger(WorkerService.class);
 
-    private final RequestDesk desk;
+    private final RequestLifecycle desk;
     private final RequestIntake intake;
     private final CancellationReader cancellations;
     private final Duration grace;
 
-    private WorkerPart(RequestDesk desk, RequestIntake intake, CancellationReader cancellations, Duration grace) {
+    private WorkerService(
+            RequestLifecycle desk, RequestIntake intake, CancellationReader cancellations, Duration grace) {
         this.desk = desk;
         this.intake = intake;
         this.cancellations = cancellations;
@@ -41,10 +42,10 @@ public final class WorkerPart implements AutoCloseable {
      *
      * @param mostOpen requests that may run and wait in the engine at the same time
      */
-    public static WorkerPart start(
+    public static WorkerService start(
             TidemarkSettings settings,
             String worker,
-            KafkaSettings kafka,
+            KafkaConnection kafka,
             TopicLayout topics,
             LanguageModel model,
             AdapterStore adapters,
@@ -55,10 +56,9 @@ public final class WorkerPart implements AutoCloseable {
             Multi<Message<byte[]>> requests) {
         int numLayers = model.config().numLayers();
         AdapterChoice choice = new AdapterChoice(model.name(), numLayers, adapters, table, metrics);
-        AnswerWriter writer =
-                new AnswerWriter(kafka.newProducer(Map.of("client.id", "tidemark-answers")), AnswerTopics.of(topics));
+        AnswerWriter writer = new AnswerWriter(kafka.newProducer(Map.of("client.id", "tidemark-answers")), topics);
         Results results = new Results(new WorkerIdentity(model.name(), numLayers, worker), Clock.systemUTC());
-        RequestDesk desk = new RequestDesk(
+        RequestLifecycle desk = new RequestLifecycle(
                 new RequestParser(
                         Math.toIntExact(settings.limits().requestBytes().asLongValue())),
                 new Admission(model, choice),
@@ -66,8 +66,7 @@ public final class WorkerPart implements AutoCloseable {
                 engine,
                 writer,
                 new Replies(writer, results, metrics, choice::metricName));
-        CancellationReader cancellations =
-                CancellationReader.start(kafka, topics.cancellations().name(), desk::cancel);
+        CancellationReader cancellations = CancellationReader.start(kafka, topics.cancellations(), desk::cancel);
         RequestIntake intake = new RequestIntake(requests, desk, mostOpen);
         watch(metrics, model, adapters, engine, table, desk);
         engine.death().thenRun(() -> {
@@ -75,14 +74,12 @@ public final class WorkerPart implements AutoCloseable {
             desk.handBack();
         });
         intake.start();
-        LOG.infof(
-                "worker '%s' takes requests from '%s'",
-                worker, topics.requests().name());
-        return new WorkerPart(desk, intake, cancellations, settings.worker().shutdownGrace());
+        LOG.infof("worker '%s' takes requests from '%s'", worker, topics.requests());
+        return new WorkerService(desk, intake, cancellations, settings.worker().shutdownGrace());
     }
 
     /** Leaves what comes from now on to others; what is open goes on. */
-    public void takeNoMore() {
+    public void stopConsuming() {
         intake.stop();
     }
 
@@ -95,7 +92,7 @@ public final class WorkerPart implements AutoCloseable {
     }
 
     /** What only a restart can mend, for a health check. */
-    public Optional<String> broken() {
+    public Optional<String> failure() {
         return intake.failure()
                 .map(failure -> "requests are not consumed: " + failure.getMessage())
                 .or(() -> cancellations.isAlive() ? Optional.empty() : Optional.of("cancellations are not heard"));
@@ -114,7 +111,7 @@ public final class WorkerPart implements AutoCloseable {
             AdapterStore adapters,
             GenerationEngine engine,
             BoundaryTable table,
-            RequestDesk desk) {
+            RequestLifecycle desk) {
         metrics.watch(
                 "tidemark.queue.depth",
                 "requests that wait in the engine",

@@ -1,0 +1,319 @@
+package io.tidemark.stream.serving;
+
+import io.micrometer.core.instrument.MeterRegistry;
+import io.quarkus.runtime.Quarkus;
+import io.quarkus.runtime.ShutdownEvent;
+import io.quarkus.runtime.StartupEvent;
+import io.smallrye.common.annotation.Identifier;
+import io.smallrye.mutiny.Multi;
+import io.tidemark.adapter.AdapterStore;
+import io.tidemark.calibration.CalibrationPolicy;
+import io.tidemark.calibration.Objective;
+import io.tidemark.calibration.SweepLimits;
+import io.tidemark.generation.GenerationEngine;
+import io.tidemark.stream.calibrator.BetweenStepsPace;
+import io.tidemark.stream.calibrator.CalibratorOptions;
+import io.tidemark.stream.calibrator.CalibratorPart;
+import io.tidemark.stream.calibrator.OwnThreadPace;
+import io.tidemark.stream.calibrator.SweepPace;
+import io.tidemark.stream.metrics.AdapterMetrics;
+import io.tidemark.stream.metrics.CalibrationMetrics;
+import io.tidemark.stream.metrics.WorkerMetrics;
+import io.tidemark.stream.settings.AdapterFolders;
+import io.tidemark.stream.settings.SettingsValidator;
+import io.tidemark.stream.settings.TidemarkSettings;
+import io.tidemark.stream.settings.TidemarkSettings.CalibratorSettings;
+import io.tidemark.stream.tables.BoundaryTable;
+import io.tidemark.stream.tables.TableFollower;
+import io.tidemark.stream.topics.KafkaConnection;
+import io.tidemark.stream.topics.TopicLayout;
+import io.tidemark.stream.topics.TopicSetup;
+import io.tidemark.stream.worker.WorkerService;
+import jakarta.enterprise.context.ApplicationScoped;
+import jakarta.enterprise.event.Observes;
+import jakarta.enterprise.inject.Instance;
+import jakarta.inject.Inject;
+import java.net.InetAddress;
+import java.net.UnknownHostException;
+import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.SortedMap;
+import java.util.UUID;
+import java.util.concurrent.atomic.AtomicReference;
+import org.apache.kafka.clients.admin.Admin;
+import org.eclipse.microprofile.reactive.messaging.Channel;
+import org.eclipse.microprofile.reactive.messaging.Message;
+import org.jboss.logging.Logger;
+
+/**
+ * The life cycle of a serving process: creates topics, loads the model, reads the boundary table, and starts the
+ * services of the role; closes all of it in reverse order when Quarkus shuts down.
+ *
+ * <p>The start runs on the thread {@code tidemark-start}, so that health checks respond while the model loads. A failed
+ * start and a failed engine end the process with exit code 1. A shutdown during the start interrupts it.
+ */
+@ApplicationScoped
+public class ServingLifecycle {
+
+    /** The phases of a serving process. */
+    public enum Phase {
+        LOADING,
+        READY,
+        STOPPING,
+        FAILED
+    }
+
+    private static final Logger LOG = Logger.getLogger(ServingLifecycle.class);
+    private static final int RANDOM_NAME_CHARACTERS = 6;
+
+    private final TidemarkSettings settings;
+    private final KafkaConnection kafka;
+    private final Instance<RequestChannel> channel;
+    private final MeterRegistry registry;
+    private final AtomicReference<Phase> phase = new AtomicReference<>(Phase.LOADING);
+    private volatile Optional<Thread> startThread = Optional.empty();
+    private volatile boolean stopping;
+
+    /** What is open, last opened first. Guarded by this object. */
+    private final Deque<AutoCloseable> resources = new ArrayDeque<>();
+
+    private volatile Optional<TableFollower> boundaries = Optional.empty();
+    private volatile Optional<GenerationEngine> engine = Optional.empty();
+    private volatile Optional<WorkerService> worker = Optional.empty();
+    private volatile Optional<CalibratorPart> calibrator = Optional.empty();
+
+    @Inject
+    ServingLifecycle(
+            TidemarkSettings settings,
+            @Identifier("default-kafka-broker") Map<String, Object> kafka,
+            Instance<RequestChannel> channel,
+            MeterRegistry registry) {
+        this.settings = settings;
+        this.kafka = new KafkaConnection(kafka);
+        this.channel = channel;
+        this.registry = registry;
+    }
+
+    /** The channel of requests. Only looked up if the role generates, because it is disabled otherwise. */
+    @ApplicationScoped
+    static class RequestChannel {
+
+        private final Multi<Message<byte[]>> requests;
+
+        @Inject
+        RequestChannel(@Channel("generation-requests") Multi<Message<byte[]>> requests) {
+            this.requests = requests;
+        }
+
+        Multi<Message<byte[]>> requests() {
+            return requests;
+        }
+    }
+
+    public Phase phase() {
+        return phase.get();
+    }
+
+    /** A failure that only a restart resolves. Reported by liveness. */
+    public Optional<String> failure() {
+        if (phase() != Phase.READY) {
+            return Optional.empty();
+        }
+        return worker.flatMap(WorkerService::failure)
+                .or(() -> engine.filter(running -> !running.isAlive()).map(dead -> "an engine instance has died"))
+                .or(() -> boundaries
+                        .filter(follower -> !follower.isAlive())
+                        .map(dead -> "the thread that reads the boundary table has died"))
+                .or(() -> calibrator
+                        .filter(running -> !running.isAlive())
+                        .map(dead -> "the thread of the calibrator has died"));
+    }
+
+    /** A failure as of {@link #failure}, or a disruption that may resolve itself. Reported by readiness. */
+    public Optional<String> disruption() {
+        return failure()
+                .or(() -> boundaries
+                        .flatMap(TableFollower::trouble)
+                        .map(reason -> "the boundary table can't be read: " + reason))
+                .or(() -> calibrator
+                        .flatMap(CalibratorPart::trouble)
+                        .map(reason -> "validation batches can't be processed: " + reason));
+    }
+
+    void onStart(@Observes StartupEvent event) {
+        ModelPreloader preloader = ModelPreloader.ofThisThread();
+        Thread thread = new Thread(() -> start(preloader), "tidemark-start");
+        thread.start();
+        startThread = Optional.of(thread);
+    }
+
+    void onShutdown(@Observes ShutdownEvent event) {
+        phase.updateAndGet(current -> current == Phase.FAILED ? current : Phase.STOPPING);
+        stopping = true;
+        worker.ifPresent(WorkerService::stopConsuming);
+        try {
+            if (startThread.isPresent()) {
+                ModelPreloader.interruptUntilEnded(startThread.get(), ModelPreloader.INTERRUPT_TIMEOUT);
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        close();
+    }
+
+    private void start(ModelPreloader preloader) {
+        try {
+            open(preloader);
+            if (phase.compareAndSet(Phase.LOADING, Phase.READY)) {
+                LOG.infof("ready as %s", settings.role());
+            }
+        } catch (RuntimeException | LinkageError e) {
+            if (phase() == Phase.STOPPING) {
+                LOG.infof("the start was interrupted by the shutdown: %s", e.getMessage());
+                return;
+            }
+            phase.set(Phase.FAILED);
+            LOG.errorf("the start has failed: %s", e.getMessage());
+            LOG.debug("the start has failed", e);
+            Quarkus.asyncExit(1);
+        }
+    }
+
+    private synchronized void open(ModelPreloader preloader) {
+        SettingsValidator.require(settings);
+        TopicLayout topics = TopicLayout.of(settings.topics());
+        try (Admin admin = Admin.create(kafka.properties())) {
+            TopicSetup.ensure(admin, topics);
+        }
+        SortedMap<String, Path> folders = AdapterFolders.of(settings);
+        LoadedModel loaded = opened(loadModel(preloader, folders.keySet()));
+        AdapterStore adapters = opened(registerAdapters(loaded, folders));
+        BoundaryTable table = new BoundaryTable();
+        boundaries = Optional.of(opened(TableFollower.start(
+                kafka.properties(), topics.boundaries(), settings.tables().loadTimeout(), table::apply)));
+        String processName = settings.workerId().orElseGet(ServingLifecycle::uniqueProcessName);
+        // a service that joins its consumer group during a shutdown causes two rebalances for nothing
+        if (settings.role().generates() && !stopping) {
+            startWorker(processName, topics, loaded, adapters, table);
+        }
+        if (settings.role().calibrates() && !stopping) {
+            startCalibrator(processName, topics, loaded, adapters);
+        }
+    }
+
+    private LoadedModel loadModel(ModelPreloader preloader, Set<String> adapterIds) {
+        ModelChoice choice = ModelChoice.of(settings.model(), settings.engine());
+        if (adapterIds.contains(choice.name())) {
+            throw new IllegalArgumentException("adapter '" + choice.name() + "' has the name of the base model");
+        }
+        LOG.infof("loading model '%s' from %s", choice.name(), choice.folder());
+        LoadedModel loaded = preloader.take(choice);
+        LOG.infof(
+                "loaded model '%s' (%d layers) from %s",
+                choice.name(), loaded.model().config().numLayers(), choice.folder());
+        return loaded;
+    }
+
+    private AdapterStore registerAdapters(LoadedModel loaded, SortedMap<String, Path> folders) {
+        AdapterStore adapters = new AdapterStore(
+                loaded.model(), settings.engine().adapterBytes().asLongValue());
+        folders.forEach(adapters::register);
+        AdapterMetrics.bind(registry, adapters);
+        LOG.infof("registered %d adapters; each is loaded by the first request for it", folders.size());
+        return adapters;
+    }
+
+    private void startWorker(
+            String processName, TopicLayout topics, LoadedModel loaded, AdapterStore adapters, BoundaryTable table) {
+        EngineSizes sizes = EngineSizes.of(
+                settings.engine(), loaded.model().decoder(), loaded.torch().freeGpuBytes());
+        LOG.infof(
+                "engine: %d instances of %d threads, up to %d sequences",
+                sizes.layout().instances(),
+                sizes.layout().threads(),
+                sizes.limits().maxNumSeqs());
+        GenerationEngine started = opened(GenerationEngine.start(loaded.model(), sizes.limits(), sizes.layout()));
+        engine = Optional.of(started);
+        started.death().thenRun(this::engineFailed);
+        worker = Optional.of(opened(WorkerService.start(
+                settings,
+                processName,
+                kafka,
+                topics,
+                loaded.model(),
+                adapters,
+                started,
+                sizes.limits().maxNumSeqs() + settings.engine().maxQueuedRequests(),
+                table,
+                new WorkerMetrics(registry),
+                channel.get().requests())));
+    }
+
+    private void startCalibrator(String processName, TopicLayout topics, LoadedModel loaded, AdapterStore adapters) {
+        CalibratorSettings calibration = settings.calibrator();
+        String objective = calibration.objective().equals("tolerance")
+                ? "tolerance:" + calibration.tolerance()
+                : calibration.objective();
+        CalibratorOptions options = new CalibratorOptions(
+                calibration.group(),
+                calibration.group() + "-" + processName,
+                new CalibrationPolicy(Objective.parse(objective), calibration.minSamples()),
+                new SweepLimits(
+                        calibration.tokensPerSlice(),
+                        engine.isPresent() ? 1 : loaded.torch().threads()));
+        SweepPace pace = engine.<SweepPace>map(BetweenStepsPace::new).orElseGet(OwnThreadPace::new);
+        calibrator = Optional.of(opened(CalibratorPart.start(
+                options, kafka, topics, loaded.model(), adapters, pace, new CalibrationMetrics(registry))));
+    }
+
+    /** Ends the process. Its open requests are not committed, so another worker receives them. */
+    private void engineFailed() {
+        phase.updateAndGet(current -> current == Phase.STOPPING ? current : Phase.FAILED);
+        LOG.error("the engine has failed; the process ends and abandons its open requests for redelivery");
+        Quarkus.asyncExit(1);
+    }
+
+    private synchronized void close() {
+        // first the calibrator, whose sweep would slow down the remaining requests
+        calibrator.ifPresent(ServingLifecycle::closeQuietly);
+        worker.ifPresent(running -> closeQuietly(running::drain));
+        while (!resources.isEmpty()) {
+            closeQuietly(resources.pop());
+        }
+    }
+
+    /** Logs an exception, so that the remaining resources are closed. */
+    private static void closeQuietly(AutoCloseable resource) {
+        try {
+            resource.close();
+        } catch (Exception e) {
+            LOG.warnf("closing %s failed: %s", resource.getClass().getSimpleName(), e.getMessage());
+        }
+    }
+
+    private <T extends AutoCloseable> T opened(T resource) {
+        resources.push(resource);
+        return resource;
+    }
+
+    /**
+     * A name for results and transactional ids. The random part is required: in containers, hosts can have the same
+     * name and all processes the same id, and equal transactional ids fence each other.
+     */
+    static String uniqueProcessName() {
+        return hostName() + "-" + ProcessHandle.current().pid() + "-"
+                + UUID.randomUUID().toString().substring(0, RANDOM_NAME_CHARACTERS);
+    }
+
+    private static String hostName() {
+        try {
+            return InetAddress.getLocalHost().getHostName();
+        } catch (UnknownHostException e) {
+            return "tidemark";
+        }
+    }
+}

@@ -1,0 +1,47 @@
+package io.tidemark.stream.settings;
+
+import io.quarkus.runtime.configuration.MemorySize;
+import java.math.BigInteger;
+import java.util.Optional;
+
+/** The rules of {@link TidemarkSettings} that annotations can't express. Checked before the model is loaded. */
+public final class SettingsValidator {
+
+    /** {@code max.message.bytes} of the topic of requests. */
+    private static final long MAX_REQUEST_BYTES = 4 * 1024 * 1024;
+
+    private SettingsValidator() {}
+
+    /** @throws IllegalArgumentException whose message begins with the name of the property */
+    public static void require(TidemarkSettings settings) {
+        settings.engine().kvBytes().ifPresent(bytes -> size("tidemark.engine.kv-bytes", bytes, 1, Long.MAX_VALUE));
+        require(
+                !settings.engine().deterministic()
+                        || settings.engine().computeType().equals(Optional.of("int8")),
+                "tidemark.engine.deterministic needs tidemark.engine.compute-type=int8");
+        size("tidemark.engine.prefix-cache", settings.engine().prefixCache(), 0, Long.MAX_VALUE);
+        size("tidemark.engine.adapter-bytes", settings.engine().adapterBytes(), 1, Long.MAX_VALUE);
+        size("tidemark.engine.packed-lora-bytes", settings.engine().packedLoraBytes(), 0, Long.MAX_VALUE);
+        size("tidemark.limits.request-bytes", settings.limits().requestBytes(), 1, MAX_REQUEST_BYTES);
+        require(!settings.worker().shutdownGrace().isNegative(), "tidemark.worker.shutdown-grace must be 0S or more");
+        require(settings.tables().loadTimeout().toMillis() > 0, "tidemark.tables.load-timeout must be above 0S");
+        require(
+                Double.isFinite(settings.calibrator().tolerance()),
+                "tidemark.calibrator.tolerance must be a finite number");
+        short replicas = settings.topics().replicationFactor();
+        require(replicas == -1 || replicas >= 1, "tidemark.topics.replication-factor must be -1, or 1 or more");
+    }
+
+    private static void size(String property, MemorySize size, long min, long max) {
+        BigInteger bytes = size.asBigInteger();
+        require(
+                bytes.compareTo(BigInteger.valueOf(min)) >= 0 && bytes.compareTo(BigInteger.valueOf(max)) <= 0,
+                property + " must be from " + min + " to " + max + " bytes");
+    }
+
+    private static void require(boolean valid, String message) {
+        if (!valid) {
+            throw new IllegalArgumentException(message);
+        }
+    }
+}
