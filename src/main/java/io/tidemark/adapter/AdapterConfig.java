@@ -5,29 +5,28 @@ import io.tidemark.model.StrictJson;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
 
 /**
- * What PEFT's {@code adapter_config.json} says about a LoRA adapter.
+ * The options of PEFT's {@code adapter_config.json} that change what an adapter computes.
  *
- * @param targeted which modules have LoRA, but for those that are saved
- * @param saved    which modules it holds as a whole
- * @param ranks    the default rank and its exceptions
- * @param alphas   the default alpha and its exceptions
- * @param rankStabilised whether the scale is {@code alpha / sqrt(r)} (rsLoRA) rather than {@code alpha / r}
- * @param dora whether modules have a magnitude (DoRA)
- * @param biased whether B has a bias ({@code lora_bias})
- * @param tiesWeights whether what it does to a tied embedding or head it does to both
+ * @param modules        which modules have LoRA, and which are saved
+ * @param ranks          {@code r} and {@code rank_pattern}
+ * @param alphas         {@code lora_alpha} and {@code alpha_pattern}
+ * @param rankStabilized {@code use_rslora}: the scale is {@code alpha / sqrt(r)}, otherwise {@code alpha / r}
+ * @param dora           {@code use_dora}: modules have a magnitude vector
+ * @param loraBias       {@code lora_bias}: B has a bias
+ * @param tiesWeights    {@code ensure_weight_tying}: what applies to a tied embedding or head applies to both
  */
 record AdapterConfig(
-        TargetModules targeted,
-        SavedModules saved,
-        ModulePattern ranks,
-        ModulePattern alphas,
-        boolean rankStabilised,
+        ModuleSelection modules,
+        ModuleValue ranks,
+        ModuleValue alphas,
+        boolean rankStabilized,
         boolean dora,
-        boolean biased,
+        boolean loraBias,
         boolean tiesWeights) {
 
     private static final Set<String> APPLIED = Set.of(
@@ -47,7 +46,7 @@ record AdapterConfig(
             "use_dora",
             "lora_bias");
 
-    /** Fields about training, other software or how the weights began; none changes what inference computes. */
+    /** Options of training, initialization and other software, which do not change inference. */
     private static final Set<String> INERT = Set.of(
             "auto_mapping",
             "base_model_name_or_path",
@@ -62,12 +61,32 @@ record AdapterConfig(
             "eva_config",
             "runtime_config");
 
-    /** Ways to begin that leave the base weights alone; an adapter of any other may not fit the published ones. */
-    private static final Set<String> KEEP_THE_BASE = Set.of("true", "false", "gaussian", "eva", "orthogonal");
+    /** Initializations that do not change the base weights. Others may have been trained on changed ones. */
+    private static final Set<String> UNCHANGED_BASE = Set.of("true", "false", "gaussian", "eva", "orthogonal");
 
-    /**
-     * @throws AdapterRefused when the file is missing or broken, or an option in it would not be applied
-     */
+    /** A number for all modules with overrides for single ones. The first override that matches applies, as in PEFT. */
+    record ModuleValue(double defaultValue, Map<ModuleRegex, Double> overrides) {
+
+        private static ModuleValue of(Path file, JsonNode config, String field, String patternField) {
+            Map<ModuleRegex, Double> overrides = new LinkedHashMap<>();
+            for (Map.Entry<String, JsonNode> entry : config.path(patternField).properties()) {
+                overrides.put(
+                        ModuleRegex.of(file, patternField, "(.*\\.)?(" + entry.getKey() + ")$"),
+                        positive(file, patternField, entry.getValue()));
+            }
+            return new ModuleValue(positive(file, field, config.path(field)), overrides);
+        }
+
+        private double of(String module) {
+            return overrides.entrySet().stream()
+                    .filter(override -> override.getKey().matchesPrefix(module))
+                    .map(Map.Entry::getValue)
+                    .findFirst()
+                    .orElse(defaultValue);
+        }
+    }
+
+    /** @throws AdapterRefused if the file is missing or broken, or has an option that would not be applied */
     static AdapterConfig read(Path file) {
         JsonNode root = parse(file);
         String type = root.path("peft_type").asText("(absent)");
@@ -77,42 +96,43 @@ record AdapterConfig(
         if (!root.path("bias").asText("none").equals("none")) {
             throw AdapterRefused.unsupported(file, "bias", root.path("bias").asText());
         }
-        String start = root.path("init_lora_weights").asText("true");
-        if (!KEEP_THE_BASE.contains(start)) {
-            throw AdapterRefused.unsupported(file, "init_lora_weights", start);
+        String initialization = root.path("init_lora_weights").asText("true");
+        if (!UNCHANGED_BASE.contains(initialization)) {
+            throw AdapterRefused.unsupported(file, "init_lora_weights", initialization);
         }
         for (Map.Entry<String, JsonNode> field : root.properties()) {
-            if (!APPLIED.contains(field.getKey()) && !INERT.contains(field.getKey()) && isOn(field.getValue())) {
+            if (!APPLIED.contains(field.getKey()) && !INERT.contains(field.getKey()) && isSet(field.getValue())) {
                 throw AdapterRefused.unsupported(file, field.getKey(), field.getValue());
             }
         }
         if (root.path("use_dora").asBoolean() && root.path("lora_bias").asBoolean()) {
-            throw AdapterRefused.unsupported(file, "lora_bias", "true beside use_dora: PEFT has no such adapter");
+            throw AdapterRefused.unsupported(file, "lora_bias", "true with use_dora, which PEFT does not support");
         }
         return new AdapterConfig(
-                TargetModules.of(file, root),
-                SavedModules.of(file, root),
-                ModulePattern.of(file, root, "r", "rank_pattern"),
-                ModulePattern.of(file, root, "lora_alpha", "alpha_pattern"),
+                new ModuleSelection(file, root),
+                ModuleValue.of(file, root, "r", "rank_pattern"),
+                ModuleValue.of(file, root, "lora_alpha", "alpha_pattern"),
                 root.path("use_rslora").asBoolean(),
                 root.path("use_dora").asBoolean(),
                 root.path("lora_bias").asBoolean(),
                 root.path("ensure_weight_tying").asBoolean());
     }
 
-    /** Whether a module, by its name in the base model, has LoRA. */
-    boolean targets(String module) {
-        return targeted.include(module) && !saved.hide(module);
-    }
-
     int rank(String module) {
-        return (int) ranks.valueFor(module);
+        return (int) ranks.of(module);
     }
 
     /** The factor of {@code B A x} for a module. */
     double scale(String module) {
-        double r = ranks.valueFor(module);
-        return alphas.valueFor(module) / (rankStabilised ? Math.sqrt(r) : r);
+        double rank = ranks.of(module);
+        return alphas.of(module) / (rankStabilized ? Math.sqrt(rank) : rank);
+    }
+
+    private static double positive(Path file, String field, JsonNode value) {
+        if (!value.isNumber() || !(value.doubleValue() > 0)) {
+            throw AdapterRefused.broken(file, field + " must be a number greater than 0, not " + value);
+        }
+        return value.doubleValue();
     }
 
     private static JsonNode parse(Path file) {
@@ -130,7 +150,7 @@ record AdapterConfig(
         }
     }
 
-    private static boolean isOn(JsonNode value) {
+    private static boolean isSet(JsonNode value) {
         return !(value.isNull()
                 || value.isBoolean() && !value.booleanValue()
                 || value.isContainerNode() && value.isEmpty());

@@ -2,7 +2,7 @@ package io.tidemark.adapter;
 
 import java.util.concurrent.atomic.AtomicBoolean;
 
-/** The right to run a loaded adapter: its memory stays until the lease is closed. Any thread may close it, more than once. */
+/** Keeps a loaded adapter in memory until it is closed. May be closed by any thread, and more than once. */
 public final class AdapterLease implements AutoCloseable {
 
     private final LoadedAdapter adapter;
@@ -14,12 +14,12 @@ public final class AdapterLease implements AutoCloseable {
         this.release = release;
     }
 
-    /** Its weights may be used until the lease is closed. */
+    /** The adapter, whose weights may be used until the lease is closed. */
     public LoadedAdapter adapter() {
         return adapter;
     }
 
-    /** Returns at once; nothing is freed on the caller's thread. */
+    /** Returns at once; memory is freed on another thread. */
     @Override
     public void close() {
         if (closed.compareAndSet(false, true)) {

@@ -15,7 +15,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
-/** Reads a PEFT folder and holds every tensor against the config and the base model: none is ignored, none is missed. */
+/**
+ * Reads a PEFT folder without the values of its tensors. Every tensor that config and base model require must be present with the
+ * right shape, and every tensor of the file must be used.
+ */
 final class AdapterReader {
 
     static final String CONFIG = "adapter_config.json";
@@ -33,7 +36,7 @@ final class AdapterReader {
         this.tensors = AdapterTensors.read(folder);
     }
 
-    /** @throws AdapterRefused naming the file and the option or tensor that is broken or would not be applied */
+    /** @throws AdapterRefused if an option or tensor is missing, broken or would not be applied; the message names it */
     static AdapterParts read(Path folder, ModelConfig model) {
         AdapterReader reader = new AdapterReader(folder, model);
         AdapterParts parts = reader.parts();
@@ -42,22 +45,20 @@ final class AdapterReader {
     }
 
     private AdapterParts parts() {
-        config.saved().refuseOthers(model);
-        if (config.biased() && targets(ModuleNames.EMBEDDING)) {
+        config.modules().refuseUnsupportedSaved(model);
+        if (config.loraBias() && hasLora(ModuleNames.EMBEDDING)) {
             throw AdapterRefused.unsupported(
-                    configFile, "lora_bias", "true where the embedding has LoRA: PEFT gives it no bias");
+                    configFile, "lora_bias", "true with LoRA on the embedding, which PEFT does not support");
         }
         List<Map<Projection, LoraModule>> layers = new ArrayList<>();
         for (int layer = 0; layer < model.numLayers(); layer++) {
             layers.add(layer(layer));
         }
         Map<String, StoredTensor> replaced = replaced();
-        Map<String, LoraModule> outer = outer();
-        AdapterParts parts = new AdapterParts(layers, outer, replaced, baseCopies(), ownCopies(replaced, outer));
-        if (layers.stream().allMatch(Map::isEmpty)
-                && parts.outer().isEmpty()
-                && parts.replaced().isEmpty()) {
-            throw AdapterRefused.broken(configFile, "target_modules names no module of the base model");
+        Map<String, LoraModule> nonBlock = nonBlock();
+        AdapterParts parts = new AdapterParts(layers, nonBlock, replaced, baseCopies(), duplicates(replaced, nonBlock));
+        if (layers.stream().allMatch(Map::isEmpty) && nonBlock.isEmpty() && replaced.isEmpty()) {
+            throw AdapterRefused.broken(configFile, "target_modules matches no module of the base model");
         }
         return parts;
     }
@@ -66,7 +67,7 @@ final class AdapterReader {
         Map<Projection, LoraModule> modules = new EnumMap<>(Projection.class);
         for (Projection projection : Projection.values()) {
             String name = ModuleNames.linear(layer, projection);
-            if (config.targets(name)) {
+            if (config.modules().hasLora(name)) {
                 modules.put(projection, linear(name, projection.inputWidth(model), projection.outputWidth(model)));
             }
         }
@@ -78,16 +79,16 @@ final class AdapterReader {
         StoredTensor a = tensors.take(name + ".lora_A.weight", rank, in);
         StoredTensor b = tensors.take(name + ".lora_B.weight", out, rank);
         Optional<StoredTensor> bias =
-                config.biased() ? Optional.of(tensors.take(name + ".lora_B.bias", out)) : Optional.empty();
+                config.loraBias() ? Optional.of(tensors.take(name + ".lora_B.bias", out)) : Optional.empty();
         return new LoraModule(a, b, config.scale(name), magnitude(name, out), bias);
     }
 
-    private Map<String, LoraModule> outer() {
+    private Map<String, LoraModule> nonBlock() {
         Map<String, LoraModule> modules = new HashMap<>();
-        if (targets(ModuleNames.EMBEDDING)) {
+        if (hasLora(ModuleNames.EMBEDDING)) {
             modules.put(ModuleNames.EMBEDDING, embedding());
         }
-        if (targets(ModuleNames.HEAD)) {
+        if (hasLora(ModuleNames.HEAD)) {
             modules.put(ModuleNames.HEAD, linear(ModuleNames.HEAD, model.hiddenSize(), model.vocabularySize()));
         }
         return modules;
@@ -121,19 +122,22 @@ final class AdapterReader {
     }
 
     private void putNorm(Map<String, StoredTensor> weights, String name) {
-        if (config.saved().include(name)) {
-            boolean ofHeads = name.contains(".self_attn.");
+        if (config.modules().isSaved(name)) {
+            boolean perHead = name.contains(".self_attn.");
             weights.put(
-                    name + ".weight", tensors.take(name + ".weight", ofHeads ? model.headDim() : model.hiddenSize()));
+                    name + ".weight", tensors.take(name + ".weight", perHead ? model.headDim() : model.hiddenSize()));
         }
     }
 
-    /** PEFT writes the base's embedding and head too where they have LoRA, or where it is told to, be they saved or not. */
+    /**
+     * Copies of the base's embedding and head. PEFT writes them if they have LoRA or if {@code save_embedding_layers} is set, for
+     * saved modules too.
+     */
     private Map<String, StoredTensor> baseCopies() {
         Map<String, StoredTensor> weights = new HashMap<>();
         for (String name : List.of(ModuleNames.EMBEDDING, ModuleNames.HEAD)) {
             String stored = name
-                    + (isSaved(name) ? ".original_module.weight" : targets(name) ? ".base_layer.weight" : ".weight");
+                    + (isSaved(name) ? ".original_module.weight" : hasLora(name) ? ".base_layer.weight" : ".weight");
             if (tensors.has(stored)) {
                 weights.put(name + ".weight", tensors.take(stored, model.vocabularySize(), model.hiddenSize()));
             }
@@ -141,8 +145,11 @@ final class AdapterReader {
         return weights;
     }
 
-    /** Where PEFT is told to write the base's embedding and head, it writes saved ones a second time; and tied ones always. */
-    private List<TensorCopy> ownCopies(Map<String, StoredTensor> replaced, Map<String, LoraModule> outer) {
+    /**
+     * Tensors that the file holds twice and that must be equal. PEFT writes a saved embedding or head a second time if {@code
+     * save_embedding_layers} is set, and tied ones always.
+     */
+    private List<TensorCopy> duplicates(Map<String, StoredTensor> replaced, Map<String, LoraModule> nonBlock) {
         List<TensorCopy> copies = new ArrayList<>();
         for (String name : List.of(ModuleNames.EMBEDDING, ModuleNames.HEAD)) {
             String stored = name + ".modules_to_save.weight";
@@ -151,16 +158,16 @@ final class AdapterReader {
                 copies.add(new TensorCopy(copy, replaced.get(name + ".weight"), false));
             }
         }
-        // what is tied PEFT loads into one tensor, the head's last
+        // PEFT loads both tensors of tied modules into one parameter, that of the head last
         if (isTied() && isSaved(ModuleNames.HEAD)) {
             copies.add(new TensorCopy(
                     replaced.get(ModuleNames.EMBEDDING + ".weight"),
                     replaced.get(ModuleNames.HEAD + ".weight"),
                     false));
         }
-        if (isTied() && targets(ModuleNames.HEAD)) {
-            LoraModule embedding = outer.get(ModuleNames.EMBEDDING);
-            LoraModule head = outer.get(ModuleNames.HEAD);
+        if (isTied() && hasLora(ModuleNames.HEAD)) {
+            LoraModule embedding = nonBlock.get(ModuleNames.EMBEDDING);
+            LoraModule head = nonBlock.get(ModuleNames.HEAD);
             copies.add(new TensorCopy(embedding.b(), head.a(), true));
             copies.add(new TensorCopy(embedding.a(), head.b(), true));
         }
@@ -168,19 +175,21 @@ final class AdapterReader {
     }
 
     private boolean isSaved(String name) {
-        return config.saved().include(name)
+        return config.modules().isSaved(name)
                 || isTied()
-                        && (config.saved().include(ModuleNames.EMBEDDING)
-                                || config.saved().include(ModuleNames.HEAD));
+                        && (config.modules().isSaved(ModuleNames.EMBEDDING)
+                                || config.modules().isSaved(ModuleNames.HEAD));
     }
 
-    private boolean targets(String name) {
+    private boolean hasLora(String name) {
         return !isSaved(name)
-                && (config.targets(name)
-                        || isTied() && (config.targets(ModuleNames.EMBEDDING) || config.targets(ModuleNames.HEAD)));
+                && (config.modules().hasLora(name)
+                        || isTied()
+                                && (config.modules().hasLora(ModuleNames.EMBEDDING)
+                                        || config.modules().hasLora(ModuleNames.HEAD)));
     }
 
-    /** Whether what the adapter does to the embedding or the head it does to both, and has written for both. */
+    /** Whether what applies to the embedding or the head applies to both, and the file has tensors for both. */
     private boolean isTied() {
         return model.tiedEmbeddings() && config.tiesWeights();
     }

@@ -3,7 +3,9 @@ package io.tidemark.adapter;
 import io.tidemark.model.ModelRefused;
 import java.nio.file.Path;
 
-/** An adapter folder cannot be used, or asks for something that would not be applied exactly. Names file and field. */
+/**
+ * An adapter folder is broken, or has an option or tensor that would not be applied exactly. The message names file and field.
+ */
 public final class AdapterRefused extends RuntimeException {
 
     private static final long serialVersionUID = 1L;
@@ -19,20 +21,20 @@ public final class AdapterRefused extends RuntimeException {
         return new AdapterRefused("not supported yet: " + field + " = " + value + " (" + file + ")", true, null);
     }
 
-    static AdapterRefused broken(Path file, String what) {
-        return new AdapterRefused(file + ": " + what, false, null);
+    static AdapterRefused broken(Path file, String problem) {
+        return new AdapterRefused(file + ": " + problem, false, null);
     }
 
-    /** What the readers of a model's files found; its message names the file already. */
+    static AdapterRefused broken(Path file, String problem, Throwable cause) {
+        return new AdapterRefused(file + ": " + problem, false, cause);
+    }
+
+    /** For an error of the readers of model files, whose message already names the file. */
     static AdapterRefused because(ModelRefused cause) {
         return new AdapterRefused(cause.getMessage(), cause.isUnsupported(), cause);
     }
 
-    static AdapterRefused broken(Path file, String what, Throwable cause) {
-        return new AdapterRefused(file + ": " + what, false, cause);
-    }
-
-    /** True when the folder is sound and only asks for what Tidemark does not do. */
+    /** Whether the folder is valid but needs a feature that Tidemark does not have. */
     public boolean isUnsupported() {
         return unsupported;
     }

@@ -1,17 +1,17 @@
 package io.tidemark.adapter;
 
 /**
- * What a store has done and holds, for metrics.
+ * Counters and current sizes of an {@link AdapterStore}, for metrics.
  *
- * @param registered    adapters that may be asked for
+ * @param registered    registered adapters
  * @param resident      adapters in memory
- * @param residentBytes their memory, and that of evicted ones whose last rows still run
- * @param leases        how often an adapter was asked for
- * @param hits          how often it was in memory then
- * @param loads         adapters brought into memory
- * @param loadNanos     the time that took, without waiting for memory
- * @param evictions     adapters that had to make room
- * @param failures      loads that failed
+ * @param residentBytes memory of all adapters, evicted ones that are still leased included
+ * @param leases        leases requested
+ * @param hits          leases of adapters that were in memory
+ * @param loads         completed loads
+ * @param loadNanos     total time of completed loads, without the wait for memory
+ * @param evictions     adapters evicted
+ * @param failures      failed loads
  */
 public record AdapterStats(
         int registered,

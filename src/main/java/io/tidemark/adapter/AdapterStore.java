@@ -13,48 +13,44 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * The adapters of one base model, found by id. Any number may be registered; those that are asked for are loaded on the
- * thread {@code tidemark-adapters}, and stay in memory until others need their place in the byte budget. Any thread may
- * call; no call waits for a load but {@link #load}.
+ * The adapters of one base model by id. Any number can be registered. An adapter is loaded when it is leased, on the thread
+ * {@code tidemark-adapters}, and stays in memory until the byte budget requires its eviction. The methods may be called from any
+ * thread; only {@link #awaitLease} and {@link #load} wait for a load.
  */
 public final class AdapterStore implements AutoCloseable {
 
     private final String baseModel;
-    private final AdapterLoader loader;
-    private final AdapterMemory memory;
-    private final Map<String, Registration> registered = new ConcurrentHashMap<>();
+    private final AdapterCache cache;
+    private final Map<String, AdapterCache.Registration> registered = new ConcurrentHashMap<>();
     private final Map<String, AdapterLease> kept = new ConcurrentHashMap<>();
 
-    /** Without a budget: what was loaded stays. */
+    /** A store without a budget: a loaded adapter is never evicted. */
     public AdapterStore(LanguageModel model) {
         this(model, Long.MAX_VALUE);
     }
 
-    /** @param budget bytes that adapters in memory may take together, at least what the largest one takes */
+    /** @param budget maximum bytes of all adapters in memory, at least those of the largest adapter */
     public AdapterStore(LanguageModel model, long budget) {
         this(model.name(), new FolderLoader(model), budget);
     }
 
-    AdapterStore(String baseModel, AdapterLoader loader, long budget) {
+    AdapterStore(String baseModel, AdapterCache.Loader loader, long budget) {
         this.baseModel = baseModel;
-        this.loader = loader;
-        this.memory = new AdapterMemory(loader, budget);
+        this.cache = new AdapterCache(loader, budget);
     }
 
     /**
-     * Makes a PEFT folder known under an id. Reads its config and the headers of its tensors, so that what is not
-     * supported or broken is told now; only values that are not finite show when it is loaded.
+     * Registers a PEFT folder under an id. Validates the config and the headers of all tensors; values that are not finite are found
+     * when the adapter is loaded.
      *
-     * @throws AdapterRefused when the id is taken or the folder cannot be applied exactly, naming what is at fault
+     * @throws AdapterRefused if the id is taken or the folder cannot be applied exactly; the message names file and field
      */
     public void register(String id, Path folder) {
         if (id.isBlank() || id.equals(baseModel)) {
-            throw AdapterRefused.broken(folder, "the adapter id '" + id + "' is empty or the base model's name");
+            throw AdapterRefused.broken(folder, "the adapter id '" + id + "' is empty or the name of the base model");
         }
-        Registration adapter = new Registration(id, folder, loader.check(folder));
-        memory.requireRoom(adapter, adapter.fileBytes());
-        if (registered.putIfAbsent(id, adapter) != null) {
-            throw AdapterRefused.broken(folder, "an adapter '" + id + "' is there already");
+        if (registered.putIfAbsent(id, cache.register(id, folder)) != null) {
+            throw AdapterRefused.broken(folder, "an adapter with the id '" + id + "' is already registered");
         }
     }
 
@@ -62,32 +58,37 @@ public final class AdapterStore implements AutoCloseable {
         return registered.containsKey(id);
     }
 
-    /** All registered ids, a copy. */
+    /** A copy of all registered ids. */
     public SortedSet<String> ids() {
         return Collections.unmodifiableSortedSet(new TreeSet<>(registered.keySet()));
     }
 
-    /** The digest of the version that was loaded last; empty before the first load. */
+    /**
+     * The digest of the version that was loaded last; empty before the first load.
+     *
+     * @throws NoSuchElementException if the id is not registered
+     */
     public Optional<String> digest(String id) {
-        return memory.digest(registration(id));
+        return cache.digest(registration(id));
     }
 
     /**
-     * Asks for an adapter. Whoever waits for one adapter waits for one load; requests for different ones are loaded in
-     * their order, each as soon as there is room.
+     * Leases an adapter. All leases that wait for one adapter share one load; different adapters are loaded in the order of their
+     * first lease.
      *
-     * @return done at once when the adapter is in memory; fails with {@link AdapterRefused}, which is remembered for
-     *         half a minute
-     * @throws NoSuchElementException for an id that is not registered
+     * @return completed if the adapter is in memory, otherwise when it has been loaded; fails with {@link AdapterRefused}, which is
+     *     remembered for 30 seconds
+     * @throws NoSuchElementException if the id is not registered
      */
     public CompletableFuture<AdapterLease> lease(String id) {
-        return memory.lease(registration(id));
+        return cache.lease(registration(id));
     }
 
     /**
-     * The same for a thread that may stand still.
+     * Leases an adapter and blocks until it is loaded.
      *
-     * @throws AdapterRefused as above
+     * @throws AdapterRefused if it could not be loaded
+     * @throws NoSuchElementException if the id is not registered
      */
     public AdapterLease awaitLease(String id) {
         try {
@@ -98,9 +99,9 @@ public final class AdapterStore implements AutoCloseable {
     }
 
     /**
-     * Registers and loads a folder, and keeps it in memory until the store is closed.
+     * Registers and loads a folder, and keeps the adapter in memory until the store is closed. Blocks until it is loaded.
      *
-     * @throws AdapterRefused when the id is taken or the folder cannot be applied exactly, naming what is at fault
+     * @throws AdapterRefused if the id is taken or the folder cannot be applied exactly; the message names file and field
      */
     public LoadedAdapter load(String id, Path folder) {
         register(id, folder);
@@ -114,23 +115,23 @@ public final class AdapterStore implements AutoCloseable {
         }
     }
 
-    /** An adapter that {@link #load} has put there. */
+    /** An adapter that was loaded with {@link #load}. */
     public Optional<LoadedAdapter> find(String id) {
         return Optional.ofNullable(kept.get(id)).map(AdapterLease::adapter);
     }
 
-    /** Counts since the store was made, and what is in memory now. */
+    /** Counters since the store was created, and current sizes. */
     public AdapterStats stats() {
-        return memory.stats(registered.size());
+        return cache.stats(registered.size());
     }
 
-    /** No row may use an adapter any more. */
+    /** Frees all adapters, leased ones too. No step may use an adapter any more. */
     @Override
     public void close() {
-        memory.close();
+        cache.close();
     }
 
-    private Registration registration(String id) {
+    private AdapterCache.Registration registration(String id) {
         return Optional.ofNullable(registered.get(id))
                 .orElseThrow(() -> new NoSuchElementException("no adapter '" + id + "'"));
     }

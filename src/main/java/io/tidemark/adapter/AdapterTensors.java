@@ -11,12 +11,25 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.regex.Pattern;
 
-/** An adapter's tensors by their names in the base model. Each is taken once, with the shape it must have. */
+/** The tensors of an adapter by canonical name. Records which tensors are used, so that unused ones can be refused. */
 final class AdapterTensors {
 
     static final String FILE = "adapter_model.safetensors";
+    /** The prefix that PEFT's {@code save_pretrained} adds to the names of the base model's modules. */
+    static final String PREFIX = "base_model.model.";
+
     private static final String PICKLE = "adapter_model.bin";
+
+    private static final Pattern WRAPPERS =
+            Pattern.compile("(?<=^|\\.)(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\\.");
+    private static final Pattern TRAINER = Pattern.compile("^module\\.");
+    private static final Pattern WITHOUT_PEFT_MODEL = Pattern.compile("^model\\.(?=model\\.|lm_head\\.)");
+    private static final Pattern NAMED_LORA = Pattern.compile("\\.(lora_[AB])\\.[^.]+\\.(weight|bias)$");
+    private static final Pattern NAMED_PARAMETER = Pattern.compile("\\.(lora_embedding_[AB])\\.[^.]+$");
+    private static final Pattern MAGNITUDE = Pattern.compile("\\.lora_magnitude_vector(\\.[^.]+?)??(\\.weight)?$");
+    private static final Pattern SAVED = Pattern.compile("\\.modules_to_save\\.[^.]+\\.");
 
     private final Path file;
     private final Map<String, StoredTensor> tensors = new HashMap<>();
@@ -25,14 +38,14 @@ final class AdapterTensors {
     private AdapterTensors(Path file, Map<String, StoredTensor> stored) {
         this.file = file;
         stored.forEach((name, tensor) -> {
-            if (tensors.put(TensorSpelling.inModel(name), tensor) != null) {
-                throw AdapterRefused.broken(file, "tensor " + name + " is there twice, under two spellings");
+            if (tensors.put(canonicalName(name), tensor) != null) {
+                throw AdapterRefused.broken(file, "tensor " + name + " is present twice, under two names");
             }
         });
         this.unused = new TreeSet<>(tensors.keySet());
     }
 
-    /** @throws AdapterRefused when the file is missing or broken, or names a tensor twice */
+    /** @throws AdapterRefused if the file is missing or broken, or has a tensor twice */
     static AdapterTensors read(Path folder) {
         Path file = folder.resolve(FILE);
         if (Files.isRegularFile(file)) {
@@ -46,22 +59,41 @@ final class AdapterTensors {
             throw AdapterRefused.unsupported(
                     folder.resolve(PICKLE),
                     "weights",
-                    "a pickle, which can run any code that it "
-                            + "holds; load it with PEFT and save_pretrained(..., safe_serialization=True), which writes "
-                            + FILE);
+                    "a pickle, which can execute any code; load it with PEFT and call save_pretrained(...,"
+                            + " safe_serialization=True), which writes " + FILE);
         }
         throw AdapterRefused.broken(file, "is missing");
+    }
+
+    /**
+     * The name of a tensor as the module's name in the base model followed by the tensor's name in the module, for example {@code
+     * model.layers.0.self_attn.q_proj.lora_A.weight}. Removes the prefix of saved adapters, the adapter's name in a live state
+     * dict ({@code lora_A.default.weight}) and the wrappers of training frameworks.
+     */
+    static String canonicalName(String stored) {
+        String name = TRAINER.matcher(WRAPPERS.matcher(stored).replaceAll("")).replaceFirst("");
+        name = name.startsWith(PREFIX)
+                ? name.substring(PREFIX.length())
+                : WITHOUT_PEFT_MODEL.matcher(name).replaceFirst("");
+        name = NAMED_LORA.matcher(name).replaceFirst(".$1.$2");
+        name = NAMED_PARAMETER.matcher(name).replaceFirst(".$1");
+        name = MAGNITUDE.matcher(name).replaceFirst(".lora_magnitude_vector");
+        return SAVED.matcher(name).replaceFirst(".");
     }
 
     boolean has(String name) {
         return tensors.containsKey(name);
     }
 
-    /** @throws AdapterRefused when the tensor is missing or has another shape */
+    /**
+     * Returns a tensor and marks it as used.
+     *
+     * @throws AdapterRefused if the tensor is missing or has another shape
+     */
     StoredTensor take(String name, long... shape) {
         StoredTensor tensor = tensors.get(name);
         if (tensor == null) {
-            throw AdapterRefused.broken(file, "tensor " + TensorSpelling.PREFIX + name + " is missing");
+            throw AdapterRefused.broken(file, "tensor " + PREFIX + name + " is missing");
         }
         List<Long> expected = Arrays.stream(shape).boxed().toList();
         if (!tensor.shape().equals(expected)) {
@@ -72,7 +104,7 @@ final class AdapterTensors {
         return tensor;
     }
 
-    /** @throws AdapterRefused when a tensor was never taken, and so would have no effect */
+    /** @throws AdapterRefused if a tensor was never taken and would have no effect */
     void refuseUnused() {
         if (!unused.isEmpty()) {
             throw AdapterRefused.unsupported(

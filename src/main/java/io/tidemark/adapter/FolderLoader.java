@@ -4,13 +4,24 @@ import io.tidemark.decoder.LanguageModel;
 import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.model.ModelRefused;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
+import java.security.DigestInputStream;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
 import java.util.List;
 
-/** Brings PEFT folders to the base model's device. */
-record FolderLoader(LanguageModel model) implements AdapterLoader {
+/** Loads PEFT folders to the device of the base model. */
+record FolderLoader(LanguageModel model) implements AdapterCache.Loader {
+
+    private static final List<String> FILES = List.of(AdapterReader.CONFIG, AdapterReader.WEIGHTS);
+
+    /** Changes whenever the content of a file changes. */
+    private record FileVersion(String key, long bytes, long modifiedMillis) {}
 
     @Override
     public void lowerThreadPriority() {
@@ -25,15 +36,33 @@ record FolderLoader(LanguageModel model) implements AdapterLoader {
 
     @Override
     public LoadedAdapter load(String id, Path folder) {
-        List<State> before = states(folder);
-        String digest = AdapterDigest.of(folder);
+        List<FileVersion> before = versions(folder);
+        String digest = digest(folder);
         LoraWeights weights = assemble(folder);
-        // a result names the version that made it, so the digest must be that of the bytes that were loaded
-        if (!states(folder).equals(before)) {
+        // results name the digest, so it must be that of the bytes that were loaded
+        if (!versions(folder).equals(before)) {
             weights.close();
             throw AdapterRefused.broken(folder, "was changed while it was read");
         }
         return new LoadedAdapter(id, digest, weights);
+    }
+
+    /**
+     * SHA-256 in hex over the bytes of the config, then of the weights file.
+     *
+     * @throws AdapterRefused if a file is missing or cannot be read
+     */
+    static String digest(Path folder) {
+        MessageDigest digest = sha256();
+        for (String name : FILES) {
+            Path file = folder.resolve(name);
+            try (InputStream in = new DigestInputStream(Files.newInputStream(file), digest)) {
+                in.transferTo(OutputStream.nullOutputStream());
+            } catch (IOException e) {
+                throw AdapterRefused.broken(file, "could not be read", e);
+            }
+        }
+        return HexFormat.of().formatHex(digest.digest());
     }
 
     private LoraWeights assemble(Path folder) {
@@ -44,17 +73,14 @@ record FolderLoader(LanguageModel model) implements AdapterLoader {
         }
     }
 
-    /** What changes with a file's content. */
-    private record State(Object file, long bytes, long modifiedMillis) {}
-
-    private static List<State> states(Path folder) {
-        return List.of(AdapterReader.CONFIG, AdapterReader.WEIGHTS).stream()
+    private static List<FileVersion> versions(Path folder) {
+        return FILES.stream()
                 .map(name -> {
-                    BasicFileAttributes now = attributes(folder.resolve(name));
-                    return new State(
-                            String.valueOf(now.fileKey()),
-                            now.size(),
-                            now.lastModifiedTime().toMillis());
+                    BasicFileAttributes file = attributes(folder.resolve(name));
+                    return new FileVersion(
+                            String.valueOf(file.fileKey()),
+                            file.size(),
+                            file.lastModifiedTime().toMillis());
                 })
                 .toList();
     }
@@ -64,6 +90,14 @@ record FolderLoader(LanguageModel model) implements AdapterLoader {
             return Files.readAttributes(file, BasicFileAttributes.class);
         } catch (IOException e) {
             throw AdapterRefused.broken(file, "could not be read", e);
+        }
+    }
+
+    private static MessageDigest sha256() {
+        try {
+            return MessageDigest.getInstance("SHA-256");
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("every Java platform has SHA-256", e);
         }
     }
 }

@@ -2,18 +2,21 @@ package io.tidemark.adapter;
 
 import java.nio.file.Path;
 import java.util.Optional;
+import java.util.function.Predicate;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 
 /**
- * A regular expression of an adapter's config, over the name of a module. Configs come from strangers, and an expression of
- * a few characters can keep a matcher busy for years: one that looks at a name too often is refused.
+ * A regular expression of an adapter's config that is matched against module names.
+ *
+ * <p>Adapter configs are untrusted input, and a short expression can cause exponential backtracking. A match that reads more than
+ * {@code MAX_READS} characters is therefore refused.
  */
 final class ModuleRegex {
 
-    private static final int MOST_CHARACTERS = 100_000;
-    private static final int MOST_LOOKS = 1_000_000;
+    private static final int MAX_LENGTH = 100_000;
+    private static final int MAX_READS = 1_000_000;
 
     private final Path file;
     private final String field;
@@ -27,66 +30,61 @@ final class ModuleRegex {
 
     /**
      * @param field the option that an error names
-     * @throws AdapterRefused when it is no regular expression
+     * @throws AdapterRefused if it is not a regular expression, or too long
      */
     static ModuleRegex of(Path file, String field, String expression) {
-        if (expression.length() > MOST_CHARACTERS) {
+        if (expression.length() > MAX_LENGTH) {
             throw AdapterRefused.broken(
                     file,
-                    field + " is an expression of " + expression.length() + " characters, more than "
-                            + MOST_CHARACTERS);
+                    field + " is an expression of " + expression.length() + " characters, more than " + MAX_LENGTH);
         }
         try {
             return new ModuleRegex(file, field, Pattern.compile(expression));
         } catch (PatternSyntaxException | StackOverflowError e) {
-            throw AdapterRefused.broken(file, field + " is no regular expression: " + expression, e);
+            throw AdapterRefused.broken(file, field + " is not a regular expression: " + expression, e);
         }
     }
 
-    /** Whether the whole name matches. */
+    /** Whether the expression matches the whole name. */
     boolean matches(String module) {
-        return matching(module, Matcher::matches).isPresent();
+        return match(module, Matcher::matches).isPresent();
     }
 
-    /** Whether the name's beginning matches. */
-    boolean begins(String module) {
-        return lookingAt(module).isPresent();
+    /** Whether the expression matches a prefix of the name. */
+    boolean matchesPrefix(String module) {
+        return prefixMatch(module).isPresent();
     }
 
-    /** The match of the name's beginning. */
-    Optional<Matcher> lookingAt(String module) {
-        return matching(module, Matcher::lookingAt);
+    /** The match of a prefix of the name. */
+    Optional<Matcher> prefixMatch(String module) {
+        return match(module, Matcher::lookingAt);
     }
 
-    private interface Attempt {
-        boolean matches(Matcher matcher);
-    }
-
-    private Optional<Matcher> matching(String module, Attempt attempt) {
-        Matcher matcher = pattern.matcher(new Watched(module));
+    private Optional<Matcher> match(String module, Predicate<Matcher> operation) {
+        Matcher matcher = pattern.matcher(new CountedSequence(module));
         try {
-            return attempt.matches(matcher) ? Optional.of(matcher) : Optional.empty();
-        } catch (LooksTooOften | StackOverflowError e) {
+            return operation.test(matcher) ? Optional.of(matcher) : Optional.empty();
+        } catch (TooManyReads | StackOverflowError e) {
             throw AdapterRefused.broken(file, field + " takes too long to match '" + module + "': " + pattern, e);
         }
     }
 
-    private static final class LooksTooOften extends RuntimeException {
+    private static final class TooManyReads extends RuntimeException {
 
         private static final long serialVersionUID = 1L;
 
-        LooksTooOften() {
-            super("looked at a character more than " + MOST_LOOKS + " times", null, false, false);
+        TooManyReads() {
+            super("more than " + MAX_READS + " characters were read", null, false, false);
         }
     }
 
-    /** Counts how often a matcher looks, the only thing in which its work shows. */
-    private static final class Watched implements CharSequence {
+    /** Counts the characters that a matcher reads, the only measure of its work that is visible from outside. */
+    private static final class CountedSequence implements CharSequence {
 
         private final String text;
-        private int looks;
+        private int reads;
 
-        Watched(String text) {
+        CountedSequence(String text) {
             this.text = text;
         }
 
@@ -97,9 +95,9 @@ final class ModuleRegex {
 
         @Override
         public char charAt(int index) {
-            looks++;
-            if (looks > MOST_LOOKS) {
-                throw new LooksTooOften();
+            reads++;
+            if (reads > MAX_READS) {
+                throw new TooManyReads();
             }
             return text.charAt(index);
         }

@@ -14,7 +14,7 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** That PEFT computes the same with such configs is shown by the verification of patterns, rslora, regex and some-layers. */
+/** The verification of patterns, rslora, regex and some-layers compares such configs with PEFT. */
 @DisplayName("adapter_config.json")
 class AdapterConfigTest {
 
@@ -22,7 +22,7 @@ class AdapterConfigTest {
     private Path temp;
 
     @Test
-    @DisplayName("scales by alpha / r, and by alpha / sqrt(r) with rsLoRA")
+    @DisplayName("the scale is alpha / r, and alpha / sqrt(r) with rsLoRA")
     void scales() throws IOException {
         assertThat(read("'target_modules': ['q_proj'], 'r': 16, 'lora_alpha': 8")
                         .scale(name(0, Projection.Q)))
@@ -34,7 +34,7 @@ class AdapterConfigTest {
 
     @Test
     @DisplayName(
-            "may give modules their own rank and alpha by name ending or pattern, and the first that matches counts")
+            "rank_pattern and alpha_pattern override rank and alpha by name or pattern, and the first match applies")
     void matchesPatterns() throws IOException {
         AdapterConfig config = read(
                 "'target_modules': 'all-linear', 'r': 4, 'lora_alpha': 8, "
@@ -45,14 +45,14 @@ class AdapterConfigTest {
                 .isEqualTo(2);
         assertThat(config.rank(name(0, Projection.V))).isEqualTo(2);
         assertThat(config.rank(name(0, Projection.K)))
-                .as("nothing ends in a part of a name")
+                .as("a pattern does not match a part of a component")
                 .isEqualTo(4);
         assertThat(config.scale(name(3, Projection.Q))).isEqualTo(5.0 / 4);
         assertThat(config.scale(name(1, Projection.V))).isEqualTo(8.0 / 6);
     }
 
     @Test
-    @DisplayName("names modules by their last part or more, but never by a part of a word")
+    @DisplayName("target_modules matches the last components of a module name, but not a part of a component")
     void matchesNameEndings() throws IOException {
         assertThat(modules("['q_proj', 'mlp.up_proj']", ""))
                 .containsExactlyInAnyOrder("0 Q", "0 UP", "1 Q", "1 UP", "2 Q", "2 UP");
@@ -61,7 +61,7 @@ class AdapterConfigTest {
     }
 
     @Test
-    @DisplayName("may name modules by a regular expression for the whole name")
+    @DisplayName("target_modules as a regular expression matches the whole module name")
     void matchesWholeNames() throws IOException {
         assertThat(modules("'.*layers\\\\.[12]\\\\..*(q_proj|up_proj)'", ""))
                 .containsExactlyInAnyOrder("1 Q", "1 UP", "2 Q", "2 UP");
@@ -72,7 +72,7 @@ class AdapterConfigTest {
     }
 
     @Test
-    @DisplayName("may name all linear modules, some layers only, and exceptions")
+    @DisplayName("target_modules can be all-linear, restricted to layers, and have exclusions")
     void matchesAllLinear() throws IOException {
         assertThat(modules("'all-linear'", "")).hasSize(3 * Projection.values().length);
         assertThat(modules("['v_proj']", ", 'layers_to_transform': [0, 2]")).containsExactlyInAnyOrder("0 V", "2 V");
@@ -84,7 +84,7 @@ class AdapterConfigTest {
     }
 
     @Test
-    @DisplayName("counts layers by the pattern that is given, and leaves out what has no number")
+    @DisplayName("layers_pattern finds the layer number, and modules without one are not targeted")
     void matchesLayersByPattern() throws IOException {
         assertThat(modules("['v_proj']", ", 'layers_to_transform': [1], 'layers_pattern': 'layers'"))
                 .containsExactly("1 V");
@@ -93,24 +93,26 @@ class AdapterConfigTest {
         assertThat(modules("['v_proj']", ", 'layers_to_transform': [1], 'layers_pattern': 'h'"))
                 .isEmpty();
         assertThat(modules("['model.layers.0.self_attn.v_proj', 'o_proj']", ", 'layers_to_transform': [1]"))
-                .as("a whole name is meant whatever its layer")
+                .as("a full name matches in any layer")
                 .containsExactlyInAnyOrder("0 V", "1 O");
         AdapterConfig some = read(
                 "'r': 4, 'lora_alpha': 8, 'target_modules': ['embed_tokens', 'lm_head'], 'layers_to_transform': [1]");
-        assertThat(some.targets(ModuleNames.EMBEDDING))
+        assertThat(some.modules().hasLora(ModuleNames.EMBEDDING))
                 .as("model.embed_tokens has no number")
                 .isFalse();
-        assertThat(some.targets(ModuleNames.HEAD)).as("lm_head is a whole name").isTrue();
+        assertThat(some.modules().hasLora(ModuleNames.HEAD))
+                .as("lm_head is a full name")
+                .isTrue();
     }
 
     @Test
-    @DisplayName("gives no LoRA to a module that is saved as a whole, nor to one inside of it")
+    @DisplayName("a saved module and its submodules have no LoRA")
     void hidesSavedModules() throws IOException {
         assertThat(modules("'all-linear'", ", 'modules_to_save': ['self_attn', 'layers.0.mlp.up_proj']"))
                 .containsExactlyInAnyOrder("0 GATE", "0 DOWN", "1 GATE", "1 UP", "1 DOWN", "2 GATE", "2 UP", "2 DOWN");
         AdapterConfig config = read("'r': 4, 'lora_alpha': 8, 'target_modules': '.*', 'modules_to_save': ['lm_head']");
-        assertThat(config.targets(ModuleNames.HEAD)).isFalse();
-        assertThat(config.targets(ModuleNames.EMBEDDING)).isTrue();
+        assertThat(config.modules().hasLora(ModuleNames.HEAD)).isFalse();
+        assertThat(config.modules().hasLora(ModuleNames.EMBEDDING)).isTrue();
     }
 
     private Set<String> modules(String targets, String more) throws IOException {
@@ -118,7 +120,7 @@ class AdapterConfigTest {
         Set<String> found = new TreeSet<>();
         for (int layer = 0; layer < 3; layer++) {
             for (Projection projection : Projection.values()) {
-                if (config.targets(name(layer, projection))) {
+                if (config.modules().hasLora(name(layer, projection))) {
                     found.add(layer + " " + projection);
                 }
             }

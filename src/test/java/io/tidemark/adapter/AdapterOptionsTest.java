@@ -13,7 +13,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-@DisplayName("an adapter with options of its own")
+@DisplayName("Adapter options")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class AdapterOptionsTest {
 
@@ -30,7 +30,7 @@ class AdapterOptionsTest {
     }
 
     @ParameterizedTest(name = "{0} = {1}")
-    @DisplayName("is refused as not supported, by the option's name, when an option would not be applied")
+    @DisplayName("an option that would not be applied is refused as not supported, and the message names it")
     @CsvSource(
             delimiter = '|',
             quoteCharacter = '\0',
@@ -63,10 +63,9 @@ class AdapterOptionsTest {
     }
 
     @ParameterizedTest(name = "{0}")
-    @DisplayName(
-            "is refused as not supported where lora_bias meets what PEFT knows no bias for: an embedding, and DoRA")
+    @DisplayName("lora_bias with LoRA on the embedding or with DoRA is refused as not supported")
     @ValueSource(strings = {"embeddings", "dora"})
-    void refusesBiasesThatPeftHasNot(String adapter) {
+    void refusesBiasesThatPeftDoesNotSupport(String adapter) {
         Path folder = CopiedAdapters.set(adapters.copy(adapter), "lora_bias", "true");
         AdapterRefused refused = adapters.refusal(folder);
         assertThat(refused)
@@ -77,7 +76,7 @@ class AdapterOptionsTest {
     }
 
     @ParameterizedTest(name = "{0} = {1}")
-    @DisplayName("is refused as broken, by the option's name, when an option's value cannot be")
+    @DisplayName("an invalid value is refused as broken, and the message names the option")
     @CsvSource(
             delimiter = '|',
             quoteCharacter = '\0',
@@ -103,7 +102,7 @@ class AdapterOptionsTest {
     }
 
     @ParameterizedTest(name = "{0} = {1}")
-    @DisplayName("loads with options that say how it was trained, or that are off")
+    @DisplayName("options of the training and options that are off are accepted")
     @CsvSource(
             delimiter = '|',
             quoteCharacter = '\0',

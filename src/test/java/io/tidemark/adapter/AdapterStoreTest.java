@@ -25,7 +25,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-@DisplayName("an adapter")
+@DisplayName("Adapter store")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class AdapterStoreTest {
 
@@ -45,7 +45,7 @@ class AdapterStoreTest {
     }
 
     @Test
-    @DisplayName("has the SHA-256 of its config's bytes, then its weights' bytes, as digest")
+    @DisplayName("the digest is the SHA-256 of the bytes of the config, then of the weights")
     void digests() throws Exception {
         Path folder = adapters.copy();
         MessageDigest sha = MessageDigest.getInstance("SHA-256");
@@ -53,14 +53,14 @@ class AdapterStoreTest {
         sha.update(Files.readAllBytes(folder.resolve(WEIGHTS)));
         String expected = HexFormat.of().formatHex(sha.digest());
         try (AdapterStore store = adapters.store()) {
-            assertThat(store.load("one", folder).digest()).isEqualTo(expected).isEqualTo(AdapterDigest.of(folder));
+            assertThat(store.load("one", folder).digest()).isEqualTo(expected).isEqualTo(FolderLoader.digest(folder));
         }
         TensorFile.read(folder.resolve(WEIGHTS)).withValue(A, 3, 0.25f).write(folder.resolve(WEIGHTS));
-        assertThat(AdapterDigest.of(folder)).isNotEqualTo(expected);
+        assertThat(FolderLoader.digest(folder)).isNotEqualTo(expected);
     }
 
     @Test
-    @DisplayName("is found by its id, once")
+    @DisplayName("an adapter is found by its id, and an id can be registered once")
     void isFoundById() {
         try (AdapterStore store = adapters.store()) {
             LoadedAdapter loaded = store.load("b", adapters.copy());
@@ -76,7 +76,7 @@ class AdapterStoreTest {
     }
 
     @ParameterizedTest(name = "{0}")
-    @DisplayName("cannot take the base model's name or an empty one")
+    @DisplayName("the id must not be the base model's name or blank")
     @ValueSource(strings = {FAMILY, "", " "})
     void keepsTheBaseModelsName(String id) {
         try (AdapterStore store = adapters.store()) {
@@ -88,7 +88,7 @@ class AdapterStoreTest {
     }
 
     @Test
-    @DisplayName("is refused with the tensor's name when one is dropped, renamed, reshaped, extra or not finite")
+    @DisplayName("a missing, renamed, reshaped, additional or not finite tensor is refused by name")
     void namesTheTensor() {
         assertRefused(A, weights -> weights.without(A));
         assertRefused(B, weights -> weights.without(B));
@@ -129,8 +129,8 @@ class AdapterStoreTest {
     }
 
     @Test
-    @DisplayName("with one tensor under two spellings is refused, since one of them would not be used")
-    void refusesTwoSpellings() {
+    @DisplayName("a tensor under two names is refused, since one of them would not be used")
+    void refusesTwoNames() {
         Path folder = adapters.copy();
         TensorFile weights = TensorFile.read(folder.resolve(WEIGHTS));
         String name = "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight";
@@ -142,7 +142,7 @@ class AdapterStoreTest {
     }
 
     @Test
-    @DisplayName("saved from a live state dict, with the adapter's name in its tensors, loads too")
+    @DisplayName("a live state dict, with the adapter's name in the tensor names, is loaded")
     void loadsDefaultNames() {
         Path folder = adapters.copy();
         TensorFile weights = TensorFile.read(folder.resolve(WEIGHTS));
@@ -155,7 +155,7 @@ class AdapterStoreTest {
     }
 
     @Test
-    @DisplayName("whose folder lacks a file, or holds a broken one, is refused with the file's name")
+    @DisplayName("a missing or broken file is refused, and the message names the file")
     void namesTheFile() throws IOException {
         for (String name : List.of(CONFIG, WEIGHTS)) {
             Path folder = adapters.copy();

@@ -21,7 +21,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-@DisplayName("an adapter's files that went wrong")
+@DisplayName("Broken adapter files")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 @Timeout(300)
 class BrokenAdapterFilesTest {
@@ -46,7 +46,7 @@ class BrokenAdapterFilesTest {
 
     @ParameterizedTest(name = "{0}")
     @ValueSource(strings = {"qv", "patterns", "regex"})
-    @DisplayName("are taken or refused by name, whatever the config says")
+    @DisplayName("a randomly changed config is accepted, or refused with the folder's name")
     void mutatedConfigs(String adapter) throws IOException {
         Path folder = Folders.copyOfAdapter(FAMILY, adapter, temp.resolve("configs"));
         Path config = folder.resolve(AdapterReader.CONFIG);
@@ -61,7 +61,7 @@ class BrokenAdapterFilesTest {
     }
 
     @Test
-    @DisplayName("are taken or refused by name, whatever happened to the tensors' bytes")
+    @DisplayName("a randomly changed weights file is accepted, or refused with the folder's name")
     void mutatedTensors() throws IOException {
         Path folder = Folders.copyOfAdapter(FAMILY, "qv", temp.resolve("tensors"));
         Path weights = folder.resolve(AdapterReader.WEIGHTS);
@@ -75,7 +75,7 @@ class BrokenAdapterFilesTest {
     }
 
     @Test
-    @DisplayName("are refused when they are empty, folders, nested without end, or say a name twice")
+    @DisplayName("empty files, folders, deep nesting and duplicate keys are refused")
     void oddFiles() throws IOException {
         for (String name : List.of(AdapterReader.CONFIG, AdapterReader.WEIGHTS)) {
             Path folder = Folders.copyOfAdapter(FAMILY, "qv", temp.resolve("odd-" + name));
@@ -91,8 +91,7 @@ class BrokenAdapterFilesTest {
     }
 
     @Test
-    @DisplayName(
-            "are refused when an expression would keep a matcher busy for years, is nested without end, or very long")
+    @DisplayName("an expression with exponential backtracking, deep nesting or extreme length is refused")
     void expressions() throws IOException {
         Path folder = Folders.copyOfAdapter(FAMILY, "qv", temp.resolve("expressions"));
         Path config = folder.resolve(AdapterReader.CONFIG);
@@ -110,8 +109,8 @@ class BrokenAdapterFilesTest {
     }
 
     @Test
-    @DisplayName("end no start half way: what was refused is not there, and others are")
-    void refusedIsNotThere() throws IOException {
+    @DisplayName("a refused adapter is not registered, and others can be")
+    void refusedIsNotRegistered() throws IOException {
         Path broken = Folders.copyOfAdapter(FAMILY, "qv", temp.resolve("broken"));
         Files.writeString(broken.resolve(AdapterReader.CONFIG), "{");
         try (AdapterStore store = new AdapterStore(fixture.model())) {
@@ -122,12 +121,12 @@ class BrokenAdapterFilesTest {
         }
     }
 
-    /** True when it was; any other exception fails the test, and so does one without the folder's name. */
+    /** Whether the folder is refused; any other exception, and a message without the folder's name, fails the test. */
     private boolean isRefused(int seed, Path folder) {
         boolean[] refused = new boolean[1];
         long bytes = Allocation.of(() -> {
             try {
-                // what the worker does, but on this thread, so that its memory is seen
+                // as the worker does, but on this thread, so that its allocations are measured
                 FolderLoader loader = new FolderLoader(fixture.model());
                 loader.check(folder);
                 loader.load("one", folder).weights().close();
@@ -141,7 +140,7 @@ class BrokenAdapterFilesTest {
                 throw new AssertionError("seed " + seed + " of " + folder, e);
             }
         });
-        assertThat(bytes).as("heap taken for seed %d", seed).isLessThan(BUDGET);
+        assertThat(bytes).as("heap allocated for seed %d", seed).isLessThan(BUDGET);
         return refused[0];
     }
 }

@@ -9,7 +9,7 @@ import io.tidemark.fixture.Folders;
 import java.io.IOException;
 import java.nio.file.Path;
 
-/** Copies of adapters for a test to change, and stores of their base model that take them or refuse them. */
+/** Copies of adapters that a test can change, and stores of their base model. */
 final class CopiedAdapters implements AutoCloseable {
 
     static final String FAMILY = "llama-gqa";
@@ -21,7 +21,7 @@ final class CopiedAdapters implements AutoCloseable {
     private final FixtureModel fixture;
     private int copies;
 
-    /** @param folder for all copies */
+    /** @param folder where all copies are created */
     CopiedAdapters(Path folder) {
         this(folder, FAMILY);
     }
@@ -62,7 +62,7 @@ final class CopiedAdapters implements AutoCloseable {
         return new AdapterStore(fixture.model());
     }
 
-    /** Why an adapter is refused, which it must be. */
+    /** The refusal of an adapter; fails if it is accepted. */
     AdapterRefused refusal(Path adapter) {
         try (AdapterStore store = store()) {
             AdapterRefused refused = catchThrowableOfType(AdapterRefused.class, () -> store.load("one", adapter));

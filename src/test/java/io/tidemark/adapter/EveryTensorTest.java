@@ -16,7 +16,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-@DisplayName("each tensor of an adapter")
+@DisplayName("Each tensor of an adapter")
 class EveryTensorTest {
 
     private static final String WEIGHTS = "adapter_model.safetensors";
@@ -25,8 +25,7 @@ class EveryTensorTest {
     private Path temp;
 
     @ParameterizedTest(name = "{0}")
-    @DisplayName(
-            "is used: without it, under another name or with another shape, the adapter is refused by the tensor's name")
+    @DisplayName("is required: an adapter with a missing, renamed or reshaped tensor is refused by its name")
     @ValueSource(
             strings = {
                 "llama-gqa",
@@ -47,7 +46,7 @@ class EveryTensorTest {
             TensorFile original = TensorFile.read(folder.resolve(WEIGHTS));
             for (String name : List.copyOf(original.tensors().keySet())) {
                 Tensor tensor = original.tensors().get(name);
-                if (!mayBeLeftOut(name)) {
+                if (!isOptional(name)) {
                     assertRefused(folder, model, name, file -> file.without(name));
                 }
                 assertRefused(folder, model, name, file -> file.renamed(name, name + "_"));
@@ -60,12 +59,12 @@ class EveryTensorTest {
         }
     }
 
-    /** What the base's embedding or head is: PEFT writes it where it is told to, and the base has it anyway. */
-    private static boolean mayBeLeftOut(String name) {
+    /** A copy of the base's embedding or head, which is optional. */
+    private static boolean isOptional(String name) {
         return name.endsWith(".base_layer.weight");
     }
 
-    /** The same bytes with a dimension more. */
+    /** The same number of elements with three dimensions. */
     private static long[] flat(Tensor tensor) {
         long count = 1;
         for (long size : tensor.shape()) {

@@ -5,20 +5,20 @@ import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 
-/** Loads as the real one does, but may be held, counts, and can be made to fail. */
-final class GatedLoader implements AdapterLoader {
+/** Records loads, and can delay them or make them fail. */
+final class GatedLoader implements AdapterCache.Loader {
 
-    private final AdapterLoader real;
+    private final AdapterCache.Loader real;
     private final List<String> loads = new CopyOnWriteArrayList<>();
     private final List<String> threads = new CopyOnWriteArrayList<>();
     private volatile CountDownLatch gate = new CountDownLatch(0);
     private volatile String broken = "";
 
-    GatedLoader(AdapterLoader real) {
+    GatedLoader(AdapterCache.Loader real) {
         this.real = real;
     }
 
-    /** From now on loads wait; count down to let them go on. */
+    /** Later loads wait for the returned latch. */
     CountDownLatch hold() {
         gate = new CountDownLatch(1);
         return gate;

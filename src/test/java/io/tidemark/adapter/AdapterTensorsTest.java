@@ -7,11 +7,11 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-@DisplayName("a tensor's name")
-class TensorSpellingTest {
+@DisplayName("Tensor names of an adapter")
+class AdapterTensorsTest {
 
     @ParameterizedTest(name = "{0}")
-    @DisplayName("means the same with and without prefix, adapter's name and the wrappers of training frameworks")
+    @DisplayName("prefix, adapter name and wrappers of training frameworks are removed")
     @CsvSource({
         "base_model.model.model.layers.3.self_attn.q_proj.lora_A.weight, model.layers.3.self_attn.q_proj.lora_A.weight",
         "base_model.model.model.layers.3.self_attn.q_proj.lora_A.default.weight, model.layers.3.self_attn.q_proj.lora_A.weight",
@@ -33,12 +33,12 @@ class TensorSpellingTest {
         "base_model.model.model.layers.0.mlp.up_proj.lora_magnitude_vector.default, model.layers.0.mlp.up_proj.lora_magnitude_vector",
         "base_model.model.model.layers.0.mlp.up_proj.lora_magnitude_vector.default.weight, model.layers.0.mlp.up_proj.lora_magnitude_vector"
     })
-    void isBroughtToOne(String stored, String inModel) {
-        assertThat(TensorSpelling.inModel(stored)).isEqualTo(inModel);
+    void isCanonical(String stored, String inModel) {
+        assertThat(AdapterTensors.canonicalName(stored)).isEqualTo(inModel);
     }
 
     @ParameterizedTest(name = "{0}")
-    @DisplayName("of another model, or of a part that a causal model does not have, is not made to fit")
+    @DisplayName("names of other models and of modules that a causal model does not have stay unknown")
     @ValueSource(
             strings = {
                 "base_model.model.layers.3.self_attn.q_proj.lora_A.weight",
@@ -49,7 +49,7 @@ class TensorSpellingTest {
                         "transformer.h.0.attn.c_attn.lora_A.weight"
             })
     void staysUnknown(String stored) {
-        assertThat(TensorSpelling.inModel(stored))
+        assertThat(AdapterTensors.canonicalName(stored))
                 .doesNotMatch(
                         "(model\\.layers\\.\\d+\\.\\S+\\.lora_[AB]\\.weight|model\\.embed_tokens\\.lora_embedding_[AB]|lm_head\\.weight)");
     }

@@ -28,18 +28,18 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
-@DisplayName("a saved embedding or head that PEFT was told to write with the base's (save_embedding_layers)")
+@DisplayName("Copies of a saved embedding or head (save_embedding_layers)")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
-class SavedCopiesTest {
+class SavedModuleCopiesTest {
 
-    private static final String EMBEDDING = Saved.EMBEDDING;
-    private static final String HEAD = Saved.HEAD;
+    private static final String EMBEDDING = SavedModuleCase.EMBEDDING;
+    private static final String HEAD = SavedModuleCase.HEAD;
 
     private final Map<String, CopiedAdapters> adapters = new HashMap<>();
 
     @BeforeAll
     void load(@TempDir Path temp) {
-        for (Saved saved : Saved.values()) {
+        for (SavedModuleCase saved : SavedModuleCase.values()) {
             adapters.computeIfAbsent(saved.family(), family -> new CopiedAdapters(temp.resolve(family), family));
         }
     }
@@ -51,8 +51,8 @@ class SavedCopiesTest {
 
     @ParameterizedTest
     @EnumSource
-    @DisplayName("changes nothing with its copies: the adapter computes what PEFT computes")
-    void copiesChangeNothing(Saved saved) {
+    @DisplayName("copies do not change the result, which is that of PEFT")
+    void copiesChangeNothing(SavedModuleCase saved) {
         try (Torch torch = Torch.open(FixtureModel.OPTIONS)) {
             Verification verification = new Verification(torch, ModelOptions.DEFAULT, verdict -> {});
             Verdicts verdicts = verification.one(Folders.model(saved.family()), folder(saved, weights -> {}));
@@ -64,37 +64,41 @@ class SavedCopiesTest {
 
     @ParameterizedTest
     @EnumSource
-    @DisplayName("loads without any one of its copies")
-    void copiesMayBeLeftOut(Saved saved) {
+    @DisplayName("each copy is optional")
+    void copiesAreOptional(SavedModuleCase saved) {
         saved.copies().forEach(copy -> assertLoads(saved, weights -> weights.without(copy)));
     }
 
     @ParameterizedTest
     @EnumSource
-    @DisplayName("is refused by the copy's name when a number of the copy is another, for PEFT would leave it unused")
-    void refusesAnotherCopy(Saved saved) {
+    @DisplayName("a copy with another value is refused by name, since PEFT would not use it")
+    void refusesAnotherCopy(SavedModuleCase saved) {
         for (String module : saved.modules()) {
-            AdapterRefused refused = refusal(saved, weights -> weights.withValue(Saved.again(module), 7, 0.5f));
-            assertThat(refused).hasMessageContaining(Saved.again(module) + " differs from " + Saved.loaded(module));
+            AdapterRefused refused =
+                    refusal(saved, weights -> weights.withValue(SavedModuleCase.again(module), 7, 0.5f));
+            assertThat(refused)
+                    .hasMessageContaining(
+                            SavedModuleCase.again(module) + " differs from " + SavedModuleCase.loaded(module));
             assertThat(refused.isUnsupported()).isFalse();
         }
     }
 
     @ParameterizedTest
     @EnumSource
-    @DisplayName("is refused as not supported, by the tensor's name, when the base behind it is not this one")
-    void refusesAnotherBase(Saved saved) {
+    @DisplayName("a copy of another base model's tensor is refused by name as not supported")
+    void refusesAnotherBase(SavedModuleCase saved) {
         for (String module : saved.modules()) {
-            AdapterRefused refused = refusal(saved, weights -> weights.withValue(Saved.original(module), 7, 0.5f));
-            assertThat(refused).hasMessageContaining(Saved.original(module) + ", which is not the base's");
+            AdapterRefused refused =
+                    refusal(saved, weights -> weights.withValue(SavedModuleCase.original(module), 7, 0.5f));
+            assertThat(refused).hasMessageContaining(SavedModuleCase.original(module) + ", which is not the base's");
             assertThat(refused.isUnsupported()).isTrue();
         }
     }
 
     @ParameterizedTest
     @EnumSource
-    @DisplayName("is refused when a copy has another shape or values that are not finite")
-    void refusesBrokenCopies(Saved saved) {
+    @DisplayName("a copy with another shape or values that are not finite is refused")
+    void refusesBrokenCopies(SavedModuleCase saved) {
         saved.copies().forEach(copy -> {
             assertThat(refusal(
                             saved,
@@ -108,31 +112,35 @@ class SavedCopiesTest {
 
     @ParameterizedTest
     @EnumSource
-    @DisplayName("is missing where only its copies are there: PEFT does not load them")
-    void copiesDoNotStandIn(Saved saved) {
+    @DisplayName("copies do not replace a missing tensor: PEFT does not load them")
+    void copiesDoNotReplace(SavedModuleCase saved) {
         for (String module : saved.modules()) {
-            assertThat(refusal(saved, weights -> weights.without(Saved.loaded(module))))
-                    .hasMessageContaining(Saved.loaded(module) + " is missing");
+            assertThat(refusal(saved, weights -> weights.without(SavedModuleCase.loaded(module))))
+                    .hasMessageContaining(SavedModuleCase.loaded(module) + " is missing");
         }
     }
 
     @Test
-    @DisplayName("equals a copy of another element type when each value does")
+    @DisplayName("a copy of another element type is accepted if its values are equal")
     void comparesValuesAcrossTypes() {
         assertLoads(
-                Saved.HEAD_OF_ITS_OWN, weights -> roundLoaded(weights).with(Saved.again(HEAD), upperHalves(weights)));
-        assertThat(refusal(Saved.HEAD_OF_ITS_OWN, weights -> weights.with(Saved.again(HEAD), upperHalves(weights))))
-                .hasMessageContaining(Saved.again(HEAD) + " differs");
+                SavedModuleCase.UNTIED_HEAD,
+                weights -> roundLoaded(weights).with(SavedModuleCase.again(HEAD), upperHalves(weights)));
+        assertThat(refusal(
+                        SavedModuleCase.UNTIED_HEAD,
+                        weights -> weights.with(SavedModuleCase.again(HEAD), upperHalves(weights))))
+                .hasMessageContaining(SavedModuleCase.again(HEAD) + " differs");
     }
 
     @Test
-    @DisplayName(
-            "is refused where embedding and head are saved as one and the file has two: PEFT uses the head's for both")
+    @DisplayName("different tensors for tied embedding and head are refused: PEFT uses the head for both")
     void refusesTwoForOne() {
         assertThat(refusal(
-                        Saved.TIED_BOTH,
-                        weights -> weights.without(Saved.again(EMBEDDING)).withValue(Saved.loaded(EMBEDDING), 7, 0.5f)))
-                .hasMessageContaining(Saved.loaded(EMBEDDING) + " differs from " + Saved.loaded(HEAD));
+                        SavedModuleCase.TIED_BOTH,
+                        weights -> weights.without(SavedModuleCase.again(EMBEDDING))
+                                .withValue(SavedModuleCase.loaded(EMBEDDING), 7, 0.5f)))
+                .hasMessageContaining(
+                        SavedModuleCase.loaded(EMBEDDING) + " differs from " + SavedModuleCase.loaded(HEAD));
     }
 
     @ParameterizedTest
@@ -140,9 +148,9 @@ class SavedCopiesTest {
         "model.embed_tokens.lora_embedding_B, lm_head.lora_A.weight",
         "model.embed_tokens.lora_embedding_A, lm_head.lora_B.weight"
     })
-    @DisplayName("is refused where embedding and head have LoRA as one and the file has two")
+    @DisplayName("different LoRA tensors for tied embedding and head are refused")
     void refusesTwoLoraForOne(String copy, String loaded) {
-        CopiedAdapters tied = adapters.get(Saved.TIED_BOTH.family());
+        CopiedAdapters tied = adapters.get(SavedModuleCase.TIED_BOTH.family());
         Path folder = tied.copy("both-lora-tied");
         TensorFile weights = TensorFile.read(folder.resolve(WEIGHTS));
         weights.withValue("base_model.model." + copy, 7, 0.5f).write(folder.resolve(WEIGHTS));
@@ -150,19 +158,19 @@ class SavedCopiesTest {
     }
 
     @Test
-    @DisplayName("may have copies, and a module that is not saved may not: nothing would use them")
+    @DisplayName("copies of a module that is not saved are refused as unused")
     void refusesCopiesOfOthers() {
-        for (String copy : List.of(Saved.again(EMBEDDING), Saved.original(EMBEDDING))) {
+        for (String copy : List.of(SavedModuleCase.again(EMBEDDING), SavedModuleCase.original(EMBEDDING))) {
             AdapterRefused refused = refusal(
-                    Saved.HEAD_OF_ITS_OWN,
-                    weights -> weights.with(copy, weights.tensors().get(Saved.original(HEAD))));
+                    SavedModuleCase.UNTIED_HEAD,
+                    weights -> weights.with(copy, weights.tensors().get(SavedModuleCase.original(HEAD))));
             assertThat(refused).hasMessageContaining(copy);
             assertThat(refused.isUnsupported()).isTrue();
         }
     }
 
-    /** A copy of the adapter with the copies that PEFT writes, then changed. */
-    private Path folder(Saved saved, Consumer<TensorFile> change) {
+    /** A copy of the adapter with the additional tensors that PEFT writes, then changed. */
+    private Path folder(SavedModuleCase saved, Consumer<TensorFile> change) {
         Path folder = adapters.get(saved.family()).copy(saved.adapter());
         TensorFile weights = TensorFile.read(folder.resolve(WEIGHTS));
         saved.addCopies(weights);
@@ -171,21 +179,21 @@ class SavedCopiesTest {
         return folder;
     }
 
-    private AdapterRefused refusal(Saved saved, Consumer<TensorFile> change) {
+    private AdapterRefused refusal(SavedModuleCase saved, Consumer<TensorFile> change) {
         return adapters.get(saved.family()).refusal(folder(saved, change));
     }
 
-    private void assertLoads(Saved saved, Consumer<TensorFile> change) {
+    private void assertLoads(SavedModuleCase saved, Consumer<TensorFile> change) {
         try (AdapterStore store = adapters.get(saved.family()).store()) {
             assertThat(store.load("one", folder(saved, change)).weights().hasOwnParts())
                     .isTrue();
         }
     }
 
-    /** Leaves in the head's values what bfloat16 holds. */
+    /** Truncates the values of the head to bfloat16. */
     private static TensorFile roundLoaded(TensorFile weights) {
         ByteBuffer bytes = ByteBuffer.wrap(
-                        weights.tensors().get(Saved.loaded(HEAD)).bytes())
+                        weights.tensors().get(SavedModuleCase.loaded(HEAD)).bytes())
                 .order(ByteOrder.LITTLE_ENDIAN);
         for (int at = 0; at < bytes.limit(); at += Float.BYTES) {
             bytes.putShort(at, (short) 0);
@@ -193,9 +201,9 @@ class SavedCopiesTest {
         return weights;
     }
 
-    /** The head in bfloat16, each value cut off. */
+    /** The head as bfloat16, each value truncated. */
     private static Tensor upperHalves(TensorFile weights) {
-        Tensor head = weights.tensors().get(Saved.loaded(HEAD));
+        Tensor head = weights.tensors().get(SavedModuleCase.loaded(HEAD));
         ByteBuffer from = ByteBuffer.wrap(head.bytes()).order(ByteOrder.LITTLE_ENDIAN);
         ByteBuffer halves = ByteBuffer.allocate(from.limit() / 2).order(ByteOrder.LITTLE_ENDIAN);
         for (int at = 0; at < from.limit(); at += Float.BYTES) {

@@ -6,11 +6,15 @@ import io.tidemark.fixture.TensorFile.Tensor;
 import java.util.List;
 import java.util.stream.Stream;
 
-/** An adapter with saved modules, and the base's tensor behind them. */
-enum Saved {
-    HEAD_OF_ITS_OWN("llama-gqa", "modules-to-save", Saved.HEAD, List.of(Saved.HEAD)),
-    TIED_EMBEDDING_ALONE("qwen2-tied", "embed-saved", Saved.EMBEDDING, List.of(Saved.EMBEDDING)),
-    TIED_BOTH("qwen2-tied", "embed-saved-tied", Saved.EMBEDDING, List.of(Saved.EMBEDDING, Saved.HEAD));
+/** An adapter with saved modules, and the tensor of the base model that they replace. */
+enum SavedModuleCase {
+    UNTIED_HEAD("llama-gqa", "modules-to-save", SavedModuleCase.HEAD, List.of(SavedModuleCase.HEAD)),
+    TIED_EMBEDDING_ONLY("qwen2-tied", "embed-saved", SavedModuleCase.EMBEDDING, List.of(SavedModuleCase.EMBEDDING)),
+    TIED_BOTH(
+            "qwen2-tied",
+            "embed-saved-tied",
+            SavedModuleCase.EMBEDDING,
+            List.of(SavedModuleCase.EMBEDDING, SavedModuleCase.HEAD));
 
     static final String EMBEDDING = "model.embed_tokens";
     static final String HEAD = "lm_head";
@@ -20,14 +24,14 @@ enum Saved {
     private final String base;
     private final List<String> modules;
 
-    Saved(String family, String adapter, String base, List<String> modules) {
+    SavedModuleCase(String family, String adapter, String base, List<String> modules) {
         this.family = family;
         this.adapter = adapter;
         this.base = base;
         this.modules = modules;
     }
 
-    /** Adds what PEFT's wrapper of a saved module holds. */
+    /** Adds the copies that PEFT's wrapper of a saved module has. */
     void addCopies(TensorFile weights) {
         Tensor behind = TensorFile.read(Folders.model(family).resolve("model.safetensors"))
                 .tensors()
@@ -58,15 +62,15 @@ enum Saved {
 
     /** The tensor that PEFT loads. */
     static String loaded(String module) {
-        return TensorSpelling.PREFIX + module + ".weight";
+        return AdapterTensors.PREFIX + module + ".weight";
     }
 
     static String again(String module) {
-        return TensorSpelling.PREFIX + module + ".modules_to_save.weight";
+        return AdapterTensors.PREFIX + module + ".modules_to_save.weight";
     }
 
     static String original(String module) {
-        return TensorSpelling.PREFIX + module + ".original_module.weight";
+        return AdapterTensors.PREFIX + module + ".original_module.weight";
     }
 
     private static Tensor copyOf(Tensor tensor) {

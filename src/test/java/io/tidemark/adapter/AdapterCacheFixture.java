@@ -8,8 +8,8 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 
-/** A model and stores of its adapters with room for as many as a test wants; all adapters are of one size. */
-final class AdapterMemoryFixture implements AutoCloseable {
+/** A model and a store with memory for a given number of adapters, which all have the same size. */
+final class AdapterCacheFixture implements AutoCloseable {
 
     static final String FAMILY = "llama-gqa";
 
@@ -22,14 +22,14 @@ final class AdapterMemoryFixture implements AutoCloseable {
         return Folders.adapter(FAMILY, "qv");
     }
 
-    /** A store with room for so many adapters, in which a, b, c and d are registered. */
+    /** A store with memory for this number of adapters, in which a, b, c and d are registered. */
     AdapterStore roomFor(int adapters) {
         AdapterStore made = budget(adapters * adapterBytes);
         List.of("a", "b", "c", "d").forEach(id -> made.register(id, folder()));
         return made;
     }
 
-    /** A store without adapters. The fixture has one store, and closes it. */
+    /** A store without adapters. A fixture has one store and closes it. */
     AdapterStore budget(long bytes) {
         loader = new GatedLoader(new FolderLoader(fixture.model()));
         store = new AdapterStore(FAMILY, loader, bytes);
@@ -45,7 +45,7 @@ final class AdapterMemoryFixture implements AutoCloseable {
         return adapterBytes;
     }
 
-    /** Runs a step with it; weights that were freed cannot. */
+    /** Whether a step with the adapter succeeds, which fails with freed weights. */
     boolean isAlive(AdapterLease lease) {
         try (KvPool pool = new KvPool(fixture.model().decoder(), 1 << 20)) {
             fixture.model()

@@ -1,0 +1,372 @@
+package io.tidemark.adapter;
+
+import io.tidemark.torch.BackgroundExecutor;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * Loaded adapters within a byte budget. The least recently used adapters are evicted, those without a lease first.
+ *
+ * <p>An adapter with leases can be evicted too. It leaves the cache at once, so that later requests load it again, and its memory
+ * is freed when the last lease is closed. Otherwise a few adapters that are always in use could keep all others out forever.
+ *
+ * <p>The methods may be called from any thread. One thread, {@code tidemark-adapters}, waits for memory, loads and frees, one
+ * adapter at a time; all other methods except {@link #close} return without waiting for it. One lock guards all state.
+ */
+final class AdapterCache implements AutoCloseable {
+
+    /** How long a failed load is remembered; a repaired folder is then loaded without a restart. */
+    private static final long REFUSAL_NANOS = TimeUnit.SECONDS.toNanos(30);
+
+    private final Loader loader;
+    private final long budget;
+    private final BackgroundExecutor thread;
+    private final Object lock = new Object();
+
+    /** In order of the last lease, the oldest first. */
+    private final Map<String, CachedAdapter> cached = new LinkedHashMap<>(16, 0.75f, true);
+    /** Evicted adapters that have leases, or that are not yet freed. */
+    private final List<CachedAdapter> evicted = new ArrayList<>();
+
+    private long cachedBytes;
+    private long evictedBytes;
+    /** The highest ratio of an adapter's memory to the size of its file so far: the estimate before a first load. */
+    private double bytesPerFileByte = 1;
+
+    private boolean closed;
+    private long leases;
+    private long hits;
+    private long loads;
+    private long loadNanos;
+    private long evictions;
+    private long failures;
+
+    /** Reads adapters from folders. */
+    interface Loader {
+
+        /** Called by the loading thread before anything else. */
+        default void lowerThreadPriority() {}
+
+        /**
+         * Validates config and tensor headers without reading tensors.
+         *
+         * @return the size of the weights file in bytes
+         * @throws AdapterRefused if the folder cannot be applied exactly
+         */
+        long check(Path folder);
+
+        /** @throws AdapterRefused if the folder cannot be applied exactly */
+        LoadedAdapter load(String id, Path folder);
+    }
+
+    /** An adapter that can be leased. The lock of the cache guards its state. */
+    static final class Registration {
+
+        private final String id;
+        private final Path folder;
+        private final long fileBytes;
+        private List<CompletableFuture<AdapterLease>> waiting = new ArrayList<>();
+        private Optional<String> digest = Optional.empty();
+        private OptionalLong loadedBytes = OptionalLong.empty();
+        private Optional<AdapterRefused> refusal = Optional.empty();
+        private long refusedNanos;
+
+        /** @param fileBytes size of the weights file */
+        Registration(String id, Path folder, long fileBytes) {
+            this.id = id;
+            this.folder = folder;
+            this.fileBytes = fileBytes;
+        }
+
+        void refused(AdapterRefused reason, long nanos) {
+            refusal = Optional.of(reason);
+            refusedNanos = nanos;
+        }
+
+        /** Why the last load failed, if it failed at this time or later. */
+        Optional<AdapterRefused> refusedSince(long nanos) {
+            return refusal.filter(reason -> refusedNanos - nanos >= 0);
+        }
+
+        /** The memory that the last load took, or an estimate before the first load. */
+        private long bytes(double perFileByte) {
+            return loadedBytes.orElse((long) Math.ceil(fileBytes * perFileByte));
+        }
+
+        private List<CompletableFuture<AdapterLease>> takeWaiting() {
+            List<CompletableFuture<AdapterLease>> taken = waiting;
+            waiting = new ArrayList<>();
+            return taken;
+        }
+    }
+
+    private static final class CachedAdapter {
+
+        private final LoadedAdapter adapter;
+        private int leases;
+
+        CachedAdapter(LoadedAdapter adapter) {
+            this.adapter = adapter;
+        }
+
+        private long bytes() {
+            return adapter.weights().bytes();
+        }
+
+        private boolean isUnused() {
+            return leases == 0;
+        }
+    }
+
+    AdapterCache(Loader loader, long budget) {
+        this.loader = loader;
+        this.budget = budget;
+        this.thread = new BackgroundExecutor("tidemark-adapters", loader::lowerThreadPriority);
+    }
+
+    /**
+     * Validates a folder on the calling thread.
+     *
+     * @throws AdapterRefused if the folder cannot be applied exactly, or its file is larger than the budget
+     */
+    Registration register(String id, Path folder) {
+        Registration registration = new Registration(id, folder, loader.check(folder));
+        requireWithinBudget(registration, registration.fileBytes);
+        return registration;
+    }
+
+    /**
+     * @return completed if the adapter is in memory, otherwise when it has been loaded; fails with {@link AdapterRefused}, also
+     *     without a load if one failed less than 30 seconds ago
+     */
+    CompletableFuture<AdapterLease> lease(Registration registration) {
+        synchronized (lock) {
+            leases++;
+            CachedAdapter adapter = cached.get(registration.id);
+            if (adapter != null) {
+                hits++;
+                return CompletableFuture.completedFuture(lease(adapter));
+            }
+            Optional<AdapterRefused> refusal = closed
+                    ? Optional.of(closedRefusal(registration))
+                    : registration.refusedSince(System.nanoTime() - REFUSAL_NANOS);
+            if (refusal.isPresent()) {
+                return CompletableFuture.failedFuture(refusal.get());
+            }
+            CompletableFuture<AdapterLease> waiter = new CompletableFuture<>();
+            registration.waiting.add(waiter);
+            if (registration.waiting.size() == 1) {
+                thread.execute(() -> load(registration));
+            }
+            return waiter;
+        }
+    }
+
+    /** The digest of the version that was loaded last; empty before the first load. */
+    Optional<String> digest(Registration registration) {
+        synchronized (lock) {
+            return registration.digest;
+        }
+    }
+
+    AdapterStats stats(int registered) {
+        synchronized (lock) {
+            return new AdapterStats(
+                    registered,
+                    cached.size(),
+                    cachedBytes + evictedBytes,
+                    leases,
+                    hits,
+                    loads,
+                    loadNanos,
+                    evictions,
+                    failures);
+        }
+    }
+
+    /**
+     * Fails the leases that wait, interrupts a running load at its next tensor, and frees all adapters. No step may use an adapter
+     * any more.
+     */
+    @Override
+    public void close() {
+        synchronized (lock) {
+            closed = true;
+            lock.notifyAll();
+        }
+        thread.close();
+        synchronized (lock) {
+            cached.values().forEach(AdapterCache::free);
+            evicted.forEach(AdapterCache::free);
+            cached.clear();
+            evicted.clear();
+            cachedBytes = 0;
+            evictedBytes = 0;
+        }
+    }
+
+    /** On the loading thread. */
+    private void load(Registration registration) {
+        try {
+            requireWithinBudget(registration, registration.bytes(1));
+            waitForMemory(registration);
+            long start = System.nanoTime();
+            LoadedAdapter loaded = loader.load(registration.id, registration.folder);
+            try {
+                requireWithinBudget(registration, loaded.weights().bytes());
+            } catch (AdapterRefused e) {
+                loaded.weights().close();
+                throw e;
+            }
+            add(registration, new CachedAdapter(loaded), System.nanoTime() - start);
+            freeUnused();
+        } catch (AdapterRefused e) {
+            refuse(registration, e);
+        } catch (InterruptedException | RuntimeException | Error e) {
+            // also an error: the leases that wait for this load have no other end
+            refuse(
+                    registration,
+                    AdapterRefused.broken(registration.folder, "could not be loaded: " + e.getMessage(), e));
+        }
+    }
+
+    /** Evicts adapters and waits until this one fits the budget. An estimate above the budget is no reason to refuse it. */
+    private void waitForMemory(Registration registration) throws InterruptedException {
+        while (true) {
+            freeUnused();
+            synchronized (lock) {
+                long bytes = Math.min(budget, registration.bytes(bytesPerFileByte));
+                if (closed) {
+                    throw closedRefusal(registration);
+                }
+                if (bytes <= budget - cachedBytes - evictedBytes) {
+                    return;
+                }
+                evictFor(bytes);
+                if (evicted.stream().noneMatch(CachedAdapter::isUnused)) {
+                    lock.wait();
+                }
+            }
+        }
+    }
+
+    private void add(Registration registration, CachedAdapter adapter, long nanos) {
+        List<CompletableFuture<AdapterLease>> waiting;
+        List<AdapterLease> granted;
+        synchronized (lock) {
+            loads++;
+            loadNanos += nanos;
+            registration.digest = Optional.of(adapter.adapter.digest());
+            registration.loadedBytes = OptionalLong.of(adapter.bytes());
+            registration.refusal = Optional.empty();
+            bytesPerFileByte = Math.max(bytesPerFileByte, (double) adapter.bytes() / registration.fileBytes);
+            cached.put(registration.id, adapter);
+            cachedBytes += adapter.bytes();
+            waiting = registration.takeWaiting();
+            granted = waiting.stream().map(waiter -> lease(adapter)).toList();
+            // the estimate before the first load may have been too low
+            evictFor(0);
+        }
+        for (int i = 0; i < granted.size(); i++) {
+            // a cancelled future takes no lease
+            if (!waiting.get(i).complete(granted.get(i))) {
+                granted.get(i).close();
+            }
+        }
+    }
+
+    private void refuse(Registration registration, AdapterRefused reason) {
+        List<CompletableFuture<AdapterLease>> waiting;
+        synchronized (lock) {
+            failures++;
+            registration.refused(reason, System.nanoTime());
+            waiting = registration.takeWaiting();
+        }
+        waiting.forEach(waiter -> waiter.completeExceptionally(reason));
+    }
+
+    /** Evicts as many adapters as a new one of this size requires. Only under the lock. */
+    private void evictFor(long bytes) {
+        List<CachedAdapter> unused =
+                cached.values().stream().filter(CachedAdapter::isUnused).toList();
+        for (CachedAdapter next : unused) {
+            if (bytes <= budget - cachedBytes - leasedEvictedBytes()) {
+                return;
+            }
+            evict(next);
+        }
+        while (bytes > budget - cachedBytes && !cached.isEmpty()) {
+            evict(cached.values().iterator().next());
+        }
+    }
+
+    private void evict(CachedAdapter adapter) {
+        cached.remove(adapter.adapter.id());
+        cachedBytes -= adapter.bytes();
+        evictedBytes += adapter.bytes();
+        evicted.add(adapter);
+        evictions++;
+    }
+
+    private long leasedEvictedBytes() {
+        return evicted.stream()
+                .filter(adapter -> !adapter.isUnused())
+                .mapToLong(CachedAdapter::bytes)
+                .sum();
+    }
+
+    /** Only under the lock. */
+    private AdapterLease lease(CachedAdapter adapter) {
+        adapter.leases++;
+        return new AdapterLease(adapter.adapter, () -> release(adapter));
+    }
+
+    /** On the thread that closes a lease; memory is freed on the loading thread. */
+    private void release(CachedAdapter adapter) {
+        synchronized (lock) {
+            adapter.leases--;
+            lock.notifyAll();
+            if (!closed && evicted.stream().anyMatch(CachedAdapter::isUnused)) {
+                thread.execute(this::freeUnused);
+            }
+        }
+    }
+
+    /** Frees evicted adapters without leases, outside the lock: it takes milliseconds. On the loading thread. */
+    private void freeUnused() {
+        List<CachedAdapter> unused;
+        synchronized (lock) {
+            unused = evicted.stream().filter(CachedAdapter::isUnused).toList();
+            evicted.removeAll(unused);
+        }
+        unused.forEach(AdapterCache::free);
+        synchronized (lock) {
+            // the bytes count until the memory is free
+            unused.forEach(adapter -> evictedBytes -= adapter.bytes());
+        }
+    }
+
+    private static void free(CachedAdapter adapter) {
+        adapter.adapter.weights().close();
+    }
+
+    private void requireWithinBudget(Registration registration, long bytes) {
+        if (bytes > budget) {
+            throw AdapterRefused.broken(
+                    registration.folder,
+                    "takes " + bytes + " bytes, more than the budget of " + budget
+                            + " bytes for all adapters; increase tidemark.engine.adapter-bytes");
+        }
+    }
+
+    private static AdapterRefused closedRefusal(Registration registration) {
+        return AdapterRefused.broken(registration.folder, "was not loaded because the process ends");
+    }
+}
