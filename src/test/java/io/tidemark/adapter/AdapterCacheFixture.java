@@ -5,6 +5,7 @@ import io.tidemark.decoder.kvcache.KvPool;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.Folders;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
@@ -16,23 +17,24 @@ final class AdapterCacheFixture implements AutoCloseable {
     private final FixtureModel fixture = FixtureModel.load(FAMILY);
     private final long adapterBytes = fixture.adapter("qv").bytes();
     private GatedLoader loader;
-    private AdapterStore store;
+    private final List<AdapterStore> stores = new ArrayList<>();
 
     static Path folder() {
         return Folders.adapter(FAMILY, "qv");
     }
 
     /** A store with memory for this number of adapters, in which a, b, c and d are registered. */
-    AdapterStore roomFor(int adapters) {
-        AdapterStore made = budget(adapters * adapterBytes);
-        List.of("a", "b", "c", "d").forEach(id -> made.register(id, folder()));
-        return made;
+    AdapterStore memoryFor(int adapters) {
+        AdapterStore store = budget(adapters * adapterBytes);
+        List.of("a", "b", "c", "d").forEach(id -> store.register(id, folder()));
+        return store;
     }
 
-    /** A store without adapters. A fixture has one store and closes it. */
+    /** A store without adapters, which the fixture closes. */
     AdapterStore budget(long bytes) {
         loader = new GatedLoader(new FolderLoader(fixture.model()));
-        store = new AdapterStore(FAMILY, loader, bytes);
+        AdapterStore store = new AdapterStore(FAMILY, loader, bytes);
+        stores.add(store);
         return store;
     }
 
@@ -65,7 +67,7 @@ final class AdapterCacheFixture implements AutoCloseable {
 
     @Override
     public void close() {
-        store.close();
+        stores.forEach(AdapterStore::close);
         fixture.close();
     }
 }

@@ -27,7 +27,7 @@ class AdapterCacheTest {
     @Test
     @DisplayName("an adapter is loaded when it is leased, on the thread tidemark-adapters")
     void loadsOnDemand() {
-        AdapterStore store = fixture.roomFor(4);
+        AdapterStore store = fixture.memoryFor(4);
         assertThat(store.stats().resident()).isZero();
         assertThat(store.digest("a")).isEmpty();
         try (AdapterLease lease = store.awaitLease("a")) {
@@ -48,7 +48,7 @@ class AdapterCacheTest {
     @Test
     @DisplayName("an adapter is loaded once for all leases that wait for it, and not again while it is in memory")
     void loadsOnce() {
-        AdapterStore store = fixture.roomFor(4);
+        AdapterStore store = fixture.memoryFor(4);
         CountDownLatch gate = fixture.loader().hold();
         List<CompletableFuture<AdapterLease>> waiting =
                 IntStream.range(0, 5).mapToObj(i -> store.lease("a")).toList();
@@ -71,7 +71,7 @@ class AdapterCacheTest {
     @Test
     @DisplayName("a lease of an adapter in memory completes at once while another adapter is loaded")
     void coldDoesNotStallWarm() {
-        AdapterStore store = fixture.roomFor(4);
+        AdapterStore store = fixture.memoryFor(4);
         store.awaitLease("a").close();
         CountDownLatch gate = fixture.loader().hold();
         CompletableFuture<AdapterLease> cold = store.lease("b");
@@ -84,7 +84,7 @@ class AdapterCacheTest {
     @Test
     @DisplayName("a failed load fails all leases that wait, is remembered, and does not affect other adapters")
     void remembersFailures() {
-        AdapterStore store = fixture.roomFor(4);
+        AdapterStore store = fixture.memoryFor(4);
         fixture.loader().breakLoadsOf("a");
         CompletableFuture<AdapterLease> first = store.lease("a");
         CompletableFuture<AdapterLease> second = store.lease("a");
@@ -102,7 +102,7 @@ class AdapterCacheTest {
     @Test
     @DisplayName("a cancelled future holds no lease")
     void givenUp() {
-        AdapterStore store = fixture.roomFor(1);
+        AdapterStore store = fixture.memoryFor(1);
         CountDownLatch gate = fixture.loader().hold();
         CompletableFuture<AdapterLease> cancelled = store.lease("a");
         cancelled.cancel(false);
@@ -114,7 +114,7 @@ class AdapterCacheTest {
     @Test
     @DisplayName("closing the store fails all leases that wait")
     void closes() {
-        AdapterStore store = fixture.roomFor(1);
+        AdapterStore store = fixture.memoryFor(1);
         AdapterLease used = store.awaitLease("a");
         List<CompletableFuture<AdapterLease>> waiting = List.of(store.lease("b"), store.lease("c"));
         store.close();
@@ -126,7 +126,7 @@ class AdapterCacheTest {
     @Test
     @DisplayName("the least recently used adapter is evicted, and the memory stays within the budget")
     void leastRecentlyUsed() {
-        AdapterStore store = fixture.roomFor(2);
+        AdapterStore store = fixture.memoryFor(2);
         store.awaitLease("a").close();
         store.awaitLease("b").close();
         store.awaitLease("a").close();
@@ -141,7 +141,7 @@ class AdapterCacheTest {
     @Test
     @DisplayName("a leased adapter is not freed: another adapter is loaded when its last lease is closed")
     void usedStays() {
-        AdapterStore store = fixture.roomFor(1);
+        AdapterStore store = fixture.memoryFor(1);
         AdapterLease first = store.awaitLease("a");
         AdapterLease second = store.awaitLease("a");
         CompletableFuture<AdapterLease> other = store.lease("b");
@@ -161,7 +161,7 @@ class AdapterCacheTest {
     @Test
     @DisplayName("an adapter is loaded although another one is always leased: later leases of that one wait")
     void noStarvation() {
-        AdapterStore store = fixture.roomFor(1);
+        AdapterStore store = fixture.memoryFor(1);
         AdapterLease busy = store.awaitLease("a");
         CompletableFuture<AdapterLease> other = store.lease("b");
         // the loading thread evicts the leased adapter before it waits
@@ -188,7 +188,7 @@ class AdapterCacheTest {
     @Test
     @DisplayName("with many threads that lease at random the memory stays within the budget and each lease is usable")
     void manyThreads() {
-        AdapterStore store = fixture.roomFor(2);
+        AdapterStore store = fixture.memoryFor(2);
         List<CompletableFuture<Void>> users = IntStream.range(0, 8)
                 .mapToObj(user -> CompletableFuture.runAsync(
                         () -> {
