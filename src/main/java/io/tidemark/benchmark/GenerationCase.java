@@ -1,8 +1,8 @@
 package io.tidemark.benchmark;
 
+import io.tidemark.benchmark.GenerationBenchmark.Row;
 import io.tidemark.boundary.Boundary;
 import io.tidemark.decoder.lora.LoraWeights;
-import io.tidemark.benchmark.GenerationBenchmark.Row;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;

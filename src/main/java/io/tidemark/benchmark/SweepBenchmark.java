@@ -1,6 +1,5 @@
 package io.tidemark.benchmark;
 
-import io.tidemark.evaluation.Spread;
 import io.tidemark.calibration.BoundarySweep;
 import io.tidemark.calibration.ExampleBatch;
 import io.tidemark.calibration.ExampleScore;
@@ -9,6 +8,7 @@ import io.tidemark.calibration.SweepRun;
 import io.tidemark.calibration.TokenizedExample;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.decoder.lora.LoraWeights;
+import io.tidemark.evaluation.Spread;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;

@@ -1,32 +1,51 @@
 package io.tidemark.boundary;
 
 import java.util.Locale;
+import java.util.Optional;
 
-/** The boundary that holds for a loaded adapter, and where it comes from. */
+/** The boundary that applies to a loaded adapter version, and its origin. */
 public sealed interface AppliedBoundary {
 
-    /** The layers that use the adapter, never more than the model has. */
+    /** At most the number of layers of the loaded model. */
     Boundary boundary();
 
-    /** The table's record fits the loaded version. */
+    /** The record in the boundary table matches the loaded version. */
     record FromTable(Boundary boundary) implements AppliedBoundary {}
 
-    /** All layers, because the table says nothing that holds for the loaded version. */
+    /** Full LoRA, because the boundary table has no record that matches the loaded version. */
     record FullLora(Boundary boundary, Reason reason) implements AppliedBoundary {}
 
-    /** Why the table's word was not taken. */
+    /**
+     * Applies a table entry to a loaded adapter version: the boundary of the record if every field of the record matches
+     * the version, full LoRA otherwise.
+     */
+    static AppliedBoundary of(TableEntry entry, LoadedVersion loaded) {
+        if (entry instanceof TableEntry.Present present) {
+            Optional<Reason> mismatch = present.record().mismatch(loaded);
+            return mismatch.isPresent()
+                    ? full(loaded, mismatch.get())
+                    : new FromTable(new Boundary(present.record().boundary()));
+        }
+        return full(loaded, entry instanceof TableEntry.Broken ? Reason.BROKEN_RECORD : Reason.NO_RECORD);
+    }
+
+    private static FullLora full(LoadedVersion loaded, Reason reason) {
+        return new FullLora(Boundary.full(loaded.numLayers()), reason);
+    }
+
+    /** Why the boundary table does not determine the boundary. */
     enum Reason {
-        /** No record, or a tombstone. */
+        /** The table has no record for the adapter, or a tombstone. */
         NO_RECORD,
-        /** The record cannot be read. */
+        /** The record cannot be parsed. */
         BROKEN_RECORD,
-        /** The record names another version of the adapter. */
+        /** The record names the digest of another adapter version. */
         FOREIGN_DIGEST,
-        /** The record was made for another base model. */
+        /** The record names another base model. */
         OTHER_BASE_MODEL,
-        /** The record was made for a model with another number of layers. */
+        /** The record names another number of layers. */
         OTHER_NUM_LAYERS,
-        /** The record names no number of layers, and its boundary is above the model's. */
+        /** The record names no number of layers, and its boundary is above the number of layers of the model. */
         NOT_ENOUGH_LAYERS;
 
         /** The name in metrics and logs, such as {@code foreign_digest}. */

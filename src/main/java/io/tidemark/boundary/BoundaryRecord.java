@@ -1,33 +1,47 @@
 package io.tidemark.boundary;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.annotation.JsonSetter;
 import com.fasterxml.jackson.annotation.Nulls;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.MapperFeature;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
+import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.datatype.jdk8.Jdk8Module;
+import com.fasterxml.jackson.datatype.jsr310.JavaTimeModule;
+import java.io.UncheckedIOException;
 import java.time.Instant;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
+import java.util.stream.Stream;
 
 /**
- * One value of the topic {@code adapter-boundaries}. What can be left out in a record set by hand is optional; without
- * a digest and a number of layers it holds for any loaded version with enough layers.
+ * One value of the topic {@code adapter-boundaries}; {@link TableEntry#parse} reads it. A record applies to a loaded
+ * adapter version if every field that is present matches the version. A record without a digest, a base model and a number
+ * of layers therefore applies to every version whose model has enough layers.
  *
- * @param adapter          the adapter's id, equal to the record's key
- * @param adapterDigest    the version that was calibrated, in lower-case hexadecimal
- * @param baseModel        the base model's name
- * @param numLayers        decoder layers of the base model, 1 or more
- * @param boundary         0 .. numLayers
- * @param objective        the objective that chose it, in its written form
- * @param curve            mean log-likelihood per gold token in nats at boundaries 0 .. numLayers; empty when unknown
- * @param samples          validation examples behind the curve
- * @param previousBoundary the boundary before this record
- * @param reason           why it was written, a sentence for people
- * @param calibratedAt     when it was decided
- * @param pinned           true when it was set by hand and no calibrator may move it
+ * @param adapter          the id of the adapter, equal to the record's key
+ * @param adapterDigest    SHA-256 of the calibrated adapter version, in lower-case hexadecimal
+ * @param baseModel        the name of the base model
+ * @param numLayers        decoder layers of the base model, at least 1
+ * @param boundary         0 to numLayers
+ * @param objective        the objective that chose the boundary, in its written form
+ * @param curve            mean log-likelihood per gold token in nats at the boundaries 0 to numLayers; empty if unknown
+ * @param samples          number of validation examples behind the curve
+ * @param previousBoundary the boundary that this record replaces
+ * @param reason           why the record was written, for people
+ * @param calibratedAt     when the boundary was chosen
+ * @param pinned           true if an operator set the boundary; calibrators do not change it
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
 public record BoundaryRecord(
@@ -49,7 +63,9 @@ public record BoundaryRecord(
         Optional<Instant> calibratedAt,
         boolean pinned) {
 
-    /** @throws IllegalArgumentException when the parts contradict each other */
+    static final ObjectMapper JSON = newMapper();
+
+    /** @throws IllegalArgumentException if a field is out of range or fields contradict each other */
     public BoundaryRecord {
         require(curve == null || curve.stream().allMatch(Objects::nonNull), "curve must hold numbers only");
         curve = curve == null ? List.of() : List.copyOf(curve);
@@ -67,7 +83,7 @@ public record BoundaryRecord(
                 "previous_boundary must not be negative");
     }
 
-    /** A record as a person sets it: pinned, and true for any version of the adapter with enough layers. */
+    /** A pinned record of an operator. It applies to every version of the adapter whose model has enough layers. */
     public static BoundaryRecord setByHand(String adapter, Boundary boundary, String reason, Instant now) {
         return new BoundaryRecord(
                 adapter,
@@ -84,9 +100,55 @@ public record BoundaryRecord(
                 true);
     }
 
-    private static void require(boolean holds, String message) {
-        if (!holds) {
+    /** The value of the Kafka record: UTF-8 encoded JSON without the absent fields. */
+    public byte[] toJson() {
+        try {
+            return JSON.writeValueAsBytes(this);
+        } catch (JsonProcessingException e) {
+            throw new UncheckedIOException("cannot write the boundary record of adapter '" + adapter + "' as JSON", e);
+        }
+    }
+
+    /** Why this record does not apply to a loaded version; empty if it applies. An absent field matches every version. */
+    Optional<AppliedBoundary.Reason> mismatch(LoadedVersion loaded) {
+        if (adapterDigest.filter(digest -> !digest.equals(loaded.digest())).isPresent()) {
+            return Optional.of(AppliedBoundary.Reason.FOREIGN_DIGEST);
+        }
+        if (baseModel.filter(name -> !name.equals(loaded.baseModel())).isPresent()) {
+            return Optional.of(AppliedBoundary.Reason.OTHER_BASE_MODEL);
+        }
+        if (numLayers.isPresent() && numLayers.getAsInt() != loaded.numLayers()) {
+            return Optional.of(AppliedBoundary.Reason.OTHER_NUM_LAYERS);
+        }
+        if (boundary > loaded.numLayers()) {
+            return Optional.of(AppliedBoundary.Reason.NOT_ENOUGH_LAYERS);
+        }
+        return Optional.empty();
+    }
+
+    private static void require(boolean condition, String message) {
+        if (!condition) {
             throw new IllegalArgumentException(message);
         }
+    }
+
+    private static ObjectMapper newMapper() {
+        ObjectMapper mapper = JsonMapper.builder()
+                .addModules(new Jdk8Module(), new JavaTimeModule())
+                .defaultPropertyInclusion(
+                        JsonInclude.Value.construct(JsonInclude.Include.NON_ABSENT, JsonInclude.Include.ALWAYS))
+                .disable(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS)
+                .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
+                .disable(DeserializationFeature.ACCEPT_FLOAT_AS_INT)
+                .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+                .disable(MapperFeature.ALLOW_COERCION_OF_SCALARS)
+                .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+                .build();
+        // NON_ABSENT covers Optional only: OptionalInt and the like, and an empty curve, need NON_EMPTY
+        Stream.of(OptionalInt.class, OptionalLong.class, OptionalDouble.class, List.class)
+                .forEach(type -> mapper.configOverride(type)
+                        .setInclude(JsonInclude.Value.construct(
+                                JsonInclude.Include.NON_EMPTY, JsonInclude.Include.ALWAYS)));
+        return mapper;
     }
 }

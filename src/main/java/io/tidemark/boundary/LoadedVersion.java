@@ -1,9 +1,9 @@
 package io.tidemark.boundary;
 
 /**
- * The adapter version that a worker has loaded, as far as boundaries care.
+ * The adapter version that a process has loaded, for comparison with boundary records.
  *
- * @param baseModel the base model's name, {@code tidemark.model.name}
+ * @param baseModel the name of the base model, {@code tidemark.model.name}
  * @param digest    SHA-256 of the adapter in lower-case hexadecimal
  * @param numLayers decoder layers of the base model
  */
@@ -11,7 +11,7 @@ public record LoadedVersion(String baseModel, String digest, int numLayers) {
 
     public LoadedVersion {
         if (numLayers < 1) {
-            throw new IllegalArgumentException("a model has at least one layer: " + numLayers);
+            throw new IllegalArgumentException("numLayers must be at least 1: " + numLayers);
         }
     }
 }

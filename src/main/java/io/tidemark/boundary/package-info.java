@@ -1,6 +1,6 @@
 /**
- * What the compacted topic {@code adapter-boundaries} says, and which boundary follows from it for a loaded adapter.
- * Knows no other room, only JSON.
- * Start reading at {@link io.tidemark.boundary.BoundaryRules}.
+ * The boundary record of the compacted topic {@code adapter-boundaries}, and the boundary that it gives a loaded adapter.
+ * Depends on JSON only.
+ * Start reading at {@link io.tidemark.boundary.BoundaryRecord}, then {@link io.tidemark.boundary.AppliedBoundary}.
  */
 package io.tidemark.boundary;

@@ -1,9 +1,19 @@
 package io.tidemark.calibration;
 
+import io.tidemark.boundary.AppliedBoundary;
+import io.tidemark.boundary.Boundary;
+import io.tidemark.boundary.BoundaryRecord;
+import io.tidemark.boundary.LoadedVersion;
+import io.tidemark.boundary.TableEntry;
+import java.time.Instant;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
+
 /**
- * How boundaries are moved.
+ * Decides on the boundary of an adapter.
  *
- * @param minSamples fewer examples than this leave a boundary where it is; 2 or more, as one has no standard error
+ * @param minSamples with fewer examples, the boundary does not change; at least 2, since one example has no standard error
  */
 public record CalibrationPolicy(Objective objective, int minSamples) {
 
@@ -11,5 +21,53 @@ public record CalibrationPolicy(Objective objective, int minSamples) {
         if (minSamples < 2) {
             throw new IllegalArgumentException("min-samples must be 2 or more: " + minSamples);
         }
+    }
+
+    /**
+     * Decides from the statistics of all examples that were scored with the loaded version. A pure function. It never
+     * changes a pinned record, even if the record names another version of the adapter.
+     *
+     * @param adapter    the id of the adapter
+     * @param loaded     the version that the statistics are about
+     * @param statistics the merged statistics of all input partitions
+     * @param current    the entry of the boundary table
+     * @param now        becomes {@code calibrated_at}
+     */
+    public Decision decide(
+            String adapter, LoadedVersion loaded, CurveStatistics statistics, TableEntry current, Instant now) {
+        int before = AppliedBoundary.of(current, loaded).boundary().layers();
+        if (current instanceof TableEntry.Present present && present.record().pinned()) {
+            return new Decision.Kept(adapter, before, Decision.Reason.PINNED, "pinned by hand");
+        }
+        if (statistics.count() < minSamples) {
+            return new Decision.Kept(
+                    adapter,
+                    before,
+                    Decision.Reason.TOO_FEW_SAMPLES,
+                    statistics.count() + " of " + minSamples + " samples");
+        }
+        BoundaryCurve curve = statistics.curve();
+        Boundary chosen = objective.choose(curve);
+        String reason =
+                objective.written() + ", " + curve.samples() + " samples, digest " + abbreviated(loaded.digest());
+        return new Decision.Chosen(
+                new BoundaryRecord(
+                        adapter,
+                        Optional.of(loaded.digest()),
+                        Optional.of(loaded.baseModel()),
+                        OptionalInt.of(loaded.numLayers()),
+                        chosen.layers(),
+                        Optional.of(objective.written()),
+                        curve.means(),
+                        OptionalLong.of(curve.samples()),
+                        OptionalInt.of(before),
+                        Optional.of(reason),
+                        Optional.of(now),
+                        false),
+                before);
+    }
+
+    private static String abbreviated(String digest) {
+        return digest.length() <= 8 ? digest : digest.substring(0, 8) + "…";
     }
 }

@@ -1,21 +1,37 @@
 package io.tidemark.calibration;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.MapperFeature;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
+import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.tidemark.boundary.LoadedVersion;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Base64;
+import java.util.Collection;
+import java.util.Comparator;
 import java.util.List;
 
 /**
- * All that is remembered about one adapter from one partition of the validation batches: one value of the topic
- * {@code calibration-state}. Immutable. {@link CalibrationStateFormat} turns it into JSON and back without loss.
+ * One value of the topic {@code calibration-state}: the statistics of one version of an adapter over the batches of one
+ * partition of {@code validation-batches}. Immutable. Doubles survive the JSON encoding without loss.
  *
- * @param adapter        the adapter's id
- * @param inputPartition the partition of {@code validation-batches} that the examples came from
- * @param adapterDigest  the adapter version the examples were scored with
- * @param baseModel      the base model they were scored with
- * @param statistics     over those examples
- * @param countedBatches which batches are in them
+ * @param adapter        the id of the adapter
+ * @param inputPartition the partition of {@code validation-batches}
+ * @param adapterDigest  the adapter version that scored the examples
+ * @param baseModel      the base model that scored the examples
+ * @param statistics     the statistics of the examples
+ * @param countedBatches the last batches that the statistics include, oldest first: hashes of their ids, which bounds the
+ *                       size of the record
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
 public record CalibrationState(
@@ -24,20 +40,38 @@ public record CalibrationState(
         @JsonProperty(required = true) String adapterDigest,
         @JsonProperty(required = true) String baseModel,
         @JsonProperty(required = true) CurveStatistics statistics,
-        @JsonProperty(required = true) CountedBatches countedBatches) {
+        @JsonProperty(required = true) List<String> countedBatches) {
 
-    /** Nothing seen yet of this version. */
-    public static CalibrationState fresh(String adapter, int inputPartition, LoadedVersion version) {
+    /** How many batches a state remembers. */
+    static final int MAX_COUNTED_BATCHES = 2048;
+
+    private static final int HASH_BYTES = 12;
+
+    private static final ObjectMapper JSON = JsonMapper.builder()
+            .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
+            .disable(DeserializationFeature.ACCEPT_FLOAT_AS_INT)
+            .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+            .enable(DeserializationFeature.FAIL_ON_NULL_CREATOR_PROPERTIES)
+            .enable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES)
+            .disable(MapperFeature.ALLOW_COERCION_OF_SCALARS)
+            .build();
+
+    public CalibrationState {
+        countedBatches = List.copyOf(countedBatches);
+    }
+
+    /** A state without examples. */
+    public static CalibrationState empty(String adapter, int inputPartition, LoadedVersion version) {
         return new CalibrationState(
                 adapter,
                 inputPartition,
                 version.digest(),
                 version.baseModel(),
                 CurveStatistics.empty(version.numLayers()),
-                CountedBatches.none());
+                List.of());
     }
 
-    /** The record's key: two partitions of one adapter must not compact each other away. */
+    /** The key of the Kafka record. It has the input partition, so that compaction keeps the state of every partition. */
     public String key() {
         return key(adapter, inputPartition);
     }
@@ -46,33 +80,91 @@ public record CalibrationState(
         return adapter + "/" + inputPartition;
     }
 
-    /** Whether its evidence counts for an adapter that is loaded: of the same weights, on the same base model. */
+    /** Whether the examples were scored with this adapter version and base model. */
     public boolean isAbout(LoadedVersion version) {
         return adapterDigest.equals(version.digest())
                 && baseModel.equals(version.baseModel())
                 && statistics.numLayers() == version.numLayers();
     }
 
-    /** This state where it is about {@code version}, else a fresh one: scores of two versions don't mix. */
+    /** This state if it is about {@code version}, an empty one otherwise. Scores of two versions cannot be merged. */
     public CalibrationState forVersion(LoadedVersion version) {
-        return isAbout(version) ? this : fresh(adapter, inputPartition, version);
+        return isAbout(version) ? this : empty(adapter, inputPartition, version);
     }
 
-    /** Whether a batch is among the last that were counted. */
+    /** Whether the batch is one of the last {@value #MAX_COUNTED_BATCHES} batches of this partition. */
     public boolean hasCounted(String batchId) {
-        return countedBatches.contains(batchId);
+        return countedBatches.contains(hash(batchId));
     }
 
-    /** With one more batch; the same state when that batch is in it already. */
+    /** This state with one more batch; unchanged if it already includes the batch. */
     public CalibrationState plus(String batchId, List<ExampleScore> scores) {
-        return hasCounted(batchId)
-                ? this
-                : new CalibrationState(
-                        adapter,
-                        inputPartition,
-                        adapterDigest,
-                        baseModel,
-                        statistics.plus(scores),
-                        countedBatches.plus(batchId));
+        if (hasCounted(batchId)) {
+            return this;
+        }
+        List<String> counted = new ArrayList<>(countedBatches);
+        counted.add(hash(batchId));
+        return new CalibrationState(
+                adapter,
+                inputPartition,
+                adapterDigest,
+                baseModel,
+                statistics.plus(scores),
+                counted.subList(Math.max(0, counted.size() - MAX_COUNTED_BATCHES), counted.size()));
+    }
+
+    /**
+     * The statistics of all input partitions together. The batches of one adapter may be on several partitions, since the
+     * partitioners of clients differ.
+     *
+     * @param states states of one adapter, one per partition; states about another version are ignored
+     */
+    public static CurveStatistics merge(LoadedVersion version, Collection<CalibrationState> states) {
+        // floating-point sums depend on the order: sort, so that every calibrator computes the same bits
+        return states.stream()
+                .filter(state -> state.isAbout(version))
+                .sorted(Comparator.comparingInt(CalibrationState::inputPartition))
+                .map(CalibrationState::statistics)
+                .reduce(CurveStatistics.empty(version.numLayers()), CurveStatistics::merge);
+    }
+
+    /** The value of the Kafka record. */
+    public byte[] toJson() {
+        try {
+            return JSON.writeValueAsBytes(this);
+        } catch (JsonProcessingException e) {
+            throw new UncheckedIOException("cannot write the calibration state of '" + key() + "' as JSON", e);
+        }
+    }
+
+    /**
+     * Parses a value of the topic.
+     *
+     * @param key   the key of the Kafka record as text
+     * @param value the value of the Kafka record, not null
+     * @throws IllegalArgumentException if the value is not a state, or not one for this key
+     */
+    public static CalibrationState parse(String key, byte[] value) {
+        CalibrationState state;
+        try {
+            state = JSON.readValue(value, CalibrationState.class);
+        } catch (JsonProcessingException e) {
+            throw new IllegalArgumentException(e.getOriginalMessage(), e);
+        } catch (IOException e) {
+            throw new IllegalArgumentException("the value is not UTF-8 encoded JSON", e);
+        }
+        if (state == null || !state.key().equals(key)) {
+            throw new IllegalArgumentException("the value has no state of adapter and partition '" + key + "'");
+        }
+        return state;
+    }
+
+    private static String hash(String batchId) {
+        try {
+            byte[] hash = MessageDigest.getInstance("SHA-256").digest(batchId.getBytes(StandardCharsets.UTF_8));
+            return Base64.getUrlEncoder().encodeToString(Arrays.copyOf(hash, HASH_BYTES));
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("SHA-256 is part of every JDK", e);
+        }
     }
 }

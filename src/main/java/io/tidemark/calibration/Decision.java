@@ -4,16 +4,20 @@ import io.tidemark.boundary.BoundaryRecord;
 import java.util.Locale;
 import java.util.Optional;
 
-/** What becomes of an adapter's boundary after a batch. */
+/** The outcome of a validation batch for the boundary of an adapter. */
 public sealed interface Decision {
 
-    /** The record for the topic {@code adapter-boundaries}; empty when nothing is to be written. */
+    /** The record to publish on the topic {@code adapter-boundaries}; empty if the boundary is kept. */
     Optional<BoundaryRecord> toPublish();
 
-    /** A line for an operator. */
+    /** One line for the log. */
     String summary();
 
-    /** The evidence asks for a boundary: another one, or the one that applies already, now with a newer curve. */
+    /**
+     * The objective chose a boundary. It may equal the current one; the record then has a newer curve.
+     *
+     * @param appliedBefore the boundary that applied before
+     */
     record Chosen(BoundaryRecord chosen, int appliedBefore) implements Decision {
 
         public boolean moved() {
@@ -34,7 +38,7 @@ public sealed interface Decision {
         }
     }
 
-    /** Nothing is written. */
+    /** The boundary does not change, and no record is published. */
     record Kept(String adapter, int boundary, Reason reason, String detail) implements Decision {
 
         @Override
@@ -48,11 +52,11 @@ public sealed interface Decision {
         }
     }
 
-    /** Why a boundary was kept whatever the curve says. */
+    /** Why a boundary is kept regardless of the curve. */
     enum Reason {
         /** Fewer examples than {@code min-samples}. */
         TOO_FEW_SAMPLES,
-        /** Set by hand. */
+        /** An operator set the boundary. */
         PINNED;
 
         /** The name in metrics and logs. */

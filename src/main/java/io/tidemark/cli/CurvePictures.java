@@ -1,9 +1,7 @@
 package io.tidemark.cli;
 
-import io.tidemark.calibration.Balanced;
 import io.tidemark.calibration.BoundaryCurve;
-import io.tidemark.calibration.Latency;
-import io.tidemark.calibration.Quality;
+import io.tidemark.calibration.Objective;
 import io.tidemark.evaluation.Measure;
 import io.tidemark.evaluation.ProbabilityCurve;
 import io.tidemark.plot.Plot;
@@ -31,7 +29,7 @@ final class CurvePictures {
 
     static Plot boundary(String adapter, BoundaryCurve curve) {
         Map<String, Integer> chosen = new LinkedHashMap<>();
-        List.of(new Quality(), new Balanced(), new Latency())
+        List.of(new Objective.Quality(), new Objective.Balanced(), new Objective.Latency())
                 .forEach(objective ->
                         chosen.put(objective.written(), objective.choose(curve).layers()));
         return boundary(adapter, curve.samples(), curve.means(), chosen);

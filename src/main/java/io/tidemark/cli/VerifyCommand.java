@@ -1,10 +1,10 @@
 package io.tidemark.cli;
 
 import io.tidemark.cli.model.ComputeOptions;
-import io.tidemark.verification.Verdicts;
-import io.tidemark.verification.Verification;
 import io.tidemark.torch.Torch;
 import io.tidemark.torch.TorchOptions;
+import io.tidemark.verification.Verdicts;
+import io.tidemark.verification.Verification;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -1,7 +1,6 @@
 package io.tidemark.client;
 
 import io.tidemark.boundary.BoundaryRecord;
-import io.tidemark.boundary.BoundaryRecordFormat;
 import io.tidemark.boundary.TableEntry;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -12,7 +11,6 @@ public final class BoundaryTopic {
 
     private final Cluster cluster;
     private final String topic;
-    private final BoundaryRecordFormat format = new BoundaryRecordFormat();
 
     public BoundaryTopic(Cluster cluster, Topics topics) {
         this.cluster = cluster;
@@ -25,7 +23,7 @@ public final class BoundaryTopic {
         try (TopicTail tail = TopicTail.fromStart(cluster, topic)) {
             tail.readToEnd(record -> {
                 if (record.key() != null) {
-                    table.put(record.key(), format.read(record.key(), record.value()));
+                    table.put(record.key(), TableEntry.parse(record.key(), record.value()));
                 }
             });
         }
@@ -35,7 +33,7 @@ public final class BoundaryTopic {
 
     /** Puts a record and returns when all replicas have it. */
     public void put(BoundaryRecord record) {
-        write(new ProducerRecord<>(topic, record.adapter(), format.write(record)));
+        write(new ProducerRecord<>(topic, record.adapter(), record.toJson()));
     }
 
     /** Puts a tombstone: workers go back to full LoRA, and a calibrator may decide anew. */

@@ -1,6 +1,5 @@
 package io.tidemark.client;
 
-
 /** A wait was interrupted: the thread keeps its flag, and the command ends. */
 final class Interrupted {
 

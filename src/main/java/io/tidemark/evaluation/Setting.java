@@ -1,10 +1,7 @@
 package io.tidemark.evaluation;
 
 import io.tidemark.boundary.Boundary;
-import io.tidemark.calibration.Balanced;
-import io.tidemark.calibration.Latency;
 import io.tidemark.calibration.Objective;
-import io.tidemark.calibration.Quality;
 import java.util.List;
 import java.util.Optional;
 
@@ -17,7 +14,8 @@ import java.util.Optional;
 public record Setting(String name, Optional<Boundary> boundary) {
 
     static final String FULL = "full LoRA";
-    static final List<Objective> OBJECTIVES = List.of(new Quality(), new Balanced(), new Latency());
+    static final List<Objective> OBJECTIVES =
+            List.of(new Objective.Quality(), new Objective.Balanced(), new Objective.Latency());
 
     static Setting at(String name, Boundary boundary) {
         return new Setting(name, Optional.of(boundary));

@@ -5,91 +5,114 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.time.DateTimeException;
 import java.time.Instant;
 import java.time.OffsetDateTime;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.OptionalLong;
+import java.util.function.DoublePredicate;
 
 /**
- * Strict reading of one JSON object's fields: a number is never made from text or a boolean, text never from a number,
- * and an explicit null is the same as an absent field. As in JSON Schema, 64.0 is an integer and 1.5 is none.
+ * Strict access to the fields of one JSON object. Types are never converted: text is not a number, and a number is not
+ * text. An explicit null is the same as an absent field. As in JSON Schema, 64.0 is an integer and 1.5 is not.
  *
- * @param path what to put before a field's name in errors, such as {@code messages[2].}; empty for the outer object
+ * @param path where the object is in the document, such as {@code messages[2]}; empty for the outer object
  */
 record Fields(ObjectNode object, String path) {
 
-    /** Doubles beyond this don't name one integer. */
-    private static final double EXACT_INTEGERS = 0x1p53;
+    /** The most characters of an id, a model name, a role or a user. */
+    static final int MAX_NAME_LENGTH = 256;
 
+    /** Above this, a double does not represent every integer. */
+    private static final double MAX_EXACT_INTEGER = 0x1p53;
+
+    /** Reads a value from the fields of an object. */
+    interface Reader<T> {
+        T read(Fields fields) throws Invalid;
+    }
+
+    /** A field breaks a rule. Ends the parsing of the document and does not leave this package. */
+    static final class Invalid extends Exception {
+
+        private static final long serialVersionUID = 1L;
+
+        private final String code;
+        private final String param;
+
+        /** @param param the path of the field, or null if the whole document is invalid */
+        Invalid(String code, String param, String message) {
+            super(message, null, false, false);
+            this.code = code;
+            this.param = param;
+        }
+
+        ErrorBody asError(String type) {
+            return new ErrorBody(type, code, getMessage(), Optional.ofNullable(param));
+        }
+    }
+
+    /** The range of a number, with its description for error messages. */
+    enum Range {
+        /** The range of presence and frequency penalties in OpenAI's API. */
+        PENALTY("from -2 to 2", value -> value >= -2 && value <= 2),
+        /** The range of a logit bias in OpenAI's API. */
+        BIAS("from -100 to 100", value -> value >= -100 && value <= 100),
+        NOT_NEGATIVE("0 or more", value -> value >= 0),
+        POSITIVE("more than 0", value -> value > 0),
+        FRACTION("from 0 to 1", value -> value >= 0 && value <= 1),
+        POSITIVE_FRACTION("more than 0 and at most 1", value -> value > 0 && value <= 1);
+
+        private final String description;
+        private final DoublePredicate contains;
+
+        Range(String description, DoublePredicate contains) {
+            this.description = description;
+            this.contains = contains;
+        }
+    }
+
+    /** The path of a field of this object, as it appears in errors. */
     String name(String field) {
-        return path + field;
+        return path.isEmpty() ? field : path + "." + field;
     }
 
     Optional<JsonNode> find(String field) {
         return Optional.ofNullable(object.get(field)).filter(node -> !node.isNull());
     }
 
-    JsonNode require(String field) throws FieldProblem {
+    JsonNode require(String field) throws Invalid {
         return find(field)
-                .orElseThrow(() -> new FieldProblem("missing_field", name(field), "'" + name(field) + "' is required"));
+                .orElseThrow(() -> new Invalid("missing_field", name(field), "'" + name(field) + "' is required"));
     }
 
-    Optional<String> text(String field, int minLength, int maxLength) throws FieldProblem {
+    Optional<String> text(String field, int minLength, int maxLength) throws Invalid {
         Optional<JsonNode> node = find(field);
         return node.isEmpty() ? Optional.empty() : Optional.of(text(node.get(), name(field), minLength, maxLength));
     }
 
-    String requireText(String field, int minLength, int maxLength) throws FieldProblem {
+    String requireText(String field, int minLength, int maxLength) throws Invalid {
         return text(require(field), name(field), minLength, maxLength);
     }
 
-    static String text(JsonNode node, String name, int minLength, int maxLength) throws FieldProblem {
-        if (!node.isTextual()) {
-            throw wrongType(name, "a string", node);
-        }
-        String text = node.textValue();
-        if (text.length() < minLength) {
-            throw new FieldProblem("invalid_value", name, "'" + name + "' must not be empty");
-        }
-        if (text.length() > maxLength) {
-            throw new FieldProblem(
-                    "out_of_range",
-                    name,
-                    "'" + name + "' has " + text.length() + " characters; at most " + maxLength + " are taken");
-        }
-        if (halfSurrogate(text)) {
-            throw new FieldProblem("invalid_value", name, "'" + name + "' holds half a surrogate pair");
-        }
-        return text;
+    long integer(String field, long min, long max, long absent) throws Invalid {
+        return integer(field, min, max).orElse(absent);
     }
 
-    long integer(String field, long min, long max, long absent) throws FieldProblem {
-        OptionalLong value = integer(field, min, max);
-        return value.orElse(absent);
-    }
-
-    OptionalLong integer(String field, long min, long max) throws FieldProblem {
+    OptionalLong integer(String field, long min, long max) throws Invalid {
         Optional<JsonNode> found = find(field);
-        if (found.isEmpty()) {
-            return OptionalLong.empty();
-        }
-        return OptionalLong.of(integer(found.get(), name(field), min, max));
+        return found.isEmpty() ? OptionalLong.empty() : OptionalLong.of(integer(found.get(), name(field), min, max));
     }
 
-    static long integer(JsonNode node, String name, long min, long max) throws FieldProblem {
-        if (!node.isNumber()
-                || node.isFloatingPointNumber() && node.doubleValue() % 1 != 0 && Double.isFinite(node.doubleValue())) {
-            throw wrongType(name, "an integer", node);
-        }
-        boolean exact =
-                node.isFloatingPointNumber() ? Math.abs(node.doubleValue()) <= EXACT_INTEGERS : node.canConvertToLong();
-        if (!exact || node.longValue() < min || node.longValue() > max) {
-            throw new FieldProblem(
-                    "out_of_range", name, "'" + name + "' must be an integer from " + min + " to " + max);
-        }
-        return node.longValue();
+    /** As {@link #integer}, for ranges within those of an int. */
+    OptionalInt smallInteger(String field, int min, int max) throws Invalid {
+        OptionalLong value = integer(field, min, max);
+        return value.isPresent() ? OptionalInt.of(Math.toIntExact(value.getAsLong())) : OptionalInt.empty();
     }
 
-    /** A finite number for which {@code range} holds. */
-    double number(String field, Range range, double absent) throws FieldProblem {
+    /** A finite number in a range. */
+    double number(String field, Range range, double absent) throws Invalid {
         Optional<JsonNode> found = find(field);
         if (found.isEmpty()) {
             return absent;
@@ -98,13 +121,13 @@ record Fields(ObjectNode object, String path) {
             throw wrongType(name(field), "a number", found.get());
         }
         double value = found.get().doubleValue();
-        if (!Double.isFinite(value) || !range.holds(value)) {
-            throw new FieldProblem("out_of_range", name(field), "'" + name(field) + "' must be " + range.words());
+        if (!Double.isFinite(value) || !range.contains.test(value)) {
+            throw new Invalid("out_of_range", name(field), "'" + name(field) + "' must be " + range.description);
         }
         return value;
     }
 
-    boolean flag(String field, boolean absent) throws FieldProblem {
+    boolean flag(String field, boolean absent) throws Invalid {
         Optional<JsonNode> node = find(field);
         if (node.isPresent() && !node.get().isBoolean()) {
             throw wrongType(name(field), "true or false", node.get());
@@ -112,18 +135,19 @@ record Fields(ObjectNode object, String path) {
         return node.map(JsonNode::booleanValue).orElse(absent);
     }
 
-    Optional<Instant> instant(String field) throws FieldProblem {
+    /** An RFC 3339 date and time. */
+    Optional<Instant> instant(String field) throws Invalid {
         Optional<String> text = text(field, 1, 64);
         try {
             Optional<OffsetDateTime> time = text.map(OffsetDateTime::parse);
             if (time.filter(moment -> moment.getYear() < 1 || moment.getYear() > 9999)
                     .isPresent()) {
-                // such a moment has no place in milliseconds, and RFC 3339 has no such year
+                // RFC 3339 has no such year, and the milliseconds since 1970 may overflow
                 throw new DateTimeException("year out of range");
             }
             return time.map(OffsetDateTime::toInstant);
         } catch (DateTimeException e) {
-            throw new FieldProblem(
+            throw new Invalid(
                     "invalid_value",
                     name(field),
                     "'" + name(field)
@@ -131,11 +155,100 @@ record Fields(ObjectNode object, String path) {
         }
     }
 
-    static FieldProblem wrongType(String name, String wanted, JsonNode found) {
-        return new FieldProblem(
+    /** This object as plain values: maps and lists in the order of the document, text, numbers, booleans and null. */
+    Map<String, Object> toMap() throws Invalid {
+        Map<String, Object> map = new LinkedHashMap<>();
+        for (Map.Entry<String, JsonNode> field : object.properties()) {
+            requireUnicode(field.getKey(), path);
+            map.put(field.getKey(), plain(field.getValue()));
+        }
+        return map;
+    }
+
+    private Object plain(JsonNode node) throws Invalid {
+        if (node instanceof ObjectNode nested) {
+            return new Fields(nested, path).toMap();
+        }
+        if (node.isArray()) {
+            List<Object> list = new ArrayList<>();
+            for (JsonNode element : node) {
+                list.add(plain(element));
+            }
+            return list;
+        }
+        if (node.isTextual()) {
+            requireUnicode(node.textValue(), path);
+            return node.textValue();
+        }
+        if (node.isNumber()) {
+            if (!Double.isFinite(node.doubleValue())) {
+                throw new Invalid("invalid_value", path, "'" + path + "' has a number that JSON cannot represent");
+            }
+            return node.numberValue();
+        }
+        return node.isBoolean() ? node.booleanValue() : null;
+    }
+
+    /**
+     * Reads a list of objects.
+     *
+     * @param name the path of the list
+     */
+    static <T> List<T> list(JsonNode list, String name, Reader<T> reader) throws Invalid {
+        if (!list.isArray()) {
+            throw wrongType(name, "a list", list);
+        }
+        List<T> values = new ArrayList<>(list.size());
+        for (JsonNode element : list) {
+            values.add(reader.read(of(element, name + "[" + values.size() + "]")));
+        }
+        return values;
+    }
+
+    static Fields of(JsonNode node, String name) throws Invalid {
+        if (node instanceof ObjectNode object) {
+            return new Fields(object, name);
+        }
+        throw wrongType(name, "an object", node);
+    }
+
+    static String text(JsonNode node, String name, int minLength, int maxLength) throws Invalid {
+        if (!node.isTextual()) {
+            throw wrongType(name, "a string", node);
+        }
+        String text = node.textValue();
+        if (text.length() < minLength) {
+            throw new Invalid("invalid_value", name, "'" + name + "' must not be empty");
+        }
+        if (text.length() > maxLength) {
+            throw new Invalid(
+                    "out_of_range",
+                    name,
+                    "'" + name + "' has " + text.length() + " characters; the limit is " + maxLength);
+        }
+        requireUnicode(text, name);
+        return text;
+    }
+
+    static long integer(JsonNode node, String name, long min, long max) throws Invalid {
+        if (!node.isNumber()
+                || node.isFloatingPointNumber() && node.doubleValue() % 1 != 0 && Double.isFinite(node.doubleValue())) {
+            throw wrongType(name, "an integer", node);
+        }
+        boolean exact = node.isFloatingPointNumber()
+                ? Math.abs(node.doubleValue()) <= MAX_EXACT_INTEGER
+                : node.canConvertToLong();
+        if (!exact || node.longValue() < min || node.longValue() > max) {
+            throw new Invalid("out_of_range", name, "'" + name + "' must be an integer from " + min + " to " + max);
+        }
+        return node.longValue();
+    }
+
+    static Invalid wrongType(String name, String expected, JsonNode found) {
+        return new Invalid(
                 "invalid_type",
                 name,
-                "'" + name + "' must be " + wanted + ", not "
+                "'" + name + "' must be " + expected + ", not "
                         + switch (found.getNodeType()) {
                             case ARRAY -> "a list";
                             case OBJECT -> "an object";
@@ -146,9 +259,10 @@ record Fields(ObjectNode object, String path) {
                         });
     }
 
-    /** Such text is no Unicode and could not be written back as UTF-8. */
-    static boolean halfSurrogate(String text) {
-        return text.codePoints()
-                .anyMatch(point -> point >= Character.MIN_SURROGATE && point <= Character.MAX_SURROGATE);
+    /** An unpaired surrogate is not Unicode and cannot be encoded as UTF-8. */
+    private static void requireUnicode(String text, String name) throws Invalid {
+        if (text.codePoints().anyMatch(point -> point >= Character.MIN_SURROGATE && point <= Character.MAX_SURROGATE)) {
+            throw new Invalid("invalid_value", name, "'" + name + "' has an unpaired surrogate");
+        }
     }
 }

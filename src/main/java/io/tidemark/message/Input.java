@@ -1,13 +1,15 @@
 package io.tidemark.message;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.databind.JsonNode;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
-/** What a model is asked to go on from: exactly one of the fields {@code prompt} and {@code messages}. */
+/** The input of a request or a validation example: exactly one of the fields {@code prompt} and {@code messages}. */
 public sealed interface Input {
 
-    /** The field's name. */
+    /** The name of the field. */
     String field();
 
     /** Plain text, not empty. */
@@ -20,10 +22,10 @@ public sealed interface Input {
     }
 
     /**
-     * A conversation for the model's chat template.
+     * A conversation for the chat template of the model.
      *
-     * @param messages at least one turn
-     * @param tools    what the model may ask for, plain JSON values that the template gets as they are; perhaps none
+     * @param messages at least one
+     * @param tools    the tools that the model may call, as plain JSON values; the chat template gets them unchanged
      */
     record Messages(
             List<ChatTurn> messages,
@@ -42,5 +44,39 @@ public sealed interface Input {
         public String field() {
             return "messages";
         }
+    }
+
+    /** Reads {@code prompt}, {@code messages} and {@code tools}. */
+    static Input read(Fields fields) throws Fields.Invalid {
+        Optional<JsonNode> messages = fields.find("messages");
+        if (messages.isPresent() && fields.find("prompt").isPresent()) {
+            throw new Fields.Invalid(
+                    "conflicting_fields", fields.name("messages"), "only one of 'prompt' and 'messages' is allowed");
+        }
+        if (messages.isPresent()) {
+            return new Messages(messages(messages.get(), fields.name("messages")), tools(fields));
+        }
+        if (fields.find("tools").isPresent()) {
+            throw new Fields.Invalid(
+                    "conflicting_fields", fields.name("tools"), "'tools' is allowed beside 'messages' only");
+        }
+        if (fields.find("prompt").isEmpty()) {
+            throw new Fields.Invalid(
+                    "missing_field", fields.name("prompt"), "one of 'prompt' and 'messages' is required");
+        }
+        return new Prompt(fields.requireText("prompt", 1, Integer.MAX_VALUE));
+    }
+
+    private static List<ChatTurn> messages(JsonNode list, String name) throws Fields.Invalid {
+        List<ChatTurn> messages = Fields.list(list, name, ChatTurn::read);
+        if (messages.isEmpty()) {
+            throw new Fields.Invalid("invalid_value", name, "'" + name + "' must have at least one message");
+        }
+        return messages;
+    }
+
+    private static List<Map<String, Object>> tools(Fields fields) throws Fields.Invalid {
+        Optional<JsonNode> tools = fields.find("tools");
+        return tools.isPresent() ? Fields.list(tools.get(), fields.name("tools"), Fields::toMap) : List.of();
     }
 }

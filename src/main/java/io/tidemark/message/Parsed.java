@@ -3,21 +3,20 @@ package io.tidemark.message;
 import java.util.Optional;
 
 /**
- * What reading a client's record came to: the record, or what is wrong with it. Reading never throws because of what
- * the bytes hold.
+ * The outcome of parsing a record that a client sent. Parsing never throws an exception because of the content.
  *
- * @param <T> the record
+ * @param <T> the type of the record
  */
 public sealed interface Parsed<T> {
 
-    /** The record keeps all its rules that can be checked without a model. */
+    /** The record satisfies all rules that do not depend on the model. */
     record Valid<T>(T record) implements Parsed<T> {}
 
     /**
      * The record breaks a rule.
      *
-     * @param id    the sender's own id ({@code id}, {@code batch_id}), where that much could be read
-     * @param error what is wrong; never holds text of the sender
+     * @param id    the client's id of the record ({@code id} or {@code batch_id}), if that field is valid
+     * @param error what is wrong; contains no text of the client
      */
     record Invalid<T>(Optional<String> id, ErrorBody error) implements Parsed<T> {}
 }

@@ -1,28 +1,32 @@
 package io.tidemark.message;
 
 import com.fasterxml.jackson.annotation.JsonUnwrapped;
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import java.time.Instant;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.OptionalLong;
+import java.util.function.Predicate;
 
 /**
- * One value of the topic {@code generation-requests}. Read it with {@link RequestParser}, which fills in the defaults
- * and holds the ranges named here; write it with {@link TopicJson}.
+ * One value of the topic {@code generation-requests}. {@link #parse} applies the defaults and checks the ranges below;
+ * {@link TopicJson} writes it.
  *
- * @param id       names the request, 1 to 256 characters; the worker makes one where it is absent
- * @param model    an adapter's id, or the base model's name
- * @param input    {@code prompt}, or {@code messages} and perhaps {@code tools}
- * @param sampling how tokens are chosen
- * @param ending   when choices end
- * @param n        choices to make, 1, the default, to 16
- * @param logprobs alternatives to report beside each token, 0 to 20; absent for no log-probabilities
- * @param user     a name for the caller's own books
- * @param stream   whether to write events while text appears; false by default
- * @param priority any 32-bit integer, larger is sooner; 0 by default
- * @param deadline after this the answer is of no use
- * @param boundary overrides the table for this request, 0 or more; the worker knows the upper end
+ * @param id       identifies the request, 1 to 256 characters; the worker derives an id if it is absent
+ * @param model    the id of an adapter, or the name of the base model
+ * @param input    {@code prompt}, or {@code messages} and optionally {@code tools}
+ * @param sampling the sampling parameters
+ * @param ending   the stop conditions
+ * @param n        the number of choices, 1 to 16; default 1
+ * @param logprobs the number of alternatives reported for each token, 0 to 20; absent for no log-probabilities
+ * @param user     a label of the sender, at most 256 characters; Tidemark does not read it
+ * @param stream   whether the worker sends events while it generates; default false
+ * @param priority reserved: no component reads it
+ * @param deadline reserved: no component reads it
+ * @param boundary overrides the boundary table for this request, 0 or more; the worker checks the upper end
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
 public record RequestMessage(
@@ -39,7 +43,29 @@ public record RequestMessage(
         Optional<Instant> deadline,
         OptionalInt boundary) {
 
-    /** A greedy request with every other field at its default, for commands and tests to build on. */
+    private static final int MAX_ALTERNATIVES = 20;
+
+    /**
+     * Fields of OpenAI's API that would change the text and are not implemented, with the values that have no effect.
+     * Requests with any other value are rejected: if they were ignored, the client would get other text than it asked for.
+     */
+    private static final Map<String, Predicate<JsonNode>> UNSUPPORTED = Map.ofEntries(
+            Map.entry("best_of", value -> value.isNumber() && value.doubleValue() == 1),
+            Map.entry("echo", value -> value.isBoolean() && !value.booleanValue()),
+            Map.entry("suffix", value -> value.isTextual() && value.textValue().isEmpty()),
+            Map.entry("response_format", value -> value.path("type").asText().equals("text")),
+            Map.entry("tool_choice", value -> value.asText().equals("auto")),
+            Map.entry("functions", value -> value.isContainerNode() && value.isEmpty()),
+            Map.entry("function_call", value -> value.asText().equals("auto")),
+            Map.entry(
+                    "modalities",
+                    value -> value.size() == 1 && value.path(0).asText().equals("text")),
+            Map.entry("audio", value -> false),
+            Map.entry("reasoning_effort", value -> false),
+            Map.entry("verbosity", value -> false),
+            Map.entry("web_search_options", value -> false));
+
+    /** A greedy request with the defaults of all other fields. */
     public static RequestMessage greedy(String id, String model, Input input, int maxTokens) {
         return new RequestMessage(
                 Optional.of(id),
@@ -64,5 +90,65 @@ public record RequestMessage(
     public RequestMessage withBoundary(OptionalInt layers) {
         return new RequestMessage(
                 id, model, input, sampling, ending, n, logprobs, user, stream, priority, deadline, layers);
+    }
+
+    /**
+     * Parses a value of the topic. Errors have the type {@code invalid_request} and one of the codes {@code empty_value},
+     * {@code request_too_large}, {@code invalid_utf8}, {@code invalid_json}, {@code missing_field},
+     * {@code conflicting_fields}, {@code unsupported_field}, {@code invalid_type}, {@code invalid_value} and
+     * {@code out_of_range}.
+     *
+     * @param value    the value of the Kafka record, which may be null
+     * @param maxBytes larger values are rejected without parsing, {@code tidemark.limits.request-bytes}
+     */
+    public static Parsed<RequestMessage> parse(byte[] value, int maxBytes) {
+        return TopicJson.parse(value, maxBytes, "invalid_request", "id", RequestMessage::read);
+    }
+
+    private static RequestMessage read(Fields fields) throws Fields.Invalid {
+        rejectUnsupported(fields);
+        return new RequestMessage(
+                fields.text("id", 1, Fields.MAX_NAME_LENGTH),
+                fields.requireText("model", 1, Fields.MAX_NAME_LENGTH),
+                Input.read(fields),
+                SamplingFields.read(fields),
+                EndingFields.read(fields),
+                (int) fields.integer("n", 1, 16, 1),
+                logprobs(fields),
+                fields.text("user", 0, Fields.MAX_NAME_LENGTH),
+                fields.flag("stream", false),
+                (int) fields.integer("priority", Integer.MIN_VALUE, Integer.MAX_VALUE, 0),
+                fields.instant("deadline"),
+                fields.smallInteger("boundary", 0, Integer.MAX_VALUE));
+    }
+
+    private static void rejectUnsupported(Fields fields) throws Fields.Invalid {
+        for (Map.Entry<String, Predicate<JsonNode>> entry : UNSUPPORTED.entrySet()) {
+            String field = entry.getKey();
+            if (fields.find(field).filter(entry.getValue().negate()).isPresent()) {
+                throw new Fields.Invalid(
+                        "unsupported_field",
+                        fields.name(field),
+                        "'" + fields.name(field) + "' is not supported and would change the text; leave it out");
+            }
+        }
+    }
+
+    /**
+     * OpenAI's completions API has the number of alternatives in {@code logprobs}; its chat API has
+     * {@code "logprobs": true} and the number in {@code top_logprobs}. Both are supported.
+     */
+    private static OptionalInt logprobs(Fields fields) throws Fields.Invalid {
+        Optional<JsonNode> logprobs = fields.find("logprobs");
+        OptionalLong alternatives = fields.integer("top_logprobs", 0, MAX_ALTERNATIVES);
+        if (logprobs.isPresent() && !logprobs.get().isBoolean() && alternatives.isEmpty()) {
+            return OptionalInt.of((int) fields.integer("logprobs", 0, MAX_ALTERNATIVES, 0));
+        }
+        boolean requested = fields.flag("logprobs", false);
+        if (alternatives.isPresent() && !requested) {
+            throw new Fields.Invalid(
+                    "conflicting_fields", fields.name("top_logprobs"), "'top_logprobs' requires 'logprobs' to be true");
+        }
+        return requested ? OptionalInt.of((int) alternatives.orElse(0)) : OptionalInt.empty();
     }
 }

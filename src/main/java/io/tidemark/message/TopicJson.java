@@ -2,75 +2,184 @@ package io.tidemark.message;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonLocation;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.core.exc.StreamConstraintsException;
 import com.fasterxml.jackson.core.json.JsonReadFeature;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.MapperFeature;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.ObjectReader;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.datatype.jdk8.Jdk8Module;
 import com.fasterxml.jackson.datatype.jsr310.JavaTimeModule;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.CodingErrorAction;
+import java.nio.charset.StandardCharsets;
+import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.stream.Stream;
 
 /**
- * How records become JSON on the topics: UTF-8, snake_case, absent optionals left out, unknown fields ignored.
- * Immutable; may be shared between threads.
+ * The JSON encoding of the records on the topics: UTF-8, snake_case, absent optionals omitted, unknown fields ignored.
+ * Thread-safe.
  */
 public final class TopicJson {
 
-    /** Arrays and objects inside each other; requests need four. */
-    static final int MAX_NESTING = 32;
+    /** The deepest nesting of arrays and objects. */
+    private static final int MAX_NESTING = 32;
 
-    private final ObjectMapper mapper = newMapper();
+    private static final ObjectMapper MAPPER = newMapper();
+    private static final ObjectReader READER = MAPPER.reader();
 
-    /** The value of a record of this room, for a Kafka producer. */
-    public byte[] write(Object record) {
+    private TopicJson() {}
+
+    /** Encodes a record of this package as the value of a Kafka record. */
+    public static byte[] write(Object record) {
         try {
-            return mapper.writeValueAsBytes(record);
+            return MAPPER.writeValueAsBytes(record);
         } catch (JsonProcessingException e) {
-            throw new UncheckedIOException("a record that cannot be written as JSON", e);
+            throw new UncheckedIOException("cannot write a " + record.getClass().getSimpleName() + " as JSON", e);
         }
     }
 
-    /** Reads what a worker wrote. @throws UncheckedIOException when the bytes are no event */
-    public EventMessage readEvent(byte[] value) {
+    /**
+     * Reads an event that a worker wrote.
+     *
+     * @throws UncheckedIOException if the value is not an event
+     */
+    public static EventMessage readEvent(byte[] value) {
         try {
-            return mapper.readValue(value, EventMessage.class);
+            return MAPPER.readValue(value, EventMessage.class);
         } catch (IOException e) {
-            throw new UncheckedIOException("not an event", e);
+            throw new UncheckedIOException("the value is not a generation event", e);
         }
     }
 
-    /** Reads what a worker wrote: text or an error. @throws UncheckedIOException when the bytes are no result */
-    public ResultMessage readResult(byte[] value) {
+    /**
+     * Reads a result that a worker wrote.
+     *
+     * @throws UncheckedIOException if the value is not a result
+     */
+    public static ResultMessage readResult(byte[] value) {
         try {
-            JsonNode tree = mapper.readTree(value);
+            JsonNode tree = MAPPER.readTree(value);
             Class<? extends ResultMessage> type = tree.has("error") ? ErrorResult.class : CompletionResult.class;
-            return mapper.treeToValue(tree, type);
+            return MAPPER.treeToValue(tree, type);
         } catch (IOException e) {
-            throw new UncheckedIOException("not a result", e);
+            throw new UncheckedIOException("the value is not a generation result", e);
         }
     }
 
-    /** The mapper behind all records; a fresh one, for the caller to keep. */
-    public static ObjectMapper newMapper() {
+    /**
+     * Parses the value of a record that a client sent.
+     *
+     * @param maxBytes  larger values are rejected without parsing
+     * @param errorType the {@code type} of errors
+     * @param idField   the field with the client's id; returned with an error where the field itself is valid
+     */
+    static <T> Parsed<T> parse(byte[] value, int maxBytes, String errorType, String idField, Fields.Reader<T> reader) {
+        Optional<String> id = Optional.empty();
+        try {
+            Fields fields = new Fields(document(value, maxBytes), "");
+            id = validId(fields, idField);
+            return new Parsed.Valid<>(reader.read(fields));
+        } catch (Fields.Invalid invalid) {
+            return new Parsed.Invalid<>(id, invalid.asError(errorType));
+        }
+    }
+
+    /** Parses text that contains one JSON object; empty if it contains anything else. */
+    static Optional<ObjectNode> parseObject(String text) {
+        try {
+            return READER.readTree(text) instanceof ObjectNode object ? Optional.of(object) : Optional.empty();
+        } catch (JsonProcessingException e) {
+            return Optional.empty();
+        }
+    }
+
+    private static Optional<String> validId(Fields fields, String idField) {
+        try {
+            return fields.text(idField, 1, Fields.MAX_NAME_LENGTH);
+        } catch (Fields.Invalid invalid) {
+            return Optional.empty();
+        }
+    }
+
+    private static ObjectNode document(byte[] value, int maxBytes) throws Fields.Invalid {
+        if (value == null || value.length == 0) {
+            throw new Fields.Invalid("empty_value", null, "the record has no value");
+        }
+        if (value.length > maxBytes) {
+            throw new Fields.Invalid(
+                    "request_too_large",
+                    null,
+                    "the record has " + value.length + " bytes; the limit is " + maxBytes + " bytes");
+        }
+        JsonNode root = parse(decode(value));
+        if (root.isMissingNode()) {
+            throw new Fields.Invalid("empty_value", null, "the value of the record is white space only");
+        }
+        if (!(root instanceof ObjectNode object)) {
+            throw new Fields.Invalid("invalid_type", null, "the value of the record must be a JSON object");
+        }
+        return object;
+    }
+
+    private static String decode(byte[] value) throws Fields.Invalid {
+        try {
+            return StandardCharsets.UTF_8
+                    .newDecoder()
+                    .onMalformedInput(CodingErrorAction.REPORT)
+                    .onUnmappableCharacter(CodingErrorAction.REPORT)
+                    .decode(ByteBuffer.wrap(value))
+                    .toString();
+        } catch (CharacterCodingException e) {
+            throw new Fields.Invalid("invalid_utf8", null, "the value of the record is not UTF-8");
+        }
+    }
+
+    /** Errors contain the position only: Jackson's messages quote the document, which contains the prompt. */
+    private static JsonNode parse(String text) throws Fields.Invalid {
+        try {
+            return READER.readTree(text);
+        } catch (StreamConstraintsException e) {
+            throw new Fields.Invalid(
+                    "invalid_json",
+                    null,
+                    "the JSON is nested deeper than " + MAX_NESTING + " levels or has a number that is too long");
+        } catch (JsonProcessingException e) {
+            boolean duplicate = e.getOriginalMessage().startsWith("Duplicate field");
+            JsonLocation location = e.getLocation();
+            throw new Fields.Invalid(
+                    "invalid_json",
+                    null,
+                    (duplicate ? "a field appears twice" : "the value of the record is not valid JSON")
+                            + (location == null
+                                    ? ""
+                                    : " (line " + location.getLineNr() + ", column " + location.getColumnNr() + ")"));
+        }
+    }
+
+    private static ObjectMapper newMapper() {
         JsonFactory factory = JsonFactory.builder()
                 .streamReadConstraints(StreamReadConstraints.builder()
                         .maxNestingDepth(MAX_NESTING)
                         .build())
-                // names come from strangers: interning them would fill the JVM's own table
+                // clients choose the field names, and interned names are never freed
                 .disable(JsonFactory.Feature.INTERN_FIELD_NAMES)
                 .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
-                // Python writes NaN; reading it lets the error name the field
+                // Python's json module writes NaN; parsing it makes an error that names the field possible
                 .enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS)
                 .build();
         ObjectMapper mapper = JsonMapper.builder(factory)
@@ -83,7 +192,7 @@ public final class TopicJson {
                 .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
                 .disable(MapperFeature.ALLOW_COERCION_OF_SCALARS)
                 .build();
-        // Jackson counts only Optional as absent, not its primitive brothers
+        // NON_ABSENT covers Optional only: OptionalInt and the like need NON_EMPTY
         Stream.of(OptionalInt.class, OptionalLong.class, OptionalDouble.class)
                 .forEach(type -> mapper.configOverride(type)
                         .setInclude(JsonInclude.Value.construct(

@@ -1,16 +1,16 @@
 package io.tidemark.message;
 
 import com.fasterxml.jackson.annotation.JsonUnwrapped;
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import java.util.List;
 
 /**
- * One value of the topic {@code validation-batches}: what an adapter should have said. Read it with
- * {@link BatchParser}.
+ * One value of the topic {@code validation-batches}: prompts with the completions that an adapter should predict.
  *
- * @param batchId  names the batch, 1 to 256 characters; a repeated one counts once
- * @param adapter  the adapter's id
+ * @param batchId  identifies the batch, 1 to 256 characters; a batch counts once even if it is sent repeatedly
+ * @param adapter  the id of the adapter
  * @param examples at least one
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
@@ -21,8 +21,37 @@ public record ValidationBatch(String batchId, String adapter, List<Example> exam
     }
 
     /**
-     * @param input      {@code prompt}, or {@code messages} and perhaps {@code tools}
+     * @param input      {@code prompt}, or {@code messages} and optionally {@code tools}
      * @param completion the gold text, not empty
      */
     public record Example(@JsonUnwrapped Input input, String completion) {}
+
+    /**
+     * Parses a value of the topic. The rules and error codes are those of {@link RequestMessage#parse}; errors have the
+     * type {@code invalid_batch}. One invalid example makes the whole batch invalid.
+     *
+     * @param value    the value of the Kafka record, which may be null
+     * @param maxBytes larger values are rejected without parsing
+     */
+    public static Parsed<ValidationBatch> parse(byte[] value, int maxBytes) {
+        return TopicJson.parse(value, maxBytes, "invalid_batch", "batch_id", ValidationBatch::read);
+    }
+
+    private static ValidationBatch read(Fields fields) throws Fields.Invalid {
+        return new ValidationBatch(
+                fields.requireText("batch_id", 1, Fields.MAX_NAME_LENGTH),
+                fields.requireText("adapter", 1, Fields.MAX_NAME_LENGTH),
+                examples(fields.require("examples")));
+    }
+
+    private static List<Example> examples(JsonNode list) throws Fields.Invalid {
+        List<Example> examples = Fields.list(
+                list,
+                "examples",
+                example -> new Example(Input.read(example), example.requireText("completion", 1, Integer.MAX_VALUE)));
+        if (examples.isEmpty()) {
+            throw new Fields.Invalid("invalid_value", "examples", "'examples' must have at least one example");
+        }
+        return examples;
+    }
 }

@@ -1,13 +1,11 @@
 package io.tidemark.verification;
 
 import io.tidemark.boundary.Boundary;
-import io.tidemark.calibration.Balanced;
 import io.tidemark.calibration.BoundaryCurve;
 import io.tidemark.calibration.BoundarySweep;
 import io.tidemark.calibration.CurveStatistics;
 import io.tidemark.calibration.ExampleScore;
-import io.tidemark.calibration.Latency;
-import io.tidemark.calibration.Quality;
+import io.tidemark.calibration.Objective;
 import io.tidemark.calibration.SweepLimits;
 import io.tidemark.calibration.SweepRun;
 import io.tidemark.calibration.TokenizedExample;
@@ -114,9 +112,12 @@ final class AdapterComparison {
         BoundaryCurve curve =
                 CurveStatistics.empty(model.config().numLayers()).plus(scores).curve();
         return List.of(
-                new Quality().choose(curve).layers() == reference.choices().quality(),
-                new Balanced().choose(curve).layers() == reference.choices().balanced(),
-                new Latency().choose(curve).layers() == reference.choices().latency());
+                new Objective.Quality().choose(curve).layers()
+                        == reference.choices().quality(),
+                new Objective.Balanced().choose(curve).layers()
+                        == reference.choices().balanced(),
+                new Objective.Latency().choose(curve).layers()
+                        == reference.choices().latency());
     }
 
     private List<Boolean> tokenizer() {

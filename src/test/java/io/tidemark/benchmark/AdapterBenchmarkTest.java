@@ -4,9 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
-import io.tidemark.fixture.FixtureModel;
 import io.tidemark.benchmark.AdapterBenchmark.Run;
 import io.tidemark.benchmark.LoadGapsBenchmark.Gaps;
+import io.tidemark.fixture.FixtureModel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;

@@ -2,9 +2,9 @@ package io.tidemark.benchmark;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.tidemark.fixture.FixtureModel;
 import io.tidemark.benchmark.DecodeBenchmark.Speed;
 import io.tidemark.benchmark.DecodeBenchmark.Use;
+import io.tidemark.fixture.FixtureModel;
 import java.util.List;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;

@@ -4,11 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import io.tidemark.benchmark.GenerationBenchmark.Row;
 import io.tidemark.boundary.Boundary;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.ReferenceText.Prompt;
 import io.tidemark.generation.EngineLimits;
-import io.tidemark.benchmark.GenerationBenchmark.Row;
 import java.util.Collections;
 import java.util.List;
 import java.util.Optional;

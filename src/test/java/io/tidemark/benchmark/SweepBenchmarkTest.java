@@ -1,13 +1,13 @@
 package io.tidemark.benchmark;
 
-import io.tidemark.evaluation.Spread;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import io.tidemark.benchmark.SweepBenchmark.Measured;
 import io.tidemark.calibration.SweepLimits;
 import io.tidemark.calibration.TokenizedExample;
+import io.tidemark.evaluation.Spread;
 import io.tidemark.fixture.FixtureModel;
-import io.tidemark.benchmark.SweepBenchmark.Measured;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.DisplayName;

@@ -1,6 +1,7 @@
 package io.tidemark.calibration;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tidemark.boundary.LoadedVersion;
 import io.tidemark.schema.Schema;
@@ -16,16 +17,15 @@ class CalibrationStateTest {
     private static final LoadedVersion VERSION = new LoadedVersion("smollm2", "3fa2", 30);
 
     private final List<ExampleScore> scores = ReferenceCurve.named("lora-gsm").scores();
-    private final CalibrationStateFormat format = new CalibrationStateFormat();
 
     @Test
     @DisplayName("a state reads back bit for bit as it was written, with fields in snake_case")
     void roundTrip() {
-        CalibrationState state = CalibrationState.fresh("gsm", 3, VERSION)
+        CalibrationState state = CalibrationState.empty("gsm", 3, VERSION)
                 .plus("b1", scores.subList(0, 7))
                 .plus("b2", scores.subList(7, 24));
-        byte[] value = format.write(state);
-        assertThat(format.read("gsm/3", value)).isEqualTo(new StateEntry.Present(state));
+        byte[] value = state.toJson();
+        assertThat(CalibrationState.parse("gsm/3", value)).isEqualTo(state);
         assertThat(new String(value, StandardCharsets.UTF_8))
                 .startsWith(
                         "{\"adapter\":\"gsm\",\"input_partition\":3,"
@@ -38,10 +38,10 @@ class CalibrationStateTest {
     @Test
     @DisplayName("one batch of 24 and eight of 3 with a restart between each lead to the same choices")
     void restarts() {
-        CalibrationState state = CalibrationState.fresh("gsm", 0, VERSION);
+        CalibrationState state = CalibrationState.empty("gsm", 0, VERSION);
         for (int from = 0; from < 24; from += 3) {
             state = state.plus("batch-" + from, scores.subList(from, from + 3));
-            state = ((StateEntry.Present) format.read(state.key(), format.write(state))).state();
+            state = CalibrationState.parse(state.key(), state.toJson());
         }
         BoundaryCurve atOnce = CurveStatistics.empty(30).plus(scores).curve();
         BoundaryCurve inParts = state.statistics().curve();
@@ -54,50 +54,45 @@ class CalibrationStateTest {
     @Test
     @DisplayName("a repeated batch counts once, on whichever partition and after a restart")
     void repeatedBatch() {
-        CalibrationState state = CalibrationState.fresh("gsm", 0, VERSION).plus("b1", scores);
+        CalibrationState state = CalibrationState.empty("gsm", 0, VERSION).plus("b1", scores);
         assertThat(state.plus("b1", scores)).isSameAs(state);
-        CalibrationState read = ((StateEntry.Present) format.read("gsm/0", format.write(state))).state();
-        assertThat(read.hasCounted("b1")).isTrue();
-        CalibrationState other = CalibrationState.fresh("gsm", 1, VERSION);
-        assertThat(new AdapterEvidence(VERSION, List.of(other, state)).hasCounted("b1"))
+        assertThat(CalibrationState.parse("gsm/0", state.toJson()).hasCounted("b1"))
                 .isTrue();
-        assertThat(new AdapterEvidence(VERSION, List.of(other, state)).hasCounted("b2"))
-                .isFalse();
     }
 
     @Test
     @DisplayName("partitions are added up, and what was scored with another version is left out")
     void evidence() {
-        CalibrationState zero = CalibrationState.fresh("gsm", 0, VERSION).plus("b1", scores.subList(0, 10));
-        CalibrationState one = CalibrationState.fresh("gsm", 1, VERSION).plus("b2", scores.subList(10, 24));
-        CalibrationState old = CalibrationState.fresh("gsm", 2, new LoadedVersion("smollm2", "ffff", 30))
+        CalibrationState zero = CalibrationState.empty("gsm", 0, VERSION).plus("b1", scores.subList(0, 10));
+        CalibrationState one = CalibrationState.empty("gsm", 1, VERSION).plus("b2", scores.subList(10, 24));
+        CalibrationState old = CalibrationState.empty("gsm", 2, new LoadedVersion("smollm2", "ffff", 30))
                 .plus("b3", scores);
-        CurveStatistics merged = new AdapterEvidence(VERSION, List.of(one, old, zero)).merged();
+        CurveStatistics merged = CalibrationState.merge(VERSION, List.of(one, old, zero));
         assertThat(merged.count()).isEqualTo(24);
-        assertThat(merged).isEqualTo(new AdapterEvidence(VERSION, List.of(zero, one)).merged());
-        assertThat(new AdapterEvidence(VERSION, List.of()).merged()).isEqualTo(CurveStatistics.empty(30));
+        assertThat(merged).isEqualTo(CalibrationState.merge(VERSION, List.of(zero, one)));
+        assertThat(CalibrationState.merge(VERSION, List.of())).isEqualTo(CurveStatistics.empty(30));
     }
 
     @Test
     @DisplayName("a new version of the adapter starts afresh, the same one goes on")
     void newVersion() {
-        CalibrationState state = CalibrationState.fresh("gsm", 0, VERSION).plus("b1", scores);
+        CalibrationState state = CalibrationState.empty("gsm", 0, VERSION).plus("b1", scores);
         assertThat(state.forVersion(VERSION)).isSameAs(state);
         LoadedVersion retrained = new LoadedVersion("smollm2", "ffff", 30);
-        assertThat(state.forVersion(retrained)).isEqualTo(CalibrationState.fresh("gsm", 0, retrained));
+        assertThat(state.forVersion(retrained)).isEqualTo(CalibrationState.empty("gsm", 0, retrained));
         LoadedVersion otherBase = new LoadedVersion("other", "3fa2", 30);
-        assertThat(state.forVersion(otherBase)).isEqualTo(CalibrationState.fresh("gsm", 0, otherBase));
+        assertThat(state.forVersion(otherBase)).isEqualTo(CalibrationState.empty("gsm", 0, otherBase));
     }
 
     @Test
     @DisplayName("however many batches come and however they are named, the state stays under 64 KiB")
     void bounded() {
-        CalibrationState state = CalibrationState.fresh("gsm", 0, VERSION);
+        CalibrationState state = CalibrationState.empty("gsm", 0, VERSION);
         String longName = "\u0001".repeat(250);
-        for (int i = 0; i < CountedBatches.REMEMBERED + 10; i++) {
+        for (int i = 0; i < CalibrationState.MAX_COUNTED_BATCHES + 10; i++) {
             state = state.plus(longName + i, List.of(scores.get(i % scores.size())));
         }
-        assertThat(format.write(state)).hasSizeLessThan(64 * 1024);
+        assertThat(state.toJson()).hasSizeLessThan(64 * 1024);
         assertThat(state.hasCounted(longName + 9)).as("forgotten").isFalse();
         assertThat(state.hasCounted(longName + 10)).as("remembered").isTrue();
     }
@@ -122,10 +117,9 @@ class CalibrationStateTest {
                         + "\"statistics\":{\"count\":1,\"means\":[1,2],\"comoments\":[1,2,3]},\"counted_batches\":null}"
             })
     void broken(String value) {
-        assertThat(format.read("gsm/0", value.getBytes(StandardCharsets.UTF_8)))
-                .isInstanceOfSatisfying(
-                        StateEntry.Broken.class,
-                        broken -> assertThat(broken.message()).isNotBlank());
-        assertThat(format.read("gsm/0", null)).isEqualTo(new StateEntry.Absent());
+        assertThatThrownBy(() -> CalibrationState.parse("gsm/0", value.getBytes(StandardCharsets.UTF_8)))
+                .isInstanceOf(IllegalArgumentException.class)
+                .message()
+                .isNotBlank();
     }
 }

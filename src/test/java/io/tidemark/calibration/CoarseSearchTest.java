@@ -29,7 +29,7 @@ class CoarseSearchTest {
         List<ExampleScore> scores = scores(boundary -> -Math.abs(boundary - peak) / 10.0);
         for (int every : List.of(4, 5, 10)) {
             List<SortedSet<Integer>> rounds = new ArrayList<>();
-            CoarseSearch.Found found = new CoarseSearch(LAYERS, every).find(new Quality(), some -> {
+            CoarseSearch.Found found = new CoarseSearch(LAYERS, every).find(new Objective.Quality(), some -> {
                 rounds.add(new TreeSet<>(some));
                 return columns(scores, some);
             });
@@ -47,10 +47,10 @@ class CoarseSearchTest {
     void missesANarrowPeak() {
         List<ExampleScore> scores = scores(boundary -> boundary == 12 ? 0 : -1 + boundary / 100.0);
         assertThat(new CoarseSearch(LAYERS, 5)
-                        .find(new Quality(), some -> columns(scores, some))
+                        .find(new Objective.Quality(), some -> columns(scores, some))
                         .boundary())
                 .isEqualTo(new Boundary(30));
-        SearchTrial trial = SearchTrial.of(scores, new Quality(), 5, 20, 1);
+        SearchTrial trial = SearchTrial.of(scores, new Objective.Quality(), 5, 20, 1);
         assertThat(trial.trials()).isEqualTo(20);
         assertThat(trial.exact()).isZero();
         assertThat(trial.meanLoss()).isCloseTo(0.7, within(1e-9));
@@ -63,7 +63,8 @@ class CoarseSearchTest {
         List<ExampleScore> scores = IntStream.range(0, 12)
                 .mapToObj(i -> score(b -> -((i * 37 + b * 13) % 17) / 7.0))
                 .toList();
-        for (Objective objective : List.of(new Quality(), new Balanced(), new Latency())) {
+        for (Objective objective :
+                List.of(new Objective.Quality(), new Objective.Balanced(), new Objective.Latency())) {
             SearchTrial trial = SearchTrial.of(scores, objective, 1, 30, 7);
             assertThat(trial.exact()).isEqualTo(30);
             assertThat(trial.meanShare()).isEqualTo(1);
@@ -98,9 +99,9 @@ class CoarseSearchTest {
                     assertThat(run.progress()).isEqualTo(1);
                 }
             }
-            CoarseSearch.Found found = sweep.search(fixture.adapter("all"), examples, new Quality(), 3);
+            CoarseSearch.Found found = sweep.search(fixture.adapter("all"), examples, new Objective.Quality(), 3);
             assertThat(found.boundary())
-                    .isEqualTo(new Quality()
+                    .isEqualTo(new Objective.Quality()
                             .choose(CurveStatistics.empty(6).plus(all).curve()));
         }
     }

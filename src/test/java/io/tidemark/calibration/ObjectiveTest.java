@@ -29,9 +29,10 @@ class ObjectiveTest {
             assertThat(curve.mean(new Boundary(b)))
                     .isCloseTo(reference.meanLogprobPerTokenByBoundary().get(b), within(1e-9));
         }
-        assertThat(new Quality().choose(curve)).isEqualTo(new Boundary(reference.bestBoundary()));
-        assertThat(new Balanced().choose(curve)).isEqualTo(new Boundary(reference.oneStandardErrorBoundary()));
-        assertThat(new Latency().choose(curve)).isEqualTo(new Boundary(reference.latencyBoundary()));
+        assertThat(new Objective.Quality().choose(curve)).isEqualTo(new Boundary(reference.bestBoundary()));
+        assertThat(new Objective.Balanced().choose(curve))
+                .isEqualTo(new Boundary(reference.oneStandardErrorBoundary()));
+        assertThat(new Objective.Latency().choose(curve)).isEqualTo(new Boundary(reference.latencyBoundary()));
     }
 
     @Test
@@ -48,12 +49,12 @@ class ObjectiveTest {
     @DisplayName("values within a millionth of a nat are equal, and the smaller boundary wins")
     void ties() {
         BoundaryCurve tied = curve(List.of(-2.0, -1.0000009, -1.0), List.of(-4.0, -2.0000009, -2.0));
-        assertThat(new Quality().choose(tied)).isEqualTo(new Boundary(1));
-        assertThat(new Latency().choose(tied)).isEqualTo(new Boundary(1));
-        assertThat(new Balanced().choose(tied)).isEqualTo(new Boundary(1));
+        assertThat(new Objective.Quality().choose(tied)).isEqualTo(new Boundary(1));
+        assertThat(new Objective.Latency().choose(tied)).isEqualTo(new Boundary(1));
+        assertThat(new Objective.Balanced().choose(tied)).isEqualTo(new Boundary(1));
         BoundaryCurve apart = curve(List.of(-2.0, -1.00001, -1.0), List.of(-4.0, -2.00001, -2.0));
-        assertThat(new Quality().choose(apart)).isEqualTo(new Boundary(2));
-        assertThat(new Latency().choose(apart)).isEqualTo(new Boundary(2));
+        assertThat(new Objective.Quality().choose(apart)).isEqualTo(new Boundary(2));
+        assertThat(new Objective.Latency().choose(apart)).isEqualTo(new Boundary(2));
     }
 
     @Test
@@ -62,17 +63,17 @@ class ObjectiveTest {
         // the examples differ by whole nats, the boundaries always by 0.2: no doubt which one is better
         BoundaryCurve curve = curve(List.of(-1.2, -1.0), List.of(-5.2, -5.0), List.of(-9.2, -9.0));
         assertThat(curve.standardError(new Boundary(0), new Boundary(1))).isCloseTo(0, within(1e-7));
-        assertThat(new Balanced().choose(curve)).isEqualTo(new Boundary(1));
+        assertThat(new Objective.Balanced().choose(curve)).isEqualTo(new Boundary(1));
     }
 
     @Test
     @DisplayName("balanced goes one standard error below the best and no further")
     void oneStandardError() {
         // the differences are 0 and 2: mean 1, standard error 1
-        assertThat(new Balanced().choose(curve(List.of(-1.0, -1.0), List.of(-3.0, -1.0))))
+        assertThat(new Objective.Balanced().choose(curve(List.of(-1.0, -1.0), List.of(-3.0, -1.0))))
                 .isEqualTo(new Boundary(0));
         // 0.1 and 2: mean 1.05, standard error 0.95
-        assertThat(new Balanced().choose(curve(List.of(-1.1, -1.0), List.of(-3.0, -1.0))))
+        assertThat(new Objective.Balanced().choose(curve(List.of(-1.1, -1.0), List.of(-3.0, -1.0))))
                 .isEqualTo(new Boundary(1));
     }
 
@@ -90,15 +91,15 @@ class ObjectiveTest {
     @DisplayName("tolerance keeps the loss under its price at the upper end of the 95% interval, as scipy computes it")
     void tolerance(String name, double nats, int boundary) {
         BoundaryCurve curve = ReferenceCurve.named(name).statistics().curve();
-        assertThat(new Tolerance(nats).choose(curve)).isEqualTo(new Boundary(boundary));
+        assertThat(new Objective.Tolerance(nats).choose(curve)).isEqualTo(new Boundary(boundary));
     }
 
     @Test
     @DisplayName("one example chooses the best for balanced and all layers for tolerance")
     void oneExample() {
         BoundaryCurve curve = curve(List.of(-2.0, -1.0, -1.5));
-        assertThat(new Balanced().choose(curve)).isEqualTo(new Boundary(1));
-        assertThat(new Tolerance(0.1).choose(curve)).isEqualTo(new Boundary(2));
+        assertThat(new Objective.Balanced().choose(curve)).isEqualTo(new Boundary(1));
+        assertThat(new Objective.Tolerance(0.1).choose(curve)).isEqualTo(new Boundary(2));
     }
 
     @ParameterizedTest

@@ -3,9 +3,9 @@ package io.tidemark.evaluation;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.calibration.TokenizedExample;
-import io.tidemark.fixture.FixtureModel;
 import io.tidemark.evaluation.ComputeTypeErrors.Errors;
 import io.tidemark.evaluation.ComputeTypeErrors.Side;
+import io.tidemark.fixture.FixtureModel;
 import java.util.List;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;

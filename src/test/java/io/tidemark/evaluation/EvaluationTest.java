@@ -6,9 +6,9 @@ import static org.assertj.core.api.Assertions.within;
 
 import io.tidemark.boundary.Boundary;
 import io.tidemark.calibration.TokenizedExample;
+import io.tidemark.evaluation.EvaluationReport.Row;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.ReferenceText;
-import io.tidemark.evaluation.EvaluationReport.Row;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;

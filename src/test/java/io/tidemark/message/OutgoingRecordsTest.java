@@ -11,15 +11,13 @@ import org.junit.jupiter.api.Test;
 
 class OutgoingRecordsTest {
 
-    private final TopicJson json = new TopicJson();
-
     @Test
     @DisplayName("an event has the fields of the design and no finish reason before the end")
     void event() {
         EventMessage event = new EventMessage("r", 3, 0, 7, "caf\u00e9", Optional.empty());
         assertThat(text(event))
                 .isEqualTo("{\"id\":\"r\",\"attempt\":3,\"choice\":0,\"sequence\":7,\"text\":\"caf\u00e9\"}");
-        assertThat(json.readEvent(json.write(event))).isEqualTo(event);
+        assertThat(TopicJson.readEvent(TopicJson.write(event))).isEqualTo(event);
     }
 
     @Test
@@ -48,7 +46,7 @@ class OutgoingRecordsTest {
                         "\"boundary_offset\":41",
                         "\"first_token_ms\":12.5",
                         "\"top_logprobs\":[");
-        assertThat(json.readResult(json.write(result))).isEqualTo(result);
+        assertThat(TopicJson.readResult(TopicJson.write(result))).isEqualTo(result);
     }
 
     @Test
@@ -60,7 +58,7 @@ class OutgoingRecordsTest {
                         "{\"id\":\"r\",\"object\":\"error\",\"created\":1700000000,\"model\":\"m\","
                                 + "\"error\":{\"type\":\"invalid_request\",\"code\":\"unknown_adapter\",\"message\":\"no adapter\","
                                 + "\"param\":\"model\"},\"tidemark\":{\"base_model\":\"smollm2\",\"worker\":\"w\",\"attempt\":4}}");
-        assertThat(json.readResult(json.write(result))).isEqualTo(result);
+        assertThat(TopicJson.readResult(TopicJson.write(result))).isEqualTo(result);
     }
 
     @Test
@@ -88,6 +86,6 @@ class OutgoingRecordsTest {
     }
 
     private String text(Object record) {
-        return new String(json.write(record), StandardCharsets.UTF_8);
+        return new String(TopicJson.write(record), StandardCharsets.UTF_8);
     }
 }

@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.tidemark.boundary.Boundary;
 import io.tidemark.boundary.BoundaryRecord;
-import io.tidemark.boundary.BoundaryRecordFormat;
 import io.tidemark.broker.BrokerOptions;
 import io.tidemark.broker.EmbeddedBroker;
 import java.io.IOException;
@@ -155,8 +154,8 @@ class CalibratorTest {
     }
 
     private static byte[] pin(String adapter, int layers) {
-        return new BoundaryRecordFormat()
-                .write(BoundaryRecord.setByHand(adapter, new Boundary(layers), "a person knows better", Instant.now()));
+        return BoundaryRecord.setByHand(adapter, new Boundary(layers), "set by an operator", Instant.now())
+                .toJson();
     }
 
     private static String header(ConsumerRecord<byte[], byte[]> letter, String name) {

@@ -6,9 +6,8 @@ import io.tidemark.broker.EmbeddedBroker;
 import io.tidemark.calibration.CalibrationPolicy;
 import io.tidemark.calibration.Objective;
 import io.tidemark.calibration.SweepLimits;
-import io.tidemark.stream.calibrator.CalibratorOptions;
-import io.tidemark.stream.calibrator.CalibratorPart;
-import io.tidemark.stream.calibrator.OwnThreadPace;
+import io.tidemark.stream.calibrator.CalibratorService;
+import io.tidemark.stream.calibrator.SweepExecutor;
 import io.tidemark.stream.metrics.CalibrationMetrics;
 import io.tidemark.stream.topics.KafkaConnection;
 import io.tidemark.stream.topics.TopicLayout;
@@ -31,7 +30,7 @@ final class RunningCalibrator implements AutoCloseable {
     private final CalibratedModel model;
     private final TopicLayout topics;
     private final Outside outside;
-    private CalibratorPart calibrator;
+    private CalibratorService calibrator;
 
     RunningCalibrator(EmbeddedBroker broker, CalibratedModel model) {
         this.model = model;
@@ -51,18 +50,18 @@ final class RunningCalibrator implements AutoCloseable {
     }
 
     void start() {
-        CalibratorOptions options = new CalibratorOptions(
+        CalibratorService.Options options = new CalibratorService.Options(
                 prefix + "calibrators",
                 prefix + "a",
                 new CalibrationPolicy(Objective.parse("balanced"), 2),
                 SweepLimits.DEFAULT);
-        calibrator = CalibratorPart.start(
+        calibrator = CalibratorService.start(
                 options,
                 kafka,
                 topics,
                 model.model(),
                 model.adapters(),
-                new OwnThreadPace(),
+                SweepExecutor.onOwnThreads(),
                 new CalibrationMetrics(new SimpleMeterRegistry()));
     }
 

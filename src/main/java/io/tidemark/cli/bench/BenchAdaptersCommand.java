@@ -1,15 +1,15 @@
 package io.tidemark.cli.bench;
 
-import io.tidemark.cli.CommandFailed;
-import io.tidemark.cli.model.LocalModel;
-import io.tidemark.cli.model.LocalModelOptions;
 import io.tidemark.benchmark.AdapterBenchmark;
 import io.tidemark.benchmark.AdapterBenchmark.Run;
 import io.tidemark.benchmark.AdapterLoad;
 import io.tidemark.benchmark.LoadGapsBenchmark;
 import io.tidemark.benchmark.LoadGapsBenchmark.Gaps;
-import io.tidemark.evaluation.Spread;
 import io.tidemark.benchmark.SyntheticAdapterFolder;
+import io.tidemark.cli.CommandFailed;
+import io.tidemark.cli.model.LocalModel;
+import io.tidemark.cli.model.LocalModelOptions;
+import io.tidemark.evaluation.Spread;
 import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;

@@ -1,16 +1,16 @@
 package io.tidemark.cli.bench;
 
+import io.tidemark.benchmark.DecodeBenchmark;
+import io.tidemark.benchmark.DecodeBenchmark.Speed;
+import io.tidemark.benchmark.DecodeBenchmark.Use;
+import io.tidemark.benchmark.SyntheticAdapterFolder;
 import io.tidemark.cli.model.BaseModelOptions;
 import io.tidemark.cli.model.ComputeOptions;
 import io.tidemark.cli.model.LocalModel;
 import io.tidemark.decoder.lora.LoraWeights;
+import io.tidemark.evaluation.Spread;
 import io.tidemark.model.ComputeType;
 import io.tidemark.model.ModelOptions;
-import io.tidemark.benchmark.DecodeBenchmark.Speed;
-import io.tidemark.benchmark.DecodeBenchmark.Use;
-import io.tidemark.benchmark.DecodeBenchmark;
-import io.tidemark.evaluation.Spread;
-import io.tidemark.benchmark.SyntheticAdapterFolder;
 import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;

@@ -1,12 +1,12 @@
 package io.tidemark.cli.bench;
 
+import io.tidemark.benchmark.GenerationBenchmark;
+import io.tidemark.benchmark.GenerationCase;
 import io.tidemark.cli.model.LocalModel;
 import io.tidemark.cli.model.LocalModelOptions;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.generation.EngineLimits;
-import io.tidemark.benchmark.GenerationBenchmark;
-import io.tidemark.benchmark.GenerationCase;
 import java.io.InputStreamReader;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;

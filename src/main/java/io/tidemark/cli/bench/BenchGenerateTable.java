@@ -1,11 +1,11 @@
 package io.tidemark.cli.bench;
 
-import io.tidemark.decoder.lora.LoraWeights;
-import io.tidemark.model.ModelConfig;
 import io.tidemark.benchmark.GenerationBenchmark;
 import io.tidemark.benchmark.GenerationCase;
 import io.tidemark.benchmark.RowTimes;
+import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.evaluation.Spread;
+import io.tidemark.model.ModelConfig;
 import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;

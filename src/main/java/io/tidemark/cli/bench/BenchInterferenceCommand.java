@@ -1,11 +1,11 @@
 package io.tidemark.cli.bench;
 
+import io.tidemark.benchmark.Interference;
+import io.tidemark.benchmark.InterferenceBenchmark;
 import io.tidemark.cli.CommandFailed;
 import io.tidemark.cli.model.LocalModel;
 import io.tidemark.cli.model.LocalModelOptions;
 import io.tidemark.decoder.lora.LoraWeights;
-import io.tidemark.benchmark.Interference;
-import io.tidemark.benchmark.InterferenceBenchmark;
 import io.tidemark.evaluation.Spread;
 import java.io.PrintWriter;
 import java.nio.file.Path;

@@ -1,5 +1,7 @@
 package io.tidemark.cli.bench;
 
+import io.tidemark.benchmark.SweepBenchmark;
+import io.tidemark.benchmark.SweepBenchmark.Measured;
 import io.tidemark.calibration.SweepLimits;
 import io.tidemark.calibration.TokenizedExample;
 import io.tidemark.cli.model.AdapterOption;
@@ -7,8 +9,6 @@ import io.tidemark.cli.model.ExamplesOption;
 import io.tidemark.cli.model.LocalModel;
 import io.tidemark.cli.model.LocalModelOptions;
 import io.tidemark.evaluation.Spread;
-import io.tidemark.benchmark.SweepBenchmark;
-import io.tidemark.benchmark.SweepBenchmark.Measured;
 import java.io.PrintWriter;
 import java.util.List;
 import java.util.concurrent.Callable;

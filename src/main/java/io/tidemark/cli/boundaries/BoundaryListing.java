@@ -1,7 +1,6 @@
 package io.tidemark.cli.boundaries;
 
 import io.tidemark.boundary.BoundaryRecord;
-import io.tidemark.boundary.BoundaryRecordFormat;
 import io.tidemark.boundary.TableEntry;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
@@ -16,11 +15,10 @@ public final class BoundaryListing {
 
     public static void print(SortedMap<String, TableEntry> table, boolean json, PrintWriter out) {
         if (json) {
-            BoundaryRecordFormat format = new BoundaryRecordFormat();
             table.values().stream()
                     .filter(TableEntry.Present.class::isInstance)
                     .map(entry -> ((TableEntry.Present) entry).record())
-                    .forEach(record -> out.println(new String(format.write(record), StandardCharsets.UTF_8)));
+                    .forEach(record -> out.println(new String(record.toJson(), StandardCharsets.UTF_8)));
         } else if (table.isEmpty()) {
             out.println("no boundaries are set: every adapter is applied in all layers");
         } else {

@@ -1,8 +1,8 @@
 package io.tidemark.cli.demo;
 
-import io.tidemark.client.AnswerListener;
 import io.tidemark.cli.demo.DemoReport.Calibration;
 import io.tidemark.cli.demo.DemoReport.Reply;
+import io.tidemark.client.AnswerListener;
 import java.io.PrintWriter;
 import java.util.List;
 import java.util.Map;

@@ -2,10 +2,10 @@ package io.tidemark.stream.calibrator;
 
 import io.tidemark.adapter.AdapterLease;
 import io.tidemark.adapter.AdapterStore;
+import io.tidemark.adapter.LoadedAdapter;
 import io.tidemark.boundary.LoadedVersion;
 import io.tidemark.calibration.TokenizedExample;
 import io.tidemark.decoder.LanguageModel;
-import io.tidemark.message.BatchParser;
 import io.tidemark.message.ErrorBody;
 import io.tidemark.message.Input;
 import io.tidemark.message.Parsed;
@@ -14,21 +14,60 @@ import io.tidemark.text.ChatMessage;
 import io.tidemark.text.ChatTemplateFailed;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.BooleanSupplier;
 
-/** Turns a record of the batch topic into examples of tokens, or says why it can't be used. */
+/** Parses and tokenizes the records of the topic {@code validation-batches}, and loads their adapters. */
 final class BatchReader {
 
-    /** As much as the topic takes. */
+    /** The {@code max.message.bytes} of the topic. */
     private static final int MAX_BYTES = 4 * 1024 * 1024;
 
-    private static final long ASK_EVERY_MS = 100;
+    private static final long POLL_MS = 100;
 
-    private final BatchParser parser = new BatchParser(MAX_BYTES);
+    /** A batch that can be scored. Its adapter stays loaded until the batch is closed. */
+    record TokenizedBatch(String batchId, AdapterLease lease, LoadedVersion version, List<TokenizedExample> examples)
+            implements AutoCloseable {
+
+        TokenizedBatch {
+            examples = List.copyOf(examples);
+        }
+
+        LoadedAdapter adapter() {
+            return lease.adapter();
+        }
+
+        @Override
+        public void close() {
+            lease.close();
+        }
+    }
+
+    /** The batch cannot be scored and becomes a dead letter. */
+    static final class Refused extends Exception {
+
+        private static final long serialVersionUID = 1L;
+
+        private final transient ErrorBody error;
+
+        Refused(ErrorBody error) {
+            super(error.message(), null, false, false);
+            this.error = error;
+        }
+
+        private Refused(String code, String param, String message) {
+            this(new ErrorBody("invalid_batch", code, message, Optional.of(param)));
+        }
+
+        ErrorBody error() {
+            return error;
+        }
+    }
+
     private final LanguageModel model;
     private final AdapterStore adapters;
     private final int endOfSequence;
@@ -40,44 +79,48 @@ final class BatchReader {
     }
 
     /**
-     * @param value as Kafka hands it over, null included
-     * @param goOn  asked now and then while the adapter is being loaded; false ends the waiting
-     * @throws SweepAbandoned when it was ended
+     * Reads a batch and waits until its adapter is loaded.
+     *
+     * @param value          the value of the Kafka record, which may be null
+     * @param shouldContinue called every 100 ms while the adapter loads; false ends the wait
+     * @throws Refused        if the batch is invalid, or its adapter is unknown or cannot be loaded
+     * @throws SweepAbandoned if the wait was ended
      */
-    UsableBatch read(byte[] value, BooleanSupplier goOn) throws BatchUnusable, SweepAbandoned {
-        Parsed<ValidationBatch> parsed = parser.parse(value);
+    TokenizedBatch read(byte[] value, BooleanSupplier shouldContinue) throws Refused, SweepAbandoned {
+        Parsed<ValidationBatch> parsed = ValidationBatch.parse(value, MAX_BYTES);
         if (parsed instanceof Parsed.Valid<ValidationBatch> valid) {
-            return tokenized(valid.record(), goOn);
+            return tokenize(valid.record(), shouldContinue);
         }
-        throw new BatchUnusable(((Parsed.Invalid<ValidationBatch>) parsed).error());
+        throw new Refused(((Parsed.Invalid<ValidationBatch>) parsed).error());
     }
 
-    private UsableBatch tokenized(ValidationBatch batch, BooleanSupplier goOn) throws BatchUnusable, SweepAbandoned {
+    private TokenizedBatch tokenize(ValidationBatch batch, BooleanSupplier shouldContinue)
+            throws Refused, SweepAbandoned {
         if (!adapters.isRegistered(batch.adapter())) {
-            throw new BatchUnusable("unknown_adapter", "adapter", "no adapter '" + batch.adapter() + "' is loaded");
+            throw new Refused("unknown_adapter", "adapter", "no adapter '" + batch.adapter() + "' is loaded");
         }
         List<TokenizedExample> examples = new ArrayList<>();
         for (ValidationBatch.Example example : batch.examples()) {
-            examples.add(tokenized(example, "examples[" + examples.size() + "]"));
+            examples.add(tokenize(example, "examples[" + examples.size() + "]"));
         }
-        AdapterLease lease = lease(batch.adapter(), goOn);
+        AdapterLease lease = lease(batch.adapter(), shouldContinue);
         LoadedVersion version = new LoadedVersion(
                 model.name(), lease.adapter().digest(), model.config().numLayers());
-        return new UsableBatch(batch.batchId(), lease, version, examples);
+        return new TokenizedBatch(batch.batchId(), lease, version, examples);
     }
 
-    private AdapterLease lease(String id, BooleanSupplier goOn) throws BatchUnusable, SweepAbandoned {
+    private AdapterLease lease(String id, BooleanSupplier shouldContinue) throws Refused, SweepAbandoned {
         CompletableFuture<AdapterLease> lease = adapters.lease(id);
         try {
             do {
                 try {
-                    return lease.get(ASK_EVERY_MS, TimeUnit.MILLISECONDS);
+                    return lease.get(POLL_MS, TimeUnit.MILLISECONDS);
                 } catch (TimeoutException e) {
-                    // not yet; ask whether to go on
+                    // the adapter still loads
                 }
-            } while (goOn.getAsBoolean());
+            } while (shouldContinue.getAsBoolean());
         } catch (ExecutionException e) {
-            throw new BatchUnusable(
+            throw new Refused(
                     ErrorBody.serverError("adapter_unusable", e.getCause().getMessage()));
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
@@ -88,36 +131,37 @@ final class BatchReader {
         throw new SweepAbandoned();
     }
 
-    private TokenizedExample tokenized(ValidationBatch.Example example, String place) throws BatchUnusable {
-        List<Integer> prompt = prompt(example.input(), place);
+    private TokenizedExample tokenize(ValidationBatch.Example example, String path) throws Refused {
+        List<Integer> prompt = tokenizePrompt(example.input(), path);
         List<Integer> completion = new ArrayList<>(model.tokenizer().encodePlain(example.completion()));
         if (prompt.isEmpty() || completion.isEmpty()) {
-            throw new BatchUnusable("invalid_value", place, "'" + place + "' has a text that comes to no token");
+            throw new Refused(
+                    "invalid_value", path, "'" + path + "' has a prompt or completion that tokenizes to nothing");
         }
         completion.add(endOfSequence);
         int tokens = prompt.size() + completion.size();
-        if (tokens > model.config().contextLength()) {
-            throw new BatchUnusable(
+        int context = model.config().contextLength();
+        if (tokens > context) {
+            throw new Refused(
                     "context_length_exceeded",
-                    place,
-                    "'" + place + "' has " + tokens + " tokens, above the context of "
-                            + model.config().contextLength());
+                    path,
+                    "'" + path + "' has " + tokens + " tokens; the context length of the model is " + context);
         }
         return new TokenizedExample(prompt, completion);
     }
 
-    private List<Integer> prompt(Input input, String place) throws BatchUnusable {
+    private List<Integer> tokenizePrompt(Input input, String path) throws Refused {
         if (input instanceof Input.Prompt prompt) {
             return model.tokenizer().encodePrompt(prompt.prompt());
         }
         Input.Messages chat = (Input.Messages) input;
-        List<ChatMessage> turns = chat.messages().stream()
-                .map(turn -> new ChatMessage(turn.fields()))
+        List<ChatMessage> messages = chat.messages().stream()
+                .map(message -> new ChatMessage(message.fields()))
                 .toList();
         try {
-            return model.tokenizer().encodePlain(model.chatTemplate().render(turns, chat.tools()));
+            return model.tokenizer().encodePlain(model.chatTemplate().render(messages, chat.tools()));
         } catch (ChatTemplateFailed e) {
-            throw new BatchUnusable("chat_template_failed", place + ".messages", e.getMessage());
+            throw new Refused("chat_template_failed", path + ".messages", e.getMessage());
         }
     }
 }

@@ -8,17 +8,20 @@ import java.util.Map;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 
 /**
- * The boundaries as a calibrator sees them, with a memory of the last pin of each adapter, so that it notices when a
- * calibrator's record has overtaken one. No calibrator moves a pin that it sees, so that its record behind a pin was
- * always decided before the pin came; a person takes a pin back with a tombstone or a record of their own, and then it
- * is forgotten. Belongs to the calibrator's thread.
+ * The boundary table with the last pinned record of each adapter, to detect pins that a calibrator has overwritten.
+ *
+ * <p>A calibrator does not replace a pin that it has read. A calibrator's record behind a pin was therefore decided before
+ * the pin was written, and the pin must be published again. An operator removes a pin with a tombstone or with a record of
+ * their own; the pin is then forgotten.
+ *
+ * <p>Not thread-safe; used by the calibrator's thread only.
  */
 final class BoundaryView {
 
     private final BoundaryTable table = new BoundaryTable();
     private final Map<String, byte[]> pins = new HashMap<>();
 
-    /** Takes one record of the topic. */
+    /** Applies one record of the topic {@code adapter-boundaries}. */
     void apply(ConsumerRecord<byte[], byte[]> boundary) {
         table.apply(boundary);
         if (boundary.key() != null) {
@@ -26,7 +29,7 @@ final class BoundaryView {
             TableEntry entry = table.row(adapter).entry();
             if (isPinned(entry)) {
                 pins.put(adapter, boundary.value());
-            } else if (!isCalibrators(entry)) {
+            } else if (!isFromCalibrator(entry)) {
                 pins.remove(adapter);
             }
         }
@@ -36,19 +39,19 @@ final class BoundaryView {
         return table.row(adapter).entry();
     }
 
-    /** By adapter, the pins that a calibrator's record has replaced. */
-    Map<String, byte[]> overtakenPins() {
-        Map<String, byte[]> overtaken = new HashMap<>(pins);
-        overtaken.keySet().removeIf(adapter -> isPinned(entry(adapter)));
-        return overtaken;
+    /** The values of the pinned records that a calibrator's record has overwritten, by adapter. */
+    Map<String, byte[]> overwrittenPins() {
+        Map<String, byte[]> overwritten = new HashMap<>(pins);
+        overwritten.keySet().removeIf(adapter -> isPinned(entry(adapter)));
+        return overwritten;
     }
 
     private static boolean isPinned(TableEntry entry) {
         return entry instanceof TableEntry.Present present && present.record().pinned();
     }
 
-    /** A calibrator names its objective and shows the curve; a record set by hand has neither. */
-    private static boolean isCalibrators(TableEntry entry) {
+    /** Records of calibrators have an objective and a curve; records that operators set have neither. */
+    private static boolean isFromCalibrator(TableEntry entry) {
         return entry instanceof TableEntry.Present present
                 && !present.record().pinned()
                 && present.record().objective().isPresent()

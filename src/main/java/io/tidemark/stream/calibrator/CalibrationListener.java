@@ -1,16 +1,21 @@
 package io.tidemark.stream.calibrator;
 
+import io.tidemark.calibration.Decision;
 import io.tidemark.message.ErrorBody;
 
-/** Hears how calibration goes. Called on the calibrator's thread; must return soon and not throw. */
+/** Receives the progress and the outcome of batches, on the calibrator's thread. Methods must not block or throw. */
 public interface CalibrationListener {
 
     /** @param progress of the sweep, 0 to 1 */
     void onProgress(String adapter, String batchId, double progress);
 
-    /** A batch was counted, and its transaction is committed. */
-    void onOutcome(CalibrationOutcome outcome);
+    /**
+     * A batch was scored, and its transaction is committed.
+     *
+     * @param sweepSeconds the duration of the sweep
+     */
+    void onDecision(String adapter, Decision decision, double sweepSeconds);
 
-    /** A batch could not be used and is a dead letter now. */
+    /** A batch was invalid, and its dead letter is committed. */
     void onRefused(ErrorBody error);
 }

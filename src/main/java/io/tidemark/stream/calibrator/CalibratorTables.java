@@ -1,63 +1,64 @@
 package io.tidemark.stream.calibrator;
 
-import io.tidemark.stream.tables.HighWatermarks;
 import io.tidemark.stream.tables.TableReader;
 import io.tidemark.stream.topics.TopicLayout;
 import java.time.Duration;
 import java.util.Map;
+import org.apache.kafka.clients.admin.Admin;
 
 /**
- * State and boundaries, read to their ends whenever the calibrator is about to rely on them. The ends count open
- * transactions in: the state that a batch builds on is never older than what the offset that led to it was committed
- * with.
+ * The tables of calibration states and boundaries. The calibrator reads them up to the high watermark before it uses them.
+ * The high watermark includes open transactions, so that the state is at least as new as the input offset that was
+ * committed with it. Not thread-safe; used by the calibrator's thread only.
  */
 final class CalibratorTables implements AutoCloseable {
 
-    /** Above the transaction timeout, after which a dead calibrator's transaction is aborted. */
-    private static final Duration PATIENCE = Duration.ofSeconds(30);
+    /** Above the transaction timeout, after which the broker aborts the transaction of a crashed calibrator. */
+    private static final Duration TIMEOUT = Duration.ofSeconds(30);
 
-    private final HighWatermarks ends;
+    private final Admin admin;
     private final TableReader stateReader;
     private final TableReader boundaryReader;
-    private final Evidence evidence = new Evidence();
+    private final CalibrationStateTable states = new CalibrationStateTable();
     private final BoundaryView boundaries = new BoundaryView();
 
     CalibratorTables(Map<String, Object> kafka, TopicLayout topics) {
-        ends = new HighWatermarks(kafka);
+        admin = Admin.create(kafka);
         try {
             stateReader = new TableReader(kafka, topics.calibrationState());
         } catch (RuntimeException e) {
-            ends.close();
+            admin.close();
             throw e;
         }
         try {
             boundaryReader = new TableReader(kafka, topics.boundaries());
         } catch (RuntimeException e) {
             stateReader.close();
-            ends.close();
+            admin.close();
             throw e;
         }
     }
 
-    void refreshEvidence() {
-        stateReader.readTo(ends.of(stateReader.partitions()), evidence::apply, PATIENCE);
+    /** Reads the states up to the current high watermark and returns them. */
+    CalibrationStateTable refreshStates() {
+        stateReader.readToHighWatermark(admin, states::apply, TIMEOUT);
+        return states;
     }
 
-    void refreshBoundaries() {
-        boundaryReader.readTo(ends.of(boundaryReader.partitions()), boundaries::apply, PATIENCE);
+    /** The states as of the last refresh. */
+    CalibrationStateTable states() {
+        return states;
     }
 
-    Evidence evidence() {
-        return evidence;
-    }
-
-    BoundaryView boundaries() {
+    /** Reads the boundaries up to the current high watermark and returns them. */
+    BoundaryView refreshBoundaries() {
+        boundaryReader.readToHighWatermark(admin, boundaries::apply, TIMEOUT);
         return boundaries;
     }
 
     @Override
     public void close() {
-        ends.close();
+        admin.close();
         stateReader.close();
         boundaryReader.close();
     }

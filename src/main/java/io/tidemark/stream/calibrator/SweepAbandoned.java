@@ -1,6 +1,9 @@
 package io.tidemark.stream.calibrator;
 
-/** A sweep was ended before its end: its partition has gone, or the process stops. The batch is read again. */
+/**
+ * A batch was abandoned before its end, because its partition was revoked or the process stops. The batch is not committed,
+ * and its next reader scores it.
+ */
 public final class SweepAbandoned extends Exception {
 
     private static final long serialVersionUID = 1L;

@@ -1,6 +1,6 @@
 /**
- * The role that moves boundaries, as far as Kafka is concerned: validation batches in; boundary, state and offset out in
- * one transaction. It knows the sweep, the statistics and the decision of {@code io.tidemark.calibration}, the model
- * and the adapters. Start reading at {@link io.tidemark.stream.calibrator.CalibratorSession}.
+ * The calibrator's Kafka side: consumes validation batches and publishes boundaries, calibration states and offsets in one
+ * transaction. Depends on {@code io.tidemark.calibration} for the sweep and the decision, and on the adapter cache.
+ * Start reading at {@link io.tidemark.stream.calibrator.CalibratorService}.
  */
 package io.tidemark.stream.calibrator;

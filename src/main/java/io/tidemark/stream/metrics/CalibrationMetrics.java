@@ -5,7 +5,6 @@ import io.micrometer.core.instrument.MeterRegistry;
 import io.tidemark.calibration.Decision;
 import io.tidemark.message.ErrorBody;
 import io.tidemark.stream.calibrator.CalibrationListener;
-import io.tidemark.stream.calibrator.CalibrationOutcome;
 import java.util.concurrent.TimeUnit;
 
 /** The calibrator's meters. */
@@ -27,12 +26,11 @@ public final class CalibrationMetrics implements CalibrationListener {
     }
 
     @Override
-    public void onOutcome(CalibrationOutcome outcome) {
-        registry.counter(
-                        "tidemark.calibration.runs", "adapter", outcome.adapter(), "outcome", label(outcome.decision()))
+    public void onDecision(String adapter, Decision decision, double sweepSeconds) {
+        registry.counter("tidemark.calibration.runs", "adapter", adapter, "outcome", label(decision))
                 .increment();
-        registry.timer("tidemark.calibration.sweep", "adapter", outcome.adapter())
-                .record((long) (outcome.seconds() * 1e9), TimeUnit.NANOSECONDS);
+        registry.timer("tidemark.calibration.sweep", "adapter", adapter)
+                .record((long) (sweepSeconds * 1e9), TimeUnit.NANOSECONDS);
         progress = 0;
     }
 

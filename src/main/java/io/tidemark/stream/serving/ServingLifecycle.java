@@ -11,11 +11,9 @@ import io.tidemark.calibration.CalibrationPolicy;
 import io.tidemark.calibration.Objective;
 import io.tidemark.calibration.SweepLimits;
 import io.tidemark.generation.GenerationEngine;
-import io.tidemark.stream.calibrator.BetweenStepsPace;
-import io.tidemark.stream.calibrator.CalibratorOptions;
-import io.tidemark.stream.calibrator.CalibratorPart;
-import io.tidemark.stream.calibrator.OwnThreadPace;
-import io.tidemark.stream.calibrator.SweepPace;
+import io.tidemark.stream.calibrator.CalibratorService;
+import io.tidemark.stream.calibrator.EngineSweepExecutor;
+import io.tidemark.stream.calibrator.SweepExecutor;
 import io.tidemark.stream.metrics.AdapterMetrics;
 import io.tidemark.stream.metrics.CalibrationMetrics;
 import io.tidemark.stream.metrics.WorkerMetrics;
@@ -84,7 +82,7 @@ public class ServingLifecycle {
     private volatile Optional<TableFollower> boundaries = Optional.empty();
     private volatile Optional<GenerationEngine> engine = Optional.empty();
     private volatile Optional<WorkerService> worker = Optional.empty();
-    private volatile Optional<CalibratorPart> calibrator = Optional.empty();
+    private volatile Optional<CalibratorService> calibrator = Optional.empty();
 
     @Inject
     ServingLifecycle(
@@ -140,7 +138,7 @@ public class ServingLifecycle {
                         .flatMap(TableFollower::trouble)
                         .map(reason -> "the boundary table can't be read: " + reason))
                 .or(() -> calibrator
-                        .flatMap(CalibratorPart::trouble)
+                        .flatMap(CalibratorService::trouble)
                         .map(reason -> "validation batches can't be processed: " + reason));
     }
 
@@ -258,16 +256,17 @@ public class ServingLifecycle {
         String objective = calibration.objective().equals("tolerance")
                 ? "tolerance:" + calibration.tolerance()
                 : calibration.objective();
-        CalibratorOptions options = new CalibratorOptions(
+        CalibratorService.Options options = new CalibratorService.Options(
                 calibration.group(),
                 calibration.group() + "-" + processName,
                 new CalibrationPolicy(Objective.parse(objective), calibration.minSamples()),
                 new SweepLimits(
                         calibration.tokensPerSlice(),
                         engine.isPresent() ? 1 : loaded.torch().threads()));
-        SweepPace pace = engine.<SweepPace>map(BetweenStepsPace::new).orElseGet(OwnThreadPace::new);
-        calibrator = Optional.of(opened(CalibratorPart.start(
-                options, kafka, topics, loaded.model(), adapters, pace, new CalibrationMetrics(registry))));
+        SweepExecutor executor =
+                engine.<SweepExecutor>map(EngineSweepExecutor::new).orElseGet(SweepExecutor::onOwnThreads);
+        calibrator = Optional.of(opened(CalibratorService.start(
+                options, kafka, topics, loaded.model(), adapters, executor, new CalibrationMetrics(registry))));
     }
 
     /** Ends the process. Its open requests are not committed, so another worker receives them. */

@@ -12,7 +12,10 @@ import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.errors.WakeupException;
 import org.jboss.logging.Logger;
 
-/** Keeps a table up to date on a thread of its own after it has been read once. */
+/**
+ * Reads a table to its end and then follows it on a thread of its own. After an error, the thread logs a warning and tries
+ * again every second.
+ */
 public final class TableFollower implements AutoCloseable {
 
     private static final Logger LOG = Logger.getLogger(TableFollower.class);
@@ -33,10 +36,10 @@ public final class TableFollower implements AutoCloseable {
     }
 
     /**
-     * Reads the topic to its end on the caller's thread, then follows it on the thread {@code tidemark-table-TOPIC}.
+     * Reads the topic to its end on the calling thread, then starts the thread {@code tidemark-table-TOPIC}.
      *
-     * @param sink called by one thread at a time; must not throw
-     * @throws TableNotRead when the end is not reached within {@code timeout}
+     * @param sink called by one thread at a time
+     * @throws TableNotRead if the end is not reached within {@code timeout}
      */
     public static TableFollower start(
             Map<String, Object> kafka, String topic, Duration timeout, Consumer<ConsumerRecord<byte[], byte[]>> sink) {
@@ -53,12 +56,12 @@ public final class TableFollower implements AutoCloseable {
         return follower;
     }
 
-    /** Why the table may be out of date at the moment, for a health check. */
+    /** Why the table may be out of date, for a health check. */
     public Optional<String> trouble() {
         return Optional.ofNullable(trouble.get());
     }
 
-    /** False when the thread has died: nothing will bring the table up to date again. */
+    /** False if the thread has ended. The table is not updated any more then. */
     public boolean isAlive() {
         return thread.isAlive();
     }
@@ -66,15 +69,15 @@ public final class TableFollower implements AutoCloseable {
     private void follow() {
         while (running) {
             try {
-                reader.readOnward(sink);
+                reader.poll(sink);
                 trouble.set(null);
             } catch (WakeupException e) {
-                // close() asks for the end; the loop's condition sees it
+                // from close(); the loop ends
             } catch (RuntimeException e) {
-                // not Kafka's only: whatever one record does, the table must be followed
+                // also errors of the sink: one record must not stop the thread
                 LOG.warnf(
                         e instanceof KafkaException ? null : e,
-                        "reading table '%s' failed, trying again: %s",
+                        "reading table '%s' failed and is retried: %s",
                         topic,
                         e.getMessage());
                 trouble.set(String.valueOf(e.getMessage()));

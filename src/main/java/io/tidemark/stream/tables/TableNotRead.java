@@ -1,6 +1,6 @@
 package io.tidemark.stream.tables;
 
-/** A table could not be read to its end in time; the message names the topic. */
+/** A table was not read to its end within the timeout. The message names the topic. */
 public final class TableNotRead extends RuntimeException {
 
     private static final long serialVersionUID = 1L;

@@ -6,20 +6,28 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.ListOffsetsResult;
+import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.consumer.CloseOptions;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
 /**
- * Reads all partitions of a compacted topic from the beginning, committed records only, without a consumer group. One
- * thread at a time may use it; {@link #wakeup} may come from any.
+ * Reads the committed records of all partitions of a compacted topic from the beginning, without a consumer group. Not
+ * thread-safe, except {@link #wakeup}.
  *
- * <p>The end is the end offsets asked for when a reading begins, and it is reached when the consumer's position is
- * there. Transaction markers take offsets too, so waiting for a record with the last offset could take forever.
+ * <p>A read ends when the position of the consumer reaches the end offsets that were fetched at its start. It does not wait
+ * for a record with the last offset: transaction markers also have offsets, and such a record may not exist.
  */
 public final class TableReader implements AutoCloseable {
 
@@ -31,7 +39,8 @@ public final class TableReader implements AutoCloseable {
 
     /**
      * @param kafka connection settings, such as {@code bootstrap.servers}
-     * @param topic must exist
+     * @param topic an existing topic
+     * @throws KafkaException if the topic is unknown for 30 s
      */
     public TableReader(Map<String, Object> kafka, String topic) {
         this.topic = topic;
@@ -52,21 +61,44 @@ public final class TableReader implements AutoCloseable {
     }
 
     /**
-     * Hands over every record up to the end as it is now, in order within a partition.
+     * Passes every record below the last stable offset to {@code sink}, in order within a partition. Records behind the
+     * start of an open transaction are not read.
      *
-     * @throws TableNotRead when that takes longer than {@code timeout}
+     * @throws TableNotRead if this takes longer than {@code timeout}
      */
     public void readToEnd(Consumer<ConsumerRecord<byte[], byte[]>> sink, Duration timeout) {
         readTo(consumer.endOffsets(partitions, timeout), sink, timeout);
     }
 
     /**
-     * Hands over every committed record below the given ends. Where an end lies behind an open transaction, this waits
-     * for the transaction to be committed or aborted.
+     * As {@link #readToEnd}, up to the high watermark: waits until all open transactions are committed or aborted. This
+     * includes the transactions of the caller, since a commit returns before its markers are written.
      *
-     * @throws TableNotRead when that takes longer than {@code timeout}
+     * @throws TableNotRead   if this takes longer than {@code timeout}
+     * @throws KafkaException if the end offsets cannot be fetched
      */
-    public void readTo(
+    public void readToHighWatermark(Admin admin, Consumer<ConsumerRecord<byte[], byte[]>> sink, Duration timeout) {
+        readTo(highWatermarks(admin, timeout), sink, timeout);
+    }
+
+    private Map<TopicPartition, Long> highWatermarks(Admin admin, Duration timeout) {
+        Map<TopicPartition, OffsetSpec> latest =
+                partitions.stream().collect(Collectors.toMap(partition -> partition, partition -> OffsetSpec.latest()));
+        try {
+            Map<TopicPartition, ListOffsetsResult.ListOffsetsResultInfo> ends =
+                    admin.listOffsets(latest).all().get(timeout.toMillis(), TimeUnit.MILLISECONDS);
+            return ends.entrySet().stream()
+                    .collect(Collectors.toMap(
+                            Map.Entry::getKey, end -> end.getValue().offset()));
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new KafkaException("interrupted while fetching the end offsets of '" + topic + "'", e);
+        } catch (ExecutionException | TimeoutException e) {
+            throw new KafkaException("could not fetch the end offsets of '" + topic + "'", e);
+        }
+    }
+
+    private void readTo(
             Map<TopicPartition, Long> ends, Consumer<ConsumerRecord<byte[], byte[]>> sink, Duration timeout) {
         long deadline = System.nanoTime() + timeout.toNanos();
         while (ends.entrySet().stream().anyMatch(end -> consumer.position(end.getKey()) < end.getValue())) {
@@ -78,16 +110,12 @@ public final class TableReader implements AutoCloseable {
         }
     }
 
-    public List<TopicPartition> partitions() {
-        return partitions;
-    }
-
-    /** Waits a moment for new records and hands over those that came. */
-    public void readOnward(Consumer<ConsumerRecord<byte[], byte[]>> sink) {
+    /** Polls once, for at most 100 ms, and passes new records to {@code sink}. */
+    public void poll(Consumer<ConsumerRecord<byte[], byte[]>> sink) {
         consumer.poll(POLL).forEach(sink);
     }
 
-    /** Makes a reading in progress throw {@link org.apache.kafka.common.errors.WakeupException}. */
+    /** Makes a running read throw {@link org.apache.kafka.common.errors.WakeupException}. May be called by any thread. */
     public void wakeup() {
         consumer.wakeup();
     }

@@ -1,5 +1,6 @@
 /**
- * Compacted topics as tables: read to the end that was asked for at the start, then followed. It knows Kafka's consumer
- * and the boundary rules. Start reading at {@link io.tidemark.stream.tables.TableReader}.
+ * Compacted topics as in-memory tables, read to the end at the start and followed afterwards. Depends on Kafka's clients and
+ * on the boundary record.
+ * Start reading at {@link io.tidemark.stream.tables.TableReader}.
  */
 package io.tidemark.stream.tables;

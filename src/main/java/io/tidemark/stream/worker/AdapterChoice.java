@@ -4,7 +4,6 @@ import io.tidemark.adapter.AdapterStore;
 import io.tidemark.adapter.LoadedAdapter;
 import io.tidemark.boundary.AppliedBoundary;
 import io.tidemark.boundary.Boundary;
-import io.tidemark.boundary.BoundaryRules;
 import io.tidemark.boundary.LoadedVersion;
 import io.tidemark.message.RequestMessage;
 import io.tidemark.stream.metrics.WorkerMetrics;
@@ -75,7 +74,7 @@ final class AdapterChoice {
         }
         BoundaryTable.Row row = table.row(loaded.id());
         AppliedBoundary applied =
-                BoundaryRules.apply(row.entry(), new LoadedVersion(baseModel, loaded.digest(), numLayers));
+                AppliedBoundary.of(row.entry(), new LoadedVersion(baseModel, loaded.digest(), numLayers));
         if (applied instanceof AppliedBoundary.FullLora full) {
             metrics.boundaryFallback(full.reason().label());
             return new PinnedAdapter(loaded.id(), loaded.digest(), full.boundary(), OptionalLong.empty());

@@ -41,7 +41,6 @@ public final class AnswerWriter implements AutoCloseable {
 
     private final Producer<byte[], byte[]> producer;
     private final TopicLayout topics;
-    private final TopicJson json = new TopicJson();
     private final ExecutorService thread =
             Executors.newSingleThreadExecutor(work -> new Thread(work, "tidemark-answers"));
 
@@ -54,14 +53,17 @@ public final class AnswerWriter implements AutoCloseable {
     CompletableFuture<Void> result(IncomingRequest request, ResultMessage result) {
         return send(
                 request,
-                () -> traced(request, new ProducerRecord<>(topics.results(), utf8(result.id()), json.write(result))));
+                () -> traced(
+                        request, new ProducerRecord<>(topics.results(), utf8(result.id()), TopicJson.write(result))));
     }
 
     /** Events are worth one try: the result holds the whole text. */
     void event(IncomingRequest request, EventMessage event) {
         execute(
                 () -> producer.send(
-                        traced(request, new ProducerRecord<>(topics.events(), utf8(event.id()), json.write(event))),
+                        traced(
+                                request,
+                                new ProducerRecord<>(topics.events(), utf8(event.id()), TopicJson.write(event))),
                         (metadata, failure) -> {
                             if (failure != null) {
                                 LOG.warnf(

@@ -1,7 +1,6 @@
 package io.tidemark.stream.worker;
 
 import io.tidemark.message.CancellationMessage;
-import io.tidemark.message.CancellationParser;
 import io.tidemark.message.Parsed;
 import io.tidemark.stream.topics.KafkaConnection;
 import java.time.Duration;
@@ -28,7 +27,6 @@ public final class CancellationReader implements AutoCloseable {
 
     private static final Logger LOG = Logger.getLogger(CancellationReader.class);
 
-    private final CancellationParser parser = new CancellationParser();
     private final KafkaConsumer<byte[], byte[]> consumer;
     private final ObjLongConsumer<String> cancel;
     private final Thread thread = new Thread(this::follow, "tidemark-cancellations");
@@ -89,7 +87,7 @@ public final class CancellationReader implements AutoCloseable {
     }
 
     private void take(ConsumerRecord<byte[], byte[]> record) {
-        Parsed<CancellationMessage> parsed = parser.parse(record.value());
+        Parsed<CancellationMessage> parsed = CancellationMessage.parse(record.value());
         if (parsed instanceof Parsed.Valid<CancellationMessage> valid) {
             cancel.accept(valid.record().id(), record.timestamp());
         } else if (parsed instanceof Parsed.Invalid<CancellationMessage> invalid) {

@@ -5,7 +5,6 @@ import io.tidemark.generation.Engine;
 import io.tidemark.generation.FinishReason;
 import io.tidemark.message.Parsed;
 import io.tidemark.message.RequestMessage;
-import io.tidemark.message.RequestParser;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -30,7 +29,7 @@ public final class RequestLifecycle implements AutoCloseable {
     /** Some megabytes at most. */
     private static final int REMEMBERED_CANCELLATIONS = 10_000;
 
-    private final RequestParser parser;
+    private final int maxRequestBytes;
     private final Engine engine;
     private final AnswerWriter writer;
     private final Replies replies;
@@ -46,13 +45,13 @@ public final class RequestLifecycle implements AutoCloseable {
      * @param writer   for events, and closed with the desk
      */
     RequestLifecycle(
-            RequestParser parser,
+            int maxRequestBytes,
             Admission admission,
             Function<String, CompletableFuture<AdapterLease>> adapters,
             Engine engine,
             AnswerWriter writer,
             Replies replies) {
-        this.parser = parser;
+        this.maxRequestBytes = maxRequestBytes;
         this.engine = engine;
         this.writer = writer;
         this.replies = replies;
@@ -122,7 +121,8 @@ public final class RequestLifecycle implements AutoCloseable {
 
     private void begin(IncomingRequest incoming, CompletableFuture<Void> answered) {
         try {
-            Parsed<RequestMessage> parsed = parser.parse(incoming.record().value());
+            Parsed<RequestMessage> parsed =
+                    RequestMessage.parse(incoming.record().value(), maxRequestBytes);
             if (parsed instanceof Parsed.Valid<RequestMessage> valid) {
                 starter.start(incoming, valid.record(), answered);
             } else if (parsed instanceof Parsed.Invalid<RequestMessage> invalid && !starter.isHandingBack()) {

@@ -2,11 +2,10 @@ package io.tidemark.stream.worker;
 
 import io.smallrye.mutiny.Multi;
 import io.tidemark.adapter.AdapterStore;
-import io.tidemark.boundary.BoundaryRules;
+import io.tidemark.boundary.AppliedBoundary;
 import io.tidemark.boundary.LoadedVersion;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.generation.GenerationEngine;
-import io.tidemark.message.RequestParser;
 import io.tidemark.stream.metrics.WorkerMetrics;
 import io.tidemark.stream.settings.TidemarkSettings;
 import io.tidemark.stream.tables.BoundaryTable;
@@ -59,8 +58,7 @@ public final class WorkerService implements AutoCloseable {
         AnswerWriter writer = new AnswerWriter(kafka.newProducer(Map.of("client.id", "tidemark-answers")), topics);
         Results results = new Results(new WorkerIdentity(model.name(), numLayers, worker), Clock.systemUTC());
         RequestLifecycle desk = new RequestLifecycle(
-                new RequestParser(
-                        Math.toIntExact(settings.limits().requestBytes().asLongValue())),
+                Math.toIntExact(settings.limits().requestBytes().asLongValue()),
                 new Admission(model, choice),
                 adapters::lease,
                 engine,
@@ -156,7 +154,7 @@ public final class WorkerService implements AutoCloseable {
         int numLayers = model.config().numLayers();
         return adapters.digest(id)
                 .map(digest ->
-                        BoundaryRules.apply(table.row(id).entry(), new LoadedVersion(model.name(), digest, numLayers)))
+                        AppliedBoundary.of(table.row(id).entry(), new LoadedVersion(model.name(), digest, numLayers)))
                 .map(applied -> (double) applied.boundary().layers())
                 .orElse(Double.NaN);
     }

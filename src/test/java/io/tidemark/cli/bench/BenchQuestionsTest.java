@@ -4,9 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.tidemark.benchmark.GenerationBenchmark;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.generation.EngineLimits;
-import io.tidemark.benchmark.GenerationBenchmark;
 import java.io.PrintWriter;
 import java.io.StringReader;
 import java.io.StringWriter;

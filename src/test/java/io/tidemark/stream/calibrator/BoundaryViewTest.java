@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.boundary.Boundary;
 import io.tidemark.boundary.BoundaryRecord;
-import io.tidemark.boundary.BoundaryRecordFormat;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.Map;
@@ -14,8 +13,8 @@ import org.junit.jupiter.api.Test;
 
 class BoundaryViewTest {
 
-    private static final byte[] PIN =
-            new BoundaryRecordFormat().write(BoundaryRecord.setByHand("a", new Boundary(3), "by hand", Instant.EPOCH));
+    private static final byte[] PIN = BoundaryRecord.setByHand("a", new Boundary(3), "by hand", Instant.EPOCH)
+            .toJson();
     private static final byte[] UNPINNED = bytes("{\"adapter\": \"a\", \"boundary\": 5}");
     private static final byte[] CALIBRATED =
             bytes("{\"adapter\": \"a\", \"boundary\": 1, \"objective\": \"balanced\", \"curve\": [-2, -1]}");
@@ -30,7 +29,7 @@ class BoundaryViewTest {
         see(PIN);
         see(CALIBRATED);
         see(CALIBRATED);
-        assertThat(view.overtakenPins()).containsOnly(Map.entry("a", PIN));
+        assertThat(view.overwrittenPins()).containsOnly(Map.entry("a", PIN));
     }
 
     @Test
@@ -38,10 +37,10 @@ class BoundaryViewTest {
     void onTop() {
         see(CALIBRATED);
         see(PIN);
-        assertThat(view.overtakenPins()).isEmpty();
+        assertThat(view.overwrittenPins()).isEmpty();
         see(CALIBRATED);
         see(PIN);
-        assertThat(view.overtakenPins()).isEmpty();
+        assertThat(view.overwrittenPins()).isEmpty();
     }
 
     @Test
@@ -50,16 +49,16 @@ class BoundaryViewTest {
         see(PIN);
         see(null);
         see(CALIBRATED);
-        assertThat(view.overtakenPins()).isEmpty();
+        assertThat(view.overwrittenPins()).isEmpty();
         see(PIN);
         see(CALIBRATED);
         see(UNPINNED);
         see(CALIBRATED);
-        assertThat(view.overtakenPins()).isEmpty();
+        assertThat(view.overwrittenPins()).isEmpty();
         see(PIN);
         see(bytes("{oops"));
         see(CALIBRATED);
-        assertThat(view.overtakenPins()).isEmpty();
+        assertThat(view.overwrittenPins()).isEmpty();
     }
 
     private void see(byte[] value) {

@@ -58,16 +58,16 @@ class TableReaderTest {
         create("open");
         try (KafkaProducer<byte[], byte[]> producer = transactional("o");
                 TableReader reader = new TableReader(kafka.properties(), "open");
-                HighWatermarks ends = new HighWatermarks(kafka.properties())) {
+                Admin admin = Admin.create(kafka.properties())) {
             inTransaction(producer, "open", "undecided").flush();
             List<String> values = new ArrayList<>();
             reader.readToEnd(record -> values.add(text(record.value())), PATIENCE);
             assertThat(values).isEmpty();
-            assertThatThrownBy(() -> reader.readTo(ends.of(reader.partitions()), record -> {}, Duration.ofMillis(300)))
+            assertThatThrownBy(() -> reader.readToHighWatermark(admin, record -> {}, Duration.ofMillis(300)))
                     .isInstanceOf(TableNotRead.class)
                     .hasMessageContaining("'open'");
             producer.commitTransaction();
-            reader.readTo(ends.of(reader.partitions()), record -> values.add(text(record.value())), PATIENCE);
+            reader.readToHighWatermark(admin, record -> values.add(text(record.value())), PATIENCE);
             assertThat(values).containsExactly("undecided");
         }
     }
@@ -75,8 +75,8 @@ class TableReaderTest {
     private List<String> read(String topic) {
         List<String> values = new ArrayList<>();
         try (TableReader reader = new TableReader(kafka.properties(), topic);
-                HighWatermarks ends = new HighWatermarks(kafka.properties())) {
-            reader.readTo(ends.of(reader.partitions()), record -> values.add(text(record.value())), PATIENCE);
+                Admin admin = Admin.create(kafka.properties())) {
+            reader.readToHighWatermark(admin, record -> values.add(text(record.value())), PATIENCE);
         }
         return values;
     }

@@ -5,7 +5,6 @@ import io.tidemark.adapter.AdapterLease;
 import io.tidemark.adapter.AdapterStore;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.Folders;
-import io.tidemark.message.RequestParser;
 import io.tidemark.stream.TestSettings;
 import io.tidemark.stream.metrics.WorkerMetrics;
 import io.tidemark.stream.tables.BoundaryTable;
@@ -48,7 +47,7 @@ final class DeskFixture implements AutoCloseable {
         AnswerWriter writer = new AnswerWriter(producer, TOPICS);
         Results results = new Results(new WorkerIdentity(FAMILY, layers, "w"), Clock.systemUTC());
         desk = new RequestLifecycle(
-                new RequestParser(10_000),
+                10_000,
                 new Admission(fixture.model(), choice),
                 this::lease,
                 engine,

@@ -13,7 +13,6 @@ import io.tidemark.generation.StopConditions;
 import io.tidemark.message.EventMessage;
 import io.tidemark.message.Parsed;
 import io.tidemark.message.RequestMessage;
-import io.tidemark.message.RequestParser;
 import io.tidemark.message.TopicJson;
 import io.tidemark.stream.TestSettings;
 import io.tidemark.stream.topics.TopicLayout;
@@ -55,9 +54,8 @@ class RequestEventsTest {
             running.onText(1, "b");
             running.onFinished(new Failure("r", "engine_error", "it broke"));
         }
-        TopicJson json = new TopicJson();
         assertThat(producer.history())
-                .extracting(record -> json.readEvent(record.value()))
+                .extracting(record -> TopicJson.readEvent(record.value()))
                 .containsExactly(
                         new EventMessage("r", 3, 0, 0, "a", Optional.empty()),
                         new EventMessage("r", 3, 0, 1, "", Optional.of("stop")),
@@ -67,7 +65,7 @@ class RequestEventsTest {
     }
 
     private static AdmittedRequest admitted() {
-        RequestMessage message = ((Parsed.Valid<RequestMessage>) new RequestParser(1000).parse(REQUEST)).record();
+        RequestMessage message = ((Parsed.Valid<RequestMessage>) RequestMessage.parse(REQUEST, 1000)).record();
         return new AdmittedRequest(
                 "r",
                 message,

@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tidemark.boundary.Boundary;
 import io.tidemark.boundary.BoundaryRecord;
-import io.tidemark.boundary.BoundaryRecordFormat;
 import io.tidemark.boundary.LoadedVersion;
 import io.tidemark.boundary.TableEntry;
 import io.tidemark.schema.Schema;
@@ -17,7 +16,7 @@ import java.util.OptionalLong;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
-class BoundaryDecisionTest {
+class CalibrationPolicyTest {
 
     private static final LoadedVersion LOADED = new LoadedVersion("smollm2", "3fa2b1c0d9e8f7a6", 30);
     private static final Instant NOW = Instant.parse("2026-11-25T12:00:00Z");
@@ -47,8 +46,7 @@ class BoundaryDecisionTest {
                 .isInstanceOfSatisfying(
                         Decision.Chosen.class, c -> assertThat(c.moved()).isTrue());
         assertThat(Schema.named("boundary-record")
-                        .problems(new BoundaryRecordFormat()
-                                .write(decision.toPublish().orElseThrow())))
+                        .problems(decision.toPublish().orElseThrow().toJson()))
                 .isEmpty();
         assertThat(decision.summary())
                 .isEqualTo("boundary of 'gsm' moved 30 → 13 (balanced, 24 samples, digest 3fa2b1c0…)");
@@ -71,7 +69,7 @@ class BoundaryDecisionTest {
     void tooFew() {
         assertThat(decide(25, new TableEntry.Absent()))
                 .isEqualTo(new Decision.Kept("gsm", 30, Decision.Reason.TOO_FEW_SAMPLES, "24 of 25 samples"));
-        assertThat(new BoundaryDecision(new CalibrationPolicy(new Balanced(), 2))
+        assertThat(new CalibrationPolicy(new Objective.Balanced(), 2)
                         .decide("gsm", LOADED, CurveStatistics.empty(30), new TableEntry.Absent(), NOW)
                         .toPublish())
                 .isEmpty();
@@ -110,11 +108,12 @@ class BoundaryDecisionTest {
     @Test
     @DisplayName("min-samples below 2 is refused, as one example has no standard error")
     void minSamples() {
-        assertThatThrownBy(() -> new CalibrationPolicy(new Quality(), 1)).hasMessageContaining("2 or more");
+        assertThatThrownBy(() -> new CalibrationPolicy(new Objective.Quality(), 1))
+                .hasMessageContaining("2 or more");
     }
 
     private Decision decide(int minSamples, TableEntry current) {
-        return new BoundaryDecision(new CalibrationPolicy(new Balanced(), minSamples))
+        return new CalibrationPolicy(new Objective.Balanced(), minSamples)
                 .decide("gsm", LOADED, evidence, current, NOW);
     }
 }

@@ -16,9 +16,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-class RequestParserTest {
+class RequestMessageTest {
 
-    private final RequestParser parser = new RequestParser(1 << 20);
+    private static final int MAX_BYTES = 1 << 20;
 
     @Test
     @DisplayName("a request with every field is read as it is written")
@@ -74,8 +74,8 @@ class RequestParserTest {
                 new Input.Messages(List.of(new ChatTurn("system", ""), new ChatTurn("user", "hi"))))) {
             RequestMessage request =
                     RequestMessage.greedy("r", "m", input, 9).withStream(true).withBoundary(OptionalInt.of(0));
-            byte[] json = new TopicJson().write(request);
-            assertThat(parser.parse(json)).isEqualTo(new Parsed.Valid<>(request));
+            byte[] json = TopicJson.write(request);
+            assertThat(RequestMessage.parse(json, MAX_BYTES)).isEqualTo(new Parsed.Valid<>(request));
             assertThat(new String(json, StandardCharsets.UTF_8)).doesNotContain("null", "deadline", "seed", "input");
         }
     }
@@ -218,19 +218,19 @@ class RequestParserTest {
     }
 
     private String message(String json) {
-        return ((Parsed.Invalid<RequestMessage>) parser.parse(json.getBytes(StandardCharsets.UTF_8)))
+        return ((Parsed.Invalid<RequestMessage>) RequestMessage.parse(json.getBytes(StandardCharsets.UTF_8), MAX_BYTES))
                 .error()
                 .message();
     }
 
     private RequestMessage valid(String json) {
-        Parsed<RequestMessage> parsed = parser.parse(json.getBytes(StandardCharsets.UTF_8));
+        Parsed<RequestMessage> parsed = RequestMessage.parse(json.getBytes(StandardCharsets.UTF_8), MAX_BYTES);
         assertThat(parsed).isInstanceOf(Parsed.Valid.class);
         return ((Parsed.Valid<RequestMessage>) parsed).record();
     }
 
     private void refused(String json, String code, String param, String id) {
-        Parsed<RequestMessage> parsed = parser.parse(json.getBytes(StandardCharsets.UTF_8));
+        Parsed<RequestMessage> parsed = RequestMessage.parse(json.getBytes(StandardCharsets.UTF_8), MAX_BYTES);
         assertThat(parsed).isInstanceOf(Parsed.Invalid.class);
         Parsed.Invalid<RequestMessage> invalid = (Parsed.Invalid<RequestMessage>) parsed;
         assertThat(invalid.error().code()).as(invalid.error().message()).isEqualTo(code);

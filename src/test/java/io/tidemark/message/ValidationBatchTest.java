@@ -9,9 +9,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-class BatchParserTest {
+class ValidationBatchTest {
 
-    private final BatchParser parser = new BatchParser(1 << 20);
+    private static final int MAX_BYTES = 1 << 20;
 
     @Test
     @DisplayName("a batch with a prompt and with messages reads back as it was written")
@@ -23,7 +23,7 @@ class BatchParserTest {
                         new ValidationBatch.Example(new Input.Prompt("name[Aromi]"), "Aromi is a pub."),
                         new ValidationBatch.Example(
                                 new Input.Messages(List.of(new ChatTurn("user", "hi"))), "Hello.")));
-        assertThat(parser.parse(new TopicJson().write(batch))).isEqualTo(new Parsed.Valid<>(batch));
+        assertThat(ValidationBatch.parse(TopicJson.write(batch), MAX_BYTES)).isEqualTo(new Parsed.Valid<>(batch));
     }
 
     @ParameterizedTest(name = "{0} is refused as {1} of {2}")
@@ -39,8 +39,9 @@ class BatchParserTest {
             "examples": [{"prompt": "p", "completion": "c"}, {"completion": "SECRET"}] | missing_field | examples[1].prompt
             """)
     void wrongBatch(String field, String code, String param) {
-        Parsed<ValidationBatch> parsed = parser.parse(
-                ("{\"batch_id\": \"b1\", \"adapter\": \"a\", " + field + "}").getBytes(StandardCharsets.UTF_8));
+        Parsed<ValidationBatch> parsed = ValidationBatch.parse(
+                ("{\"batch_id\": \"b1\", \"adapter\": \"a\", " + field + "}").getBytes(StandardCharsets.UTF_8),
+                MAX_BYTES);
         assertThat(parsed).isInstanceOf(Parsed.Invalid.class);
         Parsed.Invalid<ValidationBatch> invalid = (Parsed.Invalid<ValidationBatch>) parsed;
         assertThat(invalid.error().type()).isEqualTo("invalid_batch");
@@ -58,7 +59,8 @@ class BatchParserTest {
     }
 
     private String param(String json) {
-        return ((Parsed.Invalid<ValidationBatch>) parser.parse(json.getBytes(StandardCharsets.UTF_8)))
+        return ((Parsed.Invalid<ValidationBatch>)
+                        ValidationBatch.parse(json.getBytes(StandardCharsets.UTF_8), MAX_BYTES))
                 .error()
                 .param()
                 .orElseThrow();

@@ -13,11 +13,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-class BoundaryRulesTest {
+class BoundaryRecordTest {
 
     private static final LoadedVersion LOADED = new LoadedVersion("smollm2", "3fa2", 30);
-
-    private final BoundaryRecordFormat format = new BoundaryRecordFormat();
 
     @ParameterizedTest(name = "{0} gives {1}")
     @DisplayName("a record holds where every field that it names fits the loaded version")
@@ -30,7 +28,7 @@ class BoundaryRulesTest {
             "boundary": 14, "adapter_digest": null, "num_layers": null, "unknown": []         | 14
             """)
     void applies(String fields, int boundary) {
-        assertThat(BoundaryRules.apply(entry(fields), LOADED)).isEqualTo(new FromTable(new Boundary(boundary)));
+        assertThat(AppliedBoundary.of(entry(fields), LOADED)).isEqualTo(new FromTable(new Boundary(boundary)));
     }
 
     @ParameterizedTest(name = "{0} gives full LoRA because of {1}")
@@ -43,13 +41,13 @@ class BoundaryRulesTest {
             "boundary": -1                               | BROKEN_RECORD
             """)
     void leavesFullLora(String fields, Reason reason) {
-        assertThat(BoundaryRules.apply(entry(fields), LOADED)).isEqualTo(new FullLora(new Boundary(30), reason));
+        assertThat(AppliedBoundary.of(entry(fields), LOADED)).isEqualTo(new FullLora(new Boundary(30), reason));
     }
 
     @Test
     @DisplayName("no record and a tombstone leave full LoRA")
     void tombstone() {
-        assertThat(BoundaryRules.apply(format.read("a", null), LOADED))
+        assertThat(AppliedBoundary.of(TableEntry.parse("a", null), LOADED))
                 .isEqualTo(new FullLora(new Boundary(30), Reason.NO_RECORD));
     }
 
@@ -75,24 +73,24 @@ class BoundaryRulesTest {
             {"adapter": "other", "boundary": 3}                 | key_mismatch
             """)
     void broken(String value, String code) {
-        assertThat(format.read("a", value.getBytes(StandardCharsets.UTF_8)))
+        assertThat(TableEntry.parse("a", value.getBytes(StandardCharsets.UTF_8)))
                 .isInstanceOfSatisfying(TableEntry.Broken.class, broken -> {
                     assertThat(broken.code()).as(broken.message()).isEqualTo(code);
                     assertThat(broken.message()).isNotBlank();
                 });
-        assertThat(format.read("a", new byte[] {'{', (byte) 0xff})).isInstanceOf(TableEntry.Broken.class);
-        assertThat(format.read("a", new byte[0])).isInstanceOf(TableEntry.Broken.class);
+        assertThat(TableEntry.parse("a", new byte[] {'{', (byte) 0xff})).isInstanceOf(TableEntry.Broken.class);
+        assertThat(TableEntry.parse("a", new byte[0])).isInstanceOf(TableEntry.Broken.class);
     }
 
     @Test
     @DisplayName("a record set by hand is pinned, says only what was said and reads back as it was written")
     void byHand() {
         BoundaryRecord record = BoundaryRecord.setByHand("a", new Boundary(12), "too slow", Instant.EPOCH);
-        byte[] value = format.write(record);
+        byte[] value = record.toJson();
         assertThat(new String(value, StandardCharsets.UTF_8))
                 .isEqualTo("{\"adapter\":\"a\",\"boundary\":12,"
                         + "\"reason\":\"too slow\",\"calibrated_at\":\"1970-01-01T00:00:00Z\",\"pinned\":true}");
-        assertThat(format.read("a", value)).isEqualTo(new TableEntry.Present(record));
+        assertThat(TableEntry.parse("a", value)).isEqualTo(new TableEntry.Present(record));
         assertThat(Schema.named("boundary-record").problems(value)).isEmpty();
     }
 
@@ -106,6 +104,6 @@ class BoundaryRulesTest {
     }
 
     private TableEntry entry(String fields) {
-        return format.read("a", ("{\"adapter\": \"a\", " + fields + "}").getBytes(StandardCharsets.UTF_8));
+        return TableEntry.parse("a", ("{\"adapter\": \"a\", " + fields + "}").getBytes(StandardCharsets.UTF_8));
     }
 }

@@ -16,7 +16,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 @DisplayName("a sweep between the engine's steps")
-class BetweenStepsPaceTest {
+class EngineSweepExecutorTest {
 
     private static final TokenizedExample EXAMPLE = new TokenizedExample(List.of(5, 6, 7), List.of(8, 2));
 
@@ -26,13 +26,13 @@ class BetweenStepsPaceTest {
     void theEngineDies() throws Exception {
         try (FixtureModel fixture = FixtureModel.load("llama-gqa");
                 GenerationEngine engine = GenerationEngine.start(fixture.model(), new EngineLimits(2, 32, 1L << 30))) {
-            BetweenStepsPace pace = new BetweenStepsPace(engine);
-            assertThat(pace.run(sweep(fixture), progress -> true)).hasSize(1);
+            EngineSweepExecutor executor = new EngineSweepExecutor(engine);
+            assertThat(executor.run(sweep(fixture), progress -> true)).hasSize(1);
             engine.runInBackground(() -> {
                 throw new OutOfMemoryError("for this test");
             });
             for (int again = 0; again < 2; again++) {
-                assertThatThrownBy(() -> pace.run(sweep(fixture), progress -> true))
+                assertThatThrownBy(() -> executor.run(sweep(fixture), progress -> true))
                         .isInstanceOf(SweepAbandoned.class);
             }
         }

@@ -8,9 +8,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-class DocumentReaderTest {
-
-    private final RequestParser parser = new RequestParser(1000);
+class TopicJsonTest {
 
     @Test
     @DisplayName("a record without a value, with an empty one or with white space only is an empty value")
@@ -86,7 +84,7 @@ class DocumentReaderTest {
     }
 
     private ErrorBody refusal(byte[] value) {
-        Parsed<RequestMessage> parsed = parser.parse(value);
+        Parsed<RequestMessage> parsed = RequestMessage.parse(value, 1000);
         assertThat(parsed).isInstanceOf(Parsed.Invalid.class);
         return ((Parsed.Invalid<RequestMessage>) parsed).error();
     }

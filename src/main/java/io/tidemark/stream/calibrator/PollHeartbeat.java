@@ -6,33 +6,37 @@ import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.common.TopicPartition;
 
-/** Keeps a consumer in its group while a batch takes long: it polls with all partitions paused. */
-final class KeepAlive {
+/**
+ * Polls a consumer with all partitions paused, so that the consumer stays in its group and handles rebalances while a batch
+ * takes longer than {@code max.poll.interval.ms}.
+ */
+final class PollHeartbeat {
 
-    private static final long EVERY_NANOS = TimeUnit.MILLISECONDS.toNanos(200);
+    private static final long INTERVAL_NANOS = TimeUnit.MILLISECONDS.toNanos(200);
 
     private final Consumer<byte[], byte[]> consumer;
     private long lastPoll;
 
-    KeepAlive(Consumer<byte[], byte[]> consumer) {
+    PollHeartbeat(Consumer<byte[], byte[]> consumer) {
         this.consumer = consumer;
     }
 
-    /** Cheap; may be called after every slice of work. */
-    void tick() {
-        if (System.nanoTime() - lastPoll < EVERY_NANOS) {
+    /** Polls if the last poll was more than 200 ms ago. */
+    void beat() {
+        if (System.nanoTime() - lastPoll < INTERVAL_NANOS) {
             return;
         }
         consumer.pause(consumer.assignment());
         ConsumerRecords<byte[], byte[]> early = consumer.poll(Duration.ZERO);
-        // a partition that came with this very poll was not paused yet: its records are for later
+        // partitions that this poll assigned were not paused: seek back, so that their records are read later
         for (TopicPartition partition : early.partitions()) {
             consumer.seek(partition, early.records(partition).get(0).offset());
         }
         lastPoll = System.nanoTime();
     }
 
-    void end() {
+    /** Resumes all partitions. */
+    void stop() {
         consumer.resume(consumer.paused());
     }
 }

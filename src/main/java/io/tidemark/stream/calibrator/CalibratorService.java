@@ -1,0 +1,305 @@
+package io.tidemark.stream.calibrator;
+
+import io.tidemark.adapter.AdapterStore;
+import io.tidemark.calibration.BoundarySweep;
+import io.tidemark.calibration.CalibrationPolicy;
+import io.tidemark.calibration.CalibrationState;
+import io.tidemark.calibration.Decision;
+import io.tidemark.calibration.ExampleScore;
+import io.tidemark.calibration.SweepLimits;
+import io.tidemark.decoder.LanguageModel;
+import io.tidemark.message.ErrorBody;
+import io.tidemark.stream.calibrator.BatchReader.TokenizedBatch;
+import io.tidemark.stream.tables.TableNotRead;
+import io.tidemark.stream.topics.KafkaConnection;
+import io.tidemark.stream.topics.TopicLayout;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
+import org.apache.kafka.clients.consumer.ConsumerConfig;
+import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.ConsumerRecords;
+import org.apache.kafka.clients.consumer.CooperativeStickyAssignor;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.jboss.logging.Logger;
+
+/**
+ * The calibrator: consumes validation batches, scores them, and publishes calibration states and boundaries.
+ *
+ * <p>It handles one batch at a time on the thread {@code tidemark-calibrator}. A batch takes effect exactly once: its
+ * calibration state, its boundary record and the offset behind it are committed in one transaction, and the state remembers
+ * the ids of its batches. When a Kafka client fails, the thread opens a new session, which continues at the last commit.
+ */
+public final class CalibratorService implements AutoCloseable {
+
+    private static final Logger LOG = Logger.getLogger(CalibratorService.class);
+    private static final long RETRY_NANOS = TimeUnit.SECONDS.toNanos(1);
+    private static final Duration POLL = Duration.ofMillis(200);
+
+    /**
+     * The settings of a calibrator.
+     *
+     * @param group           the consumer group that shares the batches
+     * @param transactionalId the transactional id of the producer, unique for each process
+     * @param policy          how boundaries are chosen
+     * @param sweep           the batch size and the threads of a sweep
+     */
+    public record Options(String group, String transactionalId, CalibrationPolicy policy, SweepLimits sweep) {}
+
+    private final Options options;
+    private final KafkaConnection kafka;
+    private final TopicLayout topics;
+    private final BatchReader reader;
+    private final BoundarySweep sweep;
+    private final SweepExecutor executor;
+    private final CalibrationListener listener;
+    private final AtomicReference<String> trouble = new AtomicReference<>();
+    private final Thread thread = new Thread(this::run, "tidemark-calibrator");
+    private volatile boolean running = true;
+
+    private CalibratorService(
+            Options options,
+            KafkaConnection kafka,
+            TopicLayout topics,
+            LanguageModel model,
+            AdapterStore adapters,
+            SweepExecutor executor,
+            CalibrationListener listener) {
+        this.options = options;
+        this.kafka = kafka;
+        this.topics = topics;
+        this.reader = new BatchReader(model, adapters);
+        this.sweep = new BoundarySweep(model, options.sweep());
+        this.executor = executor;
+        this.listener = listener;
+    }
+
+    /** Starts to consume. The topics must exist; model and adapters must stay open until the service is closed. */
+    public static CalibratorService start(
+            Options options,
+            KafkaConnection kafka,
+            TopicLayout topics,
+            LanguageModel model,
+            AdapterStore adapters,
+            SweepExecutor executor,
+            CalibrationListener listener) {
+        CalibratorService service = new CalibratorService(options, kafka, topics, model, adapters, executor, listener);
+        service.thread.start();
+        LOG.infof(
+                "calibrator consumes batches from '%s' with objective %s",
+                topics.validationBatches(), options.policy().objective().written());
+        return service;
+    }
+
+    /** Why batches are not processed at the moment, for a health check. */
+    public Optional<String> trouble() {
+        return Optional.ofNullable(trouble.get());
+    }
+
+    /** False if the thread has ended. No more batches are processed then. */
+    public boolean isAlive() {
+        return thread.isAlive();
+    }
+
+    /** Abandons a running batch; the next owner of its partition scores it. Waits at most 30 s for the thread to end. */
+    @Override
+    public void close() {
+        running = false;
+        try {
+            thread.join(TimeUnit.SECONDS.toMillis(30));
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private void run() {
+        while (running) {
+            try (Session session = new Session()) {
+                trouble.set(null);
+                session.run();
+            } catch (KafkaException | TableNotRead e) {
+                LOG.warnf("the calibrator restarts at its last commit: %s", e.getMessage());
+                retryAfter(e);
+            } catch (RuntimeException e) {
+                LOG.error("the calibrator restarts at its last commit", e);
+                retryAfter(e);
+            }
+        }
+    }
+
+    private void retryAfter(RuntimeException failure) {
+        trouble.set(String.valueOf(failure.getMessage()));
+        LockSupport.parkNanos(RETRY_NANOS);
+    }
+
+    private KafkaConsumer<byte[], byte[]> newConsumer() {
+        Map<String, Object> config = new HashMap<>(kafka.properties());
+        config.put(ConsumerConfig.GROUP_ID_CONFIG, options.group());
+        config.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
+        config.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, "false");
+        // makes the consumer wait for offsets that are part of an open transaction
+        config.put(ConsumerConfig.ISOLATION_LEVEL_CONFIG, "read_committed");
+        config.put(ConsumerConfig.MAX_POLL_RECORDS_CONFIG, 1);
+        config.put(ConsumerConfig.PARTITION_ASSIGNMENT_STRATEGY_CONFIG, CooperativeStickyAssignor.class.getName());
+        return new KafkaConsumer<>(config, new ByteArrayDeserializer(), new ByteArrayDeserializer());
+    }
+
+    /** The Kafka clients, and what is known of the tables and the assignment. Ends with an exception when a client fails. */
+    private final class Session implements ConsumerRebalanceListener, AutoCloseable {
+
+        private final KafkaConsumer<byte[], byte[]> consumer = newConsumer();
+        private final PollHeartbeat heartbeat = new PollHeartbeat(consumer);
+        private final Set<TopicPartition> owned = new HashSet<>();
+        private final CalibratorTables tables;
+        private final DecisionPublisher publisher;
+        private boolean assigned;
+
+        Session() {
+            try {
+                tables = new CalibratorTables(kafka.properties(), topics);
+            } catch (RuntimeException e) {
+                consumer.close();
+                throw e;
+            }
+            try {
+                publisher = new DecisionPublisher(kafka, options.transactionalId(), topics, consumer);
+            } catch (RuntimeException e) {
+                tables.close();
+                consumer.close();
+                throw e;
+            }
+        }
+
+        void run() {
+            consumer.subscribe(List.of(topics.validationBatches()), this);
+            while (running) {
+                ConsumerRecords<byte[], byte[]> batches = consumer.poll(POLL);
+                if (assigned) {
+                    assigned = false;
+                    restorePins();
+                }
+                for (ConsumerRecord<byte[], byte[]> batch : batches) {
+                    handle(batch);
+                }
+            }
+        }
+
+        @Override
+        public void onPartitionsAssigned(Collection<TopicPartition> partitions) {
+            // the committed offset first: reading it waits for the transaction of the previous owner to end, and the
+            // tables then include what that transaction wrote
+            partitions.forEach(consumer::position);
+            tables.refreshStates();
+            tables.refreshBoundaries();
+            owned.addAll(partitions);
+            assigned = true;
+        }
+
+        @Override
+        public void onPartitionsRevoked(Collection<TopicPartition> partitions) {
+            owned.removeAll(partitions);
+        }
+
+        private void handle(ConsumerRecord<byte[], byte[]> record) {
+            TopicPartition partition = new TopicPartition(record.topic(), record.partition());
+            BooleanSupplier shouldContinue = () -> {
+                heartbeat.beat();
+                return running && owned.contains(partition);
+            };
+            try (TokenizedBatch batch = reader.read(record.value(), shouldContinue)) {
+                CalibrationStateTable states = tables.refreshStates();
+                String adapter = batch.adapter().id();
+                if (states.hasCounted(adapter, batch.version(), batch.batchId())) {
+                    LOG.infof("batch '%s' of '%s' was counted before and is skipped", batch.batchId(), adapter);
+                    publisher.skip(record);
+                    return;
+                }
+                long start = System.nanoTime();
+                List<ExampleScore> scores = score(batch, shouldContinue);
+                if (!owned.contains(partition)) {
+                    throw new SweepAbandoned();
+                }
+                heartbeat.stop();
+                CalibrationState state =
+                        states.get(adapter, record.partition(), batch.version()).plus(batch.batchId(), scores);
+                decide(record, batch, state, (System.nanoTime() - start) / 1e9);
+            } catch (BatchReader.Refused e) {
+                LOG.warnf(
+                        "the batch at %s-%d@%d is invalid: %s",
+                        record.topic(), record.partition(), record.offset(), e.getMessage());
+                publisher.publishDeadLetter(record, e.error());
+                listener.onRefused(e.error());
+            } catch (SweepAbandoned e) {
+                LOG.infof("abandoned the batch at %s-%d@%d", record.topic(), record.partition(), record.offset());
+            } finally {
+                heartbeat.stop();
+            }
+        }
+
+        private List<ExampleScore> score(TokenizedBatch batch, BooleanSupplier shouldContinue)
+                throws SweepAbandoned, BatchReader.Refused {
+            try {
+                return executor.run(sweep.start(batch.adapter().weights(), batch.examples()), progress -> {
+                    listener.onProgress(batch.adapter().id(), batch.batchId(), progress);
+                    return shouldContinue.getAsBoolean();
+                });
+            } catch (KafkaException e) {
+                throw e;
+            } catch (RuntimeException e) {
+                LOG.errorf(e, "the sweep of batch '%s' failed", batch.batchId());
+                throw new BatchReader.Refused(ErrorBody.serverError("sweep_failed", "the batch could not be scored"));
+            }
+        }
+
+        private void decide(
+                ConsumerRecord<byte[], byte[]> record, TokenizedBatch batch, CalibrationState state, double seconds) {
+            String adapter = batch.adapter().id();
+            BoundaryView boundaries = tables.refreshBoundaries();
+            Decision decision = options.policy()
+                    .decide(
+                            adapter,
+                            batch.version(),
+                            tables.states().mergedWith(state, batch.version()),
+                            boundaries.entry(adapter),
+                            Instant.now());
+            publisher.publish(record, state, decision);
+            restorePins();
+            LOG.info(decision.summary());
+            listener.onDecision(adapter, decision, seconds);
+        }
+
+        /**
+         * Publishes pins again that were written between a calibrator's decision and its commit, so that the operator's
+         * record is the last one. Called after every commit, and after an assignment for a calibrator that crashed between
+         * its commit and this.
+         */
+        private void restorePins() {
+            tables.refreshBoundaries().overwrittenPins().forEach((adapter, pin) -> {
+                LOG.infof("publishing the overwritten pin of '%s' again", adapter);
+                publisher.publishBoundary(adapter, pin);
+            });
+        }
+
+        @Override
+        public void close() {
+            try (consumer;
+                    tables) {
+                publisher.close();
+            }
+        }
+    }
+}

@@ -1,0 +1,104 @@
+package io.tidemark.stream.calibrator;
+
+import io.tidemark.boundary.BoundaryRecord;
+import io.tidemark.calibration.CalibrationState;
+import io.tidemark.calibration.Decision;
+import io.tidemark.message.ErrorBody;
+import io.tidemark.stream.topics.DeadLetter;
+import io.tidemark.stream.topics.KafkaConnection;
+import io.tidemark.stream.topics.TopicLayout;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerConfig;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.TopicPartition;
+
+/**
+ * Publishes the outcome of a batch together with the offset behind the batch, in one transaction. After a crash, either all
+ * of them are committed or none. A calibrator that has lost the batch's partition cannot commit, because the group
+ * coordinator fences the old generation of the consumer group.
+ *
+ * <p>All methods throw {@link KafkaException} if nothing was committed. The producer is unusable afterwards; close it.
+ */
+final class DecisionPublisher implements AutoCloseable {
+
+    private final TopicLayout topics;
+    private final Consumer<byte[], byte[]> consumer;
+    private final KafkaProducer<byte[], byte[]> producer;
+
+    DecisionPublisher(
+            KafkaConnection kafka, String transactionalId, TopicLayout topics, Consumer<byte[], byte[]> consumer) {
+        this.topics = topics;
+        this.consumer = consumer;
+        this.producer = kafka.newProducer(Map.of(
+                ProducerConfig.TRANSACTIONAL_ID_CONFIG,
+                transactionalId,
+                // bounds how long the open transaction of a crashed calibrator delays readers of committed records
+                ProducerConfig.TRANSACTION_TIMEOUT_CONFIG,
+                10_000,
+                ProducerConfig.CLIENT_ID_CONFIG,
+                "tidemark-calibrator"));
+        try {
+            producer.initTransactions();
+        } catch (RuntimeException e) {
+            close();
+            throw e;
+        }
+    }
+
+    /** Publishes the state that includes the batch and, if a boundary was chosen, the boundary record. */
+    void publish(ConsumerRecord<byte[], byte[]> batch, CalibrationState state, Decision decision) {
+        List<ProducerRecord<byte[], byte[]>> records = new ArrayList<>();
+        records.add(new ProducerRecord<>(topics.calibrationState(), utf8(state.key()), state.toJson()));
+        decision.toPublish().map(this::toRecord).ifPresent(records::add);
+        commit(batch, records);
+    }
+
+    /** Publishes an invalid batch as a dead letter. */
+    void publishDeadLetter(ConsumerRecord<byte[], byte[]> batch, ErrorBody error) {
+        commit(batch, List.of(DeadLetter.of(batch, error, topics.validationDeadLetters())));
+    }
+
+    /** Commits the offset behind a batch that changes nothing. */
+    void skip(ConsumerRecord<byte[], byte[]> batch) {
+        commit(batch, List.of());
+    }
+
+    /** Publishes the value of a boundary record without a batch. */
+    void publishBoundary(String adapter, byte[] value) {
+        producer.beginTransaction();
+        producer.send(new ProducerRecord<>(topics.boundaries(), utf8(adapter), value));
+        producer.commitTransaction();
+    }
+
+    private void commit(ConsumerRecord<byte[], byte[]> batch, List<ProducerRecord<byte[], byte[]>> records) {
+        producer.beginTransaction();
+        records.forEach(producer::send);
+        producer.sendOffsetsToTransaction(
+                Map.of(new TopicPartition(batch.topic(), batch.partition()), new OffsetAndMetadata(batch.offset() + 1)),
+                consumer.groupMetadata());
+        producer.commitTransaction();
+    }
+
+    private ProducerRecord<byte[], byte[]> toRecord(BoundaryRecord boundary) {
+        return new ProducerRecord<>(topics.boundaries(), utf8(boundary.adapter()), boundary.toJson());
+    }
+
+    private static byte[] utf8(String text) {
+        return text.getBytes(StandardCharsets.UTF_8);
+    }
+
+    /** Aborts an open transaction. */
+    @Override
+    public void close() {
+        producer.close(Duration.ofSeconds(5));
+    }
+}
