@@ -1,34 +1,35 @@
 package io.tidemark.schema;
 
+import com.networknt.schema.Error;
 import com.networknt.schema.InputFormat;
-import com.networknt.schema.JsonSchema;
-import com.networknt.schema.JsonSchemaFactory;
 import com.networknt.schema.SchemaLocation;
-import com.networknt.schema.SpecVersion;
-import com.networknt.schema.ValidationMessage;
+import com.networknt.schema.SchemaRegistry;
+import com.networknt.schema.SpecificationVersion;
 import java.nio.charset.StandardCharsets;
-import java.util.Set;
+import java.util.List;
 
-/** One of the published schemas, with formats asserted. */
+/** A published schema. Formats such as {@code date-time} are validated. */
 public final class Schema {
 
-    private final JsonSchema schema;
+    private final com.networknt.schema.Schema schema;
 
-    private Schema(JsonSchema schema) {
+    private Schema(com.networknt.schema.Schema schema) {
         this.schema = schema;
     }
 
     public static Schema named(String name) {
-        return new Schema(JsonSchemaFactory.getInstance(SpecVersion.VersionFlag.V202012)
+        return new Schema(SchemaRegistry.withDefaultDialect(SpecificationVersion.DRAFT_2020_12)
                 .getSchema(SchemaLocation.of("classpath:schemas/" + name + ".json")));
     }
 
-    public Set<ValidationMessage> problems(byte[] json) {
+    public List<Error> problems(byte[] json) {
         return problems(new String(json, StandardCharsets.UTF_8));
     }
 
-    public Set<ValidationMessage> problems(String json) {
+    public List<Error> problems(String json) {
         return schema.validate(
-                json, InputFormat.JSON, context -> context.getExecutionConfig().setFormatAssertionsEnabled(true));
+                json,
+                InputFormat.JSON,
+                context -> context.executionConfig(config -> config.formatAssertionsEnabled(true)));
     }
 }
