@@ -4,11 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.broker.BrokerOptions;
 import io.tidemark.broker.EmbeddedBroker;
+import io.tidemark.decoder.Decoder;
 import io.tidemark.fixture.Folders;
 import io.tidemark.fixture.LargeModel;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.Map;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -20,20 +22,29 @@ class LoadingEndsIT {
     /** What a JVM that was sent SIGTERM ends with. */
     private static final int TERMINATED = 143;
 
+    /** The thread that runs Quarkus' shutdown. */
+    private static final String SHUTDOWN_THREAD = "Shutdown thread";
+
     @Test
     @DisplayName(
             "SIGTERM amid the loading of a model ends the process before the model is loaded, and nothing was answered")
     void amidTheModel(@TempDir Path folder) throws Exception {
-        Map<String, String> large =
-                Map.of("TIDEMARK_MODEL_DIR", LargeModel.make(folder).toString(), "TIDEMARK_ADAPTER_FOLDER", "");
-        try (EmbeddedBroker broker = EmbeddedBroker.start(BrokerOptions.TEMPORARY);
+        try (Debugger debugger = Debugger.ofSuspended();
+                EmbeddedBroker broker = EmbeddedBroker.start(BrokerOptions.TEMPORARY);
                 WorkerGroup group = new WorkerGroup(broker.bootstrapServers())) {
             group.produce(0, 8);
-            try (ServedProcess process = group.serve("loading", large).awaitLog("loading model")) {
-                process.terminate();
+            Map<String, String> environment = new HashMap<>(debugger.environment());
+            environment.put("TIDEMARK_MODEL_DIR", LargeModel.make(folder).toString());
+            environment.put("TIDEMARK_ADAPTER_FOLDER", "");
+            try (ServedProcess process = group.serve("loading", environment)) {
+                debugger.holdAt(Decoder.class, "load");
+                debugger.awaitHeld();
+                process.awaitLog("loading model").terminate();
+                debugger.awaitThread(SHUTDOWN_THREAD);
+                debugger.close();
                 assertThat(process.awaitExit()).isEqualTo(TERMINATED);
                 assertThat(process.log())
-                        .contains("the start was given up")
+                        .contains("the start was interrupted by the shutdown")
                         .doesNotContain("loaded model", "ERROR", "takes requests");
             }
             try (ServedProcess next = group.serve("next", "1S").awaitReady()) {
@@ -48,24 +59,25 @@ class LoadingEndsIT {
             "SIGTERM while requests wait for an adapter that is being loaded hands them back, and the next process answers them")
     void amidAnAdapter(@TempDir Path folder) throws Exception {
         String adapters = "all=" + LargeModel.makeAdapter(folder) + ",qv=" + Folders.adapter("llama-gqa", "qv");
-        Map<String, String> environment = Map.of(
-                "TIDEMARK_ADAPTER_FOLDER",
-                "",
-                "TIDEMARK_ADAPTER_LIST",
-                adapters,
-                "TIDEMARK_ENGINE_ADAPTER_BYTES",
-                "2G",
-                "TIDEMARK_WORKER_SHUTDOWN_GRACE",
-                "0S");
-        try (EmbeddedBroker broker = EmbeddedBroker.start(BrokerOptions.TEMPORARY);
+        try (Debugger debugger = Debugger.ofRunning();
+                EmbeddedBroker broker = EmbeddedBroker.start(BrokerOptions.TEMPORARY);
                 WorkerGroup group = new WorkerGroup(broker.bootstrapServers())) {
+            Map<String, String> environment = new HashMap<>(debugger.environment());
+            environment.put("TIDEMARK_ADAPTER_FOLDER", "");
+            environment.put("TIDEMARK_ADAPTER_LIST", adapters);
+            environment.put("TIDEMARK_ENGINE_ADAPTER_BYTES", "2G");
+            environment.put("TIDEMARK_WORKER_SHUTDOWN_GRACE", "0S");
             try (ServedProcess process = group.serve("loading", environment).awaitReady()) {
-                // the small adapter is in memory, and its requests are answered while those of the large one wait
+                // requests of the small adapter, which is in memory, are answered while those of the large one wait
                 group.produce(1, 2);
                 group.awaitAnswers(1);
+                debugger.holdAt(Decoder.class, "assemble");
                 group.produce(2, 8);
+                debugger.awaitHeld();
                 group.awaitAnswers(2);
                 process.terminate();
+                debugger.awaitThread(SHUTDOWN_THREAD);
+                debugger.close();
                 assertThat(process.awaitExit()).isEqualTo(TERMINATED);
                 assertThat(process.log()).contains("handed back").doesNotContain("ERROR");
             }
@@ -84,7 +96,7 @@ class LoadingEndsIT {
                         .awaitListening()) {
             process.terminate();
             assertThat(process.awaitExit()).isEqualTo(TERMINATED);
-            assertThat(process.log()).contains("the start was given up").doesNotContain("did not answer within");
+            assertThat(process.log()).contains("the start was interrupted by the shutdown").doesNotContain("did not answer within");
         }
     }
 }
