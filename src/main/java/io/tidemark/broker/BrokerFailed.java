@@ -1,6 +1,6 @@
 package io.tidemark.broker;
 
-/** The broker could not be started; the message says why. */
+/** The embedded broker could not be started. */
 public final class BrokerFailed extends RuntimeException {
 
     private static final long serialVersionUID = 1L;

@@ -4,11 +4,10 @@ import java.nio.file.Path;
 import java.util.Optional;
 
 /**
- * Where the broker listens and keeps its state.
+ * Port and folder of an embedded broker.
  *
- * @param port   the port for clients on the loopback address; 0 takes a free one
- * @param folder where logs and metadata live, so that a restart finds them; empty for a temporary folder that is
- *               deleted on close
+ * @param port   port for clients on the loopback address, 0 to 65535; 0 for a free port
+ * @param folder folder for logs and metadata, which is kept; empty for a temporary folder, which is deleted on close
  */
 public record BrokerOptions(int port, Optional<Path> folder) {
 
@@ -17,7 +16,7 @@ public record BrokerOptions(int port, Optional<Path> folder) {
 
     public BrokerOptions {
         if (port < 0 || port > 65535) {
-            throw new IllegalArgumentException("broker port must be 0..65535: " + port);
+            throw new IllegalArgumentException("the broker's port must be between 0 and 65535: " + port);
         }
     }
 }

@@ -12,6 +12,8 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Properties;
 import java.util.Set;
+import java.util.logging.Level;
+import java.util.logging.Logger;
 import java.util.stream.Stream;
 import kafka.server.KafkaConfig;
 import kafka.server.KafkaRaftServer;
@@ -21,10 +23,22 @@ import org.apache.kafka.metadata.storage.Formatter;
 import org.apache.kafka.server.common.MetadataVersion;
 
 /**
- * One running KRaft node, broker and controller at once, that listens on the loopback address. Closing it stops the
- * node in order, so that a later start with the same folder finds topics, records and committed offsets.
+ * A KRaft node, combined broker and controller, that listens on the loopback address. {@link #close} stops the node cleanly; a
+ * later start with the same folder has the topics, records and committed offsets.
  */
 public final class EmbeddedBroker implements AutoCloseable {
+
+    private static final int NODE_ID = 1;
+    private static final String CONTROLLER_LISTENER = "CONTROLLER";
+    /** More than the workers' producers may send (5 MiB), for the overhead of a batch. */
+    private static final int MESSAGE_MAX_BYTES = 6 * 1024 * 1024;
+
+    /**
+     * Loggers of Kafka's server, which prints several hundred settings and each state change. The field keeps them reachable:
+     * java.util.logging forgets the level of a logger that is collected.
+     */
+    private static final List<Logger> KAFKA_LOGGERS =
+            List.of(Logger.getLogger("kafka"), Logger.getLogger("org.apache.kafka"), Logger.getLogger("state.change"));
 
     private final KafkaRaftServer server;
     private final int port;
@@ -39,20 +53,21 @@ public final class EmbeddedBroker implements AutoCloseable {
     }
 
     /**
-     * Starts a node and returns when it takes connections, after one to two seconds.
+     * Starts a node and returns when it accepts connections, after one to two seconds. Sets the level of Kafka's server loggers to
+     * SEVERE.
      *
-     * @throws BrokerFailed when the port is taken or the folder can't be used
+     * @throws BrokerFailed if the port is taken or the folder cannot be used
      */
     public static EmbeddedBroker start(BrokerOptions options) {
         boolean temporary = options.folder().isEmpty();
-        BrokerLogging.quiet();
+        KAFKA_LOGGERS.forEach(logger -> logger.setLevel(Level.SEVERE));
         try {
             Path folder = temporary
                     ? Files.createTempDirectory("tidemark-broker")
                     : options.folder().get();
             Files.createDirectories(folder);
             int port = options.port() == 0 ? freePort(0) : requireFree(options.port());
-            Properties properties = BrokerProperties.of(port, freePort(port), folder);
+            Properties properties = properties(port, freePort(port), folder);
             if (!Files.exists(folder.resolve("meta.properties"))) {
                 format(folder);
             }
@@ -64,7 +79,7 @@ public final class EmbeddedBroker implements AutoCloseable {
         }
     }
 
-    /** What clients give as {@code bootstrap.servers}. */
+    /** The {@code bootstrap.servers} of clients. */
     public String bootstrapServers() {
         return "127.0.0.1:" + port;
     }
@@ -73,6 +88,7 @@ public final class EmbeddedBroker implements AutoCloseable {
         return port;
     }
 
+    /** Stops the node and waits for it; deletes a temporary folder. */
     @Override
     public void close() {
         server.shutdown();
@@ -82,13 +98,46 @@ public final class EmbeddedBroker implements AutoCloseable {
         }
     }
 
+    private static Properties properties(int port, int controllerPort, Path folder) {
+        Properties properties = new Properties();
+        properties.put("process.roles", "broker,controller");
+        properties.put("node.id", Integer.toString(NODE_ID));
+        properties.put(
+                "listeners",
+                "PLAINTEXT://127.0.0.1:" + port + "," + CONTROLLER_LISTENER + "://127.0.0.1:" + controllerPort);
+        properties.put("advertised.listeners", "PLAINTEXT://127.0.0.1:" + port);
+        properties.put("listener.security.protocol.map", "PLAINTEXT:PLAINTEXT," + CONTROLLER_LISTENER + ":PLAINTEXT");
+        properties.put("controller.listener.names", CONTROLLER_LISTENER);
+        properties.put("inter.broker.listener.name", "PLAINTEXT");
+        properties.put("controller.quorum.voters", NODE_ID + "@127.0.0.1:" + controllerPort);
+        properties.put("log.dirs", folder.toString());
+        properties.put("auto.create.topics.enable", "false");
+        properties.put("message.max.bytes", Integer.toString(MESSAGE_MAX_BYTES));
+        // no delay for more members of a new group
+        properties.put("group.initial.rebalance.delay.ms", "0");
+        for (String topic : List.of("offsets.topic", "transaction.state.log", "share.coordinator.state.topic")) {
+            properties.put(topic + ".replication.factor", "1");
+            properties.put(topic + ".num.partitions", "4");
+        }
+        properties.put("transaction.state.log.min.isr", "1");
+        properties.put("share.coordinator.state.topic.min.isr", "1");
+        // after a kill, a restarted broker is fenced until its old session expires; the default is nine seconds
+        properties.put("broker.session.timeout.ms", "3000");
+        properties.put("broker.heartbeat.interval.ms", "500");
+        properties.put("log.cleaner.dedupe.buffer.size", Integer.toString(2 * 1024 * 1024));
+        properties.put("num.network.threads", "2");
+        properties.put("num.io.threads", "4");
+        properties.put("background.threads", "2");
+        return properties;
+    }
+
     private static void format(Path folder) throws Exception {
         new Formatter()
                 .setClusterId(Uuid.randomUuid().toString())
-                .setNodeId(BrokerProperties.NODE_ID)
+                .setNodeId(NODE_ID)
                 .setDirectories(Set.of(folder.toString()))
                 .setMetadataLogDirectory(folder.toString())
-                .setControllerListenerName(BrokerProperties.CONTROLLER_LISTENER)
+                .setControllerListenerName(CONTROLLER_LISTENER)
                 .setIgnoreFormatted(true)
                 .setReleaseVersion(MetadataVersion.LATEST_PRODUCTION)
                 .setPrintStream(new PrintStream(OutputStream.nullOutputStream()))

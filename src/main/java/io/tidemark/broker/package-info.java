@@ -1,6 +1,6 @@
 /**
- * A real Kafka broker inside this JVM, for the quick start, for trying several workers on one machine, and for tests.
- * It knows no other room: whoever starts it hands its address to ordinary Kafka clients.
- * Start reading at {@link io.tidemark.broker.EmbeddedBroker}.
+ * A Kafka broker inside this JVM, for the quick start, for several workers on one machine, and for tests.
+ * Depends on no other package of the project: clients connect to its address like to any Kafka broker.
+ * Start with {@link io.tidemark.broker.EmbeddedBroker}.
  */
 package io.tidemark.broker;

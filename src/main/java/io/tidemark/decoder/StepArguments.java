@@ -3,9 +3,9 @@ package io.tidemark.decoder;
 import io.tidemark.decoder.kvcache.KvBlock;
 import io.tidemark.decoder.lora.LoraPlaces;
 import io.tidemark.decoder.weights.DecoderScript;
-import io.tidemark.torch.OpenValues;
 import io.tidemark.torch.Torch;
 import io.tidemark.torch.Value;
+import io.tidemark.torch.ValueScope;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -13,7 +13,7 @@ import java.util.List;
 final class StepArguments implements AutoCloseable {
 
     private final DecoderParts parts;
-    private final OpenValues open = new OpenValues();
+    private final ValueScope open = new ValueScope();
     private final List<Value> fromPlan;
     private final StepPlan plan;
     private final StepLora lora;

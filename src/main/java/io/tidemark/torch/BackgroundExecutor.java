@@ -6,22 +6,23 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 
-/**
- * A thread for what may take long, one piece of work after another, beside the thread that others wait for.
- */
+/** Runs long tasks one after another on a daemon thread of its own. */
 public final class BackgroundExecutor implements Executor, AutoCloseable {
 
     private static final long CLOSE_SECONDS = 60;
 
     private final ExecutorService executor;
 
-    /** @param setup what the thread does first, such as {@link Torch#lowerThreadPriority} */
+    /**
+     * @param name  of the thread
+     * @param setup runs first on the thread, for example {@link Torch#lowerThreadPriority}
+     */
     public BackgroundExecutor(String name, Runnable setup) {
-        executor = Executors.newSingleThreadExecutor(work -> {
+        executor = Executors.newSingleThreadExecutor(task -> {
             Thread thread = new Thread(
                     () -> {
                         setup.run();
-                        work.run();
+                        task.run();
                     },
                     name);
             thread.setDaemon(true);
@@ -30,19 +31,22 @@ public final class BackgroundExecutor implements Executor, AutoCloseable {
     }
 
     @Override
-    public void execute(Runnable work) {
-        executor.execute(work);
+    public void execute(Runnable task) {
+        executor.execute(task);
     }
 
-    /** Takes no more, interrupts what is under way and waits for it; what was given beside is then run on this thread. */
+    /**
+     * Rejects new tasks, interrupts the running one and waits up to 60 seconds for it, then runs the queued ones on the calling
+     * thread.
+     */
     @Override
     public void close() {
-        List<Runnable> waiting = executor.shutdownNow();
+        List<Runnable> queued = executor.shutdownNow();
         try {
             executor.awaitTermination(CLOSE_SECONDS, TimeUnit.SECONDS);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
-        waiting.forEach(Runnable::run);
+        queued.forEach(Runnable::run);
     }
 }

@@ -7,22 +7,23 @@ import ai.djl.util.cuda.CudaUtils;
 import java.lang.management.MemoryUsage;
 import java.util.OptionalLong;
 
-/** Where tensors live. The only place that names a device; whatever makes a tensor takes it from the manager made here. */
+/** Selects the device. The only class that names devices; tensors are created by the manager that {@link #open} returns. */
 final class Devices {
 
     private Devices() {}
 
     /**
-     * Loads libtorch for a device. DJL neither reports home nor downloads anything.
+     * Loads libtorch and creates the manager of a device. DJL downloads nothing and sends no usage data.
      *
      * @param name {@code cpu}, {@code cuda:N} or {@code auto}
-     * @throws IllegalStateException when libtorch cannot be loaded, or the device is not there
+     * @throws IllegalStateException if libtorch cannot be loaded, or the device does not exist
      */
     static PtNDManager open(String name) {
         Engine engine = engine();
         return (PtNDManager) engine.newBaseManager(device(name, engine));
     }
 
+    /** Unused bytes of a GPU; empty for a CPU, and if CUDA does not report them. */
     static OptionalLong freeBytes(Device device) {
         if (!device.isGpu()) {
             return OptionalLong.empty();
@@ -31,7 +32,7 @@ final class Devices {
             MemoryUsage memory = CudaUtils.getGpuMemory(device);
             return OptionalLong.of(memory.getMax() - memory.getUsed());
         } catch (RuntimeException | LinkageError e) {
-            // asked through CUDA's runtime, which an installed libtorch may keep to itself
+            // needs the CUDA runtime, which may not be visible if libtorch is installed separately
             return OptionalLong.empty();
         }
     }
@@ -43,8 +44,8 @@ final class Devices {
         }
         int index = name.equals("auto") ? 0 : Integer.parseInt(name.substring("cuda:".length()));
         if (index >= gpus) {
-            throw new IllegalStateException("device " + name + " is not there: libtorch sees " + gpus
-                    + " GPUs (the natives for CPUs see none; see docs/gpu.md)");
+            throw new IllegalStateException("device " + name + " does not exist: libtorch finds " + gpus
+                    + " GPUs (the CPU build of libtorch finds none; see docs/gpu.md)");
         }
         return Device.gpu(index);
     }
@@ -57,13 +58,13 @@ final class Devices {
         } catch (RuntimeException | LinkageError e) {
             throw new IllegalStateException(
                     "libtorch could not be loaded: " + reason(e)
-                            + " (use a build with the natives of this platform, or set PYTORCH_LIBRARY_PATH to an installed libtorch"
+                            + " (use a build for this platform, or set PYTORCH_LIBRARY_PATH to an installed libtorch"
                             + " 2.7.1, with PYTORCH_VERSION=2.7.1 and PYTORCH_FLAVOR=cpu or cu128)",
                     e);
         }
     }
 
-    /** A library that fails to load is wrapped on its way, and once more for whoever asks later. */
+    /** The message of the root cause: DJL wraps a failed load of a library more than once. */
     private static String reason(Throwable failure) {
         Throwable reason = failure;
         while (reason.getCause() != null) {

@@ -11,11 +11,11 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 
-/** The memory that libtorch takes from the C library. */
+/** The heap of the C library, from which libtorch allocates. */
 final class NativeHeap {
 
     private static final Path MAPPINGS = Path.of("/proc/self/maps");
-    /** Where glibc puts the heap of an arena: at a multiple of its largest size. */
+    /** Maximum size of the heap of a glibc arena, which starts at a multiple of this size. */
     private static final long ARENA_BYTES = 64L << 20;
 
     private static final long HUGE_PAGE_BYTES = 2L << 20;
@@ -25,28 +25,29 @@ final class NativeHeap {
 
     private static final int COLLAPSE = 25;
 
-    /** Memory of no file and without a name that may be written. */
+    /** Anonymous writable memory without a name. */
     private static final Pattern MAPPING = Pattern.compile("([0-9a-f]+)-([0-9a-f]+) rw-p \\S+ \\S+ 0\\s*");
 
     private NativeHeap() {}
 
     /**
-     * Gives what was freed back to the system, where the C library can (glibc). It keeps freed pieces for later by itself,
-     * and a model leaves a lot of them: its weights are there in several forms while they are converted.
+     * Returns freed memory to the operating system if the C library supports it (glibc). Loading a model frees much memory, since the
+     * weights exist in several formats while they are converted.
      */
     static void trim() {
         try {
             Function.getFunction("c", "malloc_trim").invokeInt(new Object[] {0L});
         } catch (UnsatisfiedLinkError e) {
-            System.getLogger(NativeHeap.class.getName()).log(System.Logger.Level.DEBUG, "freed memory is kept", e);
+            System.getLogger(NativeHeap.class.getName())
+                    .log(System.Logger.Level.DEBUG, "freed memory could not be returned to the system", e);
         }
     }
 
     /**
      * Moves the heaps of glibc's arenas to huge pages of 2 MiB if {@code GLIBC_TUNABLES} contains {@code glibc.malloc.hugetlb=1}.
      * glibc requests huge pages for its main heap and for large allocations only, but threads other than the main thread allocate
-     * from arenas. A range of 2 MiB of which less than three quarters are resident keeps small pages. Throws nothing: where the
-     * system has no huge pages, the heaps stay as they are.
+     * from arenas. A range of 2 MiB of which less than three quarters are resident keeps small pages. Failures are ignored: without
+     * huge pages, steps are slower.
      */
     static void useHugePages() {
         if (!Optional.ofNullable(System.getenv("GLIBC_TUNABLES")).orElse("").contains("glibc.malloc.hugetlb=1")) {
@@ -59,15 +60,15 @@ final class NativeHeap {
                 byte[] resident = new byte[Math.toIntExact(arena.bytes() / PAGE_BYTES)];
                 if (incore.invokeInt(new Object[] {new Pointer(arena.start()), arena.bytes(), resident}) == 0) {
                     for (long offset : filled(resident)) {
-                        // Where the system can't, steps take longer and nothing else.
-                        Pointer piece = new Pointer(arena.start() + offset);
-                        advise.invokeInt(new Object[] {piece, HUGE_PAGE_BYTES, USE_HUGE_PAGES});
-                        advise.invokeInt(new Object[] {piece, HUGE_PAGE_BYTES, COLLAPSE});
+                        Pointer range = new Pointer(arena.start() + offset);
+                        advise.invokeInt(new Object[] {range, HUGE_PAGE_BYTES, USE_HUGE_PAGES});
+                        advise.invokeInt(new Object[] {range, HUGE_PAGE_BYTES, COLLAPSE});
                     }
                 }
             }
         } catch (IOException | UnsatisfiedLinkError e) {
-            System.getLogger(NativeHeap.class.getName()).log(System.Logger.Level.DEBUG, "arenas keep small pages", e);
+            System.getLogger(NativeHeap.class.getName())
+                    .log(System.Logger.Level.DEBUG, "the heaps of arenas keep small pages", e);
         }
     }
 
@@ -90,18 +91,18 @@ final class NativeHeap {
     }
 
     /**
-     * The places of those pieces of 2 MiB of which at least three quarters are in memory.
+     * The offsets of the ranges of 2 MiB of which at least three quarters are resident.
      *
-     * @param resident for each page of an arena an odd number if it is
+     * @param resident an odd number for each resident page of an arena
      */
     static List<Long> filled(byte[] resident) {
         int pages = (int) (HUGE_PAGE_BYTES / PAGE_BYTES);
         return IntStream.range(0, resident.length / pages)
-                .filter(piece -> IntStream.range(piece * pages, (piece + 1) * pages)
+                .filter(range -> IntStream.range(range * pages, (range + 1) * pages)
                                 .filter(page -> (resident[page] & 1) != 0)
                                 .count()
                         >= pages * 3 / 4)
-                .mapToObj(piece -> piece * HUGE_PAGE_BYTES)
+                .mapToObj(range -> range * HUGE_PAGE_BYTES)
                 .toList();
     }
 }

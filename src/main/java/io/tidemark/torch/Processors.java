@@ -10,9 +10,9 @@ import java.util.List;
 import java.util.OptionalInt;
 
 /**
- * How many processors this process may use: those that it may run on (its cpuset), and no more than the whole processors of its
- * cgroup's quota. The JVM rounds a quota up, and computing threads that share a processor slow each other down. A number given
- * with {@code -XX:ActiveProcessorCount} is taken as it is.
+ * The number of processors that this process may use: those of its cpuset, limited to the quota of its cgroup, rounded down. The
+ * JVM rounds a quota up, and computing threads that share a processor slow each other down. A number given with {@code
+ * -XX:ActiveProcessorCount} is used unchanged.
  */
 public final class Processors {
 
@@ -21,17 +21,17 @@ public final class Processors {
 
     private Processors() {}
 
-    /** 1 or more. */
+    /** The number of processors, 1 or more. */
     public static int available() {
         int jvm = Runtime.getRuntime().availableProcessors();
-        return isGiven() ? jvm : Math.min(jvm, quota(OWN_CGROUP, CGROUPS).orElse(jvm));
+        return isOverridden() ? jvm : Math.min(jvm, quota(OWN_CGROUP, CGROUPS).orElse(jvm));
     }
 
     /**
-     * The whole processors of the smallest quota from a process's cgroup up to the root; empty without a quota.
+     * The smallest quota of the process's cgroup and its parents in whole processors; empty without a quota.
      *
      * @param ownCgroup {@code /proc/self/cgroup}, a line {@code number:controllers:path} for each hierarchy
-     * @param mount     where the hierarchies are mounted: cgroup v2 itself, or a folder for each controller of v1
+     * @param mount     mount point of the cgroup v2 hierarchy, or of the folder with a hierarchy for each v1 controller
      */
     static OptionalInt quota(Path ownCgroup, Path mount) {
         try {
@@ -46,28 +46,29 @@ public final class Processors {
         }
     }
 
-    /** 0 where there is none. */
+    /** 0 without a quota. */
     private static int smallestQuota(String controllers, String path, Path mount) {
-        boolean second = controllers.isEmpty();
-        if (!second && !Arrays.asList(controllers.split(",")).contains("cpu")) {
+        boolean v2 = controllers.isEmpty();
+        if (!v2 && !Arrays.asList(controllers.split(",")).contains("cpu")) {
             return 0;
         }
-        Path root = second ? mount : mount.resolve("cpu");
+        Path root = v2 ? mount : mount.resolve("cpu");
         int least = 0;
-        // In a container the path may be the host's, which is not there; its own cgroup is the root then.
+        // in a container the path may be that of the host, which does not exist; the root is the container's cgroup
+        // then
         for (Path at = Path.of("/").relativize(Path.of(path).normalize()); at != null; at = at.getParent()) {
-            least = smaller(least, quotaIn(root.resolve(at), second));
+            least = smaller(least, quotaIn(root.resolve(at), v2));
         }
-        return smaller(least, quotaIn(root, second));
+        return smaller(least, quotaIn(root, v2));
     }
 
     private static int smaller(int least, int quota) {
         return quota == 0 || least > 0 && least < quota ? least : quota;
     }
 
-    private static int quotaIn(Path cgroup, boolean second) {
+    private static int quotaIn(Path cgroup, boolean v2) {
         try {
-            List<String> numbers = second
+            List<String> numbers = v2
                     ? List.of(Files.readString(cgroup.resolve("cpu.max")).trim().split(" "))
                     : List.of(
                             Files.readString(cgroup.resolve("cpu.cfs_quota_us")).trim(),
@@ -80,7 +81,7 @@ public final class Processors {
         }
     }
 
-    private static boolean isGiven() {
+    private static boolean isOverridden() {
         HotSpotDiagnosticMXBean jvm = ManagementFactory.getPlatformMXBean(HotSpotDiagnosticMXBean.class);
         return jvm != null
                 && Integer.parseInt(jvm.getVMOption("ActiveProcessorCount").getValue()) > 0;

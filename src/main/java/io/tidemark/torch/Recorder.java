@@ -2,35 +2,38 @@ package io.tidemark.torch;
 
 import java.util.List;
 
-/** Hears of all that passes between Java and libtorch, so that it can be repeated on another machine. */
+/** Receives all calls and values between Java and libtorch. The default methods do nothing. Any thread may call. */
 interface Recorder {
 
-    /** Hears nothing. */
+    /** Records nothing. */
     Recorder NONE = new Recorder() {};
 
     /** A script was loaded. */
     default void loaded(Script script, String name, byte[] archive) {}
 
     /**
-     * A value was made from Java's numbers.
+     * A value was created from Java values.
      *
-     * @param kind    {@code uint8}, {@code int64}, {@code float32} or {@code float64} for tensors, {@code literal} for the rest
-     * @param content a byte buffer, an array, a number, a flag or a list of arrays
+     * @param kind    {@code uint8}, {@code int64}, {@code float32} or {@code float64} for tensors, otherwise {@code literal}
+     * @param content a byte buffer, an array, a number, a boolean or a list of arrays
      */
-    default void made(Value value, String kind, Object content) {}
+    default void created(Value value, String kind, Object content) {}
 
+    /** A list was created from values. */
     default void listed(Value list, List<Value> members) {}
 
+    /** A method of a script was called. */
     default void called(Value result, Script script, String method, List<Value> arguments) {}
 
-    /** A list was taken apart. */
+    /** The members of a list were extracted. */
     default void members(Value list, List<Value> members) {}
 
-    /** Java looked at a value. */
+    /** Java read the content of a value. */
     default void read(Value value, String kind, Object content) {}
 
+    /** A value was closed. */
     default void closed(Value value) {}
 
-    /** No more will come. */
+    /** The recording ends. */
     default void end() {}
 }

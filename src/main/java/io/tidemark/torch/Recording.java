@@ -2,9 +2,13 @@ package io.tidemark.torch;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.BufferedOutputStream;
 import java.io.BufferedWriter;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.IdentityHashMap;
@@ -12,25 +16,26 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Writes {@code calls.jsonl}, one line for each thing that happened, {@code data.bin} with the numbers of tensors
- * (little-endian), and the archive of each script. {@code tools/gpu_check.py} repeats it. Any thread may call.
+ * Writes calls and values to a folder: {@code calls.jsonl} with a line per event, {@code data.bin} with the content of tensors
+ * (little-endian), and the archive of each script. {@code tools/gpu_check.py} repeats a recording. Safe for use by several threads.
  */
 final class Recording implements Recorder {
 
     private final Path folder;
     private final ObjectMapper json = new ObjectMapper();
     private final BufferedWriter calls;
-    private final RecordedNumbers data;
-    private final Map<Object, Integer> numbers = new IdentityHashMap<>();
-    private int next;
+    private final OutputStream data;
+    private final Map<Object, Integer> ids = new IdentityHashMap<>();
+    private int nextId;
+    private long dataBytes;
 
     Recording(Path folder) {
         try {
             this.folder = Files.createDirectories(folder);
             this.calls = Files.newBufferedWriter(folder.resolve("calls.jsonl"));
-            this.data = new RecordedNumbers(folder.resolve("data.bin"));
+            this.data = new BufferedOutputStream(Files.newOutputStream(folder.resolve("data.bin")));
         } catch (IOException e) {
-            throw new UncheckedIOException("no recording can be written to " + folder, e);
+            throw new UncheckedIOException("cannot write a recording to " + folder, e);
         }
     }
 
@@ -41,45 +46,45 @@ final class Recording implements Recorder {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
-        line(json.createObjectNode().put("script", number(script)).put("file", name + ".pt"));
+        write(json.createObjectNode().put("script", newId(script)).put("file", name + ".pt"));
     }
 
     @Override
-    public synchronized void made(Value value, String kind, Object content) {
-        ObjectNode line = json.createObjectNode().put("make", kind).put("id", number(value));
-        line(with(line, kind, content));
+    public synchronized void created(Value value, String kind, Object content) {
+        ObjectNode line = json.createObjectNode().put("make", kind).put("id", newId(value));
+        write(withContent(line, kind, content));
     }
 
     @Override
     public synchronized void listed(Value list, List<Value> members) {
-        line(json.createObjectNode().put("id", number(list)).set("list", json.valueToTree(known(members))));
+        write(json.createObjectNode().put("id", newId(list)).set("list", json.valueToTree(ids(members))));
     }
 
     @Override
     public synchronized void called(Value result, Script script, String method, List<Value> arguments) {
-        line(json.createObjectNode()
+        write(json.createObjectNode()
                 .put("call", method)
-                .put("of", known(script))
-                .put("id", number(result))
-                .set("arguments", json.valueToTree(known(arguments))));
+                .put("of", id(script))
+                .put("id", newId(result))
+                .set("arguments", json.valueToTree(ids(arguments))));
     }
 
     @Override
     public synchronized void members(Value list, List<Value> members) {
-        line(json.createObjectNode()
-                .put("members", known(list))
-                .set("ids", json.valueToTree(members.stream().map(this::number).toList())));
+        write(json.createObjectNode()
+                .put("members", id(list))
+                .set("ids", json.valueToTree(members.stream().map(this::newId).toList())));
     }
 
     @Override
     public synchronized void read(Value value, String kind, Object content) {
-        line(with(json.createObjectNode().put("read", known(value)).put("kind", kind), kind, content));
+        write(withContent(json.createObjectNode().put("read", id(value)).put("kind", kind), kind, content));
     }
 
     @Override
     public synchronized void closed(Value value) {
-        line(json.createObjectNode().put("drop", known(value)));
-        numbers.remove(value);
+        write(json.createObjectNode().put("drop", id(value)));
+        ids.remove(value);
     }
 
     @Override
@@ -92,33 +97,68 @@ final class Recording implements Recorder {
         }
     }
 
-    private ObjectNode with(ObjectNode line, String kind, Object content) {
+    /** Adds a literal, or the place of a tensor's content in {@code data.bin}. */
+    private ObjectNode withContent(ObjectNode line, String kind, Object content) {
         if (kind.equals("literal")) {
             return line.set("value", json.valueToTree(content));
         }
-        RecordedNumbers.Place place = data.append(content);
-        return line.put("at", place.at()).put("bytes", place.bytes());
+        byte[] bytes = bytes(content);
+        try {
+            data.write(bytes);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        line.put("at", dataBytes).put("bytes", bytes.length);
+        dataBytes += bytes.length;
+        return line;
     }
 
-    private int number(Object thing) {
-        numbers.put(thing, next);
-        return next++;
-    }
-
-    private int known(Object thing) {
-        return numbers.getOrDefault(thing, -1);
-    }
-
-    private List<Integer> known(List<Value> values) {
-        return values.stream().map(this::known).toList();
-    }
-
-    private void line(ObjectNode line) {
+    private void write(ObjectNode line) {
         try {
             calls.write(json.writeValueAsString(line));
             calls.newLine();
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    private int newId(Object object) {
+        ids.put(object, nextId);
+        return nextId++;
+    }
+
+    /** -1 for an object that was not recorded. */
+    private int id(Object object) {
+        return ids.getOrDefault(object, -1);
+    }
+
+    private List<Integer> ids(List<Value> values) {
+        return values.stream().map(this::id).toList();
+    }
+
+    private static byte[] bytes(Object content) {
+        if (content instanceof ByteBuffer buffer) {
+            byte[] bytes = new byte[buffer.remaining()];
+            buffer.duplicate().get(bytes);
+            return bytes;
+        }
+        if (content instanceof long[] longs) {
+            ByteBuffer bytes = littleEndian(longs.length * Long.BYTES);
+            bytes.asLongBuffer().put(longs);
+            return bytes.array();
+        }
+        if (content instanceof float[] floats) {
+            ByteBuffer bytes = littleEndian(floats.length * Float.BYTES);
+            bytes.asFloatBuffer().put(floats);
+            return bytes.array();
+        }
+        double[] doubles = (double[]) content;
+        ByteBuffer bytes = littleEndian(doubles.length * Double.BYTES);
+        bytes.asDoubleBuffer().put(doubles);
+        return bytes.array();
+    }
+
+    private static ByteBuffer littleEndian(int bytes) {
+        return ByteBuffer.allocate(bytes).order(ByteOrder.LITTLE_ENDIAN);
     }
 }

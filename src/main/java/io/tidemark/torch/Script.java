@@ -11,28 +11,26 @@ import java.io.UncheckedIOException;
 import java.util.List;
 
 /**
- * A loaded TorchScript object whose methods are called by name. Calls from several threads are safe as long as none of
- * them sets an attribute.
+ * A loaded TorchScript object whose methods are called by name. Concurrent calls are safe if none of them sets an attribute.
  */
 public final class Script implements AutoCloseable {
 
     private final PtSymbolBlock block;
-    private final Context context;
+    private final Torch torch;
     private final String name;
 
-    private Script(PtSymbolBlock block, Context context, String name) {
+    private Script(PtSymbolBlock block, Torch torch, String name) {
         this.block = block;
-        this.context = context;
+        this.torch = torch;
         this.name = name;
     }
 
-    static Script load(ScriptSource source, Context context) {
+    static Script load(ScriptSource source, Torch torch) {
         byte[] archive = ScriptArchive.pack(source);
         try {
-            PtSymbolBlock block =
-                    JniUtils.loadModule(context.manager(), new ByteArrayInputStream(archive), false, false);
-            Script script = new Script(block, context, source.className());
-            context.recorder().loaded(script, source.className(), archive);
+            PtSymbolBlock block = JniUtils.loadModule(torch.manager(), new ByteArrayInputStream(archive), false, false);
+            Script script = new Script(block, torch, source.className());
+            torch.recorder().loaded(script, source.className(), archive);
             return script;
         } catch (EngineException e) {
             throw new ScriptFailed("script " + source.className() + " could not be loaded: " + e.getMessage(), e);
@@ -42,10 +40,10 @@ public final class Script implements AutoCloseable {
     }
 
     /**
-     * One native call.
+     * Calls a method in one native call.
      *
-     * @return the method's result, to be closed by the caller
-     * @throws ScriptFailed when libtorch reports an error
+     * @return the result of the method, which the caller closes
+     * @throws ScriptFailed if libtorch reports an error
      */
     public Value call(String method, Value... arguments) {
         IValue[] raw = new IValue[arguments.length];
@@ -53,9 +51,9 @@ public final class Script implements AutoCloseable {
             raw[i] = arguments[i].raw();
         }
         try {
-            context.threads().prepare();
-            Value result = Value.owning(IValueUtils.runMethod(block, method, raw), context);
-            context.recorder().called(result, this, method, List.of(arguments));
+            torch.prepareThread();
+            Value result = new Value(IValueUtils.runMethod(block, method, raw), null, torch);
+            torch.recorder().called(result, this, method, List.of(arguments));
             return result;
         } catch (EngineException e) {
             throw new ScriptFailed(name + "." + method + " failed: " + e.getMessage(), e);

@@ -1,6 +1,6 @@
 package io.tidemark.torch;
 
-/** libtorch could not run a script: out of memory, a shape that does not fit, a script that does not parse. */
+/** libtorch could not load or run a script, for example because of a syntax error, a wrong shape or too little memory. */
 public final class ScriptFailed extends RuntimeException {
 
     private static final long serialVersionUID = 1L;

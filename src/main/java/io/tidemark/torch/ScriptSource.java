@@ -13,7 +13,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * A TorchScript class that is spread over class path resources. A resource has, in this order:
+ * A TorchScript class whose text is in one or several class path resources. A resource contains, in this order:
  *
  * <ol>
  *   <li>constants, {@code NAME = text}: the text replaces the name in all resources;
@@ -38,12 +38,12 @@ public final class ScriptSource {
     private final StringBuilder body = new StringBuilder();
     private final List<Attribute> attributes = new ArrayList<>();
 
-    /** What an object of the class keeps between calls. */
+    /** An attribute of the class, which keeps its value between calls. */
     record Attribute(String name, String type) {}
 
     /**
-     * @throws IllegalStateException    when a resource is not on the class path or has another class
-     * @throws IllegalArgumentException when an attribute is neither a list, a number, a {@code bool} nor a {@code Tensor}
+     * @throws IllegalStateException if a resource is not on the class path or has another class
+     * @throws IllegalArgumentException if an attribute is neither a list, a number, a {@code bool} nor a {@code Tensor}
      */
     public ScriptSource(String className, String... resources) {
         this.className = className;
@@ -62,7 +62,7 @@ public final class ScriptSource {
                 .toList();
     }
 
-    /** The text that {@code torch::jit::load} reads: without names of constants, and with qualified names of types. */
+    /** The text that {@code torch::jit::load} reads, with constants replaced by their text and qualified names of types. */
     String text() {
         return resolved(types + "class " + className + "(Module):\n  __parameters__ = []\n  __buffers__ = []\n"
                 + "  training : bool\n" + body);
@@ -107,7 +107,7 @@ public final class ScriptSource {
         attributes.add(new Attribute(name, type));
     }
 
-    /** "class Name(" declares a type and keeps its short name. */
+    /** Replaces the names of constants and types, except in the declaration {@code class Name(}. */
     private String resolved(String text) {
         return NAME.matcher(text).replaceAll(name -> {
             boolean declared = text.startsWith("class ", name.start() - "class ".length());

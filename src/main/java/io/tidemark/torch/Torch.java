@@ -1,118 +1,145 @@
 package io.tidemark.torch;
 
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.pytorch.engine.PtNDArray;
 import ai.djl.pytorch.engine.PtNDManager;
 import ai.djl.pytorch.jni.IValue;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.NoSuchElementException;
 import java.util.OptionalLong;
 
 /**
- * libtorch on one device. Makes the values that scripts take and loads the scripts; everything it makes lives on the
- * device of its {@link TorchOptions}.
+ * libtorch on one device: loads scripts and creates the values that they take. All of them are on the device of the {@link
+ * TorchOptions}.
  *
- * <p>Safe for use by several threads; a {@link Value} belongs to the thread that works with it.
+ * <p>Safe for use by several threads. A {@link Value} is used by one thread at a time.
  */
 public final class Torch implements AutoCloseable {
 
-    private final Context context;
-    private final ValueMaker make;
+    private final PtNDManager manager;
+    private final Recorder recorder;
+    private final ThreadSetup threads;
 
-    private Torch(Context context) {
-        this.context = context;
-        this.make = new ValueMaker(context);
+    private Torch(TorchOptions options, Recorder recorder) {
+        this.manager = Devices.open(options.device());
+        this.recorder = recorder;
+        this.threads = new ThreadSetup(options.threads());
     }
 
     /**
-     * Loads libtorch. DJL neither reports home nor downloads anything.
+     * Loads libtorch. DJL downloads nothing and sends no usage data.
      *
-     * @throws IllegalStateException when libtorch cannot be loaded, or the device is not there
+     * @throws IllegalStateException if libtorch cannot be loaded, or the device does not exist
      */
     public static Torch open(TorchOptions options) {
-        return open(options, Recorder.NONE);
+        return new Torch(options, Recorder.NONE);
     }
 
     /**
-     * The same, and writes all that passes between Java and libtorch to a folder, so that it can be repeated elsewhere.
+     * Loads libtorch and records all calls and values in a folder, so that they can be repeated on another machine.
      *
-     * @throws IllegalStateException as above
+     * @throws IllegalStateException if libtorch cannot be loaded, or the device does not exist
+     * @throws java.io.UncheckedIOException if the folder cannot be written
      */
     public static Torch recording(TorchOptions options, Path folder) {
-        return open(options, new Recording(folder));
-    }
-
-    private static Torch open(TorchOptions options, Recorder recorder) {
-        PtNDManager manager = Devices.open(options.device());
-        return new Torch(new Context(manager, recorder, new CallingThreads(options.threads())));
+        return new Torch(options, new Recording(folder));
     }
 
     /**
-     * Loads a script and makes one object of its class.
+     * Loads a script and creates one object of its class.
      *
-     * @throws ScriptFailed when the text does not parse; libtorch's message says where
+     * @throws ScriptFailed if the text is not valid TorchScript; libtorch's message contains the place
      */
     public Script script(ScriptSource source) {
-        return Script.load(source, context);
+        return Script.load(source, this);
     }
 
     /** A tensor {@code [values.length]} of int64. */
     public Value longs(long... values) {
-        return make.longs(values);
+        ByteBuffer buffer = direct(values.length * Long.BYTES);
+        buffer.asLongBuffer().put(values);
+        return recorded("int64", values, copied(buffer, DataType.INT64, values.length));
     }
 
     /** A tensor {@code [values.length]} of float32. */
     public Value floats(float... values) {
-        return make.floats(values);
+        ByteBuffer buffer = direct(values.length * Float.BYTES);
+        buffer.asFloatBuffer().put(values);
+        return recorded("float32", values, copied(buffer, DataType.FLOAT32, values.length));
     }
 
     /** A tensor {@code [values.length]} of float64. */
     public Value doubles(double... values) {
-        return make.doubles(values);
+        ByteBuffer buffer = direct(values.length * Double.BYTES);
+        buffer.asDoubleBuffer().put(values);
+        return recorded("float64", values, copied(buffer, DataType.FLOAT64, values.length));
     }
 
     /**
-     * A tensor {@code [bytes.remaining()]} of uint8 over the buffer's own memory where the device is the CPU: the
-     * memory must not change while the value is open, and nothing that outlives the value may share it.
+     * A tensor {@code [bytes.remaining()]} of uint8. On a CPU it shares the memory of the buffer, which must not change while the
+     * value is open; nothing that outlives the value may share its tensor.
      *
      * @param bytes a direct buffer
      */
     public Value bytes(ByteBuffer bytes) {
-        return make.bytes(bytes);
+        PtNDArray shared = manager.create(bytes.slice(), new Shape(bytes.remaining()), DataType.UINT8);
+        return recorded("uint8", bytes, new Value(IValue.from(shared), shared, this));
     }
 
     /** An {@code int}. */
     public Value number(long value) {
-        return make.literal(value, IValue.from(value));
+        return literal(value, IValue.from(value));
     }
 
-    /** A {@code float}, which TorchScript keeps in double precision. */
+    /** A {@code float}, which has double precision in TorchScript. */
     public Value number(double value) {
-        return make.literal(value, IValue.from(value));
+        return literal(value, IValue.from(value));
     }
 
     /** A {@code bool}. */
     public Value flag(boolean value) {
-        return make.literal(value, IValue.from(value));
+        return literal(value, IValue.from(value));
     }
 
     /** A {@code List[int]}. */
     public Value numbers(long... values) {
-        return make.literal(values, IValue.listFrom(values));
+        return literal(values, IValue.listFrom(values));
     }
 
     /** A {@code List[List[int]]}, not empty. */
     public Value numberLists(List<long[]> lists) {
-        return make.numberLists(lists);
-    }
-
-    /** A {@code List[T]} of what the values hold, not empty; the values stay open and keep their own life. */
-    public Value list(List<Value> values) {
-        return make.list(values);
+        IValue[] rows = lists.stream().map(IValue::listFrom).toArray(IValue[]::new);
+        try {
+            return literal(lists, IValue.listFrom(rows));
+        } finally {
+            for (IValue row : rows) {
+                row.close();
+            }
+        }
     }
 
     /**
-     * Gives memory that libtorch has freed back to the system, and moves what it keeps to large pages. Takes some milliseconds: to
-     * be called after a model is loaded.
+     * A {@code List[T]} of the given values, which stay open and are closed by the caller.
+     *
+     * @throws NoSuchElementException if the list is empty, because an empty list has no element type
+     */
+    public Value list(List<Value> values) {
+        if (values.isEmpty()) {
+            throw new NoSuchElementException("an empty list has no element type in TorchScript");
+        }
+        Value list = new Value(IValue.listFrom(values.stream().map(Value::raw).toArray(IValue[]::new)), null, this);
+        recorder.listed(list, values);
+        return list;
+    }
+
+    /**
+     * Returns freed memory to the operating system and moves the remaining heap to huge pages. Takes some milliseconds; call it
+     * after a model is loaded.
      */
     public void compactMemory() {
         NativeHeap.trim();
@@ -120,36 +147,70 @@ public final class Torch implements AutoCloseable {
     }
 
     /**
-     * Lowers the priority of the calling thread for good: its operators run on this thread alone and, on Linux, get a tenth of
-     * a core that threads of normal priority want too.
+     * Lowers the priority of the calling thread permanently and makes its operators single-threaded. On Linux, a thread of normal
+     * priority on the same core gets about nine times as much processor time.
      */
     public void lowerThreadPriority() {
-        context.threads().lowerThreadPriority();
+        threads.lowerPriority();
     }
 
-    /** Sets how many threads, 1 or more, the operators of the calling thread use, itself included. */
+    /** Sets the number of threads, 1 or more, of the calling thread's operators; the calling thread is one of them. */
     public void setThreads(int threads) {
-        context.threads().setThreads(threads);
+        this.threads.setThreads(threads);
     }
 
-    /** The most threads that an operator uses; also the number for threads that have not called {@link #setThreads}. */
+    /** The maximum number of threads of an operator, and the default of threads that have not called {@link #setThreads}. */
     public int threads() {
-        return context.threads().width();
+        return threads.defaultThreads();
     }
 
-    /** Whether everything lies on a GPU. */
     public boolean isOnGpu() {
-        return context.manager().getDevice().isGpu();
+        return manager.getDevice().isGpu();
     }
 
-    /** Bytes of the GPU that nobody uses; empty on a CPU, and where the system does not tell. */
+    /** Unused bytes of the GPU; empty on a CPU, and if CUDA does not report them. */
     public OptionalLong freeGpuBytes() {
-        return Devices.freeBytes(context.manager().getDevice());
+        return Devices.freeBytes(manager.getDevice());
     }
 
+    /** Closes the recording and frees the device's manager. Values and scripts must be closed before. */
     @Override
     public void close() {
-        context.recorder().end();
-        context.manager().close();
+        recorder.end();
+        manager.close();
+    }
+
+    PtNDManager manager() {
+        return manager;
+    }
+
+    Recorder recorder() {
+        return recorder;
+    }
+
+    /** Sets up the calling thread; required before a call of a script. */
+    void prepareThread() {
+        threads.prepare();
+    }
+
+    private Value literal(Object content, IValue value) {
+        return recorded("literal", content, new Value(value, null, this));
+    }
+
+    private Value recorded(String kind, Object content, Value value) {
+        recorder.created(value, kind, content);
+        return value;
+    }
+
+    /** libtorch reads the memory of the buffer in place, and the JVM may free it at any time: the tensor gets its own memory. */
+    private Value copied(ByteBuffer buffer, DataType type, long length) {
+        try (NDArray inPlace = manager.create(buffer, new Shape(length), type);
+                NDArray copy = inPlace.duplicate()) {
+            return new Value(IValue.from((PtNDArray) copy), null, this);
+        }
+    }
+
+    private static ByteBuffer direct(int bytes) {
+        return ByteBuffer.allocateDirect(bytes).order(ByteOrder.nativeOrder());
     }
 }

@@ -1,14 +1,15 @@
 package io.tidemark.torch;
 
 /**
- * Where and how wide libtorch computes.
+ * The device and the number of threads of libtorch.
  *
- * @param device  {@code cpu}, {@code cuda:N}, or {@code auto} for the first GPU if libtorch sees one
- * @param threads the most threads inside one operator, and of all engine instances together; 0 takes libtorch's own choice, the
+ * @param device  {@code cpu}, {@code cuda:N}, or {@code auto} for the first GPU if libtorch finds one, otherwise the CPU
+ * @param threads maximum number of threads of one operator, and of all engine instances together; 0 for libtorch's default, the
  *                number of cores
  */
 public record TorchOptions(String device, int threads) {
 
+    /** The CPU with libtorch's default number of threads. */
     public static final TorchOptions CPU = new TorchOptions("cpu", 0);
 
     public TorchOptions {

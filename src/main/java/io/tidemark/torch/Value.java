@@ -6,30 +6,21 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Something a script takes or returns: a number, a tensor, a list of either. Holds native memory until it is closed;
- * nothing else frees it. Closing it does not touch values that
- * share its tensors, but for {@link Torch#bytes}.
+ * A value that a script takes or returns: a number, a tensor, a tuple, or a list. Holds native memory until it is closed; there is
+ * no other release. Closing it does not affect values that share its tensors, except for {@link Torch#bytes}.
  */
 public final class Value implements AutoCloseable {
 
     private final IValue value;
-    /** The array under a tensor made from Java memory: libtorch reads that memory, so it must live as long. */
+    /** The array of a tensor over Java memory, or null. libtorch reads that memory, so it lives as long as the value. */
     private final PtNDArray backing;
 
-    private final Context context;
+    private final Torch torch;
 
-    private Value(IValue value, PtNDArray backing, Context context) {
+    Value(IValue value, PtNDArray backing, Torch torch) {
         this.value = value;
         this.backing = backing;
-        this.context = context;
-    }
-
-    static Value owning(IValue value, Context context) {
-        return new Value(value, null, context);
-    }
-
-    static Value backed(IValue value, PtNDArray backing, Context context) {
-        return new Value(value, backing, context);
+        this.torch = torch;
     }
 
     IValue raw() {
@@ -38,52 +29,53 @@ public final class Value implements AutoCloseable {
 
     /** The elements of an int64 tensor in row-major order. */
     public long[] toLongs() {
-        try (PtNDArray array = value.toTensor(context.manager())) {
-            return read("int64", array.toLongArray());
+        try (PtNDArray array = value.toTensor(torch.manager())) {
+            return recorded("int64", array.toLongArray());
         }
     }
 
     /** The elements of a float32 tensor in row-major order. */
     public float[] toFloats() {
-        try (PtNDArray array = value.toTensor(context.manager())) {
-            return read("float32", array.toFloatArray());
+        try (PtNDArray array = value.toTensor(torch.manager())) {
+            return recorded("float32", array.toFloatArray());
         }
     }
 
     /** The elements of a float64 tensor in row-major order. */
     public double[] toDoubles() {
-        try (PtNDArray array = value.toTensor(context.manager())) {
-            return read("float64", array.toDoubleArray());
+        try (PtNDArray array = value.toTensor(torch.manager())) {
+            return recorded("float64", array.toDoubleArray());
         }
     }
 
-    /** An {@code int}. */
+    /** The value of an {@code int}. */
     public long toNumber() {
-        return read("literal", value.toLong());
+        return recorded("literal", value.toLong());
     }
 
+    /** The value of a {@code bool}. */
     public boolean toFlag() {
-        return read("literal", value.toBoolean());
+        return recorded("literal", value.toBoolean());
     }
 
-    /** The members of a list; each must be closed by the caller. */
+    /** The members of a list; the caller closes each of them. */
     public List<Value> toList() {
         List<Value> members = new ArrayList<>();
         for (IValue member : value.toIValueArray()) {
-            members.add(owning(member, context));
+            members.add(new Value(member, null, torch));
         }
-        context.recorder().members(this, members);
+        torch.recorder().members(this, members);
         return members;
     }
 
-    private <T> T read(String kind, T content) {
-        context.recorder().read(this, kind, content);
+    private <T> T recorded(String kind, T content) {
+        torch.recorder().read(this, kind, content);
         return content;
     }
 
     @Override
     public void close() {
-        context.recorder().closed(this);
+        torch.recorder().closed(this);
         value.close();
         if (backing != null) {
             backing.close();

@@ -23,12 +23,13 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
+@DisplayName("Embedded broker")
 class EmbeddedBrokerTest {
 
     private static final TopicPartition PARTITION = new TopicPartition("kept", 0);
 
     @Test
-    @DisplayName("what was produced before a stop is read after a start with the same folder, five megabytes included")
+    @DisplayName("a restart with the same folder keeps records, also one of five megabytes")
     void stateSurvivesARestart(@TempDir Path folder) throws Exception {
         BrokerOptions options = new BrokerOptions(0, Optional.of(folder));
         byte[] large = new byte[5 * 1024 * 1024 - 1024];
@@ -47,7 +48,7 @@ class EmbeddedBrokerTest {
     }
 
     @Test
-    @DisplayName("a port that is taken is named, and no broker starts")
+    @DisplayName("a port that is taken is refused by number")
     void takenPort() {
         try (EmbeddedBroker first = EmbeddedBroker.start(BrokerOptions.TEMPORARY)) {
             assertThatThrownBy(() -> EmbeddedBroker.start(new BrokerOptions(first.port(), Optional.empty())))

@@ -23,10 +23,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-@DisplayName("no tensor is made on a fixed device")
+@DisplayName("Device neutrality")
 class DeviceNeutralityTest {
 
-    /** Operators of libtorch that make a tensor of no other, and so on whatever device they are told. */
+    /** Operators of libtorch that create a tensor without an input tensor, on the device of an argument. */
     private static final Pattern MAKES = Pattern.compile(
             "torch\\.(arange|zeros|ones|full|empty|eye|linspace|logspace|rand\\w*|normal"
                     + "|scalar_tensor|tensor|as_tensor|tril_indices|triu_indices|\\w+_window|from_file|empty_strided|sparse_\\w+|complex)\\(");
@@ -36,7 +36,7 @@ class DeviceNeutralityTest {
             Pattern.compile("torch\\.device\\(|\"(cpu|cuda)|\\.(cpu|cuda)\\(|torch\\.(cpu|cuda)\\b");
 
     @Test
-    @DisplayName("by the scripts: each operator that makes one takes the device of an input, and none is named")
+    @DisplayName("in scripts, each operator that creates a tensor uses the device of an input, and no device is named")
     void scripts() throws IOException {
         try (Stream<Path> files = Files.list(Path.of("src/main/resources/torchscript"))) {
             List<Path> scripts = files.sorted().toList();
@@ -59,13 +59,13 @@ class DeviceNeutralityTest {
                 "x = torch.full([1], (3), device=\"cuda:0\")",
                 "x = torch.add(torch.ones([1], device=z.device), torch.ones([1]))"
             })
-    @DisplayName("which would be seen")
-    void faultsAreSeen(String line) {
+    @DisplayName("a fixed device in a script is found")
+    void faultsAreFound(String line) {
         assertThat(faults(line)).isNotEmpty();
     }
 
     @Test
-    @DisplayName("by Java: only ValueMaker makes tensors, with its device's manager, and only Devices names a device")
+    @DisplayName("in Java, only Torch creates tensors, with the manager of its device, and only Devices names a device")
     void java() {
         JavaClasses classes = new ClassFileImporter()
                 .withImportOption(new ImportOption.DoNotIncludeTests())
@@ -81,20 +81,20 @@ class DeviceNeutralityTest {
                 .check(classes);
         noClasses()
                 .that()
-                .doNotHaveFullyQualifiedName(ValueMaker.class.getName())
+                .doNotHaveFullyQualifiedName(Torch.class.getName())
                 .should()
-                .accessTargetWhere(makesATensor())
+                .accessTargetWhere(createsTensor())
                 .check(classes);
-        assertThat(classes.get(ValueMaker.class).getAccessesFromSelf())
-                .anyMatch(access -> makesATensor().test(access));
+        assertThat(classes.get(Torch.class).getAccessesFromSelf())
+                .anyMatch(access -> createsTensor().test(access));
         assertThat(classes.get(Torch.class).getMethodCallsFromSelf())
                 .noneMatch(call -> call.getTargetOwner().isAssignableTo(Device.class)
                         && !call.getName().startsWith("is"));
     }
 
-    private static DescribedPredicate<JavaAccess<?>> makesATensor() {
+    private static DescribedPredicate<JavaAccess<?>> createsTensor() {
         return DescribedPredicate.describe(
-                "makes a tensor",
+                "creates a tensor",
                 access -> access.getTargetOwner().isAssignableTo(NDManager.class)
                         && access.getName()
                                 .matches(
@@ -117,7 +117,7 @@ class DeviceNeutralityTest {
         return faults;
     }
 
-    /** Behind the bracket that closes the one before {@code from}. */
+    /** The position after the bracket that closes the one before {@code from}. */
     private static int end(String text, int from) {
         int depth = 1;
         int at = from;

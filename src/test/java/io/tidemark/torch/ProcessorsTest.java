@@ -10,20 +10,20 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-@DisplayName("the processors of a process")
+@DisplayName("Available processors")
 class ProcessorsTest {
 
     @TempDir
     private Path folder;
 
     @Test
-    @DisplayName("are at least one and no more than the JVM may use")
+    @DisplayName("the number is at least one and at most that of the JVM")
     void available() {
         assertThat(Processors.available()).isBetween(1, Runtime.getRuntime().availableProcessors());
     }
 
     @Test
-    @DisplayName("are the whole ones of its cgroup's quota, and one at least")
+    @DisplayName("the quota of the cgroup is rounded down, to one at least")
     void wholeProcessors() throws IOException {
         write("cgroup", "0::/pod/worker\n");
         assertThat(quota()).isEmpty();
@@ -36,7 +36,8 @@ class ProcessorsTest {
     }
 
     @Test
-    @DisplayName("are those of the smallest quota above it, and of the root where its own folder is not there")
+    @DisplayName(
+            "the smallest quota of the cgroup and its parents applies, and that of the root if the cgroup's folder does not exist")
     void smallest() throws IOException {
         write("cgroup", "0::/pod/worker\n");
         write("mount/pod/worker/cpu.max", "800000 100000\n");
@@ -48,21 +49,21 @@ class ProcessorsTest {
     }
 
     @Test
-    @DisplayName("are read from the controller cpu in the first version of cgroups")
-    void firstVersion() throws IOException {
+    @DisplayName("in cgroup v1 the quota of the cpu controller applies")
+    void cgroupV1() throws IOException {
         write("cgroup", "5:memory:/docker/a\n4:cpu,cpuacct:/docker/a\n");
         write("mount/cpu/cpu.cfs_quota_us", "400000\n");
         write("mount/cpu/cpu.cfs_period_us", "100000\n");
         assertThat(quota()).hasValue(4);
         write("mount/cpu/docker/a/cpu.cfs_quota_us", "-1\n");
         write("mount/cpu/docker/a/cpu.cfs_period_us", "100000\n");
-        assertThat(quota()).as("no quota of its own, one above").hasValue(4);
+        assertThat(quota()).as("no quota of the cgroup, one of its parent").hasValue(4);
         write("mount/cpu/cpu.cfs_quota_us", "-1\n");
         assertThat(quota()).isEmpty();
     }
 
     @Test
-    @DisplayName("have no quota where cgroups can't be read or say nonsense")
+    @DisplayName("there is no quota if the cgroup files are missing or invalid")
     void unreadable() throws IOException {
         assertThat(quota()).isEmpty();
         write("cgroup", "nonsense\n0::/a\n");

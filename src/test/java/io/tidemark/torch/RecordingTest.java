@@ -15,15 +15,16 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-@DisplayName("a recording")
+@DisplayName("Recording")
 class RecordingTest {
 
     @TempDir
     private Path folder;
 
     @Test
-    @DisplayName("holds the archive, each value in the order of its making, each call, and what Java read")
-    void holdsAll() throws IOException {
+    @DisplayName(
+            "a recording has the archive, each value in order of creation, each call, and the values that Java read")
+    void isComplete() throws IOException {
         try (Torch torch = Torch.recording(new TorchOptions("cpu", 1), folder);
                 Script script = torch.script(new ScriptSource("Trial", "/torchscript/trial.torchscript"));
                 Value tensor = torch.floats(1, 2);

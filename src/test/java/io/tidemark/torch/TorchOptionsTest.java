@@ -9,18 +9,18 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-@DisplayName("device and threads")
+@DisplayName("Torch options")
 class TorchOptionsTest {
 
     @ParameterizedTest(name = "{0}")
-    @DisplayName("take cpu, auto and a numbered GPU")
+    @DisplayName("cpu, auto and a numbered GPU are valid devices")
     @ValueSource(strings = {"cpu", "auto", "cuda:0", "cuda:12"})
-    void takes(String device) {
+    void accepts(String device) {
         assertThat(new TorchOptions(device, 2).device()).isEqualTo(device);
     }
 
     @ParameterizedTest(name = "{0}")
-    @DisplayName("refuse any other device, and say what there is")
+    @DisplayName("any other device is refused, and the message lists the valid ones")
     @ValueSource(strings = {"", "gpu", "cuda", "cuda:", "cuda:-1", "CPU", "cpu ", "mps"})
     void refuses(String device) {
         assertThatIllegalArgumentException()
@@ -30,7 +30,7 @@ class TorchOptionsTest {
     }
 
     @Test
-    @DisplayName("refuse a negative number of threads")
+    @DisplayName("a negative number of threads is refused")
     void refusesNegativeThreads() {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> new TorchOptions("cpu", -1))
@@ -38,7 +38,7 @@ class TorchOptionsTest {
     }
 
     @Test
-    @DisplayName("a GPU that is not there stops the start by name")
+    @DisplayName("a GPU that does not exist is refused by name")
     void namesAnAbsentGpu() {
         assertThatIllegalStateException()
                 .isThrownBy(() -> Torch.open(new TorchOptions("cuda:99", 0)))

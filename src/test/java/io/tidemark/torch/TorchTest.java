@@ -14,7 +14,7 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 
-@DisplayName("TorchScript text, run from Java")
+@DisplayName("TorchScript from Java")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class TorchTest {
 
@@ -34,7 +34,7 @@ class TorchTest {
     }
 
     @Test
-    @DisplayName("a script computes, for each element type that Java passes in")
+    @DisplayName("a script computes with each element type that Java can pass")
     void computes() {
         try (Value a = torch.floats(1, 2.5f);
                 Value b = torch.floats(10, 20);
@@ -54,7 +54,7 @@ class TorchTest {
     }
 
     @Test
-    @DisplayName("an attribute that one call sets is there for the next, when Java has closed what it gave")
+    @DisplayName("an attribute that a call sets is available to the next call, after Java has closed the arguments")
     void keepsAttributes() {
         try (Value a = torch.floats(1, 2.5f);
                 Value list = torch.list(List.of(a));
@@ -103,7 +103,7 @@ class TorchTest {
     }
 
     @Test
-    @DisplayName("a list that a script returns gives its members in order")
+    @DisplayName("a list that a script returns has its members in order")
     void returnsLists() {
         try (Value a = torch.longs(1);
                 Value b = torch.longs(2, 3);
@@ -117,8 +117,7 @@ class TorchTest {
     }
 
     @Test
-    @DisplayName(
-            "a tensor made from Java memory keeps its numbers in a list after its own value is closed and collected")
+    @DisplayName("a tensor from Java memory keeps its content in a list after its value is closed and collected")
     void survivesCollection() {
         int count = 200;
         int size = 20_000;
@@ -134,7 +133,7 @@ class TorchTest {
     }
 
     @Test
-    @DisplayName("a script that fails says which method of which script it was, and the next call works")
+    @DisplayName("the error of a script names script and method, and the next call succeeds")
     void namesTheMethod() {
         try (Value a = torch.floats(1, 2);
                 Value b = torch.floats(1, 2, 3)) {
@@ -148,7 +147,7 @@ class TorchTest {
     }
 
     @Test
-    @DisplayName("a method that the script does not have is named")
+    @DisplayName("a method that the script does not have is refused by name")
     void namesAMissingMethod() {
         assertThatThrownBy(() -> script.call("minus"))
                 .isInstanceOf(ScriptFailed.class)
@@ -156,7 +155,7 @@ class TorchTest {
     }
 
     @Test
-    @DisplayName("text that is no TorchScript is refused with the script's name")
+    @DisplayName("invalid TorchScript is refused with the script's name")
     void refusesWhatDoesNotParse() {
         assertThatThrownBy(() -> torch.script(new ScriptSource("Garbled", "/torchscript/unparseable.torchscript")))
                 .isInstanceOf(ScriptFailed.class)
@@ -164,7 +163,7 @@ class TorchTest {
     }
 
     @Test
-    @DisplayName("a resource that is not there is named")
+    @DisplayName("a missing resource is refused by name")
     void namesAMissingResource() {
         assertThatThrownBy(() -> torch.script(new ScriptSource("Absent", "/torchscript/absent.torchscript")))
                 .isInstanceOf(IllegalStateException.class)
@@ -172,7 +171,7 @@ class TorchTest {
     }
 
     @Test
-    @DisplayName("an empty list is refused, since TorchScript could not type it")
+    @DisplayName("an empty list is refused, because it has no element type in TorchScript")
     void refusesEmptyLists() {
         assertThatThrownBy(() -> torch.list(List.of())).isInstanceOf(NoSuchElementException.class);
     }
@@ -190,8 +189,8 @@ class TorchTest {
     }
 
     @Test
-    @DisplayName("gives back what was freed at any time, and what is open keeps its numbers")
-    void givesBack() {
+    @DisplayName("compacting memory does not change open values")
+    void compactsMemory() {
         try (Torch torch = Torch.open(TorchOptions.CPU);
                 Value kept = torch.floats(1, 2, 3)) {
             torch.floats(new float[100_000]).close();
@@ -200,7 +199,7 @@ class TorchTest {
         }
     }
 
-    /** Frees direct buffers that nothing holds and writes other numbers over their memory. */
+    /** Frees unreachable direct buffers and overwrites their memory. */
     private void churn() {
         for (int round = 0; round < 3; round++) {
             System.gc();

@@ -4,8 +4,8 @@ import io.tidemark.decoder.DecoderParts;
 import io.tidemark.decoder.weights.TensorLoader;
 import io.tidemark.model.ComputeType;
 import io.tidemark.model.ModelRefused;
-import io.tidemark.torch.OpenValues;
 import io.tidemark.torch.Value;
+import io.tidemark.torch.ValueScope;
 import java.nio.file.Path;
 import java.util.Optional;
 
@@ -18,7 +18,7 @@ public record AdapterAssembler(DecoderParts parts) {
      */
     public LoraWeights assemble(Path source, AdapterParts adapter) {
         TensorLoader loader = new TensorLoader(parts.torch(), parts.script());
-        try (OpenValues open = new OpenValues()) {
+        try (ValueScope open = new ValueScope()) {
             Optional<Value> own = new OuterAssembler(parts.folder(), parts.config(), loader).assemble(source, adapter);
             own.ifPresent(open::add);
             Value tensors = open.add(
@@ -30,7 +30,7 @@ public record AdapterAssembler(DecoderParts parts) {
             long bytes = number("bytes", tensors)
                     + own.map(value -> number("bytes", value)).orElse(0L)
                     + stackedBytes;
-            open.keep();
+            open.release();
             return new LoraWeights(tensors, LoraAssembler.isPlain(adapter.layers()), own, stacked, stackedBytes, bytes);
         }
     }

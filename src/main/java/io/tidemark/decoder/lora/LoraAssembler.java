@@ -6,8 +6,8 @@ import io.tidemark.model.ModuleNames;
 import io.tidemark.model.Projection;
 import io.tidemark.model.StoredTensor;
 import io.tidemark.model.WeightFiles;
-import io.tidemark.torch.OpenValues;
 import io.tidemark.torch.Value;
+import io.tidemark.torch.ValueScope;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -29,7 +29,7 @@ final class LoraAssembler {
 
     /** Eight tensors a layer, then, where {@link #isPlain} is false, eight more a layer. */
     Value assemble(Path source, List<Map<Projection, LoraModule>> layers) {
-        try (OpenValues open = new OpenValues()) {
+        try (ValueScope open = new ValueScope()) {
             List<Value> list = new ArrayList<>();
             List<Value> more = new ArrayList<>();
             for (int layer = 0; layer < layers.size(); layer++) {
@@ -71,8 +71,8 @@ final class LoraAssembler {
     }
 
     private void add(
-            OpenValues open, List<Value> list, List<Value> more, List<LoraTensors> linears, int layer, int module) {
-        try (OpenValues parts = new OpenValues()) {
+            ValueScope open, List<Value> list, List<Value> more, List<LoraTensors> linears, int layer, int module) {
+        try (ValueScope parts = new ValueScope()) {
             linears.forEach(linear -> linear.values().forEach(parts::add));
             list.add(open.add(loader.script()
                     .call(

@@ -6,8 +6,8 @@ import io.tidemark.model.ModelRefused;
 import io.tidemark.model.ModuleNames;
 import io.tidemark.model.StoredTensor;
 import io.tidemark.model.WeightFiles;
-import io.tidemark.torch.OpenValues;
 import io.tidemark.torch.Value;
+import io.tidemark.torch.ValueScope;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -61,7 +61,7 @@ final class OuterAssembler {
         if (replaced.isEmpty() && parts.outer().isEmpty()) {
             return Optional.empty();
         }
-        try (OpenValues open = new OpenValues()) {
+        try (ValueScope open = new ValueScope()) {
             List<Value> list = new ArrayList<>();
             OuterLora lora = new OuterLora(loader, open, source, name -> inUse(source, replaced, name));
             list.add(open.add(weight(source, replaced, ModuleNames.EMBEDDING)));

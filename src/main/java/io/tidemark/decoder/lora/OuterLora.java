@@ -2,8 +2,8 @@ package io.tidemark.decoder.lora;
 
 import io.tidemark.decoder.weights.TensorLoader;
 import io.tidemark.model.ModuleNames;
-import io.tidemark.torch.OpenValues;
 import io.tidemark.torch.Value;
+import io.tidemark.torch.ValueScope;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -18,7 +18,7 @@ import java.util.function.Function;
  * @param source the folder that an error names
  * @param inUse  gives the weights {@code [vocabulary, hidden]} that a magnitude is relative to, by the module's name
  */
-record OuterLora(TensorLoader loader, OpenValues open, Path source, Function<String, Value> inUse) {
+record OuterLora(TensorLoader loader, ValueScope open, Path source, Function<String, Value> inUse) {
 
     /** A {@code [vocabulary, r]}, B {@code [r, hidden]} and factor {@code [hidden]}. */
     List<Value> embedding(Optional<LoraModule> lora) {

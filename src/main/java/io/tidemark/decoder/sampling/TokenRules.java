@@ -2,8 +2,8 @@ package io.tidemark.decoder.sampling;
 
 import io.tidemark.decoder.StepRow;
 import io.tidemark.decoder.sampling.TokenRule.Way;
-import io.tidemark.torch.OpenValues;
 import io.tidemark.torch.Value;
+import io.tidemark.torch.ValueScope;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -55,7 +55,7 @@ public final class TokenRules {
     }
 
     public List<TokenChoice> choices(Value answer) {
-        try (OpenValues open = new OpenValues()) {
+        try (ValueScope open = new ValueScope()) {
             List<Value> parts = answer.toList();
             parts.forEach(open::add);
             long[] tokens = parts.get(0).toLongs();

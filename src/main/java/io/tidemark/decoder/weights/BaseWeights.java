@@ -5,9 +5,9 @@ import io.tidemark.model.ModelConfig;
 import io.tidemark.model.ModelOptions;
 import io.tidemark.model.ModelRefused;
 import io.tidemark.model.Projection;
-import io.tidemark.torch.OpenValues;
 import io.tidemark.torch.Torch;
 import io.tidemark.torch.Value;
+import io.tidemark.torch.ValueScope;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -36,14 +36,14 @@ public final class BaseWeights {
     public static void install(
             Path folder, ModelConfig config, TensorLoader loader, ModelOptions options, long[] probe) {
         BaseWeights weights = new BaseWeights(folder, config, loader);
-        try (OpenValues open = new OpenValues()) {
+        try (ValueScope open = new ValueScope()) {
             weights.installOuter(open, options);
             weights.installLayers(probe, options.computeType());
             weights.tensors.refuseUnused(config.tiedEmbeddings());
         }
     }
 
-    private void installOuter(OpenValues open, ModelOptions options) {
+    private void installOuter(ValueScope open, ModelOptions options) {
         Torch torch = loader.torch();
         loader.script()
                 .call(
@@ -93,7 +93,7 @@ public final class BaseWeights {
     private Value layers(long[] probe, Consumer<Value> then) {
         Value states = embedded(probe);
         for (int layer = 0; layer < config.numLayers(); layer++) {
-            try (OpenValues open = new OpenValues()) {
+            try (ValueScope open = new ValueScope()) {
                 open.add(states);
                 Value norms = open.add(loader.torch().list(norms(open, layer)));
                 Value linears = linears(layer);
@@ -123,7 +123,7 @@ public final class BaseWeights {
         return config.windows().stream().mapToLong(window -> window.orElse(0)).toArray();
     }
 
-    private List<Value> outer(OpenValues open) {
+    private List<Value> outer(ValueScope open) {
         long vocabulary = config.vocabularySize();
         Value embedding = open.add(tensors.take("model.embed_tokens.weight", vocabulary, config.hiddenSize()));
         return List.of(
@@ -135,7 +135,7 @@ public final class BaseWeights {
                 open.add(loader.torch().floats(config.rope().inverseFrequencies(config.headDim()))));
     }
 
-    private List<Value> norms(OpenValues open, int layer) {
+    private List<Value> norms(ValueScope open, int layer) {
         String prefix = prefix(layer);
         return List.of(
                 open.add(tensors.take(prefix + "input_layernorm.weight", config.hiddenSize())),
@@ -149,7 +149,7 @@ public final class BaseWeights {
                 config.biases().o(),
                 config.biases().mlp(),
                 config.biases().mlp());
-        try (OpenValues open = new OpenValues()) {
+        try (ValueScope open = new ValueScope()) {
             List<Value> linears = new ArrayList<>();
             for (int module = 0; module < biased.size(); module++) {
                 addLinear(
@@ -177,8 +177,8 @@ public final class BaseWeights {
     }
 
     private void addLinear(
-            OpenValues open, List<Value> linears, String prefix, List<Projection> modules, boolean biased) {
-        try (OpenValues parts = new OpenValues()) {
+            ValueScope open, List<Value> linears, String prefix, List<Projection> modules, boolean biased) {
+        try (ValueScope parts = new ValueScope()) {
             List<Value> weights = new ArrayList<>();
             List<Value> biases = new ArrayList<>();
             for (Projection module : modules) {

@@ -2,12 +2,12 @@ package io.tidemark.decoder.sampling;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.tidemark.torch.OpenValues;
 import io.tidemark.torch.Script;
 import io.tidemark.torch.ScriptSource;
 import io.tidemark.torch.Torch;
 import io.tidemark.torch.TorchOptions;
 import io.tidemark.torch.Value;
+import io.tidemark.torch.ValueScope;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
@@ -123,7 +123,7 @@ class SamplingScriptTest {
                 Value knobs = torch.doubles(table);
                 Value flag = torch.number(alone ? 1 : 0);
                 Value out = script.call("both_ways", scores, knobs, flag);
-                OpenValues open = new OpenValues()) {
+                ValueScope open = new ValueScope()) {
             return out.toList().stream().map(open::add).map(Value::toLongs).toList();
         }
     }

@@ -3,18 +3,19 @@ package io.tidemark.torch;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Values that are closed together, once a list that shares their tensors exists. */
-public final class OpenValues implements AutoCloseable {
+/** Closes values together, for example when a list that shares their tensors has been created. */
+public final class ValueScope implements AutoCloseable {
 
     private final List<Value> values = new ArrayList<>();
 
+    /** Adds a value to be closed with this scope, and returns it. */
     public Value add(Value value) {
         values.add(value);
         return value;
     }
 
-    /** Leaves them open: someone else closes them. */
-    public void keep() {
+    /** Removes all values without closing them: their owner is another object. */
+    public void release() {
         values.clear();
     }
 
