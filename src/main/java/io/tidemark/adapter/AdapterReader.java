@@ -22,25 +22,25 @@ import java.util.Optional;
 final class AdapterReader {
 
     static final String CONFIG = "adapter_config.json";
-    static final String WEIGHTS = AdapterTensors.FILE;
+    static final String WEIGHTS = AdapterFile.NAME;
 
     private final Path configFile;
     private final ModelConfig model;
     private final AdapterConfig config;
-    private final AdapterTensors tensors;
+    private final AdapterFile file;
 
     private AdapterReader(Path folder, ModelConfig model) {
         this.configFile = folder.resolve(CONFIG);
         this.model = model;
         this.config = AdapterConfig.read(configFile);
-        this.tensors = AdapterTensors.read(folder);
+        this.file = AdapterFile.read(folder);
     }
 
     /** @throws AdapterRefused if an option or tensor is missing, broken or would not be applied; the message names it */
     static AdapterParts read(Path folder, ModelConfig model) {
         AdapterReader reader = new AdapterReader(folder, model);
         AdapterParts parts = reader.parts();
-        reader.tensors.refuseUnused();
+        reader.file.refuseUnused();
         return parts;
     }
 
@@ -76,10 +76,10 @@ final class AdapterReader {
 
     private LoraModule linear(String name, int in, int out) {
         int rank = config.rank(name);
-        StoredTensor a = tensors.take(name + ".lora_A.weight", rank, in);
-        StoredTensor b = tensors.take(name + ".lora_B.weight", out, rank);
+        StoredTensor a = file.take(name + ".lora_A.weight", rank, in);
+        StoredTensor b = file.take(name + ".lora_B.weight", out, rank);
         Optional<StoredTensor> bias =
-                config.loraBias() ? Optional.of(tensors.take(name + ".lora_B.bias", out)) : Optional.empty();
+                config.loraBias() ? Optional.of(file.take(name + ".lora_B.bias", out)) : Optional.empty();
         return new LoraModule(a, b, config.scale(name), magnitude(name, out), bias);
     }
 
@@ -97,13 +97,13 @@ final class AdapterReader {
     private LoraModule embedding() {
         String name = ModuleNames.EMBEDDING;
         int rank = config.rank(name);
-        StoredTensor a = tensors.take(name + ".lora_embedding_A", rank, model.vocabularySize());
-        StoredTensor b = tensors.take(name + ".lora_embedding_B", model.hiddenSize(), rank);
+        StoredTensor a = file.take(name + ".lora_embedding_A", rank, model.vocabularySize());
+        StoredTensor b = file.take(name + ".lora_embedding_B", model.hiddenSize(), rank);
         return new LoraModule(a, b, config.scale(name), magnitude(name, model.hiddenSize()), Optional.empty());
     }
 
     private Optional<StoredTensor> magnitude(String name, int out) {
-        return config.dora() ? Optional.of(tensors.take(name + ".lora_magnitude_vector", out)) : Optional.empty();
+        return config.dora() ? Optional.of(file.take(name + ".lora_magnitude_vector", out)) : Optional.empty();
     }
 
     private Map<String, StoredTensor> replaced() {
@@ -111,7 +111,7 @@ final class AdapterReader {
         for (String name : List.of(ModuleNames.EMBEDDING, ModuleNames.HEAD)) {
             if (isSaved(name)) {
                 weights.put(
-                        name + ".weight", tensors.take(name + ".weight", model.vocabularySize(), model.hiddenSize()));
+                        name + ".weight", file.take(name + ".weight", model.vocabularySize(), model.hiddenSize()));
             }
         }
         putNorm(weights, ModuleNames.FINAL_NORM);
@@ -125,7 +125,7 @@ final class AdapterReader {
         if (config.modules().isSaved(name)) {
             boolean perHead = name.contains(".self_attn.");
             weights.put(
-                    name + ".weight", tensors.take(name + ".weight", perHead ? model.headDim() : model.hiddenSize()));
+                    name + ".weight", file.take(name + ".weight", perHead ? model.headDim() : model.hiddenSize()));
         }
     }
 
@@ -138,8 +138,8 @@ final class AdapterReader {
         for (String name : List.of(ModuleNames.EMBEDDING, ModuleNames.HEAD)) {
             String stored = name
                     + (isSaved(name) ? ".original_module.weight" : hasLora(name) ? ".base_layer.weight" : ".weight");
-            if (tensors.has(stored)) {
-                weights.put(name + ".weight", tensors.take(stored, model.vocabularySize(), model.hiddenSize()));
+            if (file.has(stored)) {
+                weights.put(name + ".weight", file.take(stored, model.vocabularySize(), model.hiddenSize()));
             }
         }
         return weights;
@@ -153,8 +153,8 @@ final class AdapterReader {
         List<TensorCopy> copies = new ArrayList<>();
         for (String name : List.of(ModuleNames.EMBEDDING, ModuleNames.HEAD)) {
             String stored = name + ".modules_to_save.weight";
-            if (isSaved(name) && tensors.has(stored)) {
-                StoredTensor copy = tensors.take(stored, model.vocabularySize(), model.hiddenSize());
+            if (isSaved(name) && file.has(stored)) {
+                StoredTensor copy = file.take(stored, model.vocabularySize(), model.hiddenSize());
                 copies.add(new TensorCopy(copy, replaced.get(name + ".weight"), false));
             }
         }

@@ -62,15 +62,15 @@ enum SavedModuleCase {
 
     /** The tensor that PEFT loads. */
     static String loaded(String module) {
-        return AdapterTensors.PREFIX + module + ".weight";
+        return AdapterFile.PREFIX + module + ".weight";
     }
 
     static String again(String module) {
-        return AdapterTensors.PREFIX + module + ".modules_to_save.weight";
+        return AdapterFile.PREFIX + module + ".modules_to_save.weight";
     }
 
     static String original(String module) {
-        return AdapterTensors.PREFIX + module + ".original_module.weight";
+        return AdapterFile.PREFIX + module + ".original_module.weight";
     }
 
     private static Tensor copyOf(Tensor tensor) {

@@ -8,7 +8,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 @DisplayName("Tensor names of an adapter")
-class AdapterTensorsTest {
+class AdapterFileTest {
 
     @ParameterizedTest(name = "{0}")
     @DisplayName("prefix, adapter name and wrappers of training frameworks are removed")
@@ -34,7 +34,7 @@ class AdapterTensorsTest {
         "base_model.model.model.layers.0.mlp.up_proj.lora_magnitude_vector.default.weight, model.layers.0.mlp.up_proj.lora_magnitude_vector"
     })
     void isCanonical(String stored, String inModel) {
-        assertThat(AdapterTensors.canonicalName(stored)).isEqualTo(inModel);
+        assertThat(AdapterFile.canonicalName(stored)).isEqualTo(inModel);
     }
 
     @ParameterizedTest(name = "{0}")
@@ -49,7 +49,7 @@ class AdapterTensorsTest {
                         "transformer.h.0.attn.c_attn.lora_A.weight"
             })
     void staysUnknown(String stored) {
-        assertThat(AdapterTensors.canonicalName(stored))
+        assertThat(AdapterFile.canonicalName(stored))
                 .doesNotMatch(
                         "(model\\.layers\\.\\d+\\.\\S+\\.lora_[AB]\\.weight|model\\.embed_tokens\\.lora_embedding_[AB]|lm_head\\.weight)");
     }

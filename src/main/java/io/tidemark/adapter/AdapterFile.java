@@ -13,10 +13,10 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
 
-/** The tensors of an adapter by canonical name. Records which tensors are used, so that unused ones can be refused. */
-final class AdapterTensors {
+/** The weights file of an adapter: its tensors by canonical name. Records which tensors are used, so that unused ones can be refused. */
+final class AdapterFile {
 
-    static final String FILE = "adapter_model.safetensors";
+    static final String NAME = "adapter_model.safetensors";
     /** The prefix that PEFT's {@code save_pretrained} adds to the names of the base model's modules. */
     static final String PREFIX = "base_model.model.";
 
@@ -35,7 +35,7 @@ final class AdapterTensors {
     private final Map<String, StoredTensor> tensors = new HashMap<>();
     private final Set<String> unused;
 
-    private AdapterTensors(Path file, Map<String, StoredTensor> stored) {
+    private AdapterFile(Path file, Map<String, StoredTensor> stored) {
         this.file = file;
         stored.forEach((name, tensor) -> {
             if (tensors.put(canonicalName(name), tensor) != null) {
@@ -46,11 +46,11 @@ final class AdapterTensors {
     }
 
     /** @throws AdapterRefused if the file is missing or broken, or has a tensor twice */
-    static AdapterTensors read(Path folder) {
-        Path file = folder.resolve(FILE);
+    static AdapterFile read(Path folder) {
+        Path file = folder.resolve(NAME);
         if (Files.isRegularFile(file)) {
             try {
-                return new AdapterTensors(file, SafetensorsFile.read(file));
+                return new AdapterFile(file, SafetensorsFile.read(file));
             } catch (ModelRefused e) {
                 throw AdapterRefused.because(e);
             }
@@ -60,7 +60,7 @@ final class AdapterTensors {
                     folder.resolve(PICKLE),
                     "weights",
                     "a pickle, which can execute any code; load it with PEFT and call save_pretrained(...,"
-                            + " safe_serialization=True), which writes " + FILE);
+                            + " safe_serialization=True), which writes " + NAME);
         }
         throw AdapterRefused.broken(file, "is missing");
     }
