@@ -5,42 +5,54 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
-/** What a function, filter or test was called with. */
+/** The arguments of one call of a function, method, filter or test. */
 record Arguments(List<Object> positional, Map<String, Object> named) {
 
     static final Arguments NONE = new Arguments(List.of(), Map.of());
 
     /**
-     * The arguments by the names that the callee has for them, as Python binds them.
+     * Assigns the arguments to parameters as Python does. Parameters without an argument are absent from the result.
      *
-     * @param required how many of the names must be given
+     * @param callee   what is called, for error messages
+     * @param required the number of parameters, from the first, that must have an argument
+     * @throws JinjaException if an argument is missing, duplicate or superfluous
      */
-    Map<String, Object> bound(String callee, int required, String... names) {
-        if (positional.size() > names.length) {
-            throw JinjaException.because(
-                    callee + " takes at most " + names.length + " arguments, not " + positional.size());
+    Map<String, Object> bind(String callee, int required, String... parameters) {
+        if (positional.size() > parameters.length) {
+            throw new JinjaException(callee + " takes at most " + parameters.length + " positional arguments, found "
+                    + positional.size());
         }
         Map<String, Object> bound = new HashMap<>();
         for (int i = 0; i < positional.size(); i++) {
-            bound.put(names[i], positional.get(i));
+            bound.put(parameters[i], positional.get(i));
         }
         named.forEach((name, value) -> {
-            if (!Arrays.asList(names).contains(name)) {
-                throw JinjaException.because(callee + " takes no argument '" + name + "' here");
+            if (!Arrays.asList(parameters).contains(name)) {
+                throw new JinjaException(callee + " has no parameter '" + name + "'");
             }
             if (bound.put(name, value) != null) {
-                throw JinjaException.because(callee + " got '" + name + "' twice");
+                throw new JinjaException(callee + " has two values for the parameter '" + name + "'");
             }
         });
         for (int i = 0; i < required; i++) {
-            if (!bound.containsKey(names[i])) {
-                throw JinjaException.because(callee + " needs the argument '" + names[i] + "'");
+            if (!bound.containsKey(parameters[i])) {
+                throw new JinjaException(callee + " requires the argument '" + parameters[i] + "'");
             }
         }
         return bound;
     }
 
-    /** All but the first positional argument. */
+    /** The value of the only parameter, which is required. */
+    Object single(String callee, String parameter) {
+        return bind(callee, 1, parameter).get(parameter);
+    }
+
+    /** @throws JinjaException if there is any argument */
+    void requireNone(String callee) {
+        bind(callee, 0);
+    }
+
+    /** All arguments but the first positional one. */
     Arguments rest() {
         return new Arguments(positional.subList(1, positional.size()), named);
     }

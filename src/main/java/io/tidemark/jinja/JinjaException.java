@@ -1,15 +1,22 @@
 package io.tidemark.jinja;
 
 /**
- * A template can't be parsed or rendered. Messages name types, names and lines, never values, which may be a sender's
- * text; only what the template itself raised is passed on in its own words.
+ * Thrown when a template cannot be parsed or rendered. Messages contain types, names and line numbers, never values,
+ * because values may be a user's text. The only exception is the message that a template passes to {@code
+ * raise_exception}.
  */
 public final class JinjaException extends RuntimeException {
 
     private static final long serialVersionUID = 1L;
 
+    /** Counted from 1; 0 when the line is not known yet. */
     private final int line;
+
     private final boolean raised;
+
+    JinjaException(String message) {
+        this(message, 0, false);
+    }
 
     private JinjaException(String message, int line, boolean raised) {
         super(message);
@@ -17,31 +24,28 @@ public final class JinjaException extends RuntimeException {
         this.raised = raised;
     }
 
-    static JinjaException because(String reason) {
-        return new JinjaException(reason, 0, false);
+    /** An exception whose message begins with the line number. */
+    static JinjaException at(int line, String message) {
+        return new JinjaException(message).withLine(line);
     }
 
-    /** What the template's call of {@code raise_exception} said. */
-    static JinjaException raised(String words) {
-        return new JinjaException(words, 0, true);
+    /** The exception of the template's own call of {@code raise_exception}. */
+    static JinjaException raised(String message) {
+        return new JinjaException(message, 0, true);
     }
 
-    static JinjaException at(int line, String reason) {
-        return because(reason).in(line);
-    }
-
-    /** The same failure with its line, unless it has one: the innermost statement's counts. */
-    JinjaException in(int where) {
+    /** Adds the line number, unless the exception has one already: the line of the innermost statement is kept. */
+    JinjaException withLine(int number) {
         if (line > 0) {
             return this;
         }
-        JinjaException placed =
-                new JinjaException(raised ? getMessage() : "line " + where + ": " + getMessage(), where, raised);
-        placed.setStackTrace(getStackTrace());
-        return placed;
+        String message = raised ? getMessage() : "line " + number + ": " + getMessage();
+        JinjaException located = new JinjaException(message, number, raised);
+        located.setStackTrace(getStackTrace());
+        return located;
     }
 
-    /** Whether the template refused what it was given, in its own words. */
+    /** Whether the template called {@code raise_exception}; the message is then exactly the one that it passed. */
     public boolean isRaised() {
         return raised;
     }

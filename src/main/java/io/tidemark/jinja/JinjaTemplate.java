@@ -6,46 +6,48 @@ import java.util.Map;
 import java.util.function.Supplier;
 
 /**
- * A chat template, read once. Renders as Jinja2 3.1 does in transformers' environment: blocks trimmed, loop controls and
- * {@code generation} on, values that can't be changed. Immutable; may be shared between threads.
+ * A parsed chat template. Renders like Jinja2 3.1 in the environment of transformers: {@code trim_blocks} and {@code
+ * lstrip_blocks} are on, the tags {@code break}, {@code continue} and {@code generation} are available, and values are
+ * immutable as in the sandbox. Instances are immutable and thread-safe.
  */
 public final class JinjaTemplate {
 
-    private final Statement statement;
+    private final Statement body;
     private final Supplier<ZonedDateTime> clock;
 
-    private JinjaTemplate(Statement statement, Supplier<ZonedDateTime> clock) {
-        this.statement = statement;
+    private JinjaTemplate(Statement body, Supplier<ZonedDateTime> clock) {
+        this.body = body;
         this.clock = clock;
     }
 
     /**
-     * @param clock what {@code strftime_now} reads
-     * @throws JinjaException when the source is broken, or uses a tag, filter or test that isn't known here
+     * Parses a template.
+     *
+     * @param clock the time that {@code strftime_now} formats
+     * @throws JinjaException if the source has a syntax error or uses an unsupported tag, filter or test
      */
     public static JinjaTemplate parse(String source, Supplier<ZonedDateTime> clock) {
         try {
             return new JinjaTemplate(new StatementParser(Lexer.tokens(source)).template(), clock);
         } catch (StackOverflowError e) {
-            throw JinjaException.because("the template nests too deeply");
+            throw new JinjaException("the template is nested too deeply");
         }
     }
 
     /**
-     * @param variables plain values, as a JSON reader makes them: null, booleans, numbers, strings, collections and maps
-     * @throws JinjaException when the template refuses the values, or does with them what Python would not
+     * Renders the template.
+     *
+     * @param variables JSON values: null, booleans, numbers, strings, collections and maps
+     * @throws JinjaException if the template calls {@code raise_exception}, or if an operation fails as it does in
+     *     Python
      */
     public String render(Map<String, ?> variables) {
         Map<String, Object> names = new HashMap<>(Functions.all(clock));
         variables.forEach((name, value) -> names.put(name, Values.of(value)));
-        StringBuilder out = new StringBuilder();
         try {
-            if (statement.run(Scope.of(names), out) != Statement.Flow.NEXT) {
-                throw JinjaException.because("'break' or 'continue' has no loop");
-            }
+            return body.render(Scope.of(names));
         } catch (StackOverflowError e) {
-            throw JinjaException.because("the template nests too deeply for these values");
+            throw new JinjaException("rendering the template with these values is nested too deeply");
         }
-        return out.toString();
     }
 }

@@ -1,65 +1,89 @@
 package io.tidemark.jinja;
 
+import io.tidemark.jinja.PyObject.None;
 import java.util.ArrayList;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Locale;
-import java.util.Optional;
 import java.util.function.IntPredicate;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
-/** What Python means by white space, by stripping and by splitting a string, and by its letters' case. */
+/** String operations as in Python: stripping, splitting, replacing, case, and {@code %} formatting. */
 final class PythonStrings {
+
+    private static final Pattern FORMAT_FIELD = Pattern.compile("%(.?)", Pattern.DOTALL);
 
     private PythonStrings() {}
 
-    /** What {@code str.isspace} says. */
+    /** {@code str.isspace} of one character. */
     static boolean isSpace(int c) {
         return Character.isWhitespace(c) || Character.isSpaceChar(c) || c == 0x85;
     }
 
-    static String rightStripped(String text) {
-        return stripped(text, Optional.empty(), false, true);
+    private static boolean isCased(int c) {
+        return Character.isUpperCase(c) || Character.isLowerCase(c) || Character.isTitleCase(c);
     }
 
-    /** Without the given characters at its ends, or without white space. */
-    static String stripped(String text, Optional<String> characters, boolean left, boolean right) {
-        IntPredicate unwanted = characters
-                .<IntPredicate>map(given -> c -> given.indexOf(c) >= 0)
-                .orElse(PythonStrings::isSpace);
+    static boolean isLower(String text) {
+        return text.equals(text.toLowerCase(Locale.ROOT)) && text.codePoints().anyMatch(PythonStrings::isCased);
+    }
+
+    static boolean isUpper(String text) {
+        return text.equals(text.toUpperCase(Locale.ROOT)) && text.codePoints().anyMatch(PythonStrings::isCased);
+    }
+
+    static String stripRight(String text) {
+        return strip(text, PythonStrings::isSpace, false, true);
+    }
+
+    /** @param characters a string of the characters to remove, or {@code None} for white space */
+    static String strip(String text, Object characters, boolean left, boolean right) {
+        if (characters instanceof None) {
+            return strip(text, PythonStrings::isSpace, left, right);
+        }
+        String removed = Values.string(characters, "'chars'");
+        return strip(text, c -> removed.indexOf(c) >= 0, left, right);
+    }
+
+    private static String strip(String text, IntPredicate removed, boolean left, boolean right) {
         int from = 0;
         int to = text.length();
-        while (left && from < to && unwanted.test(text.codePointAt(from))) {
+        while (left && from < to && removed.test(text.codePointAt(from))) {
             from += Character.charCount(text.codePointAt(from));
         }
-        while (right && to > from && unwanted.test(text.codePointBefore(to))) {
+        while (right && to > from && removed.test(text.codePointBefore(to))) {
             to -= Character.charCount(text.codePointBefore(to));
         }
         return text.substring(from, to);
     }
 
-    /** The words between white space. @param most cuts to make at most, negative for all */
-    static List<Object> words(String text, long most) {
+    /** Splits at white space. @param maxSplit the maximum number of splits; negative for no limit */
+    static List<Object> words(String text, long maxSplit) {
         List<Object> words = new ArrayList<>();
-        String rest = stripped(text, Optional.empty(), true, false);
+        String rest = strip(text, PythonStrings::isSpace, true, false);
         while (!rest.isEmpty()) {
             int end = 0;
             while (end < rest.length() && !isSpace(rest.codePointAt(end))) {
                 end += Character.charCount(rest.codePointAt(end));
             }
-            if (most >= 0 && words.size() == most) {
+            if (maxSplit >= 0 && words.size() == maxSplit) {
                 words.add(rest);
                 break;
             }
             words.add(rest.substring(0, end));
-            rest = stripped(rest.substring(end), Optional.empty(), true, false);
+            rest = strip(rest.substring(end), PythonStrings::isSpace, true, false);
         }
         return words;
     }
 
-    static List<Object> split(String text, String separator, long most) {
+    static List<Object> split(String text, String separator, long maxSplit) {
         requireSeparator(separator);
         List<Object> parts = new ArrayList<>();
         int from = 0;
-        for (int at = text.indexOf(separator); at >= 0 && parts.size() != most; at = text.indexOf(separator, from)) {
+        for (int at = text.indexOf(separator);
+                at >= 0 && parts.size() != maxSplit;
+                at = text.indexOf(separator, from)) {
             parts.add(text.substring(from, at));
             from = at + separator.length();
         }
@@ -67,12 +91,12 @@ final class PythonStrings {
         return parts;
     }
 
-    /** Cuts from the right. */
-    static List<Object> splitRight(String text, String separator, long most) {
+    /** Splits from the right. */
+    static List<Object> splitRight(String text, String separator, long maxSplit) {
         requireSeparator(separator);
         List<Object> parts = new ArrayList<>();
         int to = text.length();
-        while (parts.size() != most) {
+        while (parts.size() != maxSplit) {
             int at = text.substring(0, to).lastIndexOf(separator);
             if (at < 0) {
                 break;
@@ -86,17 +110,17 @@ final class PythonStrings {
 
     private static void requireSeparator(String separator) {
         if (separator.isEmpty()) {
-            throw JinjaException.because("a text can't be split at an empty separator");
+            throw new JinjaException("empty separator");
         }
     }
 
-    static List<Object> lines(String text, boolean withEnds) {
+    static List<Object> lines(String text, boolean keepEnds) {
         List<Object> lines = new ArrayList<>();
         int from = 0;
         for (int at = 0; at < text.length(); at++) {
             if ("\n\r\u000b\f\u001c\u001d\u001e\u0085\u2028\u2029".indexOf(text.charAt(at)) >= 0) {
                 int end = text.startsWith("\r\n", at) ? at + 2 : at + 1;
-                lines.add(text.substring(from, withEnds ? end : at));
+                lines.add(text.substring(from, keepEnds ? end : at));
                 from = end;
                 at = end - 1;
             }
@@ -107,21 +131,22 @@ final class PythonStrings {
         return lines;
     }
 
-    static String replaced(String text, String old, String by, long most) {
-        if (most < 0) {
-            return text.replace(old, by);
+    /** @param maxCount the maximum number of replacements; negative for no limit */
+    static String replace(String text, String old, String replacement, long maxCount) {
+        if (maxCount < 0) {
+            return text.replace(old, replacement);
         }
         StringBuilder replaced = new StringBuilder();
         int from = 0;
-        long left = most;
+        long left = maxCount;
         for (int at = text.indexOf(old); at >= 0 && left > 0 && !old.isEmpty(); at = text.indexOf(old, from), left--) {
-            replaced.append(text, from, at).append(by);
+            replaced.append(text, from, at).append(replacement);
             from = at + old.length();
         }
         return replaced.append(text.substring(from)).toString();
     }
 
-    static String capitalized(String text) {
+    static String capitalize(String text) {
         if (text.isEmpty()) {
             return "";
         }
@@ -139,7 +164,36 @@ final class PythonStrings {
         return title.toString();
     }
 
-    static boolean isCased(int c) {
-        return Character.isUpperCase(c) || Character.isLowerCase(c) || Character.isTitleCase(c);
+    /**
+     * The operator {@code %} of strings; supports {@code %s}, {@code %d}, {@code %r} and {@code %%}, without options.
+     */
+    static String format(String format, List<Object> arguments) {
+        Iterator<Object> values = arguments.iterator();
+        Matcher field = FORMAT_FIELD.matcher(format);
+        StringBuilder text = new StringBuilder();
+        while (field.find()) {
+            String conversion = field.group(1);
+            String value = conversion.equals("%") ? "%" : formatField(conversion, values);
+            field.appendReplacement(text, Matcher.quoteReplacement(value));
+        }
+        if (values.hasNext()) {
+            throw new JinjaException("too many arguments for the format string");
+        }
+        return field.appendTail(text).toString();
+    }
+
+    private static String formatField(String conversion, Iterator<Object> values) {
+        if (!List.of("s", "d", "r").contains(conversion)) {
+            throw new JinjaException("the conversion '%" + conversion + "' of a format string is not supported");
+        }
+        if (!values.hasNext()) {
+            throw new JinjaException("not enough arguments for the format string");
+        }
+        Object value = values.next();
+        return switch (conversion) {
+            case "s" -> Printer.str(value);
+            case "r" -> Printer.repr(value);
+            default -> String.valueOf(Values.integer(value, "an argument of '%d'"));
+        };
     }
 }

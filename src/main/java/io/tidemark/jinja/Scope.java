@@ -4,34 +4,36 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 
-/** Names and their values; those of the scopes around it can be seen, but not set. */
+/** The variables of a block. A lookup continues in the enclosing scopes; an assignment changes only this scope. */
 final class Scope {
 
-    private final Optional<Scope> around;
-    private final Map<String, Object> names;
+    private final Optional<Scope> enclosing;
+    private final Map<String, Object> variables;
 
-    private Scope(Optional<Scope> around, Map<String, Object> names) {
-        this.around = around;
-        this.names = names;
+    private Scope(Optional<Scope> enclosing, Map<String, Object> variables) {
+        this.enclosing = enclosing;
+        this.variables = variables;
     }
 
-    static Scope of(Map<String, Object> names) {
-        return new Scope(Optional.empty(), new HashMap<>(names));
+    static Scope of(Map<String, Object> variables) {
+        return new Scope(Optional.empty(), new HashMap<>(variables));
     }
 
     Scope inner() {
         return new Scope(Optional.of(this), new HashMap<>());
     }
 
-    Object find(String name) {
-        Object value = names.get(name);
+    Object get(String name) {
+        Object value = variables.get(name);
         if (value != null) {
             return value;
         }
-        return around.isPresent() ? around.get().find(name) : Undefined.because("'" + name + "' is undefined");
+        return enclosing.isPresent()
+                ? enclosing.get().get(name)
+                : new PyObject.Undefined("'" + name + "' is undefined");
     }
 
     void set(String name, Object value) {
-        names.put(name, value);
+        variables.put(name, value);
     }
 }

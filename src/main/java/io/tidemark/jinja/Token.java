@@ -1,10 +1,10 @@
 package io.tidemark.jinja;
 
 /**
- * A piece of a template's source.
+ * A token of a template's source.
  *
- * @param text what it says: a string's value, an operator's or name's spelling, or text outside of tags
- * @param line counted from 1
+ * @param text the value of a string, the spelling of an operator, name or number, or text outside of tags; else empty
+ * @param line the line number, counted from 1
  */
 record Token(Kind kind, String text, int line) {
 
@@ -22,8 +22,8 @@ record Token(Kind kind, String text, int line) {
         END
     }
 
-    boolean is(Kind wanted) {
-        return kind == wanted;
+    boolean is(Kind expected) {
+        return kind == expected;
     }
 
     boolean isOperator(String spelling) {
@@ -34,7 +34,12 @@ record Token(Kind kind, String text, int line) {
         return kind == Kind.NAME && text.equals(name);
     }
 
-    String words() {
-        return kind == Kind.END ? "the end of the template" : "'" + text + "'";
+    /** The token for error messages. */
+    String description() {
+        return switch (kind) {
+            case TAG_END, PRINT_END -> "the end of the tag";
+            case END -> "the end of the template";
+            default -> "'" + text + "'";
+        };
     }
 }

@@ -3,7 +3,7 @@ package io.tidemark.jinja;
 import io.tidemark.jinja.Token.Kind;
 import java.util.List;
 
-/** The tokens of a template, read one by one. */
+/** A cursor over the tokens of one template. The last token is {@link Kind#END}; the cursor does not move past it. */
 final class TokenStream {
 
     private final List<Token> tokens;
@@ -17,7 +17,8 @@ final class TokenStream {
         return tokens.get(at);
     }
 
-    Token ahead() {
+    /** The token after the next one. */
+    Token peekSecond() {
         return tokens.get(Math.min(at + 1, tokens.size() - 1));
     }
 
@@ -27,24 +28,26 @@ final class TokenStream {
         return token;
     }
 
+    /** Consumes the next token if it is this operator, and returns whether it did. */
     boolean skipOperator(String spelling) {
-        return skip(peek().isOperator(spelling));
+        return skipIf(peek().isOperator(spelling));
     }
 
+    /** Consumes the next token if it is this name, and returns whether it did. */
     boolean skipName(String name) {
-        return skip(peek().isName(name));
+        return skipIf(peek().isName(name));
     }
 
-    private boolean skip(boolean there) {
-        if (there) {
+    private boolean skipIf(boolean matches) {
+        if (matches) {
             next();
         }
-        return there;
+        return matches;
     }
 
-    Token expect(Kind kind, String what) {
+    Token expect(Kind kind, String description) {
         if (!peek().is(kind)) {
-            throw unexpected("expected " + what);
+            throw unexpected("expected " + description);
         }
         return next();
     }
@@ -61,8 +64,8 @@ final class TokenStream {
         }
     }
 
+    /** The exception for the next token, at its line. */
     JinjaException unexpected(String expectation) {
-        boolean closing = peek().is(Kind.TAG_END) || peek().is(Kind.PRINT_END);
-        return JinjaException.at(peek().line(), expectation + ", not " + (closing ? "the tag's end" : peek().words()));
+        return JinjaException.at(peek().line(), expectation + ", found " + peek().description());
     }
 }

@@ -1,94 +1,96 @@
 package io.tidemark.jinja;
 
+import io.tidemark.jinja.PyObject.Callable;
+import io.tidemark.jinja.PyObject.Markup;
+import io.tidemark.jinja.PyObject.None;
+import io.tidemark.jinja.PyObject.Tuple;
+import io.tidemark.jinja.PyObject.Undefined;
 import java.util.HashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.BiPredicate;
+import java.util.function.Predicate;
 
-/** What can stand behind {@code is}. */
+/** Jinja's tests: what can follow {@code is}. */
 final class ValueTests {
 
-    interface Test {
+    @FunctionalInterface
+    interface ValueTest {
         boolean holds(Object value, Arguments arguments);
     }
 
-    private interface Comparing {
-        boolean holds(Object value, Object other);
+    private static final Map<String, ValueTest> ALL = Map.copyOf(new ValueTests().tests);
+
+    private final Map<String, ValueTest> tests = new HashMap<>();
+
+    private ValueTests() {
+        unary("defined", value -> !(value instanceof Undefined));
+        unary("undefined", value -> value instanceof Undefined);
+        unary("none", value -> value instanceof None);
+        unary("string", value -> Markup.unwrap(value) instanceof String);
+        unary("mapping", value -> value instanceof Map);
+        unary("sequence", ValueTests::isSequence);
+        unary("iterable", Values::isIterable);
+        unary("number", Values::isNumber);
+        unary("integer", value -> value instanceof Number && !(value instanceof Double));
+        unary("float", value -> value instanceof Double);
+        unary("boolean", value -> value instanceof Boolean);
+        unary("true", Boolean.TRUE::equals);
+        unary("false", Boolean.FALSE::equals);
+        unary("callable", value -> value instanceof Callable);
+        unary("odd", value -> Math.floorMod(Values.integer(value, "the value that 'odd' tests"), 2L) == 1);
+        unary("even", value -> Math.floorMod(Values.integer(value, "the value that 'even' tests"), 2L) == 0);
+        unary("lower", value -> PythonStrings.isLower(Printer.str(value)));
+        unary("upper", value -> PythonStrings.isUpper(Printer.str(value)));
+        comparison("==", "eq", "equalto", "==");
+        comparison("!=", "ne", "!=");
+        comparison("<", "lt", "lessthan", "<");
+        comparison("<=", "le", "<=");
+        comparison(">", "gt", "greaterthan", ">");
+        comparison(">=", "ge", ">=");
+        comparison("in", "in");
+        binary("sameas", ValueTests::isSame);
+        binary("divisibleby", (value, other) -> Operators.equal(Operators.arithmetic("%", value, other), 0L));
     }
 
-    private static final Map<String, Test> ALL = all();
-
-    private ValueTests() {}
-
-    static Optional<Test> find(String name) {
+    static Optional<ValueTest> find(String name) {
         return Optional.ofNullable(ALL.get(name));
     }
 
-    private static Map<String, Test> all() {
-        Map<String, Test> all = new HashMap<>();
-        all.put("defined", (value, a) -> plain(!(value instanceof Undefined), a));
-        all.put("undefined", (value, a) -> plain(value instanceof Undefined, a));
-        all.put("none", (value, a) -> plain(value instanceof None, a));
-        all.put("string", (value, a) -> plain(Markup.plain(value) instanceof String, a));
-        all.put("mapping", (value, a) -> plain(value instanceof Map, a));
-        all.put("sequence", (value, a) -> plain(isSequence(value), a));
-        all.put("iterable", (value, a) -> plain(Values.isIterable(value), a));
-        all.put("number", (value, a) -> plain(Values.isNumber(value), a));
-        all.put("integer", (value, a) -> plain(value instanceof Number && !(value instanceof Double), a));
-        all.put("float", (value, a) -> plain(value instanceof Double, a));
-        all.put("boolean", (value, a) -> plain(value instanceof Boolean, a));
-        all.put("true", (value, a) -> plain(Boolean.TRUE.equals(value), a));
-        all.put("false", (value, a) -> plain(Boolean.FALSE.equals(value), a));
-        all.put("callable", (value, a) -> plain(value instanceof Callable, a));
-        all.put("odd", (value, a) -> plain(Math.floorMod(Values.integer(value, "what is odd"), 2L) == 1, a));
-        all.put("even", (value, a) -> plain(Math.floorMod(Values.integer(value, "what is even"), 2L) == 0, a));
-        all.put("lower", (value, a) -> plain(isCase(value, Printed.text(value).toLowerCase(Locale.ROOT)), a));
-        all.put("upper", (value, a) -> plain(isCase(value, Printed.text(value).toUpperCase(Locale.ROOT)), a));
-        compare(all, Comparison::equal, "equalto", "eq", "==");
-        compare(all, (value, other) -> !Comparison.equal(value, other), "ne", "!=");
-        compare(all, (value, other) -> Comparison.order(value, other) < 0, "lt", "lessthan", "<");
-        compare(all, (value, other) -> Comparison.order(value, other) <= 0, "le", "<=");
-        compare(all, (value, other) -> Comparison.order(value, other) > 0, "gt", "greaterthan", ">");
-        compare(all, (value, other) -> Comparison.order(value, other) >= 0, "ge", ">=");
-        compare(all, (value, other) -> Comparison.contains(other, value), "in");
-        compare(
-                all,
-                (value, other) -> value == other
-                        || value instanceof None && other instanceof None
-                        || value instanceof Boolean && value.equals(other),
-                "sameas");
-        compare(all, (value, other) -> Comparison.equal(Operators.apply("%", value, other), 0L), "divisibleby");
-        return Map.copyOf(all);
+    static String unsupported(String name) {
+        return "test '" + name + "' is not supported";
     }
 
-    private static void compare(Map<String, Test> all, Comparing comparing, String... names) {
-        for (String name : List.of(names)) {
-            all.put(
-                    name,
-                    (value, arguments) -> comparing.holds(
-                            value,
-                            arguments
-                                    .bound("the test '" + name + "'", 1, "other")
-                                    .get("other")));
+    private void unary(String name, Predicate<Object> test) {
+        tests.put(name, (value, arguments) -> {
+            arguments.requireNone("test '" + name + "'");
+            return test.test(value);
+        });
+    }
+
+    private void binary(String name, BiPredicate<Object, Object> test) {
+        tests.put(name, (value, arguments) -> test.test(value, arguments.single("test '" + name + "'", "other")));
+    }
+
+    private void comparison(String operator, String... names) {
+        for (String name : names) {
+            binary(name, (value, other) -> Operators.compare(operator, value, other));
         }
-    }
-
-    private static boolean plain(boolean result, Arguments arguments) {
-        arguments.bound("the test", 0);
-        return result;
     }
 
     private static boolean isSequence(Object value) {
         return value instanceof Undefined
-                || Markup.plain(value) instanceof String
+                || Markup.unwrap(value) instanceof String
                 || value instanceof List
                 || value instanceof Map
                 || value instanceof Tuple;
     }
 
-    private static boolean isCase(Object value, String converted) {
-        String text = Printed.text(value);
-        return text.equals(converted) && text.codePoints().anyMatch(PythonStrings::isCased);
+    /** Identity; {@code None} and the booleans are single objects in Python. */
+    private static boolean isSame(Object value, Object other) {
+        return value == other
+                || value instanceof None && other instanceof None
+                || value instanceof Boolean && value.equals(other);
     }
 }

@@ -1,6 +1,7 @@
 /**
- * Jinja2 as chat templates use it: a template is parsed once and rendered with plain JSON values, and every value behaves
- * as Python's would, so that a template either gives what transformers gives or fails by name. Knows nothing of models or
- * messages. Start with {@link io.tidemark.jinja.JinjaTemplate}.
+ * A Jinja2 engine with the subset that chat templates use; values behave as in Python, so that a template renders to
+ * the same text as in transformers or fails with a {@link io.tidemark.jinja.JinjaException}. Depends on no other
+ * package. Start with {@link io.tidemark.jinja.JinjaTemplate}; a lexer and two parsers build a tree of {@link
+ * io.tidemark.jinja.Statement} and {@link io.tidemark.jinja.Expression}, which renders itself.
  */
 package io.tidemark.jinja;

@@ -11,107 +11,114 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** What agrees with transformers is tested by its own renderings; here is what a failing template says. */
-@DisplayName("a template")
+/** Tests error messages and isolation. {@code ChatRenderingTest} compares the output with that of transformers. */
+@DisplayName("A Jinja template")
 class JinjaTemplateTest {
 
-    private static final String SECRET = "the sender's words";
+    private static final String USER_TEXT = "text of a user";
 
     @ParameterizedTest(name = "{0}")
-    @DisplayName("that uses what is not known fails when it is read, with the name and the line")
+    @DisplayName("with a syntax error or an unsupported feature fails to parse, with the name and the line")
     @CsvSource(
             delimiter = ';',
             quoteCharacter = '`',
             value = {
-                "{{ x | frobnicate }}; line 2: the filter 'frobnicate' is not known here",
-                "{{ x is purple }}; line 2: the test 'purple' is not known here",
-                "{% do x %}; line 2: the tag 'do' is not known here",
-                "{% include 'x' %}; line 2: the tag 'include' is not known here",
-                "{% for a in x recursive %}{% endfor %}; line 2: expected a loop that is not recursive, not 'recursive'",
-                "{% for a in x %}; line 2: the template ends before else or endfor",
-                "{{ f(*x) }}; line 2: arguments can't be unpacked with '*' here",
-                "{{ x; line 2: an expression is not closed",
-                "{# x; line 2: a comment that is not closed",
-                "{% if x %}{% endfor %}{% endif %}; line 2: the tag 'endfor' is not known here"
+                "{{ x | frobnicate }}; line 2: filter 'frobnicate' is not supported",
+                "{{ x is purple }}; line 2: test 'purple' is not supported",
+                "{% do x %}; line 2: tag 'do' is not supported",
+                "{% include 'x' %}; line 2: tag 'include' is not supported",
+                "{% for a in x recursive %}{% endfor %}; line 2: recursive loops are not supported",
+                "{% for a in x %}; line 2: the template ends before 'else' or 'endfor'",
+                "{% if x y %}{% endif %}; line 2: expected the end of the tag, found 'y'",
+                "{{ x + }}; line 2: expected an expression, found the end of the tag",
+                "{{ f(*x) }}; line 2: unpacking arguments with '*' is not supported",
+                "{{ x; line 2: an expression is not closed: '}}' is missing",
+                "{{ (x] }}; line 2: ']' has no opening bracket",
+                "{# x; line 2: a comment is not closed: '#}' is missing",
+                "{% if x %}{% endfor %}{% endif %}; line 2: tag 'endfor' is not supported"
             })
-    void namesWhatItDoesNotKnow(String source, String reason) {
-        assertThatThrownBy(() -> parsed("first\n" + source + "\n"))
+    void reportsSyntaxErrors(String source, String message) {
+        assertThatThrownBy(() -> parse("first\n" + source + "\n"))
                 .isInstanceOf(JinjaException.class)
-                .hasMessage(reason);
+                .hasMessage(message);
     }
 
     @ParameterizedTest(name = "{0}")
-    @DisplayName("that does what Python would not do fails with names and types, and never with the sender's words")
+    @DisplayName("that fails in Python fails to render, with names and types and without the user's text")
     @CsvSource(
             delimiter = ';',
             quoteCharacter = '`',
             value = {
-                "{{ text + 1 }}; can't add 'str' and 'int'",
+                "{{ text + 1 }}; unsupported operand types for '+': 'str' and 'int'",
+                "{{ text < 1 }}; cannot order 'str' and 'int'",
                 "{{ text.foo.bar }}; 'str' object has no attribute 'foo'",
                 "{{ missing.foo }}; 'missing' is undefined",
                 "{{ map.foo() }}; 'dict' object has no attribute 'foo'",
                 "{% for x in none %}{% endfor %}; 'NoneType' object is not iterable",
+                "{% for a, b in [text] %}{% endfor %}; cannot unpack 14 values into 2",
                 "{{ text() }}; 'str' object is not callable",
-                "{{ [1].append(text) }}; a template may not change a list: 'append'",
-                "{{ map.update(map) }}; a template may not change a dictionary: 'update'",
-                "{{ [1, 2] | reverse }}; a value of type 'generator' can't be printed",
-                "{% set text.x = 1 %}; 'text' is no namespace, and only a namespace's attributes can be set",
-                "{{ text % 1 }}; a format has fewer fields than values",
-                "{{ text | tojson(indnt=2) }}; tojson takes no argument 'indnt' here",
+                "{{ [1].append(text) }}; a template cannot change a list: 'append'",
+                "{{ map.update(map) }}; a template cannot change a dictionary: 'update'",
+                "{{ [1, 2] | reverse }}; a value of type 'generator' cannot be printed",
+                "{% set text.x = 1 %}; cannot set an attribute of 'text': it is not a namespace",
+                "{{ text % 1 }}; too many arguments for the format string",
+                "{{ text | tojson(indnt=2) }}; filter 'tojson' has no parameter 'indnt'",
+                "{{ text | upper(1) }}; filter 'upper' takes at most 0 positional arguments, found 1",
                 "{{ '{}'.format(text) }}; 'str' object has no attribute 'format'",
                 "{{ range(1000000) }}; a range of more than 100000 numbers",
-                "{{ 2 ** 64 }}; an integer beyond 64 bits",
-                "{{ 'x' * 99999999 * 9 }}; a text repeated too often",
-                "{{ (text | safe) | trim }}; the filter 'trim' is not known here on text that is 'safe'",
-                "{{ strftime_now('%Q') }}; strftime_now does not know '%Q' here"
+                "{{ 2 ** 64 }}; an integer of more than 64 bits",
+                "{{ 'x' * 99999999 * 9 }}; a repeated string of more than 16777216 characters",
+                "{{ (text | safe) | trim }}; filter 'trim' is not supported on the result of 'safe'",
+                "{{ strftime_now('%Q') }}; the field '%Q' of strftime_now is not supported"
             })
-    void failsLikePython(String source, String reason) {
-        assertThatThrownBy(() -> rendered("{% if true %}\n" + source + "{% endif %}"))
+    void reportsRenderingErrors(String source, String message) {
+        assertThatThrownBy(() -> render("{% if true %}\n" + source + "{% endif %}"))
                 .isInstanceOf(JinjaException.class)
-                .hasMessage("line 2: " + reason)
-                .hasMessageNotContaining(SECRET);
+                .hasMessage("line 2: " + message)
+                .hasMessageNotContaining(USER_TEXT);
     }
 
     @Test
-    @DisplayName("that raises an exception fails with its own words")
-    void passesItsWordsOn() {
-        assertThatThrownBy(() -> rendered("{{ raise_exception('no ' + text) }}"))
+    @DisplayName("that calls raise_exception fails with exactly that message")
+    void passesRaisedMessageOn() {
+        assertThatThrownBy(() -> render("{{ raise_exception('no ' + text) }}"))
                 .isInstanceOfSatisfying(JinjaException.class, failure -> {
                     assertThat(failure.isRaised()).isTrue();
-                    assertThat(failure).hasMessage("no " + SECRET);
+                    assertThat(failure).hasMessage("no " + USER_TEXT);
                 });
     }
 
     @Test
-    @DisplayName("that calls itself without end, or nests without end, fails")
-    void endsInEndlessness() {
-        assertThatThrownBy(() -> rendered("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}"))
+    @DisplayName("with infinite recursion or very deep nesting fails with a JinjaException")
+    void limitsDepth() {
+        assertThatThrownBy(() -> render("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}"))
                 .isInstanceOf(JinjaException.class)
                 .hasMessageContaining("too deeply");
-        assertThatThrownBy(() -> parsed("{{ " + "(".repeat(100_000) + " }}")).isInstanceOf(JinjaException.class);
+        assertThatThrownBy(() -> parse("{{ " + "(".repeat(100_000) + " }}")).isInstanceOf(JinjaException.class);
     }
 
     @Test
-    @DisplayName("never reads a sender's text as a template, and writes it as it is")
-    void leavesTextAlone() {
+    @DisplayName("prints variables unchanged and does not interpret template syntax in them")
+    void doesNotInterpretVariables() {
         String text = "{{ 1 + 1 }} {% raw %} <b>&amp;</b> {# note #}\r\n";
-        assertThat(parsed("{{ text }}").render(Map.of("text", text))).isEqualTo(text);
+        assertThat(parse("{{ text }}").render(Map.of("text", text))).isEqualTo(text);
     }
 
     @Test
-    @DisplayName("keeps nothing from one rendering to the next")
-    void forgets() {
-        JinjaTemplate template = parsed(
+    @DisplayName("keeps no state between two renderings")
+    void isStateless() {
+        JinjaTemplate template = parse(
                 "{{ seen is defined }}{% set seen = 1 %}{% set n = namespace(x=0) %}{% set n.x = n.x + 1 %}{{ n.x }}");
         assertThat(template.render(Map.of())).isEqualTo("False1");
         assertThat(template.render(Map.of())).isEqualTo("False1");
     }
 
-    private static JinjaTemplate parsed(String source) {
+    private static JinjaTemplate parse(String source) {
         return JinjaTemplate.parse(source, ZonedDateTime::now);
     }
 
-    private static String rendered(String source) {
-        return parsed(source).render(Map.of("text", SECRET, "map", Map.of("key", SECRET), "list", List.of(SECRET)));
+    private static String render(String source) {
+        return parse(source)
+                .render(Map.of("text", USER_TEXT, "map", Map.of("key", USER_TEXT), "list", List.of(USER_TEXT)));
     }
 }

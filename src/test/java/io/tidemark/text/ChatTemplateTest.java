@@ -62,8 +62,7 @@ class ChatTemplateTest {
         ChatTemplate broken = ChatTemplate.load(temp);
         assertThatThrownBy(() -> broken.render(QUESTION))
                 .isInstanceOf(ChatTemplateFailed.class)
-                .hasMessage(
-                        "the model's chat template can't be used: line 1: the filter 'frobnicate' is not known here");
+                .hasMessage("the model's chat template can't be used: line 1: filter 'frobnicate' is not supported");
         config("{\"chat_template\": [{\"name\": \"default\"}]}");
         Files.delete(temp.resolve("chat_template.jinja"));
         assertThatThrownBy(() -> ChatTemplate.load(temp))
