@@ -1,4 +1,4 @@
-"""Checks what `tidemark demo --json` printed: python3 check_demo.py FILE"""
+"""Checks the output of `tidemark demo --json`: python3 check_demo.py FILE"""
 import json
 import sys
 

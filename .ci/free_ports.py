@@ -1,4 +1,4 @@
-"""Prints as many free loopback ports as the argument says, on one line."""
+"""Prints the given number of free loopback ports on one line."""
 import socket
 import sys
 

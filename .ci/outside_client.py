@@ -1,4 +1,4 @@
-"""A client that isn't ours: waits for a served Tidemark, sends one request with confluent-kafka and reads its result.
+"""An independent client: waits until `tidemark serve` is ready, sends one request with confluent-kafka and reads its result.
 
     python outside_client.py BROKER HTTP_ADDRESS PID ADAPTER
 """
@@ -28,7 +28,7 @@ def main():
     producer.flush(10)
     result = next_value(results)
     if result["id"] != "outside-1" or not result["choices"][0]["text"].strip():
-        sys.exit(f"not the result that was wanted: {result}")
+        sys.exit(f"unexpected result: {result}")
     print(f"boundary {result['tidemark']['boundary']} of {result['tidemark']['num_layers']}:{result['choices'][0]['text']}")
 
 

@@ -1,7 +1,7 @@
 """Makes N random LoRA adapters in PEFT's format, of rank 16 on all seven projections: python adapters.py MODEL OUT N
 
-Random weights cost what trained ones cost, and every system loads the same files. They are small, so that what the model
-says stays in range; A and B are both filled, so that no system can skip a product with zeros.
+Random weights take as much time as trained ones, and every system loads the same files. They are small, so that logits stay
+in range. A and B are both nonzero, so that no system can skip a product.
 """
 import json
 import sys

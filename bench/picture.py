@@ -1,4 +1,4 @@
-"""Draws tokens per second against rows from a bench's JSON, one line a system: python picture.py RESULTS.json OUT.svg"""
+"""Plots tokens per second against rows from the JSON of bench/run, one line per system: python picture.py RESULTS.json OUT.svg"""
 import json
 import sys
 
@@ -13,11 +13,11 @@ PANELS = (("base model", 0), ("one adapter for all rows", 1), ("four adapters mi
 def main():
     with open(sys.argv[1]) as file:
         results = json.load(file)
-    matplotlib.rcParams["svg.hashsalt"] = "tidemark"  # the same results draw the same file
+    matplotlib.rcParams["svg.hashsalt"] = "tidemark"  # the same results give the same file
     figure, axes = plt.subplots(1, len(PANELS), figsize=(12, 4.2), sharey=True)
     for panel, (title, adapters) in zip(axes, PANELS):
         draw(panel, title, adapters, results)
-    axes[0].set_ylim(bottom=0)  # for all of them, once all that they show is there
+    axes[0].set_ylim(bottom=0)  # for all axes, which share their limits, after all lines are drawn
     axes[0].set_ylabel("decode tokens per second")
     axes[0].legend(fontsize=8, loc="upper left")
     machine = results["machine"]

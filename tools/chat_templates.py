@@ -1,9 +1,9 @@
-"""Remakes src/test/resources/chat/*.json: what transformers makes of our templates and of many expressions.
+"""Writes src/test/resources/chat/*.json: the templates and expressions there as rendered by transformers.
 
     pip install transformers jinja2
     python tools/chat_templates.py [TEMPLATE.jinja ...]
 
-With templates named, their renderings are printed as JSON lines instead, for a comparison with Tidemark's.
+If templates are given, prints their renderings as JSON lines instead, for a comparison with Tidemark's.
 """
 import datetime
 import json
@@ -17,7 +17,7 @@ TOKENS = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "pad_to
 
 
 class Noon(datetime.datetime):
-    """The only moment that strftime_now knows here."""
+    """A fixed clock for strftime_now."""
 
     @classmethod
     def now(cls, tz=None):
@@ -30,7 +30,7 @@ def rendered(template, messages, tools):
         made, _ = templates.render_jinja_template(
             [chat], tools=tools, chat_template=template, add_generation_prompt=True, **TOKENS)
         return {"rendered": made[0]}
-    except Exception as failure:  # the kind is what is compared; its words are Python's
+    except Exception as failure:  # tests compare that it fails, not the message
         return {"error": f"{type(failure).__name__}: {failure}"}
 
 

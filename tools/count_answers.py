@@ -1,10 +1,10 @@
-"""An independent reader of the topics: has every request a result, and does any have two?
+"""Counts requests without a result and with more than one, by an independent reader of the topics.
 
     pip install confluent-kafka
     python tools/count_answers.py localhost:9092            # exits 1 when a request has no result
 
-Reads both topics from beginning to end with librdkafka, results as `read_committed`. Requests without an id, and those too
-large to be parsed (`tidemark.limits.request-bytes`), are named by the worker after topic, partition and offset, and so here.
+Reads both topics from beginning to end with librdkafka (`read_committed`). As in the worker, a request without an id, or too
+large to be parsed (`tidemark.limits.request-bytes`), has the id topic-partition-offset.
 """
 import collections
 import json
@@ -17,7 +17,7 @@ UNPARSED_BYTES = 1024 * 1024
 
 
 def records(broker, topic):
-    """Every record of a topic up to the end offsets asked for now."""
+    """Every record of a topic up to its current end offsets."""
     consumer = Consumer({"bootstrap.servers": broker, "group.id": "count-answers", "isolation.level": "read_committed",
                          "enable.auto.commit": False, "enable.partition.eof": True})
     partitions = [TopicPartition(topic, p, 0) for p in consumer.list_topics(topic, timeout=10).topics[topic].partitions]
@@ -26,7 +26,7 @@ def records(broker, topic):
     while unfinished:
         message = consumer.poll(WAIT_SECONDS)
         if message is None:
-            sys.exit(f"{topic}: nothing came for {WAIT_SECONDS} s")
+            sys.exit(f"{topic}: no record for {WAIT_SECONDS} s")
         if message.error() is not None:   # the end of a partition
             unfinished.discard(message.partition())
         else:

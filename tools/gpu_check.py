@@ -1,20 +1,20 @@
 #!/usr/bin/env python3
-"""Repeats on another device what Tidemark did on a CPU, and compares every number that came out.
+"""Repeats recorded calls of Tidemark on another device, and compares every number that Java read.
 
-A machine with a GPU often has torch and neither Java nor a network. So the recording is made anywhere:
+A machine with a GPU often has torch, but neither Java nor a network. Make the recording on any machine:
 
     bin/tidemark verify src/test/resources/models/llama-gqa --record recording
 
-and copied there, where this needs Python and torch only:
+and copy it to the machine with the GPU, where this script needs Python and torch only:
 
     python gpu_check.py recording --device cuda:0
 
-`verify` has held the recorded numbers against transformers and PEFT, so agreement here is agreement with them. The
-archive `Decoder.pt` is the one that Java packed and a worker runs; all values that Java made, all calls in their order
-and all that Java read follow from `calls.jsonl` and `data.bin`. Nothing of the model is known to this file.
+`verify` has compared the recorded numbers with transformers and PEFT. The archive `Decoder.pt` is the one that Java packed
+and a worker runs. `calls.jsonl` and `data.bin` hold all values that Java created, all calls in their order, and all values
+that Java read. This script does not depend on the model.
 
-On the device `meta` no number is computed, but every operator checks where its inputs lie: a tensor that a script makes on
-a fixed device ends the run. That needs no GPU.
+On the device `meta` no number is computed, but every operator checks the devices of its inputs: a tensor that a script
+creates on a fixed device ends the run. This needs no GPU.
 """
 import argparse
 import json
@@ -33,7 +33,7 @@ class Replay:
         self.data = (folder / "data.bin").read_bytes()
         self.calls = [json.loads(line) for line in (folder / "calls.jsonl").read_text().splitlines()]
         self.values = {}
-        # what Java looked at as a number or a flag cannot be computed on `meta`; the recorded one stands in
+        # numbers and flags that Java read cannot be computed on `meta`; the recorded ones are used
         self.literals = {c["read"]: c["value"] for c in self.calls if c.get("kind") == "literal"}
         self.compared = {"float32": 0, "float64": 0, "int64": 0, "literal": 0}
         self.largest = 0.0
@@ -95,7 +95,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("recording", type=pathlib.Path)
     parser.add_argument("--device", default="cuda:0")
-    parser.add_argument("--tolerance", type=float, default=5e-4, help="largest difference of a recorded number (default 5e-4)")
+    parser.add_argument("--tolerance", type=float, default=5e-4, help="largest allowed difference from a recorded number (default 5e-4)")
     options = parser.parse_args()
     device = torch.device(options.device)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type

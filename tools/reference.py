@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Makes what `tidemark verify` compares with: the outputs of transformers and PEFT for an adapter at every boundary.
+"""Writes the reference outputs for `tidemark verify`: transformers and PEFT, for an adapter at every boundary.
 
     pip install -r tools/requirements.txt
     python tools/reference.py --model models/base --adapter adapters/restaurants --out references/restaurants
     python tools/reference.py --make qwen3 --layers 5 --heads 6 --kv-heads 3 --rope yarn --seed 7 --out references/qwen3
 
-The first form needs your model and adapter and writes beside copies of the adapter's files; without --out, into the adapter's
-folder. The second makes a small random model with adapters of every kind, to try an engine on. See docs/verify.md.
+The first form uses your model and adapter, and writes to --out together with copies of the adapter's files; without --out,
+to the adapter's folder. The second makes a small random model with adapters of every kind. See docs/verify.md.
 """
 import argparse
 import shutil
@@ -54,7 +54,7 @@ def _copy(adapter: Path, out: Path) -> None:
 
 
 def _hush() -> None:
-    """What is said of versions to come, and of merging, concerns nobody here."""
+    """Hides warnings about future versions and about merging adapters."""
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     warnings.filterwarnings("ignore", category=FutureWarning)
@@ -74,10 +74,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--adapter", type=Path, metavar="DIR", help="PEFT adapter of --model")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder to write; needed with --make")
     parser.add_argument("--prompts", type=Path, metavar="FILE", help="JSON lines with prompt and completion, or messages; default: built in")
-    parser.add_argument("--count", type=int, default=4, help="prompts of the file whose logits and continuations are taken (%(default)s)")
-    parser.add_argument("--pairs", type=int, default=16, help="pairs of the file whose likelihood is taken (%(default)s)")
+    parser.add_argument("--count", type=int, default=4, help="number of prompts of the file with logits and continuations (%(default)s)")
+    parser.add_argument("--pairs", type=int, default=16, help="number of pairs of the file with log-likelihoods (%(default)s)")
     parser.add_argument("--tokens", type=int, default=12, help="longest greedy continuation (%(default)s)")
-    parser.add_argument("--threads", type=int, help="threads of torch (1 with --make, else one a core)")
+    parser.add_argument("--threads", type=int, help="threads of torch (1 with --make, otherwise one per core)")
     _shape(parser.add_argument_group("with --make"))
     options = parser.parse_args()
     if not (options.out if options.make else options.adapter):
@@ -87,7 +87,7 @@ def _options() -> argparse.Namespace:
     if options.make and options.hidden % options.heads:
         parser.error("--hidden must be a multiple of --heads, or transformers refuses the model")
     if unknown := set(options.kinds or ()) - set(adapter_kinds.KINDS):
-        parser.error(f"--kinds knows no {', '.join(sorted(unknown))}")
+        parser.error(f"unknown --kinds: {', '.join(sorted(unknown))}")
     return options
 
 
@@ -98,10 +98,10 @@ def _shape(group) -> None:
     group.add_argument("--rope", choices=models.ROPES, default="default")
     group.add_argument("--sliding-window", type=int, help="attend to this many tokens only (mistral, qwen2, qwen3)")
     group.add_argument("--biased", action="store_true", help="biases in attention and MLP (llama), in attention (qwen3)")
-    group.add_argument("--tied", action="store_true", help="the head's weights are the embedding's")
-    group.add_argument("--dtype", choices=models.DTYPES, default="float32", help="of the stored weights (%(default)s)")
-    group.add_argument("--shard-size", default="5GB", help="cut the weights into files of this size, such as 100KB (%(default)s)")
-    group.add_argument("--kinds", type=lambda text: text.split(","), help="adapters, of: " + ", ".join(adapter_kinds.KINDS))
+    group.add_argument("--tied", action="store_true", help="tie the head to the embedding")
+    group.add_argument("--dtype", choices=models.DTYPES, default="float32", help="type of the stored weights (%(default)s)")
+    group.add_argument("--shard-size", default="5GB", help="split the weights into files of this size, such as 100KB (%(default)s)")
+    group.add_argument("--kinds", type=lambda text: text.split(","), help="adapters to make, comma-separated, of: " + ", ".join(adapter_kinds.KINDS))
 
 
 if __name__ == "__main__":

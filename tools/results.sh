@@ -1,8 +1,8 @@
 #!/bin/sh
-# Runs what docs/results.md shows: tools/results.sh SMOLLM2 ADAPTERS DATA OUT [NAME ...]
+# Runs the evaluations of docs/results.md: tools/results.sh SMOLLM2 ADAPTERS DATA OUT [NAME ...]
 # SMOLLM2 is the base model's folder, ADAPTERS holds lora-e2e and lora-gsm, DATA e2e-*.jsonl and gsm-*.jsonl.
-# OUT gets a Markdown table and the pictures for each adapter, or for those named: lora-e2e, lora-gsm, describe,
-# describe-small-data, extract. Numbers of examples: VALIDATION, TEST, TEXTS, CURVE; runs of the speed: SPEED.
+# Writes a Markdown table and plots to OUT for each adapter, or for the named ones: lora-e2e, lora-gsm, describe,
+# describe-small-data, extract. Environment: numbers of examples VALIDATION, TEST, TEXTS, CURVE; speed runs SPEED.
 set -eu
 model=$1 adapters=$2 data=$3 out=$4
 shift 4
@@ -39,6 +39,6 @@ for each; do
     extract)
         evaluate "$each" "$demo/model" "$demo/adapters/$each" "$demo/data/extract-validation.jsonl" "$demo/data/extract-requests.jsonl" \
             --max-tokens 64 ;;
-    *) echo "no such adapter: $each" >&2 && exit 2 ;;
+    *) echo "unknown adapter: $each" >&2 && exit 2 ;;
     esac
 done

@@ -1,9 +1,9 @@
-"""What transformers' logits processors make of a small model's logits, for SamplingTest.
+"""Writes the output of transformers' logits processors for a small model's logits, for SamplingTest.
 
     python tools/sampling_reference.py src/test/resources/models/llama-gqa > src/test/resources/sampling/expected.json
 
-OpenAI's presence and frequency penalties have no processor: they are taken off after the repetition penalty, as
-OpenAI's documentation has the formula.
+There is no processor for OpenAI's presence and frequency penalties: they are subtracted after the repetition penalty, by
+the formula of OpenAI's documentation.
 """
 import json
 import sys

@@ -1,4 +1,4 @@
-"""Remakes src/test/resources/tokenizers: three tiny tokenizers of the kinds that models have, and what transformers does.
+"""Writes src/test/resources/tokenizers: three small tokenizers of common kinds, and their output in transformers.
 
     pip install transformers tokenizers
     python tools/tokenizers_for_tests.py
@@ -89,7 +89,7 @@ def main():
         folder.mkdir(parents=True, exist_ok=True)
         tokenizer = finished(make())
         (folder / "tokenizer.json").write_text(json.dumps(json.loads(tokenizer.to_str()), ensure_ascii=False) + "\n", "utf-8")
-        # Says otherwise than tokenizer.json, which counts.
+        # Contradicts tokenizer.json, which takes precedence.
         config = {"add_bos_token": False, "add_eos_token": True, "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>",
                   "clean_up_tokenization_spaces": name != "sentencepiece-unigram", "tokenizer_class": "PreTrainedTokenizerFast"}
         (folder / "tokenizer_config.json").write_text(json.dumps(config, indent=2) + "\n", "utf-8")

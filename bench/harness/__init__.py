@@ -1,1 +1,1 @@
-"""What bench/run and bench/shared_cores are made of."""
+"""Modules of bench/run and bench/shared_cores."""

@@ -1,4 +1,4 @@
-"""Validation batches that keep a calibrator sweeping for as long as a measurement lasts. Needs confluent-kafka."""
+"""Validation batches that keep a calibrator sweeping during a measurement. Needs confluent-kafka."""
 import base64
 import hashlib
 import itertools
@@ -9,12 +9,12 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Producer
 
 from harness.process import Failed
 
-AHEAD = 2   # batches that are not finished: one is swept, the next one waits
+AHEAD = 2   # unfinished batches: one is swept, the next one waits
 FIELDS = ("prompt", "messages", "tools", "completion")
 
 
 def examples_of(file):
-    """The examples of a JSON-lines file, without the fields that a batch does not take."""
+    """The examples of a JSON-lines file, without fields that a batch does not have."""
     with open(file, encoding="utf-8") as lines:
         return [{name: example[name] for name in FIELDS if name in example} for example in map(json.loads, lines)]
 
@@ -44,11 +44,11 @@ class Feed:
         self.consumer.assign([TopicPartition(f"{prefix}{topic}", 0, OFFSET_BEGINNING)
                               for topic in ("calibration-state", "validation-dead-letters")])
         self.numbers = itertools.count()
-        self.open = {}      # what the state names a batch by → when it was sent
+        self.open = {}      # id of the batch in the calibration state → when it was sent
         self.stopped = True
 
     def begin(self, server, check):
-        """Returns when the calibrator is in the middle of a batch."""
+        """Waits until the calibrator is within a batch."""
         self.stopped = False
         already = swept(server)
         while swept(server) == already:
@@ -56,7 +56,7 @@ class Feed:
             check()
 
     def refill(self, seconds=0.0):
-        """Replaces the batches that are finished, until `stop`. Waits up to so many seconds for a record."""
+        """Replaces finished batches, until `stop`. Waits up to the given seconds for a record."""
         record = self.consumer.poll(seconds)
         if record is not None:
             self.take(record)
@@ -94,10 +94,10 @@ class Feed:
 
 
 def swept(server):
-    """Batches that a calibrator has swept so far, with the part of the present one."""
+    """Number of batches that a calibrator has swept, with the fraction of the current one."""
     return server.metric("tidemark_calibration_runs_total", "tidemark_calibration_progress")
 
 
 def digest(batch):
-    """What the calibrator's state names a batch by: the first 12 bytes of the SHA-256 of its id, in base64url."""
+    """Id of a batch in the calibration state: the first 12 bytes of the SHA-256 of its batch_id, in base64url."""
     return base64.urlsafe_b64encode(hashlib.sha256(batch.encode()).digest()[:12]).decode()

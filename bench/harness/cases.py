@@ -1,4 +1,4 @@
-"""What is measured: rows, adapters, boundary, and how long prompts and answers are."""
+"""Measured cases: rows, adapters, boundary, and lengths of prompts and answers."""
 import random
 from dataclasses import dataclass
 
@@ -8,13 +8,13 @@ PREFILL_TOKENS = 256
 @dataclass(frozen=True)
 class Case:
     rows: int
-    adapters: int          # shared by the rows, row after row; 0 is the base model
-    prompt_tokens: int     # of each row
-    new_tokens: int        # of each row; 1 measures the prefill alone
-    layers: int | None = None  # the boundary; None is all layers. Only Tidemark has boundaries
+    adapters: int          # assigned to the rows in turn; 0 is the base model
+    prompt_tokens: int     # per row
+    new_tokens: int        # per row; 1 measures the prefill alone
+    layers: int | None = None  # the boundary (Tidemark only); None is all layers
 
     def question(self, vocabulary, seed):
-        """The question of this case. Prompts are random tokens, so that no system can find a beginning it knows."""
+        """The question of this case. Prompts are random tokens, so that no prefix is in a system's cache."""
         drawn = random.Random(f"{seed} {self}")
         return {"do": "measure", "new_tokens": self.new_tokens, "layers": self.layers,
                 "prompts": [[drawn.randrange(16, vocabulary) for _ in range(self.prompt_tokens)] for _ in range(self.rows)],
@@ -22,9 +22,9 @@ class Case:
 
 
 def cases(layers, new_tokens, quick=False, shapes=()):
-    """Decode: 64-token prompts. Prefill: 256-token prompts, 1 new token. The boundary moves where the adapters are most mixed.
+    """Decode: 64-token prompts. Prefill: 256-token prompts, 1 new token. Boundaries are measured for the most mixed adapters.
 
-    With shapes, pairs of rows and adapters, only their decode cases, in all layers."""
+    If shapes (pairs of rows and adapters) are given: only their decode cases, in all layers."""
     if shapes:
         return [Case(rows, adapters, 64, new_tokens) for rows, adapters in shapes]
     decode = [(1, 0), (1, 1), (8, 0), (8, 1), (8, 4), (32, 0), (32, 1), (32, 4), (32, 32)]

@@ -1,6 +1,6 @@
-"""Generation requests in a closed loop through Kafka, and the tokens per second that workers answer with.
+"""Generation requests in a closed loop through Kafka, and the tokens per second of the workers.
 
-Needs confluent-kafka. A loop keeps a number of requests open: each answer is followed by the next request at once.
+Needs confluent-kafka. A loop keeps a number of requests open: each answer is immediately followed by the next request.
 """
 import itertools
 import json
@@ -16,14 +16,14 @@ from harness.process import Failed
 
 @dataclass(frozen=True)
 class Answer:
-    prefix: str            # of the topics, which names the group of workers
+    prefix: str            # of the topics, which identifies the group of workers
     worker: str
-    sent: float            # time.monotonic(), as is received
+    sent: float            # time.monotonic(), as `received`
     received: float
     prompt_tokens: int
     tokens: int
-    whole: bool            # False where the request was cancelled when the window had ended
-    running: float         # seconds from admission to the end, as the worker measured them
+    whole: bool            # False if the request was cancelled at the end of the window
+    running: float         # seconds from admission to the end, measured by the worker
     per_token: float | None  # seconds between tokens after the first one
 
     @property
@@ -31,7 +31,7 @@ class Answer:
         return self.received - self.sent
 
     def tokens_between(self, begin, end):
-        """The answer's tokens, spread evenly over the time it ran, that belong to a window."""
+        """Number of the answer's tokens within a window, with tokens spread evenly over the run time."""
         if self.tokens == 0:
             return 0.0
         start = self.received - self.running
@@ -39,7 +39,7 @@ class Answer:
 
 
 class Words:
-    """Random texts of words that are one token each, as far as the tokenizer's vocabulary can tell."""
+    """Random texts of words that are single tokens in the tokenizer's vocabulary."""
 
     def __init__(self, tokenizer, seed):
         vocabulary = json.loads(tokenizer.read_text())["model"].get("vocab", {})
@@ -47,7 +47,7 @@ class Words:
         words = {name[1:] for name in names if name[:1] in ("Ġ", "▁")}
         self.words = sorted(word for word in words if word.isascii() and word.isalpha() and word.islower() and len(word) > 2)
         if len(self.words) < 200:
-            raise Failed(f"{tokenizer} has {len(self.words)} whole words; this script needs a tokenizer that has at least 200")
+            raise Failed(f"{tokenizer} has {len(self.words)} whole words; this script needs a tokenizer with at least 200")
         self.random = random.Random(seed)
 
     def text(self, count):
@@ -68,7 +68,7 @@ class Load:
         self.numbers = itertools.count()
         self.random = random.Random(0)
         self.open = {}       # request id → (prefix, partition, time of sending)
-        self.beside = {}     # the same of requests with a long prompt beside the load, which are not measured
+        self.beside = {}     # the same for requests with a long prompt beside the load, which are not measured
         self.beside_tokens = 0
         self.undelivered = None
 
@@ -89,12 +89,12 @@ class Load:
     def run(self, prefixes, sequences, seconds, meanwhile=lambda: None, at_begin=lambda: None, at_end=lambda: None, beside_tokens=0):
         """Keeps this many requests open for each group. Returns the answers and the window, (begin, end).
 
-        With `beside_tokens` each group also has one request with a prompt of so many tokens and one new token, again and again.
+        With `beside_tokens` each group also gets repeated requests with a prompt of that many tokens and one new token.
 
-        The window begins when each group has answered once. It is as long as asked for, but not shorter than the time
-        until then, so that it holds a prefill and all steps of an answer. Requests are sent until it ends; the open ones
-        are then cancelled, if that was asked for, and waited for. `meanwhile` is called until the last answer is there.
-        Raises Failed for an error result, and where no answer comes within the patience.
+        The window begins when each group has answered once. It lasts the given seconds, or the time until then if that is
+        longer, so that it contains a prefill and all steps of an answer. Requests are sent until it ends; open requests
+        are then cancelled, if the options say so, and waited for. `meanwhile` is called until the last answer arrives.
+        Raises Failed for an error result, or if no answer arrives within the patience.
         """
         answers, silent, begin, end, length = [], set(prefixes), None, None, seconds
         for _ in range(sequences):
@@ -125,7 +125,7 @@ class Load:
                 if end is None:
                     self.send(answer.prefix)
             elif now > last + self.patience:
-                raise Failed(f"{len(self.open)} requests have had no answer for {self.patience} s")
+                raise Failed(f"{len(self.open)} requests had no answer for {self.patience} s")
             self.producer.poll(0)
             if self.undelivered:
                 raise Failed(f"a request was not delivered: {self.undelivered}")
@@ -133,7 +133,7 @@ class Load:
         return answers, (begin, end)
 
     def send(self, prefix):
-        """To the partition with the fewest open requests, so that all workers of the group get the same number."""
+        """Sends to the partition with the fewest open requests, so that all workers of the group get the same number."""
         number = next(self.numbers)
         request = {"id": f"bench-{number}", "model": next(self.models), "prompt": self.words.text(self.prompt_tokens),
                    "max_tokens": self.new_tokens, "temperature": 0, "ignore_eos": True}
@@ -161,7 +161,7 @@ class Load:
         self.undelivered = self.undelivered or error
 
     def answer(self, message, now):
-        """The answer in a record; None for one that belongs to no open request."""
+        """The answer in a record; None if it belongs to no open request."""
         if message.error():
             raise KafkaException(message.error())
         result = json.loads(message.value())
@@ -179,7 +179,7 @@ class Load:
         usage, told = result["usage"], result["tidemark"]
         tokens, whole = usage["completion_tokens"], result["choices"][0]["finish_reason"] != "cancelled"
         if whole and tokens != self.new_tokens:
-            raise Failed(f"request {result['id']} got {tokens} tokens in place of {self.new_tokens}")
+            raise Failed(f"request {result['id']} got {tokens} tokens instead of {self.new_tokens}")
         running = told["total_ms"] - told.get("queued_ms", 0)
         per_token = (running - told["first_token_ms"]) / (tokens - 1) / 1000 if tokens > 1 else None
         return Answer(prefix, told["worker"], at, now, usage["prompt_tokens"], tokens, whole, running / 1000, per_token)

@@ -1,4 +1,4 @@
-"""One system as a process that answers questions, a JSON object a line."""
+"""One system as a process that answers questions, one JSON object per line."""
 import json
 import os
 import selectors
@@ -22,7 +22,7 @@ class Process:
         self.pending = b""
 
     def ask(self, question, timeout):
-        """The answer, which may be {"unsupported": reason}. Raises Failed when there is none in time, or an error."""
+        """The answer, which may be {"unsupported": reason}. Raises Failed on a timeout or an error."""
         try:
             self.process.stdin.write(json.dumps(question).encode() + b"\n")
             self.process.stdin.flush()

@@ -1,4 +1,4 @@
-"""A broker and the `tidemark serve` processes of the variants: how they are started, awaited and ended."""
+"""Starts, awaits and ends a broker and the `tidemark serve` processes of the variants."""
 import json
 import os
 import re
@@ -12,13 +12,13 @@ from pathlib import Path
 
 from harness.process import Failed
 
-END_SECONDS = 40   # a process gets so long after SIGTERM; a worker's shutdown grace is 20 s
+END_SECONDS = 40   # limit after SIGTERM; a worker's shutdown grace is 20 s
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One of the sides that are compared."""
+    """A launcher with settings and a number of worker processes."""
     name: str
     launcher: Path
     workers: int = 1
@@ -31,7 +31,7 @@ class Variant:
 
     @staticmethod
     def parse(text, launcher):
-        """From 'NAME: workers=2 env.TIDEMARK_ENGINE_THREADS=1', or from a JSON object with the same fields, env an object."""
+        """Parses 'NAME: workers=2 env.TIDEMARK_ENGINE_THREADS=1', or a JSON object with the same fields and env as an object."""
         if text.lstrip().startswith("{"):
             fields = json.loads(text)
             name, environment = fields.pop("name", None), dict(fields.pop("env", {}))
@@ -103,11 +103,11 @@ class Server(Program):
     def is_ready(self):
         try:
             return self.get("/q/health/ready") is not None
-        except OSError:  # an HTTPError, 503 while it is not ready, is one too
+        except OSError:  # includes HTTPError: status 503 while the process is not ready
             return False
 
     def metric(self, *names):
-        """The sum of the meters' values over their tags, of one reading."""
+        """The meters' values of one scrape, summed over their tags."""
         return sum(float(line.rpartition(" ")[2]) for line in self.get("/q/metrics").splitlines()
                    if re.split(r"[ {]", line, maxsplit=1)[0] in names)
 
@@ -117,7 +117,7 @@ class Server(Program):
 
 
 class Serving:
-    """All processes of a run. They end with it, whatever the reason."""
+    """All processes of a run. They end with the run, whatever the reason."""
 
     def __init__(self, folder, model, adapters):
         self.folder, self.model, self.adapters = folder, model, adapters
@@ -134,7 +134,7 @@ class Serving:
             broker.check()
 
     def start(self, variant, role, name):
-        """Starts a process with topics and consumer groups of its own: all processes of one name share them."""
+        """Starts a process. All processes with one name share topics and consumer groups, which no other process uses."""
         number = sum(isinstance(program, Server) for program in self.programs)
         environment = {"TIDEMARK_TOPICS_PREFIX": f"{name}-", "TIDEMARK_WORKER_GROUP": f"{name}-workers",
                        "TIDEMARK_CALIBRATOR_GROUP": f"{name}-calibrators"}

@@ -1,4 +1,4 @@
-"""What all systems load: the model, the random adapters, and their GGUF copies, made once and kept."""
+"""Files that all systems load: the model, the random adapters, and their GGUF copies, made once and kept."""
 import json
 import subprocess
 from pathlib import Path
@@ -9,7 +9,7 @@ CONVERTERS = INSTALLED / "llama-source" / "vendor" / "llama.cpp"
 
 
 def adapters(options):
-    """As many as the cases need, and one at least."""
+    """Number of adapters that the cases need, at least one."""
     if options.shapes:
         return max(1, *(adapters for _, adapters in options.shapes))
     return 4 if options.quick else 32
@@ -47,7 +47,7 @@ class Setup:
                 self.convert(python, "convert_lora_to_gguf.py", folder, f"{name}.gguf", say, "--outtype", "f16", "--base", self.model)
 
     def convert(self, python, script, source, name, say, *options):
-        """By llama.cpp's own scripts. A file that is newer than what it was made from is taken as it is."""
+        """Converts with llama.cpp's own scripts, unless the target is newer than its source."""
         target = self.gguf / name
         weights = max(path.stat().st_mtime for path in source.glob("*.safetensors"))
         if target.exists() and target.stat().st_mtime > weights and name != "check.gguf":

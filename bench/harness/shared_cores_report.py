@@ -1,11 +1,11 @@
-"""The samples of bench/shared_cores as figures and as a Markdown table."""
+"""Figures and a Markdown table from the samples of bench/shared_cores."""
 from statistics import median, quantiles
 
 from harness.report import summary
 
 
 def table(samples):
-    """One entry for each situation, number of sequences and variant. Ratios are of samples of the same round."""
+    """One entry per situation, number of sequences and variant. Ratios are of samples of the same round."""
     found = {}
     for sample in samples:  # in the order of rounds
         found.setdefault((sample["situation"], sample["sequences"], sample["variant"]), []).append(sample)

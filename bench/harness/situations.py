@@ -1,4 +1,4 @@
-"""What runs beside a worker while it is measured: nothing, a busy process, a second worker, a calibrator, or long prompts."""
+"""Load beside a measured worker: nothing, a busy process, a second worker, a calibrator, or long prompts."""
 import contextlib
 import subprocess
 import sys
@@ -13,7 +13,7 @@ LONG_PROMPT_TOKENS = 2000
 
 
 class Side:
-    """A variant with the processes that run it: its workers and, where a situation wants them, companions."""
+    """A variant with its processes: its workers and, if a situation needs them, a second group or a calibrator."""
 
     def __init__(self, variant, serving, load, patience):
         self.variant, self.serving, self.load, self.patience = variant, serving, load, patience
@@ -24,7 +24,7 @@ class Side:
         return f"{self.variant.slug}-{role}-"
 
     def start(self, role):
-        """Starts the processes of a role, unless they run. They are ready when `await_ready` returns."""
+        """Starts the processes of a role unless they run. They are ready when `await_ready` returns."""
         if role not in self.servers:
             count = 1 if role == "calibrator" else self.variant.workers
             kind = "calibrator" if role == "calibrator" else "worker"
@@ -48,7 +48,7 @@ class Side:
         self.feed = self.feed or Feed(self.serving.address, self.prefix("calibrator"), adapter, texts, self.patience)
 
     def measure(self, roles, sequences, seconds, meanwhile=lambda: None, at_begin=lambda: None, at_end=lambda: None, beside_tokens=0):
-        """Puts the same load on each of the roles' workers; returns a sample, whose figures are the sum of all."""
+        """Puts the same load on the workers of each role. Returns a sample with the sums over all roles."""
         clocks = []
         pids = [server for role in roles for server in self.servers[role]]
 
@@ -91,7 +91,7 @@ def two_workers(side, sequences, seconds):
 
 
 def calibrator(side, sequences, seconds):
-    """The calibrator sweeps from before the first request until the last answer, and then to the end of its batches."""
+    """The calibrator sweeps from before the first request until after the last answer; then its batches are completed."""
     feed, server, counts = side.feed, side.servers["calibrator"][0], []
 
     def count():
@@ -108,7 +108,7 @@ def long_prompts(side, sequences, seconds):
     return side.measure(["worker"], sequences, seconds, beside_tokens=LONG_PROMPT_TOKENS)
 
 
-# name → what measures it, and the companions it needs
+# name → function that measures it, and the further roles that it needs
 SITUATIONS = {"quiet": (quiet, []), "busy": (busy, []), "two-workers": (two_workers, ["second"]), "calibrator": (calibrator, ["calibrator"]),
               "long-prompts": (long_prompts, [])}
 
@@ -124,12 +124,12 @@ def busy_process():
 
 
 def machine_clock(programs):
-    """Now, and CPU seconds since the start: of these programs, of all processes, and stolen by the host."""
+    """Current time, and CPU seconds since the start: of these programs, of all processes, and stolen by the host."""
     user, nice, system, _, _, irq, softirq, steal = (int(word) / TICKS for word in Path("/proc/stat").read_text().split()[1:9])
     return time.monotonic(), sum(program.cpu_seconds() for program in programs), user + nice + system + irq + softirq, steal
 
 
 def cores(begin, end):
-    """How many cores the workers and everything else on the machine took on average, and the host stole."""
+    """Average number of cores used by the workers, used by everything else, and stolen by the host."""
     seconds, workers, everything, steal = (after - before for before, after in zip(begin, end))
     return {"workers": workers / seconds, "others": (everything - workers) / seconds, "steal": steal / seconds}

@@ -1,4 +1,4 @@
-"""The systems: how each is started, and which of its processes answers a case."""
+"""The compared systems: how each is started, and which of its processes answers a case."""
 import glob
 import os
 from pathlib import Path
@@ -10,7 +10,7 @@ INSTALLED = BENCH / ".peers"
 
 
 class System:
-    """What a system needs to start, and the answers it gives. A failure is kept as the reason why it is missing."""
+    """A system that can be started and measured. A failure is kept as the reason why the system is missing."""
 
     def __init__(self, name, needs=None):
         self.name, self.needs = name, needs
@@ -85,7 +85,7 @@ class Vllm(System):
         super().__init__("vLLM", "vllm")
 
     def commands(self, setup):
-        # vLLM itself asks for both libraries, and is slower without them
+        # vLLM's documentation recommends both libraries; it is slower without them
         wanted = [*glob.glob("/usr/lib/*/libtcmalloc_minimal.so.4"), str(INSTALLED / "vllm" / "lib" / "libiomp5.so")]
         preload = {"LD_PRELOAD": ":".join(library for library in wanted if os.path.exists(library))}
         return {"base": (self.python("vllm_cpu.py"), preload, {}), "lora": (self.python("vllm_cpu.py") + ["--lora"], preload, {})}

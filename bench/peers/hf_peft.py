@@ -1,4 +1,4 @@
-"""transformers + PEFT, in bf16. Rows of several adapters run in one batch by PEFT's adapter_names."""
+"""transformers + PEFT, in bf16. Rows of several adapters run in one batch with PEFT's adapter_names."""
 import time
 
 from protocol import lockstep, serve
@@ -14,7 +14,7 @@ class TransformersPeft:
         torch.set_grad_enabled(False)
         self.torch = torch
         self.tokenizer = transformers.AutoTokenizer.from_pretrained(model)
-        # The base model alone is a second copy: PEFT's wrappers cost something even where they do nothing.
+        # The base model alone is a second copy, because PEFT's wrappers take time even if no adapter is active.
         self.base = transformers.AutoModelForCausalLM.from_pretrained(model, dtype=torch.bfloat16).eval()
         self.names = [f"adapter-{i}" for i in range(len(adapters))]
         folders = dict(zip(self.names, adapters))
@@ -22,7 +22,7 @@ class TransformersPeft:
             folders["check"] = check
         self.tuned = None
         for name, folder in folders.items():
-            # the adapters stay in single precision, which is PEFT's default and faster here than bf16
+            # adapters stay in single precision, which is PEFT's default and faster here than bf16
             options = {"adapter_name": name, "low_cpu_mem_usage": True}
             if self.tuned is None:
                 plain = transformers.AutoModelForCausalLM.from_pretrained(model, dtype=torch.bfloat16)
@@ -60,7 +60,7 @@ class TransformersPeft:
         return output.logits[:, -1].argmax(-1, keepdim=True), output.past_key_values
 
     def use(self, names):
-        """The cheapest way to run these adapters: plain, one adapter switched on, or by name for each row."""
+        """The fastest way to run these adapters: the plain model, one active adapter, or a name per row."""
         if set(names) == {None}:
             return self.base, {}
         if len(set(names)) == 1:

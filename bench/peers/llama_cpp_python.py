@@ -1,5 +1,5 @@
-"""llama.cpp by the low-level calls of llama-cpp-python. Every row is a sequence of one context; a context has one set of
-adapters for all its rows. Wants "gguf": the folder with base.gguf, adapter.gguf and check.gguf."""
+"""llama.cpp through the low-level API of llama-cpp-python. Every row is a sequence of one context; a context has one set of
+adapters for all its rows. Requires "gguf": the folder with base-PRECISION.gguf, adapter.gguf and check.gguf."""
 import ctypes
 import os
 import time
@@ -57,7 +57,7 @@ class LlamaCpp:
         return adapter
 
     def context(self, rows, adapter):
-        """A context for exactly this many rows, kept for the next run, with this adapter alone."""
+        """A context for exactly this many rows with this adapter only. It is kept for the next run."""
         if rows not in self.contexts:
             params = self.api.llama_context_default_params()
             params.n_ctx, params.n_seq_max = CONTEXT * rows, rows
@@ -76,12 +76,12 @@ class LlamaCpp:
         return context
 
     def run(self, context, prompts, new_tokens):
-        """Gives each step's tokens, one a row."""
+        """Yields the tokens of each step, one per row."""
         rows = len(prompts)
         batch = self.api.llama_batch_init(PROMPT_TOKENS_PER_BATCH, 0, 1)
         try:
             tokens = [0] * rows
-            places = []  # (row, position, token, whether it chooses), split where a batch is full
+            places = []  # (row, position, token, whether a token is chosen), split into batches
             for row, prompt in enumerate(prompts):
                 places += [(row, position, token, position == len(prompt) - 1) for position, token in enumerate(prompt)]
             for begin in range(0, len(places), PROMPT_TOKENS_PER_BATCH):

@@ -1,4 +1,4 @@
-"""How the runner talks to a system: one JSON object a line, a question on stdin, its answer on stdout.
+"""Protocol between the runner and a system: one JSON object per line, questions on stdin, answers on stdout.
 
 open     {"do": "open", "model": DIR, "adapters": [DIR, ...], "check": DIR or null, "threads": N, ...}
          -> {"versions": {...}, "precision": "..."}
@@ -6,9 +6,9 @@ greedy   {"do": "greedy", "prompt": TEXT, "tokens": N, "adapter": "check" or nul
 measure  {"do": "measure", "prompts": [[ids], ...], "adapters": [index or null, ...], "new_tokens": N, "layers": null}
          -> {"rows": [{"first": seconds, "last": seconds, "tokens": N}, ...]}
 
-Row i of `measure` runs prompt i with adapter i, all rows at once, greedily, for exactly new_tokens tokens whatever they
-are. Times count from the moment the system has all rows. The runner alone turns them into rates.
-What a system cannot do it answers with {"unsupported": reason}, what fails with {"error": message}.
+Row i of `measure` runs prompt i with adapter i, all rows at once, greedily, for exactly new_tokens tokens. Times count
+from the moment at which the system has all rows. The runner converts them to rates.
+The answer to an unsupported question is {"unsupported": reason}, and after a failure {"error": message}.
 """
 import json
 import os
@@ -21,7 +21,7 @@ class Unsupported(Exception):
 
 
 def serve(system):
-    """Answers until stdin ends. Whatever the libraries print goes to stderr: stdout belongs to the answers."""
+    """Answers questions until stdin ends. Output of libraries goes to stderr, because stdout is for answers only."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     for line in sys.stdin:
@@ -38,5 +38,5 @@ def serve(system):
 
 
 def lockstep(rows, first, last, tokens):
-    """The answer to `measure` of a system whose rows all run step by step together."""
+    """The answer to `measure` of a system that runs all rows in lockstep."""
     return {"rows": [{"first": first, "last": last, "tokens": tokens}] * rows}

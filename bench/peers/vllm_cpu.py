@@ -1,5 +1,5 @@
-"""vLLM's CPU build. Run it with --lora for adapters, without for the base model alone: a vLLM engine that may have
-adapters is slower also where none is used, so the base model gets an engine of its own."""
+"""vLLM's CPU build. Use --lora for adapters, and no option for the base model alone: a vLLM engine with LoRA enabled is
+slower even if no adapter is used, so the base model has its own engine."""
 import os
 import sys
 import time
@@ -7,7 +7,7 @@ import time
 from protocol import serve
 
 LORA = "--lora" in sys.argv
-# Engine and scheduler in this process: nothing is lost to messages between processes.
+# Engine and scheduler run in this process, without messages between processes.
 os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
 os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "2")
 os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")

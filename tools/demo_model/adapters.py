@@ -21,7 +21,7 @@ class Encoded:
 
 
 def make_adapter(base: Path, folder: Path, epochs: list[list[Example]], seed: int) -> None:
-    """One pass over each list of `epochs`, all at one learning-rate schedule (linear, after a short warm-up)."""
+    """One pass over each list of `epochs`, with one learning-rate schedule for all (linear, after a short warm-up)."""
     rng = random.Random(seed)
     torch.manual_seed(seed)
     tokenizer = AutoTokenizer.from_pretrained(base)
@@ -29,12 +29,12 @@ def make_adapter(base: Path, folder: Path, epochs: list[list[Example]], seed: in
     batches = [batch for examples in epochs for batch in _batches([encode(e, tokenizer) for e in examples], rng)]
     _train(model, batches, tokenizer.pad_token_id, folder.name)
     model.peft_config["default"].base_model_name_or_path = BASE_NAME
-    model.save_pretrained(folder, save_embedding_layers=False)   # they are the base's own; "auto" would look the base up on the hub
-    (folder / "README.md").unlink(missing_ok=True)   # PEFT's empty template of a model card
+    model.save_pretrained(folder, save_embedding_layers=False)   # they are the base's; "auto" would search for the base on the hub
+    (folder / "README.md").unlink(missing_ok=True)   # the empty model card that PEFT writes
 
 
 def encode(example: Example, tokenizer) -> Encoded:
-    """Prompt and completion are tokenized apart and joined, as a server sees them."""
+    """Prompt and completion are tokenized separately and concatenated, as in a server."""
     prompt = tokenizer(example.prompt).input_ids
     completion = tokenizer(example.completion).input_ids + [tokenizer.eos_token_id]
     return Encoded(prompt + completion, len(prompt))
@@ -71,7 +71,7 @@ def _train(model, batches, pad: int, name: str) -> None:
     model.train()
     for step, batch in enumerate(batches):
         ids, labels = padded(batch, pad)
-        with torch.autocast("cpu", torch.bfloat16):   # products only; 1.6 times faster where the CPU has AVX-512 BF16
+        with torch.autocast("cpu", torch.bfloat16):   # products only; 1.6 times faster on CPUs with AVX-512 BF16
             loss = model(input_ids=ids, labels=labels).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

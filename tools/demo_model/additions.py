@@ -1,7 +1,7 @@
-"""Restaurants with more facts: one that is missing is added, with a short sentence that says it.
+"""Restaurants with more facts: a missing fact is added, with a short sentence that states it.
 
-People who wrote about many facts left some out, and most restaurants of the training split have few; the added sentence
-is one more place where only copying helps.
+Sentences about many facts often omit some, and most restaurants of the training split have few facts. The added sentence is
+another part that can only be copied.
 """
 import random
 
@@ -27,7 +27,7 @@ def maybe_extended(restaurants: list[Restaurant], share: float, rng: random.Rand
 
 
 def extended(restaurant: Restaurant, rng: random.Random) -> Restaurant:
-    """With up to three missing facts added, in the data's order of facts."""
+    """Adds up to three missing facts, in the order of facts of the data."""
     present = dict(restaurant.facts)
     missing = [key for key in (*SENTENCES, "familyFriendly") if key not in present]
     sentence = restaurant.sentence.rstrip(" ,;")

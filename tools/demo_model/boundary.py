@@ -1,4 +1,4 @@
-"""What a boundary means, and the scores at each: LoRA in layers 0..b-1, none in layers b and above."""
+"""Boundaries and their scores: LoRA in layers 0..b-1, none in layers b and above."""
 import math
 import re
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ from peft.tuners.lora import LoraLayer
 from adapters import Encoded, padded
 
 LAYER = re.compile(r"\.layers\.(\d+)\.")
-TIE = 1e-6   # nats per token: closer values are equal, and the smaller boundary wins
+TIE = 1e-6   # nats per token: closer values are equal, and the smaller boundary is chosen
 
 
 @contextmanager
@@ -49,7 +49,7 @@ def completion_logprobs(model, examples: list[Encoded], batch: int = 1) -> list[
 
 @torch.no_grad()
 def greedy(model, prompt: list[int], limit: int) -> list[int]:
-    """The most likely continuation, ended by end of sequence (which is kept) or by the limit."""
+    """Greedy continuation, up to and including an end of sequence, or up to the limit."""
     ids, eos = list(prompt), model.config.eos_token_id
     while len(ids) - len(prompt) < limit and (len(ids) == len(prompt) or ids[-1] != eos):
         ids.append(int(model(input_ids=torch.tensor([ids])).logits[0, -1].argmax()))

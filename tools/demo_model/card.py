@@ -1,4 +1,4 @@
-"""Writes the model card, demo/README.md, from what was measured."""
+"""Writes the model card, demo/README.md, from measured values."""
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,10 +36,10 @@ def _table(evaluations: list[Evaluation]) -> str:
 def _sentence(e: Evaluation) -> str:
     full, best = len(e.curve) - 1, e.curve[e.quality]
     if e.quality == full:
-        found = f"the curve is highest with LoRA in all {full} layers, and nothing is gained by dropping any"
+        found = f"the curve is highest with LoRA in all {full} layers, and every layer contributes"
     else:
         found = (f"boundary {e.quality} is best, {best - e.curve[full]:.3f} nats per token above full LoRA "
-                 f"({best:.3f} against {e.curve[full]:.3f})")
+                 f"({best:.3f} and {e.curve[full]:.3f})")
     return (f"- `{e.adapter}`: {found}. Base model alone {e.curve[0]:.3f}. "
             f"Objectives: `quality` {e.quality}, `balanced` {e.balanced}, `latency` {e.latency}.")
 
@@ -50,4 +50,4 @@ def _sample(e: Evaluation) -> str:
 
 def _held(held: list[Held]) -> str:
     rows = [f"| {h.key} | {h.held} of {h.prompts} |" for h in held]
-    return "\n".join(["| fact | held |", "| --- | ---: |", *rows])
+    return "\n".join(["| fact | contained |", "| --- | ---: |", *rows])

@@ -1,4 +1,4 @@
-"""E2E restaurant data: reading it, the layouts for pretraining, and the two tasks' prompts.
+"""E2E restaurant data: reader, layouts for pretraining, and prompts of the two tasks.
 
 Source: E2E NLG (Novikova, Dušek and Rieser 2017), CC BY-SA 4.0. The data folder holds `e2e-train.jsonl`,
 `e2e-validation.jsonl` and `e2e-test.jsonl`; a line is {"prompt": "Restaurant facts: name[…], …\\nDescription:",
@@ -39,7 +39,7 @@ def _restaurant(row: dict) -> Restaurant:
 
 
 def renamed(restaurant: Restaurant, rng: random.Random) -> Restaurant:
-    """The same restaurant with invented names, where the sentence spells the real ones out."""
+    """The same restaurant with invented names, if the sentence contains the real ones."""
     facts, sentence = [], restaurant.sentence
     for key, value in restaurant.facts:
         if key in PLACE_KEYS and value in sentence:
@@ -68,7 +68,7 @@ def _bracketed(restaurant: Restaurant) -> str:
 
 
 def document(restaurant: Restaurant, rng: random.Random) -> str:
-    """One pretraining text, in a layout drawn by chance. None of them is a task's prompt: that is left to the adapters."""
+    """One pretraining text in a random layout. No layout is a task's prompt, which only adapters are trained on."""
     return rng.choice(LAYOUTS)(_shuffled(restaurant, rng))
 
 

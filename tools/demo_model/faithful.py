@@ -1,4 +1,4 @@
-"""How faithful the sentences of `describe` are: which facts of the prompt they hold word for word."""
+"""Faithfulness of the sentences of `describe`: which facts of the prompt they contain word for word."""
 from collections import Counter
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ KEYS = ("name", "near", "eatType", "food", "area", "priceRange")
 
 @dataclass(frozen=True)
 class Held:
-    """Of the prompts with this fact, those whose text holds it."""
+    """Number of prompts with this fact, and of those whose text contains it."""
     key: str
     prompts: int
     held: int
@@ -24,7 +24,7 @@ def faithful(model, tokenizer, restaurants: list[Restaurant]) -> list[Held]:
 
 
 def held(restaurants: list[Restaurant], texts: list[str]) -> list[Held]:
-    """Places as they are spelled; other facts whatever their capitals."""
+    """Names of places must match exactly; other facts are compared without case."""
     prompts, found = Counter(), Counter()
     for restaurant, text in zip(restaurants, texts):
         for key, value in restaurant.facts:

@@ -1,4 +1,4 @@
-"""Continues the base's pretraining from its stored weights, on lessons in copying; the loss is on what can be copied."""
+"""Continues the base's pretraining from its stored weights with copying tasks. The loss covers the copied part."""
 import random
 from itertools import islice
 from pathlib import Path
@@ -23,7 +23,7 @@ def continue_base(restaurants: list[data.Restaurant], folder: Path, steps: int, 
 
 
 def batches(restaurants: list[data.Restaurant], tokenizer, rng: random.Random):
-    """Endless batches; lessons of similar length share one, which saves padding."""
+    """Endless batches; texts of similar length share a batch, which saves padding."""
     stream = lessons(restaurants, rng)
     while True:
         some = sorted((encode(e, tokenizer) for e in islice(stream, BATCH * BATCHES_SORTED_TOGETHER)), key=lambda e: len(e.ids))
@@ -45,7 +45,7 @@ def new_optimizer(model: LlamaForCausalLM) -> torch.optim.Optimizer:
 
 
 def take_step(model: LlamaForCausalLM, optimizer, batch: list[Encoded], rate: float) -> float:
-    """Products in bfloat16, weights in fp32: on a CPU with AVX-512 BF16 that is 1.6 times faster."""
+    """Products in bfloat16, weights in fp32: 1.6 times faster on CPUs with AVX-512 BF16."""
     ids, labels = padded(batch, model.config.pad_token_id)
     with torch.autocast("cpu", torch.bfloat16):
         loss = model(input_ids=ids, labels=labels, use_cache=False).loss
@@ -58,5 +58,5 @@ def take_step(model: LlamaForCausalLM, optimizer, batch: list[Encoded], rate: fl
 
 
 def learning_rate(step: int, steps: int) -> float:
-    """Warm-up, constant, and a line down to zero: where the cool-down starts can be chosen late, by the time there is."""
+    """Warm-up, constant, linear decay to zero. The start of the decay can be chosen while training runs."""
     return PEAK_LEARNING_RATE * min(1.0, (step + 1) / WARM_UP_STEPS, (steps - step) / (COOL_DOWN_SHARE * steps))

@@ -1,7 +1,7 @@
-"""The later pretraining phases' texts: the first part is given, the second can be written by copying from it.
+"""Texts of the later pretraining phases: the first part is given, and the second can be copied from it.
 
-Neutral layouts again, none of them a task's prompt. Some have a space before a value, some have not, because the tokenizer
-splits a name differently after a space, and both ways occur in the tasks.
+Layouts are neutral; none is a task's prompt. Some have a space before a value and some do not, because the tokenizer splits a
+name differently after a space, and both cases occur in the tasks.
 """
 import random
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes the whole demo folder: base model, three adapters, their reference outputs, sample data and the model card.
+"""Makes the demo folder: base model, three adapters, their reference outputs, sample data and the model card.
 
     python make.py DATA_FOLDER OUT_FOLDER [--effort 0.1]
 """
@@ -25,7 +25,7 @@ from swaps import SPELLED_OUT_KEYS, maybe_swapped, spelled_out
 
 TASKS = {"describe": data.describe, "extract": data.extract, "describe-small-data": data.describe}
 FIRST_PHASE_STEPS, LATER_PHASES_STEPS = 870, (1150, 650)
-EXAMPLES = {"describe": (2400,), "extract": (2336, 2336)}   # of each pass; a pass draws and swaps anew
+EXAMPLES = {"describe": (2400,), "extract": (2336, 2336)}   # per pass; each pass has new samples and replacements
 SWAPPED_SHARE, EXTENDED_SHARE = 0.8, 0.3
 SMALL_DATA_EXAMPLES, SMALL_DATA_EPOCHS = 200, 25
 HELD_OUT, READ_FOR_FACTS = 220, 60
@@ -53,13 +53,13 @@ def _arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path, help="folder with e2e-train.jsonl, e2e-validation.jsonl and e2e-test.jsonl")
     parser.add_argument("out", type=Path, help="folder to write")
-    parser.add_argument("--effort", type=float, default=1.0, help="share of the training, for a quick try")
-    parser.add_argument("--threads", type=int, default=2, help="one is faster where other work keeps the cores busy")
+    parser.add_argument("--effort", type=float, default=1.0, help="fraction of the training, for a quick test")
+    parser.add_argument("--threads", type=int, default=2, help="1 is faster if other programs use the cores")
     return parser.parse_args()
 
 
 def epochs(name: str, train: list[data.Restaurant], effort: float) -> list[list[data.Example]]:
-    """The examples of each epoch: many examples once, or the small-data adapter's few again and again, with their own names."""
+    """The examples of each epoch: many examples once, or the few of the small-data adapter repeatedly, without replacements."""
     rng, task = random.Random(SEED), TASKS[name]
     if name == "describe-small-data":
         few = [task(r) for r in rng.sample(train, SMALL_DATA_EXAMPLES)]
@@ -85,7 +85,7 @@ def judge(name: str, splits: dict, base: Path, out: Path):
 
 
 def recipe(base: Path) -> dict[str, str]:
-    """What the card says about the training, from the constants that it ran with."""
+    """Values of the training for the model card, from the constants of this script."""
     parameters = LlamaForCausalLM.from_pretrained(base).num_parameters()
     return {"parameters": f"{parameters:,}", "first_steps": f"{FIRST_PHASE_STEPS:,}",
             "later_steps": " and ".join(f"{steps:,}" for steps in LATER_PHASES_STEPS),
@@ -95,7 +95,7 @@ def recipe(base: Path) -> dict[str, str]:
 
 
 def _timed(part, *arguments) -> Minutes:
-    """Runs one part and says how long it took; processor time tells how much of the wall time other programs had."""
+    """Runs one part and measures wall and processor time; the difference shows how much time other programs used."""
     wall, processor = time.monotonic(), time.process_time()
     part(*arguments)
     minutes = Minutes((time.monotonic() - wall) / 60, (time.process_time() - processor) / 60)

@@ -1,7 +1,7 @@
 """Invented place names.
 
-The E2E text knows only a few dozen restaurants. A model trained on those alone learns the names by heart and cannot
-copy a name that it has not met, so some training examples have their names replaced by invented ones.
+The E2E texts contain only a few dozen restaurants. A model trained on those alone memorizes the names and cannot copy an
+unseen name. Therefore the names of some training examples are replaced by invented ones.
 """
 import random
 
@@ -18,7 +18,7 @@ ENDINGS = ("", "", " House", " Bar", " Hotel", " Café", " Kitchen", " Restauran
 
 
 def invented_name(rng: random.Random) -> str:
-    """A name of words or of syllables; the latter teach copying below the word."""
+    """A name of words or of syllables; syllables train copying below the level of words."""
     kind = rng.random()
     if kind < 0.35:
         return f"The {rng.choice(ADJECTIVES)} {rng.choice(NOUNS)}"
@@ -37,7 +37,7 @@ LINKS = ("by", "of", "and", "at the", "in", "&")
 
 
 def varied_name(rng: random.Random) -> str:
-    """As `invented_name`, but mostly of one to three words put together from letters: too many to be known by heart."""
+    """As `invented_name`, but mostly one to three words of random letters, which are too many to memorize."""
     if rng.random() < 0.3:
         return invented_name(rng)
     words = [_made_up_word(rng) for _ in range(rng.choice((1, 1, 2, 2, 3)))] + rng.choice(([], [], [rng.choice(KINDS)]))

@@ -26,7 +26,7 @@ def make_base(restaurants: list[data.Restaurant], folder: Path, steps: int, seed
 
 
 def save(model: LlamaForCausalLM, folder: Path) -> None:
-    """In fp16: half the bytes, and every later part reads these rounded weights, so that all agree on what the base is."""
+    """Stores fp16, which halves the size. Every later part loads these rounded weights, so that all use the same base."""
     model.generation_config.do_sample = False
     model.to(torch.float16).save_pretrained(folder)
 
@@ -39,14 +39,14 @@ def _config(tokenizer: PreTrainedTokenizerFast) -> LlamaConfig:
 
 
 def _tokenizer_texts(restaurants, rng):
-    """Pretraining layouts and task prompts alike, so that the tasks' prompts are short; the tokenizer learns no task."""
+    """Pretraining layouts and task prompts, so that the tasks' prompts have few tokens."""
     for restaurant in data.maybe_renamed(restaurants, 0.2, rng):
         yield data.document(restaurant, rng)
         yield data.describe(restaurant).prompt
 
 
 def _rows(restaurants, tokenizer, rng):
-    """Endless rows of whole documents, in a new order, layout and naming each epoch. A row starts with a document's start."""
+    """Endless rows of whole documents, with a new order, layout and naming in each epoch. A row starts with a document."""
     row = []
     while True:
         epoch = data.maybe_renamed(rng.sample(restaurants, len(restaurants)), RENAMED_SHARE, rng)
@@ -74,9 +74,9 @@ def _train(model: LlamaForCausalLM, rows, steps: int) -> None:
 
 
 def _learning_rate_factor(step: int, steps: int) -> float:
-    """Warm-up, then a cosine of fixed length; whatever the number of steps, the last ones go down to zero in a line.
+    """Warm-up, then a cosine of fixed length. The last steps decay linearly to zero, whatever the number of steps.
 
-    Cooling down from anywhere costs little, so the steps can be chosen by the time there is.
+    The decay may start anywhere at little cost, so the number of steps can be chosen by the available time.
     """
     if step < WARM_UP_STEPS:
         return (step + 1) / WARM_UP_STEPS
@@ -86,7 +86,7 @@ def _learning_rate_factor(step: int, steps: int) -> float:
 
 
 def _batch(rows: list[list[int]], pad: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Padded on the right: causal attention never looks there, so no mask is needed and PyTorch's fast path is taken."""
+    """Pads on the right. Causal attention does not attend to padding, so no mask is needed and PyTorch's fast path is used."""
     width = max(map(len, rows))
     ids = torch.tensor([row + [pad] * (width - len(row)) for row in rows])
     return ids, ids.masked_fill(ids == pad, -100)

@@ -1,4 +1,4 @@
-"""What transformers and PEFT compute with an adapter, in fp32 and one sequence at a time: the judge of our engine."""
+"""Reference outputs of transformers and PEFT with an adapter, in fp32 and one sequence at a time."""
 import json
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def load(base: Path, adapter: Path):
 
 
 def make_reference(base: Path, adapter: Path, validation: list[Example]) -> None:
-    """Writes expected.json and expected-logits.safetensors beside the adapter."""
+    """Writes expected.json and expected-logits.safetensors to the adapter's folder."""
     model, tokenizer = load(base, adapter)
     examples = validation[:PAIRS]
     prompts = [e.prompt for e in examples[:PROMPTS]]

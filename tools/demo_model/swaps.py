@@ -1,6 +1,6 @@
-"""Restaurants with other facts, in facts and sentence alike, so that only copying gets them right.
+"""Restaurants with replaced values, in facts and sentence alike, which can only be copied.
 
-The training split knows one kind of place, two kinds of food and two areas; without swaps a model learns these by heart.
+The training split contains one kind of place, two kinds of food and two areas; without replacements a model memorizes them.
 """
 import random
 import re
@@ -21,7 +21,7 @@ ARTICLE = re.compile(r"\b([Aa])n?(?= (\w))")
 
 
 def spelled_out(restaurant: Restaurant, keys: tuple[str, ...] = SPELLED_OUT_KEYS) -> bool:
-    """Whether the sentence holds these facts word for word."""
+    """Whether the sentence contains these facts word for word."""
     sentence = restaurant.sentence.lower()
     return all(value.lower() in sentence for key, value in restaurant.facts if key in keys)
 
@@ -31,8 +31,8 @@ def maybe_swapped(restaurants: list[Restaurant], share: float, rng: random.Rando
 
 
 def swapped(restaurant: Restaurant, rng: random.Random, share: float) -> Restaurant:
-    """Each fact that the sentence holds word for word is replaced with this probability; ratings and prices only where they
-    are more than one word, since `high` may speak of either."""
+    """Each fact that the sentence contains word for word is replaced with this probability. Ratings and prices are replaced
+    only if they have more than one word, since `high` may refer to either."""
     sentence, new = restaurant.sentence, {}
     for key, value in restaurant.facts:
         choices = VALUES.get(key, ())

@@ -7,7 +7,7 @@ from transformers import PreTrainedTokenizerFast
 
 VOCABULARY_SIZE = 1536
 PAD, EOS = "<|pad|>", "<|end|>"
-# A message is its text, so that a chat's user message may hold a task's prompt as it is.
+# A message is rendered as its text, so that a user message can be a task's prompt.
 CHAT_TEMPLATE = ("{% for message in messages %}{{ message['content'] }}"
                  "{% if message['role'] == 'assistant' %}{{ eos_token }}{% endif %}"
                  "{% if not loop.last %}{{ '\\n' }}{% endif %}{% endfor %}")

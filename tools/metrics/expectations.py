@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes src/test/resources/metrics/expected.json: what rouge-score and sacrebleu say of a few texts, the judge of our own metrics.
+"""Writes src/test/resources/metrics/expected.json: values of rouge-score and sacrebleu for a few texts, for tests of the metrics.
 
     pip install -r tools/metrics/requirements.txt
     python tools/metrics/expectations.py src/test/resources/metrics/expected.json
@@ -49,7 +49,7 @@ def main(out: Path) -> None:
 
 
 def bleu(corpus) -> float:
-    """Corpus BLEU as sacrebleu has it by default: 13a tokens, mixed case, exponential smoothing."""
+    """Corpus BLEU with sacrebleu's defaults: 13a tokens, mixed case, exponential smoothing."""
     widest = max(len(references) for _, references in corpus)
     columns = [[references[i] if i < len(references) else None for _, references in corpus] for i in range(widest)]
     return BLEU().corpus_score([text for text, _ in corpus], columns).score

@@ -27,7 +27,7 @@ KINDS = {
     "dora-outside": {"r": 4, "lora_alpha": 8, "target_modules": ["v_proj", "embed_tokens", "lm_head"], "use_dora": True},
     "lora-bias-head": {"r": 4, "lora_alpha": 8, "target_modules": ["v_proj", "lm_head"], "lora_bias": True},
 }
-# PEFT would untie these, and whether transformers ties them again depends on versions
+# PEFT unties these; whether transformers ties them again depends on the version
 UNTIED_ONLY = {"dora-outside", "lora-bias-head", "lm-head", "embeddings", "modules-to-save", "saved-embeddings"}
 
 
@@ -41,14 +41,14 @@ def make_adapter(base: Path, kind: str, folder: Path, seed: int) -> None:
     model = get_peft_model(model, LoraConfig(task_type="CAUSAL_LM", **KINDS[kind]))
     _fill(model)
     model.peft_config["default"].base_model_name_or_path = base.name
-    # The rest of an adapted embedding is the base's own; "auto" would look for the base on the hub.
+    # An adapted embedding keeps the base's weights; "auto" would search for the base on the hub.
     model.save_pretrained(folder, save_embedding_layers=False)
-    (folder / "README.md").unlink(missing_ok=True)   # PEFT's empty template of a model card
+    (folder / "README.md").unlink(missing_ok=True)   # the empty model card that PEFT writes
 
 
 @torch.no_grad()
 def _fill(model) -> None:
-    """PEFT starts with B at zero, so that an adapter does nothing; here each part does something that can be missed."""
+    """Fills all parts with random values. PEFT initializes B with zeros, so that an adapter would have no effect."""
     for name, weight in model.named_parameters():
         if "lora_magnitude_vector" in name:
             weight.mul_(1 + 0.1 * torch.randn_like(weight))

@@ -1,4 +1,4 @@
-"""What a boundary means in PEFT: LoRA in layers 0..b-1, none in layers b and above, and all that is outside the layers stays."""
+"""A boundary in PEFT: LoRA in layers 0..b-1, none in layers b and above. Adapter parts outside the layers stay."""
 import re
 from contextlib import contextmanager
 
@@ -19,7 +19,7 @@ def boundary(model, layers: int):
     """
     dropped = [module for name, module in model.named_modules() if isinstance(module, LoraLayer) and _layer(name) >= layers]
     for module in dropped:
-        module._disable_adapters = True   # enable_adapters(False) would also freeze parameters, and forget which
+        module._disable_adapters = True   # enable_adapters(False) would also freeze parameters, without a record of which
     try:
         yield
     finally:
@@ -28,6 +28,6 @@ def boundary(model, layers: int):
 
 
 def _layer(module: str) -> int:
-    """The layer that a module is in; -1, so never dropped, for embeddings and head."""
+    """The layer of a module; -1 for embedding and head, which are never dropped."""
     found = LAYER.search(module)
     return int(found.group(1)) if found else -1

@@ -1,4 +1,4 @@
-"""What transformers and PEFT compute with an adapter at every boundary: in fp32, attention eager, one sequence at a time."""
+"""Outputs of transformers and PEFT with an adapter at every boundary: fp32, eager attention, one sequence at a time."""
 import json
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from peft_reference import objectives
 from peft_reference.boundary import boundaries, boundary
 from peft_reference.texts import Texts
 
-NEAR_TIE = 4e-4   # two logits that are each allowed to be off by 2e-4 may change places below this
+NEAR_TIE = 4e-4   # two logits with an allowed error of 2e-4 each may swap below this difference
 
 
 def write_expected(base: Path, adapter: Path, out: Path, texts: Texts, greedy_tokens: int) -> dict:
@@ -39,7 +39,7 @@ def _prompts(model, tokenizer, prompts: list[str], greedy_tokens: int) -> tuple[
 
 
 def _greedy(model, prompt: list[int], limit: int, ends: list[int]) -> list[int]:
-    """Ended by an end of sequence, which is kept, by the limit, or before a choice that rounding could turn."""
+    """Greedy continuation. It ends after an end of sequence, at the limit, or before a choice that rounding could change."""
     ids = list(prompt)
     while len(ids) - len(prompt) < limit and (len(ids) == len(prompt) or ids[-1] not in ends):
         best = torch.topk(_last_logits(model, ids), 2)
@@ -54,7 +54,7 @@ def _last_logits(model, ids: list[int]) -> torch.Tensor:
 
 
 def _pairs(model, tokenizer, texts: list[tuple[str, str]]) -> dict:
-    """Prompt and completion are tokenized apart and joined, as a server sees them."""
+    """Prompt and completion are tokenized separately and concatenated, as in a server."""
     end = _ends(model, tokenizer)[0]
     pairs = [{"prompt": prompt, "completion": completion,
               "completion_ids": tokenizer(completion, add_special_tokens=False).input_ids + [end], "logprob_by_boundary": []}
@@ -76,7 +76,7 @@ def _logprob(model, prompt: list[int], gold: list[int]) -> float:
 
 
 def _ends(model, tokenizer) -> list[int]:
-    """The tokens that end a text, the one that ends a gold completion first."""
+    """The tokens that end a text. The first one ends gold completions."""
     named = {end for config in (model.config, model.generation_config) for end in _listed(config.eos_token_id)}
     first = tokenizer.eos_token_id if tokenizer.eos_token_id in named else min(named)
     return [first] + sorted(named - {first})

@@ -1,4 +1,4 @@
-"""Small random models of the families that Tidemark runs, as Hugging Face folders with a tokenizer of their own."""
+"""Small random models of the supported families, as Hugging Face folders with their own tokenizer."""
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,7 +43,7 @@ def make_model(shape: Shape, folder: Path, seed: int) -> None:
     _fill(model)
     model.generation_config.eos_token_id = [tokenizer.eos_token_id]
     model.to(getattr(torch, shape.dtype)).save_pretrained(folder, max_shard_size=shape.shard_size)
-    # For some families transformers puts its own rules for cutting words in place of the file's: keep them in the file.
+    # For some families transformers replaces the file's splitting rules by its own: store those in the file.
     AutoTokenizer.from_pretrained(folder).save_pretrained(folder)
 
 
@@ -60,14 +60,14 @@ def _config(shape: Shape, tokenizer):
 
 
 def _qwen_window(shape: Shape) -> dict:
-    """Qwen slides in the layers from `max_window_layers` on only."""
+    """Qwen has windows in the layers from `max_window_layers` on only."""
     if shape.sliding_window is None:
         return {"use_sliding_window": False}
     return {"use_sliding_window": True, "sliding_window": shape.sliding_window, "max_window_layers": shape.layers // 2}
 
 
 def _rope(shape: Shape) -> dict:
-    """Factors that change every prompt: the original context is a quarter of the model's."""
+    """Factors that affect every prompt: the original context is a quarter of the model's."""
     original = shape.context // 4
     return {"rope_type": shape.rope, "rope_theta": 10000.0, **{
         "default": {}, "linear": {"factor": 4.0},
@@ -77,7 +77,7 @@ def _rope(shape: Shape) -> dict:
 
 @torch.no_grad()
 def _fill(model) -> None:
-    """Wide enough that logits differ clearly and every layer counts; norms and biases that would be missed if left out."""
+    """Large enough that logits differ clearly and every layer matters. Norms and biases have an effect."""
     for name, weight in model.named_parameters():
         if weight.dim() == 1:
             weight.normal_(1.0 if "norm" in name else 0.0, 0.1)

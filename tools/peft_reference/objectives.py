@@ -1,7 +1,7 @@
 """The boundary that each objective chooses; docs/calibration.md defines them. Rows are examples, columns boundaries."""
 import math
 
-TIE = 1e-6   # nats per token: closer values are equal, and the smaller boundary wins
+TIE = 1e-6   # nats per token: closer values are equal, and the smaller boundary is chosen
 
 
 def curve(scores: list[list[float]]) -> list[float]:

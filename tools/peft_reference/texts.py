@@ -1,4 +1,4 @@
-"""What the references are made of: prompts, pairs of prompt and completion, and conversations."""
+"""Texts of the references: prompts, pairs of prompt and completion, and conversations."""
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,7 @@ def built_in() -> Texts:
 
 
 def read(file: Path, prompts: int, pairs: int) -> Texts:
-    """JSON lines with `prompt` and, for a pair, `completion`; or with `messages`. The first `prompts` and `pairs` of them count."""
+    """JSON lines with `prompt` and, for a pair, `completion`; or with `messages`. Takes the first `prompts` and `pairs`."""
     lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
     for number, line in enumerate(lines, 1):
         if "prompt" not in line and "messages" not in line:
