@@ -1,77 +1,158 @@
 package io.tidemark.benchmark;
 
+import io.tidemark.adapter.AdapterLease;
 import io.tidemark.adapter.AdapterStats;
 import io.tidemark.adapter.AdapterStore;
+import io.tidemark.boundary.Boundary;
 import io.tidemark.decoder.LanguageModel;
+import io.tidemark.generation.Completion;
 import io.tidemark.generation.GenerationEngine;
+import io.tidemark.generation.GenerationListener;
+import io.tidemark.generation.GenerationParams;
+import io.tidemark.generation.GenerationRequest;
+import io.tidemark.generation.Outcome;
+import io.tidemark.generation.RequestRefused;
+import io.tidemark.generation.StopConditions;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalLong;
-import java.util.function.Consumer;
+import java.util.SplittableRandom;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.IntConsumer;
+import java.util.function.Supplier;
+import java.util.random.RandomGenerator;
+import java.util.stream.IntStream;
 
-/** Measures what many adapters in little memory cost, against all of them in memory, in one process. */
+/**
+ * Measures many adapters in bounded memory: throughput compared with all adapters in memory, and the time between tokens
+ * of running sequences while other adapters are loaded.
+ *
+ * <p>A request leases its adapter first and is then submitted to the engine, as in the worker.
+ */
 public final class AdapterBenchmark {
 
+    private static final Path PROCESS_STATUS = Path.of("/proc/self/status");
+    private static final String RESIDENT_ANONYMOUS = "RssAnon:";
+
     private final LanguageModel model;
-    private final AdapterLoad load;
+    private final AdapterWorkload workload;
 
     /**
-     * One run over all requests.
+     * The measurements of one run over all requests.
      *
-     * @param tokensPerSecond over the whole run
-     * @param mostBytes       that adapters took at any time
-     * @param ownBytes        the process's own memory at the end, mapped files not counted
-     * @param stats           the store's, of this run
+     * @param tokensPerSecond  generated tokens over the whole run
+     * @param maxAdapterBytes  most memory that adapters used at a time
+     * @param processBytes     resident memory of the process at the end without mapped files; empty if unknown
+     * @param stats            statistics of the adapter store for this run
      */
-    public record Run(double tokensPerSecond, long mostBytes, OptionalLong ownBytes, AdapterStats stats) {
+    public record Run(double tokensPerSecond, long maxAdapterBytes, OptionalLong processBytes, AdapterStats stats) {
 
         /** The share of requests whose adapter was in memory. */
         public double hitRate() {
             return (double) stats.hits() / stats.leases();
         }
 
-        /** The mean; 0 where nothing was loaded. */
+        /** The mean time of a load; 0 if nothing was loaded. */
         public double secondsPerLoad() {
             return stats.loads() == 0 ? 0 : stats.loadNanos() / 1e9 / stats.loads();
         }
     }
 
-    public AdapterBenchmark(LanguageModel model, AdapterLoad load) {
-        this.model = model;
-        this.load = load;
+    /**
+     * Sorted times between two tokens of running sequences, in seconds.
+     *
+     * @param quiet   without loads
+     * @param loading while adapters are loaded one after another
+     * @param loads   number of adapters that were loaded
+     */
+    public record Gaps(List<Double> quiet, List<Double> loading, long loads) {
+
+        /** The quantile with loads over the quantile without. */
+        public double ratio(double quantile) {
+            return at(loading, quantile) / at(quiet, quantile);
+        }
+
+        /** Returns a quantile of a sorted list. */
+        public static double at(List<Double> sorted, double quantile) {
+            return sorted.get((int) Math.min(sorted.size() - 1L, Math.round(quantile * (sorted.size() - 1))));
+        }
     }
 
-    /** The requests with the budget. */
+    public AdapterBenchmark(LanguageModel model, AdapterWorkload workload) {
+        this.model = model;
+        this.workload = workload;
+    }
+
+    /** Runs all requests with adapters in the memory budget. */
     public Run bounded() {
-        try (AdapterStore store = load.store(model, load.budget())) {
+        try (AdapterStore store = workload.store(model, workload.budget())) {
             return run(store);
         }
     }
 
     /**
-     * The same requests with every adapter that they ask for in memory before the first.
+     * Loads every requested adapter, then runs the same requests.
      *
-     * @param loaded hears how many those are
+     * @param loaded receives the number of loaded adapters before the run
      */
-    public Run resident(Consumer<Integer> loaded) {
-        try (AdapterStore store = load.store(model, Long.MAX_VALUE)) {
-            List<String> used = load.adaptersAsked().stream().distinct().toList();
-            used.forEach(id -> store.awaitLease(id).close());
-            loaded.accept(used.size());
+    public Run resident(IntConsumer loaded) {
+        try (AdapterStore store = workload.store(model, Long.MAX_VALUE)) {
+            List<String> requested =
+                    workload.requestedAdapters().stream().distinct().toList();
+            requested.forEach(id -> store.awaitLease(id).close());
+            loaded.accept(requested.size());
             return run(store);
         }
     }
 
     private Run run(AdapterStore store) {
         AdapterStats before = store.stats();
-        try (GenerationEngine engine = load.engine(model)) {
-            AdapterTraffic.Served served = new AdapterTraffic(model, engine, store, 3 * load.maxNumSeqs())
-                    .serve(load.adaptersAsked(), AdapterLoad.PROMPT_TOKENS, load.tokens());
-            return new Run(
-                    served.tokensPerSecond(),
-                    served.mostBytes(),
-                    ProcessMemory.ownBytes(),
-                    since(before, served.stats()));
+        try (GenerationEngine engine = workload.engine(model)) {
+            List<String> adapters = workload.requestedAdapters();
+            Semaphore open = new Semaphore(3 * workload.maxNumSeqs());
+            List<CompletableFuture<Integer>> completions = new ArrayList<>();
+            long maxBytes = 0;
+            long start = System.nanoTime();
+            for (int i = 0; i < adapters.size(); i++) {
+                open.acquireUninterruptibly();
+                completions.add(
+                        complete(engine, store, adapters.get(i), i).whenComplete((count, failure) -> open.release()));
+                maxBytes = Math.max(maxBytes, store.stats().residentBytes());
+            }
+            long tokens =
+                    completions.stream().mapToLong(CompletableFuture::join).sum();
+            double seconds = (System.nanoTime() - start) / 1e9;
+            return new Run(tokens / seconds, maxBytes, processBytes(), since(before, store.stats()));
         }
+    }
+
+    /** Completes with the number of generated tokens. */
+    private CompletableFuture<Integer> complete(
+            GenerationEngine engine, AdapterStore store, String adapter, int number) {
+        return store.lease(adapter).thenCompose(lease -> {
+            CompletableFuture<Integer> tokens;
+            try {
+                tokens = engine.submit(request("request-" + number, lease, prompt(number), workload.tokens()))
+                        .thenApply(AdapterBenchmark::tokens);
+            } catch (RequestRefused e) {
+                tokens = CompletableFuture.failedFuture(e);
+            }
+            return tokens.whenComplete((count, failure) -> lease.close());
+        });
+    }
+
+    private static int tokens(Outcome outcome) {
+        if (outcome instanceof Completion completion) {
+            return completion.usage().completionTokens();
+        }
+        throw new IllegalStateException("a request of the benchmark failed: " + outcome);
     }
 
     private static AdapterStats since(AdapterStats before, AdapterStats now) {
@@ -85,5 +166,137 @@ public final class AdapterBenchmark {
                 now.loadNanos() - before.loadNanos(),
                 now.evictions() - before.evictions(),
                 now.failures() - before.failures());
+    }
+
+    private static OptionalLong processBytes() {
+        try {
+            return Files.readAllLines(PROCESS_STATUS).stream()
+                    .filter(line -> line.startsWith(RESIDENT_ANONYMOUS))
+                    .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) * 1024)
+                    .findFirst();
+        } catch (IOException e) {
+            return OptionalLong.empty();
+        }
+    }
+
+    /**
+     * Measures the time between tokens of sequences that use one adapter, in turn without loads and while other adapters
+     * are loaded one after another.
+     *
+     * @param turns turns of each
+     * @throws IllegalStateException when the budget is smaller than two adapters, so that no load could finish
+     */
+    public Gaps loadGaps(int turns) {
+        List<Double> quiet = new ArrayList<>();
+        List<Double> loading = new ArrayList<>();
+        try (AdapterStore store = workload.store(model, workload.budget());
+                GenerationEngine engine = workload.engine(model);
+                AdapterLease lease = store.awaitLease(workload.folders().firstKey())) {
+            requireTwoAdapters(lease.adapter().weights().bytes());
+            gaps(engine, lease);
+            long before = store.stats().loads();
+            for (int turn = 0; turn < turns; turn++) {
+                quiet.addAll(gaps(engine, lease));
+                loading.addAll(whileLoading(store, () -> gaps(engine, lease)));
+            }
+            return new Gaps(sorted(quiet), sorted(loading), store.stats().loads() - before);
+        }
+    }
+
+    private void requireTwoAdapters(long adapterBytes) {
+        if (workload.budget() < 2 * adapterBytes) {
+            throw new IllegalStateException("loads beside running sequences need a budget of two adapters, "
+                    + 2 * adapterBytes + " bytes, not " + workload.budget());
+        }
+    }
+
+    private List<Double> whileLoading(AdapterStore store, Supplier<List<Double>> measurement) {
+        AtomicBoolean running = new AtomicBoolean(true);
+        List<String> others = List.copyOf(
+                workload.folders().tailMap(workload.folders().firstKey() + "\0").keySet());
+        Thread loader = new Thread(
+                () -> {
+                    // The adapters do not fit together; requesting them in a circle evicts each one before its next
+                    // use.
+                    for (int i = 0; running.get(); i++) {
+                        store.awaitLease(others.get(i % others.size())).close();
+                    }
+                },
+                "tidemark-bench-loader");
+        loader.start();
+        try {
+            return measurement.get();
+        } finally {
+            running.set(false);
+            join(loader);
+        }
+    }
+
+    /** Runs a full batch of sequences; returns the times between their tokens in seconds. */
+    private List<Double> gaps(GenerationEngine engine, AdapterLease lease) {
+        List<TokenGaps> rows = IntStream.range(0, workload.maxNumSeqs())
+                .mapToObj(row -> {
+                    TokenGaps gaps = new TokenGaps();
+                    try {
+                        engine.submit(request("row-" + row, lease, prompt(row), 4 * workload.tokens()), gaps);
+                    } catch (RequestRefused e) {
+                        throw new CompletionException(e);
+                    }
+                    return gaps;
+                })
+                .toList();
+        return rows.stream().flatMap(row -> row.finished.join().stream()).toList();
+    }
+
+    private GenerationRequest request(String id, AdapterLease lease, List<Integer> prompt, int tokens) {
+        return new GenerationRequest(
+                id,
+                prompt,
+                GenerationParams.greedy(StopConditions.afterExactly(tokens)),
+                Optional.of(lease.adapter().weights()),
+                Boundary.full(model.config().numLayers()));
+    }
+
+    /** Random token ids that differ for each seed, so that no prompt is in the prefix cache. */
+    private List<Integer> prompt(int seed) {
+        RandomGenerator random = new SplittableRandom(seed);
+        return IntStream.range(0, AdapterWorkload.PROMPT_TOKENS)
+                .map(i -> random.nextInt(model.config().vocabularySize()))
+                .boxed()
+                .toList();
+    }
+
+    private static List<Double> sorted(List<Double> values) {
+        return values.stream().sorted().toList();
+    }
+
+    private static void join(Thread thread) {
+        try {
+            thread.join();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    /** Records the times between two chunks of text of one sequence. Called on the engine's thread. */
+    private static final class TokenGaps implements GenerationListener {
+
+        private final CompletableFuture<List<Double>> finished = new CompletableFuture<>();
+        private final List<Double> seconds = new ArrayList<>();
+        private long last;
+
+        @Override
+        public void onText(int choice, String chunk) {
+            long now = System.nanoTime();
+            if (last != 0) {
+                seconds.add((now - last) / 1e9);
+            }
+            last = now;
+        }
+
+        @Override
+        public void onFinished(Outcome outcome) {
+            finished.complete(List.copyOf(seconds));
+        }
     }
 }

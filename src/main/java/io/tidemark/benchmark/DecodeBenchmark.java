@@ -14,10 +14,10 @@ import java.util.Optional;
 import java.util.Random;
 import java.util.stream.IntStream;
 
-/** The speed of decoding steps by themselves: rows that all bring one token, in turn with adapters and without. */
+/** Measures decoding steps, in which every row has one token, alternately with adapters and without. */
 public final class DecodeBenchmark implements AutoCloseable {
 
-    /** Steps before each measured run at least, so that the processor is warm. */
+    /** Minimum number of steps before each measured run. */
     private static final int WARM_STEPS = 8;
 
     private final LanguageModel model;
@@ -27,23 +27,23 @@ public final class DecodeBenchmark implements AutoCloseable {
     private final KvPool pool;
 
     /**
-     * What the rows of a run use.
+     * The adapters of a run.
      *
-     * @param adapters how many of the adapters, in turn by row; 0 is the base model
-     * @param boundary layers that use them
+     * @param adapters number of adapters, assigned to rows in turn; 0 is the base model
+     * @param boundary number of layers that use them
      */
     public record Use(String name, int adapters, int boundary) {}
 
     /**
-     * @param tokensPerSecond of all rows
-     * @param jvmShare        of the time, what was not spent in libtorch
+     * @param tokensPerSecond tokens per second of all rows
+     * @param jvmShare        share of the time that was not spent in libtorch
      */
     public record Speed(double tokensPerSecond, double jvmShare) {}
 
     /**
-     * @param adapters     at least as many as any use wants
-     * @param promptTokens how many tokens each row has behind it
-     * @param steps        measured steps of a run
+     * @param adapters     at least as many as any run uses
+     * @param promptTokens tokens that each row has in its KV cache
+     * @param steps        number of measured steps of a run
      */
     public DecodeBenchmark(LanguageModel model, List<LoraWeights> adapters, int promptTokens, int steps) {
         this.model = model;
@@ -54,10 +54,10 @@ public final class DecodeBenchmark implements AutoCloseable {
     }
 
     /**
-     * Every use in turn, once so that the JVM has compiled what runs and all is built that adapters that stay get, then as often as
-     * asked; a list of speeds for each use.
+     * Runs all uses in turn: one round of warm-up, which compiles the code and packs the adapters, then the measured rounds.
      *
-     * @param uses of the base model, and of one number of adapters
+     * @param uses the base model, and one number of adapters
+     * @return for each use the speed of each repetition
      */
     public List<List<Speed>> run(int rows, List<Use> uses, int repetitions) {
         List<KvSlot> slots = IntStream.range(0, rows)

@@ -17,17 +17,58 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 
-/** Runs rows beside each other through the engine that workers use, and takes the time of each. */
+/** Runs a batch through the generation engine of the worker and measures the time of each row. */
 public final class GenerationBenchmark implements AutoCloseable {
 
     private final GenerationEngine engine;
-    private long asked;
+    private long submitted;
 
-    /** A row to run: its prompt's tokens, its adapter (none for the base model), and where the adapter ends. */
+    /**
+     * One sequence of a batch.
+     *
+     * @param prompt token ids
+     * @param lora   empty for the base model
+     */
     public record Row(List<Integer> prompt, Optional<LoraWeights> lora, Boundary boundary) {
 
         public Row {
             prompt = List.copyOf(prompt);
+        }
+    }
+
+    /**
+     * The times of a row's first and last token.
+     *
+     * @param first  seconds from the submission of the batch to the first token
+     * @param last   seconds from the submission of the batch to the last token
+     * @param tokens number of generated tokens, the first included
+     */
+    public record RowTimes(double first, double last, int tokens) {
+
+        static RowTimes of(Completion completion) {
+            Completion.Timing timing = completion.timing();
+            return new RowTimes(
+                    (timing.queuedMs() + timing.firstTokenMs()) / 1000,
+                    timing.totalMs() / 1000,
+                    completion.usage().completionTokens());
+        }
+
+        /**
+         * Decoded tokens per second: the sum over the rows of their tokens after the first over the time after the first.
+         *
+         * @return 0 if no row has more than one token
+         */
+        public static double decodeRate(List<RowTimes> rows) {
+            return rows.stream()
+                    .filter(row -> row.tokens > 1)
+                    .mapToDouble(row -> (row.tokens - 1) / (row.last - row.first))
+                    .sum();
+        }
+
+        /** Prompt tokens of all rows over the time until every row has its first token. */
+        public static double prefillRate(List<RowTimes> rows, int promptTokens) {
+            return promptTokens
+                    / rows.stream().mapToDouble(RowTimes::first).max().orElseThrow();
         }
     }
 
@@ -36,9 +77,10 @@ public final class GenerationBenchmark implements AutoCloseable {
     }
 
     /**
-     * Runs all rows at once, greedily, each for exactly {@code newTokens} tokens whatever they are.
+     * Runs all rows at once with greedy sampling. Each row generates exactly {@code newTokens} tokens; the end of sequence
+     * is ignored.
      *
-     * @return one entry a row, in their order
+     * @return one entry per row, in their order
      * @throws IllegalStateException when a row is refused or fails
      */
     public List<RowTimes> measure(List<Row> rows, int newTokens) {
@@ -47,7 +89,7 @@ public final class GenerationBenchmark implements AutoCloseable {
                 .toList();
     }
 
-    /** The most likely continuation, up to an end-of-sequence token or {@code tokens} tokens. */
+    /** Returns the greedy continuation, up to an end-of-sequence token or {@code tokens} tokens. */
     public List<Integer> greedy(Row row, int tokens) {
         return run(List.of(row), StopConditions.after(tokens))
                 .get(0)
@@ -76,7 +118,7 @@ public final class GenerationBenchmark implements AutoCloseable {
     }
 
     private CompletableFuture<Outcome> submit(Row row, StopConditions stopConditions) {
-        String id = "bench-" + asked++;
+        String id = "bench-" + submitted++;
         try {
             return engine.submit(new GenerationRequest(
                     id, row.prompt(), GenerationParams.greedy(stopConditions), row.lora(), row.boundary()));

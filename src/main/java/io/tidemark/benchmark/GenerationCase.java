@@ -9,33 +9,33 @@ import java.util.Optional;
 import java.util.Random;
 
 /**
- * One line of the generation benchmark's table.
+ * One combination of batch size, adapters and boundary.
  *
- * @param rows         rows beside each other
- * @param adapters     how many adapters they share, row after row; 0 is the base model
- * @param layers       the boundary of all rows
- * @param promptTokens of each row
- * @param newTokens    of each row
+ * @param rows         number of rows in the batch
+ * @param adapters     number of adapters, assigned to rows in turn; 0 is the base model
+ * @param layers       boundary of all rows
+ * @param promptTokens prompt tokens of each row
+ * @param newTokens    generated tokens of each row
  */
 public record GenerationCase(int rows, int adapters, int layers, int promptTokens, int newTokens) {
 
-    /** All combinations that make sense: no more adapters than rows, and the base model at one boundary only. */
+    /** Returns all combinations, without those with more adapters than rows; the base model has one boundary only. */
     public static List<GenerationCase> of(
             List<Integer> rows, List<Integer> adapters, List<Integer> layers, int promptTokens, int newTokens) {
         List<GenerationCase> cases = new ArrayList<>();
-        for (int row : rows) {
-            for (int adapter : adapters) {
-                if (adapter <= row) {
-                    List<Integer> boundaries = adapter == 0 ? layers.subList(0, 1) : layers;
+        for (int count : rows) {
+            for (int mixed : adapters) {
+                if (mixed <= count) {
+                    List<Integer> boundaries = mixed == 0 ? layers.subList(0, 1) : layers;
                     boundaries.forEach(
-                            boundary -> cases.add(new GenerationCase(row, adapter, boundary, promptTokens, newTokens)));
+                            boundary -> cases.add(new GenerationCase(count, mixed, boundary, promptTokens, newTokens)));
                 }
             }
         }
         return cases;
     }
 
-    /** The rows, with prompts of random tokens, so that no two share a beginning. */
+    /** Returns the rows. Their prompts are random tokens, so that no two share a prefix. */
     public List<Row> rows(List<LoraWeights> loaded, int vocabulary, Random random) {
         List<Row> made = new ArrayList<>();
         for (int row = 0; row < rows; row++) {

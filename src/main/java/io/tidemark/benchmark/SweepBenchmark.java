@@ -8,12 +8,13 @@ import io.tidemark.calibration.SweepRun;
 import io.tidemark.calibration.TokenizedExample;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.decoder.lora.LoraWeights;
+import io.tidemark.evaluation.GoldLikelihood;
 import io.tidemark.evaluation.Spread;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
 
-/** Measures the sweep against one pass for each boundary, both in this run, over the same examples and batches. */
+/** Compares the boundary sweep with one teacher-forced pass per boundary, on the same examples and batches. */
 public final class SweepBenchmark {
 
     private final LanguageModel model;
@@ -21,14 +22,14 @@ public final class SweepBenchmark {
     private final SweepLimits limits;
 
     /**
-     * What was measured.
+     * The result.
      *
-     * @param layers            L
-     * @param sweepEvaluations  how often the sweep applied a layer to a state of a batch
+     * @param layers            number of layers L
+     * @param sweepEvaluations  number of times that the sweep applies a layer to the states of a batch
      * @param passEvaluations   the same for separate passes
-     * @param sweepSeconds      wall time of each repetition
-     * @param passSeconds       wall time of each repetition
-     * @param largestDifference between the scores of both, in nats per token
+     * @param sweepSeconds      wall time of each repetition of the sweep
+     * @param passSeconds       wall time of each repetition of the separate passes
+     * @param largestDifference largest difference between the scores of both, in nats per token
      */
     public record Measured(
             int layers,
@@ -47,7 +48,7 @@ public final class SweepBenchmark {
             return (double) sweepEvaluations / passEvaluations;
         }
 
-        /** Median of the sweep over median of the passes. */
+        /** The median time of the sweep over the median time of the passes. */
         public double wallRatio() {
             return Spread.of(sweepSeconds).median() / Spread.of(passSeconds).median();
         }
@@ -60,20 +61,20 @@ public final class SweepBenchmark {
     }
 
     /**
-     * Runs both sides in turn, after a warm-up of each on the first example.
+     * Runs both alternately, after a warm-up of each on the first example.
      *
-     * @param progress hears a line after each run
+     * @param progress receives a line after each run
      */
     public Measured run(List<TokenizedExample> examples, int repetitions, Consumer<String> progress) {
         List<ExampleBatch> batches = ExampleBatch.of(examples, limits.tokensPerBatch());
-        Side.sweep(this, examples.subList(0, 1));
-        Side.passes(this, ExampleBatch.of(examples.subList(0, 1), limits.tokensPerBatch()));
+        sweep(examples.subList(0, 1));
+        passes(ExampleBatch.of(examples.subList(0, 1), limits.tokensPerBatch()));
         List<Side> sweeps = new ArrayList<>();
         List<Side> passes = new ArrayList<>();
         for (int i = 0; i < repetitions; i++) {
-            sweeps.add(Side.sweep(this, examples));
+            sweeps.add(sweep(examples));
             progress.accept("sweep   %.2f s".formatted(sweeps.get(i).seconds()));
-            passes.add(Side.passes(this, batches));
+            passes.add(passes(batches));
             progress.accept("passes  %.2f s".formatted(passes.get(i).seconds()));
         }
         return new Measured(
@@ -95,30 +96,41 @@ public final class SweepBenchmark {
         return largest;
     }
 
-    private record Side(double[][] scores, long evaluations, double seconds) {
-
-        static Side sweep(SweepBenchmark bench, List<TokenizedExample> examples) {
-            long start = System.nanoTime();
-            try (SweepRun run = new BoundarySweep(bench.model, bench.limits).start(bench.lora, examples)) {
-                List<ExampleScore> scores = run.finish();
-                double seconds = (System.nanoTime() - start) / 1e9;
-                return new Side(values(scores), run.layerEvaluations(), seconds);
-            }
-        }
-
-        static Side passes(SweepBenchmark bench, List<ExampleBatch> batches) {
-            long start = System.nanoTime();
-            SeparatePasses passes = new SeparatePasses(bench.model.decoder().forced(bench.lora));
-            double[][] scores = passes.score(batches);
-            return new Side(scores, passes.layerEvaluations(), (System.nanoTime() - start) / 1e9);
-        }
-
-        private static double[][] values(List<ExampleScore> scores) {
-            return scores.stream()
+    private Side sweep(List<TokenizedExample> examples) {
+        long start = System.nanoTime();
+        try (SweepRun run = new BoundarySweep(model, limits).start(lora, examples)) {
+            List<ExampleScore> scores = run.finish();
+            double seconds = (System.nanoTime() - start) / 1e9;
+            double[][] values = scores.stream()
                     .map(score -> score.meanLogprobByBoundary().stream()
                             .mapToDouble(Double::doubleValue)
                             .toArray())
                     .toArray(double[][]::new);
+            return new Side(values, run.layerEvaluations(), seconds);
         }
     }
+
+    /** Scores the examples with one pass per boundary, with the batches and kernels of the sweep. */
+    private Side passes(List<ExampleBatch> batches) {
+        long start = System.nanoTime();
+        GoldLikelihood likelihood = new GoldLikelihood(model.decoder().forced(lora));
+        int layers = model.config().numLayers();
+        int examples = batches.stream().mapToInt(b -> b.places().size()).sum();
+        double[][] scores = new double[examples][layers + 1];
+        long evaluations = 0;
+        for (int boundary = 0; boundary <= layers; boundary++) {
+            for (ExampleBatch batch : batches) {
+                double[] means =
+                        GoldLikelihood.meanBySequence(batch.forced(), likelihood.logprobs(batch.forced(), boundary));
+                for (int i = 0; i < means.length; i++) {
+                    scores[batch.places().get(i)][boundary] = means[i];
+                }
+                evaluations += layers;
+            }
+        }
+        return new Side(scores, evaluations, (System.nanoTime() - start) / 1e9);
+    }
+
+    /** @param scores mean log-probability per gold token, {@code [examples][L + 1]} */
+    private record Side(double[][] scores, long evaluations, double seconds) {}
 }

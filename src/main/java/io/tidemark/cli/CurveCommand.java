@@ -9,9 +9,8 @@ import io.tidemark.cli.model.ExamplesOption;
 import io.tidemark.cli.model.LocalModel;
 import io.tidemark.cli.model.LocalModelOptions;
 import io.tidemark.decoder.lora.LoraWeights;
-import io.tidemark.evaluation.LayerReadings;
-import io.tidemark.evaluation.Measure;
 import io.tidemark.evaluation.ProbabilityCurve;
+import io.tidemark.evaluation.ProbabilityCurve.Measure;
 import io.tidemark.plot.CharacterPlot;
 import io.tidemark.plot.Plot;
 import java.io.PrintWriter;
@@ -77,8 +76,12 @@ final class CurveCommand implements Callable<Integer> {
         try (LocalModel local = model.open()) {
             LoraWeights lora = adapter.load(local);
             List<TokenizedExample> tokens = examples.tokens(local.language());
-            ProbabilityCurve curve = new ProbabilityCurve(new LayerReadings(local.language(), lora, measure)
-                    .of(tokens, done -> err.println(done + " of " + tokens.size() + " examples read")));
+            ProbabilityCurve curve = ProbabilityCurve.measure(
+                    local.language(),
+                    lora,
+                    measure,
+                    tokens,
+                    done -> err.println(done + " of " + tokens.size() + " examples read"));
             show(
                     CurvePictures.readings(name, curve, measure),
                     name + (measure == Measure.PROBABILITY ? "-probability" : "-log-probability"));

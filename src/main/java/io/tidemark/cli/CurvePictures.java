@@ -2,8 +2,8 @@ package io.tidemark.cli;
 
 import io.tidemark.calibration.BoundaryCurve;
 import io.tidemark.calibration.Objective;
-import io.tidemark.evaluation.Measure;
 import io.tidemark.evaluation.ProbabilityCurve;
+import io.tidemark.evaluation.ProbabilityCurve.Measure;
 import io.tidemark.plot.Plot;
 import io.tidemark.plot.Plot.Mark;
 import io.tidemark.plot.Plot.Series;

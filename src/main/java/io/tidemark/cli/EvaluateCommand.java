@@ -131,7 +131,8 @@ final class EvaluateCommand implements Callable<Integer> {
         PrintWriter err = spec.commandLine().getErr();
         try (LocalModel local = model.open()) {
             model.requireBoundaries(local.language(), boundaries);
-            Evaluation evaluation = new Evaluation(local.language(), adapter.load(local), options, err::println);
+            Evaluation evaluation = new Evaluation(
+                    local.language(), adapter.load(local), options, (done, parts, part) -> err.println(part));
             EvaluationReport report = evaluation.run(
                     new ExampleFile(validation, local.language()).firstTokens(2, validationExamples),
                     new ExampleFile(data, local.language()).first(2, examples));

@@ -3,8 +3,8 @@ package io.tidemark.cli;
 import io.tidemark.cli.model.ComputeOptions;
 import io.tidemark.torch.Torch;
 import io.tidemark.torch.TorchOptions;
-import io.tidemark.verification.Verdicts;
 import io.tidemark.verification.Verification;
+import io.tidemark.verification.VerificationReport;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -99,7 +99,7 @@ final class VerifyCommand implements Callable<Integer> {
                 out.println(verdict.adapter() + "  " + verdict.line());
                 out.flush();
             });
-            Verdicts verdicts = subject.one == null
+            VerificationReport verdicts = subject.one == null
                     ? verification.walk(subject.folders)
                     : verification.one(subject.one.model, subject.one.adapter);
             out.printf(

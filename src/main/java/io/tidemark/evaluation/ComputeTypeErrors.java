@@ -12,8 +12,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * How far one compute type's next-token distributions are from another's, over gold completions with full LoRA: both
- * models read the prompt in one step and the completion token by token, as in generation.
+ * Compares the next-token distributions of two compute types on gold completions with full LoRA. Both models process the
+ * prompt in one step and the completion token by token, as in generation.
  */
 public final class ComputeTypeErrors {
 
@@ -24,13 +24,13 @@ public final class ComputeTypeErrors {
     private int agreed;
     private int tokens;
 
-    /** A loaded model with the adapter; the adapter must be that of its model. */
+    /** A loaded model and an adapter that was loaded for it. */
     public record Side(LanguageModel model, LoraWeights lora) {}
 
     /**
      * @param divergence KL(exact | rough) per token, in nats
-     * @param agreement  share of tokens for which both find the same token most likely
-     * @param goldChange of the gold tokens' log-likelihood, rough less exact, in nats per token
+     * @param agreement  share of tokens for which both have the same most likely token
+     * @param goldChange change of the gold tokens' log-likelihood, rough minus exact, in nats per token
      */
     public record Errors(double divergence, double agreement, double goldChange) {}
 
@@ -39,32 +39,32 @@ public final class ComputeTypeErrors {
         this.rough = rough;
     }
 
-    /** Adds the examples to those before. */
+    /** Adds examples; returns the errors over all examples so far. */
     public Errors compare(List<TokenizedExample> examples) {
-        try (KvPool ours = new KvPool(exact.model().decoder(), Long.MAX_VALUE);
-                KvPool theirs = new KvPool(rough.model().decoder(), Long.MAX_VALUE)) {
+        try (KvPool exactPool = new KvPool(exact.model().decoder(), Long.MAX_VALUE);
+                KvPool roughPool = new KvPool(rough.model().decoder(), Long.MAX_VALUE)) {
             for (TokenizedExample example : examples) {
-                compare(example, ours, theirs);
+                compare(example, exactPool, roughPool);
             }
         }
         return new Errors(divergence / tokens, (double) agreed / tokens, goldChange / tokens);
     }
 
-    private void compare(TokenizedExample example, KvPool ours, KvPool theirs) {
-        KvSlot ourSlot = ours.reserve(example.tokens()).orElseThrow();
-        KvSlot theirSlot = theirs.reserve(example.tokens()).orElseThrow();
+    private void compare(TokenizedExample example, KvPool exactPool, KvPool roughPool) {
+        KvSlot exactSlot = exactPool.reserve(example.tokens()).orElseThrow();
+        KvSlot roughSlot = roughPool.reserve(example.tokens()).orElseThrow();
         List<Integer> next = new ArrayList<>(example.prompt());
         int position = 0;
         for (int gold : example.completion()) {
             add(
-                    logProbabilities(exact, ourSlot, next, position),
-                    logProbabilities(rough, theirSlot, next, position),
+                    logProbabilities(exact, exactSlot, next, position),
+                    logProbabilities(rough, roughSlot, next, position),
                     gold);
             position += next.size();
             next = List.of(gold);
         }
-        ours.release(ourSlot);
-        theirs.release(theirSlot);
+        exactPool.release(exactSlot);
+        roughPool.release(roughSlot);
     }
 
     private void add(double[] p, double[] q, int gold) {

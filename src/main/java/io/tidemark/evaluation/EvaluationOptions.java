@@ -4,15 +4,15 @@ import io.tidemark.boundary.Boundary;
 import java.util.List;
 
 /**
- * How much is generated, and how.
+ * The amount of generated text and how it is generated.
  *
- * @param generated  how many of the test's prompts get a text
- * @param maxTokens  the longest text
- * @param stop       what ends a text, beside the end of sequence
- * @param rows       rows of the running batch
- * @param speedRuns  timed runs of each setting, in turn; 0 measures no speed
- * @param speedTokens tokens of each row in a timed run, the end of sequence ignored
- * @param further    boundaries beside those that are chosen
+ * @param generated   number of test examples for which a text is generated, 2 or more
+ * @param maxTokens   most tokens of a text
+ * @param stop        stop strings, in addition to the end of sequence
+ * @param rows        most sequences in a batch
+ * @param speedRuns   timed runs of each setting, in turn; 0 measures no speed
+ * @param speedTokens tokens per sequence in a timed run; the end of sequence is ignored
+ * @param further     boundaries to evaluate in addition to the chosen ones
  */
 public record EvaluationOptions(
         int generated,

@@ -12,12 +12,12 @@ import java.util.OptionalDouble;
 import java.util.OptionalInt;
 
 /**
- * What an evaluation found.
+ * The result of an evaluation.
  *
- * @param validationExamples examples that chose the boundaries
+ * @param validationExamples number of examples on which the boundaries were chosen
  * @param validationCurve    mean log-likelihood per gold token of those examples at boundaries 0 .. L, nats
- * @param testExamples       other examples, whose gold texts were scored
- * @param generatedTexts     how many of them got a text
+ * @param testExamples       number of other examples, whose gold texts were scored
+ * @param generatedTexts     number of test examples for which a text was generated
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
 public record EvaluationReport(
@@ -33,12 +33,12 @@ public record EvaluationReport(
         rows = List.copyOf(rows);
     }
 
-    /** What each objective chose, in the order of the rows. */
+    /** The boundary that each objective chose, in the order of the rows. */
     @JsonIgnore
     public Map<String, Integer> chosen() {
         Map<String, Integer> chosen = new LinkedHashMap<>();
         for (Row row : rows) {
-            if (Setting.OBJECTIVES.stream()
+            if (Evaluation.OBJECTIVES.stream()
                     .anyMatch(objective -> objective.written().equals(row.setting()))) {
                 chosen.put(row.setting(), row.boundary().orElseThrow());
             }
@@ -47,14 +47,14 @@ public record EvaluationReport(
     }
 
     /**
-     * One setting. Differences are against full LoRA on the same examples, and absent for full LoRA itself.
+     * One setting. Differences are from full LoRA on the same examples; they are absent for full LoRA.
      *
-     * @param setting         what chose the boundary
+     * @param setting         {@code full LoRA}, an objective, {@code half}, {@code given} or {@code base model}
      * @param boundary        absent for the base model
      * @param logLikelihood   mean over the examples of their mean log-probability per gold token, nats
-     * @param rougeL          mean ROUGE-L F1 of the generated texts, 0 to 1; absent where answers count
-     * @param bleu            corpus BLEU, 0 to 100; absent where answers count
-     * @param exactMatch      share of right answers; absent where there are none
+     * @param rougeL          mean ROUGE-L F1 of the generated texts, 0 to 1; absent if the examples have answers
+     * @param bleu            corpus BLEU, 0 to 100; absent if the examples have answers
+     * @param exactMatch      share of expected answers; absent if the examples have none
      * @param tokensPerSecond generated tokens over wall time, prompts included, the median of the runs
      */
     @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)

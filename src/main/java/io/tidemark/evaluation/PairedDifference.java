@@ -8,9 +8,9 @@ import java.util.List;
 import java.util.stream.IntStream;
 
 /**
- * How much higher one setting scores than another on the same examples.
+ * The difference between the scores of two settings on the same examples.
  *
- * @param mean        of the examples' differences
+ * @param mean        mean of the differences
  * @param halfWidth95 the 95% interval is {@code mean - halfWidth95 .. mean + halfWidth95}: Student's t on the differences
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
@@ -33,7 +33,7 @@ public record PairedDifference(double mean, double halfWidth95) {
         return new PairedDifference(mean, StudentT.upper975(n - 1) * Math.sqrt(squares / (n - 1) / n));
     }
 
-    /** Whether the interval leaves 0 out. */
+    /** Whether the interval excludes 0. */
     @JsonIgnore
     public boolean isClear() {
         return Math.abs(mean) > halfWidth95;

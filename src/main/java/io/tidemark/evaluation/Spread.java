@@ -2,7 +2,7 @@ package io.tidemark.evaluation;
 
 import java.util.List;
 
-/** A few measurements of one thing: the middle one, and how far they lie apart. At least one. */
+/** Median, minimum and maximum of repeated measurements, one or more. */
 public final class Spread {
 
     private final List<Double> sorted;
@@ -14,12 +14,12 @@ public final class Spread {
     /** @param values in any order and unit */
     public static Spread of(List<Double> values) {
         if (values.isEmpty()) {
-            throw new IllegalArgumentException("nothing was measured");
+            throw new IllegalArgumentException("a spread needs one value or more");
         }
         return new Spread(values.stream().sorted().toList());
     }
 
-    /** The middle value; the mean of both where their number is even. */
+    /** The middle value, or the mean of the two middle values. */
     public double median() {
         int middle = sorted.size() / 2;
         return sorted.size() % 2 == 1 ? sorted.get(middle) : (sorted.get(middle - 1) + sorted.get(middle)) / 2;

@@ -8,37 +8,37 @@ import java.util.OptionalDouble;
 import java.util.stream.IntStream;
 
 /**
- * Generated texts against what they should be.
+ * Scores of the texts that one setting generated.
  *
- * @param each   of every text: ROUGE-L F1 from 0 to 1, or 1 for the right answer and 0 for another
- * @param corpus BLEU of all texts, 0 to 100; empty where answers count
+ * @param each       score of each text: ROUGE-L F1 from 0 to 1, or 1 for the expected answer and 0 otherwise
+ * @param corpusBleu BLEU of all texts, 0 to 100; empty if the examples have answers
+ * @param meanTokens mean number of tokens of a text
  */
-record TextScores(List<Double> each, OptionalDouble corpus) {
+record TextScores(List<Double> each, OptionalDouble corpusBleu, double meanTokens) {
 
-    /** Answers where every example has one, else ROUGE-L and BLEU. */
-    static TextScores of(List<String> texts, List<GoldText> gold) {
-        if (asksForAnswers(gold)) {
-            return new TextScores(
-                    IntStream.range(0, texts.size())
-                            .mapToObj(i -> FinalAnswer.matches(
-                                            texts.get(i), gold.get(i).answer().orElseThrow())
-                                    ? 1.0
-                                    : 0.0)
-                            .toList(),
-                    OptionalDouble.empty());
+    /** Compares answers if every example has one; otherwise computes ROUGE-L and BLEU. */
+    static TextScores of(List<String> texts, List<LabelledExample> examples, double meanTokens) {
+        IntStream indices = IntStream.range(0, texts.size());
+        if (haveAnswers(examples)) {
+            List<Double> each = indices.mapToObj(i -> FinalAnswer.matches(
+                                    texts.get(i), examples.get(i).answer().orElseThrow())
+                            ? 1.0
+                            : 0.0)
+                    .toList();
+            return new TextScores(each, OptionalDouble.empty(), meanTokens);
         }
+        List<Double> each = indices.mapToObj(
+                        i -> RougeL.f1(texts.get(i), examples.get(i).references()))
+                .toList();
         Bleu bleu = new Bleu();
-        IntStream.range(0, texts.size())
-                .forEach(i -> bleu.add(texts.get(i).strip(), gold.get(i).references()));
-        return new TextScores(
-                IntStream.range(0, texts.size())
-                        .mapToObj(i -> RougeL.f1(texts.get(i), gold.get(i).references()))
-                        .toList(),
-                OptionalDouble.of(bleu.score()));
+        for (int i = 0; i < texts.size(); i++) {
+            bleu.add(texts.get(i).strip(), examples.get(i).references());
+        }
+        return new TextScores(each, OptionalDouble.of(bleu.score()), meanTokens);
     }
 
-    static boolean asksForAnswers(List<GoldText> gold) {
-        return gold.stream().allMatch(example -> example.answer().isPresent());
+    static boolean haveAnswers(List<LabelledExample> examples) {
+        return examples.stream().allMatch(example -> example.answer().isPresent());
     }
 
     double mean() {

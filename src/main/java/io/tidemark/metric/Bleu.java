@@ -3,25 +3,34 @@ package io.tidemark.metric;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Pattern;
 
 /**
- * BLEU of a whole set of texts (Papineni et al. 2002) as sacrebleu has it by default: n-grams of up to four words clipped
- * by the most generous reference, the brevity penalty of the reference that is closest in length, and an order without a
- * match counted as 1/2, 1/4, … of a match (Chen and Cherry 2014, method 3).
+ * Corpus BLEU (Papineni et al. 2002) with the defaults of sacrebleu: n-grams of up to four words, clipped by the largest
+ * count in any reference; brevity penalty from the reference that is closest in length; an order without a match counts
+ * as 1/2, 1/4, … of a match (Chen and Cherry 2014, method 3).
  */
 public final class Bleu {
 
     private static final int ORDERS = 4;
+
+    /** ASCII punctuation except apostrophe, comma, hyphen and full stop. */
+    private static final Pattern PUNCTUATION = Pattern.compile("([{-~\\[-` -&(-+:-@/])");
+
+    private static final Pattern POINT_AFTER_OTHER = Pattern.compile("([^0-9])([.,])");
+    private static final Pattern POINT_BEFORE_OTHER = Pattern.compile("([.,])([^0-9])");
+    private static final Pattern HYPHEN_AFTER_DIGIT = Pattern.compile("([0-9])(-)");
+    private static final Pattern SPACE = Pattern.compile("\\s+", Pattern.UNICODE_CHARACTER_CLASS);
 
     private final long[] matches = new long[ORDERS];
     private final long[] total = new long[ORDERS];
     private long length;
     private long referenceLength;
 
-    /** Adds a text with its references, one or more. */
+    /** Adds a text with one or more references. */
     public Bleu add(String text, List<String> references) {
-        List<String> tokens = BleuTokens.of(text);
-        List<List<String>> others = references.stream().map(BleuTokens::of).toList();
+        List<String> tokens = tokens(text);
+        List<List<String>> others = references.stream().map(Bleu::tokens).toList();
         length += tokens.size();
         referenceLength += closest(tokens.size(), others);
         for (int order = 1; order <= ORDERS; order++) {
@@ -38,7 +47,7 @@ public final class Bleu {
         return this;
     }
 
-    /** From 0 to 100; 0 when nothing was added or nothing matches. */
+    /** Returns the score, 0 to 100; 0 if no text was added or no word matches. */
     public double score() {
         double logs = 0;
         double share = 1;
@@ -54,7 +63,7 @@ public final class Bleu {
         return 100 * brevity * Math.exp(logs / ORDERS);
     }
 
-    /** The length of the reference that is closest to the text's; of two as close, the shorter. */
+    /** The length of the reference that is closest in length; the shorter one of two equally close references. */
     private static int closest(int length, List<List<String>> references) {
         int best = references.get(0).size();
         for (List<String> reference : references) {
@@ -73,5 +82,22 @@ public final class Bleu {
             counts.merge(tokens.subList(i, i + order), 1, Integer::sum);
         }
         return counts;
+    }
+
+    /** Splits text with the 13a tokenizer of NIST's mteval, the default of sacrebleu. */
+    static List<String> tokens(String text) {
+        String line = text.stripTrailing()
+                .replace("<skipped>", "")
+                .replace("-\n", "")
+                .replace('\n', ' ')
+                .replace("&quot;", "\"")
+                .replace("&amp;", "&")
+                .replace("&lt;", "<")
+                .replace("&gt;", ">");
+        line = PUNCTUATION.matcher(" " + line + " ").replaceAll(" $1 ");
+        line = POINT_AFTER_OTHER.matcher(line).replaceAll("$1 $2 ");
+        line = POINT_BEFORE_OTHER.matcher(line).replaceAll(" $1 $2");
+        line = HYPHEN_AFTER_DIGIT.matcher(line).replaceAll("$1 $2 ");
+        return SPACE.splitAsStream(line).filter(token -> !token.isEmpty()).toList();
     }
 }

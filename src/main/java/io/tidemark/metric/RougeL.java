@@ -5,14 +5,14 @@ import java.util.List;
 import java.util.Locale;
 
 /**
- * ROUGE-L (Lin 2004): the F1 of the longest common subsequence of words, with the words of Python's rouge-score, without
- * stemming: lower case, and whatever is no ASCII letter or digit separates them.
+ * ROUGE-L (Lin 2004): the F1 of the longest common subsequence of words. Words are those of Python's rouge-score without
+ * stemming: lower case, separated by everything that is not an ASCII letter or digit.
  */
 public final class RougeL {
 
     private RougeL() {}
 
-    /** The best F1 against any of the references, 0 to 1. */
+    /** Returns the highest F1 over the references, 0 to 1. */
     public static double f1(String text, List<String> references) {
         List<String> words = words(text);
         return references.stream()

@@ -12,33 +12,33 @@ public final class CharacterPlot {
     private static final int ROWS = 13;
     private static final List<Character> SYMBOLS = List.of('●', '○', '×', '+');
 
-    private final Plot picture;
+    private final Plot plot;
     private final Scale scale;
     private final int step;
     private final int margin;
 
-    private CharacterPlot(Plot picture) {
-        this.picture = picture;
-        this.scale = Scale.over(picture.lowest(), picture.highest());
-        this.step = Math.max(1, COLUMNS / picture.last());
+    private CharacterPlot(Plot plot) {
+        this.plot = plot;
+        this.scale = Scale.over(plot.lowest(), plot.highest());
+        this.step = Math.max(1, COLUMNS / plot.last());
         this.margin = scale.ticks().stream()
                 .mapToInt(tick -> scale.label(tick).length())
                 .max()
                 .orElse(0);
     }
 
-    /** Several lines, each ended by a line break. */
-    public static String of(Plot picture) {
-        return new CharacterPlot(picture).draw();
+    /** Returns several lines, each with a line break at its end. */
+    public static String of(Plot plot) {
+        return new CharacterPlot(plot).draw();
     }
 
     private String draw() {
-        StringBuilder text = new StringBuilder(picture.title()).append('\n');
-        for (int i = 0; i < picture.series().size(); i++) {
+        StringBuilder text = new StringBuilder(plot.title()).append('\n');
+        for (int i = 0; i < plot.series().size(); i++) {
             text.append("  ")
                     .append(SYMBOLS.get(i % SYMBOLS.size()))
                     .append(' ')
-                    .append(picture.series().get(i).name());
+                    .append(plot.series().get(i).name());
         }
         text.append('\n');
         char[][] grid = grid();
@@ -50,10 +50,10 @@ public final class CharacterPlot {
         }
         text.append(" ".repeat(margin))
                 .append(" └")
-                .append("─".repeat(picture.last() * step + 1))
+                .append("─".repeat(plot.last() * step + 1))
                 .append('\n');
-        text.append(axis()).append("  ").append(picture.across()).append('\n');
-        for (Mark mark : picture.marks()) {
+        text.append(axis()).append("  ").append(plot.across()).append('\n');
+        for (Mark mark : plot.marks()) {
             text.append(" ".repeat(margin + 2 + mark.at() * step))
                     .append("^ ")
                     .append(mark.label())
@@ -62,13 +62,13 @@ public final class CharacterPlot {
         return text.toString();
     }
 
-    /** The first series is drawn last and lies on top. */
+    /** The first series is drawn last, on top of the others. */
     private char[][] grid() {
-        char[][] grid = new char[ROWS][picture.last() * step + 1];
+        char[][] grid = new char[ROWS][plot.last() * step + 1];
         Arrays.stream(grid).forEach(row -> Arrays.fill(row, ' '));
-        for (int i = picture.series().size() - 1; i >= 0; i--) {
-            Series series = picture.series().get(i);
-            for (int at = 0; at <= picture.last(); at++) {
+        for (int i = plot.series().size() - 1; i >= 0; i--) {
+            Series series = plot.series().get(i);
+            for (int at = 0; at <= plot.last(); at++) {
                 grid[row(series.values().get(at))][at * step] = SYMBOLS.get(i % SYMBOLS.size());
             }
         }
@@ -79,7 +79,7 @@ public final class CharacterPlot {
         return (int) Math.round((1 - scale.height(value)) * (ROWS - 1));
     }
 
-    /** The tick whose row this is, if any. */
+    /** The label of the tick in this row, or blanks. */
     private String label(int row) {
         String label = scale.ticks().stream()
                 .filter(tick -> row(tick) == row)
@@ -90,9 +90,9 @@ public final class CharacterPlot {
     }
 
     private String axis() {
-        StringBuilder numbers = new StringBuilder(" ".repeat(margin + 2 + picture.last() * step + 3));
-        int every = picture.last() <= 16 ? 1 : picture.last() <= 60 ? 5 : 10;
-        for (int at = 0; at <= picture.last(); at += every) {
+        StringBuilder numbers = new StringBuilder(" ".repeat(margin + 2 + plot.last() * step + 3));
+        int every = plot.last() <= 16 ? 1 : plot.last() <= 60 ? 5 : 10;
+        for (int at = 0; at <= plot.last(); at += every) {
             String number = Integer.toString(at);
             numbers.replace(margin + 2 + at * step, margin + 2 + at * step + number.length(), number);
         }

@@ -3,10 +3,10 @@ package io.tidemark.plot;
 import java.util.List;
 
 /**
- * A line chart over whole numbers 0 .. n: what is drawn, not how.
+ * The data of a line plot over the integers 0 .. n.
  *
- * @param across what the horizontal axis counts
- * @param up     what the vertical axis measures
+ * @param across label of the horizontal axis
+ * @param up     label of the vertical axis
  */
 public record Plot(String title, String across, String up, List<Series> series, List<Mark> marks) {
 
@@ -14,11 +14,11 @@ public record Plot(String title, String across, String up, List<Series> series, 
         series = List.copyOf(series);
         marks = List.copyOf(marks);
         if (series.stream().map(line -> line.values().size()).distinct().count() != 1) {
-            throw new IllegalArgumentException("a picture needs series of one length");
+            throw new IllegalArgumentException("a plot needs series of one length");
         }
     }
 
-    /** A line: its values at 0, 1, 2 …, two or more, all finite. */
+    /** A line through its values at 0, 1, 2 …: two or more, all finite. */
     public record Series(String name, List<Double> values) {
 
         public Series {
@@ -29,7 +29,7 @@ public record Plot(String title, String across, String up, List<Series> series, 
         }
     }
 
-    /** A place on the horizontal axis that is pointed out. */
+    /** A labelled position on the horizontal axis. */
     public record Mark(int at, String label) {}
 
     /** The largest number on the horizontal axis. */

@@ -4,7 +4,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.stream.IntStream;
 
-/** A vertical axis that begins and ends at round numbers. */
+/** A vertical axis with round numbers at both ends. */
 record Scale(double from, double to, double step) {
 
     private static final int MOST_STEPS = 6;
@@ -32,7 +32,7 @@ record Scale(double from, double to, double step) {
         return (value - from) / (to - from);
     }
 
-    /** With as many decimals as the steps have. */
+    /** Formats a tick with as many decimals as the step has. */
     String label(double value) {
         int decimals = Math.max(0, (int) Math.ceil(-Math.log10(step) - 1e-9));
         return String.format(Locale.ROOT, "%." + decimals + "f", value == 0 ? 0.0 : value);

@@ -5,7 +5,7 @@ import io.tidemark.plot.Plot.Series;
 import java.util.List;
 import java.util.Locale;
 
-/** Draws a {@link Plot} as an SVG document on white, readable without colours too: each line has its own dashes. */
+/** Draws a {@link Plot} as an SVG document with a white background. Each line has a colour and a dash pattern. */
 public final class SvgPlot {
 
     private static final int WIDTH = 760;
@@ -17,33 +17,33 @@ public final class SvgPlot {
     private static final List<String> COLOURS = List.of("#0b5fa5", "#c2410c", "#15803d", "#7e22ce");
     private static final List<String> DASHES = List.of("none", "7 4", "2 3", "10 3 2 3");
 
-    private final Plot picture;
+    private final Plot plot;
     private final Scale scale;
     private final StringBuilder svg = new StringBuilder();
 
-    private SvgPlot(Plot picture) {
-        this.picture = picture;
-        this.scale = Scale.over(picture.lowest(), picture.highest());
+    private SvgPlot(Plot plot) {
+        this.plot = plot;
+        this.scale = Scale.over(plot.lowest(), plot.highest());
     }
 
-    public static String of(Plot picture) {
-        return new SvgPlot(picture).draw();
+    public static String of(Plot plot) {
+        return new SvgPlot(plot).draw();
     }
 
     private String draw() {
         add(
                 "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" role=\"img\" font-family=\"sans-serif\" font-size=\"13\">",
                 WIDTH, HEIGHT);
-        add("<title>%s</title>", escaped(picture.title()));
+        add("<title>%s</title>", escaped(plot.title()));
         add("<rect width=\"%d\" height=\"%d\" fill=\"#ffffff\"/>", WIDTH, HEIGHT);
-        text(LEFT, 22, "start", "font-size=\"15\" font-weight=\"bold\"", picture.title());
+        text(LEFT, 22, "start", "font-size=\"15\" font-weight=\"bold\"", plot.title());
         verticalAxis();
         horizontalAxis();
-        for (int i = 0; i < picture.marks().size(); i++) {
-            mark(picture.marks().get(i), i);
+        for (int i = 0; i < plot.marks().size(); i++) {
+            mark(plot.marks().get(i), i);
         }
-        for (int i = 0; i < picture.series().size(); i++) {
-            line(picture.series().get(i), i);
+        for (int i = 0; i < plot.series().size(); i++) {
+            line(plot.series().get(i), i);
         }
         add("</svg>");
         return svg.toString();
@@ -57,23 +57,18 @@ public final class SvgPlot {
             text(LEFT - 8, y(tick) + 4, "end", "", scale.label(tick));
         }
         double middle = (TOP + HEIGHT - BOTTOM) / 2.0;
-        text(
-                18,
-                middle,
-                "middle",
-                String.format(Locale.ROOT, "transform=\"rotate(-90 18 %.1f)\"", middle),
-                picture.up());
+        text(18, middle, "middle", String.format(Locale.ROOT, "transform=\"rotate(-90 18 %.1f)\"", middle), plot.up());
     }
 
     private void horizontalAxis() {
         add(
                 "<line x1=\"%d\" y1=\"%d\" x2=\"%d\" y2=\"%d\" stroke=\"#374151\"/>",
                 LEFT, HEIGHT - BOTTOM, WIDTH - RIGHT, HEIGHT - BOTTOM);
-        int every = picture.last() <= 16 ? 1 : picture.last() <= 60 ? 5 : 10;
-        for (int at = 0; at <= picture.last(); at += every) {
+        int every = plot.last() <= 16 ? 1 : plot.last() <= 60 ? 5 : 10;
+        for (int at = 0; at <= plot.last(); at += every) {
             text(x(at), HEIGHT - BOTTOM + 18, "middle", "", Integer.toString(at));
         }
-        text((LEFT + WIDTH - RIGHT) / 2.0, HEIGHT - 14, "middle", "", picture.across());
+        text((LEFT + WIDTH - RIGHT) / 2.0, HEIGHT - 14, "middle", "", plot.across());
     }
 
     private void line(Series series, int number) {
@@ -94,18 +89,18 @@ public final class SvgPlot {
         text(from + 34, 44, "start", "", series.name());
     }
 
-    /** Labels take turns at two heights, so that neighbours don't cover each other. */
+    /** Labels alternate between two heights, so that neighbours do not overlap. */
     private void mark(Mark mark, int number) {
         double height = TOP - 18 + number % 2 * 14;
         add(
                 "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%d\" stroke=\"#6b7280\" stroke-dasharray=\"3 3\"/>",
                 x(mark.at()), height + 4, x(mark.at()), HEIGHT - BOTTOM);
-        String anchor = mark.at() * 2 > picture.last() ? "end" : "start";
+        String anchor = mark.at() * 2 > plot.last() ? "end" : "start";
         text(x(mark.at()), height, anchor, "font-size=\"12\" fill=\"#374151\"", mark.label());
     }
 
     private double x(int at) {
-        return LEFT + (double) at / picture.last() * (WIDTH - LEFT - RIGHT);
+        return LEFT + (double) at / plot.last() * (WIDTH - LEFT - RIGHT);
     }
 
     private double y(double value) {

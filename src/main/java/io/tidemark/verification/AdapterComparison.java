@@ -15,14 +15,27 @@ import io.tidemark.decoder.kvcache.KvPool;
 import io.tidemark.decoder.kvcache.KvSlot;
 import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.decoder.sampling.TokenRule;
+import io.tidemark.generation.Completion;
+import io.tidemark.generation.EngineLimits;
+import io.tidemark.generation.GenerationEngine;
+import io.tidemark.generation.GenerationParams;
+import io.tidemark.generation.GenerationRequest;
+import io.tidemark.generation.RequestRefused;
+import io.tidemark.generation.StopConditions;
 import io.tidemark.verification.Agreement.Count;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.concurrent.CompletableFuture;
 
-/** Holds one loaded adapter against its reference, along the paths that production takes. */
+/**
+ * Compares one loaded adapter with its reference: tokenizer and chat template, logits, greedy generation through the
+ * generation engine, and the boundary sweep with its decisions.
+ */
 final class AdapterComparison {
+
+    private static final EngineLimits GREEDY_LIMITS = new EngineLimits(16, 256, 1L << 30);
 
     private final LanguageModel model;
     private final LoraWeights lora;
@@ -40,11 +53,11 @@ final class AdapterComparison {
                 logitError(),
                 likelihoodError(scores),
                 Count.of(tokenizer()),
-                Count.of(GreedyRuns.compare(model, lora, reference)),
+                Count.of(greedy()),
                 Count.of(boundaries(scores)));
     }
 
-    /** All boundaries of a prompt are rows of one step. */
+    /** All boundaries of a prompt run as rows of one step. */
     private OptionalDouble logitError() {
         double worst = 0;
         int compared = 0;
@@ -81,6 +94,37 @@ final class AdapterComparison {
             largest = Math.max(largest, Math.abs(actual[i] - (double) expected[i]));
         }
         return largest;
+    }
+
+    /** Runs every prompt at every boundary of the reference in one engine; returns whether each continuation agrees. */
+    private List<Boolean> greedy() {
+        List<CompletableFuture<Boolean>> runs = new ArrayList<>();
+        try (GenerationEngine engine = GenerationEngine.start(model, GREEDY_LIMITS)) {
+            for (Reference.Prompt prompt : reference.prompts()) {
+                prompt.greedy()
+                        .forEach((boundary, expected) -> runs.add(tokens(
+                                        engine,
+                                        new GenerationRequest(
+                                                "verify-" + runs.size(),
+                                                prompt.ids(),
+                                                GenerationParams.greedy(StopConditions.after(expected.size())),
+                                                Optional.of(lora),
+                                                boundary))
+                                .thenApply(expected::equals)));
+            }
+            return runs.stream().map(CompletableFuture::join).toList();
+        }
+    }
+
+    /** An empty list if the request is refused or fails. */
+    private static CompletableFuture<List<Integer>> tokens(GenerationEngine engine, GenerationRequest request) {
+        try {
+            return engine.submit(request)
+                    .thenApply(outcome ->
+                            outcome instanceof Completion c ? c.choices().get(0).tokens() : List.of());
+        } catch (RequestRefused e) {
+            return CompletableFuture.completedFuture(List.of());
+        }
     }
 
     private List<ExampleScore> sweep() {

@@ -4,22 +4,22 @@ import java.util.Locale;
 import java.util.OptionalDouble;
 
 /**
- * How far the engine is from the reference, the worst case over all prompts, pairs and boundaries.
+ * The largest difference from the reference over all prompts, pairs and boundaries.
  *
- * @param logits        largest absolute error of a logit; empty when the reference has no logits
+ * @param logits        largest absolute error of a logit; empty if the reference has no logits
  * @param logLikelihood largest error of a completion's log-likelihood, nats per token
- * @param tokenizer     prompts, completions and conversations that became the expected tokens or text
- * @param greedy        greedy continuations that are the same, token for token
- * @param boundaries    objectives that chose the same boundary: quality, balanced, latency
+ * @param tokenizer     prompts and completions that encode to the expected tokens, and conversations that render to the expected text
+ * @param greedy        greedy continuations with the same tokens
+ * @param boundaries    objectives (quality, balanced, latency) that choose the same boundary
  */
 public record Agreement(OptionalDouble logits, double logLikelihood, Count tokenizer, Count greedy, Count boundaries) {
 
-    /** Single precision through a few dozen layers stays well below this. */
+    /** Larger than the rounding error of float32 in a few dozen layers. */
     public static final double LOGIT_TOLERANCE = 2e-4;
 
     public static final double LIKELIHOOD_TOLERANCE = 1e-4;
 
-    /** How many of how many agreed. */
+    /** The number of comparisons and how many of them agreed. */
     public record Count(int agreed, int compared) {
 
         static Count of(Iterable<Boolean> outcomes) {
@@ -42,9 +42,9 @@ public record Agreement(OptionalDouble logits, double logLikelihood, Count token
         }
     }
 
-    /** Whether all is within its tolerance, and something was compared. */
+    /** Returns true if all differences are within their tolerances and greedy continuations were compared. */
     public boolean holds() {
-        // An error that is not a number is not within the tolerance either.
+        // The comparisons are written so that NaN fails them.
         boolean logitsHold = logits.isEmpty() || logits.getAsDouble() <= LOGIT_TOLERANCE;
         return logitsHold
                 && logLikelihood <= LIKELIHOOD_TOLERANCE

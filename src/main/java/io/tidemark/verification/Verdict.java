@@ -2,16 +2,16 @@ package io.tidemark.verification;
 
 import java.nio.file.Path;
 
-/** What verification found out about one adapter. */
+/** The outcome for one adapter. */
 public sealed interface Verdict {
 
     /** The adapter's folder. */
     Path adapter();
 
-    /** One line for people, without the folder. */
+    /** One line of text, without the folder. */
     String line();
 
-    /** The adapter was run and compared. */
+    /** The adapter ran and was compared with its reference. */
     record Compared(Path adapter, Agreement agreement) implements Verdict {
         @Override
         public String line() {
@@ -19,7 +19,7 @@ public sealed interface Verdict {
         }
     }
 
-    /** The engine does not do what model or adapter ask for; the reason names the field. */
+    /** The engine does not support the model or the adapter; the reason names the field. */
     record Unsupported(Path adapter, String reason) implements Verdict {
         @Override
         public String line() {
@@ -27,7 +27,7 @@ public sealed interface Verdict {
         }
     }
 
-    /** Model, adapter or reference could not be read. */
+    /** The model, the adapter or the reference could not be read. */
     record Broken(Path adapter, String reason) implements Verdict {
         @Override
         public String line() {

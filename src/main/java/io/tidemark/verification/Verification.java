@@ -16,8 +16,9 @@ import java.util.function.Consumer;
 import java.util.stream.Stream;
 
 /**
- * Holds the engine against reference folders: a base model with {@code adapters/NAME} that hold an {@code expected.json}
- * which transformers and PEFT made. The model lies in the folder itself, or in {@code model} beside {@code adapters}.
+ * Compares the engine with reference folders: a base model with folders {@code adapters/NAME}, each with the outputs of
+ * transformers and PEFT in {@code expected.json}. The model is in the folder itself or in {@code model} beside
+ * {@code adapters}.
  */
 public final class Verification {
 
@@ -25,15 +26,15 @@ public final class Verification {
     private final ModelOptions options;
     private final Consumer<Verdict> listener;
 
-    /** @param listener hears each verdict as it is reached */
+    /** @param listener receives each verdict as soon as it is known, on the calling thread */
     public Verification(Torch torch, ModelOptions options, Consumer<Verdict> listener) {
         this.torch = torch;
         this.options = options;
         this.listener = listener;
     }
 
-    /** Verifies every reference folder at or below the given ones. */
-    public Verdicts walk(List<Path> folders) {
+    /** Verifies every reference folder at or below the given folders. */
+    public VerificationReport walk(List<Path> folders) {
         List<Verdict> verdicts = new ArrayList<>();
         for (Path folder : folders) {
             for (Path adapters : adapterFolders(folder)) {
@@ -42,27 +43,27 @@ public final class Verification {
                 verdicts.addAll(verify(model, children(adapters)));
             }
         }
-        return new Verdicts(verdicts);
+        return new VerificationReport(verdicts);
     }
 
     /** Verifies one adapter of one model. */
-    public Verdicts one(Path model, Path adapter) {
-        return new Verdicts(verify(model, List.of(adapter)));
+    public VerificationReport one(Path model, Path adapter) {
+        return new VerificationReport(verify(model, List.of(adapter)));
     }
 
     private List<Verdict> verify(Path modelFolder, List<Path> adapters) {
         List<Verdict> verdicts = new ArrayList<>();
         try (LanguageModel model = LanguageModel.load(modelFolder, "base", torch, options)) {
-            adapters.forEach(adapter -> verdicts.add(heard(verdict(model, adapter))));
+            adapters.forEach(adapter -> verdicts.add(report(verdict(model, adapter))));
         } catch (ModelRefused e) {
-            adapters.forEach(adapter -> verdicts.add(heard(refused(adapter, e.isUnsupported(), e))));
+            adapters.forEach(adapter -> verdicts.add(report(refused(adapter, e.isUnsupported(), e))));
         }
         return verdicts;
     }
 
     private static Verdict verdict(LanguageModel model, Path adapter) {
         try (AdapterStore store = new AdapterStore(model)) {
-            Reference reference = ReferenceReader.read(adapter);
+            Reference reference = Reference.read(adapter);
             return new Verdict.Compared(
                     adapter,
                     new AdapterComparison(model, store.load("adapter", adapter).weights(), reference).run());
@@ -79,7 +80,7 @@ public final class Verification {
                 : new Verdict.Broken(adapter, String.valueOf(e.getMessage()));
     }
 
-    private Verdict heard(Verdict verdict) {
+    private Verdict report(Verdict verdict) {
         listener.accept(verdict);
         return verdict;
     }
@@ -95,10 +96,10 @@ public final class Verification {
         }
     }
 
-    /** The adapters that have a reference. */
+    /** Returns the adapters that have a reference. */
     private static List<Path> children(Path adapters) {
         try (Stream<Path> paths = Files.list(adapters)) {
-            return paths.filter(path -> Files.isRegularFile(path.resolve(ReferenceReader.FILE)))
+            return paths.filter(path -> Files.isRegularFile(path.resolve(Reference.FILE)))
                     .sorted()
                     .toList();
         } catch (IOException e) {

@@ -9,7 +9,7 @@ import io.tidemark.fixture.TensorFile;
 import io.tidemark.fixture.TensorFile.Tensor;
 import io.tidemark.model.ModelOptions;
 import io.tidemark.torch.Torch;
-import io.tidemark.verification.Verdicts;
+import io.tidemark.verification.VerificationReport;
 import io.tidemark.verification.Verification;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -55,8 +55,8 @@ class SavedModuleCopiesTest {
     void copiesChangeNothing(SavedModuleCase saved) {
         try (Torch torch = Torch.open(FixtureModel.OPTIONS)) {
             Verification verification = new Verification(torch, ModelOptions.DEFAULT, verdict -> {});
-            Verdicts verdicts = verification.one(Folders.model(saved.family()), folder(saved, weights -> {}));
-            assertThat(verdicts.all())
+            VerificationReport report = verification.one(Folders.model(saved.family()), folder(saved, weights -> {}));
+            assertThat(report.verdicts())
                     .singleElement()
                     .satisfies(verdict -> assertThat(verdict.line()).startsWith("ok"));
         }

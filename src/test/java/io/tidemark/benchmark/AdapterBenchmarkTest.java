@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import io.tidemark.benchmark.AdapterBenchmark.Gaps;
 import io.tidemark.benchmark.AdapterBenchmark.Run;
-import io.tidemark.benchmark.LoadGapsBenchmark.Gaps;
 import io.tidemark.fixture.FixtureModel;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -15,22 +15,21 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
-@DisplayName("the benchmark of many adapters")
+@DisplayName("Adapter benchmark")
 class AdapterBenchmarkTest {
 
     @Test
-    @DisplayName(
-            "answers all requests within the budget, loads what it must, and loads nothing where all are in memory")
+    @DisplayName("A bounded run stays within the budget and evicts; a run with all adapters in memory loads nothing")
     void measures() {
         try (FixtureModel fixture = FixtureModel.load("llama-gqa");
-                SyntheticAdapterFolder folder =
-                        SyntheticAdapterFolder.write(fixture.model().config(), 6, 2, 4)) {
-            Path first = folder.adapters().get("adapter-00000");
+                SyntheticAdapters folder =
+                        SyntheticAdapters.write(fixture.model().config(), 6, 2, 4)) {
+            Path first = folder.folders().get("adapter-00000");
             long budget = 3 * fixture.load("probe", first).bytes();
-            AdapterLoad load = new AdapterLoad(folder.adapters(), budget, 40, 2, 2);
-            AdapterBenchmark benchmark = new AdapterBenchmark(fixture.model(), load);
+            AdapterWorkload workload = new AdapterWorkload(folder.folders(), budget, 40, 2, 2);
+            AdapterBenchmark benchmark = new AdapterBenchmark(fixture.model(), workload);
             Run bounded = benchmark.bounded();
-            assertThat(bounded.mostBytes()).isPositive().isLessThanOrEqualTo(budget);
+            assertThat(bounded.maxAdapterBytes()).isPositive().isLessThanOrEqualTo(budget);
             assertThat(bounded.stats().evictions()).isPositive();
             assertThat(bounded.stats().leases()).isEqualTo(40);
             assertThat(bounded.hitRate()).isStrictlyBetween(0.0, 1.0);
@@ -40,7 +39,7 @@ class AdapterBenchmarkTest {
             assertThat(used.get()).isBetween(4, 6);
             assertThat(resident.hitRate()).isEqualTo(1);
             assertThat(resident.stats().loads()).isZero();
-            Gaps gaps = new LoadGapsBenchmark(fixture.model(), load).run(1);
+            Gaps gaps = benchmark.loadGaps(1);
             assertThat(gaps.quiet()).isNotEmpty().isSorted();
             assertThat(gaps.loading()).isNotEmpty().isSorted();
             assertThat(gaps.loads()).isPositive();
@@ -51,25 +50,25 @@ class AdapterBenchmarkTest {
     }
 
     @Test
-    @DisplayName("refuses to wait for loads that a budget of one adapter would never allow beside the rows")
+    @DisplayName("A budget of less than two adapters is rejected before loads are measured")
     void needsRoomForTwo() {
         try (FixtureModel fixture = FixtureModel.load("llama-gqa");
-                SyntheticAdapterFolder folder =
-                        SyntheticAdapterFolder.write(fixture.model().config(), 2, 1, 4)) {
-            long one = fixture.load("probe", folder.adapters().get("adapter-00000"))
-                    .bytes();
-            LoadGapsBenchmark benchmark =
-                    new LoadGapsBenchmark(fixture.model(), new AdapterLoad(folder.adapters(), 2 * one - 1, 4, 2, 2));
-            assertThatThrownBy(() -> benchmark.run(1))
+                SyntheticAdapters folder =
+                        SyntheticAdapters.write(fixture.model().config(), 2, 1, 4)) {
+            long one =
+                    fixture.load("probe", folder.folders().get("adapter-00000")).bytes();
+            AdapterBenchmark benchmark =
+                    new AdapterBenchmark(fixture.model(), new AdapterWorkload(folder.folders(), 2 * one - 1, 4, 2, 2));
+            assertThatThrownBy(() -> benchmark.loadGaps(1))
                     .isInstanceOf(IllegalStateException.class)
                     .hasMessageContaining("two adapters");
         }
     }
 
     @Test
-    @DisplayName("asks for the k-th adapter in proportion to 1 / k")
+    @DisplayName("The k-th adapter is requested in proportion to 1 / k")
     void zipf() {
-        ZipfDistribution popularity = new ZipfDistribution(3, 1);
+        AdapterWorkload.Zipf popularity = new AdapterWorkload.Zipf(3);
         SplittableRandom random = new SplittableRandom(7);
         int[] counts = new int[3];
         for (int i = 0; i < 110_000; i++) {

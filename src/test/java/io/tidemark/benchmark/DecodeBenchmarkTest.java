@@ -9,11 +9,11 @@ import java.util.List;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
-@DisplayName("the benchmark of decoding steps")
+@DisplayName("Decode benchmark")
 class DecodeBenchmarkTest {
 
     @Test
-    @DisplayName("gives each use as many speeds as repetitions, and a share of the JVM between nothing and everything")
+    @DisplayName("Each use has one speed per repetition and a JVM share between 0 and 1")
     void measuresEachUse() {
         try (FixtureModel fixture = FixtureModel.load("llama-gqa");
                 DecodeBenchmark bench = new DecodeBenchmark(

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import io.tidemark.benchmark.GenerationBenchmark.Row;
+import io.tidemark.benchmark.GenerationBenchmark.RowTimes;
 import io.tidemark.boundary.Boundary;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.ReferenceText.Prompt;
@@ -16,13 +17,13 @@ import java.util.Random;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
-@DisplayName("the generation benchmark")
+@DisplayName("Generation benchmark")
 class GenerationBenchmarkTest {
 
     private static final EngineLimits LIMITS = new EngineLimits(8, 256, 64L << 20);
 
     @Test
-    @DisplayName("gives every row exactly the tokens that were asked for, its first before its last")
+    @DisplayName("Every row generates exactly the requested tokens, and its first token is before its last")
     void measuresRows() {
         try (FixtureModel fixture = FixtureModel.load("llama-gqa");
                 GenerationBenchmark bench = new GenerationBenchmark(fixture.model(), LIMITS)) {
@@ -37,7 +38,7 @@ class GenerationBenchmarkTest {
     }
 
     @Test
-    @DisplayName("continues a prompt as transformers and PEFT do, at the row's own boundary")
+    @DisplayName("A greedy continuation equals that of transformers and PEFT at the row's boundary")
     void runsTheRealModel() {
         try (FixtureModel fixture = FixtureModel.load("llama-gqa");
                 GenerationBenchmark bench = new GenerationBenchmark(fixture.model(), LIMITS)) {
@@ -51,7 +52,7 @@ class GenerationBenchmarkTest {
     }
 
     @Test
-    @DisplayName("fails when a row can't run, instead of leaving it out")
+    @DisplayName("A row that cannot run fails the measurement")
     void refusedRow() {
         try (FixtureModel fixture = FixtureModel.load("llama-gqa");
                 GenerationBenchmark bench = new GenerationBenchmark(fixture.model(), LIMITS)) {
@@ -64,7 +65,7 @@ class GenerationBenchmarkTest {
     }
 
     @Test
-    @DisplayName("adds up the rows' own rates, and counts the prompts until the last row has its first token")
+    @DisplayName("The decode rate is the sum of the rows' rates; the prefill rate ends with the last first token")
     void rates() {
         List<RowTimes> rows = List.of(new RowTimes(1, 3, 11), new RowTimes(2, 4, 21));
         assertThat(RowTimes.decodeRate(rows)).isCloseTo(10 / 2.0 + 20 / 2.0, within(1e-12));
@@ -73,8 +74,7 @@ class GenerationBenchmarkTest {
     }
 
     @Test
-    @DisplayName(
-            "leaves out combinations that don't exist: more adapters than rows, and the base model at several boundaries")
+    @DisplayName("Cases exclude more adapters than rows, and the base model has one boundary")
     void cases() {
         List<GenerationCase> cases = GenerationCase.of(List.of(1, 4), List.of(0, 1, 4), List.of(6, 2), 8, 8);
         assertThat(cases)

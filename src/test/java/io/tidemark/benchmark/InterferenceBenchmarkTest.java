@@ -12,7 +12,7 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 
-@DisplayName("the measurement of a long prompt beside running rows")
+@DisplayName("Interference benchmark")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class InterferenceBenchmarkTest {
 
@@ -29,19 +29,19 @@ class InterferenceBenchmarkTest {
     }
 
     @Test
-    @DisplayName("takes as many steps beside prompts as their chunks, and as many alone before each")
+    @DisplayName("Steps with a prompt equal its chunks, and steps without a prompt precede each prompt")
     void countsSteps() {
-        Interference seen =
+        InterferenceBenchmark.Times times =
                 new InterferenceBenchmark(fixture.model(), Optional.of(fixture.adapter("all"))).run(3, 200, 64, 2);
-        assertThat(seen.beside()).hasSize(2 * 4);
-        assertThat(seen.alone()).hasSize(2 * 12);
-        assertThat(seen.promptMillis())
+        assertThat(times.beside()).hasSize(2 * 4);
+        assertThat(times.alone()).hasSize(2 * 12);
+        assertThat(times.promptMillis())
                 .hasSize(2)
                 .allSatisfy(millis -> assertThat(millis).isPositive());
     }
 
     @Test
-    @DisplayName("says why it could not run when the prompt is longer than the context")
+    @DisplayName("A prompt longer than the context fails with the reason")
     void refusesWhatDoesNotFit() {
         InterferenceBenchmark bench = new InterferenceBenchmark(fixture.model(), Optional.empty());
         assertThatThrownBy(() -> bench.run(2, 600, 64, 1))
@@ -54,10 +54,11 @@ class InterferenceBenchmarkTest {
     }
 
     @Test
-    @DisplayName("relates medians, and the worst time to the median alone")
+    @DisplayName("The ratio is of medians; the worst ratio is of the longest time to the median without a prompt")
     void hasRatios() {
-        Interference seen = new Interference(List.of(9.0, 10.0, 11.0), List.of(20.0, 30.0, 25.0, 90.0), List.of(100.0));
-        assertThat(seen.ratio()).isEqualTo(2.75);
-        assertThat(seen.worstRatio()).isEqualTo(9);
+        InterferenceBenchmark.Times times = new InterferenceBenchmark.Times(
+                List.of(9.0, 10.0, 11.0), List.of(20.0, 30.0, 25.0, 90.0), List.of(100.0));
+        assertThat(times.ratio()).isEqualTo(2.75);
+        assertThat(times.worstRatio()).isEqualTo(9);
     }
 }

@@ -13,11 +13,11 @@ import java.util.List;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
-@DisplayName("the sweep beside one pass for each boundary")
+@DisplayName("Sweep benchmark")
 class SweepBenchmarkTest {
 
     @Test
-    @DisplayName("scores the same with exactly 1/2 + 1/(L+1) of the layer evaluations")
+    @DisplayName("The sweep has the scores of separate passes with exactly 1/2 + 1/(L+1) of the layer evaluations")
     void countsEvaluations() {
         try (FixtureModel fixture = FixtureModel.load("llama-gqa")) {
             List<TokenizedExample> examples = fixture.reference("all").pairs().stream()
@@ -38,7 +38,7 @@ class SweepBenchmarkTest {
     }
 
     @Test
-    @DisplayName("is compared by medians")
+    @DisplayName("The wall time ratio is a ratio of medians")
     void takesMedians() {
         assertThat(Spread.of(List.of(9.0, 1.0, 2.0)).median()).isEqualTo(2);
         assertThat(Spread.of(List.of(4.0, 1.0, 2.0, 9.0)).median()).isEqualTo(3);

@@ -11,14 +11,14 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-@DisplayName("synthetic adapters")
+@DisplayName("Synthetic adapters")
 class SyntheticAdaptersTest {
 
     @TempDir
     private Path temp;
 
     @Test
-    @DisplayName("load like any adapter; a seed always writes the same bytes, another seed others")
+    @DisplayName("Synthetic adapters load, and the same seed writes the same bytes")
     void writesFolders() throws IOException {
         try (FixtureModel fixture = FixtureModel.load("llama-gqa");
                 AdapterStore store = new AdapterStore(fixture.model())) {

@@ -10,12 +10,11 @@ import java.util.List;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
-@DisplayName("the errors of a compute type")
+@DisplayName("Compute type errors")
 class ComputeTypeErrorsTest {
 
     @Test
-    @DisplayName(
-            "are nothing against itself, and something against another adapter, with a divergence that is never negative")
+    @DisplayName("The errors are zero for the same adapter, and the divergence is positive for another adapter")
     void againstItself() {
         try (FixtureModel fixture = FixtureModel.load("llama-gqa")) {
             List<TokenizedExample> examples = fixture.reference("all").pairs().stream()

@@ -19,8 +19,8 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 
-/** The figures that PEFT computed lie beside the adapter. */
-@DisplayName("an evaluation")
+/** The expected log-likelihoods were computed with PEFT. */
+@DisplayName("Evaluation")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class EvaluationTest {
 
@@ -39,7 +39,7 @@ class EvaluationTest {
     }
 
     @Test
-    @DisplayName("gives PEFT's likelihoods at each setting, with full LoRA as the measure of the others")
+    @DisplayName("Log-likelihoods agree with PEFT at each setting, and differences are from full LoRA")
     void likelihoods() {
         EvaluationReport report = run("all", gold(Optional.empty()), List.of(new Boundary(1)));
         assertThat(report.rows())
@@ -59,7 +59,7 @@ class EvaluationTest {
     }
 
     @Test
-    @DisplayName("compares texts with references in ROUGE-L and BLEU, and times every setting")
+    @DisplayName("Texts are compared with references in ROUGE-L and BLEU, and every setting has a speed")
     void texts() {
         EvaluationReport report = run("qv", gold(Optional.empty()), List.of());
         assertThat(report.rows()).allSatisfy(row -> {
@@ -72,7 +72,7 @@ class EvaluationTest {
     }
 
     @Test
-    @DisplayName("counts right answers where every example has one")
+    @DisplayName("Expected answers replace ROUGE-L and BLEU if every example has one")
     void answers() {
         EvaluationReport report = run("qv", gold(Optional.of("7")), List.of());
         assertThat(report.rows()).allSatisfy(row -> {
@@ -83,26 +83,28 @@ class EvaluationTest {
     }
 
     @Test
-    @DisplayName("names the request whose prompt and text don't fit the context")
+    @DisplayName("A prompt and text that exceed the context fail with the request's id")
     void tooLong() {
         EvaluationOptions options = new EvaluationOptions(2, 512, List.of(), 2, 0, 1, List.of());
-        List<GoldText> gold = gold(Optional.empty());
-        assertThatThrownBy(() -> new Evaluation(fixture.model(), fixture.adapter("qv"), options, line -> {})
-                        .run(tokens(gold), gold))
-                .isInstanceOf(EvaluationFailed.class)
+        List<LabelledExample> gold = gold(Optional.empty());
+        assertThatThrownBy(
+                        () -> new Evaluation(fixture.model(), fixture.adapter("qv"), options, (done, parts, part) -> {})
+                                .run(tokens(gold), gold))
+                .isInstanceOf(EvaluationException.class)
                 .hasMessageContaining("evaluate-0")
                 .hasMessageContaining("context");
     }
 
-    private EvaluationReport run(String adapter, List<GoldText> gold, List<Boundary> further) {
+    private EvaluationReport run(String adapter, List<LabelledExample> gold, List<Boundary> further) {
         EvaluationOptions options = new EvaluationOptions(4, 6, List.of(), 3, 1, 2, further);
-        return new Evaluation(fixture.model(), fixture.adapter(adapter), options, line -> {}).run(tokens(gold), gold);
+        return new Evaluation(fixture.model(), fixture.adapter(adapter), options, (done, parts, part) -> {})
+                .run(tokens(gold), gold);
     }
 
-    private List<GoldText> gold(Optional<String> answer) {
-        List<GoldText> gold = new ArrayList<>();
+    private List<LabelledExample> gold(Optional<String> answer) {
+        List<LabelledExample> gold = new ArrayList<>();
         for (ReferenceText.Pair pair : fixture.reference("all").pairs().subList(0, PAIRS)) {
-            gold.add(new GoldText(
+            gold.add(new LabelledExample(
                     new TokenizedExample(fixture.tokens(pair.prompt()), pair.completion()),
                     List.of("a place by the river"),
                     answer));
@@ -110,11 +112,11 @@ class EvaluationTest {
         return gold;
     }
 
-    private static List<TokenizedExample> tokens(List<GoldText> gold) {
-        return gold.stream().map(GoldText::tokens).toList();
+    private static List<TokenizedExample> tokens(List<LabelledExample> gold) {
+        return gold.stream().map(LabelledExample::tokens).toList();
     }
 
-    /** Mean over the pairs of their mean per token, as PEFT has it. */
+    /** The mean over the pairs of the mean log-probability per token, from PEFT. */
     private double expected(String adapter, int boundary) {
         return fixture.reference(adapter).pairs().subList(0, PAIRS).stream()
                 .mapToDouble(pair ->

@@ -8,11 +8,11 @@ import java.util.List;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
-@DisplayName("a paired difference")
+@DisplayName("Paired difference")
 class PairedDifferenceTest {
 
     @Test
-    @DisplayName("has Student's interval of the examples' differences")
+    @DisplayName("The interval is Student's t interval of the differences")
     void interval() {
         // differences 1, 2, 3, 4, 5: mean 3, standard error sqrt(2.5 / 5), t of 4 degrees 2.7764
         PairedDifference difference =
@@ -23,7 +23,7 @@ class PairedDifferenceTest {
     }
 
     @Test
-    @DisplayName("is not clear when the interval holds 0")
+    @DisplayName("A difference is not clear if the interval contains 0")
     void notClear() {
         assertThat(PairedDifference.of(List.of(1.0, -1.0, 0.5), List.of(0.0, 0.0, 0.0))
                         .isClear())
@@ -31,7 +31,7 @@ class PairedDifferenceTest {
     }
 
     @Test
-    @DisplayName("needs two examples, each scored both ways")
+    @DisplayName("Fewer than two examples or unpaired scores are rejected")
     void needsPairs() {
         assertThatThrownBy(() -> PairedDifference.of(List.of(1.0), List.of(1.0)))
                 .hasMessageContaining("two examples");

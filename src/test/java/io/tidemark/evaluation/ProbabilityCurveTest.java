@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.within;
 
 import io.tidemark.boundary.Boundary;
 import io.tidemark.calibration.TokenizedExample;
+import io.tidemark.evaluation.ProbabilityCurve.Measure;
+import io.tidemark.evaluation.ProbabilityCurve.Reading;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.Folders;
 import io.tidemark.fixture.TensorFile;
@@ -18,13 +20,13 @@ import java.util.List;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
-@DisplayName("a probability curve")
+@DisplayName("Probability curve")
 class ProbabilityCurveTest {
 
     private static final List<Double> WITHOUT = List.of(0.1, 0.2, 0.3, 0.4);
 
     @Test
-    @DisplayName("suggests the layers after which the gain from LoRA no longer rises")
+    @DisplayName("The suggested boundary is the number of layers after which the gain from LoRA no longer rises")
     void suggestsWhereItStops() {
         ProbabilityCurve curve =
                 new ProbabilityCurve(List.of(reading(0, 0.1, 0.30, 0.29), reading(0, 0.12, 0.31, 0.30)));
@@ -34,7 +36,7 @@ class ProbabilityCurveTest {
     }
 
     @Test
-    @DisplayName("suggests all layers when the last one still adds, and none when LoRA adds nowhere")
+    @DisplayName("The suggested boundary is all layers if the last one adds, and 0 if none adds")
     void suggestsTheEnds() {
         assertThat(new ProbabilityCurve(List.of(reading(0, 0.1, 0.2, 0.3), reading(0, 0.1, 0.2, 0.31))).suggested())
                 .isEqualTo(new Boundary(3));
@@ -43,35 +45,36 @@ class ProbabilityCurveTest {
     }
 
     @Test
-    @DisplayName("takes no rise for one that is within a standard error of the examples")
+    @DisplayName("A rise within one standard error is ignored")
     void ignoresNoise() {
-        // from layer 1 on the gains rise by 0.01 in the mean, and the examples differ by 0.2
+        // after layer 1 the mean gain rises by 0.01, and the examples differ by 0.2
         ProbabilityCurve curve = new ProbabilityCurve(List.of(reading(0, 0.1, 0.2, 0.21), reading(0, 0.1, 0.02, 0.01)));
         assertThat(curve.suggested()).isEqualTo(new Boundary(1));
     }
 
     @Test
-    @DisplayName("needs two examples")
+    @DisplayName("Fewer than two examples are rejected")
     void needsTwo() {
         List<Reading> one = List.of(reading(0, 0, 0, 0));
         assertThatThrownBy(() -> new ProbabilityCurve(one)).hasMessageContaining("two examples");
     }
 
     @Test
-    @DisplayName(
-            "ends at what PEFT computes with full LoRA and with none, and begins at the embeddings, which no LoRA touches")
+    @DisplayName("The last values agree with PEFT with full LoRA and without, and the first values have no gain")
     void agreesWithPeft() {
         try (FixtureModel fixture = FixtureModel.load("llama-gqa")) {
             List<Integer> prompt = fixture.reference("all").prompts().get(1).ids();
             int token =
                     fixture.reference("all").prompts().get(1).greedy().get(6).get(0);
             List<Integer> done = new ArrayList<>();
-            List<Reading> readings = new LayerReadings(fixture.model(), fixture.adapter("all"), Measure.PROBABILITY)
-                    .of(
-                            List.of(
-                                    new TokenizedExample(prompt, List.of(token)),
-                                    new TokenizedExample(prompt, List.of(token, 2, 7))),
-                            done::add);
+            List<Reading> readings = ProbabilityCurve.readings(
+                    fixture.model(),
+                    fixture.adapter("all"),
+                    Measure.PROBABILITY,
+                    List.of(
+                            new TokenizedExample(prompt, List.of(token)),
+                            new TokenizedExample(prompt, List.of(token, 2, 7))),
+                    done::add);
             assertThat(done).last().isEqualTo(2);
             assertThat(readings.get(0).with().get(6)).isCloseTo(softmax("prompt1.boundary6", token), within(1e-6));
             assertThat(readings.get(0).without().get(6)).isCloseTo(softmax("prompt1.boundary0", token), within(1e-6));
@@ -85,7 +88,7 @@ class ProbabilityCurveTest {
         }
     }
 
-    /** The probability that PEFT's logits give a token. */
+    /** The probability of a token according to the logits of PEFT. */
     private static double softmax(String name, int token) {
         Path file = Folders.adapter("llama-gqa", "all").resolve("expected-logits.safetensors");
         FloatBuffer logits = ByteBuffer.wrap(
@@ -99,7 +102,7 @@ class ProbabilityCurveTest {
         return 1 / sum;
     }
 
-    /** A reading whose gain after 0, 1, 2 and 3 layers is this. */
+    /** A reading with these gains after 0, 1, 2 and 3 layers. */
     private static Reading reading(double... gains) {
         List<Double> with = new ArrayList<>();
         for (int l = 0; l < gains.length; l++) {

@@ -18,11 +18,11 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** What rouge-score and sacrebleu say of these texts: tools/metrics/expectations.py. */
-@DisplayName("texts against references")
+/** The expected values were computed with rouge-score and sacrebleu by tools/metrics/expectations.py. */
+@DisplayName("Text metrics")
 class MetricsTest {
 
-    /** A set of texts with its expected numbers. */
+    /** A set of texts with its expected scores. */
     record Corpus(String name, JsonNode texts, double bleu) {
 
         @Override
@@ -43,7 +43,7 @@ class MetricsTest {
 
     @ParameterizedTest(name = "{0}")
     @MethodSource("corpora")
-    @DisplayName("score in BLEU what sacrebleu says")
+    @DisplayName("BLEU equals sacrebleu")
     void bleu(Corpus corpus) {
         Bleu bleu = new Bleu();
         corpus.texts().forEach(text -> bleu.add(text.path("text").asText(), strings(text.path("references"))));
@@ -52,7 +52,7 @@ class MetricsTest {
 
     @ParameterizedTest(name = "{0}")
     @MethodSource("corpora")
-    @DisplayName("score in ROUGE-L what rouge-score says")
+    @DisplayName("ROUGE-L equals rouge-score")
     void rougeL(Corpus corpus) {
         corpus.texts()
                 .forEach(text -> assertThat(RougeL.f1(text.path("text").asText(), strings(text.path("references"))))
@@ -62,21 +62,21 @@ class MetricsTest {
 
     @ParameterizedTest(name = "{0}")
     @MethodSource("corpora")
-    @DisplayName("are cut into the words that sacrebleu counts")
+    @DisplayName("Tokens equal those of sacrebleu")
     void tokens(Corpus corpus) {
         corpus.texts()
                 .forEach(text ->
-                        assertThat(BleuTokens.of(text.path("text").asText())).isEqualTo(strings(text.path("tokens"))));
+                        assertThat(Bleu.tokens(text.path("text").asText())).isEqualTo(strings(text.path("tokens"))));
     }
 
     @Test
-    @DisplayName("need a reference")
+    @DisplayName("ROUGE-L without a reference is rejected")
     void needAReference() {
         assertThatThrownBy(() -> RougeL.f1("text", List.of())).hasMessageContaining("no reference");
     }
 
     @ParameterizedTest(name = "\"{0}\" answers {1}: {2}")
-    @DisplayName("that solve a sum are right when the number behind #### is the expected one")
+    @DisplayName("A solution is right if the number after #### equals the expected answer")
     @CsvSource(
             delimiter = '|',
             value = {
@@ -90,7 +90,7 @@ class MetricsTest {
     }
 
     @Test
-    @DisplayName("with an expected answer that holds no number are refused")
+    @DisplayName("An expected answer without a number is rejected")
     void noNumber() {
         assertThatThrownBy(() -> FinalAnswer.matches("#### 1", "none")).hasMessageContaining("'none'");
     }

@@ -13,10 +13,10 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.w3c.dom.Document;
 
-@DisplayName("a picture of lines")
+@DisplayName("Line plot")
 class PlotTest {
 
-    private static final Plot PICTURE = new Plot(
+    private static final Plot PLOT = new Plot(
             "gold & <probability>",
             "layers",
             "probability",
@@ -24,11 +24,12 @@ class PlotTest {
             List.of(new Mark(2, "suggested")));
 
     @Test
-    @DisplayName("is a well-formed SVG with every line, its points from left to right and higher values higher up")
+    @DisplayName(
+            "The SVG is well-formed and has every line, with points from left to right and higher values above lower ones")
     void svg() throws Exception {
         Document svg = DocumentBuilderFactory.newInstance()
                 .newDocumentBuilder()
-                .parse(new ByteArrayInputStream(SvgPlot.of(PICTURE).getBytes(StandardCharsets.UTF_8)));
+                .parse(new ByteArrayInputStream(SvgPlot.of(PLOT).getBytes(StandardCharsets.UTF_8)));
         assertThat(svg.getElementsByTagName("title").item(0).getTextContent()).isEqualTo("gold & <probability>");
         assertThat(svg.getElementsByTagName("polyline").getLength()).isEqualTo(2);
         String[] points = svg.getElementsByTagName("polyline")
@@ -45,9 +46,9 @@ class PlotTest {
     }
 
     @Test
-    @DisplayName("fits a terminal of 80 columns, with both symbols, the axis and the marked place")
+    @DisplayName("The character plot fits 80 columns and shows both symbols, the axis and the mark")
     void characters() {
-        String drawn = CharacterPlot.of(PICTURE);
+        String drawn = CharacterPlot.of(PLOT);
         assertThat(drawn.lines()).allSatisfy(line -> assertThat(line.length()).isLessThanOrEqualTo(80));
         assertThat(drawn).contains("● with LoRA", "○ without", "^ suggested", "0.4", "└──");
         String top =
@@ -56,7 +57,7 @@ class PlotTest {
     }
 
     @Test
-    @DisplayName("begins and ends at round numbers, also where all values are the same")
+    @DisplayName("The vertical axis begins and ends at round numbers, also if all values are equal")
     void scale() {
         assertThat(Scale.over(-2.637, -1.321).ticks()).containsExactly(-3.0, -2.5, -2.0, -1.5, -1.0);
         assertThat(Scale.over(0.013, 0.549).label(0.5)).isEqualTo("0.5");
@@ -64,7 +65,7 @@ class PlotTest {
     }
 
     @Test
-    @DisplayName("takes lines of one length and finite values only")
+    @DisplayName("Series of different lengths and values that are not finite are rejected")
     void refusesOthers() {
         assertThatThrownBy(() -> new Series("x", List.of(1.0, Double.NaN))).hasMessageContaining("'x'");
         Series two = new Series("two", List.of(1.0, 2.0));

@@ -26,7 +26,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-@DisplayName("verification against transformers and PEFT")
+@DisplayName("Verification against transformers and PEFT")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class VerificationTest {
 
@@ -46,11 +46,12 @@ class VerificationTest {
     }
 
     @ParameterizedTest(name = "{0}: {1} adapters")
-    @DisplayName("logits within 2e-4, the same greedy tokens, likelihoods and boundaries, at every boundary")
+    @DisplayName(
+            "Logits agree within 2e-4, and greedy tokens, likelihoods and chosen boundaries agree, at every boundary")
     @CsvSource({"llama-gqa, 11", "llama3-rope-tied, 2", "llama-biased-mha, 2"})
     void agrees(String family, int adapters) {
-        Verdicts verdicts = walk(Folders.model(family));
-        assertThat(verdicts.all()).hasSize(adapters).allSatisfy(verdict -> {
+        VerificationReport report = walk(Folders.model(family));
+        assertThat(report.verdicts()).hasSize(adapters).allSatisfy(verdict -> {
             assertThat(verdict).as(verdict.line()).isInstanceOf(Verdict.Compared.class);
             Agreement agreement = ((Verdict.Compared) verdict).agreement();
             assertThat(agreement.holds()).as(verdict.line()).isTrue();
@@ -58,14 +59,14 @@ class VerificationTest {
             // five prompts at boundaries 0 .. 6
             assertThat(agreement.greedy()).isEqualTo(new Agreement.Count(35, 35));
         });
-        assertThat(verdicts.pass(false)).isTrue();
+        assertThat(report.pass(false)).isTrue();
     }
 
     @Test
-    @DisplayName("folders that tools/reference.py makes agree: another seed, depth, head count and head size")
+    @DisplayName("A folder made by tools/reference.py with another seed, depth, head count and head size agrees")
     void agreesWithAMadeFolder() {
-        Verdicts verdicts = walk(Folders.model("llama-made"));
-        assertThat(verdicts.all()).hasSize(4).allSatisfy(verdict -> {
+        VerificationReport report = walk(Folders.model("llama-made"));
+        assertThat(report.verdicts()).hasSize(4).allSatisfy(verdict -> {
             assertThat(verdict.line()).startsWith("ok");
             // five prompts at boundaries 0 .. 3
             assertThat(((Verdict.Compared) verdict).agreement().greedy()).isEqualTo(new Agreement.Count(20, 20));
@@ -73,8 +74,7 @@ class VerificationTest {
     }
 
     @ParameterizedTest(name = "{0}: {1} adapters, {2} boundaries")
-    @DisplayName(
-            "families with windows, in all layers or some, yarn, 16-bit weights, and parts that adapters have beside the layers agree")
+    @DisplayName("Sliding windows, YaRN, 16-bit weights and adapter weights outside the layers agree")
     @CsvSource({
         "mistral-window, 1, 4",
         "qwen2-layer-types, 1, 5",
@@ -83,8 +83,8 @@ class VerificationTest {
         "qwen2-tied, 4, 5"
     })
     void agreesWithFamilies(String family, int adapters, int boundaries) {
-        Verdicts verdicts = walk(Folders.model(family));
-        assertThat(verdicts.all()).hasSize(adapters).allSatisfy(verdict -> {
+        VerificationReport report = walk(Folders.model(family));
+        assertThat(report.verdicts()).hasSize(adapters).allSatisfy(verdict -> {
             assertThat(verdict.line()).startsWith("ok");
             // three prompts, one of them longer than any window and than the context before the scaling
             assertThat(((Verdict.Compared) verdict).agreement().greedy())
@@ -93,7 +93,7 @@ class VerificationTest {
     }
 
     @Test
-    @DisplayName("one changed greedy token is seen")
+    @DisplayName("One changed greedy token fails the verification")
     void seesAGreedyToken() {
         Verdict verdict = withReference(root -> {
             ArrayNode tokens = (ArrayNode) root.at("/prompts/1/greedy/3");
@@ -105,7 +105,7 @@ class VerificationTest {
     }
 
     @Test
-    @DisplayName("a completion's likelihood that is off by 0.01 nats per token is seen")
+    @DisplayName("A log-likelihood that is off by 0.01 nats per token fails the verification")
     void seesALikelihood() {
         Verdict verdict = withReference(root -> {
             ArrayNode logprobs = (ArrayNode) root.at("/pairs/0/logprob_by_boundary");
@@ -116,7 +116,7 @@ class VerificationTest {
     }
 
     @Test
-    @DisplayName("a reference that lacks the likelihood at a boundary passes nothing")
+    @DisplayName("A reference without the likelihood at one boundary fails the verification")
     void seesMissingLikelihoods() {
         Verdict verdict = withReference(root -> ((ArrayNode) root.at("/pairs/0/logprob_by_boundary")).remove(0));
         assertThat(((Verdict.Compared) verdict).agreement().holds())
@@ -125,7 +125,7 @@ class VerificationTest {
     }
 
     @Test
-    @DisplayName("another boundary of an objective is seen")
+    @DisplayName("A different chosen boundary fails the verification")
     void seesABoundary() {
         Verdict verdict = withReference(root ->
                 root.put("latency_boundary", root.path("latency_boundary").intValue() + 1));
@@ -133,14 +133,14 @@ class VerificationTest {
     }
 
     @Test
-    @DisplayName("another rendering of a conversation is seen")
+    @DisplayName("A different rendering of a conversation fails the verification")
     void seesAConversation() {
         Verdict verdict = withReference(root -> ((ObjectNode) root.at("/chat/0")).put("rendered", "<|im_start|>"));
         assertThat(verdict.line()).startsWith("OFF");
     }
 
     @Test
-    @DisplayName("a logit that is off by 0.001 is seen")
+    @DisplayName("A logit that is off by 0.001 fails the verification")
     void seesALogit() {
         Path model = reference(root -> {});
         Path logits = model.resolve("adapters/qv/expected-logits.safetensors");
@@ -157,13 +157,13 @@ class VerificationTest {
     }
 
     @Test
-    @DisplayName("an adapter that is broken or not supported fails, and the second passes only when it is allowed")
+    @DisplayName("A broken adapter fails; an unsupported adapter passes only with allowUnsupported")
     void tellsBrokenFromUnsupported() throws Exception {
         Path model = reference(root -> {});
         Folders.copyOfAdapter("llama-gqa", "all", model.resolve("adapters"));
         Folders.edit(model.resolve("adapters/all/adapter_config.json"), root -> root.put("use_qalora", true));
-        Verdicts unsupported = walk(model);
-        assertThat(unsupported.all())
+        VerificationReport unsupported = walk(model);
+        assertThat(unsupported.verdicts())
                 .anySatisfy(
                         verdict -> assertThat(verdict.line()).startsWith("skip").contains("use_qalora"));
         assertThat(unsupported.pass(false)).isFalse();
@@ -171,20 +171,20 @@ class VerificationTest {
 
         Files.delete(model.resolve("adapters/all/adapter_model.safetensors"));
         Folders.edit(model.resolve("adapters/all/adapter_config.json"), root -> root.put("use_qalora", false));
-        Verdicts broken = walk(model);
-        assertThat(broken.all())
+        VerificationReport broken = walk(model);
+        assertThat(broken.verdicts())
                 .anySatisfy(verdict ->
                         assertThat(verdict.line()).startsWith("BROKEN").contains("adapter_model.safetensors"));
         assertThat(broken.pass(true)).isFalse();
     }
 
     @Test
-    @DisplayName("a folder in which nothing is compared passes nothing, whatever is allowed")
+    @DisplayName("A folder in which nothing is compared fails, also with allowUnsupported")
     void passesNothingByDefault() {
         assertThat(walk(temp).pass(true)).isFalse();
         Path model = reference(root -> {});
         Folders.edit(model.resolve("config.json"), root -> root.put("model_type", "mamba"));
-        Verdicts unsupported = walk(model);
+        VerificationReport unsupported = walk(model);
         assertThat(unsupported.unsupported()).isEqualTo(1);
         assertThat(unsupported.pass(true)).isFalse();
     }
@@ -194,10 +194,10 @@ class VerificationTest {
     }
 
     private Verdict onlyVerdict(Path model) {
-        Verdicts verdicts = walk(model);
-        assertThat(verdicts.all()).hasSize(1);
-        assertThat(verdicts.pass(true)).isFalse();
-        return verdicts.all().get(0);
+        VerificationReport report = walk(model);
+        assertThat(report.verdicts()).hasSize(1);
+        assertThat(report.pass(true)).isFalse();
+        return report.verdicts().get(0);
     }
 
     /** A copy of the model with one adapter whose reference is changed. */
@@ -210,10 +210,10 @@ class VerificationTest {
         return model;
     }
 
-    private Verdicts walk(Path folder) {
-        List<Verdict> heard = new ArrayList<>();
-        Verdicts verdicts = new Verification(torch, ModelOptions.DEFAULT, heard::add).walk(List.of(folder));
-        assertThat(heard).isEqualTo(verdicts.all());
-        return verdicts;
+    private VerificationReport walk(Path folder) {
+        List<Verdict> received = new ArrayList<>();
+        VerificationReport report = new Verification(torch, ModelOptions.DEFAULT, received::add).walk(List.of(folder));
+        assertThat(received).isEqualTo(report.verdicts());
+        return report;
     }
 }

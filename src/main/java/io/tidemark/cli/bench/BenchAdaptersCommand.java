@@ -1,11 +1,10 @@
 package io.tidemark.cli.bench;
 
 import io.tidemark.benchmark.AdapterBenchmark;
+import io.tidemark.benchmark.AdapterBenchmark.Gaps;
 import io.tidemark.benchmark.AdapterBenchmark.Run;
-import io.tidemark.benchmark.AdapterLoad;
-import io.tidemark.benchmark.LoadGapsBenchmark;
-import io.tidemark.benchmark.LoadGapsBenchmark.Gaps;
-import io.tidemark.benchmark.SyntheticAdapterFolder;
+import io.tidemark.benchmark.AdapterWorkload;
+import io.tidemark.benchmark.SyntheticAdapters;
 import io.tidemark.cli.CommandFailed;
 import io.tidemark.cli.model.LocalModel;
 import io.tidemark.cli.model.LocalModelOptions;
@@ -106,9 +105,9 @@ final class BenchAdaptersCommand implements Callable<Integer> {
         }
         PrintWriter out = spec.commandLine().getOut();
         try (LocalModel local = model.open();
-                SyntheticAdapterFolder folder =
-                        SyntheticAdapterFolder.write(local.language().config(), adapters, distinct, rank)) {
-            AdapterLoad load = new AdapterLoad(folder.adapters(), budget << 20, requests, tokens, maxNumSeqs);
+                SyntheticAdapters folder =
+                        SyntheticAdapters.write(local.language().config(), adapters, distinct, rank)) {
+            AdapterWorkload load = new AdapterWorkload(folder.folders(), budget << 20, requests, tokens, maxNumSeqs);
             AdapterBenchmark benchmark = new AdapterBenchmark(local.language(), load);
             out.printf(
                     "%d adapters of rank %d (%d distinct, %.1f MiB each on disk), %d requests of %d tokens, %d rows, budget %d MiB%n",
@@ -133,7 +132,7 @@ final class BenchAdaptersCommand implements Callable<Integer> {
             out.printf(
                     "tokens per second, budget against all in memory: ratio %.3f (median of %d, %.3f to %.3f)%n",
                     spread.median(), repeat, spread.least(), spread.most());
-            print(out, new LoadGapsBenchmark(local.language(), load).run(repeat));
+            print(out, benchmark.loadGaps(repeat));
         } catch (IllegalStateException e) {
             throw new CommandFailed(e.getMessage(), e);
         }
@@ -149,8 +148,10 @@ final class BenchAdaptersCommand implements Callable<Integer> {
                 run.stats().loads(),
                 1e3 * run.secondsPerLoad(),
                 run.stats().evictions(),
-                run.mostBytes() / MIB,
-                run.ownBytes().isPresent() ? "%.0f MiB".formatted(run.ownBytes().getAsLong() / MIB) : "unknown");
+                run.maxAdapterBytes() / MIB,
+                run.processBytes().isPresent()
+                        ? "%.0f MiB".formatted(run.processBytes().getAsLong() / MIB)
+                        : "unknown");
     }
 
     private static void print(PrintWriter out, Gaps gaps) {

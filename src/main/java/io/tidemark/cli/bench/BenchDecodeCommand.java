@@ -3,7 +3,7 @@ package io.tidemark.cli.bench;
 import io.tidemark.benchmark.DecodeBenchmark;
 import io.tidemark.benchmark.DecodeBenchmark.Speed;
 import io.tidemark.benchmark.DecodeBenchmark.Use;
-import io.tidemark.benchmark.SyntheticAdapterFolder;
+import io.tidemark.benchmark.SyntheticAdapters;
 import io.tidemark.cli.model.BaseModelOptions;
 import io.tidemark.cli.model.ComputeOptions;
 import io.tidemark.cli.model.LocalModel;
@@ -121,10 +121,10 @@ final class BenchDecodeCommand implements Callable<Integer> {
     private void measure(ModelOptions options, PrintWriter out) {
         int most = adapters.stream().mapToInt(Integer::intValue).max().orElseThrow();
         try (LocalModel local = model.open(options);
-                SyntheticAdapterFolder folder =
-                        SyntheticAdapterFolder.write(local.language().config(), most, most, rank)) {
+                SyntheticAdapters folder =
+                        SyntheticAdapters.write(local.language().config(), most, most, rank)) {
             List<LoraWeights> loaded =
-                    folder.adapters().values().stream().map(local::lora).toList();
+                    folder.folders().values().stream().map(local::lora).toList();
             try (DecodeBenchmark bench = new DecodeBenchmark(local.language(), loaded, promptTokens, steps)) {
                 for (int count : rows) {
                     adapters.stream()

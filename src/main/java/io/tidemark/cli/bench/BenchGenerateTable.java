@@ -1,8 +1,8 @@
 package io.tidemark.cli.bench;
 
 import io.tidemark.benchmark.GenerationBenchmark;
+import io.tidemark.benchmark.GenerationBenchmark.RowTimes;
 import io.tidemark.benchmark.GenerationCase;
-import io.tidemark.benchmark.RowTimes;
 import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.evaluation.Spread;
 import io.tidemark.model.ModelConfig;

@@ -1,6 +1,5 @@
 package io.tidemark.cli.bench;
 
-import io.tidemark.benchmark.Interference;
 import io.tidemark.benchmark.InterferenceBenchmark;
 import io.tidemark.cli.CommandFailed;
 import io.tidemark.cli.model.LocalModel;
@@ -94,7 +93,7 @@ final class BenchInterferenceCommand implements Callable<Integer> {
         return 0;
     }
 
-    private void print(int limit, Interference seen, PrintWriter out) {
+    private void print(int limit, InterferenceBenchmark.Times seen, PrintWriter out) {
         out.printf(
                 "%d prompt tokens a step: %d rows get a token every %.1f ms alone, every %.1f ms beside a prompt of %d tokens (medians);%n",
                 limit,

@@ -6,7 +6,7 @@ import io.tidemark.calibration.TokenizedExample;
 import io.tidemark.cli.CommandFailed;
 import io.tidemark.cli.JsonLines;
 import io.tidemark.decoder.LanguageModel;
-import io.tidemark.evaluation.GoldText;
+import io.tidemark.evaluation.LabelledExample;
 import io.tidemark.text.ChatMessage;
 import io.tidemark.text.ChatTemplateFailed;
 import java.nio.file.Path;
@@ -34,9 +34,9 @@ public final class ExampleFile {
      * @param least how many it must have
      * @throws CommandFailed when there are fewer, or one is incomplete or longer than the context, naming it
      */
-    public List<GoldText> first(int least, int most) {
+    public List<LabelledExample> first(int least, int most) {
         List<ObjectNode> lines = JsonLines.read(file);
-        List<GoldText> examples = new ArrayList<>();
+        List<LabelledExample> examples = new ArrayList<>();
         for (ObjectNode line : lines.subList(0, Math.min(most, lines.size()))) {
             examples.add(example(line, file + ", object " + (examples.size() + 1)));
         }
@@ -48,10 +48,10 @@ public final class ExampleFile {
 
     /** The same without references and answers. */
     public List<TokenizedExample> firstTokens(int least, int most) {
-        return first(least, most).stream().map(GoldText::tokens).toList();
+        return first(least, most).stream().map(LabelledExample::tokens).toList();
     }
 
-    private GoldText example(ObjectNode line, String place) {
+    private LabelledExample example(ObjectNode line, String place) {
         if (!line.path("completion").isTextual() || line.has("prompt") == line.has("messages")) {
             throw new CommandFailed(place + " needs 'completion', and one of 'prompt' and 'messages'");
         }
@@ -67,7 +67,7 @@ public final class ExampleFile {
                     + " of completion; it needs one of each and at most "
                     + model.config().contextLength() + " together");
         }
-        return new GoldText(
+        return new LabelledExample(
                 new TokenizedExample(prompt, completion),
                 references(line),
                 line.has("answer") ? Optional.of(line.path("answer").asText()) : Optional.empty());

@@ -5,15 +5,15 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * An example of a data file.
+ * One line of a data file.
  *
  * @param tokens     prompt and gold completion
- * @param references texts that a generated one is compared with, at least one
- * @param answer     the number that a sum comes to, where the data set has one
+ * @param references texts that a generated text is compared with, one or more
+ * @param answer     the expected number of a data set such as GSM8K
  */
-public record GoldText(TokenizedExample tokens, List<String> references, Optional<String> answer) {
+public record LabelledExample(TokenizedExample tokens, List<String> references, Optional<String> answer) {
 
-    public GoldText {
+    public LabelledExample {
         references = List.copyOf(references);
         if (references.isEmpty()) {
             throw new IllegalArgumentException("an example needs a reference");

@@ -1,0 +1,89 @@
+package io.tidemark.evaluation;
+
+import io.tidemark.boundary.Boundary;
+import io.tidemark.calibration.ExampleBatch;
+import io.tidemark.decoder.ForcedBatch;
+import io.tidemark.decoder.ForcedDecoder;
+import io.tidemark.decoder.ForcedStates;
+import io.tidemark.decoder.LanguageModel;
+import io.tidemark.decoder.lora.LoraWeights;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
+import java.util.Optional;
+
+/** Log-probabilities of gold tokens from teacher-forced passes, one pass of a batch for each boundary. */
+public final class GoldLikelihood {
+
+    private final ForcedDecoder decoder;
+
+    public GoldLikelihood(ForcedDecoder decoder) {
+        this.decoder = decoder;
+    }
+
+    /**
+     * Scores examples at one boundary.
+     *
+     * @param boundary empty for the base model without the adapter
+     * @return the mean log-probability per gold token of each example, in nats, in the order of the examples
+     */
+    static List<Double> score(
+            LanguageModel model, LoraWeights lora, List<ExampleBatch> batches, Optional<Boundary> boundary) {
+        GoldLikelihood likelihood = new GoldLikelihood(
+                boundary.isPresent()
+                        ? model.decoder().forced(lora)
+                        : model.decoder().forced());
+        int layers = boundary.map(Boundary::layers).orElse(0);
+        int examples = batches.stream().mapToInt(batch -> batch.places().size()).sum();
+        List<Double> scores = new ArrayList<>(Collections.nCopies(examples, 0.0));
+        for (ExampleBatch batch : batches) {
+            double[] means = meanBySequence(batch.forced(), likelihood.logprobs(batch.forced(), layers));
+            for (int i = 0; i < means.length; i++) {
+                scores.set(batch.places().get(i), means[i]);
+            }
+        }
+        return scores;
+    }
+
+    /**
+     * Runs a batch through all layers, with LoRA in layers {@code 0 .. adapted-1}.
+     *
+     * @return the log-probability of each gold token in nats, sequence by sequence
+     */
+    public double[] logprobs(ForcedBatch batch, int adapted) {
+        ForcedStates states = decoder.embed(batch);
+        try {
+            for (int layer = 0; layer < decoder.numLayers(); layer++) {
+                try (ForcedStates before = states) {
+                    states = decoder.layer(batch, before, layer, layer < adapted);
+                }
+            }
+            return logprobs(batch, states);
+        } finally {
+            states.close();
+        }
+    }
+
+    /** Applies the final norm and the head to the states after any layer; returns log-probabilities as above. */
+    double[] logprobs(ForcedBatch batch, ForcedStates states) {
+        double[] gold = new double[batch.goldTokens()];
+        for (int from = 0; from < gold.length; from += decoder.goldPerCall(states)) {
+            int to = Math.min(gold.length, from + decoder.goldPerCall(states));
+            System.arraycopy(decoder.goldLogprobs(batch, states, from, to)[0], 0, gold, from, to - from);
+        }
+        return gold;
+    }
+
+    /** Returns the mean over the gold tokens of each sequence. */
+    public static double[] meanBySequence(ForcedBatch batch, double[] gold) {
+        double[] means = new double[batch.sequences().size()];
+        int from = 0;
+        for (int i = 0; i < means.length; i++) {
+            int to = from + batch.sequences().get(i).gold().size();
+            means[i] = Arrays.stream(gold, from, to).average().orElseThrow();
+            from = to;
+        }
+        return means;
+    }
+}

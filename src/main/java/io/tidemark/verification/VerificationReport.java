@@ -1,0 +1,38 @@
+package io.tidemark.verification;
+
+import java.util.List;
+
+/** The verdicts of all verified adapters. */
+public record VerificationReport(List<Verdict> verdicts) {
+
+    public VerificationReport {
+        verdicts = List.copyOf(verdicts);
+    }
+
+    public long compared() {
+        return verdicts.stream().filter(Verdict.Compared.class::isInstance).count();
+    }
+
+    public long unsupported() {
+        return verdicts.stream().filter(Verdict.Unsupported.class::isInstance).count();
+    }
+
+    /** The number of adapters that do not agree with their reference or could not be compared. */
+    public long off() {
+        return verdicts.size()
+                - unsupported()
+                - verdicts.stream()
+                        .filter(v ->
+                                v instanceof Verdict.Compared c && c.agreement().holds())
+                        .count();
+    }
+
+    /**
+     * Returns true if at least one adapter was compared and all compared adapters agree.
+     *
+     * @param allowUnsupported whether unsupported adapters may pass
+     */
+    public boolean pass(boolean allowUnsupported) {
+        return compared() > 0 && off() == 0 && (allowUnsupported || unsupported() == 0);
+    }
+}
