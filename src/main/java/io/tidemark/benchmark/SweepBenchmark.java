@@ -115,7 +115,7 @@ public final class SweepBenchmark {
         long start = System.nanoTime();
         GoldLikelihood likelihood = new GoldLikelihood(model.decoder().forced(lora));
         int layers = model.config().numLayers();
-        int examples = batches.stream().mapToInt(b -> b.places().size()).sum();
+        int examples = batches.stream().mapToInt(b -> b.indices().size()).sum();
         double[][] scores = new double[examples][layers + 1];
         long evaluations = 0;
         for (int boundary = 0; boundary <= layers; boundary++) {
@@ -123,7 +123,7 @@ public final class SweepBenchmark {
                 double[] means =
                         GoldLikelihood.meanBySequence(batch.forced(), likelihood.logprobs(batch.forced(), boundary));
                 for (int i = 0; i < means.length; i++) {
-                    scores[batch.places().get(i)][boundary] = means[i];
+                    scores[batch.indices().get(i)][boundary] = means[i];
                 }
                 evaluations += layers;
             }

@@ -16,8 +16,8 @@ public sealed interface AppliedBoundary {
     record FullLora(Boundary boundary, Reason reason) implements AppliedBoundary {}
 
     /**
-     * Applies a table entry to a loaded adapter version: the boundary of the record if every field of the record matches
-     * the version, full LoRA otherwise.
+     * Applies a table entry to a loaded adapter version: the boundary of the record if every field of the record
+     * matches the version, full LoRA otherwise.
      */
     static AppliedBoundary of(TableEntry entry, LoadedVersion loaded) {
         if (entry instanceof TableEntry.Present present) {

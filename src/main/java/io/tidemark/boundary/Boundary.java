@@ -1,9 +1,9 @@
 package io.tidemark.boundary;
 
 /**
- * How many of the lowest decoder layers use the adapter: LoRA is applied in the layers {@code 0 .. layers-1} and skipped
- * above. With {@code layers == L}, all layers have LoRA ("full LoRA"); with 0, none has. LoRA weights outside the decoder
- * layers (embeddings, lm_head) always apply.
+ * How many of the lowest decoder layers use the adapter: LoRA is applied in the layers {@code 0 .. layers-1} and
+ * skipped above. With {@code layers == L}, all layers have LoRA ("full LoRA"); with 0, none has. LoRA weights outside
+ * the decoder layers (embeddings, lm_head) always apply.
  */
 public record Boundary(int layers) implements Comparable<Boundary> {
 

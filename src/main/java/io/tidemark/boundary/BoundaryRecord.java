@@ -27,8 +27,8 @@ import java.util.stream.Stream;
 
 /**
  * One value of the topic {@code adapter-boundaries}; {@link TableEntry#parse} reads it. A record applies to a loaded
- * adapter version if every field that is present matches the version. A record without a digest, a base model and a number
- * of layers therefore applies to every version whose model has enough layers.
+ * adapter version if every field that is present matches the version. A record without a digest, a base model and a
+ * number of layers therefore applies to every version whose model has enough layers.
  *
  * @param adapter          the id of the adapter, equal to the record's key
  * @param adapterDigest    SHA-256 of the calibrated adapter version, in lower-case hexadecimal
@@ -109,7 +109,9 @@ public record BoundaryRecord(
         }
     }
 
-    /** Why this record does not apply to a loaded version; empty if it applies. An absent field matches every version. */
+    /**
+     * Why this record does not apply to a loaded version; empty if it applies. An absent field matches every version.
+     */
     Optional<AppliedBoundary.Reason> mismatch(LoadedVersion loaded) {
         if (adapterDigest.filter(digest -> !digest.equals(loaded.digest())).isPresent()) {
             return Optional.of(AppliedBoundary.Reason.FOREIGN_DIGEST);

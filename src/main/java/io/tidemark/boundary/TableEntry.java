@@ -23,7 +23,8 @@ public sealed interface TableEntry {
     record Broken(String code, String message) implements TableEntry {}
 
     /**
-     * Parses a record of the topic {@code adapter-boundaries}. Returns {@link Broken} for invalid values and never throws.
+     * Parses a record of the topic {@code adapter-boundaries}. Returns {@link Broken} for invalid values and never
+     * throws.
      *
      * @param key   the key of the Kafka record as text
      * @param value the value of the Kafka record; null is a tombstone

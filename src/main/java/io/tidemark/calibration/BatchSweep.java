@@ -7,17 +7,17 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * One batch on its way through the layers. The prefix is the state that has had LoRA in every layer so far; at each
- * boundary that is asked for a copy of it leaves and goes on with base weights. States that have left go
- * through a layer together, as many as fit one call, and each such call is a slice.
+ * The sweep of one batch. The prefix is the state with LoRA in every layer so far. At each requested boundary, a copy
+ * of the prefix branches off and continues with base weights. The branches go through a layer in groups of as many
+ * states as one native call takes; each call is a slice. Used by one thread at a time.
  */
 final class BatchSweep implements AutoCloseable {
 
     private final ForcedDecoder decoder;
     private final ForcedBatch batch;
     private final SweepBoundaries boundaries;
-    /** By rising boundary. */
-    private final List<ForcedStates> left = new ArrayList<>();
+    /** Groups of branches, by ascending boundary. */
+    private final List<ForcedStates> branches = new ArrayList<>();
 
     private final double[][] logprobs;
     private ForcedStates prefix;
@@ -35,52 +35,53 @@ final class BatchSweep implements AutoCloseable {
         this.prefix = decoder.embed(batch);
     }
 
-    /** Returns whether there is more to do. */
+    /** Runs one native call. Returns false when all boundaries are scored. */
     boolean runSlice() {
         if (layer < decoder.numLayers()) {
             advance();
             return true;
         }
-        score(group < left.size() ? left.get(group) : prefix);
-        return group < left.size() + (boundaries.scoresFull() ? 1 : 0);
+        score(group < branches.size() ? branches.get(group) : prefix);
+        return group < branches.size() + (boundaries.scoresFull() ? 1 : 0);
     }
 
-    /** From 0 to 1: states that went through a layer or were scored. */
+    /** The share of the layer evaluations and scores that are done, 0 to 1. */
     double progress() {
         double scored = boundariesScored + (double) goldScored / batch.goldTokens();
         return (layerEvaluations + scored)
                 / (boundaries.layerEvaluations() + boundaries.chosen().size());
     }
 
+    /** How often a layer was applied to a state of this batch. */
     long layerEvaluations() {
         return layerEvaluations;
     }
 
-    /** Log-probability of each gold token {@code [boundaries asked for][gold tokens]}, once all slices are done. */
+    /** The log-probability of each gold token {@code [requested boundaries][gold tokens]}, once all slices are done. */
     double[][] logprobs() {
         return logprobs;
     }
 
     @Override
     public void close() {
-        left.forEach(ForcedStates::close);
-        left.clear();
+        branches.forEach(ForcedStates::close);
+        branches.clear();
         prefix.close();
     }
 
     private void advance() {
-        boolean prefixGoesOn = layer < boundaries.prefixLayers();
-        if (group == 0 && boundaries.leaveAt(layer)) {
-            leave();
+        boolean prefixContinues = layer < boundaries.prefixLayers();
+        if (group == 0 && boundaries.branchesAt(layer)) {
+            branch();
         }
-        if (group < left.size()) {
-            left.set(group, through(left.get(group), false));
+        if (group < branches.size()) {
+            branches.set(group, applyLayer(branches.get(group), false));
             group++;
-            if (group == left.size() && !prefixGoesOn) {
+            if (group == branches.size() && !prefixContinues) {
                 nextLayer();
             }
         } else {
-            prefix = through(prefix, true);
+            prefix = applyLayer(prefix, true);
             nextLayer();
         }
     }
@@ -104,18 +105,18 @@ final class BatchSweep implements AutoCloseable {
         }
     }
 
-    private void leave() {
-        int last = left.size() - 1;
-        if (last < 0 || left.get(last).count() == decoder.statesPerCall(batch)) {
-            left.add(decoder.join(List.of(prefix)));
+    private void branch() {
+        int last = branches.size() - 1;
+        if (last < 0 || branches.get(last).count() == decoder.statesPerCall(batch)) {
+            branches.add(decoder.join(List.of(prefix)));
             return;
         }
-        try (ForcedStates before = left.get(last)) {
-            left.set(last, decoder.join(List.of(before, prefix)));
+        try (ForcedStates before = branches.get(last)) {
+            branches.set(last, decoder.join(List.of(before, prefix)));
         }
     }
 
-    private ForcedStates through(ForcedStates states, boolean withLora) {
+    private ForcedStates applyLayer(ForcedStates states, boolean withLora) {
         layerEvaluations += states.count();
         try (states) {
             return decoder.layer(batch, states, layer, withLora);

@@ -6,24 +6,24 @@ import java.util.function.Predicate;
 import java.util.stream.IntStream;
 
 /**
- * The mean log-likelihood per gold token, in nats, at every boundary 0 .. L, with how sure each difference is. Values
- * within {@link #TIE_NATS} of each other are equal.
+ * The mean log-likelihood per gold token, in nats, at every boundary 0 to L, and the standard errors of differences.
+ * Values that differ by at most {@link #TIE_NATS} are considered equal. Immutable.
  */
 public final class BoundaryCurve {
 
-    /** Below this, two scores differ by arithmetic and not by worth. */
+    /** Differences up to this are rounding errors. */
     public static final double TIE_NATS = 1e-6;
 
     private final CurveStatistics statistics;
 
     BoundaryCurve(CurveStatistics statistics) {
         if (statistics.count() == 0) {
-            throw new IllegalStateException("there is no curve before the first example");
+            throw new IllegalStateException("a curve needs at least one example");
         }
         this.statistics = statistics;
     }
 
-    /** Examples behind the curve, 1 or more. */
+    /** The number of examples behind the curve, 1 or more. */
     public long samples() {
         return statistics.count();
     }
@@ -36,30 +36,30 @@ public final class BoundaryCurve {
         return Boundary.full(numLayers());
     }
 
-    /** Mean log-likelihood per gold token at a boundary, in nats. */
+    /** The mean log-likelihood per gold token at a boundary, in nats. */
     public double mean(Boundary boundary) {
         return statistics.mean(boundary.layers());
     }
 
-    /** The mean at boundaries 0 .. L. */
+    /** The means at the boundaries 0 to L. */
     public List<Double> means() {
         return IntStream.rangeClosed(0, numLayers()).mapToObj(statistics::mean).toList();
     }
 
-    /** The smallest boundary whose mean is the highest. */
+    /** The boundary with the highest mean; the smallest if several tie. */
     public Boundary best() {
         double highest = means().stream().mapToDouble(Double::doubleValue).max().orElseThrow();
         return smallest(boundary -> mean(boundary) >= highest - TIE_NATS);
     }
 
-    /** How many nats per token {@code boundary} is below {@code reference}; negative when it is above. */
+    /** The mean at {@code reference} minus the mean at {@code boundary}, in nats per token. */
     public double loss(Boundary boundary, Boundary reference) {
         return mean(reference) - mean(boundary);
     }
 
     /**
-     * The standard error of {@link #loss}, from the examples' paired differences; infinite for two boundaries while
-     * there is one example only.
+     * The standard error of {@link #loss}, from the paired differences of the examples. Infinite for two different
+     * boundaries if there is only one example.
      */
     public double standardError(Boundary boundary, Boundary reference) {
         if (boundary.equals(reference)) {
@@ -72,7 +72,7 @@ public final class BoundaryCurve {
         return Math.sqrt(squares / (samples() - 1) / samples());
     }
 
-    /** The smallest boundary that satisfies the condition; full LoRA when none does. */
+    /** The smallest boundary that satisfies the condition; full LoRA if none does. */
     Boundary smallest(Predicate<Boundary> condition) {
         return IntStream.rangeClosed(0, numLayers())
                 .mapToObj(Boundary::new)

@@ -5,10 +5,10 @@ import io.tidemark.decoder.lora.LoraWeights;
 import java.util.List;
 
 /**
- * Scores examples at every boundary in one pass over the layers. The state with LoRA in all layers below {@code l} is
- * shared by all boundaries of {@code l} and above; each boundary leaves it at its own layer and goes on with base
- * weights. That takes {@code L(L+1)/2 + L} layer evaluations in place of the {@code L(L+1)} of separate passes, and all
- * states that are in the same layer share its matrix products.
+ * Scores examples at every boundary in one pass over the layers. All boundaries of {@code l} and above share the state
+ * with LoRA in the layers below {@code l}; at its own layer, each boundary branches off and continues with base
+ * weights. This takes {@code L(L+1)/2 + L} layer evaluations instead of the {@code L(L+1)} of separate passes, and all
+ * states in the same layer share its matrix products. Immutable and thread-safe.
  */
 public final class BoundarySweep {
 
@@ -21,18 +21,18 @@ public final class BoundarySweep {
     }
 
     /**
-     * Begins a sweep; {@link SweepRun#runSlice} does the work.
+     * Prepares a sweep; {@link SweepRun#runSlice} or {@link SweepRun#run} runs it.
      *
-     * @throws IllegalArgumentException when there is no example, or one is longer than the model's context
+     * @throws IllegalArgumentException if there is no example, or one exceeds the context length of the model
      */
     public SweepRun start(LoraWeights weights, List<TokenizedExample> examples) {
         return start(weights, examples, SweepBoundaries.all(model.config().numLayers()));
     }
 
     /**
-     * Sweeps at once, for those that may stand still.
+     * Runs a sweep on the calling thread.
      *
-     * @throws IllegalArgumentException as above
+     * @throws IllegalArgumentException as {@link #start(LoraWeights, List)}
      */
     public BoundaryCurve curve(LoraWeights weights, List<TokenizedExample> examples) {
         try (SweepRun run = start(weights, examples)) {
@@ -42,7 +42,12 @@ public final class BoundarySweep {
         }
     }
 
-    /** Searches at a few boundaries only, all at once; see {@link CoarseSearch} for what that can miss. */
+    /**
+     * Searches at a subset of the boundaries, on the calling thread. {@link CoarseSearch} describes when the result is
+     * exact.
+     *
+     * @param every the distance of the first boundaries, 1 or more
+     */
     public CoarseSearch.Found search(
             LoraWeights weights, List<TokenizedExample> examples, Objective objective, int every) {
         int layers = model.config().numLayers();
@@ -54,19 +59,19 @@ public final class BoundarySweep {
         });
     }
 
-    /** Begins a sweep over some boundaries only. */
+    /** Prepares a sweep over a subset of the boundaries. */
     SweepRun start(LoraWeights weights, List<TokenizedExample> examples, SweepBoundaries boundaries) {
         int context = model.config().contextLength();
         for (TokenizedExample example : examples) {
             if (example.tokens() > context) {
-                throw new IllegalArgumentException(
-                        "an example has " + example.tokens() + " tokens, more than the model's context of " + context);
+                throw new IllegalArgumentException("an example has " + example.tokens()
+                        + " tokens; the context length of the model is " + context);
             }
         }
         return new SweepRun(model.decoder().forced(weights), batches(examples), boundaries, limits);
     }
 
-    /** At least one batch a thread, where there are as many examples. */
+    /** At least one batch per thread, if there are enough examples. */
     private List<ExampleBatch> batches(List<TokenizedExample> examples) {
         int all = examples.stream().mapToInt(TokenizedExample::tokens).sum();
         return ExampleBatch.of(

@@ -13,7 +13,8 @@ import java.util.OptionalLong;
 /**
  * Decides on the boundary of an adapter.
  *
- * @param minSamples with fewer examples, the boundary does not change; at least 2, since one example has no standard error
+ * @param minSamples with fewer examples, the boundary does not change; at least 2, since one example has no standard
+ *                   error
  */
 public record CalibrationPolicy(Objective objective, int minSamples) {
 

@@ -30,8 +30,8 @@ import java.util.List;
  * @param adapterDigest  the adapter version that scored the examples
  * @param baseModel      the base model that scored the examples
  * @param statistics     the statistics of the examples
- * @param countedBatches the last batches that the statistics include, oldest first: hashes of their ids, which bounds the
- *                       size of the record
+ * @param countedBatches the last batches that the statistics include, oldest first: hashes of their ids, which bounds
+ *                       the size of the record
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
 public record CalibrationState(
@@ -71,7 +71,9 @@ public record CalibrationState(
                 List.of());
     }
 
-    /** The key of the Kafka record. It has the input partition, so that compaction keeps the state of every partition. */
+    /**
+     * The key of the Kafka record. It has the input partition, so that compaction keeps the state of every partition.
+     */
     public String key() {
         return key(adapter, inputPartition);
     }
@@ -114,8 +116,8 @@ public record CalibrationState(
     }
 
     /**
-     * The statistics of all input partitions together. The batches of one adapter may be on several partitions, since the
-     * partitioners of clients differ.
+     * The statistics of all input partitions together. The batches of one adapter may be on several partitions, since
+     * the partitioners of clients differ.
      *
      * @param states states of one adapter, one per partition; states about another version are ignored
      */

@@ -11,9 +11,10 @@ import java.util.TreeSet;
 import java.util.function.Function;
 
 /**
- * Looks for the boundary that an objective would choose, at a few boundaries only: every {@code every}-th and L first,
- * then the middles of the gaps around the best and the chosen one, until both have neighbours on either side. It finds the
- * exact answer where the curve has one peak that the first boundaries don't hide; it can't know whether it has.
+ * Searches for the boundary that an objective chooses, and scores only a subset of the boundaries. It begins with every
+ * {@code every}-th boundary and L. It then scores the midpoints of the gaps around the best and the chosen boundary,
+ * until both neighbours of each are scored. The result is exact if the curve has a single peak that is visible at the
+ * first boundaries. The search cannot detect whether it is exact. Immutable.
  */
 public final class CoarseSearch {
 
@@ -21,15 +22,15 @@ public final class CoarseSearch {
     private final int every;
 
     /**
-     * What was found.
+     * The result of a search.
      *
-     * @param boundary         the objective's choice among the boundaries that were scored
-     * @param scored           mean log-probability in nats at each of them
+     * @param boundary         the choice of the objective among the scored boundaries
+     * @param scored           mean log-probability in nats at each scored boundary
      * @param layerEvaluations how often a layer was applied to a state of a batch
      */
     public record Found(Boundary boundary, NavigableMap<Integer, Double> scored, long layerEvaluations) {}
 
-    /** @param every distance of the first boundaries, 1 or more */
+    /** @param every the distance of the first boundaries, 1 or more */
     public CoarseSearch(int numLayers, int every) {
         if (every < 1) {
             throw new IllegalArgumentException("the distance of the first boundaries must be 1 or more: " + every);
@@ -38,7 +39,12 @@ public final class CoarseSearch {
         this.every = every;
     }
 
-    /** @param score gives the examples' mean log-probabilities {@code [examples][boundaries]} at some boundaries, by rising boundary */
+    /**
+     * Runs the search.
+     *
+     * @param score returns the mean log-probabilities {@code [examples][boundaries]} at the given boundaries, in
+     *              ascending order
+     */
     public Found find(Objective objective, Function<SortedSet<Integer>, double[][]> score) {
         TreeMap<Integer, double[]> columns = new TreeMap<>();
         SortedSet<Integer> next = first();
@@ -47,10 +53,10 @@ public final class CoarseSearch {
         while (!next.isEmpty()) {
             evaluations += new SweepBoundaries(numLayers, next).layerEvaluations();
             add(columns, next, score.apply(next));
-            List<Integer> known = new ArrayList<>(columns.keySet());
+            List<Integer> scored = new ArrayList<>(columns.keySet());
             BoundaryCurve curve = curve(columns);
-            chosen = known.get(objective.choose(curve).layers());
-            next = middles(columns, List.of(chosen, known.get(curve.best().layers())));
+            chosen = scored.get(objective.choose(curve).layers());
+            next = midpoints(columns, List.of(chosen, scored.get(curve.best().layers())));
         }
         NavigableMap<Integer, Double> means = new TreeMap<>();
         columns.forEach((boundary, values) ->
@@ -58,7 +64,7 @@ public final class CoarseSearch {
         return new Found(new Boundary(chosen), means, evaluations);
     }
 
-    /** What an exact sweep takes. */
+    /** The layer evaluations of a sweep over all boundaries. */
     public long exactLayerEvaluations() {
         return SweepBoundaries.all(numLayers).layerEvaluations();
     }
@@ -84,7 +90,7 @@ public final class CoarseSearch {
         }
     }
 
-    /** The curve over the boundaries that are known, as if there were no others. */
+    /** A curve whose boundaries 0, 1, … are the scored boundaries in ascending order. */
     private static BoundaryCurve curve(TreeMap<Integer, double[]> columns) {
         int examples = columns.firstEntry().getValue().length;
         CurveStatistics statistics = CurveStatistics.empty(columns.size() - 1);
@@ -96,15 +102,15 @@ public final class CoarseSearch {
         return statistics.curve();
     }
 
-    private static SortedSet<Integer> middles(TreeMap<Integer, double[]> columns, List<Integer> around) {
-        SortedSet<Integer> middles = new TreeSet<>();
+    private static SortedSet<Integer> midpoints(TreeMap<Integer, double[]> columns, List<Integer> around) {
+        SortedSet<Integer> midpoints = new TreeSet<>();
         for (int boundary : around) {
             for (Integer neighbour : new Integer[] {columns.lowerKey(boundary), columns.higherKey(boundary)}) {
                 if (neighbour != null && Math.abs(neighbour - boundary) > 1) {
-                    middles.add((neighbour + boundary) / 2);
+                    midpoints.add((neighbour + boundary) / 2);
                 }
             }
         }
-        return middles;
+        return midpoints;
     }
 }

@@ -6,17 +6,17 @@ import com.fasterxml.jackson.annotation.JsonProperty;
 import java.util.Arrays;
 
 /**
- * What is kept of all examples seen: their number, the mean score at every boundary, and the co-moments
- * {@code sum((x_a - mean_a) * (x_b - mean_b))} of every two boundaries. That is enough for the curve and for the
- * standard error of any paired difference, so that order and grouping of examples don't matter (within rounding, far
- * below 1e-9 nats). Immutable. Each example weighs the same, however many tokens it has.
+ * Sufficient statistics of example scores: the number of examples, the mean score at every boundary, and the co-moments
+ * {@code sum((x_a - mean_a) * (x_b - mean_b))} of every pair of boundaries. They determine the curve and the standard
+ * error of every paired difference. Order and grouping of the examples change the result by rounding errors only, far
+ * below 1e-9 nats. Every example has the same weight, regardless of its number of tokens. Immutable.
  */
 @JsonAutoDetect(getterVisibility = JsonAutoDetect.Visibility.NONE, fieldVisibility = JsonAutoDetect.Visibility.ANY)
 public final class CurveStatistics {
 
     private final long count;
     private final double[] means;
-    /** Upper triangle of the symmetric matrix, row by row: (0,0) (0,1) … (0,L) (1,1) … (L,L). */
+    /** The upper triangle of the symmetric matrix, row by row: (0,0) (0,1) … (0,L) (1,1) … (L,L). */
     private final double[] comoments;
 
     @JsonCreator
@@ -25,7 +25,7 @@ public final class CurveStatistics {
             @JsonProperty(value = "means", required = true) double[] means,
             @JsonProperty(value = "comoments", required = true) double[] comoments) {
         if (count < 0 || means.length < 2 || comoments.length != means.length * (means.length + 1) / 2) {
-            throw new IllegalArgumentException("count, means and comoments don't fit each other");
+            throw new IllegalArgumentException("count, means and comoments are inconsistent");
         }
         if (!Arrays.stream(means).allMatch(Double::isFinite)
                 || !Arrays.stream(comoments).allMatch(Double::isFinite)) {
@@ -36,13 +36,13 @@ public final class CurveStatistics {
         this.comoments = comoments;
     }
 
-    /** No example yet, for a model of {@code numLayers} layers. */
+    /** Statistics of no examples, for a model of {@code numLayers} layers. */
     public static CurveStatistics empty(int numLayers) {
         int boundaries = numLayers + 1;
         return new CurveStatistics(0, new double[boundaries], new double[boundaries * (boundaries + 1) / 2]);
     }
 
-    /** @throws IllegalArgumentException when the score has another number of boundaries */
+    /** @throws IllegalArgumentException if the score has another number of boundaries */
     public CurveStatistics plus(ExampleScore score) {
         double[] values = score.meanLogprobByBoundary().stream()
                 .mapToDouble(Double::doubleValue)
@@ -50,7 +50,7 @@ public final class CurveStatistics {
         return merge(new CurveStatistics(1, values, new double[values.length * (values.length + 1) / 2]));
     }
 
-    /** @throws IllegalArgumentException as above */
+    /** @throws IllegalArgumentException if a score has another number of boundaries */
     public CurveStatistics plus(Iterable<ExampleScore> scores) {
         CurveStatistics sum = this;
         for (ExampleScore score : scores) {
@@ -60,14 +60,14 @@ public final class CurveStatistics {
     }
 
     /**
-     * The statistics of both sets of examples together (Chan, Golub and LeVeque 1979).
+     * The statistics of the union of both sets of examples (Chan, Golub and LeVeque 1979).
      *
-     * @throws IllegalArgumentException when the other ones are of a model with another number of layers
+     * @throws IllegalArgumentException if the numbers of layers differ
      */
     public CurveStatistics merge(CurveStatistics other) {
         if (other.means.length != means.length) {
             throw new IllegalArgumentException(
-                    "statistics over " + numLayers() + " and " + other.numLayers() + " layers don't add up");
+                    "cannot merge statistics of " + numLayers() + " and " + other.numLayers() + " layers");
         }
         if (count == 0 || other.count == 0) {
             return count == 0 ? other : this;
@@ -75,20 +75,20 @@ public final class CurveStatistics {
         long total = count + other.count;
         double share = (double) other.count / total;
         double[] mean = new double[means.length];
-        double[] moved = new double[comoments.length];
+        double[] merged = new double[comoments.length];
         for (int a = 0, cell = 0; a < means.length; a++) {
-            double distance = other.means[a] - means[a];
-            mean[a] = means[a] + distance * share;
+            double difference = other.means[a] - means[a];
+            mean[a] = means[a] + difference * share;
             for (int b = a; b < means.length; b++, cell++) {
-                moved[cell] = comoments[cell]
+                merged[cell] = comoments[cell]
                         + other.comoments[cell]
-                        + distance * (other.means[b] - means[b]) * share * count;
+                        + difference * (other.means[b] - means[b]) * share * count;
             }
         }
-        return new CurveStatistics(total, mean, moved);
+        return new CurveStatistics(total, mean, merged);
     }
 
-    /** Examples seen. */
+    /** The number of examples. */
     public long count() {
         return count;
     }
@@ -97,7 +97,7 @@ public final class CurveStatistics {
         return means.length - 1;
     }
 
-    /** @throws IllegalStateException when no example was seen */
+    /** @throws IllegalStateException if there are no examples */
     public BoundaryCurve curve() {
         return new BoundaryCurve(this);
     }
@@ -106,9 +106,9 @@ public final class CurveStatistics {
         return means[boundary];
     }
 
-    /** {@code sum((d - mean_d)^2)} of the examples' differences d between two boundaries. */
+    /** {@code sum((d - mean_d)^2)} over the differences d of the examples between two boundaries. */
     double squaresOfDifference(int a, int b) {
-        // rounding can take a difference of nothing a little below zero
+        // rounding can make a value of zero slightly negative
         return Math.max(0, comoment(a, a) + comoment(b, b) - 2 * comoment(Math.min(a, b), Math.max(a, b)));
     }
 

@@ -9,11 +9,16 @@ import java.util.stream.IntStream;
 /**
  * Examples of similar length that go through the layers together.
  *
- * @param places where each example stood in the list that was asked for
+ * @param indices the index of each example in the list that was given
  */
-public record ExampleBatch(ForcedBatch forced, List<Integer> places) {
+public record ExampleBatch(ForcedBatch forced, List<Integer> indices) {
 
-    /** Cuts examples into batches of at most {@code tokens} tokens each, padding included, but at least one example. */
+    /**
+     * Divides examples into batches of at most {@code tokens} tokens each, padding included. A longer example is a
+     * batch of its own.
+     *
+     * @throws IllegalArgumentException if there is no example
+     */
     public static List<ExampleBatch> of(List<TokenizedExample> examples, int tokens) {
         if (examples.isEmpty()) {
             throw new IllegalArgumentException("there is no example to score");
@@ -24,24 +29,24 @@ public record ExampleBatch(ForcedBatch forced, List<Integer> places) {
                 .toList();
         List<ExampleBatch> batches = new ArrayList<>();
         List<Integer> open = new ArrayList<>();
-        for (int place : order) {
-            // Examples come by rising length, so the newest sets the padded length.
-            if (!open.isEmpty() && (open.size() + 1) * examples.get(place).tokens() > tokens) {
+        for (int index : order) {
+            // the examples are sorted by length, so that the last one determines the padded length
+            if (!open.isEmpty() && (open.size() + 1) * examples.get(index).tokens() > tokens) {
                 batches.add(batch(examples, open));
                 open.clear();
             }
-            open.add(place);
+            open.add(index);
         }
         batches.add(batch(examples, open));
         return batches;
     }
 
-    private static ExampleBatch batch(List<TokenizedExample> examples, List<Integer> places) {
+    private static ExampleBatch batch(List<TokenizedExample> examples, List<Integer> indices) {
         return new ExampleBatch(
-                new ForcedBatch(places.stream()
+                new ForcedBatch(indices.stream()
                         .map(examples::get)
                         .map(e -> new ForcedBatch.Sequence(e.prompt(), e.completion()))
                         .toList()),
-                List.copyOf(places));
+                List.copyOf(indices));
     }
 }

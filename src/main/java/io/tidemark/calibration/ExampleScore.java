@@ -3,21 +3,23 @@ package io.tidemark.calibration;
 import java.util.List;
 
 /**
- * How well one validation example's gold completion is predicted at every boundary.
+ * The log-likelihood of the gold completion of one validation example at every boundary.
  *
- * @param completionTokens      gold tokens, the end-of-sequence token included
- * @param meanLogprobByBoundary mean log-probability per gold token in nats, at boundaries 0 .. L
+ * @param completionTokens      number of gold tokens, the end-of-sequence token included
+ * @param meanLogprobByBoundary mean log-probability per gold token in nats, at the boundaries 0 to L
  */
 public record ExampleScore(int completionTokens, List<Double> meanLogprobByBoundary) {
 
-    /** @throws IllegalArgumentException when there is nothing to score or a score is no finite number */
+    /**
+     * @throws IllegalArgumentException if there is no gold token, fewer than two boundaries, or a value is not finite
+     */
     public ExampleScore {
         meanLogprobByBoundary = List.copyOf(meanLogprobByBoundary);
         if (completionTokens < 1 || meanLogprobByBoundary.size() < 2) {
-            throw new IllegalArgumentException("a score needs a gold token and a model with a layer");
+            throw new IllegalArgumentException("a score needs at least one gold token and two boundaries");
         }
         if (!meanLogprobByBoundary.stream().allMatch(Double::isFinite)) {
-            throw new IllegalArgumentException("a log-probability is no finite number: " + meanLogprobByBoundary);
+            throw new IllegalArgumentException("a log-probability is not finite: " + meanLogprobByBoundary);
         }
     }
 }

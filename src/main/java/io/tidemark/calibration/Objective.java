@@ -26,9 +26,9 @@ public sealed interface Objective {
     }
 
     /**
-     * The smallest boundary within one standard error of the best (Breiman et al. 1984, the 1-SE rule). The standard error
-     * is that of paired differences: both boundaries are scored on the same examples, so the variance that the examples
-     * share cancels out. With a single example there is no standard error, and the best boundary is chosen.
+     * The smallest boundary within one standard error of the best (Breiman et al. 1984, the 1-SE rule). The standard
+     * error is that of paired differences: both boundaries are scored on the same examples, so the variance that the
+     * examples share cancels out. With a single example there is no standard error, and the best boundary is chosen.
      */
     record Balanced() implements Objective {
 
@@ -64,7 +64,8 @@ public sealed interface Objective {
 
     /**
      * The smallest boundary whose loss against full LoRA is at most {@code nats} at the upper end of the 95% confidence
-     * interval of the loss (Student's t on the paired differences). Few or scattered examples therefore keep more layers.
+     * interval of the loss (Student's t on the paired differences). Few or scattered examples therefore keep more
+     * layers.
      *
      * @param nats the accepted loss in nats per gold token, 0 or more
      */

@@ -7,24 +7,24 @@ import java.util.SortedSet;
 import java.util.SplittableRandom;
 
 /**
- * How often a {@link CoarseSearch} finds what the sweep over all boundaries does, over sets of examples drawn with
- * replacement from those that were scored (the bootstrap, Efron 1979).
+ * Compares {@link CoarseSearch} with the sweep over all boundaries, on bootstrap samples of scored examples (Efron
+ * 1979).
  *
- * @param trials            sets drawn
- * @param exact             how many led to the same boundary
- * @param withinOne         how many led to it or a neighbour
- * @param meanLoss          nats per token that the found boundary is below the exact one, on average; negative when above
- * @param meanBoundaries    boundaries that were scored, on average
- * @param meanShare         layer evaluations over those of the sweep, on average
+ * @param trials         number of bootstrap samples
+ * @param exact          how many times the search found the boundary of the sweep
+ * @param withinOne      how many times it found that boundary or a neighbour
+ * @param meanLoss       mean loss of the found boundary against that of the sweep, in nats per token
+ * @param meanBoundaries mean number of scored boundaries
+ * @param meanShare      mean share of the layer evaluations of the sweep
  */
 public record SearchTrial(
         int trials, int exact, int withinOne, double meanLoss, double meanBoundaries, double meanShare) {
 
     /**
-     * Draws the sets and searches each.
+     * Draws bootstrap samples and runs the search on each.
      *
-     * @param scores of all examples at all boundaries
-     * @param draws  how many sets, 1 or more
+     * @param scores the scores of all examples at all boundaries
+     * @param draws  number of bootstrap samples, 1 or more
      */
     public static SearchTrial of(List<ExampleScore> scores, Objective objective, int every, int draws, long seed) {
         int layers = scores.get(0).meanLogprobByBoundary().size() - 1;
@@ -41,12 +41,12 @@ public record SearchTrial(
                 drawn.add(scores.get(random.nextInt(scores.size())));
             }
             BoundaryCurve curve = CurveStatistics.empty(layers).plus(drawn).curve();
-            Boundary right = objective.choose(curve);
+            Boundary exactChoice = objective.choose(curve);
             CoarseSearch.Found found = search.find(objective, some -> columns(drawn, some));
-            int distance = Math.abs(right.layers() - found.boundary().layers());
+            int distance = Math.abs(exactChoice.layers() - found.boundary().layers());
             exact += distance == 0 ? 1 : 0;
             withinOne += distance <= 1 ? 1 : 0;
-            loss += curve.loss(found.boundary(), right);
+            loss += curve.loss(found.boundary(), exactChoice);
             boundaries += found.scored().size();
             share += (double) found.layerEvaluations() / search.exactLayerEvaluations();
         }

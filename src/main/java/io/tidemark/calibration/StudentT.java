@@ -1,6 +1,6 @@
 package io.tidemark.calibration;
 
-/** Student's t distribution, as far as a 95% interval needs it. */
+/** Quantiles of Student's t distribution for 95% confidence intervals. */
 public final class StudentT {
 
     private static final double NORMAL = 1.959963984540054;
@@ -8,15 +8,15 @@ public final class StudentT {
     private StudentT() {}
 
     /**
-     * The 0.975 quantile, within 0.002 of the table's.
+     * The 0.975 quantile, with an error below 0.002. From five degrees of freedom on, it is the expansion of Abramowitz
+     * and Stegun 26.7.5 with four terms.
      *
-     * @param degrees degrees of freedom; below 1 the quantile is that of 1
+     * @param degrees degrees of freedom; values below 1 count as 1
      */
     public static double upper975(long degrees) {
         if (degrees <= 4) {
             return degrees <= 1 ? 12.7062 : degrees == 2 ? 4.3027 : degrees == 3 ? 3.1824 : 2.7764;
         }
-        // Abramowitz and Stegun 26.7.5, four terms
         double z = NORMAL;
         double z3 = z * z * z;
         double z5 = z3 * z * z;

@@ -7,17 +7,17 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /**
- * The boundaries that a sweep scores, and what that takes.
+ * The boundaries that a sweep scores, and their cost.
  *
- * @param numLayers L
- * @param chosen    at least one of 0 .. L
+ * @param numLayers the number of layers L
+ * @param chosen    at least one of 0 to L
  */
 record SweepBoundaries(int numLayers, SortedSet<Integer> chosen) {
 
     SweepBoundaries {
         chosen = Collections.unmodifiableSortedSet(new TreeSet<>(chosen));
         if (chosen.isEmpty() || chosen.first() < 0 || chosen.last() > numLayers) {
-            throw new IllegalArgumentException("boundaries must be some of 0 to " + numLayers + ": " + chosen);
+            throw new IllegalArgumentException("boundaries must be at least one of 0 to " + numLayers + ": " + chosen);
         }
     }
 
@@ -26,21 +26,22 @@ record SweepBoundaries(int numLayers, SortedSet<Integer> chosen) {
                 numLayers, IntStream.rangeClosed(0, numLayers).boxed().collect(Collectors.toCollection(TreeSet::new)));
     }
 
-    /** Whether a state leaves the prefix before this layer. */
-    boolean leaveAt(int layer) {
+    /** Whether a state branches off before this layer. */
+    boolean branchesAt(int layer) {
         return chosen.contains(layer);
     }
 
-    /** How many layers the prefix goes through. */
+    /** The number of layers that are applied with LoRA. */
     int prefixLayers() {
         return chosen.last();
     }
 
+    /** Whether full LoRA is one of the boundaries. */
     boolean scoresFull() {
         return chosen.last() == numLayers;
     }
 
-    /** How often a layer is applied to a state of a batch: L(L+1)/2 + L for all boundaries. */
+    /** How often a layer is applied to a state of a batch; L(L+1)/2 + L for all boundaries. */
     long layerEvaluations() {
         return prefixLayers()
                 + chosen.stream().mapToLong(boundary -> numLayers - boundary).sum();

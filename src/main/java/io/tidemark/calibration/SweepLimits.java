@@ -1,12 +1,13 @@
 package io.tidemark.calibration;
 
 /**
- * How much a sweep holds and does at once.
+ * Limits on the memory and the threads of a sweep.
  *
- * @param tokensPerBatch tokens of examples, padding included, that go through the layers together; memory grows with
- *                       this times the layers plus two
- * @param threads        threads of a sweep that runs by itself ({@link SweepRun#run}). Each has batches of its own where
- *                       {@code tokensPerBatch} holds one for each, else they share the operations of fewer batches
+ * @param tokensPerBatch tokens of the examples in a batch, padding included; the memory of a sweep is proportional to
+ *                       this times the number of layers plus two
+ * @param threads        threads of {@link SweepRun#run}. Each thread has a batch of its own if {@code tokensPerBatch}
+ *                       is large enough for one batch per thread; otherwise several threads share the operations of a
+ *                       batch
  */
 public record SweepLimits(int tokensPerBatch, int threads) {
 

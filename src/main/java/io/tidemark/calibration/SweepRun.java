@@ -16,26 +16,26 @@ import java.util.function.DoublePredicate;
 import java.util.stream.IntStream;
 
 /**
- * A sweep on its way: either one native call a slice, so that it can run between the steps of a generating engine
- * ({@link #runSlice}), or by itself on several threads ({@link #run}). Its methods are called by one thread, but
- * {@link #progress} may be read from any.
+ * A running sweep. It runs either in slices of one native call each, so that it fits between the steps of a generation
+ * engine ({@link #runSlice}), or on several threads of its own ({@link #run}). Used by one thread, except
+ * {@link #progress}, which any thread may call.
  */
 public final class SweepRun implements AutoCloseable {
 
-    private static final long ASK_EVERY_MS = 100;
+    private static final long POLL_MS = 100;
 
     private final ForcedDecoder decoder;
     private final List<ExampleBatch> batches;
     private final SweepBoundaries boundaries;
     private final SweepLimits limits;
     private final int[] goldTokens;
-    /** By example, then by the boundaries asked for. */
+    /** {@code [examples][requested boundaries]} */
     private final double[][] means;
 
     private Optional<BatchSweep> current = Optional.empty();
     private int done;
     private long layerEvaluations;
-    private final DoubleAdder advanced = new DoubleAdder();
+    private final DoubleAdder totalProgress = new DoubleAdder();
     private volatile double progress;
 
     SweepRun(ForcedDecoder decoder, List<ExampleBatch> batches, SweepBoundaries boundaries, SweepLimits limits) {
@@ -44,14 +44,14 @@ public final class SweepRun implements AutoCloseable {
         this.boundaries = boundaries;
         this.limits = limits;
         this.goldTokens =
-                new int[batches.stream().mapToInt(b -> b.places().size()).sum()];
+                new int[batches.stream().mapToInt(b -> b.indices().size()).sum()];
         this.means = new double[goldTokens.length][];
     }
 
     /**
-     * Takes a few states through one layer, or scores them.
+     * Applies one layer to a group of states, or scores a group of states.
      *
-     * @return whether there is more to do
+     * @return false when all batches are scored
      */
     public boolean runSlice() {
         if (done == batches.size()) {
@@ -61,7 +61,7 @@ public final class SweepRun implements AutoCloseable {
                 () -> new BatchSweep(decoder, batches.get(done).forced(), boundaries));
         current = Optional.of(sweep);
         if (!sweep.runSlice()) {
-            take(batches.get(done), sweep);
+            record(batches.get(done), sweep);
             close();
         }
         progress = (done + current.map(BatchSweep::progress).orElse(0.0)) / batches.size();
@@ -69,32 +69,32 @@ public final class SweepRun implements AutoCloseable {
     }
 
     /**
-     * Runs the whole sweep on threads {@code tidemark-sweep-N}; each takes the next batch when it has finished one. Returns or
-     * throws only after all of them have stopped using the adapter.
+     * Runs the sweep on threads {@code tidemark-sweep-N}; each thread runs one batch after another. After this method
+     * has returned or thrown, no thread uses the adapter.
      *
-     * @param goOn called on the calling thread every 100 ms with the progress, 0 to 1; false stops the sweep
+     * @param shouldContinue called on the calling thread every 100 ms with the progress, 0 to 1; false stops the sweep
      * @return true if all batches are scored; false if the sweep was stopped or the calling thread was interrupted
-     * @throws RuntimeException what one of the threads threw
+     * @throws RuntimeException the exception of a sweep thread or of {@code shouldContinue}
      */
-    public boolean run(DoublePredicate goOn) {
+    public boolean run(DoublePredicate shouldContinue) {
         int longest =
                 batches.stream().mapToInt(batch -> batch.forced().rows()).max().orElseThrow();
-        int lanes =
+        int workers =
                 Math.min(Math.min(limits.threads(), batches.size()), Math.max(1, limits.tokensPerBatch() / longest));
-        AtomicInteger left = new AtomicInteger(batches.size());
+        AtomicInteger remaining = new AtomicInteger(batches.size());
         CompletableFuture<Void> stop = new CompletableFuture<>();
-        CompletableFuture<Void> all = CompletableFuture.allOf(IntStream.range(0, lanes)
-                .mapToObj(lane -> CompletableFuture.runAsync(
-                        () -> runBatches(limits.threads() / lanes, left, stop),
-                        work -> new Thread(work, "tidemark-sweep-" + lane).start()))
+        CompletableFuture<Void> all = CompletableFuture.allOf(IntStream.range(0, workers)
+                .mapToObj(worker -> CompletableFuture.runAsync(
+                        () -> runBatches(limits.threads() / workers, remaining, stop),
+                        work -> new Thread(work, "tidemark-sweep-" + worker).start()))
                 .toArray(CompletableFuture[]::new));
         try {
             while (true) {
                 try {
-                    all.get(ASK_EVERY_MS, TimeUnit.MILLISECONDS);
+                    all.get(POLL_MS, TimeUnit.MILLISECONDS);
                     return !stop.isDone();
                 } catch (TimeoutException e) {
-                    if (!stop.isDone() && !goOn.test(progress)) {
+                    if (!stop.isDone() && !shouldContinue.test(progress)) {
                         stop.complete(null);
                     }
                 }
@@ -113,20 +113,27 @@ public final class SweepRun implements AutoCloseable {
         }
     }
 
-    /** What one thread does of {@link #run}: the batches with the longest examples come first, so that none of them ends alone. */
-    private void runBatches(int width, AtomicInteger left, CompletableFuture<Void> stop) {
-        decoder.setThreads(width);
-        for (int batch = left.decrementAndGet(); batch >= 0 && !stop.isDone(); batch = left.decrementAndGet()) {
+    /**
+     * The work of one thread of {@link #run}. The batches with the longest examples run first, so that all threads end
+     * at about the same time.
+     *
+     * @param threads the intra-op threads of this thread
+     */
+    private void runBatches(int threads, AtomicInteger remaining, CompletableFuture<Void> stop) {
+        decoder.setThreads(threads);
+        for (int batch = remaining.decrementAndGet();
+                batch >= 0 && !stop.isDone();
+                batch = remaining.decrementAndGet()) {
             try (BatchSweep sweep = new BatchSweep(decoder, batches.get(batch).forced(), boundaries)) {
                 double before = 0;
                 boolean more = true;
                 while (more && !stop.isDone()) {
                     more = sweep.runSlice();
-                    advanced(sweep.progress() - before);
+                    addProgress(sweep.progress() - before);
                     before = sweep.progress();
                 }
                 if (!more) {
-                    take(batches.get(batch), sweep);
+                    record(batches.get(batch), sweep);
                 }
             } catch (RuntimeException | Error e) {
                 stop.complete(null);
@@ -135,12 +142,12 @@ public final class SweepRun implements AutoCloseable {
         }
     }
 
-    private void advanced(double part) {
-        advanced.add(part);
-        progress = advanced.sum() / batches.size();
+    private void addProgress(double share) {
+        totalProgress.add(share);
+        progress = totalProgress.sum() / batches.size();
     }
 
-    /** Runs all slices that are left, and returns the scores in the order of the examples. */
+    /** Runs all remaining slices on the calling thread, and returns the scores in the order of the examples. */
     public List<ExampleScore> finish() {
         finishAll();
         return scores();
@@ -153,20 +160,20 @@ public final class SweepRun implements AutoCloseable {
         }
     }
 
-    /** From 0 to 1. */
+    /** The progress, 0 to 1. */
     public double progress() {
         return progress;
     }
 
-    /** How often a layer was applied to a state of a batch that is done. */
+    /** How often a layer was applied to a state of a finished batch. */
     public long layerEvaluations() {
         return layerEvaluations;
     }
 
     /**
-     * The scores in the order of the examples, at all boundaries or those asked for, which must be two at least.
+     * The scores in the order of the examples, at the requested boundaries, of which there must be at least two.
      *
-     * @throws IllegalStateException while there is more to do
+     * @throws IllegalStateException if the sweep has not ended
      */
     public List<ExampleScore> scores() {
         double[][] all = means();
@@ -179,9 +186,9 @@ public final class SweepRun implements AutoCloseable {
     }
 
     /**
-     * Mean log-probability per gold token {@code [examples][boundaries asked for]}.
+     * The mean log-probability per gold token {@code [examples][requested boundaries]}.
      *
-     * @throws IllegalStateException while there is more to do
+     * @throws IllegalStateException if the sweep has not ended
      */
     double[][] means() {
         if (done < batches.size()) {
@@ -190,23 +197,23 @@ public final class SweepRun implements AutoCloseable {
         return means;
     }
 
-    /** Frees what an unfinished sweep holds. */
+    /** Frees the states of an unfinished sweep. */
     @Override
     public void close() {
         current.ifPresent(BatchSweep::close);
         current = Optional.empty();
     }
 
-    private synchronized void take(ExampleBatch batch, BatchSweep sweep) {
+    private synchronized void record(ExampleBatch batch, BatchSweep sweep) {
         done++;
         layerEvaluations += sweep.layerEvaluations();
         int from = 0;
-        for (int i = 0; i < batch.places().size(); i++) {
+        for (int i = 0; i < batch.indices().size(); i++) {
             int tokens = batch.forced().sequences().get(i).gold().size();
             int start = from;
-            int place = batch.places().get(i);
-            goldTokens[place] = tokens;
-            means[place] = Arrays.stream(sweep.logprobs())
+            int index = batch.indices().get(i);
+            goldTokens[index] = tokens;
+            means[index] = Arrays.stream(sweep.logprobs())
                     .mapToDouble(logprobs ->
                             Arrays.stream(logprobs, start, start + tokens).sum() / tokens)
                     .toArray();

@@ -3,10 +3,10 @@ package io.tidemark.calibration;
 import java.util.List;
 
 /**
- * A validation example as tokens.
+ * A validation example as token ids.
  *
  * @param prompt     at least one token
- * @param completion the gold tokens, the end-of-sequence token included
+ * @param completion the gold tokens, at least one, the end-of-sequence token included
  */
 public record TokenizedExample(List<Integer> prompt, List<Integer> completion) {
 
@@ -14,11 +14,11 @@ public record TokenizedExample(List<Integer> prompt, List<Integer> completion) {
         prompt = List.copyOf(prompt);
         completion = List.copyOf(completion);
         if (prompt.isEmpty() || completion.isEmpty()) {
-            throw new IllegalArgumentException("an example needs a token of prompt and one of completion");
+            throw new IllegalArgumentException("an example needs at least one prompt token and one completion token");
         }
     }
 
-    /** Of prompt and completion together. */
+    /** The number of tokens of prompt and completion. */
     public int tokens() {
         return prompt.size() + completion.size();
     }

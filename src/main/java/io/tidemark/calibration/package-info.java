@@ -1,7 +1,7 @@
 /**
- * Finds the boundary of an adapter: scores of validation examples in, a decision with its evidence out.
- * Knows boundaries, models and adapters, and neither Kafka nor Quarkus.
- * Start reading at {@link io.tidemark.calibration.BoundaryDecision}, then {@link io.tidemark.calibration.Objective};
- * the formulas are in {@code docs/calibration.md}.
+ * Chooses the boundary of an adapter: scores validation examples at every boundary, accumulates statistics, and
+ * decides. Depends on boundaries, the decoder and adapters, and not on Kafka or Quarkus. Start reading at
+ * {@link io.tidemark.calibration.CalibrationPolicy}, then {@link io.tidemark.calibration.BoundarySweep};
+ * {@code docs/calibration.md} has the formulas.
  */
 package io.tidemark.calibration;

@@ -35,12 +35,12 @@ public final class GoldLikelihood {
                         ? model.decoder().forced(lora)
                         : model.decoder().forced());
         int layers = boundary.map(Boundary::layers).orElse(0);
-        int examples = batches.stream().mapToInt(batch -> batch.places().size()).sum();
+        int examples = batches.stream().mapToInt(batch -> batch.indices().size()).sum();
         List<Double> scores = new ArrayList<>(Collections.nCopies(examples, 0.0));
         for (ExampleBatch batch : batches) {
             double[] means = meanBySequence(batch.forced(), likelihood.logprobs(batch.forced(), layers));
             for (int i = 0; i < means.length; i++) {
-                scores.set(batch.places().get(i), means[i]);
+                scores.set(batch.indices().get(i), means[i]);
             }
         }
         return scores;

@@ -111,10 +111,10 @@ public final class ProbabilityCurve {
         for (ExampleBatch batch : ExampleBatch.of(examples, SweepLimits.DEFAULT.tokensPerBatch())) {
             double[][] with = means(decoder, measure, batch.forced(), true);
             double[][] without = means(decoder, measure, batch.forced(), false);
-            for (int i = 0; i < batch.places().size(); i++) {
-                readings.set(batch.places().get(i), new Reading(column(with, i), column(without, i)));
+            for (int i = 0; i < batch.indices().size(); i++) {
+                readings.set(batch.indices().get(i), new Reading(column(with, i), column(without, i)));
             }
-            done += batch.places().size();
+            done += batch.indices().size();
             progress.accept(done);
         }
         return readings;

@@ -14,9 +14,9 @@ import java.util.Set;
 import java.util.stream.Collectors;
 
 /**
- * One message of a conversation. Messages of a request have a {@code role} and a {@code content}, which is text or a list
- * of text parts. Messages of an assistant may have {@code tool_calls} and {@code reasoning_content}; messages of a tool may
- * have {@code tool_call_id} and {@code name}. Messages of a result have a role and text only.
+ * One message of a conversation. Messages of a request have a {@code role} and a {@code content}, which is text or a
+ * list of text parts. Messages of an assistant may have {@code tool_calls} and {@code reasoning_content}; messages of a
+ * tool may have {@code tool_call_id} and {@code name}. Messages of a result have a role and text only.
  *
  * @param fields the JSON object as plain values, in its order; parsing drops fields that are not named here
  */
@@ -93,7 +93,9 @@ public record ChatTurn(@JsonValue Map<String, Object> fields) {
         return inOrder("type", "text", "text", part.requireText("text", 0, Integer.MAX_VALUE));
     }
 
-    /** OpenAI clients encode the arguments of a call as text that contains a JSON object; chat templates get the object. */
+    /**
+     * OpenAI clients encode the arguments of a call as text that contains a JSON object; chat templates get the object.
+     */
     private static Map<String, Object> toolCall(Fields call) throws Fields.Invalid {
         Fields function = Fields.of(call.require("function"), call.name("function"));
         function.requireText("name", 1, Integer.MAX_VALUE);

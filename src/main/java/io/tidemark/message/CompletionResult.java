@@ -6,11 +6,11 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * The text of a request's choices.
+ * The result of a successful request.
  *
  * @param object  {@link #TEXT_COMPLETION} for a prompt, {@link #CHAT_COMPLETION} for messages
  * @param created seconds since 1970
- * @param model   the request's {@code model}
+ * @param model   the {@code model} of the request
  */
 public record CompletionResult(
         String id, String object, long created, String model, List<Choice> choices, Usage usage, Provenance tidemark)
@@ -24,10 +24,10 @@ public record CompletionResult(
     }
 
     /**
-     * @param text         the answer to a prompt
-     * @param message      the answer to messages
+     * @param text         the generated text, if the request has a prompt
+     * @param message      the generated message, if the request has messages
      * @param finishReason stop, length, deadline, cancelled or error
-     * @param logprobs     where the request asked for them
+     * @param logprobs     present if the request has {@code logprobs}
      */
     @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
     public record Choice(
@@ -37,7 +37,7 @@ public record CompletionResult(
             String finishReason,
             Optional<Logprobs> logprobs) {
 
-        /** A choice as {@code input} wants it: text after a prompt, an assistant's turn after messages. */
+        /** A choice in the form for {@code input}: text for a prompt, a message of the assistant for messages. */
         public static Choice answering(
                 Input input, int index, String text, String finishReason, Optional<Logprobs> logprobs) {
             boolean chat = input instanceof Input.Messages;
@@ -50,7 +50,7 @@ public record CompletionResult(
         }
     }
 
-    /** One entry a token, in OpenAI's shape for chat completions, for prompts too. */
+    /** One entry per token, in the format of OpenAI's chat completions, also for prompts. */
     public record Logprobs(List<TokenLogprob> content) {
 
         public Logprobs {
@@ -58,7 +58,7 @@ public record CompletionResult(
         }
     }
 
-    /** @param logprob natural logarithm of the token's probability, as the model has it: before bias, penalties, temperature and cuts */
+    /** @param logprob log-softmax of the raw logits, before bias, penalties, temperature, top-k, top-p and min-p */
     @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
     public record TokenLogprob(String token, int tokenId, double logprob, List<Alternative> topLogprobs) {
 
@@ -70,11 +70,11 @@ public record CompletionResult(
     @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
     public record Alternative(String token, int tokenId, double logprob) {}
 
-    /** Tokens; cached ones are those of the prompt that needed no computing. */
+    /** Token counts; {@code cachedTokens} are the prompt tokens whose keys and values were in the prefix cache. */
     @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
     public record Usage(int promptTokens, int completionTokens, int cachedTokens) {}
 
-    /** The {@code object} of a result for this input. */
+    /** The {@code object} of a result for {@code input}. */
     public static String objectFor(Input input) {
         return input instanceof Input.Messages ? CHAT_COMPLETION : TEXT_COMPLETION;
     }

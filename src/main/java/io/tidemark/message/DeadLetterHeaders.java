@@ -6,10 +6,15 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * The headers of a dead letter. Its key is the original's (or absent when that is too large), its value the original's
- * first {@value #KEPT_BYTES} bytes.
+ * The headers of a dead letter. Its value is the first {@value #KEPT_BYTES} bytes of the original value.
  *
- * @param size bytes of the original value; -1 when it was null
+ * @param code            the error code
+ * @param param           the invalid field
+ * @param message         the error message
+ * @param sourceTopic     the topic of the original record
+ * @param sourcePartition the partition of the original record
+ * @param sourceOffset    the offset of the original record
+ * @param size            the size of the original value in bytes; -1 if it was null
  */
 public record DeadLetterHeaders(
         String code,
@@ -20,10 +25,10 @@ public record DeadLetterHeaders(
         long sourceOffset,
         long size) {
 
-    /** As much of the original value as a dead letter carries. */
+    /** The most bytes of the original value in a dead letter. */
     public static final int KEPT_BYTES = 64 * 1024;
 
-    /** Names the error and where the record came from. */
+    /** The headers for a record and its error. */
     public static DeadLetterHeaders of(ErrorBody error, String topic, int partition, long offset, byte[] value) {
         return new DeadLetterHeaders(
                 error.code(),
@@ -35,7 +40,7 @@ public record DeadLetterHeaders(
                 value == null ? -1 : value.length);
     }
 
-    /** The headers by name; values are UTF-8 text. */
+    /** The headers by name. Values are encoded as UTF-8. */
     public Map<String, String> asMap() {
         Map<String, String> headers = new LinkedHashMap<>();
         headers.put("tidemark.error.code", code);
@@ -48,7 +53,7 @@ public record DeadLetterHeaders(
         return headers;
     }
 
-    /** What of {@code value} goes into the dead letter; null stays null. */
+    /** The part of {@code value} that the dead letter keeps; null for null. */
     public static byte[] kept(byte[] value) {
         return value == null || value.length <= KEPT_BYTES ? value : Arrays.copyOf(value, KEPT_BYTES);
     }

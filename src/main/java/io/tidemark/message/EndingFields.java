@@ -23,7 +23,9 @@ public record EndingFields(
 
     public static final int DEFAULT_MAX_TOKENS = 256;
 
-    /** Above the context length of all models, and small enough that adding a prompt length does not overflow an int. */
+    /**
+     * Above the context length of all models, and small enough that adding a prompt length does not overflow an int.
+     */
     private static final int LIMIT_TOKENS = 1 << 30;
 
     private static final int MAX_STOPS = 16;

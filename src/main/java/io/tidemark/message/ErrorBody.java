@@ -3,21 +3,22 @@ package io.tidemark.message;
 import java.util.Optional;
 
 /**
- * What is wrong with a request, for the one who sent it.
+ * An error, as its sender receives it.
  *
- * @param type    whose fault it is: {@code invalid_request}, {@code invalid_batch}, … or {@code server_error}
- * @param code    a word for programs; {@link RequestParser} lists those for bad input
- * @param message a sentence for people that holds no text of a prompt
- * @param param   the field to blame, such as {@code max_tokens} or {@code messages[2].role}
+ * @param type    the class of the error: {@code invalid_request}, {@code invalid_batch}, {@code invalid_cancellation}
+ *                or {@code server_error}
+ * @param code    a code for programs; {@link RequestMessage#parse} lists those of invalid records
+ * @param message a description for people, without text of the prompt
+ * @param param   the invalid field, such as {@code max_tokens} or {@code messages[2].role}
  */
 public record ErrorBody(String type, String code, String message, Optional<String> param) {
 
-    /** A request that can't be served as it is, found out later than by reading it. */
+    /** An error in a request that was parsed, such as an unknown adapter. */
     public static ErrorBody invalidRequest(String code, String param, String message) {
         return new ErrorBody("invalid_request", code, message, Optional.of(param));
     }
 
-    /** A good request that the worker failed. */
+    /** A failure of the server for a valid request. */
     public static ErrorBody serverError(String code, String message) {
         return new ErrorBody("server_error", code, message, Optional.empty());
     }

@@ -3,11 +3,11 @@ package io.tidemark.message;
 import java.util.Optional;
 
 /**
- * Why a request has no text.
+ * The result of a failed request.
  *
  * @param object  always {@link #ERROR}
  * @param created seconds since 1970
- * @param model   the request's {@code model}, where it could be read
+ * @param model   the {@code model} of the request, if the request was parsed
  */
 public record ErrorResult(
         String id, String object, long created, Optional<String> model, ErrorBody error, Provenance tidemark)

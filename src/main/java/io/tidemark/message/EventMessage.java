@@ -5,14 +5,14 @@ import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import java.util.Optional;
 
 /**
- * One value of the topic {@code generation-events}: a piece of text while it appears.
+ * One value of the topic {@code generation-events}: a chunk of text of a running request.
  *
- * @param id           the request
- * @param attempt      the consumer group's generation when the request was admitted; the larger one wins
- * @param choice       which of the request's choices, from 0
- * @param sequence     counts from 0 within an attempt and choice
- * @param text         the piece, perhaps empty in the last event of a choice
- * @param finishReason in the last event of a choice: stop, length, deadline, cancelled or error
+ * @param id           the id of the request
+ * @param attempt      the generation of the consumer group at admission; events of the highest attempt are valid
+ * @param choice       the index of the choice, from 0
+ * @param sequence     counts the events of an attempt and choice, from 0
+ * @param text         the chunk; may be empty in the last event of a choice
+ * @param finishReason in the last event of a choice only: stop, length, deadline, cancelled or error
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
 public record EventMessage(

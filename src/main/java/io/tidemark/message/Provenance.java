@@ -8,19 +8,20 @@ import java.util.OptionalInt;
 import java.util.OptionalLong;
 
 /**
- * How a result came about, the field {@code tidemark} of results. An error result holds what was known by then.
+ * The field {@code tidemark} of results: versions, placement and timings. Fields that were not known when an error
+ * occurred are absent.
  *
- * @param baseModel      the base model's name
- * @param adapterDigest  the adapter version that was pinned at admission; absent for the base model
- * @param boundary       the boundary that was pinned at admission; absent for the base model
+ * @param baseModel      the name of the base model
+ * @param adapterDigest  the adapter version, fixed at admission; absent for the base model
+ * @param boundary       the boundary, fixed at admission; absent for the base model
  * @param numLayers      decoder layers of the base model
- * @param boundaryOffset offset of the boundary's record on its topic; absent where the table didn't decide
- * @param seed           the seed that was used
- * @param worker         the worker's name
- * @param attempt        the consumer group's generation when the request was admitted; the larger one wins
- * @param queuedMs       milliseconds between arrival and admission to the batch
- * @param firstTokenMs   milliseconds between admission and the first token; absent for a request that got none
- * @param totalMs        milliseconds between arrival and the end
+ * @param boundaryOffset offset of the boundary record that applied; absent if none did
+ * @param seed           the seed of the random numbers
+ * @param worker         the name of the worker
+ * @param attempt        the generation of the consumer group at admission; the result of the highest attempt is valid
+ * @param queuedMs       milliseconds from arrival to admission to the batch
+ * @param firstTokenMs   milliseconds from admission to the first token; absent if there was none
+ * @param totalMs        milliseconds from arrival to the end
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
 public record Provenance(
@@ -36,7 +37,7 @@ public record Provenance(
         OptionalDouble firstTokenMs,
         OptionalDouble totalMs) {
 
-    /** For a request that was refused before an adapter was looked up. */
+    /** For a request that was rejected before its adapter was looked up. */
     public static Provenance refused(String baseModel, String worker, long attempt) {
         return new Provenance(
                 baseModel,

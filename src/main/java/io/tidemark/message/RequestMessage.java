@@ -47,7 +47,8 @@ public record RequestMessage(
 
     /**
      * Fields of OpenAI's API that would change the text and are not implemented, with the values that have no effect.
-     * Requests with any other value are rejected: if they were ignored, the client would get other text than it asked for.
+     * Requests with any other value are rejected: if they were ignored, the client would get other text than it asked
+     * for.
      */
     private static final Map<String, Predicate<JsonNode>> UNSUPPORTED = Map.ofEntries(
             Map.entry("best_of", value -> value.isNumber() && value.doubleValue() == 1),
@@ -93,10 +94,10 @@ public record RequestMessage(
     }
 
     /**
-     * Parses a value of the topic. Errors have the type {@code invalid_request} and one of the codes {@code empty_value},
-     * {@code request_too_large}, {@code invalid_utf8}, {@code invalid_json}, {@code missing_field},
-     * {@code conflicting_fields}, {@code unsupported_field}, {@code invalid_type}, {@code invalid_value} and
-     * {@code out_of_range}.
+     * Parses a value of the topic. Errors have the type {@code invalid_request} and one of the codes
+     * {@code empty_value}, {@code request_too_large}, {@code invalid_utf8}, {@code invalid_json},
+     * {@code missing_field}, {@code conflicting_fields}, {@code unsupported_field}, {@code invalid_type},
+     * {@code invalid_value} and {@code out_of_range}.
      *
      * @param value    the value of the Kafka record, which may be null
      * @param maxBytes larger values are rejected without parsing, {@code tidemark.limits.request-bytes}

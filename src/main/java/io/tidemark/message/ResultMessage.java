@@ -1,11 +1,14 @@
 package io.tidemark.message;
 
-/** One value of the topic {@code generation-results}: exactly one for every request that was read. */
+/**
+ * One value of the topic {@code generation-results}. Every consumed request has at least one result; that of the highest
+ * attempt is valid.
+ */
 public sealed interface ResultMessage permits CompletionResult, ErrorResult {
 
-    /** The request's id, or the one made from topic, partition and offset. */
+    /** The id of the request; derived from topic, partition and offset if the request has none. */
     String id();
 
-    /** Who answered. */
+    /** Versions, placement and timings. */
     Provenance tidemark();
 }

@@ -20,8 +20,8 @@ import java.util.regex.Pattern;
  * @param repetitionPenalty more than 0; 1, the default, has no effect
  * @param presencePenalty   -2 to 2; default 0
  * @param frequencyPenalty  -2 to 2; default 0
- * @param logitBias         added to the logits of token ids, -100 to 100; at most {@value #MAX_BIASES} entries, whose keys
- *                          are token ids written as strings
+ * @param logitBias         added to the logits of token ids, -100 to 100; at most {@value #MAX_BIASES} entries, whose
+ *                          keys are token ids written as strings
  * @param seed              any 64-bit integer; by default derived from the id of the request
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)

@@ -1,6 +1,6 @@
 /**
- * The JSON records that clients and workers exchange, and the strict reading of what clients send.
- * Knows no other room, only JSON; the schemas of these records are under {@code schemas/} in the resources.
- * Start reading at {@link io.tidemark.message.RequestMessage} and {@link io.tidemark.message.RequestParser}.
+ * The JSON records on the topics between clients, workers and calibrators, and the strict parsing of what clients send.
+ * Depends on JSON only; the resources have a JSON Schema of each record below {@code schemas/}.
+ * Start reading at {@link io.tidemark.message.RequestMessage} and {@link io.tidemark.message.TopicJson}.
  */
 package io.tidemark.message;

@@ -22,7 +22,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-@DisplayName("the sweep over all boundaries")
+@DisplayName("boundary sweep")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class BoundarySweepTest {
 
@@ -40,8 +40,8 @@ class BoundarySweepTest {
         fixture.close();
     }
 
-    @ParameterizedTest(name = "{0}, {1} tokens a batch")
-    @DisplayName("gives PEFT's log-likelihood of every example at every boundary, however the examples are batched")
+    @ParameterizedTest(name = "adapter {0}, {1} tokens per batch")
+    @DisplayName("the sweep gives PEFT's log-likelihood of every example at every boundary, for any batch size")
     @CsvSource({"all, 1", "all, 64", "all, 1024", "qv, 100000", "patterns, 300", "some-layers, 200"})
     void equalsTheReference(String adapter, int tokensPerBatch) {
         ReferenceText reference = fixture.reference(adapter);
@@ -65,7 +65,7 @@ class BoundarySweepTest {
     }
 
     @Test
-    @DisplayName("scores a long example like a short one: limits split batches, never examples")
+    @DisplayName("the sweep scores an example above the batch limit correctly, in a batch of its own")
     void scoresLongExamples() {
         List<Integer> text = fixture.tokens("The boundary layer of every restaurant in the city centre. ".repeat(25))
                 .subList(0, 500);
@@ -83,8 +83,8 @@ class BoundarySweepTest {
         }
     }
 
-    @ParameterizedTest(name = "{0} tokens a batch")
-    @DisplayName("goes in slices of one native call, with progress that only rises and ends at 1")
+    @ParameterizedTest(name = "{0} tokens per batch")
+    @DisplayName("the progress of a sweep never decreases from slice to slice and ends at 1")
     @ValueSource(ints = {1, 100, 5000})
     void advancesBySlices(int tokensPerBatch) {
         int batches = ExampleBatch.of(examples("all"), tokensPerBatch).size();
@@ -102,7 +102,7 @@ class BoundarySweepTest {
             }
             assertThat(run.progress()).isEqualTo(1);
             assertThat(progress)
-                    .as("each layer takes the prefix and what has left it, and then both are scored")
+                    .as("slices: the prefix and its branches in each layer, then the scores of both")
                     .hasSizeGreaterThanOrEqualTo(1 + batches * 2 * (LAYERS + 1));
             assertThat(run.layerEvaluations()).isEqualTo((long) batches * (LAYERS * (LAYERS + 1) / 2 + LAYERS));
             assertThat(run.runSlice()).isFalse();
@@ -111,7 +111,7 @@ class BoundarySweepTest {
     }
 
     @Test
-    @DisplayName("can be given up at any slice")
+    @DisplayName("a sweep can be closed after any slice")
     void canBeGivenUp() {
         for (int slices = 0; slices < 10; slices++) {
             SweepRun run = start("qv", 64);
@@ -124,7 +124,7 @@ class BoundarySweepTest {
     }
 
     @Test
-    @DisplayName("refuses an example that is longer than the context, and an empty list")
+    @DisplayName("the sweep rejects an example above the context length and an empty list")
     void refusesWhatItCannotScore() {
         BoundarySweep sweep = new BoundarySweep(fixture.model(), SweepLimits.DEFAULT);
         TokenizedExample tooLong = new TokenizedExample(Collections.nCopies(412, 5), Collections.nCopies(101, 5));
@@ -136,7 +136,7 @@ class BoundarySweepTest {
     }
 
     @ParameterizedTest(name = "{0} threads")
-    @DisplayName("gives the same scores on several threads, in the order of the examples, and can be ended there")
+    @DisplayName("a sweep on several threads gives the same scores in the order of the examples, and can be stopped")
     @ValueSource(ints = {1, 2, 3, 16})
     void runsOnThreads(int threads) {
         List<ExampleScore> expected = scores(examples("all"), 1024);
@@ -172,17 +172,17 @@ class BoundarySweepTest {
     }
 
     @Test
-    @DisplayName("batches examples of similar length, each once and within the limit of padded tokens")
+    @DisplayName("batches have each example once and stay within the limit of padded tokens")
     void batchesBySize() {
         List<TokenizedExample> examples = examples("all");
         for (int limit : List.of(1, 50, 128, 1000)) {
             List<ExampleBatch> batches = ExampleBatch.of(examples, limit);
-            assertThat(batches.stream().flatMap(batch -> batch.places().stream()))
+            assertThat(batches.stream().flatMap(batch -> batch.indices().stream()))
                     .hasSameSizeAs(examples)
                     .doesNotHaveDuplicates();
             assertThat(batches)
                     .allMatch(batch ->
-                            batch.places().size() == 1 || batch.forced().rows() <= limit);
+                            batch.indices().size() == 1 || batch.forced().rows() <= limit);
         }
     }
 

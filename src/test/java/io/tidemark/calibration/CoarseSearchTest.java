@@ -17,14 +17,14 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-@DisplayName("the search at few boundaries")
+@DisplayName("coarse boundary search")
 class CoarseSearchTest {
 
     private static final int LAYERS = 30;
 
     @ParameterizedTest
     @ValueSource(ints = {0, 1, 4, 5, 7, 13, 15, 22, 29, 30})
-    @DisplayName("finds the top of a curve with one peak, at less than half the boundaries")
+    @DisplayName("the coarse search finds a single peak and scores less than half of the boundaries")
     void findsAPeak(int peak) {
         List<ExampleScore> scores = scores(boundary -> -Math.abs(boundary - peak) / 10.0);
         for (int every : List.of(4, 5, 10)) {
@@ -37,13 +37,13 @@ class CoarseSearchTest {
             assertThat(found.scored()).hasSizeLessThan(16).containsKey(peak).containsKey(LAYERS);
             assertThat(found.scored().get(peak)).isCloseTo(0, within(1e-12));
             assertThat(rounds.stream().mapToInt(SortedSet::size).sum())
-                    .as("no boundary twice")
+                    .as("each boundary is scored once")
                     .isEqualTo(found.scored().size());
         }
     }
 
     @Test
-    @DisplayName("misses a narrow peak between the first boundaries, and the trial says so")
+    @DisplayName("the coarse search misses a narrow peak between the first boundaries, and the trial reports it")
     void missesANarrowPeak() {
         List<ExampleScore> scores = scores(boundary -> boundary == 12 ? 0 : -1 + boundary / 100.0);
         assertThat(new CoarseSearch(LAYERS, 5)
@@ -58,7 +58,7 @@ class CoarseSearchTest {
     }
 
     @Test
-    @DisplayName("is always right in a trial when it begins with every boundary")
+    @DisplayName("the coarse search is exact in every trial if it begins with all boundaries")
     void isExactWithEveryBoundary() {
         List<ExampleScore> scores = IntStream.range(0, 12)
                 .mapToObj(i -> score(b -> -((i * 37 + b * 13) % 17) / 7.0))
@@ -72,7 +72,8 @@ class CoarseSearchTest {
     }
 
     @Test
-    @DisplayName("scores on the device what the sweep does, with as many layer evaluations as it says")
+    @DisplayName(
+            "a sweep over some boundaries gives the scores of the full sweep with the predicted number of layer evaluations")
     void agreesWithTheSweep() {
         try (FixtureModel fixture = FixtureModel.load("llama-gqa")) {
             ReferenceText reference = fixture.reference("all");

@@ -11,10 +11,11 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * What transformers and PEFT computed for one adapter: summed log-probabilities of gold completions, and what follows.
+ * A reference of transformers and PEFT for one adapter: summed log-probabilities of gold completions, and the boundaries
+ * that they give.
  *
- * @param tokens            completion tokens of each example, the end-of-sequence token included
- * @param logprobByBoundary for each example the sum at boundaries 0 .. L
+ * @param tokens            number of completion tokens of each example, the end-of-sequence token included
+ * @param logprobByBoundary for each example, the sums at the boundaries 0 to L
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
 record ReferenceCurve(

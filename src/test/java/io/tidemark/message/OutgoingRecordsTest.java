@@ -12,7 +12,7 @@ import org.junit.jupiter.api.Test;
 class OutgoingRecordsTest {
 
     @Test
-    @DisplayName("an event has the fields of the design and no finish reason before the end")
+    @DisplayName("an event has the documented fields, and no finish_reason before the end")
     void event() {
         EventMessage event = new EventMessage("r", 3, 0, 7, "caf\u00e9", Optional.empty());
         assertThat(text(event))
@@ -21,7 +21,7 @@ class OutgoingRecordsTest {
     }
 
     @Test
-    @DisplayName("the answer to a prompt is text, the answer to messages is an assistant's message")
+    @DisplayName("a choice has text for a prompt and a message of the assistant for messages")
     void choices() {
         Input chat = new Input.Messages(List.of(new ChatTurn("user", "hi")));
         assertThat(text(CompletionResult.Choice.answering(new Input.Prompt("p"), 0, "t", "stop", Optional.empty())))
@@ -34,7 +34,7 @@ class OutgoingRecordsTest {
     }
 
     @Test
-    @DisplayName("a result with text reads back as it was written, with snake_case names")
+    @DisplayName("a completion result survives the JSON round trip and has snake_case names")
     void completion() {
         CompletionResult result = Samples.completion();
         assertThat(text(result))
@@ -50,7 +50,7 @@ class OutgoingRecordsTest {
     }
 
     @Test
-    @DisplayName("an error result carries the error, the worker and the attempt, and leaves out what is unknown")
+    @DisplayName("an error result has the error, the worker and the attempt, and omits unknown fields")
     void error() {
         ErrorResult result = Samples.error();
         assertThat(text(result))
@@ -62,7 +62,7 @@ class OutgoingRecordsTest {
     }
 
     @Test
-    @DisplayName("a dead letter says what is wrong, where the record was and how large, and keeps 64 KiB of it")
+    @DisplayName("a dead letter has the error, the source position and size, and the first 64 KiB of the value")
     void deadLetter() {
         byte[] value = new byte[70_000];
         ErrorBody error = new ErrorBody("invalid_request", "invalid_json", "no", Optional.empty());

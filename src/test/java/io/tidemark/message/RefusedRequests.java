@@ -1,9 +1,9 @@
 package io.tidemark.message;
 
-/** Fields that spoil a request, each with its code and param; the parser and the schema must both refuse them. */
+/** Invalid request fields with the code and param of their errors. The parser and the schema must both reject them. */
 final class RefusedRequests {
 
-    /** To be added to a request with an id, a model and a prompt. */
+    /** Fields to add to a request with an id, a model and a prompt. */
     static final String WRONG_FIELDS = """
             "max_tokens": "12"              | invalid_type       | max_tokens
             "max_tokens": 1.5               | invalid_type       | max_tokens
@@ -78,7 +78,7 @@ final class RefusedRequests {
             "messages": []                  | conflicting_fields | messages
             """;
 
-    /** To be added to a request with an id only. */
+    /** Fields to add to a request with an id only. */
     static final String WRONG_INPUTS = """
             "model": "m"                                           | missing_field | prompt
             "model": "m", "prompt": null                           | missing_field | prompt

@@ -21,7 +21,7 @@ class RequestMessageTest {
     private static final int MAX_BYTES = 1 << 20;
 
     @Test
-    @DisplayName("a request with every field is read as it is written")
+    @DisplayName("a request with every field parses to the record with these values")
     void everyField() {
         RequestMessage request = valid("""
                 {"id": "r1", "model": "restaurants", "prompt": "name[Aromi]", "messages": null, "max_tokens": 64,
@@ -48,7 +48,7 @@ class RequestMessageTest {
     }
 
     @Test
-    @DisplayName("what a request leaves out has the documented default")
+    @DisplayName("absent fields of a request have the documented defaults")
     void defaults() {
         assertThat(valid("{\"model\": \"m\", \"prompt\": \"p\"}"))
                 .isEqualTo(new RequestMessage(
@@ -67,7 +67,7 @@ class RequestMessageTest {
     }
 
     @Test
-    @DisplayName("what is written as JSON reads back as the same request, for a prompt and for messages")
+    @DisplayName("a request with a prompt or with messages survives the JSON round trip")
     void roundTrip() {
         for (Input input : List.of(
                 new Input.Prompt("é \uD83D\uDE00"),
@@ -81,7 +81,7 @@ class RequestMessageTest {
     }
 
     @Test
-    @DisplayName("one stop text may be written without a list, and a whole number with a fraction of zero")
+    @DisplayName("a single stop string needs no list, and 64.0 is accepted as an integer")
     void spellings() {
         RequestMessage request = valid("""
                 {"model": "m", "prompt": "p", "stop": "END", "max_tokens": 64.0}""");
@@ -90,7 +90,7 @@ class RequestMessageTest {
     }
 
     @Test
-    @DisplayName("log-probabilities are asked for as in OpenAI's completions or as in its chat completions")
+    @DisplayName("log-probabilities are requested as in OpenAI's completions API or as in its chat API")
     void logprobs() {
         String request = "{\"model\": \"m\", \"prompt\": \"p\"";
         assertThat(valid(request + ", \"logprobs\": 0}").logprobs()).hasValue(0);
@@ -104,7 +104,7 @@ class RequestMessageTest {
     }
 
     @ParameterizedTest(name = "{0}")
-    @DisplayName("a field of OpenAI's that is not honoured is no harm with the value that changes nothing")
+    @DisplayName("an unsupported OpenAI field is accepted with a value that has no effect")
     @ValueSource(
             strings = {
                 "\"best_of\": 1",
@@ -125,23 +125,22 @@ class RequestMessageTest {
         assertThat(Schema.named("request").problems(json)).isEmpty();
     }
 
-    @ParameterizedTest(name = "{0} is refused as {1} of {2}")
-    @DisplayName("a wrong field is refused with a code and its name, and the request's id is kept")
+    @ParameterizedTest(name = "{0} is rejected with code {1} and param {2}")
+    @DisplayName("an invalid field is rejected with a code and its name, and the error has the id of the request")
     @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = RefusedRequests.WRONG_FIELDS)
     void wrongField(String field, String code, String param) {
         refused("{\"id\": \"r1\", \"model\": \"m\", \"prompt\": \"SECRET\", " + field + "}", code, param, "r1");
     }
 
-    @ParameterizedTest(name = "{0} is refused as {1} of {2}")
-    @DisplayName("prompt, messages and model must be there once, with the right types")
+    @ParameterizedTest(name = "{0} is rejected with code {1} and param {2}")
+    @DisplayName("invalid or missing prompt, messages and model are rejected")
     @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = RefusedRequests.WRONG_INPUTS)
     void wrongInput(String fields, String code, String param) {
         refused("{\"id\": \"r1\", " + fields + "}", code, param, "r1");
     }
 
     @Test
-    @DisplayName(
-            "NaN, which Python writes, half a surrogate pair and fields that contradict each other are refused with the field's name")
+    @DisplayName("NaN, unpaired surrogates and contradicting fields are rejected with the name of the field")
     void beyondSchemas() {
         String request = "{\"id\": \"r1\", \"model\": \"m\", \"prompt\": \"SECRET\", ";
         refused(request + "\"temperature\": NaN}", "out_of_range", "temperature", "r1");
@@ -174,7 +173,7 @@ class RequestMessageTest {
 
     @Test
     @DisplayName(
-            "tools and calls of them are read in their order, arguments that are a text as the object that it holds")
+            "tools and tool calls keep the order of their fields, and arguments given as a string become an object")
     void toolsAndCalls() {
         Input.Messages chat = (Input.Messages) valid("""
                 {"model": "m", "tools": [{"type": "function", "function": {"b": 1, "a": [0.5, null, true, "é"]}}], "messages": [
@@ -197,8 +196,8 @@ class RequestMessageTest {
                 .isEmpty();
     }
 
-    @ParameterizedTest(name = "{0} is refused as {1}")
-    @DisplayName("an id that is not usable is refused and not repeated")
+    @ParameterizedTest(name = "id {0} is rejected with code {1}")
+    @DisplayName("an invalid id is rejected and not part of the error")
     @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = """
             ""       | invalid_value
             7        | invalid_type
@@ -211,7 +210,7 @@ class RequestMessageTest {
     }
 
     @Test
-    @DisplayName("an integer in the place of text is called one, and only a fraction a number with a fraction")
+    @DisplayName("a type error distinguishes integers from numbers with a fraction")
     void namesNumbers() {
         assertThat(message("{\"model\": 5, \"prompt\": \"x\"}")).isEqualTo("'model' must be a string, not an integer");
         assertThat(message("{\"model\": 1.5, \"prompt\": \"x\"}")).endsWith("not a number with a fraction");

@@ -6,7 +6,7 @@ import java.util.OptionalDouble;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
 
-/** Records with every field filled, for tests of what goes onto the topics. */
+/** Result records with all fields present. */
 final class Samples {
 
     private Samples() {}

@@ -16,7 +16,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 class SchemaTest {
 
     @Test
-    @DisplayName("what the product writes satisfies the schema of its topic")
+    @DisplayName("every record that Tidemark writes satisfies the schema of its topic")
     void writtenRecords() {
         Input chat = new Input.Messages(List.of(new ChatTurn("user", "hi")));
         satisfies("request", RequestMessage.greedy("r", "m", new Input.Prompt("p"), 3));
@@ -56,8 +56,8 @@ class SchemaTest {
                 DeadLetterHeaders.of(error, "t", 0, 5, null).asMap());
     }
 
-    @ParameterizedTest(name = "{1} with a wrong {0}")
-    @DisplayName("a record without a required field, or with a wrong one, breaks its schema")
+    @ParameterizedTest(name = "{1} with an invalid {0}")
+    @DisplayName("a record with a missing or invalid field violates its schema")
     @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = """
             text          | event            | {"id": "r", "attempt": 1, "choice": 0, "sequence": 0}
             sequence      | event            | {"id": "r", "attempt": 1, "choice": 0, "sequence": -1, "text": ""}
@@ -77,7 +77,7 @@ class SchemaTest {
     }
 
     @ParameterizedTest(name = "{0}")
-    @DisplayName("the schema refuses the fields that the parser refuses")
+    @DisplayName("the request schema rejects every field that the parser rejects")
     @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = RefusedRequests.WRONG_FIELDS)
     void wrongFields(String field, String code) {
         assertThat(Schema.named("request").problems("{\"model\": \"m\", \"prompt\": \"p\", " + field + "}"))
@@ -85,7 +85,7 @@ class SchemaTest {
     }
 
     @ParameterizedTest(name = "{0}")
-    @DisplayName("the schema refuses the inputs that the parser refuses")
+    @DisplayName("the request schema rejects every input that the parser rejects")
     @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = RefusedRequests.WRONG_INPUTS)
     void wrongInputs(String fields, String code) {
         assertThat(Schema.named("request").problems("{\"id\": \"r\", " + fields + "}"))

@@ -11,7 +11,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class TopicJsonTest {
 
     @Test
-    @DisplayName("a record without a value, with an empty one or with white space only is an empty value")
+    @DisplayName("a null, empty or blank value is rejected with code empty_value")
     void empty() {
         assertThat(refusal((byte[]) null).code()).isEqualTo("empty_value");
         assertThat(refusal(new byte[0]).code()).isEqualTo("empty_value");
@@ -19,7 +19,7 @@ class TopicJsonTest {
     }
 
     @ParameterizedTest
-    @DisplayName("what is not one JSON document is refused with its place and without its text")
+    @DisplayName("malformed JSON is rejected with its position and without its text")
     @ValueSource(
             strings = {
                 "SECRET",
@@ -43,21 +43,21 @@ class TopicJsonTest {
     }
 
     @ParameterizedTest
-    @DisplayName("a document that is no object is of the wrong type")
+    @DisplayName("a JSON document that is not an object is rejected with code invalid_type")
     @ValueSource(strings = {"null", "[]", "\"SECRET\"", "12", "true"})
     void notAnObject(String value) {
         assertThat(refusal(value).code()).isEqualTo("invalid_type");
     }
 
     @Test
-    @DisplayName("bytes that are not UTF-8 are refused as such, inside text and as another encoding")
+    @DisplayName("values that are not UTF-8 are rejected")
     void notUtf8() {
         assertThat(refusal("{\"prompt\": \"caf\u00e9\"}".getBytes(StandardCharsets.ISO_8859_1))
                         .code())
                 .isEqualTo("invalid_utf8");
         assertThat(refusal(new byte[] {'"', (byte) 0xed, (byte) 0xa0, (byte) 0x80, '"'})
                         .code())
-                .as("a surrogate in three bytes")
+                .as("a surrogate encoded in three bytes")
                 .isEqualTo("invalid_utf8");
         assertThat(refusal("{\"model\": \"m\"}".getBytes(StandardCharsets.UTF_16LE))
                         .code())
@@ -65,14 +65,14 @@ class TopicJsonTest {
     }
 
     @Test
-    @DisplayName("deep nesting is refused before it can hurt, even in a field that would be ignored")
+    @DisplayName("deep nesting is rejected, even in an unknown field")
     void deepNesting() {
         assertThat(refusal("{\"x\": " + "[".repeat(400) + "]".repeat(400) + "}").message())
                 .contains("deeper than 32");
     }
 
     @Test
-    @DisplayName("a value over the limit is refused unparsed, with both sizes")
+    @DisplayName("a value above the size limit is rejected without parsing, and the error has both sizes")
     void tooLarge() {
         ErrorBody error = refusal("x".repeat(1001));
         assertThat(error.code()).isEqualTo("request_too_large");

@@ -14,7 +14,7 @@ class ValidationBatchTest {
     private static final int MAX_BYTES = 1 << 20;
 
     @Test
-    @DisplayName("a batch with a prompt and with messages reads back as it was written")
+    @DisplayName("a validation batch with a prompt and messages survives the JSON round trip")
     void roundTrip() {
         ValidationBatch batch = new ValidationBatch(
                 "b1",
@@ -26,8 +26,8 @@ class ValidationBatchTest {
         assertThat(ValidationBatch.parse(TopicJson.write(batch), MAX_BYTES)).isEqualTo(new Parsed.Valid<>(batch));
     }
 
-    @ParameterizedTest(name = "{0} is refused as {1} of {2}")
-    @DisplayName("a batch that can't be used is refused with a code and the field's name, and keeps its id")
+    @ParameterizedTest(name = "{0} is rejected with code {1} and param {2}")
+    @DisplayName("an invalid validation batch is rejected with a code, the name of the field and the id of the batch")
     @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = """
             "examples": []                                           | invalid_value | examples
             "examples": {}                                           | invalid_type  | examples
@@ -52,7 +52,7 @@ class ValidationBatchTest {
     }
 
     @Test
-    @DisplayName("a batch without an id or an adapter is refused")
+    @DisplayName("a validation batch without an id or an adapter is rejected")
     void missingNames() {
         assertThat(param("{\"adapter\": \"a\", \"examples\": []}")).isEqualTo("batch_id");
         assertThat(param("{\"batch_id\": \"b\", \"examples\": []}")).isEqualTo("adapter");

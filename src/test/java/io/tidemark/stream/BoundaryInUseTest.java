@@ -12,7 +12,7 @@ import org.awaitility.Awaitility;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
-/** Which boundary results carry, as the table changes under a worker that runs. */
+/** The boundaries in results while the boundary table of a running worker changes. */
 @QuarkusTest
 @QuarkusTestResource(BrokerResource.class)
 class BoundaryInUseTest {
@@ -23,7 +23,8 @@ class BoundaryInUseTest {
     Outside outside;
 
     @Test
-    @DisplayName("a record holds from the next request on, and what does not fit the loaded adapter means full LoRA")
+    @DisplayName(
+            "a boundary record applies from the next request on, and one that does not match the adapter gives full LoRA")
     void tableSemantics() {
         assertThat(request("qv").path("boundary").asInt()).isEqualTo(LAYERS);
         assertThat(request("qv").has("boundary_offset")).isFalse();
@@ -47,7 +48,7 @@ class BoundaryInUseTest {
     }
 
     @Test
-    @DisplayName("a request keeps the boundary it was admitted with, although the table moves while it runs")
+    @DisplayName("a running request keeps the boundary of its admission when the table changes")
     void pinnedAtAdmission() {
         outside.send("generation-requests", null, WorkerTopics.longRequest("pinned", "all"));
         Awaitility.await()
@@ -64,7 +65,7 @@ class BoundaryInUseTest {
     }
 
     @Test
-    @DisplayName("the process that generates also calibrates, and its own boundary is in the next results")
+    @DisplayName("a process with both roles uses its own calibrated boundary in the next results")
     void calibratedBetweenSteps() {
         outside.send("validation-batches", "some-layers", batch("some-layers"));
         Awaitility.await()

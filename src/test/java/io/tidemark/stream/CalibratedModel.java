@@ -15,7 +15,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.stream.IntStream;
 
-/** A model with the adapter 'all', and what PEFT computed for it on a few examples. */
+/** A model with the adapter 'all', and PEFT's reference log-likelihoods of a few examples. */
 final class CalibratedModel implements AutoCloseable {
 
     private static final Path FOLDER = Path.of(BrokerResource.MODEL);
@@ -39,12 +39,12 @@ final class CalibratedModel implements AutoCloseable {
         return adapters;
     }
 
-    /** How many examples PEFT has scored. */
+    /** The number of reference examples. */
     int examples() {
         return reference.path("pairs").size();
     }
 
-    /** A validation batch of some of the examples. */
+    /** A validation batch with the reference examples {@code from .. to-1}. */
     String batch(String id, int from, int to) {
         ObjectNode batch = JSON.createObjectNode().put("batch_id", id).put("adapter", "all");
         ArrayNode examples = batch.putArray("examples");
@@ -56,7 +56,7 @@ final class CalibratedModel implements AutoCloseable {
         return batch.toString();
     }
 
-    /** The record has the curve and the boundary that PEFT's numbers lead to. */
+    /** Asserts that a boundary record has the curve and the balanced boundary of the reference. */
     void assertIsReference(JsonNode record) {
         JsonNode expected = reference.path("mean_logprob_per_token_by_boundary");
         assertThat(record.path("curve")).hasSize(expected.size());

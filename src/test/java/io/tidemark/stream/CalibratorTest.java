@@ -20,7 +20,7 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 
-@DisplayName("the calibrator")
+@DisplayName("calibrator")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class CalibratorTest {
 
@@ -51,7 +51,7 @@ class CalibratorTest {
     }
 
     @Test
-    @DisplayName("a batch moves the boundary to where the reference has it, with the reference's curve and the offset")
+    @DisplayName("a batch gives the boundary and the curve of the reference, and its offset is committed")
     void movesTheBoundary() {
         calibrator.send("b1", 0, 0, model.examples());
         JsonNode boundary = calibrator.awaitSamples(model.examples());
@@ -63,12 +63,12 @@ class CalibratorTest {
     }
 
     @Test
-    @DisplayName("six batches on two partitions, in another order and with restarts between, give the same curve")
-    void groupingAndRestartsDontMatter() {
+    @DisplayName("six batches in another order, on two partitions and with restarts, give the same curve")
+    void groupingAndRestarts() {
         int sixth = model.examples() / 6;
         List<Integer> order = List.of(5, 2, 0, 4, 1, 3);
         for (int i = 0; i < order.size(); i++) {
-            calibrator.send("piece-" + i, i % 2, order.get(i) * sixth, order.get(i) * sixth + sixth);
+            calibrator.send("part-" + i, i % 2, order.get(i) * sixth, order.get(i) * sixth + sixth);
             calibrator.awaitSamples((i + 1L) * sixth);
             if (i % 2 == 1) {
                 calibrator.stop();
@@ -79,7 +79,7 @@ class CalibratorTest {
     }
 
     @Test
-    @DisplayName("a batch that is sent again counts once, on whichever partition it comes")
+    @DisplayName("a repeated batch counts once on any partition")
     void repeatedBatch() {
         calibrator.send("again", 0, 0, 6);
         calibrator.awaitSamples(6);
@@ -94,7 +94,7 @@ class CalibratorTest {
     }
 
     @Test
-    @DisplayName("a boundary that was set by hand is never moved, while the evidence for it grows")
+    @DisplayName("a pinned boundary is kept while the calibration state grows, and its removal ends that")
     void pinned() {
         calibrator.sendBoundary("all", pin("all", 3));
         calibrator.send("b1", 0, 0, 6);
@@ -110,8 +110,8 @@ class CalibratorTest {
     }
 
     @Test
-    @DisplayName("a pin that a dead calibrator's record has overtaken is published again before any batch comes")
-    void overtakenPin() {
+    @DisplayName("a pin that a crashed calibrator has overwritten is published again before the first batch")
+    void overwrittenPin() {
         calibrator.stop();
         byte[] pin = pin("qv", 2);
         calibrator.sendBoundary("qv", pin);
@@ -123,8 +123,7 @@ class CalibratorTest {
     }
 
     @Test
-    @DisplayName(
-            "a batch that can't be used is a dead letter with the reason, changes nothing, and the next one counts")
+    @DisplayName("an invalid batch becomes a dead letter with an error code, and the next batch counts")
     void deadLetters() {
         calibrator.sendRaw(null);
         calibrator.sendRaw("{");

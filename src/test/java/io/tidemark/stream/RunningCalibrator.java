@@ -22,7 +22,7 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
 import org.awaitility.Awaitility;
 
-/** A calibrator on topics of its own, two partitions of batches among them, seen from outside. */
+/** A calibrator with topics of its own and two partitions of validation batches, and a Kafka client to observe it. */
 final class RunningCalibrator implements AutoCloseable {
 
     private final String prefix = UUID.randomUUID() + ".";
@@ -69,7 +69,7 @@ final class RunningCalibrator implements AutoCloseable {
         calibrator.close();
     }
 
-    /** Sends the model's examples {@code from .. to-1} as a batch. */
+    /** Sends the reference examples {@code from .. to-1} as a batch. */
     void send(String batchId, int partition, int from, int to) {
         outside.send(new ProducerRecord<>(
                 topics.validationBatches(),
@@ -83,17 +83,17 @@ final class RunningCalibrator implements AutoCloseable {
                 topics.validationBatches(), 0, Outside.bytes("raw"), value == null ? null : Outside.bytes(value)));
     }
 
-    /** Writes a boundary as a person, or another calibrator, would. */
+    /** Writes a record to the boundary topic. */
     void sendBoundary(String adapter, byte[] record) {
         outside.send(topics.boundaries(), adapter, record);
     }
 
-    /** Records of all adapters' boundaries so far. */
+    /** All records of the boundary topic so far. */
     List<ConsumerRecord<byte[], byte[]>> boundaryRecords() {
         return outside.heard(topics.boundaries());
     }
 
-    /** What was said of the adapter 'all' so far. */
+    /** The boundary records of the adapter 'all' so far. */
     List<JsonNode> boundaries() {
         return outside.values(topics.boundaries(), "all");
     }
@@ -106,7 +106,7 @@ final class RunningCalibrator implements AutoCloseable {
         return outside.heard(topics.validationDeadLetters());
     }
 
-    /** The last boundary, once there is one over so many samples. */
+    /** Waits for a boundary record with this number of samples, and returns the last record of the adapter 'all'. */
     JsonNode awaitSamples(long samples) {
         Awaitility.await("a boundary over " + samples + " samples")
                 .atMost(Duration.ofSeconds(30))

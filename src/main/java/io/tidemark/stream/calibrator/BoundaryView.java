@@ -10,9 +10,9 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 /**
  * The boundary table with the last pinned record of each adapter, to detect pins that a calibrator has overwritten.
  *
- * <p>A calibrator does not replace a pin that it has read. A calibrator's record behind a pin was therefore decided before
- * the pin was written, and the pin must be published again. An operator removes a pin with a tombstone or with a record of
- * their own; the pin is then forgotten.
+ * <p>A calibrator does not replace a pin that it has read. A calibrator's record behind a pin was therefore decided
+ * before the pin was written, and the pin must be published again. An operator removes a pin with a tombstone or with a
+ * record of their own; the pin is then forgotten.
  *
  * <p>Not thread-safe; used by the calibrator's thread only.
  */

@@ -41,8 +41,9 @@ import org.jboss.logging.Logger;
  * The calibrator: consumes validation batches, scores them, and publishes calibration states and boundaries.
  *
  * <p>It handles one batch at a time on the thread {@code tidemark-calibrator}. A batch takes effect exactly once: its
- * calibration state, its boundary record and the offset behind it are committed in one transaction, and the state remembers
- * the ids of its batches. When a Kafka client fails, the thread opens a new session, which continues at the last commit.
+ * calibration state, its boundary record and the offset behind it are committed in one transaction, and the state
+ * remembers the ids of its batches. When a Kafka client fails, the thread opens a new session, which continues at the
+ * last commit.
  */
 public final class CalibratorService implements AutoCloseable {
 
@@ -115,7 +116,9 @@ public final class CalibratorService implements AutoCloseable {
         return thread.isAlive();
     }
 
-    /** Abandons a running batch; the next owner of its partition scores it. Waits at most 30 s for the thread to end. */
+    /**
+     * Abandons a running batch; the next owner of its partition scores it. Waits at most 30 s for the thread to end.
+     */
     @Override
     public void close() {
         running = false;
@@ -158,7 +161,10 @@ public final class CalibratorService implements AutoCloseable {
         return new KafkaConsumer<>(config, new ByteArrayDeserializer(), new ByteArrayDeserializer());
     }
 
-    /** The Kafka clients, and what is known of the tables and the assignment. Ends with an exception when a client fails. */
+    /**
+     * The Kafka clients, and what is known of the tables and the assignment. Ends with an exception when a client
+     * fails.
+     */
     private final class Session implements ConsumerRebalanceListener, AutoCloseable {
 
         private final KafkaConsumer<byte[], byte[]> consumer = newConsumer();
@@ -284,8 +290,8 @@ public final class CalibratorService implements AutoCloseable {
 
         /**
          * Publishes pins again that were written between a calibrator's decision and its commit, so that the operator's
-         * record is the last one. Called after every commit, and after an assignment for a calibrator that crashed between
-         * its commit and this.
+         * record is the last one. Called after every commit, and after an assignment for a calibrator that crashed
+         * between its commit and this.
          */
         private void restorePins() {
             tables.refreshBoundaries().overwrittenPins().forEach((adapter, pin) -> {

@@ -7,9 +7,9 @@ import java.util.Map;
 import org.apache.kafka.clients.admin.Admin;
 
 /**
- * The tables of calibration states and boundaries. The calibrator reads them up to the high watermark before it uses them.
- * The high watermark includes open transactions, so that the state is at least as new as the input offset that was
- * committed with it. Not thread-safe; used by the calibrator's thread only.
+ * The tables of calibration states and boundaries. The calibrator reads them up to the high watermark before it uses
+ * them. The high watermark includes open transactions, so that the state is at least as new as the input offset that
+ * was committed with it. Not thread-safe; used by the calibrator's thread only.
  */
 final class CalibratorTables implements AutoCloseable {
 

@@ -22,8 +22,8 @@ import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 
 /**
- * Publishes the outcome of a batch together with the offset behind the batch, in one transaction. After a crash, either all
- * of them are committed or none. A calibrator that has lost the batch's partition cannot commit, because the group
+ * Publishes the outcome of a batch together with the offset behind the batch, in one transaction. After a crash, either
+ * all of them are committed or none. A calibrator that has lost the batch's partition cannot commit, because the group
  * coordinator fences the old generation of the consumer group.
  *
  * <p>All methods throw {@link KafkaException} if nothing was committed. The producer is unusable afterwards; close it.

@@ -12,8 +12,8 @@ import java.util.concurrent.TimeoutException;
 import java.util.function.DoublePredicate;
 
 /**
- * Runs sweeps on the thread of a generation engine, one slice between two steps, for a process that also generates. Short
- * slices bound the delay of running sequences.
+ * Runs sweeps on the thread of a generation engine, one slice between two steps, for a process that also generates.
+ * Short slices bound the delay of running sequences.
  */
 public final class EngineSweepExecutor implements SweepExecutor {
 

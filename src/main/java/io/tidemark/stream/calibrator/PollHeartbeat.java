@@ -7,8 +7,8 @@ import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.common.TopicPartition;
 
 /**
- * Polls a consumer with all partitions paused, so that the consumer stays in its group and handles rebalances while a batch
- * takes longer than {@code max.poll.interval.ms}.
+ * Polls a consumer with all partitions paused, so that the consumer stays in its group and handles rebalances while a
+ * batch takes longer than {@code max.poll.interval.ms}.
  */
 final class PollHeartbeat {
 

@@ -1,8 +1,8 @@
 package io.tidemark.stream.calibrator;
 
 /**
- * A batch was abandoned before its end, because its partition was revoked or the process stops. The batch is not committed,
- * and its next reader scores it.
+ * A batch was abandoned before its end, because its partition was revoked or the process stops. The batch is not
+ * committed, and its next reader scores it.
  */
 public final class SweepAbandoned extends Exception {
 

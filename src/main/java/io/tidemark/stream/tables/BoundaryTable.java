@@ -10,8 +10,8 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.jboss.logging.Logger;
 
 /**
- * The topic {@code adapter-boundaries} as a table. The last record of a key determines the entry, even if it is invalid:
- * compaction removes all earlier records. One thread may write while others read.
+ * The topic {@code adapter-boundaries} as a table. The last record of a key determines the entry, even if it is
+ * invalid: compaction removes all earlier records. One thread may write while others read.
  */
 public final class BoundaryTable {
 

@@ -13,8 +13,8 @@ import org.apache.kafka.common.errors.WakeupException;
 import org.jboss.logging.Logger;
 
 /**
- * Reads a table to its end and then follows it on a thread of its own. After an error, the thread logs a warning and tries
- * again every second.
+ * Reads a table to its end and then follows it on a thread of its own. After an error, the thread logs a warning and
+ * tries again every second.
  */
 public final class TableFollower implements AutoCloseable {
 

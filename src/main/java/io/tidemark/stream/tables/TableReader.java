@@ -26,8 +26,8 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
  * Reads the committed records of all partitions of a compacted topic from the beginning, without a consumer group. Not
  * thread-safe, except {@link #wakeup}.
  *
- * <p>A read ends when the position of the consumer reaches the end offsets that were fetched at its start. It does not wait
- * for a record with the last offset: transaction markers also have offsets, and such a record may not exist.
+ * <p>A read ends when the position of the consumer reaches the end offsets that were fetched at its start. It does not
+ * wait for a record with the last offset: transaction markers also have offsets, and such a record may not exist.
  */
 public final class TableReader implements AutoCloseable {
 
@@ -115,7 +115,9 @@ public final class TableReader implements AutoCloseable {
         consumer.poll(POLL).forEach(sink);
     }
 
-    /** Makes a running read throw {@link org.apache.kafka.common.errors.WakeupException}. May be called by any thread. */
+    /**
+     * Makes a running read throw {@link org.apache.kafka.common.errors.WakeupException}. May be called by any thread.
+     */
     public void wakeup() {
         consumer.wakeup();
     }

@@ -23,45 +23,45 @@ class BoundaryViewTest {
     private long offset;
 
     @Test
-    @DisplayName("a pin below a calibrator's record was overtaken, whoever wrote that and however long ago")
-    void overtaken() {
-        see(CALIBRATED);
-        see(PIN);
-        see(CALIBRATED);
-        see(CALIBRATED);
+    @DisplayName("a pin followed by records of calibrators is overwritten")
+    void overwritten() {
+        apply(CALIBRATED);
+        apply(PIN);
+        apply(CALIBRATED);
+        apply(CALIBRATED);
         assertThat(view.overwrittenPins()).containsOnly(Map.entry("a", PIN));
     }
 
     @Test
-    @DisplayName("a pin that is on top stands by itself, also when it was published again")
-    void onTop() {
-        see(CALIBRATED);
-        see(PIN);
+    @DisplayName("a pin that is the last record is not overwritten, also after it was published again")
+    void lastRecord() {
+        apply(CALIBRATED);
+        apply(PIN);
         assertThat(view.overwrittenPins()).isEmpty();
-        see(CALIBRATED);
-        see(PIN);
+        apply(CALIBRATED);
+        apply(PIN);
         assertThat(view.overwrittenPins()).isEmpty();
     }
 
     @Test
-    @DisplayName("a pin that was taken back, by a tombstone or by another record set by hand, does not come again")
-    void takenBack() {
-        see(PIN);
-        see(null);
-        see(CALIBRATED);
+    @DisplayName("a pin that an operator removed, with a tombstone or another record, is not restored")
+    void removed() {
+        apply(PIN);
+        apply(null);
+        apply(CALIBRATED);
         assertThat(view.overwrittenPins()).isEmpty();
-        see(PIN);
-        see(CALIBRATED);
-        see(UNPINNED);
-        see(CALIBRATED);
+        apply(PIN);
+        apply(CALIBRATED);
+        apply(UNPINNED);
+        apply(CALIBRATED);
         assertThat(view.overwrittenPins()).isEmpty();
-        see(PIN);
-        see(bytes("{oops"));
-        see(CALIBRATED);
+        apply(PIN);
+        apply(bytes("{oops"));
+        apply(CALIBRATED);
         assertThat(view.overwrittenPins()).isEmpty();
     }
 
-    private void see(byte[] value) {
+    private void apply(byte[] value) {
         view.apply(new ConsumerRecord<>("b", 0, offset++, bytes("a"), value));
     }
 

@@ -15,15 +15,15 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-@DisplayName("a sweep between the engine's steps")
+@DisplayName("engine sweep executor")
 class EngineSweepExecutorTest {
 
     private static final TokenizedExample EXAMPLE = new TokenizedExample(List.of(5, 6, 7), List.of(8, 2));
 
     @Test
     @Timeout(60)
-    @DisplayName("is abandoned, and is no fault of its batch, when the engine dies or has died")
-    void theEngineDies() throws Exception {
+    @DisplayName("a sweep is abandoned, and its batch is not refused, if the engine fails or has failed")
+    void engineFails() throws Exception {
         try (FixtureModel fixture = FixtureModel.load("llama-gqa");
                 GenerationEngine engine = GenerationEngine.start(fixture.model(), new EngineLimits(2, 32, 1L << 30))) {
             EngineSweepExecutor executor = new EngineSweepExecutor(engine);

@@ -24,7 +24,7 @@ import org.junit.jupiter.api.TestInstance;
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class TableReaderTest {
 
-    private static final Duration PATIENCE = Duration.ofSeconds(20);
+    private static final Duration TIMEOUT = Duration.ofSeconds(20);
 
     private EmbeddedBroker broker;
     private KafkaConnection kafka;
@@ -41,8 +41,7 @@ class TableReaderTest {
     }
 
     @Test
-    @DisplayName(
-            "the end is reached although the last offset is a transaction's marker, and aborted records are left out")
+    @DisplayName("a read ends although the last offset is a transaction marker, and skips aborted records")
     void transactionMarkers() throws Exception {
         create("markers");
         try (KafkaProducer<byte[], byte[]> producer = transactional("m")) {
@@ -53,22 +52,22 @@ class TableReaderTest {
     }
 
     @Test
-    @DisplayName("the end of what is committed lies before an open transaction; the high watermark waits for its fate")
+    @DisplayName("readToEnd stops before an open transaction, and readToHighWatermark waits until it ends")
     void openTransaction() throws Exception {
         create("open");
         try (KafkaProducer<byte[], byte[]> producer = transactional("o");
                 TableReader reader = new TableReader(kafka.properties(), "open");
                 Admin admin = Admin.create(kafka.properties())) {
-            inTransaction(producer, "open", "undecided").flush();
+            inTransaction(producer, "open", "pending").flush();
             List<String> values = new ArrayList<>();
-            reader.readToEnd(record -> values.add(text(record.value())), PATIENCE);
+            reader.readToEnd(record -> values.add(text(record.value())), TIMEOUT);
             assertThat(values).isEmpty();
             assertThatThrownBy(() -> reader.readToHighWatermark(admin, record -> {}, Duration.ofMillis(300)))
                     .isInstanceOf(TableNotRead.class)
                     .hasMessageContaining("'open'");
             producer.commitTransaction();
-            reader.readToHighWatermark(admin, record -> values.add(text(record.value())), PATIENCE);
-            assertThat(values).containsExactly("undecided");
+            reader.readToHighWatermark(admin, record -> values.add(text(record.value())), TIMEOUT);
+            assertThat(values).containsExactly("pending");
         }
     }
 
@@ -76,7 +75,7 @@ class TableReaderTest {
         List<String> values = new ArrayList<>();
         try (TableReader reader = new TableReader(kafka.properties(), topic);
                 Admin admin = Admin.create(kafka.properties())) {
-            reader.readToHighWatermark(admin, record -> values.add(text(record.value())), PATIENCE);
+            reader.readToHighWatermark(admin, record -> values.add(text(record.value())), TIMEOUT);
         }
         return values;
     }
