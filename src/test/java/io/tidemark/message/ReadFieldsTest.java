@@ -1,0 +1,65 @@
+package io.tidemark.message;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy;
+import com.tngtech.archunit.core.domain.JavaClass;
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import com.tngtech.archunit.core.importer.ImportOption;
+import java.io.IOException;
+import java.lang.reflect.RecordComponent;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+
+class ReadFieldsTest {
+
+    private static final Map<Class<?>, String> SCHEMAS = Map.of(
+            RequestMessage.class, "request",
+            SamplingFields.class, "request",
+            EndingFields.class, "request",
+            Input.Prompt.class, "input",
+            Input.Messages.class, "input",
+            CancellationMessage.class, "cancellation",
+            ValidationBatch.class, "validation-batch",
+            ValidationBatch.Example.class, "validation-batch");
+
+    @Test
+    @DisplayName("every field that is parsed is read outside the package, unless its schema says that nothing reads it")
+    void unreadFields() throws IOException {
+        JavaClasses classes = new ClassFileImporter()
+                .withImportOption(new ImportOption.DoNotIncludeTests())
+                .importPackages("io.tidemark");
+        Set<String> unread = new TreeSet<>();
+        Set<String> declared = new TreeSet<>();
+        for (Map.Entry<Class<?>, String> entry : SCHEMAS.entrySet()) {
+            JsonNode schema = new ObjectMapper()
+                    .readTree(Path.of("src/main/resources/schemas", entry.getValue() + ".json")
+                            .toFile());
+            for (RecordComponent component : entry.getKey().getRecordComponents()) {
+                String field = SnakeCaseStrategy.INSTANCE.translate(component.getName());
+                if (!isRead(classes.get(entry.getKey()), component.getName())) {
+                    unread.add(field);
+                }
+                String description = schema.findPath(field).path("description").asText();
+                if (Stream.of("Reserved", "Tidemark does not read it").anyMatch(description::contains)) {
+                    declared.add(field);
+                }
+            }
+        }
+        assertThat(unread).isEqualTo(declared).containsAll(List.of("deadline", "priority"));
+    }
+
+    private static boolean isRead(JavaClass record, String accessor) {
+        return record.getMethod(accessor).getAccessesToSelf().stream()
+                .anyMatch(access -> !access.getOriginOwner().getPackageName().equals(record.getPackageName()));
+    }
+}
