@@ -29,8 +29,15 @@ class DocumentsTest {
     @DisplayName("link only to files that exist")
     void linksResolve() throws IOException {
         List<String> broken = new ArrayList<>();
-        for (Path document :
-                files(".md", Path.of("README.md"), Path.of("CHANGELOG.md"), Path.of("docs"), Path.of("demo"))) {
+        for (Path document : files(
+                ".md",
+                Path.of("README.md"),
+                Path.of("CHANGELOG.md"),
+                Path.of("CONTRIBUTING.md"),
+                Path.of("SECURITY.md"),
+                Path.of("docs"),
+                Path.of("demo"),
+                Path.of("bench/README.md"))) {
             Matcher link = LINK.matcher(Files.readString(document));
             while (link.find()) {
                 if (!Files.exists(document.toAbsolutePath().getParent().resolve(link.group(1)))) {
