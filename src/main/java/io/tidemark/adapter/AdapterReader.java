@@ -1,8 +1,7 @@
 package io.tidemark.adapter;
 
-import io.tidemark.decoder.lora.AdapterParts;
+import io.tidemark.decoder.lora.StoredAdapter;
 import io.tidemark.decoder.lora.LoraModule;
-import io.tidemark.decoder.lora.TensorCopy;
 import io.tidemark.model.ModelConfig;
 import io.tidemark.model.ModuleNames;
 import io.tidemark.model.Projection;
@@ -37,14 +36,14 @@ final class AdapterReader {
     }
 
     /** @throws AdapterRefused if an option or tensor is missing, broken or would not be applied; the message names it */
-    static AdapterParts read(Path folder, ModelConfig model) {
+    static StoredAdapter read(Path folder, ModelConfig model) {
         AdapterReader reader = new AdapterReader(folder, model);
-        AdapterParts parts = reader.parts();
+        StoredAdapter parts = reader.parts();
         reader.file.refuseUnused();
         return parts;
     }
 
-    private AdapterParts parts() {
+    private StoredAdapter parts() {
         config.modules().refuseUnsupportedSaved(model);
         if (config.loraBias() && hasLora(ModuleNames.EMBEDDING)) {
             throw AdapterRefused.unsupported(
@@ -56,7 +55,7 @@ final class AdapterReader {
         }
         Map<String, StoredTensor> replaced = replaced();
         Map<String, LoraModule> nonBlock = nonBlock();
-        AdapterParts parts = new AdapterParts(layers, nonBlock, replaced, baseCopies(), duplicates(replaced, nonBlock));
+        StoredAdapter parts = new StoredAdapter(layers, nonBlock, replaced, baseCopies(), duplicates(replaced, nonBlock));
         if (layers.stream().allMatch(Map::isEmpty) && nonBlock.isEmpty() && replaced.isEmpty()) {
             throw AdapterRefused.broken(configFile, "target_modules matches no module of the base model");
         }
@@ -149,18 +148,18 @@ final class AdapterReader {
      * Tensors that the file holds twice and that must be equal. PEFT writes a saved embedding or head a second time if {@code
      * save_embedding_layers} is set, and tied ones always.
      */
-    private List<TensorCopy> duplicates(Map<String, StoredTensor> replaced, Map<String, LoraModule> nonBlock) {
-        List<TensorCopy> copies = new ArrayList<>();
+    private List<StoredAdapter.Duplicate> duplicates(Map<String, StoredTensor> replaced, Map<String, LoraModule> nonBlock) {
+        List<StoredAdapter.Duplicate> copies = new ArrayList<>();
         for (String name : List.of(ModuleNames.EMBEDDING, ModuleNames.HEAD)) {
             String stored = name + ".modules_to_save.weight";
             if (isSaved(name) && file.has(stored)) {
                 StoredTensor copy = file.take(stored, model.vocabularySize(), model.hiddenSize());
-                copies.add(new TensorCopy(copy, replaced.get(name + ".weight"), false));
+                copies.add(new StoredAdapter.Duplicate(copy, replaced.get(name + ".weight"), false));
             }
         }
         // PEFT loads both tensors of tied modules into one parameter, that of the head last
         if (isTied() && isSaved(ModuleNames.HEAD)) {
-            copies.add(new TensorCopy(
+            copies.add(new StoredAdapter.Duplicate(
                     replaced.get(ModuleNames.EMBEDDING + ".weight"),
                     replaced.get(ModuleNames.HEAD + ".weight"),
                     false));
@@ -168,8 +167,8 @@ final class AdapterReader {
         if (isTied() && hasLora(ModuleNames.HEAD)) {
             LoraModule embedding = nonBlock.get(ModuleNames.EMBEDDING);
             LoraModule head = nonBlock.get(ModuleNames.HEAD);
-            copies.add(new TensorCopy(embedding.b(), head.a(), true));
-            copies.add(new TensorCopy(embedding.a(), head.b(), true));
+            copies.add(new StoredAdapter.Duplicate(embedding.b(), head.a(), true));
+            copies.add(new StoredAdapter.Duplicate(embedding.a(), head.b(), true));
         }
         return copies;
     }

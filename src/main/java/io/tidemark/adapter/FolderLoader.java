@@ -67,7 +67,7 @@ record FolderLoader(LanguageModel model) implements AdapterCache.Loader {
 
     private LoraWeights assemble(Path folder) {
         try {
-            return model.decoder().assemble(folder, AdapterReader.read(folder, model.config()));
+            return model.decoder().loadAdapter(folder, AdapterReader.read(folder, model.config()));
         } catch (ModelRefused e) {
             throw AdapterRefused.because(e);
         }

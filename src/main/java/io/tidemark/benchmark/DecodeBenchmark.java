@@ -5,8 +5,8 @@ import io.tidemark.decoder.StepRow;
 import io.tidemark.decoder.kvcache.KvPool;
 import io.tidemark.decoder.kvcache.KvSlot;
 import io.tidemark.decoder.lora.LoraWeights;
-import io.tidemark.decoder.sampling.TokenChoice;
-import io.tidemark.decoder.sampling.TokenRule;
+import io.tidemark.decoder.sampling.SampledToken;
+import io.tidemark.decoder.sampling.TokenSampling;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -50,7 +50,7 @@ public final class DecodeBenchmark implements AutoCloseable {
         this.adapters = List.copyOf(adapters);
         this.promptTokens = promptTokens;
         this.steps = steps;
-        this.pool = new KvPool(model.decoder(), Long.MAX_VALUE);
+        this.pool = new KvPool(model.decoder().kvCache(), Long.MAX_VALUE);
     }
 
     /**
@@ -86,7 +86,7 @@ public final class DecodeBenchmark implements AutoCloseable {
                     .boxed()
                     .toList();
             model.decoder()
-                    .step(List.of(new StepRow(slot, prompt, 0, Optional.empty(), 0, Optional.of(TokenRule.GREEDY))));
+                    .step(List.of(new StepRow(slot, prompt, 0, Optional.empty(), 0, Optional.of(TokenSampling.GREEDY))));
         }
     }
 
@@ -95,7 +95,7 @@ public final class DecodeBenchmark implements AutoCloseable {
         for (int step = 0; step < WARM_STEPS; step++) {
             step(slots, use, tokens, step);
         }
-        while (!model.decoder().isSettled()) {
+        while (!model.decoder().isStable()) {
             step(slots, use, tokens, WARM_STEPS - 1);
         }
         long inLibtorch = model.decoder().nativeNanos();
@@ -120,9 +120,9 @@ public final class DecodeBenchmark implements AutoCloseable {
                     promptTokens + step,
                     lora,
                     use.boundary(),
-                    Optional.of(TokenRule.GREEDY)));
+                    Optional.of(TokenSampling.GREEDY)));
         }
-        List<TokenChoice> choices = model.decoder().step(rows);
+        List<SampledToken> choices = model.decoder().step(rows);
         for (int row = 0; row < slots.size(); row++) {
             tokens.set(row, choices.get(row).token());
         }

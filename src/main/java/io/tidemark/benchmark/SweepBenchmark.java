@@ -113,7 +113,7 @@ public final class SweepBenchmark {
     /** Scores the examples with one pass per boundary, with the batches and kernels of the sweep. */
     private Side passes(List<ExampleBatch> batches) {
         long start = System.nanoTime();
-        GoldLikelihood likelihood = new GoldLikelihood(model.decoder().forced(lora));
+        GoldLikelihood likelihood = new GoldLikelihood(model.decoder().teacherForcing(lora));
         int layers = model.config().numLayers();
         int examples = batches.stream().mapToInt(b -> b.indices().size()).sum();
         double[][] scores = new double[examples][layers + 1];

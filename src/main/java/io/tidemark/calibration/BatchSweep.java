@@ -1,8 +1,8 @@
 package io.tidemark.calibration;
 
-import io.tidemark.decoder.ForcedBatch;
-import io.tidemark.decoder.ForcedDecoder;
-import io.tidemark.decoder.ForcedStates;
+import io.tidemark.decoder.TeacherForcedBatch;
+import io.tidemark.decoder.TeacherForcing;
+import io.tidemark.decoder.HiddenStates;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -13,21 +13,21 @@ import java.util.List;
  */
 final class BatchSweep implements AutoCloseable {
 
-    private final ForcedDecoder decoder;
-    private final ForcedBatch batch;
+    private final TeacherForcing decoder;
+    private final TeacherForcedBatch batch;
     private final SweepBoundaries boundaries;
     /** Groups of branches, by ascending boundary. */
-    private final List<ForcedStates> branches = new ArrayList<>();
+    private final List<HiddenStates> branches = new ArrayList<>();
 
     private final double[][] logprobs;
-    private ForcedStates prefix;
+    private HiddenStates prefix;
     private int layer;
     private int group;
     private int boundariesScored;
     private int goldScored;
     private long layerEvaluations;
 
-    BatchSweep(ForcedDecoder decoder, ForcedBatch batch, SweepBoundaries boundaries) {
+    BatchSweep(TeacherForcing decoder, TeacherForcedBatch batch, SweepBoundaries boundaries) {
         this.decoder = decoder;
         this.batch = batch;
         this.boundaries = boundaries;
@@ -64,7 +64,7 @@ final class BatchSweep implements AutoCloseable {
 
     @Override
     public void close() {
-        branches.forEach(ForcedStates::close);
+        branches.forEach(HiddenStates::close);
         branches.clear();
         prefix.close();
     }
@@ -91,7 +91,7 @@ final class BatchSweep implements AutoCloseable {
         layer++;
     }
 
-    private void score(ForcedStates states) {
+    private void score(HiddenStates states) {
         int to = Math.min(batch.goldTokens(), goldScored + decoder.goldPerCall(states));
         double[][] scores = decoder.goldLogprobs(batch, states, goldScored, to);
         for (int i = 0; i < scores.length; i++) {
@@ -108,15 +108,15 @@ final class BatchSweep implements AutoCloseable {
     private void branch() {
         int last = branches.size() - 1;
         if (last < 0 || branches.get(last).count() == decoder.statesPerCall(batch)) {
-            branches.add(decoder.join(List.of(prefix)));
+            branches.add(decoder.concat(List.of(prefix)));
             return;
         }
-        try (ForcedStates before = branches.get(last)) {
-            branches.set(last, decoder.join(List.of(before, prefix)));
+        try (HiddenStates before = branches.get(last)) {
+            branches.set(last, decoder.concat(List.of(before, prefix)));
         }
     }
 
-    private ForcedStates applyLayer(ForcedStates states, boolean withLora) {
+    private HiddenStates applyLayer(HiddenStates states, boolean withLora) {
         layerEvaluations += states.count();
         try (states) {
             return decoder.layer(batch, states, layer, withLora);

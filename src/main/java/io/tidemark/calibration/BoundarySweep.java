@@ -68,7 +68,7 @@ public final class BoundarySweep {
                         + " tokens; the context length of the model is " + context);
             }
         }
-        return new SweepRun(model.decoder().forced(weights), batches(examples), boundaries, limits);
+        return new SweepRun(model.decoder().teacherForcing(weights), batches(examples), boundaries, limits);
     }
 
     /** At least one batch per thread, if there are enough examples. */

@@ -1,6 +1,6 @@
 package io.tidemark.calibration;
 
-import io.tidemark.decoder.ForcedBatch;
+import io.tidemark.decoder.TeacherForcedBatch;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -11,7 +11,7 @@ import java.util.stream.IntStream;
  *
  * @param indices the index of each example in the list that was given
  */
-public record ExampleBatch(ForcedBatch forced, List<Integer> indices) {
+public record ExampleBatch(TeacherForcedBatch forced, List<Integer> indices) {
 
     /**
      * Divides examples into batches of at most {@code tokens} tokens each, padding included. A longer example is a
@@ -43,9 +43,9 @@ public record ExampleBatch(ForcedBatch forced, List<Integer> indices) {
 
     private static ExampleBatch batch(List<TokenizedExample> examples, List<Integer> indices) {
         return new ExampleBatch(
-                new ForcedBatch(indices.stream()
+                new TeacherForcedBatch(indices.stream()
                         .map(examples::get)
-                        .map(e -> new ForcedBatch.Sequence(e.prompt(), e.completion()))
+                        .map(e -> new TeacherForcedBatch.Sequence(e.prompt(), e.completion()))
                         .toList()),
                 List.copyOf(indices));
     }

@@ -1,6 +1,6 @@
 package io.tidemark.calibration;
 
-import io.tidemark.decoder.ForcedDecoder;
+import io.tidemark.decoder.TeacherForcing;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -24,7 +24,7 @@ public final class SweepRun implements AutoCloseable {
 
     private static final long POLL_MS = 100;
 
-    private final ForcedDecoder decoder;
+    private final TeacherForcing decoder;
     private final List<ExampleBatch> batches;
     private final SweepBoundaries boundaries;
     private final SweepLimits limits;
@@ -38,7 +38,7 @@ public final class SweepRun implements AutoCloseable {
     private final DoubleAdder totalProgress = new DoubleAdder();
     private volatile double progress;
 
-    SweepRun(ForcedDecoder decoder, List<ExampleBatch> batches, SweepBoundaries boundaries, SweepLimits limits) {
+    SweepRun(TeacherForcing decoder, List<ExampleBatch> batches, SweepBoundaries boundaries, SweepLimits limits) {
         this.decoder = decoder;
         this.batches = batches;
         this.boundaries = boundaries;

@@ -6,7 +6,7 @@ import io.tidemark.cli.model.LocalModel;
 import io.tidemark.cli.model.LocalModelOptions;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.decoder.lora.LoraWeights;
-import io.tidemark.decoder.sampling.Sampling;
+import io.tidemark.decoder.sampling.SamplingParams;
 import io.tidemark.generation.Completion;
 import io.tidemark.generation.GenerationParams;
 import io.tidemark.generation.GenerationRequest;
@@ -129,7 +129,7 @@ final class GenerateCommand implements Callable<Integer> {
                 source.tokens(language),
                 new GenerationParams(
                         StopConditions.after(maxTokens).withStop(stop),
-                        Sampling.at(temperature).withTopP(topP),
+                        SamplingParams.at(temperature).withTopP(topP),
                         seed,
                         1,
                         OptionalInt.empty()),

@@ -1,14 +1,14 @@
 package io.tidemark.decoder;
 
-import io.tidemark.decoder.attention.AttentionTiles;
-import io.tidemark.decoder.kvcache.KvCaches;
-import io.tidemark.decoder.lora.AdapterAssembler;
-import io.tidemark.decoder.lora.AdapterParts;
-import io.tidemark.decoder.lora.LoraPlaces;
-import io.tidemark.decoder.lora.LoraStacks;
+import io.tidemark.decoder.attention.AttentionTiling;
+import io.tidemark.decoder.kvcache.KvCache;
+import io.tidemark.decoder.lora.StoredAdapter;
+import io.tidemark.decoder.lora.LoraLoader;
+import io.tidemark.decoder.lora.LoraPlacement;
 import io.tidemark.decoder.lora.LoraWeights;
-import io.tidemark.decoder.sampling.TokenChoice;
-import io.tidemark.decoder.sampling.TokenRules;
+import io.tidemark.decoder.lora.PackedLoraGroups;
+import io.tidemark.decoder.sampling.SampledToken;
+import io.tidemark.decoder.sampling.SamplingBatch;
 import io.tidemark.decoder.weights.BaseWeights;
 import io.tidemark.decoder.weights.DecoderScript;
 import io.tidemark.decoder.weights.TensorLoader;
@@ -25,57 +25,61 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.IdentityHashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.LongAdder;
 
 /**
- * The decoder on the device: one native call runs a step for all rows. Holds the base weights and no state of any
- * sequence. The steps of one decoder run one at a time; {@link #shareWeights} makes another one for another thread. All other
- * methods may be called from any thread.
+ * The decoder on the device: one native call runs a step for all rows. Holds the base model's weights and no state of any
+ * sequence.
+ *
+ * <p>The steps of one decoder run one after another; {@link #shareWeights} makes a decoder for another thread. All other
+ * methods are thread-safe.
  */
 public final class Decoder implements AutoCloseable {
 
-    private final DecoderParts parts;
-    private final AttentionTiles tiles;
-    private final LoraStacks stacks;
-    private final LoraStacks.User steps;
-    private final KeptLayout layout;
-    private final KvCaches caches;
+    private final DecoderContext context;
+    private final AttentionTiling tiling;
+    private final KvCache kvCache;
+    private final PackedLoraGroups packedGroups;
+    private final PackedLoraGroups.Instance packing;
+    private final GatherIndexCache gatherIndices;
     private final LongAdder nativeNanos;
     private final boolean owner;
 
-    private Decoder(DecoderParts parts) {
-        this.parts = parts;
-        this.tiles = AttentionTiles.of(parts.config(), parts.options().deterministic());
-        this.stacks = new LoraStacks(parts);
-        this.steps = stacks.newUser();
-        this.layout = new KeptLayout(parts);
-        this.caches = new KvCaches(parts, tiles);
+    private Decoder(DecoderContext context) {
+        this.context = context;
+        this.tiling = AttentionTiling.of(context.config(), context.options().deterministic());
+        this.kvCache = new KvCache(context.torch(), context.script(), context.config());
+        this.packedGroups =
+                new PackedLoraGroups(context.torch(), context.script(), context.config(), context.options());
+        this.packing = packedGroups.newInstance();
+        this.gatherIndices = new GatherIndexCache(context);
         this.nativeNanos = new LongAdder();
         this.owner = true;
     }
 
     private Decoder(Decoder other) {
-        this.parts = other.parts;
-        this.tiles = other.tiles;
-        this.stacks = other.stacks;
-        this.steps = stacks.newUser();
-        this.layout = new KeptLayout(parts);
-        this.caches = other.caches;
+        this.context = other.context;
+        this.tiling = other.tiling;
+        this.kvCache = other.kvCache;
+        this.packedGroups = other.packedGroups;
+        this.packing = packedGroups.newInstance();
+        this.gatherIndices = new GatherIndexCache(context);
         this.nativeNanos = other.nativeNanos;
         this.owner = false;
     }
 
-    /** @param probe tokens of some text, by which int8 sees what the linears have to take in */
-    public static Decoder load(Path folder, ModelConfig config, Torch torch, ModelOptions options, long[] probe) {
+    /** @param sampleTokens tokens of a sample text; int8 measures the range of activations with them */
+    static Decoder load(Path folder, ModelConfig config, Torch torch, ModelOptions options, long[] sampleTokens) {
         if (options.computeType() == ComputeType.INT8 && torch.isOnGpu()) {
             throw new IllegalArgumentException("the compute type int8 runs on CPUs only; on a GPU use bf16 or fp32");
         }
         Script script = torch.script(DecoderScript.source());
         try {
-            BaseWeights.install(folder, config, new TensorLoader(torch, script), options, probe);
-            return new Decoder(new DecoderParts(
+            BaseWeights.install(folder, config, new TensorLoader(torch, script), options, sampleTokens);
+            return new Decoder(new DecoderContext(
                     folder,
                     torch,
                     script,
@@ -90,133 +94,162 @@ public final class Decoder implements AutoCloseable {
         }
     }
 
-    /** A decoder for the steps of another thread, on the same weights and stacks of adapters. To be closed before this one. */
+    /** A decoder for another thread with the same weights and packed groups. Must be closed before this one. */
     public Decoder shareWeights() {
         return new Decoder(this);
     }
 
-    /** No step follows for now: what is kept between two steps may be freed. Called like a step. */
+    /**
+     * Runs a step and samples a token for each row with {@link StepRow#sampling}, in the order of the batch.
+     *
+     * @throws DecoderException if libtorch could not run it
+     */
+    public List<SampledToken> step(List<StepRow> batch) {
+        StepPlan plan = new StepPlan(batch, tiling, placement(batch));
+        List<StepRow> sampled = plan.sampled();
+        SamplingBatch sampling = new SamplingBatch(
+                sampled.stream().map(row -> row.sampling().orElseThrow()).toList());
+        Torch torch = context.torch();
+        try (StepArguments arguments = new StepArguments(context, plan, gatherIndices);
+                Value inputs = torch.numbers(sampling.inputs());
+                Value sizes = torch.numbers(sampling.sizes());
+                Value result = timedCall("step_and_choose", arguments.with(inputs, sizes))) {
+            return inBatchOrder(batch, sampled, sampling.tokens(result));
+        }
+    }
+
+    /**
+     * Runs a step and returns the logits {@code [vocabulary]} of each row with {@link StepRow#sampling}, in the order of the
+     * batch.
+     *
+     * @throws DecoderException if libtorch could not run it
+     */
+    public List<float[]> logits(List<StepRow> batch) {
+        StepPlan plan = new StepPlan(batch, tiling, placement(batch));
+        List<StepRow> sampled = plan.sampled();
+        int vocabulary = config().vocabularySize();
+        try (StepArguments arguments = new StepArguments(context, plan, gatherIndices);
+                Value result = call("step", arguments.with())) {
+            float[] all = result.toFloats();
+            List<float[]> rows = new ArrayList<>();
+            for (int i = 0; i < sampled.size(); i++) {
+                rows.add(Arrays.copyOfRange(all, i * vocabulary, (i + 1) * vocabulary));
+            }
+            return inBatchOrder(batch, sampled, rows);
+        }
+    }
+
+    private LoraPlacement placement(List<StepRow> batch) {
+        if (options().computeType() != ComputeType.INT8) {
+            return LoraPlacement.UNPACKED;
+        }
+        Map<LoraWeights, Integer> promptTokens = new LinkedHashMap<>();
+        for (StepRow row : batch) {
+            if (row.effectiveLoraLayers() > 0) {
+                int tokens = row.tokens().size() > 1 ? row.tokens().size() : 0;
+                promptTokens.merge(row.lora().orElseThrow(), tokens, Integer::sum);
+            }
+        }
+        return packing.place(promptTokens, batch.size());
+    }
+
+    private static <T> List<T> inBatchOrder(List<StepRow> batch, List<StepRow> sampled, List<T> results) {
+        Map<StepRow, T> byRow = new IdentityHashMap<>();
+        for (int i = 0; i < sampled.size(); i++) {
+            byRow.put(sampled.get(i), results.get(i));
+        }
+        return batch.stream().filter(byRow::containsKey).map(byRow::get).toList();
+    }
+
+    /** Frees what is kept between two steps. Must not be called during a step. */
     public void pause() {
-        layout.close();
-        steps.pause();
+        gatherIndices.close();
+        packing.pause();
+    }
+
+    /**
+     * Loads an adapter to the device.
+     *
+     * @param source the adapter's folder, for error messages
+     * @throws ModelRefused if a tensor has values that are not finite, or contradicts the base model
+     */
+    public LoraWeights loadAdapter(Path source, StoredAdapter adapter) {
+        TensorLoader loader = new TensorLoader(context.torch(), context.script());
+        return new LoraLoader(context.folder(), config(), options().computeType(), loader).load(source, adapter);
+    }
+
+    /** Teacher-forced passes with an adapter, on the same weights. */
+    public TeacherForcing teacherForcing(LoraWeights adapter) {
+        return new TeacherForcing(context, adapter);
+    }
+
+    /** Teacher-forced passes of the base model, on the same weights. */
+    public TeacherForcing teacherForcing() {
+        return teacherForcing(context.noAdapter());
+    }
+
+    /** Allocates and copies the KV cache of this decoder and of all that share its weights. */
+    public KvCache kvCache() {
+        return kvCache;
+    }
+
+    /** Bytes of the keys and values of one token in all layers. A layer with a window stores no more tokens than it sees. */
+    public long kvBytesPerToken() {
+        return kvCache.bytesPerToken();
+    }
+
+    /** The chunks of a prompt, except for the last, should end at multiples of this. */
+    public int chunkTokens() {
+        return tiling.chunkTokens();
     }
 
     public ModelConfig config() {
-        return parts.config();
+        return context.config();
     }
 
-    /**
-     * Brings an adapter to the device.
-     *
-     * @param source the folder that an error names
-     * @throws ModelRefused when a tensor holds values that are not finite, or contradicts the base
-     */
-    public LoraWeights assemble(Path source, AdapterParts adapter) {
-        return new AdapterAssembler(parts).assemble(source, adapter);
+    public ModelOptions options() {
+        return context.options();
     }
 
-    /**
-     * Runs a step and chooses a token for each row that has a rule, in the order of those rows in the batch.
-     *
-     * @throws DecoderFailed when libtorch could not run it
-     */
-    public List<TokenChoice> step(List<StepRow> batch) {
-        LoraPlaces places = steps.forStep(batch);
-        StepPlan plan = new StepPlan(batch, tiles, places);
-        TokenRules rules = new TokenRules(plan.wanted());
-        Torch torch = parts.torch();
-        try (StepArguments step = new StepArguments(parts, plan, places, layout);
-                Value packed = torch.numbers(rules.packed());
-                Value counts = torch.numbers(rules.counts());
-                Value out = timed("step_and_choose", step.with(packed, counts))) {
-            return inBatchOrder(batch, plan.wanted(), rules.choices(out));
-        }
+    public boolean isOnGpu() {
+        return context.torch().isOnGpu();
     }
 
-    /** Runs a step and returns the logits {@code [vocabulary]} of each row that has a rule, in the order of the batch. */
-    public List<float[]> logits(List<StepRow> batch) {
-        LoraPlaces places = steps.forStep(batch);
-        StepPlan plan = new StepPlan(batch, tiles, places);
-        try (StepArguments step = new StepArguments(parts, plan, places, layout);
-                Value out = call("step", step.with())) {
-            float[] all = out.toFloats();
-            List<float[]> rows = new ArrayList<>();
-            for (int i = 0; i < plan.wanted().size(); i++) {
-                rows.add(Arrays.copyOfRange(all, i * config().vocabularySize(), (i + 1) * config().vocabularySize()));
-            }
-            return inBatchOrder(batch, plan.wanted(), rows);
-        }
-    }
-
-    /** Whether adapters that run are being laid out anew on another thread, in stacks or joined with the base. */
-    public boolean isStackingAdapters() {
-        return stacks.isBuilding();
-    }
-
-    /** Whether the adapters of the last step are laid out as well as they ever will be. */
-    public boolean isSettled() {
-        return steps.isSettled();
-    }
-
-    /** Whether one stack has all these adapters, and is joined with the base. */
-    public boolean isJoined(Collection<LoraWeights> adapters) {
-        return stacks.isJoined(adapters);
-    }
-
-    public void lowerThreadPriority() {
-        parts.torch().lowerThreadPriority();
-    }
-
-    /** The same weights for teacher-forced passes with an adapter. */
-    public ForcedDecoder forced(LoraWeights adapter) {
-        return new ForcedDecoder(parts, adapter);
-    }
-
-    /** The same weights for teacher-forced passes of the base model. */
-    public ForcedDecoder forced() {
-        return forced(parts.noAdapter());
-    }
-
-    /** Bytes of keys and values that one token takes in all layers; a layer with a window holds no more tokens than it sees. */
-    public long kvBytesPerToken() {
-        return caches.bytesPerToken();
-    }
-
-    /** Pieces of a prompt that are not its last should end at multiples of this. */
-    public int pieceTokens() {
-        return tiles.pieceTokens();
-    }
-
-    public KvCaches caches() {
-        return caches;
-    }
-
-    /** Sets how many threads, 1 or more, the operators of the calling thread use, itself included. */
+    /** Sets how many threads, at least 1, the operators of the calling thread use, including itself. */
     public void setThreads(int threads) {
-        parts.torch().setThreads(threads);
+        context.torch().setThreads(threads);
     }
 
     /** The most threads that an operator uses. */
     public int threads() {
-        return parts.torch().threads();
+        return context.torch().threads();
     }
 
-    /** Whether steps run on a GPU. */
-    public boolean isOnGpu() {
-        return parts.torch().isOnGpu();
+    void lowerThreadPriority() {
+        context.torch().lowerThreadPriority();
     }
 
-    /** How the weights compute. */
-    public ModelOptions options() {
-        return parts.options();
-    }
-
-    /** Nanoseconds that steps have spent in libtorch so far, on all threads; the rest of a step's time is the JVM's. */
+    /** Nanoseconds that steps have spent in libtorch, on all threads. */
     public long nativeNanos() {
         return nativeNanos.sum();
     }
 
-    private Value timed(String method, Value... arguments) {
+    /** Whether the packed groups do not change any more while steps have the adapters of the last step. */
+    public boolean isStable() {
+        return packing.isStable();
+    }
+
+    /** Whether packed groups are being built or fused on another thread. */
+    boolean isPackingAdapters() {
+        return packedGroups.isBuilding();
+    }
+
+    /** Whether one packed group has all these adapters and is fused with the base model. */
+    boolean isFused(Collection<LoraWeights> adapters) {
+        return packedGroups.isFused(adapters);
+    }
+
+    private Value timedCall(String method, Value... arguments) {
         long start = System.nanoTime();
         try {
             return call(method, arguments);
@@ -227,27 +260,19 @@ public final class Decoder implements AutoCloseable {
 
     private Value call(String method, Value... arguments) {
         try {
-            return parts.script().call(method, arguments);
+            return context.script().call(method, arguments);
         } catch (ScriptFailed e) {
-            throw new DecoderFailed(e);
+            throw new DecoderException(e);
         }
     }
 
     @Override
     public void close() {
-        layout.close();
-        steps.close();
+        gatherIndices.close();
+        packing.close();
         if (owner) {
-            stacks.close();
-            parts.close();
+            packedGroups.close();
+            context.close();
         }
-    }
-
-    private static <T> List<T> inBatchOrder(List<StepRow> batch, List<StepRow> wanted, List<T> results) {
-        Map<StepRow, T> byRow = new IdentityHashMap<>();
-        for (int i = 0; i < wanted.size(); i++) {
-            byRow.put(wanted.get(i), results.get(i));
-        }
-        return batch.stream().filter(byRow::containsKey).map(byRow::get).toList();
     }
 }

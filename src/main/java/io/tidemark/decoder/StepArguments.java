@@ -1,85 +1,96 @@
 package io.tidemark.decoder;
 
 import io.tidemark.decoder.kvcache.KvBlock;
-import io.tidemark.decoder.lora.LoraPlaces;
-import io.tidemark.decoder.weights.DecoderScript;
+import io.tidemark.decoder.lora.PackedLoraGroup;
 import io.tidemark.torch.Torch;
 import io.tidemark.torch.Value;
 import io.tidemark.torch.ValueScope;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
-/** The values of one call of {@code step}; closing it frees them. */
+/** The arguments of one call of {@code step.torchscript}; closing this frees them. */
 final class StepArguments implements AutoCloseable {
 
-    private final DecoderParts parts;
-    private final ValueScope open = new ValueScope();
-    private final List<Value> fromPlan;
+    private final DecoderContext context;
     private final StepPlan plan;
-    private final StepLora lora;
-    private final KeptLayout kept;
+    private final GatherIndexCache gatherIndices;
+    private final ValueScope scope = new ValueScope();
 
-    StepArguments(DecoderParts parts, StepPlan plan, LoraPlaces places, KeptLayout kept) {
-        this.parts = parts;
-        Torch torch = parts.torch();
+    StepArguments(DecoderContext context, StepPlan plan, GatherIndexCache gatherIndices) {
+        this.context = context;
         this.plan = plan;
-        this.lora = new StepLora(parts, plan, places);
-        this.kept = kept;
-        Value packed = open.add(torch.numbers(plan.packed()));
-        Value tokens = open.add(torch.number(plan.tokens()));
-        Value wanted = open.add(torch.number(plan.wanted().size()));
-        Value attended = open.add(torch.number(plan.attended()));
-        Value moved = open.add(torch.flag(plan.isMoved()));
-        Value units = open.add(torch.numberLists(plan.units().stream()
-                .map(unit -> unit.numbers(plan.blocks().indexOf(unit.block())))
-                .toList()));
-        Value caches = list(plan.blocks().stream().map(KvBlock::cache).toList());
-        fromPlan = List.of(packed, tokens, wanted, attended, moved, units, caches);
+        this.gatherIndices = gatherIndices;
     }
 
-    /** All arguments in the script's order: the plan's, the adapters' LoRA, what else they change, then what is given last. */
+    /**
+     * All arguments, in the order of the script.
+     *
+     * @param last the arguments after those of a step
+     * @throws DecoderException if libtorch could not make the gather indices
+     */
     Value[] with(Value... last) {
-        List<Value> all = new ArrayList<>(fromPlan);
-        all.add(open.add(parts.torch().numberLists(lora.bounds())));
-        all.addAll(kept.forStep(lora).map(this::kept).orElseGet(this::anew));
-        all.add(open.add(parts.torch().numberLists(runBounds())));
-        all.add(list(own()));
+        Torch torch = context.torch();
+        List<Value> all = new ArrayList<>();
+        all.add(scope.add(torch.numbers(plan.numbers())));
+        all.add(scope.add(torch.number(plan.tokens())));
+        all.add(scope.add(torch.number(plan.sampled().size())));
+        all.add(scope.add(torch.number(plan.attention().rows())));
+        all.add(scope.add(torch.flag(plan.attention().isReordered())));
+        all.add(scope.add(torch.numberLists(plan.attentionNumbers())));
+        all.add(list(plan.blocks().stream().map(KvBlock::cache).toList()));
+        all.add(scope.add(torch.numberLists(plan.loraNumbers())));
+        addLora(all);
+        all.add(scope.add(torch.numberLists(plan.overrideNumbers())));
+        all.add(list(overrides()));
         all.addAll(List.of(last));
         return all.toArray(Value[]::new);
     }
 
-    private List<Value> kept(Value layout) {
-        return List.of(list(List.of(parts.noAdapter().tensors())), list(List.of(parts.noStack())), open.add(layout));
+    /** The unpacked adapters, the packed groups, and the gather indices, which replace both. */
+    private void addLora(List<Value> all) {
+        Optional<Value> cached = gatherIndices.forStep(plan);
+        if (cached.isPresent()) {
+            all.add(list(List.of(context.noAdapter().tensors())));
+            all.add(list(List.of(context.noGroup())));
+            all.add(scope.add(cached.get()));
+        } else {
+            all.add(list(adapters()));
+            all.add(list(groups(context, plan)));
+            all.add(list(List.of(context.noGather())));
+        }
     }
 
-    private List<Value> anew() {
-        return List.of(list(lora.adapters()), list(lora.stacks()), list(List.of(parts.nothingKept())));
+    /** The tensors of each LoRA span's adapter. */
+    private List<Value> adapters() {
+        return plan.loraSpans().isEmpty()
+                ? List.of(context.noAdapter().tensors())
+                : plan.loraSpans().stream()
+                        .map(span -> span.weights().tensors())
+                        .toList();
+    }
+
+    static List<Value> groups(DecoderContext context, StepPlan plan) {
+        List<PackedLoraGroup> groups = plan.placement().groups();
+        return groups.isEmpty()
+                ? List.of(context.noGroup())
+                : groups.stream().map(PackedLoraGroup::value).toList();
+    }
+
+    private List<Value> overrides() {
+        return plan.overrideSpans().isEmpty()
+                ? List.of(context.noAdapter().tensors())
+                : plan.overrideSpans().stream()
+                        .map(span -> span.weights().overrides().orElseThrow())
+                        .toList();
     }
 
     private Value list(List<Value> values) {
-        return open.add(parts.torch().list(values));
+        return scope.add(context.torch().list(values));
     }
 
     @Override
     public void close() {
-        open.close();
-    }
-
-    private List<long[]> runBounds() {
-        if (plan.ownRuns().isEmpty()) {
-            return List.of(DecoderScript.NO_RUN);
-        }
-        return plan.ownRuns().stream()
-                .map(r -> new long[] {r.firstToken(), r.endToken(), r.firstWanted(), r.endWanted()})
-                .toList();
-    }
-
-    private List<Value> own() {
-        if (plan.ownRuns().isEmpty()) {
-            return List.of(parts.noAdapter().tensors());
-        }
-        return plan.ownRuns().stream()
-                .map(run -> run.weights().own().orElseThrow())
-                .toList();
+        scope.close();
     }
 }

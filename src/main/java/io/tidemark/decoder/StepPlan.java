@@ -1,121 +1,271 @@
 package io.tidemark.decoder;
 
-import io.tidemark.decoder.OwnRuns.OwnRun;
-import io.tidemark.decoder.attention.AttentionOrder;
-import io.tidemark.decoder.attention.AttentionTiles;
-import io.tidemark.decoder.attention.AttentionUnit;
-import io.tidemark.decoder.attention.AttentionUnits;
+import io.tidemark.decoder.attention.AttentionCall.Chunk;
+import io.tidemark.decoder.attention.AttentionPlan;
+import io.tidemark.decoder.attention.AttentionTiling;
 import io.tidemark.decoder.kvcache.KvBlock;
-import io.tidemark.decoder.lora.LoraPlaces;
+import io.tidemark.decoder.lora.LoraPlacement;
+import io.tidemark.decoder.lora.LoraPlacement.Place;
+import io.tidemark.decoder.lora.LoraWeights;
+import io.tidemark.decoder.weights.DecoderScript;
+import java.nio.LongBuffer;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 
 /**
- * The arrays that {@code step.torchscript} takes for a batch of rows. Tokens lie side by side, those of a stack of adapters
- * together and ordered by boundary, highest first, so that the tokens that still need LoRA in a layer are its first ones.
- * Attention wants them in the order of the slots: where the two orders differ, activations are permuted and put back.
+ * The order of a step's tokens, and the numbers that {@code step.torchscript} takes for it. Rows of a packed group are
+ * contiguous and ordered by boundary, highest first, so that the tokens that use LoRA in a layer are the first ones of
+ * the group. Attention needs the tokens ordered by slot: if the two orders differ, the script permutes the activations.
  */
 final class StepPlan {
 
-    private final List<PlacedRow> rows = new ArrayList<>();
-    private final List<PlacedRow> wanted;
+    private final LoraPlacement placement;
     private final List<KvBlock> blocks;
-    private final List<AttentionUnit> units;
-    private final List<LoraGroup> groups;
-    private final List<OwnRun> ownRuns;
+    private final List<ScheduledRow> rows = new ArrayList<>();
+    private final List<ScheduledRow> sampled;
     private final int tokens;
-    private final AttentionOrder order;
+    private final AttentionPlan attention;
+    private final List<LoraSpan> loraSpans;
+    private final List<OverrideSpan> overrideSpans;
 
-    StepPlan(List<StepRow> batch, AttentionTiles tiles, LoraPlaces places) {
+    /**
+     * A row in the order of the step.
+     *
+     * @param firstToken index of the row's first token among all tokens of the step
+     */
+    private record ScheduledRow(StepRow row, int firstToken) {
+
+        int tokens() {
+            return row.tokens().size();
+        }
+
+        int endToken() {
+            return firstToken + tokens();
+        }
+
+        Chunk chunk() {
+            return new Chunk(row.slot(), firstToken, row.position(), tokens());
+        }
+    }
+
+    /** Tokens {@code [firstToken, endToken)}, whose rows have the same adapter and boundary. */
+    record LoraSpan(int firstToken, int endToken, int loraLayers, LoraWeights weights) {}
+
+    /**
+     * Tokens {@code [firstToken, endToken)}, whose rows have the same adapter with overrides, and their indices
+     * {@code [firstSampled, endSampled)} among the sampled rows.
+     */
+    record OverrideSpan(int firstToken, int endToken, int firstSampled, int endSampled, LoraWeights weights) {}
+
+    /** What the gather indices of packed groups depend on. */
+    record LoraLayout(int tokens, List<LoraSpan> spans, LoraPlacement placement) {}
+
+    StepPlan(List<StepRow> batch, AttentionTiling tiling, LoraPlacement placement) {
+        this.placement = placement;
         blocks = batch.stream().map(row -> row.slot().block()).distinct().toList();
         List<StepRow> ordered = new ArrayList<>(batch);
-        ordered.sort(Comparator.comparingInt((StepRow row) -> stackOrder(row, places))
+        ordered.sort(Comparator.comparingInt(this::groupOrder)
                 .thenComparing(
                         Comparator.comparingInt(StepRow::effectiveLoraLayers).reversed())
-                .thenComparingInt(row -> ownOrder(row, places))
+                .thenComparingInt(this::adapterOrder)
                 .thenComparing(row -> row.tokens().size() > 1)
                 .thenComparingInt(row -> blocks.indexOf(row.slot().block()))
                 .thenComparingInt(row -> row.slot().index()));
         int token = 0;
         for (StepRow row : ordered) {
-            rows.add(new PlacedRow(row, token));
+            rows.add(new ScheduledRow(row, token));
             token += row.tokens().size();
         }
         tokens = token;
-        wanted = rows.stream().filter(row -> row.row().rule().isPresent()).toList();
-        units = new AttentionUnits(tiles).of(rows, blocks);
-        groups = LoraGroup.of(rows);
-        ownRuns = OwnRuns.of(rows);
-        order = new AttentionOrder(units, tokens);
+        sampled = rows.stream().filter(row -> row.row().sampling().isPresent()).toList();
+        attention =
+                new AttentionPlan(tiling, rows.stream().map(ScheduledRow::chunk).toList(), blocks, tokens);
+        loraSpans = findLoraSpans();
+        overrideSpans = findOverrideSpans();
+    }
+
+    /** Packed groups come first, then unpacked adapters, then rows without LoRA. */
+    private int groupOrder(StepRow row) {
+        if (row.effectiveLoraLayers() == 0) {
+            return Integer.MAX_VALUE;
+        }
+        Place place = placement.place(row.lora().orElseThrow());
+        return place.isPacked() ? place.group() : placement.groups().size();
+    }
+
+    /** Rows of an adapter must be contiguous if the adapter is unpacked, is not plain, or has overrides. */
+    private int adapterOrder(StepRow row) {
+        boolean contiguous = row.lora()
+                .filter(weights -> weights.hasOverrides()
+                        || !weights.isPlain()
+                        || !placement.place(weights).isPacked())
+                .isPresent();
+        return contiguous ? System.identityHashCode(row.lora().orElseThrow()) : 0;
+    }
+
+    private List<LoraSpan> findLoraSpans() {
+        List<LoraSpan> spans = new ArrayList<>();
+        for (ScheduledRow scheduled : rows) {
+            int loraLayers = scheduled.row().effectiveLoraLayers();
+            if (loraLayers == 0) {
+                continue;
+            }
+            LoraWeights weights = scheduled.row().lora().orElseThrow();
+            int last = spans.size() - 1;
+            if (last >= 0
+                    && spans.get(last).weights() == weights
+                    && spans.get(last).loraLayers() == loraLayers) {
+                int first = spans.get(last).firstToken();
+                spans.set(last, new LoraSpan(first, scheduled.endToken(), loraLayers, weights));
+            } else {
+                spans.add(new LoraSpan(scheduled.firstToken(), scheduled.endToken(), loraLayers, weights));
+            }
+        }
+        return List.copyOf(spans);
+    }
+
+    private List<OverrideSpan> findOverrideSpans() {
+        List<OverrideSpan> spans = new ArrayList<>();
+        int firstSampled = 0;
+        for (ScheduledRow scheduled : rows) {
+            int endSampled = firstSampled + (scheduled.row().sampling().isPresent() ? 1 : 0);
+            if (scheduled.row().lora().filter(LoraWeights::hasOverrides).isPresent()) {
+                LoraWeights weights = scheduled.row().lora().orElseThrow();
+                int last = spans.size() - 1;
+                if (last >= 0
+                        && spans.get(last).weights() == weights
+                        && spans.get(last).endToken() == scheduled.firstToken()) {
+                    OverrideSpan open = spans.get(last);
+                    spans.set(
+                            last,
+                            new OverrideSpan(
+                                    open.firstToken(),
+                                    scheduled.endToken(),
+                                    open.firstSampled(),
+                                    endSampled,
+                                    weights));
+                } else {
+                    spans.add(new OverrideSpan(
+                            scheduled.firstToken(), scheduled.endToken(), firstSampled, endSampled, weights));
+                }
+            }
+            firstSampled = endSampled;
+        }
+        return spans;
     }
 
     int tokens() {
         return tokens;
     }
 
-    /** Rows that the attention calls compute, stand-ins included. */
-    int attended() {
-        return order.rows();
+    /** The rows with a sampled token, in the order of the step's results. */
+    List<StepRow> sampled() {
+        return sampled.stream().map(ScheduledRow::row).toList();
     }
 
-    /** Whether the units take the tokens in another order than their own. */
-    boolean isMoved() {
-        return order.isMoved();
-    }
-
-    /** The rows for which a token is chosen, in the order of the step's results. */
-    List<StepRow> wanted() {
-        return wanted.stream().map(PlacedRow::row).toList();
+    AttentionPlan attention() {
+        return attention;
     }
 
     List<KvBlock> blocks() {
         return blocks;
     }
 
-    List<LoraGroup> groups() {
-        return groups;
+    LoraPlacement placement() {
+        return placement;
     }
 
-    List<OwnRun> ownRuns() {
-        return ownRuns;
+    /** Tokens without LoRA are in no span. */
+    List<LoraSpan> loraSpans() {
+        return loraSpans;
     }
 
-    List<AttentionUnit> units() {
-        return units;
+    List<OverrideSpan> overrideSpans() {
+        return overrideSpans;
     }
 
-    /** The packed integers, in the order that {@code step.torchscript} documents. */
-    long[] packed() {
-        LongList plan = new LongList();
-        rows.forEach(placed -> placed.row().tokens().forEach(plan::add));
-        for (PlacedRow placed : rows) {
-            plan.addRange(placed.row().position(), placed.tokens());
+    LoraLayout loraLayout() {
+        return new LoraLayout(tokens, loraSpans, placement);
+    }
+
+    /** Whether the step has LoRA, and all of it is plain and packed. */
+    boolean isPackedOnly() {
+        return !loraSpans.isEmpty() && !hasUnpacked() && isPlain();
+    }
+
+    /** The token ids, their positions, the last token of each sampled row, and the numbers of the attention plan. */
+    long[] numbers() {
+        LongBuffer numbers = LongBuffer.allocate(2 * tokens + sampled.size() + attention.size());
+        for (ScheduledRow scheduled : rows) {
+            for (int token : scheduled.row().tokens()) {
+                numbers.put(token);
+            }
         }
-        wanted.forEach(placed -> plan.add(placed.firstToken() + placed.tokens() - 1));
-        order.addSlots(plan);
-        if (order.isMoved()) {
-            order.addMoves(plan);
+        for (ScheduledRow scheduled : rows) {
+            for (int i = 0; i < scheduled.tokens(); i++) {
+                numbers.put(scheduled.row().position() + i);
+            }
         }
-        return plan.toArray();
+        for (ScheduledRow scheduled : sampled) {
+            numbers.put(scheduled.endToken() - 1);
+        }
+        attention.putInto(numbers);
+        return numbers.array();
     }
 
-    /** A stack takes its rows in any order; an adapter on its own, or with parts of its own, has them side by side. */
-    private static int ownOrder(StepRow row, LoraPlaces places) {
-        boolean apart = row.lora()
-                .filter(weights -> weights.hasOwnParts()
-                        || !weights.isPlain()
-                        || places.placeOf(weights).stack() < 0)
-                .isPresent();
-        return apart ? System.identityHashCode(row.lora().orElseThrow()) : 0;
+    List<long[]> attentionNumbers() {
+        return attention.calls().stream()
+                .map(call -> call.numbers(blocks.indexOf(call.block())))
+                .toList();
     }
 
-    /** Rows of the stacks come first, then adapters on their own, then rows without LoRA. */
-    private static int stackOrder(StepRow row, LoraPlaces places) {
-        if (row.effectiveLoraLayers() == 0) {
-            return Integer.MAX_VALUE;
+    /** The LoRA spans in the layout of {@code projection.torchscript}. */
+    List<long[]> loraNumbers() {
+        if (loraSpans.isEmpty()) {
+            return List.of(DecoderScript.NO_GROUP);
         }
-        int stack = places.placeOf(row.lora().orElseThrow()).stack();
-        return stack < 0 ? places.stacks().size() : stack;
+        long adjusted = isPlain() ? 0 : 1;
+        long unpacked = hasUnpacked() ? 1 : 0;
+        long packedLayers = loraSpans.stream()
+                .filter(span -> placement.place(span.weights()).isPacked())
+                .mapToInt(LoraSpan::loraLayers)
+                .max()
+                .orElse(0);
+        return loraSpans.stream()
+                .map(span -> {
+                    Place place = placement.place(span.weights());
+                    return new long[] {
+                        span.firstToken(),
+                        span.endToken(),
+                        span.loraLayers(),
+                        place.group(),
+                        place.member(),
+                        adjusted,
+                        unpacked,
+                        packedLayers
+                    };
+                })
+                .toList();
+    }
+
+    /** The override spans in the layout of {@code overrides.torchscript}. */
+    List<long[]> overrideNumbers() {
+        if (overrideSpans.isEmpty()) {
+            return List.of(DecoderScript.NO_RUN);
+        }
+        return overrideSpans.stream()
+                .map(span ->
+                        new long[] {span.firstToken(), span.endToken(), span.firstSampled(), span.endSampled()})
+                .toList();
+    }
+
+    private boolean hasUnpacked() {
+        return loraSpans.stream()
+                .anyMatch(span -> !placement.place(span.weights()).isPacked());
+    }
+
+    private boolean isPlain() {
+        return loraSpans.stream().allMatch(span -> span.weights().isPlain());
     }
 }

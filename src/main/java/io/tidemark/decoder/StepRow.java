@@ -2,19 +2,19 @@ package io.tidemark.decoder;
 
 import io.tidemark.decoder.kvcache.KvSlot;
 import io.tidemark.decoder.lora.LoraWeights;
-import io.tidemark.decoder.sampling.TokenRule;
+import io.tidemark.decoder.sampling.TokenSampling;
 import java.util.List;
 import java.util.Optional;
 
 /**
- * What one sequence does in a step: its next tokens enter the cache, and if a rule is given a token is chosen after
- * the last of them.
+ * One sequence in a step: its new tokens are added to the KV cache, and a token is sampled after the last of them if
+ * {@code sampling} is present.
  *
- * @param tokens     the tokens to add, one in decode, a piece of the prompt in prefill
- * @param position   the position of the first of them, the number of tokens already in the cache
- * @param lora       the adapter, empty for the base model
- * @param loraLayers the boundary: layers 0 .. loraLayers-1 use the adapter
- * @param rule       how to choose the next token; empty while more of the prompt is to come
+ * @param tokens     the new tokens: one in decode, a chunk of the prompt in prefill
+ * @param position   position of the first new token, which is the number of tokens in the cache
+ * @param lora       the adapter; empty for the base model
+ * @param loraLayers the boundary: layers {@code 0 .. loraLayers-1} use the adapter
+ * @param sampling   how to sample the next token; empty if more of the prompt follows
  */
 public record StepRow(
         KvSlot slot,
@@ -22,10 +22,10 @@ public record StepRow(
         int position,
         Optional<LoraWeights> lora,
         int loraLayers,
-        Optional<TokenRule> rule) {
+        Optional<TokenSampling> sampling) {
 
-    /** 0 where no layer uses an adapter. */
-    public int effectiveLoraLayers() {
+    /** How many layers use an adapter. */
+    int effectiveLoraLayers() {
         return lora.isPresent() ? loraLayers : 0;
     }
 }

@@ -6,7 +6,7 @@ import io.tidemark.decoder.StepRow;
 import io.tidemark.decoder.kvcache.KvPool;
 import io.tidemark.decoder.kvcache.KvSlot;
 import io.tidemark.decoder.lora.LoraWeights;
-import io.tidemark.decoder.sampling.TokenRule;
+import io.tidemark.decoder.sampling.TokenSampling;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -41,8 +41,8 @@ public final class ComputeTypeErrors {
 
     /** Adds examples; returns the errors over all examples so far. */
     public Errors compare(List<TokenizedExample> examples) {
-        try (KvPool exactPool = new KvPool(exact.model().decoder(), Long.MAX_VALUE);
-                KvPool roughPool = new KvPool(rough.model().decoder(), Long.MAX_VALUE)) {
+        try (KvPool exactPool = new KvPool(exact.model().decoder().kvCache(), Long.MAX_VALUE);
+                KvPool roughPool = new KvPool(rough.model().decoder().kvCache(), Long.MAX_VALUE)) {
             for (TokenizedExample example : examples) {
                 compare(example, exactPool, roughPool);
             }
@@ -87,7 +87,7 @@ public final class ComputeTypeErrors {
                 position,
                 Optional.of(side.lora()),
                 side.model().config().numLayers(),
-                Optional.of(TokenRule.GREEDY));
+                Optional.of(TokenSampling.GREEDY));
         float[] logits = side.model().decoder().logits(List.of(row)).get(0);
         double largest = Double.NEGATIVE_INFINITY;
         for (float logit : logits) {

@@ -2,9 +2,9 @@ package io.tidemark.evaluation;
 
 import io.tidemark.boundary.Boundary;
 import io.tidemark.calibration.ExampleBatch;
-import io.tidemark.decoder.ForcedBatch;
-import io.tidemark.decoder.ForcedDecoder;
-import io.tidemark.decoder.ForcedStates;
+import io.tidemark.decoder.TeacherForcedBatch;
+import io.tidemark.decoder.TeacherForcing;
+import io.tidemark.decoder.HiddenStates;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.decoder.lora.LoraWeights;
 import java.util.ArrayList;
@@ -16,9 +16,9 @@ import java.util.Optional;
 /** Log-probabilities of gold tokens from teacher-forced passes, one pass of a batch for each boundary. */
 public final class GoldLikelihood {
 
-    private final ForcedDecoder decoder;
+    private final TeacherForcing decoder;
 
-    public GoldLikelihood(ForcedDecoder decoder) {
+    public GoldLikelihood(TeacherForcing decoder) {
         this.decoder = decoder;
     }
 
@@ -32,8 +32,8 @@ public final class GoldLikelihood {
             LanguageModel model, LoraWeights lora, List<ExampleBatch> batches, Optional<Boundary> boundary) {
         GoldLikelihood likelihood = new GoldLikelihood(
                 boundary.isPresent()
-                        ? model.decoder().forced(lora)
-                        : model.decoder().forced());
+                        ? model.decoder().teacherForcing(lora)
+                        : model.decoder().teacherForcing());
         int layers = boundary.map(Boundary::layers).orElse(0);
         int examples = batches.stream().mapToInt(batch -> batch.indices().size()).sum();
         List<Double> scores = new ArrayList<>(Collections.nCopies(examples, 0.0));
@@ -51,11 +51,11 @@ public final class GoldLikelihood {
      *
      * @return the log-probability of each gold token in nats, sequence by sequence
      */
-    public double[] logprobs(ForcedBatch batch, int adapted) {
-        ForcedStates states = decoder.embed(batch);
+    public double[] logprobs(TeacherForcedBatch batch, int adapted) {
+        HiddenStates states = decoder.embed(batch);
         try {
             for (int layer = 0; layer < decoder.numLayers(); layer++) {
-                try (ForcedStates before = states) {
+                try (HiddenStates before = states) {
                     states = decoder.layer(batch, before, layer, layer < adapted);
                 }
             }
@@ -66,7 +66,7 @@ public final class GoldLikelihood {
     }
 
     /** Applies the final norm and the head to the states after any layer; returns log-probabilities as above. */
-    double[] logprobs(ForcedBatch batch, ForcedStates states) {
+    double[] logprobs(TeacherForcedBatch batch, HiddenStates states) {
         double[] gold = new double[batch.goldTokens()];
         for (int from = 0; from < gold.length; from += decoder.goldPerCall(states)) {
             int to = Math.min(gold.length, from + decoder.goldPerCall(states));
@@ -76,7 +76,7 @@ public final class GoldLikelihood {
     }
 
     /** Returns the mean over the gold tokens of each sequence. */
-    public static double[] meanBySequence(ForcedBatch batch, double[] gold) {
+    public static double[] meanBySequence(TeacherForcedBatch batch, double[] gold) {
         double[] means = new double[batch.sequences().size()];
         int from = 0;
         for (int i = 0; i < means.length; i++) {

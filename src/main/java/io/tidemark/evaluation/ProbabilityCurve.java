@@ -4,9 +4,9 @@ import io.tidemark.boundary.Boundary;
 import io.tidemark.calibration.ExampleBatch;
 import io.tidemark.calibration.SweepLimits;
 import io.tidemark.calibration.TokenizedExample;
-import io.tidemark.decoder.ForcedBatch;
-import io.tidemark.decoder.ForcedDecoder;
-import io.tidemark.decoder.ForcedStates;
+import io.tidemark.decoder.TeacherForcedBatch;
+import io.tidemark.decoder.TeacherForcing;
+import io.tidemark.decoder.HiddenStates;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.decoder.lora.LoraWeights;
 import java.util.ArrayList;
@@ -105,7 +105,7 @@ public final class ProbabilityCurve {
             Measure measure,
             List<TokenizedExample> examples,
             IntConsumer progress) {
-        ForcedDecoder decoder = model.decoder().forced(lora);
+        TeacherForcing decoder = model.decoder().teacherForcing(lora);
         List<Reading> readings = new ArrayList<>(Collections.nCopies(examples.size(), null));
         int done = 0;
         for (ExampleBatch batch : ExampleBatch.of(examples, SweepLimits.DEFAULT.tokensPerBatch())) {
@@ -121,14 +121,14 @@ public final class ProbabilityCurve {
     }
 
     /** Returns the mean measure {@code [L + 1][sequences]}. */
-    private static double[][] means(ForcedDecoder decoder, Measure measure, ForcedBatch batch, boolean withLora) {
+    private static double[][] means(TeacherForcing decoder, Measure measure, TeacherForcedBatch batch, boolean withLora) {
         GoldLikelihood head = new GoldLikelihood(decoder);
         double[][] means = new double[decoder.numLayers() + 1][];
-        ForcedStates states = decoder.embed(batch);
+        HiddenStates states = decoder.embed(batch);
         try {
             means[0] = mean(measure, batch, head.logprobs(batch, states));
             for (int layer = 0; layer < decoder.numLayers(); layer++) {
-                try (ForcedStates before = states) {
+                try (HiddenStates before = states) {
                     states = decoder.layer(batch, before, layer, withLora);
                 }
                 means[layer + 1] = mean(measure, batch, head.logprobs(batch, states));
@@ -139,7 +139,7 @@ public final class ProbabilityCurve {
         return means;
     }
 
-    private static double[] mean(Measure measure, ForcedBatch batch, double[] logprobs) {
+    private static double[] mean(Measure measure, TeacherForcedBatch batch, double[] logprobs) {
         return GoldLikelihood.meanBySequence(
                 batch, Arrays.stream(logprobs).map(measure::of).toArray());
     }

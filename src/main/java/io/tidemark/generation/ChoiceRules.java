@@ -1,8 +1,8 @@
 package io.tidemark.generation;
 
-import io.tidemark.decoder.sampling.Sampling;
-import io.tidemark.decoder.sampling.SeenTokens;
-import io.tidemark.decoder.sampling.TokenRule;
+import io.tidemark.decoder.sampling.SamplingParams;
+import io.tidemark.decoder.sampling.TokenCounts;
+import io.tidemark.decoder.sampling.TokenSampling;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -13,7 +13,7 @@ final class ChoiceRules {
     private final GenerationRequest request;
     private final int choice;
     private final Set<Integer> ends;
-    private final SeenTokens seen;
+    private final TokenCounts seen;
     private int generated;
 
     ChoiceRules(GenerationRequest request, int choice, Set<Integer> endOfSequence) {
@@ -24,20 +24,20 @@ final class ChoiceRules {
             ends.addAll(endOfSequence);
         }
         this.seen =
-                new SeenTokens(request.params().sampling().penalties().coverPrompt() ? request.prompt() : List.of());
+                new TokenCounts(request.params().sampling().penalties().coverPrompt() ? request.prompt() : List.of());
     }
 
-    TokenRule next() {
-        Sampling sampling = request.params().sampling();
+    TokenSampling next() {
+        SamplingParams sampling = request.params().sampling();
         double uniform = sampling.isGreedy() ? 0 : request.params().uniform(choice, generated);
         Set<Integer> banned = generated < request.params().stopConditions().minTokens() ? ends : Set.of();
-        return new TokenRule(sampling, uniform, seen, banned, request.params().logprobs());
+        return new TokenSampling(sampling, uniform, seen, banned, request.params().logprobs());
     }
 
     void chosen(int token) {
         generated++;
         if (!request.params().sampling().penalties().areOff()) {
-            seen.generated(token);
+            seen.add(token);
         }
     }
 

@@ -52,7 +52,7 @@ final class EngineInstance {
         this.onDeath = onDeath;
         this.decoder = model.decoder().shareWeights();
         this.pool =
-                new KvPool(decoder, budget, share(limits.maxNumSeqs(), instances), limits.prefixBytes() / instances);
+                new KvPool(decoder.kvCache(), budget, share(limits.maxNumSeqs(), instances), limits.prefixBytes() / instances);
         this.scheduler =
                 new Scheduler(model, decoder, index, queue, pool, share(limits.prefillTokensPerStep(), instances));
         this.loop = new StepLoop(

@@ -5,7 +5,7 @@ package io.tidemark.generation;
  *
  * @param maxNumSeqs           the most rows that run
  * @param prefillTokensPerStep the most prompt tokens per step, divided equally among the instances and rounded up; an instance
- *                             takes at least {@code Decoder.pieceTokens()}
+ *                             takes at least {@code Decoder.chunkTokens()}
  * @param kvBytes              the budget for keys and values of all rows and kept prefixes, in bytes
  * @param prefixBytes          what kept prefixes may take of it while no row needs it; 0 keeps none
  */

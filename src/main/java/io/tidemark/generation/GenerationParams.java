@@ -1,6 +1,6 @@
 package io.tidemark.generation;
 
-import io.tidemark.decoder.sampling.Sampling;
+import io.tidemark.decoder.sampling.SamplingParams;
 import java.util.OptionalInt;
 
 /**
@@ -14,7 +14,7 @@ import java.util.OptionalInt;
  *                       log-probabilities
  */
 public record GenerationParams(
-        StopConditions stopConditions, Sampling sampling, long seed, int choices, OptionalInt logprobs) {
+        StopConditions stopConditions, SamplingParams sampling, long seed, int choices, OptionalInt logprobs) {
 
     private static final long GOLDEN_GAMMA = 0x9E3779B97F4A7C15L;
 
@@ -26,7 +26,7 @@ public record GenerationParams(
 
     /** One choice, each token the most likely one, no log-probabilities. */
     public static GenerationParams greedy(StopConditions stopConditions) {
-        return new GenerationParams(stopConditions, Sampling.GREEDY, 0, 1, OptionalInt.empty());
+        return new GenerationParams(stopConditions, SamplingParams.GREEDY, 0, 1, OptionalInt.empty());
     }
 
     /** Maximum number of tokens of each choice. */

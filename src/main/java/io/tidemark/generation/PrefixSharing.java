@@ -1,8 +1,8 @@
 package io.tidemark.generation;
 
-import io.tidemark.decoder.DecoderFailed;
+import io.tidemark.decoder.DecoderException;
 import io.tidemark.decoder.kvcache.KvPool;
-import io.tidemark.decoder.kvcache.PrefixOwner;
+import io.tidemark.decoder.kvcache.PrefixCache;
 import java.util.List;
 
 /**
@@ -19,7 +19,7 @@ final class PrefixSharing {
 
     PrefixSharing(KvPool pool) {
         this.pool = pool;
-        this.keeps = pool.prefixes().isKeeping();
+        this.keeps = pool.prefixes().isEnabled();
     }
 
     /**
@@ -51,8 +51,8 @@ final class PrefixSharing {
             return;
         }
         try {
-            pool.prefixes().keep(row.slot(), owner(row), row.promptInCache());
-        } catch (DecoderFailed e) {
+            pool.prefixes().store(row.slot(), owner(row), row.promptInCache());
+        } catch (DecoderException e) {
             LOG.log(System.Logger.Level.WARNING, "a prompt's keys and values could not be kept", e);
         }
     }
@@ -65,7 +65,7 @@ final class PrefixSharing {
                 try {
                     pool.copy(row.slot(), other.slot(), tokens);
                     other.beginAt(tokens);
-                } catch (DecoderFailed e) {
+                } catch (DecoderException e) {
                     LOG.log(
                             System.Logger.Level.WARNING,
                             "a prompt's keys and values could not be copied; the choice runs it again",
@@ -87,17 +87,17 @@ final class PrefixSharing {
             row.beginAt(tokens);
             row.owner().reused(tokens);
             reusedTokens += tokens;
-        } catch (DecoderFailed e) {
+        } catch (DecoderException e) {
             LOG.log(System.Logger.Level.WARNING, "a kept prefix could not be copied; the prompt is run", e);
         }
     }
 
     /** An older row of the same owner is running a prompt that shares more with this one than is kept. */
     private boolean willSoonHoldMore(Row row, List<Row> running) {
-        PrefixOwner owner = owner(row);
+        PrefixCache.Scope owner = owner(row);
         List<Integer> prompt = row.owner().request().prompt();
         List<Integer> shareable = prompt.subList(0, prompt.size() - 1);
-        int held = pool.prefixes().held(owner, shareable);
+        int held = pool.prefixes().cachedTokens(owner, shareable);
         for (Row other : running) {
             if (other == row) {
                 return false;
@@ -106,7 +106,7 @@ final class PrefixSharing {
                     && other.isPrefilling()
                     && owner(other).equals(owner)
                     && pool.prefixes()
-                                    .wholePieces(
+                                    .commonTokens(
                                             shareable, other.owner().request().prompt())
                             > held) {
                 return true;
@@ -115,8 +115,8 @@ final class PrefixSharing {
         return false;
     }
 
-    private static PrefixOwner owner(Row row) {
+    private static PrefixCache.Scope owner(Row row) {
         GenerationRequest request = row.owner().request();
-        return PrefixOwner.of(request.lora(), request.boundary().layers());
+        return PrefixCache.Scope.of(request.lora(), request.boundary().layers());
     }
 }

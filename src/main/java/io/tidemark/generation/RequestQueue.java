@@ -1,7 +1,6 @@
 package io.tidemark.generation;
 
-import io.tidemark.decoder.kvcache.KvPrefixes;
-import io.tidemark.decoder.kvcache.PrefixOwner;
+import io.tidemark.decoder.kvcache.PrefixCache;
 import io.tidemark.decoder.lora.LoraWeights;
 import java.util.ArrayDeque;
 import java.util.BitSet;
@@ -32,7 +31,7 @@ final class RequestQueue {
     /** A preferred instance has at most 1/{@code MAX_EXTRA_LOAD_DIVISOR} more load, rounded down, than the least loaded one. */
     private static final int MAX_EXTRA_LOAD_DIVISOR = 4;
     /** Prompts that begin alike are recognised by so many tokens, as many as are kept together. */
-    private static final int PREFIX_TOKENS = KvPrefixes.PIECE;
+    private static final int PREFIX_TOKENS = PrefixCache.CHUNK;
 
     private static final int REMEMBERED_PREFIXES = 1024;
     private static final int NONE = -1;
@@ -73,7 +72,7 @@ final class RequestQueue {
         }
     }
 
-    private record Prefix(PrefixOwner owner, List<Integer> tokens) {}
+    private record Prefix(PrefixCache.Scope owner, List<Integer> tokens) {}
 
     /**
      * @param wake wakes an instance that has no work, from any thread; an instance that has work may ignore it
@@ -299,7 +298,7 @@ final class RequestQueue {
             return Optional.empty();
         }
         return Optional.of(new Prefix(
-                PrefixOwner.of(request.lora(), request.boundary().layers()),
+                PrefixCache.Scope.of(request.lora(), request.boundary().layers()),
                 List.copyOf(request.prompt().subList(0, PREFIX_TOKENS))));
     }
 }

@@ -2,7 +2,7 @@ package io.tidemark.generation;
 
 import io.tidemark.decoder.StepRow;
 import io.tidemark.decoder.kvcache.KvSlot;
-import io.tidemark.decoder.sampling.TokenChoice;
+import io.tidemark.decoder.sampling.SampledToken;
 import io.tidemark.generation.Completion.Choice;
 import io.tidemark.generation.Completion.TokenLogprob;
 import io.tidemark.text.StopStrings;
@@ -107,7 +107,7 @@ final class Row {
     }
 
     /** Takes the step's token; returns the text that can be shown now. */
-    String accept(TokenChoice token) {
+    String accept(SampledToken token) {
         generated.add(token.token());
         rules.chosen(token.token());
         request().params().logprobs().ifPresent(top -> logprobs.add(logprob(token)));
@@ -144,7 +144,7 @@ final class Row {
         return piece;
     }
 
-    private TokenLogprob logprob(TokenChoice token) {
+    private TokenLogprob logprob(SampledToken token) {
         return new TokenLogprob(
                 token.token(),
                 tokenizer.decode(List.of(token.token())),

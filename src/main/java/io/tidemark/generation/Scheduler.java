@@ -1,7 +1,7 @@
 package io.tidemark.generation;
 
 import io.tidemark.decoder.Decoder;
-import io.tidemark.decoder.DecoderFailed;
+import io.tidemark.decoder.DecoderException;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.decoder.kvcache.KvPool;
 import io.tidemark.decoder.kvcache.KvSlot;
@@ -39,7 +39,7 @@ final class Scheduler {
         this.instance = instance;
         this.queue = queue;
         this.pool = pool;
-        this.piece = decoder.pieceTokens();
+        this.piece = decoder.chunkTokens();
         this.promptBudget = Math.max(promptTokens, piece);
         this.sharing = new PrefixSharing(pool);
     }
@@ -85,7 +85,7 @@ final class Scheduler {
     void remove(Row row, boolean spoilt) {
         running.remove(row);
         if (spoilt) {
-            pool.releaseSpoilt(row.slot());
+            pool.releaseInvalid(row.slot());
         } else {
             pool.release(row.slot());
         }
@@ -117,7 +117,7 @@ final class Scheduler {
             Optional<List<KvSlot>> slots;
             try {
                 slots = pool.reserve(tokens, request.request().params().choices());
-            } catch (DecoderFailed e) {
+            } catch (DecoderException e) {
                 // The budget allowed what the device's memory did not.
                 queue.drop();
                 request.failed("engine_error", "there was no memory for keys and values");

@@ -1,9 +1,9 @@
 package io.tidemark.generation;
 
 import io.tidemark.decoder.Decoder;
-import io.tidemark.decoder.DecoderFailed;
+import io.tidemark.decoder.DecoderException;
 import io.tidemark.decoder.StepRow;
-import io.tidemark.decoder.sampling.TokenChoice;
+import io.tidemark.decoder.sampling.SampledToken;
 import io.tidemark.generation.Scheduler.Turn;
 import java.util.ArrayList;
 import java.util.Iterator;
@@ -35,7 +35,7 @@ final class StepLoop {
         steps++;
         try {
             run(turns);
-        } catch (DecoderFailed e) {
+        } catch (DecoderException e) {
             isolate(turns, e);
         }
         return true;
@@ -59,7 +59,7 @@ final class StepLoop {
     private void run(List<Turn> turns) {
         List<StepRow> batch =
                 turns.stream().map(turn -> turn.row().next(turn.promptTokens())).toList();
-        Iterator<TokenChoice> choices = step(batch).iterator();
+        Iterator<SampledToken> choices = step(batch).iterator();
         List<Row> chosen = new ArrayList<>();
         for (int i = 0; i < batch.size(); i++) {
             Row row = turns.get(i).row();
@@ -67,19 +67,19 @@ final class StepLoop {
             if (turns.get(i).promptTokens() > 0) {
                 scheduler.promptAdvanced(row);
             }
-            if (batch.get(i).rule().isPresent()) {
+            if (batch.get(i).sampling().isPresent()) {
                 chosen.add(row);
             }
         }
         for (Row row : chosen) {
-            TokenChoice choice = choices.next();
+            SampledToken choice = choices.next();
             if (scheduler.isRunning(row)) {
                 accept(row, choice);
             }
         }
     }
 
-    private List<TokenChoice> step(List<StepRow> batch) {
+    private List<SampledToken> step(List<StepRow> batch) {
         int tokens = batch.stream().mapToInt(row -> row.tokens().size()).sum();
         return width.run(tokens, threads -> {
             decoder.setThreads(threads);
@@ -87,7 +87,7 @@ final class StepLoop {
         });
     }
 
-    private void accept(Row row, TokenChoice choice) {
+    private void accept(Row row, SampledToken choice) {
         if (!choice.finite()) {
             fail(row, "the logits of a step were not finite");
             return;
@@ -114,7 +114,7 @@ final class StepLoop {
     }
 
     /** A failed native call has changed no row, so each can be tried alone; only those that fail again are at fault. */
-    private void isolate(List<Turn> turns, DecoderFailed cause) {
+    private void isolate(List<Turn> turns, DecoderException cause) {
         LOG.log(
                 System.Logger.Level.WARNING,
                 "a step of " + turns.size() + " rows failed; its rows are tried one by one",
@@ -123,7 +123,7 @@ final class StepLoop {
             if (scheduler.isRunning(turn.row())) {
                 try {
                     run(List.of(turn));
-                } catch (DecoderFailed e) {
+                } catch (DecoderException e) {
                     fail(
                             turn.row(),
                             "the step failed: "

@@ -42,7 +42,7 @@ public final class ChatTemplate {
     /**
      * Renders messages up to where the model's answer begins.
      *
-     * @throws ChatTemplateFailed when there is no template or it does not render these messages
+     * @throws ChatTemplateException when there is no template or it does not render these messages
      */
     public String render(List<ChatMessage> messages) {
         return render(messages, List.of());
@@ -52,7 +52,7 @@ public final class ChatTemplate {
      * Renders messages and the tools that the model may ask for, up to where its answer begins.
      *
      * @param tools plain JSON values, for the template to read as they are; none is the same as no tools at all
-     * @throws ChatTemplateFailed when there is no template or it does not render these messages
+     * @throws ChatTemplateException when there is no template or it does not render these messages
      */
     public String render(List<ChatMessage> messages, List<Map<String, Object>> tools) {
         Map<String, Object> variables = new HashMap<>();
@@ -65,7 +65,7 @@ public final class ChatTemplate {
         try {
             return chosen(!tools.isEmpty()).render(variables);
         } catch (JinjaException e) {
-            throw new ChatTemplateFailed(
+            throw new ChatTemplateException(
                     e.isRaised()
                             ? "the model's chat template refused the messages: " + e.getMessage()
                             : "the model's chat template failed in " + e.getMessage());
@@ -77,12 +77,12 @@ public final class ChatTemplate {
         String name = tools && templates.containsKey("tool_use") ? "tool_use" : ChatTemplateFiles.DEFAULT;
         Read read = templates.get(name);
         if (templates.isEmpty()) {
-            throw new ChatTemplateFailed("the model has no chat template; send a prompt in place of messages");
+            throw new ChatTemplateException("the model has no chat template; send a prompt in place of messages");
         }
         if (read == null) {
-            throw new ChatTemplateFailed("the model has several chat templates and none is called '" + name + "'");
+            throw new ChatTemplateException("the model has several chat templates and none is called '" + name + "'");
         }
         return read.template()
-                .orElseThrow(() -> new ChatTemplateFailed("the model's chat template can't be used: " + read.reason()));
+                .orElseThrow(() -> new ChatTemplateException("the model's chat template can't be used: " + read.reason()));
     }
 }

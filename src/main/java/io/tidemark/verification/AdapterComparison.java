@@ -14,7 +14,7 @@ import io.tidemark.decoder.StepRow;
 import io.tidemark.decoder.kvcache.KvPool;
 import io.tidemark.decoder.kvcache.KvSlot;
 import io.tidemark.decoder.lora.LoraWeights;
-import io.tidemark.decoder.sampling.TokenRule;
+import io.tidemark.decoder.sampling.TokenSampling;
 import io.tidemark.generation.Completion;
 import io.tidemark.generation.EngineLimits;
 import io.tidemark.generation.GenerationEngine;
@@ -77,12 +77,12 @@ final class AdapterComparison {
     }
 
     private List<float[]> logits(List<Integer> prompt, List<Boundary> boundaries) {
-        try (KvPool pool = new KvPool(model.decoder(), Long.MAX_VALUE)) {
+        try (KvPool pool = new KvPool(model.decoder().kvCache(), Long.MAX_VALUE)) {
             List<StepRow> rows = new ArrayList<>();
             for (Boundary boundary : boundaries) {
                 KvSlot slot = pool.reserve(prompt.size()).orElseThrow();
                 rows.add(new StepRow(
-                        slot, prompt, 0, Optional.of(lora), boundary.layers(), Optional.of(TokenRule.GREEDY)));
+                        slot, prompt, 0, Optional.of(lora), boundary.layers(), Optional.of(TokenSampling.GREEDY)));
             }
             return model.decoder().logits(rows);
         }

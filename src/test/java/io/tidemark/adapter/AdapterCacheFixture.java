@@ -49,7 +49,7 @@ final class AdapterCacheFixture implements AutoCloseable {
 
     /** Whether a step with the adapter succeeds, which fails with freed weights. */
     boolean isAlive(AdapterLease lease) {
-        try (KvPool pool = new KvPool(fixture.model().decoder(), 1 << 20)) {
+        try (KvPool pool = new KvPool(fixture.model().decoder().kvCache(), 1 << 20)) {
             fixture.model()
                     .decoder()
                     .logits(List.of(new StepRow(

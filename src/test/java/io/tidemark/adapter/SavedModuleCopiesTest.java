@@ -185,7 +185,7 @@ class SavedModuleCopiesTest {
 
     private void assertLoads(SavedModuleCase saved, Consumer<TensorFile> change) {
         try (AdapterStore store = adapters.get(saved.family()).store()) {
-            assertThat(store.load("one", folder(saved, change)).weights().hasOwnParts())
+            assertThat(store.load("one", folder(saved, change)).weights().hasOverrides())
                     .isTrue();
         }
     }

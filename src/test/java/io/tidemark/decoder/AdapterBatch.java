@@ -4,8 +4,8 @@ import io.tidemark.adapter.AdapterStore;
 import io.tidemark.decoder.kvcache.KvPool;
 import io.tidemark.decoder.kvcache.KvSlot;
 import io.tidemark.decoder.lora.LoraWeights;
-import io.tidemark.decoder.sampling.TokenChoice;
-import io.tidemark.decoder.sampling.TokenRule;
+import io.tidemark.decoder.sampling.SampledToken;
+import io.tidemark.decoder.sampling.TokenSampling;
 import io.tidemark.fixture.Folders;
 import io.tidemark.model.ModelOptions;
 import io.tidemark.torch.Torch;
@@ -36,7 +36,7 @@ public final class AdapterBatch implements AutoCloseable {
         model = LanguageModel.load(Folders.model(family), family, torch, options);
         layers = model.config().numLayers();
         store = new AdapterStore(model);
-        pool = new KvPool(model.decoder(), Long.MAX_VALUE);
+        pool = new KvPool(model.decoder().kvCache(), Long.MAX_VALUE);
     }
 
     /**
@@ -99,20 +99,20 @@ public final class AdapterBatch implements AutoCloseable {
                         from.applyAsInt(i) - start(i),
                         adapters.get(i).map(this::adapter),
                         layers - i % layers,
-                        Optional.of(TokenRule.GREEDY)))
+                        Optional.of(TokenSampling.GREEDY)))
                 .toList();
     }
 
-    public boolean isStackingAdapters() {
-        return model.decoder().isStackingAdapters();
+    public boolean isPackingAdapters() {
+        return model.decoder().isPackingAdapters();
     }
 
-    public boolean isJoined(List<String> adapters) {
-        return model.decoder().isJoined(adapters.stream().map(this::adapter).toList());
+    public boolean isFused(List<String> adapters) {
+        return model.decoder().isFused(adapters.stream().map(this::adapter).toList());
     }
 
     /** A step of one row that wants no token. */
-    public List<TokenChoice> step(List<Integer> tokens) {
+    public List<SampledToken> step(List<Integer> tokens) {
         StepRow piece = new StepRow(pool.reserve(64).orElseThrow(), tokens, 0, Optional.empty(), 0, Optional.empty());
         return model.decoder().step(List.of(piece));
     }

@@ -69,7 +69,7 @@ class ComputeTypesTest {
         try (AdapterBatch exact = new AdapterBatch(torch, ModelOptions.DEFAULT);
                 AdapterBatch rough = new AdapterBatch(torch, new ModelOptions(ComputeType.INT8))) {
             List<float[]> alone = rough.logits(ADAPTERS);
-            for (int i = 0; i < 40 || rough.isStackingAdapters(); i++) {
+            for (int i = 0; i < 40 || rough.isPackingAdapters(); i++) {
                 rough.logits(ADAPTERS);
             }
             List<float[]> shared = rough.logits(ADAPTERS);

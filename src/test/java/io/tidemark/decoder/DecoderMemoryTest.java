@@ -7,9 +7,9 @@ import io.tidemark.decoder.kvcache.KvPool;
 import io.tidemark.decoder.kvcache.KvSlot;
 import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.decoder.sampling.Penalties;
-import io.tidemark.decoder.sampling.Sampling;
-import io.tidemark.decoder.sampling.SeenTokens;
-import io.tidemark.decoder.sampling.TokenRule;
+import io.tidemark.decoder.sampling.SamplingParams;
+import io.tidemark.decoder.sampling.TokenCounts;
+import io.tidemark.decoder.sampling.TokenSampling;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.Folders;
 import io.tidemark.fixture.TensorFile;
@@ -44,7 +44,7 @@ class DecoderMemoryTest {
         try (Torch torch = Torch.open(FixtureModel.OPTIONS);
                 LanguageModel model = LanguageModel.load(folder, "base", torch);
                 AdapterStore store = new AdapterStore(model);
-                KvPool pool = new KvPool(model.decoder(), Long.MAX_VALUE)) {
+                KvPool pool = new KvPool(model.decoder().kvCache(), Long.MAX_VALUE)) {
             KvSlot slot = pool.reserve(64).orElseThrow();
             Optional<LoraWeights> lora = Optional.of(store.load("qv", adapter).weights());
             decode(model.decoder(), slot, lora, STEPS_A_PART);
@@ -75,9 +75,9 @@ class DecoderMemoryTest {
 
     /** Every kind of value that a step makes: sampling, a penalty, log-probabilities with alternatives. */
     private static void decode(Decoder decoder, KvSlot slot, Optional<LoraWeights> lora, int steps) {
-        Sampling sampling = new Sampling(0.8, 0.9, 40, 0.01, new Penalties(1.1, 0.1, 0.1), Map.of(3, 1.0));
-        TokenRule rule = TokenRule.of(sampling, 0.5)
-                .withSeen(new SeenTokens(List.of(7, 8)))
+        SamplingParams sampling = new SamplingParams(0.8, 0.9, 40, 0.01, new Penalties(1.1, 0.1, 0.1), Map.of(3, 1.0));
+        TokenSampling rule = TokenSampling.of(sampling, 0.5)
+                .withCounts(new TokenCounts(List.of(7, 8)))
                 .withTop(3);
         for (int i = 0; i < steps; i++) {
             decoder.step(List.of(new StepRow(slot, List.of(5), i % 64, lora, 1, Optional.of(rule))));

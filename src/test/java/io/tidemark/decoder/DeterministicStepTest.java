@@ -6,7 +6,7 @@ import io.tidemark.adapter.AdapterStore;
 import io.tidemark.decoder.kvcache.KvPool;
 import io.tidemark.decoder.kvcache.KvSlot;
 import io.tidemark.decoder.lora.LoraWeights;
-import io.tidemark.decoder.sampling.TokenRule;
+import io.tidemark.decoder.sampling.TokenSampling;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.Folders;
 import io.tidemark.model.ComputeType;
@@ -39,7 +39,7 @@ class DeterministicStepTest {
     private record Text(List<Integer> tokens, Optional<LoraWeights> lora, int boundary) {
 
         StepRow piece(KvSlot slot, int from, int to) {
-            return new StepRow(slot, tokens.subList(from, to), from, lora, boundary, Optional.of(TokenRule.GREEDY));
+            return new StepRow(slot, tokens.subList(from, to), from, lora, boundary, Optional.of(TokenSampling.GREEDY));
         }
     }
 
@@ -96,7 +96,7 @@ class DeterministicStepTest {
         List<List<float[]>> alone = texts.stream().map(this::alone).toList();
         Random random = new Random(5);
         for (int trial = 0; trial < 6; trial++) {
-            try (KvPool pool = new KvPool(model.decoder(), Long.MAX_VALUE)) {
+            try (KvPool pool = new KvPool(model.decoder().kvCache(), Long.MAX_VALUE)) {
                 List<Integer> order =
                         new ArrayList<>(IntStream.range(0, texts.size()).boxed().toList());
                 Collections.shuffle(order, random);
@@ -150,7 +150,7 @@ class DeterministicStepTest {
     /** Logits after the prompt and after each further token, with nothing beside. */
     private List<float[]> alone(Text text) {
         List<float[]> logits = new ArrayList<>();
-        try (KvPool pool = new KvPool(model.decoder(), Long.MAX_VALUE)) {
+        try (KvPool pool = new KvPool(model.decoder().kvCache(), Long.MAX_VALUE)) {
             KvSlot slot = pool.reserve(300).orElseThrow();
             int prompt = prompt(text.tokens().size());
             logits.add(

@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 import io.tidemark.decoder.kvcache.KvPool;
 import io.tidemark.decoder.kvcache.KvSlot;
 import io.tidemark.decoder.lora.LoraWeights;
-import io.tidemark.decoder.sampling.TokenRule;
+import io.tidemark.decoder.sampling.TokenSampling;
 import io.tidemark.fixture.FixtureModel;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -40,7 +40,7 @@ class MixedBatchTest {
                     from,
                     lora,
                     boundary,
-                    wanted ? Optional.of(TokenRule.GREEDY) : Optional.empty());
+                    wanted ? Optional.of(TokenSampling.GREEDY) : Optional.empty());
         }
     }
 
@@ -169,7 +169,7 @@ class MixedBatchTest {
             assertThat(afterSpoiling(pool, overflowing, pool::release)).contains(Float.NaN);
         }
         try (KvPool pool = pool()) {
-            assertSame(List.of(afterSpoiling(pool, overflowing, pool::releaseSpoilt)), List.of(sequences.get(1)));
+            assertSame(List.of(afterSpoiling(pool, overflowing, pool::releaseInvalid)), List.of(sequences.get(1)));
         }
     }
 
@@ -209,7 +209,7 @@ class MixedBatchTest {
     }
 
     private KvPool pool() {
-        return new KvPool(decoder, Long.MAX_VALUE);
+        return new KvPool(decoder.kvCache(), Long.MAX_VALUE);
     }
 
     private static KvSlot slot(KvPool pool) {

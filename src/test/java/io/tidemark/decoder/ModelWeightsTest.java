@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidemark.decoder.kvcache.KvPool;
-import io.tidemark.decoder.sampling.TokenRule;
+import io.tidemark.decoder.sampling.TokenSampling;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.Folders;
 import io.tidemark.fixture.TensorFile;
@@ -220,7 +220,7 @@ class ModelWeightsTest {
 
     private float[] logits(Path folder) {
         try (LanguageModel model = LanguageModel.load(folder, "base", torch);
-                KvPool pool = new KvPool(model.decoder(), Long.MAX_VALUE)) {
+                KvPool pool = new KvPool(model.decoder().kvCache(), Long.MAX_VALUE)) {
             return model.decoder()
                     .logits(List.of(new StepRow(
                             pool.reserve(9).orElseThrow(),
@@ -228,7 +228,7 @@ class ModelWeightsTest {
                             0,
                             Optional.empty(),
                             0,
-                            Optional.of(TokenRule.GREEDY))))
+                            Optional.of(TokenSampling.GREEDY))))
                     .get(0);
         }
     }

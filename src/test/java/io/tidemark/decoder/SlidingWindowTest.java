@@ -7,7 +7,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidemark.decoder.kvcache.KvPool;
 import io.tidemark.decoder.kvcache.KvSlot;
 import io.tidemark.decoder.lora.LoraWeights;
-import io.tidemark.decoder.sampling.TokenRule;
+import io.tidemark.decoder.sampling.TokenSampling;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.Folders;
 import io.tidemark.fixture.TensorFile;
@@ -94,14 +94,14 @@ class SlidingWindowTest {
     @DisplayName("needs no more memory for a long sequence than for one that its window and a chunk hold")
     void staysBounded() {
         long tokenBytes = sliding.decoder().kvBytesPerToken();
-        try (KvPool pool = new KvPool(sliding.decoder(), Long.MAX_VALUE)) {
+        try (KvPool pool = new KvPool(sliding.decoder().kvCache(), Long.MAX_VALUE)) {
             pool.reserve(CONTEXT);
             assertThat(pool.reservedBytes()).isEqualTo(8 * RING * tokenBytes);
             pool.reserve(RING);
             pool.reserve(700);
             assertThat(pool.reservedBytes()).as("they share the block").isEqualTo(8 * RING * tokenBytes);
         }
-        try (KvPool pool = new KvPool(sliding.decoder(), RING * tokenBytes)) {
+        try (KvPool pool = new KvPool(sliding.decoder().kvCache(), RING * tokenBytes)) {
             assertThat(pool.canEverHold(CONTEXT, 1)).isTrue();
             assertThat(pool.reserve(CONTEXT)).isPresent();
         }
@@ -111,7 +111,7 @@ class SlidingWindowTest {
     @DisplayName("keeps all tokens of the layers without one, and a ring for the others")
     void mixesLayers() {
         long layerBytes = mixed.decoder().kvBytesPerToken() / 6;
-        try (KvPool pool = new KvPool(mixed.decoder(), Long.MAX_VALUE)) {
+        try (KvPool pool = new KvPool(mixed.decoder().kvCache(), Long.MAX_VALUE)) {
             pool.reserve(1536);
             assertThat(pool.reservedBytes()).isEqualTo(8 * layerBytes * (2 * 1536 + 4 * RING));
         }
@@ -134,7 +134,7 @@ class SlidingWindowTest {
     /** Runs the sequence in pieces of these sizes over and over, a second one some way behind it in the next slot. */
     private static void assertAgrees(
             LanguageModel model, List<Integer> tokens, List<Integer> pieces, double[] expected) {
-        try (KvPool pool = new KvPool(model.decoder(), Long.MAX_VALUE)) {
+        try (KvPool pool = new KvPool(model.decoder().kvCache(), Long.MAX_VALUE)) {
             List<KvSlot> slots = List.of(
                     pool.reserve(LENGTH).orElseThrow(), pool.reserve(LENGTH).orElseThrow());
             int[] done = {0, 0};
@@ -149,7 +149,7 @@ class SlidingWindowTest {
                                 done[row],
                                 Optional.empty(),
                                 0,
-                                Optional.of(TokenRule.GREEDY)));
+                                Optional.of(TokenSampling.GREEDY)));
                         done[row] += size;
                     }
                 }
@@ -166,16 +166,16 @@ class SlidingWindowTest {
 
     /** Log-probability of each token but the first. */
     private double[] forced(LanguageModel model, List<Integer> tokens) {
-        ForcedBatch batch =
-                new ForcedBatch(List.of(new ForcedBatch.Sequence(tokens.subList(0, 1), tokens.subList(1, LENGTH))));
-        ForcedDecoder decoder = model.decoder().forced(none);
-        ForcedStates states = decoder.embed(batch);
+        TeacherForcedBatch batch =
+                new TeacherForcedBatch(List.of(new TeacherForcedBatch.Sequence(tokens.subList(0, 1), tokens.subList(1, LENGTH))));
+        TeacherForcing decoder = model.decoder().teacherForcing(none);
+        HiddenStates states = decoder.embed(batch);
         for (int layer = 0; layer < decoder.numLayers(); layer++) {
-            try (ForcedStates before = states) {
+            try (HiddenStates before = states) {
                 states = decoder.layer(batch, before, layer, false);
             }
         }
-        try (ForcedStates last = states) {
+        try (HiddenStates last = states) {
             return decoder.goldLogprobs(batch, last, 0, LENGTH - 1)[0];
         }
     }

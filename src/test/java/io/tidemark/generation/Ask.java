@@ -2,7 +2,7 @@ package io.tidemark.generation;
 
 import io.tidemark.boundary.Boundary;
 import io.tidemark.decoder.lora.LoraWeights;
-import io.tidemark.decoder.sampling.Sampling;
+import io.tidemark.decoder.sampling.SamplingParams;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -14,14 +14,14 @@ record Ask(
         Optional<LoraWeights> lora,
         int boundary,
         StopConditions stopConditions,
-        Sampling sampling,
+        SamplingParams sampling,
         long seed,
         int choices,
         OptionalInt logprobs) {
 
     static Ask about(String id, List<Integer> prompt) {
         return new Ask(
-                id, prompt, Optional.empty(), 0, StopConditions.after(12), Sampling.GREEDY, 0, 1, OptionalInt.empty());
+                id, prompt, Optional.empty(), 0, StopConditions.after(12), SamplingParams.GREEDY, 0, 1, OptionalInt.empty());
     }
 
     Ask with(LoraWeights adapter, int boundaryLayers) {
@@ -35,7 +35,7 @@ record Ask(
 
     Ask sampled(double temperature, long withSeed) {
         return new Ask(
-                id, prompt, lora, boundary, stopConditions, Sampling.at(temperature), withSeed, choices, logprobs);
+                id, prompt, lora, boundary, stopConditions, SamplingParams.at(temperature), withSeed, choices, logprobs);
     }
 
     Ask choices(int n) {
@@ -51,7 +51,7 @@ record Ask(
         return new Ask(id, prompt, lora, boundary, stopConditions, sampling, seed, choices, OptionalInt.of(top));
     }
 
-    Ask sampling(Sampling how) {
+    Ask sampling(SamplingParams how) {
         return new Ask(id, prompt, lora, boundary, stopConditions, how, seed, choices, logprobs);
     }
 

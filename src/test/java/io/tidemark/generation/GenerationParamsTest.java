@@ -2,7 +2,7 @@ package io.tidemark.generation;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.tidemark.decoder.sampling.Sampling;
+import io.tidemark.decoder.sampling.SamplingParams;
 import java.util.HashSet;
 import java.util.OptionalInt;
 import java.util.Set;
@@ -57,7 +57,7 @@ class GenerationParamsTest {
     }
 
     private static double uniform(long seed, int choice, int position) {
-        return new GenerationParams(StopConditions.after(1), Sampling.GREEDY, seed, 1, OptionalInt.empty())
+        return new GenerationParams(StopConditions.after(1), SamplingParams.GREEDY, seed, 1, OptionalInt.empty())
                 .uniform(choice, position);
     }
 

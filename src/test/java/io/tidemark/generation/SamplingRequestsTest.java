@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tidemark.decoder.sampling.Penalties;
-import io.tidemark.decoder.sampling.Sampling;
+import io.tidemark.decoder.sampling.SamplingParams;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.ReferenceText;
 import java.util.HashSet;
@@ -67,7 +67,7 @@ class SamplingRequestsTest {
     void countsTheAnswersTokens() throws RequestRefused {
         List<Integer> plain = run(greedy("plain", 1)).choice().tokens();
         Ask penalised = greedy("penalised", 1)
-                .sampling(Sampling.GREEDY.withPenalties(new Penalties(1, 2, 2)))
+                .sampling(SamplingParams.GREEDY.withPenalties(new Penalties(1, 2, 2)))
                 .stopAt(StopConditions.afterExactly(40));
         List<Integer> tokens = run(penalised).choice().tokens();
         assertThat(tokens.get(0)).isEqualTo(plain.get(0));
@@ -77,11 +77,11 @@ class SamplingRequestsTest {
         assertThat(new HashSet<>(tokens)).hasSizeGreaterThan(new HashSet<>(repeating).size());
 
         Ask biased = greedy("biased", 1)
-                .sampling(Sampling.GREEDY.withLogitBias(Map.of(9, 100.0)))
+                .sampling(SamplingParams.GREEDY.withLogitBias(Map.of(9, 100.0)))
                 .stopAt(StopConditions.afterExactly(5));
         assertThat(run(biased).choice().tokens()).containsOnly(9);
         Ask balanced = biased.sampling(
-                Sampling.GREEDY.withLogitBias(Map.of(9, 100.0, 10, 99.0)).withPenalties(new Penalties(1, 0, 2)));
+                SamplingParams.GREEDY.withLogitBias(Map.of(9, 100.0, 10, 99.0)).withPenalties(new Penalties(1, 0, 2)));
         assertThat(run(balanced).choice().tokens()).contains(9, 10);
     }
 
@@ -90,7 +90,7 @@ class SamplingRequestsTest {
             "draws other numbers for each choice, the same for each run and whatever runs beside it, and its usage is the sum")
     void choicesDiffer() throws RequestRefused {
         Ask ask = greedy("n", 3)
-                .sampling(Sampling.at(1.5).withTopP(0.98))
+                .sampling(SamplingParams.at(1.5).withTopP(0.98))
                 .choices(6)
                 .stopAt(StopConditions.after(15));
         Recording first = run(ask);
@@ -105,7 +105,7 @@ class SamplingRequestsTest {
         for (int i = 0; i < 8; i++) {
             engine.submit(
                     greedy("beside-" + i, i % 4)
-                            .sampling(Sampling.at(i % 3).withTopK(i))
+                            .sampling(SamplingParams.at(i % 3).withTopK(i))
                             .request(),
                     beside.get(i));
         }
@@ -118,7 +118,7 @@ class SamplingRequestsTest {
     @DisplayName("names no token that the model has not")
     void namesNoStrangeToken() {
         int vocabulary = fixture.model().config().vocabularySize();
-        Ask biased = greedy("bias", 1).sampling(Sampling.GREEDY.withLogitBias(Map.of(vocabulary, 1.0)));
+        Ask biased = greedy("bias", 1).sampling(SamplingParams.GREEDY.withLogitBias(Map.of(vocabulary, 1.0)));
         assertThatThrownBy(() -> engine.submit(biased.request(), Recording.plain()))
                 .isInstanceOfSatisfying(
                         RequestRefused.class, e -> assertThat(e.param()).isEqualTo("logit_bias"))

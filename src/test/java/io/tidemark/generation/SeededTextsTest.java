@@ -3,7 +3,7 @@ package io.tidemark.generation;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.decoder.sampling.Penalties;
-import io.tidemark.decoder.sampling.Sampling;
+import io.tidemark.decoder.sampling.SamplingParams;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.model.ComputeType;
 import io.tidemark.model.ModelOptions;
@@ -85,7 +85,7 @@ class SeededTextsTest {
                 .map(at -> 3 + (i * 31 + at * at + i * at) % 400)
                 .boxed()
                 .toList();
-        Sampling sampling = new Sampling(
+        SamplingParams sampling = new SamplingParams(
                 0.7 + i % 4 * 0.4,
                 i % 3 == 0 ? 0.95 : 1,
                 i % 5 == 0 ? 40 : 0,

@@ -8,7 +8,7 @@ import io.tidemark.cli.JsonLines;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.evaluation.LabelledExample;
 import io.tidemark.text.ChatMessage;
-import io.tidemark.text.ChatTemplateFailed;
+import io.tidemark.text.ChatTemplateException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -79,7 +79,7 @@ public final class ExampleFile {
                 new ChatMessage(turn.path("role").asText(), turn.path("content").asText())));
         try {
             return model.chatTemplate().render(turns);
-        } catch (ChatTemplateFailed e) {
+        } catch (ChatTemplateException e) {
             throw new CommandFailed(place + ": " + e.getMessage(), e);
         }
     }

@@ -1,5 +1,5 @@
 /**
- * Splits a step into attention calls.
- * Depends on {@code decoder.kvcache}. Start with {@link io.tidemark.decoder.attention.AttentionUnits}.
+ * Splits a step into attention calls and orders their rows. Depends on {@code decoder.kvcache} and {@code model}. Start
+ * with {@link io.tidemark.decoder.attention.AttentionPlan}.
  */
 package io.tidemark.decoder.attention;

@@ -2,10 +2,10 @@ package io.tidemark.decoder.kvcache;
 
 import java.util.concurrent.atomic.AtomicLong;
 
-/** The memory for keys and values that all pools of a process share, in bytes. Safe for use by several threads. */
+/** The memory budget, in bytes, that all KV pools of a process share. Thread-safe. */
 public final class KvBudget {
 
-    /** A block takes at most this part of the budget: a large one would lock out other sizes until it is empty. */
+    /** A block takes at most this fraction of the budget: other sizes could not use the memory of a large one. */
     private static final int MIN_BLOCKS = 8;
 
     private static final int MIN_BLOCKS_PER_POOL = 4;
@@ -15,21 +15,20 @@ public final class KvBudget {
     private final AtomicLong taken = new AtomicLong();
 
     /**
-     * @param bytes keys and values of running sequences and of kept prefixes together, 1 or more
-     * @param pools how many pools share it, 1 or more
+     * @param bytes for running sequences and cached prefixes together; at least 1
+     * @param pools how many pools share the budget; at least 1
      */
     public KvBudget(long bytes, int pools) {
         if (bytes < 1 || pools < 1) {
             throw new IllegalArgumentException(
-                    "the memory for keys and values must be at least 1 byte, for at least 1 pool: " + bytes + ", "
-                            + pools);
+                    "the KV budget needs at least 1 byte and 1 pool, not " + bytes + " bytes and " + pools + " pools");
         }
         this.bytes = bytes;
         this.pools = pools;
     }
 
-    /** The most that a block of several slots should take. */
-    public long blockBytes() {
+    /** The most bytes that a block of several slots should have. */
+    long blockBytes() {
         return bytes / Math.max(MIN_BLOCKS, MIN_BLOCKS_PER_POOL * pools);
     }
 
@@ -38,17 +37,17 @@ public final class KvBudget {
         return bytes;
     }
 
-    public long free() {
+    long free() {
         return bytes - taken.get();
     }
 
-    /** Reserves so many bytes, or none and returns false where fewer are free. */
-    public boolean tryReserve(long more) {
+    /** Reserves this many bytes if they are free. */
+    boolean tryReserve(long more) {
         long before = taken.getAndUpdate(now -> more <= bytes - now ? now + more : now);
         return more <= bytes - before;
     }
 
-    public void release(long fewer) {
+    void release(long fewer) {
         taken.addAndGet(-fewer);
     }
 }

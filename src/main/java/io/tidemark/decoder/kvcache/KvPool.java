@@ -1,75 +1,73 @@
 package io.tidemark.decoder.kvcache;
 
-import io.tidemark.decoder.Decoder;
-import io.tidemark.decoder.DecoderFailed;
+import io.tidemark.decoder.DecoderException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Predicate;
 
 /**
- * The keys and values of the sequences that run in one engine instance. A sequence reserves room for its prompt and all tokens
- * it may generate; blocks of equal capacity are made as they are needed. Several pools can share one budget.
+ * The KV slots of one engine instance. A sequence reserves a slot for its prompt and all tokens that it may generate;
+ * blocks of slots with equal capacity are allocated on demand. Several pools can share one budget.
  *
- * <p>Belongs to one thread.
+ * <p>Not thread-safe: belongs to the thread of its engine instance.
  */
 public final class KvPool implements AutoCloseable {
 
-    private static final int USUAL_SLOTS_PER_BLOCK = 8;
+    private static final int DEFAULT_SLOTS_PER_BLOCK = 8;
 
     private static final System.Logger LOG = System.getLogger(KvPool.class.getName());
 
-    private final Decoder decoder;
+    private final KvCache cache;
     private final KvBudget budget;
     private final int slotsPerBlock;
-    private final KvSizes sizes;
-    private final KvPrefixes prefixes;
+    private final PrefixCache prefixes;
     private final List<KvBlock> blocks = new ArrayList<>();
 
     /**
-     * @param slotsPerBlock the most slots of a block, 1 or more: rows of one block can share an attention call, so as many as
-     *                      run together is best
-     * @param prefixBytes   the part of the budget that kept prefixes of this pool may take while no sequence needs it; 0 keeps none
+     * @param slotsPerBlock the most slots of a block, at least 1. Rows of one block can share an attention call: use the
+     *                      number of sequences that run together
+     * @param prefixBytes   the part of the budget that cached prefixes of this pool may use while no sequence needs it;
+     *                      0 disables the prefix cache
      */
-    public KvPool(Decoder decoder, KvBudget budget, int slotsPerBlock, long prefixBytes) {
+    public KvPool(KvCache cache, KvBudget budget, int slotsPerBlock, long prefixBytes) {
         if (slotsPerBlock < 1 || prefixBytes < 0) {
             throw new IllegalArgumentException(
                     "slotsPerBlock must be at least 1, prefixBytes at least 0: " + slotsPerBlock + ", " + prefixBytes);
         }
-        this.decoder = decoder;
+        this.cache = cache;
         this.budget = budget;
         this.slotsPerBlock = slotsPerBlock;
-        this.sizes = decoder.caches().sizes();
-        this.prefixes = new KvPrefixes(decoder, budget, prefixBytes);
+        this.prefixes = new PrefixCache(cache, budget, prefixBytes);
     }
 
-    /** A pool with a budget of its own that keeps no prefixes. */
-    public KvPool(Decoder decoder, long budgetBytes) {
-        this(decoder, new KvBudget(budgetBytes, 1), USUAL_SLOTS_PER_BLOCK, 0);
+    /** A pool with its own budget and without a prefix cache. */
+    public KvPool(KvCache cache, long budgetBytes) {
+        this(cache, new KvBudget(budgetBytes, 1), DEFAULT_SLOTS_PER_BLOCK, 0);
     }
 
-    /** Whether sequences of this length and number fit when nothing else runs. */
+    /** Whether this many sequences of this length fit into the whole budget. */
     public boolean canEverHold(int tokens, int sequences) {
         return bytes(tokens, sequences) <= budget.bytes();
     }
 
-    /** What sequences of this length and number take, in bytes. */
+    /** Bytes of this many sequences of this length. */
     public long bytes(int tokens, int sequences) {
-        return sequences * sizes.bytes(1, sizes.capacityFor(tokens));
+        return sequences * cache.bytes(1, cache.capacityFor(tokens));
     }
 
     /**
-     * A slot for each of some sequences of up to {@code tokens} tokens, or none at all when the budget is taken now.
+     * Reserves a slot of {@code tokens} tokens for each sequence, or none if the budget does not have enough free bytes.
      *
-     * @throws DecoderFailed when the device has no memory although the budget allows it; nothing is held then
+     * @throws DecoderException if the device is out of memory although the budget is not; no slot is reserved
      */
     public Optional<List<KvSlot>> reserve(int tokens, int sequences) {
-        int capacity = sizes.capacityFor(tokens);
+        int capacity = cache.capacityFor(tokens);
         long open = blocks.stream()
                 .filter(block -> block.capacity() == capacity)
                 .mapToLong(KvBlock::freeSlots)
                 .sum();
-        long missing = Math.max(0, sequences - open) * sizes.bytes(1, capacity);
+        long missing = Math.max(0, sequences - open) * cache.bytes(1, capacity);
         freeUnused(missing, block -> block.capacity() != capacity);
         if (missing > budget.free()) {
             return Optional.empty();
@@ -85,59 +83,60 @@ public final class KvPool implements AutoCloseable {
                 slots.add(slot.get());
             }
             return Optional.of(slots);
-        } catch (DecoderFailed e) {
+        } catch (DecoderException e) {
             slots.forEach(this::release);
             throw e;
         }
     }
 
-    /** A slot for a sequence of up to {@code tokens} tokens; empty when the budget is taken now. */
+    /** Reserves a slot of {@code tokens} tokens; empty if the budget does not have enough free bytes. */
     public Optional<KvSlot> reserve(int tokens) {
-        int capacity = sizes.capacityFor(tokens);
+        int capacity = cache.capacityFor(tokens);
         Optional<KvBlock> open = blocks.stream()
                 .filter(b -> b.capacity() == capacity && !b.isFull())
                 .findFirst();
         return open.or(() -> newBlock(capacity)).map(KvBlock::take);
     }
 
-    /** Gives a slot back; its keys and values may be overwritten from now on. */
+    /** Releases a slot; its keys and values may be overwritten. */
     public void release(KvSlot slot) {
         slot.block().release(slot);
     }
 
-    /** Like {@link #release}, for a slot that holds values that are not finite: masked attention would still read them. */
-    public void releaseSpoilt(KvSlot slot) {
+    /** Clears and releases a slot that holds values that are not finite: masked attention still reads them. */
+    public void releaseInvalid(KvSlot slot) {
         try {
-            decoder.caches().clear(slot);
+            cache.clear(slot);
             release(slot);
-        } catch (DecoderFailed e) {
-            LOG.log(System.Logger.Level.WARNING, "a slot that could not be wiped is given up", e);
+        } catch (DecoderException e) {
+            LOG.log(System.Logger.Level.WARNING, "could not clear a KV slot; it stays unused until the worker restarts", e);
         }
     }
 
-    /** Bytes that the blocks hold, whether their slots are used or not, and kept prefixes. */
+    /** Bytes of all blocks, with used and free slots, and of cached prefixes. */
     public long reservedBytes() {
         return blocks.stream().mapToLong(this::bytes).sum() + prefixes.bytes();
     }
 
-    /** What is kept of prompts for others that begin alike. */
-    public KvPrefixes prefixes() {
+    /** The prefix cache of this pool. */
+    public PrefixCache prefixes() {
         return prefixes;
     }
 
     /**
-     * Copies the first tokens of one slot into another of the same size.
+     * Copies the first {@code tokens} tokens of one slot to another of the same capacity.
      *
-     * @throws DecoderFailed when libtorch could not copy them
+     * @throws DecoderException if libtorch could not copy them
      */
     public void copy(KvSlot from, KvSlot to, int tokens) {
-        decoder.caches().copy(from, to, tokens);
+        cache.copy(from, to, tokens);
     }
 
     /**
-     * Frees blocks without sequences, then kept prefixes, until the budget has so many bytes free or nothing is left to free.
+     * Frees blocks without sequences, then cached prefixes, until {@code wantedBytes} of the budget are free or nothing is
+     * left to free.
      *
-     * @return whether something was freed
+     * @return whether anything was freed
      */
     public boolean freeUnused(long wantedBytes) {
         return freeUnused(wantedBytes, block -> true);
@@ -152,7 +151,7 @@ public final class KvPool implements AutoCloseable {
                 budget.release(bytes(block));
             }
         }
-        prefixes.giveUp(wantedBytes - budget.free());
+        prefixes.evict(wantedBytes - budget.free());
         return reservedBytes() < before;
     }
 
@@ -167,30 +166,30 @@ public final class KvPool implements AutoCloseable {
     }
 
     private Optional<KvBlock> newBlock(int capacity) {
-        long slotBytes = sizes.bytes(1, capacity);
+        long slotBytes = cache.bytes(1, capacity);
         if (budget.free() < slotBytes) {
             freeUnused(slotBytes);
         }
         long share = Math.max(slotBytes, Math.min(budget.blockBytes(), budget.free()));
         int slots = (int) Math.min(slotsPerBlock, share / slotBytes);
-        // Another pool may take what was free a moment ago.
-        while (!budget.tryReserve(sizes.bytes(slots, capacity))) {
+        // Another pool may reserve bytes of the same budget at the same time.
+        while (!budget.tryReserve(cache.bytes(slots, capacity))) {
             if (slots == 1) {
                 return Optional.empty();
             }
             slots = 1;
         }
         try {
-            KvBlock block = decoder.caches().newBlock(slots, capacity, sizes.ringCapacity(capacity));
+            KvBlock block = cache.allocate(slots, capacity);
             blocks.add(block);
             return Optional.of(block);
         } catch (RuntimeException e) {
-            budget.release(sizes.bytes(slots, capacity));
+            budget.release(cache.bytes(slots, capacity));
             throw e;
         }
     }
 
     private long bytes(KvBlock block) {
-        return sizes.bytes(block.slots(), block.capacity());
+        return cache.bytes(block.slots(), block.capacity());
     }
 }

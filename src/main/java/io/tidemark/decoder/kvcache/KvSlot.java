@@ -1,12 +1,12 @@
 package io.tidemark.decoder.kvcache;
 
-/** The place of one sequence's keys and values, from admission to its end. */
+/** The keys and values of one sequence, from its admission to its end. */
 public final class KvSlot {
 
     private final KvBlock block;
     private final int index;
 
-    public KvSlot(KvBlock block, int index) {
+    KvSlot(KvBlock block, int index) {
         this.block = block;
         this.index = index;
     }
@@ -15,11 +15,12 @@ public final class KvSlot {
         return block;
     }
 
+    /** The index of the slot in its block. */
     public int index() {
         return index;
     }
 
-    /** The most tokens that the slot holds at a time; where every layer has a window, a sequence may have more. */
+    /** The most tokens that the slot stores. A sequence may be longer if every layer has a window. */
     public int capacity() {
         return block.capacity();
     }

@@ -4,18 +4,19 @@ import io.tidemark.model.StoredTensor;
 import java.util.Optional;
 
 /**
- * LoRA of one linear module: its output grows by {@code scale * (B A x + bias)}. With a magnitude (DoRA, Liu et al. 2024)
- * it becomes {@code magnitude / |W + scale B A| * (W + scale B A) x} instead, the norm taken over each output's weights.
+ * LoRA of one linear module: adds {@code scale * (B A x + bias)} to its output. With a magnitude (DoRA, Liu et al. 2024)
+ * the output is {@code magnitude / |W + scale B A| * (W + scale B A) x} instead, where the norm is taken over the weights
+ * of each output.
  *
  * @param a         {@code [r, in]}
  * @param b         {@code [out, r]}
  * @param magnitude {@code [out]}
- * @param bias      {@code [out]}, of B
+ * @param bias      bias of B, {@code [out]}
  */
 public record LoraModule(
         StoredTensor a, StoredTensor b, double scale, Optional<StoredTensor> magnitude, Optional<StoredTensor> bias) {
 
-    /** Plain LoRA. */
+    /** LoRA without magnitude and bias. */
     public LoraModule(StoredTensor a, StoredTensor b, double scale) {
         this(a, b, scale, Optional.empty(), Optional.empty());
     }

@@ -5,78 +5,88 @@ import io.tidemark.torch.Value;
 import java.util.List;
 import java.util.Optional;
 
-/** The device tensors of one adapter, laid out as the decoder takes them. Must not be closed while a row uses it. */
+/** The weights of one adapter on the device. Must not be closed while a row uses it. */
 public final class LoraWeights implements AutoCloseable {
 
     private final Value tensors;
     private final boolean plain;
-    private final Optional<Value> own;
-    private final Optional<LoraStack> stack;
+    private final Optional<Value> overrides;
+    private final Optional<PackedLoraGroup> packed;
     private final long bytes;
     private volatile boolean closed;
 
     /**
-     * @param plain        whether no module has a factor or a shift
-     * @param stacked      the same layers as a stack of their own, where the decoder runs stacks
-     * @param stackedBytes the memory that this stack takes, 0 where there is none
-     * @param bytes        the memory that everything here takes on the device
+     * @param tensors     see {@link #tensors}
+     * @param plain       see {@link #isPlain}
+     * @param overrides   see {@link #overrides}
+     * @param packed      the layers as a packed group with this adapter only, if the decoder uses packed groups
+     * @param packedBytes bytes of the packed group
+     * @param bytes       bytes of all tensors on the device
      */
-    public LoraWeights(
-            Value tensors, boolean plain, Optional<Value> own, Optional<Value> stacked, long stackedBytes, long bytes) {
+    LoraWeights(
+            Value tensors,
+            boolean plain,
+            Optional<Value> overrides,
+            Optional<Value> packed,
+            long packedBytes,
+            long bytes) {
         this.tensors = tensors;
         this.plain = plain;
-        this.own = own;
-        this.stack = stacked.map(value -> new LoraStack(List.of(this), value, stackedBytes));
+        this.overrides = overrides;
+        this.packed = packed.map(value -> new PackedLoraGroup(List.of(this), value, packedBytes));
         this.bytes = bytes;
     }
 
-    /** Weights that no layer looks at. */
+    /** A placeholder for steps without adapters. */
     public static LoraWeights none(Torch torch) {
         try (Value empty = torch.floats()) {
             return new LoraWeights(torch.list(List.of(empty)), true, Optional.empty(), Optional.empty(), 0, 0);
         }
     }
 
-    /** Whether there are but eight tensors a layer; else eight more a layer follow, factor and shift {@code [out]} of each. */
-    public boolean isPlain() {
-        return plain;
-    }
-
-    /** Eight tensors a layer: A {@code [in, parts * rank]} and B {@code [rank, sum of out]} of the parts q+k+v, of o, of gate+up and of down. */
+    /**
+     * Eight tensors per layer: A {@code [in, parts * rank]} and B {@code [rank, sum of out]} of each fused linear: q+k+v,
+     * o, gate+up, down. If the adapter is not plain, eight more tensors per layer follow: factor and shift {@code [out]} of
+     * each fused linear.
+     */
     public Value tensors() {
         return tensors;
     }
 
-    /** The memory that they take on the device. */
+    /** Whether no module has a magnitude or a bias. */
+    public boolean isPlain() {
+        return plain;
+    }
+
+    /** Embedding, head and norms in the layout of {@code outer.torchscript}; empty if all are the base model's. */
+    public Optional<Value> overrides() {
+        return overrides;
+    }
+
+    /** Whether the adapter differs from the base model at every boundary, also at boundary 0. */
+    public boolean hasOverrides() {
+        return overrides.isPresent();
+    }
+
+    /** Bytes on the device. */
     public long bytes() {
         return bytes;
     }
 
-    /** The adapter as a stack of its own; where there is none, it runs on its own always. */
-    public Optional<LoraStack> stack() {
-        return stack;
+    /** The packed group with this adapter only; empty if the decoder does not use packed groups. */
+    Optional<PackedLoraGroup> packed() {
+        return packed;
     }
 
-    /** Whether the adapter differs from the base beside the layers' LoRA, and so at boundary 0 too. */
-    public boolean hasOwnParts() {
-        return own.isPresent();
-    }
-
-    /** Embedding, head and norms as {@code outer.torchscript} lists them; empty where all are the base's. */
-    public Optional<Value> own() {
-        return own;
-    }
-
-    /** Whether no row may use it any more. */
-    public boolean isClosed() {
+    boolean isClosed() {
         return closed;
     }
 
     @Override
     public synchronized void close() {
         closed = true;
-        own.ifPresent(Value::close);
-        stack.ifPresent(LoraStack::close);
+        overrides.ifPresent(Value::close);
+        packed.ifPresent(PackedLoraGroup::close);
         tensors.close();
     }
 }

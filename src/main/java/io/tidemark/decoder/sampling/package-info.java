@@ -1,5 +1,5 @@
 /**
- * How the next token of a sequence is chosen: sampling parameters, penalties, log-probabilities.
- * Depends on {@code torch}. Start with {@link io.tidemark.decoder.sampling.TokenRule}.
+ * Sampling of the next token: parameters, penalties, log-probabilities. Depends on {@code torch}. Start with
+ * {@link io.tidemark.decoder.sampling.TokenSampling}.
  */
 package io.tidemark.decoder.sampling;

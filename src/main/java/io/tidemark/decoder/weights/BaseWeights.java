@@ -5,51 +5,101 @@ import io.tidemark.model.ModelConfig;
 import io.tidemark.model.ModelOptions;
 import io.tidemark.model.ModelRefused;
 import io.tidemark.model.Projection;
+import io.tidemark.model.StoredTensor;
+import io.tidemark.model.WeightFiles;
 import io.tidemark.torch.Torch;
 import io.tidemark.torch.Value;
 import io.tidemark.torch.ValueScope;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import java.util.function.Consumer;
 
-/** The base model's tensors, in the lists that {@code install.torchscript} names. Each stored tensor is used, or refused. */
+/**
+ * Loads the tensors of a base model into the decoder's script, in the lists that {@code install.torchscript} documents. A
+ * stored tensor that would not be used is an error.
+ */
 public final class BaseWeights {
 
+    private final Path folder;
     private final ModelConfig config;
     private final TensorLoader loader;
-    private final BaseTensors tensors;
+    private final Map<String, StoredTensor> stored;
+    private final Set<String> unused;
 
     private BaseWeights(Path folder, ModelConfig config, TensorLoader loader) {
+        this.folder = folder;
         this.config = config;
         this.loader = loader;
-        this.tensors = new BaseTensors(folder, loader);
+        this.stored = WeightFiles.read(folder);
+        this.unused = new HashSet<>(stored.keySet());
     }
 
     /**
-     * Loads all weights of a folder into the script's object, which keeps them until it is closed. Layer by layer, so that
-     * no more than one is there in float32 when the linears compute in less.
+     * Loads all weights of a folder into the script, which keeps them until it is closed. With a compute type smaller than
+     * float32, at most two layers are in memory in float32.
      *
-     * @param probe tokens of some text
-     * @throws ModelRefused when a tensor is missing, has another shape, is not finite, or would not be used
+     * @param sampleTokens tokens of a sample text; int8 measures the range of activations with them
+     * @throws ModelRefused if a tensor is missing, has another shape, is not finite, or would not be used
      */
     public static void install(
-            Path folder, ModelConfig config, TensorLoader loader, ModelOptions options, long[] probe) {
+            Path folder, ModelConfig config, TensorLoader loader, ModelOptions options, long[] sampleTokens) {
         BaseWeights weights = new BaseWeights(folder, config, loader);
-        try (ValueScope open = new ValueScope()) {
-            weights.installOuter(open, options);
-            weights.installLayers(probe, options.computeType());
-            weights.tensors.refuseUnused(config.tiedEmbeddings());
+        try (ValueScope scope = new ValueScope()) {
+            weights.installNonBlock(scope, options);
+            weights.installLayers(sampleTokens, options.computeType());
+            weights.refuseUnused();
         }
     }
 
-    private void installOuter(ValueScope open, ModelOptions options) {
+    /**
+     * Loads a tensor to the device.
+     *
+     * @throws ModelRefused if it is missing, has another shape, or is not finite
+     */
+    private Value load(String name, long... shape) {
+        StoredTensor tensor = stored.get(name);
+        if (tensor == null) {
+            throw ModelRefused.broken(folder, "tensor " + name + " is missing");
+        }
+        List<Long> expected = Arrays.stream(shape).boxed().toList();
+        if (!tensor.shape().equals(expected)) {
+            throw ModelRefused.broken(
+                    folder, "tensor " + name + " has the shape " + tensor.shape() + ", not " + expected);
+        }
+        unused.remove(name);
+        return loader.load(folder, tensor);
+    }
+
+    /** Refuses tensors that were not loaded, except for those that follow from the configuration or other tensors. */
+    private void refuseUnused() {
+        // Old checkpoints store the rotary frequencies, and a copy of a tied head.
+        unused.removeIf(name ->
+                name.endsWith(".rotary_emb.inv_freq") || config.tiedEmbeddings() && isCopyOfTiedHead(name));
+        if (!unused.isEmpty()) {
+            throw ModelRefused.unsupported(
+                    folder, "tensor", unused.stream().sorted().limit(3).toList());
+        }
+    }
+
+    private boolean isCopyOfTiedHead(String name) {
+        return name.equals("lm_head.weight")
+                && stored.get(name)
+                        .bytes()
+                        .equals(stored.get("model.embed_tokens.weight").bytes());
+    }
+
+    private void installNonBlock(ValueScope scope, ModelOptions options) {
         Torch torch = loader.torch();
         loader.script()
                 .call(
                         "install",
-                        open.add(torch.list(outer(open))),
-                        open.add(torch.numbers(
+                        scope.add(torch.list(nonBlock(scope))),
+                        scope.add(torch.numbers(
                                 config.numLayers(),
                                 config.hiddenSize(),
                                 config.heads(),
@@ -63,24 +113,24 @@ public final class BaseWeights {
                                 config.hiddenSize(),
                                 2L * config.intermediateSize(),
                                 config.hiddenSize())),
-                        open.add(torch.numbers(windows(config))),
-                        open.add(torch.numbers(options.computeType().code(), options.deterministic() ? 1 : 0, 0)),
-                        open.add(torch.number(config.normEpsilon())),
-                        open.add(torch.number(config.rope().attentionFactor())))
+                        scope.add(torch.numbers(windows(config))),
+                        scope.add(torch.numbers(options.computeType().code(), options.deterministic() ? 1 : 0, 0)),
+                        scope.add(torch.number(config.normEpsilon())),
+                        scope.add(torch.number(config.rope().attentionFactor())))
                 .close();
     }
 
-    private void installLayers(long[] probe, ComputeType type) {
-        try (Value states = type == ComputeType.INT8 ? packedLayers(probe) : layers(probe, Value::close)) {
+    private void installLayers(long[] sampleTokens, ComputeType type) {
+        try (Value states = type == ComputeType.INT8 ? packedLayers(sampleTokens) : layers(sampleTokens, Value::close)) {
             loader.script().call("add_head", states).close();
         }
     }
 
-    private Value packedLayers(long[] probe) {
-        try (LayerPacking packing = new LayerPacking(loader)) {
-            Value states = layers(probe, packing::add);
+    private Value packedLayers(long[] sampleTokens) {
+        try (Int8LayerPacker packer = new Int8LayerPacker(loader)) {
+            Value states = layers(sampleTokens, packer::add);
             try {
-                packing.finish();
+                packer.finish();
                 return states;
             } catch (RuntimeException e) {
                 states.close();
@@ -89,13 +139,17 @@ public final class BaseWeights {
         }
     }
 
-    /** Installs the layers, and hands on each one's linears, to be closed. Returns the probe's states behind the last. */
-    private Value layers(long[] probe, Consumer<Value> then) {
-        Value states = embedded(probe);
+    /**
+     * Installs the layers and passes the linear modules of each, to be closed, to {@code then}.
+     *
+     * @return the hidden states of the sample text after the last layer
+     */
+    private Value layers(long[] sampleTokens, Consumer<Value> then) {
+        Value states = embedded(sampleTokens);
         for (int layer = 0; layer < config.numLayers(); layer++) {
-            try (ValueScope open = new ValueScope()) {
-                open.add(states);
-                Value norms = open.add(loader.torch().list(norms(open, layer)));
+            try (ValueScope scope = new ValueScope()) {
+                scope.add(states);
+                Value norms = scope.add(loader.torch().list(norms(scope, layer)));
                 Value linears = linears(layer);
                 try {
                     states = loader.script().call("add_layer", norms, linears, states);
@@ -109,8 +163,8 @@ public final class BaseWeights {
         return states;
     }
 
-    private Value embedded(long[] probe) {
-        try (Value ids = loader.torch().longs(probe);
+    private Value embedded(long[] sampleTokens) {
+        try (Value ids = loader.torch().longs(sampleTokens);
                 Value noRun = loader.torch().numberLists(List.of(DecoderScript.NO_RUN));
                 Value none = loader.zeros(0);
                 Value noTensors = loader.torch().list(List.of(none));
@@ -123,24 +177,24 @@ public final class BaseWeights {
         return config.windows().stream().mapToLong(window -> window.orElse(0)).toArray();
     }
 
-    private List<Value> outer(ValueScope open) {
+    private List<Value> nonBlock(ValueScope scope) {
         long vocabulary = config.vocabularySize();
-        Value embedding = open.add(tensors.take("model.embed_tokens.weight", vocabulary, config.hiddenSize()));
+        Value embedding = scope.add(load("model.embed_tokens.weight", vocabulary, config.hiddenSize()));
         return List.of(
                 embedding,
-                open.add(tensors.take("model.norm.weight", config.hiddenSize())),
+                scope.add(load("model.norm.weight", config.hiddenSize())),
                 config.tiedEmbeddings()
                         ? embedding
-                        : open.add(tensors.take("lm_head.weight", vocabulary, config.hiddenSize())),
-                open.add(loader.torch().floats(config.rope().inverseFrequencies(config.headDim()))));
+                        : scope.add(load("lm_head.weight", vocabulary, config.hiddenSize())),
+                scope.add(loader.torch().floats(config.rope().inverseFrequencies(config.headDim()))));
     }
 
-    private List<Value> norms(ValueScope open, int layer) {
+    private List<Value> norms(ValueScope scope, int layer) {
         String prefix = prefix(layer);
         return List.of(
-                open.add(tensors.take(prefix + "input_layernorm.weight", config.hiddenSize())),
-                open.add(tensors.take(prefix + "post_attention_layernorm.weight", config.hiddenSize())),
-                open.add(headNorms(prefix)));
+                scope.add(load(prefix + "input_layernorm.weight", config.hiddenSize())),
+                scope.add(load(prefix + "post_attention_layernorm.weight", config.hiddenSize())),
+                scope.add(headNorms(prefix)));
     }
 
     private Value linears(int layer) {
@@ -149,11 +203,11 @@ public final class BaseWeights {
                 config.biases().o(),
                 config.biases().mlp(),
                 config.biases().mlp());
-        try (ValueScope open = new ValueScope()) {
+        try (ValueScope scope = new ValueScope()) {
             List<Value> linears = new ArrayList<>();
             for (int module = 0; module < biased.size(); module++) {
                 addLinear(
-                        open, linears, prefix(layer), Projection.sharingInput().get(module), biased.get(module));
+                        scope, linears, prefix(layer), Projection.sharingInput().get(module), biased.get(module));
             }
             return loader.torch().list(linears);
         }
@@ -163,13 +217,13 @@ public final class BaseWeights {
         return "model.layers." + layer + ".";
     }
 
-    /** One row a query head, then one a key head: a head's norm and its weights in one operation. */
+    /** {@code [heads + kvHeads, headDim]}: one operation then normalises all query and key heads. */
     private Value headNorms(String prefix) {
         if (!config.headNorms()) {
             return loader.zeros(0);
         }
-        try (Value q = tensors.take(prefix + "self_attn.q_norm.weight", config.headDim());
-                Value k = tensors.take(prefix + "self_attn.k_norm.weight", config.headDim());
+        try (Value q = load(prefix + "self_attn.q_norm.weight", config.headDim());
+                Value k = load(prefix + "self_attn.k_norm.weight", config.headDim());
                 Value heads = loader.torch().number(config.heads());
                 Value kvHeads = loader.torch().number(config.kvHeads())) {
             return loader.script().call("head_norms", q, heads, k, kvHeads);
@@ -177,18 +231,18 @@ public final class BaseWeights {
     }
 
     private void addLinear(
-            ValueScope open, List<Value> linears, String prefix, List<Projection> modules, boolean biased) {
+            ValueScope scope, List<Value> linears, String prefix, List<Projection> modules, boolean biased) {
         try (ValueScope parts = new ValueScope()) {
             List<Value> weights = new ArrayList<>();
             List<Value> biases = new ArrayList<>();
             for (Projection module : modules) {
                 String name = prefix + module.path();
                 int out = module.outputWidth(config);
-                weights.add(parts.add(tensors.take(name + ".weight", out, module.inputWidth(config))));
-                biases.add(parts.add(biased ? tensors.take(name + ".bias", out) : loader.zeros(0)));
+                weights.add(parts.add(load(name + ".weight", out, module.inputWidth(config))));
+                biases.add(parts.add(biased ? load(name + ".bias", out) : loader.zeros(0)));
             }
-            linears.add(open.add(loader.stack(weights)));
-            linears.add(open.add(loader.stack(biases)));
+            linears.add(scope.add(loader.concat(weights)));
+            linears.add(scope.add(loader.concat(biases)));
         }
     }
 }

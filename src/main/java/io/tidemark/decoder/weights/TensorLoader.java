@@ -7,18 +7,26 @@ import io.tidemark.torch.Torch;
 import io.tidemark.torch.Value;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.concurrent.CancellationException;
 
-/** Brings stored tensors to the device as float32. */
+/**
+ * Loads stored tensors to the device as float32.
+ *
+ * @param script the decoder's script
+ */
 public record TensorLoader(Torch torch, Script script) {
 
     /**
-     * @param source the file or folder that an error names
-     * @throws LoadingStopped when the thread was interrupted, so that a load of minutes can be ended between two tensors
-     * @throws ModelRefused when the tensor holds NaN or infinity, which would spread to every row that shares a cache
+     * Loads a tensor.
+     *
+     * @param source the file or folder, for error messages
+     * @throws CancellationException if the thread was interrupted: loading a model takes minutes and can be cancelled
+     *     between two tensors
+     * @throws ModelRefused if the tensor has NaN or infinity, which would spread to all rows with the same KV block
      */
     public Value load(Path source, StoredTensor tensor) {
         if (Thread.currentThread().isInterrupted()) {
-            throw new LoadingStopped(source);
+            throw new CancellationException("loading of " + source + " was cancelled");
         }
         try (Value raw = torch.bytes(tensor.bytes());
                 Value type = torch.number(tensor.type().torchCode());
@@ -27,13 +35,13 @@ public record TensorLoader(Torch torch, Script script) {
             Value value = script.call("decode", raw, type, shape);
             if (!isFinite(value)) {
                 value.close();
-                throw ModelRefused.broken(source, "tensor " + tensor.name() + " holds values that are not finite");
+                throw ModelRefused.broken(source, "tensor " + tensor.name() + " has values that are not finite");
             }
             return value;
         }
     }
 
-    /** Zeros of the given shape; a size may be 0. */
+    /** Zeros of this shape; sizes may be 0. */
     public Value zeros(long... shape) {
         try (Value like = torch.floats(0);
                 Value sizes = torch.numbers(shape)) {
@@ -41,7 +49,7 @@ public record TensorLoader(Torch torch, Script script) {
         }
     }
 
-    /** A tensor of the given shape that holds one number. */
+    /** A tensor of this shape whose elements are all {@code number}. */
     public Value filled(double number, long... shape) {
         try (Value zeros = zeros(shape);
                 Value value = torch.number(number)) {
@@ -49,9 +57,9 @@ public record TensorLoader(Torch torch, Script script) {
         }
     }
 
-    /** The parts one below the other. */
-    public Value stack(List<Value> parts) {
-        try (Value list = torch.list(parts)) {
+    /** Concatenates tensors in the first dimension. */
+    public Value concat(List<Value> tensors) {
+        try (Value list = torch.list(tensors)) {
             return script.call("stack", list);
         }
     }

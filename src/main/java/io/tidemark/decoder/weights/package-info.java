@@ -1,5 +1,6 @@
 /**
- * The base model's weights in memory: reads them from safetensors, checks them and installs them in the TorchScript
- * object. Depends on {@code model} and {@code torch}. Start with {@link io.tidemark.decoder.weights.BaseWeights}.
+ * The base model's weights in memory: loads the tensors of a model folder, checks them, and installs them in the
+ * TorchScript object of the decoder. Depends on {@code model} and {@code torch}. Start with
+ * {@link io.tidemark.decoder.weights.BaseWeights}.
  */
 package io.tidemark.decoder.weights;

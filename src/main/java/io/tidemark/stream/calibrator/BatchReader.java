@@ -11,7 +11,7 @@ import io.tidemark.message.Input;
 import io.tidemark.message.Parsed;
 import io.tidemark.message.ValidationBatch;
 import io.tidemark.text.ChatMessage;
-import io.tidemark.text.ChatTemplateFailed;
+import io.tidemark.text.ChatTemplateException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -160,7 +160,7 @@ final class BatchReader {
                 .toList();
         try {
             return model.tokenizer().encodePlain(model.chatTemplate().render(messages, chat.tools()));
-        } catch (ChatTemplateFailed e) {
+        } catch (ChatTemplateException e) {
             throw new Refused("chat_template_failed", path + ".messages", e.getMessage());
         }
     }

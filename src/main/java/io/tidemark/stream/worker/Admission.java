@@ -3,7 +3,7 @@ package io.tidemark.stream.worker;
 import io.tidemark.adapter.LoadedAdapter;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.decoder.sampling.Penalties;
-import io.tidemark.decoder.sampling.Sampling;
+import io.tidemark.decoder.sampling.SamplingParams;
 import io.tidemark.generation.GenerationParams;
 import io.tidemark.generation.GenerationRequest;
 import io.tidemark.generation.StopConditions;
@@ -12,7 +12,7 @@ import io.tidemark.message.Input;
 import io.tidemark.message.RequestMessage;
 import io.tidemark.message.SamplingFields;
 import io.tidemark.text.ChatMessage;
-import io.tidemark.text.ChatTemplateFailed;
+import io.tidemark.text.ChatTemplateException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
@@ -83,15 +83,15 @@ final class Admission {
                                     .map(turn -> new ChatMessage(turn.fields()))
                                     .toList(),
                             chat.tools());
-        } catch (ChatTemplateFailed e) {
+        } catch (ChatTemplateException e) {
             throw new RequestNotAdmitted("chat_template_failed", "messages", e.getMessage());
         }
     }
 
-    private static Sampling sampling(SamplingFields asked) {
+    private static SamplingParams sampling(SamplingFields asked) {
         Penalties penalties =
                 new Penalties(asked.repetitionPenalty(), asked.presencePenalty(), asked.frequencyPenalty());
-        return new Sampling(
+        return new SamplingParams(
                 asked.temperature(), asked.topP(), asked.topK(), asked.minP(), penalties, asked.logitBias());
     }
 

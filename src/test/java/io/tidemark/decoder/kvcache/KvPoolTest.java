@@ -163,8 +163,8 @@ class KvPoolTest {
     void sharesABudget() {
         long slot = 64 * tokenBytes;
         KvBudget budget = new KvBudget(4 * slot, 2);
-        try (KvPool one = new KvPool(fixture.model().decoder(), budget, 1, 0);
-                KvPool other = new KvPool(fixture.model().decoder(), budget, 1, 0)) {
+        try (KvPool one = new KvPool(fixture.model().decoder().kvCache(), budget, 1, 0);
+                KvPool other = new KvPool(fixture.model().decoder().kvCache(), budget, 1, 0)) {
             one.reserve(64, 3).orElseThrow().forEach(one::release);
             assertThat(one.reservedBytes()).isEqualTo(3 * slot);
             assertThat(other.reserve(64, 2)).isEmpty();
@@ -173,8 +173,8 @@ class KvPoolTest {
             assertThat(one.freeUnused(2 * slot)).as("all are used again").isFalse();
         }
         assertThat(budget.free()).isEqualTo(4 * slot);
-        try (KvPool one = new KvPool(fixture.model().decoder(), budget, 1, 0);
-                KvPool other = new KvPool(fixture.model().decoder(), budget, 1, 0)) {
+        try (KvPool one = new KvPool(fixture.model().decoder().kvCache(), budget, 1, 0);
+                KvPool other = new KvPool(fixture.model().decoder().kvCache(), budget, 1, 0)) {
             one.reserve(64, 3).orElseThrow().forEach(one::release);
             assertThat(one.freeUnused(2 * slot)).isTrue();
             assertThat(other.reserve(64, 2)).isPresent();
@@ -183,6 +183,6 @@ class KvPoolTest {
     }
 
     private KvPool pool(long budget) {
-        return new KvPool(fixture.model().decoder(), budget);
+        return new KvPool(fixture.model().decoder().kvCache(), budget);
     }
 }

@@ -37,7 +37,7 @@ class DistributionTest {
 
         static Loaded in(ComputeType type) {
             FixtureModel fixture = FixtureModel.load("llama-gqa", new ModelOptions(type));
-            KvPool pool = new KvPool(fixture.model().decoder(), Long.MAX_VALUE);
+            KvPool pool = new KvPool(fixture.model().decoder().kvCache(), Long.MAX_VALUE);
             return new Loaded(
                     fixture,
                     pool,
@@ -46,7 +46,7 @@ class DistributionTest {
                             .toList());
         }
 
-        List<StepRow> batch(List<TokenRule> rules) {
+        List<StepRow> batch(List<TokenSampling> rules) {
             return IntStream.range(0, rules.size())
                     .mapToObj(i -> new StepRow(
                             slots.get(i),
@@ -58,9 +58,9 @@ class DistributionTest {
                     .toList();
         }
 
-        List<Integer> tokens(List<TokenRule> rules) {
+        List<Integer> tokens(List<TokenSampling> rules) {
             return fixture.model().decoder().step(batch(rules)).stream()
-                    .map(TokenChoice::token)
+                    .map(SampledToken::token)
                     .toList();
         }
 
@@ -69,7 +69,7 @@ class DistributionTest {
             List<float[]> rows = fixture.model()
                     .decoder()
                     .logits(batch(IntStream.range(0, ROWS)
-                            .mapToObj(i -> TokenRule.GREEDY)
+                            .mapToObj(i -> TokenSampling.GREEDY)
                             .toList()));
             assertThat(rows)
                     .as("rows that have read the same")
@@ -149,8 +149,8 @@ class DistributionTest {
     @DisplayName("at temperature 0 are the most likely ones after bias and penalties")
     @MethodSource("casesByType")
     void areTheMostLikely(ComputeType type, TransformersCase expected) {
-        Sampling s = expected.sampling();
-        Sampling greedy = new Sampling(0, s.topP(), s.topK(), s.minP(), s.penalties(), s.logitBias());
+        SamplingParams s = expected.sampling();
+        SamplingParams greedy = new SamplingParams(0, s.topP(), s.topK(), s.minP(), s.penalties(), s.logitBias());
         double[] probabilities =
                 TransformersProcessors.probabilities(models.get(type).logits(), expected);
         int mostLikely = IntStream.range(0, probabilities.length)
@@ -160,7 +160,7 @@ class DistributionTest {
                 .containsExactly(mostLikely);
     }
 
-    private static TokenRule rule(TransformersCase expected, Sampling sampling, double uniform) {
-        return TokenRule.of(sampling, uniform).withSeen(expected.seen()).withBanned(expected.banned());
+    private static TokenSampling rule(TransformersCase expected, SamplingParams sampling, double uniform) {
+        return TokenSampling.of(sampling, uniform).withCounts(expected.seen()).withBanned(expected.banned());
     }
 }

@@ -43,11 +43,11 @@ class SamplingTest {
     void load() {
         fixture = FixtureModel.load("llama-gqa");
         decoder = fixture.model().decoder();
-        pool = new KvPool(decoder, Long.MAX_VALUE);
+        pool = new KvPool(decoder.kvCache(), Long.MAX_VALUE);
         slots = IntStream.range(0, ROWS)
                 .mapToObj(i -> pool.reserve(8).orElseThrow())
                 .toList();
-        logits = decoder.logits(List.of(row(slots.get(0), TokenRule.GREEDY))).get(0);
+        logits = decoder.logits(List.of(row(slots.get(0), TokenSampling.GREEDY))).get(0);
         best = IntStream.range(0, logits.length)
                 .reduce((a, b) -> logits[b] > logits[a] ? b : a)
                 .orElseThrow();
@@ -75,34 +75,34 @@ class SamplingTest {
         "4.9e-324, 0.9, 40, 0.1"
     })
     void isGreedy(double temperature, double topP, int topK, double minP) {
-        Sampling sampling = new Sampling(temperature, topP, topK, minP, Penalties.NONE, Map.of());
-        assertThat(tokens(UNIFORMS.stream().map(u -> TokenRule.of(sampling, u)).toList()))
+        SamplingParams sampling = new SamplingParams(temperature, topP, topK, minP, Penalties.NONE, Map.of());
+        assertThat(tokens(UNIFORMS.stream().map(u -> TokenSampling.of(sampling, u)).toList()))
                 .containsOnly(best);
     }
 
     @Test
     @DisplayName("comes with the log-softmax of the raw logits and the best alternatives, in order")
     void reportsLogprobs() {
-        Sampling sampling = Sampling.at(2)
+        SamplingParams sampling = SamplingParams.at(2)
                 .withTopP(0.99)
                 .withTopK(100)
                 .withPenalties(Penalties.repetition(1.5))
                 .withLogitBias(Map.of(best, -5.0));
-        List<TokenChoice> choices = decoder.step(List.of(
+        List<SampledToken> choices = decoder.step(List.of(
                 row(
                         slots.get(0),
-                        TokenRule.of(sampling, 0.97)
-                                .withSeen(new SeenTokens(List.of(best)))
+                        TokenSampling.of(sampling, 0.97)
+                                .withCounts(new TokenCounts(List.of(best)))
                                 .withTop(5)),
-                row(slots.get(1), TokenRule.GREEDY.withTop(0)),
-                row(slots.get(2), TokenRule.GREEDY)));
+                row(slots.get(1), TokenSampling.GREEDY.withTop(0)),
+                row(slots.get(2), TokenSampling.GREEDY)));
         double[] expected = logSoftmax(logits);
         List<Integer> order = IntStream.range(0, logits.length)
                 .boxed()
                 .sorted((a, b) -> Float.compare(logits[b], logits[a]))
                 .toList();
         assertThat(choices.get(0).logprob()).isCloseTo(expected[choices.get(0).token()], within(1e-4));
-        assertThat(choices.get(0).top().stream().map(TokenChoice.Alternative::token))
+        assertThat(choices.get(0).top().stream().map(SampledToken.Alternative::token))
                 .isEqualTo(order.subList(0, 5));
         choices.get(0).top().forEach(a -> assertThat(a.logprob()).isCloseTo(expected[a.token()], within(1e-4)));
         assertThat(choices.get(1).logprob()).isCloseTo(expected[best], within(1e-4));
@@ -113,20 +113,20 @@ class SamplingTest {
     @Test
     @DisplayName("does not depend on how the other rows of the step are sampled")
     void isIndependentOfNeighbours() {
-        List<TokenRule> rules = IntStream.range(0, 40)
+        List<TokenSampling> rules = IntStream.range(0, 40)
                 .mapToObj(i -> {
-                    Sampling sampling = new Sampling(
+                    SamplingParams sampling = new SamplingParams(
                             i % 3 * 0.6,
                             1 - i % 4 * 0.1,
                             i % 5 * 10,
                             i % 2 * 0.05,
                             new Penalties(1 + i % 3 * 0.2, i % 7 * 0.1, i % 6 * 0.1),
                             i % 9 == 0 ? Map.of(i, 3.0, best, -1.0) : Map.of());
-                    TokenRule rule =
-                            TokenRule.of(sampling, i / 40.0).withBanned(i % 8 == 0 ? Set.of(i, best) : Set.of());
-                    SeenTokens seen = new SeenTokens(List.of(best, i));
-                    seen.generated(i + 1);
-                    rule = i % 2 == 0 ? rule.withSeen(seen) : rule;
+                    TokenSampling rule =
+                            TokenSampling.of(sampling, i / 40.0).withBanned(i % 8 == 0 ? Set.of(i, best) : Set.of());
+                    TokenCounts seen = new TokenCounts(List.of(best, i));
+                    seen.add(i + 1);
+                    rule = i % 2 == 0 ? rule.withCounts(seen) : rule;
                     return i % 4 == 0 ? rule.withTop(i % 3) : rule;
                 })
                 .toList();
@@ -139,29 +139,29 @@ class SamplingTest {
     @DisplayName("says when the logits were not finite, for that row only, greedy or sampled")
     void tellsBadLogits(@TempDir Path temp) {
         Optional<LoraWeights> overflowing = Optional.of(fixture.overflowingAdapter(temp));
-        try (KvPool own = new KvPool(decoder, Long.MAX_VALUE)) {
-            TokenRule sampled = TokenRule.of(Sampling.at(1).withTopP(0.9).withMinP(0.1), 0.5);
-            for (TokenRule rule : List.of(
-                    TokenRule.GREEDY,
-                    TokenRule.of(Sampling.at(1), 0.5),
-                    TokenRule.of(Sampling.at(1).withTopK(9), 0.5),
+        try (KvPool own = new KvPool(decoder.kvCache(), Long.MAX_VALUE)) {
+            TokenSampling sampled = TokenSampling.of(SamplingParams.at(1).withTopP(0.9).withMinP(0.1), 0.5);
+            for (TokenSampling rule : List.of(
+                    TokenSampling.GREEDY,
+                    TokenSampling.of(SamplingParams.at(1), 0.5),
+                    TokenSampling.of(SamplingParams.at(1).withTopK(9), 0.5),
                     sampled)) {
-                List<TokenChoice> choices = decoder.step(List.of(
-                        row(own.reserve(4).orElseThrow(), TokenRule.GREEDY),
+                List<SampledToken> choices = decoder.step(List.of(
+                        row(own.reserve(4).orElseThrow(), TokenSampling.GREEDY),
                         new StepRow(
                                 own.reserve(4).orElseThrow(), List.of(5, 6, 7), 0, overflowing, 6, Optional.of(rule))));
-                assertThat(choices).extracting(TokenChoice::finite).containsExactly(true, false);
+                assertThat(choices).extracting(SampledToken::finite).containsExactly(true, false);
                 assertThat(choices.get(0).token()).isEqualTo(best);
             }
         }
     }
 
-    private List<Integer> tokens(List<TokenRule> rules) {
+    private List<Integer> tokens(List<TokenSampling> rules) {
         List<StepRow> batch = new ArrayList<>();
         for (int i = 0; i < rules.size(); i++) {
             batch.add(row(slots.get(i), rules.get(i)));
         }
-        return decoder.step(batch).stream().map(TokenChoice::token).toList();
+        return decoder.step(batch).stream().map(SampledToken::token).toList();
     }
 
     private static double[] logSoftmax(float[] logits) {
@@ -173,7 +173,7 @@ class SamplingTest {
                 .toArray();
     }
 
-    private static StepRow row(KvSlot slot, TokenRule rule) {
+    private static StepRow row(KvSlot slot, TokenSampling rule) {
         return new StepRow(slot, List.of(31), 0, Optional.empty(), 0, Optional.of(rule));
     }
 }

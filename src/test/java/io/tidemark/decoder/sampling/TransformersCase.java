@@ -14,7 +14,7 @@ import java.util.Set;
 
 /** A sampling, and the probabilities that transformers' processors give each token for it; {@code tools/sampling_reference.py}. */
 record TransformersCase(
-        Sampling sampling,
+        SamplingParams sampling,
         List<Integer> prompt,
         List<Integer> generated,
         Set<Integer> banned,
@@ -40,9 +40,9 @@ record TransformersCase(
         }
     }
 
-    SeenTokens seen() {
-        SeenTokens seen = new SeenTokens(prompt);
-        generated.forEach(seen::generated);
+    TokenCounts seen() {
+        TokenCounts seen = new TokenCounts(prompt);
+        generated.forEach(seen::add);
         return seen;
     }
 
@@ -62,8 +62,8 @@ record TransformersCase(
         return sampling + (banned.isEmpty() ? "" : " without " + banned);
     }
 
-    private static Sampling sampling(JsonNode one) {
-        return new Sampling(
+    private static SamplingParams sampling(JsonNode one) {
+        return new SamplingParams(
                 one.path("temperature").asDouble(),
                 one.path("top_p").asDouble(1),
                 one.path("top_k").asInt(0),

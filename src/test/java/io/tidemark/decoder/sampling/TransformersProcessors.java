@@ -16,7 +16,7 @@ final class TransformersProcessors {
 
     /** @return the probability of each token */
     static double[] probabilities(float[] logits, TransformersCase asked) {
-        Sampling sampling = asked.sampling();
+        SamplingParams sampling = asked.sampling();
         float[] scores = logits.clone();
         sampling.logitBias().forEach((token, bias) -> scores[token] += bias.floatValue());
         penalise(scores, asked);

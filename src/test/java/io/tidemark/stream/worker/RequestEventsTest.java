@@ -3,7 +3,7 @@ package io.tidemark.stream.worker;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.boundary.Boundary;
-import io.tidemark.decoder.sampling.Sampling;
+import io.tidemark.decoder.sampling.SamplingParams;
 import io.tidemark.generation.FinishReason;
 import io.tidemark.generation.GenerationParams;
 import io.tidemark.generation.GenerationRequest;
@@ -73,7 +73,7 @@ class RequestEventsTest {
                 new GenerationRequest(
                         "r",
                         List.of(1),
-                        new GenerationParams(StopConditions.after(4), Sampling.GREEDY, 1, 2, OptionalInt.empty()),
+                        new GenerationParams(StopConditions.after(4), SamplingParams.GREEDY, 1, 2, OptionalInt.empty()),
                         Optional.empty(),
                         Boundary.full(2)));
     }

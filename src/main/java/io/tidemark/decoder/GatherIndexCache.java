@@ -1,0 +1,59 @@
+package io.tidemark.decoder;
+
+import io.tidemark.decoder.StepPlan.LoraLayout;
+import io.tidemark.torch.ScriptFailed;
+import io.tidemark.torch.Torch;
+import io.tidemark.torch.Value;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Caches the gather indices of packed groups from one step to the next. Consecutive decode steps mostly have the same
+ * layout of rows and groups, and computing the indices costs as much as the LoRA of some layers. The cache keeps the
+ * groups of the last step in memory, but no tensors of unpacked adapters.
+ */
+final class GatherIndexCache implements AutoCloseable {
+
+    private final DecoderContext context;
+    private Optional<LoraLayout> last = Optional.empty();
+    private Optional<Value> cached = Optional.empty();
+
+    GatherIndexCache(DecoderContext context) {
+        this.context = context;
+    }
+
+    /**
+     * The gather indices of a step, as a list that the caller closes; empty if they are not cached. They are computed for
+     * the second step in a row with the same layout, if all LoRA of the step is packed.
+     *
+     * @throws DecoderException if libtorch could not compute them
+     */
+    synchronized Optional<Value> forStep(StepPlan plan) {
+        Optional<LoraLayout> layout = plan.isPackedOnly() ? Optional.of(plan.loraLayout()) : Optional.empty();
+        if (!layout.equals(last)) {
+            close();
+            last = layout;
+        } else if (layout.isPresent() && cached.isEmpty()) {
+            cached = Optional.of(compute(plan));
+        }
+        return cached.map(value -> context.torch().list(List.of(value)));
+    }
+
+    private Value compute(StepPlan plan) {
+        Torch torch = context.torch();
+        try (Value tokens = torch.number(plan.tokens());
+                Value spans = torch.numberLists(plan.loraNumbers());
+                Value noAdapter = torch.list(List.of(context.noAdapter().tensors()));
+                Value groups = torch.list(StepArguments.groups(context, plan))) {
+            return context.script().call("adapters_of", tokens, spans, noAdapter, groups);
+        } catch (ScriptFailed e) {
+            throw new DecoderException(e);
+        }
+    }
+
+    @Override
+    public synchronized void close() {
+        cached.ifPresent(Value::close);
+        cached = Optional.empty();
+    }
+}

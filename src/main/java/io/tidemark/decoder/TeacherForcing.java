@@ -1,0 +1,125 @@
+package io.tidemark.decoder;
+
+import io.tidemark.decoder.lora.LoraWeights;
+import io.tidemark.decoder.weights.DecoderScript;
+import io.tidemark.torch.Torch;
+import io.tidemark.torch.Value;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * Teacher-forced passes with one adapter, layer by layer: computes the log-probability of given completions, without KV
+ * cache and sampling. Stateless and thread-safe.
+ */
+public final class TeacherForcing {
+
+    /** Rows that go through the matrix products of a layer at once; more rows do not fit the processor's caches. */
+    private static final int ROWS_PER_CALL = 512;
+    /** Rows of logits that are computed at once. */
+    private static final int LOGIT_ROWS = 256;
+
+    private final DecoderContext context;
+    private final LoraWeights adapter;
+
+    TeacherForcing(DecoderContext context, LoraWeights adapter) {
+        this.context = context;
+        this.adapter = adapter;
+    }
+
+    /** Sets how many threads, at least 1, the operators of the calling thread use, including itself. */
+    public void setThreads(int threads) {
+        context.torch().setThreads(threads);
+    }
+
+    public int numLayers() {
+        return context.config().numLayers();
+    }
+
+    /** How many states should go through a layer in one call. */
+    public int statesPerCall(TeacherForcedBatch batch) {
+        return Math.max(1, ROWS_PER_CALL / batch.rows());
+    }
+
+    /** The embedded batch, as one state. */
+    public HiddenStates embed(TeacherForcedBatch batch) {
+        try (Value ids = context.torch().longs(batch.ids());
+                Value spans = overrideSpans(batch.rows(), 0);
+                Value overrides = overrides()) {
+            return new HiddenStates(context.script().call("embed", ids, spans, overrides), 1);
+        }
+    }
+
+    /** Runs all states through one layer, with or without the adapter's LoRA. */
+    public HiddenStates layer(TeacherForcedBatch batch, HiddenStates states, int layer, boolean withLora) {
+        long rows = (long) states.count() * batch.rows();
+        long[] span = withLora
+                ? new long[] {0, rows, numLayers(), -1, -1, adapter.isPlain() ? 0 : 1, 1, 0}
+                : DecoderScript.NO_GROUP;
+        LoraWeights lora = withLora ? adapter : context.noAdapter();
+        Torch torch = context.torch();
+        try (Value layerIndex = torch.number(layer);
+                Value length = torch.number(batch.paddedLength());
+                Value loraSpans = torch.numberLists(List.of(span));
+                Value adapters = torch.list(List.of(lora.tensors()));
+                Value groups = torch.list(List.of(context.noGroup()));
+                Value spans = overrideSpans(rows, 0);
+                Value overrides = overrides()) {
+            Value result = context.script()
+                    .call(
+                            "forced_layer",
+                            states.value(),
+                            layerIndex,
+                            length,
+                            loraSpans,
+                            adapters,
+                            groups,
+                            spans,
+                            overrides);
+            return new HiddenStates(result, states.count());
+        }
+    }
+
+    /** A copy of several states, concatenated. */
+    public HiddenStates concat(List<HiddenStates> states) {
+        List<Value> values = states.stream().map(HiddenStates::value).toList();
+        try (Value list = context.torch().list(values)) {
+            int count = states.stream().mapToInt(HiddenStates::count).sum();
+            return new HiddenStates(context.script().call("stack", list), count);
+        }
+    }
+
+    /** How many gold tokens of these states should be scored in one call. */
+    public int goldPerCall(HiddenStates states) {
+        return Math.max(1, LOGIT_ROWS / states.count());
+    }
+
+    /** Log-probabilities, in nats, of the gold tokens {@code from .. to-1} of the batch: {@code [states][to - from]}. */
+    public double[][] goldLogprobs(TeacherForcedBatch batch, HiddenStates states, int from, int to) {
+        Torch torch = context.torch();
+        int tokens = to - from;
+        try (Value rows = torch.longs(Arrays.copyOfRange(batch.predictingRows(), from, to));
+                Value gold = torch.longs(Arrays.copyOfRange(batch.gold(), from, to));
+                Value spans = overrideSpans(0, (long) states.count() * tokens);
+                Value overrides = overrides();
+                Value result = context.script()
+                        .call("gold_logprobs", states.value(), rows, gold, spans, overrides)) {
+            double[] all = result.toDoubles();
+            double[][] byState = new double[states.count()][];
+            for (int state = 0; state < byState.length; state++) {
+                byState[state] = Arrays.copyOfRange(all, state * tokens, (state + 1) * tokens);
+            }
+            return byState;
+        }
+    }
+
+    /** One span with all rows if the adapter has overrides, else one empty span. */
+    private Value overrideSpans(long rows, long sampled) {
+        boolean any = adapter.hasOverrides();
+        return context.torch().numberLists(List.of(new long[] {0, any ? rows : 0, 0, any ? sampled : 0}));
+    }
+
+    private Value overrides() {
+        Value tensors = adapter.overrides().orElse(context.noAdapter().tensors());
+        return context.torch().list(List.of(tensors));
+    }
+}

@@ -1,0 +1,74 @@
+package io.tidemark.decoder.attention;
+
+import io.tidemark.decoder.kvcache.KvBlock;
+import io.tidemark.decoder.kvcache.KvSlot;
+import java.util.List;
+
+/**
+ * One attention call on a contiguous range of slots of one block. Each chunk has the same number of queries; slots of
+ * the range without a chunk are computed too and their results discarded. A packed call is different: it holds the
+ * first tokens of several sequences of one block side by side, and a mask separates the sequences.
+ *
+ * @param chunks  ordered by slot, or by token in a packed call. A call with several chunks is packed or has one query
+ *                per chunk
+ * @param queries new tokens of each chunk; in a packed call, of all chunks together
+ * @param span    the cached tokens that the call reads
+ */
+public record AttentionCall(KvBlock block, List<Chunk> chunks, int queries, Span span) {
+
+    /**
+     * Consecutive tokens of one row.
+     *
+     * @param firstToken index of the first token among all tokens of the step
+     * @param position   position of the first token in its sequence
+     * @param queries    number of tokens
+     */
+    public record Chunk(KvSlot slot, int firstToken, int position, int queries) {
+
+        /** Length of the sequence up to the end of this chunk. */
+        int end() {
+            return position + queries;
+        }
+    }
+
+    /**
+     * The cached tokens that a call reads.
+     *
+     * @param tokens        in layers without a window
+     * @param ringTokens    in layers with a window
+     * @param sequenceStart the queries are the first tokens of their sequence: plain causal attention, no mask
+     */
+    record Span(int tokens, int ringTokens, boolean sequenceStart) {}
+
+    int firstSlot() {
+        return chunks.get(0).slot().index();
+    }
+
+    int endSlot() {
+        return chunks.get(chunks.size() - 1).slot().index() + 1;
+    }
+
+    /** Whether this is a packed call. */
+    boolean isPacked() {
+        return chunks.size() > 1 && chunks.get(0).queries() > 1;
+    }
+
+    /** Rows that the call computes, including those of slots without a chunk. */
+    int rows() {
+        return isPacked() ? queries : (endSlot() - firstSlot()) * queries;
+    }
+
+    /**
+     * The numbers that {@code attention.torchscript} takes for a call.
+     *
+     * @param blockIndex index of the block in the step's list of blocks
+     */
+    public long[] numbers(int blockIndex) {
+        int end = isPacked() ? firstSlot() + 1 : endSlot();
+        long kind = isPacked() ? 2 : span.sequenceStart() ? 1 : 0;
+        long only = chunks.size() == 1 && queries == 1 ? chunks.get(0).position() : -1;
+        return new long[] {
+            blockIndex, firstSlot(), end, queries, span.tokens(), kind, block.ringCapacity(), span.ringTokens(), only
+        };
+    }
+}

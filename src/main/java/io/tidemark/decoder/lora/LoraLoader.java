@@ -1,0 +1,182 @@
+package io.tidemark.decoder.lora;
+
+import io.tidemark.decoder.weights.TensorLoader;
+import io.tidemark.model.ComputeType;
+import io.tidemark.model.ModelConfig;
+import io.tidemark.model.ModelRefused;
+import io.tidemark.model.ModuleNames;
+import io.tidemark.model.Projection;
+import io.tidemark.model.StoredTensor;
+import io.tidemark.model.WeightFiles;
+import io.tidemark.torch.Value;
+import io.tidemark.torch.ValueScope;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/** Loads adapters to the device in the layout of the decoder: modules with the same input are fused to one A and one B. */
+public final class LoraLoader {
+
+    private final Path modelFolder;
+    private final ModelConfig config;
+    private final ComputeType computeType;
+    private final TensorLoader loader;
+
+    /** @param modelFolder the base model's folder: magnitudes and copies refer to its tensors */
+    public LoraLoader(Path modelFolder, ModelConfig config, ComputeType computeType, TensorLoader loader) {
+        this.modelFolder = modelFolder;
+        this.config = config;
+        this.computeType = computeType;
+        this.loader = loader;
+    }
+
+    /**
+     * Loads an adapter.
+     *
+     * @param source the adapter's folder, for error messages
+     * @throws ModelRefused if a tensor has values that are not finite, or contradicts the base model
+     */
+    public LoraWeights load(Path source, StoredAdapter adapter) {
+        try (ValueScope scope = new ValueScope()) {
+            Optional<Value> overrides = new NonBlockLora(modelFolder, config, loader, source).load(adapter);
+            overrides.ifPresent(scope::add);
+            Value tensors = scope.add(layers(source, adapter.layers()));
+            Optional<Value> packed = packed(tensors);
+            packed.ifPresent(scope::add);
+            long packedBytes = packed.map(value -> number("stacked_bytes", value)).orElse(0L);
+            long bytes = number("bytes", tensors)
+                    + overrides.map(value -> number("bytes", value)).orElse(0L)
+                    + packedBytes;
+            scope.release();
+            return new LoraWeights(tensors, isPlain(adapter.layers()), overrides, packed, packedBytes, bytes);
+        }
+    }
+
+    /** Only with int8: a few sums over tables of bytes cost less than many small products. */
+    private Optional<Value> packed(Value tensors) {
+        return computeType == ComputeType.INT8
+                ? Optional.of(loader.script().call("stack_int8", tensors))
+                : Optional.empty();
+    }
+
+    private long number(String method, Value value) {
+        try (Value number = loader.script().call(method, value)) {
+            return number.toNumber();
+        }
+    }
+
+    /** The list of {@link LoraWeights#tensors}. */
+    private Value layers(Path source, List<Map<Projection, LoraModule>> layers) {
+        try (ValueScope scope = new ValueScope()) {
+            List<Value> tensors = new ArrayList<>();
+            List<Value> factorsAndShifts = new ArrayList<>();
+            for (int layer = 0; layer < layers.size(); layer++) {
+                for (int fused = 0; fused < Projection.sharingInput().size(); fused++) {
+                    List<Linear> linears = linears(
+                            source,
+                            layer,
+                            layers.get(layer),
+                            Projection.sharingInput().get(fused));
+                    addFused(scope, tensors, factorsAndShifts, linears, layer, fused);
+                }
+            }
+            if (!isPlain(layers)) {
+                tensors.addAll(factorsAndShifts);
+            }
+            return loader.torch().list(tensors);
+        }
+    }
+
+    private static boolean isPlain(List<Map<Projection, LoraModule>> layers) {
+        return layers.stream()
+                .flatMap(layer -> layer.values().stream())
+                .allMatch(
+                        module -> module.magnitude().isEmpty() && module.bias().isEmpty());
+    }
+
+    private List<Linear> linears(
+            Path source, int layer, Map<Projection, LoraModule> modules, List<Projection> sharing) {
+        Map<String, StoredTensor> base = isPlain(List.of(modules)) ? Map.of() : WeightFiles.read(modelFolder);
+        return sharing.stream()
+                .map(projection -> linear(
+                        source,
+                        Optional.ofNullable(modules.get(projection)),
+                        projection.inputWidth(config),
+                        projection.outputWidth(config),
+                        Optional.ofNullable(base.get(ModuleNames.linear(layer, projection) + ".weight"))))
+                .toList();
+    }
+
+    private void addFused(
+            ValueScope scope,
+            List<Value> tensors,
+            List<Value> factorsAndShifts,
+            List<Linear> linears,
+            int layer,
+            int fused) {
+        try (ValueScope parts = new ValueScope()) {
+            linears.forEach(linear ->
+                    List.of(linear.a(), linear.b(), linear.factor(), linear.shift()).forEach(parts::add));
+            Value allA =
+                    parts.add(loader.torch().list(linears.stream().map(Linear::a).toList()));
+            Value allB =
+                    parts.add(loader.torch().list(linears.stream().map(Linear::b).toList()));
+            Value layerIndex = parts.add(loader.torch().number(layer));
+            Value fusedIndex = parts.add(loader.torch().number(fused));
+            tensors.add(scope.add(loader.script().call("stack_a", allA, layerIndex, fusedIndex)));
+            tensors.add(scope.add(loader.script().call("stack_b", allB)));
+            factorsAndShifts.add(scope.add(
+                    loader.concat(linears.stream().map(Linear::factor).toList())));
+            factorsAndShifts.add(scope.add(
+                    loader.concat(linears.stream().map(Linear::shift).toList())));
+        }
+    }
+
+    /**
+     * LoRA of one linear module on the device. The output of the module is {@code factor * W x + B A x + shift}.
+     *
+     * @param a      {@code [r, in]}
+     * @param b      {@code [out, r]}, multiplied by scale and factor
+     * @param factor {@code [out]}
+     * @param shift  {@code [out]}
+     */
+    private record Linear(Value a, Value b, Value factor, Value shift) {}
+
+    /**
+     * @param lora empty for a module without LoRA, which gets rank 0 so that the other fused modules keep their columns
+     * @param base the weights of the base model, which a magnitude refers to
+     */
+    private Linear linear(Path source, Optional<LoraModule> lora, int in, int out, Optional<StoredTensor> base) {
+        if (lora.isEmpty()) {
+            return new Linear(loader.zeros(0, in), loader.zeros(out, 0), loader.filled(1, out), loader.zeros(out));
+        }
+        LoraModule module = lora.get();
+        try (Value b = loader.load(source, module.b());
+                Value scale = loader.torch().number(module.scale())) {
+            Value a = loader.load(source, module.a());
+            Value factor = module.magnitude()
+                    .map(magnitude -> doraFactor(source, magnitude, base.orElseThrow(), a, b, scale))
+                    .orElseGet(() -> loader.filled(1, out));
+            Value scaledB = loader.script().call("scaled_b", b, scale, factor);
+            return new Linear(a, scaledB, factor, shift(source, module, out, scale));
+        }
+    }
+
+    private Value doraFactor(Path source, StoredTensor magnitude, StoredTensor base, Value a, Value b, Value scale) {
+        try (Value magnitudes = loader.load(source, magnitude);
+                Value weight = loader.load(modelFolder, base)) {
+            return loader.script().call("dora_factor", magnitudes, weight, a, b, scale);
+        }
+    }
+
+    private Value shift(Path source, LoraModule module, int out, Value scale) {
+        if (module.bias().isEmpty()) {
+            return loader.zeros(out);
+        }
+        try (Value bias = loader.load(source, module.bias().get())) {
+            return loader.script().call("scaled", bias, scale);
+        }
+    }
+}

@@ -1,0 +1,68 @@
+package io.tidemark.decoder.sampling;
+
+import java.util.Map;
+
+/**
+ * How a token is sampled from its logits. The steps are, in this order: add the logit bias, apply the penalties, divide
+ * by the temperature, keep the top k, the top p and the min p tokens, sample. With temperature 0 the most likely token
+ * is taken after the penalties. All parameters have the meaning of the logits processors of transformers; presence and
+ * frequency penalty have OpenAI's.
+ *
+ * @param temperature at least 0; 0 takes the most likely token
+ * @param topP        in (0, 1]; 1 keeps all tokens
+ * @param topK        at least 0; 0 keeps all tokens. Tokens as likely as the last of the k are kept too
+ * @param minP        in [0, 1]; keeps tokens with at least this fraction of the most likely token's probability
+ * @param penalties   for tokens that occurred before
+ * @param logitBias   finite numbers that are added to the logits of these tokens
+ */
+public record SamplingParams(
+        double temperature, double topP, int topK, double minP, Penalties penalties, Map<Integer, Double> logitBias) {
+
+    public static final SamplingParams GREEDY = at(0);
+
+    /** @throws IllegalArgumentException if a parameter is out of range */
+    public SamplingParams {
+        require(temperature >= 0 && Double.isFinite(temperature), "temperature", temperature);
+        require(topP > 0 && topP <= 1, "top_p", topP);
+        require(topK >= 0, "top_k", topK);
+        require(minP >= 0 && minP <= 1, "min_p", minP);
+        logitBias = Map.copyOf(logitBias);
+        logitBias.values().forEach(bias -> require(Double.isFinite(bias), "logit_bias", bias));
+    }
+
+    /** Samples from the whole vocabulary at this temperature. */
+    public static SamplingParams at(double temperature) {
+        return new SamplingParams(temperature, 1, 0, 0, Penalties.NONE, Map.of());
+    }
+
+    public SamplingParams withTopP(double p) {
+        return new SamplingParams(temperature, p, topK, minP, penalties, logitBias);
+    }
+
+    public SamplingParams withTopK(int k) {
+        return new SamplingParams(temperature, topP, k, minP, penalties, logitBias);
+    }
+
+    public SamplingParams withMinP(double p) {
+        return new SamplingParams(temperature, topP, topK, p, penalties, logitBias);
+    }
+
+    public SamplingParams withPenalties(Penalties changed) {
+        return new SamplingParams(temperature, topP, topK, minP, changed, logitBias);
+    }
+
+    public SamplingParams withLogitBias(Map<Integer, Double> changed) {
+        return new SamplingParams(temperature, topP, topK, minP, penalties, changed);
+    }
+
+    /** Whether the most likely token is taken. */
+    public boolean isGreedy() {
+        return temperature == 0;
+    }
+
+    static void require(boolean holds, String name, double value) {
+        if (!holds) {
+            throw new IllegalArgumentException(name + " is out of range: " + value);
+        }
+    }
+}

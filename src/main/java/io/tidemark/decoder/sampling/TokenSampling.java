@@ -1,0 +1,35 @@
+package io.tidemark.decoder.sampling;
+
+import java.util.OptionalInt;
+import java.util.Set;
+
+/**
+ * How the next token of a row is sampled.
+ *
+ * @param uniform a random number in [0, 1)
+ * @param counts  the tokens that penalties apply to; read when the step is planned
+ * @param banned  tokens that cannot be sampled in this step
+ * @param top     how many of the most likely tokens to report; empty to report no log-probabilities
+ */
+public record TokenSampling(
+        SamplingParams params, double uniform, TokenCounts counts, Set<Integer> banned, OptionalInt top) {
+
+    public static final TokenSampling GREEDY = of(SamplingParams.GREEDY, 0);
+
+    /** Without counts, banned tokens or log-probabilities. */
+    public static TokenSampling of(SamplingParams params, double uniform) {
+        return new TokenSampling(params, uniform, TokenCounts.empty(), Set.of(), OptionalInt.empty());
+    }
+
+    public TokenSampling withCounts(TokenCounts changed) {
+        return new TokenSampling(params, uniform, changed, banned, top);
+    }
+
+    public TokenSampling withBanned(Set<Integer> tokens) {
+        return new TokenSampling(params, uniform, counts, tokens, top);
+    }
+
+    public TokenSampling withTop(int alternatives) {
+        return new TokenSampling(params, uniform, counts, banned, OptionalInt.of(alternatives));
+    }
+}

@@ -1,0 +1,73 @@
+package io.tidemark.decoder.weights;
+
+import io.tidemark.torch.BackgroundExecutor;
+import io.tidemark.torch.Value;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+
+/**
+ * Converts layers to int8 on the thread {@code tidemark-packing} while the loading thread reads the next layer, and on the
+ * loading thread too if the other one is busy. At most two layers are in memory in float32. All methods are called by the
+ * loading thread, whose operators use one thread until this is closed.
+ */
+final class Int8LayerPacker implements AutoCloseable {
+
+    private final TensorLoader loader;
+    private final BackgroundExecutor executor;
+    private Optional<CompletableFuture<Value>> packing = Optional.empty();
+
+    Int8LayerPacker(TensorLoader loader) {
+        this.loader = loader;
+        this.executor = new BackgroundExecutor(
+                "tidemark-packing", () -> loader.torch().setThreads(1));
+        loader.torch().setThreads(1);
+    }
+
+    /** Packs the layer that was added to the script last. Closes {@code linears}. */
+    void add(Value linears) {
+        Value sizes = loader.script().call("input_sizes");
+        if (packing.filter(last -> !last.isDone()).isPresent()) {
+            try (Value packed = pack(sizes, linears)) {
+                finish();
+                install(packed);
+            }
+        } else {
+            finish();
+            packing = Optional.of(CompletableFuture.supplyAsync(() -> pack(sizes, linears), executor));
+        }
+    }
+
+    private Value pack(Value sizes, Value linears) {
+        try (sizes;
+                linears) {
+            return loader.script().call("packed_layer", sizes, linears);
+        }
+    }
+
+    /** Waits until the script has all packed layers. */
+    void finish() {
+        Optional<CompletableFuture<Value>> last = packing;
+        packing = Optional.empty();
+        try {
+            last.ifPresent(layer -> {
+                try (Value packed = layer.join()) {
+                    install(packed);
+                }
+            });
+        } catch (CompletionException e) {
+            throw e.getCause() instanceof RuntimeException cause ? cause : e;
+        }
+    }
+
+    private void install(Value packed) {
+        loader.script().call("take_packed", packed).close();
+    }
+
+    @Override
+    public void close() {
+        executor.close();
+        packing.ifPresent(layer -> layer.thenAccept(Value::close));
+        loader.torch().setThreads(loader.torch().threads());
+    }
+}

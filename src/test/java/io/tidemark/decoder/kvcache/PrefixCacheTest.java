@@ -1,0 +1,144 @@
+package io.tidemark.decoder.kvcache;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import io.tidemark.decoder.Decoder;
+import io.tidemark.decoder.StepRow;
+import io.tidemark.decoder.sampling.TokenSampling;
+import io.tidemark.fixture.FixtureModel;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+
+@DisplayName("kept prefixes")
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class PrefixCacheTest {
+
+    private static final int PIECE = 64;
+    private static final PrefixCache.Scope BASE = PrefixCache.Scope.of(Optional.empty(), 0);
+
+    private FixtureModel fixture;
+    private Decoder decoder;
+    private long pieceBytes;
+
+    @BeforeAll
+    void load() {
+        fixture = FixtureModel.load("llama-gqa");
+        decoder = fixture.model().decoder();
+        pieceBytes = PIECE * fixture.model().decoder().kvBytesPerToken();
+    }
+
+    @AfterAll
+    void close() {
+        fixture.close();
+    }
+
+    @Test
+    @DisplayName("stay within their budget, and what was not used for longest goes first")
+    void forgetsTheOldest() {
+        try (KvPool pool = pool(100 * pieceBytes, 4 * pieceBytes)) {
+            keep(pool, tokens(1, 128));
+            keep(pool, tokens(2, 128));
+            assertThat(pool.prefixes().bytes()).isEqualTo(4 * pieceBytes);
+            KvSlot using = pool.reserve(200).orElseThrow();
+            assertThat(pool.prefixes().restore(using, BASE, tokens(1, 130))).isEqualTo(128);
+            keep(pool, tokens(3, 64));
+            assertThat(pool.prefixes().bytes()).isEqualTo(4 * pieceBytes);
+            assertThat(pool.prefixes().cachedTokens(BASE, tokens(1, 128)))
+                    .as("used last")
+                    .isEqualTo(128);
+            assertThat(pool.prefixes().cachedTokens(BASE, tokens(2, 128)))
+                    .as("its end goes before its beginning")
+                    .isEqualTo(64);
+            assertThat(pool.prefixes().cachedTokens(BASE, tokens(3, 64))).isEqualTo(64);
+        }
+    }
+
+    @Test
+    @DisplayName("of a prompt that is longer than their budget are its beginning")
+    void keepsTheBeginning() {
+        try (KvPool pool = pool(100 * pieceBytes, 3 * pieceBytes)) {
+            keep(pool, tokens(1, 64));
+            keep(pool, tokens(2, 400));
+            assertThat(pool.prefixes().cachedTokens(BASE, tokens(2, 400))).isEqualTo(3 * PIECE);
+            assertThat(pool.prefixes().cachedTokens(BASE, tokens(1, 64))).isZero();
+        }
+    }
+
+    @Test
+    @DisplayName("make room when a sequence needs the bytes, and take none that a sequence has")
+    void giveWay() {
+        try (KvPool pool = pool(8 * pieceBytes, 8 * pieceBytes)) {
+            KvSlot slot = filled(pool, tokens(1, 128));
+            assertThat(pool.reservedBytes()).as("a slot of 128 tokens").isEqualTo(2 * pieceBytes);
+            pool.prefixes().store(slot, BASE, tokens(1, 128));
+            pool.release(slot);
+            assertThat(pool.reservedBytes()).isEqualTo(4 * pieceBytes);
+            KvSlot large = pool.reserve(384).orElseThrow();
+            assertThat(pool.prefixes().cachedTokens(BASE, tokens(1, 128)))
+                    .as("the empty block went first")
+                    .isEqualTo(128);
+            assertThat(pool.reserve(128)).isPresent();
+            assertThat(pool.prefixes().bytes()).isZero();
+            assertThat(pool.reservedBytes()).isEqualTo(8 * pieceBytes);
+            pool.prefixes().store(large, BASE, tokens(4, 128));
+            assertThat(pool.prefixes().bytes()).isZero();
+        }
+    }
+
+    @Test
+    @DisplayName("hold what was computed: a row that begins with one goes on as if it had run it")
+    void holdsTheRightValues() {
+        List<Integer> prompt = tokens(1, 300);
+        try (KvPool pool = pool(100 * pieceBytes, 50 * pieceBytes)) {
+            KvSlot first = pool.reserve(300).orElseThrow();
+            float[] expected = decoder.logits(List.of(row(first, prompt, 0))).get(0);
+            pool.prefixes().store(first, BASE, prompt);
+            KvSlot second = pool.reserve(300).orElseThrow();
+            int restored = pool.prefixes().restore(second, BASE, prompt);
+            assertThat(restored).isEqualTo(256);
+            float[] actual =
+                    decoder.logits(List.of(row(second, prompt, restored))).get(0);
+            KvSlot third = pool.reserve(300).orElseThrow();
+            pool.copy(first, third, 299);
+            float[] copied = decoder.logits(List.of(row(third, prompt, 299))).get(0);
+            for (int i = 0; i < expected.length; i++) {
+                assertThat(actual[i]).isCloseTo(expected[i], within(1e-4f));
+                assertThat(copied[i]).isCloseTo(expected[i], within(1e-4f));
+            }
+        }
+    }
+
+    private void keep(KvPool pool, List<Integer> tokens) {
+        KvSlot slot = filled(pool, tokens);
+        pool.prefixes().store(slot, BASE, tokens);
+        pool.release(slot);
+    }
+
+    private KvSlot filled(KvPool pool, List<Integer> tokens) {
+        KvSlot slot = pool.reserve(tokens.size()).orElseThrow();
+        decoder.logits(List.of(row(slot, tokens, 0)));
+        return slot;
+    }
+
+    private static StepRow row(KvSlot slot, List<Integer> tokens, int from) {
+        return new StepRow(
+                slot, tokens.subList(from, tokens.size()), from, Optional.empty(), 0, Optional.of(TokenSampling.GREEDY));
+    }
+
+    private static List<Integer> tokens(int seed, int count) {
+        return IntStream.range(0, count)
+                .mapToObj(i -> 3 + (seed * 31 + i * i + seed * i) % 400)
+                .toList();
+    }
+
+    private KvPool pool(long bytes, long prefixBytes) {
+        return new KvPool(decoder.kvCache(), new KvBudget(bytes, 1), 1, prefixBytes);
+    }
+}
