@@ -233,8 +233,7 @@ final class Filters {
     }
 
     /**
-     * As in Jinja, {@code map}, {@code select} and their variants accept any false value, such as {@code None}, as
-     * empty.
+     * The elements of a value, none if it is false. As in Jinja, {@code map} and {@code select} accept {@code None}.
      */
     private static List<Object> elementsIfTrue(Object value) {
         return Values.isTrue(value) ? Values.elements(value) : List.of();

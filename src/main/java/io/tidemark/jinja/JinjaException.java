@@ -2,8 +2,8 @@ package io.tidemark.jinja;
 
 /**
  * Thrown when a template cannot be parsed or rendered. Messages contain types, names and line numbers, never values,
- * because values may be a user's text. The only exception is the message that a template passes to {@code
- * raise_exception}.
+ * because values may be a user's text. The only exception is the message that a template passes to
+ * {@code raise_exception}.
  */
 public final class JinjaException extends RuntimeException {
 

@@ -6,9 +6,9 @@ import java.util.Map;
 import java.util.function.Supplier;
 
 /**
- * A parsed chat template. Renders like Jinja2 3.1 in the environment of transformers: {@code trim_blocks} and {@code
- * lstrip_blocks} are on, the tags {@code break}, {@code continue} and {@code generation} are available, and values are
- * immutable as in the sandbox. Instances are immutable and thread-safe.
+ * A parsed chat template. Renders like Jinja2 3.1 in the environment of transformers: {@code trim_blocks} and
+ * {@code lstrip_blocks} are on, the tags {@code break}, {@code continue} and {@code generation} are available, and
+ * values are immutable as in the sandbox. Instances are immutable and thread-safe.
  */
 public final class JinjaTemplate {
 
@@ -38,8 +38,7 @@ public final class JinjaTemplate {
      * Renders the template.
      *
      * @param variables JSON values: null, booleans, numbers, strings, collections and maps
-     * @throws JinjaException if the template calls {@code raise_exception}, or if an operation fails as it does in
-     *     Python
+     * @throws JinjaException if the template calls {@code raise_exception} or does what fails in Python
      */
     public String render(Map<String, ?> variables) {
         Map<String, Object> names = new HashMap<>(Functions.all(clock));

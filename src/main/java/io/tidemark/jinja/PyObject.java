@@ -7,8 +7,10 @@ import java.util.Optional;
 /** Python and Jinja values that have no counterpart in the Java library; see {@link Values} for those that have one. */
 sealed interface PyObject {
 
-    /** The name that Python prints for the type. */
-    String typeName();
+    /** Python's name for the type; by default the name of the class, which is then the same. */
+    default String typeName() {
+        return getClass().getSimpleName();
+    }
 
     /** Python's {@code None}, JSON's {@code null}. */
     enum None implements PyObject {
@@ -30,11 +32,6 @@ sealed interface PyObject {
 
         JinjaException exception() {
             return new JinjaException(reason);
-        }
-
-        @Override
-        public String typeName() {
-            return "Undefined";
         }
     }
 
@@ -75,7 +72,7 @@ sealed interface PyObject {
 
     /**
      * The result of the filter {@code safe}. It prints and compares like a string, but {@code +} escapes the other
-     * operand for HTML. Jinja does so even with autoescape off, and chat templates were tested with it.
+     * operand for HTML. Jinja does so even with autoescape off, and transformers renders with it.
      */
     record Markup(String text) implements PyObject {
 
@@ -100,11 +97,6 @@ sealed interface PyObject {
                     .replace("'", "&#39;")
                     .replace("\"", "&#34;");
         }
-
-        @Override
-        public String typeName() {
-            return "Markup";
-        }
     }
 
     /** The result of {@code namespace()}: the only object whose attributes a template can set. */
@@ -115,11 +107,6 @@ sealed interface PyObject {
                 throw new JinjaException("an attribute of a namespace cannot begin with an underscore: '" + name + "'");
             }
             attributes.put(name, value);
-        }
-
-        @Override
-        public String typeName() {
-            return "Namespace";
         }
     }
 
@@ -187,11 +174,6 @@ sealed interface PyObject {
             boolean same = lastChanged.isPresent() && Operators.equal(lastChanged.get(), arguments.positional());
             lastChanged = Optional.of(arguments.positional());
             return !same;
-        }
-
-        @Override
-        public String typeName() {
-            return "LoopContext";
         }
     }
 }

@@ -58,7 +58,11 @@ final class PythonStrings {
         return text.substring(from, to);
     }
 
-    /** Splits at white space. @param maxSplit the maximum number of splits; negative for no limit */
+    /**
+     * Splits at white space.
+     *
+     * @param maxSplit the maximum number of splits; negative for no limit
+     */
     static List<Object> words(String text, long maxSplit) {
         List<Object> words = new ArrayList<>();
         String rest = strip(text, PythonStrings::isSpace, true, false);

@@ -11,7 +11,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Tests error messages and isolation. {@code ChatRenderingTest} compares the output with that of transformers. */
+/**
+ * Tests statements, error messages and isolation. {@code ChatRenderingTest} compares expressions and whole chat
+ * templates with transformers.
+ */
 @DisplayName("A Jinja template")
 class JinjaTemplateTest {
 
@@ -76,6 +79,39 @@ class JinjaTemplateTest {
                 .isInstanceOf(JinjaException.class)
                 .hasMessage("line 2: " + message)
                 .hasMessageNotContaining(USER_TEXT);
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @DisplayName("renders statements as Jinja2 3.1.6 does")
+    @CsvSource(
+            delimiter = ';',
+            quoteCharacter = '`',
+            value = {
+                "`{% for a, b in [(1, 2), 3] %}{{ a + b }}{% break %}{% endfor %}`; `3`",
+                "`{% for i in [] %}x{% else %}empty{% endfor %}`; `empty`",
+                "`{% for i in range(6) if i % 2 %}{{ loop.index }}/{{ loop.length }}:{{ i }} {% endfor %}"
+                        + "`; `1/3:1 2/3:3 3/3:5 `",
+                "`{% for i in [1, 1, 2] %}"
+                        + "{{ loop.changed(i) }}{{ loop.cycle('a', 'b') }}{{ loop.previtem }}{{ loop.last }} {% endfor %}`"
+                        + "; `TrueaFalse Falseb1False Truea1True `",
+                "`{% set x = 1 %}{% for i in [1, 2] %}{% set x = x + i %}{{ x }}{% endfor %}{{ x }}`; `231`",
+                "`{% set n = namespace(x=1) %}{% for i in [1, 2] %}{% set n.x = n.x + i %}{% endfor %}{{ n.x }}`; `4`",
+                "`{% macro m(c, a, b=a ~ '!') %}{{ a }}{{ b }}{{ c is defined }}{% endmacro %}"
+                        + "{{ m(1) }} {{ m(1, a=2) }}`; `!True 22!True`",
+                "`{% macro m(n) %}<{{ caller(n, n + 1) }}>{% endmacro %}{% call(x, y=5) m(1) %}"
+                        + "{{ x }}{{ y }}{% endcall %}`; `<12>`",
+                "`{% set x | trim | upper %} {{ 'a' }}b {% endset %}[{{ x }}]`; `[AB]`",
+                "`{% filter replace('a', 'b') | upper %}banana{% endfilter %}`; `BBNBNB`",
+                "`{% set a, (b, c) = 1, (2, 3) %}{{ a }}{{ b }}{{ c }}`; `123`",
+                "`{% with a = 1, b = 2 %}{{ a + b }}{% set c = 3 %}{% endwith %}{{ c is defined }}`; `3False`",
+                "`a\n  {% if true %}\nb\n  {%+ endif %}\n c {#- d -#} e`; `a\nb\n   ce`",
+                "`{%- raw -%} {{ x }} {%- endraw %} y`; `{{ x }} y`",
+                "`{{ '\\x41\\u00e9\\101\\n' | length }}{{ 'a' 'b' }}{{ '\\q' }}`; `4ab\\q`",
+                "`{{ {'a': 1, 'a': 2} }}{{ {(1, 2): 'x'}[(1, 2)] }}`; `{'a': 2}x`",
+                "`{{ -2 ** 2 }} {{ -3 | abs }} {{ 1 < 2 < 3 }} {{ 1 < 3 < 2 }}`; `4 3 True False`"
+            })
+    void rendersStatements(String source, String expected) {
+        assertThat(render(source)).isEqualTo(expected);
     }
 
     @Test
