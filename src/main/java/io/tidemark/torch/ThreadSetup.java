@@ -4,8 +4,8 @@ import ai.djl.pytorch.jni.JniUtils;
 import com.sun.jna.Function;
 
 /**
- * Sets up each thread that calls libtorch: whether gradients are recorded and the number of threads of an operator are settings of
- * the calling thread. Safe for use by several threads.
+ * Sets up each thread that calls libtorch: whether gradients are recorded, whether graphs are optimized and the number of threads of
+ * an operator are settings of the calling thread. Safe for use by several threads.
  */
 final class ThreadSetup {
 
@@ -14,7 +14,11 @@ final class ThreadSetup {
     /** The nice value of a background thread. */
     private static final int NICE = 10;
 
+    /** DJL's property, {@code true} by default: {@code false} shortens the first calls of a script and may slow down later ones. */
+    private static final String GRAPH_OPTIMIZER = "ai.djl.pytorch.graph_optimizer";
+
     private final int defaultThreads;
+    private final boolean optimizeGraphs = !"false".equals(System.getProperty(GRAPH_OPTIMIZER));
     /** The number of threads that was set for the calling thread; 0 before its first call. */
     private final ThreadLocal<Integer> current = ThreadLocal.withInitial(() -> 0);
 
@@ -52,6 +56,7 @@ final class ThreadSetup {
         }
         // recording gradients makes a step of 3,000 small operations 20 percent slower
         JniUtils.setGradMode(false);
+        JniUtils.setGraphExecutorOptimize(optimizeGraphs);
         // the first parallel loop of a thread uses the number that any thread has set last, unless it was read before
         JniUtils.getNumThreads();
         JniUtils.setNumThreads(threads);
