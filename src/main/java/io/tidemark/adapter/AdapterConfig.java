@@ -1,7 +1,7 @@
 package io.tidemark.adapter;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.tidemark.model.StrictJson;
+import io.tidemark.model.JsonFields;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -140,7 +140,7 @@ record AdapterConfig(
             throw AdapterRefused.broken(file, "is missing");
         }
         try {
-            JsonNode root = StrictJson.read(file);
+            JsonNode root = JsonFields.readTree(file);
             if (!root.isObject()) {
                 throw AdapterRefused.broken(file, "is not a JSON object");
             }

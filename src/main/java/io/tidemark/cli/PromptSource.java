@@ -35,8 +35,7 @@ final class PromptSource {
     /** Token ids; a message's are those of the rendered chat, without the tokenizer's own special tokens. */
     List<Integer> tokens(LanguageModel model) {
         if (message.isPresent()) {
-            return model.tokenizer()
-                    .encodePlain(model.chatTemplate().render(List.of(new ChatMessage("user", message.get()))));
+            return model.encodeChat(List.of(new ChatMessage("user", message.get())), List.of());
         }
         return model.tokenizer()
                 .encodePrompt(file.map(PromptSource::read).or(() -> prompt).orElse(""));

@@ -1,18 +1,30 @@
 package io.tidemark.decoder;
 
 import io.tidemark.model.ModelConfig;
-import io.tidemark.model.ModelConfigReader;
 import io.tidemark.model.ModelOptions;
 import io.tidemark.model.ModelRefused;
+import io.tidemark.text.ChatMessage;
 import io.tidemark.text.ChatTemplate;
-import io.tidemark.text.CompletionEnd;
-import io.tidemark.text.ProbeText;
+import io.tidemark.text.ChatTemplateException;
 import io.tidemark.text.TextTokenizer;
 import io.tidemark.torch.Torch;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
 
-/** A base model, loaded and ready: everything that a Hugging Face folder holds and generation needs. */
+/** A loaded base model: configuration, decoder, tokenizer and chat template. */
 public final class LanguageModel implements AutoCloseable {
+
+    /**
+     * Sample text for int8, which measures the range of activations with it. Large activations depend on the model much more
+     * than on the text, so a mixture of languages and formats is enough.
+     */
+    private static final String SAMPLE_TEXT = """
+            You are a helpful assistant. Explain in 3 short steps how 12 people at "The Mill" could order $45.50 of food.
+            name: Aromi | area: riverside; near = Crowne Plaza (1.5 km), rating [5 out of 5].
+            def total(prices): return sum(prices) * 1.19  # with tax
+            Sure! First, they look at the menu and the price range. Wir sehen uns morgen, merci beaucoup, hasta luego.
+            """;
 
     private final String name;
     private final Decoder decoder;
@@ -30,28 +42,29 @@ public final class LanguageModel implements AutoCloseable {
     }
 
     /**
-     * Loads a folder with {@code config.json}, safetensors and {@code tokenizer.json}.
+     * Loads a model folder with the default options.
      *
-     * @param name the base model's name in requests and boundary records
-     * @throws ModelRefused when the folder is broken or asks for something that would not be applied, naming the field
+     * @throws ModelRefused see {@link #load(Path, String, Torch, ModelOptions)}
      */
     public static LanguageModel load(Path folder, String name, Torch torch) {
         return load(folder, name, torch, ModelOptions.DEFAULT);
     }
 
     /**
-     * The same, in another compute type than float32.
+     * Loads a folder with {@code config.json}, safetensors and {@code tokenizer.json}.
      *
-     * @throws ModelRefused             as above
-     * @throws IllegalArgumentException when the device does not compute so
+     * @param name the base model's name in requests and boundary records
+     * @throws ModelRefused             if the folder is broken or needs a feature that is not supported; the message names
+     *                                  file and field
+     * @throws IllegalArgumentException if the device does not support the compute type
      */
     public static LanguageModel load(Path folder, String name, Torch torch, ModelOptions options) {
-        ModelConfig config = ModelConfigReader.read(folder);
+        ModelConfig config = ModelConfig.read(folder);
         ChatTemplate chatTemplate = ChatTemplate.load(folder);
         TextTokenizer tokenizer = TextTokenizer.load(folder);
         try {
-            int completionEnd = CompletionEnd.of(folder, config.endOfSequence(), tokenizer);
-            Decoder decoder = Decoder.load(folder, config, torch, options, ProbeText.tokens(tokenizer, config));
+            int completionEnd = tokenizer.completionEnd(folder, config.endOfSequence());
+            Decoder decoder = Decoder.load(folder, config, torch, options, sampleTokens(tokenizer, config));
             return new LanguageModel(name, decoder, tokenizer, chatTemplate, completionEnd);
         } catch (RuntimeException e) {
             tokenizer.close();
@@ -59,7 +72,14 @@ public final class LanguageModel implements AutoCloseable {
         }
     }
 
-    /** Lets the calling thread compute behind all others for good; see {@link Torch#lowerThreadPriority}. */
+    private static long[] sampleTokens(TextTokenizer tokenizer, ModelConfig config) {
+        return tokenizer.encodePrompt(SAMPLE_TEXT).stream()
+                .limit(config.contextLength())
+                .mapToLong(Integer::longValue)
+                .toArray();
+    }
+
+    /** Lowers the priority of the calling thread for its whole life, see {@link Torch#lowerThreadPriority}. */
     public void lowerThreadPriority() {
         decoder.lowerThreadPriority();
     }
@@ -84,7 +104,17 @@ public final class LanguageModel implements AutoCloseable {
         return chatTemplate;
     }
 
-    /** The end-of-sequence token that belongs behind a completion; one of those of {@link ModelConfig}. */
+    /**
+     * The tokens of a chat up to the beginning of the model's reply.
+     *
+     * @param tools plain JSON values; may be empty
+     * @throws ChatTemplateException if the model has no chat template or it does not accept these messages
+     */
+    public List<Integer> encodeChat(List<ChatMessage> messages, List<Map<String, Object>> tools) {
+        return tokenizer.encodePlain(chatTemplate.render(messages, tools));
+    }
+
+    /** The end-of-sequence token that follows a completion: one of those of {@link ModelConfig#endOfSequence}. */
     public int completionEnd() {
         return completionEnd;
     }

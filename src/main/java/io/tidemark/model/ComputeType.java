@@ -4,14 +4,14 @@ import java.util.Arrays;
 import java.util.Locale;
 import java.util.stream.Collectors;
 
-/** What the linear modules compute in. Norms, attention, keys and values stay float32. */
+/** The numeric type of the linear modules. Norms, attention and the KV cache use float32. */
 public enum ComputeType {
 
-    /** Exact to float32 rounding. */
+    /** 32-bit floating point. */
     FP32(0),
-    /** 16-bit weights and activations in the linears. */
+    /** 16-bit weights and activations. */
     BF16(1),
-    /** 8-bit weights and activations in the linears, by fbgemm: on CPUs only. */
+    /** 8-bit weights and activations, with fbgemm; on CPUs only. */
     INT8(2);
 
     private final int code;
@@ -20,7 +20,11 @@ public enum ComputeType {
         this.code = code;
     }
 
-    /** {@code fp32}, {@code bf16} or {@code int8}. */
+    /**
+     * The type with this label.
+     *
+     * @throws IllegalArgumentException if there is none
+     */
     public static ComputeType of(String name) {
         return Arrays.stream(values())
                 .filter(type -> type.label().equals(name))
@@ -29,11 +33,12 @@ public enum ComputeType {
                         "compute type must be one of " + labels() + ", not '" + name + "'"));
     }
 
+    /** {@code fp32}, {@code bf16} or {@code int8}. */
     public String label() {
         return name().toLowerCase(Locale.ROOT);
     }
 
-    /** Its number in {@code install.torchscript}. */
+    /** The number of this type in the TorchScript files. */
     public int code() {
         return code;
     }

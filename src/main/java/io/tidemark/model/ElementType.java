@@ -1,6 +1,6 @@
 package io.tidemark.model;
 
-/** Element types that weights may have on disk, with libtorch's scalar type codes ({@code c10/core/ScalarType.h}). */
+/** Element types of stored weights. */
 public enum ElementType {
     F16(2, 5),
     BF16(2, 15),
@@ -14,11 +14,12 @@ public enum ElementType {
         this.torchCode = torchCode;
     }
 
-    /** Of one element. */
+    /** Bytes of one element. */
     public int bytes() {
         return bytes;
     }
 
+    /** The scalar type code of libtorch ({@code c10/core/ScalarType.h}). */
     public int torchCode() {
         return torchCode;
     }

@@ -1,7 +1,10 @@
 package io.tidemark.model;
 
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -9,15 +12,42 @@ import java.util.Map;
 import java.util.Set;
 import java.util.stream.Stream;
 
-/** One JSON file of a model folder, read field by field with errors that name file and field. */
+/** A JSON object of a model folder. Reads it field by field; error messages name the file and the field. */
 public record JsonFields(Path file, JsonNode root) {
+
+    /** A limit for files from unknown sources. The index of a model with a thousand layers has a tenth of this. */
+    private static final long MAX_BYTES = 8L << 20;
+
+    private static final ObjectMapper MAPPER = JsonMapper.builder()
+            .enable(JsonParser.Feature.STRICT_DUPLICATE_DETECTION)
+            .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+            .build();
+
+    /**
+     * Reads a file with any JSON value. Refuses duplicate fields, trailing text and files of more than 8 MiB.
+     *
+     * @throws IOException with a message of one line
+     */
+    public static JsonNode readTree(Path file) throws IOException {
+        if (Files.size(file) > MAX_BYTES) {
+            throw new IOException("it has " + Files.size(file) + " bytes, more than " + MAX_BYTES);
+        }
+        try {
+            return MAPPER.readTree(file.toFile());
+        } catch (IOException e) {
+            throw new IOException(
+                    String.valueOf(e.getMessage()).lines().findFirst().orElse(""), e);
+        }
+    }
+
+    /** @throws ModelRefused if the file is missing or is not a JSON object */
 
     public static JsonFields read(Path file) {
         if (!Files.isRegularFile(file)) {
             throw ModelRefused.broken(file, "is missing");
         }
         try {
-            JsonNode root = StrictJson.read(file);
+            JsonNode root = readTree(file);
             if (!root.isObject()) {
                 throw ModelRefused.broken(file, "is not a JSON object");
             }
@@ -27,13 +57,15 @@ public record JsonFields(Path file, JsonNode root) {
         }
     }
 
+    /** Whether the field is present and not null. */
     public boolean has(String field) {
         return root.hasNonNull(field);
     }
 
-    public String text(String field, String otherwise) {
+    /** A string. */
+    public String text(String field, String defaultValue) {
         if (!has(field)) {
-            return otherwise;
+            return defaultValue;
         }
         if (!root.get(field).isTextual()) {
             throw wrong(field, "text");
@@ -41,9 +73,10 @@ public record JsonFields(Path file, JsonNode root) {
         return root.get(field).textValue();
     }
 
-    public boolean flag(String field, boolean otherwise) {
+    /** A boolean. */
+    public boolean flag(String field, boolean defaultValue) {
         if (!has(field)) {
-            return otherwise;
+            return defaultValue;
         }
         if (!root.get(field).isBoolean()) {
             throw wrong(field, "true or false");
@@ -51,7 +84,7 @@ public record JsonFields(Path file, JsonNode root) {
         return root.get(field).booleanValue();
     }
 
-    /** A whole number of at least 1. */
+    /** A required whole number of at least 1. */
     public int count(String field) {
         if (!has(field)) {
             throw ModelRefused.broken(file, "field " + field + " is missing");
@@ -59,30 +92,31 @@ public record JsonFields(Path file, JsonNode root) {
         return count(field, 1);
     }
 
-    public int count(String field, int otherwise) {
-        return whole(field, otherwise, 1);
+    /** A whole number of at least 1. */
+    public int count(String field, int defaultValue) {
+        return whole(field, defaultValue, 1);
     }
 
     /** A whole number of at least 0. */
-    public int countFromZero(String field, int otherwise) {
-        return whole(field, otherwise, 0);
+    public int countFromZero(String field, int defaultValue) {
+        return whole(field, defaultValue, 0);
     }
 
-    private int whole(String field, int otherwise, int least) {
+    private int whole(String field, int defaultValue, int min) {
         if (!has(field)) {
-            return otherwise;
+            return defaultValue;
         }
         JsonNode value = root.get(field);
-        if (!value.isIntegralNumber() || !value.canConvertToInt() || value.intValue() < least) {
-            throw wrong(field, "a whole number of at least " + least);
+        if (!value.isIntegralNumber() || !value.canConvertToInt() || value.intValue() < min) {
+            throw wrong(field, "a whole number of at least " + min);
         }
         return value.intValue();
     }
 
     /** A number greater than 0. */
-    public double positive(String field, double otherwise) {
+    public double positive(String field, double defaultValue) {
         if (!has(field)) {
-            return otherwise;
+            return defaultValue;
         }
         JsonNode value = root.get(field);
         if (!value.isNumber() || !(value.doubleValue() > 0)) {
@@ -91,19 +125,19 @@ public record JsonFields(Path file, JsonNode root) {
         return value.doubleValue();
     }
 
-    /** The object in a field; empty when the field is absent or null. */
+    /** The object in a field; an empty object if the field is absent or null. */
     public JsonFields object(String field) {
         JsonNode value = root.path(field);
         if (!value.isObject() && !value.isNull() && !value.isMissingNode()) {
             throw wrong(field, "an object");
         }
-        return new JsonFields(file, value.isObject() ? value : new ObjectMapper().createObjectNode());
+        return new JsonFields(file, value.isObject() ? value : MAPPER.createObjectNode());
     }
 
     /**
-     * Refuses fields outside the given sets by name, unless they are off: null, false, 0 or empty.
+     * Refuses fields that are in none of the given sets, unless their value is null, false, 0 or empty.
      *
-     * @throws ModelRefused as not supported
+     * @throws ModelRefused that is {@link ModelRefused#isUnsupported} and names the field
      */
     @SafeVarargs
     public final void refuseOthers(Set<String>... known) {
@@ -121,6 +155,7 @@ public record JsonFields(Path file, JsonNode root) {
                 || value.isNumber() && value.doubleValue() == 0);
     }
 
+    /** The exception for a field with a wrong value. */
     public ModelRefused wrong(String field, String expected) {
         return ModelRefused.broken(file, "field " + field + " must be " + expected + ", not " + root.get(field));
     }

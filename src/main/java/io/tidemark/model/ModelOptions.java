@@ -3,23 +3,24 @@ package io.tidemark.model;
 /**
  * How a model computes.
  *
- * @param computeType   of the linear modules
- * @param deterministic a row's logits are bit for bit the same whatever runs beside it; with {@link ComputeType#INT8} only
- * @param packedLoraBytes    what stacks of adapters that no row needs may take, with the copy of the linears that one is joined with;
- *                      where the copy would be more than half of it there is none
+ * @param computeType     numeric type of the linear modules
+ * @param deterministic   a row's logits are the same, bit for bit, whatever else is in the batch; requires
+ *                        {@link ComputeType#INT8}
+ * @param packedLoraBytes limit in bytes for packed LoRA groups that no row uses, and for the group that is fused with the
+ *                        base model. A group is fused only if the copy of the linear modules takes at most half of this
  */
 public record ModelOptions(ComputeType computeType, boolean deterministic, long packedLoraBytes) {
 
-    /** What a copy of a small model's linears takes and as much again. */
+    /** Default of {@code packedLoraBytes}: twice the linear modules of a small model. */
     public static final long PACKED_LORA_BYTES = 512L << 20;
 
     public static final ModelOptions DEFAULT = new ModelOptions(ComputeType.FP32);
 
-    /** @throws IllegalArgumentException where determinism is asked of another type than int8 */
+    /** @throws IllegalArgumentException if {@code deterministic} is set for another type than int8 */
     public ModelOptions {
         if (deterministic && computeType != ComputeType.INT8) {
             throw new IllegalArgumentException("deterministic needs the compute type int8, not " + computeType.label()
-                    + ": sums of whole numbers alone don't depend on their order");
+                    + ": only integer sums do not depend on the order of their terms");
         }
     }
 

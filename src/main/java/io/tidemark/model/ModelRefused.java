@@ -2,11 +2,11 @@ package io.tidemark.model;
 
 import java.nio.file.Path;
 
-/** A model folder cannot be used, or asks for something that would not be applied exactly. Names file and field. */
+/** A model folder is broken, or needs a feature that is not supported. The message names file and field. */
 public final class ModelRefused extends RuntimeException {
 
     private static final long serialVersionUID = 1L;
-    private static final int MOST_CHARACTERS = 1000;
+    private static final int MAX_CHARACTERS = 1000;
 
     private final boolean unsupported;
 
@@ -15,24 +15,27 @@ public final class ModelRefused extends RuntimeException {
         this.unsupported = unsupported;
     }
 
+    /** A field or tensor has a value that is not supported. */
     public static ModelRefused unsupported(Path file, String field, Object value) {
         return new ModelRefused("not supported yet: " + field + " = " + value + " (" + file + ")", true, null);
     }
 
+    /** A file or folder is broken. */
     public static ModelRefused broken(Path file, String what) {
         return new ModelRefused(file + ": " + what, false, null);
     }
 
+    /** A file or folder is broken, because of another exception. */
     public static ModelRefused broken(Path file, String what, Throwable cause) {
         return new ModelRefused(file + ": " + what, false, cause);
     }
 
-    /** A message may quote what a stranger wrote, at any length; an error is for people. */
+    /** Truncates a message: it may quote text of any length from a file. */
     public static String shortened(String message) {
-        return message.length() <= MOST_CHARACTERS ? message : message.substring(0, MOST_CHARACTERS) + "…";
+        return message.length() <= MAX_CHARACTERS ? message : message.substring(0, MAX_CHARACTERS) + "…";
     }
 
-    /** True when the folder is sound and only asks for what Tidemark does not do. */
+    /** Whether the folder is valid but needs a feature that is not supported. */
     public boolean isUnsupported() {
         return unsupported;
     }

@@ -2,7 +2,7 @@ package io.tidemark.model;
 
 import java.util.List;
 
-/** The modules of a causal language model by the names that its weights file and its adapters have for them. */
+/** Names of the modules of a causal language model, as in weight files and adapters. */
 public final class ModuleNames {
 
     public static final String EMBEDDING = "model.embed_tokens";
@@ -11,12 +11,12 @@ public final class ModuleNames {
 
     private ModuleNames() {}
 
-    /** A decoder layer. */
+    /** The name of a decoder layer. */
     public static String layer(int layer) {
         return "model.layers." + layer;
     }
 
-    /** A linear module of a decoder layer. */
+    /** The name of a linear module of a decoder layer. */
     public static String linear(int layer, Projection projection) {
         return layer(layer) + "." + projection.path();
     }
@@ -37,7 +37,7 @@ public final class ModuleNames {
         return layer(layer) + ".self_attn.k_norm";
     }
 
-    /** The norms of a decoder layer. */
+    /** The names of the norms of a decoder layer. */
     public static List<String> norms(int layer, ModelConfig config) {
         return config.headNorms()
                 ? List.of(attentionNorm(layer), mlpNorm(layer), queryNorm(layer), keyNorm(layer))

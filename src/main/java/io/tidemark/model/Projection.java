@@ -26,7 +26,7 @@ public enum Projection {
         return path;
     }
 
-    /** Modules that read the same input, in the order in which their weights are stacked. */
+    /** Modules that read the same input, in the order in which the decoder concatenates their weights. */
     public static List<List<Projection>> sharingInput() {
         return SHARING_INPUT;
     }

@@ -1,37 +1,44 @@
 package io.tidemark.model;
 
-import io.tidemark.model.SafetensorsHeader.Entry;
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.JsonToken;
+import com.fasterxml.jackson.core.StreamReadFeature;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
 /**
- * Reads one file in the safetensors format (8 bytes of header length, a JSON header, the tensors' bytes without gaps).
- * Tensors are mapped, not copied.
+ * Reads a file in the safetensors format: 8 bytes with the length of the header, a JSON header, and the bytes of the tensors
+ * without gaps. Tensors are mapped, not copied. The header is parsed token by token, so that a malformed one is detected
+ * before it uses memory.
  */
 public final class SafetensorsFile {
 
-    /** A hundred thousand tensors; the format itself allows 100 MB, and no model comes near. */
+    /** Enough for a hundred thousand tensors. The format allows 100 MB. */
     private static final long MAX_HEADER_BYTES = 16L << 20;
 
     private SafetensorsFile() {}
 
     /**
      * @return the tensors by name, in the order of the file
-     * @throws ModelRefused when the file is not sound, naming the tensor at fault
+     * @throws ModelRefused if the file is malformed; the message names the tensor
      */
     public static Map<String, StoredTensor> read(Path file) {
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
             int headerBytes = headerLength(file, channel);
             ByteBuffer text = ByteBuffer.allocate(headerBytes);
             readFully(channel, text, Long.BYTES);
-            List<Entry> entries = SafetensorsHeader.read(file, text.array());
+            List<Entry> entries = Header.read(file, text.array());
             requireNoGaps(file, entries, channel.size() - Long.BYTES - headerBytes);
             return mapped(channel, Long.BYTES + headerBytes, entries);
         } catch (IOException e) {
@@ -46,8 +53,8 @@ public final class SafetensorsFile {
         if (bytes < 2 || bytes > MAX_HEADER_BYTES || Long.BYTES + bytes > channel.size()) {
             throw ModelRefused.broken(
                     file,
-                    "is not a safetensors file: its header would have " + bytes + " bytes, in a file of "
-                            + channel.size() + " (a header has " + MAX_HEADER_BYTES + " at most)");
+                    "is not a safetensors file: its header has " + bytes + " bytes, in a file of "
+                            + channel.size() + " (a header has at most " + MAX_HEADER_BYTES + " bytes)");
         }
         return (int) bytes;
     }
@@ -58,13 +65,13 @@ public final class SafetensorsFile {
             if (entry.begin() != end) {
                 throw ModelRefused.broken(
                         file,
-                        "tensor " + SafetensorsHeader.shown(entry.name()) + " begins at " + entry.begin() + ", not "
+                        "tensor " + printable(entry.name()) + " begins at " + entry.begin() + ", not "
                                 + end);
             }
             end = entry.end();
             if (end > bytes) {
                 throw ModelRefused.broken(
-                        file, "tensor " + SafetensorsHeader.shown(entry.name()) + " ends behind the end of the file");
+                        file, "tensor " + printable(entry.name()) + " ends after the end of the file");
             }
         }
         if (end != bytes) {
@@ -72,7 +79,7 @@ public final class SafetensorsFile {
         }
     }
 
-    /** As few mappings as can be, each below 2 GiB: a system allows some ten thousand, and Java gives them up late. */
+    /** Uses as few mappings as possible, each below 2 GiB: the number of mappings of a process is limited, and Java unmaps late. */
     private static Map<String, StoredTensor> mapped(FileChannel channel, long start, List<Entry> entries)
             throws IOException {
         Map<String, StoredTensor> tensors = new LinkedHashMap<>();
@@ -100,6 +107,142 @@ public final class SafetensorsFile {
             if (channel.read(into, position + into.position()) < 0) {
                 return;
             }
+        }
+    }
+
+    /** A tensor of the header; its bytes are {@code begin} to {@code end} after the header. */
+    private record Entry(String name, ElementType type, List<Long> shape, long begin, long end) {}
+
+    /** Makes text from a file fit for an error message: one line of limited length. */
+    private static String printable(String text) {
+        String line = text.replaceAll("\\p{Cntrl}", "?");
+        return line.length() <= 200 ? line : line.substring(0, 200) + "…";
+    }
+
+    /** Parses the JSON header. */
+    private static final class Header {
+
+        private static final JsonFactory JSON = JsonFactory.builder()
+                .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+                .build();
+        private static final int MAX_DIMENSIONS = 8;
+
+        private final Path file;
+        private final JsonParser parser;
+
+        private Header(Path file, JsonParser parser) {
+            this.file = file;
+            this.parser = parser;
+        }
+
+        /**
+         * @return the tensors in the order of their bytes
+         * @throws ModelRefused if the header is malformed; the message names the tensor
+         */
+        static List<Entry> read(Path file, byte[] text) throws IOException {
+            try (JsonParser parser = JSON.createParser(text)) {
+                return new Header(file, parser).entries();
+            } catch (JsonProcessingException e) {
+                throw ModelRefused.broken(
+                        file,
+                        "its header is not JSON: "
+                                + e.getOriginalMessage().lines().findFirst().orElse(""),
+                        e);
+            }
+        }
+
+        private List<Entry> entries() throws IOException {
+            List<Entry> entries = new ArrayList<>();
+            if (parser.nextToken() != JsonToken.START_OBJECT) {
+                throw ModelRefused.broken(file, "its header is not a JSON object");
+            }
+            while (parser.nextToken() == JsonToken.FIELD_NAME) {
+                String name = parser.currentName();
+                parser.nextToken();
+                if (name.equals("__metadata__")) {
+                    parser.skipChildren();
+                } else {
+                    entries.add(entry(name));
+                }
+            }
+            if (parser.nextToken() != null) {
+                throw ModelRefused.broken(file, "its header continues after its end");
+            }
+            entries.sort(Comparator.comparingLong(Entry::begin).thenComparingLong(Entry::end));
+            return entries;
+        }
+
+        private Entry entry(String name) throws IOException {
+            if (parser.currentToken() != JsonToken.START_OBJECT) {
+                throw broken(name, "is not described by an object");
+            }
+            ElementType type = null;
+            List<Long> shape = null;
+            List<Long> offsets = null;
+            while (parser.nextToken() == JsonToken.FIELD_NAME) {
+                String field = parser.currentName();
+                parser.nextToken();
+                switch (field) {
+                    case "dtype" -> type = type(name);
+                    case "shape" -> shape = numbers(name, MAX_DIMENSIONS);
+                    case "data_offsets" -> offsets = numbers(name, 2);
+                    default -> parser.skipChildren();
+                }
+            }
+            if (type == null || shape == null || offsets == null || offsets.size() != 2) {
+                throw broken(name, "lacks dtype, shape or data_offsets");
+            }
+            return entry(name, type, shape, offsets.get(0), offsets.get(1));
+        }
+
+        private Entry entry(String name, ElementType type, List<Long> shape, long begin, long end) {
+            long bytes = type.bytes();
+            try {
+                for (long size : shape) {
+                    bytes = Math.multiplyExact(bytes, size);
+                }
+            } catch (ArithmeticException e) {
+                throw broken(name, "is too large: " + shape);
+            }
+            if (end < begin || end - begin != bytes || bytes > Integer.MAX_VALUE) {
+                throw broken(
+                        name,
+                        "has the bytes " + begin + " to " + end + ", but its shape needs " + bytes
+                                + " of them (at most " + Integer.MAX_VALUE + ")");
+            }
+            return new Entry(name, type, shape, begin, end);
+        }
+
+        private ElementType type(String tensor) throws IOException {
+            String name = parser.getValueAsString("");
+            try {
+                return ElementType.valueOf(name);
+            } catch (IllegalArgumentException e) {
+                throw ModelRefused.unsupported(file, "dtype of " + printable(tensor), printable(name));
+            }
+        }
+
+        /** Whole numbers of at least 0. */
+        private List<Long> numbers(String tensor, int max) throws IOException {
+            if (parser.currentToken() != JsonToken.START_ARRAY) {
+                throw broken(tensor, "lacks the numbers of shape or data_offsets");
+            }
+            List<Long> numbers = new ArrayList<>();
+            while (parser.nextToken() != JsonToken.END_ARRAY) {
+                if (parser.currentToken() != JsonToken.VALUE_NUMBER_INT || numbers.size() == max) {
+                    throw broken(tensor, "has shape or data_offsets that are not " + max + " whole numbers or fewer");
+                }
+                long number = parser.getLongValue();
+                if (number < 0) {
+                    throw broken(tensor, "has a negative number in shape or data_offsets: " + number);
+                }
+                numbers.add(number);
+            }
+            return numbers;
+        }
+
+        private ModelRefused broken(String tensor, String what) {
+            return ModelRefused.broken(file, "tensor " + printable(tensor) + " " + what);
         }
     }
 }

@@ -4,9 +4,9 @@ import java.nio.ByteBuffer;
 import java.util.List;
 
 /**
- * A tensor as it lies in a safetensors file.
+ * A tensor of a safetensors file.
  *
- * @param bytes the file's mapped memory: little-endian elements in row-major order, not to be written
+ * @param bytes mapped memory of the file: little-endian elements in row-major order; must not be written
  */
 public record StoredTensor(String name, ElementType type, List<Long> shape, ByteBuffer bytes) {
 

@@ -9,11 +9,16 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 
-/** The weights of a model folder: one {@code model.safetensors}, or shards with an index. */
+/** The weights of a model folder: {@code model.safetensors}, or shards with an index. */
 public final class WeightFiles {
 
     private WeightFiles() {}
 
+    /**
+     * The tensors by name.
+     *
+     * @throws ModelRefused if a file is missing or broken, or contradicts the index
+     */
     public static Map<String, StoredTensor> read(Path folder) {
         Path single = folder.resolve("model.safetensors");
         if (Files.isRegularFile(single)) {

@@ -8,14 +8,14 @@ import java.util.Objects;
 import java.util.Optional;
 
 /**
- * One turn of a conversation.
+ * One message of a conversation.
  *
- * @param fields what the template may read, in the order given and as plain JSON values: {@code role}, {@code content} and
- *               what else the sender wrote; those that are null are left out, as transformers leaves them out
+ * @param fields {@code role}, {@code content} and any others, as plain JSON values in the order of the client. Fields that
+ *               are null are left out, as in transformers
  */
 public record ChatMessage(Map<String, Object> fields) {
 
-    /** Names that templates have for what a model thought before it answered. */
+    /** Fields that templates read for the reasoning before a reply. */
     private static final List<String> REASONING = List.of("reasoning_content", "thinking", "reasoning");
 
     public ChatMessage {
@@ -24,12 +24,12 @@ public record ChatMessage(Map<String, Object> fields) {
         fields = Collections.unmodifiableMap(present);
     }
 
-    /** @param role who speaks: {@code system}, {@code user}, {@code assistant} or {@code tool} */
+    /** @param role {@code system}, {@code user}, {@code assistant} or {@code tool} */
     public ChatMessage(String role, String content) {
         this(inOrder(role, content));
     }
 
-    /** A template that writes a message as JSON shows the order. */
+    /** The order matters to templates that print a message as JSON. */
     private static Map<String, Object> inOrder(String role, String content) {
         Map<String, Object> fields = new LinkedHashMap<>();
         fields.put("role", role);
@@ -37,7 +37,7 @@ public record ChatMessage(Map<String, Object> fields) {
         return fields;
     }
 
-    /** As a template sees it: reasoning under the names that templates read it by. */
+    /** The fields for a template: reasoning is present under each name that templates read. */
     public Map<String, Object> forTemplate() {
         Optional<Object> reasoning =
                 REASONING.stream().map(fields::get).filter(Objects::nonNull).findFirst();

@@ -1,7 +1,13 @@
 package io.tidemark.text;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import io.tidemark.jinja.JinjaException;
 import io.tidemark.jinja.JinjaTemplate;
+import io.tidemark.model.JsonFields;
+import io.tidemark.model.ModelRefused;
+import java.io.IOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.ZonedDateTime;
 import java.util.HashMap;
@@ -10,49 +16,48 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * Turns messages into the text that the model was tuned on, by its own Jinja template, as transformers'
- * {@code apply_chat_template(messages, tools, add_generation_prompt=True)} does. Safe for use by several threads.
+ * Renders messages with the model's Jinja template, like {@code apply_chat_template(messages, tools,
+ * add_generation_prompt=True)} of transformers. Thread-safe.
  */
 public final class ChatTemplate {
 
-    /** What became of a template's source when the model was loaded: a template, or the reason why it is none. */
-    private record Read(Optional<JinjaTemplate> template, String reason) {}
+    /** A parsed template, or the reason why parsing failed. */
+    private record Parsed(Optional<JinjaTemplate> template, String reason) {}
 
-    private final Map<String, Read> templates = new HashMap<>();
+    private static final String DEFAULT = "default";
+
+    private static final String EXTENSION = ".jinja";
+
+    private final Map<String, Parsed> templates = new HashMap<>();
     private final Map<String, Object> specialTokens;
 
     private ChatTemplate(Map<String, String> sources, Map<String, Object> specialTokens) {
-        sources.forEach((name, source) -> templates.put(name, read(source)));
+        sources.forEach((name, source) -> templates.put(name, parse(source)));
         this.specialTokens = specialTokens;
     }
 
-    /** Reads the templates of a model's folder; there may be none, and one that is broken is told of when it is needed. */
+    /**
+     * Loads the templates of a model folder, which may have none. A broken template fails when it is rendered.
+     *
+     * @throws ModelRefused if a file with templates or special tokens is broken
+     */
     public static ChatTemplate load(Path folder) {
-        return new ChatTemplate(ChatTemplateFiles.read(folder), SpecialTokens.read(folder));
+        return new ChatTemplate(sources(folder), specialTokens(folder));
     }
 
-    private static Read read(String source) {
+    private static Parsed parse(String source) {
         try {
-            return new Read(Optional.of(JinjaTemplate.parse(source, ZonedDateTime::now)), "");
+            return new Parsed(Optional.of(JinjaTemplate.parse(source, ZonedDateTime::now)), "");
         } catch (JinjaException e) {
-            return new Read(Optional.empty(), e.getMessage());
+            return new Parsed(Optional.empty(), e.getMessage());
         }
     }
 
     /**
-     * Renders messages up to where the model's answer begins.
+     * Renders messages and the tools that the model may call, up to the beginning of the model's reply.
      *
-     * @throws ChatTemplateException when there is no template or it does not render these messages
-     */
-    public String render(List<ChatMessage> messages) {
-        return render(messages, List.of());
-    }
-
-    /**
-     * Renders messages and the tools that the model may ask for, up to where its answer begins.
-     *
-     * @param tools plain JSON values, for the template to read as they are; none is the same as no tools at all
-     * @throws ChatTemplateException when there is no template or it does not render these messages
+     * @param tools plain JSON values; may be empty
+     * @throws ChatTemplateException if there is no template or it does not accept these messages
      */
     public String render(List<ChatMessage> messages, List<Map<String, Object>> tools) {
         Map<String, Object> variables = new HashMap<>();
@@ -63,7 +68,7 @@ public final class ChatTemplate {
         variables.put("add_generation_prompt", true);
         variables.putAll(specialTokens);
         try {
-            return chosen(!tools.isEmpty()).render(variables);
+            return select(!tools.isEmpty()).render(variables);
         } catch (JinjaException e) {
             throw new ChatTemplateException(
                     e.isRaised()
@@ -72,17 +77,106 @@ public final class ChatTemplate {
         }
     }
 
-    /** As transformers chooses: {@code tool_use} where there are tools and such a template, else {@code default}. */
-    private JinjaTemplate chosen(boolean tools) {
-        String name = tools && templates.containsKey("tool_use") ? "tool_use" : ChatTemplateFiles.DEFAULT;
-        Read read = templates.get(name);
+    /** As in transformers: {@code tool_use} if there are tools and such a template, else {@code default}. */
+    private JinjaTemplate select(boolean tools) {
+        String name = tools && templates.containsKey("tool_use") ? "tool_use" : DEFAULT;
+        Parsed parsed = templates.get(name);
         if (templates.isEmpty()) {
             throw new ChatTemplateException("the model has no chat template; send a prompt in place of messages");
         }
-        if (read == null) {
+        if (parsed == null) {
             throw new ChatTemplateException("the model has several chat templates and none is called '" + name + "'");
         }
-        return read.template()
-                .orElseThrow(() -> new ChatTemplateException("the model's chat template can't be used: " + read.reason()));
+        return parsed.template()
+                .orElseThrow(() -> new ChatTemplateException("the model's chat template can't be used: " + parsed.reason()));
+    }
+
+    /**
+     * The sources of a model's templates by name, found where transformers finds them: {@code chat_template.jinja} is
+     * {@value #DEFAULT}, and {@code additional_chat_templates/NAME.jinja} are others. If neither exists, {@code
+     * tokenizer_config.json} has one template or a list of named templates. {@code chat_template.json} is not read: it
+     * belongs to image processors.
+     */
+    private static Map<String, String> sources(Path folder) {
+        Map<String, String> templates = new HashMap<>();
+        Path single = folder.resolve("chat_template" + EXTENSION);
+        if (Files.isRegularFile(single)) {
+            templates.put(DEFAULT, readText(single));
+        }
+        Path others = folder.resolve("additional_chat_templates");
+        if (Files.isDirectory(others)) {
+            try (DirectoryStream<Path> files = Files.newDirectoryStream(others, "*" + EXTENSION)) {
+                files.forEach(
+                        file -> templates.put(file.getFileName().toString().replace(EXTENSION, ""), readText(file)));
+            } catch (IOException e) {
+                throw ModelRefused.broken(others, "cannot be read", e);
+            }
+        }
+        return templates.isEmpty() ? sourcesInConfig(folder.resolve("tokenizer_config.json")) : templates;
+    }
+
+    private static Map<String, String> sourcesInConfig(Path file) {
+        Map<String, String> templates = new HashMap<>();
+        if (!Files.isRegularFile(file)) {
+            return templates;
+        }
+        JsonFields config = JsonFields.read(file);
+        JsonNode found = config.root().path("chat_template");
+        if (found.isArray()) {
+            for (JsonNode each : found) {
+                if (!each.path("name").isTextual() || !each.path("template").isTextual()) {
+                    throw config.wrong("chat_template", "a template, or a list of objects with a name and a template");
+                }
+                templates.put(each.get("name").textValue(), each.get("template").textValue());
+            }
+        } else if (!config.text("chat_template", "").isEmpty()) {
+            templates.put(DEFAULT, found.textValue());
+        }
+        return templates;
+    }
+
+    private static String readText(Path file) {
+        try {
+            return Files.readString(file);
+        } catch (IOException e) {
+            throw ModelRefused.broken(file, "cannot be read", e);
+        }
+    }
+
+    /**
+     * The special tokens that templates use by name, such as {@code bos_token}: the fields of {@code tokenizer_config.json}
+     * whose name ends in {@code _token}, and the named ones of {@code extra_special_tokens}. Folders written by old versions
+     * of transformers have some in {@code special_tokens_map.json}.
+     */
+    private static Map<String, Object> specialTokens(Path folder) {
+        Map<String, Object> tokens = new HashMap<>();
+        Path config = folder.resolve("tokenizer_config.json");
+        Path map = folder.resolve("special_tokens_map.json");
+        boolean complete = false;
+        if (Files.isRegularFile(config)) {
+            JsonNode root = JsonFields.read(config).root();
+            collect(root, tokens);
+            root.path("extra_special_tokens").fields().forEachRemaining(e -> put(e.getKey(), e.getValue(), tokens));
+            complete = root.has("added_tokens_decoder");
+        }
+        if (!complete && Files.isRegularFile(map)) {
+            collect(JsonFields.read(map).root(), tokens);
+        }
+        return tokens;
+    }
+
+    private static void collect(JsonNode fields, Map<String, Object> tokens) {
+        fields.fields().forEachRemaining(e -> {
+            if (e.getKey().endsWith("_token")) {
+                put(e.getKey(), e.getValue(), tokens);
+            }
+        });
+    }
+
+    private static void put(String name, JsonNode token, Map<String, Object> tokens) {
+        JsonNode text = token.isObject() ? token.path("content") : token;
+        if (text.isTextual()) {
+            tokens.put(name, text.textValue());
+        }
     }
 }

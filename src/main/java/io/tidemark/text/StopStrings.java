@@ -2,7 +2,7 @@ package io.tidemark.text;
 
 import java.util.List;
 
-/** Finds stop strings in text that comes in pieces, also across their borders. */
+/** Finds stop strings in streamed text, also across chunk boundaries. */
 public final class StopStrings {
 
     private final List<String> stops;
@@ -13,26 +13,27 @@ public final class StopStrings {
         this.stops = stops;
     }
 
-    /** The text that can be shown now: what might be the beginning of a stop string is held back. */
-    public String add(String piece) {
+    /** Adds a chunk and returns the text that can be sent. Holds back text that may be the beginning of a stop string. */
+    public String add(String chunk) {
         if (found) {
             return "";
         }
-        held.append(piece);
+        held.append(chunk);
         int stop = firstStop();
         if (stop >= 0) {
             found = true;
             held.setLength(stop);
             return release(stop);
         }
-        return release(held.length() - longestBeginning());
+        return release(held.length() - longestPrefix());
     }
 
-    /** The text still held back, once no more comes. */
+    /** The text that is still held back, at the end of the stream. */
     public String finish() {
         return release(held.length());
     }
 
+    /** Whether a stop string was found. */
     public boolean found() {
         return found;
     }
@@ -41,8 +42,8 @@ public final class StopStrings {
         return stops.stream().mapToInt(held::indexOf).filter(i -> i >= 0).min().orElse(-1);
     }
 
-    /** Length of the longest end of the held text that a stop string begins with. */
-    private int longestBeginning() {
+    /** Length of the longest suffix of the held text that is a prefix of a stop string. */
+    private int longestPrefix() {
         int longest = 0;
         for (String stop : stops) {
             for (int length = Math.min(stop.length() - 1, held.length()); length > longest; length--) {

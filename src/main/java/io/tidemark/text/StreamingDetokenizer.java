@@ -4,10 +4,10 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Turns tokens into text as they come, and never emits half a character; the pieces together are what decoding all tokens
- * at once gives. A token's text can depend on the ones before it, so the text of a window is compared with and without the
- * new tokens. Tokens that stand for one byte are held back until their run ends: where a run is not UTF-8 as a whole,
- * sentencepiece's decoders make U+FFFD of every byte in it, also of those that looked whole before.
+ * Decodes tokens to text incrementally and never emits part of a character; the concatenated chunks are equal to the text of
+ * all tokens decoded at once. The text of a token can depend on the tokens before it, so a window of tokens is decoded with
+ * and without the new ones. Byte tokens are held back until a run of them ends: if a run is not valid UTF-8, the decoder of
+ * sentencechunk replaces each of its bytes with U+FFFD, including those of complete characters.
  */
 public final class StreamingDetokenizer {
 
@@ -22,7 +22,7 @@ public final class StreamingDetokenizer {
         this.tokenizer = tokenizer;
     }
 
-    /** The text that this token completes; empty while a character, or a run of bytes, is unfinished. */
+    /** The text that this token completes; empty within a character or a run of byte tokens. */
     public String add(int token) {
         if (tokenizer.isSilent(token)) {
             return "";
@@ -31,20 +31,20 @@ public final class StreamingDetokenizer {
         if (tokenizer.isByte(token)) {
             return "";
         }
-        String piece = pending();
-        if (piece.isEmpty() || piece.charAt(piece.length() - 1) == REPLACEMENT) {
+        String chunk = pending();
+        if (chunk.isEmpty() || chunk.charAt(chunk.length() - 1) == REPLACEMENT) {
             return "";
         }
         windowStart = emittedEnd;
         emittedEnd = tokens.size();
-        return piece;
+        return chunk;
     }
 
-    /** What is left at the end; an unfinished character becomes U+FFFD. */
+    /** The remaining text; an incomplete character becomes U+FFFD. */
     public String finish() {
-        String piece = pending();
+        String chunk = pending();
         emittedEnd = tokens.size();
-        return piece;
+        return chunk;
     }
 
     private String pending() {

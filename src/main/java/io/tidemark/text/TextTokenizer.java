@@ -1,19 +1,29 @@
 package io.tidemark.text;
 
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonToken;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.MissingNode;
+import io.tidemark.model.JsonFields;
 import io.tidemark.model.ModelRefused;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.regex.Pattern;
 
-/** The model's {@code tokenizer.json}, run by Hugging Face's own library. Safe for use by several threads. */
+/** The tokenizer of a model: {@code tokenizer.json}, run by Hugging Face's tokenizers library. Thread-safe. */
 public final class TextTokenizer implements AutoCloseable {
 
-    private final HuggingFaceTokenizer tokenizer;
+    private static final ObjectMapper JSON = new ObjectMapper();
 
+    private final HuggingFaceTokenizer tokenizer;
     private final TokenKinds kinds;
 
     private TextTokenizer(HuggingFaceTokenizer tokenizer, TokenKinds kinds) {
@@ -21,14 +31,14 @@ public final class TextTokenizer implements AutoCloseable {
         this.kinds = kinds;
     }
 
-    /** @throws ModelRefused when the folder has no {@code tokenizer.json}, or a broken one */
+    /** @throws ModelRefused if {@code tokenizer.json} is missing or broken */
     public static TextTokenizer load(Path folder) {
         Path file = folder.resolve("tokenizer.json");
         if (!Files.isRegularFile(file)) {
             throw ModelRefused.broken(file, "is missing");
         }
         try {
-            // The binding cuts texts at 512 tokens unless it is told not to.
+            // By default the binding truncates texts to 512 tokens.
             HuggingFaceTokenizer tokenizer =
                     HuggingFaceTokenizer.newInstance(file, Map.of("truncation", "false", "padding", "false"));
             return new TextTokenizer(tokenizer, TokenKinds.read(file));
@@ -37,29 +47,49 @@ public final class TextTokenizer implements AutoCloseable {
         }
     }
 
-    /** The tokens of a plain prompt, with the special tokens that the tokenizer itself puts around a text. */
+    /** The tokens of a prompt, with the special tokens that the tokenizer adds to a text. */
     public List<Integer> encodePrompt(String text) {
         return encode(text, true);
     }
 
-    /** The tokens of a rendered conversation or a completion: nothing is put around it. */
+    /** The tokens of a rendered chat or of a completion, without added special tokens. */
     public List<Integer> encodePlain(String text) {
         return encode(text, false);
     }
 
-    /** The text of the tokens, special ones left out; half characters become U+FFFD. */
+    /** The text of the tokens, without special tokens; incomplete characters become U+FFFD. */
     public String decode(List<Integer> tokens) {
         return tokenizer.decode(tokens.stream().mapToLong(Integer::longValue).toArray(), true);
     }
 
-    /** Whether decoding passes over the token as if it weren't there, such as an end of sequence. */
+    /** Whether decoding skips the token, such as an end-of-sequence token. */
     public boolean isSilent(int token) {
         return kinds.isSilent(token);
     }
 
-    /** Whether the token stands for one byte, and becomes text only with the bytes around it. */
+    /** Whether the token stands for one byte, which becomes text together with neighbouring bytes. */
     public boolean isByte(int token) {
         return kinds.bytes().get(token);
+    }
+
+    /**
+     * The end-of-sequence token that follows a scored completion: {@code eos_token} of {@code tokenizer_config.json}, which
+     * trainers append and chat templates use to end a message, if it is one of the model's end-of-sequence tokens; else the
+     * first of these.
+     *
+     * @param folder the model folder
+     * @param ends   the model's end-of-sequence tokens in the order of its files, at least one
+     */
+    public int completionEnd(Path folder, Set<Integer> ends) {
+        Path config = folder.resolve("tokenizer_config.json");
+        if (Files.isRegularFile(config)) {
+            JsonNode eosToken = JsonFields.read(config).root().path("eos_token");
+            List<Integer> tokens = encodePlain(eosToken.path("content").asText(eosToken.asText("")));
+            if (tokens.size() == 1 && ends.contains(tokens.get(0))) {
+                return tokens.get(0);
+            }
+        }
+        return ends.iterator().next();
     }
 
     @Override
@@ -72,5 +102,80 @@ public final class TextTokenizer implements AutoCloseable {
                 .mapToInt(Math::toIntExact)
                 .boxed()
                 .toList();
+    }
+
+    /**
+     * The kinds of tokens in a {@code tokenizer.json}.
+     *
+     * @param special tokens that are left out of decoded text
+     * @param bytes   the tokens {@code <0x00>} to {@code <0xFF>}, which stand for one byte each; empty unless the decoder is
+     *                {@code ByteFallback}
+     * @param texts   the tokens with text, if there are byte tokens; the head of a model may have more outputs than there
+     *                are tokens
+     */
+    private record TokenKinds(BitSet special, BitSet bytes, BitSet texts) {
+
+        private static final Pattern BYTE = Pattern.compile("<0x[0-9A-Fa-f]{2}>");
+
+        /** Skips the vocabulary, which may have tens of megabytes, unless it can contain byte tokens. */
+        static TokenKinds read(Path file) {
+            JsonNode added = MissingNode.getInstance();
+            JsonNode decoder = MissingNode.getInstance();
+            JsonNode model = MissingNode.getInstance();
+            try (JsonParser json = JSON.createParser(file.toFile())) {
+                json.nextToken();
+                while (json.nextToken() == JsonToken.FIELD_NAME) {
+                    String field = json.currentName();
+                    if (field.equals("model")
+                            && !added.isMissingNode()
+                            && !decoder.isMissingNode()
+                            && !isByteFallback(decoder)) {
+                        break; // the rest of the file has nothing to read
+                    }
+                    json.nextToken();
+                    if (field.equals("added_tokens")) {
+                        added = json.readValueAsTree();
+                    } else if (field.equals("decoder")) {
+                        decoder = json.readValueAsTree();
+                    } else if (field.equals("model") && (decoder.isMissingNode() || isByteFallback(decoder))) {
+                        model = json.readValueAsTree();
+                    } else {
+                        json.skipChildren();
+                    }
+                }
+            } catch (IOException e) {
+                throw ModelRefused.broken(file, "is not JSON", e);
+            }
+            TokenKinds kinds = new TokenKinds(new BitSet(), new BitSet(), new BitSet());
+            if (isByteFallback(decoder)) {
+                kinds.add(model.path("vocab"));
+            }
+            added.forEach(token -> kinds.special()
+                    .set(token.path("id").intValue(), token.path("special").booleanValue()));
+            added.forEach(token -> kinds.texts().set(token.path("id").intValue()));
+            return kinds;
+        }
+
+        /** Whether decoding skips the token. */
+        boolean isSilent(int token) {
+            return special.get(token) || !bytes.isEmpty() && !texts.get(token);
+        }
+
+        private static boolean isByteFallback(JsonNode decoder) {
+            return decoder.findValuesAsText("type").contains("ByteFallback");
+        }
+
+        /** A vocabulary is an object from token to id, or a list of pairs of token and score. */
+        private void add(JsonNode vocabulary) {
+            vocabulary.fields().forEachRemaining(e -> add(e.getKey(), e.getValue().intValue()));
+            for (int id = 0; vocabulary.isArray() && id < vocabulary.size(); id++) {
+                add(vocabulary.get(id).path(0).asText(), id);
+            }
+        }
+
+        private void add(String token, int id) {
+            texts.set(id);
+            bytes.set(id, BYTE.matcher(token).matches());
+        }
     }
 }

@@ -90,7 +90,7 @@ class SavedModuleCopiesTest {
         for (String module : saved.modules()) {
             AdapterRefused refused =
                     refusal(saved, weights -> weights.withValue(SavedModuleCase.original(module), 7, 0.5f));
-            assertThat(refused).hasMessageContaining(SavedModuleCase.original(module) + ", which is not the base's");
+            assertThat(refused).hasMessageContaining(SavedModuleCase.original(module) + ", which differs from the base model's");
             assertThat(refused.isUnsupported()).isTrue();
         }
     }
@@ -106,7 +106,7 @@ class SavedModuleCopiesTest {
                                     copy, weights.tensors().get(copy).bytes().length / Float.BYTES)))
                     .hasMessageContaining(copy + " has the shape");
             assertThat(refusal(saved, weights -> weights.withValue(copy, 7, Float.NaN)))
-                    .hasMessageContaining(copy + " holds values that are not finite");
+                    .hasMessageContaining(copy + " has values that are not finite");
         });
     }
 

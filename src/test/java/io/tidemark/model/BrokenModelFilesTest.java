@@ -55,7 +55,7 @@ class BrokenModelFilesTest {
         for (int seed = 0; seed < 1500; seed++) {
             Mutations mutations = new Mutations(seed);
             Files.write(file, seed % 3 == 0 ? mutations.ofBytes(sound) : mutations.ofJson(sound));
-            refused += isRefused(seed, file, () -> ModelConfigReader.read(temp)) ? 1 : 0;
+            refused += isRefused(seed, file, () -> ModelConfig.read(temp)) ? 1 : 0;
         }
         assertThat(refused).isBetween(500, 1490);
     }
@@ -69,7 +69,7 @@ class BrokenModelFilesTest {
         try (Torch torch = Torch.open(FixtureModel.OPTIONS)) {
             for (int seed = 0; tried < 25; seed++) {
                 Files.write(folder.resolve("config.json"), new Mutations(seed).ofJson(sound));
-                if (!isRefused(seed, folder, () -> ModelConfigReader.read(folder))) {
+                if (!isRefused(seed, folder, () -> ModelConfig.read(folder))) {
                     tried++;
                     isRefused(
                             seed,
@@ -139,7 +139,7 @@ class BrokenModelFilesTest {
                 "\u0000",
                 "{\"a\": NaN}")) {
             Files.writeString(file, text);
-            assertThatThrownBy(() -> ModelConfigReader.read(temp))
+            assertThatThrownBy(() -> ModelConfig.read(temp))
                     .as(text.substring(0, Math.min(20, text.length())))
                     .isInstanceOf(ModelRefused.class)
                     .hasMessageContaining("config.json")
@@ -152,7 +152,7 @@ class BrokenModelFilesTest {
     void largeFiles() throws IOException {
         Path config = temp.resolve("config.json");
         Files.writeString(config, "{\"a\": [" + "[],".repeat(3_000_000) + "0]}");
-        assertThat(isRefused(0, config, () -> ModelConfigReader.read(temp))).isTrue();
+        assertThat(isRefused(0, config, () -> ModelConfig.read(temp))).isTrue();
         Path weights = temp.resolve("model.safetensors");
         StringBuilder many = new StringBuilder("{");
         for (int i = 0; many.length() < 15 << 20; i++) {
@@ -173,7 +173,7 @@ class BrokenModelFilesTest {
     }
 
     private static void read(Path folder) {
-        ModelConfigReader.read(folder);
+        ModelConfig.read(folder);
         WeightFiles.read(folder);
     }
 

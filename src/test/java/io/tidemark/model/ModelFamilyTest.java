@@ -25,13 +25,13 @@ class ModelFamilyTest {
     @Test
     @DisplayName("has the biases and head norms of its architecture")
     void hasItsParts() {
-        assertThat(read("'model_type': 'llama'").biases()).isEqualTo(new LinearBiases(false, false, false));
+        assertThat(read("'model_type': 'llama'").biases()).isEqualTo(new ModelConfig.Biases(false, false, false));
         assertThat(read("'model_type': 'llama', 'attention_bias': true").biases())
-                .isEqualTo(new LinearBiases(true, true, false));
-        assertThat(read("'model_type': 'mistral'").biases()).isEqualTo(new LinearBiases(false, false, false));
-        assertThat(read("'model_type': 'qwen2'").biases()).isEqualTo(new LinearBiases(true, false, false));
+                .isEqualTo(new ModelConfig.Biases(true, true, false));
+        assertThat(read("'model_type': 'mistral'").biases()).isEqualTo(new ModelConfig.Biases(false, false, false));
+        assertThat(read("'model_type': 'qwen2'").biases()).isEqualTo(new ModelConfig.Biases(true, false, false));
         assertThat(read("'model_type': 'qwen3', 'attention_bias': true").biases())
-                .isEqualTo(new LinearBiases(true, true, false));
+                .isEqualTo(new ModelConfig.Biases(true, true, false));
         assertThat(read("'model_type': 'qwen3'").headNorms()).isTrue();
         assertThat(read("'model_type': 'qwen2'").headNorms()).isFalse();
     }
@@ -134,6 +134,6 @@ class ModelFamilyTest {
                 throw new IllegalArgumentException(e);
             }
         });
-        return ModelConfigReader.read(folder);
+        return ModelConfig.read(folder);
     }
 }

@@ -43,7 +43,7 @@ class RotaryEmbeddingTest {
                                 5.165906986803748e-05,
                                 3.76732259610435e-07)),
                 Arguments.of(
-                        new YarnEmbedding(1000000, 4, 32768, YarnEmbedding.attentionFactor(4), 32, 1, true),
+                        new RotaryEmbedding.Yarn(1000000, 4, 32768, RotaryEmbedding.Yarn.attentionFactor(4), 32, 1, true),
                         64,
                         1.138629436111989,
                         List.of(
@@ -54,7 +54,7 @@ class RotaryEmbeddingTest {
                                 9.128064994001761e-05,
                                 3.8498163235090033e-07)),
                 Arguments.of(
-                        new YarnEmbedding(10000, 8, 4096, YarnEmbedding.attentionFactor(8, 1, 0.7), 16, 2, false),
+                        new RotaryEmbedding.Yarn(10000, 8, 4096, RotaryEmbedding.Yarn.attentionFactor(8, 1, 0.7), 16, 2, false),
                         64,
                         1.0544565075669314,
                         List.of(
@@ -65,7 +65,7 @@ class RotaryEmbeddingTest {
                                 0.0010915740858763456,
                                 1.666901880525984e-05)),
                 Arguments.of(
-                        new YarnEmbedding(10000, 1, 64, YarnEmbedding.attentionFactor(1), 32, 1, true),
+                        new RotaryEmbedding.Yarn(10000, 1, 64, RotaryEmbedding.Yarn.attentionFactor(1), 32, 1, true),
                         16,
                         1.0,
                         List.of(
@@ -76,7 +76,7 @@ class RotaryEmbeddingTest {
                                 0.003162277862429619,
                                 0.0003162277862429619)),
                 Arguments.of(
-                        new YarnEmbedding(10000, 4, 2048, 1.25, 32, 1, true),
+                        new RotaryEmbedding.Yarn(10000, 4, 2048, 1.25, 32, 1, true),
                         64,
                         1.25,
                         List.of(

@@ -51,7 +51,7 @@ class CompletionEndTest {
 
     private int end(Set<Integer> ends) {
         try (TextTokenizer tokenizer = TextTokenizer.load(folder)) {
-            return CompletionEnd.of(folder, ends, tokenizer);
+            return tokenizer.completionEnd(folder, ends);
         }
     }
 }

@@ -57,7 +57,7 @@ public final class ExampleFile {
         }
         List<Integer> prompt = line.has("prompt")
                 ? model.tokenizer().encodePrompt(line.path("prompt").asText())
-                : model.tokenizer().encodePlain(rendered(line.path("messages"), place));
+                : encodeChat(line.path("messages"), place);
         List<Integer> completion = new ArrayList<>(
                 model.tokenizer().encodePlain(line.path("completion").asText()));
         completion.add(model.completionEnd());
@@ -73,12 +73,12 @@ public final class ExampleFile {
                 line.has("answer") ? Optional.of(line.path("answer").asText()) : Optional.empty());
     }
 
-    private String rendered(JsonNode messages, String place) {
+    private List<Integer> encodeChat(JsonNode messages, String place) {
         List<ChatMessage> turns = new ArrayList<>();
         messages.forEach(turn -> turns.add(
                 new ChatMessage(turn.path("role").asText(), turn.path("content").asText())));
         try {
-            return model.chatTemplate().render(turns);
+            return model.encodeChat(turns, List.of());
         } catch (ChatTemplateException e) {
             throw new CommandFailed(place + ": " + e.getMessage(), e);
         }

@@ -159,7 +159,7 @@ final class BatchReader {
                 .map(message -> new ChatMessage(message.fields()))
                 .toList();
         try {
-            return model.tokenizer().encodePlain(model.chatTemplate().render(messages, chat.tools()));
+            return model.encodeChat(messages, chat.tools());
         } catch (ChatTemplateException e) {
             throw new Refused("chat_template_failed", path + ".messages", e.getMessage());
         }

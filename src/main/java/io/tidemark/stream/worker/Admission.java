@@ -67,7 +67,7 @@ final class Admission {
 
     private List<Integer> tokenize(Input input) throws RequestNotAdmitted {
         List<Integer> tokens = input instanceof Input.Messages chat
-                ? model.tokenizer().encodePlain(render(chat))
+                ? encodeChat(chat)
                 : model.tokenizer().encodePrompt(((Input.Prompt) input).prompt());
         if (tokens.isEmpty()) {
             throw new RequestNotAdmitted("invalid_value", input.field(), "'" + input.field() + "' comes to no token");
@@ -75,14 +75,12 @@ final class Admission {
         return tokens;
     }
 
-    private String render(Input.Messages chat) throws RequestNotAdmitted {
+    private List<Integer> encodeChat(Input.Messages chat) throws RequestNotAdmitted {
+        List<ChatMessage> messages = chat.messages().stream()
+                .map(message -> new ChatMessage(message.fields()))
+                .toList();
         try {
-            return model.chatTemplate()
-                    .render(
-                            chat.messages().stream()
-                                    .map(turn -> new ChatMessage(turn.fields()))
-                                    .toList(),
-                            chat.tools());
+            return model.encodeChat(messages, chat.tools());
         } catch (ChatTemplateException e) {
             throw new RequestNotAdmitted("chat_template_failed", "messages", e.getMessage());
         }

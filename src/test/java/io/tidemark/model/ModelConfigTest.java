@@ -22,7 +22,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 @DisplayName("config.json")
-class ModelConfigReaderTest {
+class ModelConfigTest {
 
     @TempDir
     private Path temp;
@@ -66,14 +66,14 @@ class ModelConfigReaderTest {
         assertThat(read(root -> set(root, "rope_scaling", "{\"type\": \"yarn\", \"factor\": 4}"))
                         .rope())
                 .as("the original context is the model's where no field says otherwise")
-                .isEqualTo(new YarnEmbedding(10_000, 4, 512, YarnEmbedding.attentionFactor(4), 32, 1, true));
+                .isEqualTo(new RotaryEmbedding.Yarn(10_000, 4, 512, RotaryEmbedding.Yarn.attentionFactor(4), 32, 1, true));
         assertThat(read(root -> set(
                                 root,
                                 "rope_scaling",
                                 "{\"rope_type\": \"yarn\", \"factor\": 8, \"original_max_position_embeddings\": 64, "
                                         + "\"beta_fast\": 16, \"beta_slow\": 2, \"mscale\": 1.0, \"mscale_all_dim\": 0.7, \"truncate\": false}"))
                         .rope())
-                .isEqualTo(new YarnEmbedding(10_000, 8, 64, YarnEmbedding.attentionFactor(8, 1, 0.7), 16, 2, false));
+                .isEqualTo(new RotaryEmbedding.Yarn(10_000, 8, 64, RotaryEmbedding.Yarn.attentionFactor(8, 1, 0.7), 16, 2, false));
         assertThat(read(root -> set(
                                 root,
                                 "rope_scaling",
@@ -170,7 +170,7 @@ class ModelConfigReaderTest {
             })
     void refusesImpossibleValues(String field, String value) {
         Folders.edit(folder.resolve("config.json"), root -> set(root, field, value));
-        ModelRefused refused = catchThrowableOfType(ModelRefused.class, () -> ModelConfigReader.read(folder));
+        ModelRefused refused = catchThrowableOfType(ModelRefused.class, () -> ModelConfig.read(folder));
         assertThat(refused).hasMessageContaining(field).hasMessageContaining("config.json");
         assertThat(refused.isUnsupported()).isFalse();
     }
@@ -181,7 +181,7 @@ class ModelConfigReaderTest {
         Folders.edit(
                 folder.resolve("config.json"),
                 root -> set(root, "rope_scaling", "{\"rope_type\": \"llama3\", \"factor\": 8}"));
-        assertThatThrownBy(() -> ModelConfigReader.read(folder))
+        assertThatThrownBy(() -> ModelConfig.read(folder))
                 .isInstanceOf(ModelRefused.class)
                 .hasMessageContaining("low_freq_factor");
     }
@@ -195,7 +195,7 @@ class ModelConfigReaderTest {
         if (!content.equals("(missing)")) {
             Files.writeString(file, content);
         }
-        ModelRefused refused = catchThrowableOfType(ModelRefused.class, () -> ModelConfigReader.read(folder));
+        ModelRefused refused = catchThrowableOfType(ModelRefused.class, () -> ModelConfig.read(folder));
         assertThat(refused).hasMessageContaining(file.toString());
         assertThat(refused.isUnsupported()).isFalse();
     }
@@ -212,14 +212,14 @@ class ModelConfigReaderTest {
 
     private ModelConfig read(Consumer<ObjectNode> change) {
         Folders.edit(folder.resolve("config.json"), change);
-        return ModelConfigReader.read(folder);
+        return ModelConfig.read(folder);
     }
 
     private void assertRefused(String named, Consumer<ObjectNode> change) {
         Path config = folder.resolve("config.json");
         Path copy = Folders.copyOfModel("llama-gqa", temp.resolve("refused"));
         Folders.edit(copy.resolve(config.getFileName()), change);
-        ModelRefused refused = catchThrowableOfType(ModelRefused.class, () -> ModelConfigReader.read(copy));
+        ModelRefused refused = catchThrowableOfType(ModelRefused.class, () -> ModelConfig.read(copy));
         assertThat(refused).as("refused for %s", named).hasMessageContaining(named);
         assertThat(refused.isUnsupported()).isTrue();
     }
