@@ -31,11 +31,11 @@ import java.util.Map;
 import java.util.concurrent.atomic.LongAdder;
 
 /**
- * The decoder on the device: one native call runs a step for all rows. Holds the base model's weights and no state of any
- * sequence.
+ * The decoder on the device: one native call runs a step for all rows. Holds the base model's weights and no state of
+ * any sequence.
  *
- * <p>The steps of one decoder run one after another; {@link #shareWeights} makes a decoder for another thread. All other
- * methods are thread-safe.
+ * <p>The steps of one decoder run one after another; {@link #shareWeights} makes a decoder for another thread. All
+ * other methods are thread-safe.
  */
 public final class Decoder implements AutoCloseable {
 
@@ -119,8 +119,8 @@ public final class Decoder implements AutoCloseable {
     }
 
     /**
-     * Runs a step and returns the logits {@code [vocabulary]} of each row with {@link StepRow#sampling}, in the order of the
-     * batch.
+     * Runs a step and returns the logits {@code [vocabulary]} of each row with {@link StepRow#sampling}, in the order
+     * of the batch.
      *
      * @throws DecoderException if libtorch could not run it
      */
@@ -193,7 +193,10 @@ public final class Decoder implements AutoCloseable {
         return kvCache;
     }
 
-    /** Bytes of the keys and values of one token in all layers. A layer with a window stores no more tokens than it sees. */
+    /**
+     * Bytes of the keys and values of one token in all layers. A layer with a window stores no more tokens than it
+     * sees.
+     */
     public long kvBytesPerToken() {
         return kvCache.bytesPerToken();
     }

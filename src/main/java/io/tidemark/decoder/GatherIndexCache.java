@@ -23,8 +23,8 @@ final class GatherIndexCache implements AutoCloseable {
     }
 
     /**
-     * The gather indices of a step, as a list that the caller closes; empty if they are not cached. They are computed for
-     * the second step in a row with the same layout, if all LoRA of the step is packed.
+     * The gather indices of a step, as a list that the caller closes; empty if they are not cached. They are computed
+     * for the second step in a row with the same layout, if all LoRA of the step is packed.
      *
      * @throws DecoderException if libtorch could not compute them
      */

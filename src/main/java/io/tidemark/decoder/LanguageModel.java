@@ -16,8 +16,8 @@ import java.util.Map;
 public final class LanguageModel implements AutoCloseable {
 
     /**
-     * Sample text for int8, which measures the range of activations with it. Large activations depend on the model much more
-     * than on the text, so a mixture of languages and formats is enough.
+     * Sample text for int8, which measures the range of activations with it. Large activations depend on the model much
+     * more than on the text, so a mixture of languages and formats is enough.
      */
     private static final String SAMPLE_TEXT = """
             You are a helpful assistant. Explain in 3 short steps how 12 people at "The Mill" could order $45.50 of food.
@@ -54,8 +54,8 @@ public final class LanguageModel implements AutoCloseable {
      * Loads a folder with {@code config.json}, safetensors and {@code tokenizer.json}.
      *
      * @param name the base model's name in requests and boundary records
-     * @throws ModelRefused             if the folder is broken or needs a feature that is not supported; the message names
-     *                                  file and field
+     * @throws ModelRefused             if the folder is broken or needs a feature that is not supported; the message
+     *     names file and field
      * @throws IllegalArgumentException if the device does not support the compute type
      */
     public static LanguageModel load(Path folder, String name, Torch torch, ModelOptions options) {

@@ -93,7 +93,9 @@ public final class TeacherForcing {
         return Math.max(1, LOGIT_ROWS / states.count());
     }
 
-    /** Log-probabilities, in nats, of the gold tokens {@code from .. to-1} of the batch: {@code [states][to - from]}. */
+    /**
+     * Log-probabilities, in nats, of the gold tokens {@code from .. to-1} of the batch: {@code [states][to - from]}.
+     */
     public double[][] goldLogprobs(TeacherForcedBatch batch, HiddenStates states, int from, int to) {
         Torch torch = context.torch();
         int tokens = to - from;

@@ -25,7 +25,8 @@ import java.util.Set;
  * @param headNorms        whether query and key heads are normalised before the rotary embedding
  * @param tiedEmbeddings   whether the head uses the weights of the embedding
  * @param rope             the rotary embedding
- * @param windows          the number of tokens that each layer attends to, including the current one; empty for all tokens
+ * @param windows          the number of tokens that each layer attends to, including the current one; empty for all
+ *                         tokens
  * @param endOfSequence    token ids that end a completion, in the order of the file
  */
 public record ModelConfig(
@@ -147,8 +148,9 @@ public record ModelConfig(
     }
 
     /**
-     * Reads {@code config.json} and {@code generation_config.json} of a folder, written by transformers 4 or 5. Refuses, by name, fields
-     * that would change the computation but are not applied, and unknown fields unless their value is null, false, 0 or empty.
+     * Reads {@code config.json} and {@code generation_config.json} of a folder, written by transformers 4 or 5.
+     * Refuses, by name, fields that would change the computation but are not applied, and unknown fields unless their
+     * value is null, false, 0 or empty.
      *
      * @throws ModelRefused if a field is missing, wrong or not supported
      */

@@ -6,8 +6,9 @@ package io.tidemark.model;
  * @param computeType     numeric type of the linear modules
  * @param deterministic   a row's logits are the same, bit for bit, whatever else is in the batch; requires
  *                        {@link ComputeType#INT8}
- * @param packedLoraBytes limit in bytes for packed LoRA groups that no row uses, and for the group that is fused with the
- *                        base model. A group is fused only if the copy of the linear modules takes at most half of this
+ * @param packedLoraBytes limit in bytes for packed LoRA groups that no row uses, and for the group that is fused with
+ *                        the base model. A group is fused only if the copy of the linear modules takes at most half of
+ *                        this
  */
 public record ModelOptions(ComputeType computeType, boolean deterministic, long packedLoraBytes) {
 

@@ -7,8 +7,8 @@ public sealed interface RotaryEmbedding
         permits RotaryEmbedding.Plain, RotaryEmbedding.Linear, RotaryEmbedding.Llama3, RotaryEmbedding.Yarn {
 
     /**
-     * Inverse frequencies {@code [headDim / 2]}. Each operation is rounded to float32 as in transformers: at position 10,000
-     * the last bit of a frequency changes the angle noticeably.
+     * Inverse frequencies {@code [headDim / 2]}. Each operation is rounded to float32 as in transformers: at position
+     * 10,000 the last bit of a frequency changes the angle noticeably.
      */
     float[] inverseFrequencies(int headDim);
 
@@ -42,8 +42,8 @@ public sealed interface RotaryEmbedding
     }
 
     /**
-     * The scaling of Llama 3.1 (transformers, {@code _compute_llama3_parameters}): divides low frequencies by the factor,
-     * keeps high ones, and interpolates between them.
+     * The scaling of Llama 3.1 (transformers, {@code _compute_llama3_parameters}): divides low frequencies by the
+     * factor, keeps high ones, and interpolates between them.
      */
     record Llama3(
             double theta,
@@ -76,11 +76,12 @@ public sealed interface RotaryEmbedding
     }
 
     /**
-     * YaRN (Peng et al. 2023; transformers, {@code _compute_yarn_parameters}): keeps high frequencies, divides low ones by
-     * the factor, interpolates between them with a ramp over the dimensions, and scales queries and keys.
+     * YaRN (Peng et al. 2023; transformers, {@code _compute_yarn_parameters}): keeps high frequencies, divides low ones
+     * by the factor, interpolates between them with a ramp over the dimensions, and scales queries and keys.
      *
      * @param attentionFactor factor of cosines and sines, see {@link #attentionFactor(double, double, double)}
-     * @param betaFast        a dimension with at least this many rotations over the original context keeps its frequency
+     * @param betaFast        a dimension with at least this many rotations over the original context keeps its
+     *                        frequency
      * @param betaSlow        the frequency of a dimension with at most this many rotations is divided by the factor
      * @param truncate        whether the ramp is rounded to whole dimensions
      */
@@ -134,8 +135,8 @@ public sealed interface RotaryEmbedding
     }
 
     /**
-     * Reads the rotary embedding from {@code config.json}: {@code rope_theta} and {@code rope_scaling} (transformers 4) or
-     * {@code rope_parameters} (transformers 5).
+     * Reads the rotary embedding from {@code config.json}: {@code rope_theta} and {@code rope_scaling} (transformers 4)
+     * or {@code rope_parameters} (transformers 5).
      *
      * @param contextLength the original context length if no field defines it, as in transformers
      * @throws ModelRefused if the type or a field is not supported

@@ -18,9 +18,9 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Reads a file in the safetensors format: 8 bytes with the length of the header, a JSON header, and the bytes of the tensors
- * without gaps. Tensors are mapped, not copied. The header is parsed token by token, so that a malformed one is detected
- * before it uses memory.
+ * Reads a file in the safetensors format: 8 bytes with the length of the header, a JSON header, and the bytes of the
+ * tensors without gaps. Tensors are mapped, not copied. The header is parsed token by token, so that a malformed one is
+ * detected before it uses memory.
  */
 public final class SafetensorsFile {
 
@@ -79,7 +79,10 @@ public final class SafetensorsFile {
         }
     }
 
-    /** Uses as few mappings as possible, each below 2 GiB: the number of mappings of a process is limited, and Java unmaps late. */
+    /**
+     * Uses as few mappings as possible, each below 2 GiB: the number of mappings of a process is limited, and Java
+     * unmaps late.
+     */
     private static Map<String, StoredTensor> mapped(FileChannel channel, long start, List<Entry> entries)
             throws IOException {
         Map<String, StoredTensor> tensors = new LinkedHashMap<>();

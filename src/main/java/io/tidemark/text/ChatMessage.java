@@ -10,8 +10,8 @@ import java.util.Optional;
 /**
  * One message of a conversation.
  *
- * @param fields {@code role}, {@code content} and any others, as plain JSON values in the order of the client. Fields that
- *               are null are left out, as in transformers
+ * @param fields {@code role}, {@code content} and any others, as plain JSON values in the order of the client. Fields
+ *               that are null are left out, as in transformers
  */
 public record ChatMessage(Map<String, Object> fields) {
 

@@ -144,9 +144,10 @@ public final class ChatTemplate {
     }
 
     /**
-     * The special tokens that templates use by name, such as {@code bos_token}: the fields of {@code tokenizer_config.json}
-     * whose name ends in {@code _token}, and the named ones of {@code extra_special_tokens}. Folders written by old versions
-     * of transformers have some in {@code special_tokens_map.json}.
+     * The special tokens that templates use by name, such as {@code bos_token}: the fields of
+     * {@code tokenizer_config.json} whose name ends in {@code _token}, and the named ones of
+     * {@code extra_special_tokens}. Folders written by old versions of transformers have some in
+     * {@code special_tokens_map.json}.
      */
     private static Map<String, Object> specialTokens(Path folder) {
         Map<String, Object> tokens = new HashMap<>();

@@ -13,7 +13,9 @@ public final class StopStrings {
         this.stops = stops;
     }
 
-    /** Adds a chunk and returns the text that can be sent. Holds back text that may be the beginning of a stop string. */
+    /**
+     * Adds a chunk and returns the text that can be sent. Holds back text that may be the beginning of a stop string.
+     */
     public String add(String chunk) {
         if (found) {
             return "";

@@ -73,9 +73,9 @@ public final class TextTokenizer implements AutoCloseable {
     }
 
     /**
-     * The end-of-sequence token that follows a scored completion: {@code eos_token} of {@code tokenizer_config.json}, which
-     * trainers append and chat templates use to end a message, if it is one of the model's end-of-sequence tokens; else the
-     * first of these.
+     * The end-of-sequence token that follows a scored completion: {@code eos_token} of {@code tokenizer_config.json},
+     * which trainers append and chat templates use to end a message, if it is one of the model's end-of-sequence
+     * tokens; else the first of these.
      *
      * @param folder the model folder
      * @param ends   the model's end-of-sequence tokens in the order of its files, at least one
@@ -108,10 +108,10 @@ public final class TextTokenizer implements AutoCloseable {
      * The kinds of tokens in a {@code tokenizer.json}.
      *
      * @param special tokens that are left out of decoded text
-     * @param bytes   the tokens {@code <0x00>} to {@code <0xFF>}, which stand for one byte each; empty unless the decoder is
-     *                {@code ByteFallback}
-     * @param texts   the tokens with text, if there are byte tokens; the head of a model may have more outputs than there
-     *                are tokens
+     * @param bytes   the tokens {@code <0x00>} to {@code <0xFF>}, which stand for one byte each; empty unless the
+     *                decoder is {@code ByteFallback}
+     * @param texts   the tokens with text, if there are byte tokens; the head of a model may have more outputs than
+     *                there are tokens
      */
     private record TokenKinds(BitSet special, BitSet bytes, BitSet texts) {
 

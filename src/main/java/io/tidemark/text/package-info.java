@@ -1,5 +1,6 @@
 /**
- * Text of a base model: tokenizer, chat templates, incremental detokenization and stop strings. Depends on {@code model}
- * and {@code jinja}. Start with {@link io.tidemark.text.TextTokenizer} and {@link io.tidemark.text.ChatTemplate}.
+ * Text of a base model: tokenizer, chat templates, incremental detokenization and stop strings. Depends on
+ * {@code model} and {@code jinja}. Start with {@link io.tidemark.text.TextTokenizer} and
+ * {@link io.tidemark.text.ChatTemplate}.
  */
 package io.tidemark.text;

@@ -16,7 +16,7 @@ import java.util.function.IntUnaryOperator;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
-/** A fixture's model in one compute type, with adapters, and batches of rows that repeat. */
+/** A fixture model in one compute type with adapters, and repeatable batches of rows. */
 public final class AdapterBatch implements AutoCloseable {
 
     private static final String FAMILY = "llama-gqa";
@@ -40,9 +40,9 @@ public final class AdapterBatch implements AutoCloseable {
     }
 
     /**
-     * Of a prompt for each adapter, at all boundaries from the highest down to 1 in turn, and of one without.
+     * Logits of one prompt per adapter, with boundaries from the highest down to 1 in turn, and of one without adapter.
      *
-     * @param adapters names of the fixture's adapters, and after a colon whatever tells two of the same tensors apart
+     * @param adapters names of the fixture's adapters; a suffix after a colon distinguishes copies
      */
     public List<float[]> logits(List<String> adapters) {
         List<Optional<String>> rows =
@@ -51,12 +51,12 @@ public final class AdapterBatch implements AutoCloseable {
         return logits(rows, i -> 10 + 9 * (i % 5));
     }
 
-    /** The same of prompts of three tokens, and none without an adapter. */
+    /** Like {@link #logits}, with prompts of three tokens and without the last prompt. */
     public List<float[]> shortLogits(List<String> adapters) {
         return logits(adapters.stream().map(Optional::of).toList(), i -> 3 + i % 5);
     }
 
-    /** Of the next token behind each such prompt, in one step of rows that decode. */
+    /** Logits of the next token of each such prompt, in one decode step. */
     public List<float[]> decodedLogits(List<String> adapters) {
         List<Optional<String>> rows = adapters.stream().map(Optional::of).toList();
         List<KvSlot> slots = reserved(rows.size());
@@ -82,7 +82,7 @@ public final class AdapterBatch implements AutoCloseable {
         return logits;
     }
 
-    /** The first token of a row's prompt in the text. */
+    /** Index in the text of the first token of a row's prompt. */
     private static int start(int row) {
         return row % 5;
     }
@@ -111,10 +111,10 @@ public final class AdapterBatch implements AutoCloseable {
         return model.decoder().isFused(adapters.stream().map(this::adapter).toList());
     }
 
-    /** A step of one row that wants no token. */
+    /** A step with one row and without sampling. */
     public List<SampledToken> step(List<Integer> tokens) {
-        StepRow piece = new StepRow(pool.reserve(64).orElseThrow(), tokens, 0, Optional.empty(), 0, Optional.empty());
-        return model.decoder().step(List.of(piece));
+        StepRow row = new StepRow(pool.reserve(64).orElseThrow(), tokens, 0, Optional.empty(), 0, Optional.empty());
+        return model.decoder().step(List.of(row));
     }
 
     private LoraWeights adapter(String name) {

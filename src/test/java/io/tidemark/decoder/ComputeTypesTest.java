@@ -16,7 +16,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-@DisplayName("compute types")
+@DisplayName("Compute types")
 class ComputeTypesTest {
 
     private static final List<String> ADAPTERS = List.of("all", "qv", "patterns", "some-layers");
@@ -35,7 +35,7 @@ class ComputeTypesTest {
 
     @ParameterizedTest
     @CsvSource({"BF16, 0.02", "INT8, 0.08"})
-    @DisplayName("give float32's logits within their error, for adapters and boundaries mixed in a batch")
+    @DisplayName("logits of a mixed batch are equal to those of fp32 within the error of the type")
     void followFloat32(ComputeType type, double error) {
         try (AdapterBatch exact = new AdapterBatch(torch, ModelOptions.DEFAULT);
                 AdapterBatch rough = new AdapterBatch(torch, new ModelOptions(type))) {
@@ -52,7 +52,7 @@ class ComputeTypesTest {
         "mistral-window, INT8, 0.08"
     })
     @DisplayName(
-            "give float32's logits within their error in rows that decode, where two heads share keys and values and where six do")
+            "logits of decode steps are equal to those of fp32 within the error, with two and six query heads per key head")
     void decode(String family, ComputeType type, double error) {
         List<String> adapters = List.of("qv:0", "qv:1", "qv:2", "qv:3", "qv:4");
         try (AdapterBatch exact = new AdapterBatch(torch, ModelOptions.DEFAULT, family);
@@ -64,7 +64,7 @@ class ComputeTypesTest {
 
     @Test
     @Timeout(60)
-    @DisplayName("in int8 give the same logits, bit for bit, once adapters that stay together share a stack")
+    @DisplayName("int8 logits are the same, bit for bit, after adapters were packed in a group")
     void sharedAsAlone() {
         try (AdapterBatch exact = new AdapterBatch(torch, ModelOptions.DEFAULT);
                 AdapterBatch rough = new AdapterBatch(torch, new ModelOptions(ComputeType.INT8))) {
@@ -83,7 +83,7 @@ class ComputeTypesTest {
     @CsvSource({"llama-gqa, FP32", "llama-gqa, BF16", "llama-gqa, INT8", "mistral-window, FP32", "mistral-window, INT8"
     })
     @DisplayName(
-            "run a step that wants no token, as a piece of a prompt does, with a vocabulary that is searched in pieces and one that is not")
+            "a step without sampling runs with a vocabulary that is searched in parts and one that is not")
     void wantNothing(String family, ComputeType type) {
         try (AdapterBatch loaded = new AdapterBatch(torch, new ModelOptions(type), family)) {
             assertThat(loaded.step(List.of(5, 6, 7))).isEmpty();
@@ -91,7 +91,7 @@ class ComputeTypesTest {
     }
 
     @Test
-    @DisplayName("other than int8 are not deterministic, and say so")
+    @DisplayName("deterministic mode is refused for types other than int8")
     void determinismNeedsInt8() {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> new ModelOptions(ComputeType.BF16, true))

@@ -27,7 +27,7 @@ import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
-@DisplayName("native memory")
+@DisplayName("Native memory of the decoder")
 class DecoderMemoryTest {
 
     private static final int PARTS = 5;
@@ -36,7 +36,7 @@ class DecoderMemoryTest {
 
     @Test
     @EnabledOnOs(OS.LINUX)
-    @DisplayName("10,000 decode steps don't make the process grow, 2,000 after 2,000")
+    @DisplayName("10,000 decode steps do not leak memory")
     void staysFlat(@TempDir Path temp) throws IOException {
         Path folder = oneLayer(Folders.copyOfModel("llama-gqa", temp), "model.safetensors");
         Folders.edit(folder.resolve("config.json"), root -> root.put("num_hidden_layers", 1));
@@ -60,12 +60,12 @@ class DecoderMemoryTest {
         }
     }
 
-    /** A leak grows in every part; the Java heap, which other tests share, grows in leaps. */
+    /** A leak grows in every part; the Java heap, which other tests share, grows in a few large steps. */
     private static long median(List<Long> values) {
         return values.stream().sorted().skip(values.size() / 2).findFirst().orElseThrow();
     }
 
-    /** Leaks show in the calls, not in the layers, and one layer is faster than six. */
+    /** Leaks depend on calls, not on layers, and one layer is faster than six. */
     private static Path oneLayer(Path folder, String weights) {
         TensorFile file = TensorFile.read(folder.resolve(weights));
         file.tensors().keySet().removeIf(name -> name.matches(".*layers\\.[1-9].*"));
@@ -73,7 +73,7 @@ class DecoderMemoryTest {
         return folder;
     }
 
-    /** Every kind of value that a step makes: sampling, a penalty, log-probabilities with alternatives. */
+    /** Uses all values of a step: sampling, penalty, log-probabilities with alternatives. */
     private static void decode(Decoder decoder, KvSlot slot, Optional<LoraWeights> lora, int steps) {
         SamplingParams sampling = new SamplingParams(0.8, 0.9, 40, 0.01, new Penalties(1.1, 0.1, 0.1), Map.of(3, 1.0));
         TokenSampling rule = TokenSampling.of(sampling, 0.5)
@@ -84,7 +84,7 @@ class DecoderMemoryTest {
         }
     }
 
-    /** After a collection the Java heap is as large as it needs to be, and growth is native. */
+    /** Collects garbage, so that the remaining growth is native. */
     private static long residentKib() throws IOException {
         System.gc();
         return Files.readAllLines(Path.of("/proc/self/status")).stream()

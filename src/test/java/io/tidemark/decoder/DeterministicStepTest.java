@@ -24,7 +24,7 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 
-@DisplayName("a deterministic step")
+@DisplayName("Deterministic steps")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class DeterministicStepTest {
 
@@ -91,7 +91,7 @@ class DeterministicStepTest {
     }
 
     @Test
-    @DisplayName("gives a row bit for bit the logits that it has alone, in random batches, slots and pieces")
+    @DisplayName("a row has the same logits, bit for bit, alone and in random batches, slots and chunks")
     void dependsOnNothingElse() {
         List<List<float[]>> alone = texts.stream().map(this::alone).toList();
         Random random = new Random(5);
@@ -107,7 +107,7 @@ class DeterministicStepTest {
         }
     }
 
-    /** Prompts come in pieces that end at whole tiles, the rest of each text token by token. */
+    /** Prompts run in chunks that end at tile boundaries, the rest of each text token by token. */
     private void compare(KvSlot[] slots, List<Integer> order, List<List<float[]>> alone, Random random) {
         int[] done = new int[slots.length];
         while (IntStream.range(0, done.length)
@@ -147,7 +147,7 @@ class DeterministicStepTest {
         return length - 8;
     }
 
-    /** Logits after the prompt and after each further token, with nothing beside. */
+    /** Logits of a sequence alone, after the prompt and after each further token. */
     private List<float[]> alone(Text text) {
         List<float[]> logits = new ArrayList<>();
         try (KvPool pool = new KvPool(model.decoder().kvCache(), Long.MAX_VALUE)) {

@@ -22,7 +22,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
 
-@DisplayName("a row's logits, whatever shares the step")
+@DisplayName("Rows of a mixed batch")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class MixedBatchTest {
 
@@ -30,7 +30,7 @@ class MixedBatchTest {
     private Decoder decoder;
     private List<Sequence> sequences;
 
-    /** Tokens with the adapter and boundary that run them. */
+    /** Tokens with an adapter and a boundary. */
     private record Sequence(List<Integer> tokens, Optional<LoraWeights> lora, int boundary) {
 
         StepRow piece(KvSlot slot, int from, int to, boolean wanted) {
@@ -73,7 +73,7 @@ class MixedBatchTest {
     }
 
     @Test
-    @DisplayName("are the same alone and among other adapters, boundaries and lengths")
+    @DisplayName("logits are the same alone and with other adapters, boundaries and lengths in the step")
     void alikeInAMixedBatch() {
         try (KvPool pool = pool()) {
             List<StepRow> batch = sequences.stream()
@@ -84,7 +84,7 @@ class MixedBatchTest {
     }
 
     @Test
-    @DisplayName("do not depend on the order of the batch")
+    @DisplayName("logits do not depend on the order of the batch")
     void alikeInAnyOrder() {
         List<Sequence> reversed = IntStream.range(0, sequences.size())
                 .mapToObj(i -> sequences.get(sequences.size() - 1 - i))
@@ -99,7 +99,7 @@ class MixedBatchTest {
     }
 
     @Test
-    @DisplayName("are the same when prompts come in pieces while others decode token by token")
+    @DisplayName("logits are the same if prompts run in chunks while other rows decode")
     void alikeInPieces() {
         try (KvPool pool = pool()) {
             List<KvSlot> slots = sequences.stream().map(s -> slot(pool)).toList();
@@ -114,7 +114,7 @@ class MixedBatchTest {
                 List<Integer> wanted = new ArrayList<>();
                 for (int i = 0; i < done.length; i++) {
                     int size = sequences.get(i).tokens().size();
-                    // Even rows go token by token, odd ones in pieces of changing size; each sits out some steps.
+                    // Even rows run token by token, odd rows in chunks of changing size; each row skips some steps.
                     int piece = i % 2 == 0 ? 1 : 1 + (step * 7 + i) % 23;
                     if (done[i] < size && (step + i) % 4 != 0) {
                         int end = Math.min(size, done[i] + piece);
@@ -136,7 +136,7 @@ class MixedBatchTest {
     }
 
     @Test
-    @DisplayName("are the same with unused slots between the rows and other rows' leavings in their own slots")
+    @DisplayName("logits do not depend on unused slots or on old contents of slots")
     void alikeBetweenHoles() {
         try (KvPool pool = pool()) {
             List<KvSlot> slots = new ArrayList<>(
@@ -162,7 +162,7 @@ class MixedBatchTest {
     }
 
     @Test
-    @DisplayName("come out finite from a slot that was released as spoilt, and only because it was")
+    @DisplayName("logits are finite in a slot that was released as invalid, and not finite without that")
     void clearsSpoiltSlots(@TempDir Path temp) {
         LoraWeights overflowing = fixture.overflowingAdapter(temp);
         try (KvPool pool = pool()) {
@@ -173,7 +173,9 @@ class MixedBatchTest {
         }
     }
 
-    /** Logits of a short row in a slot that held no finite value; its longer neighbour makes attention read all of it. */
+    /**
+     * Logits of a short row in a slot that had values that are not finite; a longer row makes attention read all of it.
+     */
     private float[] afterSpoiling(KvPool pool, LoraWeights overflowing, Consumer<KvSlot> release) {
         KvSlot spoilt = slot(pool);
         Sequence bad = new Sequence(Collections.nCopies(128, 5), Optional.of(overflowing), 6);

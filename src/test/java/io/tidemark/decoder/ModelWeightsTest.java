@@ -27,7 +27,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
 
-@DisplayName("a model's weights")
+@DisplayName("Weights of a model")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class ModelWeightsTest {
 
@@ -52,7 +52,7 @@ class ModelWeightsTest {
     }
 
     @Test
-    @DisplayName("are refused with the tensor's name when one is missing, renamed, reshaped, extra or not finite")
+    @DisplayName("a missing, renamed, reshaped, additional or not finite tensor is refused by name")
     void namesTheTensor() {
         assertRefused(UP, weights -> weights.without(UP));
         assertRefused(UP, weights -> weights.renamed(UP, UP + ".default"));
@@ -72,7 +72,7 @@ class ModelWeightsTest {
     }
 
     @Test
-    @DisplayName("may hold what old checkpoints keep beside them and what follows from the config")
+    @DisplayName("rotary frequencies and a copy of a tied head, as in old checkpoints, are accepted")
     void acceptsLeftovers() {
         Path folder = copy("llama3-rope-tied");
         TensorFile weights = TensorFile.read(folder.resolve(SINGLE));
@@ -83,7 +83,7 @@ class ModelWeightsTest {
     }
 
     @Test
-    @DisplayName("are refused when a tied head is stored and is not the embedding")
+    @DisplayName("a stored tied head that differs from the embedding is refused")
     void refusesAnotherHead() {
         Path folder = copy("llama3-rope-tied");
         TensorFile weights = TensorFile.read(folder.resolve(SINGLE));
@@ -96,7 +96,7 @@ class ModelWeightsTest {
     }
 
     @Test
-    @DisplayName("may lie in shards with an index, and compute the same")
+    @DisplayName("shards with an index compute the same as one file")
     void readsShards() throws IOException {
         Path folder = sharded(root -> {});
         assertThat(folder.resolve(SINGLE)).doesNotExist();
@@ -104,7 +104,7 @@ class ModelWeightsTest {
     }
 
     @Test
-    @DisplayName("are refused when the index names a tensor that its shard lacks, or leaves one out that it has")
+    @DisplayName("an index that does not match its shards is refused")
     void refusesAnIndexThatLies() throws IOException {
         assertShardsRefused(
                 "absent.weight",
@@ -121,7 +121,7 @@ class ModelWeightsTest {
     }
 
     @Test
-    @DisplayName("are never read from outside the model's folder")
+    @DisplayName("shards outside the model folder are refused")
     void staysInItsFolder() throws IOException {
         for (String trick : List.of(
                 "../x.safetensors",
@@ -139,7 +139,7 @@ class ModelWeightsTest {
     }
 
     @Test
-    @DisplayName("that are not there are refused with the names of the files that could hold them")
+    @DisplayName("missing weights are refused with the names of the possible files")
     void refusesNoWeights() throws IOException {
         Path folder = copy("llama-gqa");
         Files.delete(folder.resolve(SINGLE));
@@ -150,7 +150,7 @@ class ModelWeightsTest {
     }
 
     @Test
-    @DisplayName("in half precision compute what their float32 copies compute")
+    @DisplayName("weights in half precision compute the same as their float32 copies")
     void readsHalfPrecision() {
         Path half = copy("llama-gqa");
         Path widened = copy("llama-gqa");
@@ -191,7 +191,7 @@ class ModelWeightsTest {
                 .hasMessageContaining(folder.toString());
     }
 
-    /** A copy whose tensors lie in two shards. */
+    /** A copy with the tensors in two shards. */
     private Path sharded(Consumer<ObjectNode> change) throws IOException {
         Path folder = copy("llama-gqa");
         Files.writeString(folder.resolve(INDEX), "{\"metadata\": {}, \"weight_map\": {}}");

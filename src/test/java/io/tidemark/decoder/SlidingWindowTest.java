@@ -25,7 +25,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
 
-@DisplayName("a model with a sliding window")
+@DisplayName("Models with a sliding window")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class SlidingWindowTest {
 
@@ -91,7 +91,7 @@ class SlidingWindowTest {
     }
 
     @Test
-    @DisplayName("needs no more memory for a long sequence than for one that its window and a chunk hold")
+    @DisplayName("a long sequence needs no more memory than its window and a chunk")
     void staysBounded() {
         long tokenBytes = sliding.decoder().kvBytesPerToken();
         try (KvPool pool = new KvPool(sliding.decoder().kvCache(), Long.MAX_VALUE)) {
@@ -108,7 +108,7 @@ class SlidingWindowTest {
     }
 
     @Test
-    @DisplayName("keeps all tokens of the layers without one, and a ring for the others")
+    @DisplayName("layers without a window store all tokens, the others use a ring")
     void mixesLayers() {
         long layerBytes = mixed.decoder().kvBytesPerToken() / 6;
         try (KvPool pool = new KvPool(mixed.decoder().kvCache(), Long.MAX_VALUE)) {
@@ -118,7 +118,7 @@ class SlidingWindowTest {
     }
 
     @Test
-    @DisplayName("computes in rings what the teacher-forced path does, for pieces and neighbours of any size")
+    @DisplayName("steps with rings compute the same as teacher forcing, for chunks and neighbouring rows of any size")
     void isExact() {
         for (LanguageModel model : List.of(sliding, mixed)) {
             List<Integer> tokens = IntStream.range(0, LENGTH)
@@ -131,7 +131,7 @@ class SlidingWindowTest {
         }
     }
 
-    /** Runs the sequence in pieces of these sizes over and over, a second one some way behind it in the next slot. */
+    /** Runs the sequence in chunks of these sizes in turn, and a second one some tokens later in the next slot. */
     private static void assertAgrees(
             LanguageModel model, List<Integer> tokens, List<Integer> pieces, double[] expected) {
         try (KvPool pool = new KvPool(model.decoder().kvCache(), Long.MAX_VALUE)) {
@@ -164,7 +164,7 @@ class SlidingWindowTest {
         }
     }
 
-    /** Log-probability of each token but the first. */
+    /** Log-probability of each token except the first. */
     private double[] forced(LanguageModel model, List<Integer> tokens) {
         TeacherForcedBatch batch =
                 new TeacherForcedBatch(List.of(new TeacherForcedBatch.Sequence(tokens.subList(0, 1), tokens.subList(1, LENGTH))));

@@ -22,19 +22,19 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-@DisplayName("a model's files that went wrong")
+@DisplayName("Broken model files")
 @Timeout(300)
 class BrokenModelFilesTest {
 
     private static final String FAMILY = "llama-gqa";
-    /** Of the heap, for one file: twice the largest header and what its names take. */
+    /** Heap bytes for one file: twice the largest header and its names. */
     private static final long BUDGET = 192L << 20;
 
     @TempDir
     private Path temp;
 
     @Test
-    @DisplayName("are read or refused by name, whatever happened to their bytes")
+    @DisplayName("a safetensors file with random changes is read or refused by its path")
     void mutatedTensors() throws IOException {
         byte[] sound = Files.readAllBytes(Folders.model(FAMILY).resolve("model.safetensors"));
         Path file = temp.resolve("model.safetensors");
@@ -47,7 +47,7 @@ class BrokenModelFilesTest {
     }
 
     @Test
-    @DisplayName("are read or refused by name, whatever their config says")
+    @DisplayName("a config.json with random changes is read or refused by its path")
     void mutatedConfigs() throws IOException {
         byte[] sound = Files.readAllBytes(Folders.model("llama3-rope-tied").resolve("config.json"));
         Path file = temp.resolve("config.json");
@@ -61,7 +61,7 @@ class BrokenModelFilesTest {
     }
 
     @Test
-    @DisplayName("are loaded or refused by name when the config is sound in itself and does not fit the weights")
+    @DisplayName("a config.json that does not match the weights is refused by its path")
     void mismatchedConfigs() throws IOException {
         Path folder = Folders.copyOfModel(FAMILY, temp);
         byte[] sound = Files.readAllBytes(folder.resolve("config.json"));
@@ -94,7 +94,7 @@ class BrokenModelFilesTest {
                 "..safetensors/../x.safetensors",
                 "%2e%2e%2fx.safetensors"
             })
-    @DisplayName("are refused when a shard's name leads out of the folder, and the name is told")
+    @DisplayName("a shard outside the folder is refused by its name")
     void shardsOutside(String shard) throws IOException {
         Path folder = Folders.copyOfModel(FAMILY, temp);
         Files.move(folder.resolve("model.safetensors"), temp.resolve("model.safetensors"));
@@ -108,7 +108,7 @@ class BrokenModelFilesTest {
 
     @ParameterizedTest(name = "{0}")
     @ValueSource(strings = {"config.json", "generation_config.json", "model.safetensors"})
-    @DisplayName("are refused when they are empty, or folders")
+    @DisplayName("an empty file, or a folder in place of a file, is refused")
     void emptyOrFolders(String name) throws IOException {
         Path folder = Folders.copyOfModel(FAMILY, temp);
         Path file = folder.resolve(name);
@@ -127,7 +127,7 @@ class BrokenModelFilesTest {
     }
 
     @Test
-    @DisplayName("are refused when JSON is nested without end, says a name twice, or goes on behind its end")
+    @DisplayName("JSON with extreme nesting, duplicate fields or trailing text is refused")
     void oddJson() throws IOException {
         Path file = temp.resolve("config.json");
         for (String text : List.of(
@@ -148,7 +148,7 @@ class BrokenModelFilesTest {
     }
 
     @Test
-    @DisplayName("take little memory although they are large: a config, and a header full of nonsense")
+    @DisplayName("a large broken config or header uses little memory")
     void largeFiles() throws IOException {
         Path config = temp.resolve("config.json");
         Files.writeString(config, "{\"a\": [" + "[],".repeat(3_000_000) + "0]}");
@@ -177,7 +177,7 @@ class BrokenModelFilesTest {
         WeightFiles.read(folder);
     }
 
-    /** True when it was; any other exception fails the test, and so does one without the file's name. */
+    /** Whether it was refused; another exception, or one without the file's name, fails the test. */
     private static boolean isRefused(int seed, Path file, Runnable reading) {
         boolean[] refused = new boolean[1];
         long bytes = Allocation.of(() -> {
@@ -193,7 +193,7 @@ class BrokenModelFilesTest {
                 throw new AssertionError("seed " + seed + " of " + file, e);
             }
         });
-        assertThat(bytes).as("heap taken for seed %d", seed).isLessThan(BUDGET);
+        assertThat(bytes).as("heap used for seed %d", seed).isLessThan(BUDGET);
         return refused[0];
     }
 }

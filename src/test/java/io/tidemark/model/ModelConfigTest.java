@@ -21,7 +21,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-@DisplayName("config.json")
+@DisplayName("Configuration of a model (config.json)")
 class ModelConfigTest {
 
     @TempDir
@@ -36,7 +36,7 @@ class ModelConfigTest {
     }
 
     @Test
-    @DisplayName("means the same in the spellings of transformers 4 and 5")
+    @DisplayName("rope fields of transformers 4 and 5 have the same meaning")
     void readsBothSpellings() {
         ModelConfig four = read(root -> set(
                         root,
@@ -58,14 +58,14 @@ class ModelConfigTest {
     }
 
     @Test
-    @DisplayName("may scale linearly or by yarn, with the options that transformers knows and their defaults")
+    @DisplayName("linear and yarn scaling are read with the options and defaults of transformers")
     void readsOtherScalings() {
         assertThat(read(root -> set(root, "rope_scaling", "{\"type\": \"linear\", \"factor\": 2.5}"))
                         .rope())
                 .isEqualTo(new RotaryEmbedding.Linear(10_000, 2.5));
         assertThat(read(root -> set(root, "rope_scaling", "{\"type\": \"yarn\", \"factor\": 4}"))
                         .rope())
-                .as("the original context is the model's where no field says otherwise")
+                .as("the original context length defaults to the model's")
                 .isEqualTo(new RotaryEmbedding.Yarn(10_000, 4, 512, RotaryEmbedding.Yarn.attentionFactor(4), 32, 1, true));
         assertThat(read(root -> set(
                                 root,
@@ -84,7 +84,7 @@ class ModelConfigTest {
     }
 
     @Test
-    @DisplayName("without rope fields has plain rotary embeddings with base 10,000")
+    @DisplayName("without rope fields the rotary embedding is plain with base 10,000")
     void defaultsToPlainRope() {
         assertThat(read(root -> root.remove(List.of("rope_theta", "rope_scaling")))
                         .rope())
@@ -92,7 +92,7 @@ class ModelConfigTest {
     }
 
     @Test
-    @DisplayName("without head_dim and num_key_value_heads takes what transformers takes")
+    @DisplayName("absent head_dim and num_key_value_heads have the defaults of transformers")
     void derivesHeads() {
         ModelConfig config = read(root -> root.remove(List.of("head_dim", "num_key_value_heads")));
         assertThat(config.headDim()).isEqualTo(64 / 4);
@@ -100,7 +100,7 @@ class ModelConfigTest {
     }
 
     @ParameterizedTest(name = "{0} = {1}")
-    @DisplayName("is refused as not supported, with the field's name, when it asks for what is not done")
+    @DisplayName("a field that would not be applied is refused as not supported")
     @CsvSource(
             delimiter = '|',
             quoteCharacter = '\0',
@@ -120,7 +120,7 @@ class ModelConfigTest {
     }
 
     @ParameterizedTest(name = "rope_type {0}")
-    @DisplayName("is refused with the name of a rotary scaling that is not done, in both spellings")
+    @DisplayName("an unsupported rotary scaling is refused in both spellings")
     @ValueSource(strings = {"dynamic", "longrope", "proportional", "su", "mrope"})
     void refusesOtherScalings(String type) {
         assertRefused(
@@ -132,7 +132,7 @@ class ModelConfigTest {
     }
 
     @Test
-    @DisplayName("is refused with the name of a field inside the rope parameters that would not be applied")
+    @DisplayName("a rope parameter that would not be applied is refused by name")
     void refusesUnknownRopeFields() {
         assertRefused(
                 "partial_rotary_factor",
@@ -146,7 +146,7 @@ class ModelConfigTest {
     }
 
     @Test
-    @DisplayName("may have fields that nobody knows as long as they are off")
+    @DisplayName("unknown fields are accepted if they are null, false, 0 or empty")
     void acceptsWhatIsOff() {
         ModelConfig plain = read(root -> {});
         assertThat(read(root -> root.putNull("sliding_window")
@@ -157,7 +157,7 @@ class ModelConfigTest {
     }
 
     @ParameterizedTest(name = "{0} = {1}")
-    @DisplayName("is refused as broken, with the field's name, when a value cannot be")
+    @DisplayName("an impossible value is refused as broken, with the name of the field")
     @CsvSource(
             delimiter = '|',
             quoteCharacter = '\0',
@@ -176,7 +176,7 @@ class ModelConfigTest {
     }
 
     @Test
-    @DisplayName("with llama3 scaling is refused when one of its numbers is missing")
+    @DisplayName("llama3 scaling with a missing number is refused")
     void refusesIncompleteScaling() {
         Folders.edit(
                 folder.resolve("config.json"),
@@ -187,7 +187,7 @@ class ModelConfigTest {
     }
 
     @ParameterizedTest(name = "{0}")
-    @DisplayName("that is missing or no JSON object is refused as broken, by its path")
+    @DisplayName("a missing file, or one that is not a JSON object, is refused by its path")
     @ValueSource(strings = {"", "{", "[]", "null", "(missing)"})
     void refusesGarbage(String content) throws IOException {
         Path file = folder.resolve("config.json");
@@ -201,7 +201,7 @@ class ModelConfigTest {
     }
 
     @Test
-    @DisplayName("names the tokens that end a text, unless generation_config.json names others")
+    @DisplayName("end-of-sequence tokens are read from generation_config.json, else from config.json")
     void readsEndOfSequence() throws IOException {
         assertThat(read(root -> root.put("eos_token_id", 7)).endOfSequence()).isEqualTo(Set.of(7));
         assertThat(read(root -> set(root, "eos_token_id", "[7, 9]")).endOfSequence())

@@ -15,15 +15,15 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** That transformers computes the same with such configs is shown by the verification of each family's models. */
-@DisplayName("a model family")
+/** The verification of each family's models shows that transformers computes the same with such configurations. */
+@DisplayName("Model families")
 class ModelFamilyTest {
 
     @TempDir
     private Path temp;
 
     @Test
-    @DisplayName("has the biases and head norms of its architecture")
+    @DisplayName("each family has the biases and head norms of its architecture")
     void hasItsParts() {
         assertThat(read("'model_type': 'llama'").biases()).isEqualTo(new ModelConfig.Biases(false, false, false));
         assertThat(read("'model_type': 'llama', 'attention_bias': true").biases())
@@ -37,7 +37,7 @@ class ModelFamilyTest {
     }
 
     @Test
-    @DisplayName("takes absent fields as transformers takes them for it, and null as not given")
+    @DisplayName("absent and null fields have the family's default of transformers")
     void hasItsDefaults() {
         assertThat(read("'model_type': 'mistral', 'num_attention_heads': 16, 'num_key_value_heads': '(absent)'")
                         .kvHeads())
@@ -55,7 +55,7 @@ class ModelFamilyTest {
     }
 
     @Test
-    @DisplayName("attends to a window in all layers, in none, or in those that layer_types or max_window_layers name")
+    @DisplayName("sliding windows are read from sliding_window, layer_types and max_window_layers")
     void hasItsWindows() {
         assertThat(read("'model_type': 'mistral'").windows())
                 .containsOnly(OptionalInt.of(4096))
@@ -69,7 +69,7 @@ class ModelFamilyTest {
         assertThat(read("'model_type': 'qwen2', 'sliding_window': 7").windows()).containsOnly(OptionalInt.empty());
         assertThat(read("'model_type': 'qwen2', 'sliding_window': 7, 'use_sliding_window': true")
                         .windows())
-                .as("28 layers see everything where max_window_layers is absent")
+                .as("28 layers have no window if max_window_layers is absent")
                 .containsOnly(OptionalInt.empty());
         assertThat(
                         sizes(
@@ -87,7 +87,7 @@ class ModelFamilyTest {
     }
 
     @ParameterizedTest(name = "{0}")
-    @DisplayName("refuses, by the field's name, what it would not apply")
+    @DisplayName("a field that would not be applied is refused by name")
     @CsvSource(
             delimiter = '|',
             quoteCharacter = '\0',
@@ -115,7 +115,7 @@ class ModelFamilyTest {
         return read(fields).windows().stream().map(window -> window.orElse(0)).toList();
     }
 
-    /** The config of llama-gqa with some fields set; "(absent)" takes one away. */
+    /** The config.json of llama-gqa with some fields set; "(absent)" removes one. */
     private ModelConfig read(String fields) {
         Path folder = Folders.copyOfModel("llama-gqa", temp);
         Folders.edit(folder.resolve("config.json"), root -> {

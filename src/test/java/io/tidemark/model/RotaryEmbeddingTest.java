@@ -11,11 +11,11 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** The numbers are what transformers 5.24 computes in its {@code ROPE_INIT_FUNCTIONS}. */
-@DisplayName("a rotary embedding's inverse frequencies")
+/** The expected numbers were computed with {@code ROPE_INIT_FUNCTIONS} of transformers 5.24. */
+@DisplayName("Rotary embeddings")
 class RotaryEmbeddingTest {
 
-    /** The last bit of float32: a frequency that is off by more turns visibly wrong at position 10,000. */
+    /** The last bit of float32: a larger error changes the angles at position 10,000 noticeably. */
     private static final Percentage LAST_BIT = Percentage.withPercentage(1.2e-5);
 
     static Stream<Arguments> embeddings() {
@@ -89,7 +89,7 @@ class RotaryEmbeddingTest {
     }
 
     @ParameterizedTest(name = "{0}")
-    @DisplayName("and attention factor are those of transformers")
+    @DisplayName("inverse frequencies and attention factor are equal to those of transformers")
     @MethodSource("embeddings")
     void areThoseOfTransformers(RotaryEmbedding embedding, int headDim, double attentionFactor, List<Double> expected) {
         float[] frequencies = embedding.inverseFrequencies(headDim);

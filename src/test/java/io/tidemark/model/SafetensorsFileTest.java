@@ -20,7 +20,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-@DisplayName("a safetensors file")
+@DisplayName("Safetensors files")
 class SafetensorsFileTest {
 
     @TempDir
@@ -34,7 +34,7 @@ class SafetensorsFileTest {
     }
 
     @Test
-    @DisplayName("gives its tensors' types, shapes and bytes")
+    @DisplayName("types, shapes and bytes of the tensors are read")
     void reads() {
         new TensorFile()
                 .with("a", Tensor.floats(new long[] {2, 1}, 1.5f, -2))
@@ -51,7 +51,7 @@ class SafetensorsFileTest {
     }
 
     @Test
-    @DisplayName("may carry metadata, which is no tensor")
+    @DisplayName("metadata is skipped")
     void skipsMetadata() {
         TensorFile.writeRaw(
                 file,
@@ -61,7 +61,7 @@ class SafetensorsFileTest {
     }
 
     @ParameterizedTest(name = "{0}, {1} bytes")
-    @DisplayName("is refused with the tensor's name when header and bytes do not agree")
+    @DisplayName("a header that does not match the bytes is refused with the tensor's name")
     @CsvSource(
             delimiter = '|',
             quoteCharacter = '\0',
@@ -94,7 +94,7 @@ class SafetensorsFileTest {
     }
 
     @Test
-    @DisplayName("is refused when bytes at its end belong to no tensor")
+    @DisplayName("bytes after the last tensor are refused")
     void refusesATail() {
         TensorFile.writeRaw(
                 file, "{\"a\": {\"dtype\": \"F32\", \"shape\": [1], \"data_offsets\": [0, 4]}}", new byte[7]);
@@ -104,7 +104,7 @@ class SafetensorsFileTest {
     }
 
     @ParameterizedTest(name = "{0}")
-    @DisplayName("is refused when its header is no JSON object")
+    @DisplayName("a header that is not a JSON object is refused")
     @ValueSource(strings = {"{\"a\": ", "[]", "not JSON", "  "})
     void refusesOtherHeaders(String header) {
         TensorFile.writeRaw(file, header, new byte[0]);
@@ -114,7 +114,7 @@ class SafetensorsFileTest {
     }
 
     @ParameterizedTest(name = "{0}")
-    @DisplayName("is refused when the header would not fit it, before memory is taken for one")
+    @DisplayName("an impossible header length is refused before memory is allocated")
     @ValueSource(longs = {-1, 0, 1, 3, 1L << 62, 99_999_999, 100_000_001})
     void refusesImpossibleHeaderLengths(long length) {
         TensorFile.writeRaw(file, length, "{}".getBytes(StandardCharsets.UTF_8), new byte[0]);
@@ -124,7 +124,7 @@ class SafetensorsFileTest {
     }
 
     @Test
-    @DisplayName("is refused at whatever byte it is cut off")
+    @DisplayName("a file truncated at any byte is refused")
     void refusesEveryPrefix() throws IOException {
         new TensorFile()
                 .with("a", Tensor.floats(new long[] {2}, 1, 2))
@@ -140,7 +140,7 @@ class SafetensorsFileTest {
     }
 
     @Test
-    @DisplayName("that is not there is refused by its path")
+    @DisplayName("a missing file is refused by its path")
     void refusesAMissingFile() {
         assertThatThrownBy(() -> SafetensorsFile.read(file))
                 .isInstanceOf(ModelRefused.class)

@@ -23,8 +23,8 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** The expectations were made by transformers 5.24 with Jinja2 3.1.6: {@code tools/chat_templates.py}. */
-@DisplayName("what a chat template makes of a conversation")
+/** The expected texts were made with transformers 5.24 with Jinja2 3.1.6: {@code tools/chat_templates.py}. */
+@DisplayName("Rendering of chat templates")
 class ChatRenderingTest {
 
     private static final Path CHAT = Path.of("src/test/resources/chat");
@@ -49,7 +49,7 @@ class ChatRenderingTest {
     }
 
     @ParameterizedTest(name = "{0}")
-    @DisplayName("is what transformers makes of it, or a failure where transformers fails")
+    @DisplayName("the text is equal to that of transformers, or rendering fails if transformers fails")
     @MethodSource
     void renders(Rendering rendering) throws IOException {
         String source = Files.readString(CHAT.resolve("templates").resolve(rendering.template()));
@@ -57,7 +57,7 @@ class ChatRenderingTest {
     }
 
     @ParameterizedTest(name = "{0}")
-    @DisplayName("has expressions that mean what they mean in Python, or fail where they fail there")
+    @DisplayName("expressions have the value of Jinja2 in Python, or fail if they fail there")
     @MethodSource
     void evaluates(Evaluation evaluation) {
         ChatMessage message = new ChatMessage("user", " Ünïcode 🙂 text\n");

@@ -14,7 +14,7 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-@DisplayName("the token behind a scored completion")
+@DisplayName("End-of-sequence token of a scored completion")
 class CompletionEndTest {
 
     private static final Set<Integer> ENDS = new LinkedHashSet<>(List.of(1, 0, 2));
@@ -27,7 +27,7 @@ class CompletionEndTest {
     }
 
     @Test
-    @DisplayName("is the one that the tokenizer's settings call eos_token, wherever it stands among the model's")
+    @DisplayName("eos_token of tokenizer_config.json is used if it is one of the model's end-of-sequence tokens")
     void isTheTokenizers() {
         assertThat(end(ENDS)).isEqualTo(2);
         Folders.edit(
@@ -38,7 +38,7 @@ class CompletionEndTest {
 
     @Test
     @DisplayName(
-            "is the first that the model names where the tokenizer names another, or a text that is no token, or nothing")
+            "otherwise the model's first end-of-sequence token is used")
     void isTheFirstOtherwise() throws IOException {
         assertThat(end(new LinkedHashSet<>(List.of(9, 1)))).isEqualTo(9);
         Folders.edit(folder.resolve("tokenizer_config.json"), root -> root.put("eos_token", "no token of this model"));

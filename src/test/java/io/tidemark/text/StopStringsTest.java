@@ -9,11 +9,11 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-@DisplayName("stop strings")
+@DisplayName("Stop strings")
 class StopStringsTest {
 
     @Test
-    @DisplayName("end the text before the earliest of them, and nothing comes after")
+    @DisplayName("the text ends before the earliest stop string")
     void endAtTheEarliest() {
         StopStrings stops = new StopStrings(List.of("END", "\n\n"));
         assertThat(stops.add("one\n\ntwo END")).isEqualTo("one");
@@ -22,7 +22,7 @@ class StopStringsTest {
     }
 
     @Test
-    @DisplayName("are found across the borders of pieces, and their beginnings are held back")
+    @DisplayName("stop strings are found across chunks, and their beginnings are held back")
     void areFoundAcrossBorders() {
         StopStrings stops = new StopStrings(List.of("STOP"));
         assertThat(pieces(stops, "a", "bS", "T", "O", "P", "c")).containsExactly("a", "b", "", "", "", "");
@@ -30,7 +30,7 @@ class StopStringsTest {
     }
 
     @Test
-    @DisplayName("that do not complete appear as soon as that is sure, or at the end")
+    @DisplayName("held-back text is released if it cannot become a stop string, or at the end")
     void releaseWhatDoesNotComplete() {
         StopStrings stops = new StopStrings(List.of("STOP"));
         assertThat(pieces(stops, "aST", "Ox", "STO")).containsExactly("a", "STOx", "");
@@ -39,7 +39,7 @@ class StopStringsTest {
     }
 
     @Test
-    @DisplayName("hold back no more than the longest beginning that is still possible")
+    @DisplayName("only the longest possible beginning of a stop string is held back")
     void holdBackTheLeast() {
         assertThat(pieces(new StopStrings(List.of("aab")), "aaa", "b")).containsExactly("a", "");
         assertThat(pieces(new StopStrings(List.of("xyz", "z!")), "xy", "q", "z", "?"))
@@ -47,13 +47,13 @@ class StopStringsTest {
     }
 
     @Test
-    @DisplayName("there may be none, and all text passes")
+    @DisplayName("without stop strings all text passes")
     void mayBeNone() {
         assertThat(pieces(new StopStrings(List.of()), "a", "", "b")).containsExactly("a", "", "b");
     }
 
-    @ParameterizedTest(name = "pieces of {0}")
-    @DisplayName("give the same text however it is cut into pieces")
+    @ParameterizedTest(name = "chunks of {0}")
+    @DisplayName("the text does not depend on the size of the chunks")
     @ValueSource(ints = {1, 2, 3, 5, 7, 100})
     void doNotDependOnThePieces(int size) {
         String text = "ab\nabc\n\nabcabd<|e<|end|>tail";

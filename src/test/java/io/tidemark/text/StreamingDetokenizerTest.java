@@ -15,7 +15,7 @@ import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-@DisplayName("text that comes token by token")
+@DisplayName("Streaming detokenizer")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class StreamingDetokenizerTest {
 
@@ -34,7 +34,7 @@ class StreamingDetokenizerTest {
     }
 
     @ParameterizedTest(name = "{0}")
-    @DisplayName("never has half a character, and its pieces are the whole")
+    @DisplayName("chunks never split a character, and together are the whole text")
     @ValueSource(
             strings = {
                 "plain words, and more",
@@ -57,7 +57,7 @@ class StreamingDetokenizerTest {
     }
 
     @Test
-    @DisplayName("of emoji takes several tokens a character, and shows it with the last of them")
+    @DisplayName("a character of several tokens is emitted with the last of them")
     void waitsForTheLastByte() {
         List<Integer> tokens = tokenizer.encodePlain("🙂");
         assertThat(tokens).hasSizeGreaterThan(1);
@@ -69,7 +69,7 @@ class StreamingDetokenizerTest {
     }
 
     @Test
-    @DisplayName("that ends within a character ends in U+FFFD")
+    @DisplayName("an incomplete character at the end becomes U+FFFD")
     void endsHalf() {
         List<Integer> tokens = tokenizer.encodePlain("ab🙂");
         List<String> pieces = pieces(tokens.subList(0, tokens.size() - 1));
@@ -78,7 +78,7 @@ class StreamingDetokenizerTest {
     }
 
     @Test
-    @DisplayName("of any tokens, special ones and broken bytes too, is what decoding all of them gives")
+    @DisplayName("random tokens give the text of decoding all of them at once")
     void anyTokens() {
         Random random = new Random(11);
         for (int run = 0; run < 100; run++) {
@@ -89,7 +89,7 @@ class StreamingDetokenizerTest {
 
     @ParameterizedTest(name = "{0}")
     @DisplayName(
-            "is what decoding all tokens gives, by every kind of tokenizer and for any tokens, and shows no half character before the end")
+            "random tokens of each kind of tokenizer give the text of decoding all at once, without split characters")
     @ValueSource(strings = {"byte-level", "sentencepiece-bpe", "sentencepiece-unigram"})
     void anyTokensOfAnyKind(String kind) {
         try (TextTokenizer each = ofKind(kind)) {
@@ -111,7 +111,7 @@ class StreamingDetokenizerTest {
 
     @ParameterizedTest(name = "{0}")
     @DisplayName(
-            "keeps real text whole, by every kind of tokenizer: spaces, emoji of several code points, U+FFFD, text like a byte's token")
+            "real text of each kind of tokenizer is complete: spaces, composed emoji, U+FFFD, text like a byte token")
     @ValueSource(strings = {"byte-level", "sentencepiece-bpe", "sentencepiece-unigram"})
     void realTextOfAnyKind(String kind) {
         try (TextTokenizer each = ofKind(kind)) {
@@ -136,7 +136,7 @@ class StreamingDetokenizerTest {
     }
 
     @Test
-    @DisplayName("waits for the end of a run of bytes, because one broken byte breaks them all")
+    @DisplayName("a run of byte tokens is emitted at its end, because one invalid byte invalidates all")
     void waitsForTheRunsEnd() {
         try (TextTokenizer each = ofKind("sentencepiece-bpe")) {
             int[] euro = {3 + 0xE2, 3 + 0x82, 3 + 0xAC};
@@ -145,7 +145,7 @@ class StreamingDetokenizerTest {
             for (int token : euro) {
                 assertThat(whole.add(token)).isEmpty();
             }
-            assertThat(whole.add(2)).as("a special token ends no run").isEmpty();
+            assertThat(whole.add(2)).as("a special token does not end the run").isEmpty();
             assertThat(whole.add(word)).startsWith("€");
             StreamingDetokenizer broken = new StreamingDetokenizer(each);
             for (int token : euro) {
@@ -164,7 +164,7 @@ class StreamingDetokenizerTest {
         return pieces(tokenizer, tokens);
     }
 
-    /** One piece a token, then what is left at the end. */
+    /** One chunk per token, then the rest. */
     private static List<String> pieces(TextTokenizer tokenizer, List<Integer> tokens) {
         StreamingDetokenizer detokenizer = new StreamingDetokenizer(tokenizer);
         List<String> pieces = new ArrayList<>();

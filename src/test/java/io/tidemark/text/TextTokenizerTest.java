@@ -15,7 +15,7 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-@DisplayName("the tokenizer")
+@DisplayName("Tokenizer")
 class TextTokenizerTest {
 
     private static final int BEGIN = 0;
@@ -24,7 +24,7 @@ class TextTokenizerTest {
     private Path temp;
 
     @Test
-    @DisplayName("keeps all of a text of more than 5,000 tokens, also where its file asks for truncation and padding")
+    @DisplayName("a text of more than 5,000 tokens is not truncated, even if the file asks for truncation and padding")
     void truncatesNothing() throws IOException {
         Path folder = Folders.copyOfModel("llama-gqa", temp);
         Folders.edit(folder.resolve("tokenizer.json"), root -> {
@@ -54,7 +54,7 @@ class TextTokenizerTest {
     }
 
     @Test
-    @DisplayName("puts its own special tokens around a prompt, and none around a rendered conversation or a completion")
+    @DisplayName("special tokens are added to a prompt, but not to a rendered chat or a completion")
     void tellsPromptFromPlainText() throws IOException {
         Path folder = Folders.copyOfModel("llama-gqa", temp);
         Folders.edit(
@@ -77,7 +77,7 @@ class TextTokenizerTest {
     }
 
     @Test
-    @DisplayName("reads special tokens that a template wrote into the text as such, and decodes without them")
+    @DisplayName("special tokens in the text are encoded as such and left out of decoded text")
     void readsSpecialTokensInText() {
         try (TextTokenizer tokenizer = TextTokenizer.load(Folders.model("llama-gqa"))) {
             List<Integer> tokens = tokenizer.encodePlain("<|im_start|>user\nhéllo 🙂<|im_end|>");
@@ -87,7 +87,7 @@ class TextTokenizerTest {
     }
 
     @Test
-    @DisplayName("refuses a model without a tokenizer, or with a broken one, by the file's path")
+    @DisplayName("a missing or broken tokenizer.json is refused by its path")
     void refusesBrokenFiles() throws IOException {
         assertThatThrownBy(() -> TextTokenizer.load(temp))
                 .isInstanceOf(ModelRefused.class)

@@ -12,15 +12,15 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** The expectations were made by transformers 5.24: {@code tools/tokenizers_for_tests.py}. */
-@DisplayName("a tokenizer of each kind")
+/** The expected tokens were made with transformers 5.24: {@code tools/tokenizers_for_tests.py}. */
+@DisplayName("Tokenizers of each kind")
 class TokenizersTest {
 
     private static final Path FOLDERS = Path.of("src/test/resources/tokenizers");
 
     @ParameterizedTest(name = "{0}")
     @DisplayName(
-            "gives transformers' tokens for texts of many scripts, whatever tokenizer_config.json says of a beginning and an end")
+            "tokens of texts in many scripts are equal to those of transformers")
     @ValueSource(strings = {"byte-level", "sentencepiece-bpe", "sentencepiece-unigram"})
     void encodesLikeTransformers(String kind) throws IOException {
         try (TextTokenizer tokenizer = TextTokenizer.load(FOLDERS.resolve(kind))) {
@@ -33,7 +33,7 @@ class TokenizersTest {
     }
 
     @ParameterizedTest(name = "{0}")
-    @DisplayName("gives transformers' text for any tokens, special ones left out")
+    @DisplayName("the decoded text of any tokens is equal to that of transformers, without special tokens")
     @ValueSource(strings = {"byte-level", "sentencepiece-bpe", "sentencepiece-unigram"})
     void decodesLikeTransformers(String kind) throws IOException {
         try (TextTokenizer tokenizer = TextTokenizer.load(FOLDERS.resolve(kind))) {
@@ -47,7 +47,7 @@ class TokenizersTest {
     }
 
     @ParameterizedTest(name = "{0}")
-    @DisplayName("keeps every one of more than 5,000 tokens")
+    @DisplayName("a text of more than 5,000 tokens is not truncated")
     @ValueSource(strings = {"byte-level", "sentencepiece-bpe", "sentencepiece-unigram"})
     void cutsNothing(String kind) {
         String text = "The boundary layer of 7 adapters; 日本 🙂\n".repeat(300).strip();

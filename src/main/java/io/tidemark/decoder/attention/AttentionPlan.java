@@ -71,8 +71,8 @@ public final class AttentionPlan {
     }
 
     /**
-     * Writes the slot of each row {@code [rows]}. If the order differs, the token of each row {@code [rows]} and the row
-     * with the result of each token {@code [tokens]} follow.
+     * Writes the slot of each row {@code [rows]}. If the order differs, the token of each row {@code [rows]} and the
+     * row with the result of each token {@code [tokens]} follow.
      */
     public void putInto(LongBuffer numbers) {
         numbers.put(slotOfRow);
@@ -182,8 +182,8 @@ public final class AttentionPlan {
     }
 
     /**
-     * Splits rows with one query, ordered by slot, into the ranges with the lowest total cost, by dynamic programming. Of
-     * equally cheap splits it takes the one with longer ranges.
+     * Splits rows with one query, ordered by slot, into the ranges with the lowest total cost, by dynamic programming.
+     * Of equally cheap splits it takes the one with longer ranges.
      */
     private static void addShared(List<AttentionCall> calls, AttentionTiling tiling, KvBlock block, List<Chunk> rows) {
         long[] lowestCost = new long[rows.size() + 1];

@@ -11,9 +11,9 @@ import java.util.Optional;
 import java.util.OptionalInt;
 
 /**
- * Allocates blocks of the KV cache on the device, copies, fills and clears slots, and knows their sizes. A layer with a
- * sliding window stores its tokens in a ring buffer: once a sequence is longer than the ring, new tokens overwrite
- * tokens that the window no longer covers.
+ * Allocates blocks of the KV cache on the device, copies, fills and clears slots, and computes their sizes. A layer
+ * with a sliding window stores its tokens in a ring buffer: once a sequence is longer than the ring, new tokens
+ * overwrite tokens that the window no longer covers.
  *
  * <p>Stateless. Calls from several threads are safe if no two of them use the same slot.
  */
@@ -55,8 +55,8 @@ public final class KvCache {
 
     /**
      * The capacity of a slot for sequences of this length. Capacities are powers of two and the means of two successive
-     * ones, so that above two tiles at most a third of a slot stays unused. If every layer has a window, the capacity is
-     * at most that of the ring.
+     * ones, so that above two tiles at most a third of a slot stays unused. If every layer has a window, the capacity
+     * is at most that of the ring.
      */
     int capacityFor(int tokens) {
         int capacity = TILE;

@@ -25,8 +25,8 @@ public final class KvPool implements AutoCloseable {
     private final List<KvBlock> blocks = new ArrayList<>();
 
     /**
-     * @param slotsPerBlock the most slots of a block, at least 1. Rows of one block can share an attention call: use the
-     *                      number of sequences that run together
+     * @param slotsPerBlock the most slots of a block, at least 1. Rows of one block can share an attention call: use
+     *                      the number of sequences that run together
      * @param prefixBytes   the part of the budget that cached prefixes of this pool may use while no sequence needs it;
      *                      0 disables the prefix cache
      */
@@ -57,7 +57,8 @@ public final class KvPool implements AutoCloseable {
     }
 
     /**
-     * Reserves a slot of {@code tokens} tokens for each sequence, or none if the budget does not have enough free bytes.
+     * Reserves a slot of {@code tokens} tokens for each sequence, or none if the budget does not have enough free
+     * bytes.
      *
      * @throws DecoderException if the device is out of memory although the budget is not; no slot is reserved
      */
@@ -133,8 +134,8 @@ public final class KvPool implements AutoCloseable {
     }
 
     /**
-     * Frees blocks without sequences, then cached prefixes, until {@code wantedBytes} of the budget are free or nothing is
-     * left to free.
+     * Frees blocks without sequences, then cached prefixes, until {@code wantedBytes} of the budget are free or nothing
+     * is left to free.
      *
      * @return whether anything was freed
      */

@@ -32,9 +32,9 @@ public final class PrefixCache implements AutoCloseable {
     private final LinkedHashMap<Node, Boolean> byUse = new LinkedHashMap<>(16, 0.75f, true);
 
     /**
-     * What keys and values depend on, besides the tokens: the adapter and the boundary. Everything else, such as the base
-     * model and the compute type, is the same for the whole process. The adapter is identified by its loaded weights: a
-     * reloaded adapter is another scope, even if its version is the same.
+     * What keys and values depend on, besides the tokens: the adapter and the boundary. Everything else, such as the
+     * base model and the compute type, is the same for the whole process. The adapter is identified by its loaded
+     * weights: a reloaded adapter is another scope, even if its version is the same.
      *
      * @param lora       the adapter; empty for the base model
      * @param loraLayers the boundary
@@ -108,7 +108,8 @@ public final class PrefixCache implements AutoCloseable {
     }
 
     /**
-     * Caches the tokens that a slot holds, as far as the budget allows. Stops at a chunk with values that are not finite.
+     * Caches the tokens that a slot holds, as far as the budget allows. Stops at a chunk with values that are not
+     * finite.
      *
      * @param tokens the tokens in the slot, from the first
      * @throws DecoderException if libtorch could not copy them

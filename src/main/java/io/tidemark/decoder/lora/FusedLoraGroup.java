@@ -8,17 +8,19 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Keeps one packed group fused with the base model's linear modules: one product computes the base output and A x of the
- * group. This halves the number of small products that LoRA adds to a step with few rows. A fused group holds a copy of
- * the base model's linear modules and takes long to build, so only one group at a time is fused, once it has been the
- * only group of many steps in a row.
+ * Keeps one packed group fused with the base model's linear modules: one product computes the base output and A x of
+ * the group. This halves the number of small products that LoRA adds to a step with few rows. A fused group holds a
+ * copy of the base model's linear modules and takes long to build, so only one group at a time is fused, once it has
+ * been the only group of many steps in a row.
  */
 final class FusedLoraGroup implements AutoCloseable {
 
     private static final System.Logger LOG = System.getLogger(FusedLoraGroup.class.getName());
     /** Steps before a group is fused. Building costs about as much as 1,500 fused steps save. */
     private static final int STEPS_BEFORE_FUSING = 512;
-    /** A fused product computes A x of all members for every row: with more members it is slower than separate products. */
+    /**
+     * A fused product computes A x of all members for every row: with more members it is slower than separate products.
+     */
     private static final int MAX_MEMBERS = 16;
 
     private final PackedGroupBuilder builder;

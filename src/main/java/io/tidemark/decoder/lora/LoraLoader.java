@@ -16,7 +16,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
-/** Loads adapters to the device in the layout of the decoder: modules with the same input are fused to one A and one B. */
+/**
+ * Loads adapters to the device in the layout of the decoder: modules with the same input are fused to one A and one B.
+ */
 public final class LoraLoader {
 
     private final Path modelFolder;

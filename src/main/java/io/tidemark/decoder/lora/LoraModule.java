@@ -4,9 +4,9 @@ import io.tidemark.model.StoredTensor;
 import java.util.Optional;
 
 /**
- * LoRA of one linear module: adds {@code scale * (B A x + bias)} to its output. With a magnitude (DoRA, Liu et al. 2024)
- * the output is {@code magnitude / |W + scale B A| * (W + scale B A) x} instead, where the norm is taken over the weights
- * of each output.
+ * LoRA of one linear module: adds {@code scale * (B A x + bias)} to its output. With a magnitude (DoRA, Liu et al.
+ * 2024) the output is {@code magnitude / |W + scale B A| * (W + scale B A) x} instead, where the norm is taken over the
+ * weights of each output.
  *
  * @param a         {@code [r, in]}
  * @param b         {@code [out, r]}

@@ -45,9 +45,9 @@ public final class LoraWeights implements AutoCloseable {
     }
 
     /**
-     * Eight tensors per layer: A {@code [in, parts * rank]} and B {@code [rank, sum of out]} of each fused linear: q+k+v,
-     * o, gate+up, down. If the adapter is not plain, eight more tensors per layer follow: factor and shift {@code [out]} of
-     * each fused linear.
+     * Eight tensors per layer: A {@code [in, parts * rank]} and B {@code [rank, sum of out]} of each fused linear:
+     * q+k+v, o, gate+up, down. If the adapter is not plain, eight more tensors per layer follow: factor and shift
+     * {@code [out]} of each fused linear.
      */
     public Value tensors() {
         return tensors;

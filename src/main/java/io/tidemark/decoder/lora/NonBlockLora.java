@@ -17,8 +17,9 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * Loads what an adapter changes outside the linear modules of the decoder blocks: LoRA of the embedding and the head, and
- * weights that replace the base model's embedding, head or norms. Also checks the adapter's redundant copies of tensors.
+ * Loads what an adapter changes outside the linear modules of the decoder blocks: LoRA of the embedding and the head,
+ * and weights that replace the base model's embedding, head or norms. Also checks the adapter's redundant copies of
+ * tensors.
  */
 final class NonBlockLora {
 
@@ -38,10 +39,11 @@ final class NonBlockLora {
     }
 
     /**
-     * Loads the tensors in the layout of {@code outer.torchscript}; empty if the adapter uses all weights of the base model.
+     * Loads the tensors in the layout of {@code outer.torchscript}; empty if the adapter uses all weights of the base
+     * model.
      *
-     * @throws ModelRefused if a tensor is not finite, differs from its duplicate, or shows that the adapter was trained on
-     *     another base model and cannot replace the base model's tensor
+     * @throws ModelRefused if a tensor is not finite, differs from its duplicate, or shows that the adapter was trained
+     *     on another base model and cannot replace the base model's tensor
      */
     Optional<Value> load(StoredAdapter adapter) {
         adapter.duplicates().forEach(this::requireEqual);
@@ -127,7 +129,10 @@ final class NonBlockLora {
         return tensor == null ? loader.zeros(0) : loader.load(source, tensor);
     }
 
-    /** Norms of queries and keys are one tensor in the decoder: if only one is overridden, the other is the base model's. */
+    /**
+     * Norms of queries and keys are one tensor in the decoder: if only one is overridden, the other is the base
+     * model's.
+     */
     private Value headNorms(Map<String, StoredTensor> overrides, int layer) {
         String query = ModuleNames.queryNorm(layer) + ".weight";
         String key = ModuleNames.keyNorm(layer) + ".weight";
@@ -155,7 +160,10 @@ final class NonBlockLora {
                 .orElseGet(() -> List.of(none(scope), none(scope), none(scope)));
     }
 
-    /** A {@code [hidden, r]}, B {@code [r, vocabulary]}, factor and shift {@code [vocabulary]}; no elements without LoRA. */
+    /**
+     * A {@code [hidden, r]}, B {@code [r, vocabulary]}, factor and shift {@code [vocabulary]}; no elements without
+     * LoRA.
+     */
     private List<Value> headLora(ValueScope scope, Map<String, StoredTensor> overrides, Optional<LoraModule> lora) {
         List<Value> tensors =
                 new ArrayList<>(lora.map(module -> factors(scope, overrides, module, ModuleNames.HEAD, "outer_dora"))

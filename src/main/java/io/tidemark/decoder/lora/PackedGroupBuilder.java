@@ -12,8 +12,8 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 
 /**
- * Builds packed groups, and fuses groups with the base model, on the thread {@code tidemark-stacks} while steps go on. Its
- * methods must not be called concurrently.
+ * Builds packed groups, and fuses groups with the base model, on the thread {@code tidemark-lora-packing} while steps
+ * go on. Its methods must not be called concurrently.
  */
 final class PackedGroupBuilder implements AutoCloseable {
 
@@ -26,7 +26,7 @@ final class PackedGroupBuilder implements AutoCloseable {
     PackedGroupBuilder(Torch torch, Script script) {
         this.torch = torch;
         this.script = script;
-        this.executor = new BackgroundExecutor("tidemark-stacks", torch::lowerThreadPriority);
+        this.executor = new BackgroundExecutor("tidemark-lora-packing", torch::lowerThreadPriority);
     }
 
     /**
@@ -98,8 +98,8 @@ final class PackedGroupBuilder implements AutoCloseable {
     }
 
     /**
-     * A list of the members' own groups, which keeps their tensors in memory; empty if a member is closed. Holds the locks
-     * of all members while it makes the list, because another engine instance may close one at any time.
+     * A list of the members' own groups, which keeps their tensors in memory; empty if a member is closed. Holds the
+     * locks of all members while it makes the list, because another engine instance may close one at any time.
      */
     private Optional<Value> retain(List<LoraWeights> members, List<Value> groups) {
         if (groups.size() == members.size()) {

@@ -5,8 +5,8 @@ import java.util.Collection;
 import java.util.List;
 
 /**
- * Adapters whose A and B are concatenated in tables, so that a linear module needs two products for all of them. If A is
- * fused with the base model's weights, it needs one.
+ * Adapters whose A and B are concatenated in tables, so that a linear module needs two products for all of them. If A
+ * is fused with the base model's weights, it needs one.
  *
  * @param members the adapters, in the order of the tables
  * @param value   the tables in the layout of {@code stack.torchscript}

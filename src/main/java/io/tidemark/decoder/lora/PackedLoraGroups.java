@@ -15,17 +15,17 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * The packed groups of adapters of a process, used with int8 only. Each adapter has a group of its own. Adapters that run
- * together cost less in one group; a shared group is a copy, so it is built only for adapters that keep running, on
+ * The packed groups of adapters of a process, used with int8 only. Each adapter has a group of its own. Adapters that
+ * run together cost less in one group; a shared group is a copy, so it is built only for adapters that keep running, on
  * another thread while steps go on. Shared groups that no step uses stay cached within a limit of bytes, and the least
- * recently used ones are evicted. A row costs the same in a group of any size, and each group costs two calls per linear
- * module, so a step uses as few groups as possible.
+ * recently used ones are evicted. A row costs the same in a group of any size, and each group costs two calls per
+ * linear module, so a step uses as few groups as possible.
  *
- * <p>A row that is alone in its step never uses a shared group: the text of a request with a seed must not depend on the
- * requests before it.
+ * <p>A row that is alone in its step never uses a shared group: the text of a request with a seed must not depend on
+ * the requests before it.
  *
- * <p>Each engine instance has an {@link Instance}. Groups are built for the adapters that run in any of them. A group stays
- * open as long as the last step of any instance uses it. Thread-safe.
+ * <p>Each engine instance has an {@link Instance}. Groups are built for the adapters that run in any of them. A group
+ * stays open as long as the last step of any instance uses it. Thread-safe.
  */
 public final class PackedLoraGroups implements AutoCloseable {
 
@@ -33,8 +33,8 @@ public final class PackedLoraGroups implements AutoCloseable {
     /** Steps with improvable groups before new groups are built. */
     private static final int STEPS_BEFORE_BUILDING = 16;
     /**
-     * An adapter with at least this many prompt tokens in a step runs unpacked, in float32: the cost of a token is constant
-     * in a packed group, and falls with the number of tokens outside.
+     * An adapter with at least this many prompt tokens in a step runs unpacked, in float32: the cost of a token is
+     * constant in a packed group, and falls with the number of tokens outside.
      */
     private static final int UNPACKED_PROMPT_TOKENS = 32;
 

@@ -10,20 +10,22 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * Decides which packed groups a step uses, and which groups to build. Each group costs two calls per linear module, so a
- * step uses as few as possible; but in the tables of a group, each adapter occupies as many ranks as the largest.
+ * Decides which packed groups a step uses, and which groups to build. Each group costs two calls per linear module, so
+ * a step uses as few as possible; but in the tables of a group, each adapter occupies as many ranks as the largest.
  *
  * @param spareBytes bytes that a group may use for ranks that its smaller adapters do not have
  */
 record PackingPolicy(long spareBytes) {
 
-    /** Members of a group, at most. The cost of a row does not depend on it, but large groups are rebuilt more often. */
+    /**
+     * Members of a group, at most. The cost of a row does not depend on it, but large groups are rebuilt more often.
+     */
     private static final int MAX_MEMBERS = 64;
 
     /**
-     * The groups that serve a step's adapters, largest share first. Of two choices, among all groups and among those whose
-     * members are all in the step, it takes the one with fewer groups, then with fewer members. Adapters in no group use
-     * their own.
+     * The groups that serve a step's adapters, largest share first. Of two choices, among all groups and among those
+     * whose members are all in the step, it takes the one with fewer groups, then with fewer members. Adapters in no
+     * group use their own.
      */
     static List<PackedLoraGroup> groupsFor(Set<LoraWeights> adapters, List<PackedLoraGroup> groups) {
         List<PackedLoraGroup> exact = groups.stream()

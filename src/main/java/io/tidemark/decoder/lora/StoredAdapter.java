@@ -10,11 +10,11 @@ import java.util.Map;
  * boundary.
  *
  * @param layers     LoRA of the linear modules of each decoder layer, lowest layer first
- * @param nonBlock   LoRA of the embedding ({@code a} is {@code [r, vocabulary]}, {@code b} is {@code [hidden, r]}) and of
- *                   the head, by module name
+ * @param nonBlock   LoRA of the embedding ({@code a} is {@code [r, vocabulary]}, {@code b} is {@code [hidden, r]}) and
+ *                   of the head, by module name
  * @param overrides  weights that replace those of the base model (embedding, head, norms), by tensor name
- * @param baseCopies the adapter's copies of the base model's embedding and head, by tensor name; a copy may exist beside
- *                   an override
+ * @param baseCopies the adapter's copies of the base model's embedding and head, by tensor name; a copy may exist
+ *                   beside an override
  * @param duplicates tensors that the adapter stores twice
  */
 public record StoredAdapter(

@@ -1,10 +1,10 @@
 package io.tidemark.decoder.sampling;
 
 /**
- * Penalties for tokens that occurred before. The repetition penalty (Keskar et al. 2019, CTRL; as in transformers) divides
- * positive logits and multiplies others, for every token of the prompt and of the completion. Presence and frequency
- * penalty (OpenAI) subtract {@code presence + frequency * count} for every token of the completion that occurred
- * {@code count} times in it; they ignore the prompt.
+ * Penalties for tokens that occurred before. The repetition penalty (Keskar et al. 2019, CTRL; as in transformers)
+ * divides positive logits and multiplies others, for every token of the prompt and of the completion. Presence and
+ * frequency penalty (OpenAI) subtract {@code presence + frequency * count} for every token of the completion that
+ * occurred {@code count} times in it; they ignore the prompt.
  *
  * @param repetition greater than 0; 1 has no effect
  * @param presence   -2 to 2; 0 has no effect

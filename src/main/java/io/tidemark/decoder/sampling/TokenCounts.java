@@ -6,8 +6,8 @@ import java.util.Map;
 import java.util.function.ObjIntConsumer;
 
 /**
- * The distinct tokens of one sequence, and how often each was generated; 0 for tokens that occur in the prompt only. Not
- * thread-safe.
+ * The distinct tokens of one sequence, and how often each was generated; 0 for tokens that occur in the prompt only.
+ * Not thread-safe.
  */
 public final class TokenCounts {
 

@@ -20,8 +20,8 @@ import java.util.Set;
 import java.util.function.Consumer;
 
 /**
- * Loads the tensors of a base model into the decoder's script, in the lists that {@code install.torchscript} documents. A
- * stored tensor that would not be used is an error.
+ * Loads the tensors of a base model into the decoder's script, in the lists that {@code install.torchscript} documents.
+ * A stored tensor that would not be used is an error.
  */
 public final class BaseWeights {
 
@@ -40,8 +40,8 @@ public final class BaseWeights {
     }
 
     /**
-     * Loads all weights of a folder into the script, which keeps them until it is closed. With a compute type smaller than
-     * float32, at most two layers are in memory in float32.
+     * Loads all weights of a folder into the script, which keeps them until it is closed. With a compute type smaller
+     * than float32, at most two layers are in memory in float32.
      *
      * @param sampleTokens tokens of a sample text; int8 measures the range of activations with them
      * @throws ModelRefused if a tensor is missing, has another shape, is not finite, or would not be used

@@ -7,9 +7,9 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 
 /**
- * Converts layers to int8 on the thread {@code tidemark-packing} while the loading thread reads the next layer, and on the
- * loading thread too if the other one is busy. At most two layers are in memory in float32. All methods are called by the
- * loading thread, whose operators use one thread until this is closed.
+ * Converts layers to int8 on the thread {@code tidemark-packing} while the loading thread reads the next layer, and on
+ * the loading thread too if the other one is busy. At most two layers are in memory in float32. All methods are called
+ * by the loading thread, whose operators use one thread until this is closed.
  */
 final class Int8LayerPacker implements AutoCloseable {
 

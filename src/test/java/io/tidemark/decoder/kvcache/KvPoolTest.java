@@ -12,7 +12,7 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 
-@DisplayName("the memory of keys and values")
+@DisplayName("KV pool")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class KvPoolTest {
 
@@ -31,14 +31,14 @@ class KvPoolTest {
     }
 
     @Test
-    @DisplayName("counts keys and values of all layers and key heads as float32")
+    @DisplayName("the bytes of a token are those of keys and values in all layers as float32")
     void countsBytes() {
         assertThat(tokenBytes).isEqualTo(2 * 6 * 2 * 16 * 4);
     }
 
     @Test
     @DisplayName(
-            "comes in whole tiles that leave at most a third of a slot unused beyond two of them, and never beyond the context")
+            "capacities are whole tiles, at most a third of a slot above two tiles is unused, and the context length is the limit")
     void roundsUp() {
         try (KvPool pool = pool(Long.MAX_VALUE)) {
             for (int tokens : List.of(64, 86, 97, 128, 129, 193, 256, 257, 385, 511, 512)) {
@@ -53,7 +53,7 @@ class KvPoolTest {
     }
 
     @Test
-    @DisplayName("never exceeds its budget, and refuses a slot only while the budget is taken")
+    @DisplayName("the budget is not exceeded, and a slot is refused only while the budget is used")
     void keepsItsBudget() {
         long budget = 11 * 64 * tokenBytes + 5;
         try (KvPool pool = pool(budget)) {
@@ -70,7 +70,7 @@ class KvPoolTest {
 
     @Test
     @DisplayName(
-            "gives a long sequence no more neighbours than an eighth of the budget holds, so that other sizes find room")
+            "a block of several slots takes at most an eighth of the budget")
     void leavesRoomForOtherSizes() {
         try (KvPool pool = pool(10 * 512 * tokenBytes)) {
             assertThat(pool.reserve(512)).isPresent();
@@ -81,7 +81,7 @@ class KvPoolTest {
     }
 
     @Test
-    @DisplayName("takes empty blocks of another size apart when a sequence needs their bytes, and keeps used ones")
+    @DisplayName("empty blocks of another size are freed if a sequence needs their bytes; used ones are kept")
     void reclaimsEmptyBlocks() {
         try (KvPool pool = pool(8 * 64 * tokenBytes)) {
             List<KvSlot> small = IntStream.range(0, 8)
@@ -101,7 +101,7 @@ class KvPoolTest {
     }
 
     @Test
-    @DisplayName("can hold when empty just what it says it can ever hold, whatever ran before")
+    @DisplayName("canEverHold is exact, whatever was reserved before")
     void holdsWhatItPromises() {
         long budget = 7 * 128 * tokenBytes;
         try (KvPool pool = pool(budget)) {
@@ -127,7 +127,7 @@ class KvPoolTest {
     }
 
     @Test
-    @DisplayName("can never hold numbers of sequences whose bytes overflow")
+    @DisplayName("numbers of sequences whose bytes would overflow are handled")
     void doesNotOverflow() {
         try (KvPool pool = pool(Long.MAX_VALUE / 2)) {
             assertThat(pool.canEverHold(512, Integer.MAX_VALUE)).isTrue();
@@ -138,7 +138,7 @@ class KvPoolTest {
     }
 
     @Test
-    @DisplayName("gives the lowest free slot, so that neighbours share an attention call")
+    @DisplayName("the lowest free slot is used first")
     void reusesTheLowest() {
         try (KvPool pool = pool(Long.MAX_VALUE)) {
             List<KvSlot> slots = IntStream.range(0, 12)
@@ -159,7 +159,7 @@ class KvPoolTest {
 
     @Test
     @DisplayName(
-            "can share a budget: one takes nothing in vain until the other frees what it does not use, and closing gives all back")
+            "pools share a budget: a failed reservation takes nothing, freed bytes are usable by the other, and closing returns all")
     void sharesABudget() {
         long slot = 64 * tokenBytes;
         KvBudget budget = new KvBudget(4 * slot, 2);

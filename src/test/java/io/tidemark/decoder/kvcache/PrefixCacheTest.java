@@ -16,7 +16,7 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 
-@DisplayName("kept prefixes")
+@DisplayName("Prefix cache")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class PrefixCacheTest {
 
@@ -40,7 +40,7 @@ class PrefixCacheTest {
     }
 
     @Test
-    @DisplayName("stay within their budget, and what was not used for longest goes first")
+    @DisplayName("the least recently used chunk is evicted to stay within the limit")
     void forgetsTheOldest() {
         try (KvPool pool = pool(100 * pieceBytes, 4 * pieceBytes)) {
             keep(pool, tokens(1, 128));
@@ -54,14 +54,14 @@ class PrefixCacheTest {
                     .as("used last")
                     .isEqualTo(128);
             assertThat(pool.prefixes().cachedTokens(BASE, tokens(2, 128)))
-                    .as("its end goes before its beginning")
+                    .as("its end is evicted before its beginning")
                     .isEqualTo(64);
             assertThat(pool.prefixes().cachedTokens(BASE, tokens(3, 64))).isEqualTo(64);
         }
     }
 
     @Test
-    @DisplayName("of a prompt that is longer than their budget are its beginning")
+    @DisplayName("the beginning of a prompt longer than the limit is cached")
     void keepsTheBeginning() {
         try (KvPool pool = pool(100 * pieceBytes, 3 * pieceBytes)) {
             keep(pool, tokens(1, 64));
@@ -72,7 +72,7 @@ class PrefixCacheTest {
     }
 
     @Test
-    @DisplayName("make room when a sequence needs the bytes, and take none that a sequence has")
+    @DisplayName("prefixes are evicted if a sequence needs the bytes, and never take those of a sequence")
     void giveWay() {
         try (KvPool pool = pool(8 * pieceBytes, 8 * pieceBytes)) {
             KvSlot slot = filled(pool, tokens(1, 128));
@@ -82,7 +82,7 @@ class PrefixCacheTest {
             assertThat(pool.reservedBytes()).isEqualTo(4 * pieceBytes);
             KvSlot large = pool.reserve(384).orElseThrow();
             assertThat(pool.prefixes().cachedTokens(BASE, tokens(1, 128)))
-                    .as("the empty block went first")
+                    .as("the empty block is freed first")
                     .isEqualTo(128);
             assertThat(pool.reserve(128)).isPresent();
             assertThat(pool.prefixes().bytes()).isZero();
@@ -93,7 +93,7 @@ class PrefixCacheTest {
     }
 
     @Test
-    @DisplayName("hold what was computed: a row that begins with one goes on as if it had run it")
+    @DisplayName("a row that continues a cached prefix has the logits of running the whole prompt")
     void holdsTheRightValues() {
         List<Integer> prompt = tokens(1, 300);
         try (KvPool pool = pool(100 * pieceBytes, 50 * pieceBytes)) {

@@ -21,22 +21,22 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-@DisplayName("stacks of adapters")
+@DisplayName("Packed LoRA groups")
 class PackedLoraGroupsTest {
 
     private static final List<String> KINDS = List.of("all", "qv", "patterns", "some-layers");
-    /** int8's; another adapter's row is off by more than 1. */
+    /** The error of int8; with another adapter the error is greater than 1. */
     private static final double ERROR = 0.15;
 
-    /** By far more than it takes to join a stack. */
-    private static final int MOST_STEPS = 2000;
+    /** Many more steps than fusing a group needs. */
+    private static final int MAX_STEPS = 2000;
 
-    /** By more than it takes until better stacks are asked for, and less than until one is joined. */
-    private static final int STEPS_UNTIL_BEST = 40;
+    /** More steps than before groups are built, and fewer than before one is fused. */
+    private static final int STEPS_UNTIL_PACKED = 40;
 
     private static Torch torch;
     private AdapterBatch exact;
-    private AdapterBatch stacked;
+    private AdapterBatch packed;
 
     @BeforeAll
     static void open() {
@@ -51,42 +51,42 @@ class PackedLoraGroupsTest {
     @BeforeEach
     void load() {
         exact = new AdapterBatch(torch, ModelOptions.DEFAULT);
-        stacked = new AdapterBatch(torch, new ModelOptions(ComputeType.INT8));
+        packed = new AdapterBatch(torch, new ModelOptions(ComputeType.INT8));
     }
 
     @AfterEach
     void free() {
-        stacked.close();
+        packed.close();
         exact.close();
     }
 
     @Test
     @Timeout(60)
     @DisplayName(
-            "give each row its own adapter: in a stack of its own, while shared ones are built beside it, and in them bit for bit the same")
-    void severalStacks() {
+            "each row uses its own adapter in separate groups, while shared groups are built, and with the same logits, bit for bit, in shared groups")
+    void sharedGroups() {
         List<String> adapters = adapters(0, 70);
         List<float[]> wanted = exact.logits(adapters);
-        List<float[]> first = stacked.logits(adapters);
+        List<float[]> first = packed.logits(adapters);
         List<float[]> last = first;
-        for (int step = 0; step < STEPS_UNTIL_BEST || stacked.isPackingAdapters(); step++) {
-            last = stacked.logits(adapters);
+        for (int step = 0; step < STEPS_UNTIL_PACKED || packed.isPackingAdapters(); step++) {
+            last = packed.logits(adapters);
             assertThat(AdapterBatch.relativeError(last, wanted))
                     .as("step " + step)
                     .isBetween(1e-5, ERROR);
         }
         assertThat(AdapterBatch.relativeError(last, first))
-                .as("what sharing changes")
+                .as("change by sharing")
                 .isZero();
     }
 
     @Test
-    @DisplayName("give each row its own adapter while others come and go")
-    void changingCompany() {
+    @DisplayName("each row uses its own adapter while the adapters of the batch change")
+    void changingBatches() {
         Random random = new Random(3);
         for (int step = 0; step < 200; step++) {
             List<String> adapters = adapters(step / 40, 1 + random.nextInt(14));
-            assertThat(AdapterBatch.relativeError(stacked.logits(adapters), exact.logits(adapters)))
+            assertThat(AdapterBatch.relativeError(packed.logits(adapters), exact.logits(adapters)))
                     .as("step " + step)
                     .isBetween(1e-5, ERROR);
         }
@@ -95,11 +95,11 @@ class PackedLoraGroupsTest {
     @Test
     @Timeout(60)
     @DisplayName(
-            "give each row its own adapter where steps alike follow each other, and the same adapters then lie otherwise")
+            "each row uses its own adapter with cached gather indices, and after the layout of the step changes")
     void layoutsInTurn() {
         List<String> together = List.of("all:0", "qv:1", "patterns:2", "some-layers:3");
-        for (int step = 0; step < STEPS_UNTIL_BEST || stacked.isPackingAdapters(); step++) {
-            stacked.shortLogits(together);
+        for (int step = 0; step < STEPS_UNTIL_PACKED || packed.isPackingAdapters(); step++) {
+            packed.shortLogits(together);
         }
         List<List<String>> layouts = List.of(
                 together,
@@ -111,7 +111,7 @@ class PackedLoraGroupsTest {
         for (List<String> layout : layouts) {
             List<float[]> wanted = exact.shortLogits(layout);
             for (int step = 0; step < 4; step++) {
-                assertThat(AdapterBatch.relativeError(stacked.shortLogits(layout), wanted))
+                assertThat(AdapterBatch.relativeError(packed.shortLogits(layout), wanted))
                         .as(layout + ", step " + step)
                         .isBetween(1e-5, ERROR);
             }
@@ -128,21 +128,21 @@ class PackedLoraGroupsTest {
                 "dora:0,lora-bias:1,all:2"
             })
     @DisplayName(
-            "joined with the base's weights give each row its own adapter's numbers, in layers with most of the rows and with few")
-    void joined(String names) {
+            "a group fused with the base model gives each row its own adapter, in layers with many and with few rows")
+    void fusedGroup(String names) {
         List<String> adapters = List.of((names + "," + names).split(","));
         try (AdapterBatch apart = new AdapterBatch(torch, new ModelOptions(ComputeType.INT8, false, 0))) {
             List<float[]> alone = apart.shortLogits(adapters);
             List<float[]> wanted = alone;
-            for (int step = 0; step < STEPS_UNTIL_BEST || apart.isPackingAdapters(); step++) {
+            for (int step = 0; step < STEPS_UNTIL_PACKED || apart.isPackingAdapters(); step++) {
                 wanted = apart.shortLogits(adapters);
             }
-            for (int step = 0; !stacked.isFused(adapters); step++) {
-                assertThat(step).isLessThan(MOST_STEPS);
-                assertThat(AdapterBatch.relativeError(stacked.shortLogits(adapters), alone))
+            for (int step = 0; !packed.isFused(adapters); step++) {
+                assertThat(step).isLessThan(MAX_STEPS);
+                assertThat(AdapterBatch.relativeError(packed.shortLogits(adapters), alone))
                         .isLessThan(ERROR);
             }
-            assertThat(AdapterBatch.relativeError(stacked.shortLogits(adapters), wanted))
+            assertThat(AdapterBatch.relativeError(packed.shortLogits(adapters), wanted))
                     .isBetween(1e-5, ERROR);
             assertThat(AdapterBatch.relativeError(wanted, exact.shortLogits(adapters)))
                     .isBetween(1e-5, 2 * ERROR);
@@ -153,38 +153,38 @@ class PackedLoraGroupsTest {
     @ParameterizedTest
     @ValueSource(strings = {"all:0", "qv:1", "patterns:2", "some-layers:3", "dora:4", "lora-bias:5"})
     @DisplayName(
-            "have one member for a row that is alone, whose numbers are bit for bit the same whatever ran before it")
+            "a row alone in its step uses its own group and has the same logits, bit for bit, whatever ran before")
     void alone(String adapter) {
-        List<float[]> first = stacked.shortLogits(List.of(adapter));
+        List<float[]> first = packed.shortLogits(List.of(adapter));
         assertThat(AdapterBatch.relativeError(first, exact.shortLogits(List.of(adapter))))
                 .isBetween(1e-5, ERROR);
-        for (int step = 0; step < STEPS_UNTIL_BEST || stacked.isPackingAdapters(); step++) {
-            stacked.shortLogits(List.of(adapter, "all:6", "qv:7"));
+        for (int step = 0; step < STEPS_UNTIL_PACKED || packed.isPackingAdapters(); step++) {
+            packed.shortLogits(List.of(adapter, "all:6", "qv:7"));
         }
-        assertThat(stacked.shortLogits(List.of(adapter)).get(0)).isEqualTo(first.get(0));
+        assertThat(packed.shortLogits(List.of(adapter)).get(0)).isEqualTo(first.get(0));
     }
 
     @Test
     @Timeout(60)
-    @DisplayName("are kept as far as there is room, so that adapters that ran together before are stacked at once")
-    void keptForLater() {
-        List<List<String>> companies =
+    @DisplayName("groups are cached within the limit, so that adapters that ran together before need no building")
+    void cachedGroups() {
+        List<List<String>> batches =
                 List.of(List.of("all:0", "all:0"), adapters(0, 4), adapters(0, 14), adapters(3, 3));
-        try (AdapterBatch roomless = new AdapterBatch(torch, new ModelOptions(ComputeType.INT8, false, 0))) {
-            int first = stepsWithBuilding(stacked, companies);
-            int firstWithoutRoom = stepsWithBuilding(roomless, companies);
+        try (AdapterBatch uncached = new AdapterBatch(torch, new ModelOptions(ComputeType.INT8, false, 0))) {
+            int first = buildingSteps(packed, batches);
+            int firstUncached = buildingSteps(uncached, batches);
             assertThat(first).isPositive();
-            assertThat(firstWithoutRoom).isPositive();
-            assertThat(stepsWithBuilding(stacked, companies)).isZero();
-            assertThat(stepsWithBuilding(roomless, companies)).isPositive();
+            assertThat(firstUncached).isPositive();
+            assertThat(buildingSteps(packed, batches)).isZero();
+            assertThat(buildingSteps(uncached, batches)).isPositive();
         }
     }
 
-    /** Each of them for as long as it takes until nothing is built for it any more. */
-    private int stepsWithBuilding(AdapterBatch batch, List<List<String>> companies) {
+    /** Runs each batch until nothing is built for it; returns the number of steps with building. */
+    private int buildingSteps(AdapterBatch batch, List<List<String>> batches) {
         int building = 0;
-        for (List<String> adapters : companies) {
-            for (int quiet = 0; quiet < STEPS_UNTIL_BEST; quiet++) {
+        for (List<String> adapters : batches) {
+            for (int quiet = 0; quiet < STEPS_UNTIL_PACKED; quiet++) {
                 batch.shortLogits(adapters);
                 if (batch.isPackingAdapters()) {
                     building++;
@@ -197,22 +197,22 @@ class PackedLoraGroupsTest {
 
     @Test
     @Timeout(60)
-    @DisplayName("are joined anew when other adapters run alone, and the copy of those before is given up")
-    void joinedAnew() {
+    @DisplayName("the fused group is replaced if other adapters run")
+    void fusedGroupIsReplaced() {
         for (List<String> adapters :
                 List.of(List.of("all:0", "qv:1"), List.of("patterns:2", "some-layers:3"), List.of("all:0", "qv:1"))) {
             List<float[]> wanted = exact.shortLogits(adapters);
-            for (int step = 0; !stacked.isFused(adapters); step++) {
-                assertThat(step).isLessThan(MOST_STEPS);
-                assertThat(AdapterBatch.relativeError(stacked.shortLogits(adapters), wanted))
+            for (int step = 0; !packed.isFused(adapters); step++) {
+                assertThat(step).isLessThan(MAX_STEPS);
+                assertThat(AdapterBatch.relativeError(packed.shortLogits(adapters), wanted))
                         .isBetween(1e-5, ERROR);
             }
-            assertThat(AdapterBatch.relativeError(stacked.shortLogits(adapters), wanted))
+            assertThat(AdapterBatch.relativeError(packed.shortLogits(adapters), wanted))
                     .isBetween(1e-5, ERROR);
         }
     }
 
-    /** So many neighbouring ones of 80 adapters, of four kinds in turn. */
+    /** Consecutive ones of 80 adapters, of four kinds in turn. */
     private static List<String> adapters(int first, int count) {
         return new ArrayList<>(IntStream.range(first, first + count)
                 .map(i -> i % 80)

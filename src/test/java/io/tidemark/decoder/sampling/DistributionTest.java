@@ -23,7 +23,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
-@DisplayName("sampled tokens")
+@DisplayName("Distribution of sampled tokens")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class DistributionTest {
 
@@ -32,7 +32,7 @@ class DistributionTest {
 
     private final Map<ComputeType, Loaded> models = new EnumMap<>(ComputeType.class);
 
-    /** Rows that have read one token, in the model of one compute type. */
+    /** Rows after one token, in a model of one compute type. */
     private record Loaded(FixtureModel fixture, KvPool pool, List<KvSlot> slots) {
 
         static Loaded in(ComputeType type) {
@@ -64,7 +64,9 @@ class DistributionTest {
                     .toList();
         }
 
-        /** Of one row; of a batch as wide as those that draw, since a row of bf16 may depend on how many there are. */
+        /**
+         * Logits of one row, in a batch as large as those that sample: a bf16 row may depend on the size of the batch.
+         */
         float[] logits() {
             List<float[]> rows = fixture.model()
                     .decoder()
@@ -72,7 +74,7 @@ class DistributionTest {
                             .mapToObj(i -> TokenSampling.GREEDY)
                             .toList()));
             assertThat(rows)
-                    .as("rows that have read the same")
+                    .as("rows with the same tokens")
                     .allSatisfy(row -> assertThat(row).isEqualTo(rows.get(0)));
             return rows.get(0);
         }
@@ -100,7 +102,7 @@ class DistributionTest {
     }
 
     @ParameterizedTest(name = "{0}")
-    @DisplayName("are judged by what transformers' own processors gave for the same logits")
+    @DisplayName("the reference processors give the probabilities of transformers for the same logits")
     @MethodSource("cases")
     void areJudgedByTransformers(TransformersCase expected) {
         double[] probabilities = TransformersProcessors.probabilities(
@@ -113,7 +115,7 @@ class DistributionTest {
     }
 
     @ParameterizedTest(name = "{0}: {1}")
-    @DisplayName("follow the distribution that transformers draws from, token by token and by a chi-square test")
+    @DisplayName("sampled tokens have the distribution of transformers, token by token and by a chi-square test")
     @MethodSource("casesByType")
     void followTheDistribution(ComputeType type, TransformersCase expected) {
         double[] probabilities =
@@ -136,7 +138,7 @@ class DistributionTest {
             } else {
                 kept++;
                 chiSquare += Math.pow(counts[token] - wanted, 2) / wanted;
-                // Evenly spaced numbers hit an interval as often as its length says, give or take one.
+                // Evenly spaced numbers fall into an interval in proportion to its length, within one.
                 assertThat(counts[token])
                         .as("token %d", token)
                         .isBetween((int) Math.floor(wanted) - 1, (int) Math.ceil(wanted) + 1);
@@ -146,7 +148,7 @@ class DistributionTest {
     }
 
     @ParameterizedTest(name = "{0}: {1}")
-    @DisplayName("at temperature 0 are the most likely ones after bias and penalties")
+    @DisplayName("at temperature 0 the most likely token after bias and penalties is taken")
     @MethodSource("casesByType")
     void areTheMostLikely(ComputeType type, TransformersCase expected) {
         SamplingParams s = expected.sampling();

@@ -20,7 +20,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-@DisplayName("a cut of the vocabulary")
+@DisplayName("Truncated sampling")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class SamplingScriptTest {
 
@@ -45,7 +45,7 @@ class SamplingScriptTest {
 
     @ParameterizedTest(name = "temperature {0}, top_p {1}, top_k {2}, min_p {3}, logits of spread {4} in steps of {5}")
     @DisplayName(
-            "draws what sorting the whole vocabulary would, however deep it lies, with ties, alone and beside other rows")
+            "the token is that of sorting the whole vocabulary, also with deep cuts and ties, alone and with other rows")
     @CsvSource({
         "1, 0.9, 0, 0, 3, 0",
         "1, 0.9, 0, 0, 1, 0",
@@ -85,7 +85,7 @@ class SamplingScriptTest {
 
     @ParameterizedTest(name = "vocabulary of {0}")
     @DisplayName(
-            "is not needed for a greedy row: the first of its largest logits is found, with ties, infinities and no number among them")
+            "a greedy row takes the first of its largest logits, also with ties, infinities and NaN")
     @ValueSource(ints = {400, 420, 9216, 49152})
     void findsTheLargest(int vocabulary) {
         Random random = new Random(vocabulary);
@@ -107,7 +107,7 @@ class SamplingScriptTest {
         }
     }
 
-    /** What is not a number counts as largest, as in libtorch. */
+    /** NaN counts as the largest, as in libtorch. */
     private static long firstLargest(float[] row) {
         int best = 0;
         for (int i = 1; i < row.length; i++) {

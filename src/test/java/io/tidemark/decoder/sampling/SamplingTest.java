@@ -25,7 +25,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-@DisplayName("a token's choice")
+@DisplayName("Sampling of a token")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class SamplingTest {
 
@@ -60,7 +60,7 @@ class SamplingTest {
     }
 
     @ParameterizedTest(name = "temperature {0}, top_p {1}, top_k {2}, min_p {3}")
-    @DisplayName("is the greedy one whatever the random number where the settings leave only one token")
+    @DisplayName("parameters that leave one token take the greedy token for any random number")
     @CsvSource({
         "0, 1, 0, 0",
         "1, 1, 1, 0",
@@ -81,7 +81,7 @@ class SamplingTest {
     }
 
     @Test
-    @DisplayName("comes with the log-softmax of the raw logits and the best alternatives, in order")
+    @DisplayName("log-probabilities are the log-softmax of the raw logits, and alternatives are ordered")
     void reportsLogprobs() {
         SamplingParams sampling = SamplingParams.at(2)
                 .withTopP(0.99)
@@ -111,7 +111,7 @@ class SamplingTest {
     }
 
     @Test
-    @DisplayName("does not depend on how the other rows of the step are sampled")
+    @DisplayName("the token does not depend on how other rows of the step are sampled")
     void isIndependentOfNeighbours() {
         List<TokenSampling> rules = IntStream.range(0, 40)
                 .mapToObj(i -> {
@@ -136,7 +136,7 @@ class SamplingTest {
     }
 
     @Test
-    @DisplayName("says when the logits were not finite, for that row only, greedy or sampled")
+    @DisplayName("logits that are not finite are reported for their row only, greedy or sampled")
     void tellsBadLogits(@TempDir Path temp) {
         Optional<LoraWeights> overflowing = Optional.of(fixture.overflowingAdapter(temp));
         try (KvPool own = new KvPool(decoder.kvCache(), Long.MAX_VALUE)) {

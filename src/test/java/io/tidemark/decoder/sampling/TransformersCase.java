@@ -12,7 +12,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
-/** A sampling, and the probabilities that transformers' processors give each token for it; {@code tools/sampling_reference.py}. */
+/**
+ * Sampling parameters and the probabilities that transformers gives each token; from
+ * {@code tools/sampling_reference.py}.
+ */
 record TransformersCase(
         SamplingParams sampling,
         List<Integer> prompt,
@@ -20,7 +23,7 @@ record TransformersCase(
         Set<Integer> banned,
         Map<Integer, Double> probabilities) {
 
-    /** The token that the model has read when the logits are taken. */
+    /** The token before the logits. */
     static final int TOKEN = 31;
 
     static List<TransformersCase> all() {

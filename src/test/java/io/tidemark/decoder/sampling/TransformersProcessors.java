@@ -6,15 +6,15 @@ import java.util.function.IntPredicate;
 import java.util.stream.IntStream;
 
 /**
- * What transformers' logits processors make of any logits, written as they are: plainly, over the whole vocabulary.
- * {@link DistributionTest} holds it to the numbers that transformers itself gave, so that it can judge logits that
- * transformers never saw, such as those of another compute type.
+ * A plain implementation of the logits processors of transformers, over the whole vocabulary. {@link DistributionTest}
+ * checks it against numbers of transformers; it is then the reference for other logits, such as those of another
+ * compute type.
  */
 final class TransformersProcessors {
 
     private TransformersProcessors() {}
 
-    /** @return the probability of each token */
+    /** The probability of each token. */
     static double[] probabilities(float[] logits, TransformersCase asked) {
         SamplingParams sampling = asked.sampling();
         float[] scores = logits.clone();
@@ -55,7 +55,10 @@ final class TransformersProcessors {
         });
     }
 
-    /** Drops the least likely tokens as long as all that is dropped has at most {@code 1 - share}; of equals, the last ones first. */
+    /**
+     * Drops the least likely tokens while their total probability is at most {@code 1 - share}; of equals, the last
+     * first.
+     */
     private static void cutBelowShare(float[] scores, double share) {
         double[] shares = softmax(scores);
         int[] ascending = IntStream.range(0, scores.length)
