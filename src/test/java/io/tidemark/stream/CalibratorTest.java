@@ -136,6 +136,8 @@ class CalibratorTest {
                         + "b ".repeat(3000) + "\"}]}");
         calibrator.send("good", 0, 0, 4);
         calibrator.awaitSamples(4);
+        // the observing client may receive the boundary before the dead letters
+        Awaitility.await().until(() -> calibrator.deadLetters().size() >= 6);
         List<ConsumerRecord<byte[], byte[]>> letters = calibrator.deadLetters();
         assertThat(letters)
                 .extracting(letter -> header(letter, "tidemark.error.code"))
