@@ -21,7 +21,7 @@ class CalibrationPolicyTest {
     private static final LoadedVersion LOADED = new LoadedVersion("smollm2", "3fa2b1c0d9e8f7a6", 30);
     private static final Instant NOW = Instant.parse("2026-11-25T12:00:00Z");
 
-    private final CurveStatistics evidence = ReferenceCurve.named("lora-gsm").statistics();
+    private final CurveStatistics statistics = ReferenceCurve.named("lora-gsm").statistics();
 
     @Test
     @DisplayName("with enough samples, the record has the chosen and the previous boundary, the curve and the samples")
@@ -36,7 +36,7 @@ class CalibrationPolicyTest {
                         OptionalInt.of(30),
                         13,
                         Optional.of("balanced"),
-                        evidence.curve().means(),
+                        statistics.curve().means(),
                         OptionalLong.of(24),
                         OptionalInt.of(30),
                         Optional.of("balanced, 24 samples, digest 3fa2b1c0…"),
@@ -115,6 +115,6 @@ class CalibrationPolicyTest {
 
     private Decision decide(int minSamples, TableEntry current) {
         return new CalibrationPolicy(new Objective.Balanced(), minSamples)
-                .decide("gsm", LOADED, evidence, current, NOW);
+                .decide("gsm", LOADED, statistics, current, NOW);
     }
 }

@@ -62,7 +62,7 @@ class CalibrationStateTest {
 
     @Test
     @DisplayName("merging adds up the partitions and ignores states of another adapter version")
-    void evidence() {
+    void merging() {
         CalibrationState zero = CalibrationState.empty("gsm", 0, VERSION).plus("b1", scores.subList(0, 10));
         CalibrationState one = CalibrationState.empty("gsm", 1, VERSION).plus("b2", scores.subList(10, 24));
         CalibrationState old = CalibrationState.empty("gsm", 2, new LoadedVersion("smollm2", "ffff", 30))

@@ -22,7 +22,7 @@ import io.tidemark.stream.settings.SettingsValidator;
 import io.tidemark.stream.settings.TidemarkSettings;
 import io.tidemark.stream.settings.TidemarkSettings.CalibratorSettings;
 import io.tidemark.stream.tables.BoundaryTable;
-import io.tidemark.stream.tables.TableFollower;
+import io.tidemark.stream.tables.TopicFollower;
 import io.tidemark.stream.topics.KafkaConnection;
 import io.tidemark.stream.topics.TopicLayout;
 import io.tidemark.stream.topics.TopicSetup;
@@ -79,7 +79,7 @@ public class ServingLifecycle {
     /** What is open, last opened first. Guarded by this object. */
     private final Deque<AutoCloseable> resources = new ArrayDeque<>();
 
-    private volatile Optional<TableFollower> boundaries = Optional.empty();
+    private volatile Optional<TopicFollower> boundaries = Optional.empty();
     private volatile Optional<GenerationEngine> engine = Optional.empty();
     private volatile Optional<WorkerService> worker = Optional.empty();
     private volatile Optional<CalibratorService> calibrator = Optional.empty();
@@ -135,7 +135,7 @@ public class ServingLifecycle {
     public Optional<String> disruption() {
         return failure()
                 .or(() -> boundaries
-                        .flatMap(TableFollower::trouble)
+                        .flatMap(TopicFollower::trouble)
                         .map(reason -> "the boundary table can't be read: " + reason))
                 .or(() -> calibrator
                         .flatMap(CalibratorService::trouble)
@@ -191,7 +191,7 @@ public class ServingLifecycle {
         LoadedModel loaded = opened(loadModel(preloader, folders.keySet()));
         AdapterStore adapters = opened(registerAdapters(loaded, folders));
         BoundaryTable table = new BoundaryTable();
-        boundaries = Optional.of(opened(TableFollower.start(
+        boundaries = Optional.of(opened(TopicFollower.ofTable(
                 kafka.properties(), topics.boundaries(), settings.tables().loadTimeout(), table::apply)));
         String processName = settings.workerId().orElseGet(ServingLifecycle::uniqueProcessName);
         // a service that joins its consumer group during a shutdown causes two rebalances for nothing

@@ -24,7 +24,7 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
 /**
  * Reads the committed records of all partitions of a compacted topic from the beginning, without a consumer group. Not
- * thread-safe, except {@link #wakeup}.
+ * thread-safe.
  *
  * <p>A read ends when the position of the consumer reaches the end offsets that were fetched at its start. It does not
  * wait for a record with the last offset: transaction markers also have offsets, and such a record may not exist.
@@ -110,16 +110,9 @@ public final class TableReader implements AutoCloseable {
         }
     }
 
-    /** Polls once, for at most 100 ms, and passes new records to {@code sink}. */
-    public void poll(Consumer<ConsumerRecord<byte[], byte[]>> sink) {
-        consumer.poll(POLL).forEach(sink);
-    }
-
-    /**
-     * Makes a running read throw {@link org.apache.kafka.common.errors.WakeupException}. May be called by any thread.
-     */
-    public void wakeup() {
-        consumer.wakeup();
+    /** The consumer, positioned behind the last record that was read. */
+    KafkaConsumer<byte[], byte[]> consumer() {
+        return consumer;
     }
 
     @Override

@@ -1,47 +1,60 @@
 package io.tidemark.stream.tables;
 
+import io.tidemark.stream.topics.KafkaConnection;
 import java.time.Duration;
+import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
+import org.apache.kafka.clients.consumer.CloseOptions;
+import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.WakeupException;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.jboss.logging.Logger;
 
 /**
- * Reads a table to its end and then follows it on a thread of its own. After an error, the thread logs a warning and
- * tries again every second.
+ * Passes the records of all partitions of a topic to a sink, without a consumer group, on the thread
+ * {@code tidemark-follow-TOPIC}. After an error, the thread logs a warning and tries again every second.
  */
-public final class TableFollower implements AutoCloseable {
+public final class TopicFollower implements AutoCloseable {
 
-    private static final Logger LOG = Logger.getLogger(TableFollower.class);
+    private static final Logger LOG = Logger.getLogger(TopicFollower.class);
+    private static final Duration POLL = Duration.ofMillis(100);
     private static final long RETRY_NANOS = TimeUnit.SECONDS.toNanos(1);
 
     private final String topic;
-    private final TableReader reader;
+    private final KafkaConsumer<byte[], byte[]> consumer;
     private final Consumer<ConsumerRecord<byte[], byte[]>> sink;
     private final AtomicReference<String> trouble = new AtomicReference<>();
     private final Thread thread;
     private volatile boolean running = true;
 
-    private TableFollower(String topic, TableReader reader, Consumer<ConsumerRecord<byte[], byte[]>> sink) {
+    private TopicFollower(
+            String topic, KafkaConsumer<byte[], byte[]> consumer, Consumer<ConsumerRecord<byte[], byte[]>> sink) {
         this.topic = topic;
-        this.reader = reader;
+        this.consumer = consumer;
         this.sink = sink;
-        this.thread = new Thread(this::follow, "tidemark-table-" + topic);
+        this.thread = new Thread(this::follow, "tidemark-follow-" + topic);
+        thread.setDaemon(true);
+        thread.start();
     }
 
     /**
-     * Reads the topic to its end on the calling thread, then starts the thread {@code tidemark-table-TOPIC}.
+     * Reads the committed records of a table to its end on the calling thread, then follows it.
      *
-     * @param sink called by one thread at a time
+     * @param kafka connection settings, such as {@code bootstrap.servers}
+     * @param sink  called by one thread at a time
      * @throws TableNotRead if the end is not reached within {@code timeout}
      */
-    public static TableFollower start(
+    public static TopicFollower ofTable(
             Map<String, Object> kafka, String topic, Duration timeout, Consumer<ConsumerRecord<byte[], byte[]>> sink) {
         TableReader reader = new TableReader(kafka, topic);
         try {
@@ -50,18 +63,42 @@ public final class TableFollower implements AutoCloseable {
             reader.close();
             throw e;
         }
-        TableFollower follower = new TableFollower(topic, reader, sink);
-        follower.thread.setDaemon(true);
-        follower.thread.start();
-        return follower;
+        return new TopicFollower(topic, reader.consumer(), sink);
     }
 
-    /** Why the table may be out of date, for a health check. */
+    /**
+     * Follows a topic from its current end: passes every record that is produced after this method has returned, also
+     * those of open transactions.
+     *
+     * @param kafka connection settings, such as {@code bootstrap.servers}
+     * @param sink  called by one thread
+     */
+    public static TopicFollower fromEnd(
+            Map<String, Object> kafka, String topic, Consumer<ConsumerRecord<byte[], byte[]>> sink) {
+        Map<String, Object> config = new HashMap<>(kafka);
+        config.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "latest");
+        config.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, "false");
+        KafkaConsumer<byte[], byte[]> consumer =
+                new KafkaConsumer<>(config, new ByteArrayDeserializer(), new ByteArrayDeserializer());
+        try {
+            List<TopicPartition> partitions = KafkaConnection.partitionsOf(topic, consumer);
+            consumer.assign(partitions);
+            consumer.seekToEnd(partitions);
+            // seekToEnd is lazy: position() resolves the offsets before records that are produced from now on
+            partitions.forEach(consumer::position);
+        } catch (RuntimeException e) {
+            consumer.close();
+            throw e;
+        }
+        return new TopicFollower(topic, consumer, sink);
+    }
+
+    /** Why records may be missing at the moment, for a health check. */
     public Optional<String> trouble() {
         return Optional.ofNullable(trouble.get());
     }
 
-    /** False if the thread has ended. The table is not updated any more then. */
+    /** False if the thread has ended. The sink gets no more records then. */
     public boolean isAlive() {
         return thread.isAlive();
     }
@@ -69,7 +106,7 @@ public final class TableFollower implements AutoCloseable {
     private void follow() {
         while (running) {
             try {
-                reader.poll(sink);
+                consumer.poll(POLL).forEach(sink);
                 trouble.set(null);
             } catch (WakeupException e) {
                 // from close(); the loop ends
@@ -77,20 +114,21 @@ public final class TableFollower implements AutoCloseable {
                 // also errors of the sink: one record must not stop the thread
                 LOG.warnf(
                         e instanceof KafkaException ? null : e,
-                        "reading table '%s' failed and is retried: %s",
+                        "reading topic '%s' failed and is retried: %s",
                         topic,
                         e.getMessage());
                 trouble.set(String.valueOf(e.getMessage()));
                 LockSupport.parkNanos(RETRY_NANOS);
             }
         }
-        reader.close();
+        consumer.close(CloseOptions.timeout(Duration.ofSeconds(1)));
     }
 
+    /** Waits at most 5 s for the thread to end. */
     @Override
     public void close() {
         running = false;
-        reader.wakeup();
+        consumer.wakeup();
         try {
             thread.join(TimeUnit.SECONDS.toMillis(5));
         } catch (InterruptedException e) {

@@ -1,5 +1,6 @@
 /**
- * Compacted topics as in-memory tables, read to the end at the start and followed afterwards. Depends on Kafka's
- * clients and on the boundary record. Start reading at {@link io.tidemark.stream.tables.TableReader}.
+ * Compacted topics as in-memory tables, and consumers without a group that read or follow a whole topic. Depends on
+ * Kafka's clients and on the boundary record.
+ * Start reading at {@link io.tidemark.stream.tables.TableReader}, then {@link io.tidemark.stream.tables.TopicFollower}.
  */
 package io.tidemark.stream.tables;
