@@ -14,11 +14,13 @@ import java.util.concurrent.TimeUnit;
 /**
  * Loaded adapters within a byte budget. The least recently used adapters are evicted, those without a lease first.
  *
- * <p>An adapter with leases can be evicted too. It leaves the cache at once, so that later requests load it again, and its memory
- * is freed when the last lease is closed. Otherwise a few adapters that are always in use could keep all others out forever.
+ * <p>An adapter with leases can be evicted too. It leaves the cache at once, so that later requests load it again, and
+ * its memory is freed when the last lease is closed. Otherwise a few adapters that are always in use could keep all
+ * others out forever.
  *
- * <p>The methods may be called from any thread. One thread, {@code tidemark-adapters}, waits for memory, loads and frees, one
- * adapter at a time; all other methods except {@link #close} return without waiting for it. One lock guards all state.
+ * <p>The methods may be called from any thread. One thread, {@code tidemark-adapters}, waits for memory, loads and
+ * frees, one adapter at a time; all other methods except {@link #close} return without waiting for it. One lock guards
+ * all state.
  */
 final class AdapterCache implements AutoCloseable {
 
@@ -143,8 +145,8 @@ final class AdapterCache implements AutoCloseable {
     }
 
     /**
-     * @return completed if the adapter is in memory, otherwise when it has been loaded; fails with {@link AdapterRefused}, also
-     *     without a load if one failed less than 30 seconds ago
+     * @return completed if the adapter is in memory, otherwise when it has been loaded; fails with
+     *     {@link AdapterRefused}, also without a load if one failed less than 30 seconds ago
      */
     CompletableFuture<AdapterLease> lease(Registration registration) {
         synchronized (lock) {
@@ -192,8 +194,8 @@ final class AdapterCache implements AutoCloseable {
     }
 
     /**
-     * Fails the leases that wait, interrupts a running load at its next tensor, and frees all adapters. No step may use an adapter
-     * any more.
+     * Fails the leases that wait, interrupts a running load at its next tensor, and frees all adapters. No step may use
+     * an adapter any more.
      */
     @Override
     public void close() {
@@ -237,7 +239,9 @@ final class AdapterCache implements AutoCloseable {
         }
     }
 
-    /** Evicts adapters and waits until this one fits the budget. An estimate above the budget is no reason to refuse it. */
+    /**
+     * Evicts adapters and waits until this one fits the budget. An estimate above the budget is no reason to refuse it.
+     */
     private void waitForMemory(Registration registration) throws InterruptedException {
         while (true) {
             freeUnused();

@@ -13,7 +13,10 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
 
-/** The weights file of an adapter: its tensors by canonical name. Records which tensors are used, so that unused ones can be refused. */
+/**
+ * The weights file of an adapter: its tensors by canonical name. Records which tensors are used, so that unused ones
+ * can be refused.
+ */
 final class AdapterFile {
 
     static final String NAME = "adapter_model.safetensors";
@@ -66,9 +69,9 @@ final class AdapterFile {
     }
 
     /**
-     * The name of a tensor as the module's name in the base model followed by the tensor's name in the module, for example {@code
-     * model.layers.0.self_attn.q_proj.lora_A.weight}. Removes the prefix of saved adapters, the adapter's name in a live state
-     * dict ({@code lora_A.default.weight}) and the wrappers of training frameworks.
+     * The name of a tensor as the module's name in the base model followed by the tensor's name in the module, for
+     * example {@code model.layers.0.self_attn.q_proj.lora_A.weight}. Removes the prefix of saved adapters, the
+     * adapter's name in a live state dict ({@code lora_A.default.weight}) and the wrappers of training frameworks.
      */
     static String canonicalName(String stored) {
         String name = TRAINER.matcher(WRAPPERS.matcher(stored).replaceAll("")).replaceFirst("");

@@ -15,8 +15,8 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * Reads a PEFT folder without the values of its tensors. Every tensor that config and base model require must be present with the
- * right shape, and every tensor of the file must be used.
+ * Reads a PEFT folder without the values of its tensors. Every tensor that config and base model require must be
+ * present with the right shape, and every tensor of the file must be used.
  */
 final class AdapterReader {
 
@@ -35,7 +35,9 @@ final class AdapterReader {
         this.file = AdapterFile.read(folder);
     }
 
-    /** @throws AdapterRefused if an option or tensor is missing, broken or would not be applied; the message names it */
+    /**
+     * @throws AdapterRefused if an option or tensor is missing, broken or would not be applied; the message names it
+     */
     static StoredAdapter read(Path folder, ModelConfig model) {
         AdapterReader reader = new AdapterReader(folder, model);
         StoredAdapter parts = reader.parts();
@@ -129,8 +131,8 @@ final class AdapterReader {
     }
 
     /**
-     * Copies of the base's embedding and head. PEFT writes them if they have LoRA or if {@code save_embedding_layers} is set, for
-     * saved modules too.
+     * Copies of the base's embedding and head. PEFT writes them if they have LoRA or if {@code save_embedding_layers}
+     * is set, for saved modules too.
      */
     private Map<String, StoredTensor> baseCopies() {
         Map<String, StoredTensor> weights = new HashMap<>();
@@ -145,8 +147,8 @@ final class AdapterReader {
     }
 
     /**
-     * Tensors that the file holds twice and that must be equal. PEFT writes a saved embedding or head a second time if {@code
-     * save_embedding_layers} is set, and tied ones always.
+     * Tensors that the file holds twice and that must be equal. PEFT writes a saved embedding or head a second time if
+     * {@code save_embedding_layers} is set, and tied ones always.
      */
     private List<StoredAdapter.Duplicate> duplicates(Map<String, StoredTensor> replaced, Map<String, LoraModule> nonBlock) {
         List<StoredAdapter.Duplicate> copies = new ArrayList<>();

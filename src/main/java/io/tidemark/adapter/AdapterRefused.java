@@ -4,7 +4,8 @@ import io.tidemark.model.ModelRefused;
 import java.nio.file.Path;
 
 /**
- * An adapter folder is broken, or has an option or tensor that would not be applied exactly. The message names file and field.
+ * An adapter folder is broken, or has an option or tensor that would not be applied exactly. The message names file and
+ * field.
  */
 public final class AdapterRefused extends RuntimeException {
 

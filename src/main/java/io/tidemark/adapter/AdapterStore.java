@@ -13,9 +13,9 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * The adapters of one base model by id. Any number can be registered. An adapter is loaded when it is leased, on the thread
- * {@code tidemark-adapters}, and stays in memory until the byte budget requires its eviction. The methods may be called from any
- * thread; only {@link #awaitLease} and {@link #load} wait for a load.
+ * The adapters of one base model by id. Any number can be registered. An adapter is loaded when it is leased, on the
+ * thread {@code tidemark-adapters}, and stays in memory until the byte budget requires its eviction. The methods may be
+ * called from any thread; only {@link #awaitLease} and {@link #load} wait for a load.
  */
 public final class AdapterStore implements AutoCloseable {
 
@@ -40,10 +40,11 @@ public final class AdapterStore implements AutoCloseable {
     }
 
     /**
-     * Registers a PEFT folder under an id. Validates the config and the headers of all tensors; values that are not finite are found
-     * when the adapter is loaded.
+     * Registers a PEFT folder under an id. Validates the config and the headers of all tensors; values that are not
+     * finite are found when the adapter is loaded.
      *
-     * @throws AdapterRefused if the id is taken or the folder cannot be applied exactly; the message names file and field
+     * @throws AdapterRefused if the id is taken or the folder cannot be applied exactly; the message names file and
+     *     field
      */
     public void register(String id, Path folder) {
         if (id.isBlank() || id.equals(baseModel)) {
@@ -73,11 +74,11 @@ public final class AdapterStore implements AutoCloseable {
     }
 
     /**
-     * Leases an adapter. All leases that wait for one adapter share one load; different adapters are loaded in the order of their
-     * first lease.
+     * Leases an adapter. All leases that wait for one adapter share one load; different adapters are loaded in the
+     * order of their first lease.
      *
-     * @return completed if the adapter is in memory, otherwise when it has been loaded; fails with {@link AdapterRefused}, which is
-     *     remembered for 30 seconds
+     * @return completed if the adapter is in memory, otherwise when it has been loaded; fails with
+     *     {@link AdapterRefused}, which is remembered for 30 seconds
      * @throws NoSuchElementException if the id is not registered
      */
     public CompletableFuture<AdapterLease> lease(String id) {
@@ -99,9 +100,11 @@ public final class AdapterStore implements AutoCloseable {
     }
 
     /**
-     * Registers and loads a folder, and keeps the adapter in memory until the store is closed. Blocks until it is loaded.
+     * Registers and loads a folder, and keeps the adapter in memory until the store is closed. Blocks until it is
+     * loaded.
      *
-     * @throws AdapterRefused if the id is taken or the folder cannot be applied exactly; the message names file and field
+     * @throws AdapterRefused if the id is taken or the folder cannot be applied exactly; the message names file and
+     *     field
      */
     public LoadedAdapter load(String id, Path folder) {
         register(id, folder);

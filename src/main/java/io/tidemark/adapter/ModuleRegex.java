@@ -10,8 +10,8 @@ import java.util.regex.PatternSyntaxException;
 /**
  * A regular expression of an adapter's config that is matched against module names.
  *
- * <p>Adapter configs are untrusted input, and a short expression can cause exponential backtracking. A match that reads more than
- * {@code MAX_READS} characters is therefore refused.
+ * <p>Adapter configs are untrusted input, and a short expression can cause exponential backtracking. A match that reads
+ * more than {@code MAX_READS} characters is therefore refused.
  */
 final class ModuleRegex {
 

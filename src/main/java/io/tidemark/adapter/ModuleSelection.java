@@ -18,8 +18,8 @@ import java.util.function.Predicate;
  * check_target_module_exists}).
  *
  * <ul>
- *   <li>Modules with LoRA: {@code target_modules}, restricted by {@code layers_to_transform}, without {@code exclude_modules} and
- *       without saved modules and their submodules.
+ *   <li>Modules with LoRA: {@code target_modules}, restricted by {@code layers_to_transform}, without
+ *       {@code exclude_modules} and without saved modules and their submodules.
  *   <li>Saved modules, whose weights replace those of the base model: {@code modules_to_save}.
  * </ul>
  */
@@ -121,7 +121,10 @@ final class ModuleSelection {
         return names(node);
     }
 
-    /** Whether a module is in one of {@code layers_to_transform}. Modules outside of layers are not, if the option is present. */
+    /**
+     * Whether a module is in one of {@code layers_to_transform}. Modules outside of layers are not, if the option is
+     * present.
+     */
     private static Predicate<String> inLayers(Path file, JsonNode config) {
         List<ModuleRegex> patterns = layerPatterns(file, config.path("layers_pattern"));
         return layers(file, config.path("layers_to_transform"))

@@ -23,8 +23,8 @@ import org.apache.kafka.metadata.storage.Formatter;
 import org.apache.kafka.server.common.MetadataVersion;
 
 /**
- * A KRaft node, combined broker and controller, that listens on the loopback address. {@link #close} stops the node cleanly; a
- * later start with the same folder has the topics, records and committed offsets.
+ * A KRaft node, combined broker and controller, that listens on the loopback address. {@link #close} stops the node
+ * cleanly; a later start with the same folder has the topics, records and committed offsets.
  */
 public final class EmbeddedBroker implements AutoCloseable {
 
@@ -34,8 +34,8 @@ public final class EmbeddedBroker implements AutoCloseable {
     private static final int MESSAGE_MAX_BYTES = 6 * 1024 * 1024;
 
     /**
-     * Loggers of Kafka's server, which prints several hundred settings and each state change. The field keeps them reachable:
-     * java.util.logging forgets the level of a logger that is collected.
+     * Loggers of Kafka's server, which prints several hundred settings and each state change. The field keeps them
+     * reachable: java.util.logging forgets the level of a logger that is collected.
      */
     private static final List<Logger> KAFKA_LOGGERS =
             List.of(Logger.getLogger("kafka"), Logger.getLogger("org.apache.kafka"), Logger.getLogger("state.change"));
@@ -53,8 +53,8 @@ public final class EmbeddedBroker implements AutoCloseable {
     }
 
     /**
-     * Starts a node and returns when it accepts connections, after one to two seconds. Sets the level of Kafka's server loggers to
-     * SEVERE.
+     * Starts a node and returns when it accepts connections, after one to two seconds. Sets the level of Kafka's server
+     * loggers to SEVERE.
      *
      * @throws BrokerFailed if the port is taken or the folder cannot be used
      */

@@ -36,8 +36,8 @@ public final class BackgroundExecutor implements Executor, AutoCloseable {
     }
 
     /**
-     * Rejects new tasks, interrupts the running one and waits up to 60 seconds for it, then runs the queued ones on the calling
-     * thread.
+     * Rejects new tasks, interrupts the running one and waits up to 60 seconds for it, then runs the queued ones on the
+     * calling thread.
      */
     @Override
     public void close() {

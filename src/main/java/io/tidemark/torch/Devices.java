@@ -7,7 +7,9 @@ import ai.djl.util.cuda.CudaUtils;
 import java.lang.management.MemoryUsage;
 import java.util.OptionalLong;
 
-/** Selects the device. The only class that names devices; tensors are created by the manager that {@link #open} returns. */
+/**
+ * Selects the device. The only class that names devices; tensors are created by the manager that {@link #open} returns.
+ */
 final class Devices {
 
     private Devices() {}

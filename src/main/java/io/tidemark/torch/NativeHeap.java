@@ -31,8 +31,8 @@ final class NativeHeap {
     private NativeHeap() {}
 
     /**
-     * Returns freed memory to the operating system if the C library supports it (glibc). Loading a model frees much memory, since the
-     * weights exist in several formats while they are converted.
+     * Returns freed memory to the operating system if the C library supports it (glibc). Loading a model frees much
+     * memory, since the weights exist in several formats while they are converted.
      */
     static void trim() {
         try {
@@ -44,10 +44,10 @@ final class NativeHeap {
     }
 
     /**
-     * Moves the heaps of glibc's arenas to huge pages of 2 MiB if {@code GLIBC_TUNABLES} contains {@code glibc.malloc.hugetlb=1}.
-     * glibc requests huge pages for its main heap and for large allocations only, but threads other than the main thread allocate
-     * from arenas. A range of 2 MiB of which less than three quarters are resident keeps small pages. Failures are ignored: without
-     * huge pages, steps are slower.
+     * Moves the heaps of glibc's arenas to huge pages of 2 MiB if {@code GLIBC_TUNABLES} contains
+     * {@code glibc.malloc.hugetlb=1}. glibc requests huge pages for its main heap and for large allocations only, but
+     * threads other than the main thread allocate from arenas. A range of 2 MiB of which less than three quarters are
+     * resident keeps small pages. Failures are ignored: without huge pages, steps are slower.
      */
     static void useHugePages() {
         if (!Optional.ofNullable(System.getenv("GLIBC_TUNABLES")).orElse("").contains("glibc.malloc.hugetlb=1")) {

@@ -10,9 +10,9 @@ import java.util.List;
 import java.util.OptionalInt;
 
 /**
- * The number of processors that this process may use: those of its cpuset, limited to the quota of its cgroup, rounded down. The
- * JVM rounds a quota up, and computing threads that share a processor slow each other down. A number given with {@code
- * -XX:ActiveProcessorCount} is used unchanged.
+ * The number of processors that this process may use: those of its cpuset, limited to the quota of its cgroup, rounded
+ * down. The JVM rounds a quota up, and computing threads that share a processor slow each other down. A number given
+ * with {@code -XX:ActiveProcessorCount} is used unchanged.
  */
 public final class Processors {
 

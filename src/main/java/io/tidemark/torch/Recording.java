@@ -16,8 +16,9 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Writes calls and values to a folder: {@code calls.jsonl} with a line per event, {@code data.bin} with the content of tensors
- * (little-endian), and the archive of each script. {@code tools/gpu_check.py} repeats a recording. Safe for use by several threads.
+ * Writes calls and values to a folder: {@code calls.jsonl} with a line per event, {@code data.bin} with the content of
+ * tensors (little-endian), and the archive of each script. {@code tools/gpu_check.py} repeats a recording. Safe for use
+ * by several threads.
  */
 final class Recording implements Recorder {
 

@@ -11,7 +11,8 @@ import java.io.UncheckedIOException;
 import java.util.List;
 
 /**
- * A loaded TorchScript object whose methods are called by name. Concurrent calls are safe if none of them sets an attribute.
+ * A loaded TorchScript object whose methods are called by name. Concurrent calls are safe if none of them sets an
+ * attribute.
  */
 public final class Script implements AutoCloseable {
 

@@ -12,8 +12,9 @@ import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
 
 /**
- * Writes the archive that {@code torch::jit::load} reads, without Python: a zip with the text of a script, a pickle with one object
- * of its class, and a format version. PyTorch describes the layout in {@code torch/csrc/jit/docs/serialization.md}.
+ * Writes the archive that {@code torch::jit::load} reads, without Python: a zip with the text of a script, a pickle
+ * with one object of its class, and a format version. PyTorch describes the layout in
+ * {@code torch/csrc/jit/docs/serialization.md}.
  */
 final class ScriptArchive {
 
@@ -49,8 +50,8 @@ final class ScriptArchive {
     }
 
     /**
-     * Pickle protocol 2 as {@code torch/csrc/jit/serialization/unpickler.cpp} reads it. Lists carry the name of their type, because
-     * an empty list has no element type.
+     * Pickle protocol 2 as {@code torch/csrc/jit/serialization/unpickler.cpp} reads it. Lists carry the name of their
+     * type, because an empty list has no element type.
      */
     private static final class Pickle {
 

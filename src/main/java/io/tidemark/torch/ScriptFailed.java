@@ -1,6 +1,8 @@
 package io.tidemark.torch;
 
-/** libtorch could not load or run a script, for example because of a syntax error, a wrong shape or too little memory. */
+/**
+ * libtorch could not load or run a script, for example because of a syntax error, a wrong shape or too little memory.
+ */
 public final class ScriptFailed extends RuntimeException {
 
     private static final long serialVersionUID = 1L;

@@ -62,7 +62,9 @@ public final class ScriptSource {
                 .toList();
     }
 
-    /** The text that {@code torch::jit::load} reads, with constants replaced by their text and qualified names of types. */
+    /**
+     * The text that {@code torch::jit::load} reads, with constants replaced by their text and qualified names of types.
+     */
     String text() {
         return resolved(types + "class " + className + "(Module):\n  __parameters__ = []\n  __buffers__ = []\n"
                 + "  training : bool\n" + body);

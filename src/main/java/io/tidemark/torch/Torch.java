@@ -14,8 +14,8 @@ import java.util.NoSuchElementException;
 import java.util.OptionalLong;
 
 /**
- * libtorch on one device: loads scripts and creates the values that they take. All of them are on the device of the {@link
- * TorchOptions}.
+ * libtorch on one device: loads scripts and creates the values that they take. All of them are on the device of the
+ * {@link TorchOptions}.
  *
  * <p>Safe for use by several threads. A {@link Value} is used by one thread at a time.
  */
@@ -81,8 +81,8 @@ public final class Torch implements AutoCloseable {
     }
 
     /**
-     * A tensor {@code [bytes.remaining()]} of uint8. On a CPU it shares the memory of the buffer, which must not change while the
-     * value is open; nothing that outlives the value may share its tensor.
+     * A tensor {@code [bytes.remaining()]} of uint8. On a CPU it shares the memory of the buffer, which must not change
+     * while the value is open; nothing that outlives the value may share its tensor.
      *
      * @param bytes a direct buffer
      */
@@ -138,8 +138,8 @@ public final class Torch implements AutoCloseable {
     }
 
     /**
-     * Returns freed memory to the operating system and moves the remaining heap to huge pages. Takes some milliseconds; call it
-     * after a model is loaded.
+     * Returns freed memory to the operating system and moves the remaining heap to huge pages. Takes some milliseconds;
+     * call it after a model is loaded.
      */
     public void compactMemory() {
         NativeHeap.trim();
@@ -147,8 +147,8 @@ public final class Torch implements AutoCloseable {
     }
 
     /**
-     * Lowers the priority of the calling thread permanently and makes its operators single-threaded. On Linux, a thread of normal
-     * priority on the same core gets about nine times as much processor time.
+     * Lowers the priority of the calling thread permanently and makes its operators single-threaded. On Linux, a thread
+     * of normal priority on the same core gets about nine times as much processor time.
      */
     public void lowerThreadPriority() {
         threads.lowerPriority();
@@ -159,7 +159,10 @@ public final class Torch implements AutoCloseable {
         this.threads.setThreads(threads);
     }
 
-    /** The maximum number of threads of an operator, and the default of threads that have not called {@link #setThreads}. */
+    /**
+     * The maximum number of threads of an operator, and the default of threads that have not called
+     * {@link #setThreads}.
+     */
     public int threads() {
         return threads.defaultThreads();
     }
@@ -202,7 +205,10 @@ public final class Torch implements AutoCloseable {
         return value;
     }
 
-    /** libtorch reads the memory of the buffer in place, and the JVM may free it at any time: the tensor gets its own memory. */
+    /**
+     * libtorch reads the memory of the buffer in place, and the JVM may free it at any time: the tensor gets its own
+     * memory.
+     */
     private Value copied(ByteBuffer buffer, DataType type, long length) {
         try (NDArray inPlace = manager.create(buffer, new Shape(length), type);
                 NDArray copy = inPlace.duplicate()) {

@@ -3,9 +3,10 @@ package io.tidemark.torch;
 /**
  * The device and the number of threads of libtorch.
  *
- * @param device  {@code cpu}, {@code cuda:N}, or {@code auto} for the first GPU if libtorch finds one, otherwise the CPU
- * @param threads maximum number of threads of one operator, and of all engine instances together; 0 for libtorch's default, the
- *                number of cores
+ * @param device  {@code cpu}, {@code cuda:N}, or {@code auto} for the first GPU if libtorch finds one, otherwise the
+ *                CPU
+ * @param threads maximum number of threads of one operator, and of all engine instances together; 0 for libtorch's
+ *                default, the number of cores
  */
 public record TorchOptions(String device, int threads) {
 

@@ -6,13 +6,16 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * A value that a script takes or returns: a number, a tensor, a tuple, or a list. Holds native memory until it is closed; there is
- * no other release. Closing it does not affect values that share its tensors, except for {@link Torch#bytes}.
+ * A value that a script takes or returns: a number, a tensor, a tuple, or a list. Holds native memory until it is
+ * closed; there is no other release. Closing it does not affect values that share its tensors, except for
+ * {@link Torch#bytes}.
  */
 public final class Value implements AutoCloseable {
 
     private final IValue value;
-    /** The array of a tensor over Java memory, or null. libtorch reads that memory, so it lives as long as the value. */
+    /**
+     * The array of a tensor over Java memory, or null. libtorch reads that memory, so it lives as long as the value.
+     */
     private final PtNDArray backing;
 
     private final Torch torch;

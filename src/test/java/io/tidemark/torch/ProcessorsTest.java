@@ -37,7 +37,7 @@ class ProcessorsTest {
 
     @Test
     @DisplayName(
-            "the smallest quota of the cgroup and its parents applies, and that of the root if the cgroup's folder does not exist")
+            "the smallest quota of the cgroup and its parents applies, or that of the root if the folder is missing")
     void smallest() throws IOException {
         write("cgroup", "0::/pod/worker\n");
         write("mount/pod/worker/cpu.max", "800000 100000\n");
