@@ -1,11 +1,11 @@
 package io.tidemark.generation;
 
-/** Work that shares an engine instance's thread and device, a slice at a time, such as a boundary sweep. */
+/** Work that shares thread and device of an engine instance, one slice at a time, for example a boundary sweep. */
 @FunctionalInterface
 public interface BackgroundTask {
 
     /**
-     * Runs one slice; a slice should take no longer than a step. An exception ends the work.
+     * Runs one slice, which should not take longer than a step. An exception is logged and ends the task.
      *
      * @return whether there is more to do
      */

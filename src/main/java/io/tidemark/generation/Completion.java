@@ -2,7 +2,7 @@ package io.tidemark.generation;
 
 import java.util.List;
 
-/** The text of every choice of a request, with what it took. */
+/** The result of a request: its choices in order of their index, token counts and times. */
 public record Completion(String id, List<Choice> choices, Usage usage, Timing timing) implements Outcome {
 
     public Completion {
@@ -10,9 +10,11 @@ public record Completion(String id, List<Choice> choices, Usage usage, Timing ti
     }
 
     /**
-     * @param text     without the stop text and the end-of-sequence token
-     * @param tokens   the generated token ids, an end-of-sequence token included
-     * @param logprobs one entry a token, empty when none were asked for
+     * A completion of the prompt.
+     *
+     * @param text     the text without stop text and end-of-sequence token
+     * @param tokens   generated token ids, an end-of-sequence token included
+     * @param logprobs one entry for each token; empty if the request has no {@code logprobs}
      */
     public record Choice(
             int index, String text, List<Integer> tokens, FinishReason finishReason, List<TokenLogprob> logprobs) {
@@ -23,7 +25,13 @@ public record Completion(String id, List<Choice> choices, Usage usage, Timing ti
         }
     }
 
-    /** @param logprob natural logarithm of the token's probability as the model has it: before bias, penalties, temperature and cuts */
+    /**
+     * Log-probability of a generated token.
+     *
+     * @param logprob natural logarithm of the model's probability, before logit bias, penalties, temperature, top-k,
+     *                top-p and min-p
+     * @param top     the most likely tokens, most likely first
+     */
     public record TokenLogprob(int token, String text, double logprob, List<Alternative> top) {
 
         public record Alternative(int token, String text, double logprob) {}
@@ -33,8 +41,15 @@ public record Completion(String id, List<Choice> choices, Usage usage, Timing ti
         }
     }
 
+    /** @param cachedTokens prompt tokens that came from the prefix cache */
     public record Usage(int promptTokens, int completionTokens, int cachedTokens) {}
 
-    /** Milliseconds: in the queue, from admission to the first token, and from arrival to the end. */
+    /**
+     * Times in milliseconds.
+     *
+     * @param queuedMs     from submission to the start
+     * @param firstTokenMs from the start to the first token
+     * @param totalMs      from submission to the end
+     */
     public record Timing(double queuedMs, double firstTokenMs, double totalMs) {}
 }

@@ -3,10 +3,11 @@ package io.tidemark.generation;
 import java.util.List;
 
 /**
- * Accepts generation requests and runs them. All methods may be called from any thread and return without waiting for a step.
+ * Accepts generation requests and runs them. All methods may be called from any thread and return without waiting for a
+ * step.
  *
- * <p>{@link GenerationEngine} is the implementation; code that only submits and cancels requests depends on this interface, so
- * that its tests need no model.
+ * <p>{@link GenerationEngine} is the implementation; code that only submits and cancels requests depends on this
+ * interface, so that its tests need no model.
  */
 public interface Engine {
 
@@ -28,7 +29,8 @@ public interface Engine {
     void submit(GenerationRequest request, GenerationListener listener) throws RequestRefused;
 
     /**
-     * Ends a queued or running request with the text generated so far. Does nothing if the engine has no request of this id.
+     * Ends a queued or running request with the text generated so far. Does nothing if the engine has no request of
+     * this id.
      *
      * @param reason the finish reason of all its choices that have not finished
      * @throws IllegalStateException if the engine is closed

@@ -4,12 +4,16 @@ import io.tidemark.decoder.Decoder;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.decoder.kvcache.KvBudget;
 import io.tidemark.decoder.kvcache.KvPool;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.function.Predicate;
 
 /**
- * A thread {@code tidemark-engine-N} that takes over what others have handed in, runs a step of its sequences, runs a slice of
- * background work, and begins anew. The methods that are not private may be called from any thread.
+ * A thread {@code tidemark-engine-N} that repeats: run the queued commands, run a step of its sequences, run a slice of
+ * a background task. The package-private methods may be called from any thread; the private ones run on this thread.
  */
 final class EngineInstance {
 
@@ -22,18 +26,69 @@ final class EngineInstance {
     private final RequestQueue queue;
     private final Scheduler scheduler;
     private final StepLoop loop;
-    private final Inbox inbox = new Inbox();
-    private final BackgroundWork background = new BackgroundWork();
+    private final CommandQueue commands = new CommandQueue();
+    private final Deque<BackgroundTask> backgroundTasks = new ArrayDeque<>();
     private final ReadWriteLock processors;
-    private final Runnable onDeath;
+    private final Runnable onFailure;
     private final Thread thread;
-    private volatile EngineStats load = EngineStats.NONE;
+    private volatile EngineStats.Instance stats = EngineStats.Instance.NONE;
     private volatile boolean aborted;
 
+    /** Commands of other threads for the thread of an instance, which alone runs them. */
+    private static final class CommandQueue {
+
+        private final BlockingQueue<Runnable> commands = new LinkedBlockingQueue<>();
+        private volatile boolean closed;
+
+        /** @throws IllegalStateException if the queue is closed */
+        private synchronized void add(Runnable command) {
+            if (closed) {
+                throw new IllegalStateException("the engine is closed");
+            }
+            commands.add(command);
+        }
+
+        /** Makes {@link #awaitAndRun} return. Does nothing if the queue is closed. */
+        private synchronized void wake() {
+            if (!closed && commands.isEmpty()) {
+                commands.add(() -> {});
+            }
+        }
+
+        /** Rejects new commands and makes {@link #awaitAndRun} return. Queued commands can still be run. */
+        private synchronized void close() {
+            closed = true;
+            commands.add(() -> {});
+        }
+
+        private boolean isClosed() {
+            return closed;
+        }
+
+        /** Runs all queued commands. */
+        private void runAll() {
+            for (Runnable next = commands.poll(); next != null; next = commands.poll()) {
+                next.run();
+            }
+        }
+
+        /** Waits for a command and runs it, unless the queue is closed. An interrupt closes the queue. */
+        private void awaitAndRun() {
+            try {
+                // runAll may have taken the command that close adds
+                if (!closed) {
+                    commands.take().run();
+                }
+            } catch (InterruptedException e) {
+                close();
+            }
+        }
+    }
+
     /**
-     * @param index      its place in the queue
-     * @param processors of all instances, see {@link StepWidth}
-     * @param onDeath    called on this thread when it dies of an error
+     * @param index      index of the instance in the queue
+     * @param processors lock of all instances, see {@link StepThreads}
+     * @param onFailure  called on the thread of the instance if an error ends it
      */
     EngineInstance(
             LanguageModel model,
@@ -43,20 +98,20 @@ final class EngineInstance {
             RequestQueue queue,
             KvBudget budget,
             ReadWriteLock processors,
-            Runnable onDeath) {
+            Runnable onFailure) {
         int instances = layout.instances();
         this.index = index;
         this.threads = layout.threads();
         this.queue = queue;
         this.processors = processors;
-        this.onDeath = onDeath;
+        this.onFailure = onFailure;
         this.decoder = model.decoder().shareWeights();
-        this.pool =
-                new KvPool(decoder.kvCache(), budget, share(limits.maxNumSeqs(), instances), limits.prefixBytes() / instances);
+        this.pool = new KvPool(
+                decoder.kvCache(), budget, share(limits.maxNumSeqs(), instances), limits.prefixBytes() / instances);
         this.scheduler =
                 new Scheduler(model, decoder, index, queue, pool, share(limits.prefillTokensPerStep(), instances));
         this.loop = new StepLoop(
-                decoder, scheduler, new StepWidth(layout, () -> index == 0 && queue.isAlone(index), processors));
+                decoder, scheduler, new StepThreads(layout, () -> index == 0 && queue.isAlone(index), processors));
         this.thread = new Thread(this::run, "tidemark-engine-" + index);
     }
 
@@ -68,48 +123,48 @@ final class EngineInstance {
         thread.start();
     }
 
-    /** Looks for requests if it waits for work. */
+    /** Makes an idle instance look for requests. */
     void wake() {
-        inbox.wake();
+        commands.wake();
     }
 
-    /** @throws IllegalStateException when the thread takes no more */
-    void cancel(Predicate<RunningRequest> which, FinishReason reason) {
-        inbox.add(() -> end(which, reason));
+    /** @throws IllegalStateException if the instance is closed */
+    void cancel(Predicate<SubmittedRequest> which, FinishReason reason) {
+        commands.add(() -> end(which, reason));
     }
 
     /**
-     * Runs work that the queue has counted for this instance.
+     * Runs a background task that the request queue has assigned to this instance.
      *
-     * @throws IllegalStateException when the thread takes no more
+     * @throws IllegalStateException if the instance is closed
      */
-    void runInBackground(BackgroundTask work) {
+    void runInBackground(BackgroundTask task) {
         try {
-            inbox.add(() -> background.add(work));
+            commands.add(() -> backgroundTasks.add(task));
         } catch (IllegalStateException e) {
             queue.backgroundEnded(index);
             throw e;
         }
     }
 
-    /** As it was after the last step, without requests and rows: the queue counts them. */
-    EngineStats stats() {
-        return load;
+    /** As of the last step. */
+    EngineStats.Instance stats() {
+        return stats;
     }
 
     boolean isAlive() {
         return thread.isAlive();
     }
 
-    /** Ends what runs as cancelled after the present step, then the thread. */
+    /** Ends running requests as cancelled after the current step, then the thread. */
     void stop() {
-        inbox.close();
+        commands.close();
     }
 
-    /** Ends the thread after the present step, and fails what runs. */
+    /** Ends the thread after the current step and fails running requests. */
     void abort() {
         aborted = true;
-        inbox.close();
+        commands.close();
     }
 
     void join() {
@@ -120,36 +175,36 @@ final class EngineInstance {
         }
     }
 
-    static void fail(RunningRequest request) {
-        request.failed("engine_error", "the engine has died of an error");
+    static void fail(SubmittedRequest request) {
+        request.fail("engine_error", "the engine failed");
     }
 
     private void run() {
         try {
-            // or the first call of libtorch would use all processors, and keep a team of threads for it
+            // before the first call of libtorch, which would otherwise start a thread pool for all processors
             decoder.setThreads(threads);
-            while (!inbox.isClosed()) {
-                inbox.runAll();
+            while (!commands.isClosed()) {
+                commands.runAll();
                 freeUnusedMemory();
                 boolean busy = loop.step();
                 if (!busy && scheduler.running() == 0) {
                     decoder.pause();
                 }
-                busy |= runSlice();
-                report();
+                busy |= runBackgroundSlice();
+                updateStats();
                 if (!busy && scheduler.running() == 0) {
-                    inbox.runNext();
+                    commands.awaitAndRun();
                 }
             }
-            inbox.runAll();
+            commands.runAll();
             if (!aborted) {
                 end(request -> true, FinishReason.CANCELLED);
             }
         } catch (RuntimeException | Error e) {
-            LOG.log(System.Logger.Level.ERROR, "the engine has died of an error; what it had to do fails", e);
+            LOG.log(System.Logger.Level.ERROR, "an engine instance failed; all requests of the engine fail", e);
             aborted = true;
-            onDeath.run();
-            inbox.runAll();
+            onFailure.run();
+            commands.runAll();
         } finally {
             queue.withdraw(index);
             scheduler.abandon().forEach(EngineInstance::fail);
@@ -157,31 +212,37 @@ final class EngineInstance {
                     .forEach(
                             aborted
                                     ? EngineInstance::fail
-                                    : request -> request.endedBeforeStart(FinishReason.CANCELLED));
+                                    : request -> request.endBeforeStart(FinishReason.CANCELLED));
             pool.close();
             decoder.close();
         }
     }
 
-    /** Returns false when there is no background work. */
-    private boolean runSlice() {
-        int before = background.size();
-        if (before > 0) {
-            processors.readLock().lock();
-            try {
-                decoder.setThreads(threads);
-                background.runSlice();
-            } finally {
-                processors.readLock().unlock();
-            }
+    /** Runs a slice of the next background task; returns false if there is none. */
+    private boolean runBackgroundSlice() {
+        BackgroundTask task = backgroundTasks.poll();
+        if (task == null) {
+            return false;
         }
-        if (background.size() < before) {
+        boolean more = false;
+        processors.readLock().lock();
+        try {
+            decoder.setThreads(threads);
+            more = task.runSlice();
+        } catch (RuntimeException e) {
+            LOG.log(System.Logger.Level.ERROR, "a background task failed and was ended", e);
+        } finally {
+            processors.readLock().unlock();
+        }
+        if (more) {
+            backgroundTasks.add(task);
+        } else {
             queue.backgroundEnded(index);
         }
-        return before > 0;
+        return true;
     }
 
-    /** Frees memory that this instance does not use when the oldest request lacks it. */
+    /** Frees memory that this instance does not use if the oldest queued request needs it. */
     private void freeUnusedMemory() {
         long needed = queue.neededBytes();
         if (needed > 0 && pool.freeUnused(needed)) {
@@ -189,10 +250,8 @@ final class EngineInstance {
         }
     }
 
-    private void report() {
-        load = new EngineStats(
-                0,
-                0,
+    private void updateStats() {
+        stats = new EngineStats.Instance(
                 pool.reservedBytes(),
                 loop.generatedTokens(),
                 loop.steps(),
@@ -200,14 +259,14 @@ final class EngineInstance {
                 pool.prefixes().bytes());
     }
 
-    private void end(Predicate<RunningRequest> which, FinishReason reason) {
-        queue.cancel(which, reason).forEach(request -> request.endedBeforeStart(reason));
-        scheduler.rows(which).forEach(row -> loop.end(row, reason));
-        report();
+    private void end(Predicate<SubmittedRequest> which, FinishReason reason) {
+        queue.cancel(which, reason).forEach(request -> request.endBeforeStart(reason));
+        scheduler.sequences(which).forEach(sequence -> loop.end(sequence, reason));
+        updateStats();
     }
 
     /** An equal share, rounded up. */
-    private static int share(int whole, int parts) {
-        return (whole + parts - 1) / parts;
+    private static int share(int total, int parts) {
+        return (total + parts - 1) / parts;
     }
 }

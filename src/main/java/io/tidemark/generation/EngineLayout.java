@@ -3,32 +3,32 @@ package io.tidemark.generation;
 import io.tidemark.decoder.Decoder;
 
 /**
- * How many instances an engine has, and how many threads their steps use.
+ * The number of instances of an engine, and the number of threads of their steps.
  *
- * @param instances   engine instances, 1 or more; each is a thread that runs the steps of its own sequences
- * @param threads     threads of a step, 1 or more, the instance's own thread included
- * @param loneThreads threads, at least {@code threads}, of a step of the first instance that has at least {@code loneTokens}
- *                    tokens and begins while no other instance has work
- * @param loneTokens  tokens, 1 or more, from which on a step may use {@code loneThreads}
- * @param fixed       true if steps always use these numbers of threads; false if they use half where that is faster
+ * @param instances   engine instances, 1 or more
+ * @param threads     threads of a step, 1 or more, the thread of the instance included
+ * @param loneThreads threads, at least {@code threads}, of a step of the first instance with at least
+ *                    {@code loneTokens} tokens that starts while no other instance has work
+ * @param loneTokens  minimum tokens, 1 or more, of a step that uses {@code loneThreads}
+ * @param fixed       true if steps always use these numbers of threads; false if they use half when that is faster
  */
 public record EngineLayout(int instances, int threads, int loneThreads, int loneTokens, boolean fixed) {
 
     /**
-     * An instance has a thread for so many weights of a layer. A model of 1.07 billion parameters has 61 million, and is as fast
-     * or faster with two instances of one thread as with one of two.
+     * An instance has one thread for this number of weights in a layer. A model of 1.07 billion parameters has 61
+     * million, and two instances of one thread are as fast or faster than one of two threads.
      */
     private static final long WEIGHTS_PER_THREAD = 100_000_000;
-    /** Maximum threads of an instance where the layout chooses them; not measured beyond two processors. */
+    /** Maximum default threads of an instance; not measured on more than two processors. */
     private static final int MAX_THREADS = 8;
-    /** Maximum threads of a step while no other instance has work; not measured beyond two processors. */
+    /** Maximum {@code loneThreads}; not measured on more than two processors. */
     private static final int MAX_LONE_THREADS = 16;
     /**
-     * Weights of a layer from which on a lone step of one token may use all processors. SmolLM2-135M has 3.5 million and is
-     * fastest with one thread; with 61 million two are as fast or faster.
+     * Minimum weights in a layer of models whose lone steps of one token use all processors. SmolLM2-135M has 3.5
+     * million and is fastest with one thread; with 61 million, two threads are as fast or faster.
      */
     private static final long WIDE_LAYER_WEIGHTS = 24_000_000;
-    /** A step of so many tokens of a small model, for instance a short prompt, is faster with all processors. */
+    /** Minimum tokens of a step of a smaller model that is faster with all processors, for example a short prompt. */
     private static final int LONE_TOKENS = 16;
 
     public EngineLayout {
@@ -39,19 +39,19 @@ public record EngineLayout(int instances, int threads, int loneThreads, int lone
         }
     }
 
-    /** One instance whose steps all use so many threads. */
+    /** One instance whose steps always use this number of threads. */
     public static EngineLayout single(int threads) {
         return new EngineLayout(1, threads, threads, 1, true);
     }
 
     /**
-     * The layout for a model on the processors that its {@link io.tidemark.torch.Torch} was given. Most models get an instance of
-     * one thread for each processor. Each instance reads all weights in every step, so a large one gets fewer and wider
-     * instances. On a GPU there is one.
+     * The layout for a model on the processors of its {@link io.tidemark.torch.Torch}. Most models get an instance of
+     * one thread for each processor. Since each instance reads all weights in every step, a large model gets fewer
+     * instances of more threads. On a GPU there is one instance.
      *
-     * @param instances 0 to choose
-     * @param threads   of an instance; 0 to choose
-     * @throws IllegalArgumentException when the threads of all instances together are more than the processors
+     * @param instances number of instances; 0 for the default
+     * @param threads   threads of an instance; 0 for the default
+     * @throws IllegalArgumentException if the threads of all instances together are more than the processors
      */
     public static EngineLayout of(Decoder decoder, int instances, int threads) {
         int processors = decoder.threads();

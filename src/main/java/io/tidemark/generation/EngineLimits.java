@@ -1,13 +1,14 @@
 package io.tidemark.generation;
 
 /**
- * How much the engine does at once, in all its instances together.
+ * Limits of an engine, over all its instances.
  *
- * @param maxNumSeqs           the most rows that run
- * @param prefillTokensPerStep the most prompt tokens per step, divided equally among the instances and rounded up; an instance
- *                             takes at least {@code Decoder.chunkTokens()}
- * @param kvBytes              the budget for keys and values of all rows and kept prefixes, in bytes
- * @param prefixBytes          what kept prefixes may take of it while no row needs it; 0 keeps none
+ * @param maxNumSeqs           maximum number of running sequences, 1 or more
+ * @param prefillTokensPerStep maximum number of prompt tokens per step, divided equally among the instances and rounded
+ *                             up; at least {@code Decoder.chunkTokens()} for each instance
+ * @param kvBytes              bytes for keys and values of all sequences and cached prefixes, 1 or more
+ * @param prefixBytes          part of {@code kvBytes} that cached prefixes may use while no sequence needs it; 0
+ *                             disables the prefix cache
  */
 public record EngineLimits(int maxNumSeqs, int prefillTokensPerStep, long kvBytes, long prefixBytes) {
 
@@ -19,7 +20,7 @@ public record EngineLimits(int maxNumSeqs, int prefillTokensPerStep, long kvByte
         }
     }
 
-    /** Limits that keep no prefixes: every prompt is run, as measurements want it. */
+    /** Limits without a prefix cache, for measurements: every prompt is computed. */
     public EngineLimits(int maxNumSeqs, int prefillTokensPerStep, long kvBytes) {
         this(maxNumSeqs, prefillTokensPerStep, kvBytes, 0);
     }

@@ -1,41 +1,51 @@
 package io.tidemark.generation;
 
+import java.util.List;
+
 /**
- * What the engine has to do now, and has done since it started.
+ * Counters since the start of an engine, and its current load.
  *
- * @param queuedRequests  requests that wait for a slot or for memory
- * @param runningRows     rows that run; a request with n choices has n
- * @param kvBytesReserved bytes held for keys and values
- * @param generatedTokens tokens chosen so far
- * @param steps           steps run so far, of all instances
- * @param reusedPromptTokens tokens of prompts that kept prefixes had, and that were not run again
- * @param prefixBytes     bytes of kept prefixes, part of those reserved
+ * @param queuedRequests     requests that wait for a slot or for memory
+ * @param runningSequences   running sequences; a request with n choices has n
+ * @param kvBytesReserved    bytes reserved for keys and values, cached prefixes included
+ * @param generatedTokens    tokens generated
+ * @param steps              steps run by all instances
+ * @param reusedPromptTokens prompt tokens copied from the prefix cache instead of computed
+ * @param prefixBytes        bytes of cached prefixes
  */
 public record EngineStats(
         int queuedRequests,
-        int runningRows,
+        int runningSequences,
         long kvBytesReserved,
         long generatedTokens,
         long steps,
         long reusedPromptTokens,
         long prefixBytes) {
 
-    static final EngineStats NONE = new EngineStats(0, 0, 0, 0, 0, 0, 0);
+    /** The part of one instance, as of its last step. */
+    record Instance(long kvBytesReserved, long generatedTokens, long steps, long reusedPromptTokens, long prefixBytes) {
 
-    /** Both together. */
-    EngineStats plus(EngineStats other) {
-        return new EngineStats(
-                queuedRequests + other.queuedRequests,
-                runningRows + other.runningRows,
-                kvBytesReserved + other.kvBytesReserved,
-                generatedTokens + other.generatedTokens,
-                steps + other.steps,
-                reusedPromptTokens + other.reusedPromptTokens,
-                prefixBytes + other.prefixBytes);
+        static final Instance NONE = new Instance(0, 0, 0, 0, 0);
+
+        private Instance plus(Instance other) {
+            return new Instance(
+                    kvBytesReserved + other.kvBytesReserved,
+                    generatedTokens + other.generatedTokens,
+                    steps + other.steps,
+                    reusedPromptTokens + other.reusedPromptTokens,
+                    prefixBytes + other.prefixBytes);
+        }
     }
 
-    EngineStats with(int queued, int running) {
+    static EngineStats of(int queuedRequests, int runningSequences, List<Instance> instances) {
+        Instance sum = instances.stream().reduce(Instance.NONE, Instance::plus);
         return new EngineStats(
-                queued, running, kvBytesReserved, generatedTokens, steps, reusedPromptTokens, prefixBytes);
+                queuedRequests,
+                runningSequences,
+                sum.kvBytesReserved(),
+                sum.generatedTokens(),
+                sum.steps(),
+                sum.reusedPromptTokens(),
+                sum.prefixBytes());
     }
 }

@@ -1,6 +1,6 @@
 package io.tidemark.generation;
 
-/** Why a choice ended; the names on the topic are these in lower case. */
+/** Why a choice ended. Records have these names in lower case. */
 public enum FinishReason {
     STOP,
     LENGTH,

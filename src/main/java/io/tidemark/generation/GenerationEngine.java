@@ -2,7 +2,10 @@ package io.tidemark.generation;
 
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.decoder.kvcache.KvBudget;
+import io.tidemark.decoder.kvcache.KvPool;
+import io.tidemark.model.ModelConfig;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -10,35 +13,40 @@ import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 
 /**
- * Generates text for many requests at once, in one or several {@link EngineInstance}s: threads with sequences, keys and values
- * and a step loop of their own, on one copy of the weights. Requests wait in one queue; a sequence stays in its instance. The
- * public methods may be called from any thread and hand their work over.
+ * Runs requests with continuous batching in one or several {@link EngineInstance}s. Each instance is a thread with its
+ * own sequences, KV cache and step loop; all of them share the weights. Requests wait in one queue, and a sequence
+ * stays in its instance. The public methods may be called from any thread.
  */
 public final class GenerationEngine implements Engine, AutoCloseable {
 
-    private final RequestBounds bounds;
+    private final ModelConfig config;
+    private final EngineLimits limits;
+    /** Pool of the first instance, for the size of sequences, which is the same in all of them. */
+    private final KvPool pool;
+
     private final RequestQueue queue;
-    private final KvBudget budget;
     private final List<EngineInstance> instances = new ArrayList<>();
-    private final CompletableFuture<Void> death = new CompletableFuture<>();
+    private final CompletableFuture<Void> failure = new CompletableFuture<>();
 
     private GenerationEngine(LanguageModel model, EngineLimits limits, EngineLayout layout) {
+        this.config = model.config();
+        this.limits = limits;
         this.queue = new RequestQueue(
                 limits, layout.instances(), instance -> instances.get(instance).wake());
-        this.budget = new KvBudget(limits.kvBytes(), layout.instances());
+        KvBudget budget = new KvBudget(limits.kvBytes(), layout.instances());
         ReadWriteLock processors = new ReentrantReadWriteLock();
         for (int i = 0; i < layout.instances(); i++) {
-            instances.add(new EngineInstance(model, limits, layout, i, queue, budget, processors, this::died));
+            instances.add(new EngineInstance(model, limits, layout, i, queue, budget, processors, this::failed));
         }
-        this.bounds = new RequestBounds(model.config(), limits, instances.get(0).pool());
+        this.pool = instances.get(0).pool();
     }
 
-    /** Begins with as many instances as a worker has by default on the threads of the model's {@link io.tidemark.torch.Torch}. */
+    /** Starts an engine with the default layout for the threads of the model's {@link io.tidemark.torch.Torch}. */
     public static GenerationEngine start(LanguageModel model, EngineLimits limits) {
         return start(model, limits, EngineLayout.of(model.decoder(), 0, 0));
     }
 
-    /** Begins with the threads of its instances, which run until the engine is closed. */
+    /** Starts an engine and the threads of its instances, which run until the engine is closed. */
     public static GenerationEngine start(LanguageModel model, EngineLimits limits, EngineLayout layout) {
         GenerationEngine engine = new GenerationEngine(model, limits, layout);
         engine.instances.forEach(EngineInstance::start);
@@ -47,13 +55,49 @@ public final class GenerationEngine implements Engine, AutoCloseable {
 
     @Override
     public void validate(List<Integer> prompt, GenerationParams params) throws RequestRefused {
-        bounds.require(prompt, params);
+        long length = (long) prompt.size() + params.maxTokens();
+        int context = config.contextLength();
+        if (length > context) {
+            throw new RequestRefused(
+                    "context_length_exceeded",
+                    prompt.size() >= context ? RequestRefused.PROMPT : "max_tokens",
+                    "the prompt has " + prompt.size() + " tokens and max_tokens is " + params.maxTokens()
+                            + ", together more than the model's context of " + context);
+        }
+        requireInVocabulary("logit_bias", params.sampling().logitBias().keySet());
+        requireInVocabulary("stop_token_ids", params.stopConditions().stopTokens());
+        if (params.choices() > limits.maxNumSeqs()) {
+            throw new RequestRefused(
+                    "out_of_range",
+                    "n",
+                    "n is " + params.choices() + ", more than the " + limits.maxNumSeqs()
+                            + " sequences that the worker runs at once");
+        }
+        if (!pool.canEverHold((int) length, params.choices())) {
+            throw new RequestRefused(
+                    "kv_budget_exceeded",
+                    "max_tokens",
+                    params.choices() + " sequences of " + length + " tokens exceed the worker's KV cache of "
+                            + limits.kvBytes() + " bytes");
+        }
+    }
+
+    private void requireInVocabulary(String param, Collection<Integer> tokens) throws RequestRefused {
+        for (int token : tokens) {
+            if (token < 0 || token >= config.vocabularySize()) {
+                throw new RequestRefused(
+                        "out_of_range",
+                        param,
+                        "'" + param + "' has token " + token + ", outside of the model's vocabulary of "
+                                + config.vocabularySize());
+            }
+        }
     }
 
     @Override
     public void submit(GenerationRequest request, GenerationListener listener) throws RequestRefused {
         validate(request.prompt(), request.params());
-        queue.add(new RunningRequest(request, listener, System.nanoTime()));
+        queue.add(new SubmittedRequest(request, listener, System.nanoTime()));
     }
 
     /**
@@ -76,42 +120,42 @@ public final class GenerationEngine implements Engine, AutoCloseable {
     }
 
     /**
-     * Runs work in slices, one between two steps of an instance, until it says that there is no more. New requests avoid the
-     * instance meanwhile.
+     * Runs a background task on the instance with the lowest load, one slice after each step. The instance counts as
+     * more loaded while it has background tasks.
      *
-     * @throws IllegalStateException when the engine is closed
+     * @throws IllegalStateException if the engine is closed
      */
-    public void runInBackground(BackgroundTask work) {
-        instances.get(queue.startBackground()).runInBackground(work);
+    public void runInBackground(BackgroundTask task) {
+        instances.get(queue.startBackground()).runInBackground(task);
     }
 
-    /** What all instances have to do, as it was after the last step of each, with what was submitted since. */
+    /** Counters and load of all instances as of the last step of each; queue and running sequences are current. */
     public EngineStats stats() {
-        return instances.stream()
-                .map(EngineInstance::stats)
-                .reduce(EngineStats.NONE, EngineStats::plus)
-                .with(queue.size(), queue.rows());
+        return EngineStats.of(
+                queue.size(),
+                queue.runningSequences(),
+                instances.stream().map(EngineInstance::stats).toList());
     }
 
-    /** False when the thread of an instance has died of an error, or the engine was closed. */
+    /** Whether the threads of all instances run: the engine was not closed and no instance has failed. */
     public boolean isAlive() {
         return instances.stream().allMatch(EngineInstance::isAlive);
     }
 
-    /** Whether no thread of the engine runs any more. */
+    /** Whether the threads of all instances have ended. */
     public boolean hasEnded() {
         return instances.stream().noneMatch(EngineInstance::isAlive);
     }
 
     /**
-     * Done when the thread of an instance dies of an error: on that thread, before the engine takes no more and all that it had to
-     * do fails.
+     * Completed when an error ends the thread of an instance: on that thread, before the engine rejects new requests
+     * and fails all others.
      */
-    public CompletionStage<Void> death() {
-        return death.minimalCompletionStage();
+    public CompletionStage<Void> failure() {
+        return failure.minimalCompletionStage();
     }
 
-    /** Ends what runs and waits as cancelled, then frees the caches. */
+    /** Ends queued and running requests as cancelled, waits for the threads and frees the KV caches. */
     @Override
     public void close() {
         instances.forEach(EngineInstance::stop);
@@ -119,11 +163,11 @@ public final class GenerationEngine implements Engine, AutoCloseable {
     }
 
     /**
-     * On the thread of the instance that has died: the others end too, and fail what they run. One that dies meanwhile waits until
-     * those who asked for {@link #death} have been told.
+     * On the thread of the failed instance: ends the other instances and fails all requests. Synchronized, so that a
+     * second failing instance waits until the dependents of {@link #failure} have run.
      */
-    private synchronized void died() {
-        death.complete(null);
+    private synchronized void failed() {
+        failure.complete(null);
         instances.forEach(EngineInstance::abort);
         queue.close().forEach(EngineInstance::fail);
     }

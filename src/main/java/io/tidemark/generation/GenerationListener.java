@@ -1,15 +1,16 @@
 package io.tidemark.generation;
 
 /**
- * Receives the output of one request. All calls come from the thread of the engine instance that runs the request, in order. A
- * callback must return at once, because it delays all sequences of the instance. Exceptions are logged and otherwise ignored.
+ * Receives the output of one request. All calls come from the thread of the engine instance that runs the request, in
+ * order. A callback must return at once, because it delays all sequences of the instance. Exceptions are logged and
+ * otherwise ignored.
  */
 @FunctionalInterface
 public interface GenerationListener {
 
     /**
-     * Called with the next chunk of text of a choice. A chunk contains whole characters only; the chunks of a choice are together
-     * its text.
+     * Called with the next chunk of text of a choice. A chunk contains whole characters only; the chunks of a choice
+     * are together its text.
      */
     default void onText(int choice, String chunk) {}
 

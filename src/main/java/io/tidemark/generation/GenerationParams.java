@@ -35,9 +35,9 @@ public record GenerationParams(
     }
 
     /**
-     * A uniformly distributed random number in [0, 1) that depends only on the seed, the choice and the token position. A repeated
-     * request therefore uses the same numbers, whatever runs in the same batch. The mixing function is SplitMix64 (Steele et al.
-     * 2014, Fast Splittable Pseudorandom Number Generators).
+     * A uniformly distributed random number in [0, 1) that depends only on the seed, the choice and the token position.
+     * A repeated request therefore uses the same numbers, whatever runs in the same batch. The mixing function is
+     * SplitMix64 (Steele et al. 2014, Fast Splittable Pseudorandom Number Generators).
      *
      * @param choice   index of the choice, from 0
      * @param position index of the generated token, from 0

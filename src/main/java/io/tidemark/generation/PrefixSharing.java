@@ -6,117 +6,122 @@ import io.tidemark.decoder.kvcache.PrefixCache;
 import java.util.List;
 
 /**
- * Sees that a prompt's beginning runs once: choices of a request copy the first one's prompt, and rows of the same adapter
- * and boundary whose prompts begin alike take over what is kept of it, or wait for the row that is just running it.
+ * Avoids computing a prompt prefix twice. The choices of a request copy the prompt of its first choice. Sequences with
+ * the same adapter, boundary and prefix restore it from the prefix cache, or wait for the sequence that is computing
+ * it. Used by the thread of the instance only.
  */
 final class PrefixSharing {
 
     private static final System.Logger LOG = System.getLogger(PrefixSharing.class.getName());
 
     private final KvPool pool;
-    private final boolean keeps;
+    private final boolean enabled;
     private long reusedTokens;
 
     PrefixSharing(KvPool pool) {
         this.pool = pool;
-        this.keeps = pool.prefixes().isEnabled();
+        this.enabled = pool.prefixes().isEnabled();
     }
 
     /**
-     * Whether a prefilling row may run now. A row that has not begun takes over what is kept for it first.
+     * Whether a prefilling sequence may run in the next step. Restores the cached prefix of a sequence that has not
+     * started.
      *
-     * @param running all rows, the oldest first
+     * @param running all running sequences, the oldest first
      */
-    boolean mayRun(Row row, List<Row> running) {
-        if (row.hasBegun()) {
+    boolean mayRun(Sequence sequence, List<Sequence> running) {
+        if (sequence.hasStarted()) {
             return true;
         }
-        for (Row other : running) {
-            if (other.owner() == row.owner() && other.choice() < row.choice() && other.isPrefilling()) {
+        for (Sequence other : running) {
+            if (other.owner() == sequence.owner() && other.choice() < sequence.choice() && other.isPrefilling()) {
                 return false;
             }
         }
-        if (keeps && row.choice() == 0) {
-            if (willSoonHoldMore(row, running)) {
+        if (enabled && sequence.choice() == 0) {
+            if (isBeingComputed(sequence, running)) {
                 return false;
             }
-            restore(row);
+            restore(sequence);
         }
         return true;
     }
 
-    /** Keeps what a row has run of its prompt so far. */
-    void promptAdvanced(Row row) {
-        if (!keeps) {
+    /** Caches the computed part of a prompt. */
+    void promptAdvanced(Sequence sequence) {
+        if (!enabled) {
             return;
         }
         try {
-            pool.prefixes().store(row.slot(), owner(row), row.promptInCache());
+            pool.prefixes().store(sequence.slot(), scope(sequence), sequence.cachedPrompt());
         } catch (DecoderException e) {
-            LOG.log(System.Logger.Level.WARNING, "a prompt's keys and values could not be kept", e);
+            LOG.log(System.Logger.Level.WARNING, "the keys and values of a prompt could not be cached", e);
         }
     }
 
-    /** The row's prompt is in its slot and its logits were finite: the other choices need to run only its last token. */
-    void promptDone(Row row, List<Row> running) {
-        int tokens = row.owner().request().prompt().size() - 1;
-        for (Row other : running) {
-            if (other.owner() == row.owner() && !other.hasBegun() && tokens > 0) {
+    /**
+     * Copies a prompt, whose logits were finite, to the slots of the request's other choices, which compute its last
+     * token only.
+     */
+    void promptDone(Sequence sequence, List<Sequence> running) {
+        int tokens = sequence.owner().request().prompt().size() - 1;
+        for (Sequence other : running) {
+            if (other.owner() == sequence.owner() && !other.hasStarted() && tokens > 0) {
                 try {
-                    pool.copy(row.slot(), other.slot(), tokens);
-                    other.beginAt(tokens);
+                    pool.copy(sequence.slot(), other.slot(), tokens);
+                    other.startAt(tokens);
                 } catch (DecoderException e) {
                     LOG.log(
                             System.Logger.Level.WARNING,
-                            "a prompt's keys and values could not be copied; the choice runs it again",
+                            "the keys and values of a prompt could not be copied; the choice computes them again",
                             e);
                 }
             }
         }
     }
 
-    /** Prompt tokens that were taken over from kept prefixes so far. */
+    /** Prompt tokens restored from the prefix cache. */
     long reusedTokens() {
         return reusedTokens;
     }
 
-    private void restore(Row row) {
+    private void restore(Sequence sequence) {
         try {
             int tokens = pool.prefixes()
-                    .restore(row.slot(), owner(row), row.owner().request().prompt());
-            row.beginAt(tokens);
-            row.owner().reused(tokens);
+                    .restore(sequence.slot(), scope(sequence), sequence.owner().request().prompt());
+            sequence.startAt(tokens);
+            sequence.owner().prefixReused(tokens);
             reusedTokens += tokens;
         } catch (DecoderException e) {
-            LOG.log(System.Logger.Level.WARNING, "a kept prefix could not be copied; the prompt is run", e);
+            LOG.log(System.Logger.Level.WARNING, "a cached prefix could not be restored; the prompt is computed", e);
         }
     }
 
-    /** An older row of the same owner is running a prompt that shares more with this one than is kept. */
-    private boolean willSoonHoldMore(Row row, List<Row> running) {
-        PrefixCache.Scope owner = owner(row);
-        List<Integer> prompt = row.owner().request().prompt();
-        List<Integer> shareable = prompt.subList(0, prompt.size() - 1);
-        int held = pool.prefixes().cachedTokens(owner, shareable);
-        for (Row other : running) {
-            if (other == row) {
+    /** Whether an older sequence is computing a prompt that has more in common with this one than the cache has. */
+    private boolean isBeingComputed(Sequence sequence, List<Sequence> running) {
+        PrefixCache.Scope scope = scope(sequence);
+        List<Integer> prompt = sequence.owner().request().prompt();
+        List<Integer> cacheable = prompt.subList(0, prompt.size() - 1);
+        int cached = pool.prefixes().cachedTokens(scope, cacheable);
+        for (Sequence other : running) {
+            if (other == sequence) {
                 return false;
             }
             if (other.choice() == 0
                     && other.isPrefilling()
-                    && owner(other).equals(owner)
+                    && scope(other).equals(scope)
                     && pool.prefixes()
                                     .commonTokens(
-                                            shareable, other.owner().request().prompt())
-                            > held) {
+                                            cacheable, other.owner().request().prompt())
+                            > cached) {
                 return true;
             }
         }
         return false;
     }
 
-    private static PrefixCache.Scope owner(Row row) {
-        GenerationRequest request = row.owner().request();
+    private static PrefixCache.Scope scope(Sequence sequence) {
+        GenerationRequest request = sequence.owner().request();
         return PrefixCache.Scope.of(request.lora(), request.boundary().layers());
     }
 }

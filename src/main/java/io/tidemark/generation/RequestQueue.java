@@ -15,33 +15,33 @@ import java.util.function.IntPredicate;
 import java.util.function.Predicate;
 
 /**
- * The waiting requests, and the assignment of each to an engine instance. Requests start first come, first served. A request
- * for which there is no slot or no memory waits, and no later one overtakes it, so a large request is never starved.
+ * The queued requests, and their assignment to engine instances. Requests start in the order of their submission. While
+ * the oldest request lacks a free sequence or memory, no later one starts, so a large request is not starved.
  *
- * <p>A request goes to the instance with the lowest load: its rows, plus its rows and one more for each piece of background work.
- * An instance with at most a quarter more load is preferred if it ran a prompt with the same first {@code PREFIX_TOKENS} tokens,
- * adapter and boundary, or else if it runs the same adapter.
+ * <p>A request goes to the instance with the lowest load: the number of its sequences, plus this number and one for
+ * each background task. An instance with at most a quarter more load is preferred if it ran a prompt with the same
+ * first {@code PREFIX_TOKENS} tokens, adapter and boundary, or else if it runs the same adapter.
  *
- * <p>An instance takes requests between two steps: {@link #offer} returns the oldest request to the instance that is to run it.
- * That instance reserves memory and calls {@link #accept}, or {@link #refuse} when there is not enough. Safe for use by several
- * threads.
+ * <p>Instances take requests between steps: {@link #offer} returns the oldest request to the instance that should run
+ * it. That instance reserves memory and calls {@link #accept}, or {@link #refuse} if there is not enough. Safe for use
+ * by several threads.
  */
 final class RequestQueue {
 
-    /** A preferred instance has at most 1/{@code MAX_EXTRA_LOAD_DIVISOR} more load, rounded down, than the least loaded one. */
+    /** A preferred instance has at most 1/{@code MAX_EXTRA_LOAD_DIVISOR} more load, rounded down, than the lowest. */
     private static final int MAX_EXTRA_LOAD_DIVISOR = 4;
-    /** Prompts that begin alike are recognised by so many tokens, as many as are kept together. */
+    /** Length of the prefix that assigns prompts to instances: a chunk of the prefix cache. */
     private static final int PREFIX_TOKENS = PrefixCache.CHUNK;
 
     private static final int REMEMBERED_PREFIXES = 1024;
     private static final int NONE = -1;
 
-    private final int slots;
-    private final boolean prefixes;
+    private final int maxNumSeqs;
+    private final boolean prefixCache;
     private final IntConsumer wake;
     private final Instance[] instances;
-    private final Deque<RunningRequest> waiting = new ArrayDeque<>();
-    /** Where prompts that begin so were run last; the one used longest ago first. */
+    private final Deque<SubmittedRequest> waiting = new ArrayDeque<>();
+    /** The instances that have run a prefix, least recently used first. */
     private final Map<Prefix, BitSet> prefixInstances = new LinkedHashMap<>(16, 0.75f, true) {
         private static final long serialVersionUID = 1L;
 
@@ -51,35 +51,35 @@ final class RequestQueue {
         }
     };
 
-    private int rows;
-    /** The instance to which the oldest request is offered; -1 when it is offered to none. */
+    private int runningSequences;
+    /** The instance to which the oldest request is offered, or {@code NONE}. */
     private int offeredTo = NONE;
 
+    /** Bytes that the oldest request lacks. */
     private long neededBytes;
     private boolean closed;
 
-    /** What the queue knows of an engine instance. */
+    /** The load of an engine instance. */
     private static final class Instance {
         private final Map<LoraWeights, Integer> adapters = new HashMap<>();
-        private int rows;
-        /** Pieces of work between its steps. */
-        private int background;
-        /** It had no memory for the oldest request. */
+        private int sequences;
+        private int backgroundTasks;
+        /** Whether it did not have enough memory for the oldest request. */
         private boolean refused;
 
         private int load() {
-            return rows + background * (rows + 1);
+            return sequences + backgroundTasks * (sequences + 1);
         }
     }
 
-    private record Prefix(PrefixCache.Scope owner, List<Integer> tokens) {}
+    private record Prefix(PrefixCache.Scope scope, List<Integer> tokens) {}
 
     /**
-     * @param wake wakes an instance that has no work, from any thread; an instance that has work may ignore it
+     * @param wake called from any thread to wake an idle instance; has no effect on a busy one
      */
     RequestQueue(EngineLimits limits, int instances, IntConsumer wake) {
-        this.slots = limits.maxNumSeqs();
-        this.prefixes = limits.prefixBytes() > 0;
+        this.maxNumSeqs = limits.maxNumSeqs();
+        this.prefixCache = limits.prefixBytes() > 0;
         this.wake = wake;
         this.instances = new Instance[instances];
         for (int i = 0; i < instances; i++) {
@@ -87,8 +87,8 @@ final class RequestQueue {
         }
     }
 
-    /** @throws IllegalStateException when the queue is closed */
-    synchronized void add(RunningRequest request) {
+    /** @throws IllegalStateException if the queue is closed */
+    synchronized void add(SubmittedRequest request) {
         if (closed) {
             throw new IllegalStateException("the engine is closed");
         }
@@ -96,19 +96,21 @@ final class RequestQueue {
         wakeNext();
     }
 
+    /** Number of queued requests. */
     synchronized int size() {
         return waiting.size();
     }
 
-    synchronized int rows() {
-        return rows;
+    /** Number of running sequences of all instances. */
+    synchronized int runningSequences() {
+        return runningSequences;
     }
 
     /**
-     * The oldest request, if this instance is the one to run it now. {@link #accept}, {@link #refuse} or {@link #drop} must
-     * follow; until then no instance is offered another.
+     * The oldest request, if this instance should run it. The instance then calls {@link #accept}, {@link #refuse} or
+     * {@link #drop}; until then no request is offered to another instance.
      */
-    synchronized Optional<RunningRequest> offer(int instance) {
+    synchronized Optional<SubmittedRequest> offer(int instance) {
         if (closed || offeredTo != NONE || instanceForOldest() != instance) {
             return Optional.empty();
         }
@@ -116,19 +118,19 @@ final class RequestQueue {
         return Optional.of(waiting.peek());
     }
 
-    /** The instance has died: what it was offered waits again. */
+    /** Withdraws an offer to an instance that has ended; the request stays queued. */
     synchronized void withdraw(int instance) {
         if (offeredTo == instance) {
             offeredTo = NONE;
         }
     }
 
-    /** The offered request runs in this instance; a row of each of its choices counts from now on. */
+    /** Removes the offered request, which this instance runs, and counts a sequence for each choice. */
     synchronized void accept(int instance) {
-        RunningRequest request = takeOffered();
+        SubmittedRequest request = takeOffered();
         int choices = request.request().params().choices();
-        instances[instance].rows += choices;
-        rows += choices;
+        instances[instance].sequences += choices;
+        runningSequences += choices;
         request.request().lora().ifPresent(lora -> instances[instance].adapters.merge(lora, choices, Integer::sum));
         prefix(request)
                 .ifPresent(prefix -> prefixInstances
@@ -137,7 +139,11 @@ final class RequestQueue {
         wakeNext();
     }
 
-    /** The offered request does not fit this instance's memory now; others are asked. */
+    /**
+     * Offers the request to other instances, because this one does not have enough memory.
+     *
+     * @param bytes that the request needs
+     */
     synchronized void refuse(int instance, long bytes) {
         offeredTo = NONE;
         instances[instance].refused = true;
@@ -145,39 +151,39 @@ final class RequestQueue {
         wakeNext();
         for (int other = 0; other < instances.length; other++) {
             if (other != instance) {
-                // it may have memory that it does not use
+                // it may free unused memory
                 wake.accept(other);
             }
         }
     }
 
-    /** The offered request leaves the queue without running. */
+    /** Removes the offered request, which does not run. */
     synchronized void drop() {
         takeOffered();
         wakeNext();
     }
 
-    /** A row of an instance has ended, and its slot is free. */
-    synchronized void rowEnded(int instance, Optional<LoraWeights> lora) {
-        instances[instance].rows--;
-        rows--;
+    /** Called when a sequence of an instance has ended. */
+    synchronized void sequenceEnded(int instance, Optional<LoraWeights> lora) {
+        instances[instance].sequences--;
+        runningSequences--;
         lora.ifPresent(weights ->
                 instances[instance].adapters.computeIfPresent(weights, (same, count) -> count == 1 ? null : count - 1));
         memoryFreed();
     }
 
-    /** Bytes that the oldest request lacks; 0 when it lacks none. Instances should free what they don't use. */
+    /** Bytes that the oldest request lacks, or 0. Instances should free unused memory. */
     synchronized long neededBytes() {
         return neededBytes;
     }
 
-    /** Memory has become free: the oldest request is offered to all instances again. */
+    /** Called when memory was freed: the oldest request is offered to all instances again. */
     synchronized void memoryFreed() {
         clearRefusals();
         wakeNext();
     }
 
-    /** The instance that is to run more background work, which counts from now on: with the least work, and of several the last. */
+    /** Assigns a background task to the instance with the lowest load, the last one of equals, and counts it. */
     synchronized int startBackground() {
         int best = instances.length - 1;
         for (int i = best - 1; i >= 0; i--) {
@@ -185,17 +191,18 @@ final class RequestQueue {
                 best = i;
             }
         }
-        instances[best].background++;
+        instances[best].backgroundTasks++;
         wakeNext();
         return best;
     }
 
+    /** Called when a background task of an instance has ended. */
     synchronized void backgroundEnded(int instance) {
-        instances[instance].background--;
+        instances[instance].backgroundTasks--;
         wakeNext();
     }
 
-    /** Whether no other instance has work. */
+    /** Whether no other instance has sequences or background tasks. */
     synchronized boolean isAlone(int instance) {
         for (int i = 0; i < instances.length; i++) {
             if (i != instance && instances[i].load() > 0) {
@@ -205,23 +212,23 @@ final class RequestQueue {
         return true;
     }
 
-    /** Takes matching requests out, and marks a matching one that is just offered as cancelled. */
-    synchronized List<RunningRequest> cancel(Predicate<RunningRequest> which, FinishReason reason) {
+    /** Removes and returns matching requests; if the offered one matches, it is marked as cancelled instead. */
+    synchronized List<SubmittedRequest> cancel(Predicate<SubmittedRequest> which, FinishReason reason) {
         if (offeredTo != NONE && which.test(waiting.peek())) {
             waiting.peek().cancel(reason);
         }
         return remove(which);
     }
 
-    /** Takes no more and offers no more, and takes out all that wait but the one that is just offered. */
-    synchronized List<RunningRequest> close() {
+    /** Ends submissions and offers; removes and returns all requests except an offered one. */
+    synchronized List<SubmittedRequest> close() {
         closed = true;
         return remove(request -> true);
     }
 
-    private List<RunningRequest> remove(Predicate<RunningRequest> which) {
-        Optional<RunningRequest> kept = Optional.ofNullable(waiting.peek()).filter(oldest -> offeredTo != NONE);
-        List<RunningRequest> removed = waiting.stream()
+    private List<SubmittedRequest> remove(Predicate<SubmittedRequest> which) {
+        Optional<SubmittedRequest> kept = Optional.ofNullable(waiting.peek()).filter(oldest -> offeredTo != NONE);
+        List<SubmittedRequest> removed = waiting.stream()
                 .filter(which)
                 .filter(request -> kept.filter(oldest -> oldest == request).isEmpty())
                 .toList();
@@ -233,7 +240,7 @@ final class RequestQueue {
         return removed;
     }
 
-    private RunningRequest takeOffered() {
+    private SubmittedRequest takeOffered() {
         offeredTo = NONE;
         clearRefusals();
         return waiting.remove();
@@ -253,34 +260,34 @@ final class RequestQueue {
         }
     }
 
-    /** Where the oldest request is to run; NONE when it has to wait, or there is none. */
+    /** The instance that should run the oldest request; {@code NONE} if it has to wait or the queue is empty. */
     private int instanceForOldest() {
-        RunningRequest request = waiting.peek();
-        if (request == null || rows + request.request().params().choices() > slots) {
+        SubmittedRequest request = waiting.peek();
+        if (request == null || runningSequences + request.request().params().choices() > maxNumSeqs) {
             return NONE;
         }
-        int emptiest = emptiest(each -> true);
-        if (emptiest == NONE) {
+        int leastLoaded = leastLoaded(each -> true);
+        if (leastLoaded == NONE) {
             return NONE;
         }
-        int least = instances[emptiest].load();
+        int least = instances[leastLoaded].load();
         IntPredicate balanced = i -> instances[i].load() <= least + least / MAX_EXTRA_LOAD_DIVISOR;
-        int keeping = prefix(request)
+        int withPrefix = prefix(request)
                 .map(prefixInstances::get)
-                .map(at -> emptiest(i -> at.get(i) && balanced.test(i)))
+                .map(at -> leastLoaded(i -> at.get(i) && balanced.test(i)))
                 .orElse(NONE);
-        if (keeping != NONE) {
-            return keeping;
+        if (withPrefix != NONE) {
+            return withPrefix;
         }
-        int running = request.request()
+        int withAdapter = request.request()
                 .lora()
-                .map(lora -> emptiest(i -> instances[i].adapters.containsKey(lora) && balanced.test(i)))
+                .map(lora -> leastLoaded(i -> instances[i].adapters.containsKey(lora) && balanced.test(i)))
                 .orElse(NONE);
-        return running != NONE ? running : emptiest;
+        return withAdapter != NONE ? withAdapter : leastLoaded;
     }
 
-    /** The first of those instances that has the least work and has not refused; NONE when there is none. */
-    private int emptiest(IntPredicate which) {
+    /** The first matching instance with the lowest load that has not refused; {@code NONE} if there is none. */
+    private int leastLoaded(IntPredicate which) {
         int best = NONE;
         for (int i = 0; i < instances.length; i++) {
             if (!instances[i].refused
@@ -292,9 +299,9 @@ final class RequestQueue {
         return best;
     }
 
-    private Optional<Prefix> prefix(RunningRequest running) {
+    private Optional<Prefix> prefix(SubmittedRequest running) {
         GenerationRequest request = running.request();
-        if (!prefixes || instances.length == 1 || request.prompt().size() <= PREFIX_TOKENS) {
+        if (!prefixCache || instances.length == 1 || request.prompt().size() <= PREFIX_TOKENS) {
             return Optional.empty();
         }
         return Optional.of(new Prefix(

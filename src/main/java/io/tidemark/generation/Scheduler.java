@@ -13,8 +13,9 @@ import java.util.Set;
 import java.util.function.Predicate;
 
 /**
- * Decides what runs in each step of an engine instance. It takes requests from the {@link RequestQueue} as they fit; every
- * decoding row takes part in every step, and prompts share what the step may carry of them. Belongs to the instance's thread.
+ * Decides what runs in each step of an engine instance. Starts requests of the {@link RequestQueue} as memory permits.
+ * Each step has a row for every decoding sequence; prefilling sequences share the step's budget of prompt tokens. Used
+ * by the thread of the instance only.
  */
 final class Scheduler {
 
@@ -23,110 +24,115 @@ final class Scheduler {
     private final RequestQueue queue;
     private final KvPool pool;
     private final int promptBudget;
-    private final int piece;
-    private final List<Row> running = new ArrayList<>();
+    private final int chunk;
+    private final List<Sequence> running = new ArrayList<>();
     private final PrefixSharing sharing;
 
-    /** A row of the next step with the number of tokens it brings. */
-    record Turn(Row row, int promptTokens) {}
+    /** A row of the next step; {@code promptTokens} is 0 for a decoding sequence. */
+    record ScheduledRow(Sequence sequence, int promptTokens) {}
 
     /**
-     * @param instance     the index of the instance in the queue
-     * @param promptTokens the most prompt tokens in a step
+     * @param instance     index of the instance in the queue
+     * @param promptTokens maximum number of prompt tokens in a step
      */
     Scheduler(LanguageModel model, Decoder decoder, int instance, RequestQueue queue, KvPool pool, int promptTokens) {
         this.model = model;
         this.instance = instance;
         this.queue = queue;
         this.pool = pool;
-        this.piece = decoder.chunkTokens();
-        this.promptBudget = Math.max(promptTokens, piece);
+        this.chunk = decoder.chunkTokens();
+        this.promptBudget = Math.max(promptTokens, chunk);
         this.sharing = new PrefixSharing(pool);
     }
 
+    /** Number of running sequences. */
     int running() {
         return running.size();
     }
 
-    /** Admits what fits, then says which rows the next step has and how much of their prompts. */
-    List<Turn> nextStep() {
+    /** Starts queued requests that fit, then returns the rows of the next step. */
+    List<ScheduledRow> nextStep() {
         admit();
-        List<Turn> turns = new ArrayList<>();
+        List<ScheduledRow> rows = new ArrayList<>();
         int left = promptBudget;
-        for (Row row : running) {
-            if (!row.isPrefilling()) {
-                turns.add(new Turn(row, 0));
-            } else if (left > 0 && sharing.mayRun(row, running)) {
-                int tokens = row.promptPiece(left, piece);
+        for (Sequence sequence : running) {
+            if (!sequence.isPrefilling()) {
+                rows.add(new ScheduledRow(sequence, 0));
+            } else if (left > 0 && sharing.mayRun(sequence, running)) {
+                int tokens = sequence.nextPromptTokens(left, chunk);
                 if (tokens > 0) {
-                    turns.add(new Turn(row, tokens));
+                    rows.add(new ScheduledRow(sequence, tokens));
                 }
                 left -= tokens;
             }
         }
-        return turns;
+        return rows;
     }
 
-    /** A step has run more of a row's prompt. */
-    void promptAdvanced(Row row) {
-        sharing.promptAdvanced(row);
+    /** Called when a step has computed a part of a prompt. */
+    void promptAdvanced(Sequence sequence) {
+        sharing.promptAdvanced(sequence);
     }
 
-    /** The last token of a row's prompt has led to finite logits. */
-    void promptDone(Row row) {
-        sharing.promptDone(row, running);
+    /** Called when the last token of a prompt has led to finite logits. */
+    void promptDone(Sequence sequence) {
+        sharing.promptDone(sequence, running);
     }
 
     long reusedPromptTokens() {
         return sharing.reusedTokens();
     }
 
-    /** Takes a finished row out of the batch. */
-    void remove(Row row, boolean spoilt) {
-        running.remove(row);
-        if (spoilt) {
-            pool.releaseInvalid(row.slot());
+    /**
+     * Removes a sequence from the batch and releases its KV slot.
+     *
+     * @param invalid whether the slot may hold values that are not finite
+     */
+    void remove(Sequence sequence, boolean invalid) {
+        running.remove(sequence);
+        if (invalid) {
+            pool.releaseInvalid(sequence.slot());
         } else {
-            pool.release(row.slot());
+            pool.release(sequence.slot());
         }
-        queue.rowEnded(instance, row.owner().request().lora());
+        queue.sequenceEnded(instance, sequence.owner().request().lora());
     }
 
-    /** Drops everything that runs, without a word to the cache. */
-    Set<RunningRequest> abandon() {
-        Set<RunningRequest> abandoned = new LinkedHashSet<>();
-        running.forEach(row -> abandoned.add(row.owner()));
+    /** Removes all sequences without releasing their slots, and returns their requests. */
+    Set<SubmittedRequest> abandon() {
+        Set<SubmittedRequest> abandoned = new LinkedHashSet<>();
+        running.forEach(sequence -> abandoned.add(sequence.owner()));
         running.clear();
         return abandoned;
     }
 
-    List<Row> rows(Predicate<RunningRequest> which) {
-        return running.stream().filter(row -> which.test(row.owner())).toList();
+    List<Sequence> sequences(Predicate<SubmittedRequest> which) {
+        return running.stream().filter(sequence -> which.test(sequence.owner())).toList();
     }
 
-    /** False once the row has left, as when another choice of its request failed. */
-    boolean isRunning(Row row) {
-        return running.contains(row);
+    /** Whether the sequence was not removed, for example because another choice of its request failed. */
+    boolean isRunning(Sequence sequence) {
+        return running.contains(sequence);
     }
 
     private void admit() {
-        for (Optional<RunningRequest> next = queue.offer(instance); next.isPresent(); next = queue.offer(instance)) {
-            RunningRequest request = next.get();
+        for (Optional<SubmittedRequest> next = queue.offer(instance); next.isPresent(); next = queue.offer(instance)) {
+            SubmittedRequest request = next.get();
             int tokens = request.request().prompt().size()
                     + request.request().params().maxTokens();
             Optional<List<KvSlot>> slots;
             try {
                 slots = pool.reserve(tokens, request.request().params().choices());
             } catch (DecoderException e) {
-                // The budget allowed what the device's memory did not.
+                // the device is out of memory although the budget is not
                 queue.drop();
-                request.failed("engine_error", "there was no memory for keys and values");
+                request.fail("engine_error", "the device is out of memory for keys and values");
                 continue;
             }
             if (request.cancelled().isPresent()) {
                 slots.ifPresent(unused -> unused.forEach(pool::release));
                 queue.drop();
-                request.endedBeforeStart(request.cancelled().get());
+                request.endBeforeStart(request.cancelled().get());
             } else if (slots.isEmpty()) {
                 queue.refuse(
                         instance, pool.bytes(tokens, request.request().params().choices()));
@@ -137,10 +143,10 @@ final class Scheduler {
         }
     }
 
-    private void start(RunningRequest request, List<KvSlot> slots) {
+    private void start(SubmittedRequest request, List<KvSlot> slots) {
         request.started();
         for (int choice = 0; choice < slots.size(); choice++) {
-            running.add(new Row(
+            running.add(new Sequence(
                     request,
                     choice,
                     slots.get(choice),

@@ -4,39 +4,42 @@ import io.tidemark.decoder.Decoder;
 import io.tidemark.decoder.DecoderException;
 import io.tidemark.decoder.StepRow;
 import io.tidemark.decoder.sampling.SampledToken;
-import io.tidemark.generation.Scheduler.Turn;
+import io.tidemark.generation.Scheduler.ScheduledRow;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
 
-/** The hot path: plan a step, run it in one native call, give each row its token. Belongs to the instance's thread. */
+/**
+ * The hot path: schedules a step, runs it in one native call, and gives each sequence its token. Used by the thread of
+ * the instance only.
+ */
 final class StepLoop {
 
     private static final System.Logger LOG = System.getLogger(StepLoop.class.getName());
 
     private final Decoder decoder;
     private final Scheduler scheduler;
-    private final StepWidth width;
+    private final StepThreads threads;
     private long steps;
-    private long tokens;
+    private long generatedTokens;
 
-    StepLoop(Decoder decoder, Scheduler scheduler, StepWidth width) {
+    StepLoop(Decoder decoder, Scheduler scheduler, StepThreads threads) {
         this.decoder = decoder;
         this.scheduler = scheduler;
-        this.width = width;
+        this.threads = threads;
     }
 
-    /** Runs one step. Returns false when no row has work. */
+    /** Runs one step; returns false if there is nothing to run. */
     boolean step() {
-        List<Turn> turns = scheduler.nextStep();
-        if (turns.isEmpty()) {
+        List<ScheduledRow> rows = scheduler.nextStep();
+        if (rows.isEmpty()) {
             return false;
         }
         steps++;
         try {
-            run(turns);
+            run(rows);
         } catch (DecoderException e) {
-            isolate(turns, e);
+            isolate(rows, e);
         }
         return true;
     }
@@ -46,100 +49,99 @@ final class StepLoop {
     }
 
     long generatedTokens() {
-        return tokens;
+        return generatedTokens;
     }
 
-    /** Ends a row for a reason from outside. What an unfinished prompt has left in the cache was never looked at. */
-    void end(Row row, FinishReason reason) {
-        row.owner().text(row.choice(), row.finish(reason));
-        scheduler.remove(row, row.isPrefilling());
-        row.owner().choiceFinished(row.result());
+    /**
+     * Ends a sequence for a reason from outside. The keys and values of an unfinished prompt were not checked for
+     * finiteness.
+     */
+    void end(Sequence sequence, FinishReason reason) {
+        sequence.owner().text(sequence.choice(), sequence.finish(reason));
+        scheduler.remove(sequence, sequence.isPrefilling());
+        sequence.owner().choiceFinished(sequence.result());
     }
 
-    private void run(List<Turn> turns) {
-        List<StepRow> batch =
-                turns.stream().map(turn -> turn.row().next(turn.promptTokens())).toList();
-        Iterator<SampledToken> choices = step(batch).iterator();
-        List<Row> chosen = new ArrayList<>();
+    private void run(List<ScheduledRow> rows) {
+        List<StepRow> batch = rows.stream()
+                .map(row -> row.sequence().nextRow(row.promptTokens()))
+                .toList();
+        Iterator<SampledToken> sampled = step(batch).iterator();
+        List<Sequence> sampling = new ArrayList<>();
         for (int i = 0; i < batch.size(); i++) {
-            Row row = turns.get(i).row();
-            row.advance(batch.get(i).tokens().size());
-            if (turns.get(i).promptTokens() > 0) {
-                scheduler.promptAdvanced(row);
+            Sequence sequence = rows.get(i).sequence();
+            sequence.advance(batch.get(i).tokens().size());
+            if (rows.get(i).promptTokens() > 0) {
+                scheduler.promptAdvanced(sequence);
             }
             if (batch.get(i).sampling().isPresent()) {
-                chosen.add(row);
+                sampling.add(sequence);
             }
         }
-        for (Row row : chosen) {
-            SampledToken choice = choices.next();
-            if (scheduler.isRunning(row)) {
-                accept(row, choice);
+        for (Sequence sequence : sampling) {
+            SampledToken token = sampled.next();
+            if (scheduler.isRunning(sequence)) {
+                accept(sequence, token);
             }
         }
     }
 
     private List<SampledToken> step(List<StepRow> batch) {
-        int tokens = batch.stream().mapToInt(row -> row.tokens().size()).sum();
-        return width.run(tokens, threads -> {
-            decoder.setThreads(threads);
+        int batchTokens = batch.stream().mapToInt(row -> row.tokens().size()).sum();
+        return threads.run(batchTokens, count -> {
+            decoder.setThreads(count);
             return decoder.step(batch);
         });
     }
 
-    private void accept(Row row, SampledToken choice) {
-        if (!choice.finite()) {
-            fail(row, "the logits of a step were not finite");
+    private void accept(Sequence sequence, SampledToken token) {
+        if (!token.finite()) {
+            fail(sequence, "the logits of a step were not finite");
             return;
         }
-        if (!row.hasGenerated()) {
-            scheduler.promptDone(row);
+        if (!sequence.hasGenerated()) {
+            scheduler.promptDone(sequence);
         }
-        tokens++;
-        row.owner().tokenChosen();
+        generatedTokens++;
+        sequence.owner().tokenGenerated();
         try {
-            row.owner().text(row.choice(), row.accept(choice));
+            sequence.owner().text(sequence.choice(), sequence.accept(token));
         } catch (RuntimeException e) {
             LOG.log(
                     System.Logger.Level.ERROR,
-                    "a token of request '" + row.owner().request().id() + "' could not be taken",
+                    "a token of request '" + sequence.owner().request().id() + "' could not be decoded",
                     e);
-            fail(row, "a token could not be turned into text");
+            fail(sequence, "a token could not be decoded to text");
             return;
         }
-        if (row.finished().isPresent()) {
-            scheduler.remove(row, false);
-            row.owner().choiceFinished(row.result());
+        if (sequence.finished().isPresent()) {
+            scheduler.remove(sequence, false);
+            sequence.owner().choiceFinished(sequence.result());
         }
     }
 
-    /** A failed native call has changed no row, so each can be tried alone; only those that fail again are at fault. */
-    private void isolate(List<Turn> turns, DecoderException cause) {
+    /** Runs each row of a failed step alone, which is possible because the failed call has changed no sequence. */
+    private void isolate(List<ScheduledRow> rows, DecoderException cause) {
         LOG.log(
                 System.Logger.Level.WARNING,
-                "a step of " + turns.size() + " rows failed; its rows are tried one by one",
+                "a step of " + rows.size() + " rows failed; its rows are run one by one",
                 cause);
-        for (Turn turn : turns) {
-            if (scheduler.isRunning(turn.row())) {
+        for (ScheduledRow row : rows) {
+            if (scheduler.isRunning(row.sequence())) {
                 try {
-                    run(List.of(turn));
+                    run(List.of(row));
                 } catch (DecoderException e) {
-                    fail(
-                            turn.row(),
-                            "the step failed: "
-                                    + String.valueOf(e.getMessage())
-                                            .lines()
-                                            .findFirst()
-                                            .orElse(""));
+                    String message = String.valueOf(e.getMessage());
+                    fail(row.sequence(), "the step failed: " + message.lines().findFirst().orElse(""));
                 }
             }
         }
     }
 
-    /** One failed choice fails its request. */
-    private void fail(Row failed, String message) {
-        RunningRequest request = failed.owner();
-        scheduler.rows(request::equals).forEach(row -> scheduler.remove(row, true));
-        request.failed("engine_error", message);
+    /** Fails the request of a sequence with all its choices. */
+    private void fail(Sequence failed, String message) {
+        SubmittedRequest request = failed.owner();
+        scheduler.sequences(request::equals).forEach(sequence -> scheduler.remove(sequence, true));
+        request.fail("engine_error", message);
     }
 }

@@ -7,8 +7,8 @@ import java.util.Set;
  * What ends a choice.
  *
  * @param maxTokens  maximum number of generated tokens, 1 or more
- * @param minTokens  minimum number of generated tokens, 0 to {@code maxTokens}; until then no token that ends the choice is
- *                   selected, and stop texts are not searched
+ * @param minTokens  minimum number of generated tokens, 0 to {@code maxTokens}; until then no token that ends the
+ *                   choice is selected, and stop texts are not searched
  * @param stop       texts that end the choice; they are not part of its text
  * @param stopTokens tokens that end the choice in addition to the model's end-of-sequence tokens
  * @param ignoreEos  whether the model's end-of-sequence tokens do not end the choice, for benchmarks

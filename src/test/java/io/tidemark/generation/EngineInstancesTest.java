@@ -18,34 +18,51 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 @Timeout(120)
-@DisplayName("several engine instances")
+@DisplayName("Several engine instances")
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class EngineInstancesTest {
 
     private static final EngineLayout THREE = new EngineLayout(3, 1, 1, 1, true);
     private static final List<String> ADAPTERS = List.of("all", "qv", "patterns", "some-layers");
     private static final double LOGPROB_ERROR = 1e-4;
 
+    private FixtureModel model;
+
+    @BeforeAll
+    void load() {
+        model = FixtureModel.load("llama-gqa");
+    }
+
+    @AfterAll
+    void close() {
+        model.close();
+    }
+
     @ParameterizedTest
     @EnumSource(ComputeType.class)
-    @DisplayName("share the rows, and give each the numbers that it has in a single instance")
+    @DisplayName("several instances run the sequences with the log-probabilities of a single instance")
     void sameNumbers(ComputeType type) throws Exception {
         try (FixtureModel fixture = FixtureModel.load("llama-gqa", new ModelOptions(type))) {
-            List<Ask> asks =
-                    IntStream.range(0, 18).mapToObj(i -> ask(fixture, i)).toList();
+            List<TestRequest> requests =
+                    IntStream.range(0, 18).mapToObj(i -> request(fixture, i)).toList();
             Set<String> threads = ConcurrentHashMap.newKeySet();
-            Map<String, Completion.Choice> together = run(fixture, THREE, asks, threads);
+            Map<String, Completion.Choice> together = run(fixture, THREE, requests, threads);
             Map<String, Completion.Choice> single =
-                    run(fixture, EngineLayout.single(1), asks, ConcurrentHashMap.newKeySet());
+                    run(fixture, EngineLayout.single(1), requests, ConcurrentHashMap.newKeySet());
             assertThat(threads)
                     .containsExactlyInAnyOrder("tidemark-engine-0", "tidemark-engine-1", "tidemark-engine-2");
-            // with other rows beside it a token of int8 and bf16 rounds otherwise, so only the first is compared there
+            // with int8 and bf16 the rounding depends on the other rows of the batch, so only the first token is
+            // compared
             int compared = type == ComputeType.FP32 ? 12 : 1;
             double error = type == ComputeType.FP32 ? LOGPROB_ERROR : 0.1;
             single.forEach((id, expected) -> {
@@ -59,47 +76,45 @@ class EngineInstancesTest {
     }
 
     @Test
-    @DisplayName("run the same adapters while stacks of them are built, replaced and closed")
-    void shareStacks() throws Exception {
+    @DisplayName("several instances run the same adapters while packed LoRA groups are built, replaced and closed")
+    void sharePackedGroups() throws Exception {
         try (FixtureModel fixture =
                 FixtureModel.load("llama-gqa", new ModelOptions(ComputeType.INT8, false, 1 << 20))) {
-            List<Ask> asks = new ArrayList<>();
+            List<TestRequest> requests = new ArrayList<>();
             for (int i = 0; i < 90; i++) {
                 LoraWeights adapter = fixture.adapter(ADAPTERS.get((i / 9 + i) % ADAPTERS.size()));
-                asks.add(Ask.about("ask-" + i, List.of(5 + i, 6, 7, 8 + i % 5))
+                requests.add(TestRequest.of("request-" + i, List.of(5 + i, 6, 7, 8 + i % 5))
                         .with(adapter, 6)
                         .stopAt(StopConditions.afterExactly(10 + i % 30))
                         .logprobs(0));
             }
-            Map<String, Completion.Choice> together = run(fixture, THREE, asks, ConcurrentHashMap.newKeySet());
-            for (Ask ask : asks) {
+            Map<String, Completion.Choice> together = run(fixture, THREE, requests, ConcurrentHashMap.newKeySet());
+            for (TestRequest request : requests) {
                 Completion.Choice alone = run(
-                                fixture, EngineLayout.single(1), List.of(ask), ConcurrentHashMap.newKeySet())
-                        .get(ask.id());
-                assertThat(together.get(ask.id()).logprobs().get(0).logprob())
-                        .as(ask.id())
+                                fixture, EngineLayout.single(1), List.of(request), ConcurrentHashMap.newKeySet())
+                        .get(request.id());
+                assertThat(together.get(request.id()).logprobs().get(0).logprob())
+                        .as(request.id())
                         .isCloseTo(alone.logprobs().get(0).logprob(), within(0.15));
-                assertThat(together.get(ask.id()).tokens()).hasSameSizeAs(alone.tokens());
+                assertThat(together.get(request.id()).tokens()).hasSameSizeAs(alone.tokens());
             }
         }
     }
 
     @Test
-    @DisplayName("run two requests at the same time, one in each, although the listener of one holds up its instance")
-    void runBesideEachOther() throws Exception {
-        try (FixtureModel fixture = FixtureModel.load("llama-gqa");
-                GenerationEngine engine =
-                        GenerationEngine.start(fixture.model(), new EngineLimits(4, 32, 1L << 30), THREE)) {
+    @DisplayName("a listener that blocks its instance does not delay a request of another instance")
+    void runConcurrently() throws Exception {
+        try (GenerationEngine engine = start(new EngineLimits(4, 32, 1L << 30))) {
             CountDownLatch other = new CountDownLatch(1);
-            Recording held = Recording.onFirstText(() -> await(other));
+            RecordingListener held = RecordingListener.onFirstText(() -> await(other));
             engine.submit(
-                    Ask.about("held", List.of(5, 6, 7))
+                    TestRequest.of("held", List.of(5, 6, 7))
                             .stopAt(StopConditions.afterExactly(10))
                             .request(),
                     held);
-            Recording free = Recording.plain();
+            RecordingListener free = RecordingListener.plain();
             engine.submit(
-                    Ask.about("free", List.of(5, 6, 8))
+                    TestRequest.of("free", List.of(5, 6, 8))
                             .stopAt(StopConditions.afterExactly(10))
                             .request(),
                     free);
@@ -112,18 +127,16 @@ class EngineInstancesTest {
 
     @Test
     @DisplayName(
-            "keep to the slots of all together, and run all choices of a request, as many as there are slots, in one of them")
+            "max-num-seqs applies to all instances together, and one instance runs all choices of a request")
     void choicesTogether() throws Exception {
-        try (FixtureModel fixture = FixtureModel.load("llama-gqa");
-                GenerationEngine engine =
-                        GenerationEngine.start(fixture.model(), new EngineLimits(5, 32, 1L << 30), THREE)) {
+        try (GenerationEngine engine = start(new EngineLimits(5, 32, 1L << 30))) {
             List<Integer> rows = new CopyOnWriteArrayList<>();
-            List<Recording> recordings = new ArrayList<>();
+            List<RecordingListener> recordings = new ArrayList<>();
             for (int i = 0; i < 12; i++) {
-                Recording recording =
-                        Recording.onFirstText(() -> rows.add(engine.stats().runningRows()));
+                RecordingListener recording =
+                        RecordingListener.onFirstText(() -> rows.add(engine.stats().runningSequences()));
                 engine.submit(
-                        Ask.about("wide-" + i, List.of(5, 6, 7 + i))
+                        TestRequest.of("wide-" + i, List.of(5, 6, 7 + i))
                                 .choices(i % 2 == 0 ? 5 : 2)
                                 .sampled(1, i)
                                 .tokens(8)
@@ -140,25 +153,23 @@ class EngineInstancesTest {
 
     @Test
     @DisplayName(
-            "give memory that they don't use to a request that needs nearly all of it, in whichever of them it runs")
+            "unused memory of all instances is available to a request that needs nearly all of it")
     void memoryMoves() throws Exception {
-        try (FixtureModel fixture = FixtureModel.load("llama-gqa")) {
-            long bytes = 520 * fixture.model().decoder().kvBytesPerToken();
-            try (GenerationEngine engine =
-                    GenerationEngine.start(fixture.model(), new EngineLimits(6, 32, bytes, bytes / 2), THREE)) {
+        long bytes = 520 * model.model().decoder().kvBytesPerToken();
+            try (GenerationEngine engine = start(new EngineLimits(6, 32, bytes, bytes / 2))) {
                 for (int round = 0; round < 3; round++) {
-                    List<Recording> recordings = new ArrayList<>();
+                    List<RecordingListener> recordings = new ArrayList<>();
                     for (int i = 0; i < 6; i++) {
-                        recordings.add(Recording.plain());
+                        recordings.add(RecordingListener.plain());
                         engine.submit(
-                                Ask.about("small-" + i, Collections.nCopies(65, 5 + i))
+                                TestRequest.of("small-" + i, Collections.nCopies(65, 5 + i))
                                         .tokens(5)
                                         .request(),
                                 recordings.get(i));
                     }
-                    recordings.add(Recording.plain());
+                    recordings.add(RecordingListener.plain());
                     engine.submit(
-                            Ask.about("large", Collections.nCopies(370, 77 + round))
+                            TestRequest.of("large", Collections.nCopies(370, 77 + round))
                                     .tokens(5)
                                     .request(),
                             recordings.get(6));
@@ -167,98 +178,97 @@ class EngineInstancesTest {
                     assertThat(engine.stats().kvBytesReserved()).isLessThanOrEqualTo(bytes);
                 }
             }
-        }
     }
 
     @Test
-    @DisplayName("end cancelled requests wherever they are, those that wait too")
+    @DisplayName("cancelled requests end in any instance and in the queue")
     void cancelled() throws Exception {
-        try (FixtureModel fixture = FixtureModel.load("llama-gqa");
-                GenerationEngine engine =
-                        GenerationEngine.start(fixture.model(), new EngineLimits(3, 32, 1L << 30), THREE)) {
-            Map<String, Recording> recordings = new LinkedHashMap<>();
+        try (GenerationEngine engine = start(new EngineLimits(3, 32, 1L << 30))) {
+            Map<String, RecordingListener> recordings = new LinkedHashMap<>();
             for (int i = 0; i < 40; i++) {
-                recordings.put("ask-" + i, Recording.plain());
+                recordings.put("request-" + i, RecordingListener.plain());
                 engine.submit(
-                        Ask.about("ask-" + i, List.of(5, 6, 7 + i))
+                        TestRequest.of("request-" + i, List.of(5, 6, 7 + i))
                                 .stopAt(StopConditions.afterExactly(400))
                                 .request(),
-                        recordings.get("ask-" + i));
+                        recordings.get("request-" + i));
             }
             recordings.keySet().forEach(id -> engine.cancel(id, FinishReason.CANCELLED));
             recordings.forEach((id, recording) -> assertThat(recording.choice().finishReason())
                     .as(id)
                     .isIn(FinishReason.CANCELLED, FinishReason.LENGTH));
-            assertThat(recordings.get("ask-39").choice().tokens()).isEmpty();
+            assertThat(recordings.get("request-39").choice().tokens()).isEmpty();
             assertThat(engine.stats().queuedRequests()).isZero();
         }
     }
 
     @Test
-    @DisplayName("all end when one of them dies: the engine says so once, fails what all had to do, and takes no more")
-    void oneDies() throws Exception {
-        try (FixtureModel fixture = FixtureModel.load("llama-gqa");
-                GenerationEngine engine =
-                        GenerationEngine.start(fixture.model(), new EngineLimits(4, 32, 1L << 30), THREE)) {
-            List<String> heard = new CopyOnWriteArrayList<>();
-            engine.death().thenRun(() -> heard.add("death"));
-            List<Recording> others = new ArrayList<>();
+    @DisplayName("the failure of one instance completes failure() once, fails all requests, and new ones are rejected")
+    void oneFails() throws Exception {
+        try (GenerationEngine engine = start(new EngineLimits(4, 32, 1L << 30))) {
+            List<String> events = new CopyOnWriteArrayList<>();
+            engine.failure().thenRun(() -> events.add("failure"));
+            List<RecordingListener> others = new ArrayList<>();
             for (int i = 0; i < 6; i++) {
-                others.add(Recording.onFinished(() -> heard.add("other")));
+                others.add(RecordingListener.onFinished(() -> events.add("other")));
             }
             for (int i = 0; i < 2; i++) {
                 engine.submit(
-                        Ask.about("running-" + i, List.of(5, 6, 7 + i))
+                        TestRequest.of("running-" + i, List.of(5, 6, 7 + i))
                                 .stopAt(StopConditions.afterExactly(500))
                                 .request(),
                         others.get(i));
             }
-            engine.submit(Ask.about("deadly", List.of(5, 6, 7)).request(), Recording.onFirstText(() -> {
+            engine.submit(TestRequest.of("fatal", List.of(5, 6, 7)).request(), RecordingListener.onFirstText(() -> {
                 throw new OutOfMemoryError("for this test");
             }));
             for (int i = 2; i < 6; i++) {
                 try {
                     engine.submit(
-                            Ask.about("late-" + i, List.of(5, 6, 7 + i))
+                            TestRequest.of("late-" + i, List.of(5, 6, 7 + i))
                                     .stopAt(StopConditions.afterExactly(500))
                                     .request(),
                             others.get(i));
                 } catch (IllegalStateException closed) {
-                    heard.add("other");
+                    events.add("other");
                     continue;
                 }
                 assertThat(others.get(i).failure().code()).isEqualTo("engine_error");
             }
             assertThat(others.get(0).failure().code()).isEqualTo("engine_error");
             assertThat(others.get(1).failure().code()).isEqualTo("engine_error");
-            assertThat(heard).startsWith("death").containsOnlyOnce("death");
+            assertThat(events).startsWith("failure").containsOnlyOnce("failure");
         }
     }
 
-    private static Ask ask(FixtureModel fixture, int i) {
-        Ask ask = Ask.about(
-                        "ask-" + i,
+    private GenerationEngine start(EngineLimits limits) {
+        return GenerationEngine.start(model.model(), limits, THREE);
+    }
+
+    private static TestRequest request(FixtureModel fixture, int i) {
+        TestRequest request = TestRequest.of(
+                        "request-" + i,
                         IntStream.range(0, 3 + i * 9)
                                 .map(at -> 3 + (i * 31 + at * at + i * at) % 400)
                                 .boxed()
                                 .toList())
                 .stopAt(StopConditions.afterExactly(12))
                 .logprobs(0);
-        return i % 5 == 4 ? ask : ask.with(fixture.adapter(ADAPTERS.get(i % ADAPTERS.size())), 1 + i % 6);
+        return i % 5 == 4 ? request : request.with(fixture.adapter(ADAPTERS.get(i % ADAPTERS.size())), 1 + i % 6);
     }
 
     private static Map<String, Completion.Choice> run(
-            FixtureModel fixture, EngineLayout layout, List<Ask> asks, Set<String> threads) throws RequestRefused {
+            FixtureModel fixture, EngineLayout layout, List<TestRequest> requests, Set<String> threads) throws RequestRefused {
         Map<String, Completion.Choice> choices = new LinkedHashMap<>();
         try (GenerationEngine engine =
                 GenerationEngine.start(fixture.model(), new EngineLimits(12, 256, 1L << 30), layout)) {
-            Map<String, Recording> recordings = new LinkedHashMap<>();
-            for (Ask ask : asks) {
+            Map<String, RecordingListener> recordings = new LinkedHashMap<>();
+            for (TestRequest request : requests) {
                 recordings.put(
-                        ask.id(),
-                        Recording.onFinished(
+                        request.id(),
+                        RecordingListener.onFinished(
                                 () -> threads.add(Thread.currentThread().getName())));
-                engine.submit(ask.request(), recordings.get(ask.id()));
+                engine.submit(request.request(), recordings.get(request.id()));
             }
             recordings.forEach((id, recording) -> choices.put(id, recording.choice()));
         }

@@ -21,7 +21,7 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 
-@DisplayName("a request's text")
+@DisplayName("Generation engine")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class GenerationEngineTest {
 
@@ -45,30 +45,30 @@ class GenerationEngineTest {
 
     @Test
     @DisplayName(
-            "is the reference's greedy text, however many others with other adapters, boundaries and sampling run beside it")
-    void isTheReferences() throws RequestRefused {
+            "greedy text equals the reference in a batch with other adapters, boundaries and sampling parameters")
+    void equalsTheReference() throws RequestRefused {
         Map<String, ReferenceText> references = Map.of("all", reference, "qv", fixture.reference("qv"));
-        Map<Recording, List<Integer>> expected = new IdentityHashMap<>();
+        Map<RecordingListener, List<Integer>> expected = new IdentityHashMap<>();
         try (GenerationEngine engine = start(LIMITS)) {
             for (int boundary = 0; boundary <= 6; boundary++) {
                 for (int prompt = 0; prompt < 5; prompt++) {
                     for (String adapter : references.keySet()) {
                         ReferenceText.Prompt of =
                                 references.get(adapter).prompts().get(prompt);
-                        Recording greedy = Recording.plain();
+                        RecordingListener greedy = RecordingListener.plain();
                         expected.put(greedy, of.greedy().get(boundary));
                         engine.submit(
-                                Ask.about(adapter + boundary + prompt, of.ids())
+                                TestRequest.of(adapter + boundary + prompt, of.ids())
                                         .with(fixture.adapter(adapter), boundary)
                                         .request(),
                                 greedy);
                     }
                     engine.submit(
-                            Ask.about("noise", reference.prompts().get(prompt).ids())
+                            TestRequest.of("noise", reference.prompts().get(prompt).ids())
                                     .sampled(1.5, boundary)
                                     .tokens(1 + 3 * prompt)
                                     .request(),
-                            Recording.plain());
+                            RecordingListener.plain());
                 }
             }
             expected.forEach((recording, tokens) -> {
@@ -77,7 +77,7 @@ class GenerationEngineTest {
                         .isEqualTo(tokens);
                 assertThat(recording.choice().text())
                         .isEqualTo(fixture.model().tokenizer().decode(tokens))
-                        .isEqualTo(recording.pieces(0));
+                        .isEqualTo(recording.text(0));
                 assertThat(recording.endings())
                         .containsExactly("0 " + recording.choice().finishReason());
             });
@@ -85,24 +85,24 @@ class GenerationEngineTest {
     }
 
     @Test
-    @DisplayName("without an adapter is the base model's")
-    void isTheBaseModels() throws RequestRefused {
+    @DisplayName("a request without adapter has the text of the base model")
+    void equalsTheBaseModel() throws RequestRefused {
         ReferenceText.Prompt prompt = reference.prompts().get(1);
-        assertThat(run(Ask.about("base", prompt.ids())).choice().tokens())
+        assertThat(run(TestRequest.of("base", prompt.ids())).choice().tokens())
                 .isEqualTo(prompt.greedy().get(0));
     }
 
     @Test
-    @DisplayName("comes while others run: a row joins the batch at any step and leaves before those that came first")
+    @DisplayName("a request joins the running batch at any step and can end before older ones")
     void joinsARunningBatch() throws RequestRefused {
         ReferenceText.Prompt prompt = reference.prompts().get(2);
-        AtomicReference<Recording> first = new AtomicReference<>();
+        AtomicReference<RecordingListener> first = new AtomicReference<>();
         List<Boolean> firstStillRan = new ArrayList<>();
-        Recording joining =
-                Recording.onFinished(() -> firstStillRan.add(!first.get().hasEnded()));
+        RecordingListener joining =
+                RecordingListener.onFinished(() -> firstStillRan.add(!first.get().hasEnded()));
         try (GenerationEngine engine = start(LIMITS)) {
-            first.set(Recording.onFirstText(
-                    () -> submit(engine, Ask.about("joining", prompt.ids()).with(all, 4), joining)));
+            first.set(RecordingListener.onFirstText(
+                    () -> submit(engine, TestRequest.of("joining", prompt.ids()).with(all, 4), joining)));
             engine.submit(longRequest("first").request(), first.get());
             assertThat(joining.choice().tokens()).isEqualTo(prompt.greedy().get(4));
             assertThat(first.get().choice().tokens()).hasSize(200);
@@ -111,58 +111,58 @@ class GenerationEngineTest {
     }
 
     @Test
-    @DisplayName("comes in n choices, each with its own random numbers, each the same whatever n is")
+    @DisplayName("a request has n choices with different random numbers, and a choice does not depend on n")
     void hasChoices() throws RequestRefused {
-        Ask ask = Ask.about("many", reference.prompts().get(0).ids())
+        TestRequest request = TestRequest.of("many", reference.prompts().get(0).ids())
                 .with(all, 5)
                 .sampled(1, 17)
                 .tokens(10);
-        Recording three = run(ask.choices(3));
+        RecordingListener three = run(request.choices(3));
         List<Completion.Choice> choices = three.completion().choices();
         assertThat(choices).extracting(Completion.Choice::index).containsExactly(0, 1, 2);
         assertThat(new HashSet<>(choices.stream().map(Completion.Choice::tokens).toList()))
                 .hasSize(3);
-        choices.forEach(choice -> assertThat(three.pieces(choice.index())).isEqualTo(choice.text()));
+        choices.forEach(choice -> assertThat(three.text(choice.index())).isEqualTo(choice.text()));
         assertThat(three.completion().usage().completionTokens())
                 .isEqualTo(choices.stream().mapToInt(c -> c.tokens().size()).sum());
         assertThat(three.completion().usage().promptTokens())
-                .isEqualTo(ask.prompt().size());
-        assertThat(run(ask).choice().tokens()).isEqualTo(choices.get(0).tokens());
-        assertThat(run(ask.choices(2)).completion().choices().get(1).tokens())
+                .isEqualTo(request.prompt().size());
+        assertThat(run(request).choice().tokens()).isEqualTo(choices.get(0).tokens());
+        assertThat(run(request.choices(2)).completion().choices().get(1).tokens())
                 .isEqualTo(choices.get(1).tokens());
     }
 
     @Test
-    @DisplayName("depends on the seed, and not on what runs beside it")
+    @DisplayName("the text depends on the seed, not on the other sequences of the batch")
     void dependsOnTheSeed() throws RequestRefused {
-        Ask ask = Ask.about("seeded", reference.prompts().get(1).ids())
+        TestRequest request = TestRequest.of("seeded", reference.prompts().get(1).ids())
                 .with(all, 3)
                 .sampled(0.9, 1234)
                 .tokens(24);
-        List<Integer> alone = run(ask).choice().tokens();
-        assertThat(run(ask.sampled(0.9, 1235)).choice().tokens()).isNotEqualTo(alone);
+        List<Integer> alone = run(request).choice().tokens();
+        assertThat(run(request.sampled(0.9, 1235)).choice().tokens()).isNotEqualTo(alone);
         try (GenerationEngine engine = start(LIMITS)) {
             IntStream.range(0, 12)
                     .forEach(i -> submit(
                             engine,
-                            Ask.about(
+                            TestRequest.of(
                                             "noise" + i,
                                             reference.prompts().get(i % 5).ids())
                                     .with(fixture.adapter("qv"), i % 7)
                                     .sampled(1 + i * 0.1, i)
                                     .tokens(3 + i),
-                            Recording.plain()));
-            Recording among = Recording.plain();
-            engine.submit(ask.request(), among);
+                            RecordingListener.plain()));
+            RecordingListener among = RecordingListener.plain();
+            engine.submit(request.request(), among);
             assertThat(among.choice().tokens()).isEqualTo(alone);
         }
     }
 
     @Test
-    @DisplayName("comes with a log-probability for each token where asked for, and with none otherwise")
+    @DisplayName("each token has a log-probability if the request has logprobs, otherwise none")
     void hasLogprobs() throws RequestRefused {
-        Ask ask = Ask.about("logprobs", reference.prompts().get(3).ids()).with(all, 6);
-        Completion.Choice choice = run(ask.logprobs(2)).choice();
+        TestRequest request = TestRequest.of("logprobs", reference.prompts().get(3).ids()).with(all, 6);
+        Completion.Choice choice = run(request.logprobs(2)).choice();
         assertThat(choice.logprobs()).extracting(Completion.TokenLogprob::token).isEqualTo(choice.tokens());
         choice.logprobs().forEach(logprob -> {
             assertThat(logprob.logprob())
@@ -172,11 +172,11 @@ class GenerationEngineTest {
             assertThat(logprob.top().get(0).token()).isEqualTo(logprob.token());
             assertThat(logprob.text()).isEqualTo(fixture.model().tokenizer().decode(List.of(logprob.token())));
         });
-        assertThat(run(ask).choice().logprobs()).isEmpty();
+        assertThat(run(request).choice().logprobs()).isEmpty();
     }
 
     @Test
-    @DisplayName("is measured: time in the queue, to the first token, and in all")
+    @DisplayName("a completion has the times in the queue, to the first token and in total")
     void isTimed() throws RequestRefused {
         Completion.Timing timing = run(longRequest("timed")).completion().timing();
         assertThat(timing.queuedMs()).isNotNegative();
@@ -185,46 +185,46 @@ class GenerationEngineTest {
     }
 
     @Test
-    @DisplayName("is refused when it can never be: by context, by slots, by memory, with the field to blame")
+    @DisplayName("a request that exceeds context, sequences or memory is refused, and the refusal names the field")
     void refusesTheImpossible() throws RequestRefused {
         long slotBytes = 64 * fixture.model().decoder().kvBytesPerToken();
         try (GenerationEngine engine = start(new EngineLimits(4, 16, 3 * slotBytes))) {
-            assertRefused(engine, Ask.about("a", tokens(500)).tokens(13), "context_length_exceeded", "max_tokens");
-            assertRefused(engine, Ask.about("b", tokens(512)).tokens(1), "context_length_exceeded", "prompt");
+            assertRefused(engine, TestRequest.of("a", tokens(500)).tokens(13), "context_length_exceeded", "max_tokens");
+            assertRefused(engine, TestRequest.of("b", tokens(512)).tokens(1), "context_length_exceeded", "prompt");
             assertRefused(
                     engine,
-                    Ask.about("c", tokens(2)).tokens(Integer.MAX_VALUE),
+                    TestRequest.of("c", tokens(2)).tokens(Integer.MAX_VALUE),
                     "context_length_exceeded",
                     "max_tokens");
-            assertRefused(engine, Ask.about("d", tokens(2)).choices(5), "out_of_range", "n");
-            assertRefused(engine, Ask.about("e", tokens(60)).tokens(4).choices(4), "kv_budget_exceeded", "max_tokens");
-            assertRefused(engine, Ask.about("f", tokens(250)).tokens(6), "kv_budget_exceeded", "max_tokens");
-            Recording possible = Recording.plain();
-            engine.submit(Ask.about("g", tokens(60)).tokens(4).choices(3).request(), possible);
+            assertRefused(engine, TestRequest.of("d", tokens(2)).choices(5), "out_of_range", "n");
+            assertRefused(engine, TestRequest.of("e", tokens(60)).tokens(4).choices(4), "kv_budget_exceeded", "max_tokens");
+            assertRefused(engine, TestRequest.of("f", tokens(250)).tokens(6), "kv_budget_exceeded", "max_tokens");
+            RecordingListener possible = RecordingListener.plain();
+            engine.submit(TestRequest.of("g", tokens(60)).tokens(4).choices(3).request(), possible);
             assertThat(possible.completion().choices()).hasSize(3);
         }
     }
 
-    private static void assertRefused(GenerationEngine engine, Ask ask, String code, String param) {
-        assertThatThrownBy(() -> engine.submit(ask.request(), Recording.plain()))
+    private static void assertRefused(GenerationEngine engine, TestRequest request, String code, String param) {
+        assertThatThrownBy(() -> engine.submit(request.request(), RecordingListener.plain()))
                 .isInstanceOfSatisfying(RequestRefused.class, refused -> {
                     assertThat(refused.code()).isEqualTo(code);
                     assertThat(refused.param()).isEqualTo(param);
                 });
     }
 
-    private Recording run(Ask ask) throws RequestRefused {
-        Recording recording = Recording.plain();
+    private RecordingListener run(TestRequest request) throws RequestRefused {
+        RecordingListener recording = RecordingListener.plain();
         try (GenerationEngine engine = start(LIMITS)) {
-            engine.submit(ask.request(), recording);
+            engine.submit(request.request(), recording);
             recording.outcome();
         }
         return recording;
     }
 
-    /** A request that runs for 200 tokens: the base model does not end this one. */
-    private Ask longRequest(String id) {
-        return Ask.about(id, reference.prompts().get(3).ids()).tokens(200);
+    /** A request of 200 tokens, for which the base model generates no end-of-sequence token. */
+    private TestRequest longRequest(String id) {
+        return TestRequest.of(id, reference.prompts().get(3).ids()).tokens(200);
     }
 
     private static List<Integer> tokens(int count) {
@@ -235,9 +235,9 @@ class GenerationEngineTest {
         return GenerationEngine.start(fixture.model(), limits);
     }
 
-    static void submit(GenerationEngine engine, Ask ask, Recording recording) {
+    static void submit(GenerationEngine engine, TestRequest request, RecordingListener recording) {
         try {
-            engine.submit(ask.request(), recording);
+            engine.submit(request.request(), recording);
         } catch (RequestRefused e) {
             throw new IllegalStateException(e);
         }

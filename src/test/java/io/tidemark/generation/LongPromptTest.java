@@ -13,7 +13,7 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 
-@DisplayName("a prompt that fills the context")
+@DisplayName("A prompt as long as the context")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class LongPromptTest {
 
@@ -36,13 +36,13 @@ class LongPromptTest {
     }
 
     @Test
-    @DisplayName("but for one token leads to that token, the same in chunks of any size")
+    @DisplayName("a prompt that leaves one token leads to the same token in chunks of any size")
     void leavesRoomForOneToken() throws RequestRefused {
-        Ask ask = Ask.about("long", text.subList(0, context - 1)).tokens(1).logprobs(5);
+        TestRequest request = TestRequest.of("long", text.subList(0, context - 1)).tokens(1).logprobs(5);
         Completion.TokenLogprob whole =
-                run(new EngineLimits(1, context, 1L << 30), ask).logprobs().get(0);
+                run(new EngineLimits(1, context, 1L << 30), request).logprobs().get(0);
         for (int chunk : List.of(1, 7, 64, 100, 256, 510)) {
-            Completion.Choice choice = run(new EngineLimits(1, chunk, 1L << 30), ask);
+            Completion.Choice choice = run(new EngineLimits(1, chunk, 1L << 30), request);
             assertThat(choice.finishReason()).isIn(FinishReason.LENGTH, FinishReason.STOP);
             assertThat(choice.tokens()).containsExactly(whole.token());
             assertThat(choice.logprobs().get(0).logprob())
@@ -52,15 +52,15 @@ class LongPromptTest {
     }
 
     @Test
-    @DisplayName("to the last token is refused, and so is one more, as context_length_exceeded")
+    @DisplayName("a prompt as long as the context or longer is refused as context_length_exceeded")
     void refusesOneMore() {
         for (int length : List.of(context, context + 1)) {
             try (GenerationEngine engine = GenerationEngine.start(fixture.model(), new EngineLimits(1, 64, 1L << 30))) {
                 assertThatThrownBy(() -> engine.submit(
-                                Ask.about("long", text.subList(0, length))
+                                TestRequest.of("long", text.subList(0, length))
                                         .tokens(1)
                                         .request(),
-                                Recording.plain()))
+                                RecordingListener.plain()))
                         .asInstanceOf(type(RequestRefused.class))
                         .satisfies(refused -> assertThat(refused.code()).isEqualTo("context_length_exceeded"))
                         .satisfies(refused -> assertThat(refused.param()).isEqualTo("prompt"));
@@ -68,10 +68,10 @@ class LongPromptTest {
         }
     }
 
-    private Completion.Choice run(EngineLimits limits, Ask ask) throws RequestRefused {
+    private Completion.Choice run(EngineLimits limits, TestRequest request) throws RequestRefused {
         try (GenerationEngine engine = GenerationEngine.start(fixture.model(), limits)) {
-            Recording recording = Recording.plain();
-            engine.submit(ask.request(), recording);
+            RecordingListener recording = RecordingListener.plain();
+            engine.submit(request.request(), recording);
             return recording.choice();
         }
     }

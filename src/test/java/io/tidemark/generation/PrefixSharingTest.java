@@ -19,11 +19,11 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
 
-@DisplayName("a prompt's beginning")
+@DisplayName("Prefix sharing")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class PrefixSharingTest {
 
-    private static final int PIECE = 64;
+    private static final int CHUNK = 64;
     private static final EngineLimits SHARING = new EngineLimits(8, 16, 1L << 30, 1L << 28);
     private static final EngineLimits NOT_SHARING = new EngineLimits(8, 16, 1L << 30);
 
@@ -44,27 +44,27 @@ class PrefixSharingTest {
     }
 
     @Test
-    @DisplayName("runs once for requests that follow each other, and the next one says how much it took over")
+    @DisplayName("a prefix is computed once for successive requests, and the second one reports its cached tokens")
     void isTakenOver() throws RequestRefused {
         try (GenerationEngine engine = GenerationEngine.start(fixture.model(), SHARING)) {
             for (int length : List.of(200, 200, 192, 193, 300, 63)) {
-                run(engine, about(text.subList(0, length)));
+                run(engine, request(text.subList(0, length)));
             }
-            Ask longest = about(text.subList(0, 300));
-            assertThat(run(engine, about(text.subList(0, 200))).usage().cachedTokens())
-                    .isEqualTo(3 * PIECE);
-            assertThat(run(engine, about(text.subList(0, 192))).usage().cachedTokens())
-                    .as("one token must run")
-                    .isEqualTo(2 * PIECE);
-            assertThat(run(engine, longest).usage().cachedTokens()).isEqualTo(4 * PIECE);
-            assertThat(engine.stats().prefixBytes()).as("each piece once").isEqualTo(4 * PIECE * tokenBytes());
+            TestRequest longest = request(text.subList(0, 300));
+            assertThat(run(engine, request(text.subList(0, 200))).usage().cachedTokens())
+                    .isEqualTo(3 * CHUNK);
+            assertThat(run(engine, request(text.subList(0, 192))).usage().cachedTokens())
+                    .as("one token must be computed")
+                    .isEqualTo(2 * CHUNK);
+            assertThat(run(engine, longest).usage().cachedTokens()).isEqualTo(4 * CHUNK);
+            assertThat(engine.stats().prefixBytes()).as("each chunk once").isEqualTo(4 * CHUNK * tokenBytes());
             assertThat(run(engine, longest).choices().get(0).tokens()).isEqualTo(unshared(longest));
         }
     }
 
     @Test
     @DisplayName(
-            "is another one for another adapter, another boundary, the base model, and an adapter loaded again under its id")
+            "a prefix is not shared between adapters, boundaries, the base model, and versions of an adapter")
     void isNeverSharedWrongly(@TempDir Path temp) throws RequestRefused {
         List<Integer> prompt = text.subList(0, 210);
         try (AdapterStore first = new AdapterStore(fixture.model());
@@ -72,56 +72,56 @@ class PrefixSharingTest {
                 GenerationEngine engine = GenerationEngine.start(fixture.model(), SHARING)) {
             LoraWeights qv =
                     first.load("qv", Folders.adapter("llama-gqa", "qv")).weights();
-            List<Ask> asks = new ArrayList<>(List.of(
-                    about(prompt),
-                    about(prompt).with(fixture.adapter("all"), 6),
-                    about(prompt).with(fixture.adapter("all"), 5),
-                    about(prompt).with(fixture.adapter("all"), 0),
-                    about(prompt).with(qv, 6),
-                    about(prompt).with(again.load("qv", louder(temp)).weights(), 6)));
-            for (Ask ask : asks) {
-                Completion fresh = run(engine, ask);
+            List<TestRequest> requests = new ArrayList<>(List.of(
+                    request(prompt),
+                    request(prompt).with(fixture.adapter("all"), 6),
+                    request(prompt).with(fixture.adapter("all"), 5),
+                    request(prompt).with(fixture.adapter("all"), 0),
+                    request(prompt).with(qv, 6),
+                    request(prompt).with(again.load("qv", changed(temp)).weights(), 6)));
+            for (TestRequest request : requests) {
+                Completion fresh = run(engine, request);
                 assertThat(fresh.usage().cachedTokens())
-                        .as("%s at %d", ask.lora(), ask.boundary())
+                        .as("%s at %d", request.lora(), request.boundary())
                         .isZero();
-                assertThat(fresh.choices().get(0).tokens()).isEqualTo(unshared(ask));
+                assertThat(fresh.choices().get(0).tokens()).isEqualTo(unshared(request));
             }
-            for (Ask ask : asks) {
-                Completion repeated = run(engine, ask);
-                assertThat(repeated.usage().cachedTokens()).isEqualTo(3 * PIECE);
-                assertThat(repeated.choices().get(0).tokens()).isEqualTo(unshared(ask));
+            for (TestRequest request : requests) {
+                Completion repeated = run(engine, request);
+                assertThat(repeated.usage().cachedTokens()).isEqualTo(3 * CHUNK);
+                assertThat(repeated.choices().get(0).tokens()).isEqualTo(unshared(request));
             }
-            assertThat(asks.stream().map(this::unshared).distinct().count())
-                    .as("adapters and boundaries differ in their text")
+            assertThat(requests.stream().map(this::unshared).distinct().count())
+                    .as("texts of different adapters and boundaries")
                     .isGreaterThan(3);
         }
     }
 
     @Test
-    @DisplayName("ends where two prompts differ, were it in the last token of a piece")
+    @DisplayName("prompts share the chunks before their first difference, also if it is the last token of a chunk")
     void endsAtTheDifference() throws RequestRefused {
         try (GenerationEngine engine = GenerationEngine.start(fixture.model(), SHARING)) {
-            run(engine, about(text.subList(0, 200)));
+            run(engine, request(text.subList(0, 200)));
             for (int place : List.of(0, 63, 64, 127, 128, 191)) {
                 List<Integer> other = new ArrayList<>(text.subList(0, 200));
                 other.set(place, (other.get(place) + 1) % 400);
-                Completion completion = run(engine, about(other));
+                Completion completion = run(engine, request(other));
                 assertThat(completion.usage().cachedTokens())
                         .as("differs at %d", place)
-                        .isEqualTo(place / PIECE * PIECE);
-                assertThat(completion.choices().get(0).tokens()).isEqualTo(unshared(about(other)));
+                        .isEqualTo(place / CHUNK * CHUNK);
+                assertThat(completion.choices().get(0).tokens()).isEqualTo(unshared(request(other)));
             }
         }
     }
 
     @Test
-    @DisplayName("is not kept of a row that failed")
+    @DisplayName("the prefix of a failed sequence is not cached")
     void failedRowsGiveNothing(@TempDir Path temp) throws RequestRefused {
         LoraWeights overflowing = fixture.overflowingAdapter(temp);
         try (GenerationEngine engine = GenerationEngine.start(fixture.model(), SHARING)) {
-            Ask bad = about(text.subList(0, 200)).with(overflowing, 6);
+            TestRequest bad = request(text.subList(0, 200)).with(overflowing, 6);
             for (int i = 0; i < 2; i++) {
-                Recording recording = Recording.plain();
+                RecordingListener recording = RecordingListener.plain();
                 engine.submit(bad.request(), recording);
                 assertThat(recording.failure().code()).isEqualTo("engine_error");
             }
@@ -131,18 +131,18 @@ class PrefixSharingTest {
     }
 
     @Test
-    @DisplayName("runs once for all choices of a request, whether prefixes are kept or not")
+    @DisplayName("the choices of a request share the computation of their prompt, with and without prefix cache")
     void choicesShareThePrompt() throws RequestRefused {
-        Ask ask = about(text.subList(0, 160)).sampled(1, 17).tokens(6);
+        TestRequest request = request(text.subList(0, 160)).sampled(1, 17).tokens(6);
         List<List<Integer>> alone = IntStream.range(0, 4)
-                .mapToObj(i -> complete(NOT_SHARING, ask.choices(i + 1))
+                .mapToObj(i -> complete(NOT_SHARING, request.choices(i + 1))
                         .choices()
                         .get(i)
                         .tokens())
                 .toList();
         for (EngineLimits limits : List.of(SHARING, NOT_SHARING)) {
             try (GenerationEngine engine = GenerationEngine.start(fixture.model(), limits)) {
-                Completion completion = run(engine, ask.choices(4));
+                Completion completion = run(engine, request.choices(4));
                 assertThat(completion.choices().stream()
                                 .map(Completion.Choice::tokens)
                                 .toList())
@@ -155,22 +155,22 @@ class PrefixSharingTest {
     }
 
     @Test
-    @DisplayName("is waited for while another row runs it, and then taken over")
+    @DisplayName("a sequence waits while another one computes its prefix, and then restores it")
     void isWaitedFor() throws RequestRefused {
         List<Integer> shared = text.subList(0, 160);
         AtomicReference<EngineStats> end = new AtomicReference<>();
         try (GenerationEngine engine = GenerationEngine.start(fixture.model(), SHARING)) {
-            List<Recording> recordings = IntStream.range(0, 4)
-                    .mapToObj(i -> Recording.onFinished(() -> end.set(engine.stats())))
+            List<RecordingListener> recordings = IntStream.range(0, 4)
+                    .mapToObj(i -> RecordingListener.onFinished(() -> end.set(engine.stats())))
                     .toList();
             engine.runInBackground(() -> {
                 recordings.forEach(recording ->
-                        GenerationEngineTest.submit(engine, about(shared).tokens(3), recording));
+                        GenerationEngineTest.submit(engine, request(shared).tokens(3), recording));
                 return false;
             });
             assertThat(recordings.get(0).completion().usage().cachedTokens()).isZero();
-            for (Recording recording : recordings.subList(1, 4)) {
-                assertThat(recording.completion().usage().cachedTokens()).isEqualTo(2 * PIECE);
+            for (RecordingListener recording : recordings.subList(1, 4)) {
+                assertThat(recording.completion().usage().cachedTokens()).isEqualTo(2 * CHUNK);
                 assertThat(recording.choice().tokens())
                         .isEqualTo(recordings.get(0).choice().tokens());
             }
@@ -181,15 +181,15 @@ class PrefixSharingTest {
     }
 
     @Test
-    @DisplayName("waits for no row that is gone: when the one that ran it is cancelled, the next runs it")
+    @DisplayName("after the cancellation of the sequence that computes a prefix, the waiting one computes it")
     void survivesACancellation() throws RequestRefused {
         try (GenerationEngine engine = GenerationEngine.start(fixture.model(), SHARING)) {
-            Recording first = Recording.plain();
-            Recording second = Recording.plain();
+            RecordingListener first = RecordingListener.plain();
+            RecordingListener second = RecordingListener.plain();
             engine.runInBackground(() -> {
                 GenerationEngineTest.submit(
-                        engine, Ask.about("first", text.subList(0, 250)).tokens(3), first);
-                GenerationEngineTest.submit(engine, about(text.subList(0, 250)).tokens(3), second);
+                        engine, TestRequest.of("first", text.subList(0, 250)).tokens(3), first);
+                GenerationEngineTest.submit(engine, request(text.subList(0, 250)).tokens(3), second);
                 engine.runInBackground(() -> {
                     engine.cancel("first", FinishReason.CANCELLED);
                     return false;
@@ -198,29 +198,29 @@ class PrefixSharingTest {
             });
             assertThat(first.choice().finishReason()).isEqualTo(FinishReason.CANCELLED);
             assertThat(second.choice().tokens())
-                    .isEqualTo(unshared(about(text.subList(0, 250)).tokens(3)));
+                    .isEqualTo(unshared(request(text.subList(0, 250)).tokens(3)));
         }
     }
 
-    private static Ask about(List<Integer> prompt) {
-        return Ask.about("ask", prompt);
+    private static TestRequest request(List<Integer> prompt) {
+        return TestRequest.of("request", prompt);
     }
 
-    private List<Integer> unshared(Ask ask) {
-        return complete(NOT_SHARING, ask).choices().get(0).tokens();
+    private List<Integer> unshared(TestRequest request) {
+        return complete(NOT_SHARING, request).choices().get(0).tokens();
     }
 
-    private Completion complete(EngineLimits limits, Ask ask) {
+    private Completion complete(EngineLimits limits, TestRequest request) {
         try (GenerationEngine engine = GenerationEngine.start(fixture.model(), limits)) {
-            return run(engine, ask);
+            return run(engine, request);
         } catch (RequestRefused e) {
             throw new AssertionError(e);
         }
     }
 
-    private static Completion run(GenerationEngine engine, Ask ask) throws RequestRefused {
-        Recording recording = Recording.plain();
-        engine.submit(ask.request(), recording);
+    private static Completion run(GenerationEngine engine, TestRequest request) throws RequestRefused {
+        RecordingListener recording = RecordingListener.plain();
+        engine.submit(request.request(), recording);
         return recording.completion();
     }
 
@@ -228,8 +228,8 @@ class PrefixSharingTest {
         return fixture.model().decoder().kvBytesPerToken();
     }
 
-    /** The adapter `qv` with one changed weight a tensor. */
-    private static Path louder(Path temp) {
+    /** The adapter {@code qv} with one changed weight in each tensor. */
+    private static Path changed(Path temp) {
         Path folder = Folders.copyOfAdapter("llama-gqa", "qv", temp);
         Path weights = folder.resolve("adapter_model.safetensors");
         TensorFile file = TensorFile.read(weights);

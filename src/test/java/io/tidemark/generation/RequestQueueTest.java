@@ -14,7 +14,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
-@DisplayName("the queue of requests")
+@DisplayName("Request queue")
 class RequestQueueTest {
 
     private static final int INSTANCES = 3;
@@ -40,51 +40,51 @@ class RequestQueueTest {
     }
 
     @Test
-    @DisplayName("gives requests to the emptiest instance, of equally empty ones to the first, and wakes only that one")
+    @DisplayName("a request goes to the first instance with the lowest load, and only that one is woken")
     void balances() {
         assertThat(IntStream.range(0, 6)
-                        .map(i -> place(Ask.about("a", List.of(1))))
+                        .map(i -> place(TestRequest.of("a", List.of(1))))
                         .boxed())
                 .containsExactly(0, 1, 2, 0, 1, 2);
         assertThat(woken).containsExactly(0, 1, 2, 0, 1, 2);
-        queue.rowEnded(1, Optional.empty());
-        assertThat(place(Ask.about("a", List.of(1)))).isEqualTo(1);
+        queue.sequenceEnded(1, Optional.empty());
+        assertThat(place(TestRequest.of("a", List.of(1)))).isEqualTo(1);
     }
 
     @Test
-    @DisplayName("prefers an instance that runs the adapter while it has at most a quarter more rows than the emptiest")
+    @DisplayName("an instance that runs the adapter is preferred if its load is at most a quarter above the lowest")
     void prefersTheAdapter() {
-        assertThat(place(Ask.about("a", List.of(1)).with(first, 6))).isZero();
-        assertThat(place(Ask.about("a", List.of(1)).with(first, 6)))
-                .as("two are faster apart")
+        assertThat(place(TestRequest.of("a", List.of(1)).with(first, 6))).isZero();
+        assertThat(place(TestRequest.of("a", List.of(1)).with(first, 6)))
+                .as("two requests run faster in two instances")
                 .isEqualTo(1);
-        assertThat(place(Ask.about("b", List.of(1)).with(second, 6))).isEqualTo(2);
-        assertThat(place(Ask.about("b", List.of(1)).with(second, 6))).isEqualTo(2);
-        queue.rowEnded(2, Optional.of(second));
-        assertThat(place(Ask.about("b", List.of(1)).with(second, 6))).isEqualTo(2);
+        assertThat(place(TestRequest.of("b", List.of(1)).with(second, 6))).isEqualTo(2);
+        assertThat(place(TestRequest.of("b", List.of(1)).with(second, 6))).isEqualTo(2);
+        queue.sequenceEnded(2, Optional.of(second));
+        assertThat(place(TestRequest.of("b", List.of(1)).with(second, 6))).isEqualTo(2);
     }
 
     @Test
-    @DisplayName("prefers an instance that ran a prompt with the same beginning, adapter and boundary")
+    @DisplayName("an instance that ran a prompt with the same prefix, adapter and boundary is preferred")
     void prefersThePrefix() {
         List<Integer> prompt = IntStream.range(0, 70).boxed().toList();
-        place(Ask.about("a", List.of(1)));
-        assertThat(place(Ask.about("long", prompt))).isEqualTo(1);
-        queue.rowEnded(0, Optional.empty());
-        queue.rowEnded(1, Optional.empty());
-        assertThat(place(Ask.about("other adapter", prompt).with(first, 6))).isZero();
-        queue.rowEnded(0, Optional.of(first));
-        assertThat(place(Ask.about("same", prompt))).isEqualTo(1);
+        place(TestRequest.of("a", List.of(1)));
+        assertThat(place(TestRequest.of("long", prompt))).isEqualTo(1);
+        queue.sequenceEnded(0, Optional.empty());
+        queue.sequenceEnded(1, Optional.empty());
+        assertThat(place(TestRequest.of("other adapter", prompt).with(first, 6))).isZero();
+        queue.sequenceEnded(0, Optional.of(first));
+        assertThat(place(TestRequest.of("same", prompt))).isEqualTo(1);
     }
 
     @Test
-    @DisplayName("lets none overtake one that finds no slot, or no memory in any instance, and says how much it lacks")
+    @DisplayName("no request overtakes one that waits for a sequence or memory, and the queue has the missing bytes")
     void keepsTheOrder() {
-        IntStream.range(0, 10).forEach(i -> place(Ask.about("a", List.of(1))));
-        add(Ask.about("wide", List.of(1)).choices(3));
-        add(Ask.about("small", List.of(1)));
+        IntStream.range(0, 10).forEach(i -> place(TestRequest.of("a", List.of(1))));
+        add(TestRequest.of("wide", List.of(1)).choices(3));
+        add(TestRequest.of("small", List.of(1)));
         assertThat(IntStream.range(0, INSTANCES).mapToObj(queue::offer)).allMatch(Optional::isEmpty);
-        queue.rowEnded(1, Optional.empty());
+        queue.sequenceEnded(1, Optional.empty());
         assertThat(queue.offer(1).orElseThrow().request().id()).isEqualTo("wide");
         queue.refuse(1, 77);
         assertThat(queue.neededBytes()).isEqualTo(77);
@@ -95,35 +95,35 @@ class RequestQueueTest {
         assertThat(IntStream.range(0, INSTANCES).mapToObj(queue::offer)).allMatch(Optional::isEmpty);
         queue.memoryFreed();
         assertThat(queue.offer(1).orElseThrow().request().id()).isEqualTo("wide");
-        assertThat(queue.offer(2)).as("while one is offered").isEmpty();
+        assertThat(queue.offer(2)).as("while a request is offered").isEmpty();
         queue.accept(1);
-        assertThat(queue.rows()).isEqualTo(12);
+        assertThat(queue.runningSequences()).isEqualTo(12);
         assertThat(queue.neededBytes()).isZero();
-        queue.rowEnded(0, Optional.empty());
+        queue.sequenceEnded(0, Optional.empty());
         assertThat(queue.offer(0).orElseThrow().request().id()).isEqualTo("small");
     }
 
     @Test
     @DisplayName(
-            "avoids an instance with background work, and gives that work to the emptiest, of equally empty ones to the last")
+            "a background task goes to the last instance with the lowest load, which then gets fewer requests")
     void background() {
         assertThat(queue.startBackground()).isEqualTo(2);
         assertThat(queue.isAlone(0)).isFalse();
         assertThat(queue.startBackground()).isEqualTo(1);
         queue.backgroundEnded(1);
         assertThat(IntStream.range(0, 5)
-                        .map(i -> place(Ask.about("a", List.of(1))))
+                        .map(i -> place(TestRequest.of("a", List.of(1))))
                         .boxed())
                 .containsExactly(0, 1, 0, 1, 2);
         queue.backgroundEnded(2);
     }
 
     @Test
-    @DisplayName("takes cancelled requests out, marks one that is just offered, and takes no more once it is closed")
+    @DisplayName("cancelled requests are removed, an offered one is marked, and a closed queue rejects requests")
     void cancels() {
-        add(Ask.about("offered", List.of(1)));
-        add(Ask.about("waiting", List.of(1)));
-        RunningRequest offered = queue.offer(0).orElseThrow();
+        add(TestRequest.of("offered", List.of(1)));
+        add(TestRequest.of("waiting", List.of(1)));
+        SubmittedRequest offered = queue.offer(0).orElseThrow();
         assertThat(queue.cancel(request -> true, FinishReason.CANCELLED))
                 .extracting(request -> request.request().id())
                 .containsExactly("waiting");
@@ -131,19 +131,19 @@ class RequestQueueTest {
         queue.drop();
         assertThat(queue.size()).isZero();
         assertThat(queue.close()).isEmpty();
-        assertThatIllegalStateException().isThrownBy(() -> add(Ask.about("late", List.of(1))));
+        assertThatIllegalStateException().isThrownBy(() -> add(TestRequest.of("late", List.of(1))));
     }
 
     @Test
-    @DisplayName("wakes another instance when background work begins in the one that was to run the oldest request")
+    @DisplayName("another instance is woken if a background task starts in the one chosen for the oldest request")
     void backgroundTakesTheInstance() {
         List<Integer> prompt = IntStream.range(0, 70).boxed().toList();
-        place(Ask.about("a", List.of(1)));
-        place(Ask.about("a", List.of(1)));
-        assertThat(place(Ask.about("long", prompt))).isEqualTo(2);
-        IntStream.range(0, INSTANCES).forEach(i -> queue.rowEnded(i, Optional.empty()));
+        place(TestRequest.of("a", List.of(1)));
+        place(TestRequest.of("a", List.of(1)));
+        assertThat(place(TestRequest.of("long", prompt))).isEqualTo(2);
+        IntStream.range(0, INSTANCES).forEach(i -> queue.sequenceEnded(i, Optional.empty()));
         woken.clear();
-        add(Ask.about("same", prompt));
+        add(TestRequest.of("same", prompt));
         assertThat(woken).containsExactly(2);
         assertThat(queue.startBackground()).isEqualTo(2);
         assertThat(woken).containsExactly(2, 0);
@@ -151,22 +151,22 @@ class RequestQueueTest {
     }
 
     @Test
-    @DisplayName("offers again what a dead instance was offered, and hands it over when it closes")
+    @DisplayName("the offer to a failed instance is withdrawn, and closing the queue returns the request")
     void withdraws() {
-        add(Ask.about("offered", List.of(1)));
+        add(TestRequest.of("offered", List.of(1)));
         assertThat(queue.offer(0)).isPresent();
         assertThat(queue.close()).isEmpty();
         queue.withdraw(0);
         assertThat(queue.close()).hasSize(1);
     }
 
-    private void add(Ask ask) {
-        queue.add(new RunningRequest(ask.request(), Recording.plain(), 0));
+    private void add(TestRequest request) {
+        queue.add(new SubmittedRequest(request.request(), RecordingListener.plain(), 0));
     }
 
-    /** The instance that a request runs in. */
-    private int place(Ask ask) {
-        add(ask);
+    /** The instance that runs a request. */
+    private int place(TestRequest request) {
+        add(request);
         for (int instance = 0; instance < INSTANCES; instance++) {
             if (queue.offer(instance).isPresent()) {
                 queue.accept(instance);

@@ -53,7 +53,7 @@ class WorkerFaultsIT {
                 group.produce(REQUESTS / 2, REQUESTS);
                 debugger.throwOutOfMemory("tidemark-engine-0");
                 assertThat(first.awaitExit()).isEqualTo(1);
-                assertThat(first.log()).contains("the engine has died of an error", " handed back");
+                assertThat(first.log()).contains("an engine instance failed", " handed back");
             }
             Set<String> readAgain = group.uncommitted(REQUESTS);
             group.assertNothingUnansweredIsCommitted();

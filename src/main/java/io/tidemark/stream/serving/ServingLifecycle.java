@@ -236,7 +236,7 @@ public class ServingLifecycle {
                 sizes.limits().maxNumSeqs());
         GenerationEngine started = opened(GenerationEngine.start(loaded.model(), sizes.limits(), sizes.layout()));
         engine = Optional.of(started);
-        started.death().thenRun(this::engineFailed);
+        started.failure().thenRun(this::engineFailed);
         worker = Optional.of(opened(WorkerService.start(
                 settings,
                 processName,

@@ -67,7 +67,7 @@ public final class WorkerService implements AutoCloseable {
         CancellationReader cancellations = CancellationReader.start(kafka, topics.cancellations(), desk::cancel);
         RequestIntake intake = new RequestIntake(requests, desk, mostOpen);
         watch(metrics, model, adapters, engine, table, desk);
-        engine.death().thenRun(() -> {
+        engine.failure().thenRun(() -> {
             intake.stop();
             desk.handBack();
         });
@@ -117,7 +117,7 @@ public final class WorkerService implements AutoCloseable {
         metrics.watch(
                 "tidemark.running.rows",
                 "rows in the running batch",
-                () -> engine.stats().runningRows());
+                () -> engine.stats().runningSequences());
         metrics.watch(
                 "tidemark.kv.reserved.bytes",
                 "memory reserved for keys and values",

@@ -29,7 +29,7 @@ class HandedBackRequestsTest {
             at.engine()
                     .listeners()
                     .get(0)
-                    .onFinished(new Failure("r1", "engine_error", "the engine has died of an error"));
+                    .onFinished(new Failure("r1", "engine_error", "the engine failed"));
             at.awaitColdAsked().complete(at.store().awaitLease("cold"));
             CompletableFuture<Void> read = at.ask(3, "warm");
 

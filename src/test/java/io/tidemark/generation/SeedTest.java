@@ -22,24 +22,24 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-@DisplayName("a seed")
-class SeededTextsTest {
+@DisplayName("Seed")
+class SeedTest {
 
-    private static final int ASKS = 14;
+    private static final int REQUESTS = 14;
     private static final List<String> ADAPTERS = List.of("all", "qv", "embeddings", "lm-head");
 
     @ParameterizedTest
     @EnumSource(ComputeType.class)
-    @DisplayName("gives the same text each time, and another seed another, in every compute type")
+    @DisplayName("the same seed leads to the same text and another seed to another text, in each compute type")
     void repeats(ComputeType type) throws RequestRefused {
         try (FixtureModel fixture = FixtureModel.load("llama-gqa", new ModelOptions(type));
                 GenerationEngine engine = engine(fixture, 4, 64)) {
-            Ask ask = Ask.about("a", List.of(5, 6, 7, 8))
+            TestRequest request = TestRequest.of("a", List.of(5, 6, 7, 8))
                     .with(fixture.adapter("all"), 4)
                     .stopAt(StopConditions.afterExactly(20));
             List<List<Integer>> texts = new ArrayList<>();
             for (long seed : new long[] {7, 8, 7, -1}) {
-                texts.add(alone(engine, ask.sampled(1.2, seed)).get(0));
+                texts.add(alone(engine, request.sampled(1.2, seed)).get(0));
             }
             assertThat(texts.get(2)).isEqualTo(texts.get(0));
             assertThat(new HashSet<>(texts)).hasSize(3);
@@ -48,29 +48,29 @@ class SeededTextsTest {
 
     @Test
     @DisplayName(
-            "gives in deterministic int8 the same text alone and beside others, in random batches, slots, orders, pieces of prompts and instances")
+            "in deterministic int8 the text does not depend on batch, slot, order, prompt chunks and instance")
     void besideOthers() throws RequestRefused {
         try (FixtureModel fixture = FixtureModel.load("llama-gqa", new ModelOptions(ComputeType.INT8, true))) {
-            List<Ask> asks =
-                    IntStream.range(0, ASKS).mapToObj(i -> ask(fixture, i)).toList();
+            List<TestRequest> requests =
+                    IntStream.range(0, REQUESTS).mapToObj(i -> request(fixture, i)).toList();
             Map<String, List<List<Integer>>> alone = new LinkedHashMap<>();
             try (GenerationEngine engine = engine(fixture, 4, 256)) {
-                for (Ask ask : asks) {
-                    alone.put(ask.id(), alone(engine, ask));
+                for (TestRequest request : requests) {
+                    alone.put(request.id(), alone(engine, request));
                 }
             }
             Random random = new Random(11);
             for (int trial = 0; trial < 5; trial++) {
-                List<Ask> order = new ArrayList<>(asks);
+                List<TestRequest> order = new ArrayList<>(requests);
                 Collections.shuffle(order, random);
                 EngineLayout layout = new EngineLayout(1 + random.nextInt(3), 1, 1, 1, true);
                 EngineLimits limits = new EngineLimits(
                         3 + random.nextInt(14), 64 + random.nextInt(200), 1L << 30, random.nextInt(2) << 20);
                 try (GenerationEngine engine = GenerationEngine.start(fixture.model(), limits, layout)) {
-                    Map<String, Recording> together = new LinkedHashMap<>();
-                    for (Ask ask : order.subList(0, ASKS - random.nextInt(5))) {
-                        together.put(ask.id(), Recording.plain());
-                        engine.submit(ask.request(), together.get(ask.id()));
+                    Map<String, RecordingListener> together = new LinkedHashMap<>();
+                    for (TestRequest request : order.subList(0, REQUESTS - random.nextInt(5))) {
+                        together.put(request.id(), RecordingListener.plain());
+                        engine.submit(request.request(), together.get(request.id()));
                     }
                     together.forEach((id, recording) ->
                             assertThat(tokens(recording)).as(id).isEqualTo(alone.get(id)));
@@ -79,8 +79,11 @@ class SeededTextsTest {
         }
     }
 
-    /** Prompts of 4 to 200 tokens, adapters and boundaries, samplings, and up to three choices. */
-    private static Ask ask(FixtureModel fixture, int i) {
+    /**
+     * Requests with 4 to 200 prompt tokens, different adapters, boundaries and sampling parameters, and up to three
+     * choices.
+     */
+    private static TestRequest request(FixtureModel fixture, int i) {
         List<Integer> prompt = IntStream.range(0, 4 + i * 15)
                 .map(at -> 3 + (i * 31 + at * at + i * at) % 400)
                 .boxed()
@@ -92,8 +95,8 @@ class SeededTextsTest {
                 i % 7 == 0 ? 0.02 : 0,
                 i % 2 == 0 ? Penalties.NONE : new Penalties(1.2, 0.3, 0.1),
                 Map.of(2 + i, 1.5));
-        Ask ask = new Ask(
-                "ask-" + i,
+        TestRequest request = new TestRequest(
+                "request-" + i,
                 prompt,
                 Optional.empty(),
                 0,
@@ -102,16 +105,16 @@ class SeededTextsTest {
                 i * 77L,
                 1 + i % 3,
                 OptionalInt.empty());
-        return i % 5 == 4 ? ask : ask.with(fixture.adapter(ADAPTERS.get(i % ADAPTERS.size())), i % 7);
+        return i % 5 == 4 ? request : request.with(fixture.adapter(ADAPTERS.get(i % ADAPTERS.size())), i % 7);
     }
 
-    private static List<List<Integer>> alone(GenerationEngine engine, Ask ask) throws RequestRefused {
-        Recording recording = Recording.plain();
-        engine.submit(ask.request(), recording);
+    private static List<List<Integer>> alone(GenerationEngine engine, TestRequest request) throws RequestRefused {
+        RecordingListener recording = RecordingListener.plain();
+        engine.submit(request.request(), recording);
         return tokens(recording);
     }
 
-    private static List<List<Integer>> tokens(Recording recording) {
+    private static List<List<Integer>> tokens(RecordingListener recording) {
         return recording.completion().choices().stream()
                 .map(Completion.Choice::tokens)
                 .toList();

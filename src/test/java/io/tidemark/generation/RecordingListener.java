@@ -8,8 +8,8 @@ import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 
-/** Writes down what a listener hears, and can act on the first text. */
-final class Recording implements GenerationListener {
+/** Records all calls, and can run an action at the first text or at the end. */
+final class RecordingListener implements GenerationListener {
 
     private final CompletableFuture<Outcome> outcome = new CompletableFuture<>();
     private final Map<Integer, StringBuilder> texts = new TreeMap<>();
@@ -17,33 +17,33 @@ final class Recording implements GenerationListener {
     private final Runnable onFirstText;
     private final Runnable onFinished;
 
-    private Recording(Runnable onFirstText, Runnable onFinished) {
+    private RecordingListener(Runnable onFirstText, Runnable onFinished) {
         this.onFirstText = onFirstText;
         this.onFinished = onFinished;
     }
 
-    static Recording plain() {
-        return new Recording(() -> {}, () -> {});
+    static RecordingListener plain() {
+        return new RecordingListener(() -> {}, () -> {});
     }
 
-    /** Runs something on the engine's thread when the first text comes. */
-    static Recording onFirstText(Runnable action) {
-        return new Recording(action, () -> {});
+    /** Runs an action on the engine's thread at the first text. */
+    static RecordingListener onFirstText(Runnable action) {
+        return new RecordingListener(action, () -> {});
     }
 
-    /** Runs something on the engine's thread when the request ends. */
-    static Recording onFinished(Runnable action) {
-        return new Recording(() -> {}, action);
+    /** Runs an action on the engine's thread when the request ends. */
+    static RecordingListener onFinished(Runnable action) {
+        return new RecordingListener(() -> {}, action);
     }
 
-    Recording andOnFinished(Runnable action) {
-        return new Recording(onFirstText, action);
+    RecordingListener andOnFinished(Runnable action) {
+        return new RecordingListener(onFirstText, action);
     }
 
     @Override
-    public void onText(int choice, String piece) {
+    public void onText(int choice, String chunk) {
         boolean first = texts.isEmpty();
-        texts.computeIfAbsent(choice, c -> new StringBuilder()).append(piece);
+        texts.computeIfAbsent(choice, c -> new StringBuilder()).append(chunk);
         if (first) {
             onFirstText.run();
         }
@@ -60,12 +60,12 @@ final class Recording implements GenerationListener {
         outcome.complete(ended);
     }
 
-    /** What the pieces of a choice add up to. Read once the request has ended. */
-    String pieces(int choice) {
+    /** The concatenated chunks of a choice; read after the request has ended. */
+    String text(int choice) {
         return texts.getOrDefault(choice, new StringBuilder()).toString();
     }
 
-    /** Each choice that ended, with the reason, in order. */
+    /** Index and finish reason of each finished choice, in order. */
     List<String> endings() {
         return calls;
     }

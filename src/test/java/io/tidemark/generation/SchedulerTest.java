@@ -18,9 +18,9 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 
-@DisplayName("the running batch")
+@DisplayName("Scheduler")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
-class SchedulingTest {
+class SchedulerTest {
 
     private FixtureModel fixture;
     private ReferenceText reference;
@@ -37,35 +37,35 @@ class SchedulingTest {
     }
 
     @Test
-    @DisplayName("lets a request wait for slots, then runs it, and lets none overtake that would fit at once")
+    @DisplayName("a request that waits for sequences is not overtaken by one that would fit")
     void keepsTheOrderForSlots() throws RequestRefused {
         assertOrder(
                 new EngineLimits(2, 64, 1L << 30),
-                Ask.about("wide", reference.prompts().get(0).ids()).choices(2).tokens(5));
+                TestRequest.of("wide", reference.prompts().get(0).ids()).choices(2).tokens(5));
     }
 
     @Test
-    @DisplayName("lets a request wait for memory, then runs it, and lets none overtake that would fit at once")
+    @DisplayName("a request that waits for memory is not overtaken by one that would fit")
     void keepsTheOrderForMemory() throws RequestRefused {
-        // Four slots of 128 tokens: one for the first, none of 385 beside it, and room for the small one.
+        // memory for four slots of 128 tokens: for the first and the small request, but not for 385 tokens
         long bytes = 520 * fixture.model().decoder().kvBytesPerToken();
         assertOrder(
                 new EngineLimits(8, 64, bytes),
-                Ask.about("wide", Collections.nCopies(380, 77)).tokens(5));
+                TestRequest.of("wide", Collections.nCopies(380, 77)).tokens(5));
     }
 
-    /** The first runs long; beside it the wide one does not fit, but the small one would. */
-    private void assertOrder(EngineLimits limits, Ask wide) throws RequestRefused {
+    /** While the first request runs, the wide one does not fit, but the small one would. */
+    private void assertOrder(EngineLimits limits, TestRequest wide) throws RequestRefused {
         List<String> ended = new CopyOnWriteArrayList<>();
         List<EngineStats> loads = new CopyOnWriteArrayList<>();
         try (GenerationEngine engine = GenerationEngine.start(fixture.model(), limits)) {
-            Recording waiting = Recording.onFinished(() -> ended.add("wide"));
-            Recording small = Recording.onFinished(() -> ended.add("small"));
-            Recording first = Recording.onFirstText(() -> {
+            RecordingListener waiting = RecordingListener.onFinished(() -> ended.add("wide"));
+            RecordingListener small = RecordingListener.onFinished(() -> ended.add("small"));
+            RecordingListener first = RecordingListener.onFirstText(() -> {
                         submit(engine, wide, waiting);
                         submit(
                                 engine,
-                                Ask.about("small", Collections.nCopies(100, 5)).tokens(1),
+                                TestRequest.of("small", Collections.nCopies(100, 5)).tokens(1),
                                 small);
                     })
                     .andOnFinished(() -> {
@@ -73,7 +73,7 @@ class SchedulingTest {
                         loads.add(engine.stats());
                     });
             engine.submit(
-                    Ask.about("first", reference.prompts().get(3).ids())
+                    TestRequest.of("first", reference.prompts().get(3).ids())
                             .tokens(120)
                             .request(),
                     first);
@@ -83,29 +83,29 @@ class SchedulingTest {
             assertThat(ended.get(0)).isEqualTo("first");
             assertThat(ended).containsExactlyInAnyOrder("first", "wide", "small");
             assertThat(loads.get(0).queuedRequests()).isEqualTo(2);
-            assertThat(loads.get(0).runningRows())
-                    .as("the row that has just ended")
+            assertThat(loads.get(0).runningSequences())
+                    .as("after the sequence has ended")
                     .isZero();
             assertThat(loads.get(0).kvBytesReserved()).isPositive().isLessThanOrEqualTo(limits.kvBytes());
         }
     }
 
     @Test
-    @DisplayName("takes at most so many prompt tokens into a step, and every other row still gets its token in each")
+    @DisplayName("a step has at most the budget of prompt tokens, and decoding sequences get a token in each step")
     void sharesStepsWithALongPrompt() throws RequestRefused {
         AtomicReference<EngineStats> before = new AtomicReference<>();
         AtomicReference<EngineStats> after = new AtomicReference<>();
         try (GenerationEngine engine = GenerationEngine.start(fixture.model(), new EngineLimits(4, 16, 1L << 30))) {
-            Recording longPrompt = Recording.onFinished(() -> after.set(engine.stats()));
-            Recording running = Recording.onFirstText(() -> {
+            RecordingListener longPrompt = RecordingListener.onFinished(() -> after.set(engine.stats()));
+            RecordingListener running = RecordingListener.onFirstText(() -> {
                 submit(
                         engine,
-                        Ask.about("long prompt", Collections.nCopies(160, 77)).tokens(1),
+                        TestRequest.of("long prompt", Collections.nCopies(160, 77)).tokens(1),
                         longPrompt);
                 before.set(engine.stats());
             });
             engine.submit(
-                    Ask.about("running", reference.prompts().get(3).ids())
+                    TestRequest.of("running", reference.prompts().get(3).ids())
                             .tokens(200)
                             .request(),
                     running);
@@ -114,7 +114,7 @@ class SchedulingTest {
                     .as("steps of 16 tokens for 160")
                     .isEqualTo(10);
             assertThat(after.get().generatedTokens() - before.get().generatedTokens())
-                    .as("tokens of the other row")
+                    .as("tokens of the other sequence")
                     .isEqualTo(10);
             assertThat(running.choice().tokens()).hasSize(200);
         }
@@ -122,17 +122,17 @@ class SchedulingTest {
 
     @Test
     @DisplayName(
-            "shares the prompt tokens of a step between the prompts that wait for it, and each reads all of its own")
+            "several prompts share the budget of prompt tokens of a step")
     void sharesThePromptBudget() throws RequestRefused {
         AtomicReference<EngineStats> after = new AtomicReference<>();
         try (GenerationEngine engine = GenerationEngine.start(fixture.model(), new EngineLimits(4, 7, 1L << 30))) {
-            List<Recording> recordings = IntStream.range(0, 4)
-                    .mapToObj(i -> Recording.onFinished(() -> after.set(engine.stats())))
+            List<RecordingListener> recordings = IntStream.range(0, 4)
+                    .mapToObj(i -> RecordingListener.onFinished(() -> after.set(engine.stats())))
                     .toList();
             List<ReferenceText.Prompt> prompts = reference.prompts().subList(0, 4);
             for (int i = 0; i < 4; i++) {
                 engine.submit(
-                        Ask.about("p" + i, prompts.get(i).ids())
+                        TestRequest.of("p" + i, prompts.get(i).ids())
                                 .with(fixture.adapter("all"), 5)
                                 .request(),
                         recordings.get(i));
@@ -148,17 +148,17 @@ class SchedulingTest {
     }
 
     @Test
-    @DisplayName("runs work between steps, one slice after each step, until it says that there is no more")
-    void runsWorkBetweenSteps() throws RequestRefused {
+    @DisplayName("a background task runs one slice after each step until it has no more")
+    void runsBackgroundTasks() throws RequestRefused {
         List<Long> steps = new ArrayList<>();
         CompletableFuture<List<Long>> done = new CompletableFuture<>();
         try (GenerationEngine engine = GenerationEngine.start(fixture.model(), new EngineLimits(4, 16, 1L << 30))) {
-            Recording running = Recording.onFirstText(() -> engine.runInBackground(() -> {
+            RecordingListener running = RecordingListener.onFirstText(() -> engine.runInBackground(() -> {
                 steps.add(engine.stats().steps());
                 return steps.size() < 20 || !done.complete(List.copyOf(steps));
             }));
             engine.submit(
-                    Ask.about("running", reference.prompts().get(3).ids())
+                    TestRequest.of("running", reference.prompts().get(3).ids())
                             .tokens(200)
                             .request(),
                     running);
@@ -171,8 +171,8 @@ class SchedulingTest {
     }
 
     @Test
-    @DisplayName("runs work while nothing else does, several pieces of work in turn")
-    void runsWorkWhenIdle() {
+    @DisplayName("several background tasks take turns in an idle engine")
+    void runsBackgroundTasksWhenIdle() {
         CompletableFuture<String> order = new CompletableFuture<>();
         StringBuilder slices = new StringBuilder();
         try (GenerationEngine engine = GenerationEngine.start(fixture.model(), new EngineLimits(4, 16, 1L << 30))) {
@@ -186,8 +186,8 @@ class SchedulingTest {
     }
 
     @Test
-    @DisplayName("drops work that throws, and nothing else")
-    void containsFailingWork() throws RequestRefused {
+    @DisplayName("a background task that throws is ended, and others continue")
+    void isolatesFailingTasks() throws RequestRefused {
         CompletableFuture<Boolean> other = new CompletableFuture<>();
         try (GenerationEngine engine = GenerationEngine.start(fixture.model(), new EngineLimits(4, 16, 1L << 30))) {
             List<String> calls = new CopyOnWriteArrayList<>();
@@ -196,8 +196,8 @@ class SchedulingTest {
                 throw new IllegalStateException("broken work");
             });
             engine.runInBackground(() -> !other.complete(true));
-            Recording recording = Recording.plain();
-            engine.submit(Ask.about("beside", reference.prompts().get(0).ids()).request(), recording);
+            RecordingListener recording = RecordingListener.plain();
+            engine.submit(TestRequest.of("beside", reference.prompts().get(0).ids()).request(), recording);
             assertThat(recording.choice().tokens())
                     .isEqualTo(reference.prompts().get(0).greedy().get(0));
             assertThat(other.orTimeout(30, TimeUnit.SECONDS).join()).isTrue();
@@ -205,7 +205,7 @@ class SchedulingTest {
         }
     }
 
-    private static void submit(GenerationEngine engine, Ask ask, Recording recording) {
-        GenerationEngineTest.submit(engine, ask, recording);
+    private static void submit(GenerationEngine engine, TestRequest request, RecordingListener recording) {
+        GenerationEngineTest.submit(engine, request, recording);
     }
 }

@@ -17,9 +17,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
 
-@DisplayName("what fails for one request")
+@DisplayName("Failure of one request")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
-class FailuresTest {
+class RequestFailureTest {
 
     private FixtureModel fixture;
     private ReferenceText reference;
@@ -36,11 +36,11 @@ class FailuresTest {
     }
 
     @Test
-    @DisplayName("an adapter of another model's sizes, fails for it alone")
+    @DisplayName("an adapter with the sizes of another model fails its request only")
     void anAdapterThatDoesNotFit() {
         try (FixtureModel other = FixtureModel.load("llama-biased-mha")) {
             assertFailsAlone(
-                    Ask.about("misfit", List.of(5, 6, 7))
+                    TestRequest.of("misfit", List.of(5, 6, 7))
                             .with(other.adapter("qv"), 4)
                             .choices(2),
                     "the step failed");
@@ -48,18 +48,18 @@ class FailuresTest {
     }
 
     @Test
-    @DisplayName("a token that the model does not know, fails for it alone")
+    @DisplayName("a token outside of the vocabulary fails its request only")
     void anUnknownToken() {
-        assertFailsAlone(Ask.about("unknown", List.of(5, 6, 99_999)), "the step failed");
+        assertFailsAlone(TestRequest.of("unknown", List.of(5, 6, 99_999)), "the step failed");
     }
 
     @Test
-    @DisplayName("logits that are not finite, fail for it alone, greedy and sampled, and leave nothing in the slot")
+    @DisplayName("logits that are not finite fail their request only, greedy or sampled, and the KV slot is cleared")
     void logitsThatAreNotFinite(@TempDir Path temp) {
         LoraWeights overflowing = fixture.overflowingAdapter(temp);
-        assertFailsAlone(Ask.about("greedy", reference.prompts().get(0).ids()).with(overflowing, 6), "not finite");
+        assertFailsAlone(TestRequest.of("greedy", reference.prompts().get(0).ids()).with(overflowing, 6), "not finite");
         assertFailsAlone(
-                Ask.about("sampled", reference.prompts().get(0).ids())
+                TestRequest.of("sampled", reference.prompts().get(0).ids())
                         .with(overflowing, 6)
                         .sampled(1, 3)
                         .choices(2),
@@ -67,29 +67,29 @@ class FailuresTest {
     }
 
     @Test
-    @DisplayName("a listener that throws, harms neither its own request nor another")
+    @DisplayName("a listener that throws affects neither its own request nor others")
     void aListenerThatThrows() throws RequestRefused {
         CompletableFuture<Outcome> outcome = new CompletableFuture<>();
         try (GenerationEngine engine = start()) {
             engine.submit(
-                    Ask.about("throwing", reference.prompts().get(0).ids())
+                    TestRequest.of("throwing", reference.prompts().get(0).ids())
                             .choices(2)
                             .request(),
                     new GenerationListener() {
                         @Override
-                        public void onText(int choice, String piece) {
-                            throw new IllegalStateException("no text wanted");
+                        public void onText(int choice, String chunk) {
+                            throw new IllegalStateException("onText fails");
                         }
 
                         @Override
                         public void onChoiceFinished(int choice, FinishReason reason) {
-                            throw new IllegalStateException("no ending wanted");
+                            throw new IllegalStateException("onChoiceFinished fails");
                         }
 
                         @Override
                         public void onFinished(Outcome ended) {
                             outcome.complete(ended);
-                            throw new IllegalStateException("no outcome wanted");
+                            throw new IllegalStateException("onFinished fails");
                         }
                     });
             assertOthersAreRight(engine);
@@ -100,13 +100,13 @@ class FailuresTest {
         }
     }
 
-    private void assertFailsAlone(Ask bad, String message) {
+    private void assertFailsAlone(TestRequest bad, String message) {
         try (GenerationEngine engine = start()) {
-            Recording failing = Recording.plain();
-            // From a callback, so that the bad row's first step has the others' rows in it.
-            Recording first = Recording.onFirstText(() -> GenerationEngineTest.submit(engine, bad, failing));
+            RecordingListener failing = RecordingListener.plain();
+            // from a callback, so that the first step of the failing request has other rows
+            RecordingListener first = RecordingListener.onFirstText(() -> GenerationEngineTest.submit(engine, bad, failing));
             GenerationEngineTest.submit(
-                    engine, Ask.about("first", reference.prompts().get(3).ids()).tokens(60), first);
+                    engine, TestRequest.of("first", reference.prompts().get(3).ids()).tokens(60), first);
             assertOthersAreRight(engine);
             assertThat(failing.failure().id()).isEqualTo(bad.id());
             assertThat(failing.failure().code()).isEqualTo("engine_error");
@@ -114,7 +114,7 @@ class FailuresTest {
                     .contains(message)
                     .doesNotContain("\n")
                     .doesNotContain("Traceback");
-            assertThat(failing.pieces(0)).isEmpty();
+            assertThat(failing.text(0)).isEmpty();
             assertThat(first.choice().tokens())
                     .hasSize(60)
                     .startsWith(reference.prompts().get(3).greedy().get(0).toArray(Integer[]::new));
@@ -123,14 +123,14 @@ class FailuresTest {
         }
     }
 
-    /** Fills every slot, the one that the failed row had too. */
+    /** Uses all KV slots, including that of the failed sequence. */
     private void assertOthersAreRight(GenerationEngine engine) {
-        List<Recording> others =
-                IntStream.range(0, 8).mapToObj(i -> Recording.plain()).toList();
+        List<RecordingListener> others =
+                IntStream.range(0, 8).mapToObj(i -> RecordingListener.plain()).toList();
         for (int i = 0; i < others.size(); i++) {
             GenerationEngineTest.submit(
                     engine,
-                    Ask.about("other" + i, reference.prompts().get(i % 4).ids()).with(fixture.adapter("all"), i % 7),
+                    TestRequest.of("other" + i, reference.prompts().get(i % 4).ids()).with(fixture.adapter("all"), i % 7),
                     others.get(i));
         }
         for (int i = 0; i < others.size(); i++) {

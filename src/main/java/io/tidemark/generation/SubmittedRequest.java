@@ -9,10 +9,13 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 
-/** A request from its submission to its outcome: its listener, its clock and its finished choices. */
-final class RunningRequest {
+/**
+ * A request from its submission to its outcome: its listener, its times and its finished choices. Used by one thread at
+ * a time, except for {@link #cancel}.
+ */
+final class SubmittedRequest {
 
-    private static final System.Logger LOG = System.getLogger(RunningRequest.class.getName());
+    private static final System.Logger LOG = System.getLogger(SubmittedRequest.class.getName());
 
     private final GenerationRequest request;
     private final GenerationListener listener;
@@ -20,10 +23,10 @@ final class RunningRequest {
     private final List<Choice> finished = new ArrayList<>();
     private long startedNanos;
     private long firstTokenNanos;
-    private int reusedTokens;
+    private int cachedTokens;
     private volatile Optional<FinishReason> cancelled = Optional.empty();
 
-    RunningRequest(GenerationRequest request, GenerationListener listener, long submittedNanos) {
+    SubmittedRequest(GenerationRequest request, GenerationListener listener, long submittedNanos) {
         this.request = request;
         this.listener = listener;
         this.submittedNanos = submittedNanos;
@@ -34,7 +37,7 @@ final class RunningRequest {
         return request;
     }
 
-    /** To be ended before it starts; any thread may call. */
+    /** Marks a request that has not started; the instance to which it is offered ends it. Any thread may call. */
     void cancel(FinishReason reason) {
         cancelled = Optional.of(reason);
     }
@@ -43,48 +46,48 @@ final class RunningRequest {
         return cancelled;
     }
 
-    /** The request has its slots and leaves the queue. */
+    /** Called when the request has its KV slots and leaves the queue. */
     void started() {
         startedNanos = System.nanoTime();
     }
 
-    /** So many tokens of the prompt were taken over from a kept prefix. */
-    void reused(int tokens) {
-        reusedTokens = tokens;
+    /** Sets the number of prompt tokens that came from the prefix cache. */
+    void prefixReused(int tokens) {
+        cachedTokens = tokens;
     }
 
-    /** A step has chosen a token for one of the choices. */
-    void tokenChosen() {
+    /** Called for each generated token. */
+    void tokenGenerated() {
         if (firstTokenNanos == 0) {
             firstTokenNanos = System.nanoTime();
         }
     }
 
-    void text(int choice, String piece) {
-        if (!piece.isEmpty()) {
-            tell(() -> listener.onText(choice, piece));
+    void text(int choice, String chunk) {
+        if (!chunk.isEmpty()) {
+            callListener(() -> listener.onText(choice, chunk));
         }
     }
 
     void choiceFinished(Choice choice) {
         finished.add(choice);
-        tell(() -> listener.onChoiceFinished(choice.index(), choice.finishReason()));
+        callListener(() -> listener.onChoiceFinished(choice.index(), choice.finishReason()));
         if (finished.size() == request.params().choices()) {
             finished.sort(Comparator.comparingInt(Choice::index));
-            tell(() -> listener.onFinished(completion()));
+            callListener(() -> listener.onFinished(completion()));
         }
     }
 
-    /** Ends a request that never ran: all its choices are empty. */
-    void endedBeforeStart(FinishReason reason) {
+    /** Ends a request that has not started, with empty choices. */
+    void endBeforeStart(FinishReason reason) {
         started();
         for (int choice = 0; choice < request.params().choices(); choice++) {
             choiceFinished(new Choice(choice, "", List.of(), reason, List.of()));
         }
     }
 
-    void failed(String code, String message) {
-        tell(() -> listener.onFinished(new Failure(request.id(), code, message)));
+    void fail(String code, String message) {
+        callListener(() -> listener.onFinished(new Failure(request.id(), code, message)));
     }
 
     private Completion completion() {
@@ -95,12 +98,12 @@ final class RunningRequest {
         return new Completion(
                 request.id(),
                 finished,
-                new Usage(request.prompt().size(), tokens, reusedTokens),
+                new Usage(request.prompt().size(), tokens, cachedTokens),
                 new Timing(millis(submittedNanos, startedNanos), firstToken, millis(submittedNanos, now)));
     }
 
-    /** A listener that fails must not take the batch with it. */
-    private void tell(Runnable call) {
+    /** An exception of a listener must not affect the other sequences of the batch. */
+    private void callListener(Runnable call) {
         try {
             call.run();
         } catch (RuntimeException e) {

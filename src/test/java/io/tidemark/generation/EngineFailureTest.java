@@ -10,48 +10,48 @@ import org.awaitility.Awaitility;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
-@DisplayName("an engine whose thread meets an error")
-class EngineDeathTest {
+@DisplayName("Engine failure")
+class EngineFailureTest {
 
     private static final List<Integer> PROMPT = List.of(5, 6, 7);
 
     @Test
-    @DisplayName("says that it dies, then fails what it had to do, and takes no more")
-    void dies() throws RequestRefused {
+    @DisplayName("an error in an engine thread completes failure(), then fails all requests, and new ones are rejected")
+    void fails() throws RequestRefused {
         try (FixtureModel fixture = FixtureModel.load("llama-gqa");
                 GenerationEngine engine = GenerationEngine.start(fixture.model(), new EngineLimits(2, 32, 1L << 30))) {
-            List<String> heard = new CopyOnWriteArrayList<>();
-            engine.death().thenRun(() -> heard.add("death"));
-            Recording running = Recording.onFinished(() -> heard.add("running"));
-            Recording waiting = Recording.onFinished(() -> heard.add("waiting"));
+            List<String> events = new CopyOnWriteArrayList<>();
+            engine.failure().thenRun(() -> events.add("failure"));
+            RecordingListener running = RecordingListener.onFinished(() -> events.add("running"));
+            RecordingListener waiting = RecordingListener.onFinished(() -> events.add("waiting"));
             engine.submit(
-                    Ask.about("running", PROMPT)
+                    TestRequest.of("running", PROMPT)
                             .stopAt(StopConditions.afterExactly(500))
                             .request(),
                     running);
-            engine.submit(Ask.about("deadly", PROMPT).request(), Recording.onFirstText(() -> {
+            engine.submit(TestRequest.of("fatal", PROMPT).request(), RecordingListener.onFirstText(() -> {
                 throw new OutOfMemoryError("for this test");
             }));
-            engine.submit(Ask.about("waiting", PROMPT).request(), waiting);
+            engine.submit(TestRequest.of("waiting", PROMPT).request(), waiting);
 
             assertThat(running.failure().code()).isEqualTo("engine_error");
             assertThat(waiting.failure().code()).isEqualTo("engine_error");
-            assertThat(heard)
-                    .containsExactlyInAnyOrder("death", "running", "waiting")
-                    .startsWith("death");
+            assertThat(events)
+                    .containsExactlyInAnyOrder("failure", "running", "waiting")
+                    .startsWith("failure");
             Awaitility.await().until(() -> !engine.isAlive());
             assertThatIllegalStateException()
-                    .isThrownBy(() -> engine.submit(Ask.about("late", PROMPT).request(), Recording.plain()));
+                    .isThrownBy(() -> engine.submit(TestRequest.of("late", PROMPT).request(), RecordingListener.plain()));
         }
     }
 
     @Test
-    @DisplayName("does not die by being closed")
+    @DisplayName("closing the engine does not complete failure()")
     void isClosed() {
         try (FixtureModel fixture = FixtureModel.load("llama-gqa")) {
             GenerationEngine engine = GenerationEngine.start(fixture.model(), new EngineLimits(2, 32, 1L << 30));
             engine.close();
-            assertThat(engine.death().toCompletableFuture()).isNotDone();
+            assertThat(engine.failure().toCompletableFuture()).isNotDone();
         }
     }
 }

@@ -7,8 +7,8 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 
-/** A request that says only what matters to a test; greedy, 12 tokens, on the base model unless told otherwise. */
-record Ask(
+/** Builds a request; by default greedy, 12 tokens, on the base model. */
+record TestRequest(
         String id,
         List<Integer> prompt,
         Optional<LoraWeights> lora,
@@ -19,44 +19,44 @@ record Ask(
         int choices,
         OptionalInt logprobs) {
 
-    static Ask about(String id, List<Integer> prompt) {
-        return new Ask(
+    static TestRequest of(String id, List<Integer> prompt) {
+        return new TestRequest(
                 id, prompt, Optional.empty(), 0, StopConditions.after(12), SamplingParams.GREEDY, 0, 1, OptionalInt.empty());
     }
 
-    Ask with(LoraWeights adapter, int boundaryLayers) {
-        return new Ask(
+    TestRequest with(LoraWeights adapter, int boundaryLayers) {
+        return new TestRequest(
                 id, prompt, Optional.of(adapter), boundaryLayers, stopConditions, sampling, seed, choices, logprobs);
     }
 
-    Ask tokens(int most) {
-        return new Ask(id, prompt, lora, boundary, StopConditions.after(most), sampling, seed, choices, logprobs);
+    TestRequest tokens(int most) {
+        return new TestRequest(id, prompt, lora, boundary, StopConditions.after(most), sampling, seed, choices, logprobs);
     }
 
-    Ask sampled(double temperature, long withSeed) {
-        return new Ask(
+    TestRequest sampled(double temperature, long withSeed) {
+        return new TestRequest(
                 id, prompt, lora, boundary, stopConditions, SamplingParams.at(temperature), withSeed, choices, logprobs);
     }
 
-    Ask choices(int n) {
-        return new Ask(id, prompt, lora, boundary, stopConditions, sampling, seed, n, logprobs);
+    TestRequest choices(int n) {
+        return new TestRequest(id, prompt, lora, boundary, stopConditions, sampling, seed, n, logprobs);
     }
 
-    Ask stop(String... texts) {
-        return new Ask(
+    TestRequest stop(String... texts) {
+        return new TestRequest(
                 id, prompt, lora, boundary, stopConditions.withStop(List.of(texts)), sampling, seed, choices, logprobs);
     }
 
-    Ask logprobs(int top) {
-        return new Ask(id, prompt, lora, boundary, stopConditions, sampling, seed, choices, OptionalInt.of(top));
+    TestRequest logprobs(int top) {
+        return new TestRequest(id, prompt, lora, boundary, stopConditions, sampling, seed, choices, OptionalInt.of(top));
     }
 
-    Ask sampling(SamplingParams how) {
-        return new Ask(id, prompt, lora, boundary, stopConditions, how, seed, choices, logprobs);
+    TestRequest sampling(SamplingParams how) {
+        return new TestRequest(id, prompt, lora, boundary, stopConditions, how, seed, choices, logprobs);
     }
 
-    Ask stopAt(StopConditions how) {
-        return new Ask(id, prompt, lora, boundary, how, sampling, seed, choices, logprobs);
+    TestRequest stopAt(StopConditions how) {
+        return new TestRequest(id, prompt, lora, boundary, how, sampling, seed, choices, logprobs);
     }
 
     GenerationRequest request() {

@@ -18,9 +18,9 @@ import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-@DisplayName("a request ends")
+@DisplayName("The end of a request")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
-class EndingsTest {
+class RequestEndTest {
 
     private FixtureModel fixture;
     private ReferenceText reference;
@@ -40,7 +40,7 @@ class EndingsTest {
     }
 
     @Test
-    @DisplayName("after max_tokens tokens")
+    @DisplayName("a choice ends after max_tokens tokens")
     void atItsLength() throws RequestRefused {
         for (int tokens = 1; tokens < 12; tokens++) {
             Choice choice = run(greedy("length", 0, 6).tokens(tokens)).choice();
@@ -51,9 +51,9 @@ class EndingsTest {
     }
 
     @Test
-    @DisplayName("at the end-of-sequence token, which is counted and not shown")
+    @DisplayName("a choice ends at the end-of-sequence token, which is counted but not part of its text")
     void atTheEndOfSequence() throws RequestRefused {
-        Recording recording = run(greedy("end", 4, 6).tokens(50));
+        RecordingListener recording = run(greedy("end", 4, 6).tokens(50));
         assertThat(recording.choice().tokens()).containsExactly(2);
         assertThat(recording.choice().text()).isEmpty();
         assertThat(recording.choice().finishReason()).isEqualTo(FinishReason.STOP);
@@ -62,18 +62,18 @@ class EndingsTest {
 
     @Test
     @DisplayName(
-            "after exactly the tokens asked for where the end-of-sequence token is ignored, which is then a token like others")
+            "a choice that ignores the end-of-sequence token ends after exactly max_tokens tokens")
     void ignoringTheEndOfSequence() throws RequestRefused {
-        Recording recording = run(greedy("on", 4, 6).stopAt(StopConditions.afterExactly(30)));
+        RecordingListener recording = run(greedy("on", 4, 6).stopAt(StopConditions.afterExactly(30)));
         assertThat(recording.choice().tokens()).hasSize(30).startsWith(2);
         assertThat(recording.choice().finishReason()).isEqualTo(FinishReason.LENGTH);
     }
 
     @Test
-    @DisplayName("at a stop token, which is counted and not shown, although the end-of-sequence token is ignored")
+    @DisplayName("a stop token ends a choice that ignores the end-of-sequence token, and is not part of its text")
     void atAStopToken() throws RequestRefused {
         List<Integer> tokens = reference.prompts().get(1).greedy().get(6);
-        Recording recording = run(greedy("stop-token", 1, 6)
+        RecordingListener recording = run(greedy("stop-token", 1, 6)
                 .stopAt(StopConditions.afterExactly(30).withStopTokens(Set.of(tokens.get(3)))));
         int end = tokens.indexOf(tokens.get(3));
         assertThat(recording.choice().tokens()).isEqualTo(tokens.subList(0, end + 1));
@@ -83,56 +83,56 @@ class EndingsTest {
     }
 
     @Test
-    @DisplayName("before a stop string wherever it lies, also across the borders of tokens")
+    @DisplayName("a choice ends before a stop string, also if the stop string spans several tokens")
     void beforeAStopString() throws RequestRefused {
         List<Integer> tokens = reference.prompts().get(1).greedy().get(6);
         String text = fixture.model().tokenizer().decode(tokens);
         for (int start = 1; start + 3 <= text.length(); start++) {
             String stop = text.substring(start, start + 3);
-            Recording recording = run(greedy("stop", 1, 6).stop("never there", stop));
+            RecordingListener recording = run(greedy("stop", 1, 6).stop("absent", stop));
             assertThat(recording.choice().text())
                     .as("stop '%s' in '%s'", stop, text)
                     .isEqualTo(text.substring(0, text.indexOf(stop)));
-            assertThat(recording.pieces(0)).isEqualTo(recording.choice().text());
+            assertThat(recording.text(0)).isEqualTo(recording.choice().text());
             assertThat(recording.choice().finishReason()).isEqualTo(FinishReason.STOP);
             assertThat(recording.choice().tokens().size()).isLessThanOrEqualTo(tokens.size());
         }
     }
 
     @Test
-    @DisplayName("with the text that was held back for a stop string that did not complete")
-    void withWhatWasHeldBack() throws RequestRefused {
+    @DisplayName("a choice ends with the text that was held back for an incomplete stop string")
+    void withHeldBackText() throws RequestRefused {
         String text = fixture.model()
                 .tokenizer()
                 .decode(reference.prompts().get(1).greedy().get(6));
-        Recording recording = run(greedy("held", 1, 6).stop(text.substring(text.length() - 4) + "never there"));
-        assertThat(recording.choice().text()).isEqualTo(text).isEqualTo(recording.pieces(0));
+        RecordingListener recording = run(greedy("held", 1, 6).stop(text.substring(text.length() - 4) + "absent"));
+        assertThat(recording.choice().text()).isEqualTo(text).isEqualTo(recording.text(0));
         assertThat(recording.choice().finishReason()).isEqualTo(FinishReason.LENGTH);
     }
 
     @ParameterizedTest(name = "{0}")
-    @DisplayName("where it runs when it is cancelled, with the reason given and the text so far")
+    @DisplayName("a cancelled running request ends with the given reason and the text generated so far")
     @EnumSource(
             value = FinishReason.class,
             names = {"CANCELLED", "DEADLINE"})
-    void whereItRuns(FinishReason reason) throws RequestRefused {
-        Recording recording = Recording.onFirstText(() -> engine.cancel("running", reason));
+    void whileItRuns(FinishReason reason) throws RequestRefused {
+        RecordingListener recording = RecordingListener.onFirstText(() -> engine.cancel("running", reason));
         engine.submit(endless("running").choices(2).request(), recording);
         assertThat(recording.completion().choices()).hasSize(2).allSatisfy(choice -> {
             assertThat(choice.finishReason()).isEqualTo(reason);
             assertThat(choice.tokens()).isNotEmpty().hasSizeLessThan(20);
             assertThat(choice.text())
                     .isEqualTo(fixture.model().tokenizer().decode(choice.tokens()))
-                    .isEqualTo(recording.pieces(choice.index()));
+                    .isEqualTo(recording.text(choice.index()));
         });
         assertThat(recording.endings()).containsExactly("0 " + reason, "1 " + reason);
     }
 
     @Test
-    @DisplayName("while it waits when it is cancelled, with empty choices, and the one it waited for goes on")
+    @DisplayName("a cancelled queued request ends with empty choices, and the running one continues")
     void whileItWaits() throws RequestRefused {
-        Recording waiting = Recording.plain();
-        Recording running = Recording.onFirstText(() -> {
+        RecordingListener waiting = RecordingListener.plain();
+        RecordingListener running = RecordingListener.onFirstText(() -> {
             GenerationEngineTest.submit(engine, greedy("waiting", 1, 6).choices(2), waiting);
             engine.cancel("waiting", FinishReason.CANCELLED);
         });
@@ -146,10 +146,10 @@ class EndingsTest {
     }
 
     @Test
-    @DisplayName("once, although it is cancelled again or another id is named")
+    @DisplayName("a second cancellation and one with an unknown id have no effect")
     void once() throws RequestRefused {
-        engine.cancel("nobody", FinishReason.CANCELLED);
-        Recording recording = run(greedy("done", 0, 6));
+        engine.cancel("unknown", FinishReason.CANCELLED);
+        RecordingListener recording = run(greedy("done", 0, 6));
         engine.cancel("done", FinishReason.CANCELLED);
         run(greedy("next", 0, 6));
         assertThat(recording.endings()).containsExactly("0 LENGTH");
@@ -157,44 +157,44 @@ class EndingsTest {
     }
 
     @Test
-    @DisplayName("as cancelled when the engine closes, waiting or running, and no other request is taken")
+    @DisplayName("closing the engine ends queued and running requests as cancelled and rejects new ones")
     void whenTheEngineCloses() throws Exception {
         GenerationEngine closing = GenerationEngine.start(fixture.model(), new EngineLimits(2, 64, 1L << 30));
         AtomicReference<Thread> closer = new AtomicReference<>(new Thread(closing::close));
-        Recording running = Recording.onFirstText(() -> closer.get().start());
+        RecordingListener running = RecordingListener.onFirstText(() -> closer.get().start());
         closing.submit(endless("running").request(), running);
-        List<Recording> waiting =
-                IntStream.range(0, 3).mapToObj(i -> Recording.plain()).toList();
-        for (Recording each : waiting) {
+        List<RecordingListener> waiting =
+                IntStream.range(0, 3).mapToObj(i -> RecordingListener.plain()).toList();
+        for (RecordingListener each : waiting) {
             closing.submit(endless("waiting").choices(2).request(), each);
         }
         running.outcome();
         closer.get().join();
         assertThat(running.choice().finishReason()).isEqualTo(FinishReason.CANCELLED);
-        assertThat(running.choice().text()).isEqualTo(running.pieces(0));
+        assertThat(running.choice().text()).isEqualTo(running.text(0));
         assertThat(waiting)
                 .allSatisfy(each -> assertThat(each.completion().choices())
                         .hasSize(2)
                         .allMatch(choice -> choice.finishReason() == FinishReason.CANCELLED));
         assertThat(closing.isAlive()).isFalse();
         assertThatIllegalStateException()
-                .isThrownBy(() -> closing.submit(endless("late").request(), Recording.plain()));
+                .isThrownBy(() -> closing.submit(endless("late").request(), RecordingListener.plain()));
         closing.close();
     }
 
-    private Recording run(Ask ask) throws RequestRefused {
-        Recording recording = Recording.plain();
-        engine.submit(ask.request(), recording);
+    private RecordingListener run(TestRequest request) throws RequestRefused {
+        RecordingListener recording = RecordingListener.plain();
+        engine.submit(request.request(), recording);
         recording.outcome();
         return recording;
     }
 
-    private Ask greedy(String id, int prompt, int boundary) {
-        return Ask.about(id, reference.prompts().get(prompt).ids()).with(fixture.adapter("all"), boundary);
+    private TestRequest greedy(String id, int prompt, int boundary) {
+        return TestRequest.of(id, reference.prompts().get(prompt).ids()).with(fixture.adapter("all"), boundary);
     }
 
-    /** The base model goes on after this prompt for as long as it may. */
-    private Ask endless(String id) {
-        return Ask.about(id, reference.prompts().get(3).ids()).tokens(500);
+    /** The base model generates no end-of-sequence token after this prompt. */
+    private TestRequest endless(String id) {
+        return TestRequest.of(id, reference.prompts().get(3).ids()).tokens(500);
     }
 }

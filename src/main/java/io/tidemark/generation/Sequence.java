@@ -1,0 +1,188 @@
+package io.tidemark.generation;
+
+import io.tidemark.decoder.StepRow;
+import io.tidemark.decoder.kvcache.KvSlot;
+import io.tidemark.decoder.sampling.SampledToken;
+import io.tidemark.decoder.sampling.SamplingParams;
+import io.tidemark.decoder.sampling.TokenCounts;
+import io.tidemark.decoder.sampling.TokenSampling;
+import io.tidemark.generation.Completion.Choice;
+import io.tidemark.generation.Completion.TokenLogprob;
+import io.tidemark.text.StopStrings;
+import io.tidemark.text.StreamingDetokenizer;
+import io.tidemark.text.TextTokenizer;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+
+/** A running choice of a request: its tokens, its text and its end. Used by the thread of its engine instance only. */
+final class Sequence {
+
+    private final SubmittedRequest owner;
+    private final GenerationParams params;
+    private final List<Integer> prompt;
+    private final int choice;
+    private final KvSlot slot;
+    private final TextTokenizer tokenizer;
+    private final StreamingDetokenizer detokenizer;
+    private final StopStrings stops;
+    /** The tokens that end the choice. */
+    private final Set<Integer> endTokens;
+    /** The tokens that penalties apply to. */
+    private final TokenCounts counts;
+
+    private final List<Integer> generated = new ArrayList<>();
+    private final List<TokenLogprob> logprobs = new ArrayList<>();
+    private final StringBuilder text = new StringBuilder();
+    /** Number of tokens in the slot. */
+    private int cachedTokens;
+
+    private Optional<FinishReason> finished = Optional.empty();
+
+    /** @param endOfSequence the model's end-of-sequence tokens */
+    Sequence(SubmittedRequest owner, int choice, KvSlot slot, TextTokenizer tokenizer, Set<Integer> endOfSequence) {
+        this.owner = owner;
+        this.params = owner.request().params();
+        this.prompt = owner.request().prompt();
+        this.choice = choice;
+        this.slot = slot;
+        this.tokenizer = tokenizer;
+        this.detokenizer = new StreamingDetokenizer(tokenizer);
+        this.stops = new StopStrings(params.stopConditions().stop());
+        this.endTokens = new HashSet<>(params.stopConditions().stopTokens());
+        if (!params.stopConditions().ignoreEos()) {
+            endTokens.addAll(endOfSequence);
+        }
+        this.counts = new TokenCounts(params.sampling().penalties().coverPrompt() ? prompt : List.of());
+    }
+
+    SubmittedRequest owner() {
+        return owner;
+    }
+
+    int choice() {
+        return choice;
+    }
+
+    KvSlot slot() {
+        return slot;
+    }
+
+    Optional<FinishReason> finished() {
+        return finished;
+    }
+
+    /** Whether the slot holds any of the sequence's tokens. */
+    boolean hasStarted() {
+        return cachedTokens > 0;
+    }
+
+    /** Sets the number of prompt tokens that were copied to the slot and are not computed. */
+    void startAt(int promptTokens) {
+        cachedTokens = promptTokens;
+    }
+
+    /** The prompt tokens in the slot. */
+    List<Integer> cachedPrompt() {
+        return prompt.subList(0, Math.min(cachedTokens, prompt.size()));
+    }
+
+    boolean hasGenerated() {
+        return !generated.isEmpty();
+    }
+
+    /** Whether a part of the prompt is not yet computed. */
+    boolean isPrefilling() {
+        return cachedTokens < prompt.size();
+    }
+
+    /**
+     * The number of prompt tokens in the next step.
+     *
+     * @param max   maximum number of tokens
+     * @param chunk unless the prompt ends, the cached tokens after the step are a multiple of this number
+     */
+    int nextPromptTokens(int max, int chunk) {
+        int remaining = prompt.size() - cachedTokens;
+        return remaining <= max ? remaining : Math.max(0, max - (cachedTokens + max) % chunk);
+    }
+
+    /** The row of the next step: the last generated token, or up to {@code promptTokens} of the prompt. */
+    StepRow nextRow(int promptTokens) {
+        GenerationRequest request = owner.request();
+        List<Integer> tokens = isPrefilling()
+                ? prompt.subList(cachedTokens, Math.min(prompt.size(), cachedTokens + promptTokens))
+                : generated.subList(generated.size() - 1, generated.size());
+        boolean samples = cachedTokens + tokens.size() >= prompt.size();
+        return new StepRow(
+                slot,
+                List.copyOf(tokens),
+                cachedTokens,
+                request.lora(),
+                request.boundary().layers(),
+                samples ? Optional.of(nextSampling()) : Optional.empty());
+    }
+
+    /** Called when a step has added this number of tokens to the slot. */
+    void advance(int tokens) {
+        cachedTokens += tokens;
+    }
+
+    /** Adds the token that a step has sampled; returns the text that can be emitted. */
+    String accept(SampledToken token) {
+        generated.add(token.token());
+        if (!params.sampling().penalties().areOff()) {
+            counts.add(token.token());
+        }
+        params.logprobs().ifPresent(top -> logprobs.add(logprob(token)));
+        if (endTokens.contains(token.token())) {
+            return finish(FinishReason.STOP);
+        }
+        String chunk = detokenizer.add(token.token());
+        boolean searchesStops = generated.size() > params.stopConditions().minTokens();
+        String emitted = emit(searchesStops ? stops.add(chunk) : chunk);
+        if (stops.found()) {
+            finished = Optional.of(FinishReason.STOP);
+        } else if (generated.size() == params.maxTokens()) {
+            emitted += finish(FinishReason.LENGTH);
+        }
+        return emitted;
+    }
+
+    /** Ends the choice; returns the text that was held back. */
+    String finish(FinishReason reason) {
+        String rest = stops.add(detokenizer.finish()) + stops.finish();
+        finished = Optional.of(stops.found() ? FinishReason.STOP : reason);
+        return emit(rest);
+    }
+
+    /** The result of a finished choice. */
+    Choice result() {
+        return new Choice(choice, text.toString(), generated, finished.orElseThrow(), logprobs);
+    }
+
+    private TokenSampling nextSampling() {
+        SamplingParams sampling = params.sampling();
+        double uniform = sampling.isGreedy() ? 0 : params.uniform(choice, generated.size());
+        Set<Integer> banned = generated.size() < params.stopConditions().minTokens() ? endTokens : Set.of();
+        return new TokenSampling(sampling, uniform, counts, banned, params.logprobs());
+    }
+
+    private String emit(String chunk) {
+        text.append(chunk);
+        return chunk;
+    }
+
+    private TokenLogprob logprob(SampledToken token) {
+        return new TokenLogprob(
+                token.token(),
+                tokenizer.decode(List.of(token.token())),
+                token.logprob(),
+                token.top().stream()
+                        .map(a -> new TokenLogprob.Alternative(
+                                a.token(), tokenizer.decode(List.of(a.token())), a.logprob()))
+                        .toList());
+    }
+}
