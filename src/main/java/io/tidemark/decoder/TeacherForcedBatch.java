@@ -40,7 +40,7 @@ public record TeacherForcedBatch(List<Sequence> sequences) {
     }
 
     /** Length of the longest sequence. */
-    public int paddedLength() {
+    int paddedLength() {
         return sequences.stream().mapToInt(Sequence::length).max().orElseThrow();
     }
 

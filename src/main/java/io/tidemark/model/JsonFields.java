@@ -98,7 +98,7 @@ public record JsonFields(Path file, JsonNode root) {
     }
 
     /** A whole number of at least 0. */
-    public int countFromZero(String field, int defaultValue) {
+    int countFromZero(String field, int defaultValue) {
         return whole(field, defaultValue, 0);
     }
 
@@ -114,7 +114,7 @@ public record JsonFields(Path file, JsonNode root) {
     }
 
     /** A number greater than 0. */
-    public double positive(String field, double defaultValue) {
+    double positive(String field, double defaultValue) {
         if (!has(field)) {
             return defaultValue;
         }
@@ -140,7 +140,7 @@ public record JsonFields(Path file, JsonNode root) {
      * @throws ModelRefused that is {@link ModelRefused#isUnsupported} and names the field
      */
     @SafeVarargs
-    public final void refuseOthers(Set<String>... known) {
+    final void refuseOthers(Set<String>... known) {
         for (Map.Entry<String, JsonNode> field : root.properties()) {
             if (isOn(field.getValue()) && Stream.of(known).noneMatch(names -> names.contains(field.getKey()))) {
                 throw ModelRefused.unsupported(file, field.getKey(), field.getValue());

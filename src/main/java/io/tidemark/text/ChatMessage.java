@@ -38,7 +38,7 @@ public record ChatMessage(Map<String, Object> fields) {
     }
 
     /** The fields for a template: reasoning is present under each name that templates read. */
-    public Map<String, Object> forTemplate() {
+    Map<String, Object> forTemplate() {
         Optional<Object> reasoning =
                 REASONING.stream().map(fields::get).filter(Objects::nonNull).findFirst();
         if (reasoning.isEmpty()) {

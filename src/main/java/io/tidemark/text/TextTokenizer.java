@@ -63,12 +63,12 @@ public final class TextTokenizer implements AutoCloseable {
     }
 
     /** Whether decoding skips the token, such as an end-of-sequence token. */
-    public boolean isSilent(int token) {
+    boolean isSilent(int token) {
         return kinds.isSilent(token);
     }
 
     /** Whether the token stands for one byte, which becomes text together with neighbouring bytes. */
-    public boolean isByte(int token) {
+    boolean isByte(int token) {
         return kinds.bytes().get(token);
     }
 

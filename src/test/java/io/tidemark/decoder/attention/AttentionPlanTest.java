@@ -7,6 +7,7 @@ import io.tidemark.decoder.kvcache.KvBlock;
 import io.tidemark.decoder.kvcache.KvSlot;
 import io.tidemark.torch.Torch;
 import io.tidemark.torch.TorchOptions;
+import java.nio.LongBuffer;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -132,6 +133,41 @@ class AttentionPlanTest {
             done += chunk.queries();
         }
         large.close();
+    }
+
+    @Test
+    @DisplayName("rows are ordered by slot, a free slot repeats the first chunk, and each token has the row of its result")
+    void ordersRowsBySlot() {
+        List<Chunk> rows = List.of(new Chunk(slots.get(2), 0, 59, 1), new Chunk(slots.get(0), 1, 59, 1));
+        AttentionPlan plan = new AttentionPlan(TILING, rows, List.of(block), 2);
+        assertThat(plan.rows()).isEqualTo(3);
+        assertThat(plan.isReordered()).isTrue();
+        assertThat(numbers(plan)).as("slots, tokens, rows of tokens").containsExactly(0, 0, 2, 1, 1, 0, 2, 0);
+    }
+
+    @Test
+    @DisplayName("rows in the order of the tokens need slots only")
+    void keepsTheOrderOfTokens() {
+        List<Chunk> rows = List.of(new Chunk(slots.get(0), 0, 59, 1), new Chunk(slots.get(1), 1, 59, 1));
+        AttentionPlan plan = new AttentionPlan(TILING, rows, List.of(block), 2);
+        assertThat(plan.isReordered()).isFalse();
+        assertThat(numbers(plan)).containsExactly(0, 1);
+    }
+
+    @Test
+    @DisplayName("chunks of a packed call follow each other whatever their slots")
+    void ordersPackedRowsByToken() {
+        List<Chunk> rows = List.of(new Chunk(slots.get(3), 0, 0, 2), new Chunk(slots.get(1), 2, 0, 3));
+        AttentionPlan plan = new AttentionPlan(TILING, rows, List.of(block), 5);
+        assertThat(plan.isReordered()).isFalse();
+        assertThat(numbers(plan)).containsExactly(3, 3, 1, 1, 1);
+    }
+
+    private static long[] numbers(AttentionPlan plan) {
+        LongBuffer numbers = LongBuffer.allocate(plan.size());
+        plan.putInto(numbers);
+        assertThat(numbers.hasRemaining()).isFalse();
+        return numbers.array();
     }
 
     private long cost(String call) {
