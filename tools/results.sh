@@ -16,7 +16,7 @@ evaluate() {   # name, model, adapter, validation file, test file, further optio
     name=$1 base=$2 adapter=$3 chosen_on=$4 judged_on=$5
     shift 5
     "$tidemark" evaluate --model "$base" --adapter "$adapter" --validation "$chosen_on" --validation-examples "$validation" \
-        --data "$judged_on" --examples "$test" --generate "$texts" --speed-runs "$speed" --pictures "$out" --format markdown "$@" \
+        --data "$judged_on" --examples "$test" --generate "$texts" --speed-runs "$speed" --pictures "$out" --markdown "$@" \
         > "$out/$name.md"
     for measure in probability log_probability; do
         "$tidemark" curve --model "$base" --adapter "$adapter" --data "$chosen_on" --examples "$curve" --measure "$measure" \

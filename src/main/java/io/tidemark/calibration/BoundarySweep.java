@@ -3,6 +3,8 @@ package io.tidemark.calibration;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.decoder.lora.LoraWeights;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.IntConsumer;
 
 /**
  * Scores examples at every boundary in one pass over the layers. All boundaries of {@code l} and above share the state
@@ -46,14 +48,21 @@ public final class BoundarySweep {
      * Searches at a subset of the boundaries, on the calling thread. {@link CoarseSearch} describes when the result is
      * exact.
      *
-     * @param every the distance of the first boundaries, 1 or more
+     * @param every    the distance of the first boundaries, 1 or more
+     * @param progress receives the number of scored boundaries after each round
      */
     public CoarseSearch.Found search(
-            LoraWeights weights, List<TokenizedExample> examples, Objective objective, int every) {
+            LoraWeights weights,
+            List<TokenizedExample> examples,
+            Objective objective,
+            int every,
+            IntConsumer progress) {
         int layers = model.config().numLayers();
+        AtomicInteger scored = new AtomicInteger();
         return new CoarseSearch(layers, every).find(objective, some -> {
             try (SweepRun run = start(weights, examples, new SweepBoundaries(layers, some))) {
                 run.finishAll();
+                progress.accept(scored.addAndGet(some.size()));
                 return run.means();
             }
         });

@@ -13,11 +13,10 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** {@code tidemark broker}: the broker inside this JVM, alone, until the process is told to stop. */
+/** {@code tidemark broker}: the embedded broker in a process of its own. */
 @Command(
         name = "broker",
-        description =
-                "Runs a Kafka broker with Tidemark's topics until Ctrl-C, for trying several workers on one machine.",
+        description = "Runs a Kafka broker with Tidemark's topics until Ctrl-C, for several workers on one machine.",
         mixinStandardHelpOptions = true,
         footer = {
             "",
@@ -33,20 +32,20 @@ final class BrokerCommand implements Callable<Integer> {
             names = "--port",
             paramLabel = "PORT",
             defaultValue = "9092",
-            description = "Port on the loopback address; 0 takes a free one. Default: ${DEFAULT-VALUE}.")
+            description = "Port on the loopback address; 0: a free port. Default: ${DEFAULT-VALUE}.")
     private int port;
 
     @Option(
             names = "--dir",
             paramLabel = "DIR",
-            description = "Where topics and offsets are kept. Default: a temporary folder that is deleted at the end.")
+            description = "Folder for topics and offsets. Default: a temporary folder that is deleted at the end.")
     private Optional<Path> folder = Optional.empty();
 
     @Override
     public Integer call() throws InterruptedException {
         EmbeddedBroker broker = EmbeddedBroker.start(new BrokerOptions(port, folder));
         Runtime.getRuntime().addShutdownHook(new Thread(broker::close, "tidemark-broker-stop"));
-        BrokerTopics.ensure(new Cluster(broker.bootstrapServers()));
+        CommandSettings.createTopics(new Cluster(broker.bootstrapServers()));
         PrintWriter out = spec.commandLine().getOut();
         out.println(broker.bootstrapServers());
         out.flush();

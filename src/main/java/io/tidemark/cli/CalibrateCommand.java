@@ -2,7 +2,7 @@ package io.tidemark.cli;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.tidemark.boundary.TableEntry;
-import io.tidemark.cli.boundaries.BoundaryListing;
+import io.tidemark.cli.model.DataFile;
 import io.tidemark.client.CalibrationClient;
 import io.tidemark.client.Topics;
 import io.tidemark.client.ValidationBatch;
@@ -21,17 +21,16 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** {@code tidemark calibrate}: validation batches out, and the boundary that comes of them. */
+/** {@code tidemark calibrate}: sends validation batches and prints the resulting boundary. */
 @Command(
         name = "calibrate",
-        description =
-                "Sends a JSONL file as validation batches and waits until a calibrator has dealt with all of them.",
+        description = "Sends a JSONL file as validation batches and waits until a calibrator has processed them.",
         mixinStandardHelpOptions = true,
         footer = {
             "",
             "Example:",
             "  tidemark calibrate --adapter restaurants --data validation.jsonl --batch-size 16",
-            "A line of the file holds 'prompt' (or 'messages') and 'completion'. The wait ends when the calibrators' group",
+            "A line of the file has 'prompt' or 'messages', and 'completion'. The command ends when the calibrators' group",
             "has committed past the last batch; state and boundary are in the same transaction as that offset."
         })
 final class CalibrateCommand implements Callable<Integer> {
@@ -40,9 +39,9 @@ final class CalibrateCommand implements Callable<Integer> {
     private CommandSpec spec;
 
     @Mixin
-    private BrokerAddress broker;
+    private ClusterOptions cluster;
 
-    @Option(names = "--adapter", required = true, paramLabel = "NAME", description = "The adapter's id.")
+    @Option(names = "--adapter", required = true, paramLabel = "NAME", description = "Id of the adapter.")
     private String adapter;
 
     @Option(names = "--data", required = true, paramLabel = "FILE.jsonl", description = "The validation examples.")
@@ -52,25 +51,25 @@ final class CalibrateCommand implements Callable<Integer> {
             names = "--batch-size",
             paramLabel = "N",
             defaultValue = "16",
-            description = "Examples a batch. Default: ${DEFAULT-VALUE}.")
+            description = "Examples per batch. Default: ${DEFAULT-VALUE}.")
     private int batchSize;
 
-    @Option(names = "--examples", paramLabel = "N", description = "Take only the first N examples.")
-    private int most = Integer.MAX_VALUE;
+    @Option(names = "--examples", paramLabel = "N", description = "Use only the first N examples. Default: all.")
+    private int count = Integer.MAX_VALUE;
 
     @Option(
             names = "--group",
             paramLabel = "GROUP",
             defaultValue = "${env:TIDEMARK_CALIBRATOR_GROUP:-tidemark-calibrators}",
-            description =
-                    "The calibrators' consumer group. Default: $TIDEMARK_CALIBRATOR_GROUP, else tidemark-calibrators.")
+            description = "The calibrators' consumer group. Default: $TIDEMARK_CALIBRATOR_GROUP, otherwise "
+                    + "tidemark-calibrators.")
     private String group;
 
     @Option(
             names = "--timeout",
             paramLabel = "SECONDS",
             defaultValue = "300",
-            description = "How long to wait without any progress. Default: ${DEFAULT-VALUE}.")
+            description = "Longest time without progress. Default: ${DEFAULT-VALUE}.")
     private int timeoutSeconds;
 
     @Option(names = "--json", description = "Print the boundary record as JSON.")
@@ -78,32 +77,35 @@ final class CalibrateCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        if (batchSize < 1 || most < 1) {
+        if (batchSize < 1 || count < 1) {
             throw new ParameterException(spec.commandLine(), "--batch-size and --examples must be 1 or more");
         }
-        Topics topics = broker.topics();
-        broker.cluster().requireTopics(topics.validationBatches(), topics.validationDeadLetters(), topics.boundaries());
-        List<? extends JsonNode> lines = JsonLines.read(data);
-        List<JsonNode> examples = List.copyOf(lines.subList(0, Math.min(most, lines.size())));
-        List<ValidationBatch> batches = ValidationBatch.cut(adapter, examples, batchSize);
+        Topics topics = cluster.topics();
+        cluster.cluster()
+                .requireTopics(topics.validationBatches(), topics.validationDeadLetters(), topics.boundaries());
+        List<? extends JsonNode> lines = new DataFile(data).objects();
+        List<JsonNode> examples = List.copyOf(lines.subList(0, Math.min(count, lines.size())));
         PrintWriter err = spec.commandLine().getErr();
-        Map<ValidationBatch, String> refused = new CalibrationClient(broker.cluster(), topics, group)
-                .calibrate(
-                        batches,
-                        done -> err.println(done + " of " + examples.size() + " examples"),
-                        Duration.ofSeconds(timeoutSeconds));
+        Map<ValidationBatch, String> refused;
+        try (Progress progress = Progress.start("examples", examples.size(), err)) {
+            refused = new CalibrationClient(cluster.cluster(), topics, group)
+                    .calibrate(
+                            ValidationBatch.split(adapter, examples, batchSize),
+                            done -> progress.stepTo(done, done + " of " + examples.size() + " examples"),
+                            Duration.ofSeconds(timeoutSeconds));
+        }
         refused.forEach((batch, reason) -> err.println("refused: batch " + batch.id() + ": " + reason));
-        report();
+        printBoundary();
         return refused.isEmpty() ? 0 : 1;
     }
 
-    private void report() {
-        SortedMap<String, TableEntry> table = new TreeMap<>(broker.boundaries().read());
+    private void printBoundary() {
+        SortedMap<String, TableEntry> table = new TreeMap<>(cluster.boundaries().read());
         table.keySet().retainAll(List.of(adapter));
         if (table.isEmpty()) {
-            throw new CommandFailed(
-                    "no boundary was decided for '" + adapter + "'; the calibrator may want more samples");
+            throw new CommandException(
+                    "no boundary was decided for '" + adapter + "'; the calibrator may need more samples");
         }
-        BoundaryListing.print(table, json, spec.commandLine().getOut());
+        BoundariesCommand.print(table, json, spec.commandLine().getOut());
     }
 }

@@ -5,6 +5,7 @@ import io.tidemark.calibration.BoundarySweep;
 import io.tidemark.calibration.SweepLimits;
 import io.tidemark.calibration.TokenizedExample;
 import io.tidemark.cli.model.AdapterOption;
+import io.tidemark.cli.model.ComputeOptions;
 import io.tidemark.cli.model.ExamplesOption;
 import io.tidemark.cli.model.LocalModel;
 import io.tidemark.cli.model.LocalModelOptions;
@@ -24,11 +25,11 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** {@code tidemark curve}: a boundary read off probability curves, and beside it the one that the sweep finds. */
+/** {@code tidemark curve}: a boundary from probability curves, and the curve of the boundary sweep for comparison. */
 @Command(
         name = "curve",
         description =
-                "Draws the gold tokens' probability after every layer, with LoRA and without, and suggests a boundary.",
+                "Plots the gold tokens' probability after every layer, with LoRA and without, and suggests a boundary.",
         mixinStandardHelpOptions = true,
         footer = {
             "",
@@ -45,6 +46,9 @@ final class CurveCommand implements Callable<Integer> {
     private LocalModelOptions model = new LocalModelOptions();
 
     @Mixin
+    private ComputeOptions compute = new ComputeOptions();
+
+    @Mixin
     private AdapterOption adapter = new AdapterOption();
 
     @Mixin
@@ -54,17 +58,16 @@ final class CurveCommand implements Callable<Integer> {
             names = "--measure",
             paramLabel = "MEASURE",
             defaultValue = "probability",
-            description =
-                    "probability, or log_probability, which is what the sweep scores by. Default: ${DEFAULT-VALUE}.")
+            description = "probability, or log_probability, which the boundary sweep uses. Default: ${DEFAULT-VALUE}.")
     private Measure measure;
 
-    @Option(names = "--sweep", description = "Also score every boundary on these examples, and draw that curve.")
+    @Option(names = "--sweep", description = "Also score every boundary on these examples and plot that curve.")
     private boolean sweep;
 
     @Option(
             names = "--pictures",
             paramLabel = "DIR",
-            description = "Write ADAPTER-probability.svg, and with --sweep ADAPTER-boundary.svg, into this folder.")
+            description = "Write ADAPTER-probability.svg, and with --sweep ADAPTER-boundary.svg, to this folder.")
     private Optional<Path> pictures = Optional.empty();
 
     @Override
@@ -72,33 +75,39 @@ final class CurveCommand implements Callable<Integer> {
         examples.check();
         String name = adapter.name();
         PrintWriter out = spec.commandLine().getOut();
-        PrintWriter err = spec.commandLine().getErr();
-        try (LocalModel local = model.open()) {
+        try (LocalModel local = model.open(compute.options())) {
             LoraWeights lora = adapter.load(local);
             List<TokenizedExample> tokens = examples.tokens(local.language());
-            ProbabilityCurve curve = ProbabilityCurve.measure(
-                    local.language(),
-                    lora,
-                    measure,
-                    tokens,
-                    done -> err.println(done + " of " + tokens.size() + " examples read"));
+            ProbabilityCurve curve = measure(local, lora, tokens);
             show(
-                    CurvePictures.readings(name, curve, measure),
+                    BoundaryPlots.probability(name, curve, measure),
                     name + (measure == Measure.PROBABILITY ? "-probability" : "-log-probability"));
             out.printf("suggested boundary: %d of %d%n", curve.suggested().layers(), curve.numLayers());
             if (sweep) {
                 BoundaryCurve boundaries = new BoundarySweep(local.language(), SweepLimits.DEFAULT).curve(lora, tokens);
                 out.println();
-                show(CurvePictures.boundary(name, boundaries), name + "-boundary");
+                show(BoundaryPlots.boundary(name, boundaries), name + "-boundary");
             }
         }
         return 0;
     }
 
-    private void show(Plot picture, String name) {
+    private ProbabilityCurve measure(LocalModel local, LoraWeights lora, List<TokenizedExample> tokens) {
+        try (Progress progress =
+                Progress.start("examples", tokens.size(), spec.commandLine().getErr())) {
+            return ProbabilityCurve.measure(
+                    local.language(),
+                    lora,
+                    measure,
+                    tokens,
+                    done -> progress.stepTo(done, done + " of " + tokens.size() + " examples"));
+        }
+    }
+
+    private void show(Plot plot, String name) {
         PrintWriter out = spec.commandLine().getOut();
-        out.print(CharacterPlot.of(picture));
+        out.print(CharacterPlot.of(plot));
         out.flush();
-        pictures.ifPresent(folder -> new PictureFiles(folder).write(name, picture));
+        pictures.ifPresent(folder -> BoundaryPlots.write(folder, name, plot));
     }
 }

@@ -1,19 +1,30 @@
 package io.tidemark.cli;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.SerializationFeature;
+import com.fasterxml.jackson.datatype.jdk8.Jdk8Module;
 import io.tidemark.boundary.Boundary;
 import io.tidemark.cli.model.AdapterOption;
-import io.tidemark.cli.model.ExampleFile;
+import io.tidemark.cli.model.ComputeOptions;
+import io.tidemark.cli.model.DataFile;
 import io.tidemark.cli.model.LocalModel;
 import io.tidemark.cli.model.LocalModelOptions;
 import io.tidemark.evaluation.Evaluation;
 import io.tidemark.evaluation.EvaluationOptions;
 import io.tidemark.evaluation.EvaluationReport;
-import java.io.PrintWriter;
+import io.tidemark.evaluation.EvaluationReport.Row;
+import io.tidemark.evaluation.PairedDifference;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -21,7 +32,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** {@code tidemark evaluate}: whether an adapter's boundary helps, on examples that did not choose it. */
+/** {@code tidemark evaluate}: compares an adapter at several boundaries on held-out examples. */
 @Command(
         name = "evaluate",
         description =
@@ -32,10 +43,12 @@ import picocli.CommandLine.Spec;
             "Example:",
             "  tidemark evaluate --model demo/model --adapter demo/adapters/describe-small-data \\",
             "      --validation demo/data/describe-validation.jsonl --data demo/data/describe-requests.jsonl",
-            "Lines hold 'prompt' or 'messages', and 'completion'; texts are compared with 'references', or with the completion.",
-            "Where every line has an 'answer', the number behind '####' counts in place of ROUGE-L and BLEU."
+            "A line has 'prompt' or 'messages', and 'completion'; texts are compared with 'references', or with the completion.",
+            "If every line has an 'answer', the number after '####' replaces ROUGE-L and BLEU."
         })
 final class EvaluateCommand implements Callable<Integer> {
+
+    private static final int SPEED_TOKENS = 32;
 
     @Spec
     private CommandSpec spec;
@@ -44,107 +57,111 @@ final class EvaluateCommand implements Callable<Integer> {
     private LocalModelOptions model = new LocalModelOptions();
 
     @Mixin
+    private ComputeOptions compute = new ComputeOptions();
+
+    @Mixin
     private AdapterOption adapter = new AdapterOption();
 
-    @Option(names = "--data", required = true, paramLabel = "FILE.jsonl", description = "Examples to judge by.")
+    @Option(names = "--data", required = true, paramLabel = "FILE.jsonl", description = "The test examples.")
     private Path data;
 
     @Option(
             names = "--validation",
             required = true,
             paramLabel = "FILE.jsonl",
-            description = "Other examples, that the objectives choose their boundaries on.")
+            description = "Other examples, on which the objectives choose their boundaries.")
     private Path validation;
 
     @Option(
             names = "--examples",
             paramLabel = "N",
             defaultValue = "100",
-            description = "Test examples whose gold text is scored. Default: ${DEFAULT-VALUE}.")
+            description = "Use only the first N test examples. Default: ${DEFAULT-VALUE}.")
     private int examples;
 
     @Option(
             names = "--validation-examples",
             paramLabel = "N",
             defaultValue = "40",
-            description = "Validation examples to use. Default: ${DEFAULT-VALUE}.")
+            description = "Use only the first N validation examples. Default: ${DEFAULT-VALUE}.")
     private int validationExamples;
 
     @Option(
             names = "--generate",
             paramLabel = "N",
             defaultValue = "60",
-            description = "How many of the test examples get a generated text. Default: ${DEFAULT-VALUE}.")
+            description = "Generate a text for the first N test examples. Default: ${DEFAULT-VALUE}.")
     private int generate;
 
     @Option(
             names = "--max-tokens",
             paramLabel = "N",
             defaultValue = "96",
-            description = "Of a text. Default: ${DEFAULT-VALUE}.")
+            description = "Most tokens of a text. Default: ${DEFAULT-VALUE}.")
     private int maxTokens;
 
     @Option(
             names = "--stop",
             paramLabel = "TEXT",
-            converter = LineBreaks.class,
-            description = "Text that ends a generated text; \\n is a line break. May be repeated.")
+            converter = PromptOptions.LineBreaks.class,
+            description = "A stop string; \\n is a line break. May be repeated.")
     private List<String> stop = new ArrayList<>();
 
     @Option(
             names = "--boundary",
             paramLabel = "LAYERS",
-            description = "A boundary to show beside the others; may be repeated.")
+            description = "A boundary to evaluate in addition; may be repeated.")
     private List<Integer> boundaries = new ArrayList<>();
 
     @Option(
             names = "--rows",
             paramLabel = "N",
             defaultValue = "16",
-            description = "Rows of the running batch. Default: ${DEFAULT-VALUE}.")
+            description = "Most sequences in a batch. Default: ${DEFAULT-VALUE}.")
     private int rows;
 
     @Option(
             names = "--speed-runs",
             paramLabel = "N",
             defaultValue = "3",
-            description =
-                    "Timed runs of 32 tokens a row for each setting, in turn; 0 measures no speed. Default: ${DEFAULT-VALUE}.")
+            description = "Timed runs of " + SPEED_TOKENS + " tokens per sequence for each setting, in turn; 0: no speed. "
+                    + "Default: ${DEFAULT-VALUE}.")
     private int speedRuns;
 
     @Option(
             names = "--pictures",
             paramLabel = "DIR",
-            description = "Write the validation examples' boundary curve into this folder, as ADAPTER-boundary.svg.")
+            description = "Write the boundary curve of the validation examples to this folder, as ADAPTER-boundary.svg.")
     private Optional<Path> pictures = Optional.empty();
 
-    @Option(
-            names = "--format",
-            paramLabel = "FORMAT",
-            defaultValue = "text",
-            description = "text, json or markdown. Default: ${DEFAULT-VALUE}.")
-    private ReportFormat format;
+    @ArgGroup
+    private Format format = new Format();
+
+    /** The format of the report; text by default. */
+    static final class Format {
+
+        @Option(names = "--json", description = "Print the report as JSON, with all values.")
+        private boolean json;
+
+        @Option(names = "--markdown", description = "Print the report as a Markdown table.")
+        private boolean markdown;
+    }
 
     @Override
     public Integer call() {
         EvaluationOptions options = options();
-        PrintWriter err = spec.commandLine().getErr();
-        try (LocalModel local = model.open()) {
+        try (LocalModel local = model.open(compute.options())) {
             model.requireBoundaries(local.language(), boundaries);
-            Evaluation evaluation = new Evaluation(
-                    local.language(), adapter.load(local), options, (done, parts, part) -> err.println(part));
-            EvaluationReport report = evaluation.run(
-                    new ExampleFile(validation, local.language()).firstTokens(2, validationExamples),
-                    new ExampleFile(data, local.language()).first(2, examples));
-            pictures.ifPresent(folder -> new PictureFiles(folder)
-                    .write(
-                            adapter.name() + "-boundary",
-                            CurvePictures.boundary(
-                                    adapter.name(),
-                                    report.validationExamples(),
-                                    report.validationCurve(),
-                                    report.chosen())));
-            spec.commandLine().getOut().print(EvaluationText.of(report, format));
+            EvaluationReport report = evaluate(local, options);
+            pictures.ifPresent(folder -> BoundaryPlots.write(
+                    folder,
+                    adapter.name() + "-boundary",
+                    BoundaryPlots.boundary(
+                            adapter.name(),
+                            report.validationExamples(),
+                            report.validationCurve(),
+                            report.chosen())));
+            spec.commandLine().getOut().print(format.json ? json(report) : format.markdown ? markdown(report) : text(report));
             spec.commandLine().getOut().flush();
         }
         return 0;
@@ -163,7 +180,110 @@ final class EvaluateCommand implements Callable<Integer> {
                 stop,
                 rows,
                 speedRuns,
-                32,
+                SPEED_TOKENS,
                 boundaries.stream().filter(b -> b >= 0).map(Boundary::new).toList());
+    }
+
+    private EvaluationReport evaluate(LocalModel local, EvaluationOptions options) {
+        try (Progress progress =
+                Progress.start("percent", 100, spec.commandLine().getErr())) {
+            Evaluation evaluation = new Evaluation(
+                    local.language(),
+                    adapter.load(local),
+                    options,
+                    (done, parts, part) -> progress.stepTo(100L * done / parts, part));
+            return evaluation.run(
+                    new DataFile(validation).tokenized(local.language(), 2, validationExamples),
+                    new DataFile(data).examples(local.language(), 2, examples));
+        }
+    }
+
+    private static String json(EvaluationReport report) {
+        try {
+            return new ObjectMapper()
+                            .registerModule(new Jdk8Module())
+                            .enable(SerializationFeature.INDENT_OUTPUT)
+                            .writeValueAsString(report)
+                    + "\n";
+        } catch (JsonProcessingException e) {
+            throw new CommandException("the report could not be written as JSON: " + e.getOriginalMessage(), e);
+        }
+    }
+
+    private static String markdown(EvaluationReport report) {
+        List<List<String>> table = table(report);
+        StringBuilder text = new StringBuilder();
+        for (int i = 0; i < table.size(); i++) {
+            text.append("| ").append(String.join(" | ", table.get(i))).append(" |\n");
+            if (i == 0) {
+                text.append("| --- |")
+                        .append(" ---: |".repeat(table.get(0).size() - 1))
+                        .append('\n');
+            }
+        }
+        return text.append('\n').append(caption(report)).append('\n').toString();
+    }
+
+    private static String text(EvaluationReport report) {
+        List<List<String>> table = table(report);
+        int[] widths = IntStream.range(0, table.get(0).size())
+                .map(column -> table.stream()
+                        .mapToInt(row -> row.get(column).length())
+                        .max()
+                        .orElse(0))
+                .toArray();
+        String lines = table.stream()
+                .map(row -> IntStream.range(0, widths.length)
+                        .mapToObj(i -> String.format("%" + (i == 0 ? "-" : "") + widths[i] + "s", row.get(i)))
+                        .collect(Collectors.joining("  ")))
+                .collect(Collectors.joining("\n"));
+        return lines + "\n" + caption(report) + "\n";
+    }
+
+    /** The header and one row per setting. */
+    private static List<List<String>> table(EvaluationReport report) {
+        boolean answers = report.rows().get(0).exactMatch().isPresent();
+        List<List<String>> table = new ArrayList<>();
+        List<String> header = new ArrayList<>(List.of("setting", "boundary", "log-likelihood", "against full"));
+        header.addAll(
+                answers ? List.of("right answers", "against full") : List.of("ROUGE-L", "against full", "BLEU"));
+        header.addAll(List.of("tokens a text", "tokens/s"));
+        table.add(header);
+        for (Row row : report.rows()) {
+            List<String> cells = new ArrayList<>(List.of(
+                    row.setting(),
+                    row.boundary().isPresent() ? row.boundary().getAsInt() + "" : "-",
+                    number(OptionalDouble.of(row.logLikelihood()), 3),
+                    difference(row.logLikelihoodDifference()),
+                    number(answers ? row.exactMatch() : row.rougeL(), 3),
+                    difference(row.textDifference())));
+            if (!answers) {
+                cells.add(number(row.bleu(), 1));
+            }
+            cells.addAll(List.of(number(OptionalDouble.of(row.meanTokens()), 1), number(row.tokensPerSecond(), 1)));
+            table.add(cells);
+        }
+        return table;
+    }
+
+    private static String caption(EvaluationReport report) {
+        return String.format(
+                Locale.ROOT,
+                "%d layers. Boundaries chosen on %d validation examples; log-likelihood per gold token (nats) of %d "
+                        + "test examples, texts for %d of them.",
+                report.numLayers(),
+                report.validationExamples(),
+                report.testExamples(),
+                report.generatedTexts());
+    }
+
+    private static String difference(Optional<PairedDifference> difference) {
+        return difference
+                .map(d -> String.format(Locale.ROOT, "%+.3f ± %.3f", d.mean(), d.halfWidth95()))
+                .orElse("-");
+    }
+
+    private static String number(OptionalDouble value, int decimals) {
+        return value.isPresent() ? String.format(Locale.ROOT, "%." + decimals + "f", value.getAsDouble()) : "-";
     }
 }

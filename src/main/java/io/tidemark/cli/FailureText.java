@@ -7,7 +7,7 @@ import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import picocli.CommandLine;
 
-/** What a user sees of a failure: one line on stderr, and the stack trace only on request. */
+/** Formats a failure: one line on stderr, and the stack trace with {@code --verbose}. */
 public final class FailureText {
 
     private FailureText() {}
@@ -17,28 +17,28 @@ public final class FailureText {
         err.println(command.getColorScheme().errorText("tidemark: " + oneLine(failure)));
         if (verbose) {
             failure.printStackTrace(err);
-        } else if (unexpected(failure)) {
+        } else if (isUnexpected(failure)) {
             err.println("(--verbose shows the stack trace)");
         }
         err.flush();
     }
 
-    /** The most telling message in the chain of causes, on one line. */
+    /** The message of a failure on one line, without enclosing {@link ExecutionException}s. */
     public static String oneLine(Throwable failure) {
-        Throwable telling = failure;
-        while (telling instanceof ExecutionException && telling.getCause() != null) {
-            telling = telling.getCause();
+        Throwable cause = failure;
+        while (cause instanceof ExecutionException && cause.getCause() != null) {
+            cause = cause.getCause();
         }
-        return text(telling).replaceAll("\\s*\\R\\s*", " ");
+        return text(cause).replaceAll("\\s*\\R\\s*", " ");
     }
 
-    /** As {@link #oneLine}, of the first cause: what wraps it says only that something failed. */
+    /** As {@link #oneLine}, for the root cause. */
     static String ofFirstCause(Throwable failure) {
-        Throwable first = failure;
-        while (first.getCause() != null) {
-            first = first.getCause();
+        Throwable root = failure;
+        while (root.getCause() != null) {
+            root = root.getCause();
         }
-        return oneLine(first);
+        return oneLine(root);
     }
 
     private static String text(Throwable failure) {
@@ -49,15 +49,15 @@ public final class FailureText {
             return "no permission to read or write " + denied.getFile();
         }
         String message = Optional.ofNullable(failure.getMessage()).orElse("no message");
-        return ours(failure) ? message : failure.getClass().getSimpleName() + ": " + message;
+        return isOwn(failure) ? message : failure.getClass().getSimpleName() + ": " + message;
     }
 
-    private static boolean unexpected(Throwable failure) {
-        return !ours(failure) && !(failure instanceof java.nio.file.FileSystemException);
+    private static boolean isUnexpected(Throwable failure) {
+        return !isOwn(failure) && !(failure instanceof java.nio.file.FileSystemException);
     }
 
-    /** Our own exceptions are written for the reader; others need at least their name. */
-    private static boolean ours(Throwable failure) {
+    /** Messages of this project's exceptions are complete; those of others need the class name. */
+    private static boolean isOwn(Throwable failure) {
         return failure.getClass().getName().startsWith("io.tidemark.");
     }
 }

@@ -2,23 +2,27 @@ package io.tidemark.cli;
 
 import io.tidemark.adapter.AdapterStore;
 import io.tidemark.boundary.Boundary;
+import io.tidemark.cli.model.ComputeOptions;
 import io.tidemark.cli.model.LocalModel;
 import io.tidemark.cli.model.LocalModelOptions;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.decoder.lora.LoraWeights;
-import io.tidemark.decoder.sampling.SamplingParams;
 import io.tidemark.generation.Completion;
-import io.tidemark.generation.GenerationParams;
+import io.tidemark.generation.EngineLimits;
+import io.tidemark.generation.FinishReason;
+import io.tidemark.generation.GenerationEngine;
+import io.tidemark.generation.GenerationListener;
 import io.tidemark.generation.GenerationRequest;
 import io.tidemark.generation.Outcome;
-import io.tidemark.generation.Outcome.Failure;
-import io.tidemark.generation.StopConditions;
+import io.tidemark.generation.RequestRefused;
+import io.tidemark.text.ChatMessage;
+import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
-import java.util.OptionalInt;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -26,19 +30,22 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** {@code tidemark generate}: one request through the engine, without Kafka. */
+/** {@code tidemark generate}: one request through the generation engine, without Kafka. */
 @Command(
         name = "generate",
-        description = "Generates one text in this process, without Kafka, and streams it to the terminal.",
+        description = "Generates one text in this process, without Kafka, and streams it to stdout.",
         mixinStandardHelpOptions = true,
         footer = {
             "",
-            "Example: the adapter in the lowest 12 layers only",
+            "Example: LoRA in the lowest 12 layers",
             "  tidemark generate --model models/base --adapter restaurants=adapters/restaurants --boundary 12 \\",
-            "      --prompt 'Restaurant facts: name[The Eagle]\\nDescription:' --max-tokens 64",
+            "      --prompt 'Restaurant facts: name[The Eagle]\\nDescription:' --max-tokens 64 --temperature 0",
             "\\n in --prompt, --message and --stop is a line break."
         })
 final class GenerateCommand implements Callable<Integer> {
+
+    private static final int PREFILL_TOKENS = 512;
+    private static final long MIN_KV_BYTES = 64L << 20;
 
     @Spec
     private CommandSpec spec;
@@ -46,69 +53,44 @@ final class GenerateCommand implements Callable<Integer> {
     @Mixin
     private LocalModelOptions model = new LocalModelOptions();
 
+    @Mixin
+    private ComputeOptions compute = new ComputeOptions();
+
     @Option(
             names = "--adapter",
-            paramLabel = "NAME=DIR",
+            paramLabel = "[NAME=]DIR",
             converter = NamedFolder.Converter.class,
-            description = "An adapter and its PEFT folder; may be repeated.")
+            description = "PEFT folder of an adapter; may be repeated.")
     private List<NamedFolder> adapters = new ArrayList<>();
 
     @Option(
             names = "--use",
             paramLabel = "NAME",
-            description = "The adapter to use. Default: the first one named; the base model when there is none.")
+            description = "The adapter to use. Default: the first one, or the base model if there is none.")
     private Optional<String> use = Optional.empty();
 
     @Option(
             names = "--boundary",
             paramLabel = "LAYERS",
-            description = "Use the adapter in this many of the lowest layers. Default: all.")
+            description = "Apply the adapter in this many of the lowest layers. Default: all.")
     private Optional<Integer> boundary = Optional.empty();
 
     @ArgGroup(multiplicity = "1")
-    private PromptSource source;
+    private PromptOptions input;
 
-    @Option(names = "--max-tokens", paramLabel = "N", defaultValue = "128", description = "Default: ${DEFAULT-VALUE}.")
-    private int maxTokens;
-
-    @Option(
-            names = "--temperature",
-            paramLabel = "T",
-            defaultValue = "0",
-            description = "0 takes the most likely token. Default: ${DEFAULT-VALUE}.")
-    private double temperature;
-
-    @Option(
-            names = "--top-p",
-            paramLabel = "P",
-            defaultValue = "1",
-            description = "Keep the most likely tokens up to this probability. Default: ${DEFAULT-VALUE}.")
-    private double topP;
-
-    @Option(
-            names = "--seed",
-            paramLabel = "N",
-            defaultValue = "0",
-            description = "Makes random choices repeatable. Default: ${DEFAULT-VALUE}.")
-    private long seed;
-
-    @Option(
-            names = "--stop",
-            paramLabel = "TEXT",
-            converter = LineBreaks.class,
-            description = "Text that ends the answer; may be repeated.")
-    private List<String> stop = new ArrayList<>();
+    @Mixin
+    private SamplingOptions sampling = new SamplingOptions();
 
     @Override
     public Integer call() {
         Outcome outcome;
-        try (LocalModel local = model.open()) {
+        try (LocalModel local = model.open(compute.options())) {
             adapters.forEach(adapter -> local.adapters().load(adapter.name(), adapter.folder()));
             GenerationRequest request = request(local.language(), adapter(local.adapters()));
-            outcome = new LocalGeneration(local.language(), spec.commandLine().getOut()).run(request);
+            outcome = run(local.language(), request);
         }
-        if (outcome instanceof Failure failure) {
-            throw new CommandFailed(failure.code() + ": " + failure.message());
+        if (outcome instanceof Outcome.Failure failure) {
+            throw new CommandException(failure.code() + ": " + failure.message());
         }
         spec.commandLine().getErr().println(summary((Completion) outcome));
         return 0;
@@ -117,7 +99,7 @@ final class GenerateCommand implements Callable<Integer> {
     private Optional<LoraWeights> adapter(AdapterStore store) {
         return use.or(() -> adapters.stream().findFirst().map(NamedFolder::name))
                 .map(name -> store.find(name)
-                        .orElseThrow(() -> new CommandFailed(
+                        .orElseThrow(() -> new CommandException(
                                 "no adapter '" + name + "' among " + store.ids() + "; name it with --adapter NAME=DIR"))
                         .weights());
     }
@@ -126,15 +108,32 @@ final class GenerateCommand implements Callable<Integer> {
         model.requireBoundaries(language, boundary.stream().toList());
         return new GenerationRequest(
                 "generate",
-                source.tokens(language),
-                new GenerationParams(
-                        StopConditions.after(maxTokens).withStop(stop),
-                        SamplingParams.at(temperature).withTopP(topP),
-                        seed,
-                        1,
-                        OptionalInt.empty()),
+                tokens(language),
+                sampling.params(),
                 adapter,
                 new Boundary(boundary.orElse(language.config().numLayers())));
+    }
+
+    private List<Integer> tokens(LanguageModel language) {
+        return input.message()
+                .map(text -> language.encodeChat(List.of(new ChatMessage("user", text)), List.of()))
+                .orElseGet(
+                        () -> language.tokenizer().encodePrompt(input.prompt().orElse("")));
+    }
+
+    /** Runs the request and prints its text while it is generated. */
+    private Outcome run(LanguageModel language, GenerationRequest request) {
+        long bytes = (request.prompt().size() + (long) request.params().maxTokens())
+                * language.decoder().kvBytesPerToken();
+        // The engine reserves whole blocks, so the KV cache has twice the required size.
+        EngineLimits limits = new EngineLimits(1, PREFILL_TOKENS, Math.max(2 * bytes, MIN_KV_BYTES));
+        try (GenerationEngine engine = GenerationEngine.start(language, limits)) {
+            Printer printer = new Printer(spec.commandLine().getOut());
+            engine.submit(request, printer);
+            return printer.outcome.join();
+        } catch (RequestRefused e) {
+            throw new CommandException(e.getMessage(), e);
+        }
     }
 
     private static String summary(Completion completion) {
@@ -145,5 +144,33 @@ final class GenerateCommand implements Callable<Integer> {
                         tokens,
                         tokens / Math.max(seconds, 1e-9),
                         completion.choices().get(0).finishReason().name().toLowerCase(Locale.ROOT));
+    }
+
+    /** Called on the engine's thread. */
+    private static final class Printer implements GenerationListener {
+
+        private final CompletableFuture<Outcome> outcome = new CompletableFuture<>();
+        private final PrintWriter out;
+
+        Printer(PrintWriter out) {
+            this.out = out;
+        }
+
+        @Override
+        public void onText(int choice, String chunk) {
+            out.print(chunk);
+            out.flush();
+        }
+
+        @Override
+        public void onChoiceFinished(int choice, FinishReason reason) {
+            out.println();
+            out.flush();
+        }
+
+        @Override
+        public void onFinished(Outcome finished) {
+            outcome.complete(finished);
+        }
     }
 }

@@ -3,8 +3,8 @@ package io.tidemark.cli;
 import io.quarkus.runtime.annotations.QuarkusMain;
 
 /**
- * Where the process starts. The command line is read before Quarkus is: a broker inside this JVM must stand before the
- * worker's channels look for it, and {@code verify} or {@code generate} need no Quarkus at all.
+ * The entry point of the process. The command line is parsed before Quarkus starts: the channels of the worker need a
+ * running embedded broker, and commands such as {@code verify} and {@code generate} do not use Quarkus.
  */
 @QuarkusMain
 public final class Main {

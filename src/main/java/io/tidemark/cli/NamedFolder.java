@@ -4,7 +4,7 @@ import java.nio.file.Path;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.TypeConversionException;
 
-/** An adapter on the command line, {@code NAME=DIR}. */
+/** An adapter on the command line: {@code NAME=DIR}, or {@code DIR}, whose last element is then the name. */
 public record NamedFolder(String name, Path folder) {
 
     @Override
@@ -12,17 +12,25 @@ public record NamedFolder(String name, Path folder) {
         return name + "=" + folder;
     }
 
-    /** Reads {@code NAME=DIR}; a name may not hold {@code =}, a folder may. */
+    /** A name cannot contain {@code =}; the folder of {@code NAME=DIR} can. */
     public static final class Converter implements ITypeConverter<NamedFolder> {
 
         @Override
         public NamedFolder convert(String text) {
             int equals = text.indexOf('=');
-            if (equals < 1 || equals == text.length() - 1) {
+            if (text.isBlank() || equals == 0 || equals == text.length() - 1) {
                 throw new TypeConversionException(
-                        "'" + text + "' is not NAME=DIR, such as restaurants=adapters/restaurants");
+                        "'" + text + "' is not [NAME=]DIR, such as restaurants=adapters/restaurants");
             }
-            return new NamedFolder(text.substring(0, equals), Path.of(text.substring(equals + 1)));
+            if (equals > 0) {
+                return new NamedFolder(text.substring(0, equals), Path.of(text.substring(equals + 1)));
+            }
+            Path folder = Path.of(text);
+            Path last = folder.toAbsolutePath().normalize().getFileName();
+            if (last == null) {
+                throw new TypeConversionException("'" + text + "' has no name; use NAME=DIR");
+            }
+            return new NamedFolder(last.toString(), folder);
         }
     }
 }

@@ -8,19 +8,19 @@ import java.util.logging.LogRecord;
 import java.util.logging.Logger;
 
 /**
- * Logging without Quarkus: warnings to stderr, so that stdout holds only what the command wrote. A command that
- * {@link StartsQuarkus} leaves the handlers alone, which keep early lines until Quarkus knows where they go.
+ * Logging without Quarkus: warnings go to stderr. A command that {@link TidemarkCommand.StartsQuarkus} does not change
+ * the handlers, which buffer early lines until Quarkus has configured logging.
  */
 final class PlainLogging {
 
-    /** Kept here because a logger that nobody holds loses its level. */
+    /** Kept in a field because a logger that is garbage collected loses its level. */
     private static final Logger ROOT = Logger.getLogger("");
 
     private static final Logger KAFKA = Logger.getLogger("org.apache.kafka");
 
     private PlainLogging() {}
 
-    /** For what is logged before Quarkus sets its own levels: its handler keeps these lines, and has little room. */
+    /** Limits the lines that are logged before Quarkus sets its levels; the buffer of its handler is small. */
     static void untilQuarkusStarts() {
         ROOT.setLevel(Level.WARNING);
     }
@@ -34,7 +34,7 @@ final class PlainLogging {
         console.setFormatter(new OneLine());
         ROOT.addHandler(console);
         ROOT.setLevel(verbose ? Level.INFO : Level.WARNING);
-        // The commands say themselves, and once, that a broker doesn't answer.
+        // The commands report a broker that does not answer.
         KAFKA.setLevel(verbose ? Level.INFO : Level.SEVERE);
     }
 

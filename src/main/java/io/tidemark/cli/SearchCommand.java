@@ -11,6 +11,7 @@ import io.tidemark.calibration.SweepLimits;
 import io.tidemark.calibration.SweepRun;
 import io.tidemark.calibration.TokenizedExample;
 import io.tidemark.cli.model.AdapterOption;
+import io.tidemark.cli.model.ComputeOptions;
 import io.tidemark.cli.model.ExamplesOption;
 import io.tidemark.cli.model.LocalModel;
 import io.tidemark.cli.model.LocalModelOptions;
@@ -26,11 +27,11 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** {@code tidemark search}: a boundary from a file of examples, at few boundaries, and how far to trust it. */
+/** {@code tidemark search}: finds a boundary from a file of examples at few boundaries, and estimates its accuracy. */
 @Command(
         name = "search",
-        description =
-                "Looks for an adapter's boundary at a few boundaries only, without Kafka, and can say how often that finds the exact one.",
+        description = "Finds an adapter's boundary from few scored boundaries, without Kafka, and estimates how often "
+                + "that is the exact one.",
         mixinStandardHelpOptions = true,
         footer = {
             "",
@@ -40,11 +41,16 @@ import picocli.CommandLine.Spec;
         })
 final class SearchCommand implements Callable<Integer> {
 
+    private static final int PERCENT = 100;
+
     @Spec
     private CommandSpec spec;
 
     @Mixin
     private LocalModelOptions model = new LocalModelOptions();
+
+    @Mixin
+    private ComputeOptions compute = new ComputeOptions();
 
     @Mixin
     private AdapterOption adapter = new AdapterOption();
@@ -57,24 +63,22 @@ final class SearchCommand implements Callable<Integer> {
             split = ",",
             paramLabel = "NAME",
             defaultValue = "balanced",
-            description =
-                    "quality, balanced, latency or tolerance:NATS; several are searched in turn. Default: ${DEFAULT-VALUE}.")
+            description = "quality, balanced, latency or tolerance:NATS; one or several. Default: ${DEFAULT-VALUE}.")
     private List<String> objectives;
 
     @Option(
             names = "--every",
             paramLabel = "N",
             defaultValue = "5",
-            description = "Distance of the boundaries that are scored first. Default: ${DEFAULT-VALUE}.")
+            description = "Distance between the boundaries that are scored first. Default: ${DEFAULT-VALUE}.")
     private int every;
 
     @Option(
             names = "--resamples",
             paramLabel = "N",
             defaultValue = "0",
-            description =
-                    "Sweep over all boundaries instead, draw so many sets of examples, and count how often the search "
-                            + "is right. Default: ${DEFAULT-VALUE}.")
+            description = "Score all boundaries, resample the examples N times, and count how often the search finds "
+                    + "the exact boundary. Default: ${DEFAULT-VALUE}.")
     private int resamples;
 
     @Override
@@ -83,19 +87,15 @@ final class SearchCommand implements Callable<Integer> {
         if (every < 1 || resamples < 0) {
             throw new ParameterException(spec.commandLine(), "--every must be 1 or more, --resamples 0 or more");
         }
-        List<Objective> wanted = parsed();
-        PrintWriter out = spec.commandLine().getOut();
-        try (LocalModel local = model.open()) {
+        List<Objective> parsed = parsed();
+        try (LocalModel local = model.open(compute.options())) {
             List<TokenizedExample> tokens = examples.tokens(local.language());
             LoraWeights lora = adapter.load(local);
             BoundarySweep sweep = new BoundarySweep(local.language(), SweepLimits.DEFAULT);
             if (resamples > 0) {
-                check(sweep, lora, tokens, wanted, out);
-                return 0;
-            }
-            for (Objective objective : wanted) {
-                long start = System.nanoTime();
-                print(objective, sweep.search(lora, tokens, objective, every), start, out);
+                resample(sweep, lora, tokens, parsed);
+            } else {
+                parsed.forEach(objective -> search(sweep, lora, tokens, objective, local.layers()));
             }
         }
         return 0;
@@ -109,48 +109,67 @@ final class SearchCommand implements Callable<Integer> {
         }
     }
 
-    private static void print(Objective objective, CoarseSearch.Found found, long startNanos, PrintWriter out) {
+    private void search(
+            BoundarySweep sweep, LoraWeights lora, List<TokenizedExample> tokens, Objective objective, int layers) {
+        long start = System.nanoTime();
+        CoarseSearch.Found found;
+        try (Progress progress =
+                Progress.start("boundaries", layers + 1L, spec.commandLine().getErr())) {
+            found = sweep.search(lora, tokens, objective, every, progress::stepTo);
+        }
+        PrintWriter out = spec.commandLine().getOut();
         out.printf(
                 "%s: boundary %d; %d boundaries scored with %d layer evaluations in %.1f s%n",
                 objective.written(),
                 found.boundary().layers(),
                 found.scored().size(),
                 found.layerEvaluations(),
-                seconds(startNanos));
+                seconds(start));
         out.println("  "
                 + found.scored().entrySet().stream()
                         .map(e -> "%d: %.4f".formatted(e.getKey(), e.getValue()))
                         .collect(Collectors.joining("  ")));
+        out.flush();
     }
 
-    private void check(
-            BoundarySweep sweep,
-            LoraWeights lora,
-            List<TokenizedExample> tokens,
-            List<Objective> wanted,
-            PrintWriter out) {
+    private void resample(
+            BoundarySweep sweep, LoraWeights lora, List<TokenizedExample> tokens, List<Objective> parsed) {
+        PrintWriter out = spec.commandLine().getOut();
         long start = System.nanoTime();
-        try (SweepRun run = sweep.start(lora, tokens)) {
-            List<ExampleScore> scores = run.finish();
-            int layers = scores.get(0).meanLogprobByBoundary().size() - 1;
+        List<ExampleScore> scores = scores(sweep, lora, tokens);
+        int layers = scores.get(0).meanLogprobByBoundary().size() - 1;
+        out.printf(
+                "all %d boundaries: %d layer evaluations in %.1f s%n",
+                layers + 1, new CoarseSearch(layers, every).exactLayerEvaluations(), seconds(start));
+        for (Objective objective : parsed) {
+            Boundary exact = objective.choose(
+                    CurveStatistics.empty(layers).plus(scores).curve());
+            SearchTrial trial = SearchTrial.of(scores, objective, every, resamples, 0);
             out.printf(
-                    "all %d boundaries: %d layer evaluations in %.1f s%n",
-                    layers + 1, new CoarseSearch(layers, every).exactLayerEvaluations(), seconds(start));
-            for (Objective objective : wanted) {
-                Boundary exact = objective.choose(
-                        CurveStatistics.empty(layers).plus(scores).curve());
-                SearchTrial trial = SearchTrial.of(scores, objective, every, resamples, 0);
-                out.printf(
-                        "%s: exact boundary %d. Of %d resamples the search found the exact boundary in %.1f%%, within one layer in %.1f%%;%n",
-                        objective.written(),
-                        exact.layers(),
-                        trial.trials(),
-                        100.0 * trial.exact() / trial.trials(),
-                        100.0 * trial.withinOne() / trial.trials());
-                out.printf(
-                        "  it scored %.1f boundaries with %.0f%% of the layer evaluations, and lost %.5f nats per token on average%n",
-                        trial.meanBoundaries(), 100 * trial.meanShare(), trial.meanLoss());
+                    "%s: exact boundary %d. Of %d resamples the search found the exact boundary in %.1f%%, within one "
+                            + "layer in %.1f%%;%n",
+                    objective.written(),
+                    exact.layers(),
+                    trial.trials(),
+                    100.0 * trial.exact() / trial.trials(),
+                    100.0 * trial.withinOne() / trial.trials());
+            out.printf(
+                    "  it scored %.1f boundaries with %.0f%% of the layer evaluations, and lost %.5f nats per token on "
+                            + "average%n",
+                    trial.meanBoundaries(), 100 * trial.meanShare(), trial.meanLoss());
+        }
+        out.flush();
+    }
+
+    private List<ExampleScore> scores(BoundarySweep sweep, LoraWeights lora, List<TokenizedExample> tokens) {
+        try (SweepRun run = sweep.start(lora, tokens);
+                Progress progress =
+                        Progress.start("percent", PERCENT, spec.commandLine().getErr())) {
+            while (run.runSlice()) {
+                progress.stepTo((long) (PERCENT * run.progress()));
             }
+            progress.stepTo(PERCENT);
+            return run.scores();
         }
     }
 

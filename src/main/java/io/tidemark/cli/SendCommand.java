@@ -1,6 +1,8 @@
 package io.tidemark.cli;
 
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidemark.cli.model.DataFile;
 import io.tidemark.client.Answer;
 import io.tidemark.client.AnswerListener;
 import io.tidemark.client.RequestClient;
@@ -8,8 +10,11 @@ import io.tidemark.client.Topics;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.UUID;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
@@ -18,99 +23,140 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** {@code tidemark send}: requests onto {@code generation-requests}, followed until each has its result. */
+/** {@code tidemark send}: sends requests and waits for their results. */
 @Command(
         name = "send",
-        description = "Sends one request, or those of a JSONL file, and follows them until each has its result.",
+        description = "Sends one request, or those of a JSONL file, and waits until each has its result.",
         mixinStandardHelpOptions = true,
         footer = {
             "",
             "Examples:",
             "  tidemark send --adapter restaurants --prompt 'Restaurant facts: name[The Eagle]\\nDescription:'",
             "  tidemark send --adapter restaurants --file requests.jsonl --max-tokens 64 --json > results.jsonl",
-            "A line of the file is a request as on the topic; options fill in the fields that it leaves out.",
+            "A line of the file is a request as on the topic; options set the fields that a line does not have.",
             "\\n in --prompt, --message and --stop is a line break."
         })
 final class SendCommand implements Callable<Integer> {
+
+    /** Fields of data files that are not fields of a request. */
+    private static final List<String> LABELS = List.of("completion", "references", "answer");
 
     @Spec
     private CommandSpec spec;
 
     @Mixin
-    private BrokerAddress broker;
+    private ClusterOptions cluster;
 
     @ArgGroup(multiplicity = "1")
-    private Source source;
+    private Input input;
+
+    @Option(
+            names = {"--adapter", "--model"},
+            paramLabel = "NAME",
+            description = "Id of the adapter, or name of the base model: the field 'model' of the request.")
+    private Optional<String> model = Optional.empty();
+
+    @Option(names = "--id", paramLabel = "ID", description = "Id of a single request. Default: a generated id.")
+    private Optional<String> id = Optional.empty();
+
+    @Option(
+            names = "--boundary",
+            paramLabel = "LAYERS",
+            description = "Apply the adapter in this many of the lowest layers. Default: the boundary of the table.")
+    private Optional<Integer> boundary = Optional.empty();
 
     @Mixin
-    private RequestFields fields;
+    private SamplingOptions sampling;
 
-    @Option(names = "--json", description = "Print each result as the JSON record that it is, and nothing else.")
+    @Option(names = "--json", description = "Print each result as one line of JSON, and nothing else.")
     private boolean json;
 
     @Option(
             names = "--timeout",
             paramLabel = "SECONDS",
             defaultValue = "300",
-            description = "How long to wait for the last result. Default: ${DEFAULT-VALUE}.")
+            description = "Longest time to wait for the last result. Default: ${DEFAULT-VALUE}.")
     private int timeoutSeconds;
 
-    /** Where the requests come from: exactly one of these. */
-    static final class Source {
+    /** The input of one request, or a file of requests. */
+    static final class Input extends PromptOptions {
 
-        @Option(
-                names = "--prompt",
-                paramLabel = "TEXT",
-                converter = LineBreaks.class,
-                description = "The prompt, as the adapter was trained to see it.")
-        private Optional<String> prompt = Optional.empty();
-
-        @Option(
-                names = "--message",
-                paramLabel = "TEXT",
-                converter = LineBreaks.class,
-                description = "A user's message for the model's chat template.")
-        private Optional<String> message = Optional.empty();
-
-        @Option(names = "--file", paramLabel = "FILE.jsonl", description = "A file with one request a line.")
-        private Optional<Path> file = Optional.empty();
+        @Option(names = "--file", paramLabel = "FILE.jsonl", description = "A file with one request per line.")
+        private Optional<Path> requests = Optional.empty();
     }
 
     @Override
     public Integer call() {
-        Topics topics = broker.topics();
-        broker.cluster().requireTopics(topics.requests(), topics.events(), topics.results());
-        List<ObjectNode> requests = fields.complete(requests());
-        try (RequestClient client = new RequestClient(broker.cluster(), topics)) {
-            List<Answer> answers = client.ask(requests, printer(requests.size()), Duration.ofSeconds(timeoutSeconds));
-            if (answers.size() < requests.size()) {
-                throw new CommandFailed((requests.size() - answers.size()) + " of " + requests.size()
-                        + " requests had no result within " + timeoutSeconds
-                        + " s; is a worker running? 'tidemark serve --role worker'");
-            }
-            return answers.stream().allMatch(answer -> answer.error().isEmpty()) ? 0 : 1;
+        Topics topics = cluster.topics();
+        cluster.cluster().requireTopics(topics.requests(), topics.events(), topics.results());
+        List<ObjectNode> requests = complete(requests());
+        List<Answer> answers;
+        try (RequestClient client = new RequestClient(cluster.cluster(), topics)) {
+            answers = send(client, requests);
         }
+        if (answers.size() < requests.size()) {
+            throw new CommandException((requests.size() - answers.size()) + " of " + requests.size()
+                    + " requests had no result within " + timeoutSeconds
+                    + " s; is a worker running? 'tidemark serve --role worker'");
+        }
+        return answers.stream().allMatch(answer -> answer.error().isEmpty()) ? 0 : 1;
     }
 
     private List<ObjectNode> requests() {
-        if (source.file.isPresent()) {
-            return JsonLines.read(source.file.get());
+        if (input.requests.isPresent()) {
+            return new DataFile(input.requests.get()).objects();
         }
-        return List.of(
-                source.prompt.isPresent()
-                        ? RequestFields.ofPrompt(source.prompt.get())
-                        : RequestFields.ofMessage(source.message.orElseThrow()));
+        ObjectNode request = JsonNodeFactory.instance.objectNode();
+        if (input.message().isPresent()) {
+            request.putArray("messages")
+                    .addObject()
+                    .put("role", "user")
+                    .put("content", input.message().get());
+        } else {
+            request.put("prompt", input.prompt().orElseThrow());
+        }
+        return List.of(request);
     }
 
-    private AnswerListener printer(int requests) {
-        PrintWriter out = spec.commandLine().getOut();
-        if (requests == 1 && !json) {
-            return new StreamedAnswer(out, spec.commandLine().getErr());
+    /** @throws CommandException when two requests have the same id, because their results could not be matched */
+    private List<ObjectNode> complete(List<ObjectNode> requests) {
+        String run = UUID.randomUUID().toString().substring(0, 8);
+        Set<String> ids = new HashSet<>();
+        for (ObjectNode request : requests) {
+            request.remove(LABELS);
+            model.filter(value -> !request.has("model")).ifPresent(value -> request.put("model", value));
+            boundary.filter(value -> !request.has("boundary")).ifPresent(value -> request.put("boundary", value));
+            sampling.fill(request);
+            if (!request.has("stream")) {
+                request.put("stream", true);
+            }
+            if (!request.hasNonNull("id")) {
+                request.put("id", requests.size() == 1 ? id.orElse("send-" + run) : "send-" + run + "-" + ids.size());
+            }
+            if (!ids.add(request.path("id").asText())) {
+                throw new CommandException(
+                        "two requests have the id '" + request.path("id").asText() + "'");
+            }
         }
-        return answer -> {
-            out.println(json ? answer.json() : line(answer));
-            out.flush();
-        };
+        return requests;
+    }
+
+    private List<Answer> send(RequestClient client, List<ObjectNode> requests) {
+        PrintWriter out = spec.commandLine().getOut();
+        PrintWriter err = spec.commandLine().getErr();
+        Duration timeout = Duration.ofSeconds(timeoutSeconds);
+        if (requests.size() == 1 && !json) {
+            return client.send(requests, new StreamPrinter(out, err), timeout);
+        }
+        try (Progress progress = Progress.start("requests", requests.size(), err)) {
+            int[] done = {0};
+            AnswerListener printer = answer -> {
+                out.println(json ? answer.json() : line(answer));
+                out.flush();
+                progress.stepTo(++done[0]);
+            };
+            return client.send(requests, printer, timeout);
+        }
     }
 
     private static String line(Answer answer) {
@@ -124,5 +170,58 @@ final class SendCommand implements Callable<Integer> {
                                         answer.numLayers(),
                                         answer.completionTokens(),
                                         answer.text().replace('\n', ' ')));
+    }
+
+    /** Prints the text of one request to stdout while it is generated, and a summary to stderr. */
+    private static final class StreamPrinter implements AnswerListener {
+
+        private final PrintWriter out;
+        private final PrintWriter err;
+        private final StringBuilder printed = new StringBuilder();
+
+        StreamPrinter(PrintWriter out, PrintWriter err) {
+            this.out = out;
+            this.err = err;
+        }
+
+        @Override
+        public void onText(String id, int choice, String chunk) {
+            if (choice == 0) {
+                print(chunk);
+            }
+        }
+
+        @Override
+        public void onRestart(String id) {
+            printed.setLength(0);
+            out.println();
+            err.println("(restarted by another worker)");
+        }
+
+        @Override
+        public void onAnswer(Answer answer) {
+            Optional<String> error = answer.error();
+            // Events and results are on different topics, so the result can arrive before the last events.
+            if (error.isEmpty() && answer.text().startsWith(printed.toString())) {
+                print(answer.text().substring(printed.length()));
+            }
+            out.println();
+            out.flush();
+            err.println(error.orElseGet(() -> "%s, boundary %d of %d, %d tokens, %.0f tokens/s, %s"
+                    .formatted(
+                            answer.adapter(),
+                            answer.boundary(),
+                            answer.numLayers(),
+                            answer.completionTokens(),
+                            answer.tokensPerSecond(),
+                            answer.finishReason())));
+            err.flush();
+        }
+
+        private void print(String chunk) {
+            printed.append(chunk);
+            out.print(chunk);
+            out.flush();
+        }
     }
 }

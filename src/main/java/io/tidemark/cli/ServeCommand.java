@@ -10,7 +10,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.OptionalInt;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -19,10 +18,10 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParentCommand;
 import picocli.CommandLine.Spec;
 
-/** {@code tidemark serve}: what containers run. Options win over environment variables, which can say all of it. */
+/** {@code tidemark serve}: the command of the containers. Options take precedence over environment variables. */
 @Command(
         name = "serve",
-        description = "Runs a worker, a calibrator, or both, until it is told to stop.",
+        description = "Runs a worker, a calibrator or both until SIGTERM.",
         mixinStandardHelpOptions = true,
         footer = {
             "",
@@ -30,11 +29,12 @@ import picocli.CommandLine.Spec;
             "  tidemark serve --role worker --broker kafka:9092 --model models/base --adapter restaurants=adapters/restaurants",
             "  tidemark serve --role all --broker embedded --broker-dir /tmp/tidemark --model models/base \\",
             "      --adapter restaurants=adapters/restaurants",
-            "Every setting also has an environment variable, such as TIDEMARK_MODEL_DIR and KAFKA_BOOTSTRAP_SERVERS."
+            "Every setting has an environment variable, such as TIDEMARK_MODEL_DIR and KAFKA_BOOTSTRAP_SERVERS."
         })
-final class ServeCommand implements Callable<Integer>, StartsQuarkus {
+final class ServeCommand implements Callable<Integer>, TidemarkCommand.StartsQuarkus {
 
     private static final String EMBEDDED = "embedded";
+    private static final int DEFAULT_BROKER_PORT = 9092;
 
     @Spec
     private CommandSpec spec;
@@ -45,62 +45,61 @@ final class ServeCommand implements Callable<Integer>, StartsQuarkus {
     @Option(
             names = "--role",
             paramLabel = "ROLE",
-            description = "worker, calibrator or all. Default: $TIDEMARK_ROLE, else worker.")
+            description = "worker, calibrator or all. Default: $TIDEMARK_ROLE, otherwise worker.")
     private Optional<Role> role = Optional.empty();
 
     @Option(
             names = "--broker",
             paramLabel = "HOST:PORT|embedded",
             description =
-                    "Kafka's bootstrap servers, or a broker inside this process. Default: $KAFKA_BOOTSTRAP_SERVERS.")
+                    "Kafka's bootstrap servers, or a broker in this process. Default: $KAFKA_BOOTSTRAP_SERVERS.")
     private Optional<String> broker = Optional.empty();
 
-    @Option(names = "--broker-port", paramLabel = "PORT", description = "The embedded broker's port. Default: 9092.")
+    @Option(
+            names = "--broker-port",
+            paramLabel = "PORT",
+            description = "Port of the embedded broker. Default: " + DEFAULT_BROKER_PORT + ".")
     private Optional<Integer> brokerPort = Optional.empty();
 
     @Option(
             names = "--broker-dir",
             paramLabel = "DIR",
-            description =
-                    "Where the embedded broker keeps its state. Default: a temporary folder that is deleted at the end.")
+            description = "Folder of the embedded broker. Default: a temporary folder that is deleted at the end.")
     private Optional<Path> brokerFolder = Optional.empty();
 
     @Option(
             names = "--model",
             paramLabel = "DIR",
-            description = "The base model's Hugging Face folder. Default: $TIDEMARK_MODEL_DIR.")
+            description = "Hugging Face folder of the base model. Default: $TIDEMARK_MODEL_DIR.")
     private Optional<Path> model = Optional.empty();
 
     @Option(
             names = "--model-name",
             paramLabel = "NAME",
-            description = "The base model's name in records. Default: the folder's name.")
+            description = "Name of the base model in records. Default: the folder's name.")
     private Optional<String> modelName = Optional.empty();
 
     @Option(
             names = "--adapter",
-            paramLabel = "NAME=DIR",
+            paramLabel = "[NAME=]DIR",
             converter = NamedFolder.Converter.class,
-            description = "An adapter and its PEFT folder; may be repeated.")
+            description = "PEFT folder of an adapter; may be repeated.")
     private List<NamedFolder> adapters = new ArrayList<>();
 
     @Option(
             names = "--adapters",
             paramLabel = "DIR",
-            description = "A folder of PEFT folders, each an adapter under its own name; there may be thousands.")
+            description = "A folder of PEFT folders, each an adapter under its folder's name.")
     private Optional<Path> adapterFolder = Optional.empty();
 
     @Option(
             names = "--compute-type",
             paramLabel = "TYPE",
             converter = ComputeOptions.Converter.class,
-            description = "fp32, bf16 or int8. Default: $TIDEMARK_ENGINE_COMPUTE_TYPE, else fp32.")
+            description = "fp32, bf16 or int8. Default: $TIDEMARK_ENGINE_COMPUTE_TYPE, otherwise fp32.")
     private Optional<ComputeType> computeType = Optional.empty();
 
-    @Option(
-            names = "--port",
-            paramLabel = "PORT",
-            description = "The port of health checks and metrics. Default: 8080.")
+    @Option(names = "--port", paramLabel = "PORT", description = "Port of health checks and metrics. Default: 8080.")
     private Optional<Integer> httpPort = Optional.empty();
 
     @Override
@@ -109,30 +108,29 @@ final class ServeCommand implements Callable<Integer>, StartsQuarkus {
         if (!embedded && (brokerPort.isPresent() || brokerFolder.isPresent())) {
             throw new ParameterException(spec.commandLine(), "--broker-port and --broker-dir need --broker embedded");
         }
+        if (model.isEmpty() && !CommandSettings.isSet("tidemark.model.dir")) {
+            throw new ParameterException(
+                    spec.commandLine(), "Missing option '--model=DIR', and TIDEMARK_MODEL_DIR is not set");
+        }
         if (root.verbose()) {
             System.setProperty("quarkus.log.category.\"io.tidemark\".level", "DEBUG");
         }
-        ServeProperties properties = new ServeProperties(
-                role,
-                model,
-                modelName,
-                adapters,
-                adapterFolder,
-                computeType,
-                httpPort.map(OptionalInt::of).orElse(OptionalInt.empty()));
-        return ShutdownGuard.holding(() -> {
-            try (ModelPreloader preloader = ModelPreloader.start(properties.forBroker(Optional.empty()))) {
+        ServingProcess.Options options = new ServingProcess.Options(
+                role, model, modelName, adapters, adapterFolder, computeType, httpPort);
+        return ShutdownGuard.run(() -> {
+            try (ModelPreloader preloader = ModelPreloader.start(options.settings(Optional.empty()))) {
                 return preloader.call(() -> embedded
-                        ? serveWithBroker(properties)
-                        : new ServingProcess(properties.forBroker(broker)).run());
+                        ? serveWithBroker(options)
+                        : new ServingProcess(options.settings(broker)).run());
             }
         });
     }
 
-    private int serveWithBroker(ServeProperties properties) {
-        try (EmbeddedBroker running = EmbeddedBroker.start(new BrokerOptions(brokerPort.orElse(9092), brokerFolder))) {
+    private int serveWithBroker(ServingProcess.Options options) {
+        try (EmbeddedBroker running =
+                EmbeddedBroker.start(new BrokerOptions(brokerPort.orElse(DEFAULT_BROKER_PORT), brokerFolder))) {
             spec.commandLine().getErr().println("broker at " + running.bootstrapServers());
-            return new ServingProcess(properties.forBroker(Optional.of(running.bootstrapServers()))).run();
+            return new ServingProcess(options.settings(Optional.of(running.bootstrapServers()))).run();
         }
     }
 }

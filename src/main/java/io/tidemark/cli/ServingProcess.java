@@ -1,26 +1,71 @@
 package io.tidemark.cli;
 
 import io.quarkus.runtime.Quarkus;
+import io.tidemark.model.ComputeType;
 import io.tidemark.stream.ServeApplication;
+import io.tidemark.stream.settings.TidemarkSettings.Role;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 
-/** Quarkus with the serving application in it, once per process. */
+/** Runs Quarkus with the worker and the calibrator in this process; possible once per process. */
 public final class ServingProcess {
 
     private final Map<String, String> settings;
 
-    /** @param settings become system properties, which win over environment variables */
+    /**
+     * Options of the command line that replace settings. Absent options leave the setting to environment variables and
+     * defaults.
+     */
+    public record Options(
+            Optional<Role> role,
+            Optional<Path> model,
+            Optional<String> modelName,
+            List<NamedFolder> adapters,
+            Optional<Path> adapterFolder,
+            Optional<ComputeType> computeType,
+            Optional<Integer> httpPort) {
+
+        public Options {
+            adapters = List.copyOf(adapters);
+        }
+
+        /**
+         * The options as settings, in a map that the caller may change.
+         *
+         * @param brokers {@code bootstrap.servers}
+         */
+        public Map<String, String> settings(Optional<String> brokers) {
+            Map<String, String> settings = new LinkedHashMap<>();
+            brokers.ifPresent(servers -> settings.put("kafka.bootstrap.servers", servers));
+            role.ifPresent(value -> settings.put("tidemark.role", value.name().toLowerCase(Locale.ROOT)));
+            model.ifPresent(folder -> settings.put("tidemark.model.dir", folder.toString()));
+            modelName.ifPresent(name -> settings.put("tidemark.model.name", name));
+            adapters.forEach(adapter -> settings.put(
+                    "tidemark.adapters.\"" + adapter.name() + "\"",
+                    adapter.folder().toString()));
+            adapterFolder.ifPresent(folder -> settings.put("tidemark.adapter-folder", folder.toString()));
+            computeType.ifPresent(type -> settings.put("tidemark.engine.compute-type", type.label()));
+            httpPort.ifPresent(port -> settings.put("quarkus.http.port", Integer.toString(port)));
+            return settings;
+        }
+    }
+
+    /** @param settings become system properties, which take precedence over environment variables */
     public ServingProcess(Map<String, String> settings) {
         this.settings = Map.copyOf(settings);
     }
 
     /**
-     * Runs until a signal, {@link #stop} or a failure ends it.
+     * Runs until a signal, {@link #stop} or a failure ends the application.
      *
      * @return the exit code
-     * @throws CommandFailed when the application could not start, such as for a setting that is wrong
+     * @throws CommandException when the application cannot start, for example because of a wrong setting
      */
     public int run() {
         settings.forEach(System::setProperty);
@@ -31,12 +76,12 @@ public final class ServingProcess {
             failed.set(failure);
         });
         if (failed.get() != null) {
-            throw new CommandFailed("the start has failed: " + FailureText.ofFirstCause(failed.get()), failed.get());
+            throw new CommandException("the start has failed: " + FailureText.ofFirstCause(failed.get()), failed.get());
         }
         return exitCode.get();
     }
 
-    /** Asks a running application to end; {@link #run} returns when it has. */
+    /** Ends a running application; {@link #run} returns afterwards. */
     public static void stop() {
         Quarkus.asyncExit(0);
     }

@@ -5,30 +5,29 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Keeps the JVM from halting on a signal before some work has cleaned up after itself. Quarkus ends its application
- * from a shutdown hook, and the JVM halts as soon as all hooks are done: a broker that has to outlive the application
- * would be cut off half-way.
+ * Delays the end of the JVM after a signal until work has cleaned up. Quarkus ends its application in a shutdown hook,
+ * and the JVM halts as soon as all hooks have ended, which would cut off the shutdown of an embedded broker.
  */
 public final class ShutdownGuard {
 
-    private static final long MOST_SECONDS = 60;
+    private static final long TIMEOUT_SECONDS = 60;
 
     private final CountDownLatch signalled = new CountDownLatch(1);
     private final CountDownLatch done = new CountDownLatch(1);
 
     private ShutdownGuard() {}
 
-    /** Runs the work; from a signal on, the JVM waits until it has returned, a minute at most. */
-    public static int holding(Callable<Integer> work) throws Exception {
-        return new ShutdownGuard().run(work, () -> {});
+    /** Runs work. After a signal the JVM waits up to 60 seconds until the work has returned. */
+    public static int run(Callable<Integer> work) throws Exception {
+        return run(work, () -> {});
     }
 
-    /** As {@link #holding}, and a signal is told to {@code onSignal}; how the work then ends is nobody's concern any more. */
-    public static int holding(Callable<Integer> work, Runnable onSignal) throws Exception {
-        return new ShutdownGuard().run(work, onSignal);
+    /** As {@link #run(Callable)}; a signal runs {@code onSignal}. Exceptions of the work after a signal are ignored. */
+    public static int run(Callable<Integer> work, Runnable onSignal) throws Exception {
+        return new ShutdownGuard().guard(work, onSignal);
     }
 
-    private int run(Callable<Integer> work, Runnable onSignal) throws Exception {
+    private int guard(Callable<Integer> work, Runnable onSignal) throws Exception {
         Runtime.getRuntime().addShutdownHook(new Thread(() -> awaitEnd(onSignal), "tidemark-shutdown-guard"));
         try {
             return work.call();
@@ -44,12 +43,12 @@ public final class ShutdownGuard {
 
     private void awaitEnd(Runnable onSignal) {
         if (done.getCount() == 0) {
-            return; // an ordinary end
+            return; // the work has ended without a signal
         }
         signalled.countDown();
         onSignal.run();
         try {
-            done.await(MOST_SECONDS, TimeUnit.SECONDS);
+            done.await(TIMEOUT_SECONDS, TimeUnit.SECONDS);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }

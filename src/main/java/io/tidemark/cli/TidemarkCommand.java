@@ -1,30 +1,44 @@
 package io.tidemark.cli;
 
 import io.tidemark.cli.bench.BenchCommand;
-import io.tidemark.cli.boundaries.BoundariesCommand;
 import io.tidemark.cli.demo.DemoCommand;
 import java.util.List;
+import java.util.Optional;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.HelpCommand;
+import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ParseResult;
 import picocli.CommandLine.ScopeType;
 import picocli.CommandLine.Spec;
+import picocli.CommandLine.UnmatchedArgumentException;
 
-/** The root of the command line: the list of commands, and what all of them share. */
+/** The root command: the list of commands and the behaviour that they share. */
 @Command(
         name = "tidemark",
         description = "Generates text for many LoRA adapters from requests on Kafka, each up to its boundary layer.",
         mixinStandardHelpOptions = true,
-        versionProvider = VersionProvider.class,
+        versionProvider = TidemarkCommand.Version.class,
         subcommands = {
-            DemoCommand.class, ServeCommand.class, BrokerCommand.class, GenerateCommand.class, SendCommand.class,
-            CalibrateCommand.class, BoundariesCommand.class, VerifyCommand.class, EvaluateCommand.class,
-                    CurveCommand.class,
-            SearchCommand.class, BenchCommand.class
+            DemoCommand.class,
+            ServeCommand.class,
+            BrokerCommand.class,
+            GenerateCommand.class,
+            SendCommand.class,
+            CalibrateCommand.class,
+            BoundariesCommand.class,
+            VerifyCommand.class,
+            EvaluateCommand.class,
+            CurveCommand.class,
+            SearchCommand.class,
+            BenchCommand.class,
+            CompletionCommand.class,
+            HelpCommand.class
         },
-        footer = {"", "Start here:", "  tidemark demo", "Exit codes: 0 done, 1 failed, 2 the command line was wrong."})
+        footer = {"", "Start with:", "  tidemark demo", "Exit codes: 0 success, 1 failure, 2 wrong command line."})
 public final class TidemarkCommand implements Runnable {
 
     private static final int HELP_WIDTH = 120;
@@ -35,35 +49,50 @@ public final class TidemarkCommand implements Runnable {
     @Option(
             names = "--verbose",
             scope = ScopeType.INHERIT,
-            description = "Show more log lines, and the whole stack trace when something fails.")
+            description = "Print more log lines, and stack traces of failures.")
     private boolean verbose;
+
+    /** A command that starts Quarkus in this process, which configures logging. */
+    public interface StartsQuarkus {}
+
+    /** The version of the jar and of Java. */
+    public static final class Version implements IVersionProvider {
+
+        @Override
+        public String[] getVersion() {
+            return new String[] {"tidemark " + ofJar() + ", Java " + Runtime.version()};
+        }
+
+        /** The version of the jar. */
+        public static String ofJar() {
+            return Optional.ofNullable(Main.class.getPackage().getImplementationVersion())
+                    .orElse("(unpackaged)");
+        }
+    }
 
     @Override
     public void run() {
         throw new ParameterException(spec.commandLine(), "Name a command");
     }
 
-    /** Whether the user asked for more log lines. */
+    /** Whether {@code --verbose} was given. */
     public boolean verbose() {
         return verbose;
     }
 
-    /** The command line, ready to execute. */
+    /** Creates the command line. */
     public static CommandLine commandLine() {
         TidemarkCommand root = new TidemarkCommand();
         CommandLine line = new CommandLine(root);
         line.setCaseInsensitiveEnumValuesAllowed(true);
         line.setUsageHelpWidth(HELP_WIDTH);
+        line.getSubcommands()
+                .get("help")
+                .getCommandSpec()
+                .usageMessage()
+                .footer("", "Example:", "  tidemark help send");
         line.setParameterExceptionHandler(TidemarkCommand::usageError);
-        line.setExecutionStrategy(parsed -> {
-            List<CommandLine> named = parsed.asCommandLineList();
-            if (named.get(named.size() - 1).getCommand() instanceof StartsQuarkus) {
-                PlainLogging.untilQuarkusStarts();
-            } else {
-                PlainLogging.apply(root.verbose());
-            }
-            return new CommandLine.RunLast().execute(parsed);
-        });
+        line.setExecutionStrategy(root::execute);
         line.setExecutionExceptionHandler((failure, command, parsed) -> {
             FailureText.print(failure, command, root.verbose());
             return CommandLine.ExitCode.SOFTWARE;
@@ -71,13 +100,33 @@ public final class TidemarkCommand implements Runnable {
         return line;
     }
 
-    /** One line with what is wrong and where to read on, in place of the whole help. */
+    private int execute(ParseResult parsed) {
+        List<CommandLine> commands = parsed.asCommandLineList();
+        requireNoUnmatched(commands);
+        if (commands.get(commands.size() - 1).getCommand() instanceof StartsQuarkus) {
+            PlainLogging.untilQuarkusStarts();
+        } else {
+            PlainLogging.apply(verbose);
+        }
+        return new CommandLine.RunLast().execute(parsed);
+    }
+
+    /** Rejects unknown arguments also if help is requested; picocli ignores them then. */
+    private static void requireNoUnmatched(List<CommandLine> commands) {
+        for (CommandLine command : commands) {
+            if (!command.getUnmatchedArguments().isEmpty()) {
+                throw new UnmatchedArgumentException(command, command.getUnmatchedArguments());
+            }
+        }
+    }
+
+    /** Prints one line with the problem and one with a suggestion, in place of the whole help. */
     private static int usageError(ParameterException failure, String[] args) {
         CommandLine command = failure.getCommandLine();
         String name = command.getCommandSpec().qualifiedName();
         command.getErr().println(command.getColorScheme().errorText(name + ": " + failure.getMessage()));
-        if (!CommandLine.UnmatchedArgumentException.printSuggestions(failure, command.getErr())) {
-            command.getErr().println("'" + name + " --help' shows how it is used");
+        if (!UnmatchedArgumentException.printSuggestions(failure, command.getErr())) {
+            command.getErr().println("'" + name + " --help' shows its usage");
         }
         return CommandLine.ExitCode.USAGE;
     }

@@ -1,8 +1,8 @@
 package io.tidemark.cli;
 
 import io.tidemark.cli.model.ComputeOptions;
+import io.tidemark.cli.model.ThreadsOption;
 import io.tidemark.torch.Torch;
-import io.tidemark.torch.TorchOptions;
 import io.tidemark.verification.Verification;
 import io.tidemark.verification.VerificationReport;
 import java.io.PrintWriter;
@@ -20,17 +20,17 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-/** {@code tidemark verify}: the engine against what transformers and PEFT computed. */
+/** {@code tidemark verify}: compares the engine with outputs of transformers and PEFT. */
 @Command(
         name = "verify",
-        description = "Compares this engine with the reference outputs (expected.json) beside adapters, line by line.",
+        description = "Compares the engine with the reference outputs (expected.json) of adapters, one line per adapter.",
         mixinStandardHelpOptions = true,
         footer = {
             "",
             "Examples: all models below a folder, then one adapter",
             "  tidemark verify demo",
             "  tidemark verify --model demo/model --adapter demo/adapters/describe",
-            "Exits 1 when anything is off or unsupported, or when nothing was checked."
+            "Exits with 1 if a comparison is off, an adapter is unsupported, or nothing was compared."
         })
 final class VerifyCommand implements Callable<Integer> {
 
@@ -40,46 +40,49 @@ final class VerifyCommand implements Callable<Integer> {
     @ArgGroup(exclusive = true, multiplicity = "1")
     private Subject subject;
 
-    @Option(names = "--allow-unsupported", description = "Name what the engine doesn't support, and pass it.")
+    @Option(names = "--allow-unsupported", description = "Pass unsupported adapters, which are listed.")
     private boolean allowUnsupported;
 
     @Option(
             names = "--record",
             paramLabel = "DIR",
-            description =
-                    "Write all calls of libtorch with their results there, for tools/gpu_check.py on a machine with a GPU.")
+            description = "Record all calls of libtorch with their results for tools/gpu_check.py on a machine with a GPU.")
     private Optional<Path> record = Optional.empty();
 
-    /** Either whole folders, or one adapter on one model. */
+    /** Folders to search, or one adapter of one model. */
     static final class Subject {
 
         @Parameters(
                 arity = "1..*",
                 paramLabel = "DIR",
-                description = "Folders to walk for models with adapters/*/expected.json.")
+                description = "Folders that contain models with adapters/*/expected.json.")
         private List<Path> folders = new ArrayList<>();
 
         @ArgGroup(exclusive = false)
         private OneAdapter one;
     }
 
-    /** One adapter on one model. */
+    /** One adapter of one model. */
     static final class OneAdapter {
 
         @Option(
                 names = "--model",
                 required = true,
                 paramLabel = "DIR",
-                description = "The base model's Hugging Face folder.")
+                description = "Hugging Face folder of the base model.")
         private Path model;
 
         @Option(
                 names = "--adapter",
                 required = true,
-                paramLabel = "DIR",
-                description = "The adapter's folder, with its expected.json.")
-        private Path adapter;
+                paramLabel = "[NAME=]DIR",
+                converter = NamedFolder.Converter.class,
+                description = "PEFT folder of the adapter, with its expected.json.")
+        private NamedFolder adapter;
     }
+
+    @Mixin
+    private ThreadsOption threads = new ThreadsOption();
 
     @Mixin
     private ComputeOptions compute = new ComputeOptions();
@@ -90,23 +93,21 @@ final class VerifyCommand implements Callable<Integer> {
                 .filter(folder -> !Files.isDirectory(folder))
                 .findFirst()
                 .ifPresent(folder -> {
-                    throw new CommandFailed("there is no folder " + folder);
+                    throw new CommandException("there is no folder " + folder);
                 });
         PrintWriter out = spec.commandLine().getOut();
-        try (Torch torch = record.map(folder -> Torch.recording(TorchOptions.CPU, folder))
-                .orElseGet(() -> Torch.open(TorchOptions.CPU))) {
+        try (Torch torch = record.map(folder -> Torch.recording(threads.torch(), folder))
+                .orElseGet(() -> Torch.open(threads.torch()))) {
             Verification verification = new Verification(torch, compute.options(), verdict -> {
                 out.println(verdict.adapter() + "  " + verdict.line());
                 out.flush();
             });
-            VerificationReport verdicts = subject.one == null
+            VerificationReport report = subject.one == null
                     ? verification.walk(subject.folders)
-                    : verification.one(subject.one.model, subject.one.adapter);
-            out.printf(
-                    "%d compared, %d off, %d unsupported%n",
-                    verdicts.compared(), verdicts.off(), verdicts.unsupported());
+                    : verification.one(subject.one.model, subject.one.adapter.folder());
+            out.printf("%d compared, %d off, %d unsupported%n", report.compared(), report.off(), report.unsupported());
             out.flush();
-            return verdicts.pass(allowUnsupported) ? 0 : 1;
+            return report.pass(allowUnsupported) ? 0 : 1;
         }
     }
 }

@@ -1,6 +1,6 @@
 /**
- * The commands behind {@code bin/tidemark}: they read options, call one room, and turn what goes wrong into one line.
- * It knows every room, and no room knows it; only {@code serve} and {@code demo} start Quarkus.
- * Start reading at {@link io.tidemark.cli.Main}, then {@link io.tidemark.cli.TidemarkCommand}, which lists the commands.
+ * The commands of {@code bin/tidemark}: they parse options, call one package, and print results or a one-line failure.
+ * Depends on all packages; no package depends on it, and only {@code serve} and {@code demo} start Quarkus. Start with
+ * {@link io.tidemark.cli.TidemarkCommand}, which lists the commands.
  */
 package io.tidemark.cli;

@@ -7,18 +7,18 @@ import java.util.Optional;
  * One record of {@code generation-results}.
  *
  * @param id   the request's id
- * @param json the record as it came, for those who want all of it
+ * @param json the whole record
  */
 public record Answer(String id, JsonNode json) {
 
     private static final double MILLIS_PER_SECOND = 1000;
 
-    /** The adapter that answered. */
+    /** The adapter's id, or the name of the base model. */
     public String adapter() {
         return json.path("model").asText();
     }
 
-    /** The first choice's text; empty when the request failed. */
+    /** The text of the first choice; empty if the request failed. */
     public String text() {
         JsonNode choice = json.path("choices").path(0);
         return choice.has("text")
@@ -26,27 +26,27 @@ public record Answer(String id, JsonNode json) {
                 : choice.path("message").path("content").asText();
     }
 
-    /** Of the first choice; empty in an error. */
+    /** The finish reason of the first choice; empty if the request failed. */
     public String finishReason() {
         return json.path("choices").path(0).path("finish_reason").asText();
     }
 
-    /** Of all choices together. */
+    /** The number of generated tokens of all choices. */
     public int completionTokens() {
         return json.path("usage").path("completion_tokens").asInt();
     }
 
-    /** How many layers used the adapter; 0 where the answer does not say. */
+    /** The number of layers that used the adapter; 0 if the record does not contain it. */
     public int boundary() {
         return json.path("tidemark").path("boundary").asInt();
     }
 
-    /** Layers of the worker's model; 0 where the answer does not say. */
+    /** The number of layers of the worker's model; 0 if the record does not contain it. */
     public int numLayers() {
         return json.path("tidemark").path("num_layers").asInt();
     }
 
-    /** Generated tokens over the time from leaving the queue to the end; 0 when nothing was generated. */
+    /** Generated tokens over the time from leaving the queue to the end; 0 if no token was generated. */
     public double tokensPerSecond() {
         JsonNode times = json.path("tidemark");
         double running =
@@ -54,7 +54,7 @@ public record Answer(String id, JsonNode json) {
         return running <= 0 ? 0 : completionTokens() * MILLIS_PER_SECOND / running;
     }
 
-    /** Why there is no text: the code, and the sentence for people. */
+    /** The error's code and message; empty if the request succeeded. */
     public Optional<String> error() {
         JsonNode error = json.path("error");
         return error.isObject()

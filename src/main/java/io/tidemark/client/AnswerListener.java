@@ -1,18 +1,18 @@
 package io.tidemark.client;
 
-/** Hears what comes back while requests run. Called on the thread that asked. */
+/** Receives events and results while requests run, on the thread that called {@link RequestClient#send}. */
 @FunctionalInterface
 public interface AnswerListener {
 
-    /** For those who only want the answers that {@link RequestClient#ask} returns. */
-    AnswerListener SILENT = answer -> {};
+    /** Ignores all calls. */
+    AnswerListener NONE = answer -> {};
 
-    /** A piece of a choice's text; pieces come in order and belong to the latest attempt. */
-    default void onText(String id, int choice, String piece) {}
+    /** A chunk of a choice's text. Chunks arrive in order and belong to the latest attempt. */
+    default void onText(String id, int choice, String chunk) {}
 
-    /** A later attempt at the request began: what was said of it so far no longer counts. */
+    /** A later attempt at the request began; the text of earlier attempts is void. */
     default void onRestart(String id) {}
 
-    /** The request's one result. */
+    /** The result of a request; called once per request. */
     void onAnswer(Answer answer);
 }

@@ -6,7 +6,7 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 import org.apache.kafka.clients.producer.ProducerRecord;
 
-/** The compacted topic of boundaries, read whole and written one record at a time. */
+/** Reads and writes the compacted topic of boundaries. */
 public final class BoundaryTopic {
 
     private final Cluster cluster;
@@ -17,11 +17,11 @@ public final class BoundaryTopic {
         this.topic = topics.boundaries();
     }
 
-    /** The last word on every adapter up to the topic's present end, without those whose last word is a tombstone. */
+    /** Returns the latest record of every adapter up to the current end of the topic, without tombstones. */
     public SortedMap<String, TableEntry> read() {
         SortedMap<String, TableEntry> table = new TreeMap<>();
-        try (TopicTail tail = TopicTail.fromStart(cluster, topic)) {
-            tail.readToEnd(record -> {
+        try (TopicReader reader = TopicReader.fromStart(cluster, topic)) {
+            reader.readToEnd(record -> {
                 if (record.key() != null) {
                     table.put(record.key(), TableEntry.parse(record.key(), record.value()));
                 }
@@ -31,19 +31,19 @@ public final class BoundaryTopic {
         return table;
     }
 
-    /** Puts a record and returns when all replicas have it. */
+    /** Writes a record and waits for the acknowledgement of all replicas. */
     public void put(BoundaryRecord record) {
         write(new ProducerRecord<>(topic, record.adapter(), record.toJson()));
     }
 
-    /** Puts a tombstone: workers go back to full LoRA, and a calibrator may decide anew. */
+    /** Writes a tombstone: workers apply full LoRA until a calibrator decides again. */
     public void remove(String adapter) {
         write(new ProducerRecord<>(topic, adapter, null));
     }
 
     private void write(ProducerRecord<String, byte[]> record) {
-        try (Outbox outbox = new Outbox(cluster)) {
-            outbox.put(record);
+        try (RecordSender sender = new RecordSender(cluster)) {
+            sender.send(record);
         }
     }
 }

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
 import java.util.function.IntConsumer;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -19,11 +20,11 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.header.Header;
 
 /**
- * Sends validation batches and follows the calibrators until all are dealt with.
+ * Sends validation batches and waits until the calibrators have processed them.
  *
- * <p>A batch is dealt with when the calibrators' consumer group has committed past it: the calibrator commits its
- * offset in the transaction that holds the batch's state and boundary, and in the one that holds its dead letter. So
- * whatever a batch led to can be read as soon as the offset can.
+ * <p>A batch is processed when the calibrators' consumer group has committed past it. The calibrator commits that offset
+ * in the transaction that contains the batch's state and boundary, or its dead letter, so the outcome is readable by
+ * then.
  */
 public final class CalibrationClient {
 
@@ -41,16 +42,16 @@ public final class CalibrationClient {
     }
 
     /**
-     * Sends all batches and returns when each is dealt with.
+     * Sends all batches and returns when each is processed.
      *
-     * @param progress hears how many examples have been dealt with, whenever that number grows
-     * @param patience how long to wait without any progress
-     * @return the batches that the calibrator refused, each with the reason
-     * @throws ClientException when nothing happened for that long
+     * @param progress receives the number of processed examples whenever it grows, on the calling thread
+     * @param patience longest time without progress
+     * @return the refused batches, each with the reason
+     * @throws ClientException when no batch was processed for that long
      */
     public Map<ValidationBatch, String> calibrate(
             List<ValidationBatch> batches, IntConsumer progress, Duration patience) {
-        try (TopicTail deadLetters = TopicTail.fromNow(cluster, topics.validationDeadLetters());
+        try (TopicReader deadLetters = TopicReader.fromNow(cluster, topics.validationDeadLetters());
                 Admin admin = cluster.admin()) {
             Map<ValidationBatch, RecordMetadata> sent = send(batches);
             Instant lastProgress = Instant.now();
@@ -66,7 +67,7 @@ public final class CalibrationClient {
                             .mapToInt(batch -> batch.examples().size())
                             .sum());
                 } else if (lastProgress.plus(patience).isBefore(Instant.now())) {
-                    throw new ClientException("no calibrator of group '" + group + "' took a batch for "
+                    throw new ClientException("no calibrator of group '" + group + "' processed a batch for "
                             + patience.toSeconds() + " s (" + done + " of " + batches.size()
                             + " done); is one running? 'tidemark serve --role calibrator'");
                 }
@@ -78,10 +79,10 @@ public final class CalibrationClient {
 
     private Map<ValidationBatch, RecordMetadata> send(List<ValidationBatch> batches) {
         Map<ValidationBatch, RecordMetadata> sent = new LinkedHashMap<>();
-        try (Outbox outbox = new Outbox(cluster)) {
+        try (RecordSender sender = new RecordSender(cluster)) {
             for (ValidationBatch batch : batches) {
                 byte[] value = batch.json().toString().getBytes(StandardCharsets.UTF_8);
-                sent.put(batch, outbox.put(new ProducerRecord<>(topics.validationBatches(), batch.adapter(), value)));
+                sent.put(batch, sender.send(new ProducerRecord<>(topics.validationBatches(), batch.adapter(), value)));
             }
         }
         return sent;
@@ -98,7 +99,7 @@ public final class CalibrationClient {
                             + e.getCause().getMessage(),
                     e);
         } catch (InterruptedException e) {
-            throw Interrupted.asFailure(e);
+            throw ClientException.interrupted(e);
         }
     }
 
@@ -109,28 +110,28 @@ public final class CalibrationClient {
 
     private static void pause() {
         try {
-            java.util.concurrent.TimeUnit.NANOSECONDS.sleep(POLL.toNanos());
+            TimeUnit.MILLISECONDS.sleep(POLL.toMillis());
         } catch (InterruptedException e) {
-            throw Interrupted.asFailure(e);
+            throw ClientException.interrupted(e);
         }
     }
 
     private static Map<ValidationBatch, String> refused(
-            Map<ValidationBatch, RecordMetadata> sent, TopicTail deadLetters) {
+            Map<ValidationBatch, RecordMetadata> sent, TopicReader deadLetters) {
         List<ConsumerRecord<String, byte[]>> letters = new ArrayList<>();
         deadLetters.readToEnd(letters::add);
         Map<ValidationBatch, String> refused = new LinkedHashMap<>();
-        sent.forEach((batch, place) -> letters.stream()
-                .filter(letter -> isFrom(letter, place))
+        sent.forEach((batch, position) -> letters.stream()
+                .filter(letter -> isFrom(letter, position))
                 .findFirst()
                 .ifPresent(letter -> refused.put(
                         batch, header(letter, "tidemark.error.message").orElse("no reason given"))));
         return refused;
     }
 
-    private static boolean isFrom(ConsumerRecord<String, byte[]> letter, RecordMetadata place) {
-        return header(letter, "tidemark.source.partition").equals(Optional.of(Integer.toString(place.partition())))
-                && header(letter, "tidemark.source.offset").equals(Optional.of(Long.toString(place.offset())));
+    private static boolean isFrom(ConsumerRecord<String, byte[]> letter, RecordMetadata position) {
+        return header(letter, "tidemark.source.partition").equals(Optional.of(Integer.toString(position.partition())))
+                && header(letter, "tidemark.source.offset").equals(Optional.of(Long.toString(position.offset())));
     }
 
     private static Optional<String> header(ConsumerRecord<String, byte[]> letter, String name) {

@@ -12,4 +12,10 @@ public final class ClientException extends RuntimeException {
     ClientException(String message, Throwable cause) {
         super(message, cause);
     }
+
+    /** Restores the interrupt flag of the thread. */
+    static ClientException interrupted(InterruptedException e) {
+        Thread.currentThread().interrupt();
+        return new ClientException("interrupted", e);
+    }
 }

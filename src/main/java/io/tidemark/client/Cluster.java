@@ -1,13 +1,13 @@
 package io.tidemark.client;
 
 import java.util.Collection;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.ExecutionException;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.OffsetSpec;
@@ -15,6 +15,7 @@ import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.Producer;
+import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.config.ConfigException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
@@ -23,10 +24,10 @@ import org.apache.kafka.common.serialization.StringDeserializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 
 /**
- * How to reach a Kafka cluster, and clients made for it. The caller closes what it is handed.
+ * The address of a Kafka cluster; creates clients for it, which the caller closes.
  *
  * @param brokers    {@code bootstrap.servers}, {@code HOST:PORT} with commas between
- * @param properties further client properties, such as those for SASL
+ * @param properties further client properties, such as those of SASL
  */
 public record Cluster(String brokers, Map<String, String> properties) {
 
@@ -40,7 +41,11 @@ public record Cluster(String brokers, Map<String, String> properties) {
         this(brokers, Map.of());
     }
 
-    /** @throws ClientException when no broker answers within seconds, or one of the topics is missing */
+    /**
+     * Checks that topics exist.
+     *
+     * @throws ClientException when no broker answers within 10 seconds, or a topic is missing
+     */
     public void requireTopics(String... names) {
         Set<String> missing = new TreeSet<>(Set.of(names));
         missing.removeAll(topicNames());
@@ -51,9 +56,9 @@ public record Cluster(String brokers, Map<String, String> properties) {
     }
 
     /**
-     * The topics that clients may see, by name.
+     * Returns the names of all topics that this client may see, sorted.
      *
-     * @throws ClientException when no broker answers within seconds
+     * @throws ClientException when no broker answers within 10 seconds
      */
     public List<String> topicNames() {
         try (Admin admin = admin()) {
@@ -61,14 +66,14 @@ public record Cluster(String brokers, Map<String, String> properties) {
         } catch (ExecutionException e) {
             throw new ClientException(
                     "no Kafka broker answers at " + brokers
-                            + "; start one with 'tidemark broker', or name yours with --broker HOST:PORT",
+                            + "; start one with 'tidemark broker', or check the address",
                     e);
         } catch (InterruptedException e) {
-            throw Interrupted.asFailure(e);
+            throw ClientException.interrupted(e);
         }
     }
 
-    /** The ends of partitions with open transactions counted in; a consumer of committed records is told earlier ones. */
+    /** Returns the end offsets of partitions, records of open transactions included. */
     Map<TopicPartition, Long> ends(Collection<TopicPartition> partitions) {
         Map<TopicPartition, OffsetSpec> latest =
                 partitions.stream().collect(Collectors.toMap(partition -> partition, partition -> OffsetSpec.latest()));
@@ -78,56 +83,54 @@ public record Cluster(String brokers, Map<String, String> properties) {
                             Map.Entry::getKey, end -> end.getValue().offset()));
         } catch (ExecutionException e) {
             throw new ClientException(
-                    "the ends of " + partitions + " could not be read: "
+                    "the end offsets of " + partitions + " could not be read: "
                             + e.getCause().getMessage(),
                     e);
         } catch (InterruptedException e) {
-            throw Interrupted.asFailure(e);
+            throw ClientException.interrupted(e);
         }
     }
 
-    /** A client for the caller to close. */
     public Admin admin() {
-        return made(() -> Admin.create(common()));
+        return create(() -> Admin.create(settings()));
     }
 
-    /** A producer that waits for all replicas and takes requests as large as the topics do. */
+    /** Creates a producer with {@code acks=all} and the request size limit of the topics. */
     public Producer<String, byte[]> producer() {
-        Properties all = common();
+        Properties all = settings();
         all.put("acks", "all");
         all.put("max.block.ms", "10000");
         all.put("max.request.size", MAX_REQUEST_BYTES);
-        return made(() -> new KafkaProducer<>(all, new StringSerializer(), new ByteArraySerializer()));
+        return create(() -> new KafkaProducer<>(all, new StringSerializer(), new ByteArraySerializer()));
     }
 
-    /** A consumer outside any group that sees committed records only. */
+    /** Creates a consumer without a group that reads committed records only. */
     public Consumer<String, byte[]> consumer() {
-        Properties all = common();
+        Properties all = settings();
         all.put("isolation.level", "read_committed");
         all.put("enable.auto.commit", "false");
         all.put("auto.offset.reset", "earliest");
         all.put("fetch.max.wait.ms", "100");
-        return made(() -> new KafkaConsumer<>(all, new StringDeserializer(), new ByteArrayDeserializer()));
+        return create(() -> new KafkaConsumer<>(all, new StringDeserializer(), new ByteArrayDeserializer()));
     }
 
-    private Properties common() {
-        Map<String, Object> all = new HashMap<>(properties);
+    private Properties settings() {
+        Properties all = new Properties();
+        all.putAll(properties);
         all.put("bootstrap.servers", brokers);
         all.putIfAbsent("default.api.timeout.ms", "10000");
         all.putIfAbsent("request.timeout.ms", "5000");
-        Properties made = new Properties();
-        made.putAll(all);
-        return made;
+        return all;
     }
 
-    private <T> T made(java.util.function.Supplier<T> client) {
+    private <T> T create(Supplier<T> client) {
         try {
             return client.get();
         } catch (ConfigException e) {
-            throw new ClientException("no Kafka client can be made for '" + brokers + "': " + e.getMessage(), e);
-        } catch (org.apache.kafka.common.KafkaException e) {
+            throw new ClientException("the Kafka client for '" + brokers + "' cannot be created: " + e.getMessage(), e);
+        } catch (KafkaException e) {
             throw new ClientException(
-                    "no Kafka client can be made for '" + brokers + "': "
+                    "the Kafka client for '" + brokers + "' cannot be created: "
                             + (e.getCause() == null
                                     ? e.getMessage()
                                     : e.getCause().getMessage()),

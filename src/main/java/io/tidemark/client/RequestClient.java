@@ -7,67 +7,137 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
 
-/** Sends requests and follows {@code generation-events} and {@code generation-results} until each has its result. */
+/**
+ * Sends requests and reads {@code generation-events} and {@code generation-results} until each request has its result.
+ * An instance is used by one thread.
+ */
 public final class RequestClient implements AutoCloseable {
 
     private static final Duration POLL = Duration.ofMillis(200);
 
     private final ObjectMapper json = new ObjectMapper();
     private final Topics topics;
-    private final Outbox outbox;
-    private final TopicTail tail;
+    private final RecordSender sender;
+    private final TopicReader reader;
 
-    /** Reads events and results from now on, so that no answer to a later request is missed. */
+    /** Seeks to the ends of both topics, so that the results of all later requests are read. */
     public RequestClient(Cluster cluster, Topics topics) {
         this.topics = topics;
-        this.tail = TopicTail.fromNow(cluster, topics.events(), topics.results());
-        this.outbox = new Outbox(cluster);
+        this.reader = TopicReader.fromNow(cluster, topics.events(), topics.results());
+        this.sender = new RecordSender(cluster);
     }
 
     /**
-     * Sends all requests at once and returns their answers in the order of the requests.
+     * Sends all requests and waits for their results.
      *
-     * @param requests each with an {@code id} of its own
-     * @param most     how long to wait for the last answer; when it has passed, what has come is returned
+     * @param requests each with a unique {@code id}
+     * @param timeout  longest time to wait for the last result
+     * @return the results that arrived in time, in the order of the requests
+     * @throws ClientException when a request cannot be sent
      */
-    public List<Answer> ask(List<ObjectNode> requests, AnswerListener listener, Duration most) {
-        List<RecordMetadata> places =
-                outbox.putAll(requests.stream().map(this::record).toList());
-        Conversation conversation = new Conversation(ids(requests), places, listener);
-        Instant end = Instant.now().plus(most);
-        while (conversation.hasOpenRequests() && Instant.now().isBefore(end)) {
-            for (ConsumerRecord<String, byte[]> record : tail.poll(POLL)) {
-                conversation.hear(record.topic().equals(topics.results()), read(record.value()));
+    public List<Answer> send(List<ObjectNode> requests, AnswerListener listener, Duration timeout) {
+        List<RecordMetadata> positions =
+                sender.sendAll(requests.stream().map(this::record).toList());
+        List<String> ids =
+                requests.stream().map(request -> request.path("id").asText()).toList();
+        OpenRequests open = new OpenRequests(ids, positions, listener);
+        Instant end = Instant.now().plus(timeout);
+        while (!open.isDone() && Instant.now().isBefore(end)) {
+            for (ConsumerRecord<String, byte[]> record : reader.poll(POLL)) {
+                JsonNode value = read(record.value());
+                if (record.topic().equals(topics.results())) {
+                    open.onResult(value);
+                } else {
+                    open.onEvent(value);
+                }
             }
         }
-        return conversation.answers();
+        return open.answers();
     }
 
     @Override
     public void close() {
-        outbox.close();
-        tail.close();
+        sender.close();
+        reader.close();
     }
 
-    private static List<String> ids(List<ObjectNode> requests) {
-        return requests.stream().map(request -> request.path("id").asText()).toList();
-    }
-
+    /** Returns null as JSON for values that are not JSON: other producers may write to the topics. */
     private JsonNode read(byte[] value) {
         try {
             return value == null ? json.nullNode() : json.readTree(value);
         } catch (IOException e) {
-            return json.nullNode(); // another writer's garbage is no answer to ours
+            return json.nullNode();
         }
     }
 
     private ProducerRecord<String, byte[]> record(ObjectNode request) {
         byte[] value = request.toString().getBytes(StandardCharsets.UTF_8);
         return new ProducerRecord<>(topics.requests(), request.path("model").asText(null), value);
+    }
+
+    /** The requests of one call. Events of an attempt are ignored once a later attempt has begun. */
+    private static final class OpenRequests {
+
+        private final List<String> ids;
+        private final AnswerListener listener;
+        private final Map<String, String> idsByName = new HashMap<>();
+        private final Map<String, Long> attempts = new HashMap<>();
+        private final Map<String, Answer> answers = new HashMap<>();
+
+        /** @param positions the position of each request on its topic, in the order of the ids */
+        OpenRequests(List<String> ids, List<RecordMetadata> positions, AnswerListener listener) {
+            this.ids = List.copyOf(ids);
+            this.listener = listener;
+            for (int i = 0; i < ids.size(); i++) {
+                // A worker that cannot use an id, such as a number, takes topic-partition-offset as the id.
+                RecordMetadata position = positions.get(i);
+                idsByName.put(
+                        position.topic() + "-" + position.partition() + "-" + position.offset(), ids.get(i));
+            }
+            ids.forEach(id -> idsByName.put(id, id));
+        }
+
+        boolean isDone() {
+            return answers.size() == ids.size();
+        }
+
+        void onResult(JsonNode record) {
+            String id = idsByName.get(record.path("id").asText());
+            if (id != null && !answers.containsKey(id)) {
+                Answer answer = new Answer(id, record);
+                answers.put(id, answer);
+                listener.onAnswer(answer);
+            }
+        }
+
+        void onEvent(JsonNode event) {
+            String id = idsByName.get(event.path("id").asText());
+            if (id == null || answers.containsKey(id)) {
+                return;
+            }
+            long attempt = event.path("attempt").asLong();
+            Long known = attempts.put(id, Math.max(attempt, attempts.getOrDefault(id, attempt)));
+            if (known != null && attempt < known) {
+                return;
+            }
+            if (known != null && attempt > known) {
+                listener.onRestart(id);
+            }
+            String chunk = event.path("text").asText("");
+            if (!chunk.isEmpty()) {
+                listener.onText(id, event.path("choice").asInt(), chunk);
+            }
+        }
+
+        List<Answer> answers() {
+            return ids.stream().filter(answers::containsKey).map(answers::get).toList();
+        }
     }
 }

@@ -1,6 +1,6 @@
 package io.tidemark.client;
 
-/** The topics that a client reads and writes: their whole names, as the workers were started with. */
+/** The full names of the topics that a client reads and writes, prefix included. */
 public record Topics(
         String requests,
         String events,

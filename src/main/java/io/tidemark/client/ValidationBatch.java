@@ -10,7 +10,7 @@ import java.util.UUID;
 /**
  * One record of {@code validation-batches}.
  *
- * @param id       a repeated id counts once
+ * @param id       the calibrator counts an id once
  * @param adapter  the adapter to calibrate
  * @param examples each with {@code prompt} or {@code messages}, and {@code completion}
  */
@@ -20,8 +20,8 @@ public record ValidationBatch(String id, String adapter, List<JsonNode> examples
         examples = List.copyOf(examples);
     }
 
-    /** Cuts examples into batches with ids of their own; the last batch takes what is left. */
-    public static List<ValidationBatch> cut(String adapter, List<JsonNode> examples, int batchSize) {
+    /** Splits examples into batches with unique ids; the last batch has the remainder. */
+    public static List<ValidationBatch> split(String adapter, List<JsonNode> examples, int batchSize) {
         String run = UUID.randomUUID().toString().substring(0, 8);
         List<ValidationBatch> batches = new ArrayList<>();
         for (int from = 0; from < examples.size(); from += batchSize) {

@@ -13,7 +13,7 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-@DisplayName("the commands that talk to a broker")
+@DisplayName("Client commands")
 class ClientsTest {
 
     private static EmbeddedBroker broker;
@@ -26,7 +26,7 @@ class ClientsTest {
     static void start() {
         broker = EmbeddedBroker.start(BrokerOptions.TEMPORARY);
         address = broker.bootstrapServers();
-        BrokerTopics.ensure(new Cluster(address));
+        CommandSettings.createTopics(new Cluster(address));
     }
 
     @AfterAll
@@ -35,7 +35,7 @@ class ClientsTest {
     }
 
     @Test
-    @DisplayName("set a boundary by hand as a pinned record, list it, and unset it with a tombstone")
+    @DisplayName("boundaries writes a pinned record, lists it, and removes it with a tombstone")
     void boundaries() {
         assertThat(run("boundaries", "set", "by-hand", "3", "--reason", "a test")
                         .exitCode())
@@ -52,7 +52,7 @@ class ClientsTest {
     }
 
     @Test
-    @DisplayName("send a request, stream its events to stdout, and keep what it took on stderr")
+    @DisplayName("send streams the text of one request to stdout and a summary to stderr")
     void send() {
         try (ScriptedWorker worker = ScriptedWorker.start(address)) {
             CommandLineRun sent = run("send", "--adapter", "echo", "--prompt", "one\\ntwo", "--max-tokens", "5");
@@ -63,7 +63,7 @@ class ClientsTest {
     }
 
     @Test
-    @DisplayName("send a file of requests, fill in what a line leaves out, and print one result a line")
+    @DisplayName("send sends a file of requests, sets missing fields, and prints one result per line")
     void sendFile() throws Exception {
         Path file = Files.writeString(folder.resolve("requests.jsonl"), """
                 {"prompt": "a", "completion": "gold"}
@@ -84,7 +84,7 @@ class ClientsTest {
     }
 
     @Test
-    @DisplayName("know the answer to a request whose id the worker could not take by the place where the request lies")
+    @DisplayName("send matches the result of a request with an unusable id by topic, partition and offset")
     void sendUnusableIds() throws Exception {
         Path file = Files.writeString(folder.resolve("ids.jsonl"), """
                 {"id": 7, "prompt": "fail"}
@@ -100,7 +100,7 @@ class ClientsTest {
     }
 
     @Test
-    @DisplayName("send gives up, with advice, when no worker answers")
+    @DisplayName("send fails with advice if no worker answers")
     void sendWithoutWorker() {
         CommandLineRun sent = run("send", "--adapter", "x", "--prompt", "p", "--timeout", "1");
         assertThat(sent.exitCode()).isEqualTo(1);
@@ -109,7 +109,7 @@ class ClientsTest {
 
     @Test
     @DisplayName(
-            "calibrate waits until the calibrators' group has committed past its batches, and reports refused ones")
+            "calibrate waits until the calibrators' group has committed past its batches, and prints refused ones")
     void calibrate() throws Exception {
         Path file = Files.writeString(
                 folder.resolve("validation.jsonl"), "{\"prompt\": \"a\", \"completion\": \"b\"}\n".repeat(5));
@@ -126,7 +126,28 @@ class ClientsTest {
     }
 
     @Test
-    @DisplayName("name the broker that doesn't answer, and say how to start one")
+    @DisplayName("calibrate and send draw a progress bar on stderr only if it is a terminal")
+    void progressBars() throws Exception {
+        Path file = Files.writeString(
+                folder.resolve("progress.jsonl"), "{\"prompt\": \"a\", \"completion\": \"b\"}\n".repeat(4));
+        String[] calibrate = {"calibrate", "--adapter", "bar", "--data", file.toString(), "--batch-size", "2"};
+        String[] send = {"send", "--adapter", "echo", "--file", file.toString()};
+        try (ScriptedCalibrator calibrator = ScriptedCalibrator.start(address, "bar");
+                ScriptedWorker worker = ScriptedWorker.start(address)) {
+            assertThat(run(calibrate).err()).doesNotContain("\r");
+            assertThat(run(send).err()).isEmpty();
+            System.setProperty(Progress.TERMINAL, "true");
+            assertThat(run(calibrate).err()).contains("\rexamples", "100%");
+            CommandLineRun sent = run(send);
+            assertThat(sent.err()).contains("\rrequests", "100%");
+            assertThat(sent.out().lines()).hasSize(4);
+        } finally {
+            System.clearProperty(Progress.TERMINAL);
+        }
+    }
+
+    @Test
+    @DisplayName("A broker that does not answer is reported with its address and advice")
     void noBroker() {
         CommandLineRun run = CommandLineRun.of(
                 "boundaries",
@@ -142,7 +163,7 @@ class ClientsTest {
     }
 
     @Test
-    @DisplayName("name the line of a file that is no JSON")
+    @DisplayName("A line that is not JSON is reported with file and line")
     void brokenFile() throws Exception {
         Path file = Files.writeString(folder.resolve("broken.jsonl"), "{\"prompt\": \"a\"}\n{oops\n");
         CommandLineRun run = run("send", "--adapter", "x", "--file", file.toString());

@@ -4,7 +4,7 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import picocli.CommandLine;
 
-/** One run of the command line inside the test's JVM. */
+/** One run of the command line in the JVM of the test. */
 record CommandLineRun(int exitCode, String out, String err) {
 
     static CommandLineRun of(String... arguments) {

@@ -9,7 +9,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
-/** The command lines in the code blocks of our documents. */
+/** The command lines in the code blocks of the documentation. */
 final class DocumentedCommands {
 
     private static final Pattern COMMAND = Pattern.compile("(?m)^(?:\\$ )?bin/tidemark .*$");
@@ -17,7 +17,7 @@ final class DocumentedCommands {
 
     private DocumentedCommands() {}
 
-    /** Commands on lines of their own; a backslash at the end of a line joins it with the next. */
+    /** Returns commands that are on separate lines; a backslash at the end of a line continues it. */
     static List<String> in(Path... places) throws IOException {
         List<String> commands = new ArrayList<>();
         for (Path place : places) {
@@ -35,7 +35,7 @@ final class DocumentedCommands {
         return commands;
     }
 
-    /** The words of a command up to a pipe, a redirection, a comment or {@code &}, with quotes taken off. */
+    /** Returns the words of a command without quotes, up to a pipe, a redirection, a comment or {@code &}. */
     static List<String> words(String command) {
         List<String> words = new ArrayList<>();
         Matcher word = WORD.matcher(command);

@@ -2,6 +2,9 @@ package io.tidemark.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.tidemark.cli.model.ThreadsOption;
+import io.tidemark.message.EndingFields;
+import io.tidemark.torch.Processors;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -12,8 +15,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import picocli.CommandLine;
+import picocli.CommandLine.Model.CommandSpec;
 
-@DisplayName("the commands that run a model in this process")
+@DisplayName("Commands that run a model")
 class LocalCommandsTest {
 
     private static final String MODEL = "--model demo/model --threads 1 ";
@@ -21,7 +26,7 @@ class LocalCommandsTest {
             MODEL + "--adapter demo/adapters/describe --data demo/data/describe-validation.jsonl ";
 
     @Test
-    @DisplayName("generate with the first adapter that is named, and say how many tokens it took")
+    @DisplayName("generate uses the first adapter and prints the number of tokens")
     void generates() {
         CommandLineRun run = run(
                 "generate " + MODEL + "--adapter describe=demo/adapters/describe --max-tokens 4 --prompt", "Facts:");
@@ -31,17 +36,17 @@ class LocalCommandsTest {
     }
 
     @Test
-    @DisplayName("read \\n in a prompt as a line break: the text is that of a prompt file with a real one")
+    @DisplayName("generate replaces \\n in a prompt by a line break")
     void lineBreaks(@TempDir Path temp) throws IOException {
         Path file = Files.writeString(temp.resolve("prompt"), "one two\nthree");
-        String generate = "generate " + MODEL + "--max-tokens 8 ";
+        String generate = "generate " + MODEL + "--temperature 0 --max-tokens 8 ";
         String fromFile = run(generate + "--prompt-file", file.toString()).out();
         assertThat(run(generate + "--prompt", "one two\\nthree").out()).isEqualTo(fromFile);
         assertThat(run(generate + "--prompt", "one two three").out()).isNotEqualTo(fromFile);
     }
 
     @Test
-    @DisplayName("name the adapters that there are when another is asked for")
+    @DisplayName("generate lists the adapters if --use names another one")
     void unknownAdapter() {
         CommandLineRun run =
                 run("generate " + MODEL + "--adapter describe=demo/adapters/describe --use other --prompt x");
@@ -56,7 +61,7 @@ class LocalCommandsTest {
                 "bench generate " + MODEL + "--mixed 0 --boundary 9",
                 "evaluate " + DATA + "--validation demo/data/describe-validation.jsonl --boundary -1"
             })
-    @DisplayName("refuse a boundary that the model does not have as wrong usage")
+    @DisplayName("A boundary that the model does not have is wrong usage")
     void boundaryOfNoLayer(String line) {
         CommandLineRun run = run(line);
         assertThat(run.exitCode()).isEqualTo(2);
@@ -65,7 +70,7 @@ class LocalCommandsTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"search", "curve", "bench compute-types"})
-    @DisplayName("refuse fewer examples than they can do with before a model is loaded")
+    @DisplayName("Too few examples are rejected before a model is loaded")
     void tooFewExamples(String command) {
         CommandLineRun run = run(command + " --model nowhere --adapter nowhere --data nowhere --examples 1");
         assertThat(run.exitCode()).isEqualTo(2);
@@ -73,22 +78,80 @@ class LocalCommandsTest {
     }
 
     @Test
-    @DisplayName("take as many examples as they are asked for, and their own default otherwise")
+    @DisplayName("--examples limits the examples and has a default per command")
     void examples() {
         assertThat(run("bench sweep " + DATA + "--examples 2 --repeat 1").out()).startsWith("2 examples, ");
-        assertThat(run("bench sweep --help").out()).contains("How many of them. Default: 16.");
-        assertThat(run("search --help").out()).contains("How many of them. Default: 32.");
+        assertThat(run("bench sweep --help").out()).contains("Use only the first N examples. Default: 16.");
+        assertThat(run("search --help").out()).contains("Use only the first N examples. Default: 32.");
     }
 
     @Test
-    @DisplayName("search for several objectives in turn")
+    @DisplayName("An adapter is given as DIR or NAME=DIR everywhere, and both have the same output")
+    void adapterNames() {
+        String folder = "demo/adapters/describe";
+        String generate = "generate " + MODEL + "--temperature 0 --max-tokens 4 --prompt Facts: --use ";
+        CommandLineRun byFolder = run(generate + "describe --adapter " + folder);
+        assertThat(byFolder.exitCode()).as(byFolder.err()).isZero();
+        assertThat(run(generate + "a --adapter a=" + folder).out()).isEqualTo(byFolder.out());
+        String sweep = "bench sweep " + MODEL + "--data demo/data/describe-validation.jsonl --examples 1 --repeat 1 ";
+        assertThat(run(sweep + "--adapter a=" + folder).exitCode()).isZero();
+    }
+
+    @Test
+    @DisplayName("generate without options samples with the defaults of a request record")
+    void samplingDefaults() {
+        String generate = "generate " + MODEL + "--prompt Facts: --max-tokens 8";
+        assertThat(run(generate + " --temperature 1 --top-p 1").out())
+                .isEqualTo(run(generate).out());
+        assertThat(run("generate --help").out())
+                .contains("Default: " + EndingFields.DEFAULT_MAX_TOKENS + ".")
+                .contains("the most likely token. Default: 1.");
+    }
+
+    @Test
+    @DisplayName("--threads 0 uses the processors of the CPU quota")
+    void threads() {
+        assertThat(threads("0")).isEqualTo(Processors.available());
+        assertThat(threads("3")).isEqualTo(3);
+        assertThat(run("generate --model nowhere --prompt p --threads -1").exitCode())
+                .isEqualTo(2);
+    }
+
+    private static int threads(String value) {
+        ThreadsOption option = new ThreadsOption();
+        CommandSpec spec = CommandSpec.create().addMixin("threads", CommandSpec.forAnnotatedObject(option));
+        new CommandLine(spec).parseArgs("--threads", value);
+        return option.torch().threads();
+    }
+
+    @Test
+    @DisplayName("search and evaluate draw a progress bar on stderr only if it is a terminal")
+    void progressBars() {
+        String search = "search " + DATA + "--examples 2 --objective quality";
+        assertThat(run(search).err()).doesNotContain("\r");
+        String evaluate = "evaluate " + DATA + "--validation demo/data/describe-validation.jsonl --examples 2 "
+                + "--validation-examples 2 --generate 2 --max-tokens 2 --speed-runs 0";
+        assertThat(run(evaluate).err()).doesNotContain("\r").contains("texts generated, base model");
+        System.setProperty(Progress.TERMINAL, "true");
+        try {
+            CommandLineRun bar = run(search);
+            assertThat(bar.err()).contains("\rboundaries");
+            assertThat(bar.out()).contains("quality: boundary ").doesNotContain("\r");
+            assertThat(run(evaluate).err()).contains("\rpercent", "100%");
+        } finally {
+            System.clearProperty(Progress.TERMINAL);
+        }
+    }
+
+    @Test
+    @DisplayName("search prints a boundary for each objective")
     void searches() {
         CommandLineRun run = run("search " + DATA + "--examples 3 --objective quality,latency");
         assertThat(run.exitCode()).as(run.err()).isZero();
         assertThat(run.out()).contains("quality: boundary ", "latency: boundary ");
     }
 
-    /** Words of the line, and further arguments that may hold spaces. */
+    /** Splits the line at spaces; further arguments may contain spaces. */
     private static CommandLineRun run(String line, String... more) {
         List<String> arguments = new ArrayList<>(List.of(line.split(" ")));
         arguments.addAll(List.of(more));

@@ -14,7 +14,7 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-@DisplayName("the commands that show whether a boundary helps")
+@DisplayName("Evaluation commands")
 class ResultsCommandsTest {
 
     private static final String[] EVALUATE = {
@@ -45,10 +45,10 @@ class ResultsCommandsTest {
     private Path temp;
 
     @Test
-    @DisplayName("evaluate with a row for each setting, in JSON and in Markdown")
+    @DisplayName("evaluate prints a row for each setting as JSON and as Markdown")
     void evaluates() throws IOException {
         JsonNode report = new ObjectMapper()
-                .readTree(run(EVALUATE, "--format", "json", "--boundary", "2", "--pictures", temp.toString())
+                .readTree(run(EVALUATE, "--json", "--boundary", "2", "--pictures", temp.toString())
                         .out());
         assertThat(temp.resolve("describe-small-data-boundary.svg"))
                 .content()
@@ -67,14 +67,14 @@ class ResultsCommandsTest {
                 .isPositive();
         assertThat(base.has("tokens_per_second")).isFalse();
 
-        String markdown = run(EVALUATE, "--format", "markdown").out();
+        String markdown = run(EVALUATE, "--markdown").out();
         assertThat(markdown)
                 .startsWith("| setting | boundary | log-likelihood | against full | ROUGE-L |")
                 .contains("\n| base model | - | ", "3 test examples, texts for 2 of them");
     }
 
     @Test
-    @DisplayName("draw both curves in the terminal and as SVG")
+    @DisplayName("curve prints both curves and writes them as SVG")
     void draws() {
         CommandLineRun run = CommandLineRun.of(
                 "curve",
@@ -105,7 +105,7 @@ class ResultsCommandsTest {
     }
 
     @Test
-    @DisplayName("name the file and the object that can't be used")
+    @DisplayName("An unusable example is reported with file and number")
     void namesWhatIsWrong() throws IOException {
         Path data = Files.writeString(
                 temp.resolve("data.jsonl"), "{\"prompt\": \"a\", \"completion\": \"b\"}\n{\"prompt\": \"a\"}\n");

@@ -4,7 +4,7 @@ import java.nio.charset.StandardCharsets;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.ProducerRecord;
 
-/** Decides on boundary 4 for the one adapter that it knows, counts examples, and refuses batches for others. */
+/** Decides boundary 4 for one adapter, counts examples, and refuses batches of other adapters. */
 final class ScriptedCalibrator extends ScriptedService {
 
     private final String adapter;

@@ -14,7 +14,7 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.common.serialization.StringDeserializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 
-/** The other side of a client, as a thread with a consumer group: it answers each record and commits past it. */
+/** A thread with a consumer group that answers each record and commits past it. */
 abstract class ScriptedService implements AutoCloseable {
 
     private final KafkaConsumer<String, byte[]> consumer;

@@ -10,7 +10,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.ProducerRecord;
 
-/** Answers a prompt with itself, the first character as an event, and refuses the prompt {@code fail}. */
+/** Answers a prompt with the prompt, sends its first character as an event, and fails the prompt {@code fail}. */
 final class ScriptedWorker extends ScriptedService {
 
     private final ObjectMapper json = new ObjectMapper();
@@ -59,7 +59,7 @@ final class ScriptedWorker extends ScriptedService {
         produce(new ProducerRecord<>("generation-results", id, bytes(result)));
     }
 
-    /** As a worker names a request whose id is no text that it takes: by its place. */
+    /** The id of a result: topic-partition-offset if the request's id is not a string or empty. */
     private static String id(JsonNode request, ConsumerRecord<String, byte[]> record) {
         String id = request.path("id").textValue();
         return id == null || id.isEmpty() ? record.topic() + "-" + record.partition() + "-" + record.offset() : id;

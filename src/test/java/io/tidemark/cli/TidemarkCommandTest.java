@@ -13,12 +13,12 @@ import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import picocli.CommandLine;
 
-@DisplayName("the command line")
+@DisplayName("Command line")
 class TidemarkCommandTest {
 
     @ParameterizedTest(name = "{0}")
     @MethodSource("commands")
-    @DisplayName("shows an example in the help of each command")
+    @DisplayName("The help of each command has an example")
     void helpHasAnExample(String command) {
         List<String> arguments = new ArrayList<>(List.of(command.split(" ")));
         arguments.add("--help");
@@ -38,11 +38,16 @@ class TidemarkCommandTest {
                 "boundaries set x -1",
                 "bench",
                 "calibrate --adapter x",
-                "generate --model m --adapter nodir --prompt p",
+                "generate --model m --adapter =nodir --prompt p",
+                "generate --prompt p",
+                "verify --adapter demo/adapters/describe",
+                "nonsense --help",
+                "send nonsense --help",
+                "help nonsense",
                 "serve --broker-port 1",
                 "send --prompt a --message b"
             })
-    @DisplayName("answers wrong usage with code 2, what is wrong, and no stack trace")
+    @DisplayName("Wrong usage exits with 2, the problem, and no stack trace")
     void wrongUsage(String line) {
         CommandLineRun run = CommandLineRun.of(line.split(" "));
         assertThat(run.exitCode()).isEqualTo(2);
@@ -51,8 +56,57 @@ class TidemarkCommandTest {
         assertThat(run.err()).startsWith("tidemark").doesNotContain("\tat ");
     }
 
+    @ParameterizedTest(name = "{0}")
+    @ValueSource(strings = {"evalute", "evalute --help", "--help evalute"})
+    @DisplayName("An unknown command exits with 2 and a suggestion, also with --help")
+    void suggestion(String line) {
+        CommandLineRun run = CommandLineRun.of(line.split(" "));
+        assertThat(run.exitCode()).isEqualTo(2);
+        assertThat(run.out()).isEmpty();
+        assertThat(run.err()).contains("'evalute'").contains("Did you mean").contains("tidemark evaluate");
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @ValueSource(
+            strings = {
+                "generate --prompt p",
+                "search --adapter a --data d",
+                "curve --adapter a --data d",
+                "evaluate --adapter a --data d --validation v",
+                "verify --adapter a",
+                "bench decode",
+                "serve --role worker"
+            })
+    @DisplayName("A missing --model exits with 2 and names the option")
+    void missingModel(String line) {
+        CommandLineRun run = CommandLineRun.of(line.split(" "));
+        assertThat(run.exitCode()).isEqualTo(2);
+        assertThat(run.err()).contains("Missing").contains("--model=DIR");
+    }
+
     @Test
-    @DisplayName("says in one line which file is missing, with code 1")
+    @DisplayName("help COMMAND prints the help of the command")
+    void help() {
+        CommandLineRun help = CommandLineRun.of("help", "send");
+        assertThat(help.exitCode()).isZero();
+        assertThat(help.out())
+                .startsWith("Usage: tidemark send")
+                .isEqualTo(CommandLineRun.of("send", "--help").out());
+    }
+
+    @Test
+    @DisplayName("completion prints a script that completes commands and options")
+    void completion() {
+        CommandLineRun script = CommandLineRun.of("completion");
+        assertThat(script.exitCode()).isZero();
+        assertThat(script.err()).isEmpty();
+        assertThat(script.out())
+                .startsWith("#!/usr/bin/env bash")
+                .contains("complete -F _complete_tidemark", "calibrate", "--max-tokens", "boundaries");
+    }
+
+    @Test
+    @DisplayName("A missing file exits with 1 and its name in one line")
     void missingFile() {
         CommandLineRun run = CommandLineRun.of("verify", "/no/such/folder");
         assertThat(run.exitCode()).isEqualTo(1);
@@ -60,7 +114,7 @@ class TidemarkCommandTest {
     }
 
     @Test
-    @DisplayName("shows the stack trace with --verbose only")
+    @DisplayName("A stack trace is printed only with --verbose")
     void verbose() {
         assertThat(CommandLineRun.of("demo", "--folder", "/no/such", "--verbose")
                         .err())
@@ -69,7 +123,7 @@ class TidemarkCommandTest {
     }
 
     @Test
-    @DisplayName("reads every command that README and docs show")
+    @DisplayName("Every command in README and docs can be parsed")
     void documentedCommandsParse() throws Exception {
         List<String> commands = DocumentedCommands.in(Path.of("README.md"), Path.of("docs"));
         assertThat(commands).hasSizeGreaterThan(10);

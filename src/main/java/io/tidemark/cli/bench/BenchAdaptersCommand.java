@@ -5,7 +5,8 @@ import io.tidemark.benchmark.AdapterBenchmark.Gaps;
 import io.tidemark.benchmark.AdapterBenchmark.Run;
 import io.tidemark.benchmark.AdapterWorkload;
 import io.tidemark.benchmark.SyntheticAdapters;
-import io.tidemark.cli.CommandFailed;
+import io.tidemark.cli.CommandException;
+import io.tidemark.cli.model.ComputeOptions;
 import io.tidemark.cli.model.LocalModel;
 import io.tidemark.cli.model.LocalModelOptions;
 import io.tidemark.evaluation.Spread;
@@ -20,7 +21,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** {@code tidemark bench adapters}: many adapters in little memory. */
+/** {@code tidemark bench adapters}: measures many adapters in bounded memory. */
 @Command(
         name = "adapters",
         description =
@@ -37,11 +38,14 @@ final class BenchAdaptersCommand implements Callable<Integer> {
     @Mixin
     private LocalModelOptions model = new LocalModelOptions();
 
+    @Mixin
+    private ComputeOptions compute = new ComputeOptions();
+
     @Option(
             names = "--adapters",
             paramLabel = "N",
             defaultValue = "1000",
-            description = "How many. Default: ${DEFAULT-VALUE}.")
+            description = "Number of adapters. Default: ${DEFAULT-VALUE}.")
     private int adapters;
 
     @Option(
@@ -49,14 +53,14 @@ final class BenchAdaptersCommand implements Callable<Integer> {
             paramLabel = "N",
             defaultValue = "100",
             description =
-                    "Folders that are written; the other adapters are hard links to them. Default: ${DEFAULT-VALUE}.")
+                    "Number of adapters with files of their own; the others are hard links. Default: ${DEFAULT-VALUE}.")
     private int distinct;
 
     @Option(
             names = "--rank",
             paramLabel = "R",
             defaultValue = "8",
-            description = "Of all seven modules. Default: ${DEFAULT-VALUE}.")
+            description = "LoRA rank of all seven modules. Default: ${DEFAULT-VALUE}.")
     private int rank;
 
     @Option(
@@ -66,14 +70,18 @@ final class BenchAdaptersCommand implements Callable<Integer> {
             description = "Memory for adapters in MiB. Default: ${DEFAULT-VALUE}.")
     private long budget;
 
-    @Option(names = "--requests", paramLabel = "N", defaultValue = "500", description = "Default: ${DEFAULT-VALUE}.")
+    @Option(
+            names = "--requests",
+            paramLabel = "N",
+            defaultValue = "500",
+            description = "Number of requests. Default: ${DEFAULT-VALUE}.")
     private int requests;
 
     @Option(
             names = "--tokens",
             paramLabel = "N",
             defaultValue = "32",
-            description = "Of each answer. Default: ${DEFAULT-VALUE}.")
+            description = "Tokens that each request generates. Default: ${DEFAULT-VALUE}.")
     private int tokens;
 
     @Option(
@@ -87,7 +95,7 @@ final class BenchAdaptersCommand implements Callable<Integer> {
             names = "--repeat",
             paramLabel = "N",
             defaultValue = "3",
-            description = "Turns of everything, one after another. Default: ${DEFAULT-VALUE}.")
+            description = "Rounds of all measurements. Default: ${DEFAULT-VALUE}.")
     private int repeat;
 
     @Override
@@ -104,11 +112,11 @@ final class BenchAdaptersCommand implements Callable<Integer> {
                     spec.commandLine(), "--adapters and --tokens must be 2 or more, all others 1 or more");
         }
         PrintWriter out = spec.commandLine().getOut();
-        try (LocalModel local = model.open();
+        try (LocalModel local = model.open(compute.options());
                 SyntheticAdapters folder =
                         SyntheticAdapters.write(local.language().config(), adapters, distinct, rank)) {
-            AdapterWorkload load = new AdapterWorkload(folder.folders(), budget << 20, requests, tokens, maxNumSeqs);
-            AdapterBenchmark benchmark = new AdapterBenchmark(local.language(), load);
+            AdapterWorkload workload = new AdapterWorkload(folder.folders(), budget << 20, requests, tokens, maxNumSeqs);
+            AdapterBenchmark benchmark = new AdapterBenchmark(local.language(), workload);
             out.printf(
                     "%d adapters of rank %d (%d distinct, %.1f MiB each on disk), %d requests of %d tokens, %d rows, budget %d MiB%n",
                     adapters,
@@ -120,21 +128,21 @@ final class BenchAdaptersCommand implements Callable<Integer> {
                     maxNumSeqs,
                     budget);
             List<Double> ratios = new ArrayList<>();
-            for (int turn = 0; turn < repeat; turn++) {
+            for (int round = 0; round < repeat; round++) {
                 Run bounded = benchmark.bounded();
-                print(out, "in the budget", bounded);
+                print(out, "bounded", bounded);
                 Run resident = benchmark.resident(
-                        used -> out.printf("(%d adapters are asked for, and all loaded before the next run)%n", used));
+                        used -> out.printf("(all %d requested adapters are loaded before the next run)%n", used));
                 print(out, "all in memory", resident);
                 ratios.add(bounded.tokensPerSecond() / resident.tokensPerSecond());
             }
             Spread spread = Spread.of(ratios);
             out.printf(
-                    "tokens per second, budget against all in memory: ratio %.3f (median of %d, %.3f to %.3f)%n",
+                    "tokens per second, bounded over all in memory: ratio %.3f (median of %d, %.3f to %.3f)%n",
                     spread.median(), repeat, spread.least(), spread.most());
             print(out, benchmark.loadGaps(repeat));
         } catch (IllegalStateException e) {
-            throw new CommandFailed(e.getMessage(), e);
+            throw new CommandException(e.getMessage(), e);
         }
         return 0;
     }
@@ -157,12 +165,12 @@ final class BenchAdaptersCommand implements Callable<Integer> {
     private static void print(PrintWriter out, Gaps gaps) {
         for (double quantile : new double[] {0.5, 0.95, 0.99}) {
             out.printf(
-                    "between tokens of running rows, %2.0f%%: %.2f ms, and %.2f ms beside loads without a pause: ratio %.2f%n",
+                    "between tokens of running rows, %2.0f%%: %.2f ms, and %.2f ms while adapters are loaded: ratio %.2f%n",
                     100 * quantile,
                     1e3 * Gaps.at(gaps.quiet(), quantile),
                     1e3 * Gaps.at(gaps.loading(), quantile),
                     gaps.ratio(quantile));
         }
-        out.printf("(%d loads beside the rows)%n", gaps.loads());
+        out.printf("(%d loads)%n", gaps.loads());
     }
 }

@@ -5,10 +5,10 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** {@code tidemark bench}: figures that can be measured again. */
+/** {@code tidemark bench}: the benchmarks. */
 @Command(
         name = "bench",
-        description = "Measures what Tidemark claims.",
+        description = "Runs benchmarks.",
         mixinStandardHelpOptions = true,
         subcommands = {
             BenchComputeTypesCommand.class,

@@ -4,7 +4,7 @@ import io.tidemark.benchmark.DecodeBenchmark;
 import io.tidemark.benchmark.DecodeBenchmark.Speed;
 import io.tidemark.benchmark.DecodeBenchmark.Use;
 import io.tidemark.benchmark.SyntheticAdapters;
-import io.tidemark.cli.model.BaseModelOptions;
+import io.tidemark.cli.model.LocalModelOptions;
 import io.tidemark.cli.model.ComputeOptions;
 import io.tidemark.cli.model.LocalModel;
 import io.tidemark.decoder.lora.LoraWeights;
@@ -22,11 +22,11 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** {@code tidemark bench decode}: what adapters, boundaries and compute types cost a step. */
+/** {@code tidemark bench decode}: measures the cost of adapters, boundaries and compute types in decoding steps. */
 @Command(
         name = "decode",
         description =
-                "Measures decoding steps: base model, full LoRA and a boundary of a third, in turn, with synthetic adapters.",
+                "Measures decoding steps with synthetic adapters: base model, full LoRA and a boundary of one third, in turn.",
         mixinStandardHelpOptions = true,
         footer = {
             "",
@@ -39,7 +39,7 @@ final class BenchDecodeCommand implements Callable<Integer> {
     private CommandSpec spec;
 
     @Mixin
-    private BaseModelOptions model = new BaseModelOptions();
+    private LocalModelOptions model = new LocalModelOptions();
 
     @Option(
             names = "--compute-type",
@@ -47,7 +47,7 @@ final class BenchDecodeCommand implements Callable<Integer> {
             paramLabel = "TYPE",
             defaultValue = "fp32,bf16,int8",
             converter = ComputeOptions.Converter.class,
-            description = "One or several. Default: ${DEFAULT-VALUE}.")
+            description = "fp32, bf16 or int8; one or several. Default: ${DEFAULT-VALUE}.")
     private List<ComputeType> types;
 
     @Option(
@@ -55,7 +55,7 @@ final class BenchDecodeCommand implements Callable<Integer> {
             split = ",",
             paramLabel = "N",
             defaultValue = "1,8,32",
-            description = "Default: ${DEFAULT-VALUE}.")
+            description = "Sequences in a batch. Default: ${DEFAULT-VALUE}.")
     private List<Integer> rows;
 
     @Option(
@@ -63,38 +63,38 @@ final class BenchDecodeCommand implements Callable<Integer> {
             split = ",",
             paramLabel = "N",
             defaultValue = "1,4",
-            description = "Adapters mixed in a batch; no more than rows. Default: ${DEFAULT-VALUE}.")
+            description = "Adapters in a batch; at most the number of rows. Default: ${DEFAULT-VALUE}.")
     private List<Integer> adapters;
 
     @Option(
             names = "--rank",
             paramLabel = "R",
             defaultValue = "16",
-            description = "Their rank, on all projections. Default: ${DEFAULT-VALUE}.")
+            description = "LoRA rank of all seven modules. Default: ${DEFAULT-VALUE}.")
     private int rank;
 
     @Option(
             names = "--prompt-tokens",
             paramLabel = "N",
             defaultValue = "64",
-            description = "Tokens behind each row. Default: ${DEFAULT-VALUE}.")
+            description = "Tokens in the KV cache of each row. Default: ${DEFAULT-VALUE}.")
     private int promptTokens;
 
     @Option(
             names = "--steps",
             paramLabel = "N",
             defaultValue = "32",
-            description = "Steps of a run. Default: ${DEFAULT-VALUE}.")
+            description = "Measured steps of a run. Default: ${DEFAULT-VALUE}.")
     private int steps;
 
     @Option(
             names = "--repeat",
             paramLabel = "N",
             defaultValue = "5",
-            description = "Runs of each, in turn; the median counts. Default: ${DEFAULT-VALUE}.")
+            description = "Runs of each, in turn; the median is printed. Default: ${DEFAULT-VALUE}.")
     private int repeat;
 
-    @Option(names = "--deterministic", description = "Also int8 with tidemark.engine.deterministic.")
+    @Option(names = "--deterministic", description = "Also measure int8 with deterministic logits.")
     private boolean deterministic;
 
     @Override

@@ -1,19 +1,25 @@
 package io.tidemark.cli.bench;
 
 import io.tidemark.benchmark.GenerationBenchmark;
+import io.tidemark.benchmark.GenerationBenchmark.RowTimes;
 import io.tidemark.benchmark.GenerationCase;
+import io.tidemark.cli.NamedFolder;
+import io.tidemark.cli.model.ComputeOptions;
 import io.tidemark.cli.model.LocalModel;
 import io.tidemark.cli.model.LocalModelOptions;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.decoder.lora.LoraWeights;
+import io.tidemark.evaluation.Spread;
 import io.tidemark.generation.EngineLimits;
 import java.io.InputStreamReader;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.Random;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -22,10 +28,10 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** {@code tidemark bench generate}: tokens per second by rows, adapters and boundaries. */
+/** {@code tidemark bench generate}: measures prefill and decode speed by rows, adapters and boundaries. */
 @Command(
         name = "generate",
-        description = "Measures tokens per second of prefill and decode, by rows, mixed adapters and boundaries.",
+        description = "Measures tokens per second of prefill and decode by rows, adapters and boundaries.",
         mixinStandardHelpOptions = true,
         footer = {
             "",
@@ -41,15 +47,22 @@ final class BenchGenerateCommand implements Callable<Integer> {
     @Mixin
     private LocalModelOptions model = new LocalModelOptions();
 
-    @Option(names = "--adapter", paramLabel = "DIR", description = "An adapter's PEFT folder; may be repeated.")
-    private List<Path> adapters = new ArrayList<>();
+    @Mixin
+    private ComputeOptions compute = new ComputeOptions();
+
+    @Option(
+            names = "--adapter",
+            paramLabel = "[NAME=]DIR",
+            converter = NamedFolder.Converter.class,
+            description = "PEFT folder of an adapter; may be repeated.")
+    private List<NamedFolder> adapters = new ArrayList<>();
 
     @Option(
             names = "--rows",
             split = ",",
             paramLabel = "N",
             defaultValue = "1,8,32",
-            description = "How many rows run beside each other. Default: ${DEFAULT-VALUE}.")
+            description = "Sequences in a batch. Default: ${DEFAULT-VALUE}.")
     private List<Integer> rows;
 
     @Option(
@@ -57,78 +70,83 @@ final class BenchGenerateCommand implements Callable<Integer> {
             split = ",",
             paramLabel = "N",
             defaultValue = "0,1",
-            description = "How many adapters the rows share; 0 is the base model. Default: ${DEFAULT-VALUE}.")
+            description = "Adapters in a batch; 0: the base model. Default: ${DEFAULT-VALUE}.")
     private List<Integer> mixed;
 
     @Option(
             names = "--boundary",
             split = ",",
             paramLabel = "LAYERS",
-            description = "Use the adapters in this many layers. Default: all.")
+            description = "Apply the adapters in this many of the lowest layers. Default: all.")
     private List<Integer> boundaries = new ArrayList<>();
 
     @Option(
             names = "--prompt-tokens",
             paramLabel = "N",
             defaultValue = "64",
-            description = "Default: ${DEFAULT-VALUE}.")
+            description = "Prompt tokens of each row. Default: ${DEFAULT-VALUE}.")
     private int promptTokens;
 
-    @Option(names = "--new-tokens", paramLabel = "N", defaultValue = "64", description = "Default: ${DEFAULT-VALUE}.")
+    @Option(
+            names = "--new-tokens",
+            paramLabel = "N",
+            defaultValue = "64",
+            description = "Tokens that each row generates. Default: ${DEFAULT-VALUE}.")
     private int newTokens;
 
     @Option(
             names = "--repeat",
             paramLabel = "N",
             defaultValue = "3",
-            description = "Rounds over all cases, after one to warm up; the median counts. Default: ${DEFAULT-VALUE}.")
+            description = "Rounds over all cases after one round of warm-up; the median is printed. Default: ${DEFAULT-VALUE}.")
     private int repeat;
 
     @Option(
             names = "--prefill-tokens-per-step",
             paramLabel = "N",
             defaultValue = "2048",
-            description = "The most prompt tokens in one step. Default: ${DEFAULT-VALUE}.")
+            description = "Most prompt tokens in one step. Default: ${DEFAULT-VALUE}.")
     private int prefillTokensPerStep;
 
     @Option(
             names = "--kv-bytes",
             paramLabel = "BYTES",
             defaultValue = "4294967296",
-            description = "Memory for keys and values. Default: ${DEFAULT-VALUE}.")
+            description = "Memory of the KV cache. Default: ${DEFAULT-VALUE}.")
     private long kvBytes;
 
     @Option(
             names = "--questions",
-            description = "Answer the questions of bench/run on stdin, one JSON object a line, in place of the table.")
+            description = "Answer the questions of bench/run on stdin, one JSON object per line, in place of the table.")
     private boolean questions;
 
     @Option(
             names = "--check-adapter",
-            paramLabel = "DIR",
+            paramLabel = "[NAME=]DIR",
+            converter = NamedFolder.Converter.class,
             description = "With --questions: the adapter of the question 'greedy'.")
-    private Optional<Path> checkAdapter = Optional.empty();
+    private Optional<NamedFolder> checkAdapter = Optional.empty();
 
     @Override
     public Integer call() {
         PrintWriter out = spec.commandLine().getOut();
-        try (LocalModel local = model.open()) {
+        try (LocalModel local = model.open(compute.options())) {
             List<GenerationCase> cases = cases(local.language());
-            List<LoraWeights> loaded = adapters.stream().map(local::lora).toList();
+            List<LoraWeights> loaded = adapters.stream().map(NamedFolder::folder).map(local::lora).toList();
             try (GenerationBenchmark bench = new GenerationBenchmark(
-                    local.language(), new EngineLimits(mostRows(), prefillTokensPerStep, kvBytes))) {
+                    local.language(), new EngineLimits(maxRows(), prefillTokensPerStep, kvBytes))) {
                 if (questions) {
-                    new BenchQuestions(local.language(), loaded, checkAdapter.map(local::lora), bench)
+                    new BenchQuestions(local.language(), loaded, checkAdapter.map(NamedFolder::folder).map(local::lora), bench)
                             .answer(new InputStreamReader(System.in, StandardCharsets.UTF_8), out);
                 } else {
-                    new BenchGenerateTable(local.language().config(), loaded, bench, out).print(cases, repeat);
+                    print(measure(bench, cases, loaded, local.language().config().vocabularySize()));
                 }
             }
         }
         return 0;
     }
 
-    private int mostRows() {
+    private int maxRows() {
         return rows.stream().mapToInt(Integer::intValue).max().orElseThrow();
     }
 
@@ -137,9 +155,9 @@ final class BenchGenerateCommand implements Callable<Integer> {
         if (!questions && most > adapters.size()) {
             throw new ParameterException(
                     spec.commandLine(),
-                    "--mixed " + most + " needs as many adapters; " + adapters.size() + " are named with --adapter");
+                    "--mixed " + most + " needs as many adapters, and --adapter names " + adapters.size());
         }
-        if (repeat < 1 || newTokens < 2 || promptTokens < 1 || mostRows() < 1) {
+        if (repeat < 1 || newTokens < 2 || promptTokens < 1 || maxRows() < 1) {
             throw new ParameterException(
                     spec.commandLine(),
                     "--repeat, --rows and --prompt-tokens must be 1 or more, --new-tokens 2 or more");
@@ -147,5 +165,43 @@ final class BenchGenerateCommand implements Callable<Integer> {
         model.requireBoundaries(language, boundaries);
         List<Integer> layers = boundaries.isEmpty() ? List.of(language.config().numLayers()) : boundaries;
         return GenerationCase.of(rows, mixed, layers, promptTokens, newTokens);
+    }
+
+    /** Measures all cases in every round, so that a disturbance of the machine affects all of them. */
+    private Map<GenerationCase, List<List<RowTimes>>> measure(
+            GenerationBenchmark bench, List<GenerationCase> cases, List<LoraWeights> loaded, int vocabulary) {
+        Random random = new Random(1);
+        Map<GenerationCase, List<List<RowTimes>>> measured = new LinkedHashMap<>();
+        for (int round = 0; round <= repeat; round++) {
+            for (GenerationCase each : cases) {
+                List<RowTimes> times = bench.measure(each.rows(loaded, vocabulary, random), each.newTokens());
+                if (round > 0) {
+                    measured.computeIfAbsent(each, key -> new ArrayList<>()).add(times);
+                }
+            }
+        }
+        return measured;
+    }
+
+    private void print(Map<GenerationCase, List<List<RowTimes>>> measured) {
+        PrintWriter out = spec.commandLine().getOut();
+        out.printf(
+                "%4s  %8s  %6s  %28s  %28s%n",
+                "rows", "adapters", "layers", "prefill tokens/s (spread)", "decode tokens/s (spread)");
+        measured.forEach((each, runs) -> out.printf(
+                "%4d  %8d  %6d  %28s  %28s%n",
+                each.rows(),
+                each.adapters(),
+                each.layers(),
+                format(runs.stream()
+                        .map(run -> RowTimes.prefillRate(run, each.rows() * each.promptTokens()))
+                        .toList()),
+                format(runs.stream().map(RowTimes::decodeRate).toList())));
+        out.flush();
+    }
+
+    private static String format(List<Double> rates) {
+        Spread spread = Spread.of(rates);
+        return "%.1f (%.1f to %.1f)".formatted(spread.median(), spread.least(), spread.most());
     }
 }

@@ -1,13 +1,14 @@
 package io.tidemark.cli.bench;
 
 import io.tidemark.benchmark.InterferenceBenchmark;
-import io.tidemark.cli.CommandFailed;
+import io.tidemark.cli.CommandException;
+import io.tidemark.cli.NamedFolder;
+import io.tidemark.cli.model.ComputeOptions;
 import io.tidemark.cli.model.LocalModel;
 import io.tidemark.cli.model.LocalModelOptions;
 import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.evaluation.Spread;
 import java.io.PrintWriter;
-import java.nio.file.Path;
 import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
@@ -19,10 +20,10 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** {@code tidemark bench interference}: the time between tokens of running rows, without and with a long prompt. */
+/** {@code tidemark bench interference}: measures the effect of a long prompt on running sequences. */
 @Command(
         name = "interference",
-        description = "Compares the time between tokens of running rows without and with a long prompt beside them.",
+        description = "Compares the time between tokens of running sequences without and with a long prompt.",
         mixinStandardHelpOptions = true,
         footer = {
             "",
@@ -38,24 +39,28 @@ final class BenchInterferenceCommand implements Callable<Integer> {
     @Mixin
     private LocalModelOptions model = new LocalModelOptions();
 
+    @Mixin
+    private ComputeOptions compute = new ComputeOptions();
+
     @Option(
             names = "--adapter",
-            paramLabel = "DIR",
-            description = "An adapter's PEFT folder. Default: the base model alone.")
-    private Optional<Path> adapter = Optional.empty();
+            paramLabel = "[NAME=]DIR",
+            converter = NamedFolder.Converter.class,
+            description = "PEFT folder of the adapter. Default: the base model.")
+    private Optional<NamedFolder> adapter = Optional.empty();
 
     @Option(
             names = "--rows",
             paramLabel = "N",
             defaultValue = "8",
-            description = "Rows that run all the time. Default: ${DEFAULT-VALUE}.")
+            description = "Running sequences. Default: ${DEFAULT-VALUE}.")
     private int rows;
 
     @Option(
             names = "--prompt-tokens",
             paramLabel = "N",
             defaultValue = "2048",
-            description = "Of the long prompt. Default: ${DEFAULT-VALUE}.")
+            description = "Tokens of the long prompt. Default: ${DEFAULT-VALUE}.")
     private int promptTokens;
 
     @Option(
@@ -63,14 +68,14 @@ final class BenchInterferenceCommand implements Callable<Integer> {
             split = ",",
             paramLabel = "N",
             defaultValue = "64,256",
-            description = "The engine's limit; one line for each. Default: ${DEFAULT-VALUE}.")
+            description = "Most prompt tokens in one step; one or several. Default: ${DEFAULT-VALUE}.")
     private List<Integer> limits;
 
     @Option(
             names = "--repeat",
             paramLabel = "N",
             defaultValue = "3",
-            description = "Prompts, with steps of the rows alone before each. Default: ${DEFAULT-VALUE}.")
+            description = "Number of prompts. Default: ${DEFAULT-VALUE}.")
     private int repeat;
 
     @Override
@@ -81,28 +86,28 @@ final class BenchInterferenceCommand implements Callable<Integer> {
                     "--rows, --prompt-tokens, --prefill-tokens-per-step and --repeat must be 1 or more");
         }
         PrintWriter out = spec.commandLine().getOut();
-        try (LocalModel local = model.open()) {
-            Optional<LoraWeights> lora = adapter.map(local::lora);
+        try (LocalModel local = model.open(compute.options())) {
+            Optional<LoraWeights> lora = adapter.map(NamedFolder::folder).map(local::lora);
             InterferenceBenchmark bench = new InterferenceBenchmark(local.language(), lora);
             for (int limit : limits) {
                 print(limit, bench.run(rows, promptTokens, limit, repeat), out);
             }
         } catch (IllegalStateException e) {
-            throw new CommandFailed(e.getMessage(), e);
+            throw new CommandException(e.getMessage(), e);
         }
         return 0;
     }
 
-    private void print(int limit, InterferenceBenchmark.Times seen, PrintWriter out) {
+    private void print(int limit, InterferenceBenchmark.Times times, PrintWriter out) {
         out.printf(
                 "%d prompt tokens a step: %d rows get a token every %.1f ms alone, every %.1f ms beside a prompt of %d tokens (medians);%n",
                 limit,
                 rows,
-                Spread.of(seen.alone()).median(),
-                Spread.of(seen.beside()).median(),
+                Spread.of(times.alone()).median(),
+                Spread.of(times.beside()).median(),
                 promptTokens);
         out.printf(
                 "  ratio %.2f, worst %.2f; the prompt's first token after %.0f ms%n",
-                seen.ratio(), seen.worstRatio(), Spread.of(seen.promptMillis()).median());
+                times.ratio(), times.worstRatio(), Spread.of(times.promptMillis()).median());
     }
 }

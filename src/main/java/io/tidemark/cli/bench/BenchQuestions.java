@@ -8,7 +8,7 @@ import io.tidemark.benchmark.GenerationBenchmark;
 import io.tidemark.benchmark.GenerationBenchmark.Row;
 import io.tidemark.boundary.Boundary;
 import io.tidemark.cli.FailureText;
-import io.tidemark.cli.VersionProvider;
+import io.tidemark.cli.TidemarkCommand;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.decoder.lora.LoraWeights;
 import java.io.BufferedReader;
@@ -19,7 +19,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
-/** Tidemark's half of the protocol that {@code bench/peers/protocol.py} describes: a JSON object a line, answered by another. */
+/** Implements the protocol of {@code bench/peers/protocol.py}: each line is a JSON object, answered by one JSON object. */
 final class BenchQuestions {
 
     private final ObjectMapper json = new ObjectMapper();
@@ -36,7 +36,7 @@ final class BenchQuestions {
         this.bench = bench;
     }
 
-    /** Until the questions end. */
+    /** Answers until the end of the input. */
     void answer(Reader questions, PrintWriter out) {
         new BufferedReader(questions).lines().forEach(line -> {
             out.println(answer(line));
@@ -54,7 +54,7 @@ final class BenchQuestions {
                                     "versions",
                                     Map.of(
                                             "tidemark",
-                                            VersionProvider.version(),
+                                            TidemarkCommand.Version.ofJar(),
                                             "java",
                                             Runtime.version().toString()));
                         case "greedy" -> greedy(question);

@@ -6,6 +6,7 @@ import io.tidemark.calibration.SweepLimits;
 import io.tidemark.calibration.TokenizedExample;
 import io.tidemark.cli.model.AdapterOption;
 import io.tidemark.cli.model.ExamplesOption;
+import io.tidemark.cli.model.ComputeOptions;
 import io.tidemark.cli.model.LocalModel;
 import io.tidemark.cli.model.LocalModelOptions;
 import io.tidemark.evaluation.Spread;
@@ -19,10 +20,10 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** {@code tidemark bench sweep}: one pass over all boundaries against one pass each. */
+/** {@code tidemark bench sweep}: compares the boundary sweep with one pass per boundary. */
 @Command(
         name = "sweep",
-        description = "Compares the calibrator's one sweep over all boundaries with one pass for each boundary.",
+        description = "Compares the calibrator's sweep over all boundaries with one pass per boundary.",
         mixinStandardHelpOptions = true,
         footer = {
             "",
@@ -39,6 +40,9 @@ final class BenchSweepCommand implements Callable<Integer> {
     private LocalModelOptions model = new LocalModelOptions();
 
     @Mixin
+    private ComputeOptions compute = new ComputeOptions();
+
+    @Mixin
     private AdapterOption adapter = new AdapterOption();
 
     @Mixin
@@ -48,7 +52,7 @@ final class BenchSweepCommand implements Callable<Integer> {
             names = "--repeat",
             paramLabel = "N",
             defaultValue = "3",
-            description = "Runs of each, in turn; the median counts. Default: ${DEFAULT-VALUE}.")
+            description = "Runs of each, in turn; the median is printed. Default: ${DEFAULT-VALUE}.")
     private int repeat;
 
     @Override
@@ -58,7 +62,7 @@ final class BenchSweepCommand implements Callable<Integer> {
             throw new ParameterException(spec.commandLine(), "--repeat must be 1 or more");
         }
         PrintWriter out = spec.commandLine().getOut();
-        try (LocalModel local = model.open()) {
+        try (LocalModel local = model.open(compute.options())) {
             List<TokenizedExample> tokens = examples.tokens(local.language());
             out.printf(
                     "%d examples, %d tokens, %d layers%n",

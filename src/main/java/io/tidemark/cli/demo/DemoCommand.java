@@ -1,7 +1,6 @@
 package io.tidemark.cli.demo;
 
 import io.tidemark.cli.ShutdownGuard;
-import io.tidemark.cli.StartsQuarkus;
 import io.tidemark.cli.TidemarkCommand;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -13,19 +12,19 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParentCommand;
 import picocli.CommandLine.Spec;
 
-/** {@code tidemark demo}: the whole of Tidemark on this machine, watched from outside. */
+/** {@code tidemark demo}: broker, worker, calibrator and a client in one process. */
 @Command(
         name = "demo",
         description =
-                "Starts a broker, a worker and a calibrator and shows them at work, before and after a calibration.",
+                "Runs a broker, a worker and a calibrator, and sends requests before and after a calibration.",
         mixinStandardHelpOptions = true,
         footer = {
             "",
-            "Examples: watch it once; then keep it running to send requests of your own",
+            "Examples: run once; keep running for your own requests",
             "  tidemark demo",
             "  tidemark demo --keep --broker-port 9092"
         })
-public final class DemoCommand implements Callable<Integer>, StartsQuarkus {
+public final class DemoCommand implements Callable<Integer>, TidemarkCommand.StartsQuarkus {
 
     @Spec
     private CommandSpec spec;
@@ -33,38 +32,38 @@ public final class DemoCommand implements Callable<Integer>, StartsQuarkus {
     @ParentCommand
     private TidemarkCommand root;
 
-    @Option(names = "--keep", description = "Stay up at the end, and show how to send a request with any Kafka client.")
+    @Option(names = "--keep", description = "Keep running at the end, and print how to send a request with any Kafka client.")
     private boolean keep;
 
-    @Option(names = "--json", description = "Print one JSON object with all that happened, and nothing else on stdout.")
+    @Option(names = "--json", description = "Print one JSON object with all results, and nothing else.")
     private boolean json;
 
     @Option(
             names = "--broker-port",
             paramLabel = "PORT",
             defaultValue = "0",
-            description = "The broker's port; 0, the default, takes a free one.")
+            description = "Port of the broker; 0: a free port. Default: ${DEFAULT-VALUE}.")
     private int brokerPort;
 
     @Option(
             names = "--folder",
             paramLabel = "DIR",
             description =
-                    "A folder with model/, adapters/NAME/ and data/NAME-{requests,validation}.jsonl. Default: the bundled one.")
+                    "A folder with model/, adapters/NAME/ and data/NAME-{requests,validation}.jsonl. Default: the demo of the release.")
     private Optional<Path> folder = Optional.empty();
 
     @Override
     public Integer call() throws Exception {
         PrintWriter out = spec.commandLine().getOut();
         DemoFolder demo = DemoFolder.at(folder.orElseGet(DemoCommand::bundled));
-        DemoView view = json ? new JsonDemoView(out, spec.commandLine().getErr()) : new TerminalDemoView(out);
+        DemoView view = json ? new DemoView.Json(out, spec.commandLine().getErr()) : new TerminalDemoView(out, spec.commandLine().getErr());
         Interruption interruption = new Interruption();
-        return ShutdownGuard.holding(
+        return ShutdownGuard.run(
                 () -> {
                     new DemoRun(demo, view, brokerPort, root.verbose()).run(keep, interruption);
                     return 0;
                 },
-                interruption::ask);
+                interruption::request);
     }
 
     private static Path bundled() {

@@ -1,9 +1,9 @@
 package io.tidemark.cli.demo;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.tidemark.cli.CommandFailed;
-import io.tidemark.cli.JsonLines;
+import io.tidemark.cli.CommandException;
 import io.tidemark.cli.NamedFolder;
+import io.tidemark.cli.model.DataFile;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -11,13 +11,13 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
 
-/** The bundled model, its adapters and their data: {@code model/}, {@code adapters/NAME/}, {@code data/}. */
+/** A folder with a model, its adapters and their data: {@code model/}, {@code adapters/NAME/}, {@code data/}. */
 record DemoFolder(Path root) {
 
-    /** @throws CommandFailed when the folder holds no demo model */
+    /** @throws CommandException when the folder has no model or adapters */
     static DemoFolder at(Path root) {
         if (!Files.isRegularFile(root.resolve("model/config.json")) || !Files.isDirectory(root.resolve("adapters"))) {
-            throw new CommandFailed("no demo model in " + root + " (it should hold model/, adapters/ and data/)");
+            throw new CommandException("no demo model in " + root + " (it should hold model/, adapters/ and data/)");
         }
         return new DemoFolder(root);
     }
@@ -26,7 +26,7 @@ record DemoFolder(Path root) {
         return root.resolve("model");
     }
 
-    /** In the order of their names. */
+    /** The adapters, sorted by name. */
     List<NamedFolder> adapters() {
         try (Stream<Path> folders = Files.list(root.resolve("adapters"))) {
             return folders.filter(folder -> Files.exists(folder.resolve("adapter_config.json")))
@@ -38,17 +38,17 @@ record DemoFolder(Path root) {
         }
     }
 
-    /** Requests as a user would send them; none was seen in training. */
+    /** Requests that are not in the training data. */
     List<ObjectNode> requests(String adapter) {
-        return JsonLines.read(dataFile(adapter, "requests"));
+        return new DataFile(dataFile(adapter, "requests")).objects();
     }
 
-    /** Held-out examples for the calibrator. */
+    /** Validation examples that are not in the training data. */
     List<ObjectNode> validation(String adapter) {
-        return JsonLines.read(dataFile(adapter, "validation"));
+        return new DataFile(dataFile(adapter, "validation")).objects();
     }
 
-    /** An adapter without data of its own, such as {@code describe-small-data}, shares that of the task it begins with. */
+    /** An adapter without data, such as {@code describe-small-data}, uses the data of the task that its name starts with. */
     private Path dataFile(String adapter, String kind) {
         Path data = root.resolve("data");
         for (String task = adapter; !task.isEmpty(); task = task.substring(0, Math.max(0, task.lastIndexOf('-')))) {
@@ -57,6 +57,6 @@ record DemoFolder(Path root) {
                 return file;
             }
         }
-        throw new CommandFailed("no " + kind + " data for adapter '" + adapter + "' in " + data);
+        throw new CommandException("no " + kind + " data for adapter '" + adapter + "' in " + data);
     }
 }

@@ -6,10 +6,10 @@ import io.tidemark.client.Answer;
 import java.util.List;
 
 /**
- * All that happened in a demo; {@code --json} prints it.
+ * The results of a demo; {@code --json} prints them.
  *
- * @param broker what other clients give as {@code bootstrap.servers}
- * @param topics the topics that stand on it
+ * @param broker {@code bootstrap.servers} for other clients
+ * @param topics the topics of the broker
  */
 record DemoReport(List<Reply> requests, List<Calibration> calibrations, String broker, List<String> topics) {
 
@@ -20,7 +20,7 @@ record DemoReport(List<Reply> requests, List<Calibration> calibrations, String b
     }
 
     /**
-     * One answered request.
+     * The result of one request.
      *
      * @param round           1 before the calibration, 2 after it
      * @param tokensPerSecond completion tokens over the time from leaving the queue to the end
@@ -50,9 +50,9 @@ record DemoReport(List<Reply> requests, List<Calibration> calibrations, String b
     }
 
     /**
-     * What became of one adapter's validation batches.
+     * The result of one adapter's calibration.
      *
-     * @param samples validation examples behind the curve
+     * @param samples number of validation examples
      * @param curve   mean log-likelihood per gold token in nats at boundaries 0 .. numLayers
      * @param seconds from the first batch sent to the boundary read back
      */

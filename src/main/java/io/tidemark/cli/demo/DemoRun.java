@@ -2,7 +2,7 @@ package io.tidemark.cli.demo;
 
 import io.tidemark.broker.BrokerOptions;
 import io.tidemark.broker.EmbeddedBroker;
-import io.tidemark.cli.ServeProperties;
+import io.tidemark.cli.ServingProcess;
 import io.tidemark.client.Cluster;
 import io.tidemark.stream.settings.TidemarkSettings.Role;
 import java.io.IOException;
@@ -14,23 +14,22 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalInt;
 import java.util.concurrent.CountDownLatch;
 
-/** The demo from start to end: what stands, then what an outside client does with it. */
+/** Starts broker, worker and calibrator, runs the client, and stops everything. */
 final class DemoRun {
 
-    private static final Duration START = Duration.ofSeconds(120);
+    private static final Duration START_TIMEOUT = Duration.ofSeconds(120);
 
-    /** They warn of a broker that comes and goes, which here it does. */
-    private static final List<String> LOUD = List.of("org.apache.kafka", "kafka", "io.smallrye.reactive.messaging");
+    /** These log warnings while the broker starts and stops. */
+    private static final List<String> NOISY_LOGGERS = List.of("org.apache.kafka", "kafka", "io.smallrye.reactive.messaging");
 
     private final DemoFolder folder;
     private final DemoView view;
     private final int brokerPort;
     private final boolean verbose;
 
-    /** @param verbose whether the log tells what goes on, and not only what goes wrong */
+    /** @param verbose whether to log at INFO and not only WARN */
     DemoRun(DemoFolder folder, DemoView view, int brokerPort, boolean verbose) {
         this.folder = folder;
         this.view = view;
@@ -39,8 +38,8 @@ final class DemoRun {
     }
 
     /**
-     * @param keep         whether to stay up at the end
-     * @param interruption ends what the client does, and {@code keep}
+     * @param keep         whether to keep running at the end
+     * @param interruption ends the client and {@code keep}
      */
     void run(boolean keep, Interruption interruption) throws InterruptedException {
         Instant start = Instant.now();
@@ -48,7 +47,7 @@ final class DemoRun {
         try (EmbeddedBroker broker = EmbeddedBroker.start(new BrokerOptions(brokerPort, Optional.empty()));
                 ServingThread serving = serve(broker)) {
             interruption.during(() -> {
-                serving.awaitReady(START);
+                serving.awaitReady(START_TIMEOUT);
                 Cluster cluster = new Cluster(broker.bootstrapServers());
                 List<String> topics = cluster.topicNames();
                 view.ready(
@@ -72,18 +71,18 @@ final class DemoRun {
 
     private ServingThread serve(EmbeddedBroker broker) {
         int httpPort = freePort();
-        Map<String, String> settings = new ServeProperties(
+        Map<String, String> settings = new ServingProcess.Options(
                         Optional.of(Role.ALL),
                         Optional.of(folder.model()),
                         Optional.empty(),
                         folder.adapters(),
                         Optional.empty(),
                         Optional.empty(),
-                        OptionalInt.of(httpPort))
-                .forBroker(Optional.of(broker.bootstrapServers()));
+                        Optional.of(httpPort))
+                .settings(Optional.of(broker.bootstrapServers()));
         settings.put("quarkus.http.host", "127.0.0.1");
         settings.put("quarkus.log.level", verbose ? "INFO" : "WARN");
-        LOUD.forEach(category -> settings.put("quarkus.log.category.\"" + category + "\".level", "ERROR"));
+        NOISY_LOGGERS.forEach(category -> settings.put("quarkus.log.category.\"" + category + "\".level", "ERROR"));
         settings.put("quarkus.log.console.stderr", "true");
         settings.put("quarkus.banner.enabled", "false");
         settings.put("tidemark.worker.shutdown-grace", "2S");

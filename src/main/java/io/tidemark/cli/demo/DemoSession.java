@@ -5,8 +5,8 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidemark.boundary.BoundaryRecord;
 import io.tidemark.boundary.TableEntry;
-import io.tidemark.cli.CommandFailed;
-import io.tidemark.cli.ConfiguredTopics;
+import io.tidemark.cli.CommandException;
+import io.tidemark.cli.CommandSettings;
 import io.tidemark.cli.NamedFolder;
 import io.tidemark.cli.demo.DemoReport.Calibration;
 import io.tidemark.cli.demo.DemoReport.Reply;
@@ -26,7 +26,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
-/** What the outside client does: ask, calibrate, ask again. It talks to Kafka only. */
+/** The client of the demo: it sends requests, calibrates, and sends the same requests again. It uses Kafka only. */
 final class DemoSession {
 
     private static final int REQUESTS_PER_ADAPTER = 2;
@@ -35,13 +35,13 @@ final class DemoSession {
     private static final int WARM_UP_ROUNDS = 2;
     private static final int BATCH_SIZE = 8;
     static final String CALIBRATORS = "tidemark-calibrators";
-    private static final Duration PATIENCE = Duration.ofSeconds(60);
+    private static final Duration TIMEOUT = Duration.ofSeconds(60);
 
     private final DemoFolder folder;
     private final DemoView view;
     private final Cluster cluster;
     private final ServingThread serving;
-    private final Topics topics = ConfiguredTopics.topics(Optional.empty());
+    private final Topics topics = CommandSettings.topics(Optional.empty());
 
     DemoSession(DemoFolder folder, DemoView view, Cluster cluster, ServingThread serving) {
         this.folder = folder;
@@ -57,7 +57,7 @@ final class DemoSession {
             List<Calibration> calibrations = folder.adapters().stream()
                     .map(adapter -> calibrate(adapter.name(), before))
                     .toList();
-            calibrations.forEach(done -> serving.awaitBoundary(done.adapter(), done.boundaryAfter(), PATIENCE));
+            calibrations.forEach(done -> serving.awaitBoundary(done.adapter(), done.boundaryAfter(), TIMEOUT));
             List<Reply> after = round(2, client);
             view.compare(before, after, calibrations);
             List<Reply> replies = new ArrayList<>(before);
@@ -66,11 +66,11 @@ final class DemoSession {
         }
     }
 
-    /** The first steps of a new process are slow; without this, round 2 would look faster for no reason of ours. */
+    /** The first steps of a JVM are slow; without a warm-up the second round would appear faster. */
     private void warmUp(RequestClient client) {
         view.warmingUp();
         for (int round = 1; round <= WARM_UP_ROUNDS; round++) {
-            answers(requests("warm-up-" + round, WARM_UP_TOKENS), AnswerListener.SILENT, client);
+            answers(requests("warm-up-" + round, WARM_UP_TOKENS), AnswerListener.NONE, client);
         }
     }
 
@@ -85,12 +85,12 @@ final class DemoSession {
     }
 
     private static List<Answer> answers(List<ObjectNode> requests, AnswerListener listener, RequestClient client) {
-        List<Answer> answers = client.ask(requests, listener, PATIENCE);
+        List<Answer> answers = client.send(requests, listener, TIMEOUT);
         if (answers.size() < requests.size()) {
-            throw new CommandFailed("only " + answers.size() + " of " + requests.size() + " requests were answered");
+            throw new CommandException("only " + answers.size() + " of " + requests.size() + " requests were answered");
         }
         answers.forEach(answer -> answer.error().ifPresent(error -> {
-            throw new CommandFailed("request " + answer.id() + " failed: " + error);
+            throw new CommandException("request " + answer.id() + " failed: " + error);
         }));
         return answers;
     }
@@ -118,9 +118,9 @@ final class DemoSession {
         List<JsonNode> examples = List.copyOf(folder.validation(adapter));
         view.calibrating(adapter, examples.size());
         Map<ValidationBatch, String> refused = new CalibrationClient(cluster, topics, CALIBRATORS)
-                .calibrate(ValidationBatch.cut(adapter, examples, BATCH_SIZE), view::progress, PATIENCE);
+                .calibrate(ValidationBatch.split(adapter, examples, BATCH_SIZE), view::progress, TIMEOUT);
         refused.values().stream().findFirst().ifPresent(reason -> {
-            throw new CommandFailed("a validation batch of '" + adapter + "' was refused: " + reason);
+            throw new CommandException("a validation batch of '" + adapter + "' was refused: " + reason);
         });
         Calibration calibration = calibration(record(adapter), before, Duration.between(start, Instant.now()));
         view.calibrated(calibration);
@@ -132,7 +132,7 @@ final class DemoSession {
         if (entry instanceof TableEntry.Present present) {
             return present.record();
         }
-        throw new CommandFailed("the calibrator put no boundary for '" + adapter + "' on " + topics.boundaries());
+        throw new CommandException("the calibrator wrote no boundary for '" + adapter + "' on " + topics.boundaries());
     }
 
     private static Calibration calibration(BoundaryRecord record, List<Reply> before, Duration time) {

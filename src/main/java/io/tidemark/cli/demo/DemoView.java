@@ -1,45 +1,77 @@
 package io.tidemark.cli.demo;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import io.tidemark.cli.demo.DemoReport.Calibration;
 import io.tidemark.cli.demo.DemoReport.Reply;
 import io.tidemark.client.AnswerListener;
+import java.io.PrintWriter;
+import java.io.UncheckedIOException;
 import java.util.List;
 import java.util.Map;
 
-/** What a person, or a program, gets to see of a demo: what a view leaves out is not shown. All calls come from one thread. */
+/** The output of a demo. Steps without a method in a view are not shown. All calls come from one thread. */
 interface DemoView {
 
     default void starting(DemoFolder folder) {}
 
-    /** Broker, worker and calibrator stand. */
+    /** Broker, worker and calibrator are ready. */
     default void ready(String broker, List<String> topics, double seconds) {}
 
-    /** A few tokens that are not shown. */
+    /** Requests without output follow. */
     default void warmingUp() {}
 
     /**
      * A round begins.
      *
      * @param prompts request id to its prompt, in the order in which they are sent
-     * @return hears of tokens and results while the round runs
+     * @return receives text and results while the round runs
      */
     default AnswerListener round(int round, Map<String, String> prompts) {
-        return AnswerListener.SILENT;
+        return AnswerListener.NONE;
     }
 
-    /** An adapter's validation examples are on their way. */
+    /** The validation examples of an adapter are sent. */
     default void calibrating(String adapter, int examples) {}
 
-    /** So many of the examples are in the boundary's statistics. */
+    /** This many of the examples are processed. */
     default void progress(int examples) {}
 
     default void calibrated(Calibration calibration) {}
 
-    /** Both rounds are over; {@code before} and {@code after} answer the same prompts in the same order. */
+    /** Both rounds are done; {@code before} and {@code after} have the same prompts in the same order. */
     default void compare(List<Reply> before, List<Reply> after, List<Calibration> calibrations) {}
 
     void finished(DemoReport report);
 
-    /** Broker and worker stay up until Ctrl-C. */
+    /** Broker and worker run until Ctrl-C. */
     void keeping(String broker, String adapter, String prompt);
+
+    /** Prints one JSON object to stdout at the end, and nothing else. */
+    final class Json implements DemoView {
+
+        private final PrintWriter out;
+        private final PrintWriter err;
+
+        Json(PrintWriter out, PrintWriter err) {
+            this.out = out;
+            this.err = err;
+        }
+
+        @Override
+        public void finished(DemoReport report) {
+            try {
+                out.println(new ObjectMapper().writeValueAsString(report));
+                out.flush();
+            } catch (JsonProcessingException e) {
+                throw new UncheckedIOException("the report could not be written as JSON", e);
+            }
+        }
+
+        @Override
+        public void keeping(String broker, String adapter, String prompt) {
+            err.println("broker and worker run at " + broker + " until Ctrl-C");
+            err.flush();
+        }
+    }
 }

@@ -1,12 +1,12 @@
 package io.tidemark.cli.demo;
 
 /**
- * Ctrl-C for a part of a thread's work. Interrupting anything else would do harm: Kafka ends the process at once when
- * its broker is interrupted while it starts or stops.
+ * Interrupts a part of a thread's work on Ctrl-C. Only that part may be interrupted: Kafka ends the process if its broker
+ * is interrupted while it starts or stops.
  */
 final class Interruption {
 
-    private boolean asked;
+    private boolean requested;
     private boolean inside;
     private Thread worker;
 
@@ -15,15 +15,15 @@ final class Interruption {
         void run() throws InterruptedException;
     }
 
-    /** Interrupts the work now, or keeps it from beginning. Any thread may ask. */
-    synchronized void ask() {
-        asked = true;
+    /** Interrupts the work, or prevents it from starting. May be called by any thread. */
+    synchronized void request() {
+        requested = true;
         if (inside) {
             worker.interrupt();
         }
     }
 
-    /** @throws InterruptedException when the end was asked for, before or during the work */
+    /** @throws InterruptedException when an interruption was requested before or during the work */
     void during(Work work) throws InterruptedException {
         enter();
         try {
@@ -34,8 +34,8 @@ final class Interruption {
     }
 
     private synchronized void enter() throws InterruptedException {
-        if (asked) {
-            throw new InterruptedException("asked to end");
+        if (requested) {
+            throw new InterruptedException("interrupted");
         }
         worker = Thread.currentThread();
         inside = true;
@@ -43,6 +43,6 @@ final class Interruption {
 
     private synchronized void leave() {
         inside = false;
-        Thread.interrupted(); // what follows is the orderly end, which must not be interrupted
+        Thread.interrupted(); // clears the flag: the shutdown that follows must not be interrupted
     }
 }

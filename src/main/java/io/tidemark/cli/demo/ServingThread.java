@@ -1,6 +1,6 @@
 package io.tidemark.cli.demo;
 
-import io.tidemark.cli.CommandFailed;
+import io.tidemark.cli.CommandException;
 import io.tidemark.cli.ServingProcess;
 import java.io.IOException;
 import java.net.URI;
@@ -10,15 +10,17 @@ import java.net.http.HttpResponse;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Predicate;
 
-/** The serving application on a thread of its own, seen from outside through its HTTP port. */
+/** Runs worker and calibrator on a thread and observes them through their HTTP port. */
 final class ServingThread implements AutoCloseable {
 
+    private static final String BOUNDARY_GAUGE = "tidemark_boundary";
     private static final Duration POLL = Duration.ofMillis(50);
 
     private final CompletableFuture<Integer> ended = new CompletableFuture<>();
@@ -45,32 +47,47 @@ final class ServingThread implements AutoCloseable {
         }
     }
 
-    /** @throws CommandFailed when the application ends, or isn't ready in time */
-    void awaitReady(Duration most) {
+    /** @throws CommandException when the application ends or is not ready in time */
+    void awaitReady(Duration timeout) {
         await(
                 "/q/health/ready",
                 response -> response.statusCode() == 200,
-                most,
+                timeout,
                 "worker and calibrator were not ready");
     }
 
-    /** Waits until the worker's own metrics say that it applies this boundary to new requests. */
-    void awaitBoundary(String adapter, int boundary, Duration most) {
+    /** Waits until the metrics of the worker show that it applies this boundary to new requests. */
+    void awaitBoundary(String adapter, int boundary, Duration timeout) {
         await(
                 "/q/metrics",
-                response -> BoundaryGauge.of(response.body(), adapter) == boundary,
-                most,
-                "the worker did not take boundary " + boundary + " of '" + adapter + "'");
+                response -> boundary(response.body(), adapter) == boundary,
+                timeout,
+                "the worker did not apply boundary " + boundary + " of '" + adapter + "'");
     }
 
-    private void await(String path, Predicate<HttpResponse<String>> reached, Duration most, String otherwise) {
-        Instant end = Instant.now().plus(most);
+    /**
+     * Reads the gauge of an adapter's boundary from Prometheus text.
+     *
+     * @return -1 if the gauge is missing or NaN, which it is until the adapter is loaded
+     */
+    static int boundary(String metrics, String adapter) {
+        Optional<String> line = metrics.lines()
+                .filter(text -> text.startsWith(BOUNDARY_GAUGE + "{") && text.contains("adapter=\"" + adapter + "\""))
+                .findFirst();
+        return line.map(text -> Double.parseDouble(text.substring(text.lastIndexOf(' ') + 1)))
+                .filter(boundary -> !boundary.isNaN())
+                .map(Double::intValue)
+                .orElse(-1);
+    }
+
+    private void await(String path, Predicate<HttpResponse<String>> reached, Duration timeout, String failure) {
+        Instant end = Instant.now().plus(timeout);
         while (!answers(path, reached)) {
             if (endedAlready()) {
-                throw new CommandFailed("the serving application ended; its log lines above say why");
+                throw new CommandException("the worker ended; its log lines above contain the reason");
             }
             if (Instant.now().isAfter(end)) {
-                throw new CommandFailed(otherwise + " within " + most.toSeconds() + " s");
+                throw new CommandException(failure + " within " + timeout.toSeconds() + " s");
             }
         }
     }
@@ -80,14 +97,14 @@ final class ServingThread implements AutoCloseable {
             return reached.test(http.send(
                     HttpRequest.newBuilder(address.resolve(path)).build(), HttpResponse.BodyHandlers.ofString()));
         } catch (IOException e) {
-            return false; // not listening yet
+            return false; // the port is not open yet
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            throw new CommandFailed("interrupted", e);
+            throw new CommandException("interrupted", e);
         }
     }
 
-    /** Waits a moment for the application's end. */
+    /** Waits a short time for the end of the application. */
     private boolean endedAlready() {
         try {
             ended.get(POLL.toMillis(), TimeUnit.MILLISECONDS);
@@ -98,11 +115,11 @@ final class ServingThread implements AutoCloseable {
             return true;
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            throw new CommandFailed("interrupted", e);
+            throw new CommandException("interrupted", e);
         }
     }
 
-    /** Stops the application and waits for its end. */
+    /** Stops the application and waits until it has ended. */
     @Override
     public void close() {
         if (!ended.isDone()) {

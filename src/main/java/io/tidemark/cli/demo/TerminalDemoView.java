@@ -3,19 +3,35 @@ package io.tidemark.cli.demo;
 import io.tidemark.cli.demo.DemoReport.Calibration;
 import io.tidemark.cli.demo.DemoReport.Reply;
 import io.tidemark.client.AnswerListener;
+import io.tidemark.cli.BoundaryPlots;
+import io.tidemark.cli.Progress;
+import io.tidemark.plot.CharacterPlot;
+import io.tidemark.plot.Plot;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import java.io.PrintWriter;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import org.apache.commons.text.WordUtils;
 import picocli.CommandLine.Help.Ansi;
 
-/** The demo for a person at a terminal. */
+/** Prints the demo as text. */
 final class TerminalDemoView implements DemoView {
 
-    private final PrintWriter out;
-    private SweepProgress progress;
+    private static final int WIDTH = 50;
+    private static final String ROW = "  %-" + WIDTH + "s | %s%n";
 
-    TerminalDemoView(PrintWriter out) {
+    private final PrintWriter out;
+    private final PrintWriter err;
+    private Optional<Progress> progress = Optional.empty();
+    private int examples;
+
+    TerminalDemoView(PrintWriter out, PrintWriter err) {
         this.out = out;
+        this.err = err;
     }
 
     @Override
@@ -32,33 +48,34 @@ final class TerminalDemoView implements DemoView {
 
     @Override
     public void warmingUp() {
-        line("Warming up with a few tokens for each adapter, so that both rounds run equally warm …");
+        line("Warming up with requests for each adapter …");
     }
 
     @Override
     public AnswerListener round(int round, Map<String, String> prompts) {
         heading(
                 round == 1
-                        ? "Round 1: requests on 'generation-requests', tokens from 'generation-events' as they come"
-                        : "Round 2: the same requests, at the boundaries that hold now");
-        return new StreamedRound(out, prompts);
+                        ? "Round 1: requests on 'generation-requests', streamed text from 'generation-events'"
+                        : "Round 2: the same requests at the new boundaries");
+        return new RoundPrinter(out, prompts);
     }
 
     @Override
-    public void calibrating(String adapter, int examples) {
-        heading("Calibration of '" + adapter + "': " + examples + " examples on 'validation-batches'");
-        progress = SweepProgress.of(examples);
+    public void calibrating(String adapter, int count) {
+        heading("Calibration of '" + adapter + "': " + count + " examples on 'validation-batches'");
+        examples = count;
+        progress = Optional.of(Progress.start("examples", count, err));
     }
 
     @Override
-    public void progress(int examples) {
-        progress.reached(examples);
+    public void progress(int done) {
+        progress.orElseThrow().stepTo(done, done + " of " + examples + " examples");
     }
 
     @Override
     public void calibrated(Calibration calibration) {
-        progress.close();
-        out.println(CurvePlot.of(calibration));
+        progress.orElseThrow().close();
+        out.print(CharacterPlot.of(plot(calibration)));
         int after = calibration.boundaryAfter();
         String verdict = calibration.boundaryBefore() == after
                 ? "stays at " + after
@@ -76,20 +93,20 @@ final class TerminalDemoView implements DemoView {
     @Override
     public void compare(List<Reply> before, List<Reply> after, List<Calibration> calibrations) {
         heading("Before and after");
-        out.print(new Comparison(calibrations).table(before, after));
+        out.print(comparison(before, after, calibrations));
         out.flush();
     }
 
     @Override
     public void finished(DemoReport report) {
         line(
-                "That was the broker, worker and calibrator as in production. 'tidemark demo --keep' leaves them running.");
+                "Broker, worker and calibrator ran as in production. 'tidemark demo --keep' keeps them running.");
     }
 
     @Override
     public void keeping(String broker, String adapter, String prompt) {
         heading("Running until Ctrl-C");
-        out.print(KeepText.of(broker, adapter, prompt));
+        out.print(clientExamples(broker, adapter, prompt));
         out.flush();
     }
 
@@ -101,5 +118,76 @@ final class TerminalDemoView implements DemoView {
     private void line(String text) {
         out.println(text);
         out.flush();
+    }
+
+    /** The boundary curve of a calibration with the chosen boundary. */
+    static Plot plot(Calibration calibration) {
+        return BoundaryPlots.boundary(
+                calibration.adapter(),
+                calibration.samples(),
+                calibration.curve(),
+                Map.of(calibration.objective(), calibration.boundaryAfter()));
+    }
+
+    /** Both rounds as two columns, with one block per request. */
+    static String comparison(List<Reply> before, List<Reply> after, List<Calibration> calibrations) {
+        Map<String, Calibration> byAdapter =
+                calibrations.stream().collect(Collectors.toMap(Calibration::adapter, Function.identity()));
+        StringBuilder table = new StringBuilder();
+        for (int i = 0; i < before.size(); i++) {
+            Reply left = before.get(i);
+            Reply right = after.get(i);
+            table.append(String.format("  %s%n", left.adapter()));
+            List<String> leftLines = lines(left, byAdapter.get(left.adapter()));
+            List<String> rightLines = lines(right, byAdapter.get(right.adapter()));
+            for (int line = 0; line < Math.max(leftLines.size(), rightLines.size()); line++) {
+                table.append(String.format(ROW, at(leftLines, line), at(rightLines, line)));
+            }
+            table.append(System.lineSeparator());
+        }
+        return table.toString();
+    }
+
+    /** The log-likelihood is that of the boundary record: the mean over the validation examples. */
+    private static List<String> lines(Reply reply, Calibration calibration) {
+        List<String> lines = new ArrayList<>();
+        lines.add("boundary " + reply.boundary() + " of " + reply.numLayers());
+        lines.add(String.format(
+                "gold log-likelihood %.3f nats/token", calibration.logLikelihood(reply.boundary())));
+        lines.add(String.format("%d tokens, %.0f tokens/s", reply.completionTokens(), reply.tokensPerSecond()));
+        WordUtils.wrap(reply.text().strip(), WIDTH, "\n", true).lines().forEach(lines::add);
+        return lines;
+    }
+
+    private static String at(List<String> lines, int index) {
+        return index < lines.size() ? lines.get(index) : "";
+    }
+
+    /** Commands that send a request to the running demo. */
+    private static String clientExamples(String broker, String adapter, String prompt) {
+        String request = JsonNodeFactory.instance
+                .objectNode()
+                .put("id", "mine-1")
+                .put("model", adapter)
+                .put("prompt", prompt)
+                .put("max_tokens", 64)
+                .put("temperature", 0)
+                .toString();
+        return """
+                Send a request with Tidemark's client:
+                  bin/tidemark send --broker %1$s --adapter %2$s --max-tokens 64 --temperature 0 --prompt %3$s
+                Any Kafka client works: write this value to 'generation-requests' and read 'generation-results':
+                  %4$s
+                For example with kcat:
+                  echo %5$s | kcat -P -b %1$s -t generation-requests
+                  kcat -C -b %1$s -t generation-results -e
+                List the boundaries:
+                  bin/tidemark boundaries list --broker %1$s
+                """.formatted(broker, adapter, quoted(prompt.replace("\n", "\\n")), request, quoted(request));
+    }
+
+    /** Quotes one word for a POSIX shell. */
+    private static String quoted(String text) {
+        return "'" + text.replace("'", "'\\''") + "'";
     }
 }

@@ -1,6 +1,5 @@
 /**
- * The quick start: a broker, the serving application as in production, and an outside client that shows both at work.
- * It knows the client's package, the broker and the serving process, and reaches into neither.
- * Start reading at {@link io.tidemark.cli.demo.DemoRun}.
+ * {@code tidemark demo}: a broker, worker and calibrator as in production, and a client. Depends on {@code client},
+ * {@code broker} and the serving process. Start with {@link io.tidemark.cli.demo.DemoRun}.
  */
 package io.tidemark.cli.demo;

@@ -1,22 +1,27 @@
 package io.tidemark.cli.model;
 
+import io.tidemark.cli.NamedFolder;
 import io.tidemark.decoder.lora.LoraWeights;
-import java.nio.file.Path;
 import picocli.CommandLine.Option;
 
-/** The one adapter that a command is about. */
+/** {@code --adapter} of the commands that use exactly one adapter. */
 public final class AdapterOption {
 
-    @Option(names = "--adapter", required = true, paramLabel = "DIR", description = "The adapter's PEFT folder.")
-    private Path folder;
+    @Option(
+            names = "--adapter",
+            required = true,
+            paramLabel = "[NAME=]DIR",
+            converter = NamedFolder.Converter.class,
+            description = "PEFT folder of the adapter.")
+    private NamedFolder adapter;
 
-    /** @throws io.tidemark.adapter.AdapterRefused when the folder cannot be applied exactly */
+    /** @throws io.tidemark.adapter.AdapterRefused when the adapter is broken or not supported */
     public LoraWeights load(LocalModel model) {
-        return model.lora(folder);
+        return model.lora(adapter.folder());
     }
 
-    /** The folder's name. */
+    /** The given name, or the name of the folder. */
     public String name() {
-        return folder.toAbsolutePath().normalize().getFileName().toString();
+        return adapter.name();
     }
 }

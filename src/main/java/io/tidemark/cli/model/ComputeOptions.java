@@ -1,13 +1,13 @@
 package io.tidemark.cli.model;
 
-import io.tidemark.cli.CommandFailed;
+import io.tidemark.cli.CommandException;
 import io.tidemark.model.ComputeType;
 import io.tidemark.model.ModelOptions;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.TypeConversionException;
 
-/** What the model computes in, for commands that load one. */
+/** {@code --compute-type} and {@code --deterministic} of the commands that load one model. */
 public final class ComputeOptions {
 
     @Option(
@@ -18,19 +18,21 @@ public final class ComputeOptions {
             description = "fp32, bf16 or int8. Default: ${DEFAULT-VALUE}.")
     private ComputeType type;
 
-    @Option(names = "--deterministic", description = "Logits that don't depend on what runs beside; needs int8.")
+    @Option(
+            names = "--deterministic",
+            description = "Logits do not depend on the other sequences of the batch; requires int8.")
     private boolean deterministic;
 
-    /** @throws CommandFailed when the type and {@code --deterministic} exclude each other */
+    /** @throws CommandException when the type does not support {@code --deterministic} */
     public ModelOptions options() {
         try {
             return new ModelOptions(type, deterministic);
         } catch (IllegalArgumentException e) {
-            throw new CommandFailed(e.getMessage(), e);
+            throw new CommandException(e.getMessage(), e);
         }
     }
 
-    /** Reads the names that settings use. */
+    /** Converts the names of compute types that settings use too. */
     public static final class Converter implements ITypeConverter<ComputeType> {
         @Override
         public ComputeType convert(String name) {

@@ -1,7 +1,6 @@
 package io.tidemark.cli.model;
 
 import io.tidemark.calibration.TokenizedExample;
-import io.tidemark.cli.CommandFailed;
 import io.tidemark.decoder.LanguageModel;
 import java.nio.file.Path;
 import java.util.List;
@@ -10,7 +9,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** The examples that a command scores: a file, and how many of its first ones. */
+/** {@code --data} and {@code --examples} of the commands that score examples. */
 public final class ExamplesOption {
 
     @Spec(Spec.Target.MIXEE)
@@ -20,32 +19,39 @@ public final class ExamplesOption {
             names = "--data",
             required = true,
             paramLabel = "FILE.jsonl",
-            description = "Examples with prompt or messages, and completion.")
+            description = "Examples with 'prompt' or 'messages', and 'completion'.")
     private Path file;
 
-    @Option(names = "--examples", paramLabel = "N", description = "How many of them. Default: ${DEFAULT-VALUE}.")
-    private int most;
+    @Option(
+            names = "--examples",
+            paramLabel = "N",
+            description = "Use only the first N examples. Default: ${DEFAULT-VALUE}.")
+    private int count;
 
-    private final int least;
+    private final int minimum;
 
     /**
-     * @param least        examples that the command can do with
-     * @param defaultCount how many are taken when the user says nothing
+     * @param minimum      fewest examples that the command needs
+     * @param defaultCount default of {@code --examples}
      */
-    public ExamplesOption(int least, int defaultCount) {
-        this.least = least;
-        this.most = defaultCount;
+    public ExamplesOption(int minimum, int defaultCount) {
+        this.minimum = minimum;
+        this.count = defaultCount;
     }
 
-    /** @throws ParameterException when the user wants fewer examples than the command can do with; before a model is loaded */
+    /**
+     * Checks {@code --examples}; called before a model is loaded.
+     *
+     * @throws ParameterException when it is below the minimum
+     */
     public void check() {
-        if (most < least) {
-            throw new ParameterException(command.commandLine(), "--examples must be " + least + " or more");
+        if (count < minimum) {
+            throw new ParameterException(command.commandLine(), "--examples must be " + minimum + " or more");
         }
     }
 
-    /** @throws CommandFailed when the file has too few, or one is incomplete or longer than the context, naming it */
+    /** @throws io.tidemark.cli.CommandException as {@link DataFile#tokenized} */
     public List<TokenizedExample> tokens(LanguageModel model) {
-        return new ExampleFile(file, model).firstTokens(least, most);
+        return new DataFile(file).tokenized(model, minimum, count);
     }
 }

@@ -12,10 +12,10 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.function.Supplier;
 
-/** libtorch, a base model and the adapters that a command loads; closed together. */
+/** libtorch, a base model and adapters, which are closed together. */
 public final class LocalModel implements AutoCloseable {
 
-    /** Nothing here calls the model by a name, but no adapter may have the same one. */
+    /** Differs from the names of all adapters. */
     private static final String NAME = "base model";
 
     private final Torch torch;
@@ -39,7 +39,7 @@ public final class LocalModel implements AutoCloseable {
         }
     }
 
-    /** On a thread of its own: libtorch's threads that it calls for end with it, and are not in the way of those that stay. */
+    /** Loads on a separate thread: the OpenMP threads that loading starts end with that thread. */
     private static LanguageModel loaded(Supplier<LanguageModel> loading) {
         try {
             return CompletableFuture.supplyAsync(loading, work -> new Thread(work, "tidemark-model").start())
@@ -56,20 +56,20 @@ public final class LocalModel implements AutoCloseable {
         return language;
     }
 
-    /** Decoder layers of the base model. */
+    /** The number of decoder layers. */
     public int layers() {
         return language.config().numLayers();
     }
 
-    /** The adapters, for commands that call them by names. */
+    /** The adapters, for commands that load them by name. */
     public AdapterStore adapters() {
         return adapters;
     }
 
     /**
-     * Loads an adapter that needs no name; the same folder may come twice.
+     * Loads an adapter without a name; the same folder may be loaded twice.
      *
-     * @throws AdapterRefused when the folder cannot be applied exactly, naming what is at fault
+     * @throws AdapterRefused when the adapter is broken or not supported; the message names the file or field
      */
     public LoraWeights lora(Path folder) {
         return adapters.load("adapter " + adapters.ids().size(), folder).weights();

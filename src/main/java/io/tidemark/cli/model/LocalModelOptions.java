@@ -1,30 +1,37 @@
 package io.tidemark.cli.model;
 
 import io.tidemark.decoder.LanguageModel;
+import io.tidemark.model.ModelOptions;
+import java.nio.file.Path;
 import java.util.Collection;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** The options of every command that runs one base model in this process. */
+/** {@code --model} and {@code --threads} of the commands that run a base model in this process. */
 public final class LocalModelOptions {
 
     @Spec(Spec.Target.MIXEE)
     private CommandSpec command;
 
-    @Mixin
-    private BaseModelOptions base = new BaseModelOptions();
+    @Option(
+            names = "--model",
+            required = true,
+            paramLabel = "DIR",
+            description = "Hugging Face folder of the base model.")
+    private Path folder;
 
     @Mixin
-    private ComputeOptions compute = new ComputeOptions();
+    private ThreadsOption threads = new ThreadsOption();
 
-    /** Loads the model, for the caller to close. */
-    public LocalModel open() {
-        return base.open(compute.options());
+    /** Loads the model; the caller closes it. */
+    public LocalModel open(ModelOptions compute) {
+        return LocalModel.open(folder, threads.torch(), compute);
     }
 
-    /** @throws ParameterException when one of {@code --boundary}'s values is no boundary of the model */
+    /** @throws ParameterException when a value of {@code --boundary} is not a boundary of the model */
     public void requireBoundaries(LanguageModel model, Collection<Integer> boundaries) {
         int layers = model.config().numLayers();
         if (boundaries.stream().anyMatch(boundary -> boundary < 0 || boundary > layers)) {

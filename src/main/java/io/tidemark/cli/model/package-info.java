@@ -1,6 +1,6 @@
 /**
- * What the commands that run a base model in this process share: their options, and the model and adapters that these
- * open. It knows picocli and the rooms that load and run a model; no Kafka and no Quarkus.
- * Start reading at {@link io.tidemark.cli.model.LocalModelOptions}.
+ * Options and classes of the commands that run a base model in this process: the model, its adapters, and data files.
+ * Depends on picocli and the packages that load and run a model, and on no Kafka and no Quarkus. Start with
+ * {@link io.tidemark.cli.model.LocalModelOptions}.
  */
 package io.tidemark.cli.model;

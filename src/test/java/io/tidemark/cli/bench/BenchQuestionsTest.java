@@ -16,11 +16,11 @@ import java.util.Optional;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
-@DisplayName("the questions of the bench's runner")
+@DisplayName("Benchmark protocol")
 class BenchQuestionsTest {
 
     @Test
-    @DisplayName("each have one answer on a line, errors included, in their order")
+    @DisplayName("Each question has one answer on a line, errors included, in order")
     void answers() throws Exception {
         List<JsonNode> answers = ask(
                 "{\"do\": \"open\", \"model\": \"ignored\"}",
@@ -39,7 +39,7 @@ class BenchQuestionsTest {
     }
 
     @Test
-    @DisplayName("tell a run with the adapter from one without: the greedy answers differ")
+    @DisplayName("The greedy answers with and without the adapter differ")
     void greedy() throws Exception {
         List<JsonNode> answers = ask(
                 "{\"do\": \"greedy\", \"prompt\": \"one two three\", \"tokens\": 12, \"adapter\": null}",

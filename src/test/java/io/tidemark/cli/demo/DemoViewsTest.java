@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.tidemark.cli.demo.DemoReport.Calibration;
 import io.tidemark.cli.demo.DemoReport.Reply;
 import io.tidemark.client.Answer;
+import io.tidemark.plot.CharacterPlot;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.util.LinkedHashMap;
@@ -15,7 +16,7 @@ import java.util.Map;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
-@DisplayName("what the demo shows")
+@DisplayName("Output of the demo")
 class DemoViewsTest {
 
     private static final Calibration CALIBRATION =
@@ -24,10 +25,10 @@ class DemoViewsTest {
     private final StringWriter out = new StringWriter();
 
     @Test
-    @DisplayName("as JSON is one object with the documented fields and nothing else")
+    @DisplayName("The JSON output is one object with the documented fields")
     void json() throws Exception {
         Reply reply = new Reply("id-1", "a", 1, 4, 4, "text", 3, 12.5);
-        new JsonDemoView(new PrintWriter(out), new PrintWriter(new StringWriter()))
+        new DemoView.Json(new PrintWriter(out), new PrintWriter(new StringWriter()))
                 .finished(new DemoReport(List.of(reply), List.of(CALIBRATION), "h:1", List.of("t")));
         JsonNode expected = new ObjectMapper().readTree("""
                 {"requests": [{"id": "id-1", "adapter": "a", "round": 1, "boundary": 4, "num_layers": 4, "text": "text",
@@ -41,23 +42,26 @@ class DemoViewsTest {
 
     @Test
     @DisplayName(
-            "as a curve spans the values that there are, although all are negative, and points at the chosen boundary")
+            "The boundary curve spans its values, and the mark points at the chosen boundary")
     void curve() {
-        List<String> lines = CurvePlot.of(CALIBRATION).lines().toList();
-        assertThat(lines.get(0)).contains("-1.500");
-        assertThat(lines.get(lines.size() - 3)).contains("-4.000");
+        List<String> lines =
+                CharacterPlot.of(TerminalDemoView.plot(CALIBRATION)).lines().toList();
+        assertThat(lines.stream().filter(line -> line.contains("●")).skip(1).findFirst().orElseThrow())
+                .contains("-1.5");
+        assertThat(lines.get(lines.size() - 4)).contains("-4.0", "●");
         String axis = lines.get(lines.size() - 2);
         String mark = lines.get(lines.size() - 1);
+        assertThat(mark).contains("balanced 2");
         assertThat(mark.indexOf('^')).isEqualTo(axis.indexOf('2'));
     }
 
     @Test
-    @DisplayName("as tokens is one request after another, although their pieces come mixed")
+    @DisplayName("The text of concurrent requests is printed one request after another")
     void streaming() throws Exception {
         Map<String, String> prompts = new LinkedHashMap<>();
         prompts.put("one", "first?");
         prompts.put("two", "second?");
-        StreamedRound round = new StreamedRound(new PrintWriter(out), prompts);
+        RoundPrinter round = new RoundPrinter(new PrintWriter(out), prompts);
         round.onText("two", 0, " B");
         round.onText("one", 0, " A");
         round.onAnswer(answer("two", " Bb"));
@@ -69,12 +73,12 @@ class DemoViewsTest {
     }
 
     @Test
-    @DisplayName("as a comparison has both boundaries and the curve's value at each")
+    @DisplayName("The comparison has both boundaries and the curve's value at each")
     void comparison() {
-        String table = new Comparison(List.of(CALIBRATION))
-                .table(
-                        List.of(new Reply("1", "a", 1, 4, 4, "long text", 3, 10)),
-                        List.of(new Reply("2", "a", 2, 2, 4, "short text", 3, 20)));
+        String table = TerminalDemoView.comparison(
+                List.of(new Reply("1", "a", 1, 4, 4, "long text", 3, 10)),
+                List.of(new Reply("2", "a", 2, 2, 4, "short text", 3, 20)),
+                List.of(CALIBRATION));
         assertThat(table)
                 .contains(
                         "boundary 4 of 4",
@@ -88,14 +92,14 @@ class DemoViewsTest {
     }
 
     @Test
-    @DisplayName("waits for the gauge of the right adapter")
+    @DisplayName("The boundary gauge of the adapter is read from the metrics")
     void gauge() {
         String metrics =
                 "# TYPE tidemark_boundary gauge\ntidemark_boundary{adapter=\"b\"} 3.0\ntidemark_boundary{adapter=\"a\"} 12.0\n"
                         + "tidemark_boundary{adapter=\"cold\"} NaN\n";
-        assertThat(BoundaryGauge.of(metrics, "a")).isEqualTo(12);
-        assertThat(BoundaryGauge.of(metrics, "c")).isEqualTo(-1);
-        assertThat(BoundaryGauge.of(metrics, "cold")).isEqualTo(-1);
+        assertThat(ServingThread.boundary(metrics, "a")).isEqualTo(12);
+        assertThat(ServingThread.boundary(metrics, "c")).isEqualTo(-1);
+        assertThat(ServingThread.boundary(metrics, "cold")).isEqualTo(-1);
     }
 
     private static Answer answer(String id, String text) throws Exception {

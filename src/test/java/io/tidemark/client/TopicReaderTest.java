@@ -25,8 +25,8 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
-@DisplayName("reading a topic to its end")
-class TopicTailTest {
+@DisplayName("Topic reader")
+class TopicReaderTest {
 
     private static EmbeddedBroker broker;
     private static Cluster cluster;
@@ -43,13 +43,13 @@ class TopicTailTest {
     }
 
     @Test
-    @DisplayName("waits for the fate of a transaction that is open, and so sees what it commits")
+    @DisplayName("Reading to the end waits for an open transaction and returns the records that it commits")
     void waitsForOpenTransactions() throws Exception {
         Queue<String> read = new ConcurrentLinkedQueue<>();
         try (Producer<String, byte[]> producer = withOpenTransaction("waits");
-                TopicTail tail = TopicTail.fromStart(cluster, "waits")) {
+                TopicReader reader = TopicReader.fromStart(cluster, "waits")) {
             CompletableFuture<Void> reading =
-                    CompletableFuture.runAsync(() -> tail.readToEnd(record -> read.add(record.key())));
+                    CompletableFuture.runAsync(() -> reader.readToEnd(record -> read.add(record.key())));
             assertThatThrownBy(() -> reading.get(1, TimeUnit.SECONDS)).isInstanceOf(TimeoutException.class);
             producer.commitTransaction();
             reading.get(20, TimeUnit.SECONDS);
@@ -58,11 +58,11 @@ class TopicTailTest {
     }
 
     @Test
-    @DisplayName("gives up on a transaction that stays open, and says so")
+    @DisplayName("Reading to the end fails with the partition and offset if a transaction stays open")
     void givesUp() throws Exception {
         try (Producer<String, byte[]> producer = withOpenTransaction("stuck");
-                TopicTail tail = TopicTail.fromStart(cluster, "stuck")) {
-            assertThatThrownBy(() -> tail.readToEnd(record -> {}, Duration.ofSeconds(1)))
+                TopicReader reader = TopicReader.fromStart(cluster, "stuck")) {
+            assertThatThrownBy(() -> reader.readToEnd(record -> {}, Duration.ofSeconds(1)))
                     .isInstanceOf(ClientException.class)
                     .hasMessageContainingAll("stuck-0", "offset 1", "within 1 s", "transaction");
             producer.abortTransaction();

@@ -8,26 +8,26 @@ import java.util.Map;
 import java.util.Optional;
 import picocli.CommandLine.Option;
 
-/** The options of every command that talks to a broker as a client. */
-public final class BrokerAddress {
+/** The options of every command that connects to a Kafka cluster as a client. */
+final class ClusterOptions {
 
     @Option(
             names = "--broker",
             paramLabel = "HOST:PORT",
             defaultValue = "${env:KAFKA_BOOTSTRAP_SERVERS:-localhost:9092}",
-            description = "Kafka's bootstrap servers. Default: $KAFKA_BOOTSTRAP_SERVERS, else localhost:9092.")
+            description = "Kafka's bootstrap servers. Default: $KAFKA_BOOTSTRAP_SERVERS, otherwise localhost:9092.")
     private String brokers;
 
     @Option(
             names = "--kafka",
             paramLabel = "PROPERTY=VALUE",
-            description = "A property for the Kafka clients, such as security.protocol=SSL; may be repeated.")
+            description = "A property of the Kafka clients, such as security.protocol=SSL; may be repeated.")
     private Map<String, String> properties = new LinkedHashMap<>();
 
     @Option(
             names = "--topic-prefix",
             paramLabel = "PREFIX",
-            description = "The prefix of the topics' names. Default: $TIDEMARK_TOPICS_PREFIX, else none.")
+            description = "Prefix of the topics' names. Default: $TIDEMARK_TOPICS_PREFIX, otherwise none.")
     private Optional<String> prefix = Optional.empty();
 
     Cluster cluster() {
@@ -35,11 +35,11 @@ public final class BrokerAddress {
     }
 
     Topics topics() {
-        return ConfiguredTopics.topics(prefix);
+        return CommandSettings.topics(prefix);
     }
 
-    /** @throws CommandFailed when the cluster does not answer, or the topic is not there */
-    public BoundaryTopic boundaries() {
+    /** @throws io.tidemark.client.ClientException when no broker answers or the topic does not exist */
+    BoundaryTopic boundaries() {
         cluster().requireTopics(topics().boundaries());
         return new BoundaryTopic(cluster(), topics());
     }

@@ -3,22 +3,26 @@ package io.tidemark.cli;
 import io.tidemark.calibration.BoundaryCurve;
 import io.tidemark.calibration.Objective;
 import io.tidemark.evaluation.ProbabilityCurve;
-import io.tidemark.evaluation.ProbabilityCurve.Measure;
 import io.tidemark.plot.Plot;
 import io.tidemark.plot.Plot.Mark;
 import io.tidemark.plot.Plot.Series;
+import io.tidemark.plot.SvgPlot;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
-/** Both ways to a boundary as pictures. */
-final class CurvePictures {
+/** Plots of boundary curves and probability curves, and their SVG files. */
+public final class BoundaryPlots {
 
-    private CurvePictures() {}
+    private BoundaryPlots() {}
 
-    static Plot readings(String adapter, ProbabilityCurve curve, Measure measure) {
+    /** The probability of gold tokens after every layer. */
+    static Plot probability(String adapter, ProbabilityCurve curve, ProbabilityCurve.Measure measure) {
         return new Plot(
                 adapter + ": the gold token after every layer, " + curve.examples() + " examples",
                 "layers",
@@ -27,6 +31,7 @@ final class CurvePictures {
                 List.of(new Mark(curve.suggested().layers(), "suggested " + curve.suggested())));
     }
 
+    /** The log-likelihood at every boundary, with the choices of quality, balanced and latency. */
     static Plot boundary(String adapter, BoundaryCurve curve) {
         Map<String, Integer> chosen = new LinkedHashMap<>();
         List.of(new Objective.Quality(), new Objective.Balanced(), new Objective.Latency())
@@ -35,8 +40,13 @@ final class CurvePictures {
         return boundary(adapter, curve.samples(), curve.means(), chosen);
     }
 
-    /** @param chosen boundaries by objective, in the order of the label */
-    static Plot boundary(String adapter, long examples, List<Double> means, Map<String, Integer> chosen) {
+    /**
+     * The log-likelihood at every boundary.
+     *
+     * @param means  mean log-likelihood per gold token at boundaries 0 .. L, in nats
+     * @param chosen boundaries by objective, in the order of the labels
+     */
+    public static Plot boundary(String adapter, long examples, List<Double> means, Map<String, Integer> chosen) {
         SortedMap<Integer, String> labels = new TreeMap<>();
         chosen.forEach((objective, boundary) -> labels.merge(boundary, objective, (all, next) -> all + ", " + next));
         return new Plot(
@@ -47,5 +57,16 @@ final class CurvePictures {
                 labels.entrySet().stream()
                         .map(choice -> new Mark(choice.getKey(), choice.getValue() + " " + choice.getKey()))
                         .toList());
+    }
+
+    /** Writes {@code NAME.svg} to a folder, which is created if missing. */
+    static void write(Path folder, String name, Plot plot) {
+        Path file = folder.resolve(name + ".svg");
+        try {
+            Files.createDirectories(folder);
+            Files.writeString(file, SvgPlot.of(plot));
+        } catch (IOException e) {
+            throw new CommandException(file + " cannot be written: " + FailureText.oneLine(e), e);
+        }
     }
 }

@@ -10,13 +10,13 @@ import java.util.Optional;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
-@DisplayName("the topics of a client")
-class ConfiguredTopicsTest {
+@DisplayName("Settings of commands")
+class CommandSettingsTest {
 
     private static final int ENVIRONMENT = 300;
 
     @Test
-    @DisplayName("have their own names where nothing is set")
+    @DisplayName("Topics have their default names without settings")
     void defaults() {
         assertThat(topics(Map.of(), Optional.empty()))
                 .isEqualTo(new Topics(
@@ -29,7 +29,7 @@ class ConfiguredTopicsTest {
     }
 
     @Test
-    @DisplayName("are named and prefixed by the environment, as those of a worker are")
+    @DisplayName("Environment variables change names and prefix of the topics")
     void environment() {
         Topics topics = topics(
                 Map.of(
@@ -46,7 +46,7 @@ class ConfiguredTopicsTest {
     }
 
     @Test
-    @DisplayName("take the option's prefix in place of the environment's, an empty one too")
+    @DisplayName("The prefix of the option replaces that of the environment, also if it is empty")
     void option() {
         Map<String, String> environment =
                 Map.of("TIDEMARK_TOPICS_PREFIX", "a.", "TIDEMARK_TOPICS_GENERATION_EVENTS", "said");
@@ -55,7 +55,7 @@ class ConfiguredTopicsTest {
     }
 
     private static Topics topics(Map<String, String> environment, Optional<String> prefix) {
-        return ConfiguredTopics.topics(
+        return CommandSettings.topics(
                 new SmallRyeConfigBuilder().withSources(new EnvConfigSource(environment, ENVIRONMENT)), prefix);
     }
 }

@@ -9,10 +9,10 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * Prints one request's tokens as they come, and those of the others, which run at the same time, as soon as it is
- * their turn: interleaved lines would be unreadable.
+ * Prints the text of concurrent requests one request after another: the first unfinished request is printed while it is
+ * generated, and the text of the others is buffered.
  */
-final class StreamedRound implements AnswerListener {
+final class RoundPrinter implements AnswerListener {
 
     private final PrintWriter out;
     private final Map<String, String> prompts;
@@ -21,7 +21,7 @@ final class StreamedRound implements AnswerListener {
     private final Map<String, Answer> answers = new HashMap<>();
     private int shown;
 
-    StreamedRound(PrintWriter out, Map<String, String> prompts) {
+    RoundPrinter(PrintWriter out, Map<String, String> prompts) {
         this.out = out;
         this.prompts = prompts;
         this.waiting = new ArrayDeque<>(prompts.keySet());
@@ -30,8 +30,8 @@ final class StreamedRound implements AnswerListener {
     }
 
     @Override
-    public void onText(String id, int choice, String piece) {
-        texts.get(id).append(piece);
+    public void onText(String id, int choice, String chunk) {
+        texts.get(id).append(chunk);
         advance();
     }
 

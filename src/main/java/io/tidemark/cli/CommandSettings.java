@@ -2,35 +2,36 @@ package io.tidemark.cli;
 
 import io.smallrye.config.PropertiesConfigSource;
 import io.smallrye.config.SmallRyeConfigBuilder;
+import io.tidemark.client.Cluster;
 import io.tidemark.client.Topics;
 import io.tidemark.stream.settings.TidemarkSettings.TopicSettings;
 import io.tidemark.stream.topics.TopicLayout;
+import io.tidemark.stream.topics.TopicSetup;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
+import org.apache.kafka.clients.admin.Admin;
 
-/** The settings {@code tidemark.topics.*} for those who run without Quarkus: the names and layout that a worker has. */
-public final class ConfiguredTopics {
+/**
+ * Settings {@code tidemark.*} for commands that run without Quarkus. The sources are those of the worker: system
+ * properties, environment variables and {@code config/application.properties}.
+ */
+public final class CommandSettings {
 
-    private static final String ROOT = "tidemark.topics";
+    private static final String TOPICS = "tidemark.topics";
     private static final int ABOVE_SYSTEM_PROPERTIES = 500;
     private static final int BELOW_ENVIRONMENT = 260; // as in Quarkus
     private static final Path FILE = Path.of("config", "application.properties");
 
-    private ConfiguredTopics() {}
-
-    /** All topics, as system properties, environment variables and {@code config/application.properties} have them. */
-    static TopicLayout layout() {
-        return layout(sources());
-    }
+    private CommandSettings() {}
 
     /**
-     * What a client reads and writes.
+     * The topics that a client reads and writes.
      *
-     * @param prefix wins over the one in the settings
+     * @param prefix takes precedence over the setting
      */
     public static Topics topics(Optional<String> prefix) {
         return topics(sources(), prefix);
@@ -38,7 +39,7 @@ public final class ConfiguredTopics {
 
     static Topics topics(SmallRyeConfigBuilder sources, Optional<String> prefix) {
         prefix.ifPresent(value -> sources.withSources(new PropertiesConfigSource(
-                Map.of(ROOT + ".prefix", value), "--topic-prefix", ABOVE_SYSTEM_PROPERTIES)));
+                Map.of(TOPICS + ".prefix", value), "--topic-prefix", ABOVE_SYSTEM_PROPERTIES)));
         TopicLayout layout = layout(sources);
         return new Topics(
                 layout.requests(),
@@ -47,6 +48,18 @@ public final class ConfiguredTopics {
                 layout.validationBatches(),
                 layout.validationDeadLetters(),
                 layout.boundaries());
+    }
+
+    /** Creates missing topics with the layout that a worker would create. */
+    static void createTopics(Cluster cluster) {
+        try (Admin admin = cluster.admin()) {
+            TopicSetup.ensure(admin, layout(sources()));
+        }
+    }
+
+    /** Returns whether a setting has a value. */
+    static boolean isSet(String name) {
+        return sources().build().getOptionalValue(name, String.class).isPresent();
     }
 
     private static SmallRyeConfigBuilder sources() {
@@ -63,7 +76,8 @@ public final class ConfiguredTopics {
     }
 
     private static TopicLayout layout(SmallRyeConfigBuilder sources) {
-        return TopicLayout.of(
-                sources.withMapping(TopicSettings.class, ROOT).build().getConfigMapping(TopicSettings.class, ROOT));
+        return TopicLayout.of(sources.withMapping(TopicSettings.class, TOPICS)
+                .build()
+                .getConfigMapping(TopicSettings.class, TOPICS));
     }
 }

@@ -1,0 +1,227 @@
+package io.tidemark.cli;
+
+import io.tidemark.boundary.Boundary;
+import io.tidemark.boundary.BoundaryRecord;
+import io.tidemark.boundary.TableEntry;
+import io.tidemark.client.BoundaryTopic;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.Map;
+import java.util.Optional;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** {@code tidemark boundaries}: reads and writes the topic of boundaries. */
+@Command(
+        name = "boundaries",
+        description = "Shows and sets the adapters' boundaries on the topic 'adapter-boundaries'.",
+        mixinStandardHelpOptions = true,
+        subcommands = {
+            BoundariesCommand.ListAll.class,
+            BoundariesCommand.Get.class,
+            BoundariesCommand.Set.class,
+            BoundariesCommand.Unset.class
+        },
+        footer = {
+            "",
+            "Example: apply the adapter 'restaurants' in the lowest 12 layers, independent of calibration",
+            "  tidemark boundaries set restaurants 12"
+        })
+final class BoundariesCommand implements Runnable {
+
+    private static final String ROW = "%-28s %-9s %-10s %8s  %-7s %-14s %s%n";
+
+    @Spec
+    private CommandSpec spec;
+
+    @Override
+    public void run() {
+        throw new ParameterException(
+                spec.commandLine(),
+                "Name one of: " + String.join(", ", spec.subcommands().keySet()));
+    }
+
+    /** {@code tidemark boundaries list}. */
+    @Command(
+            name = "list",
+            description = "Lists the boundary of every adapter.",
+            mixinStandardHelpOptions = true,
+            footer = {"", "Example:", "  tidemark boundaries list --broker localhost:9092 --json"})
+    static final class ListAll implements Callable<Integer> {
+
+        @Spec
+        private CommandSpec spec;
+
+        @Mixin
+        private ClusterOptions cluster;
+
+        @Option(names = "--json", description = "Print the JSON records of the topic, one per line.")
+        private boolean json;
+
+        @Override
+        public Integer call() {
+            print(cluster.boundaries().read(), json, spec.commandLine().getOut());
+            return 0;
+        }
+    }
+
+    /** {@code tidemark boundaries get ADAPTER}. */
+    @Command(
+            name = "get",
+            description = "Shows the boundary of one adapter; fails if the topic has none.",
+            mixinStandardHelpOptions = true,
+            footer = {"", "Example:", "  tidemark boundaries get restaurants --json"})
+    static final class Get implements Callable<Integer> {
+
+        @Spec
+        private CommandSpec spec;
+
+        @Mixin
+        private ClusterOptions cluster;
+
+        @Parameters(paramLabel = "ADAPTER", description = "Id of the adapter.")
+        private String adapter;
+
+        @Option(names = "--json", description = "Print the JSON record of the topic.")
+        private boolean json;
+
+        @Override
+        public Integer call() {
+            Map<String, TableEntry> table = cluster.boundaries().read();
+            TableEntry entry = Optional.ofNullable(table.get(adapter))
+                    .orElseThrow(() -> new CommandException(
+                            "no boundary is set for '" + adapter + "', so workers apply it in all layers; known: "
+                                    + (table.isEmpty() ? "none" : String.join(", ", table.keySet()))));
+            print(new TreeMap<>(Map.of(adapter, entry)), json, spec.commandLine().getOut());
+            return 0;
+        }
+    }
+
+    /** {@code tidemark boundaries set ADAPTER LAYERS}: writes a pinned record, which calibrators do not change. */
+    @Command(
+            name = "set",
+            description =
+                    "Pins the boundary of an adapter. It applies to every loaded version with enough layers, until unset.",
+            mixinStandardHelpOptions = true,
+            footer = {
+                "",
+                "Example:",
+                "  tidemark boundaries set restaurants 12 --reason 'complaints about long answers'"
+            })
+    static final class Set implements Callable<Integer> {
+
+        @Spec
+        private CommandSpec spec;
+
+        @Mixin
+        private ClusterOptions cluster;
+
+        @Parameters(index = "0", paramLabel = "ADAPTER", description = "Id of the adapter.")
+        private String adapter;
+
+        @Parameters(
+                index = "1",
+                paramLabel = "LAYERS",
+                description = "Number of the lowest layers that use the adapter; 0: the base model.")
+        private int layers;
+
+        @Option(
+                names = "--reason",
+                paramLabel = "TEXT",
+                defaultValue = "set by hand",
+                description = "The reason, stored in the record. Default: ${DEFAULT-VALUE}.")
+        private String reason;
+
+        @Override
+        public Integer call() {
+            if (layers < 0 || adapter.isBlank()) {
+                throw new ParameterException(
+                        spec.commandLine(), "ADAPTER must not be blank, and LAYERS must be 0 or more");
+            }
+            BoundaryTopic topic = cluster.boundaries();
+            topic.put(BoundaryRecord.setByHand(
+                    adapter, new Boundary(layers), reason, Instant.now().truncatedTo(ChronoUnit.SECONDS)));
+            print(topic.read(), false, spec.commandLine().getOut());
+            return 0;
+        }
+    }
+
+    /** {@code tidemark boundaries unset ADAPTER}: writes a tombstone. */
+    @Command(
+            name = "unset",
+            description = "Removes the boundary of an adapter: workers apply all layers until a calibrator decides.",
+            mixinStandardHelpOptions = true,
+            footer = {"", "Example:", "  tidemark boundaries unset restaurants"})
+    static final class Unset implements Callable<Integer> {
+
+        @Spec
+        private CommandSpec spec;
+
+        @Mixin
+        private ClusterOptions cluster;
+
+        @Parameters(paramLabel = "ADAPTER", description = "Id of the adapter.")
+        private String adapter;
+
+        @Override
+        public Integer call() {
+            BoundaryTopic topic = cluster.boundaries();
+            topic.remove(adapter);
+            print(topic.read(), false, spec.commandLine().getOut());
+            return 0;
+        }
+    }
+
+    /** Prints boundaries as a table, or as the JSON records of the topic. */
+    static void print(SortedMap<String, TableEntry> table, boolean json, PrintWriter out) {
+        if (json) {
+            table.values().stream()
+                    .filter(TableEntry.Present.class::isInstance)
+                    .map(entry -> ((TableEntry.Present) entry).record())
+                    .forEach(record -> out.println(new String(record.toJson(), StandardCharsets.UTF_8)));
+        } else if (table.isEmpty()) {
+            out.println("no boundaries are set: every adapter is applied in all layers");
+        } else {
+            out.printf(ROW, "ADAPTER", "BOUNDARY", "OBJECTIVE", "SAMPLES", "PINNED", "DIGEST", "REASON");
+            table.forEach((adapter, entry) -> printRow(adapter, entry, out));
+        }
+        out.flush();
+    }
+
+    private static void printRow(String adapter, TableEntry entry, PrintWriter out) {
+        if (entry instanceof TableEntry.Present present) {
+            BoundaryRecord record = present.record();
+            String layers =
+                    record.numLayers().isPresent() ? " of " + record.numLayers().getAsInt() : "";
+            out.printf(
+                    ROW,
+                    adapter,
+                    record.boundary() + layers,
+                    record.objective().orElse("-"),
+                    record.samples().isPresent()
+                            ? Long.toString(record.samples().getAsLong())
+                            : "-",
+                    record.pinned() ? "yes" : "no",
+                    record.adapterDigest()
+                            .map(BoundariesCommand::abbreviated)
+                            .orElse("any"),
+                    record.reason().orElse(""));
+        } else if (entry instanceof TableEntry.Broken broken) {
+            out.printf(ROW, adapter, "-", "-", "-", "-", "-", "broken record: " + broken.message());
+        }
+    }
+
+    private static String abbreviated(String digest) {
+        return digest.length() <= 12 ? digest : digest.substring(0, 12) + "…";
+    }
+}

@@ -1,0 +1,81 @@
+package io.tidemark.cli;
+
+import java.io.PrintWriter;
+import me.tongfei.progressbar.DelegatingProgressBarConsumer;
+import me.tongfei.progressbar.ProgressBar;
+import me.tongfei.progressbar.ProgressBarBuilder;
+import me.tongfei.progressbar.ProgressBarStyle;
+
+/**
+ * The progress of a task on stderr: a progress bar if stderr is a terminal, otherwise nothing or lines of text. Used by
+ * one thread; the bar is drawn by a thread of the library.
+ */
+public final class Progress implements AutoCloseable {
+
+    /** The launcher sets this property if stderr is a terminal; Java cannot tell. */
+    static final String TERMINAL = "io.tidemark.stderr.terminal";
+
+    private static final int WIDTH = 100;
+
+    private final PrintWriter err;
+    private final ProgressBar bar;
+
+    private Progress(PrintWriter err, ProgressBar bar) {
+        this.err = err;
+        this.bar = bar;
+    }
+
+    /**
+     * Starts at 0.
+     *
+     * @param unit    what is counted, such as {@code examples}
+     * @param maximum the number at the end
+     * @param err     stderr
+     */
+    public static Progress start(String unit, long maximum, PrintWriter err) {
+        ProgressBarBuilder bar = new ProgressBarBuilder()
+                .setTaskName(unit)
+                .setInitialMax(maximum)
+                .setStyle(ProgressBarStyle.ASCII)
+                .setUpdateIntervalMillis(100);
+        if (isTerminal()) {
+            bar.setConsumer(new DelegatingProgressBarConsumer(
+                    line -> {
+                        err.print("\r" + line);
+                        err.flush();
+                    },
+                    WIDTH));
+        } else {
+            bar.setConsumer(new DelegatingProgressBarConsumer(line -> {}, WIDTH));
+        }
+        return new Progress(err, bar.build());
+    }
+
+    private static boolean isTerminal() {
+        return Boolean.getBoolean(TERMINAL);
+    }
+
+    /** Sets the number of finished units. */
+    public void stepTo(long done) {
+        bar.stepTo(done);
+    }
+
+    /** As {@link #stepTo(long)}; prints the line if stderr is not a terminal. */
+    public void stepTo(long done, String line) {
+        bar.stepTo(done);
+        if (!isTerminal()) {
+            err.println(line);
+            err.flush();
+        }
+    }
+
+    /** Ends the bar's line. */
+    @Override
+    public void close() {
+        bar.close();
+        if (isTerminal()) {
+            err.println();
+            err.flush();
+        }
+    }
+}

@@ -1,8 +1,0 @@
-package io.tidemark.cli;
-
-/** How a report is written. */
-enum ReportFormat {
-    TEXT,
-    JSON,
-    MARKDOWN
-}
