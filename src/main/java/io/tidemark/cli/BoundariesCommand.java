@@ -102,7 +102,10 @@ final class BoundariesCommand implements Runnable {
                     .orElseThrow(() -> new CommandException(
                             "no boundary is set for '" + adapter + "', so workers apply it in all layers; known: "
                                     + (table.isEmpty() ? "none" : String.join(", ", table.keySet()))));
-            print(new TreeMap<>(Map.of(adapter, entry)), json, spec.commandLine().getOut());
+            print(
+                    new TreeMap<>(Map.of(adapter, entry)),
+                    json,
+                    spec.commandLine().getOut());
             return 0;
         }
     }
@@ -212,9 +215,7 @@ final class BoundariesCommand implements Runnable {
                             ? Long.toString(record.samples().getAsLong())
                             : "-",
                     record.pinned() ? "yes" : "no",
-                    record.adapterDigest()
-                            .map(BoundariesCommand::abbreviated)
-                            .orElse("any"),
+                    record.adapterDigest().map(BoundariesCommand::abbreviated).orElse("any"),
                     record.reason().orElse(""));
         } else if (entry instanceof TableEntry.Broken broken) {
             out.printf(ROW, adapter, "-", "-", "-", "-", "-", "broken record: " + broken.message());

@@ -76,8 +76,7 @@ public final class CommandSettings {
     }
 
     private static TopicLayout layout(SmallRyeConfigBuilder sources) {
-        return TopicLayout.of(sources.withMapping(TopicSettings.class, TOPICS)
-                .build()
-                .getConfigMapping(TopicSettings.class, TOPICS));
+        return TopicLayout.of(
+                sources.withMapping(TopicSettings.class, TOPICS).build().getConfigMapping(TopicSettings.class, TOPICS));
     }
 }

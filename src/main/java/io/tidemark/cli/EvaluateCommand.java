@@ -124,14 +124,15 @@ final class EvaluateCommand implements Callable<Integer> {
             names = "--speed-runs",
             paramLabel = "N",
             defaultValue = "3",
-            description = "Timed runs of " + SPEED_TOKENS + " tokens per sequence for each setting, in turn; 0: no speed. "
-                    + "Default: ${DEFAULT-VALUE}.")
+            description = "Timed runs of " + SPEED_TOKENS
+                    + " tokens per sequence for each setting, in turn; 0: no speed. " + "Default: ${DEFAULT-VALUE}.")
     private int speedRuns;
 
     @Option(
             names = "--pictures",
             paramLabel = "DIR",
-            description = "Write the boundary curve of the validation examples to this folder, as ADAPTER-boundary.svg.")
+            description =
+                    "Write the boundary curve of the validation examples to this folder, as ADAPTER-boundary.svg.")
     private Optional<Path> pictures = Optional.empty();
 
     @ArgGroup
@@ -157,11 +158,10 @@ final class EvaluateCommand implements Callable<Integer> {
                     folder,
                     adapter.name() + "-boundary",
                     BoundaryPlots.boundary(
-                            adapter.name(),
-                            report.validationExamples(),
-                            report.validationCurve(),
-                            report.chosen())));
-            spec.commandLine().getOut().print(format.json ? json(report) : format.markdown ? markdown(report) : text(report));
+                            adapter.name(), report.validationExamples(), report.validationCurve(), report.chosen())));
+            spec.commandLine()
+                    .getOut()
+                    .print(format.json ? json(report) : format.markdown ? markdown(report) : text(report));
             spec.commandLine().getOut().flush();
         }
         return 0;
@@ -245,8 +245,7 @@ final class EvaluateCommand implements Callable<Integer> {
         boolean answers = report.rows().get(0).exactMatch().isPresent();
         List<List<String>> table = new ArrayList<>();
         List<String> header = new ArrayList<>(List.of("setting", "boundary", "log-likelihood", "against full"));
-        header.addAll(
-                answers ? List.of("right answers", "against full") : List.of("ROUGE-L", "against full", "BLEU"));
+        header.addAll(answers ? List.of("right answers", "against full") : List.of("ROUGE-L", "against full", "BLEU"));
         header.addAll(List.of("tokens a text", "tokens/s"));
         table.add(header);
         for (Row row : report.rows()) {

@@ -142,8 +142,8 @@ final class SearchCommand implements Callable<Integer> {
                 "all %d boundaries: %d layer evaluations in %.1f s%n",
                 layers + 1, new CoarseSearch(layers, every).exactLayerEvaluations(), seconds(start));
         for (Objective objective : parsed) {
-            Boundary exact = objective.choose(
-                    CurveStatistics.empty(layers).plus(scores).curve());
+            Boundary exact =
+                    objective.choose(CurveStatistics.empty(layers).plus(scores).curve());
             SearchTrial trial = SearchTrial.of(scores, objective, every, resamples, 0);
             out.printf(
                     "%s: exact boundary %d. Of %d resamples the search found the exact boundary in %.1f%%, within one "

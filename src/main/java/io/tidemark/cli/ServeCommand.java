@@ -51,8 +51,7 @@ final class ServeCommand implements Callable<Integer>, TidemarkCommand.StartsQua
     @Option(
             names = "--broker",
             paramLabel = "HOST:PORT|embedded",
-            description =
-                    "Kafka's bootstrap servers, or a broker in this process. Default: $KAFKA_BOOTSTRAP_SERVERS.")
+            description = "Kafka's bootstrap servers, or a broker in this process. Default: $KAFKA_BOOTSTRAP_SERVERS.")
     private Optional<String> broker = Optional.empty();
 
     @Option(
@@ -115,13 +114,12 @@ final class ServeCommand implements Callable<Integer>, TidemarkCommand.StartsQua
         if (root.verbose()) {
             System.setProperty("quarkus.log.category.\"io.tidemark\".level", "DEBUG");
         }
-        ServingProcess.Options options = new ServingProcess.Options(
-                role, model, modelName, adapters, adapterFolder, computeType, httpPort);
+        ServingProcess.Options options =
+                new ServingProcess.Options(role, model, modelName, adapters, adapterFolder, computeType, httpPort);
         return ShutdownGuard.run(() -> {
             try (ModelPreloader preloader = ModelPreloader.start(options.settings(Optional.empty()))) {
-                return preloader.call(() -> embedded
-                        ? serveWithBroker(options)
-                        : new ServingProcess(options.settings(broker)).run());
+                return preloader.call(
+                        () -> embedded ? serveWithBroker(options) : new ServingProcess(options.settings(broker)).run());
             }
         });
     }

@@ -23,7 +23,8 @@ import picocli.CommandLine.Spec;
 /** {@code tidemark verify}: compares the engine with outputs of transformers and PEFT. */
 @Command(
         name = "verify",
-        description = "Compares the engine with the reference outputs (expected.json) of adapters, one line per adapter.",
+        description =
+                "Compares the engine with the reference outputs (expected.json) of adapters, one line per adapter.",
         mixinStandardHelpOptions = true,
         footer = {
             "",
@@ -46,7 +47,8 @@ final class VerifyCommand implements Callable<Integer> {
     @Option(
             names = "--record",
             paramLabel = "DIR",
-            description = "Record all calls of libtorch with their results for tools/gpu_check.py on a machine with a GPU.")
+            description =
+                    "Record all calls of libtorch with their results for tools/gpu_check.py on a machine with a GPU.")
     private Optional<Path> record = Optional.empty();
 
     /** Folders to search, or one adapter of one model. */

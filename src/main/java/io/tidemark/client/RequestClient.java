@@ -98,8 +98,7 @@ public final class RequestClient implements AutoCloseable {
             for (int i = 0; i < ids.size(); i++) {
                 // A worker that cannot use an id, such as a number, takes topic-partition-offset as the id.
                 RecordMetadata position = positions.get(i);
-                idsByName.put(
-                        position.topic() + "-" + position.partition() + "-" + position.offset(), ids.get(i));
+                idsByName.put(position.topic() + "-" + position.partition() + "-" + position.offset(), ids.get(i));
             }
             ids.forEach(id -> idsByName.put(id, id));
         }

@@ -38,7 +38,8 @@ import java.util.concurrent.CompletableFuture;
  */
 public final class Evaluation {
 
-    static final List<Objective> OBJECTIVES = List.of(new Objective.Quality(), new Objective.Balanced(), new Objective.Latency());
+    static final List<Objective> OBJECTIVES =
+            List.of(new Objective.Quality(), new Objective.Balanced(), new Objective.Latency());
 
     private static final String FULL = "full LoRA";
     private static final int PREFILL_TOKENS = 512;

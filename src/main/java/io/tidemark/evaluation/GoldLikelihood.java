@@ -35,7 +35,8 @@ public final class GoldLikelihood {
                         ? model.decoder().teacherForcing(lora)
                         : model.decoder().teacherForcing());
         int layers = boundary.map(Boundary::layers).orElse(0);
-        int examples = batches.stream().mapToInt(batch -> batch.indices().size()).sum();
+        int examples =
+                batches.stream().mapToInt(batch -> batch.indices().size()).sum();
         List<Double> scores = new ArrayList<>(Collections.nCopies(examples, 0.0));
         for (ExampleBatch batch : batches) {
             double[] means = meanBySequence(batch.forced(), likelihood.logprobs(batch.forced(), layers));

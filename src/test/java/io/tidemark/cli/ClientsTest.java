@@ -108,8 +108,7 @@ class ClientsTest {
     }
 
     @Test
-    @DisplayName(
-            "calibrate waits until the calibrators' group has committed past its batches, and prints refused ones")
+    @DisplayName("calibrate waits until the calibrators' group has committed past its batches, and prints refused ones")
     void calibrate() throws Exception {
         Path file = Files.writeString(
                 folder.resolve("validation.jsonl"), "{\"prompt\": \"a\", \"completion\": \"b\"}\n".repeat(5));

@@ -115,7 +115,8 @@ final class BenchAdaptersCommand implements Callable<Integer> {
         try (LocalModel local = model.open(compute.options());
                 SyntheticAdapters folder =
                         SyntheticAdapters.write(local.language().config(), adapters, distinct, rank)) {
-            AdapterWorkload workload = new AdapterWorkload(folder.folders(), budget << 20, requests, tokens, maxNumSeqs);
+            AdapterWorkload workload =
+                    new AdapterWorkload(folder.folders(), budget << 20, requests, tokens, maxNumSeqs);
             AdapterBenchmark benchmark = new AdapterBenchmark(local.language(), workload);
             out.printf(
                     "%d adapters of rank %d (%d distinct, %.1f MiB each on disk), %d requests of %d tokens, %d rows, budget %d MiB%n",

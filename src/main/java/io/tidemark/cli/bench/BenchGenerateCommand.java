@@ -14,8 +14,8 @@ import io.tidemark.generation.EngineLimits;
 import java.io.InputStreamReader;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
-import java.util.LinkedHashMap;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -98,7 +98,8 @@ final class BenchGenerateCommand implements Callable<Integer> {
             names = "--repeat",
             paramLabel = "N",
             defaultValue = "3",
-            description = "Rounds over all cases after one round of warm-up; the median is printed. Default: ${DEFAULT-VALUE}.")
+            description =
+                    "Rounds over all cases after one round of warm-up; the median is printed. Default: ${DEFAULT-VALUE}.")
     private int repeat;
 
     @Option(
@@ -117,7 +118,8 @@ final class BenchGenerateCommand implements Callable<Integer> {
 
     @Option(
             names = "--questions",
-            description = "Answer the questions of bench/run on stdin, one JSON object per line, in place of the table.")
+            description =
+                    "Answer the questions of bench/run on stdin, one JSON object per line, in place of the table.")
     private boolean questions;
 
     @Option(
@@ -132,14 +134,20 @@ final class BenchGenerateCommand implements Callable<Integer> {
         PrintWriter out = spec.commandLine().getOut();
         try (LocalModel local = model.open(compute.options())) {
             List<GenerationCase> cases = cases(local.language());
-            List<LoraWeights> loaded = adapters.stream().map(NamedFolder::folder).map(local::lora).toList();
+            List<LoraWeights> loaded =
+                    adapters.stream().map(NamedFolder::folder).map(local::lora).toList();
             try (GenerationBenchmark bench = new GenerationBenchmark(
                     local.language(), new EngineLimits(maxRows(), prefillTokensPerStep, kvBytes))) {
                 if (questions) {
-                    new BenchQuestions(local.language(), loaded, checkAdapter.map(NamedFolder::folder).map(local::lora), bench)
+                    new BenchQuestions(
+                                    local.language(),
+                                    loaded,
+                                    checkAdapter.map(NamedFolder::folder).map(local::lora),
+                                    bench)
                             .answer(new InputStreamReader(System.in, StandardCharsets.UTF_8), out);
                 } else {
-                    print(measure(bench, cases, loaded, local.language().config().vocabularySize()));
+                    print(measure(
+                            bench, cases, loaded, local.language().config().vocabularySize()));
                 }
             }
         }

@@ -108,6 +108,8 @@ final class BenchInterferenceCommand implements Callable<Integer> {
                 promptTokens);
         out.printf(
                 "  ratio %.2f, worst %.2f; the prompt's first token after %.0f ms%n",
-                times.ratio(), times.worstRatio(), Spread.of(times.promptMillis()).median());
+                times.ratio(),
+                times.worstRatio(),
+                Spread.of(times.promptMillis()).median());
     }
 }

@@ -15,8 +15,7 @@ import picocli.CommandLine.Spec;
 /** {@code tidemark demo}: broker, worker, calibrator and a client in one process. */
 @Command(
         name = "demo",
-        description =
-                "Runs a broker, a worker and a calibrator, and sends requests before and after a calibration.",
+        description = "Runs a broker, a worker and a calibrator, and sends requests before and after a calibration.",
         mixinStandardHelpOptions = true,
         footer = {
             "",
@@ -32,7 +31,9 @@ public final class DemoCommand implements Callable<Integer>, TidemarkCommand.Sta
     @ParentCommand
     private TidemarkCommand root;
 
-    @Option(names = "--keep", description = "Keep running at the end, and print how to send a request with any Kafka client.")
+    @Option(
+            names = "--keep",
+            description = "Keep running at the end, and print how to send a request with any Kafka client.")
     private boolean keep;
 
     @Option(names = "--json", description = "Print one JSON object with all results, and nothing else.")
@@ -56,7 +57,9 @@ public final class DemoCommand implements Callable<Integer>, TidemarkCommand.Sta
     public Integer call() throws Exception {
         PrintWriter out = spec.commandLine().getOut();
         DemoFolder demo = DemoFolder.at(folder.orElseGet(DemoCommand::bundled));
-        DemoView view = json ? new DemoView.Json(out, spec.commandLine().getErr()) : new TerminalDemoView(out, spec.commandLine().getErr());
+        DemoView view = json
+                ? new DemoView.Json(out, spec.commandLine().getErr())
+                : new TerminalDemoView(out, spec.commandLine().getErr());
         Interruption interruption = new Interruption();
         return ShutdownGuard.run(
                 () -> {

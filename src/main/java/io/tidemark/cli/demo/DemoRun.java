@@ -22,7 +22,8 @@ final class DemoRun {
     private static final Duration START_TIMEOUT = Duration.ofSeconds(120);
 
     /** These log warnings while the broker starts and stops. */
-    private static final List<String> NOISY_LOGGERS = List.of("org.apache.kafka", "kafka", "io.smallrye.reactive.messaging");
+    private static final List<String> NOISY_LOGGERS =
+            List.of("org.apache.kafka", "kafka", "io.smallrye.reactive.messaging");
 
     private final DemoFolder folder;
     private final DemoView view;

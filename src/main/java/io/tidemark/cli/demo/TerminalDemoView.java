@@ -1,13 +1,13 @@
 package io.tidemark.cli.demo;
 
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import io.tidemark.cli.BoundaryPlots;
+import io.tidemark.cli.Progress;
 import io.tidemark.cli.demo.DemoReport.Calibration;
 import io.tidemark.cli.demo.DemoReport.Reply;
 import io.tidemark.client.AnswerListener;
-import io.tidemark.cli.BoundaryPlots;
-import io.tidemark.cli.Progress;
 import io.tidemark.plot.CharacterPlot;
 import io.tidemark.plot.Plot;
-import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;
@@ -99,8 +99,7 @@ final class TerminalDemoView implements DemoView {
 
     @Override
     public void finished(DemoReport report) {
-        line(
-                "Broker, worker and calibrator ran as in production. 'tidemark demo --keep' keeps them running.");
+        line("Broker, worker and calibrator ran as in production. 'tidemark demo --keep' keeps them running.");
     }
 
     @Override
@@ -152,8 +151,7 @@ final class TerminalDemoView implements DemoView {
     private static List<String> lines(Reply reply, Calibration calibration) {
         List<String> lines = new ArrayList<>();
         lines.add("boundary " + reply.boundary() + " of " + reply.numLayers());
-        lines.add(String.format(
-                "gold log-likelihood %.3f nats/token", calibration.logLikelihood(reply.boundary())));
+        lines.add(String.format("gold log-likelihood %.3f nats/token", calibration.logLikelihood(reply.boundary())));
         lines.add(String.format("%d tokens, %.0f tokens/s", reply.completionTokens(), reply.tokensPerSecond()));
         WordUtils.wrap(reply.text().strip(), WIDTH, "\n", true).lines().forEach(lines::add);
         return lines;

@@ -61,7 +61,8 @@ public record DataFile(Path path) {
             examples.add(example(model, line, path + ", object " + (examples.size() + 1)));
         }
         if (examples.size() < minimum) {
-            throw new CommandException(path + " holds " + examples.size() + " example; there must be at least " + minimum);
+            throw new CommandException(
+                    path + " holds " + examples.size() + " example; there must be at least " + minimum);
         }
         return examples;
     }
@@ -119,8 +120,8 @@ public record DataFile(Path path) {
 
     private static List<Integer> encodeChat(LanguageModel model, JsonNode messages, String place) {
         List<ChatMessage> chat = new ArrayList<>();
-        messages.forEach(message -> chat.add(
-                new ChatMessage(message.path("role").asText(), message.path("content").asText())));
+        messages.forEach(message -> chat.add(new ChatMessage(
+                message.path("role").asText(), message.path("content").asText())));
         try {
             return model.encodeChat(chat, List.of());
         } catch (ChatTemplateException e) {

@@ -41,12 +41,15 @@ class DemoViewsTest {
     }
 
     @Test
-    @DisplayName(
-            "The boundary curve spans its values, and the mark points at the chosen boundary")
+    @DisplayName("The boundary curve spans its values, and the mark points at the chosen boundary")
     void curve() {
         List<String> lines =
                 CharacterPlot.of(TerminalDemoView.plot(CALIBRATION)).lines().toList();
-        assertThat(lines.stream().filter(line -> line.contains("●")).skip(1).findFirst().orElseThrow())
+        assertThat(lines.stream()
+                        .filter(line -> line.contains("●"))
+                        .skip(1)
+                        .findFirst()
+                        .orElseThrow())
                 .contains("-1.5");
         assertThat(lines.get(lines.size() - 4)).contains("-4.0", "●");
         String axis = lines.get(lines.size() - 2);
