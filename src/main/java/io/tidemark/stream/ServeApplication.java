@@ -7,9 +7,8 @@ import io.tidemark.stream.serving.ServingLifecycle.Phase;
 import jakarta.inject.Inject;
 
 /**
- * What {@code tidemark serve} gives to {@link Quarkus#run(Class, String...)}, once the properties {@code tidemark.*} and
- * {@code kafka.bootstrap.servers} are set. Runs until the process is told to stop; the exit code is 1 when the start
- * has failed.
+ * The Quarkus application of {@code tidemark serve}, for {@link Quarkus#run(Class, String...)}. Runs until the process is
+ * stopped. The exit code is 1 after a failure.
  */
 public class ServeApplication implements QuarkusApplication {
 

@@ -1,7 +1,7 @@
 /**
- * Everything that touches Kafka and Quarkus: the worker, the calibrator's Kafka half, topics, tables, health, metrics
- * and settings. It knows the rooms that do the work (generation, calibration, model, adapter, boundary, message) and
- * wires them; none of them knows it. Start reading at {@link io.tidemark.stream.ServeApplication}, then
- * {@code worker.RequestIntake} and {@code calibrator.CalibratorLoop}.
+ * The services on Kafka and Quarkus: worker, calibrator, topics, tables, health, metrics and settings. The package wires
+ * generation, calibration, model and adapters, which do not depend on it. Start reading at
+ * {@link io.tidemark.stream.ServeApplication}, {@link io.tidemark.stream.serving.ServingLifecycle} and
+ * {@link io.tidemark.stream.worker.RequestLifecycle}.
  */
 package io.tidemark.stream;

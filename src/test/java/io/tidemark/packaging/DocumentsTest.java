@@ -6,11 +6,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
-import java.util.Locale;
-import java.util.Set;
-import java.util.SortedSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -22,7 +18,6 @@ class DocumentsTest {
 
     private static final Pattern LINK = Pattern.compile("\\]\\((?!https?:|#|mailto:)([^)#\\s]+)");
     private static final Pattern DOCUMENT = Pattern.compile("(?<![\\w/])docs/[\\w.-]+\\.(?:md|yaml)");
-    private static final Pattern NAME = Pattern.compile("`([\\w.\"-]+)`");
     private static final Pattern ARTIFACT = Pattern.compile("<artifactId>([^<$]+?)-?(?:\\$[^<]*)?</artifactId>");
 
     @Test
@@ -79,28 +74,6 @@ class DocumentsTest {
             }
         }
         assertThat(unexplained).isEmpty();
-    }
-
-    @Test
-    @DisplayName("list every setting, and none that does not exist")
-    void settingsAreListed() throws IOException {
-        Matcher name = NAME.matcher(Files.readString(Path.of("docs/configuration.md")));
-        Set<String> properties = new HashSet<>();
-        Set<String> others = new HashSet<>();
-        while (name.find()) {
-            boolean property = name.group(1).startsWith("tidemark.");
-            (property ? properties : others)
-                    .add(name.group(1)
-                            .replace(".\"ID\"", "")
-                            .toUpperCase(Locale.ROOT)
-                            .replaceAll("[.-]", "_"));
-        }
-        SortedSet<String> settings = SettingNames.environmentVariables();
-        assertThat(properties).isSubsetOf(settings);
-        // the topics' names share a row
-        assertThat(settings)
-                .allMatch(setting ->
-                        properties.contains(setting) || others.contains(setting.replace("TIDEMARK_TOPICS_", "")));
     }
 
     private static List<Path> files(String suffix, Path... places) throws IOException {

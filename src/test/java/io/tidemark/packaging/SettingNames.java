@@ -1,39 +1,51 @@
 package io.tidemark.packaging;
 
+import io.smallrye.config.WithDefault;
 import io.smallrye.config.WithParentName;
 import io.tidemark.stream.settings.TidemarkSettings;
 import java.lang.reflect.Method;
 import java.util.Locale;
+import java.util.Optional;
+import java.util.SortedMap;
 import java.util.SortedSet;
+import java.util.TreeMap;
 import java.util.TreeSet;
 
-/** The environment variables that TidemarkSettings reads, by its methods' names. */
+/** The settings of TidemarkSettings, by reflection. */
 final class SettingNames {
 
     private SettingNames() {}
 
     static SortedSet<String> environmentVariables() {
         SortedSet<String> names = new TreeSet<>();
-        collect(TidemarkSettings.class, "TIDEMARK", names);
+        defaults().keySet().forEach(name -> names.add(name.toUpperCase(Locale.ROOT).replaceAll("[.-]", "_")));
         return names;
     }
 
-    private static void collect(Class<?> group, String prefix, SortedSet<String> names) {
+    /** The default of each setting by its property name; empty for a setting without {@code @WithDefault}. */
+    static SortedMap<String, Optional<String>> defaults() {
+        SortedMap<String, Optional<String>> defaults = new TreeMap<>();
+        collect(TidemarkSettings.class, "tidemark", defaults);
+        return defaults;
+    }
+
+    private static void collect(Class<?> group, String prefix, SortedMap<String, Optional<String>> defaults) {
         for (Method setting : group.getDeclaredMethods()) {
             boolean nested = setting.getReturnType().isInterface()
                     && setting.getReturnType().getPackage() == TidemarkSettings.class.getPackage();
-            String name = setting.isAnnotationPresent(WithParentName.class)
-                    ? prefix
-                    : prefix + "_" + upperSnake(setting.getName());
+            String name =
+                    setting.isAnnotationPresent(WithParentName.class) ? prefix : prefix + "." + kebab(setting.getName());
             if (nested) {
-                collect(setting.getReturnType(), name, names);
+                collect(setting.getReturnType(), name, defaults);
             } else {
-                names.add(name);
+                defaults.put(
+                        name,
+                        Optional.ofNullable(setting.getAnnotation(WithDefault.class)).map(WithDefault::value));
             }
         }
     }
 
-    private static String upperSnake(String camel) {
-        return camel.replaceAll("([a-z0-9])([A-Z])", "$1_$2").toUpperCase(Locale.ROOT);
+    private static String kebab(String camel) {
+        return camel.replaceAll("([a-z0-9])([A-Z])", "$1-$2").toLowerCase(Locale.ROOT);
     }
 }

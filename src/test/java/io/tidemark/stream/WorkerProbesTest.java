@@ -41,6 +41,9 @@ class WorkerProbesTest {
                         "tidemark_boundary{adapter=\"all\"}",
                         "tidemark_running_rows",
                         "tidemark_queue_depth",
+                        "tidemark_engine_steps_total",
+                        "tidemark_prefix_cache_tokens_total",
+                        "tidemark_boundary_broken_records_total",
                         "adapter=\"unknown\"")
                 .doesNotContain("secret-name");
     }

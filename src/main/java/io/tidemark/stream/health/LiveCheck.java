@@ -9,7 +9,7 @@ import org.eclipse.microprofile.health.HealthCheckResponse;
 import org.eclipse.microprofile.health.HealthCheckResponseBuilder;
 import org.eclipse.microprofile.health.Liveness;
 
-/** Alive unless the start has failed or a part has died; a cluster that is away is no reason to restart a process. */
+/** Liveness: up unless the start or a service has failed. An unreachable cluster does not make it fail. */
 @Liveness
 @ApplicationScoped
 class LiveCheck implements HealthCheck {

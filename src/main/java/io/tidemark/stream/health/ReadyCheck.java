@@ -9,7 +9,7 @@ import org.eclipse.microprofile.health.HealthCheckResponse;
 import org.eclipse.microprofile.health.HealthCheckResponseBuilder;
 import org.eclipse.microprofile.health.Readiness;
 
-/** Ready when model, adapters and tables stand and requests are consumed; no longer once the process stops. */
+/** Readiness: up while the services run and Kafka responds, from the end of the start to the begin of the shutdown. */
 @Readiness
 @ApplicationScoped
 class ReadyCheck implements HealthCheck {

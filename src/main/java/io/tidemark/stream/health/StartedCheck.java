@@ -8,7 +8,7 @@ import org.eclipse.microprofile.health.HealthCheck;
 import org.eclipse.microprofile.health.HealthCheckResponse;
 import org.eclipse.microprofile.health.Startup;
 
-/** Started when everything is loaded. */
+/** Startup: up when the model is loaded and the services run. */
 @Startup
 @ApplicationScoped
 class StartedCheck implements HealthCheck {

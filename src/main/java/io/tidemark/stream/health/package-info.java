@@ -1,5 +1,5 @@
 /**
- * What probes ask for under {@code /q/health}: a class each. It knows the life of the process only.
- * Start reading at {@link io.tidemark.stream.health.ReadyCheck}.
+ * The health checks below {@code /q/health}. The package depends on {@code stream.serving} only. Start reading at
+ * {@link io.tidemark.stream.health.ReadyCheck}.
  */
 package io.tidemark.stream.health;

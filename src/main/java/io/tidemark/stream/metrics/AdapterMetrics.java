@@ -9,27 +9,28 @@ import io.tidemark.adapter.AdapterStore;
 import java.util.concurrent.TimeUnit;
 import java.util.function.ToDoubleFunction;
 
-/** The meters of the adapters' memory, read from the store when metrics are. */
+/** The meters of the adapter cache, read from the store when metrics are scraped. */
 public final class AdapterMetrics {
 
     private AdapterMetrics() {}
 
+    /** Registers the meters. The caller keeps a reference to the store. */
     public static void bind(MeterRegistry registry, AdapterStore store) {
         gauge(
                 registry,
                 store,
                 "tidemark.adapters.registered",
-                "adapters that may be asked for",
+                "registered adapters",
                 AdapterStats::registered);
         gauge(registry, store, "tidemark.adapters.resident", "adapters in memory", AdapterStats::resident);
-        gauge(registry, store, "tidemark.adapter.resident.bytes", "memory of adapters", AdapterStats::residentBytes);
-        counter(registry, store, "tidemark.adapter.leases", "how often an adapter was asked for", AdapterStats::leases);
-        counter(registry, store, "tidemark.adapter.hits", "how often it was in memory then", AdapterStats::hits);
+        gauge(registry, store, "tidemark.adapter.resident.bytes", "memory of loaded adapters", AdapterStats::residentBytes);
+        counter(registry, store, "tidemark.adapter.leases", "requests for an adapter", AdapterStats::leases);
+        counter(registry, store, "tidemark.adapter.hits", "requests for an adapter in memory", AdapterStats::hits);
         counter(
                 registry,
                 store,
                 "tidemark.adapter.evictions",
-                "adapters that had to make room",
+                "evicted adapters",
                 AdapterStats::evictions);
         counter(registry, store, "tidemark.adapter.failures", "loads that failed", AdapterStats::failures);
         FunctionTimer.builder(
@@ -38,7 +39,7 @@ public final class AdapterMetrics {
                         s -> s.stats().loads(),
                         s -> s.stats().loadNanos(),
                         TimeUnit.NANOSECONDS)
-                .description("adapters brought into memory")
+                .description("loads of adapters, without the wait for memory")
                 .register(registry);
     }
 

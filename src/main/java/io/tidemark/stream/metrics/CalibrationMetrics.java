@@ -7,7 +7,7 @@ import io.tidemark.message.ErrorBody;
 import io.tidemark.stream.calibrator.CalibrationListener;
 import java.util.concurrent.TimeUnit;
 
-/** The calibrator's meters. */
+/** The meters of the calibrator. */
 public final class CalibrationMetrics implements CalibrationListener {
 
     private final MeterRegistry registry;
@@ -16,6 +16,7 @@ public final class CalibrationMetrics implements CalibrationListener {
     public CalibrationMetrics(MeterRegistry registry) {
         this.registry = registry;
         Gauge.builder("tidemark.calibration.progress", () -> progress)
+                .description("progress of the current sweep, 0 to 1")
                 .strongReference(true)
                 .register(registry);
     }

@@ -1,6 +1,5 @@
 /**
- * What the process counts, as Micrometer meters that {@code /q/metrics} shows. It knows the registry only; names of
- * adapters come from what is loaded, never from a client. Start reading at
- * {@link io.tidemark.stream.metrics.WorkerMetrics}.
+ * The Micrometer meters of the services. The package depends on the meter registry, and on the types whose values it
+ * exports. Start reading at {@link io.tidemark.stream.metrics.WorkerMetrics}.
  */
 package io.tidemark.stream.metrics;

@@ -6,27 +6,27 @@ import io.tidemark.generation.EngineLimits;
 import io.tidemark.stream.settings.TidemarkSettings.EngineSettings;
 import java.util.OptionalLong;
 
-/** How much the engine does at once, as the settings say, or by processors, memory and model where they don't. */
+/** The limits and instances of the engine: from the settings, else derived from processors, memory and model. */
 record EngineSizes(EngineLimits limits, EngineLayout layout) {
 
     private static final long KV_BYTES_ON_A_CPU = 512L << 20;
-    private static final int SLOTS_PER_PROCESSOR = 16;
-    private static final int SLOTS_ON_A_GPU = 64;
-    private static final int MIN_SLOTS = 8;
-    /** Tokens of a sequence, prompt and answer, that the default of slots reckons with. */
+    private static final int SEQS_PER_PROCESSOR = 16;
+    private static final int SEQS_ON_A_GPU = 64;
+    private static final int MIN_SEQS = 8;
+    /** Assumed length of a sequence, prompt included, for the default of max-num-seqs. */
     private static final int SEQUENCE_TOKENS = 512;
 
     /**
-     * @param freeGpuBytes what the GPU has left beside the base weights; empty on a CPU, and where it is not known
-     * @throws IllegalArgumentException when the settings contradict each other, or the GPU has no room beside the adapters
+     * @param freeGpuBytes free memory of the GPU after the base weights were loaded; empty on a CPU, and if unknown
+     * @throws IllegalArgumentException when settings contradict each other, or adapters fill the memory of the GPU
      */
     static EngineSizes of(EngineSettings engine, Decoder decoder, OptionalLong freeGpuBytes) {
         long kvBytes =
                 engine.kvBytes().isPresent() ? engine.kvBytes().get().asLongValue() : kvBytes(engine, freeGpuBytes);
-        int slots = engine.maxNumSeqs() > 0 ? engine.maxNumSeqs() : slots(decoder, kvBytes);
+        int maxNumSeqs = engine.maxNumSeqs() > 0 ? engine.maxNumSeqs() : maxNumSeqs(decoder, kvBytes);
         return new EngineSizes(
                 new EngineLimits(
-                        slots,
+                        maxNumSeqs,
                         engine.prefillTokensPerStep(),
                         kvBytes,
                         engine.prefixCache().asLongValue()),
@@ -44,11 +44,11 @@ record EngineSizes(EngineLimits limits, EngineLayout layout) {
         }
     }
 
-    /** As many as the processors can run well, and no more than the memory holds. */
-    private static int slots(Decoder decoder, long kvBytes) {
-        int most = decoder.isOnGpu() ? SLOTS_ON_A_GPU : SLOTS_PER_PROCESSOR * decoder.threads();
-        long held = kvBytes / (SEQUENCE_TOKENS * decoder.kvBytesPerToken());
-        return (int) Math.max(MIN_SLOTS, Math.min(most, held));
+    /** The sequences that keep the processors busy, limited to those that fit into the KV cache. */
+    private static int maxNumSeqs(Decoder decoder, long kvBytes) {
+        int useful = decoder.isOnGpu() ? SEQS_ON_A_GPU : SEQS_PER_PROCESSOR * decoder.threads();
+        long fitting = kvBytes / (SEQUENCE_TOKENS * decoder.kvBytesPerToken());
+        return (int) Math.max(MIN_SEQS, Math.min(useful, fitting));
     }
 
     private static long kvBytes(EngineSettings engine, OptionalLong freeGpuBytes) {
@@ -56,13 +56,13 @@ record EngineSizes(EngineLimits limits, EngineLayout layout) {
             return KV_BYTES_ON_A_CPU;
         }
         long adapters = engine.adapterBytes().asLongValue();
-        // a fifth stays for what a step computes, and for memory in pieces
-        long room = (freeGpuBytes.getAsLong() - adapters) / 5 * 4;
-        if (room <= 0) {
-            throw new IllegalArgumentException(
-                    "the GPU has " + freeGpuBytes.getAsLong() + " bytes free, which tidemark.engine.adapter-bytes = "
-                            + adapters + " leaves nothing of for keys and values");
+        // a fifth of the rest remains for activations and fragmentation
+        long bytes = (freeGpuBytes.getAsLong() - adapters) / 5 * 4;
+        if (bytes <= 0) {
+            throw new IllegalArgumentException("the GPU has " + freeGpuBytes.getAsLong()
+                    + " bytes free, of which tidemark.engine.adapter-bytes = " + adapters
+                    + " leaves nothing for keys and values; reduce it");
         }
-        return room;
+        return bytes;
     }
 }

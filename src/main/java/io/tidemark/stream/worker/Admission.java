@@ -1,6 +1,10 @@
 package io.tidemark.stream.worker;
 
+import io.tidemark.adapter.AdapterStore;
 import io.tidemark.adapter.LoadedAdapter;
+import io.tidemark.boundary.AppliedBoundary;
+import io.tidemark.boundary.Boundary;
+import io.tidemark.boundary.LoadedVersion;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.decoder.sampling.Penalties;
 import io.tidemark.decoder.sampling.SamplingParams;
@@ -8,38 +12,84 @@ import io.tidemark.generation.GenerationParams;
 import io.tidemark.generation.GenerationRequest;
 import io.tidemark.generation.StopConditions;
 import io.tidemark.message.EndingFields;
+import io.tidemark.message.ErrorBody;
 import io.tidemark.message.Input;
 import io.tidemark.message.RequestMessage;
 import io.tidemark.message.SamplingFields;
+import io.tidemark.stream.metrics.WorkerMetrics;
+import io.tidemark.stream.tables.BoundaryTable;
+import io.tidemark.stream.worker.AdmittedRequest.PinnedAdapter;
 import io.tidemark.text.ChatMessage;
 import io.tidemark.text.ChatTemplateException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
 import java.util.Set;
+import org.apache.commons.text.similarity.LevenshteinDistance;
 
-/** Turns a request that is well-formed into one that can run, or says why it can't: all rules that need the model. */
+/**
+ * Turns parsed requests into requests for the engine: tokenizes the input, resolves the adapter, and pins its version and
+ * boundary. {@link #prepare} does everything that needs no adapter weights, so that no adapter is loaded for a request
+ * that is rejected.
+ */
 final class Admission {
 
     private final LanguageModel model;
-    private final AdapterChoice adapters;
+    private final int numLayers;
+    private final AdapterStore adapters;
+    private final BoundaryTable boundaries;
+    private final WorkerMetrics metrics;
 
-    Admission(LanguageModel model, AdapterChoice adapters) {
+    Admission(LanguageModel model, AdapterStore adapters, BoundaryTable boundaries, WorkerMetrics metrics) {
         this.model = model;
+        this.numLayers = model.config().numLayers();
         this.adapters = adapters;
+        this.boundaries = boundaries;
+        this.metrics = metrics;
     }
 
     /**
-     * All that can be said without the adapter's weights, so that no request is refused only after they were loaded.
+     * A request that can run when its adapter is loaded.
      *
-     * @param id       the client's id, or the derived one; the seed comes from it where the client gave none
-     * @param engineId names this reading of the request within the engine
+     * @param id       id in the record, or derived from its position
+     * @param engineId id of this delivery of the request in the engine
+     * @param adapter  id of the adapter; empty for the base model
+     * @param prompt   token ids, at least one
      */
-    PreparedRequest prepare(RequestMessage request, String id, String engineId) throws RequestNotAdmitted {
-        Optional<String> adapter = adapters.require(request);
+    record Prepared(
+            String id,
+            String engineId,
+            RequestMessage message,
+            Optional<String> adapter,
+            List<Integer> prompt,
+            GenerationParams params) {}
+
+    /** The request can't be served; {@link #error} goes to its sender. */
+    static final class Rejected extends Exception {
+
+        private static final long serialVersionUID = 1L;
+
+        private final transient ErrorBody error;
+
+        private Rejected(String code, String param, String message) {
+            super(message, null, false, false);
+            this.error = ErrorBody.invalidRequest(code, param, message);
+        }
+
+        ErrorBody error() {
+            return error;
+        }
+    }
+
+    /** @throws Rejected for an unknown model, a boundary above the number of layers, or an input without tokens */
+    Prepared prepare(RequestMessage request, String id, String engineId) throws Rejected {
+        Optional<String> adapter = resolveAdapter(request);
         List<Integer> prompt = tokenize(request.input());
         GenerationParams params = new GenerationParams(
                 stopConditions(request.ending()),
@@ -47,68 +97,128 @@ final class Admission {
                 request.sampling().seed().orElseGet(() -> seedFrom(id)),
                 request.n(),
                 request.logprobs());
-        return new PreparedRequest(id, engineId, request, adapter, prompt, params);
+        return new Prepared(id, engineId, request, adapter, prompt, params);
     }
 
-    /** @param adapter loaded, as the prepared request names it */
-    AdmittedRequest admit(PreparedRequest prepared, Optional<LoadedAdapter> adapter) {
-        AdapterChoice.Chosen chosen = adapters.pin(prepared.message(), adapter);
+    /** Pins the boundary of a prepared request: the one in the request, else the one in the boundary table. */
+    AdmittedRequest admit(Prepared prepared, Optional<LoadedAdapter> adapter) {
+        Optional<PinnedAdapter> pinned = adapter.map(loaded -> pin(loaded, prepared.message()));
         return new AdmittedRequest(
                 prepared.id(),
                 prepared.message(),
-                chosen.pinned(),
+                pinned,
                 new GenerationRequest(
                         prepared.engineId(),
                         prepared.prompt(),
                         prepared.params(),
-                        chosen.loaded().map(LoadedAdapter::weights),
-                        chosen.boundary()));
+                        adapter.map(LoadedAdapter::weights),
+                        pinned.map(PinnedAdapter::boundary).orElseGet(() -> Boundary.full(numLayers))));
     }
 
-    private List<Integer> tokenize(Input input) throws RequestNotAdmitted {
+    /** The boundary of the next request for an adapter; empty until the first load, because it depends on the digest. */
+    OptionalInt currentBoundary(String adapter) {
+        return adapters.digest(adapter)
+                .map(digest -> OptionalInt.of(
+                        apply(boundaries.row(adapter), digest).boundary().layers()))
+                .orElse(OptionalInt.empty());
+    }
+
+    /** The tag of metrics for the model of a request. Unknown names share one tag to bound the number of time series. */
+    String metricTag(String requestedModel) {
+        return requestedModel.equals(model.name()) || adapters.isRegistered(requestedModel)
+                ? requestedModel
+                : WorkerMetrics.UNKNOWN;
+    }
+
+    private Optional<String> resolveAdapter(RequestMessage request) throws Rejected {
+        if (request.boundary().isPresent() && request.boundary().getAsInt() > numLayers) {
+            throw new Rejected("out_of_range", "boundary", "'boundary' must be between 0 and " + numLayers);
+        }
+        if (adapters.isRegistered(request.model())) {
+            return Optional.of(request.model());
+        }
+        if (request.model().equals(model.name())) {
+            return Optional.empty();
+        }
+        throw new Rejected("unknown_adapter", "model", unknownAdapter(request.model()));
+    }
+
+    private String unknownAdapter(String name) {
+        LevenshteinDistance distance = LevenshteinDistance.getDefaultInstance();
+        int maxDistance = Math.max(1, name.length() / 3);
+        return "no adapter '" + name + "'"
+                + adapters.ids().stream()
+                        .filter(id -> distance.apply(id, name) <= maxDistance)
+                        .min(Comparator.comparingInt(id -> distance.apply(id, name)))
+                        .map(id -> "; did you mean '" + id + "'?")
+                        .orElse("");
+    }
+
+    private PinnedAdapter pin(LoadedAdapter loaded, RequestMessage request) {
+        if (request.boundary().isPresent()) {
+            return new PinnedAdapter(
+                    loaded.id(),
+                    loaded.digest(),
+                    new Boundary(request.boundary().getAsInt()),
+                    OptionalLong.empty());
+        }
+        BoundaryTable.Row row = boundaries.row(loaded.id());
+        AppliedBoundary applied = apply(row, loaded.digest());
+        if (applied instanceof AppliedBoundary.FullLora full) {
+            metrics.countBoundaryFallback(full.reason().label());
+            return new PinnedAdapter(loaded.id(), loaded.digest(), full.boundary(), OptionalLong.empty());
+        }
+        return new PinnedAdapter(loaded.id(), loaded.digest(), applied.boundary(), row.offset());
+    }
+
+    private AppliedBoundary apply(BoundaryTable.Row row, String digest) {
+        return AppliedBoundary.of(row.entry(), new LoadedVersion(model.name(), digest, numLayers));
+    }
+
+    private List<Integer> tokenize(Input input) throws Rejected {
         List<Integer> tokens = input instanceof Input.Messages chat
                 ? encodeChat(chat)
                 : model.tokenizer().encodePrompt(((Input.Prompt) input).prompt());
         if (tokens.isEmpty()) {
-            throw new RequestNotAdmitted("invalid_value", input.field(), "'" + input.field() + "' comes to no token");
+            throw new Rejected("invalid_value", input.field(), "'" + input.field() + "' tokenizes to nothing");
         }
         return tokens;
     }
 
-    private List<Integer> encodeChat(Input.Messages chat) throws RequestNotAdmitted {
+    private List<Integer> encodeChat(Input.Messages chat) throws Rejected {
         List<ChatMessage> messages = chat.messages().stream()
                 .map(message -> new ChatMessage(message.fields()))
                 .toList();
         try {
             return model.encodeChat(messages, chat.tools());
         } catch (ChatTemplateException e) {
-            throw new RequestNotAdmitted("chat_template_failed", "messages", e.getMessage());
+            throw new Rejected("chat_template_failed", "messages", e.getMessage());
         }
     }
 
-    private static SamplingParams sampling(SamplingFields asked) {
+    private static SamplingParams sampling(SamplingFields fields) {
         Penalties penalties =
-                new Penalties(asked.repetitionPenalty(), asked.presencePenalty(), asked.frequencyPenalty());
+                new Penalties(fields.repetitionPenalty(), fields.presencePenalty(), fields.frequencyPenalty());
         return new SamplingParams(
-                asked.temperature(), asked.topP(), asked.topK(), asked.minP(), penalties, asked.logitBias());
+                fields.temperature(), fields.topP(), fields.topK(), fields.minP(), penalties, fields.logitBias());
     }
 
-    private static StopConditions stopConditions(EndingFields asked) {
+    private static StopConditions stopConditions(EndingFields fields) {
         return new StopConditions(
-                asked.maxTokens(),
-                asked.minTokens(),
-                asked.stop(),
-                Set.copyOf(asked.stopTokenIds()),
-                asked.ignoreEos());
+                fields.maxTokens(),
+                fields.minTokens(),
+                fields.stop(),
+                Set.copyOf(fields.stopTokenIds()),
+                fields.ignoreEos());
     }
 
-    /** The same for every reading of one request, and spread evenly. */
+    /** A seed that is the same for every delivery of a request: the first 8 bytes of the id's SHA-256. */
     static long seedFrom(String id) {
         try {
             byte[] hash = MessageDigest.getInstance("SHA-256").digest(id.getBytes(StandardCharsets.UTF_8));
             return ByteBuffer.wrap(hash).getLong();
         } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("every Java has SHA-256", e);
+            throw new IllegalStateException("every Java platform has SHA-256", e);
         }
     }
 }

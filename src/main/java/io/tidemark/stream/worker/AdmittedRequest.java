@@ -7,16 +7,19 @@ import java.util.Optional;
 import java.util.OptionalLong;
 
 /**
- * A request that may run, with what was pinned for its whole life.
+ * A request whose adapter version and boundary are pinned for its whole life.
  *
- * @param id         the client's id, or the derived one
- * @param message    as the client sent it
- * @param adapter    the adapter's version and boundary; empty for the base model
- * @param generation as the engine takes it
+ * @param id         id in the record, or derived from its position
+ * @param message    as in the record
+ * @param adapter    empty for the base model
+ * @param generation the request for the engine
  */
 record AdmittedRequest(
         String id, RequestMessage message, Optional<PinnedAdapter> adapter, GenerationRequest generation) {
 
-    /** @param boundaryOffset of the record that decided, on its topic; empty where the table didn't decide */
+    /**
+     * @param digest         SHA-256 of the adapter
+     * @param boundaryOffset offset of the boundary record that applies; empty if the request overrides it or none applies
+     */
     record PinnedAdapter(String id, String digest, Boundary boundary, OptionalLong boundaryOffset) {}
 }

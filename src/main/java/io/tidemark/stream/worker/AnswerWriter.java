@@ -22,13 +22,13 @@ import org.apache.kafka.common.header.Header;
 import org.jboss.logging.Logger;
 
 /**
- * Writes results, events and dead letters with one idempotent producer. All methods return at once: JSON is made and
- * sent in order on the thread {@code tidemark-answers}, since a producer may block when its buffer is full and the
- * engine's threads must not.
+ * Writes results, events and dead letters with one idempotent producer. All methods return at once: records are
+ * serialized and sent in order on the thread {@code tidemark-answers}, because a producer blocks when its buffer is full
+ * and the threads of the engine must not block.
  *
- * <p>A future is done when all replicas have the record. A send that fails is repeated until it succeeds or the writer
- * is closed, and then the request stays unacknowledged and is read again. While the writer is open a future fails only
- * for a record that can't be sent at all: it is too large, or no JSON can be made of it.
+ * <p>A future completes when all in-sync replicas have the record. A failed send is repeated until it succeeds or the
+ * writer is closed. While the writer is open, a future fails only for a record that can never be sent: it is too large,
+ * or it can't be serialized.
  */
 public final class AnswerWriter implements AutoCloseable {
 
@@ -36,7 +36,7 @@ public final class AnswerWriter implements AutoCloseable {
 
     private static final long RETRY_MS = 1000;
 
-    /** W3C asks to carry 512 characters of a trace state; more would let a client make a result too large. */
+    /** Limit for a trace header, so that it can't make a result too large. W3C requires 512 characters of tracestate. */
     private static final int MAX_TRACE_BYTES = 1024;
 
     private final Producer<byte[], byte[]> producer;
@@ -57,7 +57,7 @@ public final class AnswerWriter implements AutoCloseable {
                         request, new ProducerRecord<>(topics.results(), utf8(result.id()), TopicJson.write(result))));
     }
 
-    /** Events are worth one try: the result holds the whole text. */
+    /** Sends an event once, without retries: the result contains the whole text. */
     void event(IncomingRequest request, EventMessage event) {
         execute(
                 () -> producer.send(
@@ -67,18 +67,18 @@ public final class AnswerWriter implements AutoCloseable {
                         (metadata, failure) -> {
                             if (failure != null) {
                                 LOG.warnf(
-                                        "an event of request '%s' was not written: %s",
+                                        "an event of request '%s' could not be written: %s",
                                         event.id(), failure.getMessage());
                             }
                         }),
-                failure -> LOG.debugf("event dropped: %s", failure.getMessage()));
+                failure -> LOG.debugf("an event was dropped: %s", failure.getMessage()));
     }
 
     CompletableFuture<Void> deadLetter(IncomingRequest request, ErrorBody error) {
         return send(request, () -> DeadLetter.of(request.record(), error, topics.deadLetters()));
     }
 
-    /** A send that failed because of this will be repeated by whoever reads the request next. */
+    /** Whether futures fail because of {@link #close}. */
     boolean isClosed() {
         return thread.isShutdown();
     }
@@ -98,7 +98,7 @@ public final class AnswerWriter implements AutoCloseable {
                 written.completeExceptionally(failure);
             } else {
                 LOG.warnf(
-                        "writing to '%s' for the request at %s failed, trying again: %s",
+                        "writing to '%s' for the request at %s failed, retrying: %s",
                         record.topic(), request.position(), failure.getMessage());
                 CompletableFuture.delayedExecutor(RETRY_MS, TimeUnit.MILLISECONDS)
                         .execute(() -> execute(
@@ -107,19 +107,19 @@ public final class AnswerWriter implements AutoCloseable {
         });
     }
 
-    private void execute(Runnable work, Consumer<Throwable> refused) {
+    private void execute(Runnable work, Consumer<Throwable> onFailure) {
         try {
             thread.execute(() -> {
                 try {
                     work.run();
                 } catch (RuntimeException | Error e) {
-                    // an error too: whoever waits for the answer would wait for good
+                    // errors as well: otherwise the future would never complete
                     LOG.error("an answer could not be sent", e);
-                    refused.accept(e);
+                    onFailure.accept(e);
                 }
             });
         } catch (RejectedExecutionException e) {
-            refused.accept(e);
+            onFailure.accept(e);
         }
     }
 
@@ -138,13 +138,13 @@ public final class AnswerWriter implements AutoCloseable {
         return text.getBytes(StandardCharsets.UTF_8);
     }
 
-    /** Sends what was asked for so far, then closes the producer. */
+    /** Sends the records of previous calls for up to 5 seconds, then closes the producer. */
     @Override
     public void close() {
         thread.shutdown();
         try {
             if (!thread.awaitTermination(5, TimeUnit.SECONDS)) {
-                LOG.warn("answers were still waiting to be sent");
+                LOG.warn("some answers were not sent before the timeout");
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();

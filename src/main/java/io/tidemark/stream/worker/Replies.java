@@ -1,6 +1,7 @@
 package io.tidemark.stream.worker;
 
 import io.tidemark.generation.Completion;
+import io.tidemark.generation.GenerationListener;
 import io.tidemark.generation.Outcome;
 import io.tidemark.generation.Outcome.Failure;
 import io.tidemark.message.ErrorBody;
@@ -14,127 +15,126 @@ import org.apache.kafka.common.errors.RecordTooLargeException;
 import org.jboss.logging.Logger;
 
 /**
- * Gives every request its one result, and a dead letter where there is an error. The future that each method is given
- * is done when the broker has both. A dead letter that can't be written is given up: the result tells its sender as much.
+ * Writes the answer of each request: events, one result, and a dead letter after an error. The returned futures complete
+ * when the broker has result and dead letter, and fail when the writer is closed before. A dead letter that can't be
+ * written is skipped, because the result contains the error as well.
  */
-final class Replies {
+final class Replies implements AutoCloseable {
 
     private static final Logger LOG = Logger.getLogger(Replies.class);
 
     private final AnswerWriter writer;
     private final Results results;
     private final WorkerMetrics metrics;
-    private final UnaryOperator<String> metricName;
+    private final UnaryOperator<String> metricTag;
 
-    /** @param metricName the tag of metrics for what a client called the model */
-    Replies(AnswerWriter writer, Results results, WorkerMetrics metrics, UnaryOperator<String> metricName) {
+    /**
+     * @param writer    closed with this object
+     * @param metricTag the tag of metrics for the model of a request
+     */
+    Replies(AnswerWriter writer, Results results, WorkerMetrics metrics, UnaryOperator<String> metricTag) {
         this.writer = writer;
         this.results = results;
         this.metrics = metrics;
-        this.metricName = metricName;
+        this.metricTag = metricTag;
     }
 
-    /** The end of a request that ran. */
-    void ended(IncomingRequest incoming, AdmittedRequest admitted, Outcome outcome, CompletableFuture<Void> answered) {
+    /** A listener that writes the events of a request, and calls {@code finished} at its end. */
+    GenerationListener events(IncomingRequest incoming, AdmittedRequest admitted, Consumer<Outcome> finished) {
+        return new RequestEvents(incoming, admitted, writer, finished);
+    }
+
+    /** Answers a request that was generated. */
+    CompletableFuture<Void> finish(IncomingRequest incoming, AdmittedRequest admitted, Outcome outcome) {
         if (outcome instanceof Failure failure) {
-            failed(incoming, admitted, ErrorBody.serverError(failure.code(), failure.message()), answered);
-            return;
+            return fail(incoming, admitted, ErrorBody.serverError(failure.code(), failure.message()));
         }
         Completion completion = (Completion) outcome;
-        writer.result(incoming, results.completed(admitted, completion, incoming.attempt()))
-                .whenComplete((written, failure) -> {
-                    if (failure == null) {
-                        answered.complete(null);
-                        count(admitted.message().model(), completion);
-                    } else if (failure instanceof RecordTooLargeException) {
-                        failed(
-                                incoming,
-                                admitted,
-                                ErrorBody.serverError("result_too_large", "the result is above 5 MiB"),
-                                answered);
-                    } else if (!writer.isClosed()) {
-                        failed(
-                                incoming,
-                                admitted,
-                                ErrorBody.serverError("internal_error", "the result could not be written"),
-                                answered);
-                    }
-                    // else the writer is closed: the request stays unacknowledged and is read again
-                });
-    }
-
-    /** A request that never ran. */
-    void refuse(
-            IncomingRequest incoming,
-            String id,
-            Optional<String> model,
-            ErrorBody error,
-            CompletableFuture<Void> answered) {
-        refuse(
-                incoming,
-                results.refused(id, model, error, incoming.attempt()),
-                error,
-                model.orElse(WorkerMetrics.UNKNOWN),
-                answered);
-    }
-
-    private void failed(
-            IncomingRequest incoming, AdmittedRequest admitted, ErrorBody error, CompletableFuture<Void> answered) {
-        refuse(
-                incoming,
-                results.failed(admitted, error, incoming.attempt()),
-                error,
-                admitted.message().model(),
-                answered);
-    }
-
-    private void refuse(
-            IncomingRequest incoming,
-            ResultMessage result,
-            ErrorBody error,
-            String model,
-            CompletableFuture<Void> answered) {
-        LOG.infof(
-                "request '%s' refused: %s (%s)",
-                result.id(), error.code(), error.param().orElse("no field"));
-        CompletableFuture<Void> letter = unlessClosed(
-                writer.deadLetter(incoming, error),
-                failure -> LOG.warnf(
-                        "the dead letter of request '%s' is given up: %s", result.id(), failure.getMessage()));
-        CompletableFuture<Void> written = unlessClosed(
-                writer.result(incoming, result),
-                failure -> LOG.errorf(
-                        failure, "request '%s' gets no result: not even the error can be written", result.id()));
-        CompletableFuture.allOf(written, letter).thenRun(() -> {
-            answered.complete(null);
-            metrics.answered(metricName.apply(model), error.code());
+        CompletableFuture<Void> written =
+                writer.result(incoming, results.completed(admitted, completion, incoming.attempt()));
+        written.thenRun(() -> record(incoming, admitted.message().model(), completion));
+        return written.exceptionallyCompose(failure -> {
+            if (failure instanceof RecordTooLargeException) {
+                return fail(
+                        incoming, admitted, ErrorBody.serverError("result_too_large", "the result is above 5 MiB"));
+            }
+            return writer.isClosed()
+                    ? CompletableFuture.failedFuture(failure)
+                    : fail(
+                            incoming,
+                            admitted,
+                            ErrorBody.serverError("internal_error", "the result could not be written"));
         });
     }
 
-    /** Done in any case but one: when the writer was closed the request must stay open, to be read again. */
-    private CompletableFuture<Void> unlessClosed(CompletableFuture<Void> sent, Consumer<Throwable> givenUp) {
+    /** Answers a request that was not generated. */
+    CompletableFuture<Void> reject(IncomingRequest incoming, String id, Optional<String> model, ErrorBody error) {
+        return writeError(
+                incoming,
+                results.rejected(id, model, error, incoming.attempt()),
+                error,
+                model.orElse(WorkerMetrics.UNKNOWN));
+    }
+
+    private CompletableFuture<Void> fail(IncomingRequest incoming, AdmittedRequest admitted, ErrorBody error) {
+        return writeError(
+                incoming,
+                results.failed(admitted, error, incoming.attempt()),
+                error,
+                admitted.message().model());
+    }
+
+    private CompletableFuture<Void> writeError(
+            IncomingRequest incoming, ResultMessage result, ErrorBody error, String model) {
+        LOG.infof(
+                "request '%s' failed: %s (%s)",
+                result.id(), error.code(), error.param().orElse("no field"));
+        CompletableFuture<Void> letter = skipUnlessClosed(
+                writer.deadLetter(incoming, error),
+                failure -> LOG.warnf(
+                        "the dead letter of request '%s' can't be written: %s", result.id(), failure.getMessage()));
+        CompletableFuture<Void> written = skipUnlessClosed(
+                writer.result(incoming, result),
+                failure -> LOG.errorf(
+                        failure, "request '%s' gets no result: its error can't be written", result.id()));
+        CompletableFuture<Void> both = CompletableFuture.allOf(written, letter);
+        both.thenRun(() -> metrics.countRequest(metricTag.apply(model), error.code()));
+        return both;
+    }
+
+    /** Fails only if the writer is closed: then the request stays open for redelivery. */
+    private CompletableFuture<Void> skipUnlessClosed(CompletableFuture<Void> sent, Consumer<Throwable> log) {
         return sent.exceptionallyCompose(failure -> {
             if (writer.isClosed()) {
                 return CompletableFuture.failedFuture(failure);
             }
-            givenUp.accept(failure);
+            log.accept(failure);
             return CompletableFuture.completedFuture(null);
         });
     }
 
-    private void count(String model, Completion completion) {
-        String adapter = metricName.apply(model);
+    private void record(IncomingRequest incoming, String model, Completion completion) {
+        String adapter = metricTag.apply(model);
         Completion.Timing timing = completion.timing();
-        metrics.answered(adapter, Results.spelled(completion.choices().get(0).finishReason()));
-        metrics.tokens(
+        metrics.countRequest(adapter, Results.label(completion.choices().get(0).finishReason()));
+        metrics.countTokens(
                 adapter, completion.usage().promptTokens(), completion.usage().completionTokens());
-        Results.firstTokenMs(completion).ifPresent(milliseconds -> metrics.firstToken(adapter, milliseconds));
+        metrics.recordQueueTime(timing.queuedMs());
+        metrics.recordRequestDuration(incoming.age());
+        Results.firstTokenMs(completion)
+                .ifPresent(milliseconds -> metrics.recordTimeToFirstToken(adapter, milliseconds));
         int longest = completion.choices().stream()
                 .mapToInt(choice -> choice.tokens().size())
                 .max()
                 .orElse(0);
         if (longest > 1) {
-            metrics.perToken(adapter, (timing.totalMs() - timing.queuedMs() - timing.firstTokenMs()) / (longest - 1));
+            metrics.recordTimePerToken(
+                    adapter, (timing.totalMs() - timing.queuedMs() - timing.firstTokenMs()) / (longest - 1));
         }
+    }
+
+    @Override
+    public void close() {
+        writer.close();
     }
 }

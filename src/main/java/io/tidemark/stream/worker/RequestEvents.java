@@ -8,14 +8,13 @@ import io.tidemark.message.EventMessage;
 import java.util.Optional;
 import java.util.function.Consumer;
 
-/** Hears of one request from the engine: pieces become events, the end goes back to the desk. */
+/** Writes the events of a streamed request, and passes on its outcome. Used by one thread of the engine. */
 final class RequestEvents implements GenerationListener {
 
     private final IncomingRequest incoming;
     private final AdmittedRequest admitted;
     private final AnswerWriter writer;
     private final Consumer<Outcome> finished;
-    // all calls come from one engine instance's thread
     private final long[] sequences;
     private final boolean[] ended;
 
@@ -29,20 +28,20 @@ final class RequestEvents implements GenerationListener {
     }
 
     @Override
-    public void onText(int choice, String piece) {
-        event(choice, piece, Optional.empty());
+    public void onText(int choice, String chunk) {
+        write(choice, chunk, Optional.empty());
     }
 
     @Override
     public void onChoiceFinished(int choice, FinishReason reason) {
         ended[choice] = true;
-        event(choice, "", Optional.of(Results.spelled(reason)));
+        write(choice, "", Optional.of(Results.label(reason)));
     }
 
     @Override
     public void onFinished(Outcome outcome) {
         if (outcome instanceof Failure) {
-            // who follows the stream would wait for its last events
+            // every choice has a last event, so that consumers of the stream notice the end
             for (int choice = 0; choice < ended.length; choice++) {
                 if (!ended[choice]) {
                     onChoiceFinished(choice, FinishReason.ERROR);
@@ -52,7 +51,7 @@ final class RequestEvents implements GenerationListener {
         finished.accept(outcome);
     }
 
-    private void event(int choice, String text, Optional<String> finishReason) {
+    private void write(int choice, String text, Optional<String> finishReason) {
         if (admitted.message().stream()) {
             writer.event(
                     incoming,

@@ -11,58 +11,58 @@ import org.eclipse.microprofile.reactive.messaging.Message;
 import org.jboss.logging.Logger;
 
 /**
- * Takes requests from the channel and acknowledges each when its answer is with the broker, in whatever order they end.
- * The commit strategy {@code throttled} commits up to the oldest unacknowledged record only, so that no commit ever
- * passes a request that is still open.
+ * Consumes requests from the channel and acknowledges each when the broker has its answer, in any order. The commit
+ * strategy {@code throttled} commits offsets up to the oldest unacknowledged record, so that no commit passes an open
+ * request.
  *
- * <p>The consumer joins its group when {@link #start} subscribes, not before: a process that still loads its model
- * holds no partition. At most {@code max-num-seqs + max-queued-requests} requests are open at once; beyond that the channel asks for no more
- * and the consumer is paused.
+ * <p>The consumer joins its group when {@link #start} subscribes: a process that loads its model owns no partition. At
+ * most {@code max-num-seqs + max-queued-requests} requests are open; beyond that the channel requests no more records and
+ * the consumer is paused.
  */
 public final class RequestIntake {
 
     private static final Logger LOG = Logger.getLogger(RequestIntake.class);
 
     private final Multi<Message<byte[]>> channel;
-    private final RequestLifecycle desk;
-    private final int mostOpen;
+    private final RequestLifecycle requests;
+    private final int maxOpen;
     private final AtomicReference<Throwable> failure = new AtomicReference<>();
-    private volatile boolean draining;
+    private volatile boolean stopped;
 
-    public RequestIntake(Multi<Message<byte[]>> channel, RequestLifecycle desk, int mostOpen) {
+    public RequestIntake(Multi<Message<byte[]>> channel, RequestLifecycle requests, int maxOpen) {
         this.channel = channel;
-        this.desk = desk;
-        this.mostOpen = mostOpen;
+        this.requests = requests;
+        this.maxOpen = maxOpen;
     }
 
-    /** Begins to consume. */
+    /** Starts to consume. */
     public Cancellable start() {
         return channel.onItem()
                 .transformToUni(this::handle)
-                .merge(mostOpen)
+                .merge(maxOpen)
                 .subscribe()
                 .with(done -> {}, failed -> {
-                    LOG.error("consuming requests has failed for good", failed);
+                    LOG.error("consuming requests has failed; only a restart resolves this", failed);
                     failure.set(failed);
                 });
     }
 
-    /** Takes no further request. What was read and not started stays unacknowledged. */
+    /** Stops accepting requests. Records that were consumed and not started stay unacknowledged. */
     public void stop() {
-        draining = true;
+        stopped = true;
     }
 
-    /** Why nothing is consumed any more, for a health check. */
+    /** The failure that ended consumption, for a health check. */
     public Optional<Throwable> failure() {
         return Optional.ofNullable(failure.get());
     }
 
     private Uni<Void> handle(Message<byte[]> message) {
-        if (draining) {
-            // never done: it keeps its place in the merge, so the channel soon asks for nothing more
+        if (stopped) {
+            // never completes: it occupies the merge, so that the channel requests no more records
             return Uni.createFrom().nothing();
         }
-        CompletableFuture<Void> answered = desk.answer(incoming(message));
+        CompletableFuture<Void> answered = requests.answer(incoming(message));
         return Uni.createFrom().completionStage(answered.thenCompose(done -> message.ack()));
     }
 

@@ -15,14 +15,23 @@ import java.util.OptionalDouble;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
 
-/** What the engine said, in the words of the result topic. */
+/** Converts outcomes of the engine into values of the topic of results. */
 final class Results {
 
-    private final WorkerIdentity identity;
+    private final String baseModel;
+    private final int numLayers;
+    private final String worker;
     private final Clock clock;
 
-    Results(WorkerIdentity identity, Clock clock) {
-        this.identity = identity;
+    /**
+     * @param baseModel name of the base model
+     * @param numLayers decoder layers of the base model
+     * @param worker    name of this process
+     */
+    Results(String baseModel, int numLayers, String worker, Clock clock) {
+        this.baseModel = baseModel;
+        this.numLayers = numLayers;
+        this.worker = worker;
         this.clock = clock;
     }
 
@@ -41,9 +50,9 @@ final class Results {
                 provenance(admitted, attempt, Optional.of(completion)));
     }
 
-    ResultMessage refused(String id, Optional<String> model, ErrorBody error, long attempt) {
+    ResultMessage rejected(String id, Optional<String> model, ErrorBody error, long attempt) {
         return ErrorResult.of(
-                id, now(), model, error, Provenance.refused(identity.baseModel(), identity.worker(), attempt));
+                id, now(), model, error, Provenance.refused(baseModel, worker, attempt));
     }
 
     ResultMessage failed(AdmittedRequest admitted, ErrorBody error, long attempt) {
@@ -55,14 +64,14 @@ final class Results {
                 provenance(admitted, attempt, Optional.empty()));
     }
 
-    /** Empty for a request that was ended before it had a token: its time to the first one was not 0. */
+    /** Milliseconds from admission into the batch to the first token; empty for a request without tokens. */
     static OptionalDouble firstTokenMs(Completion completion) {
         return completion.usage().completionTokens() == 0
                 ? OptionalDouble.empty()
                 : OptionalDouble.of(completion.timing().firstTokenMs());
     }
 
-    static String spelled(FinishReason reason) {
+    static String label(FinishReason reason) {
         return reason.name().toLowerCase(Locale.ROOT);
     }
 
@@ -73,7 +82,7 @@ final class Results {
                         : Optional.of(new CompletionResult.Logprobs(
                                 choice.logprobs().stream().map(Results::token).toList()));
         return CompletionResult.Choice.answering(
-                input, choice.index(), choice.text(), spelled(choice.finishReason()), logprobs);
+                input, choice.index(), choice.text(), label(choice.finishReason()), logprobs);
     }
 
     private static CompletionResult.TokenLogprob token(Completion.TokenLogprob token) {
@@ -90,13 +99,13 @@ final class Results {
         Optional<Completion.Timing> timing = completion.map(Completion::timing);
         Optional<AdmittedRequest.PinnedAdapter> pinned = admitted.adapter();
         return new Provenance(
-                identity.baseModel(),
+                baseModel,
                 pinned.map(AdmittedRequest.PinnedAdapter::digest),
                 pinned.map(p -> OptionalInt.of(p.boundary().layers())).orElse(OptionalInt.empty()),
-                OptionalInt.of(identity.numLayers()),
+                OptionalInt.of(numLayers),
                 pinned.map(AdmittedRequest.PinnedAdapter::boundaryOffset).orElse(OptionalLong.empty()),
                 OptionalLong.of(admitted.generation().params().seed()),
-                identity.worker(),
+                worker,
                 attempt,
                 timing.map(t -> OptionalDouble.of(t.queuedMs())).orElse(OptionalDouble.empty()),
                 completion.map(Results::firstTokenMs).orElse(OptionalDouble.empty()),

@@ -2,8 +2,6 @@ package io.tidemark.stream.worker;
 
 import io.smallrye.mutiny.Multi;
 import io.tidemark.adapter.AdapterStore;
-import io.tidemark.boundary.AppliedBoundary;
-import io.tidemark.boundary.LoadedVersion;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.generation.GenerationEngine;
 import io.tidemark.stream.metrics.WorkerMetrics;
@@ -18,28 +16,31 @@ import java.util.Optional;
 import org.eclipse.microprofile.reactive.messaging.Message;
 import org.jboss.logging.Logger;
 
-/** The worker's parts, put together and started. */
+/** The service that answers requests: consumes them, runs them in the engine, and produces their answers. */
 public final class WorkerService implements AutoCloseable {
 
     private static final Logger LOG = Logger.getLogger(WorkerService.class);
 
-    private final RequestLifecycle desk;
+    private final RequestLifecycle requests;
     private final RequestIntake intake;
     private final CancellationReader cancellations;
     private final Duration grace;
 
     private WorkerService(
-            RequestLifecycle desk, RequestIntake intake, CancellationReader cancellations, Duration grace) {
-        this.desk = desk;
+            RequestLifecycle requests, RequestIntake intake, CancellationReader cancellations, Duration grace) {
+        this.requests = requests;
         this.intake = intake;
         this.cancellations = cancellations;
         this.grace = grace;
     }
 
     /**
-     * Starts to consume: model, adapters, engine and table must stand.
+     * Starts to consume requests. Model, adapters and engine stay open until this service is closed.
      *
-     * @param mostOpen requests that may run and wait in the engine at the same time
+     * @param worker          name of the process in results
+     * @param maxOpenRequests requests that may run and wait in the engine together
+     * @param boundaries      read to the end of its topic
+     * @param channel         subscribed to by this method
      */
     public static WorkerService start(
             TidemarkSettings settings,
@@ -49,113 +50,92 @@ public final class WorkerService implements AutoCloseable {
             LanguageModel model,
             AdapterStore adapters,
             GenerationEngine engine,
-            int mostOpen,
-            BoundaryTable table,
+            int maxOpenRequests,
+            BoundaryTable boundaries,
             WorkerMetrics metrics,
-            Multi<Message<byte[]>> requests) {
-        int numLayers = model.config().numLayers();
-        AdapterChoice choice = new AdapterChoice(model.name(), numLayers, adapters, table, metrics);
+            Multi<Message<byte[]>> channel) {
+        Admission admission = new Admission(model, adapters, boundaries, metrics);
         AnswerWriter writer = new AnswerWriter(kafka.newProducer(Map.of("client.id", "tidemark-answers")), topics);
-        Results results = new Results(new WorkerIdentity(model.name(), numLayers, worker), Clock.systemUTC());
-        RequestLifecycle desk = new RequestLifecycle(
+        Results results = new Results(model.name(), model.config().numLayers(), worker, Clock.systemUTC());
+        RequestLifecycle requests = new RequestLifecycle(
                 Math.toIntExact(settings.limits().requestBytes().asLongValue()),
-                new Admission(model, choice),
+                admission,
                 adapters::lease,
                 engine,
-                writer,
-                new Replies(writer, results, metrics, choice::metricName));
-        CancellationReader cancellations = CancellationReader.start(kafka, topics.cancellations(), desk::cancel);
-        RequestIntake intake = new RequestIntake(requests, desk, mostOpen);
-        watch(metrics, model, adapters, engine, table, desk);
+                new Replies(writer, results, metrics, admission::metricTag));
+        CancellationReader cancellations = CancellationReader.start(kafka, topics.cancellations(), requests::cancel);
+        RequestIntake intake = new RequestIntake(channel, requests, maxOpenRequests);
+        bindMetrics(metrics, engine, boundaries, requests);
+        adapters.ids().forEach(id -> metrics.gauge(
+                "tidemark.boundary",
+                "boundary of the next request",
+                () -> admission.currentBoundary(id).stream().asDoubleStream().findFirst().orElse(Double.NaN),
+                "adapter",
+                id));
         engine.failure().thenRun(() -> {
             intake.stop();
-            desk.handBack();
+            requests.abandonForRedelivery();
         });
         intake.start();
-        LOG.infof("worker '%s' takes requests from '%s'", worker, topics.requests());
-        return new WorkerService(desk, intake, cancellations, settings.worker().shutdownGrace());
+        LOG.infof("worker '%s' consumes requests from '%s'", worker, topics.requests());
+        return new WorkerService(requests, intake, cancellations, settings.worker().shutdownGrace());
     }
 
-    /** Leaves what comes from now on to others; what is open goes on. */
+    /** Stops accepting requests. Open requests continue. */
     public void stopConsuming() {
         intake.stop();
     }
 
-    /** Takes no more, finishes what runs within the grace, and hands back what is left. */
+    /** Stops accepting requests, finishes open ones within the grace period, and abandons the rest for redelivery. */
     public void drain() {
         intake.stop();
-        int open = desk.open();
-        int handedBack = desk.finishOrHandBack(grace);
-        LOG.infof("stopped: %d open requests finished, %d handed back", open - handedBack, handedBack);
+        int open = requests.openRequests();
+        int abandoned = requests.drain(grace);
+        LOG.infof(
+                "worker stopped: %d open requests finished, %d abandoned for redelivery", open - abandoned, abandoned);
     }
 
-    /** What only a restart can mend, for a health check. */
+    /** A failure that only a restart resolves, for a health check. */
     public Optional<String> failure() {
         return intake.failure()
                 .map(failure -> "requests are not consumed: " + failure.getMessage())
-                .or(() -> cancellations.isAlive() ? Optional.empty() : Optional.of("cancellations are not heard"));
+                .or(() -> cancellations.isAlive()
+                        ? Optional.empty()
+                        : Optional.of("the thread that reads cancellations has died"));
     }
 
-    /** After {@link #drain}. */
+    /** Closes the consumer of cancellations and the producer. Called after {@link #drain}. */
     @Override
     public void close() {
         cancellations.close();
-        desk.close();
+        requests.close();
     }
 
-    private static void watch(
-            WorkerMetrics metrics,
-            LanguageModel model,
-            AdapterStore adapters,
-            GenerationEngine engine,
-            BoundaryTable table,
-            RequestLifecycle desk) {
-        metrics.watch(
-                "tidemark.queue.depth",
-                "requests that wait in the engine",
-                () -> engine.stats().queuedRequests());
-        metrics.watch(
-                "tidemark.running.rows",
-                "rows in the running batch",
-                () -> engine.stats().runningSequences());
-        metrics.watch(
-                "tidemark.kv.reserved.bytes",
-                "memory reserved for keys and values",
-                () -> engine.stats().kvBytesReserved());
-        metrics.watch(
-                "tidemark.prefix.cache.bytes",
-                "memory of kept prefixes, part of that reserved",
-                () -> engine.stats().prefixBytes());
-        metrics.watch(
+    private static void bindMetrics(
+            WorkerMetrics metrics, GenerationEngine engine, BoundaryTable boundaries, RequestLifecycle requests) {
+        metrics.gauge("tidemark.queue.depth", "requests that wait in the engine", () -> engine.stats()
+                .queuedRequests());
+        metrics.gauge("tidemark.running.rows", "rows in the running batches", () -> engine.stats()
+                .runningSequences());
+        metrics.gauge("tidemark.open.requests", "requests that are read and not answered", requests::openRequests);
+        metrics.gauge("tidemark.kv.reserved.bytes", "memory reserved for keys and values", () -> engine.stats()
+                .kvBytesReserved());
+        metrics.gauge("tidemark.prefix.cache.bytes", "reserved memory that holds cached prefixes", () -> engine.stats()
+                .prefixBytes());
+        metrics.counter(
                 "tidemark.prefix.cache.tokens",
-                "prompt tokens taken over from kept prefixes since the start",
-                () -> engine.stats().reusedPromptTokens());
-        metrics.watch(
+                "prompt tokens read from cached prefixes",
+                engine,
+                source -> source.stats().reusedPromptTokens());
+        metrics.counter(
                 "tidemark.engine.steps",
-                "steps since the start",
-                () -> engine.stats().steps());
-        metrics.watch("tidemark.open.requests", "requests read and not yet answered", desk::open);
-        metrics.watch(
+                "steps of all instances",
+                engine,
+                source -> source.stats().steps());
+        metrics.counter(
                 "tidemark.boundary.broken.records",
-                "records of the boundary table that could not be read",
-                table::brokenRecords);
-        for (String id : adapters.ids()) {
-            metrics.watch(
-                    "tidemark.boundary",
-                    "the boundary that the next request gets",
-                    () -> boundary(model, adapters, table, id),
-                    "adapter",
-                    id);
-        }
-    }
-
-    /** Not a number until the adapter has been loaded once: which record holds depends on its digest. */
-    private static double boundary(LanguageModel model, AdapterStore adapters, BoundaryTable table, String id) {
-        int numLayers = model.config().numLayers();
-        return adapters.digest(id)
-                .map(digest ->
-                        AppliedBoundary.of(table.row(id).entry(), new LoadedVersion(model.name(), digest, numLayers)))
-                .map(applied -> (double) applied.boundary().layers())
-                .orElse(Double.NaN);
+                "records of the boundary table that could not be parsed",
+                boundaries,
+                BoundaryTable::brokenRecords);
     }
 }

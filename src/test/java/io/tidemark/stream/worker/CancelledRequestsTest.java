@@ -8,38 +8,38 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
-@DisplayName("a request that is cancelled")
+@DisplayName("A cancelled request")
 class CancelledRequestsTest {
 
-    private final DeskFixture at = new DeskFixture();
+    private final RequestLifecycleFixture fixture = new RequestLifecycleFixture();
 
     @AfterEach
-    void closeDesk() {
-        at.close();
+    void closeFixture() {
+        fixture.close();
     }
 
     @Test
-    @DisplayName("is cancelled in the engine as soon as it gets there, when it was cancelled while it waited")
+    @DisplayName("is cancelled in the engine after its submission if the cancellation came while it waited for its adapter")
     void cancelledWhileWaiting() {
-        at.ask(1, "cold");
-        at.awaitColdAsked();
-        at.desk().cancel("r1", 0);
-        assertThat(at.engine().cancelledAfterSubmission()).isEmpty();
-        at.awaitColdAsked().complete(at.store().awaitLease("cold"));
-        Awaitility.await().until(() -> at.engine().cancelledAfterSubmission().size() == 1);
-        assertThat(at.engine().cancelledAfterSubmission().get(0)).startsWith("r1@");
+        fixture.deliver(1, "cold");
+        fixture.awaitColdLease();
+        fixture.requests().cancel("r1", 0);
+        assertThat(fixture.engine().cancelledAfterSubmission()).isEmpty();
+        fixture.awaitColdLease().complete(fixture.store().awaitLease("cold"));
+        Awaitility.await().until(() -> fixture.engine().cancelledAfterSubmission().size() == 1);
+        assertThat(fixture.engine().cancelledAfterSubmission().get(0)).startsWith("r1@");
     }
 
     @Test
-    @DisplayName("is cancelled although its cancellation was read before it, unless its record is the newer one")
+    @DisplayName("is cancelled by a cancellation that was read before the request, unless the record of the request is newer")
     void cancelledBeforeItIsRead() {
-        at.desk().cancel("r1", 500);
-        at.desk().cancel("r2", 499);
-        at.desk().cancel("r3", 500);
-        List.of(1, 2, 3).forEach(offset -> at.ask(offset, "warm", 500));
-        Awaitility.await().until(() -> at.engine().cancelledAfterSubmission().size() == 2);
-        assertThat(at.engine().submitted()).hasSize(3);
-        assertThat(at.engine().cancelledAfterSubmission())
+        fixture.requests().cancel("r1", 500);
+        fixture.requests().cancel("r2", 499);
+        fixture.requests().cancel("r3", 500);
+        List.of(1, 2, 3).forEach(offset -> fixture.deliver(offset, "warm", 500));
+        Awaitility.await().until(() -> fixture.engine().cancelledAfterSubmission().size() == 2);
+        assertThat(fixture.engine().submitted()).hasSize(3);
+        assertThat(fixture.engine().cancelledAfterSubmission())
                 .extracting(id -> id.substring(0, 2))
                 .containsExactly("r1", "r3");
     }

@@ -16,80 +16,80 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-@DisplayName("a request whose adapter is not in memory")
+@DisplayName("A request whose adapter is not loaded")
 class ColdAdapterTest {
 
-    private final DeskFixture at = new DeskFixture();
+    private final RequestLifecycleFixture fixture = new RequestLifecycleFixture();
 
     @AfterEach
-    void closeDesk() {
-        at.close();
+    void closeFixture() {
+        fixture.close();
     }
 
     @Test
-    @DisplayName("waits for it, and one behind it whose adapter is there does not")
-    void warmOvertakes() {
-        at.ask(1, "cold");
-        at.ask(2, "warm");
-        Awaitility.await().until(() -> at.engine().submitted().size() == 1);
-        assertThat(at.engine().submitted().get(0).id()).startsWith("r2@");
-        at.awaitColdAsked().complete(at.store().awaitLease("cold"));
-        Awaitility.await().until(() -> at.engine().submitted().size() == 2);
-        assertThat(at.engine().submitted().get(1).lora()).isPresent();
+    @DisplayName("waits for the adapter without blocking later requests for loaded adapters")
+    void doesNotBlock() {
+        fixture.deliver(1, "cold");
+        fixture.deliver(2, "warm");
+        Awaitility.await().until(() -> fixture.engine().submitted().size() == 1);
+        assertThat(fixture.engine().submitted().get(0).id()).startsWith("r2@");
+        fixture.awaitColdLease().complete(fixture.store().awaitLease("cold"));
+        Awaitility.await().until(() -> fixture.engine().submitted().size() == 2);
+        assertThat(fixture.engine().submitted().get(1).lora()).isPresent();
     }
 
     @Test
-    @DisplayName("gets an error with the reason when the adapter can't be loaded")
+    @DisplayName("is answered with an error that contains the reason if the adapter can't be loaded")
     void refused(@TempDir Path folder) throws Exception {
         Files.writeString(folder.resolve("adapter_config.json"), "{");
         AdapterRefused reason = null;
         try {
-            at.store().register("broken", folder);
+            fixture.store().register("broken", folder);
         } catch (AdapterRefused e) {
             reason = e;
         }
-        CompletableFuture<Void> answered = at.ask(1, "cold");
-        at.awaitColdAsked().completeExceptionally(reason);
+        CompletableFuture<Void> answered = fixture.deliver(1, "cold");
+        fixture.awaitColdLease().completeExceptionally(reason);
         assertThat(answered).succeedsWithin(Duration.ofSeconds(10));
-        assertThat(at.results()).contains("adapter_unusable", "adapter_config.json", "server_error");
-        assertThat(at.engine().submitted()).isEmpty();
+        assertThat(fixture.results()).contains("adapter_unusable", "adapter_config.json", "server_error");
+        assertThat(fixture.engine().submitted()).isEmpty();
     }
 
     @Test
-    @DisplayName("is refused before anything is loaded, when it can't run anyway")
+    @DisplayName("is rejected without loading the adapter if it can never run")
     void refusedBeforeLoading() {
         String body = "{\"id\": \"r\", \"model\": \"cold\", \"prompt\": \"x\", \"max_tokens\": 100000}";
-        assertThat(at.ask(1, 0, body)).succeedsWithin(Duration.ofSeconds(10));
-        assertThat(at.results()).contains("context_length_exceeded");
-        assertThat(at.nothingIsAsked()).isTrue();
+        assertThat(fixture.deliver(1, 0, body)).succeedsWithin(Duration.ofSeconds(10));
+        assertThat(fixture.results()).contains("context_length_exceeded");
+        assertThat(fixture.noAdapterRequested()).isTrue();
     }
 
     @Test
-    @DisplayName("holds its adapter until its end, whatever the end is")
+    @DisplayName("holds the lease of its adapter until it ends, also with a failure")
     void holdsUntilTheEnd() {
-        try (AdapterStore small = at.smallStore()) {
-            at.ask(1, "cold");
-            at.awaitColdAsked().complete(small.awaitLease("cold"));
-            Awaitility.await().until(() -> at.engine().listeners().size() == 1);
+        try (AdapterStore small = fixture.smallStore()) {
+            fixture.deliver(1, "cold");
+            fixture.awaitColdLease().complete(small.awaitLease("cold"));
+            Awaitility.await().until(() -> fixture.engine().listeners().size() == 1);
             CompletableFuture<AdapterLease> other = small.lease("warm");
             Awaitility.await().until(() -> small.stats().evictions() == 1);
             assertThat(other).isNotDone();
-            at.engine().listeners().get(0).onFinished(new Failure("r1", "engine_error", "it broke"));
+            fixture.engine().listeners().get(0).onFinished(new Failure("r1", "engine_error", "it broke"));
             assertThat(other).succeedsWithin(Duration.ofSeconds(10));
         }
     }
 
     @Test
-    @DisplayName("is handed back unanswered, and lets its adapter go, when the worker stops before it came")
-    void handedBack() {
-        CompletableFuture<Void> answered = at.ask(1, "cold");
-        at.awaitColdAsked();
-        assertThat(at.desk().finishOrHandBack(Duration.ZERO)).isEqualTo(1);
-        try (AdapterStore small = at.smallStore()) {
-            at.awaitColdAsked().complete(small.awaitLease("cold"));
+    @DisplayName("is abandoned unanswered and releases its adapter if the worker stops before the adapter is loaded")
+    void abandoned() {
+        CompletableFuture<Void> answered = fixture.deliver(1, "cold");
+        fixture.awaitColdLease();
+        assertThat(fixture.requests().drain(Duration.ZERO)).isEqualTo(1);
+        try (AdapterStore small = fixture.smallStore()) {
+            fixture.awaitColdLease().complete(small.awaitLease("cold"));
             assertThat(small.lease("warm")).succeedsWithin(Duration.ofSeconds(10));
         }
         assertThat(answered).isNotDone();
-        assertThat(at.engine().submitted()).isEmpty();
+        assertThat(fixture.engine().submitted()).isEmpty();
     }
 }

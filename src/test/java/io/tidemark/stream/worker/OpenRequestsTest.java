@@ -2,51 +2,81 @@ package io.tidemark.stream.worker;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.tidemark.stream.worker.IncomingRequest.Position;
-import java.util.ArrayList;
+import io.tidemark.generation.GenerationListener;
+import io.tidemark.generation.Outcome.Failure;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
-import org.apache.kafka.common.TopicPartition;
+import org.awaitility.Awaitility;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
+@DisplayName("Open requests")
 class OpenRequestsTest {
 
-    private static final Position PLACE = new Position(new TopicPartition("t", 0), 7);
+    private static final Duration TIMEOUT = Duration.ofSeconds(10);
 
-    private final OpenRequests open = new OpenRequests();
-    private final List<CompletableFuture<Void>> begun = new ArrayList<>();
+    private final RequestLifecycleFixture fixture = new RequestLifecycleFixture();
 
-    @Test
-    @DisplayName(
-            "a record that is read again while it is open begins no second run, and both readings wait for the first")
-    void joins() {
-        CompletableFuture<Void> first = open.join(PLACE, begun::add);
-        CompletableFuture<Void> second = open.join(PLACE, begun::add);
-        assertThat(begun).hasSize(1);
-        begun.get(0).complete(null);
-        assertThat(first).isDone();
-        assertThat(second).isDone();
-        assertThat(open.size()).isZero();
+    @AfterEach
+    void closeFixture() {
+        fixture.close();
     }
 
     @Test
-    @DisplayName("an answer that comes while the run begins leaves nothing open")
-    void answeredAtOnce() {
-        assertThat(open.join(PLACE, answered -> answered.complete(null))).isDone();
-        assertThat(open.size()).isZero();
-        assertThat(open.allAnswered()).isDone();
+    @DisplayName("run once if their record is delivered again, and both deliveries complete with the one answer")
+    void redelivered() {
+        CompletableFuture<Void> first = fixture.deliver(7, "warm");
+        CompletableFuture<Void> second = fixture.deliver(7, "warm");
+        assertThat(second).isSameAs(first);
+        awaitSubmitted(1);
+        assertThat(fixture.requests().openRequests()).isOne();
+        end(0);
+        assertThat(first).succeedsWithin(TIMEOUT);
+        assertThat(fixture.engine().submitted()).hasSize(1);
+        awaitNoneOpen();
     }
 
     @Test
-    @DisplayName("one id in two records names both runs until each has ended")
+    @DisplayName("are closed when they are rejected, and drain does not wait for them")
+    void rejected() {
+        assertThat(fixture.deliver(7, "unknown")).succeedsWithin(TIMEOUT);
+        awaitNoneOpen();
+        assertThat(fixture.requests().drain(Duration.ofHours(1))).isZero();
+    }
+
+    @Test
+    @DisplayName("of two records with one id are cancelled together, until each has ended")
     void sameId() {
-        open.started("id", "id@0-1");
-        open.started("id", "id@0-2");
-        assertThat(open.engineIds("id")).containsExactlyInAnyOrder("id@0-1", "id@0-2");
-        open.ended("id", "id@0-1");
-        assertThat(open.engineIds("id")).containsExactly("id@0-2");
-        open.ended("id", "id@0-2");
-        assertThat(open.engineIds()).isEmpty();
+        String body = "{\"id\": \"same\", \"model\": \"warm\", \"prompt\": \"x\", \"max_tokens\": 4}";
+        fixture.deliver(1, 0, body);
+        fixture.deliver(2, 0, body);
+        awaitSubmitted(2);
+        cancelled("same@0-1", "same@0-2");
+        end(0);
+        cancelled("same@0-2");
+        end(1);
+        cancelled();
+    }
+
+    private void cancelled(String... engineIds) {
+        List<String> recorded = fixture.engine().cancelledAfterSubmission();
+        recorded.clear();
+        fixture.requests().cancel("same", 0);
+        assertThat(recorded).containsExactlyInAnyOrder(engineIds);
+    }
+
+    private void awaitSubmitted(int count) {
+        Awaitility.await().until(() -> fixture.engine().listeners().size() == count);
+    }
+
+    private void awaitNoneOpen() {
+        Awaitility.await().until(() -> fixture.requests().openRequests() == 0);
+    }
+
+    private void end(int submission) {
+        GenerationListener listener = fixture.engine().listeners().get(submission);
+        listener.onFinished(new Failure("id", "engine_error", "it broke"));
     }
 }

@@ -5,14 +5,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
-@DisplayName("recent cancellations")
+@DisplayName("Recent cancellations")
 class RecentCancellationsTest {
 
     private final RecentCancellations cancellations = new RecentCancellations(3);
 
     @Test
-    @DisplayName("cover requests that are as old as they are, or older")
-    void coverWhatIsNotNewer() {
+    @DisplayName("apply to requests whose record is not newer")
+    void applyToOlderRequests() {
         cancellations.add("a", 100);
         assertThat(cancellations.cover("a", 99)).isTrue();
         assertThat(cancellations.cover("a", 100)).isTrue();
@@ -21,7 +21,7 @@ class RecentCancellationsTest {
     }
 
     @Test
-    @DisplayName("are forgotten when newer ones take their place, and one that is repeated counts as new")
+    @DisplayName("are evicted oldest first, and a repeated cancellation counts as new")
     void areBounded() {
         for (String id : new String[] {"a", "b", "c", "a", "d"}) {
             cancellations.add(id, 100);

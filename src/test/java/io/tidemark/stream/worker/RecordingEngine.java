@@ -9,7 +9,7 @@ import io.tidemark.generation.RequestRefused;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 
-/** Runs nothing, and knows what it was told. */
+/** An engine that runs nothing and records submissions and cancellations. */
 final class RecordingEngine implements Engine {
 
     private final List<GenerationRequest> submitted = new CopyOnWriteArrayList<>();

@@ -8,6 +8,7 @@ import io.tidemark.stream.TestSettings;
 import io.tidemark.stream.metrics.WorkerMetrics;
 import io.tidemark.stream.topics.TopicLayout;
 import java.time.Clock;
+import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -20,12 +21,14 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.errors.RecordTooLargeException;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
-import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
+@DisplayName("Replies")
 class RepliesTest {
+
+    private static final Duration TIMEOUT = Duration.ofSeconds(10);
 
     private static final TopicLayout TOPICS =
             TopicLayout.of(TestSettings.with(Map.of()).topics());
@@ -34,10 +37,9 @@ class RepliesTest {
     private final AnswerWriter writer = new AnswerWriter(producer, TOPICS);
     private final Replies replies = new Replies(
             writer,
-            new Results(new WorkerIdentity("base", 2, "w"), Clock.systemUTC()),
+            new Results("base", 2, "w", Clock.systemUTC()),
             new WorkerMetrics(new SimpleMeterRegistry()),
             UnaryOperator.identity());
-    private final CompletableFuture<Void> answered = new CompletableFuture<>();
 
     @AfterEach
     void close() {
@@ -45,41 +47,37 @@ class RepliesTest {
     }
 
     @Test
-    @DisplayName("a dead letter that is too large for its topic is given up, and the request is answered all the same")
+    @DisplayName("skip a dead letter that is too large for its topic, and write the result")
     void letterTooLarge() {
-        refuse(new byte[0]);
-        Awaitility.await().until(answered::isDone);
+        assertThat(reject(new byte[0])).succeedsWithin(TIMEOUT);
         assertThat(producer.history()).extracting(ProducerRecord::topic).containsExactly(TOPICS.results());
     }
 
     @Test
-    @DisplayName("a trace header that no one could have meant is not copied to the result")
+    @DisplayName("do not copy a trace header above 1 KiB to the result")
     void hugeTrace() {
-        refuse(new byte[2000]);
-        Awaitility.await().until(answered::isDone);
+        assertThat(reject(new byte[2000])).succeedsWithin(TIMEOUT);
         assertThat(producer.history().get(0).headers()).isEmpty();
     }
 
     @Test
-    @DisplayName("once the writer is closed a request stays open, to be read again")
+    @DisplayName("do not complete after the writer was closed, so that the request is delivered again")
     void closed() {
         writer.close();
-        refuse(new byte[0]);
-        assertThat(answered).isNotDone();
+        assertThat(reject(new byte[0])).isNotCompleted();
     }
 
-    private void refuse(byte[] trace) {
+    private CompletableFuture<Void> reject(byte[] trace) {
         ConsumerRecord<byte[], byte[]> record = new ConsumerRecord<>("t", 0, 7, null, new byte[1]);
         record.headers().add("tracestate", trace);
-        replies.refuse(
+        return replies.reject(
                 new IncomingRequest(record, 1),
                 "id",
                 Optional.empty(),
-                ErrorBody.invalidRequest("code", "field", "message"),
-                answered);
+                ErrorBody.invalidRequest("code", "field", "message"));
     }
 
-    /** Takes everything but dead letters. */
+    /** Refuses dead letters as too large. */
     private static final class NoLetters extends MockProducer<byte[], byte[]> {
 
         NoLetters() {

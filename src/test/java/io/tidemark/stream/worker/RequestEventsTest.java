@@ -28,6 +28,7 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
+@DisplayName("Events of a request")
 class RequestEventsTest {
 
     private static final TopicLayout TOPICS =
@@ -38,7 +39,7 @@ class RequestEventsTest {
                     .getBytes(StandardCharsets.UTF_8);
 
     @Test
-    @DisplayName("when a request fails, each choice that has not ended gets a last event that says so")
+    @DisplayName("end with an event with reason error for each choice that has not finished when the request fails")
     void failure() {
         MockProducer<byte[], byte[]> producer =
                 new MockProducer<>(true, null, new ByteArraySerializer(), new ByteArraySerializer());

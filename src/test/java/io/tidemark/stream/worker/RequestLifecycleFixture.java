@@ -23,39 +23,37 @@ import org.apache.kafka.common.record.TimestampType;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.awaitility.Awaitility;
 
-/** A desk before an engine that runs nothing; of its two adapters 'warm' is there at once, 'cold' when a test says so. */
-final class DeskFixture implements AutoCloseable {
+/** A request life cycle on a recording engine. Adapter 'warm' is loaded; the test completes the lease of adapter 'cold'. */
+final class RequestLifecycleFixture implements AutoCloseable {
 
     private static final TopicLayout TOPICS =
             TopicLayout.of(TestSettings.with(Map.of()).topics());
 
     private static final String FAMILY = "llama-gqa";
 
-    private final Map<String, CompletableFuture<AdapterLease>> asked = new ConcurrentHashMap<>();
+    private final Map<String, CompletableFuture<AdapterLease>> leases = new ConcurrentHashMap<>();
     private final MockProducer<byte[], byte[]> producer =
             new MockProducer<>(true, null, new ByteArraySerializer(), new ByteArraySerializer());
     private final RecordingEngine engine = new RecordingEngine();
     private final FixtureModel fixture = FixtureModel.load(FAMILY);
     private final AdapterStore store = new AdapterStore(fixture.model());
-    private final RequestLifecycle desk;
+    private final RequestLifecycle requests;
 
-    DeskFixture() {
+    RequestLifecycleFixture() {
         register(store);
         WorkerMetrics metrics = new WorkerMetrics(new SimpleMeterRegistry());
-        int layers = fixture.model().config().numLayers();
-        AdapterChoice choice = new AdapterChoice(FAMILY, layers, store, new BoundaryTable(), metrics);
+        Admission admission = new Admission(fixture.model(), store, new BoundaryTable(), metrics);
         AnswerWriter writer = new AnswerWriter(producer, TOPICS);
-        Results results = new Results(new WorkerIdentity(FAMILY, layers, "w"), Clock.systemUTC());
-        desk = new RequestLifecycle(
+        Results results = new Results(FAMILY, fixture.model().config().numLayers(), "w", Clock.systemUTC());
+        requests = new RequestLifecycle(
                 10_000,
-                new Admission(fixture.model(), choice),
+                admission,
                 this::lease,
                 engine,
-                writer,
-                new Replies(writer, results, metrics, choice::metricName));
+                new Replies(writer, results, metrics, admission::metricTag));
     }
 
-    /** A store of both adapters that has room for one. */
+    /** A store of both adapters with memory for one of them. */
     AdapterStore smallStore() {
         AdapterStore small =
                 new AdapterStore(fixture.model(), fixture.adapter("qv").bytes());
@@ -67,8 +65,8 @@ final class DeskFixture implements AutoCloseable {
         List.of("warm", "cold").forEach(id -> store.register(id, Folders.adapter(FAMILY, "qv")));
     }
 
-    RequestLifecycle desk() {
-        return desk;
+    RequestLifecycle requests() {
+        return requests;
     }
 
     RecordingEngine engine() {
@@ -79,30 +77,30 @@ final class DeskFixture implements AutoCloseable {
         return store;
     }
 
-    /** The lease of the cold adapter, to be completed by the test, once somebody has asked for it. */
-    CompletableFuture<AdapterLease> awaitColdAsked() {
-        Awaitility.await().until(() -> asked.containsKey("cold"));
-        return asked.get("cold");
+    /** Waits until a request has asked for the cold adapter. Returns its lease, which the test completes. */
+    CompletableFuture<AdapterLease> awaitColdLease() {
+        Awaitility.await().until(() -> leases.containsKey("cold"));
+        return leases.get("cold");
     }
 
-    boolean nothingIsAsked() {
-        return asked.isEmpty();
+    boolean noAdapterRequested() {
+        return leases.isEmpty();
     }
 
-    /** A request {@code rOFFSET} for an adapter. */
-    CompletableFuture<Void> ask(int offset, String model) {
-        return ask(offset, model, 0);
+    /** Delivers a request with id {@code rOFFSET} for an adapter. */
+    CompletableFuture<Void> deliver(int offset, String model) {
+        return deliver(offset, model, 0);
     }
 
-    CompletableFuture<Void> ask(int offset, String model, long timestamp) {
-        return ask(
+    CompletableFuture<Void> deliver(int offset, String model, long timestamp) {
+        return deliver(
                 offset,
                 timestamp,
                 "{\"id\": \"r%d\", \"model\": \"%s\", \"prompt\": \"x\", \"max_tokens\": 4}".formatted(offset, model));
     }
 
-    CompletableFuture<Void> ask(int offset, long timestamp, String body) {
-        return desk.answer(new IncomingRequest(
+    CompletableFuture<Void> deliver(int offset, long timestamp, String body) {
+        return requests.answer(new IncomingRequest(
                 new ConsumerRecord<>(
                         "requests",
                         0,
@@ -118,7 +116,7 @@ final class DeskFixture implements AutoCloseable {
                 1));
     }
 
-    /** All results so far, one text. */
+    /** All results, concatenated. */
     String results() {
         return producer.history().stream()
                 .filter(record -> record.topic().equals(TOPICS.results()))
@@ -127,12 +125,12 @@ final class DeskFixture implements AutoCloseable {
     }
 
     private CompletableFuture<AdapterLease> lease(String id) {
-        return id.equals("warm") ? store.lease(id) : asked.computeIfAbsent(id, name -> new CompletableFuture<>());
+        return id.equals("warm") ? store.lease(id) : leases.computeIfAbsent(id, name -> new CompletableFuture<>());
     }
 
     @Override
     public void close() {
-        desk.close();
+        requests.close();
         store.close();
         fixture.close();
     }
