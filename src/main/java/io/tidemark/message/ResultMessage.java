@@ -1,8 +1,8 @@
 package io.tidemark.message;
 
 /**
- * One value of the topic {@code generation-results}. Every consumed request has at least one result; that of the highest
- * attempt is valid.
+ * One value of the topic {@code generation-results}. Every consumed request has at least one result; that of the
+ * highest attempt is valid.
  */
 public sealed interface ResultMessage permits CompletionResult, ErrorResult {
 

@@ -60,7 +60,7 @@ class ObjectiveTest {
     @Test
     @DisplayName("the standard error is that of the paired differences, not of the two means")
     void pairedDifferences() {
-        // the examples differ by whole nats, the boundaries always by 0.2: no doubt which one is better
+        // the examples differ by whole nats, and the boundaries by 0.2 in each example
         BoundaryCurve curve = curve(List.of(-1.2, -1.0), List.of(-5.2, -5.0), List.of(-9.2, -9.0));
         assertThat(curve.standardError(new Boundary(0), new Boundary(1))).isCloseTo(0, within(1e-7));
         assertThat(new Objective.Balanced().choose(curve)).isEqualTo(new Boundary(1));
