@@ -1,7 +1,7 @@
 package io.tidemark.adapter;
 
-import io.tidemark.decoder.lora.StoredAdapter;
 import io.tidemark.decoder.lora.LoraModule;
+import io.tidemark.decoder.lora.StoredAdapter;
 import io.tidemark.model.ModelConfig;
 import io.tidemark.model.ModuleNames;
 import io.tidemark.model.Projection;
@@ -57,7 +57,8 @@ final class AdapterReader {
         }
         Map<String, StoredTensor> replaced = replaced();
         Map<String, LoraModule> nonBlock = nonBlock();
-        StoredAdapter parts = new StoredAdapter(layers, nonBlock, replaced, baseCopies(), duplicates(replaced, nonBlock));
+        StoredAdapter parts =
+                new StoredAdapter(layers, nonBlock, replaced, baseCopies(), duplicates(replaced, nonBlock));
         if (layers.stream().allMatch(Map::isEmpty) && nonBlock.isEmpty() && replaced.isEmpty()) {
             throw AdapterRefused.broken(configFile, "target_modules matches no module of the base model");
         }
@@ -111,8 +112,7 @@ final class AdapterReader {
         Map<String, StoredTensor> weights = new HashMap<>();
         for (String name : List.of(ModuleNames.EMBEDDING, ModuleNames.HEAD)) {
             if (isSaved(name)) {
-                weights.put(
-                        name + ".weight", file.take(name + ".weight", model.vocabularySize(), model.hiddenSize()));
+                weights.put(name + ".weight", file.take(name + ".weight", model.vocabularySize(), model.hiddenSize()));
             }
         }
         putNorm(weights, ModuleNames.FINAL_NORM);
@@ -125,8 +125,7 @@ final class AdapterReader {
     private void putNorm(Map<String, StoredTensor> weights, String name) {
         if (config.modules().isSaved(name)) {
             boolean perHead = name.contains(".self_attn.");
-            weights.put(
-                    name + ".weight", file.take(name + ".weight", perHead ? model.headDim() : model.hiddenSize()));
+            weights.put(name + ".weight", file.take(name + ".weight", perHead ? model.headDim() : model.hiddenSize()));
         }
     }
 
@@ -150,7 +149,8 @@ final class AdapterReader {
      * Tensors that the file holds twice and that must be equal. PEFT writes a saved embedding or head a second time if
      * {@code save_embedding_layers} is set, and tied ones always.
      */
-    private List<StoredAdapter.Duplicate> duplicates(Map<String, StoredTensor> replaced, Map<String, LoraModule> nonBlock) {
+    private List<StoredAdapter.Duplicate> duplicates(
+            Map<String, StoredTensor> replaced, Map<String, LoraModule> nonBlock) {
         List<StoredAdapter.Duplicate> copies = new ArrayList<>();
         for (String name : List.of(ModuleNames.EMBEDDING, ModuleNames.HEAD)) {
             String stored = name + ".modules_to_save.weight";

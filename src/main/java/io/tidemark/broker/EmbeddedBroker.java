@@ -56,7 +56,7 @@ public final class EmbeddedBroker implements AutoCloseable {
      * Starts a node and returns when it accepts connections, after one to two seconds. Sets the level of Kafka's server
      * loggers to SEVERE.
      *
-     * @throws BrokerFailed if the port is taken or the folder cannot be used
+     * @throws BrokerException if the port is taken or the folder cannot be used
      */
     public static EmbeddedBroker start(BrokerOptions options) {
         boolean temporary = options.folder().isEmpty();
@@ -75,7 +75,7 @@ public final class EmbeddedBroker implements AutoCloseable {
             server.startup();
             return new EmbeddedBroker(server, port, folder, temporary);
         } catch (Exception e) {
-            throw new BrokerFailed("could not start the embedded broker: " + e.getMessage(), e);
+            throw new BrokerException("could not start the embedded broker: " + e.getMessage(), e);
         }
     }
 

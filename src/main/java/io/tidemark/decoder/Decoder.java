@@ -17,7 +17,7 @@ import io.tidemark.model.ModelConfig;
 import io.tidemark.model.ModelOptions;
 import io.tidemark.model.ModelRefused;
 import io.tidemark.torch.Script;
-import io.tidemark.torch.ScriptFailed;
+import io.tidemark.torch.ScriptException;
 import io.tidemark.torch.Torch;
 import io.tidemark.torch.Value;
 import java.nio.file.Path;
@@ -264,7 +264,7 @@ public final class Decoder implements AutoCloseable {
     private Value call(String method, Value... arguments) {
         try {
             return context.script().call(method, arguments);
-        } catch (ScriptFailed e) {
+        } catch (ScriptException e) {
             throw new DecoderException(e);
         }
     }

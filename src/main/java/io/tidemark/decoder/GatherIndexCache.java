@@ -1,7 +1,7 @@
 package io.tidemark.decoder;
 
 import io.tidemark.decoder.StepPlan.LoraLayout;
-import io.tidemark.torch.ScriptFailed;
+import io.tidemark.torch.ScriptException;
 import io.tidemark.torch.Torch;
 import io.tidemark.torch.Value;
 import java.util.List;
@@ -46,7 +46,7 @@ final class GatherIndexCache implements AutoCloseable {
                 Value noAdapter = torch.list(List.of(context.noAdapter().tensors()));
                 Value groups = torch.list(StepArguments.groups(context, plan))) {
             return context.script().call("adapters_of", tokens, spans, noAdapter, groups);
-        } catch (ScriptFailed e) {
+        } catch (ScriptException e) {
             throw new DecoderException(e);
         }
     }

@@ -210,9 +210,7 @@ final class EngineInstance {
             scheduler.abandon().forEach(EngineInstance::fail);
             queue.close()
                     .forEach(
-                            aborted
-                                    ? EngineInstance::fail
-                                    : request -> request.endBeforeStart(FinishReason.CANCELLED));
+                            aborted ? EngineInstance::fail : request -> request.endBeforeStart(FinishReason.CANCELLED));
             pool.close();
             decoder.close();
         }

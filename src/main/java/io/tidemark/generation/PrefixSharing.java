@@ -88,7 +88,10 @@ final class PrefixSharing {
     private void restore(Sequence sequence) {
         try {
             int tokens = pool.prefixes()
-                    .restore(sequence.slot(), scope(sequence), sequence.owner().request().prompt());
+                    .restore(
+                            sequence.slot(),
+                            scope(sequence),
+                            sequence.owner().request().prompt());
             sequence.startAt(tokens);
             sequence.owner().prefixReused(tokens);
             reusedTokens += tokens;

@@ -57,6 +57,7 @@ final class RequestQueue {
 
     /** Bytes that the oldest request lacks. */
     private long neededBytes;
+
     private boolean closed;
 
     /** The load of an engine instance. */

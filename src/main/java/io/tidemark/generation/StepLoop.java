@@ -132,7 +132,9 @@ final class StepLoop {
                     run(List.of(row));
                 } catch (DecoderException e) {
                     String message = String.valueOf(e.getMessage());
-                    fail(row.sequence(), "the step failed: " + message.lines().findFirst().orElse(""));
+                    fail(
+                            row.sequence(),
+                            "the step failed: " + message.lines().findFirst().orElse(""));
                 }
             }
         }

@@ -34,7 +34,7 @@ public final class Script implements AutoCloseable {
             torch.recorder().loaded(script, source.className(), archive);
             return script;
         } catch (EngineException e) {
-            throw new ScriptFailed("script " + source.className() + " could not be loaded: " + e.getMessage(), e);
+            throw new ScriptException("script " + source.className() + " could not be loaded: " + e.getMessage(), e);
         } catch (IOException e) {
             throw new UncheckedIOException("script " + source.className() + " could not be loaded", e);
         }
@@ -44,7 +44,7 @@ public final class Script implements AutoCloseable {
      * Calls a method in one native call.
      *
      * @return the result of the method, which the caller closes
-     * @throws ScriptFailed if libtorch reports an error
+     * @throws ScriptException if libtorch reports an error
      */
     public Value call(String method, Value... arguments) {
         IValue[] raw = new IValue[arguments.length];
@@ -57,7 +57,7 @@ public final class Script implements AutoCloseable {
             torch.recorder().called(result, this, method, List.of(arguments));
             return result;
         } catch (EngineException e) {
-            throw new ScriptFailed(name + "." + method + " failed: " + e.getMessage(), e);
+            throw new ScriptException(name + "." + method + " failed: " + e.getMessage(), e);
         }
     }
 

@@ -4,8 +4,8 @@ import ai.djl.pytorch.jni.JniUtils;
 import com.sun.jna.Function;
 
 /**
- * Sets up each thread that calls libtorch: whether gradients are recorded, whether graphs are optimized and the number of threads of
- * an operator are settings of the calling thread. Safe for use by several threads.
+ * Sets up each thread that calls libtorch: whether gradients are recorded, whether graphs are optimized and the number
+ * of threads of an operator are settings of the calling thread. Safe for use by several threads.
  */
 final class ThreadSetup {
 
@@ -14,7 +14,10 @@ final class ThreadSetup {
     /** The nice value of a background thread. */
     private static final int NICE = 10;
 
-    /** DJL's property, {@code true} by default: {@code false} shortens the first calls of a script and may slow down later ones. */
+    /**
+     * DJL's property, {@code true} by default: {@code false} shortens the first calls of a script and may slow down
+     * later ones.
+     */
     private static final String GRAPH_OPTIMIZER = "ai.djl.pytorch.graph_optimizer";
 
     private final int defaultThreads;
@@ -47,8 +50,8 @@ final class ThreadSetup {
     /**
      * Sets the number of threads of the calling thread's operators. Returns at once if it is set already.
      *
-     * <p>libgomp keeps a thread pool for each calling thread that has requested more than one thread. If the pools have more
-     * threads than there are processors, all threads sleep at each barrier.
+     * <p>libgomp keeps a thread pool for each calling thread that has requested more than one thread. If the pools have
+     * more threads than there are processors, all threads sleep at each barrier.
      */
     void setThreads(int threads) {
         if (current.get() == threads) {
@@ -64,8 +67,8 @@ final class ThreadSetup {
     }
 
     /**
-     * Makes the operators of the calling thread single-threaded and, on Linux, raises its nice value. On other systems the call
-     * would change the priority of the process and is omitted.
+     * Makes the operators of the calling thread single-threaded and, on Linux, raises its nice value. On other systems
+     * the call would change the priority of the process and is omitted.
      */
     void lowerPriority() {
         if (System.getProperty("os.name").equals("Linux")) {

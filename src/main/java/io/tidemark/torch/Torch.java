@@ -53,7 +53,7 @@ public final class Torch implements AutoCloseable {
     /**
      * Loads a script and creates one object of its class.
      *
-     * @throws ScriptFailed if the text is not valid TorchScript; libtorch's message contains the place
+     * @throws ScriptException if the text is not valid TorchScript; libtorch's message contains the place
      */
     public Script script(ScriptSource source) {
         return Script.load(source, this);

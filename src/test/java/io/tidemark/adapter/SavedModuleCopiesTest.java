@@ -9,8 +9,8 @@ import io.tidemark.fixture.TensorFile;
 import io.tidemark.fixture.TensorFile.Tensor;
 import io.tidemark.model.ModelOptions;
 import io.tidemark.torch.Torch;
-import io.tidemark.verification.VerificationReport;
 import io.tidemark.verification.Verification;
+import io.tidemark.verification.VerificationReport;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
@@ -90,7 +90,8 @@ class SavedModuleCopiesTest {
         for (String module : saved.modules()) {
             AdapterRefused refused =
                     refusal(saved, weights -> weights.withValue(SavedModuleCase.original(module), 7, 0.5f));
-            assertThat(refused).hasMessageContaining(SavedModuleCase.original(module) + ", which differs from the base model's");
+            assertThat(refused)
+                    .hasMessageContaining(SavedModuleCase.original(module) + ", which differs from the base model's");
             assertThat(refused.isUnsupported()).isTrue();
         }
     }

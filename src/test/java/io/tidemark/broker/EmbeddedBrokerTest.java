@@ -52,7 +52,7 @@ class EmbeddedBrokerTest {
     void takenPort() {
         try (EmbeddedBroker first = EmbeddedBroker.start(BrokerOptions.TEMPORARY)) {
             assertThatThrownBy(() -> EmbeddedBroker.start(new BrokerOptions(first.port(), Optional.empty())))
-                    .isInstanceOf(BrokerFailed.class)
+                    .isInstanceOf(BrokerException.class)
                     .hasMessageContaining("port " + first.port() + " is taken");
         }
     }

@@ -41,7 +41,8 @@ class EngineFailureTest {
                     .startsWith("failure");
             Awaitility.await().until(() -> !engine.isAlive());
             assertThatIllegalStateException()
-                    .isThrownBy(() -> engine.submit(TestRequest.of("late", PROMPT).request(), RecordingListener.plain()));
+                    .isThrownBy(
+                            () -> engine.submit(TestRequest.of("late", PROMPT).request(), RecordingListener.plain()));
         }
     }
 

@@ -126,15 +126,14 @@ class EngineInstancesTest {
     }
 
     @Test
-    @DisplayName(
-            "max-num-seqs applies to all instances together, and one instance runs all choices of a request")
+    @DisplayName("max-num-seqs applies to all instances together, and one instance runs all choices of a request")
     void choicesTogether() throws Exception {
         try (GenerationEngine engine = start(new EngineLimits(5, 32, 1L << 30))) {
             List<Integer> rows = new CopyOnWriteArrayList<>();
             List<RecordingListener> recordings = new ArrayList<>();
             for (int i = 0; i < 12; i++) {
-                RecordingListener recording =
-                        RecordingListener.onFirstText(() -> rows.add(engine.stats().runningSequences()));
+                RecordingListener recording = RecordingListener.onFirstText(
+                        () -> rows.add(engine.stats().runningSequences()));
                 engine.submit(
                         TestRequest.of("wide-" + i, List.of(5, 6, 7 + i))
                                 .choices(i % 2 == 0 ? 5 : 2)
@@ -152,32 +151,31 @@ class EngineInstancesTest {
     }
 
     @Test
-    @DisplayName(
-            "unused memory of all instances is available to a request that needs nearly all of it")
+    @DisplayName("unused memory of all instances is available to a request that needs nearly all of it")
     void memoryMoves() throws Exception {
         long bytes = 520 * model.model().decoder().kvBytesPerToken();
-            try (GenerationEngine engine = start(new EngineLimits(6, 32, bytes, bytes / 2))) {
-                for (int round = 0; round < 3; round++) {
-                    List<RecordingListener> recordings = new ArrayList<>();
-                    for (int i = 0; i < 6; i++) {
-                        recordings.add(RecordingListener.plain());
-                        engine.submit(
-                                TestRequest.of("small-" + i, Collections.nCopies(65, 5 + i))
-                                        .tokens(5)
-                                        .request(),
-                                recordings.get(i));
-                    }
+        try (GenerationEngine engine = start(new EngineLimits(6, 32, bytes, bytes / 2))) {
+            for (int round = 0; round < 3; round++) {
+                List<RecordingListener> recordings = new ArrayList<>();
+                for (int i = 0; i < 6; i++) {
                     recordings.add(RecordingListener.plain());
                     engine.submit(
-                            TestRequest.of("large", Collections.nCopies(370, 77 + round))
+                            TestRequest.of("small-" + i, Collections.nCopies(65, 5 + i))
                                     .tokens(5)
                                     .request(),
-                            recordings.get(6));
-                    recordings.forEach(
-                            recording -> assertThat(recording.choice().tokens()).isNotEmpty());
-                    assertThat(engine.stats().kvBytesReserved()).isLessThanOrEqualTo(bytes);
+                            recordings.get(i));
                 }
+                recordings.add(RecordingListener.plain());
+                engine.submit(
+                        TestRequest.of("large", Collections.nCopies(370, 77 + round))
+                                .tokens(5)
+                                .request(),
+                        recordings.get(6));
+                recordings.forEach(
+                        recording -> assertThat(recording.choice().tokens()).isNotEmpty());
+                assertThat(engine.stats().kvBytesReserved()).isLessThanOrEqualTo(bytes);
             }
+        }
     }
 
     @Test
@@ -258,7 +256,8 @@ class EngineInstancesTest {
     }
 
     private static Map<String, Completion.Choice> run(
-            FixtureModel fixture, EngineLayout layout, List<TestRequest> requests, Set<String> threads) throws RequestRefused {
+            FixtureModel fixture, EngineLayout layout, List<TestRequest> requests, Set<String> threads)
+            throws RequestRefused {
         Map<String, Completion.Choice> choices = new LinkedHashMap<>();
         try (GenerationEngine engine =
                 GenerationEngine.start(fixture.model(), new EngineLimits(12, 256, 1L << 30), layout)) {

@@ -44,8 +44,7 @@ class GenerationEngineTest {
     }
 
     @Test
-    @DisplayName(
-            "greedy text equals the reference in a batch with other adapters, boundaries and sampling parameters")
+    @DisplayName("greedy text equals the reference in a batch with other adapters, boundaries and sampling parameters")
     void equalsTheReference() throws RequestRefused {
         Map<String, ReferenceText> references = Map.of("all", reference, "qv", fixture.reference("qv"));
         Map<RecordingListener, List<Integer>> expected = new IdentityHashMap<>();
@@ -64,7 +63,9 @@ class GenerationEngineTest {
                                 greedy);
                     }
                     engine.submit(
-                            TestRequest.of("noise", reference.prompts().get(prompt).ids())
+                            TestRequest.of(
+                                            "noise",
+                                            reference.prompts().get(prompt).ids())
                                     .sampled(1.5, boundary)
                                     .tokens(1 + 3 * prompt)
                                     .request(),
@@ -98,8 +99,8 @@ class GenerationEngineTest {
         ReferenceText.Prompt prompt = reference.prompts().get(2);
         AtomicReference<RecordingListener> first = new AtomicReference<>();
         List<Boolean> firstStillRan = new ArrayList<>();
-        RecordingListener joining =
-                RecordingListener.onFinished(() -> firstStillRan.add(!first.get().hasEnded()));
+        RecordingListener joining = RecordingListener.onFinished(
+                () -> firstStillRan.add(!first.get().hasEnded()));
         try (GenerationEngine engine = start(LIMITS)) {
             first.set(RecordingListener.onFirstText(
                     () -> submit(engine, TestRequest.of("joining", prompt.ids()).with(all, 4), joining)));
@@ -135,7 +136,8 @@ class GenerationEngineTest {
     @Test
     @DisplayName("the text depends on the seed, not on the other sequences of the batch")
     void dependsOnTheSeed() throws RequestRefused {
-        TestRequest request = TestRequest.of("seeded", reference.prompts().get(1).ids())
+        TestRequest request = TestRequest.of(
+                        "seeded", reference.prompts().get(1).ids())
                 .with(all, 3)
                 .sampled(0.9, 1234)
                 .tokens(24);
@@ -161,7 +163,8 @@ class GenerationEngineTest {
     @Test
     @DisplayName("each token has a log-probability if the request has logprobs, otherwise none")
     void hasLogprobs() throws RequestRefused {
-        TestRequest request = TestRequest.of("logprobs", reference.prompts().get(3).ids()).with(all, 6);
+        TestRequest request =
+                TestRequest.of("logprobs", reference.prompts().get(3).ids()).with(all, 6);
         Completion.Choice choice = run(request.logprobs(2)).choice();
         assertThat(choice.logprobs()).extracting(Completion.TokenLogprob::token).isEqualTo(choice.tokens());
         choice.logprobs().forEach(logprob -> {
@@ -197,7 +200,8 @@ class GenerationEngineTest {
                     "context_length_exceeded",
                     "max_tokens");
             assertRefused(engine, TestRequest.of("d", tokens(2)).choices(5), "out_of_range", "n");
-            assertRefused(engine, TestRequest.of("e", tokens(60)).tokens(4).choices(4), "kv_budget_exceeded", "max_tokens");
+            assertRefused(
+                    engine, TestRequest.of("e", tokens(60)).tokens(4).choices(4), "kv_budget_exceeded", "max_tokens");
             assertRefused(engine, TestRequest.of("f", tokens(250)).tokens(6), "kv_budget_exceeded", "max_tokens");
             RecordingListener possible = RecordingListener.plain();
             engine.submit(TestRequest.of("g", tokens(60)).tokens(4).choices(3).request(), possible);

@@ -38,7 +38,8 @@ class LongPromptTest {
     @Test
     @DisplayName("a prompt that leaves one token leads to the same token in chunks of any size")
     void leavesRoomForOneToken() throws RequestRefused {
-        TestRequest request = TestRequest.of("long", text.subList(0, context - 1)).tokens(1).logprobs(5);
+        TestRequest request =
+                TestRequest.of("long", text.subList(0, context - 1)).tokens(1).logprobs(5);
         Completion.TokenLogprob whole =
                 run(new EngineLimits(1, context, 1L << 30), request).logprobs().get(0);
         for (int chunk : List.of(1, 7, 64, 100, 256, 510)) {

@@ -63,8 +63,7 @@ class PrefixSharingTest {
     }
 
     @Test
-    @DisplayName(
-            "a prefix is not shared between adapters, boundaries, the base model, and versions of an adapter")
+    @DisplayName("a prefix is not shared between adapters, boundaries, the base model, and versions of an adapter")
     void isNeverSharedWrongly(@TempDir Path temp) throws RequestRefused {
         List<Integer> prompt = text.subList(0, 210);
         try (AdapterStore first = new AdapterStore(fixture.model());
@@ -189,7 +188,8 @@ class PrefixSharingTest {
             engine.runInBackground(() -> {
                 GenerationEngineTest.submit(
                         engine, TestRequest.of("first", text.subList(0, 250)).tokens(3), first);
-                GenerationEngineTest.submit(engine, request(text.subList(0, 250)).tokens(3), second);
+                GenerationEngineTest.submit(
+                        engine, request(text.subList(0, 250)).tokens(3), second);
                 engine.runInBackground(() -> {
                     engine.cancel("first", FinishReason.CANCELLED);
                     return false;

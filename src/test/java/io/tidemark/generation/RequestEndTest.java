@@ -61,8 +61,7 @@ class RequestEndTest {
     }
 
     @Test
-    @DisplayName(
-            "a choice that ignores the end-of-sequence token ends after exactly max_tokens tokens")
+    @DisplayName("a choice that ignores the end-of-sequence token ends after exactly max_tokens tokens")
     void ignoringTheEndOfSequence() throws RequestRefused {
         RecordingListener recording = run(greedy("on", 4, 6).stopAt(StopConditions.afterExactly(30)));
         assertThat(recording.choice().tokens()).hasSize(30).startsWith(2);
@@ -161,7 +160,8 @@ class RequestEndTest {
     void whenTheEngineCloses() throws Exception {
         GenerationEngine closing = GenerationEngine.start(fixture.model(), new EngineLimits(2, 64, 1L << 30));
         AtomicReference<Thread> closer = new AtomicReference<>(new Thread(closing::close));
-        RecordingListener running = RecordingListener.onFirstText(() -> closer.get().start());
+        RecordingListener running =
+                RecordingListener.onFirstText(() -> closer.get().start());
         closing.submit(endless("running").request(), running);
         List<RecordingListener> waiting =
                 IntStream.range(0, 3).mapToObj(i -> RecordingListener.plain()).toList();

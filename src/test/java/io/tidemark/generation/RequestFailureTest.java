@@ -57,7 +57,8 @@ class RequestFailureTest {
     @DisplayName("logits that are not finite fail their request only, greedy or sampled, and the KV slot is cleared")
     void logitsThatAreNotFinite(@TempDir Path temp) {
         LoraWeights overflowing = fixture.overflowingAdapter(temp);
-        assertFailsAlone(TestRequest.of("greedy", reference.prompts().get(0).ids()).with(overflowing, 6), "not finite");
+        assertFailsAlone(
+                TestRequest.of("greedy", reference.prompts().get(0).ids()).with(overflowing, 6), "not finite");
         assertFailsAlone(
                 TestRequest.of("sampled", reference.prompts().get(0).ids())
                         .with(overflowing, 6)
@@ -104,9 +105,12 @@ class RequestFailureTest {
         try (GenerationEngine engine = start()) {
             RecordingListener failing = RecordingListener.plain();
             // from a callback, so that the first step of the failing request has other rows
-            RecordingListener first = RecordingListener.onFirstText(() -> GenerationEngineTest.submit(engine, bad, failing));
+            RecordingListener first =
+                    RecordingListener.onFirstText(() -> GenerationEngineTest.submit(engine, bad, failing));
             GenerationEngineTest.submit(
-                    engine, TestRequest.of("first", reference.prompts().get(3).ids()).tokens(60), first);
+                    engine,
+                    TestRequest.of("first", reference.prompts().get(3).ids()).tokens(60),
+                    first);
             assertOthersAreRight(engine);
             assertThat(failing.failure().id()).isEqualTo(bad.id());
             assertThat(failing.failure().code()).isEqualTo("engine_error");
@@ -130,7 +134,8 @@ class RequestFailureTest {
         for (int i = 0; i < others.size(); i++) {
             GenerationEngineTest.submit(
                     engine,
-                    TestRequest.of("other" + i, reference.prompts().get(i % 4).ids()).with(fixture.adapter("all"), i % 7),
+                    TestRequest.of("other" + i, reference.prompts().get(i % 4).ids())
+                            .with(fixture.adapter("all"), i % 7),
                     others.get(i));
         }
         for (int i = 0; i < others.size(); i++) {

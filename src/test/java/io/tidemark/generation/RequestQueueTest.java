@@ -72,7 +72,8 @@ class RequestQueueTest {
         assertThat(place(TestRequest.of("long", prompt))).isEqualTo(1);
         queue.sequenceEnded(0, Optional.empty());
         queue.sequenceEnded(1, Optional.empty());
-        assertThat(place(TestRequest.of("other adapter", prompt).with(first, 6))).isZero();
+        assertThat(place(TestRequest.of("other adapter", prompt).with(first, 6)))
+                .isZero();
         queue.sequenceEnded(0, Optional.of(first));
         assertThat(place(TestRequest.of("same", prompt))).isEqualTo(1);
     }
@@ -104,8 +105,7 @@ class RequestQueueTest {
     }
 
     @Test
-    @DisplayName(
-            "a background task goes to the last instance with the lowest load, which then gets fewer requests")
+    @DisplayName("a background task goes to the last instance with the lowest load, which then gets fewer requests")
     void background() {
         assertThat(queue.startBackground()).isEqualTo(2);
         assertThat(queue.isAlone(0)).isFalse();

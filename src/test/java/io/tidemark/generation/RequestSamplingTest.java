@@ -86,8 +86,7 @@ class RequestSamplingTest {
     }
 
     @Test
-    @DisplayName(
-            "choices have different random numbers, which do not depend on the batch, and usage is their sum")
+    @DisplayName("choices have different random numbers, which do not depend on the batch, and usage is their sum")
     void choicesDiffer() throws RequestRefused {
         TestRequest request = greedy("n", 3)
                 .sampling(SamplingParams.at(1.5).withTopP(0.98))

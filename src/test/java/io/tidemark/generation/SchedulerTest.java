@@ -41,7 +41,9 @@ class SchedulerTest {
     void keepsTheOrderForSlots() throws RequestRefused {
         assertOrder(
                 new EngineLimits(2, 64, 1L << 30),
-                TestRequest.of("wide", reference.prompts().get(0).ids()).choices(2).tokens(5));
+                TestRequest.of("wide", reference.prompts().get(0).ids())
+                        .choices(2)
+                        .tokens(5));
     }
 
     @Test
@@ -65,7 +67,8 @@ class SchedulerTest {
                         submit(engine, wide, waiting);
                         submit(
                                 engine,
-                                TestRequest.of("small", Collections.nCopies(100, 5)).tokens(1),
+                                TestRequest.of("small", Collections.nCopies(100, 5))
+                                        .tokens(1),
                                 small);
                     })
                     .andOnFinished(() -> {
@@ -100,7 +103,8 @@ class SchedulerTest {
             RecordingListener running = RecordingListener.onFirstText(() -> {
                 submit(
                         engine,
-                        TestRequest.of("long prompt", Collections.nCopies(160, 77)).tokens(1),
+                        TestRequest.of("long prompt", Collections.nCopies(160, 77))
+                                .tokens(1),
                         longPrompt);
                 before.set(engine.stats());
             });
@@ -121,8 +125,7 @@ class SchedulerTest {
     }
 
     @Test
-    @DisplayName(
-            "several prompts share the budget of prompt tokens of a step")
+    @DisplayName("several prompts share the budget of prompt tokens of a step")
     void sharesThePromptBudget() throws RequestRefused {
         AtomicReference<EngineStats> after = new AtomicReference<>();
         try (GenerationEngine engine = GenerationEngine.start(fixture.model(), new EngineLimits(4, 7, 1L << 30))) {
@@ -197,7 +200,8 @@ class SchedulerTest {
             });
             engine.runInBackground(() -> !other.complete(true));
             RecordingListener recording = RecordingListener.plain();
-            engine.submit(TestRequest.of("beside", reference.prompts().get(0).ids()).request(), recording);
+            engine.submit(
+                    TestRequest.of("beside", reference.prompts().get(0).ids()).request(), recording);
             assertThat(recording.choice().tokens())
                     .isEqualTo(reference.prompts().get(0).greedy().get(0));
             assertThat(other.orTimeout(30, TimeUnit.SECONDS).join()).isTrue();

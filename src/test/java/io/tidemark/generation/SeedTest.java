@@ -47,12 +47,12 @@ class SeedTest {
     }
 
     @Test
-    @DisplayName(
-            "in deterministic int8 the text does not depend on batch, slot, order, prompt chunks and instance")
+    @DisplayName("in deterministic int8 the text does not depend on batch, slot, order, prompt chunks and instance")
     void besideOthers() throws RequestRefused {
         try (FixtureModel fixture = FixtureModel.load("llama-gqa", new ModelOptions(ComputeType.INT8, true))) {
-            List<TestRequest> requests =
-                    IntStream.range(0, REQUESTS).mapToObj(i -> request(fixture, i)).toList();
+            List<TestRequest> requests = IntStream.range(0, REQUESTS)
+                    .mapToObj(i -> request(fixture, i))
+                    .toList();
             Map<String, List<List<Integer>>> alone = new LinkedHashMap<>();
             try (GenerationEngine engine = engine(fixture, 4, 256)) {
                 for (TestRequest request : requests) {

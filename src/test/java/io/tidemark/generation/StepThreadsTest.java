@@ -21,15 +21,13 @@ class StepThreadsTest {
             new StepThreads(new EngineLayout(1, 4, 4, 1, false), () -> alone, new ReentrantReadWriteLock());
 
     @Test
-    @DisplayName(
-            "all threads are used while they are faster, except for a few trial steps")
+    @DisplayName("all threads are used while they are faster, except for a few trial steps")
     void all() {
         assertThat(stepsWithHalf(2000, count -> 1000 / count)).isBetween(2, 20);
     }
 
     @Test
-    @DisplayName(
-            "half of the threads are used while all threads wait for each other")
+    @DisplayName("half of the threads are used while all threads wait for each other")
     void contended() {
         stepsWithHalf(200, count -> 1000 / count);
         assertThat(stepsWithHalf(2000, count -> count > 2 ? 9000 : 500)).isGreaterThan(1900);

@@ -21,7 +21,15 @@ record TestRequest(
 
     static TestRequest of(String id, List<Integer> prompt) {
         return new TestRequest(
-                id, prompt, Optional.empty(), 0, StopConditions.after(12), SamplingParams.GREEDY, 0, 1, OptionalInt.empty());
+                id,
+                prompt,
+                Optional.empty(),
+                0,
+                StopConditions.after(12),
+                SamplingParams.GREEDY,
+                0,
+                1,
+                OptionalInt.empty());
     }
 
     TestRequest with(LoraWeights adapter, int boundaryLayers) {
@@ -30,12 +38,21 @@ record TestRequest(
     }
 
     TestRequest tokens(int most) {
-        return new TestRequest(id, prompt, lora, boundary, StopConditions.after(most), sampling, seed, choices, logprobs);
+        return new TestRequest(
+                id, prompt, lora, boundary, StopConditions.after(most), sampling, seed, choices, logprobs);
     }
 
     TestRequest sampled(double temperature, long withSeed) {
         return new TestRequest(
-                id, prompt, lora, boundary, stopConditions, SamplingParams.at(temperature), withSeed, choices, logprobs);
+                id,
+                prompt,
+                lora,
+                boundary,
+                stopConditions,
+                SamplingParams.at(temperature),
+                withSeed,
+                choices,
+                logprobs);
     }
 
     TestRequest choices(int n) {
@@ -48,7 +65,8 @@ record TestRequest(
     }
 
     TestRequest logprobs(int top) {
-        return new TestRequest(id, prompt, lora, boundary, stopConditions, sampling, seed, choices, OptionalInt.of(top));
+        return new TestRequest(
+                id, prompt, lora, boundary, stopConditions, sampling, seed, choices, OptionalInt.of(top));
     }
 
     TestRequest sampling(SamplingParams how) {

@@ -138,7 +138,7 @@ class TorchTest {
         try (Value a = torch.floats(1, 2);
                 Value b = torch.floats(1, 2, 3)) {
             assertThatThrownBy(() -> script.call("product", a, b))
-                    .isInstanceOf(ScriptFailed.class)
+                    .isInstanceOf(ScriptException.class)
                     .hasMessageStartingWith("Trial.product failed:");
             try (Value sum = script.call("plus", a, a)) {
                 assertThat(sum.toFloats()).containsExactly(2, 4);
@@ -150,7 +150,7 @@ class TorchTest {
     @DisplayName("a method that the script does not have is refused by name")
     void namesAMissingMethod() {
         assertThatThrownBy(() -> script.call("minus"))
-                .isInstanceOf(ScriptFailed.class)
+                .isInstanceOf(ScriptException.class)
                 .hasMessageContaining("Trial.minus");
     }
 
@@ -158,7 +158,7 @@ class TorchTest {
     @DisplayName("invalid TorchScript is refused with the script's name")
     void refusesWhatDoesNotParse() {
         assertThatThrownBy(() -> torch.script(new ScriptSource("Garbled", "/torchscript/unparseable.torchscript")))
-                .isInstanceOf(ScriptFailed.class)
+                .isInstanceOf(ScriptException.class)
                 .hasMessageContaining("Garbled could not be loaded");
     }
 

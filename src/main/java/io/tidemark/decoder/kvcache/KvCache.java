@@ -3,7 +3,7 @@ package io.tidemark.decoder.kvcache;
 import io.tidemark.decoder.DecoderException;
 import io.tidemark.model.ModelConfig;
 import io.tidemark.torch.Script;
-import io.tidemark.torch.ScriptFailed;
+import io.tidemark.torch.ScriptException;
 import io.tidemark.torch.Torch;
 import io.tidemark.torch.Value;
 import java.util.List;
@@ -136,7 +136,7 @@ public final class KvCache {
     private Value call(String method, Value... arguments) {
         try {
             return script.call(method, arguments);
-        } catch (ScriptFailed e) {
+        } catch (ScriptException e) {
             throw new DecoderException(e);
         }
     }

@@ -1,11 +1,11 @@
 package io.tidemark.broker;
 
 /** The embedded broker could not be started. */
-public final class BrokerFailed extends RuntimeException {
+public final class BrokerException extends RuntimeException {
 
     private static final long serialVersionUID = 1L;
 
-    BrokerFailed(String message, Throwable cause) {
+    BrokerException(String message, Throwable cause) {
         super(message, cause);
     }
 }
