@@ -7,8 +7,8 @@ import io.tidemark.stream.serving.ServingLifecycle.Phase;
 import jakarta.inject.Inject;
 
 /**
- * The Quarkus application of {@code tidemark serve}, for {@link Quarkus#run(Class, String...)}. Runs until the process is
- * stopped. The exit code is 1 after a failure.
+ * The Quarkus application of {@code tidemark serve}, for {@link Quarkus#run(Class, String...)}. Runs until the process
+ * is stopped. The exit code is 1 after a failure.
  */
 public class ServeApplication implements QuarkusApplication {
 

@@ -28,9 +28,9 @@ class ConfigurationPageTest {
     @DisplayName("shows the default of every setting that has a fixed one")
     void defaults() throws IOException {
         SortedMap<String, String> rows = rows();
-        SettingNames.defaults().forEach((name, value) -> value.ifPresent(fixed -> assertThat(rows.get(name))
-                .as(name)
-                .isEqualTo("`" + fixed + "`")));
+        SettingNames.defaults()
+                .forEach((name, value) -> value.ifPresent(
+                        fixed -> assertThat(rows.get(name)).as(name).isEqualTo("`" + fixed + "`")));
     }
 
     @Test

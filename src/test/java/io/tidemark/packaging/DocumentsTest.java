@@ -13,7 +13,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
-@DisplayName("the documents")
+@DisplayName("The documents")
 class DocumentsTest {
 
     private static final Pattern LINK = Pattern.compile("\\]\\((?!https?:|#|mailto:)([^)#\\s]+)");
@@ -44,7 +44,7 @@ class DocumentsTest {
     }
 
     @Test
-    @DisplayName("exist where sources, settings and manifests name them")
+    @DisplayName("that sources, settings and manifests mention exist")
     void namedDocumentsExist() throws IOException {
         List<String> missing = new ArrayList<>();
         for (Path file : files("", Path.of("src/main"), Path.of("k8s"), Path.of("docker"))) {

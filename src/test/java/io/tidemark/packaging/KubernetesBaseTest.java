@@ -22,7 +22,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
-@DisplayName("the Kubernetes base")
+@DisplayName("The Kubernetes base")
 class KubernetesBaseTest {
 
     private static final Path BASE = Path.of("k8s/base");
@@ -39,7 +39,7 @@ class KubernetesBaseTest {
             "PodDisruptionBudget", V1PodDisruptionBudget::validateJsonElement);
 
     @Test
-    @DisplayName("holds only fields that Kubernetes knows, in every core document")
+    @DisplayName("contains only valid fields in every core document")
     void parsesStrictly() throws IOException {
         int checked = 0;
         for (Path file : files()) {
@@ -54,7 +54,7 @@ class KubernetesBaseTest {
     }
 
     @Test
-    @DisplayName("lists every file beside its kustomization, and no other")
+    @DisplayName("lists exactly the files beside it in its kustomization")
     void kustomizationIsComplete() throws IOException {
         List<String> listed = new ArrayList<>();
         read(BASE.resolve("kustomization.yaml")).path("resources").forEach(name -> listed.add(name.asText()));
@@ -65,7 +65,7 @@ class KubernetesBaseTest {
     }
 
     @Test
-    @DisplayName("sets only variables that exist as settings")
+    @DisplayName("sets only environment variables that are settings")
     void variablesAreSettings() throws IOException {
         List<String> names = new ArrayList<>();
         read(BASE.resolve("config-map.yaml")).path("data").fieldNames().forEachRemaining(names::add);
@@ -80,7 +80,7 @@ class KubernetesBaseTest {
     }
 
     @Test
-    @DisplayName("probes the paths of Quarkus' health checks at the container's own port")
+    @DisplayName("probes the health checks of Quarkus at the port of the container")
     void probesExist() throws IOException {
         for (JsonNode container : containers()) {
             for (String probe : List.of("startupProbe", "readinessProbe", "livenessProbe")) {
@@ -93,7 +93,7 @@ class KubernetesBaseTest {
     }
 
     @Test
-    @DisplayName("gives a worker longer to end than its own grace lasts")
+    @DisplayName("has a termination grace period above the shutdown grace of the worker")
     void graceFits() throws IOException {
         String grace = read(BASE.resolve("config-map.yaml"))
                 .path("data")
@@ -107,8 +107,7 @@ class KubernetesBaseTest {
     }
 
     @Test
-    @DisplayName(
-            "scales the worker on the lag of the group and topic that it consumes, counted from the earliest offset")
+    @DisplayName("scales the worker by the lag of its group and topic, counted from the earliest offset")
     void scalesOnTheRightLag() throws IOException {
         JsonNode scaled = read(BASE.resolve("worker-scaled-object.yaml")).path("spec");
         JsonNode kafka = scaled.at("/triggers/0/metadata");

@@ -17,10 +17,10 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-@DisplayName("the launcher bin/tidemark")
+@DisplayName("The launcher bin/tidemark")
 class LauncherTest {
 
-    /** Bytes of an archive of classes such as serve leaves. */
+    /** Size of a class data archive that serve writes, in bytes. */
     private static final int WHOLE = 80_000_000;
 
     @TempDir
@@ -29,7 +29,7 @@ class LauncherTest {
     private Path install;
     private Path elsewhere;
 
-    /** An unpacked distribution whose java is a script that says how it was called. */
+    /** An unpacked distribution whose java is a script that prints its arguments. */
     @BeforeEach
     void unpack() throws IOException {
         install = Files.createDirectories(work.resolve("an install"));
@@ -54,7 +54,7 @@ class LauncherTest {
     }
 
     @Test
-    @DisplayName("finds its own folder through symlinks from another folder and hands every argument on as it is")
+    @DisplayName("finds its folder through symbolic links and passes on all arguments unchanged")
     void followsSymlinks() throws Exception {
         Path link = Files.createSymbolicLink(
                 elsewhere.resolve("second"),
@@ -71,7 +71,7 @@ class LauncherTest {
     }
 
     @Test
-    @DisplayName("passes JAVA_OPTS and TIDEMARK_JAVA_OPTS before -jar, and only flags that the JVM knows")
+    @DisplayName("passes JAVA_OPTS and TIDEMARK_JAVA_OPTS before -jar, and only options that the JVM accepts")
     void passesOptions() throws Exception {
         Map<String, String> environment = Map.of(
                 "JAVA_HOME",
@@ -90,7 +90,7 @@ class LauncherTest {
     }
 
     @Test
-    @DisplayName("spares short commands the optimising compiler, and leaves it to those that stay")
+    @DisplayName("disables the optimizing compiler for short commands only")
     void compilesForTheCommand() throws Exception {
         String launcher = install.resolve("bin/tidemark").toString();
         assertThat(run(jdk(), launcher, "demo").out).contains("-XX:TieredStopAtLevel=1");
@@ -100,7 +100,7 @@ class LauncherTest {
     }
 
     @Test
-    @DisplayName("lets serve and demo leave an archive of classes when they end, and every command start from it")
+    @DisplayName("lets serve and demo write a class data archive when they end, and lets every command use it")
     void sharesClasses() throws Exception {
         String launcher = install.resolve("bin/tidemark").toString();
         assertThat(run(jdk(), launcher, "send").out).noneMatch(flag -> flag.contains("Archive"));
@@ -117,7 +117,7 @@ class LauncherTest {
 
     @Test
     @DisplayName(
-            "leaves a new archive where the one there is unfinished, of a run that ended early, older than the build or of another Java")
+            "replaces an archive that is incomplete, from a run that ended early, older than the build, or of another Java version")
     void replacesArchive() throws Exception {
         Path archive = archiveThatIsLeft("serve");
         Files.write(archive, new byte[WHOLE]);
@@ -133,7 +133,7 @@ class LauncherTest {
     }
 
     @Test
-    @DisplayName("leaves the sharing of classes to whoever says something about it in JAVA_OPTS")
+    @DisplayName("does not set class data sharing if JAVA_OPTS does")
     void leavesSharingToTheUser() throws Exception {
         Map<String, String> environment =
                 Map.of("JAVA_HOME", work.resolve("jdk").toString(), "JAVA_OPTS", "-Xshare:off");
@@ -158,7 +158,7 @@ class LauncherTest {
     }
 
     @Test
-    @DisplayName("says which Java it found and which it needs")
+    @DisplayName("reports the installed and the required Java version")
     void refusesOldJava() throws Exception {
         javaOfVersion("11.0.2");
         Result result = run(jdk(), install.resolve("bin/tidemark").toString());
@@ -167,7 +167,7 @@ class LauncherTest {
     }
 
     @Test
-    @DisplayName("says what is missing from an incomplete copy")
+    @DisplayName("reports the missing part of an incomplete copy")
     void refusesIncompleteCopy() throws Exception {
         Files.delete(install.resolve("app/quarkus-run.jar"));
         Result result = run(jdk(), install.resolve("bin/tidemark").toString());
@@ -176,7 +176,7 @@ class LauncherTest {
     }
 
     @Test
-    @DisplayName("builds a checkout once, with its output off stdout, and again when a source is newer")
+    @DisplayName("builds a checkout once with output to stderr, and again when a source is newer")
     void buildsWhatIsStale() throws Exception {
         Files.delete(install.resolve("app/quarkus-run.jar"));
         Path source = Files.createFile(
@@ -203,7 +203,7 @@ class LauncherTest {
     }
 
     @Test
-    @DisplayName("shows a failed build's output and starts nothing")
+    @DisplayName("prints the output of a failed build and starts nothing")
     void showsBuildErrors() throws Exception {
         Files.delete(install.resolve("app/quarkus-run.jar"));
         Files.createDirectories(install.resolve("src/main"));

@@ -18,7 +18,9 @@ final class SettingNames {
 
     static SortedSet<String> environmentVariables() {
         SortedSet<String> names = new TreeSet<>();
-        defaults().keySet().forEach(name -> names.add(name.toUpperCase(Locale.ROOT).replaceAll("[.-]", "_")));
+        defaults()
+                .keySet()
+                .forEach(name -> names.add(name.toUpperCase(Locale.ROOT).replaceAll("[.-]", "_")));
         return names;
     }
 
@@ -33,14 +35,16 @@ final class SettingNames {
         for (Method setting : group.getDeclaredMethods()) {
             boolean nested = setting.getReturnType().isInterface()
                     && setting.getReturnType().getPackage() == TidemarkSettings.class.getPackage();
-            String name =
-                    setting.isAnnotationPresent(WithParentName.class) ? prefix : prefix + "." + kebab(setting.getName());
+            String name = setting.isAnnotationPresent(WithParentName.class)
+                    ? prefix
+                    : prefix + "." + kebab(setting.getName());
             if (nested) {
                 collect(setting.getReturnType(), name, defaults);
             } else {
                 defaults.put(
                         name,
-                        Optional.ofNullable(setting.getAnnotation(WithDefault.class)).map(WithDefault::value));
+                        Optional.ofNullable(setting.getAnnotation(WithDefault.class))
+                                .map(WithDefault::value));
             }
         }
     }

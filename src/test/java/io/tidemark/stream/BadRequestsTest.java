@@ -25,7 +25,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
-@DisplayName("a request that cannot be run")
+@DisplayName("An invalid request")
 @QuarkusTest
 @QuarkusTestResource(BrokerResource.class)
 class BadRequestsTest {
@@ -84,13 +84,14 @@ class BadRequestsTest {
 
     @ParameterizedTest(name = "{0}")
     @MethodSource("badInput")
-    @DisplayName("bad input gets an error result and a dead letter, and the request behind it is served")
+    @DisplayName(
+            "is answered with an error result and a dead letter, and the next request of the partition is answered")
     void badInputDoesNotStopThePartition(String name, String value, String code, String param) {
         answersWithError(name, value == null ? null : Outside.bytes(value), code, param);
     }
 
     @Test
-    @DisplayName("bytes that are no UTF-8 get an error result and a dead letter with the original bytes")
+    @DisplayName("that is not UTF-8 is answered with an error result and a dead letter with the original bytes")
     void notUtf8() {
         byte[] value = "{\"model\": \"all\", \"prompt\": \"\u00e9\"}".getBytes(StandardCharsets.ISO_8859_1);
         ConsumerRecord<byte[], byte[]> letter = answersWithError("not UTF-8", value, "invalid_utf8", "");
@@ -98,7 +99,7 @@ class BadRequestsTest {
     }
 
     @Test
-    @DisplayName("a bad request with a key of megabytes is answered and committed like any other")
+    @DisplayName("with a key of 2 MB is answered and committed")
     void hugeKey() {
         RecordMetadata bad = outside.send(new ProducerRecord<>(REQUESTS, 2, new byte[2 * 1024 * 1024], new byte[1]));
         JsonNode result = outside.await(RESULTS, REQUESTS + "-2-" + bad.offset());

@@ -6,7 +6,7 @@ import io.tidemark.broker.EmbeddedBroker;
 import java.util.HashMap;
 import java.util.Map;
 
-/** A broker in the JVM and a process of all roles on the fixture model, for the tests that look from outside. */
+/** A broker in the JVM and the settings of a process with both roles on a fixture model. */
 public final class BrokerResource implements QuarkusTestResourceLifecycleManager {
 
     static final String MODEL = "src/test/resources/models/llama-gqa";

@@ -26,8 +26,8 @@ import java.util.concurrent.TimeUnit;
 import org.awaitility.Awaitility;
 
 /**
- * Controls a thread of another JVM through the Java Debug Interface: throws an error in it, or holds it at the beginning of a
- * method.
+ * Controls a thread of another JVM through the Java Debug Interface: throws an error in it, or holds it at the
+ * beginning of a method.
  */
 final class Debugger implements AutoCloseable {
 
@@ -58,8 +58,8 @@ final class Debugger implements AutoCloseable {
     Map<String, String> environment() {
         return Map.of(
                 "JAVA_TOOL_OPTIONS",
-                "-agentlib:jdwp=transport=dt_socket,server=y,suspend=" + (suspended ? "y" : "n")
-                        + ",address=127.0.0.1:" + port);
+                "-agentlib:jdwp=transport=dt_socket,server=y,suspend=" + (suspended ? "y" : "n") + ",address=127.0.0.1:"
+                        + port);
     }
 
     /** Throws an OutOfMemoryError, of those that every JVM allocates at its start, in the thread of this name. */
@@ -154,7 +154,9 @@ final class Debugger implements AutoCloseable {
         }
     }
 
-    /** Only while the thread is not in native code: the bindings of libtorch do not check for an error during a call. */
+    /**
+     * Only while the thread is not in native code: the bindings of libtorch do not check for an error during a call.
+     */
     private static boolean stopInJava(ThreadReference thread, ObjectReference error) throws Exception {
         thread.suspend();
         try {

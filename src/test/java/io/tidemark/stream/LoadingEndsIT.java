@@ -16,18 +16,17 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Processes that are told to end before they are ready. */
+/** SIGTERM during the start of a serving process. */
 class LoadingEndsIT {
 
-    /** What a JVM that was sent SIGTERM ends with. */
+    /** Exit code of a JVM after SIGTERM. */
     private static final int TERMINATED = 143;
 
     /** The thread that runs Quarkus' shutdown. */
     private static final String SHUTDOWN_THREAD = "Shutdown thread";
 
     @Test
-    @DisplayName(
-            "SIGTERM amid the loading of a model ends the process before the model is loaded, and nothing was answered")
+    @DisplayName("SIGTERM during the load of the model ends the process before the model is loaded, without an answer")
     void amidTheModel(@TempDir Path folder) throws Exception {
         try (Debugger debugger = Debugger.ofSuspended();
                 EmbeddedBroker broker = EmbeddedBroker.start(BrokerOptions.TEMPORARY);
@@ -45,7 +44,7 @@ class LoadingEndsIT {
                 assertThat(process.awaitExit()).isEqualTo(TERMINATED);
                 assertThat(process.log())
                         .contains("the start was interrupted by the shutdown")
-                        .doesNotContain("loaded model", "ERROR", "takes requests");
+                        .doesNotContain("loaded model", "ERROR", "consumes requests");
             }
             try (ServedProcess next = group.serve("next", "1S").awaitReady()) {
                 group.awaitAnswers(8);
@@ -56,7 +55,7 @@ class LoadingEndsIT {
 
     @Test
     @DisplayName(
-            "SIGTERM while requests wait for an adapter that is being loaded hands them back, and the next process answers them")
+            "SIGTERM while requests wait for the load of an adapter abandons them, and the next process answers them")
     void amidAnAdapter(@TempDir Path folder) throws Exception {
         String adapters = "all=" + LargeModel.makeAdapter(folder) + ",qv=" + Folders.adapter("llama-gqa", "qv");
         try (Debugger debugger = Debugger.ofRunning();
@@ -79,7 +78,7 @@ class LoadingEndsIT {
                 debugger.awaitThread(SHUTDOWN_THREAD);
                 debugger.close();
                 assertThat(process.awaitExit()).isEqualTo(TERMINATED);
-                assertThat(process.log()).contains("handed back").doesNotContain("ERROR");
+                assertThat(process.log()).contains("abandoned for redelivery").doesNotContain("ERROR");
             }
             try (ServedProcess next = group.serve("next", "1S").awaitReady()) {
                 group.awaitAnswers(7);
@@ -89,14 +88,16 @@ class LoadingEndsIT {
     }
 
     @Test
-    @DisplayName("SIGTERM while no broker answers ends the process, which else would wait for a minute")
+    @DisplayName("SIGTERM while no broker responds ends the process before the timeout of one minute")
     void withoutABroker() throws Exception {
         try (ServerSocket silent = new ServerSocket(0, 1, InetAddress.getLoopbackAddress());
                 ServedProcess process = ServedProcess.start("127.0.0.1:" + silent.getLocalPort(), Map.of())
                         .awaitListening()) {
             process.terminate();
             assertThat(process.awaitExit()).isEqualTo(TERMINATED);
-            assertThat(process.log()).contains("the start was interrupted by the shutdown").doesNotContain("did not answer within");
+            assertThat(process.log())
+                    .contains("the start was interrupted by the shutdown")
+                    .doesNotContain("did not answer within");
         }
     }
 }

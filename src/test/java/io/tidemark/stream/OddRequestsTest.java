@@ -21,12 +21,12 @@ import org.junit.jupiter.api.Test;
 
 @QuarkusTest
 @QuarkusTestResource(BrokerResource.class)
-@DisplayName("odd requests through the broker")
+@DisplayName("Requests with unusual fields, sent through the broker,")
 class OddRequestsTest {
 
     private static final int PARTITIONS = 4;
 
-    /** Of {@code llama-gqa}. */
+    /** Context length of {@code llama-gqa}. */
     private static final int CONTEXT = 512;
 
     private static final String USER = "\"messages\": [{\"role\": \"user\", \"content\": \"hello\"}";
@@ -34,7 +34,7 @@ class OddRequestsTest {
     @Inject
     Outside outside;
 
-    /** Fields that can't be served, with the error that names what is wrong. */
+    /** Fields of an invalid request, and the expected error. */
     private record Odd(String fields, String code, String param) {}
 
     private static List<Odd> odd() {
@@ -90,13 +90,14 @@ class OddRequestsTest {
     }
 
     @Test
-    @DisplayName("get one error each, by its name, and one dead letter, and those between them get their answers")
+    @DisplayName(
+            "are answered with one error that names the field and one dead letter each, and valid requests between them are answered")
     void eachGetsItsError() {
         List<Odd> odd = odd();
         List<String> places = new ArrayList<>();
         for (int i = 0; i < odd.size(); i++) {
             int partition = i % PARTITIONS;
-            // without an id, since not even that can be read of all of them
+            // without an id, because the parser cannot read the id of all of them
             places.add(REQUESTS + "-" + partition + "-"
                     + send(partition, "{\"model\": \"all\", " + odd.get(i).fields() + "}"));
             send(

@@ -21,7 +21,7 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.awaitility.Awaitility;
 
-/** What a client without any of our code sees: it produces bytes, and keeps all records of the topics it listens to. */
+/** A Kafka client that uses no code of Tidemark: produces bytes, and collects all records of some topics. */
 public final class Outside implements AutoCloseable {
 
     private static final ObjectMapper JSON = new ObjectMapper();
@@ -80,7 +80,7 @@ public final class Outside implements AutoCloseable {
         return heard.stream().filter(record -> record.topic().equals(topic)).toList();
     }
 
-    /** All JSON values of a topic with this key so far, tombstones left out. */
+    /** All JSON values of a topic with this key so far, without tombstones. */
     public List<JsonNode> values(String topic, String key) {
         return heard(topic).stream()
                 .filter(record -> key.equals(text(record.key())) && record.value() != null)
@@ -96,7 +96,7 @@ public final class Outside implements AutoCloseable {
         return values(topic, key).get(0);
     }
 
-    /** The group's committed offset, 0 when there is none. */
+    /** The committed offset of a group; 0 if there is none. */
     public long committed(String group, TopicPartition partition) {
         try (Admin admin = Admin.create(Map.of("bootstrap.servers", bootstrapServers))) {
             var offset = admin.listConsumerGroupOffsets(group)

@@ -13,17 +13,18 @@ import org.junit.jupiter.api.Test;
 
 @QuarkusTest
 @QuarkusTestResource(BrokerResource.class)
-@DisplayName("a request's fields, through the broker,")
+@DisplayName("Fields of a request, sent through the broker,")
 class RequestFieldsTest {
 
-    /** Of {@code llama-gqa}. */
+    /** Context length of {@code llama-gqa}. */
     private static final int CONTEXT = 512;
 
     @Inject
     Outside outside;
 
     @Test
-    @DisplayName("are honoured: choices, seeds, log-probabilities, bias, penalties, stops, tools and calls")
+    @DisplayName(
+            "have effect: choices, seed, log-probabilities, logit bias, penalties, stop texts, tools and tool calls")
     void fieldsAreHonoured() {
         String asked = "\"prompt\": \"the river\", \"max_tokens\": 6, \"ignore_eos\": true, ";
         JsonNode choices = answer(
@@ -71,7 +72,7 @@ class RequestFieldsTest {
     }
 
     @Test
-    @DisplayName("may bring a prompt of one token less than the context")
+    @DisplayName("may contain a prompt of one token less than the context length")
     void aPromptAtTheLimit() {
         JsonNode result =
                 answer("at-the-limit", "\"prompt\": \"" + " the".repeat(CONTEXT - 1) + "\", \"max_tokens\": 1");

@@ -16,7 +16,7 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.awaitility.Awaitility;
 
-/** {@code tidemark serve} as it is packaged, in a process of its own, told everything by environment variables. */
+/** A process of the packaged {@code tidemark serve}, configured by environment variables. */
 final class ServedProcess implements AutoCloseable {
 
     private final Process process;
@@ -66,7 +66,7 @@ final class ServedProcess implements AutoCloseable {
         return this;
     }
 
-    /** What the process says at a path, or -1 where it says nothing. */
+    /** The HTTP status at a path; -1 without a response. */
     int status(String path) throws InterruptedException {
         try {
             return HttpClient.newHttpClient()
@@ -97,7 +97,7 @@ final class ServedProcess implements AutoCloseable {
         return process.exitValue();
     }
 
-    /** Waits until probes are answered, which they are long before the process is ready. */
+    /** Waits until the HTTP server responds, which is before the process is ready. */
     ServedProcess awaitListening() {
         Awaitility.await("probes; the log is " + log)
                 .atMost(Duration.ofSeconds(60))
@@ -106,7 +106,7 @@ final class ServedProcess implements AutoCloseable {
         return this;
     }
 
-    /** Waits until the process has said so. */
+    /** Waits until the process reports readiness. */
     ServedProcess awaitLog(String text) {
         Awaitility.await("'" + text + "' in " + log)
                 .atMost(Duration.ofSeconds(60))

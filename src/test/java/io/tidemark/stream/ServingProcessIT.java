@@ -16,7 +16,7 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 
-/** What only whole processes show: kills, signals, and starts that must fail. */
+/** Tests that need whole processes: kill, signals, and failing starts. */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class ServingProcessIT {
 
@@ -46,7 +46,7 @@ class ServingProcessIT {
     }
 
     @Test
-    @DisplayName("a worker killed amid 200 requests loses none: the next one answers all that had no committed answer")
+    @DisplayName("after kill -9 during 200 requests the next worker answers all requests without a committed answer")
     void killed() throws Exception {
         group.produce(0, REQUESTS / 2);
         try (ServedProcess first =
@@ -59,7 +59,7 @@ class ServingProcessIT {
         try (ServedProcess second = group.serve("second", "1S").awaitReady()) {
             group.awaitAnswers(REQUESTS);
         }
-        // whoever answered twice did so under a larger attempt
+        // a second answer has a higher attempt
         for (String id : group.answered()) {
             assertThat(group.results(id))
                     .extracting(
@@ -69,10 +69,11 @@ class ServingProcessIT {
     }
 
     @Test
-    @DisplayName("on SIGTERM a worker with enough grace finishes what it has read, and no request is answered twice")
+    @DisplayName(
+            "after SIGTERM a worker with enough grace finishes its open requests, and no request is answered twice")
     void terminatedWithGrace() throws Exception {
         group.produce(0, REQUESTS);
-        terminateAmidRequests("30S", "0 handed back");
+        terminateAmidRequests("30S", "0 abandoned for redelivery");
         group.assertNothingUnansweredIsCommitted();
         try (ServedProcess second = group.serve("second", "30S").awaitReady()) {
             group.awaitAnswers(REQUESTS);
@@ -81,7 +82,7 @@ class ServingProcessIT {
     }
 
     @Test
-    @DisplayName("on SIGTERM a worker without grace hands back what runs, and the next one answers it")
+    @DisplayName("after SIGTERM a worker without grace abandons its open requests, and the next worker answers them")
     void terminatedWithoutGrace() throws Exception {
         group.produce(0, REQUESTS);
         terminateAmidRequests("0S", "0 open requests finished");
@@ -101,13 +102,13 @@ class ServingProcessIT {
     }
 
     @Test
-    @DisplayName("a worker that joins amid requests takes its share, and none is lost in the rebalance")
+    @DisplayName("a worker that joins the group during requests answers some of them, and the rebalance loses none")
     void joined() throws Exception {
         group.produce(0, REQUESTS);
         try (ServedProcess first = group.serve("first", "1S").awaitReady()) {
             group.awaitAnswers(10);
             try (ServedProcess second = group.serve("second", "1S").awaitReady()) {
-                // ready is before it holds partitions: requests go on through the rebalance, until it has answered one
+                // a ready worker may own no partition yet: produce during the rebalance until it has answered a request
                 int asked = group.produceUntilAnsweredBy("second", REQUESTS);
                 group.awaitAnswers(asked);
                 assertThat(group.workers()).containsExactlyInAnyOrder("first", "second");
@@ -117,7 +118,7 @@ class ServingProcessIT {
 
     @Test
     @DisplayName(
-            "a setting out of range, a bad model folder and a topic with the wrong policy each end the start with 1")
+            "a setting out of range, a missing model folder and a topic with the wrong cleanup policy end the process with exit code 1")
     void startsThatFail() throws Exception {
         try (ServedProcess slots =
                         ServedProcess.start(broker.bootstrapServers(), Map.of("TIDEMARK_ENGINE_MAX_NUM_SEQS", "1025"));

@@ -5,7 +5,7 @@ import io.tidemark.stream.settings.TidemarkSettings;
 import java.util.HashMap;
 import java.util.Map;
 
-/** Settings without Quarkus: the defaults of the mapping, and what a test wants otherwise. */
+/** Settings without Quarkus: the defaults, overridden by the values of a test. */
 public final class TestSettings {
 
     private TestSettings() {}

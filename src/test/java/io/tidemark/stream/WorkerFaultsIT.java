@@ -14,19 +14,21 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What an independent reader of the topics finds after workers, an engine or the broker died amid requests. */
+/** Failures of workers, engine and broker during requests, observed by an independent consumer of the topics. */
 class WorkerFaultsIT {
 
     private static final int REQUESTS = 200;
 
     @Test
     @DisplayName(
-            "one of two workers is killed: its requests go to the other, and whoever takes the larger attempt sees each answered once")
+            "when one of two workers is killed, the other answers its requests, and each request has one result of the highest attempt")
     void oneOfTwoKilled() throws Exception {
         try (EmbeddedBroker broker = EmbeddedBroker.start(BrokerOptions.TEMPORARY);
                 WorkerGroup group = new WorkerGroup(broker.bootstrapServers());
-                ServedProcess first = group.serve("first", WorkerGroup.SHORT_SESSION).awaitReady();
-                ServedProcess second = group.serve("second", WorkerGroup.SHORT_SESSION).awaitReady()) {
+                ServedProcess first =
+                        group.serve("first", WorkerGroup.SHORT_SESSION).awaitReady();
+                ServedProcess second =
+                        group.serve("second", WorkerGroup.SHORT_SESSION).awaitReady()) {
             group.produce(0, REQUESTS);
             group.awaitAnswers(30);
             first.kill();
@@ -41,19 +43,20 @@ class WorkerFaultsIT {
 
     @Test
     @DisplayName(
-            "the engine's thread dies of an error: the process ends with 1, no request fails for it, and the next worker answers what was open")
+            "when an error ends the thread of the engine, the process ends with exit code 1, no request fails, and the next worker answers the open requests")
     void engineDies() throws Exception {
         try (Debugger debugger = Debugger.ofRunning();
                 EmbeddedBroker broker = EmbeddedBroker.start(BrokerOptions.TEMPORARY);
                 WorkerGroup group = new WorkerGroup(broker.bootstrapServers())) {
             group.produce(0, REQUESTS / 2);
-            try (ServedProcess first = group.serve("first", debugger.environment()).awaitReady()) {
+            try (ServedProcess first =
+                    group.serve("first", debugger.environment()).awaitReady()) {
                 group.awaitAnswers(30);
                 // new requests keep the engine's thread running until it is stopped
                 group.produce(REQUESTS / 2, REQUESTS);
                 debugger.throwOutOfMemory("tidemark-engine-0");
                 assertThat(first.awaitExit()).isEqualTo(1);
-                assertThat(first.log()).contains("an engine instance failed", " handed back");
+                assertThat(first.log()).contains("an engine instance failed", " abandoned for redelivery");
             }
             Set<String> readAgain = group.uncommitted(REQUESTS);
             group.assertNothingUnansweredIsCommitted();
@@ -66,7 +69,7 @@ class WorkerFaultsIT {
     }
 
     @Test
-    @DisplayName("the broker goes and comes back amid requests: the worker stays alive, and each request is answered")
+    @DisplayName("when the broker restarts during requests, the worker stays alive, and each request is answered")
     void brokerComesBack(@TempDir Path folder) throws Exception {
         EmbeddedBroker broker = EmbeddedBroker.start(new BrokerOptions(0, Optional.of(folder)));
         int port = broker.port();
@@ -88,7 +91,9 @@ class WorkerFaultsIT {
         }
     }
 
-    /** Of the results with one id that of the largest attempt counts; only what was not committed may have others. */
+    /**
+     * Of several results with one id, that of the highest attempt is valid. Only uncommitted requests may have several.
+     */
     private static void assertEachAnsweredOnce(WorkerGroup group, Set<String> readAgain) {
         assertThat(group.answered()).hasSize(REQUESTS);
         for (String id : group.answered()) {

@@ -20,7 +20,7 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
 import org.awaitility.Awaitility;
 
-/** Workers in processes of their own on topics of their own, what is asked of them, and what an outsider hears. */
+/** Worker processes on separate topics, with a client that produces requests and collects results. */
 final class WorkerGroup implements AutoCloseable {
 
     /** The broker detects a killed worker after 6 s, its minimum session timeout, in place of 45 s. */
@@ -60,7 +60,10 @@ final class WorkerGroup implements AutoCloseable {
         return ServedProcess.start(brokers, all);
     }
 
-    /** Requests r{from} .. r{to - 1}: lengths differ, so that they end out of order. Request i is record i / 4 of partition i % 4. */
+    /**
+     * Produces the requests r{from} .. r{to - 1}. Their lengths differ, so that they end out of order. Request i is
+     * record i / 4 of partition i % 4.
+     */
     void produce(int from, int to) {
         for (int i = from; i < to; i++) {
             String value = "{\"id\": \"r" + i + "\", \"model\": \"" + (i % 2 == 0 ? "all" : "qv")
@@ -71,7 +74,7 @@ final class WorkerGroup implements AutoCloseable {
         }
     }
 
-    /** Produces requests r{from} and on while none has been answered by {@code worker}, and returns how many there are then. */
+    /** Produces requests from r{from} on until {@code worker} has answered one. Returns the number of requests. */
     int produceUntilAnsweredBy(String worker, int from) {
         AtomicInteger asked = new AtomicInteger(from);
         Awaitility.await("an answer of " + worker)
@@ -85,7 +88,7 @@ final class WorkerGroup implements AutoCloseable {
         return asked.get();
     }
 
-    /** Who has answered. */
+    /** The names of the workers in the results. */
     Set<String> workers() {
         return results().stream()
                 .map(result -> result.path("tidemark").path("worker").asText())
@@ -118,7 +121,7 @@ final class WorkerGroup implements AutoCloseable {
                 .until(() -> answered().size() >= atLeast);
     }
 
-    /** Waits until the group has committed all of {@code requests} requests, and so will answer none of them again. */
+    /** Waits until the group has committed the offsets of all requests. */
     void awaitAllCommitted(int requests) {
         Awaitility.await(requests + " commits")
                 .atMost(Duration.ofSeconds(60))
@@ -128,21 +131,21 @@ final class WorkerGroup implements AutoCloseable {
                         == requests);
     }
 
-    /** All requests below a partition's committed offset must have a result. */
+    /** Asserts that all requests below the committed offset of a partition have a result. */
     void assertNothingUnansweredIsCommitted() {
         for (int partition = 0; partition < PARTITIONS; partition++) {
             int p = partition;
             List<String> committed = IntStream.range(0, (int) committed(p))
                     .mapToObj(n -> "r" + (n * PARTITIONS + p))
                     .toList();
-            // what others answer meanwhile is committed at once, and heard a moment later
+            // other workers commit answers that this client has not received yet
             Awaitility.await()
                     .atMost(Duration.ofSeconds(10))
                     .untilAsserted(() -> assertThat(answered()).containsAll(committed));
         }
     }
 
-    /** Those of the first {@code requests} that the group has not committed, answered or not: a successor reads them again. */
+    /** The ids among the first {@code requests} requests whose offsets are not committed. They are delivered again. */
     Set<String> uncommitted(int requests) {
         long[] committed =
                 IntStream.range(0, PARTITIONS).mapToLong(this::committed).toArray();

@@ -16,7 +16,7 @@ import org.awaitility.Awaitility;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
-@DisplayName("who looks at a worker from outside")
+@DisplayName("The HTTP endpoints of a worker")
 @QuarkusTest
 @QuarkusTestResource(BrokerResource.class)
 class WorkerProbesTest {
@@ -28,7 +28,8 @@ class WorkerProbesTest {
     Outside outside;
 
     @Test
-    @DisplayName("probes say ready, and metrics count answers by adapter and outcome without a client's misspellings")
+    @DisplayName(
+            "report a ready process, and metrics by adapter and outcome that do not contain unknown names from clients")
     void operations() throws Exception {
         outside.send(REQUESTS, null, "{\"id\": \"counted\", \"model\": \"secret-name\", \"prompt\": \"x\"}");
         outside.await(RESULTS, "counted");

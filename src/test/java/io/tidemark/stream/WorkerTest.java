@@ -20,7 +20,7 @@ import org.awaitility.Awaitility;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
-@DisplayName("a worker on the topics")
+@DisplayName("A worker with Kafka")
 @QuarkusTest
 @QuarkusTestResource(BrokerResource.class)
 class WorkerTest {
@@ -29,7 +29,8 @@ class WorkerTest {
     Outside outside;
 
     @Test
-    @DisplayName("a request comes back as one result, its events add up to the result's text, and its trace goes along")
+    @DisplayName(
+            "answers a request with one result and its trace header, and the texts of its events are the text of the result")
     void happyPath() {
         ProducerRecord<byte[], byte[]> request =
                 new ProducerRecord<>(REQUESTS, Outside.bytes("all"), Outside.bytes("""
@@ -73,7 +74,7 @@ class WorkerTest {
     }
 
     @Test
-    @DisplayName("a request without an id is answered under the place where it lies")
+    @DisplayName("answers a request without an id with an id from its position")
     void derivedId() {
         RecordMetadata place = outside.send(REQUESTS, null, """
                 {"model": "llama-gqa", "prompt": "no name", "max_tokens": 2}""");
@@ -84,7 +85,7 @@ class WorkerTest {
     }
 
     @Test
-    @DisplayName("a misspelled adapter is answered with the name that was probably meant")
+    @DisplayName("answers a request for a misspelled adapter with the most similar name")
     void didYouMean() {
         outside.send(REQUESTS, null, "{\"id\": \"misspelled\", \"model\": \"alll\", \"prompt\": \"x\"}");
         assertThat(outside.await(RESULTS, "misspelled")
@@ -95,7 +96,7 @@ class WorkerTest {
     }
 
     @Test
-    @DisplayName("everything that was answered is committed soon after")
+    @DisplayName("commits the offset of an answered request")
     void commits() {
         RecordMetadata last = outside.send(new ProducerRecord<>(
                 REQUESTS,
@@ -110,7 +111,7 @@ class WorkerTest {
     }
 
     @Test
-    @DisplayName("messages go through the chat template and come back as an assistant's message, one for each of n")
+    @DisplayName("applies the chat template to messages and answers with an assistant message for each of n choices")
     void messages() {
         outside.send(REQUESTS, null, """
                 {"id": "chat", "model": "qv", "messages": [{"role": "user", "content": "hello"}], "max_tokens": 3,
@@ -125,7 +126,7 @@ class WorkerTest {
     }
 
     @Test
-    @DisplayName("a cancellation ends a running request, and its result holds the text so far")
+    @DisplayName("ends a running request after a cancellation, with the text generated so far")
     void cancelled() {
         outside.send(REQUESTS, null, WorkerTopics.longRequest("to-cancel", "all"));
         Awaitility.await().until(() -> !outside.values(EVENTS, "to-cancel").isEmpty());

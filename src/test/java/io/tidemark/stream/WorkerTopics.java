@@ -9,7 +9,7 @@ import java.time.Duration;
 import org.awaitility.Awaitility;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
 
-/** The topics of the worker that Quarkus runs for tests, and the client that these are given. */
+/** The topics of the worker under test, and the client of the tests. */
 @Singleton
 class WorkerTopics {
 
@@ -19,7 +19,7 @@ class WorkerTopics {
     static final String DEAD_LETTERS = "generation-dead-letters";
     static final String BOUNDARIES = "adapter-boundaries";
 
-    /** One client for all tests, made when the worker is ready. */
+    /** One client for all tests, created when the worker is ready. */
     @Produces
     @Singleton
     Outside outside(@ConfigProperty(name = "kafka.bootstrap.servers") String broker, ServingLifecycle serving) {
@@ -31,7 +31,7 @@ class WorkerTopics {
         outside.close();
     }
 
-    /** A request that still runs when a test looks. */
+    /** A request that runs long enough for a test to observe it. */
     static String longRequest(String id, String model) {
         return "{\"id\": \"" + id + "\", \"model\": \"" + model
                 + "\", \"prompt\": \"x\", \"max_tokens\": 490, \"temperature\": 1, \"stream\": true}";

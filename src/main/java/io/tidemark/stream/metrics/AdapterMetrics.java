@@ -16,22 +16,17 @@ public final class AdapterMetrics {
 
     /** Registers the meters. The caller keeps a reference to the store. */
     public static void bind(MeterRegistry registry, AdapterStore store) {
+        gauge(registry, store, "tidemark.adapters.registered", "registered adapters", AdapterStats::registered);
+        gauge(registry, store, "tidemark.adapters.resident", "adapters in memory", AdapterStats::resident);
         gauge(
                 registry,
                 store,
-                "tidemark.adapters.registered",
-                "registered adapters",
-                AdapterStats::registered);
-        gauge(registry, store, "tidemark.adapters.resident", "adapters in memory", AdapterStats::resident);
-        gauge(registry, store, "tidemark.adapter.resident.bytes", "memory of loaded adapters", AdapterStats::residentBytes);
+                "tidemark.adapter.resident.bytes",
+                "memory of loaded adapters",
+                AdapterStats::residentBytes);
         counter(registry, store, "tidemark.adapter.leases", "requests for an adapter", AdapterStats::leases);
         counter(registry, store, "tidemark.adapter.hits", "requests for an adapter in memory", AdapterStats::hits);
-        counter(
-                registry,
-                store,
-                "tidemark.adapter.evictions",
-                "evicted adapters",
-                AdapterStats::evictions);
+        counter(registry, store, "tidemark.adapter.evictions", "evicted adapters", AdapterStats::evictions);
         counter(registry, store, "tidemark.adapter.failures", "loads that failed", AdapterStats::failures);
         FunctionTimer.builder(
                         "tidemark.adapter.load",

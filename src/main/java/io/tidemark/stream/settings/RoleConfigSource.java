@@ -11,7 +11,7 @@ import org.eclipse.microprofile.config.spi.ConfigSource;
 /** Disables the channel of requests where {@code tidemark.role} is {@code calibrator}. */
 public final class RoleConfigSource implements ConfigSourceFactory {
 
-    /** Above application.properties (250), below config/application.properties (260) and environment variables (300). */
+    /** Above application.properties (250), below environment variables (300). */
     private static final int ORDINAL = 260;
 
     @Override

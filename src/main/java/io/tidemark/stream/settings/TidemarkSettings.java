@@ -17,8 +17,8 @@ import java.util.Optional;
 /**
  * All settings of a serving process, with their defaults. Quarkus checks the annotations and {@link SettingsValidator}
  * checks the other rules; an invalid value stops the start with an error that names the property. Each setting is also
- * an environment variable: {@code tidemark.engine.max-num-seqs} is {@code TIDEMARK_ENGINE_MAX_NUM_SEQS}. A test compares
- * names and defaults with {@code docs/configuration.md}.
+ * an environment variable: {@code tidemark.engine.max-num-seqs} is {@code TIDEMARK_ENGINE_MAX_NUM_SEQS}. A test
+ * compares names and defaults with {@code docs/configuration.md}.
  */
 @ConfigMapping(prefix = "tidemark")
 public interface TidemarkSettings {
@@ -38,7 +38,9 @@ public interface TidemarkSettings {
     /** More adapters, each {@code ID=FOLDER}, for ids that the name of an environment variable can't contain. */
     Optional<List<String>> adapterList();
 
-    /** A folder of PEFT folders. A sub-folder with an {@code adapter_config.json} is an adapter with the folder's name. */
+    /**
+     * A folder of PEFT folders. A sub-folder with an {@code adapter_config.json} is an adapter with the folder's name.
+     */
     Optional<Path> adapterFolder();
 
     EngineSettings engine();

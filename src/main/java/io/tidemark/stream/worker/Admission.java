@@ -34,9 +34,9 @@ import java.util.Set;
 import org.apache.commons.text.similarity.LevenshteinDistance;
 
 /**
- * Turns parsed requests into requests for the engine: tokenizes the input, resolves the adapter, and pins its version and
- * boundary. {@link #prepare} does everything that needs no adapter weights, so that no adapter is loaded for a request
- * that is rejected.
+ * Turns parsed requests into requests for the engine: tokenizes the input, resolves the adapter, and pins its version
+ * and boundary. {@link #prepare} does everything that needs no adapter weights, so that no adapter is loaded for a
+ * request that is rejected.
  */
 final class Admission {
 
@@ -115,7 +115,9 @@ final class Admission {
                         pinned.map(PinnedAdapter::boundary).orElseGet(() -> Boundary.full(numLayers))));
     }
 
-    /** The boundary of the next request for an adapter; empty until the first load, because it depends on the digest. */
+    /**
+     * The boundary of the next request for an adapter; empty until the first load, because it depends on the digest.
+     */
     OptionalInt currentBoundary(String adapter) {
         return adapters.digest(adapter)
                 .map(digest -> OptionalInt.of(
@@ -123,7 +125,9 @@ final class Admission {
                 .orElse(OptionalInt.empty());
     }
 
-    /** The tag of metrics for the model of a request. Unknown names share one tag to bound the number of time series. */
+    /**
+     * The tag of metrics for the model of a request. Unknown names share one tag to bound the number of time series.
+     */
     String metricTag(String requestedModel) {
         return requestedModel.equals(model.name()) || adapters.isRegistered(requestedModel)
                 ? requestedModel

@@ -19,7 +19,8 @@ record AdmittedRequest(
 
     /**
      * @param digest         SHA-256 of the adapter
-     * @param boundaryOffset offset of the boundary record that applies; empty if the request overrides it or none applies
+     * @param boundaryOffset offset of the boundary record that applies; empty if the request overrides it or none
+     *                       applies
      */
     record PinnedAdapter(String id, String digest, Boundary boundary, OptionalLong boundaryOffset) {}
 }

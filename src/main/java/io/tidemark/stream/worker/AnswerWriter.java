@@ -23,8 +23,8 @@ import org.jboss.logging.Logger;
 
 /**
  * Writes results, events and dead letters with one idempotent producer. All methods return at once: records are
- * serialized and sent in order on the thread {@code tidemark-answers}, because a producer blocks when its buffer is full
- * and the threads of the engine must not block.
+ * serialized and sent in order on the thread {@code tidemark-answers}, because a producer blocks when its buffer is
+ * full and the threads of the engine must not block.
  *
  * <p>A future completes when all in-sync replicas have the record. A failed send is repeated until it succeeds or the
  * writer is closed. While the writer is open, a future fails only for a record that can never be sent: it is too large,
@@ -36,7 +36,9 @@ public final class AnswerWriter implements AutoCloseable {
 
     private static final long RETRY_MS = 1000;
 
-    /** Limit for a trace header, so that it can't make a result too large. W3C requires 512 characters of tracestate. */
+    /**
+     * Limit for a trace header, so that it can't make a result too large. W3C requires 512 characters of tracestate.
+     */
     private static final int MAX_TRACE_BYTES = 1024;
 
     private final Producer<byte[], byte[]> producer;

@@ -15,9 +15,9 @@ import org.apache.kafka.common.errors.RecordTooLargeException;
 import org.jboss.logging.Logger;
 
 /**
- * Writes the answer of each request: events, one result, and a dead letter after an error. The returned futures complete
- * when the broker has result and dead letter, and fail when the writer is closed before. A dead letter that can't be
- * written is skipped, because the result contains the error as well.
+ * Writes the answer of each request: events, one result, and a dead letter after an error. The returned futures
+ * complete when the broker has result and dead letter, and fail when the writer is closed before. A dead letter that
+ * can't be written is skipped, because the result contains the error as well.
  */
 final class Replies implements AutoCloseable {
 
@@ -55,8 +55,7 @@ final class Replies implements AutoCloseable {
         written.thenRun(() -> record(incoming, admitted.message().model(), completion));
         return written.exceptionallyCompose(failure -> {
             if (failure instanceof RecordTooLargeException) {
-                return fail(
-                        incoming, admitted, ErrorBody.serverError("result_too_large", "the result is above 5 MiB"));
+                return fail(incoming, admitted, ErrorBody.serverError("result_too_large", "the result is above 5 MiB"));
             }
             return writer.isClosed()
                     ? CompletableFuture.failedFuture(failure)
@@ -95,8 +94,7 @@ final class Replies implements AutoCloseable {
                         "the dead letter of request '%s' can't be written: %s", result.id(), failure.getMessage()));
         CompletableFuture<Void> written = skipUnlessClosed(
                 writer.result(incoming, result),
-                failure -> LOG.errorf(
-                        failure, "request '%s' gets no result: its error can't be written", result.id()));
+                failure -> LOG.errorf(failure, "request '%s' gets no result: its error can't be written", result.id()));
         CompletableFuture<Void> both = CompletableFuture.allOf(written, letter);
         both.thenRun(() -> metrics.countRequest(metricTag.apply(model), error.code()));
         return both;

@@ -16,8 +16,8 @@ import org.jboss.logging.Logger;
  * request.
  *
  * <p>The consumer joins its group when {@link #start} subscribes: a process that loads its model owns no partition. At
- * most {@code max-num-seqs + max-queued-requests} requests are open; beyond that the channel requests no more records and
- * the consumer is paused.
+ * most {@code max-num-seqs + max-queued-requests} requests are open; beyond that the channel requests no more records
+ * and the consumer is paused.
  */
 public final class RequestIntake {
 

@@ -165,7 +165,8 @@ public final class RequestLifecycle implements AutoCloseable {
 
     private void parse(IncomingRequest incoming, CompletableFuture<Void> answered) {
         try {
-            Parsed<RequestMessage> parsed = RequestMessage.parse(incoming.record().value(), maxRequestBytes);
+            Parsed<RequestMessage> parsed =
+                    RequestMessage.parse(incoming.record().value(), maxRequestBytes);
             if (parsed instanceof Parsed.Valid<RequestMessage> valid) {
                 prepare(new Run(incoming, valid.record(), answered));
             } else if (parsed instanceof Parsed.Invalid<RequestMessage> invalid && !abandoned.isDone()) {

@@ -66,19 +66,24 @@ public final class WorkerService implements AutoCloseable {
         CancellationReader cancellations = CancellationReader.start(kafka, topics.cancellations(), requests::cancel);
         RequestIntake intake = new RequestIntake(channel, requests, maxOpenRequests);
         bindMetrics(metrics, engine, boundaries, requests);
-        adapters.ids().forEach(id -> metrics.gauge(
-                "tidemark.boundary",
-                "boundary of the next request",
-                () -> admission.currentBoundary(id).stream().asDoubleStream().findFirst().orElse(Double.NaN),
-                "adapter",
-                id));
+        adapters.ids()
+                .forEach(id -> metrics.gauge(
+                        "tidemark.boundary",
+                        "boundary of the next request",
+                        () -> admission.currentBoundary(id).stream()
+                                .asDoubleStream()
+                                .findFirst()
+                                .orElse(Double.NaN),
+                        "adapter",
+                        id));
         engine.failure().thenRun(() -> {
             intake.stop();
             requests.abandonForRedelivery();
         });
         intake.start();
         LOG.infof("worker '%s' consumes requests from '%s'", worker, topics.requests());
-        return new WorkerService(requests, intake, cancellations, settings.worker().shutdownGrace());
+        return new WorkerService(
+                requests, intake, cancellations, settings.worker().shutdownGrace());
     }
 
     /** Stops accepting requests. Open requests continue. */
@@ -113,15 +118,23 @@ public final class WorkerService implements AutoCloseable {
 
     private static void bindMetrics(
             WorkerMetrics metrics, GenerationEngine engine, BoundaryTable boundaries, RequestLifecycle requests) {
-        metrics.gauge("tidemark.queue.depth", "requests that wait in the engine", () -> engine.stats()
-                .queuedRequests());
-        metrics.gauge("tidemark.running.rows", "rows in the running batches", () -> engine.stats()
-                .runningSequences());
+        metrics.gauge(
+                "tidemark.queue.depth",
+                "requests that wait in the engine",
+                () -> engine.stats().queuedRequests());
+        metrics.gauge(
+                "tidemark.running.rows",
+                "rows in the running batches",
+                () -> engine.stats().runningSequences());
         metrics.gauge("tidemark.open.requests", "requests that are read and not answered", requests::openRequests);
-        metrics.gauge("tidemark.kv.reserved.bytes", "memory reserved for keys and values", () -> engine.stats()
-                .kvBytesReserved());
-        metrics.gauge("tidemark.prefix.cache.bytes", "reserved memory that holds cached prefixes", () -> engine.stats()
-                .prefixBytes());
+        metrics.gauge(
+                "tidemark.kv.reserved.bytes",
+                "memory reserved for keys and values",
+                () -> engine.stats().kvBytesReserved());
+        metrics.gauge(
+                "tidemark.prefix.cache.bytes",
+                "reserved memory that holds cached prefixes",
+                () -> engine.stats().prefixBytes());
         metrics.counter(
                 "tidemark.prefix.cache.tokens",
                 "prompt tokens read from cached prefixes",

@@ -13,7 +13,7 @@ import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
-@DisplayName("a head start of the model")
+@DisplayName("The model preloader")
 class ModelPreloaderTest {
 
     private static final String MODEL = "src/test/resources/models/llama-gqa";
@@ -21,7 +21,7 @@ class ModelPreloaderTest {
             Map.of("tidemark.model.dir", MODEL, "tidemark.engine.threads", "1");
 
     @Test
-    @DisplayName("chooses by unchecked settings what the checked ones choose, with their defaults too")
+    @DisplayName("chooses the same model as the validated settings, with and without defaults")
     void choosesAlike() {
         assertChoosesAlike(Map.of("tidemark.model.dir", MODEL));
         assertChoosesAlike(Map.of(
@@ -42,21 +42,21 @@ class ModelPreloaderTest {
     }
 
     @Test
-    @DisplayName("is found by what is started on the thread that it was given to, for as long as that runs")
+    @DisplayName("is available to work on its thread until the work ends")
     void isBoundToItsThread() throws Exception {
-        try (ModelPreloader begun = ModelPreloader.start(Map.of())) {
-            assertThat(begun.call(ModelPreloader::ofThisThread)).isSameAs(begun);
-            assertThat(ModelPreloader.ofThisThread()).isNotSameAs(begun);
+        try (ModelPreloader preloader = ModelPreloader.start(Map.of())) {
+            assertThat(preloader.call(ModelPreloader::ofThisThread)).isSameAs(preloader);
+            assertThat(ModelPreloader.ofThisThread()).isNotSameAs(preloader);
         }
     }
 
     @Test
-    @DisplayName("hands over the model that it has loaded, once")
+    @DisplayName("passes on the loaded model once")
     void handsOver() {
-        try (ModelPreloader begun = ModelPreloader.start(SETTINGS);
-                LoadedModel model = begun.take(choice(SETTINGS));
-                LoadedModel another = begun.take(choice(SETTINGS))) {
-            begun.close();
+        try (ModelPreloader preloader = ModelPreloader.start(SETTINGS);
+                LoadedModel model = preloader.take(choice(SETTINGS));
+                LoadedModel another = preloader.take(choice(SETTINGS))) {
+            preloader.close();
             assertThat(model.model().name()).isEqualTo("llama-gqa");
             assertThat(model.model().decoder().nativeNanos()).isZero();
             assertThat(another).isNotEqualTo(model);
@@ -64,31 +64,31 @@ class ModelPreloaderTest {
     }
 
     @Test
-    @DisplayName("gives way to checked settings that choose another model or another way to load it")
+    @DisplayName("loads the model of the validated settings if they choose another one")
     void givesWay() {
-        try (ModelPreloader begun = ModelPreloader.start(Map.of("tidemark.model.dir", "/no/such/folder"));
-                LoadedModel model = begun.take(choice(SETTINGS))) {
+        try (ModelPreloader preloader = ModelPreloader.start(Map.of("tidemark.model.dir", "/no/such/folder"));
+                LoadedModel model = preloader.take(choice(SETTINGS))) {
             assertThat(model.model().name()).isEqualTo("llama-gqa");
         }
     }
 
     @Test
-    @DisplayName("fails when the model is taken, with the loader's own exception")
+    @DisplayName("throws the exception of a failed load when the model is taken")
     void failsWhenTaken() {
         Map<String, String> nowhere = Map.of("tidemark.model.dir", "/no/such/folder");
-        try (ModelPreloader begun = ModelPreloader.start(nowhere)) {
-            assertThatThrownBy(() -> begun.take(choice(nowhere)))
+        try (ModelPreloader preloader = ModelPreloader.start(nowhere)) {
+            assertThatThrownBy(() -> preloader.take(choice(nowhere)))
                     .isInstanceOf(ModelRefused.class)
                     .hasMessageContaining("/no/such/folder");
         }
     }
 
     @Test
-    @DisplayName("leaves a setting that is no number to the check of settings")
+    @DisplayName("ignores a malformed setting")
     void leavesBadSettings() {
-        try (ModelPreloader begun =
+        try (ModelPreloader preloader =
                         ModelPreloader.start(Map.of("tidemark.model.dir", MODEL, "tidemark.engine.threads", "many"));
-                LoadedModel model = begun.take(choice(SETTINGS))) {
+                LoadedModel model = preloader.take(choice(SETTINGS))) {
             assertThat(model.model().name()).isEqualTo("llama-gqa");
         }
     }
@@ -103,36 +103,36 @@ class ModelPreloaderTest {
     }
 
     @Test
-    @DisplayName("end a thread on whose way others take the first interrupts for themselves")
-    void areHeard() throws InterruptedException {
-        Thread deaf = new Thread(
+    @DisplayName("interrupts a thread again that has swallowed the first interrupts")
+    void repeatsInterrupts() throws InterruptedException {
+        Thread stubborn = new Thread(
                 () -> {
                     for (int taken = 0; taken < 3; taken++) {
                         takeOne();
                     }
                 },
-                "deaf-at-first");
-        deaf.start();
-        ModelPreloader.interruptUntilEnded(deaf, Duration.ofMinutes(1));
-        assertThat(deaf.isAlive()).isFalse();
+                "swallows-three");
+        stubborn.start();
+        ModelPreloader.interruptUntilEnded(stubborn, Duration.ofMinutes(1));
+        assertThat(stubborn.isAlive()).isFalse();
     }
 
     @Test
-    @DisplayName("leave a thread that hears none when the time is over")
-    void areLimited() throws InterruptedException {
+    @DisplayName("stops interrupting a thread that ignores interrupts after the timeout")
+    void limitsInterrupts() throws InterruptedException {
         CountDownLatch asserted = new CountDownLatch(1);
-        Thread deaf = new Thread(
+        Thread stubborn = new Thread(
                 () -> {
                     while (asserted.getCount() > 0) {
                         Thread.interrupted();
                     }
                 },
-                "deaf");
-        deaf.start();
-        ModelPreloader.interruptUntilEnded(deaf, Duration.ofMillis(1));
-        assertThat(deaf.isAlive()).isTrue();
+                "ignores-interrupts");
+        stubborn.start();
+        ModelPreloader.interruptUntilEnded(stubborn, Duration.ofMillis(1));
+        assertThat(stubborn.isAlive()).isTrue();
         asserted.countDown();
-        deaf.join();
+        stubborn.join();
     }
 
     private static void takeOne() {

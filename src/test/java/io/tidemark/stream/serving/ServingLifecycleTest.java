@@ -8,7 +8,8 @@ import org.junit.jupiter.api.Test;
 class ServingLifecycleTest {
 
     @Test
-    @DisplayName("a name shows the process id and is another one each time, as in containers with the same host and id")
+    @DisplayName(
+            "a process name contains the process id and is unique also among containers with equal host and process id")
     void unique() {
         String name = ServingLifecycle.uniqueProcessName();
         assertThat(name)

@@ -16,7 +16,8 @@ import org.junit.jupiter.api.io.TempDir;
 class AdapterFoldersTest {
 
     @Test
-    @DisplayName("adapters come from variables of their own, from a list with any ids, and from a folder of folders")
+    @DisplayName(
+            "adapters are read from variables, from a list with arbitrary ids, and from the sub-folders of a folder")
     void threeWays(@TempDir Path parent) throws Exception {
         Files.createDirectories(parent.resolve("from-folder"));
         Files.createFile(parent.resolve("from-folder/adapter_config.json"));
@@ -41,7 +42,7 @@ class AdapterFoldersTest {
     }
 
     @Test
-    @DisplayName("an id with two folders is refused by its name, and so is a list entry without a folder")
+    @DisplayName("an id with two folders is rejected by name, and so is a list entry without a folder")
     void mistakes() {
         assertThatThrownBy(() -> AdapterFolders.of(environment(Map.of("TIDEMARK_ADAPTER_LIST", "a=/x,a=/y"))))
                 .hasMessageContaining("'a' has two folders");
@@ -50,7 +51,7 @@ class AdapterFoldersTest {
     }
 
     @Test
-    @DisplayName("the channel of requests is off in a process that only calibrates, and on otherwise")
+    @DisplayName("the channel of requests is disabled for the role calibrator only")
     void channels() {
         assertThat(channel("calibrator")).isEqualTo("false");
         assertThat(channel("worker")).isEqualTo("true");

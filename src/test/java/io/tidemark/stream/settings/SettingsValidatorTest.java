@@ -29,7 +29,7 @@ class SettingsValidatorTest {
         "tidemark.tables.load-timeout, 0S",
         "tidemark.calibrator.tolerance, Infinity"
     })
-    @DisplayName("a value that no process could work with is refused by the property's name")
+    @DisplayName("an invalid value is rejected with the name of the property")
     void refused(String property, String value) {
         assertThatThrownBy(() -> SettingsValidator.require(settings(Map.of(property, value))))
                 .isInstanceOf(IllegalArgumentException.class)
@@ -37,7 +37,7 @@ class SettingsValidatorTest {
     }
 
     @Test
-    @DisplayName("the defaults hold, and so does a worker that hands back at once")
+    @DisplayName("the defaults and the extreme values are accepted")
     void taken() {
         assertThatCode(() -> SettingsValidator.require(settings(Map.of()))).doesNotThrowAnyException();
         assertThatCode(() -> SettingsValidator.require(settings(Map.of(
@@ -51,7 +51,7 @@ class SettingsValidatorTest {
     }
 
     @Test
-    @DisplayName("an objective's tolerance is one number")
+    @DisplayName("the tolerance of an objective is one number")
     void objective() throws NoSuchMethodException {
         String pattern = TidemarkSettings.CalibratorSettings.class
                 .getMethod("objective")

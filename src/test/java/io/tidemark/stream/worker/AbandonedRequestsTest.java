@@ -16,8 +16,7 @@ class AbandonedRequestsTest {
 
     @Test
     @Timeout(60)
-    @DisplayName(
-            "get no answer however they end, like requests that are read later, and drain does not wait for them")
+    @DisplayName("get no answer however they end, like requests that are read later, and drain does not wait for them")
     void getNoAnswer() {
         try (RequestLifecycleFixture fixture = new RequestLifecycleFixture()) {
             CompletableFuture<Void> running = fixture.deliver(1, "warm");
@@ -26,10 +25,7 @@ class AbandonedRequestsTest {
             fixture.awaitColdLease();
 
             fixture.requests().abandonForRedelivery();
-            fixture.engine()
-                    .listeners()
-                    .get(0)
-                    .onFinished(new Failure("r1", "engine_error", "the engine has failed"));
+            fixture.engine().listeners().get(0).onFinished(new Failure("r1", "engine_error", "the engine has failed"));
             fixture.awaitColdLease().complete(fixture.store().awaitLease("cold"));
             CompletableFuture<Void> read = fixture.deliver(3, "warm");
 

@@ -19,25 +19,29 @@ class CancelledRequestsTest {
     }
 
     @Test
-    @DisplayName("is cancelled in the engine after its submission if the cancellation came while it waited for its adapter")
+    @DisplayName(
+            "is cancelled in the engine after its submission if the cancellation came while it waited for its adapter")
     void cancelledWhileWaiting() {
         fixture.deliver(1, "cold");
         fixture.awaitColdLease();
         fixture.requests().cancel("r1", 0);
         assertThat(fixture.engine().cancelledAfterSubmission()).isEmpty();
         fixture.awaitColdLease().complete(fixture.store().awaitLease("cold"));
-        Awaitility.await().until(() -> fixture.engine().cancelledAfterSubmission().size() == 1);
+        Awaitility.await()
+                .until(() -> fixture.engine().cancelledAfterSubmission().size() == 1);
         assertThat(fixture.engine().cancelledAfterSubmission().get(0)).startsWith("r1@");
     }
 
     @Test
-    @DisplayName("is cancelled by a cancellation that was read before the request, unless the record of the request is newer")
+    @DisplayName(
+            "is cancelled by a cancellation that was read before the request, unless the record of the request is newer")
     void cancelledBeforeItIsRead() {
         fixture.requests().cancel("r1", 500);
         fixture.requests().cancel("r2", 499);
         fixture.requests().cancel("r3", 500);
         List.of(1, 2, 3).forEach(offset -> fixture.deliver(offset, "warm", 500));
-        Awaitility.await().until(() -> fixture.engine().cancelledAfterSubmission().size() == 2);
+        Awaitility.await()
+                .until(() -> fixture.engine().cancelledAfterSubmission().size() == 2);
         assertThat(fixture.engine().submitted()).hasSize(3);
         assertThat(fixture.engine().cancelledAfterSubmission())
                 .extracting(id -> id.substring(0, 2))

@@ -23,7 +23,9 @@ import org.apache.kafka.common.record.TimestampType;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.awaitility.Awaitility;
 
-/** A request life cycle on a recording engine. Adapter 'warm' is loaded; the test completes the lease of adapter 'cold'. */
+/**
+ * A request life cycle on a recording engine. Adapter 'warm' is loaded; the test completes the lease of adapter 'cold'.
+ */
 final class RequestLifecycleFixture implements AutoCloseable {
 
     private static final TopicLayout TOPICS =
@@ -46,11 +48,7 @@ final class RequestLifecycleFixture implements AutoCloseable {
         AnswerWriter writer = new AnswerWriter(producer, TOPICS);
         Results results = new Results(FAMILY, fixture.model().config().numLayers(), "w", Clock.systemUTC());
         requests = new RequestLifecycle(
-                10_000,
-                admission,
-                this::lease,
-                engine,
-                new Replies(writer, results, metrics, admission::metricTag));
+                10_000, admission, this::lease, engine, new Replies(writer, results, metrics, admission::metricTag));
     }
 
     /** A store of both adapters with memory for one of them. */
