@@ -2,11 +2,11 @@ package io.tidemark.decoder;
 
 import io.tidemark.decoder.attention.AttentionTiling;
 import io.tidemark.decoder.kvcache.KvCache;
-import io.tidemark.decoder.lora.StoredAdapter;
 import io.tidemark.decoder.lora.LoraLoader;
 import io.tidemark.decoder.lora.LoraPlacement;
 import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.decoder.lora.PackedLoraGroups;
+import io.tidemark.decoder.lora.StoredAdapter;
 import io.tidemark.decoder.sampling.SampledToken;
 import io.tidemark.decoder.sampling.SamplingBatch;
 import io.tidemark.decoder.weights.BaseWeights;
@@ -85,9 +85,8 @@ public final class Decoder implements AutoCloseable {
                     script,
                     config,
                     options,
-                    LoraWeights.none(torch),
-                    script.call("no_stack"),
-                    script.call("no_adapters")));
+                    LoraWeights.none(script),
+                    DecoderContext.EmptyLists.of(script)));
         } catch (RuntimeException e) {
             script.close();
             throw e;

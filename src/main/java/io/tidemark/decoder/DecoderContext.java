@@ -13,9 +13,7 @@ import java.nio.file.Path;
  *
  * @param folder    the model folder
  * @param script    the decoder's script, with the base model's weights installed
- * @param noAdapter argument for steps without unpacked adapters: TorchScript lists must not be empty
- * @param noGroup   argument for steps without packed groups
- * @param noGather  argument for steps without cached gather indices
+ * @param noAdapter an adapter that changes nothing
  */
 record DecoderContext(
         Path folder,
@@ -24,15 +22,33 @@ record DecoderContext(
         ModelConfig config,
         ModelOptions options,
         LoraWeights noAdapter,
-        Value noGroup,
-        Value noGather)
+        EmptyLists empty)
         implements AutoCloseable {
 
     @Override
     public void close() {
         noAdapter.close();
-        noGroup.close();
-        noGather.close();
+        empty.close();
         script.close();
+    }
+
+    /** Empty lists of the script's types: a list that Java makes must not be empty, since it would have no type. */
+    record EmptyLists(Value adapters, Value packedGroups, Value cachedLora, Value overrides) implements AutoCloseable {
+
+        static EmptyLists of(Script script) {
+            return new EmptyLists(
+                    script.call("no_adapters"),
+                    script.call("no_packed_groups"),
+                    script.call("no_cached_lora"),
+                    script.call("no_overrides"));
+        }
+
+        @Override
+        public void close() {
+            adapters.close();
+            packedGroups.close();
+            cachedLora.close();
+            overrides.close();
+        }
     }
 }

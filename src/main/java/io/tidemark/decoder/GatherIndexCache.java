@@ -4,6 +4,7 @@ import io.tidemark.decoder.StepPlan.LoraLayout;
 import io.tidemark.torch.ScriptException;
 import io.tidemark.torch.Torch;
 import io.tidemark.torch.Value;
+import io.tidemark.torch.ValueScope;
 import java.util.List;
 import java.util.Optional;
 
@@ -41,11 +42,12 @@ final class GatherIndexCache implements AutoCloseable {
 
     private Value compute(StepPlan plan) {
         Torch torch = context.torch();
-        try (Value tokens = torch.number(plan.tokens());
-                Value spans = torch.numberLists(plan.loraNumbers());
-                Value noAdapter = torch.list(List.of(context.noAdapter().tensors()));
-                Value groups = torch.list(StepArguments.groups(context, plan))) {
-            return context.script().call("adapters_of", tokens, spans, noAdapter, groups);
+        try (ValueScope scope = new ValueScope()) {
+            Value tokens = scope.add(torch.number(plan.tokens()));
+            Value spans = scope.add(torch.numberLists(plan.loraNumbers()));
+            Value adapters = StepArguments.adapters(context, plan, scope);
+            Value groups = StepArguments.packedGroups(context, plan, scope);
+            return context.script().call("lora", tokens, spans, adapters, groups);
         } catch (ScriptException e) {
             throw new DecoderException(e);
         }

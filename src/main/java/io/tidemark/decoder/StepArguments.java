@@ -42,47 +42,47 @@ final class StepArguments implements AutoCloseable {
         all.add(scope.add(torch.numberLists(plan.loraNumbers())));
         addLora(all);
         all.add(scope.add(torch.numberLists(plan.overrideNumbers())));
-        all.add(list(overrides()));
+        all.add(overrides());
         all.addAll(List.of(last));
         return all.toArray(Value[]::new);
     }
 
-    /** The unpacked adapters, the packed groups, and the gather indices, which replace both. */
+    /** The adapters and the packed groups, or the cached Lora, which replaces both. */
     private void addLora(List<Value> all) {
         Optional<Value> cached = gatherIndices.forStep(plan);
         if (cached.isPresent()) {
-            all.add(list(List.of(context.noAdapter().tensors())));
-            all.add(list(List.of(context.noGroup())));
+            all.add(context.empty().adapters());
+            all.add(context.empty().packedGroups());
             all.add(scope.add(cached.get()));
         } else {
-            all.add(list(adapters()));
-            all.add(list(groups(context, plan)));
-            all.add(list(List.of(context.noGather())));
+            all.add(adapters(context, plan, scope));
+            all.add(packedGroups(context, plan, scope));
+            all.add(context.empty().cachedLora());
         }
     }
 
-    /** The tensors of each LoRA span's adapter. */
-    private List<Value> adapters() {
-        return plan.loraSpans().isEmpty()
-                ? List.of(context.noAdapter().tensors())
-                : plan.loraSpans().stream()
-                        .map(span -> span.weights().tensors())
-                        .toList();
+    /** The adapter of each LoRA span. */
+    static Value adapters(DecoderContext context, StepPlan plan, ValueScope scope) {
+        List<Value> adapters =
+                plan.loraSpans().stream().map(span -> span.weights().tensors()).toList();
+        return list(context, adapters, context.empty().adapters(), scope);
     }
 
-    static List<Value> groups(DecoderContext context, StepPlan plan) {
-        List<PackedLoraGroup> groups = plan.placement().groups();
-        return groups.isEmpty()
-                ? List.of(context.noGroup())
-                : groups.stream().map(PackedLoraGroup::value).toList();
+    static Value packedGroups(DecoderContext context, StepPlan plan, ValueScope scope) {
+        List<Value> groups =
+                plan.placement().groups().stream().map(PackedLoraGroup::value).toList();
+        return list(context, groups, context.empty().packedGroups(), scope);
     }
 
-    private List<Value> overrides() {
-        return plan.overrideSpans().isEmpty()
-                ? List.of(context.noAdapter().tensors())
-                : plan.overrideSpans().stream()
-                        .map(span -> span.weights().overrides().orElseThrow())
-                        .toList();
+    private Value overrides() {
+        List<Value> overrides = plan.overrideSpans().stream()
+                .map(span -> span.weights().overrides().orElseThrow())
+                .toList();
+        return list(context, overrides, context.empty().overrides(), scope);
+    }
+
+    private static Value list(DecoderContext context, List<Value> values, Value empty, ValueScope scope) {
+        return values.isEmpty() ? empty : scope.add(context.torch().list(values));
     }
 
     private Value list(List<Value> values) {

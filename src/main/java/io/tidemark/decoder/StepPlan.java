@@ -140,11 +140,7 @@ final class StepPlan {
                     spans.set(
                             last,
                             new OverrideSpan(
-                                    open.firstToken(),
-                                    scheduled.endToken(),
-                                    open.firstSampled(),
-                                    endSampled,
-                                    weights));
+                                    open.firstToken(), scheduled.endToken(), open.firstSampled(), endSampled, weights));
                 } else {
                     spans.add(new OverrideSpan(
                             scheduled.firstToken(), scheduled.endToken(), firstSampled, endSampled, weights));
@@ -220,30 +216,16 @@ final class StepPlan {
                 .toList();
     }
 
-    /** The LoRA spans in the layout of {@code projection.torchscript}. */
+    /** The LoRA spans in the layout of {@code lora.torchscript}. */
     List<long[]> loraNumbers() {
         if (loraSpans.isEmpty()) {
-            return List.of(DecoderScript.NO_GROUP);
+            return List.of(DecoderScript.NO_LORA_SPAN);
         }
-        long adjusted = isPlain() ? 0 : 1;
-        long unpacked = hasUnpacked() ? 1 : 0;
-        long packedLayers = loraSpans.stream()
-                .filter(span -> placement.place(span.weights()).isPacked())
-                .mapToInt(LoraSpan::loraLayers)
-                .max()
-                .orElse(0);
         return loraSpans.stream()
                 .map(span -> {
                     Place place = placement.place(span.weights());
                     return new long[] {
-                        span.firstToken(),
-                        span.endToken(),
-                        span.loraLayers(),
-                        place.group(),
-                        place.member(),
-                        adjusted,
-                        unpacked,
-                        packedLayers
+                        span.firstToken(), span.endToken(), span.loraLayers(), place.group(), place.member()
                     };
                 })
                 .toList();
@@ -252,11 +234,10 @@ final class StepPlan {
     /** The override spans in the layout of {@code overrides.torchscript}. */
     List<long[]> overrideNumbers() {
         if (overrideSpans.isEmpty()) {
-            return List.of(DecoderScript.NO_RUN);
+            return List.of(DecoderScript.NO_OVERRIDE_SPAN);
         }
         return overrideSpans.stream()
-                .map(span ->
-                        new long[] {span.firstToken(), span.endToken(), span.firstSampled(), span.endSampled()})
+                .map(span -> new long[] {span.firstToken(), span.endToken(), span.firstSampled(), span.endSampled()})
                 .toList();
     }
 

@@ -53,28 +53,18 @@ public final class TeacherForcing {
     public HiddenStates layer(TeacherForcedBatch batch, HiddenStates states, int layer, boolean withLora) {
         long rows = (long) states.count() * batch.rows();
         long[] span = withLora
-                ? new long[] {0, rows, numLayers(), -1, -1, adapter.isPlain() ? 0 : 1, 1, 0}
-                : DecoderScript.NO_GROUP;
+                ? new long[] {0, rows, numLayers(), DecoderScript.NONE, DecoderScript.NONE}
+                : DecoderScript.NO_LORA_SPAN;
         LoraWeights lora = withLora ? adapter : context.noAdapter();
         Torch torch = context.torch();
         try (Value layerIndex = torch.number(layer);
                 Value length = torch.number(batch.paddedLength());
                 Value loraSpans = torch.numberLists(List.of(span));
                 Value adapters = torch.list(List.of(lora.tensors()));
-                Value groups = torch.list(List.of(context.noGroup()));
                 Value spans = overrideSpans(rows, 0);
                 Value overrides = overrides()) {
             Value result = context.script()
-                    .call(
-                            "forced_layer",
-                            states.value(),
-                            layerIndex,
-                            length,
-                            loraSpans,
-                            adapters,
-                            groups,
-                            spans,
-                            overrides);
+                    .call("forced_layer", states.value(), layerIndex, length, loraSpans, adapters, spans, overrides);
             return new HiddenStates(result, states.count());
         }
     }
@@ -103,8 +93,7 @@ public final class TeacherForcing {
                 Value gold = torch.longs(Arrays.copyOfRange(batch.gold(), from, to));
                 Value spans = overrideSpans(0, (long) states.count() * tokens);
                 Value overrides = overrides();
-                Value result = context.script()
-                        .call("gold_logprobs", states.value(), rows, gold, spans, overrides)) {
+                Value result = context.script().call("gold_logprobs", states.value(), rows, gold, spans, overrides)) {
             double[] all = result.toDoubles();
             double[][] byState = new double[states.count()][];
             for (int state = 0; state < byState.length; state++) {
@@ -121,7 +110,8 @@ public final class TeacherForcing {
     }
 
     private Value overrides() {
-        Value tensors = adapter.overrides().orElse(context.noAdapter().tensors());
-        return context.torch().list(List.of(tensors));
+        return adapter.overrides()
+                .map(weights -> context.torch().list(List.of(weights)))
+                .orElseGet(() -> context.script().call("no_overrides"));
     }
 }

@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.within;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidemark.decoder.kvcache.KvPool;
 import io.tidemark.decoder.kvcache.KvSlot;
-import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.decoder.sampling.TokenSampling;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.Folders;
@@ -37,14 +36,12 @@ class SlidingWindowTest {
     private static final int LENGTH = 1500;
 
     private Torch torch;
-    private LoraWeights none;
     private LanguageModel sliding;
     private LanguageModel mixed;
 
     @BeforeAll
     void load(@TempDir Path temp) {
         torch = Torch.open(FixtureModel.OPTIONS);
-        none = LoraWeights.none(torch);
         sliding = load(
                 temp.resolve("sliding"),
                 root -> root.put("model_type", "mistral").put("sliding_window", WINDOW));
@@ -84,7 +81,6 @@ class SlidingWindowTest {
 
     @AfterAll
     void close() {
-        none.close();
         sliding.close();
         mixed.close();
         torch.close();
@@ -168,7 +164,7 @@ class SlidingWindowTest {
     private double[] forced(LanguageModel model, List<Integer> tokens) {
         TeacherForcedBatch batch =
                 new TeacherForcedBatch(List.of(new TeacherForcedBatch.Sequence(tokens.subList(0, 1), tokens.subList(1, LENGTH))));
-        TeacherForcing decoder = model.decoder().teacherForcing(none);
+        TeacherForcing decoder = model.decoder().teacherForcing();
         HiddenStates states = decoder.embed(batch);
         for (int layer = 0; layer < decoder.numLayers(); layer++) {
             try (HiddenStates before = states) {

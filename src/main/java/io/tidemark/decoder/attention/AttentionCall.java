@@ -2,6 +2,7 @@ package io.tidemark.decoder.attention;
 
 import io.tidemark.decoder.kvcache.KvBlock;
 import io.tidemark.decoder.kvcache.KvSlot;
+import io.tidemark.decoder.weights.DecoderScript;
 import java.util.List;
 
 /**
@@ -15,6 +16,12 @@ import java.util.List;
  * @param span    the cached tokens that the call reads
  */
 public record AttentionCall(KvBlock block, List<Chunk> chunks, int queries, Span span) {
+
+    /** The kinds of calls in {@code attention.torchscript}. */
+    static final long CACHED = 0;
+
+    static final long CAUSAL = 1;
+    static final long PACKED = 2;
 
     /**
      * Consecutive tokens of one row.
@@ -65,8 +72,8 @@ public record AttentionCall(KvBlock block, List<Chunk> chunks, int queries, Span
      */
     public long[] numbers(int blockIndex) {
         int end = isPacked() ? firstSlot() + 1 : endSlot();
-        long kind = isPacked() ? 2 : span.sequenceStart() ? 1 : 0;
-        long only = chunks.size() == 1 && queries == 1 ? chunks.get(0).position() : -1;
+        long kind = isPacked() ? PACKED : span.sequenceStart() ? CAUSAL : CACHED;
+        long only = chunks.size() == 1 && queries == 1 ? chunks.get(0).position() : DecoderScript.NONE;
         return new long[] {
             blockIndex, firstSlot(), end, queries, span.tokens(), kind, block.ringCapacity(), span.ringTokens(), only
         };

@@ -88,7 +88,7 @@ public final class KvCache {
                 Value count = torch.number(slots);
                 Value length = torch.number(capacity);
                 Value ring = torch.number(ringCapacity)) {
-            return new KvBlock(call("cache", like, count, length, ring), slots, capacity, ringCapacity);
+            return new KvBlock(call("new_cache", like, count, length, ring), slots, capacity, ringCapacity);
         }
     }
 
@@ -97,7 +97,7 @@ public final class KvCache {
         try (Value index = torch.number(slot.index());
                 Value start = torch.number(from);
                 Value end = torch.number(to)) {
-            Value copy = call("piece", slot.block().cache(), index, start, end);
+            Value copy = call("copy_tokens", slot.block().cache(), index, start, end);
             try (Value finite = call("is_finite", copy)) {
                 if (finite.toFlag()) {
                     return Optional.of(copy);
@@ -112,7 +112,7 @@ public final class KvCache {
     void fill(KvSlot slot, List<Value> copies) {
         try (Value index = torch.number(slot.index());
                 Value list = torch.list(copies)) {
-            call("fill", slot.block().cache(), index, list).close();
+            call("fill_slot", slot.block().cache(), index, list).close();
         }
     }
 
@@ -129,7 +129,7 @@ public final class KvCache {
     /** Sets a slot to zero. */
     void clear(KvSlot slot) {
         try (Value index = torch.number(slot.index())) {
-            call("clear", slot.block().cache(), index).close();
+            call("clear_slot", slot.block().cache(), index).close();
         }
     }
 

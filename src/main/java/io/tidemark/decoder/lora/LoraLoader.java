@@ -47,9 +47,10 @@ public final class LoraLoader {
             Value tensors = scope.add(layers(source, adapter.layers()));
             Optional<Value> packed = packed(tensors);
             packed.ifPresent(scope::add);
-            long packedBytes = packed.map(value -> number("stacked_bytes", value)).orElse(0L);
-            long bytes = number("bytes", tensors)
-                    + overrides.map(value -> number("bytes", value)).orElse(0L)
+            long packedBytes =
+                    packed.map(value -> number("packed_bytes", value)).orElse(0L);
+            long bytes = number("adapter_bytes", tensors)
+                    + overrides.map(value -> number("override_bytes", value)).orElse(0L)
                     + packedBytes;
             scope.release();
             return new LoraWeights(tensors, isPlain(adapter.layers()), overrides, packed, packedBytes, bytes);
@@ -59,7 +60,7 @@ public final class LoraLoader {
     /** Only with int8: a few sums over tables of bytes cost less than many small products. */
     private Optional<Value> packed(Value tensors) {
         return computeType == ComputeType.INT8
-                ? Optional.of(loader.script().call("stack_int8", tensors))
+                ? Optional.of(loader.script().call("pack_adapter", tensors))
                 : Optional.empty();
     }
 
@@ -69,7 +70,7 @@ public final class LoraLoader {
         }
     }
 
-    /** The list of {@link LoraWeights#tensors}. */
+    /** The value of {@link LoraWeights#tensors}. */
     private Value layers(Path source, List<Map<Projection, LoraModule>> layers) {
         try (ValueScope scope = new ValueScope()) {
             List<Value> tensors = new ArrayList<>();
@@ -84,10 +85,9 @@ public final class LoraLoader {
                     addFused(scope, tensors, factorsAndShifts, linears, layer, fused);
                 }
             }
-            if (!isPlain(layers)) {
-                tensors.addAll(factorsAndShifts);
-            }
-            return loader.torch().list(tensors);
+            Value factors = scope.add(loader.torch().list(tensors));
+            Value scales = scope.add(loader.torch().list(isPlain(layers) ? tensors.subList(0, 1) : factorsAndShifts));
+            return loader.script().call("adapter", factors, scales);
         }
     }
 
@@ -119,20 +119,20 @@ public final class LoraLoader {
             int layer,
             int fused) {
         try (ValueScope parts = new ValueScope()) {
-            linears.forEach(linear ->
-                    List.of(linear.a(), linear.b(), linear.factor(), linear.shift()).forEach(parts::add));
-            Value allA =
-                    parts.add(loader.torch().list(linears.stream().map(Linear::a).toList()));
-            Value allB =
-                    parts.add(loader.torch().list(linears.stream().map(Linear::b).toList()));
+            linears.forEach(linear -> List.of(linear.a(), linear.b(), linear.factor(), linear.shift())
+                    .forEach(parts::add));
+            Value allA = parts.add(
+                    loader.torch().list(linears.stream().map(Linear::a).toList()));
+            Value allB = parts.add(
+                    loader.torch().list(linears.stream().map(Linear::b).toList()));
             Value layerIndex = parts.add(loader.torch().number(layer));
             Value fusedIndex = parts.add(loader.torch().number(fused));
             tensors.add(scope.add(loader.script().call("stack_a", allA, layerIndex, fusedIndex)));
             tensors.add(scope.add(loader.script().call("stack_b", allB)));
-            factorsAndShifts.add(scope.add(
-                    loader.concat(linears.stream().map(Linear::factor).toList())));
-            factorsAndShifts.add(scope.add(
-                    loader.concat(linears.stream().map(Linear::shift).toList())));
+            factorsAndShifts.add(
+                    scope.add(loader.concat(linears.stream().map(Linear::factor).toList())));
+            factorsAndShifts.add(
+                    scope.add(loader.concat(linears.stream().map(Linear::shift).toList())));
         }
     }
 

@@ -1,6 +1,6 @@
 package io.tidemark.decoder.lora;
 
-import io.tidemark.torch.Torch;
+import io.tidemark.torch.Script;
 import io.tidemark.torch.Value;
 import java.util.List;
 import java.util.Optional;
@@ -38,17 +38,11 @@ public final class LoraWeights implements AutoCloseable {
     }
 
     /** A placeholder for steps without adapters. */
-    public static LoraWeights none(Torch torch) {
-        try (Value empty = torch.floats()) {
-            return new LoraWeights(torch.list(List.of(empty)), true, Optional.empty(), Optional.empty(), 0, 0);
-        }
+    public static LoraWeights none(Script script) {
+        return new LoraWeights(script.call("no_adapter"), true, Optional.empty(), Optional.empty(), 0, 0);
     }
 
-    /**
-     * Eight tensors per layer: A {@code [in, parts * rank]} and B {@code [rank, sum of out]} of each fused linear:
-     * q+k+v, o, gate+up, down. If the adapter is not plain, eight more tensors per layer follow: factor and shift
-     * {@code [out]} of each fused linear.
-     */
+    /** The LoRA of the blocks' linear modules: an {@code Adapter} of {@code weights.torchscript}. */
     public Value tensors() {
         return tensors;
     }
@@ -58,7 +52,7 @@ public final class LoraWeights implements AutoCloseable {
         return plain;
     }
 
-    /** Embedding, head and norms in the layout of {@code outer.torchscript}; empty if all are the base model's. */
+    /** Embedding, head and norms as {@code Overrides} of {@code overrides.torchscript}; empty if all are the base model's. */
     public Optional<Value> overrides() {
         return overrides;
     }

@@ -39,7 +39,7 @@ final class NonBlockLora {
     }
 
     /**
-     * Loads the tensors in the layout of {@code outer.torchscript}; empty if the adapter uses all weights of the base
+     * Loads the {@code Overrides} of {@code overrides.torchscript}; empty if the adapter uses all weights of the base
      * model.
      *
      * @throws ModelRefused if a tensor is not finite, differs from its duplicate, or shows that the adapter was trained
@@ -65,7 +65,8 @@ final class NonBlockLora {
                 list.add(scope.add(override(overrides, ModuleNames.mlpNorm(layer))));
                 list.add(scope.add(headNorms(overrides, layer)));
             }
-            return Optional.of(loader.torch().list(list));
+            return Optional.of(
+                    loader.script().call("overrides", scope.add(loader.torch().list(list))));
         }
     }
 
@@ -106,14 +107,12 @@ final class NonBlockLora {
     }
 
     private boolean areEqual(Path folder, StoredTensor original, StoredTensor copy, boolean transposed) {
-        if (!transposed
-                && original.type() == copy.type()
-                && original.bytes().equals(copy.bytes())) {
+        if (!transposed && original.type() == copy.type() && original.bytes().equals(copy.bytes())) {
             return true;
         }
         try (Value one = loader.load(folder, original);
                 Value other = loader.load(source, copy);
-                Value equal = loader.script().call(transposed ? "equal_turned" : "equal", one, other)) {
+                Value equal = loader.script().call(transposed ? "equal_transposed" : "equal", one, other)) {
             return equal.toFlag();
         }
     }
@@ -156,7 +155,7 @@ final class NonBlockLora {
     /** A {@code [vocabulary, r]}, B {@code [r, hidden]} and factor {@code [hidden]}; no elements without LoRA. */
     private List<Value> embeddingLora(
             ValueScope scope, Map<String, StoredTensor> overrides, Optional<LoraModule> lora) {
-        return lora.map(module -> factors(scope, overrides, module, ModuleNames.EMBEDDING, "embedding_dora"))
+        return lora.map(module -> factors(scope, overrides, module, ModuleNames.EMBEDDING, "embedding_dora_factor"))
                 .orElseGet(() -> List.of(none(scope), none(scope), none(scope)));
     }
 
@@ -165,8 +164,8 @@ final class NonBlockLora {
      * LoRA.
      */
     private List<Value> headLora(ValueScope scope, Map<String, StoredTensor> overrides, Optional<LoraModule> lora) {
-        List<Value> tensors =
-                new ArrayList<>(lora.map(module -> factors(scope, overrides, module, ModuleNames.HEAD, "outer_dora"))
+        List<Value> tensors = new ArrayList<>(
+                lora.map(module -> factors(scope, overrides, module, ModuleNames.HEAD, "head_dora_factor"))
                         .orElseGet(() -> List.of(none(scope), none(scope), none(scope))));
         tensors.add(lora.map(module -> shift(scope, module)).orElseGet(() -> none(scope)));
         return tensors;
@@ -174,24 +173,20 @@ final class NonBlockLora {
 
     /** The transposes of A and B, and the factor. Scale and factor are multiplied into B. */
     private List<Value> factors(
-            ValueScope scope,
-            Map<String, StoredTensor> overrides,
-            LoraModule module,
-            String name,
-            String doraMethod) {
+            ValueScope scope, Map<String, StoredTensor> overrides, LoraModule module, String name, String doraMethod) {
         try (Value a = loader.load(source, module.a());
                 Value b = loader.load(source, module.b());
                 Value scale = loader.torch().number(module.scale());
                 Value one = loader.torch().number(1.0)) {
-            Value transposedA = call(scope, "outer_factor", a, one);
+            Value transposedA = call(scope, "transposed_factor", a, one);
             if (module.magnitude().isEmpty()) {
-                return List.of(transposedA, call(scope, "outer_factor", b, scale), none(scope));
+                return List.of(transposedA, call(scope, "transposed_factor", b, scale), none(scope));
             }
             try (Value magnitude = loader.load(source, module.magnitude().get());
                     Value weight = weight(overrides, name)) {
                 Value factor = call(scope, doraMethod, magnitude, weight, a, b, scale);
                 try (Value scaledB = loader.script().call("scaled_b", b, scale, factor)) {
-                    return List.of(transposedA, call(scope, "outer_factor", scaledB, one), factor);
+                    return List.of(transposedA, call(scope, "transposed_factor", scaledB, one), factor);
                 }
             }
         }
@@ -200,9 +195,7 @@ final class NonBlockLora {
     /** The weight {@code [vocabulary, hidden]} that LoRA is added to. */
     private Value weight(Map<String, StoredTensor> overrides, String module) {
         StoredTensor override = overrides.get(module + ".weight");
-        return override == null
-                ? loader.load(modelFolder, base(module + ".weight"))
-                : loader.load(source, override);
+        return override == null ? loader.load(modelFolder, base(module + ".weight")) : loader.load(source, override);
     }
 
     private Value shift(ValueScope scope, LoraModule module) {

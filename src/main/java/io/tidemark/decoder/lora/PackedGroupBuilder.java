@@ -70,7 +70,7 @@ final class PackedGroupBuilder implements AutoCloseable {
         fusing = Optional.of(CompletableFuture.supplyAsync(
                 () -> {
                     try (source) {
-                        return build(group.members(), "joined_int8", source);
+                        return build(group.members(), "fuse_with_base", source);
                     }
                 },
                 executor));
@@ -119,7 +119,7 @@ final class PackedGroupBuilder implements AutoCloseable {
         List<PackedLoraGroup> groups = new ArrayList<>();
         try {
             for (int i = 0; i < memberLists.size(); i++) {
-                groups.add(build(memberLists.get(i), "shared_int8", sources.get(i)));
+                groups.add(build(memberLists.get(i), "merge_groups", sources.get(i)));
             }
             return groups;
         } catch (RuntimeException e) {
@@ -132,7 +132,7 @@ final class PackedGroupBuilder implements AutoCloseable {
 
     private PackedLoraGroup build(List<LoraWeights> members, String method, Value source) {
         Value group = script.call(method, source);
-        try (Value bytes = script.call("stacked_bytes", group)) {
+        try (Value bytes = script.call("packed_bytes", group)) {
             return new PackedLoraGroup(members, group, bytes.toNumber());
         } catch (RuntimeException e) {
             group.close();

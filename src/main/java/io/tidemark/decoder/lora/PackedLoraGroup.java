@@ -9,7 +9,7 @@ import java.util.List;
  * is fused with the base model's weights, it needs one.
  *
  * @param members the adapters, in the order of the tables
- * @param value   the tables in the layout of {@code stack.torchscript}
+ * @param value   the {@code PackedGroup} of {@code packed_lora.torchscript}
  * @param bytes   bytes of the tables
  */
 public record PackedLoraGroup(List<LoraWeights> members, Value value, long bytes) implements AutoCloseable {

@@ -20,8 +20,8 @@ import java.util.Set;
 import java.util.function.Consumer;
 
 /**
- * Loads the tensors of a base model into the decoder's script, in the lists that {@code install.torchscript} documents.
- * A stored tensor that would not be used is an error.
+ * Loads the tensors of a base model into the decoder's script, as {@code base.torchscript} takes them. A stored
+ * tensor that would not be used is an error.
  */
 public final class BaseWeights {
 
@@ -78,8 +78,8 @@ public final class BaseWeights {
     /** Refuses tensors that were not loaded, except for those that follow from the configuration or other tensors. */
     private void refuseUnused() {
         // Old checkpoints store the rotary frequencies, and a copy of a tied head.
-        unused.removeIf(name ->
-                name.endsWith(".rotary_emb.inv_freq") || config.tiedEmbeddings() && isCopyOfTiedHead(name));
+        unused.removeIf(
+                name -> name.endsWith(".rotary_emb.inv_freq") || config.tiedEmbeddings() && isCopyOfTiedHead(name));
         if (!unused.isEmpty()) {
             throw ModelRefused.unsupported(
                     folder, "tensor", unused.stream().sorted().limit(3).toList());
@@ -95,33 +95,32 @@ public final class BaseWeights {
 
     private void installNonBlock(ValueScope scope, ModelOptions options) {
         Torch torch = loader.torch();
+        int vocabulary = config.vocabularySize();
+        int hidden = config.hiddenSize();
+        Value embedding = scope.add(load("model.embed_tokens.weight", vocabulary, hidden));
         loader.script()
                 .call(
                         "install",
-                        scope.add(torch.list(nonBlock(scope))),
-                        scope.add(torch.numbers(
-                                config.numLayers(),
-                                config.hiddenSize(),
-                                config.heads(),
-                                config.kvHeads(),
-                                config.headDim(),
-                                config.hiddenSize(),
-                                config.queryWidth(),
-                                config.hiddenSize(),
-                                config.intermediateSize(),
-                                config.queryWidth() + 2L * config.kvHeads() * config.headDim(),
-                                config.hiddenSize(),
-                                2L * config.intermediateSize(),
-                                config.hiddenSize())),
-                        scope.add(torch.numbers(windows(config))),
-                        scope.add(torch.numbers(options.computeType().code(), options.deterministic() ? 1 : 0, 0)),
+                        embedding,
+                        scope.add(load("model.norm.weight", hidden)),
+                        config.tiedEmbeddings() ? embedding : scope.add(load("lm_head.weight", vocabulary, hidden)),
+                        scope.add(torch.floats(config.rope().inverseFrequencies(config.headDim()))),
+                        scope.add(torch.number(config.rope().attentionFactor())),
                         scope.add(torch.number(config.normEpsilon())),
-                        scope.add(torch.number(config.rope().attentionFactor())))
+                        scope.add(torch.number(hidden)),
+                        scope.add(torch.number(config.heads())),
+                        scope.add(torch.number(config.kvHeads())),
+                        scope.add(torch.number(config.headDim())),
+                        scope.add(torch.number(config.intermediateSize())),
+                        scope.add(torch.numbers(windows(config))),
+                        scope.add(torch.number(options.computeType().code())),
+                        scope.add(torch.flag(options.deterministic())))
                 .close();
     }
 
     private void installLayers(long[] sampleTokens, ComputeType type) {
-        try (Value states = type == ComputeType.INT8 ? packedLayers(sampleTokens) : layers(sampleTokens, Value::close)) {
+        try (Value states =
+                type == ComputeType.INT8 ? packedLayers(sampleTokens) : layers(sampleTokens, Value::close)) {
             loader.script().call("add_head", states).close();
         }
     }
@@ -165,28 +164,16 @@ public final class BaseWeights {
 
     private Value embedded(long[] sampleTokens) {
         try (Value ids = loader.torch().longs(sampleTokens);
-                Value noRun = loader.torch().numberLists(List.of(DecoderScript.NO_RUN));
-                Value none = loader.zeros(0);
-                Value noTensors = loader.torch().list(List.of(none));
-                Value noAdapter = loader.torch().list(List.of(noTensors))) {
-            return loader.script().call("embed", ids, noRun, noAdapter);
+                Value spans = loader.torch().numberLists(List.of(DecoderScript.NO_OVERRIDE_SPAN));
+                Value overrides = loader.script().call("no_overrides")) {
+            return loader.script().call("embed", ids, spans, overrides);
         }
     }
 
     private static long[] windows(ModelConfig config) {
-        return config.windows().stream().mapToLong(window -> window.orElse(0)).toArray();
-    }
-
-    private List<Value> nonBlock(ValueScope scope) {
-        long vocabulary = config.vocabularySize();
-        Value embedding = scope.add(load("model.embed_tokens.weight", vocabulary, config.hiddenSize()));
-        return List.of(
-                embedding,
-                scope.add(load("model.norm.weight", config.hiddenSize())),
-                config.tiedEmbeddings()
-                        ? embedding
-                        : scope.add(load("lm_head.weight", vocabulary, config.hiddenSize())),
-                scope.add(loader.torch().floats(config.rope().inverseFrequencies(config.headDim()))));
+        return config.windows().stream()
+                .mapToLong(window -> window.isPresent() ? window.getAsInt() : DecoderScript.NONE)
+                .toArray();
     }
 
     private List<Value> norms(ValueScope scope, int layer) {

@@ -4,34 +4,38 @@ import io.tidemark.torch.ScriptSource;
 import java.util.List;
 import java.util.stream.Stream;
 
-/** The decoder's TorchScript class: one file a concern, and what an object keeps once its weights are installed. */
+/** The decoder's TorchScript class, one file a concern, and the numbers that Java passes to it. */
 public final class DecoderScript {
 
     private static final List<String> FILES = List.of(
+            "constants",
             "weights",
-            "install",
-            "stack",
+            "base",
             "projection",
+            "packed_lora",
             "lora",
             "layer",
-            "outer",
-            "cache",
+            "overrides",
+            "kv_cache",
             "attention",
             "step",
             "sampling",
-            "sweep");
+            "forced");
 
-    /** Stands in for groups where no row has LoRA: TorchScript's lists must not be empty. */
-    public static final long[] NO_GROUP = {0, 0, 0, -1, -1, 0, 0, 0};
-    /** Stands in for runs where no row has an adapter with parts of its own beside the layers. */
-    public static final long[] NO_RUN = {0, 0, 0, 0};
+    /** The script's {@code NONE}: no position, no window, no packed group. */
+    public static final long NONE = -1;
+    /** A LoRA span without rows, for passes without LoRA: a list that Java makes must not be empty. */
+    public static final long[] NO_LORA_SPAN = {0, 0, 0, NONE, NONE};
+    /** An override span without rows, for passes without overrides. */
+    public static final long[] NO_OVERRIDE_SPAN = {0, 0, 0, 0};
 
     private DecoderScript() {}
 
-    public static ScriptSource source() {
+    /** @param more further resources with parts of the class */
+    public static ScriptSource source(String... more) {
         String bf16 = System.getProperty("os.arch").equals("amd64") ? "bf16_onednn" : "bf16_plain";
-        Stream<String> resources =
+        Stream<String> files =
                 Stream.concat(FILES.stream(), Stream.of(bf16)).map(file -> "/torchscript/" + file + ".torchscript");
-        return new ScriptSource("Decoder", resources.toArray(String[]::new));
+        return new ScriptSource("Decoder", Stream.concat(files, Stream.of(more)).toArray(String[]::new));
     }
 }

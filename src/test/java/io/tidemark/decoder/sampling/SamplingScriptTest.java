@@ -34,7 +34,10 @@ class SamplingScriptTest {
     void open() {
         torch = Torch.open(new TorchOptions("cpu", 1));
         script = torch.script(new ScriptSource(
-                "Decoder", "/torchscript/sampling.torchscript", "/torchscript/sampling-trial.torchscript"));
+                "Decoder",
+                "/torchscript/constants.torchscript",
+                "/torchscript/sampling.torchscript",
+                "/torchscript/sampling-trial.torchscript"));
     }
 
     @AfterAll
@@ -73,11 +76,11 @@ class SamplingScriptTest {
             double[] knobs = {row, temperature, topP, topK, minP, 1, 0, 0, random.nextDouble()};
             System.arraycopy(knobs, 0, table, row * 9, 9);
         }
-        List<long[]> together = drawn(logits, table, topK == 0);
+        List<long[]> together = drawn(logits, table, topK > 0);
         assertThat(together.get(0)).isEqualTo(together.get(1));
         for (int row = 0; row < ROWS; row++) {
             float[] own = Arrays.copyOfRange(logits, row * VOCABULARY, (row + 1) * VOCABULARY);
-            assertThat(drawn(own, Arrays.copyOfRange(table, row * 9, row * 9 + 9), topK == 0)
+            assertThat(drawn(own, Arrays.copyOfRange(table, row * 9, row * 9 + 9), topK > 0)
                             .get(0))
                     .containsExactly(together.get(0)[row]);
         }
@@ -98,7 +101,7 @@ class SamplingScriptTest {
         logits[2 * vocabulary + 17] = Float.POSITIVE_INFINITY;
         try (Value scores = torch.floats(logits);
                 Value rows = torch.number(ROWS);
-                Value places = script.call("places", scores, rows)) {
+                Value places = script.call("largest_of_rows", scores, rows)) {
             assertThat(places.toLongs())
                     .isEqualTo(LongStream.range(0, ROWS)
                             .map(row -> firstLargest(
@@ -118,13 +121,13 @@ class SamplingScriptTest {
         return best;
     }
 
-    private List<long[]> drawn(float[] logits, double[] table, boolean alone) {
+    private List<long[]> drawn(float[] logits, double[] table, boolean topK) {
         try (Value scores = torch.floats(logits);
                 Value knobs = torch.doubles(table);
-                Value flag = torch.number(alone ? 1 : 0);
+                Value flag = torch.flag(topK);
                 Value out = script.call("both_ways", scores, knobs, flag);
-                ValueScope open = new ValueScope()) {
-            return out.toList().stream().map(open::add).map(Value::toLongs).toList();
+                ValueScope scope = new ValueScope()) {
+            return out.toList().stream().map(scope::add).map(Value::toLongs).toList();
         }
     }
 }
