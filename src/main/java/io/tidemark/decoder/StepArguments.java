@@ -47,7 +47,7 @@ final class StepArguments implements AutoCloseable {
         return all.toArray(Value[]::new);
     }
 
-    /** The adapters and the packed groups, or the cached Lora, which replaces both. */
+    /** The adapters and the packed groups, or the cached gather indices, which replace both. */
     private void addLora(List<Value> all) {
         Optional<Value> cached = gatherIndices.forStep(plan);
         if (cached.isPresent()) {

@@ -52,7 +52,10 @@ public final class LoraWeights implements AutoCloseable {
         return plain;
     }
 
-    /** Embedding, head and norms as {@code Overrides} of {@code overrides.torchscript}; empty if all are the base model's. */
+    /**
+     * Embedding, head and norms as {@code Overrides} of {@code overrides.torchscript}; empty if all are the base
+     * model's.
+     */
     public Optional<Value> overrides() {
         return overrides;
     }

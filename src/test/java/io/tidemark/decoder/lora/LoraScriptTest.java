@@ -292,7 +292,10 @@ class LoraScriptTest {
         }
     }
 
-    /** The adapter as bytes hold it: each input's row of A, and each rank's row of a chunk of B, between its least and largest. */
+    /**
+     * The adapter as bytes hold it: each input's row of A, and each rank's row of a chunk of B, between its least and
+     * largest.
+     */
     private static Lora inBytes(Lora lora) {
         float[][][] a = new float[LAYERS][INPUTS.length][];
         float[][][] b = new float[LAYERS][INPUTS.length][];
