@@ -31,8 +31,8 @@ import java.util.random.RandomGenerator;
 import java.util.stream.IntStream;
 
 /**
- * Measures many adapters in bounded memory: throughput compared with all adapters in memory, and the time between tokens
- * of running sequences while other adapters are loaded.
+ * Measures many adapters in bounded memory: throughput compared with all adapters in memory, and the time between
+ * tokens of running sequences while other adapters are loaded.
  *
  * <p>A request leases its adapter first and is then submitted to the engine, as in the worker.
  */
@@ -180,8 +180,8 @@ public final class AdapterBenchmark {
     }
 
     /**
-     * Measures the time between tokens of sequences that use one adapter, in turn without loads and while other adapters
-     * are loaded one after another.
+     * Measures the time between tokens of sequences that use one adapter, in turn without loads and while other
+     * adapters are loaded one after another.
      *
      * @param turns turns of each
      * @throws IllegalStateException when the budget is smaller than two adapters, so that no load could finish

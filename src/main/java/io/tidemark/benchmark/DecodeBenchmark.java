@@ -54,7 +54,8 @@ public final class DecodeBenchmark implements AutoCloseable {
     }
 
     /**
-     * Runs all uses in turn: one round of warm-up, which compiles the code and packs the adapters, then the measured rounds.
+     * Runs all uses in turn: one round of warm-up, which compiles the code and packs the adapters, then the measured
+     * rounds.
      *
      * @param uses the base model, and one number of adapters
      * @return for each use the speed of each repetition

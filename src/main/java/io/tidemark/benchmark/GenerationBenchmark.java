@@ -54,7 +54,8 @@ public final class GenerationBenchmark implements AutoCloseable {
         }
 
         /**
-         * Decoded tokens per second: the sum over the rows of their tokens after the first over the time after the first.
+         * Decoded tokens per second: the sum over the rows of their tokens after the first over the time after the
+         * first.
          *
          * @return 0 if no row has more than one token
          */
@@ -77,8 +78,8 @@ public final class GenerationBenchmark implements AutoCloseable {
     }
 
     /**
-     * Runs all rows at once with greedy sampling. Each row generates exactly {@code newTokens} tokens; the end of sequence
-     * is ignored.
+     * Runs all rows at once with greedy sampling. Each row generates exactly {@code newTokens} tokens; the end of
+     * sequence is ignored.
      *
      * @return one entry per row, in their order
      * @throws IllegalStateException when a row is refused or fails

@@ -114,7 +114,7 @@ final class BoundariesCommand implements Runnable {
     @Command(
             name = "set",
             description =
-                    "Pins the boundary of an adapter. It applies to every loaded version with enough layers, until unset.",
+                    "Pins the boundary of an adapter for every version with enough layers, until it is unset.",
             mixinStandardHelpOptions = true,
             footer = {
                 "",

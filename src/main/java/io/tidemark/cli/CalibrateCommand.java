@@ -30,8 +30,8 @@ import picocli.CommandLine.Spec;
             "",
             "Example:",
             "  tidemark calibrate --adapter restaurants --data validation.jsonl --batch-size 16",
-            "A line of the file has 'prompt' or 'messages', and 'completion'. The command ends when the calibrators' group",
-            "has committed past the last batch; state and boundary are in the same transaction as that offset."
+            "A line of the file has 'prompt' or 'messages', and 'completion'. The command ends when the calibrators'",
+            "group has committed past the last batch; state and boundary are in the transaction of that offset."
         })
 final class CalibrateCommand implements Callable<Integer> {
 

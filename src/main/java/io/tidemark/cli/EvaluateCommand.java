@@ -43,7 +43,8 @@ import picocli.CommandLine.Spec;
             "Example:",
             "  tidemark evaluate --model demo/model --adapter demo/adapters/describe-small-data \\",
             "      --validation demo/data/describe-validation.jsonl --data demo/data/describe-requests.jsonl",
-            "A line has 'prompt' or 'messages', and 'completion'; texts are compared with 'references', or with the completion.",
+            "A line has 'prompt' or 'messages', and 'completion'. Texts are compared with 'references' if present,",
+            "otherwise with the completion.",
             "If every line has an 'answer', the number after '####' replaces ROUGE-L and BLEU."
         })
 final class EvaluateCommand implements Callable<Integer> {

@@ -26,7 +26,8 @@ import picocli.CommandLine.Spec;
         footer = {
             "",
             "Examples:",
-            "  tidemark serve --role worker --broker kafka:9092 --model models/base --adapter restaurants=adapters/restaurants",
+            "  tidemark serve --role worker --broker kafka:9092 --model models/base \\",
+            "      --adapter restaurants=adapters/restaurants",
             "  tidemark serve --role all --broker embedded --broker-dir /tmp/tidemark --model models/base \\",
             "      --adapter restaurants=adapters/restaurants",
             "Every setting has an environment variable, such as TIDEMARK_MODEL_DIR and KAFKA_BOOTSTRAP_SERVERS."

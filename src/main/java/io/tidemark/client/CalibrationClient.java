@@ -22,9 +22,9 @@ import org.apache.kafka.common.header.Header;
 /**
  * Sends validation batches and waits until the calibrators have processed them.
  *
- * <p>A batch is processed when the calibrators' consumer group has committed past it. The calibrator commits that offset
- * in the transaction that contains the batch's state and boundary, or its dead letter, so the outcome is readable by
- * then.
+ * <p>A batch is processed when the calibrators' consumer group has committed past it. The calibrator commits that
+ * offset in the transaction that contains the batch's state and boundary, or its dead letter, so the outcome is
+ * readable by then.
  */
 public final class CalibrationClient {
 

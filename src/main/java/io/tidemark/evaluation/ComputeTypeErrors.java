@@ -12,8 +12,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Compares the next-token distributions of two compute types on gold completions with full LoRA. Both models process the
- * prompt in one step and the completion token by token, as in generation.
+ * Compares the next-token distributions of two compute types on gold completions with full LoRA. Both models process
+ * the prompt in one step and the completion token by token, as in generation.
  */
 public final class ComputeTypeErrors {
 

@@ -11,7 +11,8 @@ import java.util.stream.IntStream;
  * The difference between the scores of two settings on the same examples.
  *
  * @param mean        mean of the differences
- * @param halfWidth95 the 95% interval is {@code mean - halfWidth95 .. mean + halfWidth95}: Student's t on the differences
+ * @param halfWidth95 the 95% interval is {@code mean - halfWidth95 .. mean + halfWidth95}: Student's t on the
+ *                    differences
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
 public record PairedDifference(double mean, double halfWidth95) {

@@ -18,8 +18,8 @@ import java.util.function.ToDoubleFunction;
 import java.util.stream.IntStream;
 
 /**
- * The probability of gold tokens after every layer, with LoRA and without. The model's final norm and head are applied to
- * the output of each layer (the "logit lens", nostalgebraist 2020).
+ * The probability of gold tokens after every layer, with LoRA and without. The model's final norm and head are applied
+ * to the output of each layer (the "logit lens", nostalgebraist 2020).
  *
  * <p>The suggested boundary is the smallest number of layers b after which LoRA adds nothing: at no later layer is the
  * gain (with LoRA minus without) greater than the gain at b by more than one standard error of the examples' paired

@@ -6,9 +6,9 @@ import java.util.Map;
 import java.util.regex.Pattern;
 
 /**
- * Corpus BLEU (Papineni et al. 2002) with the defaults of sacrebleu: n-grams of up to four words, clipped by the largest
- * count in any reference; brevity penalty from the reference that is closest in length; an order without a match counts
- * as 1/2, 1/4, … of a match (Chen and Cherry 2014, method 3).
+ * Corpus BLEU (Papineni et al. 2002) with the defaults of sacrebleu: n-grams of up to four words, clipped by the
+ * largest count in any reference; brevity penalty from the reference that is closest in length; an order without a
+ * match counts as 1/2, 1/4, … of a match (Chen and Cherry 2014, method 3).
  */
 public final class Bleu {
 

@@ -14,7 +14,8 @@ public final class FinalAnswer {
     private FinalAnswer() {}
 
     /**
-     * Returns true if the solution's answer equals the expected number; thousands separators and trailing zeros are ignored.
+     * Returns true if the solution's answer equals the expected number; thousands separators and trailing zeros are
+     * ignored.
      *
      * @throws IllegalArgumentException when the expected answer contains no number
      */

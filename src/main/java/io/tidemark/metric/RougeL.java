@@ -5,8 +5,8 @@ import java.util.List;
 import java.util.Locale;
 
 /**
- * ROUGE-L (Lin 2004): the F1 of the longest common subsequence of words. Words are those of Python's rouge-score without
- * stemming: lower case, separated by everything that is not an ASCII letter or digit.
+ * ROUGE-L (Lin 2004): the F1 of the longest common subsequence of words. Words are those of Python's rouge-score
+ * without stemming: lower case, separated by everything that is not an ASCII letter or digit.
  */
 public final class RougeL {
 

@@ -8,7 +8,8 @@ import java.util.OptionalDouble;
  *
  * @param logits        largest absolute error of a logit; empty if the reference has no logits
  * @param logLikelihood largest error of a completion's log-likelihood, nats per token
- * @param tokenizer     prompts and completions that encode to the expected tokens, and conversations that render to the expected text
+ * @param tokenizer     prompts and completions that encode to the expected tokens, and conversations that render to the
+ *                      expected text
  * @param greedy        greedy continuations with the same tokens
  * @param boundaries    objectives (quality, balanced, latency) that choose the same boundary
  */

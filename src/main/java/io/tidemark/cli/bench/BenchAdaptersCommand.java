@@ -119,7 +119,8 @@ final class BenchAdaptersCommand implements Callable<Integer> {
                     new AdapterWorkload(folder.folders(), budget << 20, requests, tokens, maxNumSeqs);
             AdapterBenchmark benchmark = new AdapterBenchmark(local.language(), workload);
             out.printf(
-                    "%d adapters of rank %d (%d distinct, %.1f MiB each on disk), %d requests of %d tokens, %d rows, budget %d MiB%n",
+                    "%d adapters of rank %d (%d distinct, %.1f MiB each on disk), %d requests of %d tokens, "
+                            + "%d rows, budget %d MiB%n",
                     adapters,
                     rank,
                     Math.min(distinct, adapters),
@@ -150,7 +151,8 @@ final class BenchAdaptersCommand implements Callable<Integer> {
 
     private static void print(PrintWriter out, String name, Run run) {
         out.printf(
-                "%s: %.0f tokens/s, hit rate %.1f%%, %d loads of %.1f ms, %d evictions, adapters at most %.1f MiB, process %s%n",
+                "%s: %.0f tokens/s, hit rate %.1f%%, %d loads of %.1f ms, %d evictions, adapters at most %.1f MiB, "
+                        + "process %s%n",
                 name,
                 run.tokensPerSecond(),
                 100 * run.hitRate(),
@@ -166,7 +168,7 @@ final class BenchAdaptersCommand implements Callable<Integer> {
     private static void print(PrintWriter out, Gaps gaps) {
         for (double quantile : new double[] {0.5, 0.95, 0.99}) {
             out.printf(
-                    "between tokens of running rows, %2.0f%%: %.2f ms, and %.2f ms while adapters are loaded: ratio %.2f%n",
+                    "between tokens of running rows, %2.0f%%: %.2f ms, while adapters are loaded %.2f ms: ratio %.2f%n",
                     100 * quantile,
                     1e3 * Gaps.at(gaps.quiet(), quantile),
                     1e3 * Gaps.at(gaps.loading(), quantile),

@@ -26,7 +26,7 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "decode",
         description =
-                "Measures decoding steps with synthetic adapters: base model, full LoRA and a boundary of one third, in turn.",
+                "Measures decoding steps with synthetic adapters: base model, full LoRA, a boundary of one third.",
         mixinStandardHelpOptions = true,
         footer = {
             "",

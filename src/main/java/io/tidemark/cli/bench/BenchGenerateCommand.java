@@ -99,7 +99,7 @@ final class BenchGenerateCommand implements Callable<Integer> {
             paramLabel = "N",
             defaultValue = "3",
             description =
-                    "Rounds over all cases after one round of warm-up; the median is printed. Default: ${DEFAULT-VALUE}.")
+                    "Rounds over all cases after one warm-up; the median is printed. Default: ${DEFAULT-VALUE}.")
     private int repeat;
 
     @Option(

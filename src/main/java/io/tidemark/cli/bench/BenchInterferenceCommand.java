@@ -100,7 +100,8 @@ final class BenchInterferenceCommand implements Callable<Integer> {
 
     private void print(int limit, InterferenceBenchmark.Times times, PrintWriter out) {
         out.printf(
-                "%d prompt tokens a step: %d rows get a token every %.1f ms alone, every %.1f ms beside a prompt of %d tokens (medians);%n",
+                "%d prompt tokens per step: %d rows get a token every %.1f ms alone, every %.1f ms with a prompt of %d "
+                        + "tokens (medians);%n",
                 limit,
                 rows,
                 Spread.of(times.alone()).median(),

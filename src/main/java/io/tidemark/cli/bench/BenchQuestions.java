@@ -19,7 +19,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
-/** Implements the protocol of {@code bench/peers/protocol.py}: each line is a JSON object, answered by one JSON object. */
+/**
+ * Implements the protocol of {@code bench/peers/protocol.py}: each line is a JSON object, answered by one JSON object.
+ */
 final class BenchQuestions {
 
     private final ObjectMapper json = new ObjectMapper();

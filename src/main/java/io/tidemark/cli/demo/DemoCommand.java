@@ -50,7 +50,8 @@ public final class DemoCommand implements Callable<Integer>, TidemarkCommand.Sta
             names = "--folder",
             paramLabel = "DIR",
             description =
-                    "A folder with model/, adapters/NAME/ and data/NAME-{requests,validation}.jsonl. Default: the demo of the release.")
+                    "A folder with model/, adapters/NAME/ and data/NAME-{requests,validation}.jsonl. Default: the "
+                            + "demo of the release.")
     private Optional<Path> folder = Optional.empty();
 
     @Override

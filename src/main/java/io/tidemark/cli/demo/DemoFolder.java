@@ -48,7 +48,10 @@ record DemoFolder(Path root) {
         return new DataFile(dataFile(adapter, "validation")).objects();
     }
 
-    /** An adapter without data, such as {@code describe-small-data}, uses the data of the task that its name starts with. */
+    /**
+     * An adapter without data, such as {@code describe-small-data}, uses the data of the task that its name starts
+     * with.
+     */
     private Path dataFile(String adapter, String kind) {
         Path data = root.resolve("data");
         for (String task = adapter; !task.isEmpty(); task = task.substring(0, Math.max(0, task.lastIndexOf('-')))) {

@@ -1,8 +1,8 @@
 package io.tidemark.cli.demo;
 
 /**
- * Interrupts a part of a thread's work on Ctrl-C. Only that part may be interrupted: Kafka ends the process if its broker
- * is interrupted while it starts or stops.
+ * Interrupts a part of a thread's work on Ctrl-C. Only that part may be interrupted: Kafka ends the process if its
+ * broker is interrupted while it starts or stops.
  */
 final class Interruption {
 

@@ -51,8 +51,8 @@ public record DataFile(Path path) {
     /**
      * Reads and tokenizes the first examples.
      *
-     * @throws CommandException when there are fewer examples than the minimum, or an example is incomplete or longer than
-     *     the context, with file and number
+     * @throws CommandException when there are fewer examples than the minimum, or an example is incomplete or
+     *     longer than the context, with file and number
      */
     public List<LabelledExample> examples(LanguageModel model, int minimum, int maximum) {
         List<ObjectNode> lines = objects();
