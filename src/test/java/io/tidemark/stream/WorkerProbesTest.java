@@ -12,6 +12,7 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.util.List;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -47,6 +48,17 @@ class WorkerProbesTest {
                         "tidemark_boundary_broken_records_total",
                         "adapter=\"unknown\"")
                 .doesNotContain("secret-name");
+    }
+
+    @Test
+    @DisplayName("have histograms of queue time and duration of an answered request")
+    void timers() {
+        outside.send(REQUESTS, null, "{\"id\": \"timed\", \"model\": \"all\", \"prompt\": \"x\", \"max_tokens\": 2}");
+        outside.await(RESULTS, "timed");
+        for (String timer : List.of("tidemark_queue_time_seconds", "tidemark_request_duration_seconds")) {
+            Awaitility.await(timer).until(() -> get("/q/metrics").lines().anyMatch(line -> line.matches(timer
+                    + "_bucket\\{.*le=\"\\+Inf\".*} [1-9].*")));
+        }
     }
 
     private String get(String path) throws Exception {
