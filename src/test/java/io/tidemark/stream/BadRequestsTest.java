@@ -31,7 +31,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 class BadRequestsTest {
 
     @Inject
-    Outside outside;
+    TopicClient client;
 
     static Stream<Arguments> badInput() {
         String longPrompt = "word ".repeat(4000);
@@ -87,7 +87,7 @@ class BadRequestsTest {
     @DisplayName(
             "is answered with an error result and a dead letter, and the next request of the partition is answered")
     void badInputDoesNotStopThePartition(String name, String value, String code, String param) {
-        answersWithError(name, value == null ? null : Outside.bytes(value), code, param);
+        answersWithError(name, value == null ? null : TopicClient.bytes(value), code, param);
     }
 
     @Test
@@ -101,37 +101,37 @@ class BadRequestsTest {
     @Test
     @DisplayName("with a key of 2 MB is answered and committed")
     void hugeKey() {
-        RecordMetadata bad = outside.send(new ProducerRecord<>(REQUESTS, 2, new byte[2 * 1024 * 1024], new byte[1]));
-        JsonNode result = outside.await(RESULTS, REQUESTS + "-2-" + bad.offset());
+        RecordMetadata bad = client.send(new ProducerRecord<>(REQUESTS, 2, new byte[2 * 1024 * 1024], new byte[1]));
+        JsonNode result = client.await(RESULTS, REQUESTS + "-2-" + bad.offset());
         assertThat(result.path("error").path("code").asText()).isEqualTo("invalid_json");
         Awaitility.await().until(() -> !letters(bad).isEmpty());
         assertThat(letters(bad).get(0).key()).isNull();
         Awaitility.await()
                 .atMost(Duration.ofSeconds(10))
-                .until(() ->
-                        outside.committed("tidemark-workers", new TopicPartition(REQUESTS, 2)) == bad.offset() + 1);
+                .until(() -> client.committed("tidemark-workers", new TopicPartition(REQUESTS, 2)) == bad.offset() + 1);
     }
 
     private ConsumerRecord<byte[], byte[]> answersWithError(String key, byte[] value, String code, String param) {
-        RecordMetadata bad = outside.send(new ProducerRecord<>(REQUESTS, 0, Outside.bytes(key), value));
+        RecordMetadata bad = client.send(new ProducerRecord<>(REQUESTS, 0, TopicClient.bytes(key), value));
         String next = "after " + key;
-        outside.send(new ProducerRecord<>(
+        client.send(new ProducerRecord<>(
                 REQUESTS,
                 0,
-                Outside.bytes(key),
-                Outside.bytes("{\"id\": \"" + next + "\", \"model\": \"qv\", \"prompt\": \"x\", \"max_tokens\": 1}")));
+                TopicClient.bytes(key),
+                TopicClient.bytes(
+                        "{\"id\": \"" + next + "\", \"model\": \"qv\", \"prompt\": \"x\", \"max_tokens\": 1}")));
 
-        JsonNode error = outside.await(RESULTS, REQUESTS + "-0-" + bad.offset()).path("error");
+        JsonNode error = client.await(RESULTS, REQUESTS + "-0-" + bad.offset()).path("error");
         assertThat(error.path("type").asText()).isEqualTo("invalid_request");
         if (code != null) {
             assertThat(error.path("code").asText()).isEqualTo(code);
         }
         assertThat(error.path("param").asText()).isEqualTo(param);
-        assertThat(outside.await(RESULTS, next).path("choices")).hasSize(1);
+        assertThat(client.await(RESULTS, next).path("choices")).hasSize(1);
         Awaitility.await().until(() -> !letters(bad).isEmpty());
         ConsumerRecord<byte[], byte[]> letter = letters(bad).get(0);
-        assertThat(Outside.text(letter.key())).isEqualTo(key);
-        assertThat(Outside.text(
+        assertThat(TopicClient.text(letter.key())).isEqualTo(key);
+        assertThat(TopicClient.text(
                         letter.headers().lastHeader("tidemark.error.code").value()))
                 .isEqualTo(error.path("code").asText());
         if (value != null) {
@@ -141,12 +141,12 @@ class BadRequestsTest {
     }
 
     private List<ConsumerRecord<byte[], byte[]>> letters(RecordMetadata of) {
-        return outside.heard(DEAD_LETTERS).stream()
-                .filter(letter -> Outside.text(letter.headers()
+        return client.records(DEAD_LETTERS).stream()
+                .filter(letter -> TopicClient.text(letter.headers()
                                 .lastHeader("tidemark.source.offset")
                                 .value())
                         .equals(Long.toString(of.offset())))
-                .filter(letter -> Outside.text(letter.headers()
+                .filter(letter -> TopicClient.text(letter.headers()
                                 .lastHeader("tidemark.source.partition")
                                 .value())
                         .equals(Integer.toString(of.partition())))

@@ -20,7 +20,7 @@ class BoundaryInUseTest {
     private static final int LAYERS = 6;
 
     @Inject
-    Outside outside;
+    TopicClient client;
 
     @Test
     @DisplayName(
@@ -29,51 +29,51 @@ class BoundaryInUseTest {
         assertThat(request("qv").path("boundary").asInt()).isEqualTo(LAYERS);
         assertThat(request("qv").has("boundary_offset")).isFalse();
 
-        long offset = outside.send(WorkerTopics.BOUNDARIES, "qv", record("")).offset();
+        long offset = client.send(WorkerTopics.BOUNDARIES, "qv", record("")).offset();
         awaitBoundary("qv", 2);
         assertThat(request("qv").path("boundary_offset").asLong()).isEqualTo(offset);
 
         String digest = request("qv").path("adapter_digest").asText();
-        outside.send(WorkerTopics.BOUNDARIES, "qv", record(", \"adapter_digest\": \"" + "0".repeat(64) + "\""));
+        client.send(WorkerTopics.BOUNDARIES, "qv", record(", \"adapter_digest\": \"" + "0".repeat(64) + "\""));
         awaitBoundary("qv", LAYERS);
-        outside.send(
+        client.send(
                 WorkerTopics.BOUNDARIES, "qv", record(", \"num_layers\": 6, \"adapter_digest\": \"" + digest + "\""));
         awaitBoundary("qv", 2);
-        outside.send(WorkerTopics.BOUNDARIES, "qv", "{\"adapter\": \"qv\", \"boundary\": \"two\"}");
+        client.send(WorkerTopics.BOUNDARIES, "qv", "{\"adapter\": \"qv\", \"boundary\": \"two\"}");
         awaitBoundary("qv", LAYERS);
-        outside.send(WorkerTopics.BOUNDARIES, "qv", record(""));
+        client.send(WorkerTopics.BOUNDARIES, "qv", record(""));
         awaitBoundary("qv", 2);
-        outside.send(WorkerTopics.BOUNDARIES, "qv", (byte[]) null);
+        client.send(WorkerTopics.BOUNDARIES, "qv", (byte[]) null);
         awaitBoundary("qv", LAYERS);
     }
 
     @Test
     @DisplayName("a running request keeps the boundary of its admission when the table changes")
     void pinnedAtAdmission() {
-        outside.send("generation-requests", null, WorkerTopics.longRequest("pinned", "all"));
+        client.send("generation-requests", null, WorkerTopics.longRequest("pinned", "all"));
         Awaitility.await()
-                .until(() -> !outside.values("generation-events", "pinned").isEmpty());
-        outside.send(WorkerTopics.BOUNDARIES, "all", "{\"adapter\": \"all\", \"boundary\": 1}");
+                .until(() -> !client.values("generation-events", "pinned").isEmpty());
+        client.send(WorkerTopics.BOUNDARIES, "all", "{\"adapter\": \"all\", \"boundary\": 1}");
         awaitBoundary("all", 1);
-        assertThat(outside.await("generation-results", "pinned")
+        assertThat(client.await("generation-results", "pinned")
                         .path("tidemark")
                         .path("boundary")
                         .asInt())
                 .isEqualTo(LAYERS);
-        outside.send(WorkerTopics.BOUNDARIES, "all", (byte[]) null);
+        client.send(WorkerTopics.BOUNDARIES, "all", (byte[]) null);
         awaitBoundary("all", LAYERS);
     }
 
     @Test
     @DisplayName("a process with both roles uses its own calibrated boundary in the next results")
     void calibratedBetweenSteps() {
-        outside.send("validation-batches", "some-layers", batch("some-layers"));
+        client.send("validation-batches", "some-layers", batch("some-layers"));
         Awaitility.await()
                 .atMost(Duration.ofSeconds(30))
                 .until(() ->
-                        !outside.values(WorkerTopics.BOUNDARIES, "some-layers").isEmpty());
+                        !client.values(WorkerTopics.BOUNDARIES, "some-layers").isEmpty());
         JsonNode boundary =
-                outside.values(WorkerTopics.BOUNDARIES, "some-layers").get(0);
+                client.values(WorkerTopics.BOUNDARIES, "some-layers").get(0);
         assertThat(boundary.path("samples").asInt()).isEqualTo(8);
         assertThat(boundary.path("curve")).hasSize(LAYERS + 1);
         awaitBoundary("some-layers", boundary.path("boundary").asInt());
@@ -104,10 +104,10 @@ class BoundaryInUseTest {
 
     private JsonNode request(String adapter) {
         String id = UUID.randomUUID().toString();
-        outside.send(
+        client.send(
                 "generation-requests",
                 null,
                 "{\"id\": \"" + id + "\", \"model\": \"" + adapter + "\", \"prompt\": \"x\", \"max_tokens\": 1}");
-        return outside.await("generation-results", id).path("tidemark");
+        return client.await("generation-results", id).path("tidemark");
     }
 }

@@ -115,7 +115,7 @@ class CalibratorTest {
         calibrator.stop();
         byte[] pin = pin("qv", 2);
         calibrator.sendBoundary("qv", pin);
-        calibrator.sendBoundary("qv", Outside.bytes("""
+        calibrator.sendBoundary("qv", TopicClient.bytes("""
                 {"adapter": "qv", "boundary": 1, "objective": "balanced", "curve": [-2, -1]}"""));
         calibrator.start();
         Awaitility.await().until(() -> calibrator.boundaryRecords().size() == 3);
@@ -160,6 +160,6 @@ class CalibratorTest {
     }
 
     private static String header(ConsumerRecord<byte[], byte[]> letter, String name) {
-        return Outside.text(letter.headers().lastHeader(name).value());
+        return TopicClient.text(letter.headers().lastHeader(name).value());
     }
 }

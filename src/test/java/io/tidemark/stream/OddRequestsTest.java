@@ -32,7 +32,7 @@ class OddRequestsTest {
     private static final String USER = "\"messages\": [{\"role\": \"user\", \"content\": \"hello\"}";
 
     @Inject
-    Outside outside;
+    TopicClient client;
 
     /** Fields of an invalid request, and the expected error. */
     private record Odd(String fields, String code, String param) {}
@@ -106,31 +106,31 @@ class OddRequestsTest {
                             + "\", \"model\": \"qv\", \"prompt\": \"x\", \"max_tokens\": 3, \"ignore_eos\": true}");
         }
         for (int i = 0; i < odd.size(); i++) {
-            JsonNode error = outside.await(RESULTS, places.get(i)).path("error");
+            JsonNode error = client.await(RESULTS, places.get(i)).path("error");
             assertThat(error.path("code").asText())
                     .as(error.toString())
                     .isEqualTo(odd.get(i).code());
             assertThat(error.path("param").asText())
                     .as(error.toString())
                     .isEqualTo(odd.get(i).param());
-            assertThat(outside.await(RESULTS, "beside-" + i)
+            assertThat(client.await(RESULTS, "beside-" + i)
                             .path("usage")
                             .path("completion_tokens")
                             .asInt())
                     .isEqualTo(3);
         }
         places.forEach(place -> {
-            assertThat(outside.values(RESULTS, place)).hasSize(1);
+            assertThat(client.values(RESULTS, place)).hasSize(1);
             Awaitility.await("the letter of " + place).until(() -> letters(place) == 1);
         });
     }
 
     private long letters(String place) {
-        return outside.heard(DEAD_LETTERS).stream()
+        return client.records(DEAD_LETTERS).stream()
                 .filter(letter -> place.equals(String.join(
                         "-",
                         Stream.of("topic", "partition", "offset")
-                                .map(name -> Outside.text(letter.headers()
+                                .map(name -> TopicClient.text(letter.headers()
                                         .lastHeader("tidemark.source." + name)
                                         .value()))
                                 .toList())))
@@ -138,7 +138,8 @@ class OddRequestsTest {
     }
 
     private long send(int partition, String value) {
-        return outside.send(new ProducerRecord<>(REQUESTS, partition, Outside.bytes("odd"), Outside.bytes(value)))
+        return client.send(
+                        new ProducerRecord<>(REQUESTS, partition, TopicClient.bytes("odd"), TopicClient.bytes(value)))
                 .offset();
     }
 }

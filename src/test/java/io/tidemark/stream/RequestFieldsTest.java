@@ -20,7 +20,7 @@ class RequestFieldsTest {
     private static final int CONTEXT = 512;
 
     @Inject
-    Outside outside;
+    TopicClient client;
 
     @Test
     @DisplayName(
@@ -81,8 +81,8 @@ class RequestFieldsTest {
     }
 
     private JsonNode answer(String id, String fields) {
-        outside.send(REQUESTS, id, "{\"id\": \"" + id + "\", \"model\": \"all\", " + fields + "}");
-        JsonNode result = outside.await(RESULTS, id);
+        client.send(REQUESTS, id, "{\"id\": \"" + id + "\", \"model\": \"all\", " + fields + "}");
+        JsonNode result = client.await(RESULTS, id);
         assertThat(result.has("error")).as(result.toString()).isFalse();
         return result;
     }

@@ -29,7 +29,7 @@ final class RunningCalibrator implements AutoCloseable {
     private final KafkaConnection kafka;
     private final CalibratedModel model;
     private final TopicLayout topics;
-    private final Outside outside;
+    private final TopicClient client;
     private CalibratorService calibrator;
 
     RunningCalibrator(EmbeddedBroker broker, CalibratedModel model) {
@@ -41,7 +41,7 @@ final class RunningCalibrator implements AutoCloseable {
         try (Admin admin = Admin.create(kafka.properties())) {
             TopicSetup.ensure(admin, topics);
         }
-        outside = new Outside(
+        client = new TopicClient(
                 broker.bootstrapServers(),
                 topics.boundaries(),
                 topics.validationDeadLetters(),
@@ -71,39 +71,42 @@ final class RunningCalibrator implements AutoCloseable {
 
     /** Sends the reference examples {@code from .. to-1} as a batch. */
     void send(String batchId, int partition, int from, int to) {
-        outside.send(new ProducerRecord<>(
+        client.send(new ProducerRecord<>(
                 topics.validationBatches(),
                 partition,
-                Outside.bytes("all"),
-                Outside.bytes(model.batch(batchId, from, to))));
+                TopicClient.bytes("all"),
+                TopicClient.bytes(model.batch(batchId, from, to))));
     }
 
     void sendRaw(String value) {
-        outside.send(new ProducerRecord<>(
-                topics.validationBatches(), 0, Outside.bytes("raw"), value == null ? null : Outside.bytes(value)));
+        client.send(new ProducerRecord<>(
+                topics.validationBatches(),
+                0,
+                TopicClient.bytes("raw"),
+                value == null ? null : TopicClient.bytes(value)));
     }
 
     /** Writes a record to the boundary topic. */
     void sendBoundary(String adapter, byte[] record) {
-        outside.send(topics.boundaries(), adapter, record);
+        client.send(topics.boundaries(), adapter, record);
     }
 
     /** All records of the boundary topic so far. */
     List<ConsumerRecord<byte[], byte[]>> boundaryRecords() {
-        return outside.heard(topics.boundaries());
+        return client.records(topics.boundaries());
     }
 
     /** The boundary records of the adapter 'all' so far. */
     List<JsonNode> boundaries() {
-        return outside.values(topics.boundaries(), "all");
+        return client.values(topics.boundaries(), "all");
     }
 
     List<ConsumerRecord<byte[], byte[]>> states() {
-        return outside.heard(topics.calibrationState());
+        return client.records(topics.calibrationState());
     }
 
     List<ConsumerRecord<byte[], byte[]>> deadLetters() {
-        return outside.heard(topics.validationDeadLetters());
+        return client.records(topics.validationDeadLetters());
     }
 
     /** Waits for a boundary record with this number of samples, and returns the last record of the adapter 'all'. */
@@ -119,7 +122,7 @@ final class RunningCalibrator implements AutoCloseable {
     void awaitCommitted(int partition, long offset) {
         Awaitility.await()
                 .atMost(Duration.ofSeconds(30))
-                .until(() -> outside.committed(
+                .until(() -> client.committed(
                                 prefix + "calibrators", new TopicPartition(topics.validationBatches(), partition))
                         >= offset);
     }
@@ -127,6 +130,6 @@ final class RunningCalibrator implements AutoCloseable {
     @Override
     public void close() throws InterruptedException {
         calibrator.close();
-        outside.close();
+        client.close();
     }
 }

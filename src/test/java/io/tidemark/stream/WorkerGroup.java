@@ -31,7 +31,7 @@ final class WorkerGroup implements AutoCloseable {
 
     private final String brokers;
     private final String prefix = UUID.randomUUID() + ".";
-    private final Outside outside;
+    private final TopicClient client;
 
     WorkerGroup(String brokers) {
         this.brokers = brokers;
@@ -41,7 +41,7 @@ final class WorkerGroup implements AutoCloseable {
                     TopicLayout.of(TestSettings.with(Map.of("tidemark.topics.prefix", prefix))
                             .topics()));
         }
-        outside = new Outside(brokers, prefix + "generation-results", prefix + "generation-dead-letters");
+        client = new TopicClient(brokers, prefix + "generation-results", prefix + "generation-dead-letters");
     }
 
     ServedProcess serve(String name, String grace) {
@@ -69,8 +69,11 @@ final class WorkerGroup implements AutoCloseable {
             String value = "{\"id\": \"r" + i + "\", \"model\": \"" + (i % 2 == 0 ? "all" : "qv")
                     + "\", \"prompt\": \"request " + i + "\", \"max_tokens\": " + (i % 7 == 0 ? 200 : 20)
                     + ", \"stop\": [], \"boundary\": " + i % 7 + "}";
-            outside.send(new ProducerRecord<>(
-                    prefix + "generation-requests", i % PARTITIONS, Outside.bytes("r" + i), Outside.bytes(value)));
+            client.send(new ProducerRecord<>(
+                    prefix + "generation-requests",
+                    i % PARTITIONS,
+                    TopicClient.bytes("r" + i),
+                    TopicClient.bytes(value)));
         }
     }
 
@@ -96,13 +99,13 @@ final class WorkerGroup implements AutoCloseable {
     }
 
     List<JsonNode> results() {
-        return outside.heard(prefix + "generation-results").stream()
-                .map(result -> Outside.json(result.value()))
+        return client.records(prefix + "generation-results").stream()
+                .map(result -> TopicClient.json(result.value()))
                 .toList();
     }
 
     List<JsonNode> results(String id) {
-        return outside.values(prefix + "generation-results", id);
+        return client.values(prefix + "generation-results", id);
     }
 
     Set<String> answered() {
@@ -112,7 +115,7 @@ final class WorkerGroup implements AutoCloseable {
     }
 
     int deadLetters() {
-        return outside.heard(prefix + "generation-dead-letters").size();
+        return client.records(prefix + "generation-dead-letters").size();
     }
 
     void awaitAnswers(int atLeast) {
@@ -156,11 +159,11 @@ final class WorkerGroup implements AutoCloseable {
     }
 
     private long committed(int partition) {
-        return outside.committed(prefix + "workers", new TopicPartition(prefix + "generation-requests", partition));
+        return client.committed(prefix + "workers", new TopicPartition(prefix + "generation-requests", partition));
     }
 
     @Override
     public void close() throws InterruptedException {
-        outside.close();
+        client.close();
     }
 }

@@ -26,14 +26,14 @@ class WorkerProbesTest {
     URI url;
 
     @Inject
-    Outside outside;
+    TopicClient client;
 
     @Test
     @DisplayName(
             "report a ready process, and metrics by adapter and outcome that do not contain unknown names from clients")
     void operations() throws Exception {
-        outside.send(REQUESTS, null, "{\"id\": \"counted\", \"model\": \"secret-name\", \"prompt\": \"x\"}");
-        outside.await(RESULTS, "counted");
+        client.send(REQUESTS, null, "{\"id\": \"counted\", \"model\": \"secret-name\", \"prompt\": \"x\"}");
+        client.await(RESULTS, "counted");
         assertThat(get("/q/health/ready")).contains("tidemark-ready").contains("READY");
         assertThat(get("/q/health/live")).contains("tidemark-live");
         assertThat(get("/q/health/started")).contains("tidemark-started");
@@ -53,11 +53,13 @@ class WorkerProbesTest {
     @Test
     @DisplayName("have histograms of queue time and duration of an answered request")
     void timers() {
-        outside.send(REQUESTS, null, "{\"id\": \"timed\", \"model\": \"all\", \"prompt\": \"x\", \"max_tokens\": 2}");
-        outside.await(RESULTS, "timed");
+        client.send(REQUESTS, null, "{\"id\": \"timed\", \"model\": \"all\", \"prompt\": \"x\", \"max_tokens\": 2}");
+        client.await(RESULTS, "timed");
         for (String timer : List.of("tidemark_queue_time_seconds", "tidemark_request_duration_seconds")) {
-            Awaitility.await(timer).until(() -> get("/q/metrics").lines().anyMatch(line -> line.matches(timer
-                    + "_bucket\\{.*le=\"\\+Inf\".*} [1-9].*")));
+            Awaitility.await(timer)
+                    .until(() -> get("/q/metrics")
+                            .lines()
+                            .anyMatch(line -> line.matches(timer + "_bucket\\{.*le=\"\\+Inf\".*} [1-9].*")));
         }
     }
 

@@ -26,20 +26,21 @@ import org.junit.jupiter.api.Test;
 class WorkerTest {
 
     @Inject
-    Outside outside;
+    TopicClient client;
 
     @Test
     @DisplayName(
             "answers a request with one result and its trace header, and the texts of its events are the text of the result")
     void happyPath() {
         ProducerRecord<byte[], byte[]> request =
-                new ProducerRecord<>(REQUESTS, Outside.bytes("all"), Outside.bytes("""
+                new ProducerRecord<>(REQUESTS, TopicClient.bytes("all"), TopicClient.bytes("""
                         {"id": "happy", "model": "all", "prompt": "the river", "max_tokens": 8, "temperature": 0,
                          "stream": true}"""));
-        request.headers().add("traceparent", Outside.bytes("00-1234567890abcdef1234567890abcdef-1234567890abcdef-01"));
-        outside.send(request);
+        request.headers()
+                .add("traceparent", TopicClient.bytes("00-1234567890abcdef1234567890abcdef-1234567890abcdef-01"));
+        client.send(request);
 
-        JsonNode result = outside.await(RESULTS, "happy");
+        JsonNode result = client.await(RESULTS, "happy");
         assertThat(result.path("object").asText()).isEqualTo("text_completion");
         assertThat(result.path("model").asText()).isEqualTo("all");
         assertThat(result.path("choices")).hasSize(1);
@@ -53,8 +54,8 @@ class WorkerTest {
         assertThat(tidemark.path("attempt").asInt()).isPositive();
 
         Awaitility.await()
-                .until(() -> outside.values(EVENTS, "happy").stream().anyMatch(event -> event.has("finish_reason")));
-        List<JsonNode> events = outside.values(EVENTS, "happy");
+                .until(() -> client.values(EVENTS, "happy").stream().anyMatch(event -> event.has("finish_reason")));
+        List<JsonNode> events = client.values(EVENTS, "happy");
         assertThat(events)
                 .extracting(event -> event.path("sequence").asInt())
                 .containsExactlyElementsOf(
@@ -65,21 +66,21 @@ class WorkerTest {
                                 .map(event -> event.path("text").asText())
                                 .toList()))
                 .isEqualTo(result.path("choices").get(0).path("text").asText());
-        ConsumerRecord<byte[], byte[]> record = outside.heard(RESULTS).stream()
-                .filter(r -> Outside.text(r.key()).equals("happy"))
+        ConsumerRecord<byte[], byte[]> record = client.records(RESULTS).stream()
+                .filter(r -> TopicClient.text(r.key()).equals("happy"))
                 .findFirst()
                 .orElseThrow();
-        assertThat(Outside.text(record.headers().lastHeader("traceparent").value()))
+        assertThat(TopicClient.text(record.headers().lastHeader("traceparent").value()))
                 .startsWith("00-12345678");
     }
 
     @Test
     @DisplayName("answers a request without an id with an id from its position")
     void derivedId() {
-        RecordMetadata place = outside.send(REQUESTS, null, """
+        RecordMetadata place = client.send(REQUESTS, null, """
                 {"model": "llama-gqa", "prompt": "no name", "max_tokens": 2}""");
         String id = REQUESTS + "-" + place.partition() + "-" + place.offset();
-        JsonNode result = outside.await(RESULTS, id);
+        JsonNode result = client.await(RESULTS, id);
         assertThat(result.path("id").asText()).isEqualTo(id);
         assertThat(result.path("tidemark").has("boundary")).isFalse();
     }
@@ -87,8 +88,8 @@ class WorkerTest {
     @Test
     @DisplayName("answers a request for a misspelled adapter with the most similar name")
     void didYouMean() {
-        outside.send(REQUESTS, null, "{\"id\": \"misspelled\", \"model\": \"alll\", \"prompt\": \"x\"}");
-        assertThat(outside.await(RESULTS, "misspelled")
+        client.send(REQUESTS, null, "{\"id\": \"misspelled\", \"model\": \"alll\", \"prompt\": \"x\"}");
+        assertThat(client.await(RESULTS, "misspelled")
                         .path("error")
                         .path("message")
                         .asText())
@@ -98,25 +99,25 @@ class WorkerTest {
     @Test
     @DisplayName("commits the offset of an answered request")
     void commits() {
-        RecordMetadata last = outside.send(new ProducerRecord<>(
+        RecordMetadata last = client.send(new ProducerRecord<>(
                 REQUESTS,
                 1,
-                Outside.bytes("c"),
-                Outside.bytes("{\"id\": \"committed\", \"model\": \"qv\", \"prompt\": \"x\", \"max_tokens\": 1}")));
-        outside.await(RESULTS, "committed");
+                TopicClient.bytes("c"),
+                TopicClient.bytes("{\"id\": \"committed\", \"model\": \"qv\", \"prompt\": \"x\", \"max_tokens\": 1}")));
+        client.await(RESULTS, "committed");
         Awaitility.await()
                 .atMost(Duration.ofSeconds(10))
                 .until(() ->
-                        outside.committed("tidemark-workers", new TopicPartition(REQUESTS, 1)) == last.offset() + 1);
+                        client.committed("tidemark-workers", new TopicPartition(REQUESTS, 1)) == last.offset() + 1);
     }
 
     @Test
     @DisplayName("applies the chat template to messages and answers with an assistant message for each of n choices")
     void messages() {
-        outside.send(REQUESTS, null, """
+        client.send(REQUESTS, null, """
                 {"id": "chat", "model": "qv", "messages": [{"role": "user", "content": "hello"}], "max_tokens": 3,
                  "n": 2, "temperature": 1, "logprobs": 1}""");
-        JsonNode result = outside.await(RESULTS, "chat");
+        JsonNode result = client.await(RESULTS, "chat");
         assertThat(result.path("object").asText()).isEqualTo("chat.completion");
         assertThat(result.path("choices")).hasSize(2);
         assertThat(result.path("choices").get(1).path("message").path("role").asText())
@@ -128,10 +129,10 @@ class WorkerTest {
     @Test
     @DisplayName("ends a running request after a cancellation, with the text generated so far")
     void cancelled() {
-        outside.send(REQUESTS, null, WorkerTopics.longRequest("to-cancel", "all"));
-        Awaitility.await().until(() -> !outside.values(EVENTS, "to-cancel").isEmpty());
-        outside.send("generation-cancellations", "to-cancel", "{\"id\": \"to-cancel\", \"reason\": \"test\"}");
-        JsonNode choice = outside.await(RESULTS, "to-cancel").path("choices").get(0);
+        client.send(REQUESTS, null, WorkerTopics.longRequest("to-cancel", "all"));
+        Awaitility.await().until(() -> !client.values(EVENTS, "to-cancel").isEmpty());
+        client.send("generation-cancellations", "to-cancel", "{\"id\": \"to-cancel\", \"reason\": \"test\"}");
+        JsonNode choice = client.await(RESULTS, "to-cancel").path("choices").get(0);
         assertThat(choice.path("finish_reason").asText()).isEqualTo("cancelled");
         assertThat(choice.path("text").asText()).isNotEmpty();
     }

@@ -22,13 +22,13 @@ class WorkerTopics {
     /** One client for all tests, created when the worker is ready. */
     @Produces
     @Singleton
-    Outside outside(@ConfigProperty(name = "kafka.bootstrap.servers") String broker, ServingLifecycle serving) {
+    TopicClient client(@ConfigProperty(name = "kafka.bootstrap.servers") String broker, ServingLifecycle serving) {
         Awaitility.await().atMost(Duration.ofSeconds(60)).until(() -> serving.phase() == Phase.READY);
-        return new Outside(broker, RESULTS, EVENTS, DEAD_LETTERS, BOUNDARIES);
+        return new TopicClient(broker, RESULTS, EVENTS, DEAD_LETTERS, BOUNDARIES);
     }
 
-    void close(@Disposes Outside outside) throws InterruptedException {
-        outside.close();
+    void close(@Disposes TopicClient client) throws InterruptedException {
+        client.close();
     }
 
     /** A request that runs long enough for a test to observe it. */

@@ -22,18 +22,18 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.awaitility.Awaitility;
 
 /** A Kafka client that uses no code of Tidemark: produces bytes, and collects all records of some topics. */
-public final class Outside implements AutoCloseable {
+public final class TopicClient implements AutoCloseable {
 
     private static final ObjectMapper JSON = new ObjectMapper();
 
     private final String bootstrapServers;
     private final KafkaProducer<byte[], byte[]> producer;
     private final KafkaConsumer<byte[], byte[]> consumer;
-    private final List<ConsumerRecord<byte[], byte[]>> heard = new CopyOnWriteArrayList<>();
-    private final Thread listener = new Thread(this::listen, "outside");
+    private final List<ConsumerRecord<byte[], byte[]>> records = new CopyOnWriteArrayList<>();
+    private final Thread poller = new Thread(this::poll, "topic-client");
     private volatile boolean running = true;
 
-    public Outside(String bootstrapServers, String... topics) {
+    public TopicClient(String bootstrapServers, String... topics) {
         this.bootstrapServers = bootstrapServers;
         producer = new KafkaProducer<>(
                 Map.of("bootstrap.servers", bootstrapServers, "max.request.size", 5 * 1024 * 1024),
@@ -56,7 +56,7 @@ public final class Outside implements AutoCloseable {
                 .flatMap(topic -> consumer.partitionsFor(topic).stream())
                 .map(partition -> new TopicPartition(partition.topic(), partition.partition()))
                 .toList());
-        listener.start();
+        poller.start();
     }
 
     public RecordMetadata send(String topic, String key, byte[] value) {
@@ -76,13 +76,13 @@ public final class Outside implements AutoCloseable {
     }
 
     /** All records of a topic so far, in order within a partition. */
-    public List<ConsumerRecord<byte[], byte[]>> heard(String topic) {
-        return heard.stream().filter(record -> record.topic().equals(topic)).toList();
+    public List<ConsumerRecord<byte[], byte[]>> records(String topic) {
+        return records.stream().filter(record -> record.topic().equals(topic)).toList();
     }
 
     /** All JSON values of a topic with this key so far, without tombstones. */
     public List<JsonNode> values(String topic, String key) {
-        return heard(topic).stream()
+        return records(topic).stream()
                 .filter(record -> key.equals(text(record.key())) && record.value() != null)
                 .map(record -> json(record.value()))
                 .toList();
@@ -125,9 +125,9 @@ public final class Outside implements AutoCloseable {
         return text.getBytes(StandardCharsets.UTF_8);
     }
 
-    private void listen() {
+    private void poll() {
         while (running) {
-            consumer.poll(Duration.ofMillis(100)).forEach(heard::add);
+            consumer.poll(Duration.ofMillis(100)).forEach(records::add);
         }
         consumer.close();
     }
@@ -135,7 +135,7 @@ public final class Outside implements AutoCloseable {
     @Override
     public void close() throws InterruptedException {
         running = false;
-        listener.join();
+        poller.join();
         producer.close();
     }
 }
