@@ -70,7 +70,7 @@ class LoadingEndsIT {
                 // requests of the small adapter, which is in memory, are answered while those of the large one wait
                 group.produce(1, 2);
                 group.awaitAnswers(1);
-                debugger.holdAt(Decoder.class, "assemble");
+                debugger.holdAt(Decoder.class, "loadAdapter");
                 group.produce(2, 8);
                 debugger.awaitHeld();
                 group.awaitAnswers(2);
