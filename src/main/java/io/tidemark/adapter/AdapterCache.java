@@ -60,11 +60,11 @@ final class AdapterCache implements AutoCloseable {
          * Validates config and tensor headers without reading tensors.
          *
          * @return the size of the weights file in bytes
-         * @throws AdapterRefused if the folder cannot be applied exactly
+         * @throws InvalidAdapterException if the folder cannot be applied exactly
          */
         long check(Path folder);
 
-        /** @throws AdapterRefused if the folder cannot be applied exactly */
+        /** @throws InvalidAdapterException if the folder cannot be applied exactly */
         LoadedAdapter load(String id, Path folder);
     }
 
@@ -77,7 +77,7 @@ final class AdapterCache implements AutoCloseable {
         private List<CompletableFuture<AdapterLease>> waiting = new ArrayList<>();
         private Optional<String> digest = Optional.empty();
         private OptionalLong loadedBytes = OptionalLong.empty();
-        private Optional<AdapterRefused> refusal = Optional.empty();
+        private Optional<InvalidAdapterException> refusal = Optional.empty();
         private long refusedNanos;
 
         /** @param fileBytes size of the weights file */
@@ -87,13 +87,13 @@ final class AdapterCache implements AutoCloseable {
             this.fileBytes = fileBytes;
         }
 
-        void refused(AdapterRefused reason, long nanos) {
+        void refused(InvalidAdapterException reason, long nanos) {
             refusal = Optional.of(reason);
             refusedNanos = nanos;
         }
 
         /** Why the last load failed, if it failed at this time or later. */
-        Optional<AdapterRefused> refusedSince(long nanos) {
+        Optional<InvalidAdapterException> refusedSince(long nanos) {
             return refusal.filter(reason -> refusedNanos - nanos >= 0);
         }
 
@@ -136,7 +136,7 @@ final class AdapterCache implements AutoCloseable {
     /**
      * Validates a folder on the calling thread.
      *
-     * @throws AdapterRefused if the folder cannot be applied exactly, or its file is larger than the budget
+     * @throws InvalidAdapterException if the folder cannot be applied exactly, or its file is larger than the budget
      */
     Registration register(String id, Path folder) {
         Registration registration = new Registration(id, folder, loader.check(folder));
@@ -146,7 +146,7 @@ final class AdapterCache implements AutoCloseable {
 
     /**
      * @return completed if the adapter is in memory, otherwise when it has been loaded; fails with
-     *     {@link AdapterRefused}, also without a load if one failed less than 30 seconds ago
+     *     {@link InvalidAdapterException}, also without a load if one failed less than 30 seconds ago
      */
     CompletableFuture<AdapterLease> lease(Registration registration) {
         synchronized (lock) {
@@ -156,7 +156,7 @@ final class AdapterCache implements AutoCloseable {
                 hits++;
                 return CompletableFuture.completedFuture(lease(adapter));
             }
-            Optional<AdapterRefused> refusal = closed
+            Optional<InvalidAdapterException> refusal = closed
                     ? Optional.of(closedRefusal(registration))
                     : registration.refusedSince(System.nanoTime() - REFUSAL_NANOS);
             if (refusal.isPresent()) {
@@ -223,19 +223,19 @@ final class AdapterCache implements AutoCloseable {
             LoadedAdapter loaded = loader.load(registration.id, registration.folder);
             try {
                 requireWithinBudget(registration, loaded.weights().bytes());
-            } catch (AdapterRefused e) {
+            } catch (InvalidAdapterException e) {
                 loaded.weights().close();
                 throw e;
             }
             add(registration, new CachedAdapter(loaded), System.nanoTime() - start);
             freeUnused();
-        } catch (AdapterRefused e) {
+        } catch (InvalidAdapterException e) {
             refuse(registration, e);
         } catch (InterruptedException | RuntimeException | Error e) {
             // also an error: the leases that wait for this load have no other end
             refuse(
                     registration,
-                    AdapterRefused.broken(registration.folder, "could not be loaded: " + e.getMessage(), e));
+                    InvalidAdapterException.broken(registration.folder, "could not be loaded: " + e.getMessage(), e));
         }
     }
 
@@ -286,7 +286,7 @@ final class AdapterCache implements AutoCloseable {
         }
     }
 
-    private void refuse(Registration registration, AdapterRefused reason) {
+    private void refuse(Registration registration, InvalidAdapterException reason) {
         List<CompletableFuture<AdapterLease>> waiting;
         synchronized (lock) {
             failures++;
@@ -363,14 +363,14 @@ final class AdapterCache implements AutoCloseable {
 
     private void requireWithinBudget(Registration registration, long bytes) {
         if (bytes > budget) {
-            throw AdapterRefused.broken(
+            throw InvalidAdapterException.broken(
                     registration.folder,
                     "takes " + bytes + " bytes, more than the budget of " + budget
                             + " bytes for all adapters; increase tidemark.engine.adapter-bytes");
         }
     }
 
-    private static AdapterRefused closedRefusal(Registration registration) {
-        return AdapterRefused.broken(registration.folder, "was not loaded because the process ends");
+    private static InvalidAdapterException closedRefusal(Registration registration) {
+        return InvalidAdapterException.broken(registration.folder, "was not loaded because the process ends");
     }
 }

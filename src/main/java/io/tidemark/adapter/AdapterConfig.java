@@ -86,27 +86,29 @@ record AdapterConfig(
         }
     }
 
-    /** @throws AdapterRefused if the file is missing or broken, or has an option that would not be applied */
+    /** @throws InvalidAdapterException if the file is missing or broken, or has an option that would not be applied */
     static AdapterConfig read(Path file) {
         JsonNode root = parse(file);
         String type = root.path("peft_type").asText("(absent)");
         if (!type.equals("LORA")) {
-            throw AdapterRefused.unsupported(file, "peft_type", type);
+            throw InvalidAdapterException.unsupported(file, "peft_type", type);
         }
         if (!root.path("bias").asText("none").equals("none")) {
-            throw AdapterRefused.unsupported(file, "bias", root.path("bias").asText());
+            throw InvalidAdapterException.unsupported(
+                    file, "bias", root.path("bias").asText());
         }
         String initialization = root.path("init_lora_weights").asText("true");
         if (!UNCHANGED_BASE.contains(initialization)) {
-            throw AdapterRefused.unsupported(file, "init_lora_weights", initialization);
+            throw InvalidAdapterException.unsupported(file, "init_lora_weights", initialization);
         }
         for (Map.Entry<String, JsonNode> field : root.properties()) {
             if (!APPLIED.contains(field.getKey()) && !INERT.contains(field.getKey()) && isSet(field.getValue())) {
-                throw AdapterRefused.unsupported(file, field.getKey(), field.getValue());
+                throw InvalidAdapterException.unsupported(file, field.getKey(), field.getValue());
             }
         }
         if (root.path("use_dora").asBoolean() && root.path("lora_bias").asBoolean()) {
-            throw AdapterRefused.unsupported(file, "lora_bias", "true with use_dora, which PEFT does not support");
+            throw InvalidAdapterException.unsupported(
+                    file, "lora_bias", "true with use_dora, which PEFT does not support");
         }
         return new AdapterConfig(
                 new ModuleSelection(file, root),
@@ -130,23 +132,23 @@ record AdapterConfig(
 
     private static double positive(Path file, String field, JsonNode value) {
         if (!value.isNumber() || !(value.doubleValue() > 0)) {
-            throw AdapterRefused.broken(file, field + " must be a number greater than 0, not " + value);
+            throw InvalidAdapterException.broken(file, field + " must be a number greater than 0, not " + value);
         }
         return value.doubleValue();
     }
 
     private static JsonNode parse(Path file) {
         if (!Files.isRegularFile(file)) {
-            throw AdapterRefused.broken(file, "is missing");
+            throw InvalidAdapterException.broken(file, "is missing");
         }
         try {
             JsonNode root = JsonFields.readTree(file);
             if (!root.isObject()) {
-                throw AdapterRefused.broken(file, "is not a JSON object");
+                throw InvalidAdapterException.broken(file, "is not a JSON object");
             }
             return root;
         } catch (IOException e) {
-            throw AdapterRefused.broken(file, "is not JSON: " + e.getMessage(), e);
+            throw InvalidAdapterException.broken(file, "is not JSON: " + e.getMessage(), e);
         }
     }
 

@@ -1,6 +1,6 @@
 package io.tidemark.adapter;
 
-import io.tidemark.model.ModelRefused;
+import io.tidemark.model.InvalidModelException;
 import io.tidemark.model.SafetensorsFile;
 import io.tidemark.model.StoredTensor;
 import java.nio.file.Files;
@@ -42,30 +42,30 @@ final class AdapterFile {
         this.file = file;
         stored.forEach((name, tensor) -> {
             if (tensors.put(canonicalName(name), tensor) != null) {
-                throw AdapterRefused.broken(file, "tensor " + name + " is present twice, under two names");
+                throw InvalidAdapterException.broken(file, "tensor " + name + " is present twice, under two names");
             }
         });
         this.unused = new TreeSet<>(tensors.keySet());
     }
 
-    /** @throws AdapterRefused if the file is missing or broken, or has a tensor twice */
+    /** @throws InvalidAdapterException if the file is missing or broken, or has a tensor twice */
     static AdapterFile read(Path folder) {
         Path file = folder.resolve(NAME);
         if (Files.isRegularFile(file)) {
             try {
                 return new AdapterFile(file, SafetensorsFile.read(file));
-            } catch (ModelRefused e) {
-                throw AdapterRefused.because(e);
+            } catch (InvalidModelException e) {
+                throw InvalidAdapterException.because(e);
             }
         }
         if (Files.isRegularFile(folder.resolve(PICKLE))) {
-            throw AdapterRefused.unsupported(
+            throw InvalidAdapterException.unsupported(
                     folder.resolve(PICKLE),
                     "weights",
                     "a pickle, which can execute any code; load it with PEFT and call save_pretrained(...,"
                             + " safe_serialization=True), which writes " + NAME);
         }
-        throw AdapterRefused.broken(file, "is missing");
+        throw InvalidAdapterException.broken(file, "is missing");
     }
 
     /**
@@ -91,26 +91,26 @@ final class AdapterFile {
     /**
      * Returns a tensor and marks it as used.
      *
-     * @throws AdapterRefused if the tensor is missing or has another shape
+     * @throws InvalidAdapterException if the tensor is missing or has another shape
      */
     StoredTensor take(String name, long... shape) {
         StoredTensor tensor = tensors.get(name);
         if (tensor == null) {
-            throw AdapterRefused.broken(file, "tensor " + PREFIX + name + " is missing");
+            throw InvalidAdapterException.broken(file, "tensor " + PREFIX + name + " is missing");
         }
         List<Long> expected = Arrays.stream(shape).boxed().toList();
         if (!tensor.shape().equals(expected)) {
-            throw AdapterRefused.broken(
+            throw InvalidAdapterException.broken(
                     file, "tensor " + tensor.name() + " has the shape " + tensor.shape() + ", not " + expected);
         }
         unused.remove(name);
         return tensor;
     }
 
-    /** @throws AdapterRefused if a tensor was never taken and would have no effect */
+    /** @throws InvalidAdapterException if a tensor was never taken and would have no effect */
     void refuseUnused() {
         if (!unused.isEmpty()) {
-            throw AdapterRefused.unsupported(
+            throw InvalidAdapterException.unsupported(
                     file, "tensor", tensors.get(unused.iterator().next()).name());
         }
     }

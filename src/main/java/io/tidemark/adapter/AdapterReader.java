@@ -36,7 +36,7 @@ final class AdapterReader {
     }
 
     /**
-     * @throws AdapterRefused if an option or tensor is missing, broken or would not be applied; the message names it
+     * @throws InvalidAdapterException if an option or tensor is missing, broken or would not be applied; the message names it
      */
     static StoredAdapter read(Path folder, ModelConfig model) {
         AdapterReader reader = new AdapterReader(folder, model);
@@ -48,7 +48,7 @@ final class AdapterReader {
     private StoredAdapter parts() {
         config.modules().refuseUnsupportedSaved(model);
         if (config.loraBias() && hasLora(ModuleNames.EMBEDDING)) {
-            throw AdapterRefused.unsupported(
+            throw InvalidAdapterException.unsupported(
                     configFile, "lora_bias", "true with LoRA on the embedding, which PEFT does not support");
         }
         List<Map<Projection, LoraModule>> layers = new ArrayList<>();
@@ -60,7 +60,7 @@ final class AdapterReader {
         StoredAdapter parts =
                 new StoredAdapter(layers, nonBlock, replaced, baseCopies(), duplicates(replaced, nonBlock));
         if (layers.stream().allMatch(Map::isEmpty) && nonBlock.isEmpty() && replaced.isEmpty()) {
-            throw AdapterRefused.broken(configFile, "target_modules matches no module of the base model");
+            throw InvalidAdapterException.broken(configFile, "target_modules matches no module of the base model");
         }
         return parts;
     }

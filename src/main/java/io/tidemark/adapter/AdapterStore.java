@@ -43,15 +43,16 @@ public final class AdapterStore implements AutoCloseable {
      * Registers a PEFT folder under an id. Validates the config and the headers of all tensors; values that are not
      * finite are found when the adapter is loaded.
      *
-     * @throws AdapterRefused if the id is taken or the folder cannot be applied exactly; the message names file and
+     * @throws InvalidAdapterException if the id is taken or the folder cannot be applied exactly; the message names file and
      *     field
      */
     public void register(String id, Path folder) {
         if (id.isBlank() || id.equals(baseModel)) {
-            throw AdapterRefused.broken(folder, "the adapter id '" + id + "' is empty or the name of the base model");
+            throw InvalidAdapterException.broken(
+                    folder, "the adapter id '" + id + "' is empty or the name of the base model");
         }
         if (registered.putIfAbsent(id, cache.register(id, folder)) != null) {
-            throw AdapterRefused.broken(folder, "an adapter with the id '" + id + "' is already registered");
+            throw InvalidAdapterException.broken(folder, "an adapter with the id '" + id + "' is already registered");
         }
     }
 
@@ -78,7 +79,7 @@ public final class AdapterStore implements AutoCloseable {
      * order of their first lease.
      *
      * @return completed if the adapter is in memory, otherwise when it has been loaded; fails with
-     *     {@link AdapterRefused}, which is remembered for 30 seconds
+     *     {@link InvalidAdapterException}, which is remembered for 30 seconds
      * @throws NoSuchElementException if the id is not registered
      */
     public CompletableFuture<AdapterLease> lease(String id) {
@@ -88,14 +89,14 @@ public final class AdapterStore implements AutoCloseable {
     /**
      * Leases an adapter and blocks until it is loaded.
      *
-     * @throws AdapterRefused if it could not be loaded
+     * @throws InvalidAdapterException if it could not be loaded
      * @throws NoSuchElementException if the id is not registered
      */
     public AdapterLease awaitLease(String id) {
         try {
             return lease(id).join();
         } catch (CompletionException e) {
-            throw e.getCause() instanceof AdapterRefused refused ? refused : e;
+            throw e.getCause() instanceof InvalidAdapterException refused ? refused : e;
         }
     }
 
@@ -103,7 +104,7 @@ public final class AdapterStore implements AutoCloseable {
      * Registers and loads a folder, and keeps the adapter in memory until the store is closed. Blocks until it is
      * loaded.
      *
-     * @throws AdapterRefused if the id is taken or the folder cannot be applied exactly; the message names file and
+     * @throws InvalidAdapterException if the id is taken or the folder cannot be applied exactly; the message names file and
      *     field
      */
     public LoadedAdapter load(String id, Path folder) {
@@ -112,7 +113,7 @@ public final class AdapterStore implements AutoCloseable {
             AdapterLease lease = awaitLease(id);
             kept.put(id, lease);
             return lease.adapter();
-        } catch (AdapterRefused e) {
+        } catch (InvalidAdapterException e) {
             registered.remove(id);
             throw e;
         }

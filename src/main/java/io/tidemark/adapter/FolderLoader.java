@@ -2,7 +2,7 @@ package io.tidemark.adapter;
 
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.decoder.lora.LoraWeights;
-import io.tidemark.model.ModelRefused;
+import io.tidemark.model.InvalidModelException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -42,7 +42,7 @@ record FolderLoader(LanguageModel model) implements AdapterCache.Loader {
         // results name the digest, so it must be that of the bytes that were loaded
         if (!versions(folder).equals(before)) {
             weights.close();
-            throw AdapterRefused.broken(folder, "was changed while it was read");
+            throw InvalidAdapterException.broken(folder, "was changed while it was read");
         }
         return new LoadedAdapter(id, digest, weights);
     }
@@ -50,7 +50,7 @@ record FolderLoader(LanguageModel model) implements AdapterCache.Loader {
     /**
      * SHA-256 in hex over the bytes of the config, then of the weights file.
      *
-     * @throws AdapterRefused if a file is missing or cannot be read
+     * @throws InvalidAdapterException if a file is missing or cannot be read
      */
     static String digest(Path folder) {
         MessageDigest digest = sha256();
@@ -59,7 +59,7 @@ record FolderLoader(LanguageModel model) implements AdapterCache.Loader {
             try (InputStream in = new DigestInputStream(Files.newInputStream(file), digest)) {
                 in.transferTo(OutputStream.nullOutputStream());
             } catch (IOException e) {
-                throw AdapterRefused.broken(file, "could not be read", e);
+                throw InvalidAdapterException.broken(file, "could not be read", e);
             }
         }
         return HexFormat.of().formatHex(digest.digest());
@@ -68,8 +68,8 @@ record FolderLoader(LanguageModel model) implements AdapterCache.Loader {
     private LoraWeights assemble(Path folder) {
         try {
             return model.decoder().loadAdapter(folder, AdapterReader.read(folder, model.config()));
-        } catch (ModelRefused e) {
-            throw AdapterRefused.because(e);
+        } catch (InvalidModelException e) {
+            throw InvalidAdapterException.because(e);
         }
     }
 
@@ -89,7 +89,7 @@ record FolderLoader(LanguageModel model) implements AdapterCache.Loader {
         try {
             return Files.readAttributes(file, BasicFileAttributes.class);
         } catch (IOException e) {
-            throw AdapterRefused.broken(file, "could not be read", e);
+            throw InvalidAdapterException.broken(file, "could not be read", e);
         }
     }
 

@@ -30,18 +30,18 @@ final class ModuleRegex {
 
     /**
      * @param field the option that an error names
-     * @throws AdapterRefused if it is not a regular expression, or too long
+     * @throws InvalidAdapterException if it is not a regular expression, or too long
      */
     static ModuleRegex of(Path file, String field, String expression) {
         if (expression.length() > MAX_LENGTH) {
-            throw AdapterRefused.broken(
+            throw InvalidAdapterException.broken(
                     file,
                     field + " is an expression of " + expression.length() + " characters, more than " + MAX_LENGTH);
         }
         try {
             return new ModuleRegex(file, field, Pattern.compile(expression));
         } catch (PatternSyntaxException | StackOverflowError e) {
-            throw AdapterRefused.broken(file, field + " is not a regular expression: " + expression, e);
+            throw InvalidAdapterException.broken(file, field + " is not a regular expression: " + expression, e);
         }
     }
 
@@ -65,7 +65,8 @@ final class ModuleRegex {
         try {
             return operation.test(matcher) ? Optional.of(matcher) : Optional.empty();
         } catch (TooManyReads | StackOverflowError e) {
-            throw AdapterRefused.broken(file, field + " takes too long to match '" + module + "': " + pattern, e);
+            throw InvalidAdapterException.broken(
+                    file, field + " takes too long to match '" + module + "': " + pattern, e);
         }
     }
 

@@ -37,7 +37,7 @@ final class ModuleSelection {
     /**
      * @param file   the config file, for error messages
      * @param config its content
-     * @throws AdapterRefused if one of the options has a value that PEFT does not accept
+     * @throws InvalidAdapterException if one of the options has a value that PEFT does not accept
      */
     ModuleSelection(Path file, JsonNode config) {
         this.file = file;
@@ -60,7 +60,7 @@ final class ModuleSelection {
         return saved.stream().anyMatch(module::endsWith);
     }
 
-    /** @throws AdapterRefused if a saved module is one that cannot be replaced for single rows of a batch */
+    /** @throws InvalidAdapterException if a saved module is one that cannot be replaced for single rows of a batch */
     void refuseUnsupportedSaved(ModelConfig model) {
         List<String> unsupported = new ArrayList<>(List.of("model", "model.layers"));
         for (int layer = 0; layer < model.numLayers(); layer++) {
@@ -73,7 +73,7 @@ final class ModuleSelection {
         }
         for (String name : saved) {
             if (unsupported.stream().anyMatch(module -> module.endsWith(name))) {
-                throw AdapterRefused.unsupported(file, "modules_to_save", name);
+                throw InvalidAdapterException.unsupported(file, "modules_to_save", name);
             }
         }
     }
@@ -86,12 +86,12 @@ final class ModuleSelection {
             return module -> names.contains(module) || endsWithAny(names, module) && inLayers.test(module);
         }
         if (!targets.isTextual()) {
-            throw AdapterRefused.broken(
+            throw InvalidAdapterException.broken(
                     file, "target_modules must be a list of names or a regular expression, not " + targets);
         }
         for (String field : List.of("layers_to_transform", "layers_pattern")) {
             if (config.hasNonNull(field)) {
-                throw AdapterRefused.broken(file, field + " requires target_modules to be a list");
+                throw InvalidAdapterException.broken(file, field + " requires target_modules to be a list");
             }
         }
         String expression = targets.asText();
@@ -107,7 +107,7 @@ final class ModuleSelection {
             return ModuleRegex.of(file, "exclude_modules", node.asText())::matches;
         }
         if (!node.isArray() && !isAbsent(node)) {
-            throw AdapterRefused.broken(
+            throw InvalidAdapterException.broken(
                     file, "exclude_modules must be a list of names or a regular expression, not " + node);
         }
         List<String> names = names(node);
@@ -116,7 +116,7 @@ final class ModuleSelection {
 
     private static List<String> saved(Path file, JsonNode node) {
         if (!node.isArray() && !isAbsent(node)) {
-            throw AdapterRefused.broken(file, "modules_to_save must be a list of names, not " + node);
+            throw InvalidAdapterException.broken(file, "modules_to_save must be a list of names, not " + node);
         }
         return names(node);
     }
@@ -147,7 +147,7 @@ final class ModuleSelection {
             node.forEach(layer -> layers.add(layer.asInt(-1)));
         }
         if (layers.isEmpty() || layers.contains(-1)) {
-            throw AdapterRefused.broken(file, "layers_to_transform must be layer numbers, not " + node);
+            throw InvalidAdapterException.broken(file, "layers_to_transform must be layer numbers, not " + node);
         }
         return Optional.of(layers);
     }

@@ -11,7 +11,7 @@ import io.tidemark.generation.GenerationListener;
 import io.tidemark.generation.GenerationParams;
 import io.tidemark.generation.GenerationRequest;
 import io.tidemark.generation.Outcome;
-import io.tidemark.generation.RequestRefused;
+import io.tidemark.generation.RequestRejectedException;
 import io.tidemark.generation.StopConditions;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -141,7 +141,7 @@ public final class AdapterBenchmark {
             try {
                 tokens = engine.submit(request("request-" + number, lease, prompt(number), workload.tokens()))
                         .thenApply(AdapterBenchmark::tokens);
-            } catch (RequestRefused e) {
+            } catch (RequestRejectedException e) {
                 tokens = CompletableFuture.failedFuture(e);
             }
             return tokens.whenComplete((count, failure) -> lease.close());
@@ -239,7 +239,7 @@ public final class AdapterBenchmark {
                     TokenGaps gaps = new TokenGaps();
                     try {
                         engine.submit(request("row-" + row, lease, prompt(row), 4 * workload.tokens()), gaps);
-                    } catch (RequestRefused e) {
+                    } catch (RequestRejectedException e) {
                         throw new CompletionException(e);
                     }
                     return gaps;

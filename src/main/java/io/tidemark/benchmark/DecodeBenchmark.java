@@ -87,7 +87,8 @@ public final class DecodeBenchmark implements AutoCloseable {
                     .boxed()
                     .toList();
             model.decoder()
-                    .step(List.of(new StepRow(slot, prompt, 0, Optional.empty(), 0, Optional.of(TokenSampling.GREEDY))));
+                    .step(List.of(
+                            new StepRow(slot, prompt, 0, Optional.empty(), 0, Optional.of(TokenSampling.GREEDY))));
         }
     }
 

@@ -10,7 +10,7 @@ import io.tidemark.generation.GenerationParams;
 import io.tidemark.generation.GenerationRequest;
 import io.tidemark.generation.Outcome;
 import io.tidemark.generation.Outcome.Failure;
-import io.tidemark.generation.RequestRefused;
+import io.tidemark.generation.RequestRejectedException;
 import io.tidemark.generation.StopConditions;
 import java.util.ArrayList;
 import java.util.List;
@@ -123,7 +123,7 @@ public final class GenerationBenchmark implements AutoCloseable {
         try {
             return engine.submit(new GenerationRequest(
                     id, row.prompt(), GenerationParams.greedy(stopConditions), row.lora(), row.boundary()));
-        } catch (RequestRefused e) {
+        } catch (RequestRejectedException e) {
             return CompletableFuture.completedFuture(new Failure(id, e.code(), e.getMessage()));
         }
     }

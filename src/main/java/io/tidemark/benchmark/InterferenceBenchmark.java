@@ -10,7 +10,7 @@ import io.tidemark.generation.GenerationEngine;
 import io.tidemark.generation.GenerationParams;
 import io.tidemark.generation.GenerationRequest;
 import io.tidemark.generation.Outcome;
-import io.tidemark.generation.RequestRefused;
+import io.tidemark.generation.RequestRejectedException;
 import io.tidemark.generation.StopConditions;
 import java.util.ArrayList;
 import java.util.List;
@@ -78,7 +78,7 @@ public final class InterferenceBenchmark {
         try {
             return engine.submit(new GenerationRequest(
                     "bench", prompt, GenerationParams.greedy(StopConditions.afterExactly(newTokens)), lora, boundary));
-        } catch (RequestRefused e) {
+        } catch (RequestRejectedException e) {
             throw new CompletionException(e);
         }
     }

@@ -1,8 +1,8 @@
 package io.tidemark.calibration;
 
+import io.tidemark.decoder.HiddenStates;
 import io.tidemark.decoder.TeacherForcedBatch;
 import io.tidemark.decoder.TeacherForcing;
-import io.tidemark.decoder.HiddenStates;
 import java.util.ArrayList;
 import java.util.List;
 

@@ -113,8 +113,7 @@ final class BoundariesCommand implements Runnable {
     /** {@code tidemark boundaries set ADAPTER LAYERS}: writes a pinned record, which calibrators do not change. */
     @Command(
             name = "set",
-            description =
-                    "Pins the boundary of an adapter for every version with enough layers, until it is unset.",
+            description = "Pins the boundary of an adapter for every version with enough layers, until it is unset.",
             mixinStandardHelpOptions = true,
             footer = {
                 "",

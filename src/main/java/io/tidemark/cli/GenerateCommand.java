@@ -14,7 +14,7 @@ import io.tidemark.generation.GenerationEngine;
 import io.tidemark.generation.GenerationListener;
 import io.tidemark.generation.GenerationRequest;
 import io.tidemark.generation.Outcome;
-import io.tidemark.generation.RequestRefused;
+import io.tidemark.generation.RequestRejectedException;
 import io.tidemark.text.ChatMessage;
 import java.io.PrintWriter;
 import java.util.ArrayList;
@@ -131,7 +131,7 @@ final class GenerateCommand implements Callable<Integer> {
             Printer printer = new Printer(spec.commandLine().getOut());
             engine.submit(request, printer);
             return printer.outcome.join();
-        } catch (RequestRefused e) {
+        } catch (RequestRejectedException e) {
             throw new CommandException(e.getMessage(), e);
         }
     }

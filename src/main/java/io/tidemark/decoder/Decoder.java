@@ -13,9 +13,9 @@ import io.tidemark.decoder.weights.BaseWeights;
 import io.tidemark.decoder.weights.DecoderScript;
 import io.tidemark.decoder.weights.TensorLoader;
 import io.tidemark.model.ComputeType;
+import io.tidemark.model.InvalidModelException;
 import io.tidemark.model.ModelConfig;
 import io.tidemark.model.ModelOptions;
-import io.tidemark.model.ModelRefused;
 import io.tidemark.torch.Script;
 import io.tidemark.torch.ScriptException;
 import io.tidemark.torch.Torch;
@@ -170,7 +170,7 @@ public final class Decoder implements AutoCloseable {
      * Loads an adapter to the device.
      *
      * @param source the adapter's folder, for error messages
-     * @throws ModelRefused if a tensor has values that are not finite, or contradicts the base model
+     * @throws InvalidModelException if a tensor has values that are not finite, or contradicts the base model
      */
     public LoraWeights loadAdapter(Path source, StoredAdapter adapter) {
         TensorLoader loader = new TensorLoader(context.torch(), context.script());

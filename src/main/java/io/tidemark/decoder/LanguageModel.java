@@ -1,8 +1,8 @@
 package io.tidemark.decoder;
 
+import io.tidemark.model.InvalidModelException;
 import io.tidemark.model.ModelConfig;
 import io.tidemark.model.ModelOptions;
-import io.tidemark.model.ModelRefused;
 import io.tidemark.text.ChatMessage;
 import io.tidemark.text.ChatTemplate;
 import io.tidemark.text.ChatTemplateException;
@@ -44,7 +44,7 @@ public final class LanguageModel implements AutoCloseable {
     /**
      * Loads a model folder with the default options.
      *
-     * @throws ModelRefused see {@link #load(Path, String, Torch, ModelOptions)}
+     * @throws InvalidModelException see {@link #load(Path, String, Torch, ModelOptions)}
      */
     public static LanguageModel load(Path folder, String name, Torch torch) {
         return load(folder, name, torch, ModelOptions.DEFAULT);
@@ -54,7 +54,7 @@ public final class LanguageModel implements AutoCloseable {
      * Loads a folder with {@code config.json}, safetensors and {@code tokenizer.json}.
      *
      * @param name the base model's name in requests and boundary records
-     * @throws ModelRefused             if the folder is broken or needs a feature that is not supported; the message
+     * @throws InvalidModelException             if the folder is broken or needs a feature that is not supported; the message
      *     names file and field
      * @throws IllegalArgumentException if the device does not support the compute type
      */

@@ -16,7 +16,7 @@ import io.tidemark.generation.GenerationEngine;
 import io.tidemark.generation.GenerationParams;
 import io.tidemark.generation.GenerationRequest;
 import io.tidemark.generation.Outcome;
-import io.tidemark.generation.RequestRefused;
+import io.tidemark.generation.RequestRejectedException;
 import io.tidemark.generation.StopConditions;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -203,7 +203,7 @@ public final class Evaluation {
                     boundary.orElse(Boundary.full(model.config().numLayers())));
             try {
                 outcomes.add(engine.submit(request));
-            } catch (RequestRefused e) {
+            } catch (RequestRejectedException e) {
                 throw new EvaluationException(request.id() + ": " + e.getMessage());
             }
         }

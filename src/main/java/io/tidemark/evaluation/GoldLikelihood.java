@@ -2,10 +2,10 @@ package io.tidemark.evaluation;
 
 import io.tidemark.boundary.Boundary;
 import io.tidemark.calibration.ExampleBatch;
-import io.tidemark.decoder.TeacherForcedBatch;
-import io.tidemark.decoder.TeacherForcing;
 import io.tidemark.decoder.HiddenStates;
 import io.tidemark.decoder.LanguageModel;
+import io.tidemark.decoder.TeacherForcedBatch;
+import io.tidemark.decoder.TeacherForcing;
 import io.tidemark.decoder.lora.LoraWeights;
 import java.util.ArrayList;
 import java.util.Arrays;

@@ -4,10 +4,10 @@ import io.tidemark.boundary.Boundary;
 import io.tidemark.calibration.ExampleBatch;
 import io.tidemark.calibration.SweepLimits;
 import io.tidemark.calibration.TokenizedExample;
-import io.tidemark.decoder.TeacherForcedBatch;
-import io.tidemark.decoder.TeacherForcing;
 import io.tidemark.decoder.HiddenStates;
 import io.tidemark.decoder.LanguageModel;
+import io.tidemark.decoder.TeacherForcedBatch;
+import io.tidemark.decoder.TeacherForcing;
 import io.tidemark.decoder.lora.LoraWeights;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -121,7 +121,8 @@ public final class ProbabilityCurve {
     }
 
     /** Returns the mean measure {@code [L + 1][sequences]}. */
-    private static double[][] means(TeacherForcing decoder, Measure measure, TeacherForcedBatch batch, boolean withLora) {
+    private static double[][] means(
+            TeacherForcing decoder, Measure measure, TeacherForcedBatch batch, boolean withLora) {
         GoldLikelihood head = new GoldLikelihood(decoder);
         double[][] means = new double[decoder.numLayers() + 1][];
         HiddenStates states = decoder.embed(batch);

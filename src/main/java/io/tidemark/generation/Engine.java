@@ -15,18 +15,18 @@ public interface Engine {
      * Checks whether a request can run, before its adapter is loaded: the adapter has no influence on the result.
      *
      * @param prompt token ids, special tokens included
-     * @throws RequestRefused if a request with this prompt and these parameters can never run
+     * @throws RequestRejectedException if a request with this prompt and these parameters can never run
      */
-    void validate(List<Integer> prompt, GenerationParams params) throws RequestRefused;
+    void validate(List<Integer> prompt, GenerationParams params) throws RequestRejectedException;
 
     /**
      * Queues a request. The queue is unbounded; the caller limits how much it submits.
      *
      * @param listener called on a thread of the engine
-     * @throws RequestRefused if the request can never run; the listener is not called then
+     * @throws RequestRejectedException if the request can never run; the listener is not called then
      * @throws IllegalStateException if the engine is closed
      */
-    void submit(GenerationRequest request, GenerationListener listener) throws RequestRefused;
+    void submit(GenerationRequest request, GenerationListener listener) throws RequestRejectedException;
 
     /**
      * Ends a queued or running request with the text generated so far. Does nothing if the engine has no request of

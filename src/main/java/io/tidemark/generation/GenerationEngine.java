@@ -54,27 +54,27 @@ public final class GenerationEngine implements Engine, AutoCloseable {
     }
 
     @Override
-    public void validate(List<Integer> prompt, GenerationParams params) throws RequestRefused {
+    public void validate(List<Integer> prompt, GenerationParams params) throws RequestRejectedException {
         long length = (long) prompt.size() + params.maxTokens();
         int context = config.contextLength();
         if (length > context) {
-            throw new RequestRefused(
+            throw new RequestRejectedException(
                     "context_length_exceeded",
-                    prompt.size() >= context ? RequestRefused.PROMPT : "max_tokens",
+                    prompt.size() >= context ? RequestRejectedException.PROMPT : "max_tokens",
                     "the prompt has " + prompt.size() + " tokens and max_tokens is " + params.maxTokens()
                             + ", together more than the model's context of " + context);
         }
         requireInVocabulary("logit_bias", params.sampling().logitBias().keySet());
         requireInVocabulary("stop_token_ids", params.stopConditions().stopTokens());
         if (params.choices() > limits.maxNumSeqs()) {
-            throw new RequestRefused(
+            throw new RequestRejectedException(
                     "out_of_range",
                     "n",
                     "n is " + params.choices() + ", more than the " + limits.maxNumSeqs()
                             + " sequences that the worker runs at once");
         }
         if (!pool.canEverHold((int) length, params.choices())) {
-            throw new RequestRefused(
+            throw new RequestRejectedException(
                     "kv_budget_exceeded",
                     "max_tokens",
                     params.choices() + " sequences of " + length + " tokens exceed the worker's KV cache of "
@@ -82,10 +82,10 @@ public final class GenerationEngine implements Engine, AutoCloseable {
         }
     }
 
-    private void requireInVocabulary(String param, Collection<Integer> tokens) throws RequestRefused {
+    private void requireInVocabulary(String param, Collection<Integer> tokens) throws RequestRejectedException {
         for (int token : tokens) {
             if (token < 0 || token >= config.vocabularySize()) {
-                throw new RequestRefused(
+                throw new RequestRejectedException(
                         "out_of_range",
                         param,
                         "'" + param + "' has token " + token + ", outside of the model's vocabulary of "
@@ -95,7 +95,7 @@ public final class GenerationEngine implements Engine, AutoCloseable {
     }
 
     @Override
-    public void submit(GenerationRequest request, GenerationListener listener) throws RequestRefused {
+    public void submit(GenerationRequest request, GenerationListener listener) throws RequestRejectedException {
         validate(request.prompt(), request.params());
         queue.add(new SubmittedRequest(request, listener, System.nanoTime()));
     }
@@ -104,10 +104,10 @@ public final class GenerationEngine implements Engine, AutoCloseable {
      * Queues a request whose caller needs the outcome only.
      *
      * @return completed on the thread of an instance, always normally
-     * @throws RequestRefused if the request can never run
+     * @throws RequestRejectedException if the request can never run
      * @throws IllegalStateException if the engine is closed
      */
-    public CompletableFuture<Outcome> submit(GenerationRequest request) throws RequestRefused {
+    public CompletableFuture<Outcome> submit(GenerationRequest request) throws RequestRejectedException {
         CompletableFuture<Outcome> outcome = new CompletableFuture<>();
         submit(request, outcome::complete);
         return outcome;

@@ -40,20 +40,19 @@ public record JsonFields(Path file, JsonNode root) {
         }
     }
 
-    /** @throws ModelRefused if the file is missing or is not a JSON object */
-
+    /** @throws InvalidModelException if the file is missing or is not a JSON object */
     public static JsonFields read(Path file) {
         if (!Files.isRegularFile(file)) {
-            throw ModelRefused.broken(file, "is missing");
+            throw InvalidModelException.broken(file, "is missing");
         }
         try {
             JsonNode root = readTree(file);
             if (!root.isObject()) {
-                throw ModelRefused.broken(file, "is not a JSON object");
+                throw InvalidModelException.broken(file, "is not a JSON object");
             }
             return new JsonFields(file, root);
         } catch (IOException e) {
-            throw ModelRefused.broken(file, "is not JSON: " + e.getMessage(), e);
+            throw InvalidModelException.broken(file, "is not JSON: " + e.getMessage(), e);
         }
     }
 
@@ -87,7 +86,7 @@ public record JsonFields(Path file, JsonNode root) {
     /** A required whole number of at least 1. */
     public int count(String field) {
         if (!has(field)) {
-            throw ModelRefused.broken(file, "field " + field + " is missing");
+            throw InvalidModelException.broken(file, "field " + field + " is missing");
         }
         return count(field, 1);
     }
@@ -137,13 +136,13 @@ public record JsonFields(Path file, JsonNode root) {
     /**
      * Refuses fields that are in none of the given sets, unless their value is null, false, 0 or empty.
      *
-     * @throws ModelRefused that is {@link ModelRefused#isUnsupported} and names the field
+     * @throws InvalidModelException that is {@link InvalidModelException#isUnsupported} and names the field
      */
     @SafeVarargs
     final void refuseOthers(Set<String>... known) {
         for (Map.Entry<String, JsonNode> field : root.properties()) {
             if (isOn(field.getValue()) && Stream.of(known).noneMatch(names -> names.contains(field.getKey()))) {
-                throw ModelRefused.unsupported(file, field.getKey(), field.getValue());
+                throw InvalidModelException.unsupported(file, field.getKey(), field.getValue());
             }
         }
     }
@@ -156,7 +155,8 @@ public record JsonFields(Path file, JsonNode root) {
     }
 
     /** The exception for a field with a wrong value. */
-    public ModelRefused wrong(String field, String expected) {
-        return ModelRefused.broken(file, "field " + field + " must be " + expected + ", not " + root.get(field));
+    public InvalidModelException wrong(String field, String expected) {
+        return InvalidModelException.broken(
+                file, "field " + field + " must be " + expected + ", not " + root.get(field));
     }
 }

@@ -152,13 +152,13 @@ public record ModelConfig(
      * Refuses, by name, fields that would change the computation but are not applied, and unknown fields unless their
      * value is null, false, 0 or empty.
      *
-     * @throws ModelRefused if a field is missing, wrong or not supported
+     * @throws InvalidModelException if a field is missing, wrong or not supported
      */
     public static ModelConfig read(Path folder) {
         JsonFields config = JsonFields.read(folder.resolve("config.json"));
         ModelFamily family = ModelFamily.of(config);
         if (!"silu".equals(config.text("hidden_act", "silu"))) {
-            throw ModelRefused.unsupported(config.file(), "hidden_act", config.text("hidden_act", "silu"));
+            throw InvalidModelException.unsupported(config.file(), "hidden_act", config.text("hidden_act", "silu"));
         }
         config.refuseOthers(APPLIED, family.fields(), INERT);
         int layers = config.count("num_hidden_layers");
@@ -196,7 +196,8 @@ public record ModelConfig(
     /** Limits what is allocated from the configuration alone, before the shapes of tensors are checked. */
     private static void requireAtMost(JsonFields config, String field, int value, int max) {
         if (value > max) {
-            throw ModelRefused.broken(config.file(), "field " + field + " must be at most " + max + ", not " + value);
+            throw InvalidModelException.broken(
+                    config.file(), "field " + field + " must be at most " + max + ", not " + value);
         }
     }
 
@@ -206,7 +207,7 @@ public record ModelConfig(
         Set<Integer> tokens = Files.isRegularFile(generation) ? tokens(JsonFields.read(generation)) : Set.of();
         tokens = tokens.isEmpty() ? tokens(config) : tokens;
         if (tokens.isEmpty()) {
-            throw ModelRefused.broken(config.file(), "has no eos_token_id: completions would not end");
+            throw InvalidModelException.broken(config.file(), "has no eos_token_id: completions would not end");
         }
         return tokens;
     }

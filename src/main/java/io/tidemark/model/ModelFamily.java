@@ -36,7 +36,7 @@ enum ModelFamily {
         this.fields = fields;
     }
 
-    /** @throws ModelRefused if {@code model_type} is not supported */
+    /** @throws InvalidModelException if {@code model_type} is not supported */
     static ModelFamily of(JsonFields config) {
         String type = config.text("model_type", "(absent)");
         for (ModelFamily family : values()) {
@@ -44,7 +44,7 @@ enum ModelFamily {
                 return family;
             }
         }
-        throw ModelRefused.unsupported(config.file(), "model_type", type);
+        throw InvalidModelException.unsupported(config.file(), "model_type", type);
     }
 
     /** Fields of {@code config.json} that this family reads in addition to those of all families. */
@@ -76,7 +76,8 @@ enum ModelFamily {
             case MISTRAL -> new ModelConfig.Biases(false, false, false);
             case QWEN2 -> new ModelConfig.Biases(true, false, false);
             case QWEN3 ->
-                new ModelConfig.Biases(config.flag("attention_bias", false), config.flag("attention_bias", false), false);
+                new ModelConfig.Biases(
+                        config.flag("attention_bias", false), config.flag("attention_bias", false), false);
         };
     }
 
@@ -107,7 +108,7 @@ enum ModelFamily {
         if (config.has("layer_types")) {
             for (String type : layerTypes(config, layers)) {
                 if (type.equals(SLIDING) != window.isPresent()) {
-                    throw ModelRefused.unsupported(
+                    throw InvalidModelException.unsupported(
                             config.file(), "layer_types", config.root().get("layer_types"));
                 }
             }
@@ -133,7 +134,7 @@ enum ModelFamily {
 
     private static OptionalInt requirePresent(JsonFields config, OptionalInt window) {
         if (window.isEmpty()) {
-            throw ModelRefused.broken(
+            throw InvalidModelException.broken(
                     config.file(),
                     "layer_types has " + SLIDING + ", but use_sliding_window and sliding_window define no window");
         }
@@ -148,7 +149,7 @@ enum ModelFamily {
         List<String> names = new ArrayList<>();
         for (JsonNode type : types) {
             if (!type.asText().equals(SLIDING) && !type.asText().equals(FULL)) {
-                throw ModelRefused.unsupported(config.file(), "layer_types", type);
+                throw InvalidModelException.unsupported(config.file(), "layer_types", type);
             }
             names.add(type.asText());
         }

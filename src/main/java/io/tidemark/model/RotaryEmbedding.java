@@ -139,7 +139,7 @@ public sealed interface RotaryEmbedding
      * or {@code rope_parameters} (transformers 5).
      *
      * @param contextLength the original context length if no field defines it, as in transformers
-     * @throws ModelRefused if the type or a field is not supported
+     * @throws InvalidModelException if the type or a field is not supported
      */
     static RotaryEmbedding read(JsonFields config, int contextLength) {
         JsonFields scaling = config.object("rope_scaling");
@@ -171,7 +171,7 @@ public sealed interface RotaryEmbedding
                 case "linear" -> linear();
                 case "llama3" -> llama3();
                 case "yarn" -> yarn();
-                default -> throw ModelRefused.unsupported(parameters.file(), "rope_type", type);
+                default -> throw InvalidModelException.unsupported(parameters.file(), "rope_type", type);
             };
         }
 
@@ -187,7 +187,8 @@ public sealed interface RotaryEmbedding
 
         private RotaryEmbedding llama3() {
             parameters.refuseOthers(
-                    COMMON, Set.of("factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"));
+                    COMMON,
+                    Set.of("factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"));
             return new RotaryEmbedding.Llama3(
                     theta,
                     required("factor"),
@@ -235,7 +236,7 @@ public sealed interface RotaryEmbedding
 
         private double required(String field) {
             if (!parameters.has(field)) {
-                throw ModelRefused.broken(parameters.file(), "rope field " + field + " is missing");
+                throw InvalidModelException.broken(parameters.file(), "rope field " + field + " is missing");
             }
             return parameters.positive(field, 1);
         }

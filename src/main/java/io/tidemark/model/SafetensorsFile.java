@@ -31,7 +31,7 @@ public final class SafetensorsFile {
 
     /**
      * @return the tensors by name, in the order of the file
-     * @throws ModelRefused if the file is malformed; the message names the tensor
+     * @throws InvalidModelException if the file is malformed; the message names the tensor
      */
     public static Map<String, StoredTensor> read(Path file) {
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
@@ -42,7 +42,7 @@ public final class SafetensorsFile {
             requireNoGaps(file, entries, channel.size() - Long.BYTES - headerBytes);
             return mapped(channel, Long.BYTES + headerBytes, entries);
         } catch (IOException e) {
-            throw ModelRefused.broken(file, "could not be read: " + e.getMessage(), e);
+            throw InvalidModelException.broken(file, "could not be read: " + e.getMessage(), e);
         }
     }
 
@@ -51,10 +51,10 @@ public final class SafetensorsFile {
         readFully(channel, length, 0);
         long bytes = length.hasRemaining() ? -1 : length.getLong(0);
         if (bytes < 2 || bytes > MAX_HEADER_BYTES || Long.BYTES + bytes > channel.size()) {
-            throw ModelRefused.broken(
+            throw InvalidModelException.broken(
                     file,
-                    "is not a safetensors file: its header has " + bytes + " bytes, in a file of "
-                            + channel.size() + " (a header has at most " + MAX_HEADER_BYTES + " bytes)");
+                    "is not a safetensors file: its header has " + bytes + " bytes, in a file of " + channel.size()
+                            + " (a header has at most " + MAX_HEADER_BYTES + " bytes)");
         }
         return (int) bytes;
     }
@@ -63,19 +63,17 @@ public final class SafetensorsFile {
         long end = 0;
         for (Entry entry : entries) {
             if (entry.begin() != end) {
-                throw ModelRefused.broken(
-                        file,
-                        "tensor " + printable(entry.name()) + " begins at " + entry.begin() + ", not "
-                                + end);
+                throw InvalidModelException.broken(
+                        file, "tensor " + printable(entry.name()) + " begins at " + entry.begin() + ", not " + end);
             }
             end = entry.end();
             if (end > bytes) {
-                throw ModelRefused.broken(
+                throw InvalidModelException.broken(
                         file, "tensor " + printable(entry.name()) + " ends after the end of the file");
             }
         }
         if (end != bytes) {
-            throw ModelRefused.broken(file, "has " + (bytes - end) + " bytes that belong to no tensor");
+            throw InvalidModelException.broken(file, "has " + (bytes - end) + " bytes that belong to no tensor");
         }
     }
 
@@ -140,13 +138,13 @@ public final class SafetensorsFile {
 
         /**
          * @return the tensors in the order of their bytes
-         * @throws ModelRefused if the header is malformed; the message names the tensor
+         * @throws InvalidModelException if the header is malformed; the message names the tensor
          */
         static List<Entry> read(Path file, byte[] text) throws IOException {
             try (JsonParser parser = JSON.createParser(text)) {
                 return new Header(file, parser).entries();
             } catch (JsonProcessingException e) {
-                throw ModelRefused.broken(
+                throw InvalidModelException.broken(
                         file,
                         "its header is not JSON: "
                                 + e.getOriginalMessage().lines().findFirst().orElse(""),
@@ -157,7 +155,7 @@ public final class SafetensorsFile {
         private List<Entry> entries() throws IOException {
             List<Entry> entries = new ArrayList<>();
             if (parser.nextToken() != JsonToken.START_OBJECT) {
-                throw ModelRefused.broken(file, "its header is not a JSON object");
+                throw InvalidModelException.broken(file, "its header is not a JSON object");
             }
             while (parser.nextToken() == JsonToken.FIELD_NAME) {
                 String name = parser.currentName();
@@ -169,7 +167,7 @@ public final class SafetensorsFile {
                 }
             }
             if (parser.nextToken() != null) {
-                throw ModelRefused.broken(file, "its header continues after its end");
+                throw InvalidModelException.broken(file, "its header continues after its end");
             }
             entries.sort(Comparator.comparingLong(Entry::begin).thenComparingLong(Entry::end));
             return entries;
@@ -221,7 +219,7 @@ public final class SafetensorsFile {
             try {
                 return ElementType.valueOf(name);
             } catch (IllegalArgumentException e) {
-                throw ModelRefused.unsupported(file, "dtype of " + printable(tensor), printable(name));
+                throw InvalidModelException.unsupported(file, "dtype of " + printable(tensor), printable(name));
             }
         }
 
@@ -244,8 +242,8 @@ public final class SafetensorsFile {
             return numbers;
         }
 
-        private ModelRefused broken(String tensor, String what) {
-            return ModelRefused.broken(file, "tensor " + printable(tensor) + " " + what);
+        private InvalidModelException broken(String tensor, String what) {
+            return InvalidModelException.broken(file, "tensor " + printable(tensor) + " " + what);
         }
     }
 }

@@ -17,7 +17,7 @@ public final class WeightFiles {
     /**
      * The tensors by name.
      *
-     * @throws ModelRefused if a file is missing or broken, or contradicts the index
+     * @throws InvalidModelException if a file is missing or broken, or contradicts the index
      */
     public static Map<String, StoredTensor> read(Path folder) {
         Path single = folder.resolve("model.safetensors");
@@ -26,7 +26,7 @@ public final class WeightFiles {
         }
         Path index = folder.resolve("model.safetensors.index.json");
         if (!Files.isRegularFile(index)) {
-            throw ModelRefused.broken(single, "is missing, and so is model.safetensors.index.json");
+            throw InvalidModelException.broken(single, "is missing, and so is model.safetensors.index.json");
         }
         return readShards(folder, JsonFields.read(index));
     }
@@ -39,14 +39,15 @@ public final class WeightFiles {
             for (StoredTensor tensor :
                     SafetensorsFile.read(folder.resolve(shard)).values()) {
                 if (!shard.equals(shardOf.get(tensor.name()))) {
-                    throw ModelRefused.broken(index.file(), "does not place tensor " + tensor.name() + " in " + shard);
+                    throw InvalidModelException.broken(
+                            index.file(), "does not place tensor " + tensor.name() + " in " + shard);
                 }
                 tensors.put(tensor.name(), tensor);
             }
         }
         shardOf.forEach((tensor, shard) -> {
             if (!tensors.containsKey(tensor)) {
-                throw ModelRefused.broken(
+                throw InvalidModelException.broken(
                         index.file(), "places tensor " + tensor + " in " + shard + ", which lacks it");
             }
         });
@@ -59,7 +60,7 @@ public final class WeightFiles {
                 index.object("weight_map").root().properties()) {
             String shard = entry.getValue().asText();
             if (!shard.matches("[A-Za-z0-9._-]+\\.safetensors")) {
-                throw ModelRefused.broken(index.file(), "names a shard outside its folder: " + shard);
+                throw InvalidModelException.broken(index.file(), "names a shard outside its folder: " + shard);
             }
             shardOf.put(entry.getKey(), shard);
         }

@@ -3,8 +3,8 @@ package io.tidemark.text;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.tidemark.jinja.JinjaException;
 import io.tidemark.jinja.JinjaTemplate;
+import io.tidemark.model.InvalidModelException;
 import io.tidemark.model.JsonFields;
-import io.tidemark.model.ModelRefused;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
@@ -39,7 +39,7 @@ public final class ChatTemplate {
     /**
      * Loads the templates of a model folder, which may have none. A broken template fails when it is rendered.
      *
-     * @throws ModelRefused if a file with templates or special tokens is broken
+     * @throws InvalidModelException if a file with templates or special tokens is broken
      */
     public static ChatTemplate load(Path folder) {
         return new ChatTemplate(sources(folder), specialTokens(folder));
@@ -88,7 +88,8 @@ public final class ChatTemplate {
             throw new ChatTemplateException("the model has several chat templates and none is called '" + name + "'");
         }
         return parsed.template()
-                .orElseThrow(() -> new ChatTemplateException("the model's chat template can't be used: " + parsed.reason()));
+                .orElseThrow(
+                        () -> new ChatTemplateException("the model's chat template can't be used: " + parsed.reason()));
     }
 
     /**
@@ -109,7 +110,7 @@ public final class ChatTemplate {
                 files.forEach(
                         file -> templates.put(file.getFileName().toString().replace(EXTENSION, ""), readText(file)));
             } catch (IOException e) {
-                throw ModelRefused.broken(others, "cannot be read", e);
+                throw InvalidModelException.broken(others, "cannot be read", e);
             }
         }
         return templates.isEmpty() ? sourcesInConfig(folder.resolve("tokenizer_config.json")) : templates;
@@ -139,7 +140,7 @@ public final class ChatTemplate {
         try {
             return Files.readString(file);
         } catch (IOException e) {
-            throw ModelRefused.broken(file, "cannot be read", e);
+            throw InvalidModelException.broken(file, "cannot be read", e);
         }
     }
 

@@ -6,8 +6,8 @@ import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.MissingNode;
+import io.tidemark.model.InvalidModelException;
 import io.tidemark.model.JsonFields;
-import io.tidemark.model.ModelRefused;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -31,11 +31,11 @@ public final class TextTokenizer implements AutoCloseable {
         this.kinds = kinds;
     }
 
-    /** @throws ModelRefused if {@code tokenizer.json} is missing or broken */
+    /** @throws InvalidModelException if {@code tokenizer.json} is missing or broken */
     public static TextTokenizer load(Path folder) {
         Path file = folder.resolve("tokenizer.json");
         if (!Files.isRegularFile(file)) {
-            throw ModelRefused.broken(file, "is missing");
+            throw InvalidModelException.broken(file, "is missing");
         }
         try {
             // By default the binding truncates texts to 512 tokens.
@@ -43,7 +43,7 @@ public final class TextTokenizer implements AutoCloseable {
                     HuggingFaceTokenizer.newInstance(file, Map.of("truncation", "false", "padding", "false"));
             return new TextTokenizer(tokenizer, TokenKinds.read(file));
         } catch (IOException | RuntimeException e) {
-            throw ModelRefused.broken(file, "is not a tokenizer: " + e.getMessage(), e);
+            throw InvalidModelException.broken(file, "is not a tokenizer: " + e.getMessage(), e);
         }
     }
 
@@ -144,7 +144,7 @@ public final class TextTokenizer implements AutoCloseable {
                     }
                 }
             } catch (IOException e) {
-                throw ModelRefused.broken(file, "is not JSON", e);
+                throw InvalidModelException.broken(file, "is not JSON", e);
             }
             TokenKinds kinds = new TokenKinds(new BitSet(), new BitSet(), new BitSet());
             if (isByteFallback(decoder)) {
@@ -167,7 +167,9 @@ public final class TextTokenizer implements AutoCloseable {
 
         /** A vocabulary is an object from token to id, or a list of pairs of token and score. */
         private void add(JsonNode vocabulary) {
-            vocabulary.fields().forEachRemaining(e -> add(e.getKey(), e.getValue().intValue()));
+            vocabulary
+                    .fields()
+                    .forEachRemaining(e -> add(e.getKey(), e.getValue().intValue()));
             for (int id = 0; vocabulary.isArray() && id < vocabulary.size(); id++) {
                 add(vocabulary.get(id).path(0).asText(), id);
             }

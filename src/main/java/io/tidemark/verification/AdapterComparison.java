@@ -20,7 +20,7 @@ import io.tidemark.generation.EngineLimits;
 import io.tidemark.generation.GenerationEngine;
 import io.tidemark.generation.GenerationParams;
 import io.tidemark.generation.GenerationRequest;
-import io.tidemark.generation.RequestRefused;
+import io.tidemark.generation.RequestRejectedException;
 import io.tidemark.generation.StopConditions;
 import io.tidemark.verification.Agreement.Count;
 import java.util.ArrayList;
@@ -122,7 +122,7 @@ final class AdapterComparison {
             return engine.submit(request)
                     .thenApply(outcome ->
                             outcome instanceof Completion c ? c.choices().get(0).tokens() : List.of());
-        } catch (RequestRefused e) {
+        } catch (RequestRejectedException e) {
             return CompletableFuture.completedFuture(List.of());
         }
     }

@@ -1,10 +1,10 @@
 package io.tidemark.verification;
 
-import io.tidemark.adapter.AdapterRefused;
 import io.tidemark.adapter.AdapterStore;
+import io.tidemark.adapter.InvalidAdapterException;
 import io.tidemark.decoder.LanguageModel;
+import io.tidemark.model.InvalidModelException;
 import io.tidemark.model.ModelOptions;
-import io.tidemark.model.ModelRefused;
 import io.tidemark.torch.Torch;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -55,7 +55,7 @@ public final class Verification {
         List<Verdict> verdicts = new ArrayList<>();
         try (LanguageModel model = LanguageModel.load(modelFolder, "base", torch, options)) {
             adapters.forEach(adapter -> verdicts.add(report(verdict(model, adapter))));
-        } catch (ModelRefused e) {
+        } catch (InvalidModelException e) {
             adapters.forEach(adapter -> verdicts.add(report(refused(adapter, e.isUnsupported(), e))));
         }
         return verdicts;
@@ -67,7 +67,7 @@ public final class Verification {
             return new Verdict.Compared(
                     adapter,
                     new AdapterComparison(model, store.load("adapter", adapter).weights(), reference).run());
-        } catch (AdapterRefused e) {
+        } catch (InvalidAdapterException e) {
             return refused(adapter, e.isUnsupported(), e);
         } catch (RuntimeException e) {
             return refused(adapter, false, e);

@@ -90,10 +90,10 @@ class AdapterCacheTest {
         CompletableFuture<AdapterLease> second = store.lease("a");
         for (CompletableFuture<AdapterLease> waiting : List.of(first, second)) {
             assertThatThrownBy(waiting::join)
-                    .hasCauseInstanceOf(AdapterRefused.class)
+                    .hasCauseInstanceOf(InvalidAdapterException.class)
                     .hasMessageContaining("broken for this test");
         }
-        assertThatThrownBy(() -> store.awaitLease("a")).isInstanceOf(AdapterRefused.class);
+        assertThatThrownBy(() -> store.awaitLease("a")).isInstanceOf(InvalidAdapterException.class);
         assertThat(fixture.loader().loads()).containsExactly("a");
         assertThat(store.stats().failures()).isEqualTo(1);
         store.awaitLease("b").close();
@@ -179,7 +179,7 @@ class AdapterCacheTest {
     void tooLarge() {
         AdapterStore store = fixture.budget(1000);
         assertThatThrownBy(() -> store.register("a", AdapterCacheFixture.folder()))
-                .isInstanceOf(AdapterRefused.class)
+                .isInstanceOf(InvalidAdapterException.class)
                 .hasMessageContaining("tidemark.engine.adapter-bytes")
                 .hasMessageContaining("1000");
         assertThat(store.ids()).isEmpty();
@@ -213,7 +213,7 @@ class AdapterCacheTest {
     @DisplayName("the refusal of a failed load expires, so that a repaired folder needs no restart")
     void refusalExpires() {
         AdapterCache.Registration registration = new AdapterCache.Registration("a", Path.of("folder"), 1);
-        registration.refused(AdapterRefused.broken(Path.of("folder"), "is broken"), 1_000);
+        registration.refused(InvalidAdapterException.broken(Path.of("folder"), "is broken"), 1_000);
         assertThat(registration.refusedSince(1_000)).isPresent();
         assertThat(registration.refusedSince(1_001)).isEmpty();
     }

@@ -57,7 +57,7 @@ class AdapterOptionsTest {
             })
     void namesTheOption(String option, String value) {
         Path folder = adapters.copyWith(option, value);
-        AdapterRefused refused = adapters.refusal(folder);
+        InvalidAdapterException refused = adapters.refusal(folder);
         assertThat(refused).hasMessageContaining(option).hasMessageContaining(CONFIG);
         assertThat(refused.isUnsupported()).isTrue();
     }
@@ -67,7 +67,7 @@ class AdapterOptionsTest {
     @ValueSource(strings = {"embeddings", "dora"})
     void refusesBiasesThatPeftDoesNotSupport(String adapter) {
         Path folder = CopiedAdapters.set(adapters.copy(adapter), "lora_bias", "true");
-        AdapterRefused refused = adapters.refusal(folder);
+        InvalidAdapterException refused = adapters.refusal(folder);
         assertThat(refused)
                 .hasMessageContaining("lora_bias")
                 .hasMessageContaining("PEFT")
@@ -96,7 +96,7 @@ class AdapterOptionsTest {
             })
     void refusesImpossibleValues(String option, String value) {
         Path folder = adapters.copyWith(option, value);
-        AdapterRefused refused = adapters.refusal(folder);
+        InvalidAdapterException refused = adapters.refusal(folder);
         assertThat(refused).hasMessageContaining(option).hasMessageContaining(CONFIG);
         assertThat(refused.isUnsupported()).isFalse();
     }

@@ -69,7 +69,7 @@ class AdapterStoreTest {
             assertThat(store.find("b")).containsSame(loaded);
             assertThat(store.find("c")).isEmpty();
             assertThatThrownBy(() -> store.load("b", adapters.copy()))
-                    .isInstanceOf(AdapterRefused.class)
+                    .isInstanceOf(InvalidAdapterException.class)
                     .hasMessageContaining("'b'");
             assertThat(store.find("b")).containsSame(loaded);
         }
@@ -81,7 +81,7 @@ class AdapterStoreTest {
     void keepsTheBaseModelsName(String id) {
         try (AdapterStore store = adapters.store()) {
             assertThatThrownBy(() -> store.load(id, adapters.copy()))
-                    .isInstanceOf(AdapterRefused.class)
+                    .isInstanceOf(InvalidAdapterException.class)
                     .hasMessageContaining("'" + id + "'");
             assertThat(store.ids()).isEmpty();
         }

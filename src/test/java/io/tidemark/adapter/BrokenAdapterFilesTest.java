@@ -114,7 +114,7 @@ class BrokenAdapterFilesTest {
         Path broken = Folders.copyOfAdapter(FAMILY, "qv", temp.resolve("broken"));
         Files.writeString(broken.resolve(AdapterReader.CONFIG), "{");
         try (AdapterStore store = new AdapterStore(fixture.model())) {
-            assertThatThrownBy(() -> store.register("broken", broken)).isInstanceOf(AdapterRefused.class);
+            assertThatThrownBy(() -> store.register("broken", broken)).isInstanceOf(InvalidAdapterException.class);
             store.register("sound", Folders.adapter(FAMILY, "qv"));
             assertThat(store.ids()).containsExactly("sound");
             store.awaitLease("sound").close();
@@ -130,7 +130,7 @@ class BrokenAdapterFilesTest {
                 FolderLoader loader = new FolderLoader(fixture.model());
                 loader.check(folder);
                 loader.load("one", folder).weights().close();
-            } catch (AdapterRefused e) {
+            } catch (InvalidAdapterException e) {
                 assertThat(e.getMessage())
                         .as("seed %d", seed)
                         .contains(folder.toString())

@@ -63,9 +63,10 @@ final class CopiedAdapters implements AutoCloseable {
     }
 
     /** The refusal of an adapter; fails if it is accepted. */
-    AdapterRefused refusal(Path adapter) {
+    InvalidAdapterException refusal(Path adapter) {
         try (AdapterStore store = store()) {
-            AdapterRefused refused = catchThrowableOfType(AdapterRefused.class, () -> store.load("one", adapter));
+            InvalidAdapterException refused =
+                    catchThrowableOfType(InvalidAdapterException.class, () -> store.load("one", adapter));
             assertThat(refused).as("refusal of %s", adapter).isNotNull();
             assertThat(store.ids()).isEmpty();
             return refused;

@@ -79,7 +79,8 @@ class EveryTensorTest {
         TensorFile changed = TensorFile.read(file);
         change.accept(changed);
         changed.write(file);
-        AdapterRefused refused = catchThrowableOfType(AdapterRefused.class, () -> AdapterReader.read(folder, model));
+        InvalidAdapterException refused =
+                catchThrowableOfType(InvalidAdapterException.class, () -> AdapterReader.read(folder, model));
         assertThat(refused).as("refusal of %s for %s", folder, name).isNotNull();
         assertThat(refused.getMessage()).contains(WEIGHTS, name);
         original.write(file);

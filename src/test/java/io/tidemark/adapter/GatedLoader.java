@@ -51,7 +51,7 @@ final class GatedLoader implements AdapterCache.Loader {
             throw new IllegalStateException(e);
         }
         if (id.equals(broken)) {
-            throw AdapterRefused.broken(folder, "is broken for this test");
+            throw InvalidAdapterException.broken(folder, "is broken for this test");
         }
         return real.load(id, folder);
     }

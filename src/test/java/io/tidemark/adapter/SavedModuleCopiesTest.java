@@ -74,7 +74,7 @@ class SavedModuleCopiesTest {
     @DisplayName("a copy with another value is refused by name, since PEFT would not use it")
     void refusesAnotherCopy(SavedModuleCase saved) {
         for (String module : saved.modules()) {
-            AdapterRefused refused =
+            InvalidAdapterException refused =
                     refusal(saved, weights -> weights.withValue(SavedModuleCase.again(module), 7, 0.5f));
             assertThat(refused)
                     .hasMessageContaining(
@@ -88,7 +88,7 @@ class SavedModuleCopiesTest {
     @DisplayName("a copy of another base model's tensor is refused by name as not supported")
     void refusesAnotherBase(SavedModuleCase saved) {
         for (String module : saved.modules()) {
-            AdapterRefused refused =
+            InvalidAdapterException refused =
                     refusal(saved, weights -> weights.withValue(SavedModuleCase.original(module), 7, 0.5f));
             assertThat(refused)
                     .hasMessageContaining(SavedModuleCase.original(module) + ", which differs from the base model's");
@@ -162,7 +162,7 @@ class SavedModuleCopiesTest {
     @DisplayName("copies of a module that is not saved are refused as unused")
     void refusesCopiesOfOthers() {
         for (String copy : List.of(SavedModuleCase.again(EMBEDDING), SavedModuleCase.original(EMBEDDING))) {
-            AdapterRefused refused = refusal(
+            InvalidAdapterException refused = refusal(
                     SavedModuleCase.UNTIED_HEAD,
                     weights -> weights.with(copy, weights.tensors().get(SavedModuleCase.original(HEAD))));
             assertThat(refused).hasMessageContaining(copy);
@@ -180,7 +180,7 @@ class SavedModuleCopiesTest {
         return folder;
     }
 
-    private AdapterRefused refusal(SavedModuleCase saved, Consumer<TensorFile> change) {
+    private InvalidAdapterException refusal(SavedModuleCase saved, Consumer<TensorFile> change) {
         return adapters.get(saved.family()).refusal(folder(saved, change));
     }
 

@@ -100,7 +100,8 @@ class CoarseSearchTest {
                     assertThat(run.progress()).isEqualTo(1);
                 }
             }
-            CoarseSearch.Found found = sweep.search(fixture.adapter("all"), examples, new Objective.Quality(), 3, scored -> {});
+            CoarseSearch.Found found =
+                    sweep.search(fixture.adapter("all"), examples, new Objective.Quality(), 3, scored -> {});
             assertThat(found.boundary())
                     .isEqualTo(new Objective.Quality()
                             .choose(CurveStatistics.empty(6).plus(all).curve()));

@@ -82,8 +82,7 @@ class ComputeTypesTest {
     @ParameterizedTest
     @CsvSource({"llama-gqa, FP32", "llama-gqa, BF16", "llama-gqa, INT8", "mistral-window, FP32", "mistral-window, INT8"
     })
-    @DisplayName(
-            "a step without sampling runs with a vocabulary that is searched in parts and one that is not")
+    @DisplayName("a step without sampling runs with a vocabulary that is searched in parts and one that is not")
     void wantNothing(String family, ComputeType type) {
         try (AdapterBatch loaded = new AdapterBatch(torch, new ModelOptions(type), family)) {
             assertThat(loaded.step(List.of(5, 6, 7))).isEmpty();

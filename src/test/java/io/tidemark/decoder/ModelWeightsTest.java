@@ -10,7 +10,7 @@ import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.Folders;
 import io.tidemark.fixture.TensorFile;
 import io.tidemark.fixture.TensorFile.Tensor;
-import io.tidemark.model.ModelRefused;
+import io.tidemark.model.InvalidModelException;
 import io.tidemark.torch.Torch;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -144,7 +144,7 @@ class ModelWeightsTest {
         Path folder = copy("llama-gqa");
         Files.delete(folder.resolve(SINGLE));
         assertThatThrownBy(() -> LanguageModel.load(folder, "base", torch))
-                .isInstanceOf(ModelRefused.class)
+                .isInstanceOf(InvalidModelException.class)
                 .hasMessageContaining(SINGLE)
                 .hasMessageContaining(INDEX);
     }
@@ -186,7 +186,7 @@ class ModelWeightsTest {
 
     private void assertNamed(String named, Path folder) {
         assertThatThrownBy(() -> LanguageModel.load(folder, "base", torch))
-                .isInstanceOf(ModelRefused.class)
+                .isInstanceOf(InvalidModelException.class)
                 .hasMessageContaining(named)
                 .hasMessageContaining(folder.toString());
     }

@@ -162,8 +162,8 @@ class SlidingWindowTest {
 
     /** Log-probability of each token except the first. */
     private double[] forced(LanguageModel model, List<Integer> tokens) {
-        TeacherForcedBatch batch =
-                new TeacherForcedBatch(List.of(new TeacherForcedBatch.Sequence(tokens.subList(0, 1), tokens.subList(1, LENGTH))));
+        TeacherForcedBatch batch = new TeacherForcedBatch(
+                List.of(new TeacherForcedBatch.Sequence(tokens.subList(0, 1), tokens.subList(1, LENGTH))));
         TeacherForcing decoder = model.decoder().teacherForcing();
         HiddenStates states = decoder.embed(batch);
         for (int layer = 0; layer < decoder.numLayers(); layer++) {

@@ -17,7 +17,7 @@ class EngineFailureTest {
 
     @Test
     @DisplayName("an error in an engine thread completes failure(), then fails all requests, and new ones are rejected")
-    void fails() throws RequestRefused {
+    void fails() throws RequestRejectedException {
         try (FixtureModel fixture = FixtureModel.load("llama-gqa");
                 GenerationEngine engine = GenerationEngine.start(fixture.model(), new EngineLimits(2, 32, 1L << 30))) {
             List<String> events = new CopyOnWriteArrayList<>();

@@ -257,7 +257,7 @@ class EngineInstancesTest {
 
     private static Map<String, Completion.Choice> run(
             FixtureModel fixture, EngineLayout layout, List<TestRequest> requests, Set<String> threads)
-            throws RequestRefused {
+            throws RequestRejectedException {
         Map<String, Completion.Choice> choices = new LinkedHashMap<>();
         try (GenerationEngine engine =
                 GenerationEngine.start(fixture.model(), new EngineLimits(12, 256, 1L << 30), layout)) {

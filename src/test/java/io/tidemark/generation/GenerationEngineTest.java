@@ -45,7 +45,7 @@ class GenerationEngineTest {
 
     @Test
     @DisplayName("greedy text equals the reference in a batch with other adapters, boundaries and sampling parameters")
-    void equalsTheReference() throws RequestRefused {
+    void equalsTheReference() throws RequestRejectedException {
         Map<String, ReferenceText> references = Map.of("all", reference, "qv", fixture.reference("qv"));
         Map<RecordingListener, List<Integer>> expected = new IdentityHashMap<>();
         try (GenerationEngine engine = start(LIMITS)) {
@@ -87,7 +87,7 @@ class GenerationEngineTest {
 
     @Test
     @DisplayName("a request without adapter has the text of the base model")
-    void equalsTheBaseModel() throws RequestRefused {
+    void equalsTheBaseModel() throws RequestRejectedException {
         ReferenceText.Prompt prompt = reference.prompts().get(1);
         assertThat(run(TestRequest.of("base", prompt.ids())).choice().tokens())
                 .isEqualTo(prompt.greedy().get(0));
@@ -95,7 +95,7 @@ class GenerationEngineTest {
 
     @Test
     @DisplayName("a request joins the running batch at any step and can end before older ones")
-    void joinsARunningBatch() throws RequestRefused {
+    void joinsARunningBatch() throws RequestRejectedException {
         ReferenceText.Prompt prompt = reference.prompts().get(2);
         AtomicReference<RecordingListener> first = new AtomicReference<>();
         List<Boolean> firstStillRan = new ArrayList<>();
@@ -113,7 +113,7 @@ class GenerationEngineTest {
 
     @Test
     @DisplayName("a request has n choices with different random numbers, and a choice does not depend on n")
-    void hasChoices() throws RequestRefused {
+    void hasChoices() throws RequestRejectedException {
         TestRequest request = TestRequest.of("many", reference.prompts().get(0).ids())
                 .with(all, 5)
                 .sampled(1, 17)
@@ -135,7 +135,7 @@ class GenerationEngineTest {
 
     @Test
     @DisplayName("the text depends on the seed, not on the other sequences of the batch")
-    void dependsOnTheSeed() throws RequestRefused {
+    void dependsOnTheSeed() throws RequestRejectedException {
         TestRequest request = TestRequest.of(
                         "seeded", reference.prompts().get(1).ids())
                 .with(all, 3)
@@ -162,7 +162,7 @@ class GenerationEngineTest {
 
     @Test
     @DisplayName("each token has a log-probability if the request has logprobs, otherwise none")
-    void hasLogprobs() throws RequestRefused {
+    void hasLogprobs() throws RequestRejectedException {
         TestRequest request =
                 TestRequest.of("logprobs", reference.prompts().get(3).ids()).with(all, 6);
         Completion.Choice choice = run(request.logprobs(2)).choice();
@@ -180,7 +180,7 @@ class GenerationEngineTest {
 
     @Test
     @DisplayName("a completion has the times in the queue, to the first token and in total")
-    void isTimed() throws RequestRefused {
+    void isTimed() throws RequestRejectedException {
         Completion.Timing timing = run(longRequest("timed")).completion().timing();
         assertThat(timing.queuedMs()).isNotNegative();
         assertThat(timing.firstTokenMs()).isPositive();
@@ -189,7 +189,7 @@ class GenerationEngineTest {
 
     @Test
     @DisplayName("a request that exceeds context, sequences or memory is refused, and the refusal names the field")
-    void refusesTheImpossible() throws RequestRefused {
+    void refusesTheImpossible() throws RequestRejectedException {
         long slotBytes = 64 * fixture.model().decoder().kvBytesPerToken();
         try (GenerationEngine engine = start(new EngineLimits(4, 16, 3 * slotBytes))) {
             assertRefused(engine, TestRequest.of("a", tokens(500)).tokens(13), "context_length_exceeded", "max_tokens");
@@ -211,13 +211,13 @@ class GenerationEngineTest {
 
     private static void assertRefused(GenerationEngine engine, TestRequest request, String code, String param) {
         assertThatThrownBy(() -> engine.submit(request.request(), RecordingListener.plain()))
-                .isInstanceOfSatisfying(RequestRefused.class, refused -> {
+                .isInstanceOfSatisfying(RequestRejectedException.class, refused -> {
                     assertThat(refused.code()).isEqualTo(code);
                     assertThat(refused.param()).isEqualTo(param);
                 });
     }
 
-    private RecordingListener run(TestRequest request) throws RequestRefused {
+    private RecordingListener run(TestRequest request) throws RequestRejectedException {
         RecordingListener recording = RecordingListener.plain();
         try (GenerationEngine engine = start(LIMITS)) {
             engine.submit(request.request(), recording);
@@ -242,7 +242,7 @@ class GenerationEngineTest {
     static void submit(GenerationEngine engine, TestRequest request, RecordingListener recording) {
         try {
             engine.submit(request.request(), recording);
-        } catch (RequestRefused e) {
+        } catch (RequestRejectedException e) {
             throw new IllegalStateException(e);
         }
     }

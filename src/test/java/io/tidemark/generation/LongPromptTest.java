@@ -37,7 +37,7 @@ class LongPromptTest {
 
     @Test
     @DisplayName("a prompt that leaves one token leads to the same token in chunks of any size")
-    void leavesRoomForOneToken() throws RequestRefused {
+    void leavesRoomForOneToken() throws RequestRejectedException {
         TestRequest request =
                 TestRequest.of("long", text.subList(0, context - 1)).tokens(1).logprobs(5);
         Completion.TokenLogprob whole =
@@ -62,14 +62,14 @@ class LongPromptTest {
                                         .tokens(1)
                                         .request(),
                                 RecordingListener.plain()))
-                        .asInstanceOf(type(RequestRefused.class))
+                        .asInstanceOf(type(RequestRejectedException.class))
                         .satisfies(refused -> assertThat(refused.code()).isEqualTo("context_length_exceeded"))
                         .satisfies(refused -> assertThat(refused.param()).isEqualTo("prompt"));
             }
         }
     }
 
-    private Completion.Choice run(EngineLimits limits, TestRequest request) throws RequestRefused {
+    private Completion.Choice run(EngineLimits limits, TestRequest request) throws RequestRejectedException {
         try (GenerationEngine engine = GenerationEngine.start(fixture.model(), limits)) {
             RecordingListener recording = RecordingListener.plain();
             engine.submit(request.request(), recording);

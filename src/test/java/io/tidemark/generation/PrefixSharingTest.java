@@ -45,7 +45,7 @@ class PrefixSharingTest {
 
     @Test
     @DisplayName("a prefix is computed once for successive requests, and the second one reports its cached tokens")
-    void isTakenOver() throws RequestRefused {
+    void isTakenOver() throws RequestRejectedException {
         try (GenerationEngine engine = GenerationEngine.start(fixture.model(), SHARING)) {
             for (int length : List.of(200, 200, 192, 193, 300, 63)) {
                 run(engine, request(text.subList(0, length)));
@@ -64,7 +64,7 @@ class PrefixSharingTest {
 
     @Test
     @DisplayName("a prefix is not shared between adapters, boundaries, the base model, and versions of an adapter")
-    void isNeverSharedWrongly(@TempDir Path temp) throws RequestRefused {
+    void isNeverSharedWrongly(@TempDir Path temp) throws RequestRejectedException {
         List<Integer> prompt = text.subList(0, 210);
         try (AdapterStore first = new AdapterStore(fixture.model());
                 AdapterStore again = new AdapterStore(fixture.model());
@@ -98,7 +98,7 @@ class PrefixSharingTest {
 
     @Test
     @DisplayName("prompts share the chunks before their first difference, also if it is the last token of a chunk")
-    void endsAtTheDifference() throws RequestRefused {
+    void endsAtTheDifference() throws RequestRejectedException {
         try (GenerationEngine engine = GenerationEngine.start(fixture.model(), SHARING)) {
             run(engine, request(text.subList(0, 200)));
             for (int place : List.of(0, 63, 64, 127, 128, 191)) {
@@ -115,7 +115,7 @@ class PrefixSharingTest {
 
     @Test
     @DisplayName("the prefix of a failed sequence is not cached")
-    void failedRowsGiveNothing(@TempDir Path temp) throws RequestRefused {
+    void failedRowsGiveNothing(@TempDir Path temp) throws RequestRejectedException {
         LoraWeights overflowing = fixture.overflowingAdapter(temp);
         try (GenerationEngine engine = GenerationEngine.start(fixture.model(), SHARING)) {
             TestRequest bad = request(text.subList(0, 200)).with(overflowing, 6);
@@ -131,7 +131,7 @@ class PrefixSharingTest {
 
     @Test
     @DisplayName("the choices of a request share the computation of their prompt, with and without prefix cache")
-    void choicesShareThePrompt() throws RequestRefused {
+    void choicesShareThePrompt() throws RequestRejectedException {
         TestRequest request = request(text.subList(0, 160)).sampled(1, 17).tokens(6);
         List<List<Integer>> alone = IntStream.range(0, 4)
                 .mapToObj(i -> complete(NOT_SHARING, request.choices(i + 1))
@@ -155,7 +155,7 @@ class PrefixSharingTest {
 
     @Test
     @DisplayName("a sequence waits while another one computes its prefix, and then restores it")
-    void isWaitedFor() throws RequestRefused {
+    void isWaitedFor() throws RequestRejectedException {
         List<Integer> shared = text.subList(0, 160);
         AtomicReference<EngineStats> end = new AtomicReference<>();
         try (GenerationEngine engine = GenerationEngine.start(fixture.model(), SHARING)) {
@@ -181,7 +181,7 @@ class PrefixSharingTest {
 
     @Test
     @DisplayName("after the cancellation of the sequence that computes a prefix, the waiting one computes it")
-    void survivesACancellation() throws RequestRefused {
+    void survivesACancellation() throws RequestRejectedException {
         try (GenerationEngine engine = GenerationEngine.start(fixture.model(), SHARING)) {
             RecordingListener first = RecordingListener.plain();
             RecordingListener second = RecordingListener.plain();
@@ -213,12 +213,12 @@ class PrefixSharingTest {
     private Completion complete(EngineLimits limits, TestRequest request) {
         try (GenerationEngine engine = GenerationEngine.start(fixture.model(), limits)) {
             return run(engine, request);
-        } catch (RequestRefused e) {
+        } catch (RequestRejectedException e) {
             throw new AssertionError(e);
         }
     }
 
-    private static Completion run(GenerationEngine engine, TestRequest request) throws RequestRefused {
+    private static Completion run(GenerationEngine engine, TestRequest request) throws RequestRejectedException {
         RecordingListener recording = RecordingListener.plain();
         engine.submit(request.request(), recording);
         return recording.completion();

@@ -41,7 +41,7 @@ class RequestEndTest {
 
     @Test
     @DisplayName("a choice ends after max_tokens tokens")
-    void atItsLength() throws RequestRefused {
+    void atItsLength() throws RequestRejectedException {
         for (int tokens = 1; tokens < 12; tokens++) {
             Choice choice = run(greedy("length", 0, 6).tokens(tokens)).choice();
             assertThat(choice.finishReason()).isEqualTo(FinishReason.LENGTH);
@@ -52,7 +52,7 @@ class RequestEndTest {
 
     @Test
     @DisplayName("a choice ends at the end-of-sequence token, which is counted but not part of its text")
-    void atTheEndOfSequence() throws RequestRefused {
+    void atTheEndOfSequence() throws RequestRejectedException {
         RecordingListener recording = run(greedy("end", 4, 6).tokens(50));
         assertThat(recording.choice().tokens()).containsExactly(2);
         assertThat(recording.choice().text()).isEmpty();
@@ -62,7 +62,7 @@ class RequestEndTest {
 
     @Test
     @DisplayName("a choice that ignores the end-of-sequence token ends after exactly max_tokens tokens")
-    void ignoringTheEndOfSequence() throws RequestRefused {
+    void ignoringTheEndOfSequence() throws RequestRejectedException {
         RecordingListener recording = run(greedy("on", 4, 6).stopAt(StopConditions.afterExactly(30)));
         assertThat(recording.choice().tokens()).hasSize(30).startsWith(2);
         assertThat(recording.choice().finishReason()).isEqualTo(FinishReason.LENGTH);
@@ -70,7 +70,7 @@ class RequestEndTest {
 
     @Test
     @DisplayName("a stop token ends a choice that ignores the end-of-sequence token, and is not part of its text")
-    void atAStopToken() throws RequestRefused {
+    void atAStopToken() throws RequestRejectedException {
         List<Integer> tokens = reference.prompts().get(1).greedy().get(6);
         RecordingListener recording = run(greedy("stop-token", 1, 6)
                 .stopAt(StopConditions.afterExactly(30).withStopTokens(Set.of(tokens.get(3)))));
@@ -83,7 +83,7 @@ class RequestEndTest {
 
     @Test
     @DisplayName("a choice ends before a stop string, also if the stop string spans several tokens")
-    void beforeAStopString() throws RequestRefused {
+    void beforeAStopString() throws RequestRejectedException {
         List<Integer> tokens = reference.prompts().get(1).greedy().get(6);
         String text = fixture.model().tokenizer().decode(tokens);
         for (int start = 1; start + 3 <= text.length(); start++) {
@@ -100,7 +100,7 @@ class RequestEndTest {
 
     @Test
     @DisplayName("a choice ends with the text that was held back for an incomplete stop string")
-    void withHeldBackText() throws RequestRefused {
+    void withHeldBackText() throws RequestRejectedException {
         String text = fixture.model()
                 .tokenizer()
                 .decode(reference.prompts().get(1).greedy().get(6));
@@ -114,7 +114,7 @@ class RequestEndTest {
     @EnumSource(
             value = FinishReason.class,
             names = {"CANCELLED", "DEADLINE"})
-    void whileItRuns(FinishReason reason) throws RequestRefused {
+    void whileItRuns(FinishReason reason) throws RequestRejectedException {
         RecordingListener recording = RecordingListener.onFirstText(() -> engine.cancel("running", reason));
         engine.submit(endless("running").choices(2).request(), recording);
         assertThat(recording.completion().choices()).hasSize(2).allSatisfy(choice -> {
@@ -129,7 +129,7 @@ class RequestEndTest {
 
     @Test
     @DisplayName("a cancelled queued request ends with empty choices, and the running one continues")
-    void whileItWaits() throws RequestRefused {
+    void whileItWaits() throws RequestRejectedException {
         RecordingListener waiting = RecordingListener.plain();
         RecordingListener running = RecordingListener.onFirstText(() -> {
             GenerationEngineTest.submit(engine, greedy("waiting", 1, 6).choices(2), waiting);
@@ -146,7 +146,7 @@ class RequestEndTest {
 
     @Test
     @DisplayName("a second cancellation and one with an unknown id have no effect")
-    void once() throws RequestRefused {
+    void once() throws RequestRejectedException {
         engine.cancel("unknown", FinishReason.CANCELLED);
         RecordingListener recording = run(greedy("done", 0, 6));
         engine.cancel("done", FinishReason.CANCELLED);
@@ -182,7 +182,7 @@ class RequestEndTest {
         closing.close();
     }
 
-    private RecordingListener run(TestRequest request) throws RequestRefused {
+    private RecordingListener run(TestRequest request) throws RequestRejectedException {
         RecordingListener recording = RecordingListener.plain();
         engine.submit(request.request(), recording);
         recording.outcome();

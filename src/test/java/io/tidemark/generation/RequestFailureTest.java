@@ -69,7 +69,7 @@ class RequestFailureTest {
 
     @Test
     @DisplayName("a listener that throws affects neither its own request nor others")
-    void aListenerThatThrows() throws RequestRefused {
+    void aListenerThatThrows() throws RequestRejectedException {
         CompletableFuture<Outcome> outcome = new CompletableFuture<>();
         try (GenerationEngine engine = start()) {
             engine.submit(

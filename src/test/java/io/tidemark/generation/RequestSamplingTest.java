@@ -43,7 +43,7 @@ class RequestSamplingTest {
 
     @Test
     @DisplayName("until min_tokens, tokens that end a choice are banned and stop texts are not searched")
-    void minTokens() throws RequestRefused {
+    void minTokens() throws RequestRejectedException {
         RecordingListener atOnce = run(greedy("at-once", 4));
         assertThat(atOnce.choice().tokens()).containsExactly(END);
         List<Integer> tokens = run(greedy("least", 4)
@@ -64,7 +64,7 @@ class RequestSamplingTest {
 
     @Test
     @DisplayName("presence and frequency penalties apply to generated tokens, not to the prompt")
-    void penalizesGeneratedTokens() throws RequestRefused {
+    void penalizesGeneratedTokens() throws RequestRejectedException {
         List<Integer> plain = run(greedy("plain", 1)).choice().tokens();
         TestRequest penalised = greedy("penalised", 1)
                 .sampling(SamplingParams.GREEDY.withPenalties(new Penalties(1, 2, 2)))
@@ -87,7 +87,7 @@ class RequestSamplingTest {
 
     @Test
     @DisplayName("choices have different random numbers, which do not depend on the batch, and usage is their sum")
-    void choicesDiffer() throws RequestRefused {
+    void choicesDiffer() throws RequestRejectedException {
         TestRequest request = greedy("n", 3)
                 .sampling(SamplingParams.at(1.5).withTopP(0.98))
                 .choices(6)
@@ -120,15 +120,17 @@ class RequestSamplingTest {
         TestRequest biased = greedy("bias", 1).sampling(SamplingParams.GREEDY.withLogitBias(Map.of(vocabulary, 1.0)));
         assertThatThrownBy(() -> engine.submit(biased.request(), RecordingListener.plain()))
                 .isInstanceOfSatisfying(
-                        RequestRefused.class, e -> assertThat(e.param()).isEqualTo("logit_bias"))
+                        RequestRejectedException.class,
+                        e -> assertThat(e.param()).isEqualTo("logit_bias"))
                 .hasMessageContaining(String.valueOf(vocabulary));
         TestRequest stopped = greedy("stop", 1).stopAt(StopConditions.after(3).withStopTokens(Set.of(vocabulary)));
         assertThatThrownBy(() -> engine.submit(stopped.request(), RecordingListener.plain()))
                 .isInstanceOfSatisfying(
-                        RequestRefused.class, e -> assertThat(e.param()).isEqualTo("stop_token_ids"));
+                        RequestRejectedException.class,
+                        e -> assertThat(e.param()).isEqualTo("stop_token_ids"));
     }
 
-    private RecordingListener run(TestRequest request) throws RequestRefused {
+    private RecordingListener run(TestRequest request) throws RequestRejectedException {
         RecordingListener recording = RecordingListener.plain();
         engine.submit(request.request(), recording);
         recording.outcome();

@@ -38,7 +38,7 @@ class SchedulerTest {
 
     @Test
     @DisplayName("a request that waits for sequences is not overtaken by one that would fit")
-    void keepsTheOrderForSlots() throws RequestRefused {
+    void keepsTheOrderForSlots() throws RequestRejectedException {
         assertOrder(
                 new EngineLimits(2, 64, 1L << 30),
                 TestRequest.of("wide", reference.prompts().get(0).ids())
@@ -48,7 +48,7 @@ class SchedulerTest {
 
     @Test
     @DisplayName("a request that waits for memory is not overtaken by one that would fit")
-    void keepsTheOrderForMemory() throws RequestRefused {
+    void keepsTheOrderForMemory() throws RequestRejectedException {
         // memory for four slots of 128 tokens: for the first and the small request, but not for 385 tokens
         long bytes = 520 * fixture.model().decoder().kvBytesPerToken();
         assertOrder(
@@ -57,7 +57,7 @@ class SchedulerTest {
     }
 
     /** While the first request runs, the wide one does not fit, but the small one would. */
-    private void assertOrder(EngineLimits limits, TestRequest wide) throws RequestRefused {
+    private void assertOrder(EngineLimits limits, TestRequest wide) throws RequestRejectedException {
         List<String> ended = new CopyOnWriteArrayList<>();
         List<EngineStats> loads = new CopyOnWriteArrayList<>();
         try (GenerationEngine engine = GenerationEngine.start(fixture.model(), limits)) {
@@ -95,7 +95,7 @@ class SchedulerTest {
 
     @Test
     @DisplayName("a step has at most the budget of prompt tokens, and decoding sequences get a token in each step")
-    void sharesStepsWithALongPrompt() throws RequestRefused {
+    void sharesStepsWithALongPrompt() throws RequestRejectedException {
         AtomicReference<EngineStats> before = new AtomicReference<>();
         AtomicReference<EngineStats> after = new AtomicReference<>();
         try (GenerationEngine engine = GenerationEngine.start(fixture.model(), new EngineLimits(4, 16, 1L << 30))) {
@@ -126,7 +126,7 @@ class SchedulerTest {
 
     @Test
     @DisplayName("several prompts share the budget of prompt tokens of a step")
-    void sharesThePromptBudget() throws RequestRefused {
+    void sharesThePromptBudget() throws RequestRejectedException {
         AtomicReference<EngineStats> after = new AtomicReference<>();
         try (GenerationEngine engine = GenerationEngine.start(fixture.model(), new EngineLimits(4, 7, 1L << 30))) {
             List<RecordingListener> recordings = IntStream.range(0, 4)
@@ -152,7 +152,7 @@ class SchedulerTest {
 
     @Test
     @DisplayName("a background task runs one slice after each step until it has no more")
-    void runsBackgroundTasks() throws RequestRefused {
+    void runsBackgroundTasks() throws RequestRejectedException {
         List<Long> steps = new ArrayList<>();
         CompletableFuture<List<Long>> done = new CompletableFuture<>();
         try (GenerationEngine engine = GenerationEngine.start(fixture.model(), new EngineLimits(4, 16, 1L << 30))) {
@@ -190,7 +190,7 @@ class SchedulerTest {
 
     @Test
     @DisplayName("a background task that throws is ended, and others continue")
-    void isolatesFailingTasks() throws RequestRefused {
+    void isolatesFailingTasks() throws RequestRejectedException {
         CompletableFuture<Boolean> other = new CompletableFuture<>();
         try (GenerationEngine engine = GenerationEngine.start(fixture.model(), new EngineLimits(4, 16, 1L << 30))) {
             List<String> calls = new CopyOnWriteArrayList<>();

@@ -31,7 +31,7 @@ class SeedTest {
     @ParameterizedTest
     @EnumSource(ComputeType.class)
     @DisplayName("the same seed leads to the same text and another seed to another text, in each compute type")
-    void repeats(ComputeType type) throws RequestRefused {
+    void repeats(ComputeType type) throws RequestRejectedException {
         try (FixtureModel fixture = FixtureModel.load("llama-gqa", new ModelOptions(type));
                 GenerationEngine engine = engine(fixture, 4, 64)) {
             TestRequest request = TestRequest.of("a", List.of(5, 6, 7, 8))
@@ -48,7 +48,7 @@ class SeedTest {
 
     @Test
     @DisplayName("in deterministic int8 the text does not depend on batch, slot, order, prompt chunks and instance")
-    void besideOthers() throws RequestRefused {
+    void besideOthers() throws RequestRejectedException {
         try (FixtureModel fixture = FixtureModel.load("llama-gqa", new ModelOptions(ComputeType.INT8, true))) {
             List<TestRequest> requests = IntStream.range(0, REQUESTS)
                     .mapToObj(i -> request(fixture, i))
@@ -108,7 +108,8 @@ class SeedTest {
         return i % 5 == 4 ? request : request.with(fixture.adapter(ADAPTERS.get(i % ADAPTERS.size())), i % 7);
     }
 
-    private static List<List<Integer>> alone(GenerationEngine engine, TestRequest request) throws RequestRefused {
+    private static List<List<Integer>> alone(GenerationEngine engine, TestRequest request)
+            throws RequestRejectedException {
         RecordingListener recording = RecordingListener.plain();
         engine.submit(request.request(), recording);
         return tokens(recording);

@@ -102,7 +102,7 @@ class BrokenModelFilesTest {
                 Files.writeString(folder.resolve("model.safetensors.index.json"), "{}"),
                 root -> root.putObject("weight_map").put("model.norm.weight", shard));
         assertThatThrownBy(() -> WeightFiles.read(folder))
-                .isInstanceOf(ModelRefused.class)
+                .isInstanceOf(InvalidModelException.class)
                 .hasMessageContaining("index.json");
     }
 
@@ -113,16 +113,18 @@ class BrokenModelFilesTest {
         Path folder = Folders.copyOfModel(FAMILY, temp);
         Path file = folder.resolve(name);
         Files.write(file, new byte[0]);
-        assertThatThrownBy(() -> read(folder)).isInstanceOf(ModelRefused.class).hasMessageContaining(name);
+        assertThatThrownBy(() -> read(folder))
+                .isInstanceOf(InvalidModelException.class)
+                .hasMessageContaining(name);
         Files.delete(file);
         Files.createDirectory(file);
         if (!name.startsWith("generation")) {
             assertThatThrownBy(() -> read(folder))
-                    .isInstanceOf(ModelRefused.class)
+                    .isInstanceOf(InvalidModelException.class)
                     .hasMessageContaining(name);
         }
         assertThatThrownBy(() -> SafetensorsFile.read(file))
-                .isInstanceOf(ModelRefused.class)
+                .isInstanceOf(InvalidModelException.class)
                 .hasMessageContaining(name);
     }
 
@@ -141,7 +143,7 @@ class BrokenModelFilesTest {
             Files.writeString(file, text);
             assertThatThrownBy(() -> ModelConfig.read(temp))
                     .as(text.substring(0, Math.min(20, text.length())))
-                    .isInstanceOf(ModelRefused.class)
+                    .isInstanceOf(InvalidModelException.class)
                     .hasMessageContaining("config.json")
                     .hasMessageContaining("is not JSON");
         }
@@ -183,7 +185,7 @@ class BrokenModelFilesTest {
         long bytes = Allocation.of(() -> {
             try {
                 reading.run();
-            } catch (ModelRefused e) {
+            } catch (InvalidModelException e) {
                 assertThat(e.getMessage())
                         .as("seed %d", seed)
                         .contains(file.toString())

@@ -66,14 +66,16 @@ class ModelConfigTest {
         assertThat(read(root -> set(root, "rope_scaling", "{\"type\": \"yarn\", \"factor\": 4}"))
                         .rope())
                 .as("the original context length defaults to the model's")
-                .isEqualTo(new RotaryEmbedding.Yarn(10_000, 4, 512, RotaryEmbedding.Yarn.attentionFactor(4), 32, 1, true));
+                .isEqualTo(
+                        new RotaryEmbedding.Yarn(10_000, 4, 512, RotaryEmbedding.Yarn.attentionFactor(4), 32, 1, true));
         assertThat(read(root -> set(
                                 root,
                                 "rope_scaling",
                                 "{\"rope_type\": \"yarn\", \"factor\": 8, \"original_max_position_embeddings\": 64, "
                                         + "\"beta_fast\": 16, \"beta_slow\": 2, \"mscale\": 1.0, \"mscale_all_dim\": 0.7, \"truncate\": false}"))
                         .rope())
-                .isEqualTo(new RotaryEmbedding.Yarn(10_000, 8, 64, RotaryEmbedding.Yarn.attentionFactor(8, 1, 0.7), 16, 2, false));
+                .isEqualTo(new RotaryEmbedding.Yarn(
+                        10_000, 8, 64, RotaryEmbedding.Yarn.attentionFactor(8, 1, 0.7), 16, 2, false));
         assertThat(read(root -> set(
                                 root,
                                 "rope_scaling",
@@ -170,7 +172,8 @@ class ModelConfigTest {
             })
     void refusesImpossibleValues(String field, String value) {
         Folders.edit(folder.resolve("config.json"), root -> set(root, field, value));
-        ModelRefused refused = catchThrowableOfType(ModelRefused.class, () -> ModelConfig.read(folder));
+        InvalidModelException refused =
+                catchThrowableOfType(InvalidModelException.class, () -> ModelConfig.read(folder));
         assertThat(refused).hasMessageContaining(field).hasMessageContaining("config.json");
         assertThat(refused.isUnsupported()).isFalse();
     }
@@ -182,7 +185,7 @@ class ModelConfigTest {
                 folder.resolve("config.json"),
                 root -> set(root, "rope_scaling", "{\"rope_type\": \"llama3\", \"factor\": 8}"));
         assertThatThrownBy(() -> ModelConfig.read(folder))
-                .isInstanceOf(ModelRefused.class)
+                .isInstanceOf(InvalidModelException.class)
                 .hasMessageContaining("low_freq_factor");
     }
 
@@ -195,7 +198,8 @@ class ModelConfigTest {
         if (!content.equals("(missing)")) {
             Files.writeString(file, content);
         }
-        ModelRefused refused = catchThrowableOfType(ModelRefused.class, () -> ModelConfig.read(folder));
+        InvalidModelException refused =
+                catchThrowableOfType(InvalidModelException.class, () -> ModelConfig.read(folder));
         assertThat(refused).hasMessageContaining(file.toString());
         assertThat(refused.isUnsupported()).isFalse();
     }
@@ -219,7 +223,7 @@ class ModelConfigTest {
         Path config = folder.resolve("config.json");
         Path copy = Folders.copyOfModel("llama-gqa", temp.resolve("refused"));
         Folders.edit(copy.resolve(config.getFileName()), change);
-        ModelRefused refused = catchThrowableOfType(ModelRefused.class, () -> ModelConfig.read(copy));
+        InvalidModelException refused = catchThrowableOfType(InvalidModelException.class, () -> ModelConfig.read(copy));
         assertThat(refused).as("refused for %s", named).hasMessageContaining(named);
         assertThat(refused.isUnsupported()).isTrue();
     }

@@ -105,7 +105,7 @@ class ModelFamilyTest {
                 "model_type | 'model_type': 'qwen2_moe'"
             })
     void refusesByName(String field, String fields) {
-        assertThat(catchThrowableOfType(ModelRefused.class, () -> read(fields)))
+        assertThat(catchThrowableOfType(InvalidModelException.class, () -> read(fields)))
                 .isNotNull()
                 .hasMessageContaining(field)
                 .hasMessageContaining("config.json");

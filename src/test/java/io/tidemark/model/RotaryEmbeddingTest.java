@@ -43,7 +43,8 @@ class RotaryEmbeddingTest {
                                 5.165906986803748e-05,
                                 3.76732259610435e-07)),
                 Arguments.of(
-                        new RotaryEmbedding.Yarn(1000000, 4, 32768, RotaryEmbedding.Yarn.attentionFactor(4), 32, 1, true),
+                        new RotaryEmbedding.Yarn(
+                                1000000, 4, 32768, RotaryEmbedding.Yarn.attentionFactor(4), 32, 1, true),
                         64,
                         1.138629436111989,
                         List.of(
@@ -54,7 +55,8 @@ class RotaryEmbeddingTest {
                                 9.128064994001761e-05,
                                 3.8498163235090033e-07)),
                 Arguments.of(
-                        new RotaryEmbedding.Yarn(10000, 8, 4096, RotaryEmbedding.Yarn.attentionFactor(8, 1, 0.7), 16, 2, false),
+                        new RotaryEmbedding.Yarn(
+                                10000, 8, 4096, RotaryEmbedding.Yarn.attentionFactor(8, 1, 0.7), 16, 2, false),
                         64,
                         1.0544565075669314,
                         List.of(

@@ -88,7 +88,7 @@ class SafetensorsFileTest {
         TensorFile.writeRaw(file, "{" + entries + "}", new byte[bytes]);
         assertThatThrownBy(() -> SafetensorsFile.read(file))
                 .as(what)
-                .isInstanceOf(ModelRefused.class)
+                .isInstanceOf(InvalidModelException.class)
                 .hasMessageContaining(file.toString())
                 .hasMessageContaining("culprit");
     }
@@ -99,7 +99,7 @@ class SafetensorsFileTest {
         TensorFile.writeRaw(
                 file, "{\"a\": {\"dtype\": \"F32\", \"shape\": [1], \"data_offsets\": [0, 4]}}", new byte[7]);
         assertThatThrownBy(() -> SafetensorsFile.read(file))
-                .isInstanceOf(ModelRefused.class)
+                .isInstanceOf(InvalidModelException.class)
                 .hasMessageContaining("3 bytes");
     }
 
@@ -109,7 +109,7 @@ class SafetensorsFileTest {
     void refusesOtherHeaders(String header) {
         TensorFile.writeRaw(file, header, new byte[0]);
         assertThatThrownBy(() -> SafetensorsFile.read(file))
-                .isInstanceOf(ModelRefused.class)
+                .isInstanceOf(InvalidModelException.class)
                 .hasMessageContaining("header");
     }
 
@@ -119,7 +119,7 @@ class SafetensorsFileTest {
     void refusesImpossibleHeaderLengths(long length) {
         TensorFile.writeRaw(file, length, "{}".getBytes(StandardCharsets.UTF_8), new byte[0]);
         assertThatThrownBy(() -> SafetensorsFile.read(file))
-                .isInstanceOf(ModelRefused.class)
+                .isInstanceOf(InvalidModelException.class)
                 .hasMessageContaining(Long.toString(length));
     }
 
@@ -135,7 +135,7 @@ class SafetensorsFileTest {
             Files.write(file, Arrays.copyOf(all, length));
             assertThatThrownBy(() -> SafetensorsFile.read(file))
                     .as("%d of %d bytes", length, all.length)
-                    .isInstanceOf(ModelRefused.class);
+                    .isInstanceOf(InvalidModelException.class);
         }
     }
 
@@ -143,7 +143,7 @@ class SafetensorsFileTest {
     @DisplayName("a missing file is refused by its path")
     void refusesAMissingFile() {
         assertThatThrownBy(() -> SafetensorsFile.read(file))
-                .isInstanceOf(ModelRefused.class)
+                .isInstanceOf(InvalidModelException.class)
                 .hasMessageContaining(file.toString());
     }
 }

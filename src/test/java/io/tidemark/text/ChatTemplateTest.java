@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tidemark.fixture.Folders;
-import io.tidemark.model.ModelRefused;
+import io.tidemark.model.InvalidModelException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -66,7 +66,7 @@ class ChatTemplateTest {
         config("{\"chat_template\": [{\"name\": \"default\"}]}");
         Files.delete(temp.resolve("chat_template.jinja"));
         assertThatThrownBy(() -> ChatTemplate.load(temp))
-                .isInstanceOf(ModelRefused.class)
+                .isInstanceOf(InvalidModelException.class)
                 .hasMessageContaining("chat_template");
     }
 
@@ -136,7 +136,8 @@ class ChatTemplateTest {
             })
     void failsRatherThanGuesses(String text) throws IOException {
         template("before " + text + " after");
-        assertThatThrownBy(() -> ChatTemplate.load(temp).render(QUESTION, List.of())).isInstanceOf(ChatTemplateException.class);
+        assertThatThrownBy(() -> ChatTemplate.load(temp).render(QUESTION, List.of()))
+                .isInstanceOf(ChatTemplateException.class);
     }
 
     @Test
@@ -146,7 +147,8 @@ class ChatTemplateTest {
                 .isInstanceOf(ChatTemplateException.class)
                 .hasMessageContaining("no chat template");
         config("{\"chat_template\": null}");
-        assertThatThrownBy(() -> ChatTemplate.load(temp).render(QUESTION, List.of())).isInstanceOf(ChatTemplateException.class);
+        assertThatThrownBy(() -> ChatTemplate.load(temp).render(QUESTION, List.of()))
+                .isInstanceOf(ChatTemplateException.class);
     }
 
     @Test

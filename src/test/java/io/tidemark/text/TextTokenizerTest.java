@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidemark.fixture.Folders;
-import io.tidemark.model.ModelRefused;
+import io.tidemark.model.InvalidModelException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -90,12 +90,12 @@ class TextTokenizerTest {
     @DisplayName("a missing or broken tokenizer.json is refused by its path")
     void refusesBrokenFiles() throws IOException {
         assertThatThrownBy(() -> TextTokenizer.load(temp))
-                .isInstanceOf(ModelRefused.class)
+                .isInstanceOf(InvalidModelException.class)
                 .hasMessageContaining("tokenizer.json")
                 .hasMessageContaining("missing");
         Files.writeString(temp.resolve("tokenizer.json"), "{\"version\": \"1.0\"}");
         assertThatThrownBy(() -> TextTokenizer.load(temp))
-                .isInstanceOf(ModelRefused.class)
+                .isInstanceOf(InvalidModelException.class)
                 .hasMessageContaining(temp.resolve("tokenizer.json").toString());
     }
 

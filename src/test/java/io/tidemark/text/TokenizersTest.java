@@ -19,8 +19,7 @@ class TokenizersTest {
     private static final Path FOLDERS = Path.of("src/test/resources/tokenizers");
 
     @ParameterizedTest(name = "{0}")
-    @DisplayName(
-            "tokens of texts in many scripts are equal to those of transformers")
+    @DisplayName("tokens of texts in many scripts are equal to those of transformers")
     @ValueSource(strings = {"byte-level", "sentencepiece-bpe", "sentencepiece-unigram"})
     void encodesLikeTransformers(String kind) throws IOException {
         try (TextTokenizer tokenizer = TextTokenizer.load(FOLDERS.resolve(kind))) {

@@ -98,8 +98,7 @@ final class BenchGenerateCommand implements Callable<Integer> {
             names = "--repeat",
             paramLabel = "N",
             defaultValue = "3",
-            description =
-                    "Rounds over all cases after one warm-up; the median is printed. Default: ${DEFAULT-VALUE}.")
+            description = "Rounds over all cases after one warm-up; the median is printed. Default: ${DEFAULT-VALUE}.")
     private int repeat;
 
     @Option(

@@ -15,7 +15,7 @@ public final class AdapterOption {
             description = "PEFT folder of the adapter.")
     private NamedFolder adapter;
 
-    /** @throws io.tidemark.adapter.AdapterRefused when the adapter is broken or not supported */
+    /** @throws io.tidemark.adapter.InvalidAdapterException when the adapter is broken or not supported */
     public LoraWeights load(LocalModel model) {
         return model.lora(adapter.folder());
     }

@@ -1,7 +1,7 @@
 package io.tidemark.cli.model;
 
-import io.tidemark.adapter.AdapterRefused;
 import io.tidemark.adapter.AdapterStore;
+import io.tidemark.adapter.InvalidAdapterException;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.model.ModelOptions;
@@ -28,7 +28,7 @@ public final class LocalModel implements AutoCloseable {
         this.adapters = new AdapterStore(language);
     }
 
-    /** @throws io.tidemark.model.ModelRefused as {@link LanguageModel#load(Path, String, Torch, ModelOptions)} */
+    /** @throws io.tidemark.model.InvalidModelException as {@link LanguageModel#load(Path, String, Torch, ModelOptions)} */
     static LocalModel open(Path folder, TorchOptions options, ModelOptions compute) {
         Torch torch = Torch.open(options);
         try {
@@ -69,7 +69,7 @@ public final class LocalModel implements AutoCloseable {
     /**
      * Loads an adapter without a name; the same folder may be loaded twice.
      *
-     * @throws AdapterRefused when the adapter is broken or not supported; the message names the file or field
+     * @throws InvalidAdapterException when the adapter is broken or not supported; the message names the file or field
      */
     public LoraWeights lora(Path folder) {
         return adapters.load("adapter " + adapters.ids().size(), folder).weights();

@@ -174,8 +174,7 @@ public final class AttentionPlan {
         while (done < row.queries()) {
             int max = tiling.maxQueries(block, row.position() + done, row.end());
             int queries = Math.min(row.queries() - done, max);
-            List<Chunk> chunk =
-                    List.of(new Chunk(row.slot(), row.firstToken() + done, row.position() + done, queries));
+            List<Chunk> chunk = List.of(new Chunk(row.slot(), row.firstToken() + done, row.position() + done, queries));
             calls.add(new AttentionCall(block, chunk, queries, tiling.span(block, chunk)));
             done += queries;
         }

@@ -110,7 +110,10 @@ public final class KvPool implements AutoCloseable {
             cache.clear(slot);
             release(slot);
         } catch (DecoderException e) {
-            LOG.log(System.Logger.Level.WARNING, "could not clear a KV slot; it stays unused until the worker restarts", e);
+            LOG.log(
+                    System.Logger.Level.WARNING,
+                    "could not clear a KV slot; it stays unused until the worker restarts",
+                    e);
         }
     }
 

@@ -101,8 +101,7 @@ public final class PrefixCache implements AutoCloseable {
         List<Node> path = path(scope, prompt.subList(0, Math.min(prompt.size() - 1, cacheableTokens(slot))));
         if (!path.isEmpty()) {
             touch(path);
-            cache.fill(
-                    slot, path.stream().map(node -> node.chunk.orElseThrow()).toList());
+            cache.fill(slot, path.stream().map(node -> node.chunk.orElseThrow()).toList());
         }
         return path.size() * CHUNK;
     }

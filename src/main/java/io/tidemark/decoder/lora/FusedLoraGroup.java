@@ -61,7 +61,10 @@ final class FusedLoraGroup implements AutoCloseable {
             builder.takeFused().ifPresent(group -> fused = Optional.of(group));
         } catch (DecoderException e) {
             enabled = false;
-            LOG.log(System.Logger.Level.WARNING, "could not fuse adapters with the base model; steps run without it", e);
+            LOG.log(
+                    System.Logger.Level.WARNING,
+                    "could not fuse adapters with the base model; steps run without it",
+                    e);
         }
         return fused.filter(PackedLoraGroup::isStale).isPresent() ? remove() : List.of();
     }

@@ -2,8 +2,8 @@ package io.tidemark.decoder.lora;
 
 import io.tidemark.decoder.weights.TensorLoader;
 import io.tidemark.model.ComputeType;
+import io.tidemark.model.InvalidModelException;
 import io.tidemark.model.ModelConfig;
-import io.tidemark.model.ModelRefused;
 import io.tidemark.model.ModuleNames;
 import io.tidemark.model.Projection;
 import io.tidemark.model.StoredTensor;
@@ -38,7 +38,7 @@ public final class LoraLoader {
      * Loads an adapter.
      *
      * @param source the adapter's folder, for error messages
-     * @throws ModelRefused if a tensor has values that are not finite, or contradicts the base model
+     * @throws InvalidModelException if a tensor has values that are not finite, or contradicts the base model
      */
     public LoraWeights load(Path source, StoredAdapter adapter) {
         try (ValueScope scope = new ValueScope()) {

@@ -2,8 +2,8 @@ package io.tidemark.decoder.lora;
 
 import io.tidemark.decoder.lora.StoredAdapter.Duplicate;
 import io.tidemark.decoder.weights.TensorLoader;
+import io.tidemark.model.InvalidModelException;
 import io.tidemark.model.ModelConfig;
-import io.tidemark.model.ModelRefused;
 import io.tidemark.model.ModuleNames;
 import io.tidemark.model.StoredTensor;
 import io.tidemark.model.WeightFiles;
@@ -42,7 +42,7 @@ final class NonBlockLora {
      * Loads the {@code Overrides} of {@code overrides.torchscript}; empty if the adapter uses all weights of the base
      * model.
      *
-     * @throws ModelRefused if a tensor is not finite, differs from its duplicate, or shows that the adapter was trained
+     * @throws InvalidModelException if a tensor is not finite, differs from its duplicate, or shows that the adapter was trained
      *     on another base model and cannot replace the base model's tensor
      */
     Optional<Value> load(StoredAdapter adapter) {
@@ -78,14 +78,14 @@ final class NonBlockLora {
                 return;
             }
             if (adapter.overrides().containsKey(name)) {
-                throw ModelRefused.unsupported(
+                throw InvalidModelException.unsupported(
                         source,
                         "tensor",
                         copy.name() + ", which differs from the base model's: use the base model that the adapter was "
                                 + "trained on, or save the adapter again with save_embedding_layers=False");
             }
             if (config.tiedEmbeddings()) {
-                throw ModelRefused.unsupported(
+                throw InvalidModelException.unsupported(
                         source,
                         "tensor",
                         copy.name() + ", which differs from the base model's: embedding and head of the base model are "
@@ -98,7 +98,7 @@ final class NonBlockLora {
 
     private void requireEqual(Duplicate duplicate) {
         if (!areEqual(source, duplicate.loaded(), duplicate.ignored(), duplicate.transposed())) {
-            throw ModelRefused.broken(
+            throw InvalidModelException.broken(
                     source,
                     "tensor " + duplicate.ignored().name() + " differs from "
                             + duplicate.loaded().name()

@@ -109,8 +109,7 @@ public final class PackedLoraGroups implements AutoCloseable {
                 running = rows == 1 ? Set.of() : packed;
                 LoraPlacement placement = running.isEmpty()
                         ? placeInOwnGroups(packed)
-                        : stable.filter(last -> last.isValidFor(packed))
-                                .orElseGet(() -> placeInSharedGroups(this));
+                        : stable.filter(last -> last.isValidFor(packed)).orElseGet(() -> placeInSharedGroups(this));
                 used = placement.groups();
                 closeRetired();
                 return placement;
@@ -180,8 +179,8 @@ public final class PackedLoraGroups implements AutoCloseable {
         Set<LoraWeights> runningAnywhere = new LinkedHashSet<>();
         instances.forEach(each -> runningAnywhere.addAll(each.running));
         List<PackedLoraGroup> groups = PackingPolicy.groupsFor(instance.running, shared);
-        boolean improvable = policy.canImprove(groups, instance.running, runningAnywhere)
-                && !lastBuilt.equals(runningAnywhere);
+        boolean improvable =
+                policy.canImprove(groups, instance.running, runningAnywhere) && !lastBuilt.equals(runningAnywhere);
         if (!builder.isBusy()) {
             instance.improvableSteps = improvable ? instance.improvableSteps + 1 : 0;
         }

@@ -40,9 +40,7 @@ record PackingPolicy(long spareBytes) {
     private static List<PackedLoraGroup> greedyCover(Set<LoraWeights> adapters, List<PackedLoraGroup> groups) {
         Set<LoraWeights> open = new LinkedHashSet<>(adapters);
         List<PackedLoraGroup> cover = new ArrayList<>();
-        for (Optional<PackedLoraGroup> next = largest(groups, open);
-                next.isPresent();
-                next = largest(groups, open)) {
+        for (Optional<PackedLoraGroup> next = largest(groups, open); next.isPresent(); next = largest(groups, open)) {
             cover.add(next.get());
             next.get().members().forEach(open::remove);
         }

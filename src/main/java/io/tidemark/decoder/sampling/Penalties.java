@@ -16,8 +16,7 @@ public record Penalties(double repetition, double presence, double frequency) {
 
     /** @throws IllegalArgumentException if a penalty is out of range */
     public Penalties {
-        SamplingParams.require(
-                repetition > 0 && Double.isFinite(repetition), "repetition_penalty", repetition);
+        SamplingParams.require(repetition > 0 && Double.isFinite(repetition), "repetition_penalty", repetition);
         SamplingParams.require(Math.abs(presence) <= 2, "presence_penalty", presence);
         SamplingParams.require(Math.abs(frequency) <= 2, "frequency_penalty", frequency);
     }

@@ -76,8 +76,7 @@ public final class SamplingBatch {
             tensors.forEach(scope::add);
             long[] ids = tensors.get(0).toLongs();
             List<SampledToken> tokens = new ArrayList<>();
-            indices().forEach(
-                            i -> tokens.add(new SampledToken((int) ids[i], ids[rows.size() + i] != 0, 0, List.of())));
+            indices().forEach(i -> tokens.add(new SampledToken((int) ids[i], ids[rows.size() + i] != 0, 0, List.of())));
             if (!reported.isEmpty()) {
                 addLogprobs(tokens, tensors.get(1).toFloats(), tensors.get(2), tensors.get(3));
             }

@@ -1,9 +1,9 @@
 package io.tidemark.decoder.weights;
 
 import io.tidemark.model.ComputeType;
+import io.tidemark.model.InvalidModelException;
 import io.tidemark.model.ModelConfig;
 import io.tidemark.model.ModelOptions;
-import io.tidemark.model.ModelRefused;
 import io.tidemark.model.Projection;
 import io.tidemark.model.StoredTensor;
 import io.tidemark.model.WeightFiles;
@@ -44,7 +44,7 @@ public final class BaseWeights {
      * than float32, at most two layers are in memory in float32.
      *
      * @param sampleTokens tokens of a sample text; int8 measures the range of activations with them
-     * @throws ModelRefused if a tensor is missing, has another shape, is not finite, or would not be used
+     * @throws InvalidModelException if a tensor is missing, has another shape, is not finite, or would not be used
      */
     public static void install(
             Path folder, ModelConfig config, TensorLoader loader, ModelOptions options, long[] sampleTokens) {
@@ -59,16 +59,16 @@ public final class BaseWeights {
     /**
      * Loads a tensor to the device.
      *
-     * @throws ModelRefused if it is missing, has another shape, or is not finite
+     * @throws InvalidModelException if it is missing, has another shape, or is not finite
      */
     private Value load(String name, long... shape) {
         StoredTensor tensor = stored.get(name);
         if (tensor == null) {
-            throw ModelRefused.broken(folder, "tensor " + name + " is missing");
+            throw InvalidModelException.broken(folder, "tensor " + name + " is missing");
         }
         List<Long> expected = Arrays.stream(shape).boxed().toList();
         if (!tensor.shape().equals(expected)) {
-            throw ModelRefused.broken(
+            throw InvalidModelException.broken(
                     folder, "tensor " + name + " has the shape " + tensor.shape() + ", not " + expected);
         }
         unused.remove(name);
@@ -81,7 +81,7 @@ public final class BaseWeights {
         unused.removeIf(
                 name -> name.endsWith(".rotary_emb.inv_freq") || config.tiedEmbeddings() && isCopyOfTiedHead(name));
         if (!unused.isEmpty()) {
-            throw ModelRefused.unsupported(
+            throw InvalidModelException.unsupported(
                     folder, "tensor", unused.stream().sorted().limit(3).toList());
         }
     }

@@ -19,8 +19,8 @@ final class Int8LayerPacker implements AutoCloseable {
 
     Int8LayerPacker(TensorLoader loader) {
         this.loader = loader;
-        this.executor = new BackgroundExecutor(
-                "tidemark-packing", () -> loader.torch().setThreads(1));
+        this.executor =
+                new BackgroundExecutor("tidemark-packing", () -> loader.torch().setThreads(1));
         loader.torch().setThreads(1);
     }
 

@@ -1,6 +1,6 @@
 package io.tidemark.decoder.weights;
 
-import io.tidemark.model.ModelRefused;
+import io.tidemark.model.InvalidModelException;
 import io.tidemark.model.StoredTensor;
 import io.tidemark.torch.Script;
 import io.tidemark.torch.Torch;
@@ -22,7 +22,7 @@ public record TensorLoader(Torch torch, Script script) {
      * @param source the file or folder, for error messages
      * @throws CancellationException if the thread was interrupted: loading a model takes minutes and can be cancelled
      *     between two tensors
-     * @throws ModelRefused if the tensor has NaN or infinity, which would spread to all rows with the same KV block
+     * @throws InvalidModelException if the tensor has NaN or infinity, which would spread to all rows with the same KV block
      */
     public Value load(Path source, StoredTensor tensor) {
         if (Thread.currentThread().isInterrupted()) {
@@ -35,7 +35,8 @@ public record TensorLoader(Torch torch, Script script) {
             Value value = script.call("decode", raw, type, shape);
             if (!isFinite(value)) {
                 value.close();
-                throw ModelRefused.broken(source, "tensor " + tensor.name() + " has values that are not finite");
+                throw InvalidModelException.broken(
+                        source, "tensor " + tensor.name() + " has values that are not finite");
             }
             return value;
         }

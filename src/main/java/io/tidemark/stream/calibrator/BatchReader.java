@@ -48,18 +48,18 @@ final class BatchReader {
     }
 
     /** The batch cannot be scored and becomes a dead letter. */
-    static final class Refused extends Exception {
+    static final class RejectedException extends Exception {
 
         private static final long serialVersionUID = 1L;
 
         private final transient ErrorBody error;
 
-        Refused(ErrorBody error) {
+        RejectedException(ErrorBody error) {
             super(error.message(), null, false, false);
             this.error = error;
         }
 
-        private Refused(String code, String param, String message) {
+        private RejectedException(String code, String param, String message) {
             this(new ErrorBody("invalid_batch", code, message, Optional.of(param)));
         }
 
@@ -83,21 +83,22 @@ final class BatchReader {
      *
      * @param value          the value of the Kafka record, which may be null
      * @param shouldContinue called every 100 ms while the adapter loads; false ends the wait
-     * @throws Refused        if the batch is invalid, or its adapter is unknown or cannot be loaded
-     * @throws SweepAbandoned if the wait was ended
+     * @throws RejectedException        if the batch is invalid, or its adapter is unknown or cannot be loaded
+     * @throws SweepAbandonedException if the wait was ended
      */
-    TokenizedBatch read(byte[] value, BooleanSupplier shouldContinue) throws Refused, SweepAbandoned {
+    TokenizedBatch read(byte[] value, BooleanSupplier shouldContinue)
+            throws RejectedException, SweepAbandonedException {
         Parsed<ValidationBatch> parsed = ValidationBatch.parse(value, MAX_BYTES);
         if (parsed instanceof Parsed.Valid<ValidationBatch> valid) {
             return tokenize(valid.record(), shouldContinue);
         }
-        throw new Refused(((Parsed.Invalid<ValidationBatch>) parsed).error());
+        throw new RejectedException(((Parsed.Invalid<ValidationBatch>) parsed).error());
     }
 
     private TokenizedBatch tokenize(ValidationBatch batch, BooleanSupplier shouldContinue)
-            throws Refused, SweepAbandoned {
+            throws RejectedException, SweepAbandonedException {
         if (!adapters.isRegistered(batch.adapter())) {
-            throw new Refused("unknown_adapter", "adapter", "no adapter '" + batch.adapter() + "' is loaded");
+            throw new RejectedException("unknown_adapter", "adapter", "no adapter '" + batch.adapter() + "' is loaded");
         }
         List<TokenizedExample> examples = new ArrayList<>();
         for (ValidationBatch.Example example : batch.examples()) {
@@ -109,7 +110,8 @@ final class BatchReader {
         return new TokenizedBatch(batch.batchId(), lease, version, examples);
     }
 
-    private AdapterLease lease(String id, BooleanSupplier shouldContinue) throws Refused, SweepAbandoned {
+    private AdapterLease lease(String id, BooleanSupplier shouldContinue)
+            throws RejectedException, SweepAbandonedException {
         CompletableFuture<AdapterLease> lease = adapters.lease(id);
         try {
             do {
@@ -120,7 +122,7 @@ final class BatchReader {
                 }
             } while (shouldContinue.getAsBoolean());
         } catch (ExecutionException e) {
-            throw new Refused(
+            throw new RejectedException(
                     ErrorBody.serverError("adapter_unusable", e.getCause().getMessage()));
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
@@ -128,21 +130,21 @@ final class BatchReader {
         if (!lease.cancel(false)) {
             lease.thenAccept(AdapterLease::close);
         }
-        throw new SweepAbandoned();
+        throw new SweepAbandonedException();
     }
 
-    private TokenizedExample tokenize(ValidationBatch.Example example, String path) throws Refused {
+    private TokenizedExample tokenize(ValidationBatch.Example example, String path) throws RejectedException {
         List<Integer> prompt = tokenizePrompt(example.input(), path);
         List<Integer> completion = new ArrayList<>(model.tokenizer().encodePlain(example.completion()));
         if (prompt.isEmpty() || completion.isEmpty()) {
-            throw new Refused(
+            throw new RejectedException(
                     "invalid_value", path, "'" + path + "' has a prompt or completion that tokenizes to nothing");
         }
         completion.add(endOfSequence);
         int tokens = prompt.size() + completion.size();
         int context = model.config().contextLength();
         if (tokens > context) {
-            throw new Refused(
+            throw new RejectedException(
                     "context_length_exceeded",
                     path,
                     "'" + path + "' has " + tokens + " tokens; the context length of the model is " + context);
@@ -150,7 +152,7 @@ final class BatchReader {
         return new TokenizedExample(prompt, completion);
     }
 
-    private List<Integer> tokenizePrompt(Input input, String path) throws Refused {
+    private List<Integer> tokenizePrompt(Input input, String path) throws RejectedException {
         if (input instanceof Input.Prompt prompt) {
             return model.tokenizer().encodePrompt(prompt.prompt());
         }
@@ -161,7 +163,7 @@ final class BatchReader {
         try {
             return model.encodeChat(messages, chat.tools());
         } catch (ChatTemplateException e) {
-            throw new Refused("chat_template_failed", path + ".messages", e.getMessage());
+            throw new RejectedException("chat_template_failed", path + ".messages", e.getMessage());
         }
     }
 }

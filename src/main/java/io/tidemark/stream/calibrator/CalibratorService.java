@@ -10,7 +10,7 @@ import io.tidemark.calibration.SweepLimits;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.message.ErrorBody;
 import io.tidemark.stream.calibrator.BatchReader.TokenizedBatch;
-import io.tidemark.stream.tables.TableNotRead;
+import io.tidemark.stream.tables.TableReadException;
 import io.tidemark.stream.topics.KafkaConnection;
 import io.tidemark.stream.topics.TopicLayout;
 import java.time.Duration;
@@ -134,7 +134,7 @@ public final class CalibratorService implements AutoCloseable {
             try (Session session = new Session()) {
                 trouble.set(null);
                 session.run();
-            } catch (KafkaException | TableNotRead e) {
+            } catch (KafkaException | TableReadException e) {
                 LOG.warnf("the calibrator restarts at its last commit: %s", e.getMessage());
                 retryAfter(e);
             } catch (RuntimeException e) {
@@ -237,19 +237,19 @@ public final class CalibratorService implements AutoCloseable {
                 long start = System.nanoTime();
                 List<ExampleScore> scores = score(batch, shouldContinue);
                 if (!owned.contains(partition)) {
-                    throw new SweepAbandoned();
+                    throw new SweepAbandonedException();
                 }
                 heartbeat.stop();
                 CalibrationState state =
                         states.get(adapter, record.partition(), batch.version()).plus(batch.batchId(), scores);
                 decide(record, batch, state, (System.nanoTime() - start) / 1e9);
-            } catch (BatchReader.Refused e) {
+            } catch (BatchReader.RejectedException e) {
                 LOG.warnf(
                         "the batch at %s-%d@%d is invalid: %s",
                         record.topic(), record.partition(), record.offset(), e.getMessage());
                 publisher.publishDeadLetter(record, e.error());
                 listener.onRefused(e.error());
-            } catch (SweepAbandoned e) {
+            } catch (SweepAbandonedException e) {
                 LOG.infof("abandoned the batch at %s-%d@%d", record.topic(), record.partition(), record.offset());
             } finally {
                 heartbeat.stop();
@@ -257,7 +257,7 @@ public final class CalibratorService implements AutoCloseable {
         }
 
         private List<ExampleScore> score(TokenizedBatch batch, BooleanSupplier shouldContinue)
-                throws SweepAbandoned, BatchReader.Refused {
+                throws SweepAbandonedException, BatchReader.RejectedException {
             try {
                 return executor.run(sweep.start(batch.adapter().weights(), batch.examples()), progress -> {
                     listener.onProgress(batch.adapter().id(), batch.batchId(), progress);
@@ -267,7 +267,8 @@ public final class CalibratorService implements AutoCloseable {
                 throw e;
             } catch (RuntimeException e) {
                 LOG.errorf(e, "the sweep of batch '%s' failed", batch.batchId());
-                throw new BatchReader.Refused(ErrorBody.serverError("sweep_failed", "the batch could not be scored"));
+                throw new BatchReader.RejectedException(
+                        ErrorBody.serverError("sweep_failed", "the batch could not be scored"));
             }
         }
 

@@ -27,7 +27,7 @@ public final class EngineSweepExecutor implements SweepExecutor {
 
     /** {@inheritDoc} If the engine fails, the sweep is abandoned: the failure is not caused by the batch. */
     @Override
-    public List<ExampleScore> run(SweepRun sweep, DoublePredicate shouldContinue) throws SweepAbandoned {
+    public List<ExampleScore> run(SweepRun sweep, DoublePredicate shouldContinue) throws SweepAbandonedException {
         CompletableFuture<List<ExampleScore>> scores = new CompletableFuture<>();
         CompletableFuture<Void> closed = new CompletableFuture<>();
         submit(sweep, scores, closed);
@@ -48,16 +48,16 @@ public final class EngineSweepExecutor implements SweepExecutor {
             scores.cancel(false);
             await(closed);
         }
-        throw new SweepAbandoned();
+        throw new SweepAbandonedException();
     }
 
     private void submit(SweepRun sweep, CompletableFuture<List<ExampleScore>> scores, CompletableFuture<Void> closed)
-            throws SweepAbandoned {
+            throws SweepAbandonedException {
         try {
             engine.runInBackground(() -> runSlice(sweep, scores, closed));
         } catch (IllegalStateException engineClosed) {
             sweep.close();
-            throw new SweepAbandoned();
+            throw new SweepAbandonedException();
         }
     }
 

@@ -15,16 +15,16 @@ public interface SweepExecutor {
      * @param shouldContinue called on the calling thread about every 100 ms with the progress, 0 to 1; false ends the
      *                       sweep
      * @return the scores in the order of the examples
-     * @throws SweepAbandoned if the sweep was ended
+     * @throws SweepAbandonedException if the sweep was ended
      */
-    List<ExampleScore> run(SweepRun sweep, DoublePredicate shouldContinue) throws SweepAbandoned;
+    List<ExampleScore> run(SweepRun sweep, DoublePredicate shouldContinue) throws SweepAbandonedException;
 
     /** Runs sweeps on threads of their own, for a process that does not generate. */
     static SweepExecutor onOwnThreads() {
         return (sweep, shouldContinue) -> {
             try (sweep) {
                 if (!sweep.run(shouldContinue)) {
-                    throw new SweepAbandoned();
+                    throw new SweepAbandonedException();
                 }
                 return sweep.scores();
             }

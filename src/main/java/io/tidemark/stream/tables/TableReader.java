@@ -64,7 +64,7 @@ public final class TableReader implements AutoCloseable {
      * Passes every record below the last stable offset to {@code sink}, in order within a partition. Records behind the
      * start of an open transaction are not read.
      *
-     * @throws TableNotRead if this takes longer than {@code timeout}
+     * @throws TableReadException if this takes longer than {@code timeout}
      */
     public void readToEnd(Consumer<ConsumerRecord<byte[], byte[]>> sink, Duration timeout) {
         readTo(consumer.endOffsets(partitions, timeout), sink, timeout);
@@ -74,7 +74,7 @@ public final class TableReader implements AutoCloseable {
      * As {@link #readToEnd}, up to the high watermark: waits until all open transactions are committed or aborted. This
      * includes the transactions of the caller, since a commit returns before its markers are written.
      *
-     * @throws TableNotRead   if this takes longer than {@code timeout}
+     * @throws TableReadException   if this takes longer than {@code timeout}
      * @throws KafkaException if the end offsets cannot be fetched
      */
     public void readToHighWatermark(Admin admin, Consumer<ConsumerRecord<byte[], byte[]>> sink, Duration timeout) {
@@ -103,7 +103,7 @@ public final class TableReader implements AutoCloseable {
         long deadline = System.nanoTime() + timeout.toNanos();
         while (ends.entrySet().stream().anyMatch(end -> consumer.position(end.getKey()) < end.getValue())) {
             if (System.nanoTime() > deadline) {
-                throw new TableNotRead(
+                throw new TableReadException(
                         "topic '" + topic + "' was not read to its end within " + timeout.toMillis() + " ms");
             }
             consumer.poll(POLL).forEach(sink);

@@ -52,7 +52,7 @@ public final class TopicFollower implements AutoCloseable {
      *
      * @param kafka connection settings, such as {@code bootstrap.servers}
      * @param sink  called by one thread at a time
-     * @throws TableNotRead if the end is not reached within {@code timeout}
+     * @throws TableReadException if the end is not reached within {@code timeout}
      */
     public static TopicFollower ofTable(
             Map<String, Object> kafka, String topic, Duration timeout, Consumer<ConsumerRecord<byte[], byte[]>> sink) {

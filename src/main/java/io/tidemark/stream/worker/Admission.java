@@ -71,13 +71,13 @@ final class Admission {
             GenerationParams params) {}
 
     /** The request can't be served; {@link #error} goes to its sender. */
-    static final class Rejected extends Exception {
+    static final class RejectedException extends Exception {
 
         private static final long serialVersionUID = 1L;
 
         private final transient ErrorBody error;
 
-        private Rejected(String code, String param, String message) {
+        private RejectedException(String code, String param, String message) {
             super(message, null, false, false);
             this.error = ErrorBody.invalidRequest(code, param, message);
         }
@@ -87,8 +87,8 @@ final class Admission {
         }
     }
 
-    /** @throws Rejected for an unknown model, a boundary above the number of layers, or an input without tokens */
-    Prepared prepare(RequestMessage request, String id, String engineId) throws Rejected {
+    /** @throws RejectedException for an unknown model, a boundary above the number of layers, or an input without tokens */
+    Prepared prepare(RequestMessage request, String id, String engineId) throws RejectedException {
         Optional<String> adapter = resolveAdapter(request);
         List<Integer> prompt = tokenize(request.input());
         GenerationParams params = new GenerationParams(
@@ -134,9 +134,9 @@ final class Admission {
                 : WorkerMetrics.UNKNOWN;
     }
 
-    private Optional<String> resolveAdapter(RequestMessage request) throws Rejected {
+    private Optional<String> resolveAdapter(RequestMessage request) throws RejectedException {
         if (request.boundary().isPresent() && request.boundary().getAsInt() > numLayers) {
-            throw new Rejected("out_of_range", "boundary", "'boundary' must be between 0 and " + numLayers);
+            throw new RejectedException("out_of_range", "boundary", "'boundary' must be between 0 and " + numLayers);
         }
         if (adapters.isRegistered(request.model())) {
             return Optional.of(request.model());
@@ -144,7 +144,7 @@ final class Admission {
         if (request.model().equals(model.name())) {
             return Optional.empty();
         }
-        throw new Rejected("unknown_adapter", "model", unknownAdapter(request.model()));
+        throw new RejectedException("unknown_adapter", "model", unknownAdapter(request.model()));
     }
 
     private String unknownAdapter(String name) {
@@ -179,24 +179,24 @@ final class Admission {
         return AppliedBoundary.of(row.entry(), new LoadedVersion(model.name(), digest, numLayers));
     }
 
-    private List<Integer> tokenize(Input input) throws Rejected {
+    private List<Integer> tokenize(Input input) throws RejectedException {
         List<Integer> tokens = input instanceof Input.Messages chat
                 ? encodeChat(chat)
                 : model.tokenizer().encodePrompt(((Input.Prompt) input).prompt());
         if (tokens.isEmpty()) {
-            throw new Rejected("invalid_value", input.field(), "'" + input.field() + "' tokenizes to nothing");
+            throw new RejectedException("invalid_value", input.field(), "'" + input.field() + "' tokenizes to nothing");
         }
         return tokens;
     }
 
-    private List<Integer> encodeChat(Input.Messages chat) throws Rejected {
+    private List<Integer> encodeChat(Input.Messages chat) throws RejectedException {
         List<ChatMessage> messages = chat.messages().stream()
                 .map(message -> new ChatMessage(message.fields()))
                 .toList();
         try {
             return model.encodeChat(messages, chat.tools());
         } catch (ChatTemplateException e) {
-            throw new Rejected("chat_template_failed", "messages", e.getMessage());
+            throw new RejectedException("chat_template_failed", "messages", e.getMessage());
         }
     }
 

@@ -1,10 +1,10 @@
 package io.tidemark.stream.worker;
 
 import io.tidemark.adapter.AdapterLease;
-import io.tidemark.adapter.AdapterRefused;
+import io.tidemark.adapter.InvalidAdapterException;
 import io.tidemark.generation.Engine;
 import io.tidemark.generation.FinishReason;
-import io.tidemark.generation.RequestRefused;
+import io.tidemark.generation.RequestRejectedException;
 import io.tidemark.message.ErrorBody;
 import io.tidemark.message.Parsed;
 import io.tidemark.message.RequestMessage;
@@ -209,7 +209,8 @@ public final class RequestLifecycle implements AutoCloseable {
         }
     }
 
-    private void submit(Run run, Admission.Prepared prepared, Optional<AdapterLease> lease) throws RequestRefused {
+    private void submit(Run run, Admission.Prepared prepared, Optional<AdapterLease> lease)
+            throws RequestRejectedException {
         AdmittedRequest admitted = admission.admit(prepared, lease.map(AdapterLease::adapter));
         engine.submit(admitted.generation(), replies.events(run.incoming, admitted, outcome -> {
             lease.ifPresent(AdapterLease::close);
@@ -225,7 +226,7 @@ public final class RequestLifecycle implements AutoCloseable {
     }
 
     private interface Step {
-        void run() throws Admission.Rejected, RequestRefused;
+        void run() throws Admission.RejectedException, RequestRejectedException;
     }
 
     /** Runs a step of the admission. Returns false if the request is rejected or abandoned. */
@@ -236,7 +237,7 @@ public final class RequestLifecycle implements AutoCloseable {
         try {
             step.run();
             return true;
-        } catch (Admission.Rejected | RequestRefused | RuntimeException | Error e) {
+        } catch (Admission.RejectedException | RequestRejectedException | RuntimeException | Error e) {
             // the engine also throws when it has failed during the step; its requests are abandoned
             if (!abandoned.isDone()) {
                 reject(run, e);
@@ -253,14 +254,14 @@ public final class RequestLifecycle implements AutoCloseable {
 
     /** The error for the sender. Exceptions other than rejections are logged, and the sender gets no details. */
     private static ErrorBody error(Run run, Throwable reason) {
-        if (reason instanceof Admission.Rejected rejected) {
+        if (reason instanceof Admission.RejectedException rejected) {
             return rejected.error();
         }
-        if (reason instanceof RequestRefused refused) {
+        if (reason instanceof RequestRejectedException refused) {
             String param = refused.isAboutPrompt() ? run.message.input().field() : refused.param();
             return ErrorBody.invalidRequest(refused.code(), param, refused.getMessage());
         }
-        if (reason instanceof AdapterRefused) {
+        if (reason instanceof InvalidAdapterException) {
             return ErrorBody.serverError("adapter_unusable", reason.getMessage());
         }
         LOG.errorf(reason, "request '%s' could not be admitted", run.id);

@@ -88,8 +88,7 @@ class AttentionPlanTest {
     }
 
     @Test
-    @DisplayName(
-            "short prompts are packed in one call whatever their slots; a long prompt and a single prompt are not")
+    @DisplayName("short prompts are packed in one call whatever their slots; a long prompt and a single prompt are not")
     void packsShortPrompts() {
         assertThat(calls(List.of(row(0, 0, 10), row(3, 0, 64), row(1, 70, 1), row(4, 0, 65), row(5, 3, 10))))
                 .containsExactly(
@@ -105,9 +104,12 @@ class AttentionPlanTest {
     }
 
     @Test
-    @DisplayName("in deterministic mode, rows that read different numbers of tokens have separate calls, and prompts are split at tile boundaries")
+    @DisplayName(
+            "in deterministic mode, rows that read different numbers of tokens have separate calls, and prompts are split at tile boundaries")
     void dependsOnNoNeighbour() {
-        assertThat(calls(DETERMINISTIC, List.of(row(0, 60, 1), row(1, 63, 1), row(2, 64, 1), row(3, 100, 1), row(4, 10, 1))))
+        assertThat(calls(
+                        DETERMINISTIC,
+                        List.of(row(0, 60, 1), row(1, 63, 1), row(2, 64, 1), row(3, 100, 1), row(4, 10, 1))))
                 .containsExactly("0..2 span 64", "2..4 span 128", "4..5 span 64");
         assertThat(calls(DETERMINISTIC, List.of(row(0, 0, 150))))
                 .containsExactly("0..1 span 128 x 64", "0..1 span 192 x 22", "0..1 span 64 x 64 from the beginning");
@@ -136,7 +138,8 @@ class AttentionPlanTest {
     }
 
     @Test
-    @DisplayName("rows are ordered by slot, a free slot repeats the first chunk, and each token has the row of its result")
+    @DisplayName(
+            "rows are ordered by slot, a free slot repeats the first chunk, and each token has the row of its result")
     void ordersRowsBySlot() {
         List<Chunk> rows = List.of(new Chunk(slots.get(2), 0, 59, 1), new Chunk(slots.get(0), 1, 59, 1));
         AttentionPlan plan = new AttentionPlan(TILING, rows, List.of(block), 2);

@@ -69,8 +69,7 @@ class KvPoolTest {
     }
 
     @Test
-    @DisplayName(
-            "a block of several slots takes at most an eighth of the budget")
+    @DisplayName("a block of several slots takes at most an eighth of the budget")
     void leavesRoomForOtherSizes() {
         try (KvPool pool = pool(10 * 512 * tokenBytes)) {
             assertThat(pool.reserve(512)).isPresent();

@@ -129,7 +129,12 @@ class PrefixCacheTest {
 
     private static StepRow row(KvSlot slot, List<Integer> tokens, int from) {
         return new StepRow(
-                slot, tokens.subList(from, tokens.size()), from, Optional.empty(), 0, Optional.of(TokenSampling.GREEDY));
+                slot,
+                tokens.subList(from, tokens.size()),
+                from,
+                Optional.empty(),
+                0,
+                Optional.of(TokenSampling.GREEDY));
     }
 
     private static List<Integer> tokens(int seed, int count) {

@@ -94,8 +94,7 @@ class PackedLoraGroupsTest {
 
     @Test
     @Timeout(60)
-    @DisplayName(
-            "each row uses its own adapter with cached gather indices, and after the layout of the step changes")
+    @DisplayName("each row uses its own adapter with cached gather indices, and after the layout of the step changes")
     void layoutsInTurn() {
         List<String> together = List.of("all:0", "qv:1", "patterns:2", "some-layers:3");
         for (int step = 0; step < STEPS_UNTIL_PACKED || packed.isPackingAdapters(); step++) {
@@ -152,8 +151,7 @@ class PackedLoraGroupsTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"all:0", "qv:1", "patterns:2", "some-layers:3", "dora:4", "lora-bias:5"})
-    @DisplayName(
-            "a row alone in its step uses its own group and has the same logits, bit for bit, whatever ran before")
+    @DisplayName("a row alone in its step uses its own group and has the same logits, bit for bit, whatever ran before")
     void alone(String adapter) {
         List<float[]> first = packed.shortLogits(List.of(adapter));
         assertThat(AdapterBatch.relativeError(first, exact.shortLogits(List.of(adapter))))

@@ -87,8 +87,7 @@ class SamplingScriptTest {
     }
 
     @ParameterizedTest(name = "vocabulary of {0}")
-    @DisplayName(
-            "a greedy row takes the first of its largest logits, also with ties, infinities and NaN")
+    @DisplayName("a greedy row takes the first of its largest logits, also with ties, infinities and NaN")
     @ValueSource(ints = {400, 420, 9216, 49152})
     void findsTheLargest(int vocabulary) {
         Random random = new Random(vocabulary);

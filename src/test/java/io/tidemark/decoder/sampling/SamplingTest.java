@@ -47,7 +47,8 @@ class SamplingTest {
         slots = IntStream.range(0, ROWS)
                 .mapToObj(i -> pool.reserve(8).orElseThrow())
                 .toList();
-        logits = decoder.logits(List.of(row(slots.get(0), TokenSampling.GREEDY))).get(0);
+        logits =
+                decoder.logits(List.of(row(slots.get(0), TokenSampling.GREEDY))).get(0);
         best = IntStream.range(0, logits.length)
                 .reduce((a, b) -> logits[b] > logits[a] ? b : a)
                 .orElseThrow();
@@ -76,7 +77,9 @@ class SamplingTest {
     })
     void isGreedy(double temperature, double topP, int topK, double minP) {
         SamplingParams sampling = new SamplingParams(temperature, topP, topK, minP, Penalties.NONE, Map.of());
-        assertThat(tokens(UNIFORMS.stream().map(u -> TokenSampling.of(sampling, u)).toList()))
+        assertThat(tokens(UNIFORMS.stream()
+                        .map(u -> TokenSampling.of(sampling, u))
+                        .toList()))
                 .containsOnly(best);
     }
 
@@ -140,7 +143,8 @@ class SamplingTest {
     void tellsBadLogits(@TempDir Path temp) {
         Optional<LoraWeights> overflowing = Optional.of(fixture.overflowingAdapter(temp));
         try (KvPool own = new KvPool(decoder.kvCache(), Long.MAX_VALUE)) {
-            TokenSampling sampled = TokenSampling.of(SamplingParams.at(1).withTopP(0.9).withMinP(0.1), 0.5);
+            TokenSampling sampled =
+                    TokenSampling.of(SamplingParams.at(1).withTopP(0.9).withMinP(0.1), 0.5);
             for (TokenSampling rule : List.of(
                     TokenSampling.GREEDY,
                     TokenSampling.of(SamplingParams.at(1), 0.5),

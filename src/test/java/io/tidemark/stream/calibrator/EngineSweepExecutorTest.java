@@ -33,7 +33,7 @@ class EngineSweepExecutorTest {
             });
             for (int again = 0; again < 2; again++) {
                 assertThatThrownBy(() -> executor.run(sweep(fixture), progress -> true))
-                        .isInstanceOf(SweepAbandoned.class);
+                        .isInstanceOf(SweepAbandonedException.class);
             }
         }
     }

@@ -3,7 +3,7 @@ package io.tidemark.stream.serving;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.tidemark.model.ModelRefused;
+import io.tidemark.model.InvalidModelException;
 import io.tidemark.stream.TestSettings;
 import io.tidemark.stream.settings.TidemarkSettings;
 import java.time.Duration;
@@ -78,7 +78,7 @@ class ModelPreloaderTest {
         Map<String, String> nowhere = Map.of("tidemark.model.dir", "/no/such/folder");
         try (ModelPreloader preloader = ModelPreloader.start(nowhere)) {
             assertThatThrownBy(() -> preloader.take(choice(nowhere)))
-                    .isInstanceOf(ModelRefused.class)
+                    .isInstanceOf(InvalidModelException.class)
                     .hasMessageContaining("/no/such/folder");
         }
     }

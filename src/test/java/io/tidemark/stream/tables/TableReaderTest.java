@@ -63,7 +63,7 @@ class TableReaderTest {
             reader.readToEnd(record -> values.add(text(record.value())), TIMEOUT);
             assertThat(values).isEmpty();
             assertThatThrownBy(() -> reader.readToHighWatermark(admin, record -> {}, Duration.ofMillis(300)))
-                    .isInstanceOf(TableNotRead.class)
+                    .isInstanceOf(TableReadException.class)
                     .hasMessageContaining("'open'");
             producer.commitTransaction();
             reader.readToHighWatermark(admin, record -> values.add(text(record.value())), TIMEOUT);

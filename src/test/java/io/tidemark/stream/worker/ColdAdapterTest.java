@@ -3,8 +3,8 @@ package io.tidemark.stream.worker;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.adapter.AdapterLease;
-import io.tidemark.adapter.AdapterRefused;
 import io.tidemark.adapter.AdapterStore;
+import io.tidemark.adapter.InvalidAdapterException;
 import io.tidemark.generation.Outcome.Failure;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -42,10 +42,10 @@ class ColdAdapterTest {
     @DisplayName("is answered with an error that contains the reason if the adapter can't be loaded")
     void refused(@TempDir Path folder) throws Exception {
         Files.writeString(folder.resolve("adapter_config.json"), "{");
-        AdapterRefused reason = null;
+        InvalidAdapterException reason = null;
         try {
             fixture.store().register("broken", folder);
-        } catch (AdapterRefused e) {
+        } catch (InvalidAdapterException e) {
             reason = e;
         }
         CompletableFuture<Void> answered = fixture.deliver(1, "cold");

@@ -5,7 +5,7 @@ import io.tidemark.generation.FinishReason;
 import io.tidemark.generation.GenerationListener;
 import io.tidemark.generation.GenerationParams;
 import io.tidemark.generation.GenerationRequest;
-import io.tidemark.generation.RequestRefused;
+import io.tidemark.generation.RequestRejectedException;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 
@@ -30,9 +30,9 @@ final class RecordingEngine implements Engine {
     }
 
     @Override
-    public void validate(List<Integer> prompt, GenerationParams params) throws RequestRefused {
+    public void validate(List<Integer> prompt, GenerationParams params) throws RequestRejectedException {
         if (params.maxTokens() > 1000) {
-            throw new RequestRefused("context_length_exceeded", "max_tokens", "that is too long");
+            throw new RequestRejectedException("context_length_exceeded", "max_tokens", "that is too long");
         }
     }
 

@@ -1,7 +1,7 @@
 package io.tidemark.generation;
 
 /** The engine can never run this request; nothing was queued. */
-public final class RequestRefused extends Exception {
+public final class RequestRejectedException extends Exception {
 
     private static final long serialVersionUID = 1L;
     static final String PROMPT = "prompt";
@@ -9,7 +9,7 @@ public final class RequestRefused extends Exception {
     private final String code;
     private final String param;
 
-    public RequestRefused(String code, String param, String message) {
+    public RequestRejectedException(String code, String param, String message) {
         super(message);
         this.code = code;
         this.param = param;

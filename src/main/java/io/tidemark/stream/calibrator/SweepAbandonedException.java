@@ -4,11 +4,11 @@ package io.tidemark.stream.calibrator;
  * A batch was abandoned before its end, because its partition was revoked or the process stops. The batch is not
  * committed, and its next reader scores it.
  */
-public final class SweepAbandoned extends Exception {
+public final class SweepAbandonedException extends Exception {
 
     private static final long serialVersionUID = 1L;
 
-    SweepAbandoned() {
+    SweepAbandonedException() {
         super("the sweep was abandoned", null, false, false);
     }
 }

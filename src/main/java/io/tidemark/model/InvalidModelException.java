@@ -3,31 +3,31 @@ package io.tidemark.model;
 import java.nio.file.Path;
 
 /** A model folder is broken, or needs a feature that is not supported. The message names file and field. */
-public final class ModelRefused extends RuntimeException {
+public final class InvalidModelException extends RuntimeException {
 
     private static final long serialVersionUID = 1L;
     private static final int MAX_CHARACTERS = 1000;
 
     private final boolean unsupported;
 
-    private ModelRefused(String message, boolean unsupported, Throwable cause) {
+    private InvalidModelException(String message, boolean unsupported, Throwable cause) {
         super(shortened(message), cause);
         this.unsupported = unsupported;
     }
 
     /** A field or tensor has a value that is not supported. */
-    public static ModelRefused unsupported(Path file, String field, Object value) {
-        return new ModelRefused("not supported yet: " + field + " = " + value + " (" + file + ")", true, null);
+    public static InvalidModelException unsupported(Path file, String field, Object value) {
+        return new InvalidModelException("not supported yet: " + field + " = " + value + " (" + file + ")", true, null);
     }
 
     /** A file or folder is broken. */
-    public static ModelRefused broken(Path file, String what) {
-        return new ModelRefused(file + ": " + what, false, null);
+    public static InvalidModelException broken(Path file, String what) {
+        return new InvalidModelException(file + ": " + what, false, null);
     }
 
     /** A file or folder is broken, because of another exception. */
-    public static ModelRefused broken(Path file, String what, Throwable cause) {
-        return new ModelRefused(file + ": " + what, false, cause);
+    public static InvalidModelException broken(Path file, String what, Throwable cause) {
+        return new InvalidModelException(file + ": " + what, false, cause);
     }
 
     /** Truncates a message: it may quote text of any length from a file. */
