@@ -23,7 +23,7 @@ final class SamplingOptions {
     @Option(
             names = "--temperature",
             paramLabel = "T",
-            description = "SamplingParams temperature; 0: the most likely token. Default: 1.")
+            description = "Sampling temperature; 0: the most likely token. Default: 1.")
     private Optional<Double> temperature = Optional.empty();
 
     @Option(
