@@ -38,6 +38,9 @@ final class ServedProcess implements AutoCloseable {
             Path log = Files.createTempFile("tidemark-serve", ".log");
             List<String> command = new ArrayList<>(List.of(
                     Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                    // start faster, with less optimized Java code
+                    "-XX:TieredStopAtLevel=1",
+                    "-XX:+UseSerialGC",
                     "-jar",
                     "target/quarkus-app/quarkus-run.jar",
                     "serve"));
