@@ -117,6 +117,7 @@ final class Debugger implements AutoCloseable {
     public void close() {
         try {
             if (machine != null) {
+                machine.eventRequestManager().deleteAllBreakpoints();
                 machine.dispose();
             }
         } catch (VMDisconnectedException e) {
