@@ -25,7 +25,7 @@ class EveryTensorTest {
     private Path temp;
 
     @ParameterizedTest(name = "{0}")
-    @DisplayName("is required: an adapter with a missing, renamed or reshaped tensor is refused by its name")
+    @DisplayName("an adapter with a missing, renamed or reshaped tensor is refused, and the message names the tensor")
     @ValueSource(
             strings = {
                 "llama-gqa",

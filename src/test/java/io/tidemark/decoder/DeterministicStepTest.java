@@ -28,7 +28,7 @@ import org.junit.jupiter.api.TestInstance;
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class DeterministicStepTest {
 
-    private static final int PIECE = 64;
+    private static final int CHUNK = 64;
 
     private Torch torch;
     private LanguageModel model;
@@ -38,7 +38,7 @@ class DeterministicStepTest {
     /** A sequence with its adapter and boundary. */
     private record Text(List<Integer> tokens, Optional<LoraWeights> lora, int boundary) {
 
-        StepRow piece(KvSlot slot, int from, int to) {
+        StepRow row(KvSlot slot, int from, int to) {
             return new StepRow(slot, tokens.subList(from, to), from, lora, boundary, Optional.of(TokenSampling.GREEDY));
         }
     }
@@ -120,8 +120,8 @@ class DeterministicStepTest {
                 if (done[i] < length && random.nextInt(4) > 0) {
                     int end = done[i] >= prompt
                             ? done[i] + 1
-                            : Math.min(prompt, (done[i] / PIECE + 1 + random.nextInt(3)) * PIECE);
-                    batch.add(texts.get(i).piece(slots[i], done[i], end));
+                            : Math.min(prompt, (done[i] / CHUNK + 1 + random.nextInt(3)) * CHUNK);
+                    batch.add(texts.get(i).row(slots[i], done[i], end));
                     rows.add(i);
                     done[i] = end;
                 }
@@ -154,10 +154,10 @@ class DeterministicStepTest {
             KvSlot slot = pool.reserve(300).orElseThrow();
             int prompt = prompt(text.tokens().size());
             logits.add(
-                    model.decoder().logits(List.of(text.piece(slot, 0, prompt))).get(0));
+                    model.decoder().logits(List.of(text.row(slot, 0, prompt))).get(0));
             for (int at = prompt; at < text.tokens().size(); at++) {
                 logits.add(model.decoder()
-                        .logits(List.of(text.piece(slot, at, at + 1)))
+                        .logits(List.of(text.row(slot, at, at + 1)))
                         .get(0));
             }
         }

@@ -33,14 +33,14 @@ class MixedBatchTest {
     /** Tokens with an adapter and a boundary. */
     private record Sequence(List<Integer> tokens, Optional<LoraWeights> lora, int boundary) {
 
-        StepRow piece(KvSlot slot, int from, int to, boolean wanted) {
+        StepRow row(KvSlot slot, int from, int to, boolean sampled) {
             return new StepRow(
                     slot,
                     tokens.subList(from, to),
                     from,
                     lora,
                     boundary,
-                    wanted ? Optional.of(TokenSampling.GREEDY) : Optional.empty());
+                    sampled ? Optional.of(TokenSampling.GREEDY) : Optional.empty());
         }
     }
 
@@ -74,10 +74,10 @@ class MixedBatchTest {
 
     @Test
     @DisplayName("logits are the same alone and with other adapters, boundaries and lengths in the step")
-    void alikeInAMixedBatch() {
+    void logitsInMixedBatch() {
         try (KvPool pool = pool()) {
             List<StepRow> batch = sequences.stream()
-                    .map(s -> s.piece(slot(pool), 0, s.tokens().size(), true))
+                    .map(s -> s.row(slot(pool), 0, s.tokens().size(), true))
                     .toList();
             assertSame(decoder.logits(batch), sequences);
         }
@@ -85,14 +85,14 @@ class MixedBatchTest {
 
     @Test
     @DisplayName("logits do not depend on the order of the batch")
-    void alikeInAnyOrder() {
+    void logitsInAnyOrder() {
         List<Sequence> reversed = IntStream.range(0, sequences.size())
                 .mapToObj(i -> sequences.get(sequences.size() - 1 - i))
                 .toList();
         try (KvPool pool = pool()) {
             assertSame(
                     decoder.logits(reversed.stream()
-                            .map(s -> s.piece(slot(pool), 0, s.tokens().size(), true))
+                            .map(s -> s.row(slot(pool), 0, s.tokens().size(), true))
                             .toList()),
                     reversed);
         }
@@ -100,7 +100,7 @@ class MixedBatchTest {
 
     @Test
     @DisplayName("logits are the same if prompts run in chunks while other rows decode")
-    void alikeInPieces() {
+    void logitsInChunks() {
         try (KvPool pool = pool()) {
             List<KvSlot> slots = sequences.stream().map(s -> slot(pool)).toList();
             int[] done = new int[sequences.size()];
@@ -111,24 +111,24 @@ class MixedBatchTest {
                             .anyMatch(i -> done[i] < sequences.get(i).tokens().size());
                     step++) {
                 List<StepRow> batch = new ArrayList<>();
-                List<Integer> wanted = new ArrayList<>();
+                List<Integer> sampled = new ArrayList<>();
                 for (int i = 0; i < done.length; i++) {
                     int size = sequences.get(i).tokens().size();
                     // Even rows run token by token, odd rows in chunks of changing size; each row skips some steps.
-                    int piece = i % 2 == 0 ? 1 : 1 + (step * 7 + i) % 23;
+                    int chunk = i % 2 == 0 ? 1 : 1 + (step * 7 + i) % 23;
                     if (done[i] < size && (step + i) % 4 != 0) {
-                        int end = Math.min(size, done[i] + piece);
-                        batch.add(sequences.get(i).piece(slots.get(i), done[i], end, end == size));
+                        int end = Math.min(size, done[i] + chunk);
+                        batch.add(sequences.get(i).row(slots.get(i), done[i], end, end == size));
                         if (end == size) {
-                            wanted.add(i);
+                            sampled.add(i);
                         }
                         done[i] = end;
                     }
                 }
                 if (!batch.isEmpty()) {
                     List<float[]> logits = decoder.logits(batch);
-                    assertThat(logits).hasSameSizeAs(wanted);
-                    IntStream.range(0, wanted.size()).forEach(i -> last.set(wanted.get(i), logits.get(i)));
+                    assertThat(logits).hasSameSizeAs(sampled);
+                    IntStream.range(0, sampled.size()).forEach(i -> last.set(sampled.get(i), logits.get(i)));
                 }
             }
             assertSame(last, sequences);
@@ -137,21 +137,21 @@ class MixedBatchTest {
 
     @Test
     @DisplayName("logits do not depend on unused slots or on old contents of slots")
-    void alikeBetweenHoles() {
+    void logitsWithUnusedSlots() {
         try (KvPool pool = pool()) {
             List<KvSlot> slots = new ArrayList<>(
                     IntStream.range(0, 20).mapToObj(i -> slot(pool)).toList());
             decoder.logits(slots.stream()
-                    .map(slot -> sequences.get(3).piece(slot, 0, 100, true))
+                    .map(slot -> sequences.get(3).row(slot, 0, 100, true))
                     .toList());
             List<Sequence> chosen = List.of(sequences.get(1), sequences.get(4), sequences.get(7), sequences.get(8));
-            List<KvSlot> places = List.of(slots.get(6), slots.get(1), slots.get(18), slots.get(3));
+            List<KvSlot> chosenSlots = List.of(slots.get(6), slots.get(1), slots.get(18), slots.get(3));
             for (int part = 0; part < 2; part++) {
                 List<StepRow> batch = new ArrayList<>();
                 for (int i = 0; i < chosen.size(); i++) {
                     int size = chosen.get(i).tokens().size();
                     batch.add(chosen.get(i)
-                            .piece(places.get(i), part == 0 ? 0 : size - 1, part == 0 ? size - 1 : size, part == 1));
+                            .row(chosenSlots.get(i), part == 0 ? 0 : size - 1, part == 0 ? size - 1 : size, part == 1));
                 }
                 List<float[]> logits = decoder.logits(batch);
                 if (part == 1) {
@@ -163,32 +163,32 @@ class MixedBatchTest {
 
     @Test
     @DisplayName("logits are finite in a slot that was released as invalid, and not finite without that")
-    void clearsSpoiltSlots(@TempDir Path temp) {
+    void invalidSlotIsCleared(@TempDir Path temp) {
         LoraWeights overflowing = fixture.overflowingAdapter(temp);
         try (KvPool pool = pool()) {
-            assertThat(afterSpoiling(pool, overflowing, pool::release)).contains(Float.NaN);
+            assertThat(afterInvalidValues(pool, overflowing, pool::release)).contains(Float.NaN);
         }
         try (KvPool pool = pool()) {
-            assertSame(List.of(afterSpoiling(pool, overflowing, pool::releaseInvalid)), List.of(sequences.get(1)));
+            assertSame(List.of(afterInvalidValues(pool, overflowing, pool::releaseInvalid)), List.of(sequences.get(1)));
         }
     }
 
     /**
      * Logits of a short row in a slot that had values that are not finite; a longer row makes attention read all of it.
      */
-    private float[] afterSpoiling(KvPool pool, LoraWeights overflowing, Consumer<KvSlot> release) {
-        KvSlot spoilt = slot(pool);
+    private float[] afterInvalidValues(KvPool pool, LoraWeights overflowing, Consumer<KvSlot> release) {
+        KvSlot invalid = slot(pool);
         Sequence bad = new Sequence(Collections.nCopies(128, 5), Optional.of(overflowing), 6);
-        assertThat(decoder.logits(List.of(bad.piece(spoilt, 0, 128, true))).get(0))
+        assertThat(decoder.logits(List.of(bad.row(invalid, 0, 128, true))).get(0))
                 .contains(Float.NaN);
-        release.accept(spoilt);
+        release.accept(invalid);
         KvSlot again = slot(pool);
-        assertThat(again.index()).isEqualTo(spoilt.index());
+        assertThat(again.index()).isEqualTo(invalid.index());
         KvSlot neighbour = slot(pool);
         Sequence shorter = sequences.get(1);
         Sequence longer = sequences.get(3);
-        decoder.logits(List.of(shorter.piece(again, 0, 36, true), longer.piece(neighbour, 0, 99, true)));
-        return decoder.logits(List.of(shorter.piece(again, 36, 37, true), longer.piece(neighbour, 99, 100, true)))
+        decoder.logits(List.of(shorter.row(again, 0, 36, true), longer.row(neighbour, 0, 99, true)));
+        return decoder.logits(List.of(shorter.row(again, 36, 37, true), longer.row(neighbour, 99, 100, true)))
                 .get(0);
     }
 
@@ -205,7 +205,7 @@ class MixedBatchTest {
     private float[] alone(Sequence sequence) {
         try (KvPool pool = pool()) {
             return decoder.logits(List.of(
-                            sequence.piece(slot(pool), 0, sequence.tokens().size(), true)))
+                            sequence.row(slot(pool), 0, sequence.tokens().size(), true)))
                     .get(0);
         }
     }

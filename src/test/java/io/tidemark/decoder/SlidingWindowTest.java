@@ -121,15 +121,16 @@ class SlidingWindowTest {
                     .mapToObj(i -> 3 + (i * i + 7 * i) % 400)
                     .toList();
             double[] expected = forced(model, tokens);
-            for (List<Integer> pieces : List.of(List.of(LENGTH - 20, 1), List.of(17, 1, 300, 1, 1, 64), List.of(256))) {
-                assertAgrees(model, tokens, pieces, expected);
+            for (List<Integer> chunkSizes :
+                    List.of(List.of(LENGTH - 20, 1), List.of(17, 1, 300, 1, 1, 64), List.of(256))) {
+                assertAgrees(model, tokens, chunkSizes, expected);
             }
         }
     }
 
     /** Runs the sequence in chunks of these sizes in turn, and a second one some tokens later in the next slot. */
     private static void assertAgrees(
-            LanguageModel model, List<Integer> tokens, List<Integer> pieces, double[] expected) {
+            LanguageModel model, List<Integer> tokens, List<Integer> chunkSizes, double[] expected) {
         try (KvPool pool = new KvPool(model.decoder().kvCache(), Long.MAX_VALUE)) {
             List<KvSlot> slots = List.of(
                     pool.reserve(LENGTH).orElseThrow(), pool.reserve(LENGTH).orElseThrow());
@@ -137,7 +138,7 @@ class SlidingWindowTest {
             for (int step = 0; done[1] < LENGTH - 1; step++) {
                 List<StepRow> batch = new ArrayList<>();
                 for (int row = 0; row < 2; row++) {
-                    int size = Math.min(LENGTH - 1 - done[row], pieces.get((step + row) % pieces.size()));
+                    int size = Math.min(LENGTH - 1 - done[row], chunkSizes.get((step + row) % chunkSizes.size()));
                     if (size > 0 && (row == 0 || step > 1)) {
                         batch.add(new StepRow(
                                 slots.get(row),
@@ -153,7 +154,7 @@ class SlidingWindowTest {
                 for (int i = 0; i < batch.size(); i++) {
                     int end = batch.get(i).position() + batch.get(i).tokens().size();
                     assertThat(logprob(logits.get(i), tokens.get(end)))
-                            .as("%s, token %d", pieces, end)
+                            .as("%s, token %d", chunkSizes, end)
                             .isCloseTo(expected[end - 1], within(2e-4));
                 }
             }

@@ -68,7 +68,7 @@ class RequestFailureTest {
     }
 
     @Test
-    @DisplayName("a listener that throws affects neither its own request nor others")
+    @DisplayName("an exception of a listener affects neither its own request nor others")
     void aListenerThatThrows() throws RequestRejectedException {
         CompletableFuture<Outcome> outcome = new CompletableFuture<>();
         try (GenerationEngine engine = start()) {

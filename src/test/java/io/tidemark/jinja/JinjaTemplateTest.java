@@ -15,13 +15,13 @@ import org.junit.jupiter.params.provider.CsvSource;
  * Tests statements, error messages and isolation. {@code ChatRenderingTest} compares expressions and whole chat
  * templates with transformers.
  */
-@DisplayName("A Jinja template")
+@DisplayName("Jinja templates")
 class JinjaTemplateTest {
 
     private static final String USER_TEXT = "text of a user";
 
     @ParameterizedTest(name = "{0}")
-    @DisplayName("with a syntax error or an unsupported feature fails to parse, with the name and the line")
+    @DisplayName("a syntax error or an unsupported feature fails to parse, and the message has its name and line")
     @CsvSource(
             delimiter = ';',
             quoteCharacter = '`',
@@ -47,7 +47,8 @@ class JinjaTemplateTest {
     }
 
     @ParameterizedTest(name = "{0}")
-    @DisplayName("that fails in Python fails to render, with names and types and without the user's text")
+    @DisplayName(
+            "a template that fails in Python fails to render, and the message has names and types but no text of the user")
     @CsvSource(
             delimiter = ';',
             quoteCharacter = '`',
@@ -82,7 +83,7 @@ class JinjaTemplateTest {
     }
 
     @ParameterizedTest(name = "{0}")
-    @DisplayName("renders statements as Jinja2 3.1.6 does")
+    @DisplayName("statements have the output of Jinja2 3.1.6")
     @CsvSource(
             delimiter = ';',
             quoteCharacter = '`',
@@ -115,7 +116,7 @@ class JinjaTemplateTest {
     }
 
     @Test
-    @DisplayName("that calls raise_exception fails with exactly that message")
+    @DisplayName("a template that calls raise_exception fails with exactly that message")
     void passesRaisedMessageOn() {
         assertThatThrownBy(() -> render("{{ raise_exception('no ' + text) }}"))
                 .isInstanceOfSatisfying(JinjaException.class, failure -> {
@@ -125,7 +126,7 @@ class JinjaTemplateTest {
     }
 
     @Test
-    @DisplayName("with infinite recursion or very deep nesting fails with a JinjaException")
+    @DisplayName("infinite recursion and very deep nesting fail with a JinjaException")
     void limitsDepth() {
         assertThatThrownBy(() -> render("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}"))
                 .isInstanceOf(JinjaException.class)
@@ -134,14 +135,14 @@ class JinjaTemplateTest {
     }
 
     @Test
-    @DisplayName("prints variables unchanged and does not interpret template syntax in them")
+    @DisplayName("variables are printed unchanged, and template syntax in them is not interpreted")
     void doesNotInterpretVariables() {
         String text = "{{ 1 + 1 }} {% raw %} <b>&amp;</b> {# note #}\r\n";
         assertThat(parse("{{ text }}").render(Map.of("text", text))).isEqualTo(text);
     }
 
     @Test
-    @DisplayName("keeps no state between two renderings")
+    @DisplayName("a template keeps no state between two renderings")
     void isStateless() {
         JinjaTemplate template = parse(
                 "{{ seen is defined }}{% set seen = 1 %}{% set n = namespace(x=0) %}{% set n.x = n.x + 1 %}{{ n.x }}");

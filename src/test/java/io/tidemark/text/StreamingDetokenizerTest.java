@@ -47,13 +47,13 @@ class StreamingDetokenizerTest {
                 "   three  spaces"
             })
     void piecesAreWhole(String text) {
-        List<String> pieces = pieces(tokenizer.encodePlain(text));
-        assertThat(String.join("", pieces)).isEqualTo(text);
-        assertThat(pieces)
-                .noneMatch(piece -> piece.contains("\uFFFD"))
-                .noneMatch(piece -> !piece.isEmpty()
-                        && (Character.isLowSurrogate(piece.charAt(0))
-                                || Character.isHighSurrogate(piece.charAt(piece.length() - 1))));
+        List<String> chunks = chunks(tokenizer.encodePlain(text));
+        assertThat(String.join("", chunks)).isEqualTo(text);
+        assertThat(chunks)
+                .noneMatch(chunk -> chunk.contains("\uFFFD"))
+                .noneMatch(chunk -> !chunk.isEmpty()
+                        && (Character.isLowSurrogate(chunk.charAt(0))
+                                || Character.isHighSurrogate(chunk.charAt(chunk.length() - 1))));
     }
 
     @Test
@@ -72,9 +72,9 @@ class StreamingDetokenizerTest {
     @DisplayName("an incomplete character at the end becomes U+FFFD")
     void endsHalf() {
         List<Integer> tokens = tokenizer.encodePlain("ab🙂");
-        List<String> pieces = pieces(tokens.subList(0, tokens.size() - 1));
-        assertThat(String.join("", pieces)).startsWith("ab").endsWith("\uFFFD");
-        assertThat(pieces.subList(0, pieces.size() - 1)).noneMatch(piece -> piece.contains("\uFFFD"));
+        List<String> chunks = chunks(tokens.subList(0, tokens.size() - 1));
+        assertThat(String.join("", chunks)).startsWith("ab").endsWith("\uFFFD");
+        assertThat(chunks.subList(0, chunks.size() - 1)).noneMatch(chunk -> chunk.contains("\uFFFD"));
     }
 
     @Test
@@ -83,7 +83,7 @@ class StreamingDetokenizerTest {
         Random random = new Random(11);
         for (int run = 0; run < 100; run++) {
             List<Integer> tokens = random.ints(40, 0, 420).boxed().toList();
-            assertThat(String.join("", pieces(tokens))).as("tokens %s", tokens).isEqualTo(tokenizer.decode(tokens));
+            assertThat(String.join("", chunks(tokens))).as("tokens %s", tokens).isEqualTo(tokenizer.decode(tokens));
         }
     }
 
@@ -95,16 +95,17 @@ class StreamingDetokenizerTest {
         try (TextTokenizer each = ofKind(kind)) {
             Random random = new Random(7);
             for (int run = 0; run < 500; run++) {
-                // Runs of bytes, whole and broken, are rare among all tokens, so some runs draw from the lower ones
+                // Runs of byte tokens, valid and invalid, are rare among random tokens, so every second list draws from
+                // the lower ids
                 // only.
                 List<Integer> tokens = random.ints(1 + random.nextInt(30), 0, run % 2 == 0 ? 264 : 420)
                         .boxed()
                         .toList();
-                List<String> pieces = pieces(each, tokens);
-                assertThat(String.join("", pieces)).as("tokens %s", tokens).isEqualTo(each.decode(tokens));
-                assertThat(pieces)
-                        .noneMatch(piece ->
-                                !piece.isEmpty() && Character.isHighSurrogate(piece.charAt(piece.length() - 1)));
+                List<String> chunks = chunks(each, tokens);
+                assertThat(String.join("", chunks)).as("tokens %s", tokens).isEqualTo(each.decode(tokens));
+                assertThat(chunks)
+                        .noneMatch(chunk ->
+                                !chunk.isEmpty() && Character.isHighSurrogate(chunk.charAt(chunk.length() - 1)));
             }
         }
     }
@@ -126,18 +127,18 @@ class StreamingDetokenizerTest {
                     "\n\n\ttab",
                     "x<|call|> y")) {
                 List<Integer> tokens = each.encodePlain(text);
-                List<String> pieces = pieces(each, tokens);
-                assertThat(String.join("", pieces)).as(text).isEqualTo(each.decode(tokens));
-                assertThat(pieces)
+                List<String> chunks = chunks(each, tokens);
+                assertThat(String.join("", chunks)).as(text).isEqualTo(each.decode(tokens));
+                assertThat(chunks)
                         .as(text)
-                        .noneMatch(piece -> !each.decode(tokens).contains("\uFFFD") && piece.contains("\uFFFD"));
+                        .noneMatch(chunk -> !each.decode(tokens).contains("\uFFFD") && chunk.contains("\uFFFD"));
             }
         }
     }
 
     @Test
     @DisplayName("a run of byte tokens is emitted at its end, because one invalid byte invalidates all")
-    void waitsForTheRunsEnd() {
+    void emitsByteTokensAtTheEndOfTheRun() {
         try (TextTokenizer each = ofKind("sentencepiece-bpe")) {
             int[] euro = {3 + 0xE2, 3 + 0x82, 3 + 0xAC};
             int word = each.encodePlain("the").get(0);
@@ -160,16 +161,16 @@ class StreamingDetokenizerTest {
         return TextTokenizer.load(Path.of("src/test/resources/tokenizers", kind));
     }
 
-    private List<String> pieces(List<Integer> tokens) {
-        return pieces(tokenizer, tokens);
+    private List<String> chunks(List<Integer> tokens) {
+        return chunks(tokenizer, tokens);
     }
 
     /** One chunk per token, then the rest. */
-    private static List<String> pieces(TextTokenizer tokenizer, List<Integer> tokens) {
+    private static List<String> chunks(TextTokenizer tokenizer, List<Integer> tokens) {
         StreamingDetokenizer detokenizer = new StreamingDetokenizer(tokenizer);
-        List<String> pieces = new ArrayList<>();
-        tokens.forEach(token -> pieces.add(detokenizer.add(token)));
-        pieces.add(detokenizer.finish());
-        return pieces;
+        List<String> chunks = new ArrayList<>();
+        tokens.forEach(token -> chunks.add(detokenizer.add(token)));
+        chunks.add(detokenizer.finish());
+        return chunks;
     }
 }

@@ -94,7 +94,7 @@ class TorchTest {
     }
 
     @Test
-    @DisplayName("an attribute of a type that has no first value is refused")
+    @DisplayName("an attribute of a type without an initial value is refused")
     void refusesAttributeType() {
         assertThatThrownBy(() -> new ScriptSource("Trial", "/torchscript/dictionary-attribute.torchscript"))
                 .isInstanceOf(IllegalArgumentException.class)

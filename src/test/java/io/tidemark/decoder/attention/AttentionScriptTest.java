@@ -19,7 +19,7 @@ import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-@DisplayName("the attention calls of the decoder's script")
+@DisplayName("Attention calls of the decoder's script")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class AttentionScriptTest {
 
@@ -55,7 +55,7 @@ class AttentionScriptTest {
     }
 
     @ParameterizedTest(name = "{0} heads, {1} kv heads, window {2}, bfloat16 {3}, bags {4}")
-    @DisplayName("compute causal softmax attention over each sequence's own keys, in every kind of call")
+    @DisplayName("each kind of call computes causal softmax attention over each sequence's own keys")
     @CsvSource({
         "4, 2, -1, false, true",
         "4, 2, -1, false, false",
@@ -108,7 +108,7 @@ class AttentionScriptTest {
         }
     }
 
-    /** Beginnings alone and packed, chunks, single queries beside each other and alone, until the ring has wrapped. */
+    /** First tokens alone and packed, chunks, single queries together and alone, until the ring has wrapped. */
     private static List<List<Call>> steps() {
         return List.of(
                 List.of(several(0, 0, 5, CAUSAL), packed(new int[] {3, 1}, new int[] {2, 3}), several(2, 0, 4, CAUSAL)),

@@ -20,18 +20,18 @@ import org.junit.jupiter.api.TestInstance;
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class PrefixCacheTest {
 
-    private static final int PIECE = 64;
+    private static final int CHUNK = 64;
     private static final PrefixCache.Scope BASE = PrefixCache.Scope.of(Optional.empty(), 0);
 
     private FixtureModel fixture;
     private Decoder decoder;
-    private long pieceBytes;
+    private long chunkBytes;
 
     @BeforeAll
     void load() {
         fixture = FixtureModel.load("llama-gqa");
         decoder = fixture.model().decoder();
-        pieceBytes = PIECE * fixture.model().decoder().kvBytesPerToken();
+        chunkBytes = CHUNK * fixture.model().decoder().kvBytesPerToken();
     }
 
     @AfterAll
@@ -42,14 +42,14 @@ class PrefixCacheTest {
     @Test
     @DisplayName("the least recently used chunk is evicted to stay within the limit")
     void forgetsTheOldest() {
-        try (KvPool pool = pool(100 * pieceBytes, 4 * pieceBytes)) {
+        try (KvPool pool = pool(100 * chunkBytes, 4 * chunkBytes)) {
             keep(pool, tokens(1, 128));
             keep(pool, tokens(2, 128));
-            assertThat(pool.prefixes().bytes()).isEqualTo(4 * pieceBytes);
+            assertThat(pool.prefixes().bytes()).isEqualTo(4 * chunkBytes);
             KvSlot using = pool.reserve(200).orElseThrow();
             assertThat(pool.prefixes().restore(using, BASE, tokens(1, 130))).isEqualTo(128);
             keep(pool, tokens(3, 64));
-            assertThat(pool.prefixes().bytes()).isEqualTo(4 * pieceBytes);
+            assertThat(pool.prefixes().bytes()).isEqualTo(4 * chunkBytes);
             assertThat(pool.prefixes().cachedTokens(BASE, tokens(1, 128)))
                     .as("used last")
                     .isEqualTo(128);
@@ -63,10 +63,10 @@ class PrefixCacheTest {
     @Test
     @DisplayName("the beginning of a prompt longer than the limit is cached")
     void keepsTheBeginning() {
-        try (KvPool pool = pool(100 * pieceBytes, 3 * pieceBytes)) {
+        try (KvPool pool = pool(100 * chunkBytes, 3 * chunkBytes)) {
             keep(pool, tokens(1, 64));
             keep(pool, tokens(2, 400));
-            assertThat(pool.prefixes().cachedTokens(BASE, tokens(2, 400))).isEqualTo(3 * PIECE);
+            assertThat(pool.prefixes().cachedTokens(BASE, tokens(2, 400))).isEqualTo(3 * CHUNK);
             assertThat(pool.prefixes().cachedTokens(BASE, tokens(1, 64))).isZero();
         }
     }
@@ -74,19 +74,19 @@ class PrefixCacheTest {
     @Test
     @DisplayName("prefixes are evicted if a sequence needs the bytes, and never take those of a sequence")
     void giveWay() {
-        try (KvPool pool = pool(8 * pieceBytes, 8 * pieceBytes)) {
+        try (KvPool pool = pool(8 * chunkBytes, 8 * chunkBytes)) {
             KvSlot slot = filled(pool, tokens(1, 128));
-            assertThat(pool.reservedBytes()).as("a slot of 128 tokens").isEqualTo(2 * pieceBytes);
+            assertThat(pool.reservedBytes()).as("a slot of 128 tokens").isEqualTo(2 * chunkBytes);
             pool.prefixes().store(slot, BASE, tokens(1, 128));
             pool.release(slot);
-            assertThat(pool.reservedBytes()).isEqualTo(4 * pieceBytes);
+            assertThat(pool.reservedBytes()).isEqualTo(4 * chunkBytes);
             KvSlot large = pool.reserve(384).orElseThrow();
             assertThat(pool.prefixes().cachedTokens(BASE, tokens(1, 128)))
                     .as("the empty block is freed first")
                     .isEqualTo(128);
             assertThat(pool.reserve(128)).isPresent();
             assertThat(pool.prefixes().bytes()).isZero();
-            assertThat(pool.reservedBytes()).isEqualTo(8 * pieceBytes);
+            assertThat(pool.reservedBytes()).isEqualTo(8 * chunkBytes);
             pool.prefixes().store(large, BASE, tokens(4, 128));
             assertThat(pool.prefixes().bytes()).isZero();
         }
@@ -96,7 +96,7 @@ class PrefixCacheTest {
     @DisplayName("a row that continues a cached prefix has the logits of running the whole prompt")
     void holdsTheRightValues() {
         List<Integer> prompt = tokens(1, 300);
-        try (KvPool pool = pool(100 * pieceBytes, 50 * pieceBytes)) {
+        try (KvPool pool = pool(100 * chunkBytes, 50 * chunkBytes)) {
             KvSlot first = pool.reserve(300).orElseThrow();
             float[] expected = decoder.logits(List.of(row(first, prompt, 0))).get(0);
             pool.prefixes().store(first, BASE, prompt);

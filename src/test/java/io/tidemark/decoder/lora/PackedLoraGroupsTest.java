@@ -66,12 +66,12 @@ class PackedLoraGroupsTest {
             "each row uses its own adapter in separate groups, while shared groups are built, and with the same logits, bit for bit, in shared groups")
     void sharedGroups() {
         List<String> adapters = adapters(0, 70);
-        List<float[]> wanted = exact.logits(adapters);
+        List<float[]> expected = exact.logits(adapters);
         List<float[]> first = packed.logits(adapters);
         List<float[]> last = first;
         for (int step = 0; step < STEPS_UNTIL_PACKED || packed.isPackingAdapters(); step++) {
             last = packed.logits(adapters);
-            assertThat(AdapterBatch.relativeError(last, wanted))
+            assertThat(AdapterBatch.relativeError(last, expected))
                     .as("step " + step)
                     .isBetween(1e-5, ERROR);
         }
@@ -108,9 +108,9 @@ class PackedLoraGroupsTest {
                 List.of("dora:0", "all:0", "qv:1"),
                 together);
         for (List<String> layout : layouts) {
-            List<float[]> wanted = exact.shortLogits(layout);
+            List<float[]> expected = exact.shortLogits(layout);
             for (int step = 0; step < 4; step++) {
-                assertThat(AdapterBatch.relativeError(packed.shortLogits(layout), wanted))
+                assertThat(AdapterBatch.relativeError(packed.shortLogits(layout), expected))
                         .as(layout + ", step " + step)
                         .isBetween(1e-5, ERROR);
             }
@@ -132,18 +132,18 @@ class PackedLoraGroupsTest {
         List<String> adapters = List.of((names + "," + names).split(","));
         try (AdapterBatch apart = new AdapterBatch(torch, new ModelOptions(ComputeType.INT8, false, 0))) {
             List<float[]> alone = apart.shortLogits(adapters);
-            List<float[]> wanted = alone;
+            List<float[]> expected = alone;
             for (int step = 0; step < STEPS_UNTIL_PACKED || apart.isPackingAdapters(); step++) {
-                wanted = apart.shortLogits(adapters);
+                expected = apart.shortLogits(adapters);
             }
             for (int step = 0; !packed.isFused(adapters); step++) {
                 assertThat(step).isLessThan(MAX_STEPS);
                 assertThat(AdapterBatch.relativeError(packed.shortLogits(adapters), alone))
                         .isLessThan(ERROR);
             }
-            assertThat(AdapterBatch.relativeError(packed.shortLogits(adapters), wanted))
+            assertThat(AdapterBatch.relativeError(packed.shortLogits(adapters), expected))
                     .isBetween(1e-5, ERROR);
-            assertThat(AdapterBatch.relativeError(wanted, exact.shortLogits(adapters)))
+            assertThat(AdapterBatch.relativeError(expected, exact.shortLogits(adapters)))
                     .isBetween(1e-5, 2 * ERROR);
             assertThat(apart.isFused(adapters)).isFalse();
         }
@@ -199,13 +199,13 @@ class PackedLoraGroupsTest {
     void fusedGroupIsReplaced() {
         for (List<String> adapters :
                 List.of(List.of("all:0", "qv:1"), List.of("patterns:2", "some-layers:3"), List.of("all:0", "qv:1"))) {
-            List<float[]> wanted = exact.shortLogits(adapters);
+            List<float[]> expected = exact.shortLogits(adapters);
             for (int step = 0; !packed.isFused(adapters); step++) {
                 assertThat(step).isLessThan(MAX_STEPS);
-                assertThat(AdapterBatch.relativeError(packed.shortLogits(adapters), wanted))
+                assertThat(AdapterBatch.relativeError(packed.shortLogits(adapters), expected))
                         .isBetween(1e-5, ERROR);
             }
-            assertThat(AdapterBatch.relativeError(packed.shortLogits(adapters), wanted))
+            assertThat(AdapterBatch.relativeError(packed.shortLogits(adapters), expected))
                     .isBetween(1e-5, ERROR);
         }
     }

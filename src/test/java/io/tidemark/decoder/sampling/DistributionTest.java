@@ -132,16 +132,16 @@ class DistributionTest {
         double chiSquare = 0;
         int kept = 0;
         for (int token = 0; token < counts.length; token++) {
-            double wanted = DRAWS * probabilities[token];
-            if (wanted == 0) {
-                assertThat(counts[token]).as("token %d was cut off", token).isZero();
+            double expectedCount = DRAWS * probabilities[token];
+            if (expectedCount == 0) {
+                assertThat(counts[token]).as("token %d has probability 0", token).isZero();
             } else {
                 kept++;
-                chiSquare += Math.pow(counts[token] - wanted, 2) / wanted;
+                chiSquare += Math.pow(counts[token] - expectedCount, 2) / expectedCount;
                 // Evenly spaced numbers fall into an interval in proportion to its length, within one.
                 assertThat(counts[token])
                         .as("token %d", token)
-                        .isBetween((int) Math.floor(wanted) - 1, (int) Math.ceil(wanted) + 1);
+                        .isBetween((int) Math.floor(expectedCount) - 1, (int) Math.ceil(expectedCount) + 1);
             }
         }
         assertThat(chiSquare).as("with %d degrees of freedom", kept - 1).isLessThan(kept + 4 * Math.sqrt(2.0 * kept));
