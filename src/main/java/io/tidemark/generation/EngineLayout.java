@@ -5,37 +5,38 @@ import io.tidemark.decoder.Decoder;
 /**
  * The number of instances of an engine, and the number of threads of their steps.
  *
- * @param instances   engine instances, 1 or more
- * @param threads     threads of a step, 1 or more, the thread of the instance included
- * @param loneThreads threads, at least {@code threads}, of a step of the first instance with at least
- *                    {@code loneTokens} tokens that starts while no other instance has work
- * @param loneTokens  minimum tokens, 1 or more, of a step that uses {@code loneThreads}
- * @param fixed       true if steps always use these numbers of threads; false if they use half when that is faster
+ * @param instances              engine instances, 1 or more
+ * @param threads                threads of a step, 1 or more, the thread of the instance included
+ * @param maxThreads             threads, at least {@code threads}, of a step of the first instance with at least
+ *                               {@code minTokensForMaxThreads} tokens that starts while no other instance has work
+ * @param minTokensForMaxThreads minimum tokens, 1 or more, of a step that uses {@code maxThreads}
+ * @param fixed                  true if steps always use these numbers of threads; false if they use half when that is
+ *                               faster
  */
-public record EngineLayout(int instances, int threads, int loneThreads, int loneTokens, boolean fixed) {
+public record EngineLayout(int instances, int threads, int maxThreads, int minTokensForMaxThreads, boolean fixed) {
 
     /**
      * An instance has one thread for this number of weights in a layer. A model of 1.07 billion parameters has 61
      * million, and two instances of one thread are as fast or faster than one of two threads.
      */
     private static final long WEIGHTS_PER_THREAD = 100_000_000;
-    /** Maximum default threads of an instance; not measured on more than two processors. */
-    private static final int MAX_THREADS = 8;
-    /** Maximum {@code loneThreads}; not measured on more than two processors. */
-    private static final int MAX_LONE_THREADS = 16;
+    /** Maximum default of {@code threads}; not measured on more than two processors. */
+    private static final int MAX_DEFAULT_THREADS = 8;
+    /** Maximum default of {@code maxThreads}; not measured on more than two processors. */
+    private static final int MAX_DEFAULT_MAX_THREADS = 16;
     /**
-     * Minimum weights in a layer of models whose lone steps of one token use all processors. SmolLM2-135M has 3.5
-     * million and is fastest with one thread; with 61 million, two threads are as fast or faster.
+     * Minimum weights in a layer of models whose steps of one token use {@code maxThreads}. SmolLM2-135M has 3.5 million
+     * and is fastest with one thread; with 61 million, two threads are as fast or faster.
      */
     private static final long WIDE_LAYER_WEIGHTS = 24_000_000;
-    /** Minimum tokens of a step of a smaller model that is faster with all processors, for example a short prompt. */
-    private static final int LONE_TOKENS = 16;
+    /** Minimum tokens, for example of a short prompt, for which {@code maxThreads} are faster with a smaller model. */
+    private static final int SMALL_MODEL_MIN_TOKENS = 16;
 
     public EngineLayout {
-        if (instances < 1 || threads < 1 || loneThreads < threads || loneTokens < 1) {
+        if (instances < 1 || threads < 1 || maxThreads < threads || minTokensForMaxThreads < 1) {
             throw new IllegalArgumentException(
-                    "instances, threads and loneTokens must be at least 1, loneThreads at least threads: " + instances
-                            + ", " + threads + ", " + loneThreads + ", " + loneTokens);
+                    "instances, threads and minTokensForMaxThreads must be at least 1, maxThreads at least threads: "
+                            + instances + ", " + threads + ", " + maxThreads + ", " + minTokensForMaxThreads);
         }
     }
 
@@ -63,7 +64,8 @@ public record EngineLayout(int instances, int threads, int loneThreads, int lone
                 ? threads
                 : instances > 0
                         ? Math.max(1, processors / instances)
-                        : (int) Math.max(1, Math.min(weights / WEIGHTS_PER_THREAD, Math.min(processors, MAX_THREADS)));
+                        : (int) Math.max(
+                                1, Math.min(weights / WEIGHTS_PER_THREAD, Math.min(processors, MAX_DEFAULT_THREADS)));
         int count = instances > 0 ? instances : Math.max(1, processors / width);
         if ((long) count * width > processors) {
             throw new IllegalArgumentException(
@@ -73,8 +75,8 @@ public record EngineLayout(int instances, int threads, int loneThreads, int lone
         return new EngineLayout(
                 count,
                 width,
-                fixed ? width : Math.max(width, Math.min(processors, MAX_LONE_THREADS)),
-                weights < WIDE_LAYER_WEIGHTS ? LONE_TOKENS : 1,
+                fixed ? width : Math.max(width, Math.min(processors, MAX_DEFAULT_MAX_THREADS)),
+                weights < WIDE_LAYER_WEIGHTS ? SMALL_MODEL_MIN_TOKENS : 1,
                 fixed);
     }
 }

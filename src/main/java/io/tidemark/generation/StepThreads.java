@@ -87,7 +87,7 @@ final class StepThreads {
     /**
      * Runs a step and records its duration.
      *
-     * @param tokens of the step
+     * @param tokens number of tokens of the step
      * @param step   takes the number of threads
      */
     <T> T run(int tokens, IntFunction<T> step) {
@@ -122,7 +122,9 @@ final class StepThreads {
     }
 
     private int max(int tokens) {
-        return tokens >= layout.loneTokens() && alone.getAsBoolean() ? layout.loneThreads() : layout.threads();
+        return tokens >= layout.minTokensForMaxThreads() && alone.getAsBoolean()
+                ? layout.maxThreads()
+                : layout.threads();
     }
 
     private Timings timings(int tokens, int max) {

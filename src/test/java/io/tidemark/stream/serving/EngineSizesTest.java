@@ -121,7 +121,7 @@ class EngineSizesTest {
     private static int[] layout(Map<String, String> values) {
         EngineSizes sizes = of(values, OptionalLong.empty());
         return new int[] {
-            sizes.layout().instances(), sizes.layout().threads(), sizes.layout().loneThreads()
+            sizes.layout().instances(), sizes.layout().threads(), sizes.layout().maxThreads()
         };
     }
 
