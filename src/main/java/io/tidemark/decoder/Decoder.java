@@ -112,7 +112,7 @@ public final class Decoder implements AutoCloseable {
         try (StepArguments arguments = new StepArguments(context, plan, gatherIndices);
                 Value inputs = torch.numbers(sampling.inputs());
                 Value sizes = torch.numbers(sampling.sizes());
-                Value result = timedCall("step_and_choose", arguments.with(inputs, sizes))) {
+                Value result = timedCall("step_and_sample", arguments.with(inputs, sizes))) {
             return inBatchOrder(batch, sampled, sampling.tokens(result));
         }
     }
@@ -160,7 +160,7 @@ public final class Decoder implements AutoCloseable {
         return batch.stream().filter(byRow::containsKey).map(byRow::get).toList();
     }
 
-    /** Frees what is kept between two steps. Must not be called during a step. */
+    /** Frees the tensors that are cached between two steps. Must not be called during a step. */
     public void pause() {
         gatherIndices.close();
         packing.pause();
@@ -193,14 +193,14 @@ public final class Decoder implements AutoCloseable {
     }
 
     /**
-     * Bytes of the keys and values of one token in all layers. A layer with a window stores no more tokens than it
-     * sees.
+     * Bytes of the keys and values of one token in all layers. A layer with a window stores only the tokens of its ring
+     * buffer.
      */
     public long kvBytesPerToken() {
         return kvCache.bytesPerToken();
     }
 
-    /** The chunks of a prompt, except for the last, should end at multiples of this. */
+    /** Prompt chunks, except for the last one, should end at a multiple of this number of tokens. */
     public int chunkTokens() {
         return tiling.chunkTokens();
     }
@@ -217,12 +217,12 @@ public final class Decoder implements AutoCloseable {
         return context.torch().isOnGpu();
     }
 
-    /** Sets how many threads, at least 1, the operators of the calling thread use, including itself. */
+    /** Sets the number of threads, at least 1, of the calling thread's operators; the calling thread is one of them. */
     public void setThreads(int threads) {
         context.torch().setThreads(threads);
     }
 
-    /** The most threads that an operator uses. */
+    /** The maximum number of threads of an operator. */
     public int threads() {
         return context.torch().threads();
     }
@@ -236,7 +236,7 @@ public final class Decoder implements AutoCloseable {
         return nativeNanos.sum();
     }
 
-    /** Whether the packed groups do not change any more while steps have the adapters of the last step. */
+    /** Whether further steps with the adapters of the last step leave the packed groups unchanged. */
     public boolean isStable() {
         return packing.isStable();
     }

@@ -14,16 +14,16 @@ import java.util.Comparator;
 import java.util.List;
 
 /**
- * The order of a step's tokens, and the numbers that {@code step.torchscript} takes for it. Rows of a packed group are
- * contiguous and ordered by boundary, highest first, so that the tokens that use LoRA in a layer are the first ones of
+ * The order of a step's tokens, and the numbers that describe it for {@code step.torchscript}. Rows of a packed group
+ * are contiguous and ordered by boundary, highest first, so that the tokens with LoRA in a layer are the first ones of
  * the group. Attention needs the tokens ordered by slot: if the two orders differ, the script permutes the activations.
  */
 final class StepPlan {
 
     private final LoraPlacement placement;
     private final List<KvBlock> blocks;
-    private final List<ScheduledRow> rows = new ArrayList<>();
-    private final List<ScheduledRow> sampled;
+    private final List<PlannedRow> rows = new ArrayList<>();
+    private final List<PlannedRow> sampled;
     private final int tokens;
     private final AttentionPlan attention;
     private final List<LoraSpan> loraSpans;
@@ -34,7 +34,7 @@ final class StepPlan {
      *
      * @param firstToken index of the row's first token among all tokens of the step
      */
-    private record ScheduledRow(StepRow row, int firstToken) {
+    private record PlannedRow(StepRow row, int firstToken) {
 
         int tokens() {
             return row.tokens().size();
@@ -74,13 +74,13 @@ final class StepPlan {
                 .thenComparingInt(row -> row.slot().index()));
         int token = 0;
         for (StepRow row : ordered) {
-            rows.add(new ScheduledRow(row, token));
+            rows.add(new PlannedRow(row, token));
             token += row.tokens().size();
         }
         tokens = token;
         sampled = rows.stream().filter(row -> row.row().sampling().isPresent()).toList();
         attention =
-                new AttentionPlan(tiling, rows.stream().map(ScheduledRow::chunk).toList(), blocks, tokens);
+                new AttentionPlan(tiling, rows.stream().map(PlannedRow::chunk).toList(), blocks, tokens);
         loraSpans = findLoraSpans();
         overrideSpans = findOverrideSpans();
     }
@@ -106,20 +106,20 @@ final class StepPlan {
 
     private List<LoraSpan> findLoraSpans() {
         List<LoraSpan> spans = new ArrayList<>();
-        for (ScheduledRow scheduled : rows) {
-            int loraLayers = scheduled.row().effectiveLoraLayers();
+        for (PlannedRow planned : rows) {
+            int loraLayers = planned.row().effectiveLoraLayers();
             if (loraLayers == 0) {
                 continue;
             }
-            LoraWeights weights = scheduled.row().lora().orElseThrow();
+            LoraWeights weights = planned.row().lora().orElseThrow();
             int last = spans.size() - 1;
             if (last >= 0
                     && spans.get(last).weights() == weights
                     && spans.get(last).loraLayers() == loraLayers) {
                 int first = spans.get(last).firstToken();
-                spans.set(last, new LoraSpan(first, scheduled.endToken(), loraLayers, weights));
+                spans.set(last, new LoraSpan(first, planned.endToken(), loraLayers, weights));
             } else {
-                spans.add(new LoraSpan(scheduled.firstToken(), scheduled.endToken(), loraLayers, weights));
+                spans.add(new LoraSpan(planned.firstToken(), planned.endToken(), loraLayers, weights));
             }
         }
         return List.copyOf(spans);
@@ -128,22 +128,22 @@ final class StepPlan {
     private List<OverrideSpan> findOverrideSpans() {
         List<OverrideSpan> spans = new ArrayList<>();
         int firstSampled = 0;
-        for (ScheduledRow scheduled : rows) {
-            int endSampled = firstSampled + (scheduled.row().sampling().isPresent() ? 1 : 0);
-            if (scheduled.row().lora().filter(LoraWeights::hasOverrides).isPresent()) {
-                LoraWeights weights = scheduled.row().lora().orElseThrow();
+        for (PlannedRow planned : rows) {
+            int endSampled = firstSampled + (planned.row().sampling().isPresent() ? 1 : 0);
+            if (planned.row().lora().filter(LoraWeights::hasOverrides).isPresent()) {
+                LoraWeights weights = planned.row().lora().orElseThrow();
                 int last = spans.size() - 1;
                 if (last >= 0
                         && spans.get(last).weights() == weights
-                        && spans.get(last).endToken() == scheduled.firstToken()) {
+                        && spans.get(last).endToken() == planned.firstToken()) {
                     OverrideSpan open = spans.get(last);
                     spans.set(
                             last,
                             new OverrideSpan(
-                                    open.firstToken(), scheduled.endToken(), open.firstSampled(), endSampled, weights));
+                                    open.firstToken(), planned.endToken(), open.firstSampled(), endSampled, weights));
                 } else {
                     spans.add(new OverrideSpan(
-                            scheduled.firstToken(), scheduled.endToken(), firstSampled, endSampled, weights));
+                            planned.firstToken(), planned.endToken(), firstSampled, endSampled, weights));
                 }
             }
             firstSampled = endSampled;
@@ -157,7 +157,7 @@ final class StepPlan {
 
     /** The rows with a sampled token, in the order of the step's results. */
     List<StepRow> sampled() {
-        return sampled.stream().map(ScheduledRow::row).toList();
+        return sampled.stream().map(PlannedRow::row).toList();
     }
 
     AttentionPlan attention() {
@@ -193,18 +193,18 @@ final class StepPlan {
     /** The token ids, their positions, the last token of each sampled row, and the numbers of the attention plan. */
     long[] numbers() {
         LongBuffer numbers = LongBuffer.allocate(2 * tokens + sampled.size() + attention.size());
-        for (ScheduledRow scheduled : rows) {
-            for (int token : scheduled.row().tokens()) {
+        for (PlannedRow planned : rows) {
+            for (int token : planned.row().tokens()) {
                 numbers.put(token);
             }
         }
-        for (ScheduledRow scheduled : rows) {
-            for (int i = 0; i < scheduled.tokens(); i++) {
-                numbers.put(scheduled.row().position() + i);
+        for (PlannedRow planned : rows) {
+            for (int i = 0; i < planned.tokens(); i++) {
+                numbers.put(planned.row().position() + i);
             }
         }
-        for (ScheduledRow scheduled : sampled) {
-            numbers.put(scheduled.endToken() - 1);
+        for (PlannedRow planned : sampled) {
+            numbers.put(planned.endToken() - 1);
         }
         attention.putInto(numbers);
         return numbers.array();
@@ -219,7 +219,7 @@ final class StepPlan {
     /** The LoRA spans in the layout of {@code lora.torchscript}. */
     List<long[]> loraNumbers() {
         if (loraSpans.isEmpty()) {
-            return List.of(DecoderScript.NO_LORA_SPAN);
+            return List.of(DecoderScript.noLoraSpan());
         }
         return loraSpans.stream()
                 .map(span -> {
@@ -234,7 +234,7 @@ final class StepPlan {
     /** The override spans in the layout of {@code overrides.torchscript}. */
     List<long[]> overrideNumbers() {
         if (overrideSpans.isEmpty()) {
-            return List.of(DecoderScript.NO_OVERRIDE_SPAN);
+            return List.of(DecoderScript.noOverrideSpan());
         }
         return overrideSpans.stream()
                 .map(span -> new long[] {span.firstToken(), span.endToken(), span.firstSampled(), span.endSampled()})

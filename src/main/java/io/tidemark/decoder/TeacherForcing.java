@@ -13,7 +13,7 @@ import java.util.List;
  */
 public final class TeacherForcing {
 
-    /** Rows that go through the matrix products of a layer at once; more rows do not fit the processor's caches. */
+    /** Rows of the matrix products of a layer; more rows do not fit the processor's caches. */
     private static final int ROWS_PER_CALL = 512;
     /** Rows of logits that are computed at once. */
     private static final int LOGIT_ROWS = 256;
@@ -26,7 +26,7 @@ public final class TeacherForcing {
         this.adapter = adapter;
     }
 
-    /** Sets how many threads, at least 1, the operators of the calling thread use, including itself. */
+    /** Sets the number of threads, at least 1, of the calling thread's operators; the calling thread is one of them. */
     public void setThreads(int threads) {
         context.torch().setThreads(threads);
     }
@@ -35,7 +35,7 @@ public final class TeacherForcing {
         return context.config().numLayers();
     }
 
-    /** How many states should go through a layer in one call. */
+    /** Recommended number of states for one call of {@link #layer}. */
     public int statesPerCall(TeacherForcedBatch batch) {
         return Math.max(1, ROWS_PER_CALL / batch.rows());
     }
@@ -54,7 +54,7 @@ public final class TeacherForcing {
         long rows = (long) states.count() * batch.rows();
         long[] span = withLora
                 ? new long[] {0, rows, numLayers(), DecoderScript.NONE, DecoderScript.NONE}
-                : DecoderScript.NO_LORA_SPAN;
+                : DecoderScript.noLoraSpan();
         LoraWeights lora = withLora ? adapter : context.noAdapter();
         Torch torch = context.torch();
         try (Value layerIndex = torch.number(layer);
@@ -74,11 +74,11 @@ public final class TeacherForcing {
         List<Value> values = states.stream().map(HiddenStates::value).toList();
         try (Value list = context.torch().list(values)) {
             int count = states.stream().mapToInt(HiddenStates::count).sum();
-            return new HiddenStates(context.script().call("stack", list), count);
+            return new HiddenStates(context.script().call("concat", list), count);
         }
     }
 
-    /** How many gold tokens of these states should be scored in one call. */
+    /** Recommended number of gold tokens of these states for one call of {@link #goldLogprobs}. */
     public int goldPerCall(HiddenStates states) {
         return Math.max(1, LOGIT_ROWS / states.count());
     }

@@ -124,17 +124,17 @@ public record ModelConfig(
     }
 
     /** Elements of the keys and values of one token in all layers. */
-    public long kvNumbersPerToken() {
+    public long kvElementsPerToken() {
         return 2L * numLayers * kvHeads * headDim;
     }
 
     /** Number of weights of the linear modules of one layer. */
     public long layerWeights() {
-        long numbers = 0;
+        long weights = 0;
         for (Projection projection : Projection.values()) {
-            numbers += (long) projection.inputWidth(this) * projection.outputWidth(this);
+            weights += (long) projection.inputWidth(this) * projection.outputWidth(this);
         }
-        return numbers;
+        return weights;
     }
 
     /** Width of all query heads. */

@@ -38,8 +38,8 @@ public final class KvCache {
         this.config = config;
         this.windowedLayers =
                 (int) config.windows().stream().filter(OptionalInt::isPresent).count();
-        try (Value bytes = call("cache_bytes")) {
-            this.bytesPerToken = config.kvNumbersPerToken() * bytes.toNumber();
+        try (Value bytes = call("kv_element_bytes")) {
+            this.bytesPerToken = config.kvElementsPerToken() * bytes.toNumber();
         }
     }
 

@@ -18,6 +18,7 @@ import java.util.Optional;
 
 /**
  * Loads adapters to the device in the layout of the decoder: modules with the same input are fused to one A and one B.
+ * Thread-safe.
  */
 public final class LoraLoader {
 
@@ -57,7 +58,7 @@ public final class LoraLoader {
         }
     }
 
-    /** Only with int8: a few sums over tables of bytes cost less than many small products. */
+    /** Present with int8 only, where sums over a few byte tables take less time than many small products. */
     private Optional<Value> packed(Value tensors) {
         return computeType == ComputeType.INT8
                 ? Optional.of(loader.script().call("pack_adapter", tensors))
@@ -127,8 +128,8 @@ public final class LoraLoader {
                     loader.torch().list(linears.stream().map(Linear::b).toList()));
             Value layerIndex = parts.add(loader.torch().number(layer));
             Value fusedIndex = parts.add(loader.torch().number(fused));
-            tensors.add(scope.add(loader.script().call("stack_a", allA, layerIndex, fusedIndex)));
-            tensors.add(scope.add(loader.script().call("stack_b", allB)));
+            tensors.add(scope.add(loader.script().call("concat_a", allA, layerIndex, fusedIndex)));
+            tensors.add(scope.add(loader.script().call("concat_b", allB)));
             factorsAndShifts.add(
                     scope.add(loader.concat(linears.stream().map(Linear::factor).toList())));
             factorsAndShifts.add(

@@ -15,7 +15,7 @@ import java.util.stream.IntStream;
  */
 public final class SamplingBatch {
 
-    /** How the script samples a row, cheapest first. It takes the rows with processed logits in this order. */
+    /** How the script samples a row, cheapest first. The rows with processed logits are in this order. */
     private enum Method {
         /** The most likely token; bias and penalties have no effect. */
         ARGMAX,
@@ -32,7 +32,8 @@ public final class SamplingBatch {
     /** Indices of the rows that report log-probabilities. */
     private final List<Integer> reported;
 
-    private final DoubleStream.Builder inputs = DoubleStream.builder();
+    private final DoubleStream.Builder builder = DoubleStream.builder();
+    private final long[] inputs;
     private long tokenCounts;
     private long biases;
 
@@ -47,12 +48,13 @@ public final class SamplingBatch {
         processed.forEach(this::addParams);
         IntStream.range(0, processed.size()).forEach(this::addTokenCounts);
         IntStream.range(0, processed.size()).forEach(this::addBiases);
-        reported.forEach(inputs::add);
+        reported.forEach(builder::add);
+        inputs = builder.build().mapToLong(Double::doubleToRawLongBits).toArray();
     }
 
     /** The bits of the inputs, which are float64 numbers. */
     public long[] inputs() {
-        return inputs.build().mapToLong(Double::doubleToRawLongBits).toArray();
+        return inputs;
     }
 
     /** The sizes of the parts of the inputs and of the result. */
@@ -125,7 +127,7 @@ public final class SamplingBatch {
                         params.penalties().presence(),
                         params.penalties().frequency(),
                         rows.get(row).uniform())
-                .forEach(inputs::add);
+                .forEach(builder::add);
     }
 
     /** @param index the row's index among the rows with processed logits */
@@ -135,7 +137,7 @@ public final class SamplingBatch {
         if (!penalties.areOff()) {
             row.counts().forEach((token, count) -> {
                 if (count > 0 || penalties.coverPrompt()) {
-                    inputs.add(index).add(token).add(count);
+                    builder.add(index).add(token).add(count);
                     tokenCounts++;
                 }
             });
@@ -147,8 +149,8 @@ public final class SamplingBatch {
         TokenSampling row = rows.get(processed.get(index));
         row.params()
                 .logitBias()
-                .forEach((token, bias) -> inputs.add(index).add(token).add(bias));
-        row.banned().forEach(token -> inputs.add(index).add(token).add(Double.NEGATIVE_INFINITY));
+                .forEach((token, bias) -> builder.add(index).add(token).add(bias));
+        row.banned().forEach(token -> builder.add(index).add(token).add(Double.NEGATIVE_INFINITY));
         biases += row.params().logitBias().size() + row.banned().size();
     }
 

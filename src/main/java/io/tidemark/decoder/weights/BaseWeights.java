@@ -164,7 +164,7 @@ public final class BaseWeights {
 
     private Value embedded(long[] sampleTokens) {
         try (Value ids = loader.torch().longs(sampleTokens);
-                Value spans = loader.torch().numberLists(List.of(DecoderScript.NO_OVERRIDE_SPAN));
+                Value spans = loader.torch().numberLists(List.of(DecoderScript.noOverrideSpan()));
                 Value overrides = loader.script().call("no_overrides")) {
             return loader.script().call("embed", ids, spans, overrides);
         }

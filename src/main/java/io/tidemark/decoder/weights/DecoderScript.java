@@ -4,7 +4,7 @@ import io.tidemark.torch.ScriptSource;
 import java.util.List;
 import java.util.stream.Stream;
 
-/** The decoder's TorchScript class, one file a concern, and the numbers that Java passes to it. */
+/** The source of the decoder's TorchScript class, one file per topic, and the constants that Java passes to it. */
 public final class DecoderScript {
 
     private static final List<String> FILES = List.of(
@@ -24,12 +24,18 @@ public final class DecoderScript {
 
     /** The script's {@code NONE}: no position, no window, no packed group. */
     public static final long NONE = -1;
-    /** A LoRA span without rows, for passes without LoRA: a list that Java makes must not be empty. */
-    public static final long[] NO_LORA_SPAN = {0, 0, 0, NONE, NONE};
-    /** An override span without rows, for passes without overrides. */
-    public static final long[] NO_OVERRIDE_SPAN = {0, 0, 0, 0};
 
     private DecoderScript() {}
+
+    /** A LoRA span without rows, for passes without LoRA: a list that Java creates must not be empty. */
+    public static long[] noLoraSpan() {
+        return new long[] {0, 0, 0, NONE, NONE};
+    }
+
+    /** An override span without rows, for passes without overrides. */
+    public static long[] noOverrideSpan() {
+        return new long[] {0, 0, 0, 0};
+    }
 
     /** @param more further resources with parts of the class */
     public static ScriptSource source(String... more) {

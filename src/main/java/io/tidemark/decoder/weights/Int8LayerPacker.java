@@ -8,7 +8,7 @@ import java.util.concurrent.CompletionException;
 
 /**
  * Converts layers to int8 on the thread {@code tidemark-packing} while the loading thread reads the next layer, and on
- * the loading thread too if the other one is busy. At most two layers are in memory in float32. All methods are called
+ * the loading thread if the other one is busy. At most two layers are in memory in float32. All methods are called
  * by the loading thread, whose operators use one thread until this is closed.
  */
 final class Int8LayerPacker implements AutoCloseable {
@@ -26,22 +26,22 @@ final class Int8LayerPacker implements AutoCloseable {
 
     /** Packs the layer that was added to the script last. Closes {@code linears}. */
     void add(Value linears) {
-        Value sizes = loader.script().call("input_sizes");
+        Value rms = loader.script().call("measured_rms");
         if (packing.filter(last -> !last.isDone()).isPresent()) {
-            try (Value packed = pack(sizes, linears)) {
+            try (Value packed = pack(rms, linears)) {
                 finish();
                 install(packed);
             }
         } else {
             finish();
-            packing = Optional.of(CompletableFuture.supplyAsync(() -> pack(sizes, linears), executor));
+            packing = Optional.of(CompletableFuture.supplyAsync(() -> pack(rms, linears), executor));
         }
     }
 
-    private Value pack(Value sizes, Value linears) {
-        try (sizes;
+    private Value pack(Value rms, Value linears) {
+        try (rms;
                 linears) {
-            return loader.script().call("packed_layer", sizes, linears);
+            return loader.script().call("packed_layer", rms, linears);
         }
     }
 
@@ -61,7 +61,7 @@ final class Int8LayerPacker implements AutoCloseable {
     }
 
     private void install(Value packed) {
-        loader.script().call("take_packed", packed).close();
+        loader.script().call("install_packed", packed).close();
     }
 
     @Override

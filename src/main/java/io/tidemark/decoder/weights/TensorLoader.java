@@ -10,7 +10,7 @@ import java.util.List;
 import java.util.concurrent.CancellationException;
 
 /**
- * Loads stored tensors to the device as float32.
+ * Loads stored tensors to the device as float32. Thread-safe.
  *
  * @param script the decoder's script
  */
@@ -22,7 +22,8 @@ public record TensorLoader(Torch torch, Script script) {
      * @param source the file or folder, for error messages
      * @throws CancellationException if the thread was interrupted: loading a model takes minutes and can be cancelled
      *     between two tensors
-     * @throws InvalidModelException if the tensor has NaN or infinity, which would spread to all rows with the same KV block
+     * @throws InvalidModelException if the tensor has NaN or infinity, which would spread to all rows with the same KV
+     *     block
      */
     public Value load(Path source, StoredTensor tensor) {
         if (Thread.currentThread().isInterrupted()) {
@@ -61,7 +62,7 @@ public record TensorLoader(Torch torch, Script script) {
     /** Concatenates tensors in the first dimension. */
     public Value concat(List<Value> tensors) {
         try (Value list = torch.list(tensors)) {
-            return script.call("stack", list);
+            return script.call("concat", list);
         }
     }
 

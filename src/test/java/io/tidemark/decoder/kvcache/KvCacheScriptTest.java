@@ -19,7 +19,7 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 
-@DisplayName("the KV cache of the decoder's script")
+@DisplayName("KV cache of the decoder's script")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class KvCacheScriptTest {
 
@@ -55,7 +55,7 @@ class KvCacheScriptTest {
     }
 
     @Test
-    @DisplayName("starts with zeros, of the ring's capacity in layers with a window")
+    @DisplayName("a new cache is filled with zeros and has the ring's capacity in layers with a window")
     void startsWithZeros() {
         Value cache = cache(false, 3);
         assertThat(tokens(cache, 2, 0, CAPACITY))
@@ -65,8 +65,7 @@ class KvCacheScriptTest {
     }
 
     @Test
-    @DisplayName(
-            "returns the tokens that chunks have filled a slot with, one chunk behind the other, and changes no other slot")
+    @DisplayName("chunks fill a slot one after the other, and other slots do not change")
     void fillsASlot() {
         Value cache = cache(false, 3);
         assertThat(fill(cache, 1, chunk(3, 0), chunk(2, 100))).isEqualTo(5);
@@ -82,7 +81,7 @@ class KvCacheScriptTest {
     }
 
     @Test
-    @DisplayName("copies a slot's first tokens to a slot of another block, and clears a slot")
+    @DisplayName("the first tokens of a slot are copied to a slot of another block, and a slot is cleared")
     void copiesAndClears() {
         Value source = cache(false, 2);
         Value target = cache(false, 2);
@@ -95,7 +94,7 @@ class KvCacheScriptTest {
     }
 
     @Test
-    @DisplayName("gives copies, which later writes to the slot do not change")
+    @DisplayName("later writes to a slot do not change copies of its tokens")
     void copiesTokens() {
         Value cache = cache(false, 1);
         fill(cache, 0, chunk(2, 0));
@@ -105,10 +104,10 @@ class KvCacheScriptTest {
     }
 
     @Test
-    @DisplayName("holds numbers rounded to bfloat16 in two bytes, or float32 in four")
+    @DisplayName("elements are bfloat16 in two bytes or float32 in four")
     void holdsBfloat16() {
         Value cache = cache(true, 1);
-        try (Value bytes = call("cache_bytes")) {
+        try (Value bytes = call("kv_element_bytes")) {
             assertThat(bytes.toNumber()).isEqualTo(2);
         }
         fill(cache, 0, scope.add(torch.list(List.of(tensor(1, odd()), tensor(1, odd())))));
@@ -116,13 +115,13 @@ class KvCacheScriptTest {
         Arrays.fill(rounded, 1.0078125f);
         tokens(cache, 0, 0, 1).forEach(layer -> assertThat(layer).isEqualTo(rounded));
         cache(false, 1);
-        try (Value bytes = call("cache_bytes")) {
+        try (Value bytes = call("kv_element_bytes")) {
             assertThat(bytes.toNumber()).isEqualTo(4);
         }
     }
 
     @Test
-    @DisplayName("tells finite tokens from tokens with NaN or infinity in any layer")
+    @DisplayName("tokens with NaN or infinity in any layer are not finite")
     void knowsFiniteTokens() {
         assertThat(isFinite(numbers(2, 0))).isTrue();
         for (float bad : new float[] {Float.NaN, Float.NEGATIVE_INFINITY}) {
@@ -203,7 +202,7 @@ class KvCacheScriptTest {
         return joined(tokens, first, more, firstMore, tokens);
     }
 
-    /** The first {@code tokens} of {@code numbers(of, first)}, and behind them in each head those of another chunk. */
+    /** The first {@code tokens} of {@code numbers(of, first)}, followed in each head by those of another chunk. */
     private static float[] joined(int tokens, int first, int more, int firstMore, int of) {
         float[] left = numbers(of, first);
         float[] right = numbers(more, firstMore);

@@ -22,7 +22,7 @@ import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-@DisplayName("the LoRA products of the decoder's script")
+@DisplayName("LoRA products of the decoder's script")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class LoraScriptTest {
 
@@ -32,7 +32,7 @@ class LoraScriptTest {
     private static final int HEAD_DIM = 8;
     private static final int INTERMEDIATE = 48;
     private static final int LAYERS = 2;
-    /** By module: what the linear reads, and the outputs of its parts. */
+    /** By module: the inputs of the linear, and the outputs of its parts. */
     private static final int[] INPUTS = {HIDDEN, HIDDEN, HIDDEN, INTERMEDIATE};
 
     private static final int[][] PARTS = {{32, 16, 16}, {HIDDEN}, {INTERMEDIATE, INTERMEDIATE}, {HIDDEN}};
@@ -66,7 +66,7 @@ class LoraScriptTest {
     }
 
     @Test
-    @DisplayName("in float32 are factor * W x + B A x + shift, below each group's boundary")
+    @DisplayName("in float32 the product is factor * W x + B A x + shift, below each group's boundary")
     void denseAgrees() {
         float[][][] weights = install(ComputeType.FP32);
         Lora first = lora(new int[] {3, 2, 4, 1}, true);
@@ -93,8 +93,7 @@ class LoraScriptTest {
 
     @ParameterizedTest(name = "{0}")
     @EnumSource(Layout.class)
-    @DisplayName(
-            "of packed groups are B A x of each row's own adapter in bytes, below its boundary, for rows of all of them")
+    @DisplayName("with packed groups each row gets B A x of its own adapter in bytes, below its boundary")
     void packedAgrees(Layout layout) {
         install(ComputeType.INT8);
         Lora first = lora(new int[] {3, 2, 4, 1}, false);
@@ -129,7 +128,7 @@ class LoraScriptTest {
                 for (int i = 0; i < base.length; i++) {
                     difference[i] -= base[i];
                 }
-                // fused A are int8 with one scale an output, and read the input in bytes
+                // fused A are int8 with one scale per output, and read the input in bytes
                 float bound = layout == Layout.FUSED ? 0.05f * largest(expected) : 1e-3f;
                 assertThat(difference)
                         .as("layer %d, module %d", layer, module)
@@ -143,7 +142,7 @@ class LoraScriptTest {
     }
 
     @Test
-    @DisplayName("of a packed group are bit for bit the same for an adapter alone and merged with others")
+    @DisplayName("a packed group gives an adapter the same result, bit for bit, alone and merged with others")
     void mergingKeepsResults() {
         install(ComputeType.INT8);
         Value adapter = adapter(lora(new int[] {3, 2, 4, 1}, false));
@@ -194,8 +193,8 @@ class LoraScriptTest {
             Value list = scope.add(torch.list(linears));
             states = scope.add(script.call("add_layer", norms, list, states));
             if (type == ComputeType.INT8) {
-                Value sizes = scope.add(script.call("input_sizes"));
-                script.call("take_packed", scope.add(script.call("packed_layer", sizes, list)))
+                Value rms = scope.add(script.call("measured_rms"));
+                script.call("install_packed", scope.add(script.call("packed_layer", rms, list)))
                         .close();
             }
         }
@@ -293,7 +292,7 @@ class LoraScriptTest {
     }
 
     /**
-     * The adapter as bytes hold it: each input's row of A, and each rank's row of a chunk of B, between its least and
+     * The adapter as bytes hold it: each input's row of A, and each rank's row of a chunk of B, between its minimum and
      * largest.
      */
     private static Lora inBytes(Lora lora) {

@@ -48,7 +48,7 @@ class SamplingScriptTest {
 
     @ParameterizedTest(name = "temperature {0}, top_p {1}, top_k {2}, min_p {3}, logits of spread {4} in steps of {5}")
     @DisplayName(
-            "the token is that of sorting the whole vocabulary, also with deep cuts and ties, alone and with other rows")
+            "the token is that of sorting the whole vocabulary, if many tokens are kept and with ties, alone and with other rows")
     @CsvSource({
         "1, 0.9, 0, 0, 3, 0",
         "1, 0.9, 0, 0, 1, 0",
@@ -64,7 +64,8 @@ class SamplingScriptTest {
         "1, 0.5, 20000, 0, 1, 0.125",
         "1e-200, 0.9, 9, 0, 3, 0"
     })
-    void drawsWhatAFullSortWould(double temperature, double topP, int topK, double minP, double spread, double step) {
+    void samplesTheTokenOfAFullSort(
+            double temperature, double topP, int topK, double minP, double spread, double step) {
         Random random = new Random(topK + 1000L);
         float[] logits = new float[ROWS * VOCABULARY];
         for (int i = 0; i < logits.length; i++) {
@@ -76,11 +77,11 @@ class SamplingScriptTest {
             double[] knobs = {row, temperature, topP, topK, minP, 1, 0, 0, random.nextDouble()};
             System.arraycopy(knobs, 0, table, row * 9, 9);
         }
-        List<long[]> together = drawn(logits, table, topK > 0);
+        List<long[]> together = sampled(logits, table, topK > 0);
         assertThat(together.get(0)).isEqualTo(together.get(1));
         for (int row = 0; row < ROWS; row++) {
             float[] own = Arrays.copyOfRange(logits, row * VOCABULARY, (row + 1) * VOCABULARY);
-            assertThat(drawn(own, Arrays.copyOfRange(table, row * 9, row * 9 + 9), topK > 0)
+            assertThat(sampled(own, Arrays.copyOfRange(table, row * 9, row * 9 + 9), topK > 0)
                             .get(0))
                     .containsExactly(together.get(0)[row]);
         }
@@ -100,8 +101,8 @@ class SamplingScriptTest {
         logits[2 * vocabulary + 17] = Float.POSITIVE_INFINITY;
         try (Value scores = torch.floats(logits);
                 Value rows = torch.number(ROWS);
-                Value places = script.call("largest_of_rows", scores, rows)) {
-            assertThat(places.toLongs())
+                Value indices = script.call("argmax_of_rows", scores, rows)) {
+            assertThat(indices.toLongs())
                     .isEqualTo(LongStream.range(0, ROWS)
                             .map(row -> firstLargest(
                                     Arrays.copyOfRange(logits, (int) row * vocabulary, (int) (row + 1) * vocabulary)))
@@ -120,7 +121,7 @@ class SamplingScriptTest {
         return best;
     }
 
-    private List<long[]> drawn(float[] logits, double[] table, boolean topK) {
+    private List<long[]> sampled(float[] logits, double[] table, boolean topK) {
         try (Value scores = torch.floats(logits);
                 Value knobs = torch.doubles(table);
                 Value flag = torch.flag(topK);
