@@ -39,7 +39,7 @@ final class AdapterCache implements AutoCloseable {
 
     private long cachedBytes;
     private long evictedBytes;
-    /** The highest ratio of an adapter's memory to the size of its file so far: the estimate before a first load. */
+    /** The highest ratio of memory to file size of the loaded adapters; estimates the memory before a first load. */
     private double bytesPerFileByte = 1;
 
     private boolean closed;
@@ -53,7 +53,7 @@ final class AdapterCache implements AutoCloseable {
     /** Reads adapters from folders. */
     interface Loader {
 
-        /** Called by the loading thread before anything else. */
+        /** Called once, on the loading thread, before the first load. */
         default void lowerThreadPriority() {}
 
         /**
@@ -232,7 +232,7 @@ final class AdapterCache implements AutoCloseable {
         } catch (InvalidAdapterException e) {
             refuse(registration, e);
         } catch (InterruptedException | RuntimeException | Error e) {
-            // also an error: the leases that wait for this load have no other end
+            // errors too: otherwise the leases that wait for this load would never complete
             refuse(
                     registration,
                     InvalidAdapterException.broken(registration.folder, "could not be loaded: " + e.getMessage(), e));

@@ -36,7 +36,8 @@ final class AdapterReader {
     }
 
     /**
-     * @throws InvalidAdapterException if an option or tensor is missing, broken or would not be applied; the message names it
+     * @throws InvalidAdapterException if an option or tensor is missing, broken or would not be applied; the message
+     *     names it
      */
     static StoredAdapter read(Path folder, ModelConfig model) {
         AdapterReader reader = new AdapterReader(folder, model);

@@ -24,7 +24,7 @@ import org.apache.kafka.server.common.MetadataVersion;
 
 /**
  * A KRaft node, combined broker and controller, that listens on the loopback address. {@link #close} stops the node
- * cleanly; a later start with the same folder has the topics, records and committed offsets.
+ * cleanly; a later start with the same folder has the topics, records and committed offsets. Thread-safe.
  */
 public final class EmbeddedBroker implements AutoCloseable {
 

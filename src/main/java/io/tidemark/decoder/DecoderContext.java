@@ -9,7 +9,7 @@ import io.tidemark.torch.Value;
 import java.nio.file.Path;
 
 /**
- * What every pass through the decoder uses.
+ * The state that all passes through the decoder share.
  *
  * @param folder    the model folder
  * @param script    the decoder's script, with the base model's weights installed
@@ -32,7 +32,7 @@ record DecoderContext(
         script.close();
     }
 
-    /** Empty lists of the script's types: a list that Java makes must not be empty, since it would have no type. */
+    /** Empty lists of the script's types: an empty list that Java creates has no element type. */
     record EmptyLists(Value adapters, Value packedGroups, Value cachedLora, Value overrides) implements AutoCloseable {
 
         static EmptyLists of(Script script) {

@@ -12,11 +12,14 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 
-/** A loaded base model: configuration, decoder, tokenizer and chat template. */
+/**
+ * A loaded base model: configuration, decoder, tokenizer and chat template. Thread-safe, except for the steps of the
+ * decoder; see {@link Decoder}.
+ */
 public final class LanguageModel implements AutoCloseable {
 
     /**
-     * Sample text for int8, which measures the range of activations with it. Large activations depend on the model much
+     * Sample text with which int8 measures the range of activations. Large activations depend on the model much
      * more than on the text, so a mixture of languages and formats is enough.
      */
     private static final String SAMPLE_TEXT = """
@@ -54,8 +57,8 @@ public final class LanguageModel implements AutoCloseable {
      * Loads a folder with {@code config.json}, safetensors and {@code tokenizer.json}.
      *
      * @param name the base model's name in requests and boundary records
-     * @throws InvalidModelException             if the folder is broken or needs a feature that is not supported; the message
-     *     names file and field
+     * @throws InvalidModelException    if the folder is broken or needs a feature that is not supported; the message
+     *                                  names file and field
      * @throws IllegalArgumentException if the device does not support the compute type
      */
     public static LanguageModel load(Path folder, String name, Torch torch, ModelOptions options) {

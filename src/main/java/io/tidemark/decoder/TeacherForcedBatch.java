@@ -4,7 +4,7 @@ import java.util.List;
 
 /**
  * Sequences whose gold tokens are scored. They are padded at the end to the length of the longest one, so that causal
- * attention does not see the padding. The last token of a sequence is not an input, because it predicts nothing.
+ * attention does not read the padding. The last token of a sequence is not an input, because it predicts nothing.
  */
 public record TeacherForcedBatch(List<Sequence> sequences) {
 

@@ -123,7 +123,7 @@ final class EngineInstance {
         thread.start();
     }
 
-    /** Makes an idle instance look for requests. */
+    /** Wakes an idle instance, which then asks the queue for a request. */
     void wake() {
         commands.wake();
     }

@@ -5,7 +5,7 @@ import java.util.List;
 /**
  * Counters since the start of an engine, and its current load.
  *
- * @param queuedRequests     requests that wait for a slot or for memory
+ * @param queuedRequests     requests that wait for a free sequence or for memory
  * @param runningSequences   running sequences; a request with n choices has n
  * @param kvBytesReserved    bytes reserved for keys and values, cached prefixes included
  * @param generatedTokens    tokens generated

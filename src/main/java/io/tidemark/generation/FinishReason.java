@@ -1,10 +1,15 @@
 package io.tidemark.generation;
 
-/** Why a choice ended. Records have these names in lower case. */
+/** The reason why a choice ended. Result records contain these names in lower case. */
 public enum FinishReason {
+    /** A stop text, a stop token or an end-of-sequence token. */
     STOP,
+    /** The maximum number of tokens. */
     LENGTH,
+    /** The deadline of the request. */
     DEADLINE,
+    /** A cancellation of the request, or the end of the engine. */
     CANCELLED,
+    /** An error. */
     ERROR
 }

@@ -24,7 +24,7 @@ public record GenerationParams(
         }
     }
 
-    /** One choice, each token the most likely one, no log-probabilities. */
+    /** One choice of the most likely tokens, without log-probabilities. */
     public static GenerationParams greedy(StopConditions stopConditions) {
         return new GenerationParams(stopConditions, SamplingParams.GREEDY, 0, 1, OptionalInt.empty());
     }

@@ -23,8 +23,9 @@ import java.util.function.Predicate;
  * first {@code PREFIX_TOKENS} tokens, adapter and boundary, or else if it runs the same adapter.
  *
  * <p>Instances take requests between steps: {@link #offer} returns the oldest request to the instance that should run
- * it. That instance reserves memory and calls {@link #accept}, or {@link #refuse} if there is not enough. Safe for use
- * by several threads.
+ * it. That instance reserves memory and calls {@link #accept}, or {@link #refuse} if there is not enough.
+ *
+ * <p>Thread-safe.
  */
 final class RequestQueue {
 
@@ -39,7 +40,7 @@ final class RequestQueue {
     private final int maxNumSeqs;
     private final boolean prefixCache;
     private final IntConsumer wake;
-    private final Instance[] instances;
+    private final InstanceLoad[] instances;
     private final Deque<SubmittedRequest> waiting = new ArrayDeque<>();
     /** The instances that have run a prefix, least recently used first. */
     private final Map<Prefix, BitSet> prefixInstances = new LinkedHashMap<>(16, 0.75f, true) {
@@ -61,7 +62,7 @@ final class RequestQueue {
     private boolean closed;
 
     /** The load of an engine instance. */
-    private static final class Instance {
+    private static final class InstanceLoad {
         private final Map<LoraWeights, Integer> adapters = new HashMap<>();
         private int sequences;
         private int backgroundTasks;
@@ -82,9 +83,9 @@ final class RequestQueue {
         this.maxNumSeqs = limits.maxNumSeqs();
         this.prefixCache = limits.prefixBytes() > 0;
         this.wake = wake;
-        this.instances = new Instance[instances];
+        this.instances = new InstanceLoad[instances];
         for (int i = 0; i < instances; i++) {
-            this.instances[i] = new Instance();
+            this.instances[i] = new InstanceLoad();
         }
     }
 
@@ -249,7 +250,7 @@ final class RequestQueue {
 
     private void clearRefusals() {
         neededBytes = 0;
-        for (Instance instance : instances) {
+        for (InstanceLoad instance : instances) {
             instance.refused = false;
         }
     }

@@ -20,12 +20,12 @@ public final class RequestRejectedException extends Exception {
         return code;
     }
 
-    /** Whether the prompt caused the refusal. The field that held the prompt is known to the caller only. */
+    /** Whether the prompt caused the rejection. Only the caller knows the field that held the prompt. */
     public boolean isAboutPrompt() {
         return param.equals(PROMPT);
     }
 
-    /** The field of the request that caused the refusal. */
+    /** The field of the request that caused the rejection. */
     public String param() {
         return param;
     }

@@ -74,7 +74,7 @@ final class Scheduler {
         sharing.promptAdvanced(sequence);
     }
 
-    /** Called when the last token of a prompt has led to finite logits. */
+    /** Called when the logits after the last token of a prompt are finite. */
     void promptDone(Sequence sequence) {
         sharing.promptDone(sequence, running);
     }

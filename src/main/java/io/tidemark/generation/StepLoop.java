@@ -53,8 +53,8 @@ final class StepLoop {
     }
 
     /**
-     * Ends a sequence for a reason from outside. The keys and values of an unfinished prompt were not checked for
-     * finiteness.
+     * Ends a sequence that was cancelled or has reached its deadline. The keys and values of an unfinished prompt have
+     * not been checked for finiteness, so its slot is cleared.
      */
     void end(Sequence sequence, FinishReason reason) {
         sequence.owner().text(sequence.choice(), sequence.finish(reason));

@@ -25,12 +25,12 @@ public record StopConditions(
         }
     }
 
-    /** An end-of-sequence token, or this number of tokens. */
+    /** Ends a choice at an end-of-sequence token, or after this number of tokens. */
     public static StopConditions after(int maxTokens) {
         return new StopConditions(maxTokens, 0, List.of(), Set.of(), false);
     }
 
-    /** Exactly this number of tokens; end-of-sequence tokens are ignored. */
+    /** Ends a choice after exactly this number of tokens; end-of-sequence tokens are ignored. */
     public static StopConditions afterExactly(int tokens) {
         return new StopConditions(tokens, 0, List.of(), Set.of(), true);
     }

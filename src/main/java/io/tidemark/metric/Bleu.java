@@ -8,7 +8,7 @@ import java.util.regex.Pattern;
 /**
  * Corpus BLEU (Papineni et al. 2002) with the defaults of sacrebleu: n-grams of up to four words, clipped by the
  * largest count in any reference; brevity penalty from the reference that is closest in length; an order without a
- * match counts as 1/2, 1/4, … of a match (Chen and Cherry 2014, method 3).
+ * match counts as 1/2, 1/4, … of a match (Chen and Cherry 2014, method 3). Not thread-safe.
  */
 public final class Bleu {
 

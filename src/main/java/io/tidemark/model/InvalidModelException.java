@@ -21,13 +21,13 @@ public final class InvalidModelException extends RuntimeException {
     }
 
     /** A file or folder is broken. */
-    public static InvalidModelException broken(Path file, String what) {
-        return new InvalidModelException(file + ": " + what, false, null);
+    public static InvalidModelException broken(Path file, String problem) {
+        return new InvalidModelException(file + ": " + problem, false, null);
     }
 
     /** A file or folder is broken, because of another exception. */
-    public static InvalidModelException broken(Path file, String what, Throwable cause) {
-        return new InvalidModelException(file + ": " + what, false, cause);
+    public static InvalidModelException broken(Path file, String problem, Throwable cause) {
+        return new InvalidModelException(file + ": " + problem, false, cause);
     }
 
     /** Truncates a message: it may quote text of any length from a file. */

@@ -141,13 +141,13 @@ public record JsonFields(Path file, JsonNode root) {
     @SafeVarargs
     final void refuseOthers(Set<String>... known) {
         for (Map.Entry<String, JsonNode> field : root.properties()) {
-            if (isOn(field.getValue()) && Stream.of(known).noneMatch(names -> names.contains(field.getKey()))) {
+            if (isSet(field.getValue()) && Stream.of(known).noneMatch(names -> names.contains(field.getKey()))) {
                 throw InvalidModelException.unsupported(file, field.getKey(), field.getValue());
             }
         }
     }
 
-    private static boolean isOn(JsonNode value) {
+    private static boolean isSet(JsonNode value) {
         return !(value.isNull()
                 || value.isBoolean() && !value.booleanValue()
                 || value.isContainerNode() && value.isEmpty()

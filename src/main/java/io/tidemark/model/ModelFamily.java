@@ -8,9 +8,9 @@ import java.util.OptionalInt;
 import java.util.Set;
 
 /**
- * The supported architectures. All have the decoder layer of {@code layer.torchscript}; this describes how they differ.
- * A field that is absent from {@code config.json} has the default value of transformers 5 for the family. Sliding
- * windows are read from {@code sliding_window} and {@code layer_types} as in transformers 5.
+ * The supported architectures. All have the decoder layer of {@code layer.torchscript}; the constants describe their
+ * differences. A field that is absent from {@code config.json} has the default value of transformers 5 for the family.
+ * Sliding windows are read from {@code sliding_window} and {@code layer_types} as in transformers 5.
  */
 enum ModelFamily {
     LLAMA("llama", 0, 2048, Set.of("attention_bias", "mlp_bias")),

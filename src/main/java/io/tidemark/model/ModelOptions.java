@@ -1,10 +1,10 @@
 package io.tidemark.model;
 
 /**
- * How a model computes.
+ * Options of the computation of a model.
  *
  * @param computeType     numeric type of the linear modules
- * @param deterministic   a row's logits are the same, bit for bit, whatever else is in the batch; requires
+ * @param deterministic   a row's logits do not depend, bit for bit, on the other rows of the batch; requires
  *                        {@link ComputeType#INT8}
  * @param packedLoraBytes limit in bytes for packed LoRA groups that no row uses, and for the group that is fused with
  *                        the base model. A group is fused only if the copy of the linear modules takes at most half of

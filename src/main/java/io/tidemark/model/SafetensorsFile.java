@@ -114,7 +114,7 @@ public final class SafetensorsFile {
     /** A tensor of the header; its bytes are {@code begin} to {@code end} after the header. */
     private record Entry(String name, ElementType type, List<Long> shape, long begin, long end) {}
 
-    /** Makes text from a file fit for an error message: one line of limited length. */
+    /** Text from a file for an error message: one line of limited length. */
     private static String printable(String text) {
         String line = text.replaceAll("\\p{Cntrl}", "?");
         return line.length() <= 200 ? line : line.substring(0, 200) + "…";
@@ -242,8 +242,8 @@ public final class SafetensorsFile {
             return numbers;
         }
 
-        private InvalidModelException broken(String tensor, String what) {
-            return InvalidModelException.broken(file, "tensor " + printable(tensor) + " " + what);
+        private InvalidModelException broken(String tensor, String problem) {
+            return InvalidModelException.broken(file, "tensor " + printable(tensor) + " " + problem);
         }
     }
 }

@@ -2,11 +2,11 @@ package io.tidemark.text;
 
 import java.util.List;
 
-/** Finds stop strings in streamed text, also across chunk boundaries. */
+/** Finds stop strings in streamed text, also across chunk boundaries. Not thread-safe. */
 public final class StopStrings {
 
     private final List<String> stops;
-    private final StringBuilder held = new StringBuilder();
+    private final StringBuilder heldBack = new StringBuilder();
     private boolean found;
 
     public StopStrings(List<String> stops) {
@@ -20,19 +20,19 @@ public final class StopStrings {
         if (found) {
             return "";
         }
-        held.append(chunk);
+        heldBack.append(chunk);
         int stop = firstStop();
         if (stop >= 0) {
             found = true;
-            held.setLength(stop);
+            heldBack.setLength(stop);
             return release(stop);
         }
-        return release(held.length() - longestPrefix());
+        return release(heldBack.length() - longestPrefix());
     }
 
     /** The text that is still held back, at the end of the stream. */
     public String finish() {
-        return release(held.length());
+        return release(heldBack.length());
     }
 
     /** Whether a stop string was found. */
@@ -41,15 +41,19 @@ public final class StopStrings {
     }
 
     private int firstStop() {
-        return stops.stream().mapToInt(held::indexOf).filter(i -> i >= 0).min().orElse(-1);
+        return stops.stream()
+                .mapToInt(heldBack::indexOf)
+                .filter(i -> i >= 0)
+                .min()
+                .orElse(-1);
     }
 
-    /** Length of the longest suffix of the held text that is a prefix of a stop string. */
+    /** Length of the longest suffix of the held-back text that is a prefix of a stop string. */
     private int longestPrefix() {
         int longest = 0;
         for (String stop : stops) {
-            for (int length = Math.min(stop.length() - 1, held.length()); length > longest; length--) {
-                if (stop.startsWith(held.substring(held.length() - length))) {
+            for (int length = Math.min(stop.length() - 1, heldBack.length()); length > longest; length--) {
+                if (stop.startsWith(heldBack.substring(heldBack.length() - length))) {
                     longest = length;
                 }
             }
@@ -58,8 +62,8 @@ public final class StopStrings {
     }
 
     private String release(int length) {
-        String text = held.substring(0, length);
-        held.delete(0, length);
+        String text = heldBack.substring(0, length);
+        heldBack.delete(0, length);
         return text;
     }
 }

@@ -7,7 +7,9 @@ import java.util.List;
  * Decodes tokens to text incrementally and never emits part of a character; the concatenated chunks are equal to the
  * text of all tokens decoded at once. The text of a token can depend on the tokens before it, so a window of tokens is
  * decoded with and without the new ones. Byte tokens are held back until a run of them ends: if a run is not valid
- * UTF-8, the decoder of sentencechunk replaces each of its bytes with U+FFFD, including those of complete characters.
+ * UTF-8, the decoder of SentencePiece replaces each of its bytes with U+FFFD, including those of complete characters.
+ *
+ * <p>Not thread-safe.
  */
 public final class StreamingDetokenizer {
 

@@ -6,7 +6,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 
-/** Runs long tasks one after another on a daemon thread of its own. */
+/** Runs long tasks one after another on its own daemon thread. Thread-safe. */
 public final class BackgroundExecutor implements Executor, AutoCloseable {
 
     private static final long CLOSE_SECONDS = 60;
@@ -14,7 +14,7 @@ public final class BackgroundExecutor implements Executor, AutoCloseable {
     private final ExecutorService executor;
 
     /**
-     * @param name  of the thread
+     * @param name  name of the thread
      * @param setup runs first on the thread, for example {@link Torch#lowerThreadPriority}
      */
     public BackgroundExecutor(String name, Runnable setup) {
@@ -30,6 +30,7 @@ public final class BackgroundExecutor implements Executor, AutoCloseable {
         });
     }
 
+    /** @throws java.util.concurrent.RejectedExecutionException if this executor is closed */
     @Override
     public void execute(Runnable task) {
         executor.execute(task);

@@ -22,7 +22,7 @@ import java.util.regex.Pattern;
  *       methods, both indented by two.
  * </ol>
  *
- * Names of constants and types begin with a capital letter.
+ * Names of constants and types begin with a capital letter. Thread-safe.
  */
 public final class ScriptSource {
 

@@ -3,7 +3,7 @@ package io.tidemark.torch;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Closes values together, for example when a list that shares their tensors has been created. */
+/** Closes values together, for example when a list that shares their tensors has been created. Not thread-safe. */
 public final class ValueScope implements AutoCloseable {
 
     private final List<Value> values = new ArrayList<>();

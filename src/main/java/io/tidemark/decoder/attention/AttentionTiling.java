@@ -12,7 +12,7 @@ import java.util.OptionalInt;
  * The sizes of attention calls. The number of cached tokens that a call reads is a multiple of {@link KvCache#TILE}, so
  * that it changes rarely from step to step and does not depend on the exact length of neighbouring rows.
  *
- * @param window        tokens that the layers with sliding-window attention see; empty if no layer has a window
+ * @param window        tokens that layers with sliding-window attention read; empty if no layer has a window
  * @param callCost      cost of one more call, in cached tokens of one sequence that are read in one layer
  * @param deterministic a row's result is the same, bit for bit, whatever else is in the step: the tokens that its call
  *                      reads depend on its own length only, and prompts are split at multiples of a tile
@@ -60,8 +60,8 @@ public record AttentionTiling(OptionalInt window, int callCost, boolean determin
     }
 
     /**
-     * The most queries of a call. The limit bounds the memory of the scores; in a ring buffer, it also keeps the new
-     * tokens from overwriting tokens that the first query still sees.
+     * The most queries of a call. The limit bounds the memory of the scores; in a ring buffer, it also prevents new
+     * tokens from overwriting tokens in the window of the first query.
      *
      * @param position the position of the first query
      * @param tokens   the length of the sequence after this step

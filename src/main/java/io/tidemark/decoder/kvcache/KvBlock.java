@@ -6,6 +6,8 @@ import java.util.BitSet;
 /**
  * Keys and values of several sequences of similar length: one tensor {@code [2, slots, kvHeads, capacity, headDim]} per
  * layer. A sequence keeps its slot until it ends, so that attention reads neighbouring slots in place.
+ *
+ * <p>Not thread-safe: belongs to the thread of its pool.
  */
 public final class KvBlock implements AutoCloseable {
 

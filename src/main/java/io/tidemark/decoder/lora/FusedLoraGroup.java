@@ -28,7 +28,7 @@ final class FusedLoraGroup implements AutoCloseable {
     private boolean enabled;
     private Optional<PackedLoraGroup> fused = Optional.empty();
 
-    /** How many steps in a row of one engine instance used a single group. */
+    /** The number of consecutive steps of one engine instance that used only the same group. */
     static final class SingleGroupSteps {
         private Optional<PackedLoraGroup> group = Optional.empty();
         private int steps;
@@ -52,7 +52,7 @@ final class FusedLoraGroup implements AutoCloseable {
     }
 
     /**
-     * Takes a group that the builder has finished. If building failed, fusing is disabled: rows run without it too.
+     * Takes a group that the builder has finished. If building failed, fusing is disabled; steps do not need it.
      *
      * @return the fused group if a member was closed; the caller closes it
      */

@@ -5,7 +5,7 @@ import io.tidemark.torch.Value;
 import java.util.List;
 import java.util.Optional;
 
-/** The weights of one adapter on the device. Must not be closed while a row uses it. */
+/** The weights of one adapter on the device. Must not be closed while a row uses them. Thread-safe. */
 public final class LoraWeights implements AutoCloseable {
 
     private final Value tensors;

@@ -13,7 +13,7 @@ import java.util.concurrent.CompletionException;
 
 /**
  * Builds packed groups, and fuses groups with the base model, on the thread {@code tidemark-lora-packing} while steps
- * go on. Its methods must not be called concurrently.
+ * run. Its methods must not be called concurrently.
  */
 final class PackedGroupBuilder implements AutoCloseable {
 

@@ -17,7 +17,7 @@ import java.util.Set;
 /**
  * The packed groups of adapters of a process, used with int8 only. Each adapter has a group of its own. Adapters that
  * run together cost less in one group; a shared group is a copy, so it is built only for adapters that keep running, on
- * another thread while steps go on. Shared groups that no step uses stay cached within a limit of bytes, and the least
+ * another thread while steps run. Shared groups that no step uses stay cached within a limit of bytes, and the least
  * recently used ones are evicted. A row costs the same in a group of any size, and each group costs two calls per
  * linear module, so a step uses as few groups as possible.
  *

@@ -3,10 +3,10 @@ package io.tidemark.decoder.sampling;
 import java.util.Map;
 
 /**
- * How a token is sampled from its logits. The steps are, in this order: add the logit bias, apply the penalties, divide
- * by the temperature, keep the top k, the top p and the min p tokens, sample. With temperature 0 the most likely token
- * is taken after the penalties. All parameters have the meaning of the logits processors of transformers; presence and
- * frequency penalty have OpenAI's.
+ * Sampling parameters of a token. Sampling has these steps, in this order: add the logit bias, apply the penalties,
+ * divide by the temperature, keep the top-k, the top-p and the min-p tokens, sample. With temperature 0 the most likely
+ * token after the penalties is taken. Presence and frequency penalty have the meaning of OpenAI's API, all other
+ * parameters that of the logits processors of transformers.
  *
  * @param temperature at least 0; 0 takes the most likely token
  * @param topP        in (0, 1]; 1 keeps all tokens

@@ -4,7 +4,7 @@ import java.util.OptionalInt;
 import java.util.Set;
 
 /**
- * How the next token of a row is sampled.
+ * The inputs of sampling the next token of one row: its parameters, random number and tokens.
  *
  * @param uniform a random number in [0, 1)
  * @param counts  the tokens that penalties apply to; read when the step is planned
