@@ -36,7 +36,7 @@ class LoadingEndsIT {
                 WorkerGroup group = new WorkerGroup(broker.bootstrapServers())) {
             group.produce(0, 8);
             Map<String, String> environment = new HashMap<>(debugger.environment());
-            environment.put("TIDEMARK_MODEL_DIR", LargeModel.make(folder).toString());
+            environment.put("TIDEMARK_MODEL_DIR", LargeModel.write(folder).toString());
             environment.put("TIDEMARK_ADAPTER_FOLDER", "");
             try (ServedProcess process = group.serve("loading", environment)) {
                 debugger.holdAt(Decoder.class, "load");
@@ -60,7 +60,7 @@ class LoadingEndsIT {
     @DisplayName(
             "SIGTERM while requests wait for the load of an adapter abandons them, and the next process answers them")
     void amidAnAdapter(@TempDir Path folder) throws Exception {
-        String adapters = "all=" + LargeModel.makeAdapter(folder) + ",qv=" + Folders.adapter("llama-gqa", "qv");
+        String adapters = "all=" + LargeModel.writeAdapter(folder) + ",qv=" + Folders.adapter("llama-gqa", "qv");
         try (Debugger debugger = Debugger.ofRunning();
                 EmbeddedBroker broker = EmbeddedBroker.start(BrokerOptions.TEMPORARY);
                 WorkerGroup group = new WorkerGroup(broker.bootstrapServers())) {
