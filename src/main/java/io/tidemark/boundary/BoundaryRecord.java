@@ -4,26 +4,20 @@ import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.annotation.JsonSetter;
 import com.fasterxml.jackson.annotation.Nulls;
+import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.StreamReadFeature;
-import com.fasterxml.jackson.databind.DeserializationFeature;
-import com.fasterxml.jackson.databind.MapperFeature;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
-import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
-import com.fasterxml.jackson.databind.json.JsonMapper;
-import com.fasterxml.jackson.datatype.jdk8.Jdk8Module;
-import com.fasterxml.jackson.datatype.jsr310.JavaTimeModule;
+import io.tidemark.message.TopicJson;
 import java.io.UncheckedIOException;
 import java.time.Instant;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.OptionalDouble;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
-import java.util.stream.Stream;
 
 /**
  * One value of the topic {@code adapter-boundaries}; {@link TableEntry#parse} reads it. A record applies to a loaded
@@ -135,22 +129,12 @@ public record BoundaryRecord(
     }
 
     private static ObjectMapper newMapper() {
-        ObjectMapper mapper = JsonMapper.builder()
-                .addModules(new Jdk8Module(), new JavaTimeModule())
-                .defaultPropertyInclusion(
-                        JsonInclude.Value.construct(JsonInclude.Include.NON_ABSENT, JsonInclude.Include.ALWAYS))
-                .disable(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS)
-                .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
-                .disable(DeserializationFeature.ACCEPT_FLOAT_AS_INT)
-                .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
-                .disable(MapperFeature.ALLOW_COERCION_OF_SCALARS)
+        ObjectMapper mapper = TopicJson.newMapper(JsonFactory.builder()
                 .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
-                .build();
-        // NON_ABSENT covers Optional only: OptionalInt and the like, and an empty curve, need NON_EMPTY
-        Stream.of(OptionalInt.class, OptionalLong.class, OptionalDouble.class, List.class)
-                .forEach(type -> mapper.configOverride(type)
-                        .setInclude(JsonInclude.Value.construct(
-                                JsonInclude.Include.NON_EMPTY, JsonInclude.Include.ALWAYS)));
+                .build());
+        // omits an empty curve
+        mapper.configOverride(List.class)
+                .setInclude(JsonInclude.Value.construct(JsonInclude.Include.NON_EMPTY, JsonInclude.Include.ALWAYS));
         return mapper;
     }
 }

@@ -25,7 +25,7 @@ public record DeadLetterHeaders(
         long sourceOffset,
         long size) {
 
-    /** The most bytes of the original value in a dead letter. */
+    /** The maximum number of bytes of the original value in a dead letter. */
     public static final int KEPT_BYTES = 64 * 1024;
 
     /** The headers for a record and its error. */

@@ -11,7 +11,7 @@ import java.util.OptionalLong;
 /**
  * The stop conditions of a request.
  *
- * @param maxTokens    the most tokens of a choice, 1 or more; default {@value #DEFAULT_MAX_TOKENS}
+ * @param maxTokens    the maximum number of tokens of a choice, 1 or more; default {@value #DEFAULT_MAX_TOKENS}
  * @param minTokens    no condition ends a choice before this many tokens, 0 to {@code maxTokens}; default 0
  * @param stop         at most 16 strings, none empty, that end a choice; a single string needs no list
  * @param stopTokenIds at most 64 token ids that end a choice, in addition to the model's end-of-sequence tokens
@@ -35,10 +35,6 @@ public record EndingFields(
     public EndingFields {
         stop = List.copyOf(stop);
         stopTokenIds = List.copyOf(stopTokenIds);
-    }
-
-    public static EndingFields after(int maxTokens) {
-        return new EndingFields(maxTokens, 0, List.of(), List.of(), false);
     }
 
     static EndingFields read(Fields fields) throws Fields.Invalid {

@@ -22,7 +22,7 @@ import java.util.function.DoublePredicate;
  */
 record Fields(ObjectNode object, String path) {
 
-    /** The most characters of an id, a model name, a role or a user. */
+    /** The maximum length of an id, a model name, a role or a user, in characters. */
     static final int MAX_NAME_LENGTH = 256;
 
     /** Above this, a double does not represent every integer. */

@@ -36,10 +36,6 @@ public sealed interface Input {
             tools = List.copyOf(tools);
         }
 
-        public Messages(List<ChatTurn> messages) {
-            this(messages, List.of());
-        }
-
         @Override
         public String field() {
             return "messages";
@@ -57,8 +53,7 @@ public sealed interface Input {
             return new Messages(messages(messages.get(), fields.name("messages")), tools(fields));
         }
         if (fields.find("tools").isPresent()) {
-            throw new Fields.Invalid(
-                    "conflicting_fields", fields.name("tools"), "'tools' is allowed beside 'messages' only");
+            throw new Fields.Invalid("conflicting_fields", fields.name("tools"), "'tools' requires 'messages'");
         }
         if (fields.find("prompt").isEmpty()) {
             throw new Fields.Invalid(

@@ -38,7 +38,7 @@ public record Provenance(
         OptionalDouble totalMs) {
 
     /** For a request that was rejected before its adapter was looked up. */
-    public static Provenance refused(String baseModel, String worker, long attempt) {
+    public static Provenance rejected(String baseModel, String worker, long attempt) {
         return new Provenance(
                 baseModel,
                 Optional.empty(),

@@ -66,33 +66,6 @@ public record RequestMessage(
             Map.entry("verbosity", value -> false),
             Map.entry("web_search_options", value -> false));
 
-    /** A greedy request with the defaults of all other fields. */
-    public static RequestMessage greedy(String id, String model, Input input, int maxTokens) {
-        return new RequestMessage(
-                Optional.of(id),
-                model,
-                input,
-                SamplingFields.GREEDY,
-                EndingFields.after(maxTokens),
-                1,
-                OptionalInt.empty(),
-                Optional.empty(),
-                false,
-                0,
-                Optional.empty(),
-                OptionalInt.empty());
-    }
-
-    public RequestMessage withStream(boolean streamed) {
-        return new RequestMessage(
-                id, model, input, sampling, ending, n, logprobs, user, streamed, priority, deadline, boundary);
-    }
-
-    public RequestMessage withBoundary(OptionalInt layers) {
-        return new RequestMessage(
-                id, model, input, sampling, ending, n, logprobs, user, stream, priority, deadline, layers);
-    }
-
     /**
      * Parses a value of the topic. Errors have the type {@code invalid_request} and one of the codes
      * {@code empty_value}, {@code request_too_large}, {@code invalid_utf8}, {@code invalid_json},

@@ -41,9 +41,6 @@ public record SamplingFields(
     /** No leading zeros, so that every token has one spelling. */
     private static final Pattern TOKEN_ID = Pattern.compile("0|[1-9][0-9]{0,8}");
 
-    /** Temperature 0 and the defaults of all other fields. */
-    public static final SamplingFields GREEDY = new SamplingFields(0, 1, 0, 0, 1, 0, 0, Map.of(), OptionalLong.empty());
-
     public SamplingFields {
         logitBias = Map.copyOf(logitBias);
     }

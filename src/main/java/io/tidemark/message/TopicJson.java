@@ -18,7 +18,6 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.datatype.jdk8.Jdk8Module;
 import com.fasterxml.jackson.datatype.jsr310.JavaTimeModule;
-import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
@@ -39,7 +38,7 @@ public final class TopicJson {
     /** The deepest nesting of arrays and objects. */
     private static final int MAX_NESTING = 32;
 
-    private static final ObjectMapper MAPPER = newMapper();
+    private static final ObjectMapper MAPPER = newMapper(clientRecords());
     private static final ObjectReader READER = MAPPER.reader();
 
     private TopicJson() {}
@@ -54,31 +53,28 @@ public final class TopicJson {
     }
 
     /**
-     * Reads an event that a worker wrote.
+     * Creates a mapper with the conventions of all records: RFC 3339 times, absent optionals omitted, unknown fields
+     * ignored, types never converted.
      *
-     * @throws UncheckedIOException if the value is not an event
+     * @param factory parses and generates JSON
      */
-    public static EventMessage readEvent(byte[] value) {
-        try {
-            return MAPPER.readValue(value, EventMessage.class);
-        } catch (IOException e) {
-            throw new UncheckedIOException("the value is not a generation event", e);
-        }
-    }
-
-    /**
-     * Reads a result that a worker wrote.
-     *
-     * @throws UncheckedIOException if the value is not a result
-     */
-    public static ResultMessage readResult(byte[] value) {
-        try {
-            JsonNode tree = MAPPER.readTree(value);
-            Class<? extends ResultMessage> type = tree.has("error") ? ErrorResult.class : CompletionResult.class;
-            return MAPPER.treeToValue(tree, type);
-        } catch (IOException e) {
-            throw new UncheckedIOException("the value is not a generation result", e);
-        }
+    public static ObjectMapper newMapper(JsonFactory factory) {
+        ObjectMapper mapper = JsonMapper.builder(factory)
+                .addModules(new Jdk8Module(), new JavaTimeModule())
+                .defaultPropertyInclusion(
+                        JsonInclude.Value.construct(JsonInclude.Include.NON_ABSENT, JsonInclude.Include.ALWAYS))
+                .disable(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS)
+                .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
+                .disable(DeserializationFeature.ACCEPT_FLOAT_AS_INT)
+                .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+                .disable(MapperFeature.ALLOW_COERCION_OF_SCALARS)
+                .build();
+        // NON_ABSENT covers Optional only: OptionalInt and the like need NON_EMPTY
+        Stream.of(OptionalInt.class, OptionalLong.class, OptionalDouble.class)
+                .forEach(type -> mapper.configOverride(type)
+                        .setInclude(JsonInclude.Value.construct(
+                                JsonInclude.Include.NON_EMPTY, JsonInclude.Include.ALWAYS)));
+        return mapper;
     }
 
     /**
@@ -171,8 +167,9 @@ public final class TopicJson {
         }
     }
 
-    private static ObjectMapper newMapper() {
-        JsonFactory factory = JsonFactory.builder()
+    /** Reads records that clients sent. */
+    private static JsonFactory clientRecords() {
+        return JsonFactory.builder()
                 .streamReadConstraints(StreamReadConstraints.builder()
                         .maxNestingDepth(MAX_NESTING)
                         .build())
@@ -182,21 +179,5 @@ public final class TopicJson {
                 // Python's json module writes NaN; parsing it makes an error that names the field possible
                 .enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS)
                 .build();
-        ObjectMapper mapper = JsonMapper.builder(factory)
-                .addModules(new Jdk8Module(), new JavaTimeModule())
-                .defaultPropertyInclusion(
-                        JsonInclude.Value.construct(JsonInclude.Include.NON_ABSENT, JsonInclude.Include.ALWAYS))
-                .disable(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS)
-                .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
-                .disable(DeserializationFeature.ACCEPT_FLOAT_AS_INT)
-                .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
-                .disable(MapperFeature.ALLOW_COERCION_OF_SCALARS)
-                .build();
-        // NON_ABSENT covers Optional only: OptionalInt and the like need NON_EMPTY
-        Stream.of(OptionalInt.class, OptionalLong.class, OptionalDouble.class)
-                .forEach(type -> mapper.configOverride(type)
-                        .setInclude(JsonInclude.Value.construct(
-                                JsonInclude.Include.NON_EMPTY, JsonInclude.Include.ALWAYS)));
-        return mapper;
     }
 }

@@ -56,7 +56,7 @@ class RequestMessageTest {
                         "m",
                         new Input.Prompt("p"),
                         new SamplingFields(1, 1, 0, 0, 1, 0, 0, Map.of(), OptionalLong.empty()),
-                        EndingFields.after(256),
+                        new EndingFields(256, 0, List.of(), List.of(), false),
                         1,
                         OptionalInt.empty(),
                         Optional.empty(),
@@ -71,9 +71,8 @@ class RequestMessageTest {
     void roundTrip() {
         for (Input input : List.of(
                 new Input.Prompt("é \uD83D\uDE00"),
-                new Input.Messages(List.of(new ChatTurn("system", ""), new ChatTurn("user", "hi"))))) {
-            RequestMessage request =
-                    RequestMessage.greedy("r", "m", input, 9).withStream(true).withBoundary(OptionalInt.of(0));
+                Samples.chat(new ChatTurn("system", ""), new ChatTurn("user", "hi")))) {
+            RequestMessage request = Samples.request(input, OptionalInt.of(0));
             byte[] json = TopicJson.write(request);
             assertThat(RequestMessage.parse(json, MAX_BYTES)).isEqualTo(new Parsed.Valid<>(request));
             assertThat(new String(json, StandardCharsets.UTF_8)).doesNotContain("null", "deadline", "seed", "input");

@@ -1,22 +1,44 @@
 package io.tidemark.message;
 
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
 
-/** Result records with all fields present. */
+/** Records of requests and results. */
 final class Samples {
 
     private Samples() {}
+
+    /** A greedy request, streamed, with the default of all other optional fields. */
+    static RequestMessage request(Input input, OptionalInt boundary) {
+        return new RequestMessage(
+                Optional.of("r"),
+                "m",
+                input,
+                new SamplingFields(0, 1, 0, 0, 1, 0, 0, Map.of(), OptionalLong.empty()),
+                new EndingFields(9, 0, List.of(), List.of(), false),
+                1,
+                OptionalInt.empty(),
+                Optional.empty(),
+                true,
+                0,
+                Optional.empty(),
+                boundary);
+    }
+
+    static Input.Messages chat(ChatTurn... messages) {
+        return new Input.Messages(List.of(messages), List.of());
+    }
 
     static CompletionResult completion() {
         return answering(new Input.Prompt("p"));
     }
 
     static CompletionResult chatCompletion() {
-        return answering(new Input.Messages(List.of(new ChatTurn("user", "hi"))));
+        return answering(chat(new ChatTurn("user", "hi")));
     }
 
     private static CompletionResult answering(Input input) {
@@ -49,6 +71,6 @@ final class Samples {
                 1_700_000_000,
                 Optional.of("m"),
                 ErrorBody.invalidRequest("unknown_adapter", "model", "no adapter"),
-                Provenance.refused("smollm2", "w", 4));
+                Provenance.rejected("smollm2", "w", 4));
     }
 }

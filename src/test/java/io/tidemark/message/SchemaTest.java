@@ -18,11 +18,9 @@ class SchemaTest {
     @Test
     @DisplayName("every record that Tidemark writes satisfies the schema of its topic")
     void writtenRecords() {
-        Input chat = new Input.Messages(List.of(new ChatTurn("user", "hi")));
-        satisfies("request", RequestMessage.greedy("r", "m", new Input.Prompt("p"), 3));
-        satisfies(
-                "request",
-                RequestMessage.greedy("r", "m", chat, 3).withStream(true).withBoundary(OptionalInt.of(0)));
+        Input chat = Samples.chat(new ChatTurn("user", "hi"));
+        satisfies("request", Samples.request(new Input.Prompt("p"), OptionalInt.empty()));
+        satisfies("request", Samples.request(chat, OptionalInt.of(0)));
         ChatTurn call = new ChatTurn(Map.of(
                 "role",
                 "assistant",
@@ -30,8 +28,8 @@ class SchemaTest {
                 List.of(Map.of("function", Map.of("name", "f", "arguments", Map.of())))));
         satisfies(
                 "request",
-                RequestMessage.greedy(
-                        "r", "m", new Input.Messages(List.of(call), List.of(Map.of("type", "function"))), 3));
+                Samples.request(
+                        new Input.Messages(List.of(call), List.of(Map.of("type", "function"))), OptionalInt.empty()));
         satisfies("event", new EventMessage("r", 3, 0, 7, "t", Optional.empty()));
         satisfies("event", new EventMessage("r", 3, 0, 8, "", Optional.of("stop")));
         satisfies("result", Samples.completion());

@@ -21,8 +21,7 @@ class ValidationBatchTest {
                 "restaurants",
                 List.of(
                         new ValidationBatch.Example(new Input.Prompt("name[Aromi]"), "Aromi is a pub."),
-                        new ValidationBatch.Example(
-                                new Input.Messages(List.of(new ChatTurn("user", "hi"))), "Hello.")));
+                        new ValidationBatch.Example(Samples.chat(new ChatTurn("user", "hi")), "Hello.")));
         assertThat(ValidationBatch.parse(TopicJson.write(batch), MAX_BYTES)).isEqualTo(new Parsed.Valid<>(batch));
     }
 

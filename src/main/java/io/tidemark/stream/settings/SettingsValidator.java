@@ -1,14 +1,12 @@
 package io.tidemark.stream.settings;
 
 import io.quarkus.runtime.configuration.MemorySize;
+import io.tidemark.stream.settings.TidemarkSettings.TopicSettings;
 import java.math.BigInteger;
 import java.util.Optional;
 
 /** The rules of {@link TidemarkSettings} that annotations can't express. Checked before the model is loaded. */
 public final class SettingsValidator {
-
-    /** {@code max.message.bytes} of the topic of requests. */
-    private static final long MAX_REQUEST_BYTES = 4 * 1024 * 1024;
 
     private SettingsValidator() {}
 
@@ -22,7 +20,7 @@ public final class SettingsValidator {
         size("tidemark.engine.prefix-cache", settings.engine().prefixCache(), 0, Long.MAX_VALUE);
         size("tidemark.engine.adapter-bytes", settings.engine().adapterBytes(), 1, Long.MAX_VALUE);
         size("tidemark.engine.packed-lora-bytes", settings.engine().packedLoraBytes(), 0, Long.MAX_VALUE);
-        size("tidemark.limits.request-bytes", settings.limits().requestBytes(), 1, MAX_REQUEST_BYTES);
+        size("tidemark.limits.request-bytes", settings.limits().requestBytes(), 1, TopicSettings.MAX_RECORD_BYTES);
         require(!settings.worker().shutdownGrace().isNegative(), "tidemark.worker.shutdown-grace must be 0S or more");
         require(settings.tables().loadTimeout().toMillis() > 0, "tidemark.tables.load-timeout must be above 0S");
         require(

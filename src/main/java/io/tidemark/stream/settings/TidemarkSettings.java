@@ -205,6 +205,9 @@ public interface TidemarkSettings {
     /** {@code tidemark.topics.*}: names of the topics, and the layout of topics that Tidemark creates. */
     interface TopicSettings {
 
+        /** {@code max.message.bytes} of the topics of requests, validation batches, dead letters and states: 4 MiB. */
+        int MAX_RECORD_BYTES = 4 * 1024 * 1024;
+
         /** Prefix of every topic name, for several deployments on one cluster. */
         Optional<String> prefix();
 

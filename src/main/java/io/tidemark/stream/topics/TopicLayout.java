@@ -32,7 +32,6 @@ public record TopicLayout(
         int calibrationPartitions,
         short replicationFactor) {
 
-    private static final int MAX_RECORD_BYTES = 4 * 1024 * 1024;
     private static final long CANCELLATION_RETENTION_MS = TimeUnit.HOURS.toMillis(1);
 
     public static TopicLayout of(TopicSettings settings) {
@@ -55,7 +54,7 @@ public record TopicLayout(
 
     /** All topics as they are created; their {@code cleanup.policy} is required of existing topics, too. */
     List<NewTopic> newTopics() {
-        Map<String, String> largeRecords = maxMessageBytes(MAX_RECORD_BYTES);
+        Map<String, String> largeRecords = maxMessageBytes(TopicSettings.MAX_RECORD_BYTES);
         return List.of(
                 deleted(requests, partitions, largeRecords),
                 deleted(events, partitions, Map.of()),

@@ -2,6 +2,7 @@ package io.tidemark.stream.worker;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.core.JsonFactory;
 import io.tidemark.boundary.Boundary;
 import io.tidemark.decoder.sampling.SamplingParams;
 import io.tidemark.generation.FinishReason;
@@ -16,6 +17,7 @@ import io.tidemark.message.RequestMessage;
 import io.tidemark.message.TopicJson;
 import io.tidemark.stream.TestSettings;
 import io.tidemark.stream.topics.TopicLayout;
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
@@ -24,6 +26,7 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.MockProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -40,7 +43,7 @@ class RequestEventsTest {
 
     @Test
     @DisplayName("end with an event with reason error for each choice that has not finished when the request fails")
-    void failure() {
+    void failure() throws IOException {
         MockProducer<byte[], byte[]> producer =
                 new MockProducer<>(true, null, new ByteArraySerializer(), new ByteArraySerializer());
         List<Outcome> outcomes = new ArrayList<>();
@@ -55,8 +58,11 @@ class RequestEventsTest {
             running.onText(1, "b");
             running.onFinished(new Failure("r", "engine_error", "it broke"));
         }
-        assertThat(producer.history())
-                .extracting(record -> TopicJson.readEvent(record.value()))
+        List<EventMessage> events = new ArrayList<>();
+        for (ProducerRecord<byte[], byte[]> record : producer.history()) {
+            events.add(TopicJson.newMapper(new JsonFactory()).readValue(record.value(), EventMessage.class));
+        }
+        assertThat(events)
                 .containsExactly(
                         new EventMessage("r", 3, 0, 0, "a", Optional.empty()),
                         new EventMessage("r", 3, 0, 1, "", Optional.of("stop")),
