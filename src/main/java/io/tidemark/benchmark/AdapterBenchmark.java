@@ -48,7 +48,7 @@ public final class AdapterBenchmark {
      * The measurements of one run over all requests.
      *
      * @param tokensPerSecond  generated tokens over the whole run
-     * @param maxAdapterBytes  most memory that adapters used at a time
+     * @param maxAdapterBytes  maximum memory of loaded adapters, in bytes
      * @param processBytes     resident memory of the process at the end without mapped files; empty if unknown
      * @param stats            statistics of the adapter store for this run
      */
@@ -72,7 +72,7 @@ public final class AdapterBenchmark {
      * @param loading while adapters are loaded one after another
      * @param loads   number of adapters that were loaded
      */
-    public record Gaps(List<Double> quiet, List<Double> loading, long loads) {
+    public record InterTokenLatencies(List<Double> quiet, List<Double> loading, long loads) {
 
         /** The quantile with loads over the quantile without. */
         public double ratio(double quantile) {
@@ -183,30 +183,31 @@ public final class AdapterBenchmark {
      * Measures the time between tokens of sequences that use one adapter, in turn without loads and while other
      * adapters are loaded one after another.
      *
-     * @param turns turns of each
+     * @param repetitions repetitions of each
      * @throws IllegalStateException when the budget is smaller than two adapters, so that no load could finish
      */
-    public Gaps loadGaps(int turns) {
+    public InterTokenLatencies interTokenLatencies(int repetitions) {
         List<Double> quiet = new ArrayList<>();
         List<Double> loading = new ArrayList<>();
         try (AdapterStore store = workload.store(model, workload.budget());
                 GenerationEngine engine = workload.engine(model);
                 AdapterLease lease = store.awaitLease(workload.folders().firstKey())) {
             requireTwoAdapters(lease.adapter().weights().bytes());
-            gaps(engine, lease);
+            latencies(engine, lease);
             long before = store.stats().loads();
-            for (int turn = 0; turn < turns; turn++) {
-                quiet.addAll(gaps(engine, lease));
-                loading.addAll(whileLoading(store, () -> gaps(engine, lease)));
+            for (int repetition = 0; repetition < repetitions; repetition++) {
+                quiet.addAll(latencies(engine, lease));
+                loading.addAll(whileLoading(store, () -> latencies(engine, lease)));
             }
-            return new Gaps(sorted(quiet), sorted(loading), store.stats().loads() - before);
+            return new InterTokenLatencies(
+                    sorted(quiet), sorted(loading), store.stats().loads() - before);
         }
     }
 
     private void requireTwoAdapters(long adapterBytes) {
         if (workload.budget() < 2 * adapterBytes) {
-            throw new IllegalStateException("loads beside running sequences need a budget of two adapters, "
-                    + 2 * adapterBytes + " bytes, not " + workload.budget());
+            throw new IllegalStateException("loads during generation need a budget of two adapters, " + 2 * adapterBytes
+                    + " bytes, not " + workload.budget());
         }
     }
 
@@ -233,16 +234,16 @@ public final class AdapterBenchmark {
     }
 
     /** Runs a full batch of sequences; returns the times between their tokens in seconds. */
-    private List<Double> gaps(GenerationEngine engine, AdapterLease lease) {
-        List<TokenGaps> rows = IntStream.range(0, workload.maxNumSeqs())
+    private List<Double> latencies(GenerationEngine engine, AdapterLease lease) {
+        List<LatencyRecorder> rows = IntStream.range(0, workload.maxNumSeqs())
                 .mapToObj(row -> {
-                    TokenGaps gaps = new TokenGaps();
+                    LatencyRecorder latencies = new LatencyRecorder();
                     try {
-                        engine.submit(request("row-" + row, lease, prompt(row), 4 * workload.tokens()), gaps);
+                        engine.submit(request("row-" + row, lease, prompt(row), 4 * workload.tokens()), latencies);
                     } catch (RequestRejectedException e) {
                         throw new CompletionException(e);
                     }
-                    return gaps;
+                    return latencies;
                 })
                 .toList();
         return rows.stream().flatMap(row -> row.finished.join().stream()).toList();
@@ -279,7 +280,7 @@ public final class AdapterBenchmark {
     }
 
     /** Records the times between two chunks of text of one sequence. Called on the engine's thread. */
-    private static final class TokenGaps implements GenerationListener {
+    private static final class LatencyRecorder implements GenerationListener {
 
         private final CompletableFuture<List<Double>> finished = new CompletableFuture<>();
         private final List<Double> seconds = new ArrayList<>();

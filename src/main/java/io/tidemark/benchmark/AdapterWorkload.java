@@ -15,11 +15,11 @@ import java.util.stream.IntStream;
 /**
  * Requests for many adapters. The popularity of adapters is a Zipf distribution.
  *
- * @param folders  the adapters' folders by id
- * @param budget   memory for adapters in bytes
- * @param requests number of requests
- * @param tokens   tokens that each request generates
- * @param maxNumSeqs most sequences in a batch; twice as many requests wait in the queue
+ * @param folders    the adapters' folders by id
+ * @param budget     memory for adapters in bytes
+ * @param requests   number of requests
+ * @param tokens     tokens that each request generates
+ * @param maxNumSeqs maximum number of running sequences; twice as many requests wait in the queue
  */
 public record AdapterWorkload(SortedMap<String, Path> folders, long budget, int requests, int tokens, int maxNumSeqs) {
 

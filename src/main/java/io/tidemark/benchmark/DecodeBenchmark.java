@@ -27,12 +27,12 @@ public final class DecodeBenchmark implements AutoCloseable {
     private final KvPool pool;
 
     /**
-     * The adapters of a run.
+     * The adapters and the boundary of a run.
      *
      * @param adapters number of adapters, assigned to rows in turn; 0 is the base model
      * @param boundary number of layers that use them
      */
-    public record Use(String name, int adapters, int boundary) {}
+    public record Variant(String name, int adapters, int boundary) {}
 
     /**
      * @param tokensPerSecond tokens per second of all rows
@@ -54,24 +54,24 @@ public final class DecodeBenchmark implements AutoCloseable {
     }
 
     /**
-     * Runs all uses in turn: one round of warm-up, which compiles the code and packs the adapters, then the measured
-     * rounds.
+     * Runs all variants in turn: one round of warm-up, which compiles the code and packs the adapters, then the
+     * measured rounds.
      *
-     * @param uses the base model, and one number of adapters
-     * @return for each use the speed of each repetition
+     * @param variants the base model, and one number of adapters
+     * @return for each variant the speed of each repetition
      */
-    public List<List<Speed>> run(int rows, List<Use> uses, int repetitions) {
+    public List<List<Speed>> run(int rows, List<Variant> variants, int repetitions) {
         List<KvSlot> slots = IntStream.range(0, rows)
                 .mapToObj(i -> pool.reserve(promptTokens + WARM_STEPS + steps).orElseThrow())
                 .toList();
         try {
             fill(slots);
-            uses.forEach(use -> speed(slots, use));
+            variants.forEach(variant -> speed(slots, variant));
             List<List<Speed>> speeds = new ArrayList<>();
-            uses.forEach(use -> speeds.add(new ArrayList<>()));
+            variants.forEach(variant -> speeds.add(new ArrayList<>()));
             for (int repetition = 0; repetition < repetitions; repetition++) {
-                for (int use = 0; use < uses.size(); use++) {
-                    speeds.get(use).add(speed(slots, uses.get(use)));
+                for (int variant = 0; variant < variants.size(); variant++) {
+                    speeds.get(variant).add(speed(slots, variants.get(variant)));
                 }
             }
             return speeds;
@@ -92,18 +92,18 @@ public final class DecodeBenchmark implements AutoCloseable {
         }
     }
 
-    private Speed speed(List<KvSlot> slots, Use use) {
+    private Speed speed(List<KvSlot> slots, Variant variant) {
         List<Integer> tokens = new ArrayList<>(Collections.nCopies(slots.size(), 1));
         for (int step = 0; step < WARM_STEPS; step++) {
-            step(slots, use, tokens, step);
+            step(slots, variant, tokens, step);
         }
         while (!model.decoder().isStable()) {
-            step(slots, use, tokens, WARM_STEPS - 1);
+            step(slots, variant, tokens, WARM_STEPS - 1);
         }
         long inLibtorch = model.decoder().nativeNanos();
         long start = System.nanoTime();
         for (int step = 0; step < steps; step++) {
-            step(slots, use, tokens, WARM_STEPS + step);
+            step(slots, variant, tokens, WARM_STEPS + step);
         }
         double nanos = System.nanoTime() - start;
         return new Speed(
@@ -111,17 +111,17 @@ public final class DecodeBenchmark implements AutoCloseable {
                 1 - (model.decoder().nativeNanos() - inLibtorch) / nanos);
     }
 
-    private void step(List<KvSlot> slots, Use use, List<Integer> tokens, int step) {
+    private void step(List<KvSlot> slots, Variant variant, List<Integer> tokens, int step) {
         List<StepRow> rows = new ArrayList<>();
         for (int row = 0; row < slots.size(); row++) {
             Optional<LoraWeights> lora =
-                    use.adapters() == 0 ? Optional.empty() : Optional.of(adapters.get(row % use.adapters()));
+                    variant.adapters() == 0 ? Optional.empty() : Optional.of(adapters.get(row % variant.adapters()));
             rows.add(new StepRow(
                     slots.get(row),
                     List.of(tokens.get(row)),
                     promptTokens + step,
                     lora,
-                    use.boundary(),
+                    variant.boundary(),
                     Optional.of(TokenSampling.GREEDY)));
         }
         List<SampledToken> choices = model.decoder().step(rows);

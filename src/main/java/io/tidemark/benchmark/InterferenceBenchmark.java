@@ -112,7 +112,7 @@ public final class InterferenceBenchmark {
 
         /** The longest time with a prompt over the median without. */
         public double worstRatio() {
-            return Spread.of(beside).most() / Spread.of(alone).median();
+            return Spread.of(beside).max() / Spread.of(alone).median();
         }
     }
 

@@ -69,8 +69,8 @@ public final class SweepBenchmark {
         List<ExampleBatch> batches = ExampleBatch.of(examples, limits.tokensPerBatch());
         sweep(examples.subList(0, 1));
         passes(ExampleBatch.of(examples.subList(0, 1), limits.tokensPerBatch()));
-        List<Side> sweeps = new ArrayList<>();
-        List<Side> passes = new ArrayList<>();
+        List<Result> sweeps = new ArrayList<>();
+        List<Result> passes = new ArrayList<>();
         for (int i = 0; i < repetitions; i++) {
             sweeps.add(sweep(examples));
             progress.accept("sweep   %.2f s".formatted(sweeps.get(i).seconds()));
@@ -81,8 +81,8 @@ public final class SweepBenchmark {
                 model.config().numLayers(),
                 sweeps.get(0).evaluations(),
                 passes.get(0).evaluations(),
-                sweeps.stream().map(Side::seconds).toList(),
-                passes.stream().map(Side::seconds).toList(),
+                sweeps.stream().map(Result::seconds).toList(),
+                passes.stream().map(Result::seconds).toList(),
                 largestDifference(sweeps.get(0).scores(), passes.get(0).scores()));
     }
 
@@ -96,7 +96,7 @@ public final class SweepBenchmark {
         return largest;
     }
 
-    private Side sweep(List<TokenizedExample> examples) {
+    private Result sweep(List<TokenizedExample> examples) {
         long start = System.nanoTime();
         try (SweepRun run = new BoundarySweep(model, limits).start(lora, examples)) {
             List<ExampleScore> scores = run.finish();
@@ -106,12 +106,12 @@ public final class SweepBenchmark {
                             .mapToDouble(Double::doubleValue)
                             .toArray())
                     .toArray(double[][]::new);
-            return new Side(values, run.layerEvaluations(), seconds);
+            return new Result(values, run.layerEvaluations(), seconds);
         }
     }
 
     /** Scores the examples with one pass per boundary, with the batches and kernels of the sweep. */
-    private Side passes(List<ExampleBatch> batches) {
+    private Result passes(List<ExampleBatch> batches) {
         long start = System.nanoTime();
         GoldLikelihood likelihood = new GoldLikelihood(model.decoder().teacherForcing(lora));
         int layers = model.config().numLayers();
@@ -128,9 +128,9 @@ public final class SweepBenchmark {
                 evaluations += layers;
             }
         }
-        return new Side(scores, evaluations, (System.nanoTime() - start) / 1e9);
+        return new Result(scores, evaluations, (System.nanoTime() - start) / 1e9);
     }
 
     /** @param scores mean log-probability per gold token, {@code [examples][L + 1]} */
-    private record Side(double[][] scores, long evaluations, double seconds) {}
+    private record Result(double[][] scores, long evaluations, double seconds) {}
 }

@@ -17,54 +17,54 @@ import java.util.Optional;
  */
 public final class ComputeTypeErrors {
 
-    private final Side exact;
-    private final Side rough;
+    private final AdaptedModel reference;
+    private final AdaptedModel candidate;
     private double divergence;
     private double goldChange;
     private int agreed;
     private int tokens;
 
     /** A loaded model and an adapter that was loaded for it. */
-    public record Side(LanguageModel model, LoraWeights lora) {}
+    public record AdaptedModel(LanguageModel model, LoraWeights lora) {}
 
     /**
-     * @param divergence KL(exact | rough) per token, in nats
+     * @param divergence KL(reference | candidate) per token, in nats
      * @param agreement  share of tokens for which both have the same most likely token
-     * @param goldChange change of the gold tokens' log-likelihood, rough minus exact, in nats per token
+     * @param goldChange change of the gold tokens' log-likelihood, candidate minus reference, in nats per token
      */
     public record Errors(double divergence, double agreement, double goldChange) {}
 
-    public ComputeTypeErrors(Side exact, Side rough) {
-        this.exact = exact;
-        this.rough = rough;
+    public ComputeTypeErrors(AdaptedModel reference, AdaptedModel candidate) {
+        this.reference = reference;
+        this.candidate = candidate;
     }
 
     /** Adds examples; returns the errors over all examples so far. */
     public Errors compare(List<TokenizedExample> examples) {
-        try (KvPool exactPool = new KvPool(exact.model().decoder().kvCache(), Long.MAX_VALUE);
-                KvPool roughPool = new KvPool(rough.model().decoder().kvCache(), Long.MAX_VALUE)) {
+        try (KvPool referencePool = new KvPool(reference.model().decoder().kvCache(), Long.MAX_VALUE);
+                KvPool candidatePool = new KvPool(candidate.model().decoder().kvCache(), Long.MAX_VALUE)) {
             for (TokenizedExample example : examples) {
-                compare(example, exactPool, roughPool);
+                compare(example, referencePool, candidatePool);
             }
         }
         return new Errors(divergence / tokens, (double) agreed / tokens, goldChange / tokens);
     }
 
-    private void compare(TokenizedExample example, KvPool exactPool, KvPool roughPool) {
-        KvSlot exactSlot = exactPool.reserve(example.tokens()).orElseThrow();
-        KvSlot roughSlot = roughPool.reserve(example.tokens()).orElseThrow();
+    private void compare(TokenizedExample example, KvPool referencePool, KvPool candidatePool) {
+        KvSlot referenceSlot = referencePool.reserve(example.tokens()).orElseThrow();
+        KvSlot candidateSlot = candidatePool.reserve(example.tokens()).orElseThrow();
         List<Integer> next = new ArrayList<>(example.prompt());
         int position = 0;
         for (int gold : example.completion()) {
             add(
-                    logProbabilities(exact, exactSlot, next, position),
-                    logProbabilities(rough, roughSlot, next, position),
+                    logProbabilities(reference, referenceSlot, next, position),
+                    logProbabilities(candidate, candidateSlot, next, position),
                     gold);
             position += next.size();
             next = List.of(gold);
         }
-        exactPool.release(exactSlot);
-        roughPool.release(roughSlot);
+        referencePool.release(referenceSlot);
+        candidatePool.release(candidateSlot);
     }
 
     private void add(double[] p, double[] q, int gold) {
@@ -80,15 +80,15 @@ public final class ComputeTypeErrors {
         tokens++;
     }
 
-    private static double[] logProbabilities(Side side, KvSlot slot, List<Integer> tokens, int position) {
+    private static double[] logProbabilities(AdaptedModel adapted, KvSlot slot, List<Integer> tokens, int position) {
         StepRow row = new StepRow(
                 slot,
                 tokens,
                 position,
-                Optional.of(side.lora()),
-                side.model().config().numLayers(),
+                Optional.of(adapted.lora()),
+                adapted.model().config().numLayers(),
                 Optional.of(TokenSampling.GREEDY));
-        float[] logits = side.model().decoder().logits(List.of(row)).get(0);
+        float[] logits = adapted.model().decoder().logits(List.of(row)).get(0);
         double largest = Double.NEGATIVE_INFINITY;
         for (float logit : logits) {
             largest = Math.max(largest, logit);

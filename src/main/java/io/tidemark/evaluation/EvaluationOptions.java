@@ -7,9 +7,9 @@ import java.util.List;
  * The amount of generated text and how it is generated.
  *
  * @param generated   number of test examples for which a text is generated, 2 or more
- * @param maxTokens   most tokens of a text
+ * @param maxTokens   maximum number of tokens of a text
  * @param stop        stop strings, in addition to the end of sequence
- * @param rows        most sequences in a batch
+ * @param rows        maximum number of sequences in a batch
  * @param speedRuns   timed runs of each setting, in turn; 0 measures no speed
  * @param speedTokens tokens per sequence in a timed run; the end of sequence is ignored
  * @param further     boundaries to evaluate in addition to the chosen ones

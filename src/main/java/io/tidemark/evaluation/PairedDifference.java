@@ -1,6 +1,5 @@
 package io.tidemark.evaluation;
 
-import com.fasterxml.jackson.annotation.JsonIgnore;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import io.tidemark.calibration.StudentT;
@@ -32,11 +31,5 @@ public record PairedDifference(double mean, double halfWidth95) {
                 .mapToDouble(i -> Math.pow(differences[i] - mean, 2))
                 .sum();
         return new PairedDifference(mean, StudentT.upper975(n - 1) * Math.sqrt(squares / (n - 1) / n));
-    }
-
-    /** Whether the interval excludes 0. */
-    @JsonIgnore
-    public boolean isClear() {
-        return Math.abs(mean) > halfWidth95;
     }
 }

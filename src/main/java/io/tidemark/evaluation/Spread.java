@@ -25,11 +25,11 @@ public final class Spread {
         return sorted.size() % 2 == 1 ? sorted.get(middle) : (sorted.get(middle - 1) + sorted.get(middle)) / 2;
     }
 
-    public double least() {
+    public double min() {
         return sorted.get(0);
     }
 
-    public double most() {
+    public double max() {
         return sorted.get(sorted.size() - 1);
     }
 }

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
-import io.tidemark.benchmark.AdapterBenchmark.Gaps;
+import io.tidemark.benchmark.AdapterBenchmark.InterTokenLatencies;
 import io.tidemark.benchmark.AdapterBenchmark.Run;
 import io.tidemark.fixture.FixtureModel;
 import java.nio.file.Files;
@@ -39,10 +39,10 @@ class AdapterBenchmarkTest {
             assertThat(used.get()).isBetween(4, 6);
             assertThat(resident.hitRate()).isEqualTo(1);
             assertThat(resident.stats().loads()).isZero();
-            Gaps gaps = benchmark.loadGaps(1);
-            assertThat(gaps.quiet()).isNotEmpty().isSorted();
-            assertThat(gaps.loading()).isNotEmpty().isSorted();
-            assertThat(gaps.loads()).isPositive();
+            InterTokenLatencies latencies = benchmark.interTokenLatencies(1);
+            assertThat(latencies.quiet()).isNotEmpty().isSorted();
+            assertThat(latencies.loading()).isNotEmpty().isSorted();
+            assertThat(latencies.loads()).isPositive();
             assertThat(first).exists();
             folder.close();
             assertThat(Files.exists(first.getParent())).isFalse();
@@ -59,7 +59,7 @@ class AdapterBenchmarkTest {
                     fixture.load("probe", folder.folders().get("adapter-00000")).bytes();
             AdapterBenchmark benchmark =
                     new AdapterBenchmark(fixture.model(), new AdapterWorkload(folder.folders(), 2 * one - 1, 4, 2, 2));
-            assertThatThrownBy(() -> benchmark.loadGaps(1))
+            assertThatThrownBy(() -> benchmark.interTokenLatencies(1))
                     .isInstanceOf(IllegalStateException.class)
                     .hasMessageContaining("two adapters");
         }

@@ -3,7 +3,7 @@ package io.tidemark.benchmark;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.benchmark.DecodeBenchmark.Speed;
-import io.tidemark.benchmark.DecodeBenchmark.Use;
+import io.tidemark.benchmark.DecodeBenchmark.Variant;
 import io.tidemark.fixture.FixtureModel;
 import java.util.List;
 import org.junit.jupiter.api.DisplayName;
@@ -13,13 +13,13 @@ import org.junit.jupiter.api.Test;
 class DecodeBenchmarkTest {
 
     @Test
-    @DisplayName("Each use has one speed per repetition and a JVM share between 0 and 1")
+    @DisplayName("Each variant has one speed per repetition and a JVM share between 0 and 1")
     void measuresEachUse() {
         try (FixtureModel fixture = FixtureModel.load("llama-gqa");
                 DecodeBenchmark bench = new DecodeBenchmark(
                         fixture.model(), List.of(fixture.adapter("all"), fixture.adapter("qv")), 5, 2)) {
-            List<List<Speed>> speeds =
-                    bench.run(3, List.of(new Use("base", 0, 0), new Use("two", 2, 6), new Use("one", 1, 2)), 2);
+            List<List<Speed>> speeds = bench.run(
+                    3, List.of(new Variant("base", 0, 0), new Variant("two", 2, 6), new Variant("one", 1, 2)), 2);
             assertThat(speeds)
                     .hasSize(3)
                     .allSatisfy(runs -> assertThat(runs).hasSize(2).allSatisfy(speed -> {

@@ -3,8 +3,8 @@ package io.tidemark.evaluation;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.calibration.TokenizedExample;
+import io.tidemark.evaluation.ComputeTypeErrors.AdaptedModel;
 import io.tidemark.evaluation.ComputeTypeErrors.Errors;
-import io.tidemark.evaluation.ComputeTypeErrors.Side;
 import io.tidemark.fixture.FixtureModel;
 import java.util.List;
 import org.junit.jupiter.api.DisplayName;
@@ -21,10 +21,10 @@ class ComputeTypeErrorsTest {
                     .limit(2)
                     .map(pair -> new TokenizedExample(fixture.tokens(pair.prompt()), pair.completion()))
                     .toList();
-            Side all = new Side(fixture.model(), fixture.adapter("all"));
+            AdaptedModel all = new AdaptedModel(fixture.model(), fixture.adapter("all"));
             Errors none = new ComputeTypeErrors(all, all).compare(examples);
-            Errors some =
-                    new ComputeTypeErrors(all, new Side(fixture.model(), fixture.adapter("qv"))).compare(examples);
+            Errors some = new ComputeTypeErrors(all, new AdaptedModel(fixture.model(), fixture.adapter("qv")))
+                    .compare(examples);
             assertThat(none).isEqualTo(new Errors(0, 1, 0));
             assertThat(some.divergence()).isGreaterThan(1e-4);
         }

@@ -1,7 +1,7 @@
 package io.tidemark.cli.bench;
 
 import io.tidemark.benchmark.AdapterBenchmark;
-import io.tidemark.benchmark.AdapterBenchmark.Gaps;
+import io.tidemark.benchmark.AdapterBenchmark.InterTokenLatencies;
 import io.tidemark.benchmark.AdapterBenchmark.Run;
 import io.tidemark.benchmark.AdapterWorkload;
 import io.tidemark.benchmark.SyntheticAdapters;
@@ -88,7 +88,7 @@ final class BenchAdaptersCommand implements Callable<Integer> {
             names = "--max-num-seqs",
             paramLabel = "N",
             defaultValue = "8",
-            description = "Rows that run together. Default: ${DEFAULT-VALUE}.")
+            description = "Maximum number of running sequences. Default: ${DEFAULT-VALUE}.")
     private int maxNumSeqs;
 
     @Option(
@@ -141,8 +141,8 @@ final class BenchAdaptersCommand implements Callable<Integer> {
             Spread spread = Spread.of(ratios);
             out.printf(
                     "tokens per second, bounded over all in memory: ratio %.3f (median of %d, %.3f to %.3f)%n",
-                    spread.median(), repeat, spread.least(), spread.most());
-            print(out, benchmark.loadGaps(repeat));
+                    spread.median(), repeat, spread.min(), spread.max());
+            print(out, benchmark.interTokenLatencies(repeat));
         } catch (IllegalStateException e) {
             throw new CommandException(e.getMessage(), e);
         }
@@ -165,15 +165,15 @@ final class BenchAdaptersCommand implements Callable<Integer> {
                         : "unknown");
     }
 
-    private static void print(PrintWriter out, Gaps gaps) {
+    private static void print(PrintWriter out, InterTokenLatencies latencies) {
         for (double quantile : new double[] {0.5, 0.95, 0.99}) {
             out.printf(
                     "between tokens of running rows, %2.0f%%: %.2f ms, while adapters are loaded %.2f ms: ratio %.2f%n",
                     100 * quantile,
-                    1e3 * Gaps.at(gaps.quiet(), quantile),
-                    1e3 * Gaps.at(gaps.loading(), quantile),
-                    gaps.ratio(quantile));
+                    1e3 * InterTokenLatencies.at(latencies.quiet(), quantile),
+                    1e3 * InterTokenLatencies.at(latencies.loading(), quantile),
+                    latencies.ratio(quantile));
         }
-        out.printf("(%d loads)%n", gaps.loads());
+        out.printf("(%d loads)%n", latencies.loads());
     }
 }

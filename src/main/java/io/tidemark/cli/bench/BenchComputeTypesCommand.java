@@ -10,8 +10,8 @@ import io.tidemark.cli.model.ExamplesOption;
 import io.tidemark.cli.model.LocalModel;
 import io.tidemark.cli.model.LocalModelOptions;
 import io.tidemark.evaluation.ComputeTypeErrors;
+import io.tidemark.evaluation.ComputeTypeErrors.AdaptedModel;
 import io.tidemark.evaluation.ComputeTypeErrors.Errors;
-import io.tidemark.evaluation.ComputeTypeErrors.Side;
 import io.tidemark.model.ComputeType;
 import io.tidemark.model.ModelOptions;
 import java.io.PrintWriter;
@@ -54,30 +54,30 @@ final class BenchComputeTypesCommand implements Callable<Integer> {
         out.printf(
                 "%-6s %12s %10s %14s %9s %9s%n",
                 "type", "KL per token", "agreement", "gold per token", "quality", "balanced");
-        try (LocalModel exact = model.open(new ModelOptions(ComputeType.FP32))) {
-            List<TokenizedExample> tokens = examples.tokens(exact.language());
-            Side reference = side(exact);
+        try (LocalModel fp32 = model.open(new ModelOptions(ComputeType.FP32))) {
+            List<TokenizedExample> tokens = examples.tokens(fp32.language());
+            AdaptedModel reference = adapted(fp32);
             print(out, "fp32", new Errors(0, 1, 0), curve(reference, tokens));
             for (ComputeType type : List.of(ComputeType.BF16, ComputeType.INT8)) {
-                try (LocalModel rough = model.open(new ModelOptions(type))) {
-                    Side side = side(rough);
+                try (LocalModel local = model.open(new ModelOptions(type))) {
+                    AdaptedModel adapted = adapted(local);
                     print(
                             out,
                             type.label(),
-                            new ComputeTypeErrors(reference, side).compare(tokens),
-                            curve(side, tokens));
+                            new ComputeTypeErrors(reference, adapted).compare(tokens),
+                            curve(adapted, tokens));
                 }
             }
         }
         return 0;
     }
 
-    private Side side(LocalModel local) {
-        return new Side(local.language(), adapter.load(local));
+    private AdaptedModel adapted(LocalModel local) {
+        return new AdaptedModel(local.language(), adapter.load(local));
     }
 
-    private static BoundaryCurve curve(Side side, List<TokenizedExample> tokens) {
-        return new BoundarySweep(side.model(), SweepLimits.DEFAULT).curve(side.lora(), tokens);
+    private static BoundaryCurve curve(AdaptedModel adapted, List<TokenizedExample> tokens) {
+        return new BoundarySweep(adapted.model(), SweepLimits.DEFAULT).curve(adapted.lora(), tokens);
     }
 
     private static void print(PrintWriter out, String type, Errors errors, BoundaryCurve curve) {

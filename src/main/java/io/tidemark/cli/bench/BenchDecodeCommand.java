@@ -2,7 +2,7 @@ package io.tidemark.cli.bench;
 
 import io.tidemark.benchmark.DecodeBenchmark;
 import io.tidemark.benchmark.DecodeBenchmark.Speed;
-import io.tidemark.benchmark.DecodeBenchmark.Use;
+import io.tidemark.benchmark.DecodeBenchmark.Variant;
 import io.tidemark.benchmark.SyntheticAdapters;
 import io.tidemark.cli.model.ComputeOptions;
 import io.tidemark.cli.model.LocalModel;
@@ -129,30 +129,30 @@ final class BenchDecodeCommand implements Callable<Integer> {
                 for (int count : rows) {
                     adapters.stream()
                             .filter(mixed -> mixed <= count)
-                            .forEach(mixed -> print(options, count, uses(mixed, local.layers()), bench, out));
+                            .forEach(mixed -> print(options, count, variants(mixed, local.layers()), bench, out));
                 }
             }
         }
     }
 
-    private static List<Use> uses(int adapters, int layers) {
+    private static List<Variant> variants(int adapters, int layers) {
         return List.of(
-                new Use("base", 0, 0),
-                new Use(adapters + ", all layers", adapters, layers),
-                new Use(adapters + ", boundary " + layers / 3, adapters, layers / 3));
+                new Variant("base", 0, 0),
+                new Variant(adapters + ", all layers", adapters, layers),
+                new Variant(adapters + ", boundary " + layers / 3, adapters, layers / 3));
     }
 
-    private void print(ModelOptions options, int rows, List<Use> uses, DecodeBenchmark bench, PrintWriter out) {
-        List<List<Speed>> speeds = bench.run(rows, uses, repeat);
+    private void print(ModelOptions options, int rows, List<Variant> variants, DecodeBenchmark bench, PrintWriter out) {
+        List<List<Speed>> speeds = bench.run(rows, variants, repeat);
         String type = options.computeType().label() + (options.deterministic() ? " deterministic" : "");
         double base = median(speeds.get(0));
-        for (int i = 0; i < uses.size(); i++) {
+        for (int i = 0; i < variants.size(); i++) {
             double speed = median(speeds.get(i));
             double jvm = Spread.of(speeds.get(i).stream().map(Speed::jvmShare).toList())
                     .median();
             out.printf(
                     "%-20s %4d  %-24s %10.0f %7.2f %5.1f%%%n",
-                    type, rows, uses.get(i).name(), speed, speed / base, 100 * jvm);
+                    type, rows, variants.get(i).name(), speed, speed / base, 100 * jvm);
         }
     }
 

@@ -105,7 +105,7 @@ final class BenchGenerateCommand implements Callable<Integer> {
             names = "--prefill-tokens-per-step",
             paramLabel = "N",
             defaultValue = "2048",
-            description = "Most prompt tokens in one step. Default: ${DEFAULT-VALUE}.")
+            description = "Maximum number of prompt tokens in one step. Default: ${DEFAULT-VALUE}.")
     private int prefillTokensPerStep;
 
     @Option(
@@ -209,6 +209,6 @@ final class BenchGenerateCommand implements Callable<Integer> {
 
     private static String format(List<Double> rates) {
         Spread spread = Spread.of(rates);
-        return "%.1f (%.1f to %.1f)".formatted(spread.median(), spread.least(), spread.most());
+        return "%.1f (%.1f to %.1f)".formatted(spread.median(), spread.min(), spread.max());
     }
 }

@@ -68,7 +68,7 @@ final class BenchInterferenceCommand implements Callable<Integer> {
             split = ",",
             paramLabel = "N",
             defaultValue = "64,256",
-            description = "Most prompt tokens in one step; one or several. Default: ${DEFAULT-VALUE}.")
+            description = "Maximum number of prompt tokens in one step; one or several. Default: ${DEFAULT-VALUE}.")
     private List<Integer> limits;
 
     @Option(
