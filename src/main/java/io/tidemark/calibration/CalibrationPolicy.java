@@ -29,7 +29,7 @@ public record CalibrationPolicy(Objective objective, int minSamples) {
      * changes a pinned record, even if the record names another version of the adapter.
      *
      * @param adapter    the id of the adapter
-     * @param loaded     the version that the statistics are about
+     * @param loaded     the version that scored the examples
      * @param statistics the merged statistics of all input partitions
      * @param current    the entry of the boundary table
      * @param now        becomes {@code calibrated_at}

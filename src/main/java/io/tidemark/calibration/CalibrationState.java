@@ -42,7 +42,7 @@ public record CalibrationState(
         @JsonProperty(required = true) CurveStatistics statistics,
         @JsonProperty(required = true) List<String> countedBatches) {
 
-    /** How many batches a state remembers. */
+    /** Maximum number of batches that a state lists. */
     static final int MAX_COUNTED_BATCHES = 2048;
 
     private static final int HASH_BYTES = 12;
@@ -83,15 +83,15 @@ public record CalibrationState(
     }
 
     /** Whether the examples were scored with this adapter version and base model. */
-    public boolean isAbout(LoadedVersion version) {
+    public boolean isFor(LoadedVersion version) {
         return adapterDigest.equals(version.digest())
                 && baseModel.equals(version.baseModel())
                 && statistics.numLayers() == version.numLayers();
     }
 
-    /** This state if it is about {@code version}, an empty one otherwise. Scores of two versions cannot be merged. */
+    /** This state if it is for {@code version}, an empty one otherwise. Scores of two versions cannot be merged. */
     public CalibrationState forVersion(LoadedVersion version) {
-        return isAbout(version) ? this : empty(adapter, inputPartition, version);
+        return isFor(version) ? this : empty(adapter, inputPartition, version);
     }
 
     /** Whether the batch is one of the last {@value #MAX_COUNTED_BATCHES} batches of this partition. */
@@ -119,12 +119,12 @@ public record CalibrationState(
      * The statistics of all input partitions together. The batches of one adapter may be on several partitions, since
      * the partitioners of clients differ.
      *
-     * @param states states of one adapter, one per partition; states about another version are ignored
+     * @param states states of one adapter, one per partition; states of other versions are ignored
      */
     public static CurveStatistics merge(LoadedVersion version, Collection<CalibrationState> states) {
         // floating-point sums depend on the order: sort, so that every calibrator computes the same bits
         return states.stream()
-                .filter(state -> state.isAbout(version))
+                .filter(state -> state.isFor(version))
                 .sorted(Comparator.comparingInt(CalibrationState::inputPartition))
                 .map(CalibrationState::statistics)
                 .reduce(CurveStatistics.empty(version.numLayers()), CurveStatistics::merge);

@@ -10,6 +10,7 @@ import io.tidemark.message.ErrorBody;
 import io.tidemark.message.Input;
 import io.tidemark.message.Parsed;
 import io.tidemark.message.ValidationBatch;
+import io.tidemark.stream.settings.TidemarkSettings.TopicSettings;
 import io.tidemark.text.ChatMessage;
 import io.tidemark.text.ChatTemplateException;
 import java.util.ArrayList;
@@ -23,9 +24,6 @@ import java.util.function.BooleanSupplier;
 
 /** Parses and tokenizes the records of the topic {@code validation-batches}, and loads their adapters. */
 final class BatchReader {
-
-    /** The {@code max.message.bytes} of the topic. */
-    private static final int MAX_BYTES = 4 * 1024 * 1024;
 
     private static final long POLL_MS = 100;
 
@@ -88,7 +86,7 @@ final class BatchReader {
      */
     TokenizedBatch read(byte[] value, BooleanSupplier shouldContinue)
             throws RejectedException, SweepAbandonedException {
-        Parsed<ValidationBatch> parsed = ValidationBatch.parse(value, MAX_BYTES);
+        Parsed<ValidationBatch> parsed = ValidationBatch.parse(value, TopicSettings.MAX_RECORD_BYTES);
         if (parsed instanceof Parsed.Valid<ValidationBatch> valid) {
             return tokenize(valid.record(), shouldContinue);
         }
@@ -98,7 +96,7 @@ final class BatchReader {
     private TokenizedBatch tokenize(ValidationBatch batch, BooleanSupplier shouldContinue)
             throws RejectedException, SweepAbandonedException {
         if (!adapters.isRegistered(batch.adapter())) {
-            throw new RejectedException("unknown_adapter", "adapter", "no adapter '" + batch.adapter() + "' is loaded");
+            throw new RejectedException("unknown_adapter", "adapter", "no adapter '" + batch.adapter() + "'");
         }
         List<TokenizedExample> examples = new ArrayList<>();
         for (ValidationBatch.Example example : batch.examples()) {

@@ -16,6 +16,6 @@ public interface CalibrationListener {
      */
     void onDecision(String adapter, Decision decision, double sweepSeconds);
 
-    /** A batch was invalid, and its dead letter is committed. */
-    void onRefused(ErrorBody error);
+    /** A batch was rejected, and its dead letter is committed. */
+    void onRejected(ErrorBody error);
 }

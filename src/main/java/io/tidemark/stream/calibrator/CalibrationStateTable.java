@@ -34,20 +34,20 @@ final class CalibrationStateTable {
         }
     }
 
-    /** The state of one input partition about a version; empty if there is none. */
+    /** The state of one input partition for a version; empty if there is none. */
     CalibrationState get(String adapter, int inputPartition, LoadedVersion version) {
         CalibrationState state = states.get(CalibrationState.key(adapter, inputPartition));
         return state == null ? CalibrationState.empty(adapter, inputPartition, version) : state.forVersion(version);
     }
 
-    /** Whether a batch counts already in the statistics of a version, on any input partition. */
+    /** Whether the statistics of a version already include a batch, on any input partition. */
     boolean hasCounted(String adapter, LoadedVersion version, String batchId) {
         return states.values().stream()
-                .anyMatch(state ->
-                        state.adapter().equals(adapter) && state.isAbout(version) && state.hasCounted(batchId));
+                .anyMatch(
+                        state -> state.adapter().equals(adapter) && state.isFor(version) && state.hasCounted(batchId));
     }
 
-    /** The statistics of all input partitions about a version, with {@code newer} in place of its predecessor. */
+    /** The statistics of all input partitions for a version, with {@code newer} in place of its predecessor. */
     CurveStatistics mergedWith(CalibrationState newer, LoadedVersion version) {
         Map<String, CalibrationState> all = new HashMap<>(states);
         all.put(newer.key(), newer);

@@ -42,7 +42,7 @@ import org.jboss.logging.Logger;
  *
  * <p>It handles one batch at a time on the thread {@code tidemark-calibrator}. A batch takes effect exactly once: its
  * calibration state, its boundary record and the offset behind it are committed in one transaction, and the state
- * remembers the ids of its batches. When a Kafka client fails, the thread opens a new session, which continues at the
+ * contains the ids of its batches. When a Kafka client fails, the thread opens a new session, which continues at the
  * last commit.
  */
 public final class CalibratorService implements AutoCloseable {
@@ -68,7 +68,7 @@ public final class CalibratorService implements AutoCloseable {
     private final BoundarySweep sweep;
     private final SweepExecutor executor;
     private final CalibrationListener listener;
-    private final AtomicReference<String> trouble = new AtomicReference<>();
+    private final AtomicReference<String> disruption = new AtomicReference<>();
     private final Thread thread = new Thread(this::run, "tidemark-calibrator");
     private volatile boolean running = true;
 
@@ -107,11 +107,11 @@ public final class CalibratorService implements AutoCloseable {
     }
 
     /** Why batches are not processed at the moment, for a health check. */
-    public Optional<String> trouble() {
-        return Optional.ofNullable(trouble.get());
+    public Optional<String> disruption() {
+        return Optional.ofNullable(disruption.get());
     }
 
-    /** False if the thread has ended. No more batches are processed then. */
+    /** False after the thread has ended. From then on, no batches are processed. */
     public boolean isAlive() {
         return thread.isAlive();
     }
@@ -132,7 +132,7 @@ public final class CalibratorService implements AutoCloseable {
     private void run() {
         while (running) {
             try (Session session = new Session()) {
-                trouble.set(null);
+                disruption.set(null);
                 session.run();
             } catch (KafkaException | TableReadException e) {
                 LOG.warnf("the calibrator restarts at its last commit: %s", e.getMessage());
@@ -145,7 +145,7 @@ public final class CalibratorService implements AutoCloseable {
     }
 
     private void retryAfter(RuntimeException failure) {
-        trouble.set(String.valueOf(failure.getMessage()));
+        disruption.set(String.valueOf(failure.getMessage()));
         LockSupport.parkNanos(RETRY_NANOS);
     }
 
@@ -162,8 +162,7 @@ public final class CalibratorService implements AutoCloseable {
     }
 
     /**
-     * The Kafka clients, and what is known of the tables and the assignment. Ends with an exception when a client
-     * fails.
+     * The Kafka clients with the tables and the assigned partitions. Ends with an exception when a client fails.
      */
     private final class Session implements ConsumerRebalanceListener, AutoCloseable {
 
@@ -244,11 +243,16 @@ public final class CalibratorService implements AutoCloseable {
                         states.get(adapter, record.partition(), batch.version()).plus(batch.batchId(), scores);
                 decide(record, batch, state, (System.nanoTime() - start) / 1e9);
             } catch (BatchReader.RejectedException e) {
+                // without the message: that of a chat template may contain text of the batch
                 LOG.warnf(
-                        "the batch at %s-%d@%d is invalid: %s",
-                        record.topic(), record.partition(), record.offset(), e.getMessage());
+                        "the batch at %s-%d@%d is rejected: %s (%s)",
+                        record.topic(),
+                        record.partition(),
+                        record.offset(),
+                        e.error().code(),
+                        e.error().param().orElse("no field"));
                 publisher.publishDeadLetter(record, e.error());
-                listener.onRefused(e.error());
+                listener.onRejected(e.error());
             } catch (SweepAbandonedException e) {
                 LOG.infof("abandoned the batch at %s-%d@%d", record.topic(), record.partition(), record.offset());
             } finally {

@@ -36,7 +36,7 @@ public final class CalibrationMetrics implements CalibrationListener {
     }
 
     @Override
-    public void onRefused(ErrorBody error) {
+    public void onRejected(ErrorBody error) {
         registry.counter("tidemark.calibration.refused", "code", error.code()).increment();
         progress = 0;
     }

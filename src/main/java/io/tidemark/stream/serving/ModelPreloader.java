@@ -78,7 +78,7 @@ public final class ModelPreloader implements AutoCloseable {
      * Waits for the preloaded model and passes its ownership to the caller. Loads another model on this thread if the
      * preloader has chosen another one or its model is taken already.
      *
-     * @throws RuntimeException as of {@link LoadedModel#load}, also when this thread is interrupted
+     * @throws RuntimeException as {@link LoadedModel#load}
      */
     LoadedModel take(ModelChoice wanted) {
         if (!choice.equals(Optional.of(wanted)) || taken.getAndSet(true)) {

@@ -76,7 +76,7 @@ public class ServingLifecycle {
     private volatile Optional<Thread> startThread = Optional.empty();
     private volatile boolean stopping;
 
-    /** What is open, last opened first. Guarded by this object. */
+    /** Open resources, most recently opened first. Guarded by this object. */
     private final Deque<AutoCloseable> resources = new ArrayDeque<>();
 
     private volatile Optional<TopicFollower> boundaries = Optional.empty();
@@ -122,23 +122,23 @@ public class ServingLifecycle {
             return Optional.empty();
         }
         return worker.flatMap(WorkerService::failure)
-                .or(() -> engine.filter(running -> !running.isAlive()).map(dead -> "an engine instance has died"))
+                .or(() -> engine.filter(running -> !running.isAlive()).map(ended -> "an engine instance has ended"))
                 .or(() -> boundaries
                         .filter(follower -> !follower.isAlive())
-                        .map(dead -> "the thread that reads the boundary table has died"))
+                        .map(ended -> "the thread that reads the boundary table has ended"))
                 .or(() -> calibrator
                         .filter(running -> !running.isAlive())
-                        .map(dead -> "the thread of the calibrator has died"));
+                        .map(ended -> "the thread of the calibrator has ended"));
     }
 
-    /** A failure as of {@link #failure}, or a disruption that may resolve itself. Reported by readiness. */
+    /** A {@link #failure}, or a disruption that may resolve itself. Reported by readiness. */
     public Optional<String> disruption() {
         return failure()
                 .or(() -> boundaries
-                        .flatMap(TopicFollower::trouble)
+                        .flatMap(TopicFollower::disruption)
                         .map(reason -> "the boundary table can't be read: " + reason))
                 .or(() -> calibrator
-                        .flatMap(CalibratorService::trouble)
+                        .flatMap(CalibratorService::disruption)
                         .map(reason -> "validation batches can't be processed: " + reason));
     }
 
@@ -194,7 +194,7 @@ public class ServingLifecycle {
         boundaries = Optional.of(opened(TopicFollower.ofTable(
                 kafka.properties(), topics.boundaries(), settings.tables().loadTimeout(), table::apply)));
         String processName = settings.workerId().orElseGet(ServingLifecycle::uniqueProcessName);
-        // a service that joins its consumer group during a shutdown causes two rebalances for nothing
+        // a service that joins its consumer group during a shutdown causes two needless rebalances
         if (settings.role().generates() && !stopping) {
             startWorker(processName, topics, loaded, adapters, table);
         }

@@ -40,7 +40,7 @@ public final class TableReader implements AutoCloseable {
     /**
      * @param kafka connection settings, such as {@code bootstrap.servers}
      * @param topic an existing topic
-     * @throws KafkaException if the topic is unknown for 30 s
+     * @throws KafkaException if no metadata of the topic arrives within 30 s
      */
     public TableReader(Map<String, Object> kafka, String topic) {
         this.topic = topic;
@@ -74,8 +74,8 @@ public final class TableReader implements AutoCloseable {
      * As {@link #readToEnd}, up to the high watermark: waits until all open transactions are committed or aborted. This
      * includes the transactions of the caller, since a commit returns before its markers are written.
      *
-     * @throws TableReadException   if this takes longer than {@code timeout}
-     * @throws KafkaException if the end offsets cannot be fetched
+     * @throws TableReadException if this takes longer than {@code timeout}
+     * @throws KafkaException     if the end offsets cannot be fetched
      */
     public void readToHighWatermark(Admin admin, Consumer<ConsumerRecord<byte[], byte[]>> sink, Duration timeout) {
         readTo(highWatermarks(admin, timeout), sink, timeout);

@@ -33,7 +33,7 @@ public final class TopicFollower implements AutoCloseable {
     private final String topic;
     private final KafkaConsumer<byte[], byte[]> consumer;
     private final Consumer<ConsumerRecord<byte[], byte[]>> sink;
-    private final AtomicReference<String> trouble = new AtomicReference<>();
+    private final AtomicReference<String> disruption = new AtomicReference<>();
     private final Thread thread;
     private volatile boolean running = true;
 
@@ -94,11 +94,11 @@ public final class TopicFollower implements AutoCloseable {
     }
 
     /** Why records may be missing at the moment, for a health check. */
-    public Optional<String> trouble() {
-        return Optional.ofNullable(trouble.get());
+    public Optional<String> disruption() {
+        return Optional.ofNullable(disruption.get());
     }
 
-    /** False if the thread has ended. The sink gets no more records then. */
+    /** False after the thread has ended. From then on, no records are passed. */
     public boolean isAlive() {
         return thread.isAlive();
     }
@@ -107,7 +107,7 @@ public final class TopicFollower implements AutoCloseable {
         while (running) {
             try {
                 consumer.poll(POLL).forEach(sink);
-                trouble.set(null);
+                disruption.set(null);
             } catch (WakeupException e) {
                 // from close(); the loop ends
             } catch (RuntimeException e) {
@@ -117,7 +117,7 @@ public final class TopicFollower implements AutoCloseable {
                         "reading topic '%s' failed and is retried: %s",
                         topic,
                         e.getMessage());
-                trouble.set(String.valueOf(e.getMessage()));
+                disruption.set(String.valueOf(e.getMessage()));
                 LockSupport.parkNanos(RETRY_NANOS);
             }
         }

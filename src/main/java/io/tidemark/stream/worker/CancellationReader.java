@@ -9,8 +9,8 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.jboss.logging.Logger;
 
 /**
- * Reads cancellations. Every worker reads all partitions, without a consumer group, because the topic does not tell
- * which worker has the request.
+ * Reads cancellations. Every worker reads all partitions, without a consumer group, because any worker may run the
+ * request.
  */
 public final class CancellationReader implements AutoCloseable {
 
@@ -32,7 +32,7 @@ public final class CancellationReader implements AutoCloseable {
                 TopicFollower.fromEnd(kafka.properties(), topic, record -> handle(record, cancel)));
     }
 
-    /** False if the thread has ended. No more cancellations are read then. */
+    /** False after the thread has ended. From then on, no cancellations are read. */
     boolean isAlive() {
         return follower.isAlive();
     }

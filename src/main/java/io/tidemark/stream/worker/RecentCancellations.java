@@ -4,8 +4,9 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 /**
- * Recent cancellations, for requests that are read after them: there is no order between topics. A cancellation applies
- * to requests whose record is not newer than its own, so that an id can be used again. Thread-safe.
+ * Recent cancellations. A cancellation may be read before its request, because Kafka does not order records of
+ * different topics. It applies to requests whose record is not newer than its own, so that an id can be used again.
+ * Thread-safe.
  */
 final class RecentCancellations {
 
@@ -31,7 +32,7 @@ final class RecentCancellations {
     }
 
     /** @param timestamp of the record of the request, milliseconds since 1970 */
-    synchronized boolean cover(String requestId, long timestamp) {
+    synchronized boolean covers(String requestId, long timestamp) {
         Long cancelled = timestamps.get(requestId);
         return cancelled != null && timestamp <= cancelled;
     }

@@ -16,7 +16,7 @@ import org.jboss.logging.Logger;
 
 /**
  * Writes the answer of each request: events, one result, and a dead letter after an error. The returned futures
- * complete when the broker has result and dead letter, and fail when the writer is closed before. A dead letter that
+ * complete when the broker has result and dead letter, and fail if the writer is closed earlier. A dead letter that
  * can't be written is skipped, because the result contains the error as well.
  */
 final class Replies implements AutoCloseable {
@@ -94,7 +94,7 @@ final class Replies implements AutoCloseable {
                         "the dead letter of request '%s' can't be written: %s", result.id(), failure.getMessage()));
         CompletableFuture<Void> written = skipUnlessClosed(
                 writer.result(incoming, result),
-                failure -> LOG.errorf(failure, "request '%s' gets no result: its error can't be written", result.id()));
+                failure -> LOG.errorf(failure, "request '%s' has no result: its error can't be written", result.id()));
         CompletableFuture<Void> both = CompletableFuture.allOf(written, letter);
         both.thenRun(() -> metrics.countRequest(metricTag.apply(model), error.code()));
         return both;

@@ -27,7 +27,7 @@ import org.jboss.logging.Logger;
  * The life cycle of requests: parsed, admitted, generated, answered. The future of {@link #answer} completes when the
  * broker has the result and, after an error, the dead letter. Only then may the offset of the request be committed.
  *
- * <p>A request can also be abandoned: it gets no answer and its future never completes, so that its offset is not
+ * <p>A request can also be abandoned: it is not answered and its future never completes, so that its offset is not
  * committed and the next owner of the partition receives it.
  *
  * <p>All methods may be called from any thread. Parsing and tokenization run in order on the thread
@@ -39,7 +39,7 @@ public final class RequestLifecycle implements AutoCloseable {
     private static final ErrorBody ADMISSION_FAILED =
             ErrorBody.serverError("internal_error", "the worker failed to admit the request");
 
-    /** Some megabytes. */
+    /** Limits the memory of recent cancellations to a few megabytes. */
     private static final int MAX_RECENT_CANCELLATIONS = 10_000;
 
     private final int maxRequestBytes;
@@ -186,7 +186,7 @@ public final class RequestLifecycle implements AutoCloseable {
             Admission.Prepared prepared = admission.prepare(run.message, run.id, run.engineId);
             engine.validate(prepared.prompt(), prepared.params());
             open(run);
-            if (cancellations.cover(run.id, run.incoming.record().timestamp())) {
+            if (cancellations.covers(run.id, run.incoming.record().timestamp())) {
                 run.cancelled = true;
             }
             if (prepared.adapter().isEmpty()) {
@@ -252,7 +252,7 @@ public final class RequestLifecycle implements AutoCloseable {
                 .thenAccept(run.answered::complete);
     }
 
-    /** The error for the sender. Exceptions other than rejections are logged, and the sender gets no details. */
+    /** The error for the sender. Exceptions other than rejections are logged, and the error has no details of them. */
     private static ErrorBody error(Run run, Throwable reason) {
         if (reason instanceof Admission.RejectedException rejected) {
             return rejected.error();

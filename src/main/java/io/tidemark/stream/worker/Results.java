@@ -51,7 +51,7 @@ final class Results {
     }
 
     ResultMessage rejected(String id, Optional<String> model, ErrorBody error, long attempt) {
-        return ErrorResult.of(id, now(), model, error, Provenance.refused(baseModel, worker, attempt));
+        return ErrorResult.of(id, now(), model, error, Provenance.rejected(baseModel, worker, attempt));
     }
 
     ResultMessage failed(AdmittedRequest admitted, ErrorBody error, long attempt) {

@@ -16,7 +16,10 @@ import java.util.Optional;
 import org.eclipse.microprofile.reactive.messaging.Message;
 import org.jboss.logging.Logger;
 
-/** The service that answers requests: consumes them, runs them in the engine, and produces their answers. */
+/**
+ * The service that answers requests: consumes them, runs them in the engine, and produces their answers. A consumed
+ * request is committed only after the broker has its answer. Thread-safe.
+ */
 public final class WorkerService implements AutoCloseable {
 
     private static final Logger LOG = Logger.getLogger(WorkerService.class);
@@ -35,7 +38,7 @@ public final class WorkerService implements AutoCloseable {
     }
 
     /**
-     * Starts to consume requests. Model, adapters and engine stay open until this service is closed.
+     * Starts to consume requests. Model, adapters and engine must stay open until this service is closed.
      *
      * @param worker          name of the process in results
      * @param maxOpenRequests requests that may run and wait in the engine together
@@ -106,7 +109,7 @@ public final class WorkerService implements AutoCloseable {
                 .map(failure -> "requests are not consumed: " + failure.getMessage())
                 .or(() -> cancellations.isAlive()
                         ? Optional.empty()
-                        : Optional.of("the thread that reads cancellations has died"));
+                        : Optional.of("the thread that reads cancellations has ended"));
     }
 
     /** Closes the consumer of cancellations and the producer. Called after {@link #drain}. */
@@ -124,7 +127,7 @@ public final class WorkerService implements AutoCloseable {
                 () -> engine.stats().queuedRequests());
         metrics.gauge(
                 "tidemark.running.rows",
-                "rows in the running batches",
+                "running sequences",
                 () -> engine.stats().runningSequences());
         metrics.gauge("tidemark.open.requests", "requests that are read and not answered", requests::openRequests);
         metrics.gauge(

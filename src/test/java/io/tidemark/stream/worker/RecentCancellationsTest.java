@@ -14,10 +14,10 @@ class RecentCancellationsTest {
     @DisplayName("apply to requests whose record is not newer")
     void applyToOlderRequests() {
         cancellations.add("a", 100);
-        assertThat(cancellations.cover("a", 99)).isTrue();
-        assertThat(cancellations.cover("a", 100)).isTrue();
-        assertThat(cancellations.cover("a", 101)).isFalse();
-        assertThat(cancellations.cover("b", 99)).isFalse();
+        assertThat(cancellations.covers("a", 99)).isTrue();
+        assertThat(cancellations.covers("a", 100)).isTrue();
+        assertThat(cancellations.covers("a", 101)).isFalse();
+        assertThat(cancellations.covers("b", 99)).isFalse();
     }
 
     @Test
@@ -26,9 +26,9 @@ class RecentCancellationsTest {
         for (String id : new String[] {"a", "b", "c", "a", "d"}) {
             cancellations.add(id, 100);
         }
-        assertThat(cancellations.cover("b", 1)).isFalse();
-        assertThat(cancellations.cover("a", 1)).isTrue();
-        assertThat(cancellations.cover("c", 1)).isTrue();
-        assertThat(cancellations.cover("d", 1)).isTrue();
+        assertThat(cancellations.covers("b", 1)).isFalse();
+        assertThat(cancellations.covers("a", 1)).isTrue();
+        assertThat(cancellations.covers("c", 1)).isTrue();
+        assertThat(cancellations.covers("d", 1)).isTrue();
     }
 }
