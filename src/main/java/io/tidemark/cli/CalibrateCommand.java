@@ -69,7 +69,7 @@ final class CalibrateCommand implements Callable<Integer> {
             names = "--timeout",
             paramLabel = "SECONDS",
             defaultValue = "300",
-            description = "Longest time without progress. Default: ${DEFAULT-VALUE}.")
+            description = "Maximum time without progress. Default: ${DEFAULT-VALUE}.")
     private int timeoutSeconds;
 
     @Option(names = "--json", description = "Print the boundary record as JSON.")

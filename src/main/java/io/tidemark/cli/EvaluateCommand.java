@@ -98,7 +98,7 @@ final class EvaluateCommand implements Callable<Integer> {
             names = "--max-tokens",
             paramLabel = "N",
             defaultValue = "96",
-            description = "Most tokens of a text. Default: ${DEFAULT-VALUE}.")
+            description = "Maximum number of tokens of a text. Default: ${DEFAULT-VALUE}.")
     private int maxTokens;
 
     @Option(
@@ -118,7 +118,7 @@ final class EvaluateCommand implements Callable<Integer> {
             names = "--rows",
             paramLabel = "N",
             defaultValue = "16",
-            description = "Most sequences in a batch. Default: ${DEFAULT-VALUE}.")
+            description = "Maximum number of sequences in a batch. Default: ${DEFAULT-VALUE}.")
     private int rows;
 
     @Option(
@@ -126,7 +126,7 @@ final class EvaluateCommand implements Callable<Integer> {
             paramLabel = "N",
             defaultValue = "3",
             description = "Timed runs of " + SPEED_TOKENS
-                    + " tokens per sequence for each setting, in turn; 0: no speed. " + "Default: ${DEFAULT-VALUE}.")
+                    + " tokens per sequence for each setting, in turn; 0: no speed. Default: ${DEFAULT-VALUE}.")
     private int speedRuns;
 
     @Option(

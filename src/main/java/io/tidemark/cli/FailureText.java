@@ -33,7 +33,7 @@ public final class FailureText {
     }
 
     /** As {@link #oneLine}, for the root cause. */
-    static String ofFirstCause(Throwable failure) {
+    static String ofRootCause(Throwable failure) {
         Throwable root = failure;
         while (root.getCause() != null) {
             root = root.getCause();

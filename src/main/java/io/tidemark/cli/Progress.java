@@ -12,7 +12,7 @@ import me.tongfei.progressbar.ProgressBarStyle;
  */
 public final class Progress implements AutoCloseable {
 
-    /** The launcher sets this property if stderr is a terminal; Java cannot tell. */
+    /** The launcher sets this property if stderr is a terminal; Java has no method for this. */
     static final String TERMINAL = "io.tidemark.stderr.terminal";
 
     private static final int WIDTH = 100;

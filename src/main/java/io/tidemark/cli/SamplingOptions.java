@@ -17,7 +17,7 @@ final class SamplingOptions {
     @Option(
             names = "--max-tokens",
             paramLabel = "N",
-            description = "Most tokens to generate. Default: " + EndingFields.DEFAULT_MAX_TOKENS + ".")
+            description = "Maximum number of tokens to generate. Default: " + EndingFields.DEFAULT_MAX_TOKENS + ".")
     private Optional<Integer> maxTokens = Optional.empty();
 
     @Option(

@@ -75,7 +75,7 @@ final class SendCommand implements Callable<Integer> {
             names = "--timeout",
             paramLabel = "SECONDS",
             defaultValue = "300",
-            description = "Longest time to wait for the last result. Default: ${DEFAULT-VALUE}.")
+            description = "Maximum time to wait for the last result. Default: ${DEFAULT-VALUE}.")
     private int timeoutSeconds;
 
     /** The input of one request, or a file of requests. */

@@ -96,7 +96,8 @@ final class ServeCommand implements Callable<Integer>, TidemarkCommand.StartsQua
             names = "--compute-type",
             paramLabel = "TYPE",
             converter = ComputeOptions.Converter.class,
-            description = "fp32, bf16 or int8. Default: $TIDEMARK_ENGINE_COMPUTE_TYPE, otherwise fp32.")
+            description = "fp32, bf16 or int8. Default: $TIDEMARK_ENGINE_COMPUTE_TYPE, otherwise fp32 on a CPU and "
+                    + "bf16 on a GPU.")
     private Optional<ComputeType> computeType = Optional.empty();
 
     @Option(names = "--port", paramLabel = "PORT", description = "Port of health checks and metrics. Default: 8080.")

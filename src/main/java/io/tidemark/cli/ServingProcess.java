@@ -76,7 +76,7 @@ public final class ServingProcess {
             failed.set(failure);
         });
         if (failed.get() != null) {
-            throw new CommandException("the start has failed: " + FailureText.ofFirstCause(failed.get()), failed.get());
+            throw new CommandException("the start has failed: " + FailureText.ofRootCause(failed.get()), failed.get());
         }
         return exitCode.get();
     }

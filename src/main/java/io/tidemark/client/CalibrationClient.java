@@ -45,12 +45,12 @@ public final class CalibrationClient {
      * Sends all batches and returns when each is processed.
      *
      * @param progress receives the number of processed examples whenever it grows, on the calling thread
-     * @param patience longest time without progress
+     * @param timeout  maximum time without progress
      * @return the refused batches, each with the reason
      * @throws ClientException when no batch was processed for that long
      */
     public Map<ValidationBatch, String> calibrate(
-            List<ValidationBatch> batches, IntConsumer progress, Duration patience) {
+            List<ValidationBatch> batches, IntConsumer progress, Duration timeout) {
         try (TopicReader deadLetters = TopicReader.fromNow(cluster, topics.validationDeadLetters());
                 Admin admin = cluster.admin()) {
             Map<ValidationBatch, RecordMetadata> sent = send(batches);
@@ -66,9 +66,9 @@ public final class CalibrationClient {
                     progress.accept(finished.stream()
                             .mapToInt(batch -> batch.examples().size())
                             .sum());
-                } else if (lastProgress.plus(patience).isBefore(Instant.now())) {
+                } else if (lastProgress.plus(timeout).isBefore(Instant.now())) {
                     throw new ClientException("no calibrator of group '" + group + "' processed a batch for "
-                            + patience.toSeconds() + " s (" + done + " of " + batches.size()
+                            + timeout.toSeconds() + " s (" + done + " of " + batches.size()
                             + " done); is one running? 'tidemark serve --role calibrator'");
                 }
                 pause();

@@ -38,7 +38,7 @@ public final class RequestClient implements AutoCloseable {
      * Sends all requests and waits for their results.
      *
      * @param requests each with a unique {@code id}
-     * @param timeout  longest time to wait for the last result
+     * @param timeout  maximum time to wait for the last result
      * @return the results that arrived in time, in the order of the requests
      * @throws ClientException when a request cannot be sent
      */
@@ -96,7 +96,7 @@ public final class RequestClient implements AutoCloseable {
             this.ids = List.copyOf(ids);
             this.listener = listener;
             for (int i = 0; i < ids.size(); i++) {
-                // A worker that cannot use an id, such as a number, takes topic-partition-offset as the id.
+                // A worker derives the id topic-partition-offset if the id of a request is invalid, such as a number.
                 RecordMetadata position = positions.get(i);
                 idsByName.put(position.topic() + "-" + position.partition() + "-" + position.offset(), ids.get(i));
             }

@@ -33,17 +33,17 @@ final class TopicReader implements AutoCloseable {
 
     /** Reads records that are written after this call returns. */
     static TopicReader fromNow(Cluster cluster, String... topics) {
-        TopicReader tail = new TopicReader(cluster, List.of(topics));
-        tail.consumer.seekToEnd(tail.partitions);
-        tail.partitions.forEach(tail.consumer::position);
-        return tail;
+        TopicReader reader = new TopicReader(cluster, List.of(topics));
+        reader.consumer.seekToEnd(reader.partitions);
+        reader.partitions.forEach(reader.consumer::position);
+        return reader;
     }
 
     /** Reads the topic from the start. */
     static TopicReader fromStart(Cluster cluster, String topic) {
-        TopicReader tail = new TopicReader(cluster, List.of(topic));
-        tail.consumer.seekToBeginning(tail.partitions);
-        return tail;
+        TopicReader reader = new TopicReader(cluster, List.of(topic));
+        reader.consumer.seekToBeginning(reader.partitions);
+        return reader;
     }
 
     Iterable<ConsumerRecord<String, byte[]>> poll(Duration timeout) {

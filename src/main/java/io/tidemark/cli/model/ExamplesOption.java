@@ -31,7 +31,7 @@ public final class ExamplesOption {
     private final int minimum;
 
     /**
-     * @param minimum      fewest examples that the command needs
+     * @param minimum      minimum number of examples that the command needs
      * @param defaultCount default of {@code --examples}
      */
     public ExamplesOption(int minimum, int defaultCount) {

@@ -9,7 +9,10 @@ import org.eclipse.microprofile.health.HealthCheckResponse;
 import org.eclipse.microprofile.health.HealthCheckResponseBuilder;
 import org.eclipse.microprofile.health.Readiness;
 
-/** Readiness: up while the services run and Kafka responds, from the end of the start to the begin of the shutdown. */
+/**
+ * Readiness: up from the end of the start to the start of the shutdown, except while a service has failed or retries a
+ * failed read of a topic.
+ */
 @Readiness
 @ApplicationScoped
 class ReadyCheck implements HealthCheck {

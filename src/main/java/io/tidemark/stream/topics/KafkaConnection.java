@@ -44,7 +44,7 @@ public record KafkaConnection(Map<String, Object> properties) {
     /**
      * Returns all partitions of a topic. Waits until the metadata of a new topic has reached the broker.
      *
-     * @throws KafkaException when the topic is unknown for 30 seconds
+     * @throws KafkaException when no metadata of the topic arrives within 30 seconds
      */
     public static List<TopicPartition> partitionsOf(String topic, Consumer<?, ?> consumer) {
         long deadline = System.nanoTime() + METADATA_TIMEOUT_NANOS;
@@ -56,7 +56,7 @@ public record KafkaConnection(Map<String, Object> properties) {
                         .toList();
             }
             if (System.nanoTime() > deadline) {
-                throw new KafkaException("the cluster does not know topic '" + topic + "'");
+                throw new KafkaException("topic '" + topic + "' does not exist");
             }
             LockSupport.parkNanos(RETRY_NANOS);
         }

@@ -90,7 +90,7 @@ public final class TopicSetup {
         }
     }
 
-    /** Retries while some brokers do not know a new topic. */
+    /** Retries until the metadata of new topics has reached all brokers. */
     private static Map<ConfigResource, Config> describe(Admin admin, Set<ConfigResource> topics)
             throws InterruptedException, ExecutionException, TimeoutException {
         long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(TIMEOUT_S);
