@@ -51,7 +51,7 @@ class AdapterBenchmarkTest {
 
     @Test
     @DisplayName("A budget of less than two adapters is rejected before loads are measured")
-    void needsRoomForTwo() {
+    void needsTwoAdapters() {
         try (FixtureModel fixture = FixtureModel.load("llama-gqa");
                 SyntheticAdapters folder =
                         SyntheticAdapters.write(fixture.model().config(), 2, 1, 4)) {
