@@ -34,14 +34,14 @@ public final class Bleu {
         length += tokens.size();
         referenceLength += closest(tokens.size(), others);
         for (int order = 1; order <= ORDERS; order++) {
-            Map<List<String>, Integer> found = grams(tokens, order);
+            Map<List<String>, Integer> found = ngrams(tokens, order);
             Map<List<String>, Integer> allowed = new HashMap<>();
             for (List<String> other : others) {
-                grams(other, order).forEach((gram, count) -> allowed.merge(gram, count, Math::max));
+                ngrams(other, order).forEach((ngram, count) -> allowed.merge(ngram, count, Math::max));
             }
-            for (Map.Entry<List<String>, Integer> gram : found.entrySet()) {
-                matches[order - 1] += Math.min(gram.getValue(), allowed.getOrDefault(gram.getKey(), 0));
-                total[order - 1] += gram.getValue();
+            for (Map.Entry<List<String>, Integer> ngram : found.entrySet()) {
+                matches[order - 1] += Math.min(ngram.getValue(), allowed.getOrDefault(ngram.getKey(), 0));
+                total[order - 1] += ngram.getValue();
             }
         }
         return this;
@@ -76,7 +76,7 @@ public final class Bleu {
         return best;
     }
 
-    private static Map<List<String>, Integer> grams(List<String> tokens, int order) {
+    private static Map<List<String>, Integer> ngrams(List<String> tokens, int order) {
         Map<List<String>, Integer> counts = new HashMap<>();
         for (int i = 0; i + order <= tokens.size(); i++) {
             counts.merge(tokens.subList(i, i + order), 1, Integer::sum);

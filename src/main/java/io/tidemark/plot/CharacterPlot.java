@@ -52,7 +52,7 @@ public final class CharacterPlot {
                 .append(" └")
                 .append("─".repeat(plot.last() * step + 1))
                 .append('\n');
-        text.append(axis()).append("  ").append(plot.across()).append('\n');
+        text.append(axis()).append("  ").append(plot.xLabel()).append('\n');
         for (Mark mark : plot.marks()) {
             text.append(" ".repeat(margin + 2 + mark.at() * step))
                     .append("^ ")
@@ -91,8 +91,7 @@ public final class CharacterPlot {
 
     private String axis() {
         StringBuilder numbers = new StringBuilder(" ".repeat(margin + 2 + plot.last() * step + 3));
-        int every = plot.last() <= 16 ? 1 : plot.last() <= 60 ? 5 : 10;
-        for (int at = 0; at <= plot.last(); at += every) {
+        for (int at = 0; at <= plot.last(); at += plot.xTickStep()) {
             String number = Integer.toString(at);
             numbers.replace(margin + 2 + at * step, margin + 2 + at * step + number.length(), number);
         }

@@ -5,10 +5,10 @@ import java.util.List;
 /**
  * The data of a line plot over the integers 0 .. n.
  *
- * @param across label of the horizontal axis
- * @param up     label of the vertical axis
+ * @param xLabel label of the horizontal axis
+ * @param yLabel label of the vertical axis
  */
-public record Plot(String title, String across, String up, List<Series> series, List<Mark> marks) {
+public record Plot(String title, String xLabel, String yLabel, List<Series> series, List<Mark> marks) {
 
     public Plot {
         series = List.copyOf(series);
@@ -31,6 +31,11 @@ public record Plot(String title, String across, String up, List<Series> series, 
 
     /** A labelled position on the horizontal axis. */
     public record Mark(int at, String label) {}
+
+    /** The distance between two labelled numbers on the horizontal axis. */
+    int xTickStep() {
+        return last() <= 16 ? 1 : last() <= 60 ? 5 : 10;
+    }
 
     /** The largest number on the horizontal axis. */
     int last() {

@@ -57,18 +57,22 @@ public final class SvgPlot {
             text(LEFT - 8, y(tick) + 4, "end", "", scale.label(tick));
         }
         double middle = (TOP + HEIGHT - BOTTOM) / 2.0;
-        text(18, middle, "middle", String.format(Locale.ROOT, "transform=\"rotate(-90 18 %.1f)\"", middle), plot.up());
+        text(
+                18,
+                middle,
+                "middle",
+                String.format(Locale.ROOT, "transform=\"rotate(-90 18 %.1f)\"", middle),
+                plot.yLabel());
     }
 
     private void horizontalAxis() {
         add(
                 "<line x1=\"%d\" y1=\"%d\" x2=\"%d\" y2=\"%d\" stroke=\"#374151\"/>",
                 LEFT, HEIGHT - BOTTOM, WIDTH - RIGHT, HEIGHT - BOTTOM);
-        int every = plot.last() <= 16 ? 1 : plot.last() <= 60 ? 5 : 10;
-        for (int at = 0; at <= plot.last(); at += every) {
+        for (int at = 0; at <= plot.last(); at += plot.xTickStep()) {
             text(x(at), HEIGHT - BOTTOM + 18, "middle", "", Integer.toString(at));
         }
-        text((LEFT + WIDTH - RIGHT) / 2.0, HEIGHT - 14, "middle", "", plot.across());
+        text((LEFT + WIDTH - RIGHT) / 2.0, HEIGHT - 14, "middle", "", plot.xLabel());
     }
 
     private void line(Series series, int number) {
