@@ -1,9 +1,8 @@
 package io.tidemark.adapter;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.tidemark.model.InvalidModelException;
 import io.tidemark.model.JsonFields;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -138,17 +137,10 @@ record AdapterConfig(
     }
 
     private static JsonNode parse(Path file) {
-        if (!Files.isRegularFile(file)) {
-            throw InvalidAdapterException.broken(file, "is missing");
-        }
         try {
-            JsonNode root = JsonFields.readTree(file);
-            if (!root.isObject()) {
-                throw InvalidAdapterException.broken(file, "is not a JSON object");
-            }
-            return root;
-        } catch (IOException e) {
-            throw InvalidAdapterException.broken(file, "is not JSON: " + e.getMessage(), e);
+            return JsonFields.read(file).root();
+        } catch (InvalidModelException e) {
+            throw InvalidAdapterException.because(e);
         }
     }
 

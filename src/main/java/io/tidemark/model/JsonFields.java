@@ -12,7 +12,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.stream.Stream;
 
-/** A JSON object of a model folder. Reads it field by field; error messages name the file and the field. */
+/** A JSON object of a model or adapter folder. Reads it field by field; error messages name the file and the field. */
 public record JsonFields(Path file, JsonNode root) {
 
     /** A limit for files from unknown sources. The index of a model with a thousand layers has a tenth of this. */
@@ -24,23 +24,10 @@ public record JsonFields(Path file, JsonNode root) {
             .build();
 
     /**
-     * Reads a file with any JSON value. Refuses duplicate fields, trailing text and files of more than 8 MiB.
+     * Reads a file. Refuses duplicate fields, trailing text and files of more than 8 MiB.
      *
-     * @throws IOException with a message of one line
+     * @throws InvalidModelException if the file is missing or is not a JSON object
      */
-    public static JsonNode readTree(Path file) throws IOException {
-        if (Files.size(file) > MAX_BYTES) {
-            throw new IOException("it has " + Files.size(file) + " bytes, more than " + MAX_BYTES);
-        }
-        try {
-            return MAPPER.readTree(file.toFile());
-        } catch (IOException e) {
-            throw new IOException(
-                    String.valueOf(e.getMessage()).lines().findFirst().orElse(""), e);
-        }
-    }
-
-    /** @throws InvalidModelException if the file is missing or is not a JSON object */
     public static JsonFields read(Path file) {
         if (!Files.isRegularFile(file)) {
             throw InvalidModelException.broken(file, "is missing");
@@ -53,6 +40,19 @@ public record JsonFields(Path file, JsonNode root) {
             return new JsonFields(file, root);
         } catch (IOException e) {
             throw InvalidModelException.broken(file, "is not JSON: " + e.getMessage(), e);
+        }
+    }
+
+    /** @throws IOException with a message of one line */
+    private static JsonNode readTree(Path file) throws IOException {
+        if (Files.size(file) > MAX_BYTES) {
+            throw new IOException("it has " + Files.size(file) + " bytes, more than " + MAX_BYTES);
+        }
+        try {
+            return MAPPER.readTree(file.toFile());
+        } catch (IOException e) {
+            throw new IOException(
+                    String.valueOf(e.getMessage()).lines().findFirst().orElse(""), e);
         }
     }
 
