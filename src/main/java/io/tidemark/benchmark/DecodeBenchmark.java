@@ -88,7 +88,7 @@ public final class DecodeBenchmark implements AutoCloseable {
                     .toList();
             model.decoder()
                     .step(List.of(
-                            new StepRow(slot, prompt, 0, Optional.empty(), 0, Optional.of(TokenSampling.GREEDY))));
+                            new StepRow(slot, prompt, 0, Optional.empty(), 0, Optional.of(TokenSampling.greedy()))));
         }
     }
 
@@ -122,7 +122,7 @@ public final class DecodeBenchmark implements AutoCloseable {
                     promptTokens + step,
                     lora,
                     variant.boundary(),
-                    Optional.of(TokenSampling.GREEDY)));
+                    Optional.of(TokenSampling.greedy())));
         }
         List<SampledToken> choices = model.decoder().step(rows);
         for (int row = 0; row < slots.size(); row++) {

@@ -87,7 +87,7 @@ public final class ComputeTypeErrors {
                 position,
                 Optional.of(adapted.lora()),
                 adapted.model().config().numLayers(),
-                Optional.of(TokenSampling.GREEDY));
+                Optional.of(TokenSampling.greedy()));
         float[] logits = adapted.model().decoder().logits(List.of(row)).get(0);
         double largest = Double.NEGATIVE_INFINITY;
         for (float logit : logits) {

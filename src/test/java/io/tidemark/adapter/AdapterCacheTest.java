@@ -70,7 +70,7 @@ class AdapterCacheTest {
 
     @Test
     @DisplayName("a lease of an adapter in memory completes at once while another adapter is loaded")
-    void coldDoesNotStallWarm() {
+    void loadDoesNotDelayOtherLeases() {
         AdapterStore store = fixture.memoryFor(4);
         store.awaitLease("a").close();
         CountDownLatch gate = fixture.loader().hold();
@@ -101,7 +101,7 @@ class AdapterCacheTest {
 
     @Test
     @DisplayName("a cancelled future holds no lease")
-    void givenUp() {
+    void cancelledFutureHoldsNoLease() {
         AdapterStore store = fixture.memoryFor(1);
         CountDownLatch gate = fixture.loader().hold();
         CompletableFuture<AdapterLease> cancelled = store.lease("a");

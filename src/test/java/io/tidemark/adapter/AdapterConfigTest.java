@@ -107,7 +107,7 @@ class AdapterConfigTest {
 
     @Test
     @DisplayName("a saved module and its submodules have no LoRA")
-    void hidesSavedModules() throws IOException {
+    void savedModulesHaveNoLora() throws IOException {
         assertThat(modules("'all-linear'", ", 'modules_to_save': ['self_attn', 'layers.0.mlp.up_proj']"))
                 .containsExactlyInAnyOrder("0 GATE", "0 DOWN", "1 GATE", "1 UP", "1 DOWN", "2 GATE", "2 UP", "2 DOWN");
         AdapterConfig config = read("'r': 4, 'lora_alpha': 8, 'target_modules': '.*', 'modules_to_save': ['lm_head']");

@@ -99,7 +99,7 @@ public final class AdapterBatch implements AutoCloseable {
                         from.applyAsInt(i) - start(i),
                         adapters.get(i).map(this::adapter),
                         layers - i % layers,
-                        Optional.of(TokenSampling.GREEDY)))
+                        Optional.of(TokenSampling.greedy())))
                 .toList();
     }
 

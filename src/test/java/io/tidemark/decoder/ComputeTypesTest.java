@@ -36,7 +36,7 @@ class ComputeTypesTest {
     @ParameterizedTest
     @CsvSource({"BF16, 0.02", "INT8, 0.08"})
     @DisplayName("logits of a mixed batch are equal to those of fp32 within the error of the type")
-    void followFloat32(ComputeType type, double error) {
+    void agreeWithFloat32(ComputeType type, double error) {
         try (AdapterBatch exact = new AdapterBatch(torch, ModelOptions.DEFAULT);
                 AdapterBatch rough = new AdapterBatch(torch, new ModelOptions(type))) {
             assertThat(AdapterBatch.relativeError(rough.logits(ADAPTERS), exact.logits(ADAPTERS)))
@@ -83,7 +83,7 @@ class ComputeTypesTest {
     @CsvSource({"llama-gqa, FP32", "llama-gqa, BF16", "llama-gqa, INT8", "mistral-window, FP32", "mistral-window, INT8"
     })
     @DisplayName("a step without sampling runs with a vocabulary that is searched in parts and one that is not")
-    void wantNothing(String family, ComputeType type) {
+    void stepsWithoutSampling(String family, ComputeType type) {
         try (AdapterBatch loaded = new AdapterBatch(torch, new ModelOptions(type), family)) {
             assertThat(loaded.step(List.of(5, 6, 7))).isEmpty();
         }

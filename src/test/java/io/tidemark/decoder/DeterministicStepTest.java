@@ -39,7 +39,8 @@ class DeterministicStepTest {
     private record Text(List<Integer> tokens, Optional<LoraWeights> lora, int boundary) {
 
         StepRow row(KvSlot slot, int from, int to) {
-            return new StepRow(slot, tokens.subList(from, to), from, lora, boundary, Optional.of(TokenSampling.GREEDY));
+            return new StepRow(
+                    slot, tokens.subList(from, to), from, lora, boundary, Optional.of(TokenSampling.greedy()));
         }
     }
 

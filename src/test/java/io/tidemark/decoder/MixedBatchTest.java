@@ -40,7 +40,7 @@ class MixedBatchTest {
                     from,
                     lora,
                     boundary,
-                    sampled ? Optional.of(TokenSampling.GREEDY) : Optional.empty());
+                    sampled ? Optional.of(TokenSampling.greedy()) : Optional.empty());
         }
     }
 

@@ -73,7 +73,7 @@ class ModelWeightsTest {
 
     @Test
     @DisplayName("rotary frequencies and a copy of a tied head, as in old checkpoints, are accepted")
-    void acceptsLeftovers() {
+    void acceptsTensorsOfOldCheckpoints() {
         Path folder = copy("llama3-rope-tied");
         TensorFile weights = TensorFile.read(folder.resolve(SINGLE));
         weights.with("model.layers.0.self_attn.rotary_emb.inv_freq", Tensor.floats(new long[] {1}, 1))
@@ -105,7 +105,7 @@ class ModelWeightsTest {
 
     @Test
     @DisplayName("an index that does not match its shards is refused")
-    void refusesAnIndexThatLies() throws IOException {
+    void refusesAnIndexThatDoesNotMatch() throws IOException {
         assertShardsRefused(
                 "absent.weight",
                 root -> root.withObject("/weight_map").put("absent.weight", "model-1-of-2.safetensors"));
@@ -122,7 +122,7 @@ class ModelWeightsTest {
 
     @Test
     @DisplayName("shards outside the model folder are refused")
-    void staysInItsFolder() throws IOException {
+    void refusesShardsOutsideTheFolder() throws IOException {
         for (String trick : List.of(
                 "../x.safetensors",
                 "/tmp/x.safetensors",
@@ -228,7 +228,7 @@ class ModelWeightsTest {
                             0,
                             Optional.empty(),
                             0,
-                            Optional.of(TokenSampling.GREEDY))))
+                            Optional.of(TokenSampling.greedy()))))
                     .get(0);
         }
     }

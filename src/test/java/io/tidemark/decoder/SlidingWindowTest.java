@@ -146,7 +146,7 @@ class SlidingWindowTest {
                                 done[row],
                                 Optional.empty(),
                                 0,
-                                Optional.of(TokenSampling.GREEDY)));
+                                Optional.of(TokenSampling.greedy())));
                         done[row] += size;
                     }
                 }

@@ -152,7 +152,7 @@ class EngineInstancesTest {
 
     @Test
     @DisplayName("unused memory of all instances is available to a request that needs nearly all of it")
-    void memoryMoves() throws Exception {
+    void unusedMemoryIsShared() throws Exception {
         long bytes = 520 * model.model().decoder().kvBytesPerToken();
         try (GenerationEngine engine = start(new EngineLimits(6, 32, bytes, bytes / 2))) {
             for (int round = 0; round < 3; round++) {

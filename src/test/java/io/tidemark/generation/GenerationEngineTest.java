@@ -189,7 +189,7 @@ class GenerationEngineTest {
 
     @Test
     @DisplayName("a request that exceeds context, sequences or memory is refused, and the refusal names the field")
-    void refusesTheImpossible() throws RequestRejectedException {
+    void refusesRequestsThatCannotRun() throws RequestRejectedException {
         long slotBytes = 64 * fixture.model().decoder().kvBytesPerToken();
         try (GenerationEngine engine = start(new EngineLimits(4, 16, 3 * slotBytes))) {
             assertRefused(engine, TestRequest.of("a", tokens(500)).tokens(13), "context_length_exceeded", "max_tokens");

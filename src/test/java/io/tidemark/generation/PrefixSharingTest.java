@@ -45,7 +45,7 @@ class PrefixSharingTest {
 
     @Test
     @DisplayName("a prefix is computed once for successive requests, and the second one reports its cached tokens")
-    void isTakenOver() throws RequestRejectedException {
+    void prefixIsComputedOnce() throws RequestRejectedException {
         try (GenerationEngine engine = GenerationEngine.start(fixture.model(), SHARING)) {
             for (int length : List.of(200, 200, 192, 193, 300, 63)) {
                 run(engine, request(text.subList(0, length)));
@@ -115,7 +115,7 @@ class PrefixSharingTest {
 
     @Test
     @DisplayName("the prefix of a failed sequence is not cached")
-    void failedRowsGiveNothing(@TempDir Path temp) throws RequestRejectedException {
+    void failedSequencesAreNotCached(@TempDir Path temp) throws RequestRejectedException {
         LoraWeights overflowing = fixture.overflowingAdapter(temp);
         try (GenerationEngine engine = GenerationEngine.start(fixture.model(), SHARING)) {
             TestRequest bad = request(text.subList(0, 200)).with(overflowing, 6);
@@ -155,7 +155,7 @@ class PrefixSharingTest {
 
     @Test
     @DisplayName("a sequence waits while another one computes its prefix, and then restores it")
-    void isWaitedFor() throws RequestRejectedException {
+    void sequenceWaitsForAPrefix() throws RequestRejectedException {
         List<Integer> shared = text.subList(0, 160);
         AtomicReference<EngineStats> end = new AtomicReference<>();
         try (GenerationEngine engine = GenerationEngine.start(fixture.model(), SHARING)) {

@@ -117,7 +117,7 @@ class JinjaTemplateTest {
 
     @Test
     @DisplayName("a template that calls raise_exception fails with exactly that message")
-    void passesRaisedMessageOn() {
+    void failsWithTheRaisedMessage() {
         assertThatThrownBy(() -> render("{{ raise_exception('no ' + text) }}"))
                 .isInstanceOfSatisfying(JinjaException.class, failure -> {
                     assertThat(failure.isRaised()).isTrue();

@@ -149,7 +149,7 @@ class ModelConfigTest {
 
     @Test
     @DisplayName("unknown fields are accepted if they are null, false, 0 or empty")
-    void acceptsWhatIsOff() {
+    void acceptsInactiveFields() {
         ModelConfig plain = read(root -> {});
         assertThat(read(root -> root.putNull("sliding_window")
                         .put("use_qk_norm", false)
@@ -192,7 +192,7 @@ class ModelConfigTest {
     @ParameterizedTest(name = "{0}")
     @DisplayName("a missing file, or one that is not a JSON object, is refused by its path")
     @ValueSource(strings = {"", "{", "[]", "null", "(missing)"})
-    void refusesGarbage(String content) throws IOException {
+    void refusesOtherFiles(String content) throws IOException {
         Path file = folder.resolve("config.json");
         Files.delete(file);
         if (!content.equals("(missing)")) {

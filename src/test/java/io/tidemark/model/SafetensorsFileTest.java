@@ -95,7 +95,7 @@ class SafetensorsFileTest {
 
     @Test
     @DisplayName("bytes after the last tensor are refused")
-    void refusesATail() {
+    void refusesTrailingBytes() {
         TensorFile.writeRaw(
                 file, "{\"a\": {\"dtype\": \"F32\", \"shape\": [1], \"data_offsets\": [0, 4]}}", new byte[7]);
         assertThatThrownBy(() -> SafetensorsFile.read(file))

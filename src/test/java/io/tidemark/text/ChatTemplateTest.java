@@ -57,7 +57,7 @@ class ChatTemplateTest {
 
     @Test
     @DisplayName("a broken template fails when messages are rendered, not when the model loads")
-    void toldOfWhenNeeded() throws IOException {
+    void brokenTemplateFailsWhenRendered() throws IOException {
         template("{{ messages | frobnicate }}");
         ChatTemplate broken = ChatTemplate.load(temp);
         assertThatThrownBy(() -> broken.render(QUESTION, List.of()))
@@ -72,7 +72,7 @@ class ChatTemplateTest {
 
     @Test
     @DisplayName("null fields are left out, and reasoning is present under the names that templates read")
-    void seesMessagesAsTransformersGivesThem() throws IOException {
+    void bindsMessagesLikeTransformers() throws IOException {
         template(
                 "{% for m in messages %}{{ m.content is defined }} {{ m.thinking }} {{ m.reasoning_content }};{% endfor %}");
         Map<String, Object> fields = new HashMap<>(Map.of("role", "assistant", "reasoning", "hm"));
@@ -84,7 +84,7 @@ class ChatTemplateTest {
 
     @Test
     @DisplayName("named special tokens are variables of the template")
-    void knowsNamedTokens() throws IOException {
+    void bindsNamedTokens() throws IOException {
         config("{\"bos_token\": null, \"image_token\": \"<i>\", \"extra_special_tokens\": {\"tool_token\": \"<t>\"}}");
         Files.writeString(temp.resolve("special_tokens_map.json"), "{\"eos_token\": {\"content\": \"</s>\"}}");
         template("{{ bos_token is defined }}{{ image_token }}{{ tool_token }}{{ eos_token }}");
@@ -105,7 +105,7 @@ class ChatTemplateTest {
 
     @Test
     @DisplayName("an exception raised by the template fails with its message")
-    void passesItsExceptionOn() throws IOException {
+    void failsWithTheRaisedMessage() throws IOException {
         template("{% if messages[0].role == 'user' %}{{ raise_exception('roles must alternate') }}{% endif %}");
         assertThatThrownBy(() -> ChatTemplate.load(temp).render(QUESTION, List.of()))
                 .isInstanceOf(ChatTemplateException.class)
@@ -116,7 +116,7 @@ class ChatTemplateTest {
 
     @Test
     @DisplayName("strftime_now gives the current date")
-    void knowsTheDate() throws IOException {
+    void strftimeNowGivesTheDate() throws IOException {
         template("{% if strftime_now is defined %}{{ strftime_now('%Y-%m-%d %d %b %Y') }}{% endif %}");
         assertThat(ChatTemplate.load(temp).render(QUESTION, List.of()))
                 .matches("20\\d\\d-\\d\\d-\\d\\d \\d\\d [A-Z][a-z]{2} 20\\d\\d");
@@ -134,7 +134,7 @@ class ChatTemplateTest {
                 "{{ messages[0",
                 "{{ 'a'.getClass().forName('x') }}"
             })
-    void failsRatherThanGuesses(String text) throws IOException {
+    void undefinedNamesFail(String text) throws IOException {
         template("before " + text + " after");
         assertThatThrownBy(() -> ChatTemplate.load(temp).render(QUESTION, List.of()))
                 .isInstanceOf(ChatTemplateException.class);

@@ -31,7 +31,7 @@ class StopStringsTest {
 
     @Test
     @DisplayName("held-back text is released if it cannot become a stop string, or at the end")
-    void releaseWhatDoesNotComplete() {
+    void releaseTextThatCannotBecomeAStop() {
         StopStrings stops = new StopStrings(List.of("STOP"));
         assertThat(pieces(stops, "aST", "Ox", "STO")).containsExactly("a", "STOx", "");
         assertThat(stops.finish()).isEqualTo("STO");
@@ -40,7 +40,7 @@ class StopStringsTest {
 
     @Test
     @DisplayName("only the longest possible beginning of a stop string is held back")
-    void holdBackTheLeast() {
+    void holdBackTheLongestPrefixOnly() {
         assertThat(pieces(new StopStrings(List.of("aab")), "aaa", "b")).containsExactly("a", "");
         assertThat(pieces(new StopStrings(List.of("xyz", "z!")), "xy", "q", "z", "?"))
                 .containsExactly("", "xyq", "", "z?");
@@ -55,7 +55,7 @@ class StopStringsTest {
     @ParameterizedTest(name = "chunks of {0}")
     @DisplayName("the text does not depend on the size of the chunks")
     @ValueSource(ints = {1, 2, 3, 5, 7, 100})
-    void doNotDependOnThePieces(int size) {
+    void doNotDependOnTheChunks(int size) {
         String text = "ab\nabc\n\nabcabd<|e<|end|>tail";
         for (List<String> stops :
                 List.of(List.of("<|end|>"), List.of("\n\na", "bcabd"), List.of("abd<", "abcabx"), List.of("none"))) {

@@ -46,7 +46,7 @@ class StreamingDetokenizerTest {
                 "𝔘𝔫𝔦",
                 "   three  spaces"
             })
-    void piecesAreWhole(String text) {
+    void chunksAreWholeCharacters(String text) {
         List<String> chunks = chunks(tokenizer.encodePlain(text));
         assertThat(String.join("", chunks)).isEqualTo(text);
         assertThat(chunks)
@@ -70,7 +70,7 @@ class StreamingDetokenizerTest {
 
     @Test
     @DisplayName("an incomplete character at the end becomes U+FFFD")
-    void endsHalf() {
+    void incompleteCharacterAtTheEnd() {
         List<Integer> tokens = tokenizer.encodePlain("ab🙂");
         List<String> chunks = chunks(tokens.subList(0, tokens.size() - 1));
         assertThat(String.join("", chunks)).startsWith("ab").endsWith("\uFFFD");

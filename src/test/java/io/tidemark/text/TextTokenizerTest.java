@@ -55,7 +55,7 @@ class TextTokenizerTest {
 
     @Test
     @DisplayName("special tokens are added to a prompt, but not to a rendered chat or a completion")
-    void tellsPromptFromPlainText() throws IOException {
+    void addsSpecialTokensToPrompts() throws IOException {
         Path folder = Folders.copyOfModel("llama-gqa", temp);
         Folders.edit(
                 folder.resolve("tokenizer.json"),

@@ -60,7 +60,7 @@ class DeviceNeutralityTest {
                 "x = torch.add(torch.ones([1], device=z.device), torch.ones([1]))"
             })
     @DisplayName("a fixed device in a script is found")
-    void faultsAreFound(String line) {
+    void fixedDevicesAreFound(String line) {
         assertThat(faults(line)).isNotEmpty();
     }
 

@@ -14,7 +14,10 @@ import java.util.Set;
 public record TokenSampling(
         SamplingParams params, double uniform, TokenCounts counts, Set<Integer> banned, OptionalInt top) {
 
-    public static final TokenSampling GREEDY = of(SamplingParams.GREEDY, 0);
+    /** Takes the most likely token. */
+    public static TokenSampling greedy() {
+        return of(SamplingParams.GREEDY, 0);
+    }
 
     /** Without counts, banned tokens or log-probabilities. */
     public static TokenSampling of(SamplingParams params, double uniform) {

@@ -61,7 +61,7 @@ class AttentionPlanTest {
 
     @Test
     @DisplayName("free slots are skipped if computing them costs more than a call")
-    void skipsHoles() {
+    void skipsFreeSlots() {
         assertThat(calls(List.of(row(0, 60, 1), row(9, 60, 1)))).containsExactly("0..1 span 64", "9..10 span 64");
         assertThat(calls(List.of(row(0, 60, 1), row(2, 60, 1))))
                 .as("one free slot")
@@ -106,7 +106,7 @@ class AttentionPlanTest {
     @Test
     @DisplayName(
             "in deterministic mode, rows that read different numbers of tokens have separate calls, and prompts are split at tile boundaries")
-    void dependsOnNoNeighbour() {
+    void deterministicCalls() {
         assertThat(calls(
                         DETERMINISTIC,
                         List.of(row(0, 60, 1), row(1, 63, 1), row(2, 64, 1), row(3, 100, 1), row(4, 10, 1))))

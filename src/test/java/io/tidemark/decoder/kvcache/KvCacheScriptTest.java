@@ -122,7 +122,7 @@ class KvCacheScriptTest {
 
     @Test
     @DisplayName("tokens with NaN or infinity in any layer are not finite")
-    void knowsFiniteTokens() {
+    void detectsTokensThatAreNotFinite() {
         assertThat(isFinite(numbers(2, 0))).isTrue();
         for (float bad : new float[] {Float.NaN, Float.NEGATIVE_INFINITY}) {
             float[] numbers = numbers(2, 0);

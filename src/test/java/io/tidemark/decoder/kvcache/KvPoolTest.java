@@ -70,7 +70,7 @@ class KvPoolTest {
 
     @Test
     @DisplayName("a block of several slots takes at most an eighth of the budget")
-    void leavesRoomForOtherSizes() {
+    void limitsTheSizeOfABlock() {
         try (KvPool pool = pool(10 * 512 * tokenBytes)) {
             assertThat(pool.reserve(512)).isPresent();
             assertThat(pool.reservedBytes()).isEqualTo(512 * tokenBytes);
@@ -101,7 +101,7 @@ class KvPoolTest {
 
     @Test
     @DisplayName("canEverHold is exact, whatever was reserved before")
-    void holdsWhatItPromises() {
+    void canEverHoldIsExact() {
         long budget = 7 * 128 * tokenBytes;
         try (KvPool pool = pool(budget)) {
             for (int tokens : List.of(1, 64, 96, 100, 200, 300, 400, 512)) {

@@ -41,7 +41,7 @@ class PrefixCacheTest {
 
     @Test
     @DisplayName("the least recently used chunk is evicted to stay within the limit")
-    void forgetsTheOldest() {
+    void evictsTheOldest() {
         try (KvPool pool = pool(100 * chunkBytes, 4 * chunkBytes)) {
             keep(pool, tokens(1, 128));
             keep(pool, tokens(2, 128));
@@ -62,7 +62,7 @@ class PrefixCacheTest {
 
     @Test
     @DisplayName("the beginning of a prompt longer than the limit is cached")
-    void keepsTheBeginning() {
+    void cachesTheBeginning() {
         try (KvPool pool = pool(100 * chunkBytes, 3 * chunkBytes)) {
             keep(pool, tokens(1, 64));
             keep(pool, tokens(2, 400));
@@ -73,7 +73,7 @@ class PrefixCacheTest {
 
     @Test
     @DisplayName("prefixes are evicted if a sequence needs the bytes, and never take those of a sequence")
-    void giveWay() {
+    void prefixesAreEvictedForSequences() {
         try (KvPool pool = pool(8 * chunkBytes, 8 * chunkBytes)) {
             KvSlot slot = filled(pool, tokens(1, 128));
             assertThat(pool.reservedBytes()).as("a slot of 128 tokens").isEqualTo(2 * chunkBytes);
@@ -134,7 +134,7 @@ class PrefixCacheTest {
                 from,
                 Optional.empty(),
                 0,
-                Optional.of(TokenSampling.GREEDY));
+                Optional.of(TokenSampling.greedy()));
     }
 
     private static List<Integer> tokens(int seed, int count) {

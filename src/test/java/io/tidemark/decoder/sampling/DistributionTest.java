@@ -71,7 +71,7 @@ class DistributionTest {
             List<float[]> rows = fixture.model()
                     .decoder()
                     .logits(batch(IntStream.range(0, ROWS)
-                            .mapToObj(i -> TokenSampling.GREEDY)
+                            .mapToObj(i -> TokenSampling.greedy())
                             .toList()));
             assertThat(rows)
                     .as("rows with the same tokens")
@@ -104,7 +104,7 @@ class DistributionTest {
     @ParameterizedTest(name = "{0}")
     @DisplayName("the reference processors give the probabilities of transformers for the same logits")
     @MethodSource("cases")
-    void areJudgedByTransformers(TransformersCase expected) {
+    void processorsMatchTransformers(TransformersCase expected) {
         double[] probabilities = TransformersProcessors.probabilities(
                 models.get(ComputeType.FP32).logits(), expected);
         for (int token = 0; token < probabilities.length; token++) {
@@ -134,7 +134,9 @@ class DistributionTest {
         for (int token = 0; token < counts.length; token++) {
             double expectedCount = DRAWS * probabilities[token];
             if (expectedCount == 0) {
-                assertThat(counts[token]).as("token %d has probability 0", token).isZero();
+                assertThat(counts[token])
+                        .as("token %d has probability 0", token)
+                        .isZero();
             } else {
                 kept++;
                 chiSquare += Math.pow(counts[token] - expectedCount, 2) / expectedCount;

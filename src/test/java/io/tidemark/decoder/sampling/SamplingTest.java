@@ -47,8 +47,8 @@ class SamplingTest {
         slots = IntStream.range(0, ROWS)
                 .mapToObj(i -> pool.reserve(8).orElseThrow())
                 .toList();
-        logits =
-                decoder.logits(List.of(row(slots.get(0), TokenSampling.GREEDY))).get(0);
+        logits = decoder.logits(List.of(row(slots.get(0), TokenSampling.greedy())))
+                .get(0);
         best = IntStream.range(0, logits.length)
                 .reduce((a, b) -> logits[b] > logits[a] ? b : a)
                 .orElseThrow();
@@ -97,8 +97,8 @@ class SamplingTest {
                         TokenSampling.of(sampling, 0.97)
                                 .withCounts(new TokenCounts(List.of(best)))
                                 .withTop(5)),
-                row(slots.get(1), TokenSampling.GREEDY.withTop(0)),
-                row(slots.get(2), TokenSampling.GREEDY)));
+                row(slots.get(1), TokenSampling.greedy().withTop(0)),
+                row(slots.get(2), TokenSampling.greedy())));
         double[] expected = logSoftmax(logits);
         List<Integer> order = IntStream.range(0, logits.length)
                 .boxed()
@@ -140,18 +140,18 @@ class SamplingTest {
 
     @Test
     @DisplayName("logits that are not finite are reported for their row only, greedy or sampled")
-    void tellsBadLogits(@TempDir Path temp) {
+    void reportsLogitsThatAreNotFinite(@TempDir Path temp) {
         Optional<LoraWeights> overflowing = Optional.of(fixture.overflowingAdapter(temp));
         try (KvPool own = new KvPool(decoder.kvCache(), Long.MAX_VALUE)) {
             TokenSampling sampled =
                     TokenSampling.of(SamplingParams.at(1).withTopP(0.9).withMinP(0.1), 0.5);
             for (TokenSampling rule : List.of(
-                    TokenSampling.GREEDY,
+                    TokenSampling.greedy(),
                     TokenSampling.of(SamplingParams.at(1), 0.5),
                     TokenSampling.of(SamplingParams.at(1).withTopK(9), 0.5),
                     sampled)) {
                 List<SampledToken> choices = decoder.step(List.of(
-                        row(own.reserve(4).orElseThrow(), TokenSampling.GREEDY),
+                        row(own.reserve(4).orElseThrow(), TokenSampling.greedy()),
                         new StepRow(
                                 own.reserve(4).orElseThrow(), List.of(5, 6, 7), 0, overflowing, 6, Optional.of(rule))));
                 assertThat(choices).extracting(SampledToken::finite).containsExactly(true, false);
