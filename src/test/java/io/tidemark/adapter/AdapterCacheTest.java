@@ -25,7 +25,7 @@ class AdapterCacheTest {
     }
 
     @Test
-    @DisplayName("an adapter is loaded when it is leased, on the thread tidemark-adapters")
+    @DisplayName("An adapter is loaded when it is leased, on the thread tidemark-adapters")
     void loadsOnDemand() {
         AdapterStore store = fixture.memoryFor(4);
         assertThat(store.stats().resident()).isZero();
@@ -46,7 +46,7 @@ class AdapterCacheTest {
     }
 
     @Test
-    @DisplayName("an adapter is loaded once for all leases that wait for it, and not again while it is in memory")
+    @DisplayName("An adapter is loaded once for all leases that wait for it, and not again while it is in memory")
     void loadsOnce() {
         AdapterStore store = fixture.memoryFor(4);
         CountDownLatch gate = fixture.loader().hold();
@@ -69,7 +69,7 @@ class AdapterCacheTest {
     }
 
     @Test
-    @DisplayName("a lease of an adapter in memory completes at once while another adapter is loaded")
+    @DisplayName("A lease of an adapter in memory completes at once while another adapter is loaded")
     void loadDoesNotDelayOtherLeases() {
         AdapterStore store = fixture.memoryFor(4);
         store.awaitLease("a").close();
@@ -82,7 +82,7 @@ class AdapterCacheTest {
     }
 
     @Test
-    @DisplayName("a failed load fails all leases that wait, is remembered, and does not affect other adapters")
+    @DisplayName("A failed load fails all leases that wait, is remembered, and does not affect other adapters")
     void remembersFailures() {
         AdapterStore store = fixture.memoryFor(4);
         fixture.loader().breakLoadsOf("a");
@@ -100,7 +100,7 @@ class AdapterCacheTest {
     }
 
     @Test
-    @DisplayName("a cancelled future holds no lease")
+    @DisplayName("A cancelled future holds no lease")
     void cancelledFutureHoldsNoLease() {
         AdapterStore store = fixture.memoryFor(1);
         CountDownLatch gate = fixture.loader().hold();
@@ -112,7 +112,7 @@ class AdapterCacheTest {
     }
 
     @Test
-    @DisplayName("closing the store fails all leases that wait")
+    @DisplayName("Closing the store fails all leases that wait")
     void closes() {
         AdapterStore store = fixture.memoryFor(1);
         AdapterLease used = store.awaitLease("a");
@@ -124,7 +124,7 @@ class AdapterCacheTest {
     }
 
     @Test
-    @DisplayName("the least recently used adapter is evicted, and the memory stays within the budget")
+    @DisplayName("The least recently used adapter is evicted, and the memory stays within the budget")
     void leastRecentlyUsed() {
         AdapterStore store = fixture.memoryFor(2);
         store.awaitLease("a").close();
@@ -139,7 +139,7 @@ class AdapterCacheTest {
     }
 
     @Test
-    @DisplayName("a leased adapter is not freed: another adapter is loaded when its last lease is closed")
+    @DisplayName("A leased adapter is not freed: another adapter is loaded when its last lease is closed")
     void usedStays() {
         AdapterStore store = fixture.memoryFor(1);
         AdapterLease first = store.awaitLease("a");
@@ -159,7 +159,7 @@ class AdapterCacheTest {
     }
 
     @Test
-    @DisplayName("an adapter is loaded although another one is always leased: later leases of that one wait")
+    @DisplayName("An adapter is loaded although another one is always leased: later leases of that one wait")
     void noStarvation() {
         AdapterStore store = fixture.memoryFor(1);
         AdapterLease busy = store.awaitLease("a");
@@ -175,7 +175,7 @@ class AdapterCacheTest {
     }
 
     @Test
-    @DisplayName("an adapter larger than the budget is refused at registration, and the message names the setting")
+    @DisplayName("An adapter larger than the budget is refused at registration, and the message names the setting")
     void tooLarge() {
         AdapterStore store = fixture.budget(1000);
         assertThatThrownBy(() -> store.register("a", AdapterCacheFixture.folder()))
@@ -186,7 +186,7 @@ class AdapterCacheTest {
     }
 
     @Test
-    @DisplayName("with many threads that lease at random the memory stays within the budget and each lease is usable")
+    @DisplayName("With many threads that lease at random the memory stays within the budget and each lease is usable")
     void manyThreads() {
         AdapterStore store = fixture.memoryFor(2);
         List<CompletableFuture<Void>> users = IntStream.range(0, 8)
@@ -210,7 +210,7 @@ class AdapterCacheTest {
     }
 
     @Test
-    @DisplayName("the refusal of a failed load expires, so that a repaired folder needs no restart")
+    @DisplayName("The refusal of a failed load expires, so that a repaired folder needs no restart")
     void refusalExpires() {
         AdapterCache.Registration registration = new AdapterCache.Registration("a", Path.of("folder"), 1);
         registration.refused(InvalidAdapterException.broken(Path.of("folder"), "is broken"), 1_000);

@@ -22,7 +22,7 @@ class AdapterConfigTest {
     private Path temp;
 
     @Test
-    @DisplayName("the scale is alpha / r, and alpha / sqrt(r) with rsLoRA")
+    @DisplayName("The scale is alpha / r, and alpha / sqrt(r) with rsLoRA")
     void scales() throws IOException {
         assertThat(read("'target_modules': ['q_proj'], 'r': 16, 'lora_alpha': 8")
                         .scale(name(0, Projection.Q)))
@@ -106,7 +106,7 @@ class AdapterConfigTest {
     }
 
     @Test
-    @DisplayName("a saved module and its submodules have no LoRA")
+    @DisplayName("A saved module and its submodules have no LoRA")
     void savedModulesHaveNoLora() throws IOException {
         assertThat(modules("'all-linear'", ", 'modules_to_save': ['self_attn', 'layers.0.mlp.up_proj']"))
                 .containsExactlyInAnyOrder("0 GATE", "0 DOWN", "1 GATE", "1 UP", "1 DOWN", "2 GATE", "2 UP", "2 DOWN");

@@ -11,7 +11,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class AdapterFileTest {
 
     @ParameterizedTest(name = "{0}")
-    @DisplayName("prefix, adapter name and wrappers of training frameworks are removed")
+    @DisplayName("Prefix, adapter name and wrappers of training frameworks are removed")
     @CsvSource({
         "base_model.model.model.layers.3.self_attn.q_proj.lora_A.weight, model.layers.3.self_attn.q_proj.lora_A.weight",
         "base_model.model.model.layers.3.self_attn.q_proj.lora_A.default.weight, model.layers.3.self_attn.q_proj.lora_A.weight",
@@ -38,7 +38,7 @@ class AdapterFileTest {
     }
 
     @ParameterizedTest(name = "{0}")
-    @DisplayName("names of other models and of modules that a causal model does not have stay unknown")
+    @DisplayName("Names of other models and of modules that a causal model does not have stay unknown")
     @ValueSource(
             strings = {
                 "base_model.model.layers.3.self_attn.q_proj.lora_A.weight",

@@ -30,7 +30,7 @@ class AdapterOptionsTest {
     }
 
     @ParameterizedTest(name = "{0} = {1}")
-    @DisplayName("an option that would not be applied is refused as not supported, and the message names it")
+    @DisplayName("An option that would not be applied is refused as not supported, and the message names it")
     @CsvSource(
             delimiter = '|',
             quoteCharacter = '\0',
@@ -76,7 +76,7 @@ class AdapterOptionsTest {
     }
 
     @ParameterizedTest(name = "{0} = {1}")
-    @DisplayName("an invalid value is refused as broken, and the message names the option")
+    @DisplayName("An invalid value is refused as broken, and the message names the option")
     @CsvSource(
             delimiter = '|',
             quoteCharacter = '\0',
@@ -102,7 +102,7 @@ class AdapterOptionsTest {
     }
 
     @ParameterizedTest(name = "{0} = {1}")
-    @DisplayName("options of the training and options that are off are accepted")
+    @DisplayName("Options of the training and options that are off are accepted")
     @CsvSource(
             delimiter = '|',
             quoteCharacter = '\0',

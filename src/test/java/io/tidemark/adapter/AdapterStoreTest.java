@@ -45,7 +45,7 @@ class AdapterStoreTest {
     }
 
     @Test
-    @DisplayName("the digest is the SHA-256 of the bytes of the config, then of the weights")
+    @DisplayName("The digest is the SHA-256 of the bytes of the config, then of the weights")
     void digests() throws Exception {
         Path folder = adapters.copy();
         MessageDigest sha = MessageDigest.getInstance("SHA-256");
@@ -60,7 +60,7 @@ class AdapterStoreTest {
     }
 
     @Test
-    @DisplayName("an adapter is found by its id, and an id can be registered once")
+    @DisplayName("An adapter is found by its id, and an id can be registered once")
     void isFoundById() {
         try (AdapterStore store = adapters.store()) {
             LoadedAdapter loaded = store.load("b", adapters.copy());
@@ -76,7 +76,7 @@ class AdapterStoreTest {
     }
 
     @ParameterizedTest(name = "{0}")
-    @DisplayName("the id must not be the base model's name or blank")
+    @DisplayName("The id must not be the base model's name or blank")
     @ValueSource(strings = {FAMILY, "", " "})
     void keepsTheBaseModelsName(String id) {
         try (AdapterStore store = adapters.store()) {
@@ -88,7 +88,7 @@ class AdapterStoreTest {
     }
 
     @Test
-    @DisplayName("a missing, renamed, reshaped, additional or not finite tensor is refused by name")
+    @DisplayName("A missing, renamed, reshaped, additional or not finite tensor is refused by name")
     void namesTheTensor() {
         assertRefused(A, weights -> weights.without(A));
         assertRefused(B, weights -> weights.without(B));
@@ -129,7 +129,7 @@ class AdapterStoreTest {
     }
 
     @Test
-    @DisplayName("a tensor under two names is refused, since one of them would not be used")
+    @DisplayName("A tensor under two names is refused, since one of them would not be used")
     void refusesTwoNames() {
         Path folder = adapters.copy();
         TensorFile weights = TensorFile.read(folder.resolve(WEIGHTS));
@@ -142,7 +142,7 @@ class AdapterStoreTest {
     }
 
     @Test
-    @DisplayName("a live state dict, with the adapter's name in the tensor names, is loaded")
+    @DisplayName("A live state dict, with the adapter's name in the tensor names, is loaded")
     void loadsDefaultNames() {
         Path folder = adapters.copy();
         TensorFile weights = TensorFile.read(folder.resolve(WEIGHTS));
@@ -155,7 +155,7 @@ class AdapterStoreTest {
     }
 
     @Test
-    @DisplayName("a missing or broken file is refused, and the message names the file")
+    @DisplayName("A missing or broken file is refused, and the message names the file")
     void namesTheFile() throws IOException {
         for (String name : List.of(CONFIG, WEIGHTS)) {
             Path folder = adapters.copy();

@@ -46,7 +46,7 @@ class BrokenAdapterFilesTest {
 
     @ParameterizedTest(name = "{0}")
     @ValueSource(strings = {"qv", "patterns", "regex"})
-    @DisplayName("a randomly changed config is accepted, or refused with the folder's name")
+    @DisplayName("A randomly changed config is accepted, or refused with the folder's name")
     void mutatedConfigs(String adapter) throws IOException {
         Path folder = Folders.copyOfAdapter(FAMILY, adapter, temp.resolve("configs"));
         Path config = folder.resolve(AdapterReader.CONFIG);
@@ -61,7 +61,7 @@ class BrokenAdapterFilesTest {
     }
 
     @Test
-    @DisplayName("a randomly changed weights file is accepted, or refused with the folder's name")
+    @DisplayName("A randomly changed weights file is accepted, or refused with the folder's name")
     void mutatedTensors() throws IOException {
         Path folder = Folders.copyOfAdapter(FAMILY, "qv", temp.resolve("tensors"));
         Path weights = folder.resolve(AdapterReader.WEIGHTS);
@@ -75,7 +75,7 @@ class BrokenAdapterFilesTest {
     }
 
     @Test
-    @DisplayName("empty files, folders, deep nesting and duplicate keys are refused")
+    @DisplayName("Empty files, folders, deep nesting and duplicate keys are refused")
     void oddFiles() throws IOException {
         for (String name : List.of(AdapterReader.CONFIG, AdapterReader.WEIGHTS)) {
             Path folder = Folders.copyOfAdapter(FAMILY, "qv", temp.resolve("odd-" + name));
@@ -91,7 +91,7 @@ class BrokenAdapterFilesTest {
     }
 
     @Test
-    @DisplayName("an expression with exponential backtracking, deep nesting or extreme length is refused")
+    @DisplayName("An expression with exponential backtracking, deep nesting or extreme length is refused")
     void expressions() throws IOException {
         Path folder = Folders.copyOfAdapter(FAMILY, "qv", temp.resolve("expressions"));
         Path config = folder.resolve(AdapterReader.CONFIG);
@@ -109,7 +109,7 @@ class BrokenAdapterFilesTest {
     }
 
     @Test
-    @DisplayName("a refused adapter is not registered, and others can be")
+    @DisplayName("A refused adapter is not registered, and others can be")
     void refusedIsNotRegistered() throws IOException {
         Path broken = Folders.copyOfAdapter(FAMILY, "qv", temp.resolve("broken"));
         Files.writeString(broken.resolve(AdapterReader.CONFIG), "{");

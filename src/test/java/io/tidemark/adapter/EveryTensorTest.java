@@ -25,7 +25,7 @@ class EveryTensorTest {
     private Path temp;
 
     @ParameterizedTest(name = "{0}")
-    @DisplayName("an adapter with a missing, renamed or reshaped tensor is refused, and the message names the tensor")
+    @DisplayName("An adapter with a missing, renamed or reshaped tensor is refused, and the message names the tensor")
     @ValueSource(
             strings = {
                 "llama-gqa",

@@ -51,7 +51,7 @@ class SavedModuleCopiesTest {
 
     @ParameterizedTest
     @EnumSource
-    @DisplayName("copies do not change the result, which is that of PEFT")
+    @DisplayName("Copies do not change the result, which is that of PEFT")
     void copiesChangeNothing(SavedModuleCase saved) {
         try (Torch torch = Torch.open(FixtureModel.OPTIONS)) {
             Verification verification = new Verification(torch, ModelOptions.DEFAULT, verdict -> {});
@@ -64,14 +64,14 @@ class SavedModuleCopiesTest {
 
     @ParameterizedTest
     @EnumSource
-    @DisplayName("each copy is optional")
+    @DisplayName("Each copy is optional")
     void copiesAreOptional(SavedModuleCase saved) {
         saved.copies().forEach(copy -> assertLoads(saved, weights -> weights.without(copy)));
     }
 
     @ParameterizedTest
     @EnumSource
-    @DisplayName("a copy with another value is refused by name, since PEFT would not use it")
+    @DisplayName("A copy with another value is refused by name, since PEFT would not use it")
     void refusesAnotherCopy(SavedModuleCase saved) {
         for (String module : saved.modules()) {
             InvalidAdapterException refused =
@@ -85,7 +85,7 @@ class SavedModuleCopiesTest {
 
     @ParameterizedTest
     @EnumSource
-    @DisplayName("a copy of another base model's tensor is refused by name as not supported")
+    @DisplayName("A copy of another base model's tensor is refused by name as not supported")
     void refusesAnotherBase(SavedModuleCase saved) {
         for (String module : saved.modules()) {
             InvalidAdapterException refused =
@@ -98,7 +98,7 @@ class SavedModuleCopiesTest {
 
     @ParameterizedTest
     @EnumSource
-    @DisplayName("a copy with another shape or values that are not finite is refused")
+    @DisplayName("A copy with another shape or values that are not finite is refused")
     void refusesBrokenCopies(SavedModuleCase saved) {
         saved.copies().forEach(copy -> {
             assertThat(refusal(
@@ -113,7 +113,7 @@ class SavedModuleCopiesTest {
 
     @ParameterizedTest
     @EnumSource
-    @DisplayName("copies do not replace a missing tensor: PEFT does not load them")
+    @DisplayName("Copies do not replace a missing tensor: PEFT does not load them")
     void copiesDoNotReplace(SavedModuleCase saved) {
         for (String module : saved.modules()) {
             assertThat(refusal(saved, weights -> weights.without(SavedModuleCase.loaded(module))))
@@ -122,7 +122,7 @@ class SavedModuleCopiesTest {
     }
 
     @Test
-    @DisplayName("a copy of another element type is accepted if its values are equal")
+    @DisplayName("A copy of another element type is accepted if its values are equal")
     void comparesValuesAcrossTypes() {
         assertLoads(
                 SavedModuleCase.UNTIED_HEAD,
@@ -134,7 +134,7 @@ class SavedModuleCopiesTest {
     }
 
     @Test
-    @DisplayName("different tensors for tied embedding and head are refused: PEFT uses the head for both")
+    @DisplayName("Different tensors for tied embedding and head are refused: PEFT uses the head for both")
     void refusesTwoForOne() {
         assertThat(refusal(
                         SavedModuleCase.TIED_BOTH,
@@ -149,7 +149,7 @@ class SavedModuleCopiesTest {
         "model.embed_tokens.lora_embedding_B, lm_head.lora_A.weight",
         "model.embed_tokens.lora_embedding_A, lm_head.lora_B.weight"
     })
-    @DisplayName("different LoRA tensors for tied embedding and head are refused")
+    @DisplayName("Different LoRA tensors for tied embedding and head are refused")
     void refusesTwoLoraForOne(String copy, String loaded) {
         CopiedAdapters tied = adapters.get(SavedModuleCase.TIED_BOTH.family());
         Path folder = tied.copy("both-lora-tied");
@@ -159,7 +159,7 @@ class SavedModuleCopiesTest {
     }
 
     @Test
-    @DisplayName("copies of a module that is not saved are refused as unused")
+    @DisplayName("Copies of a module that is not saved are refused as unused")
     void refusesCopiesOfOthers() {
         for (String copy : List.of(SavedModuleCase.again(EMBEDDING), SavedModuleCase.original(EMBEDDING))) {
             InvalidAdapterException refused = refusal(

@@ -18,7 +18,7 @@ class BoundaryRecordTest {
     private static final LoadedVersion LOADED = new LoadedVersion("smollm2", "3fa2", 30);
 
     @ParameterizedTest(name = "{0} gives boundary {1}")
-    @DisplayName("a boundary record applies if every field matches the loaded version")
+    @DisplayName("A boundary record applies if every field matches the loaded version")
     @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = """
             "boundary": 14                                                                    | 14
             "boundary": 30                                                                    | 30
@@ -32,7 +32,7 @@ class BoundaryRecordTest {
     }
 
     @ParameterizedTest(name = "{0} gives full LoRA because of {1}")
-    @DisplayName("a boundary record that does not match the loaded version gives full LoRA and the reason")
+    @DisplayName("A boundary record that does not match the loaded version gives full LoRA and the reason")
     @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = """
             "boundary": 14, "adapter_digest": "ffff"     | FOREIGN_DIGEST
             "boundary": 14, "base_model": "other"        | OTHER_BASE_MODEL
@@ -45,14 +45,14 @@ class BoundaryRecordTest {
     }
 
     @Test
-    @DisplayName("a tombstone gives full LoRA")
+    @DisplayName("A tombstone gives full LoRA")
     void tombstone() {
         assertThat(AppliedBoundary.of(TableEntry.parse("a", null), LOADED))
                 .isEqualTo(new FullLora(new Boundary(30), Reason.NO_RECORD));
     }
 
     @ParameterizedTest(name = "{0} is {1}")
-    @DisplayName("an invalid boundary record gives an error code and no exception")
+    @DisplayName("An invalid boundary record gives an error code and no exception")
     @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = """
             not json                                            | invalid_json
             {"adapter": "a", "boundary": 3                      | invalid_json
@@ -84,7 +84,7 @@ class BoundaryRecordTest {
 
     @Test
     @DisplayName(
-            "a boundary record set by an operator is pinned, omits unknown fields and survives the JSON round trip")
+            "A boundary record set by an operator is pinned, omits unknown fields and survives the JSON round trip")
     void byHand() {
         BoundaryRecord record = BoundaryRecord.setByHand("a", new Boundary(12), "too slow", Instant.EPOCH);
         byte[] value = record.toJson();
@@ -96,7 +96,7 @@ class BoundaryRecordTest {
     }
 
     @Test
-    @DisplayName("the boundary schema rejects a missing, negative or textual boundary")
+    @DisplayName("The boundary schema rejects a missing, negative or textual boundary")
     void schema() {
         Schema schema = Schema.named("boundary-record");
         assertThat(schema.problems("{\"adapter\": \"a\"}")).isNotEmpty();

@@ -29,7 +29,7 @@ class EmbeddedBrokerTest {
     private static final TopicPartition PARTITION = new TopicPartition("kept", 0);
 
     @Test
-    @DisplayName("a restart with the same folder keeps records, also one of five megabytes")
+    @DisplayName("A restart with the same folder keeps records, also one of five megabytes")
     void stateSurvivesARestart(@TempDir Path folder) throws Exception {
         BrokerOptions options = new BrokerOptions(0, Optional.of(folder));
         byte[] large = new byte[5 * 1024 * 1024 - 1024];
@@ -48,7 +48,7 @@ class EmbeddedBrokerTest {
     }
 
     @Test
-    @DisplayName("a port that is taken is refused by number")
+    @DisplayName("A port that is taken is refused by number")
     void takenPort() {
         try (EmbeddedBroker first = EmbeddedBroker.start(BrokerOptions.TEMPORARY)) {
             assertThatThrownBy(() -> EmbeddedBroker.start(new BrokerOptions(first.port(), Optional.empty())))

@@ -22,7 +22,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-@DisplayName("boundary sweep")
+@DisplayName("Boundary sweep")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class BoundarySweepTest {
 
@@ -41,7 +41,7 @@ class BoundarySweepTest {
     }
 
     @ParameterizedTest(name = "adapter {0}, {1} tokens per batch")
-    @DisplayName("the sweep gives PEFT's log-likelihood of every example at every boundary, for any batch size")
+    @DisplayName("The sweep gives PEFT's log-likelihood of every example at every boundary, for any batch size")
     @CsvSource({"all, 1", "all, 64", "all, 1024", "qv, 100000", "patterns, 300", "some-layers, 200"})
     void equalsTheReference(String adapter, int tokensPerBatch) {
         ReferenceText reference = fixture.reference(adapter);
@@ -65,7 +65,7 @@ class BoundarySweepTest {
     }
 
     @Test
-    @DisplayName("the sweep scores an example above the batch limit correctly, in a batch of its own")
+    @DisplayName("The sweep scores an example above the batch limit correctly, in a batch of its own")
     void scoresLongExamples() {
         List<Integer> text = fixture.tokens("The boundary layer of every restaurant in the city centre. ".repeat(25))
                 .subList(0, 500);
@@ -84,7 +84,7 @@ class BoundarySweepTest {
     }
 
     @ParameterizedTest(name = "{0} tokens per batch")
-    @DisplayName("the progress of a sweep never decreases from slice to slice and ends at 1")
+    @DisplayName("The progress of a sweep never decreases from slice to slice and ends at 1")
     @ValueSource(ints = {1, 100, 5000})
     void advancesBySlices(int tokensPerBatch) {
         int batches = ExampleBatch.of(examples("all"), tokensPerBatch).size();
@@ -111,7 +111,7 @@ class BoundarySweepTest {
     }
 
     @Test
-    @DisplayName("a sweep can be closed after any slice")
+    @DisplayName("A sweep can be closed after any slice")
     void canBeGivenUp() {
         for (int slices = 0; slices < 10; slices++) {
             SweepRun run = start("qv", 64);
@@ -124,7 +124,7 @@ class BoundarySweepTest {
     }
 
     @Test
-    @DisplayName("the sweep rejects an example above the context length and an empty list")
+    @DisplayName("The sweep rejects an example above the context length and an empty list")
     void refusesWhatItCannotScore() {
         BoundarySweep sweep = new BoundarySweep(fixture.model(), SweepLimits.DEFAULT);
         TokenizedExample tooLong = new TokenizedExample(Collections.nCopies(412, 5), Collections.nCopies(101, 5));
@@ -136,7 +136,7 @@ class BoundarySweepTest {
     }
 
     @ParameterizedTest(name = "{0} threads")
-    @DisplayName("a sweep on several threads gives the same scores in the order of the examples, and can be stopped")
+    @DisplayName("A sweep on several threads gives the same scores in the order of the examples, and can be stopped")
     @ValueSource(ints = {1, 2, 3, 16})
     void runsOnThreads(int threads) {
         List<ExampleScore> expected = scores(examples("all"), 1024);
@@ -172,7 +172,7 @@ class BoundarySweepTest {
     }
 
     @Test
-    @DisplayName("batches have each example once and stay within the limit of padded tokens")
+    @DisplayName("Batches have each example once and stay within the limit of padded tokens")
     void batchesBySize() {
         List<TokenizedExample> examples = examples("all");
         for (int limit : List.of(1, 50, 128, 1000)) {

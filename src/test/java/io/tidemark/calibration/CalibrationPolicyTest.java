@@ -24,7 +24,7 @@ class CalibrationPolicyTest {
     private final CurveStatistics statistics = ReferenceCurve.named("lora-gsm").statistics();
 
     @Test
-    @DisplayName("with enough samples, the record has the chosen and the previous boundary, the curve and the samples")
+    @DisplayName("With enough samples, the record has the chosen and the previous boundary, the curve and the samples")
     void moves() {
         Decision decision = decide(24, new TableEntry.Absent());
 
@@ -54,7 +54,7 @@ class CalibrationPolicyTest {
 
     @Test
     @DisplayName(
-            "a choice equal to the current boundary is published with its newer curve, and does not count as a move")
+            "A choice equal to the current boundary is published with its newer curve, and does not count as a move")
     void unchanged() {
         BoundaryRecord first = decide(24, new TableEntry.Absent()).toPublish().orElseThrow();
         Decision second = decide(24, new TableEntry.Present(first));
@@ -66,7 +66,7 @@ class CalibrationPolicyTest {
     }
 
     @Test
-    @DisplayName("with fewer examples than min-samples, or none, the boundary is kept")
+    @DisplayName("With fewer examples than min-samples, or none, the boundary is kept")
     void tooFew() {
         assertThat(decide(25, new TableEntry.Absent()))
                 .isEqualTo(new Decision.Kept("gsm", 30, Decision.Reason.TOO_FEW_SAMPLES, "24 of 25 samples"));
@@ -77,7 +77,7 @@ class CalibrationPolicyTest {
     }
 
     @Test
-    @DisplayName("a pinned boundary is kept, also for another version of the adapter")
+    @DisplayName("A pinned boundary is kept, also for another version of the adapter")
     void pinned() {
         BoundaryRecord byHand = BoundaryRecord.setByHand("gsm", new Boundary(9), "slow", NOW);
         assertThat(decide(2, new TableEntry.Present(byHand)))
@@ -100,14 +100,14 @@ class CalibrationPolicyTest {
     }
 
     @Test
-    @DisplayName("a decision replaces an invalid record, with full LoRA as the previous boundary")
+    @DisplayName("A decision replaces an invalid record, with full LoRA as the previous boundary")
     void broken() {
         Decision decision = decide(2, new TableEntry.Broken("invalid_json", "no"));
         assertThat(decision.toPublish().orElseThrow().previousBoundary()).hasValue(30);
     }
 
     @Test
-    @DisplayName("min-samples below 2 is rejected")
+    @DisplayName("Min-samples below 2 is rejected")
     void minSamples() {
         assertThatThrownBy(() -> new CalibrationPolicy(new Objective.Quality(), 1))
                 .hasMessageContaining("2 or more");

@@ -19,7 +19,7 @@ class CalibrationStateTest {
     private final List<ExampleScore> scores = ReferenceCurve.named("lora-gsm").scores();
 
     @Test
-    @DisplayName("a calibration state survives the JSON round trip bit by bit and has snake_case names")
+    @DisplayName("A calibration state survives the JSON round trip bit by bit and has snake_case names")
     void roundTrip() {
         CalibrationState state = CalibrationState.empty("gsm", 3, VERSION)
                 .plus("b1", scores.subList(0, 7))
@@ -36,7 +36,7 @@ class CalibrationStateTest {
     }
 
     @Test
-    @DisplayName("one batch of 24 examples and eight batches of 3 with restarts give the same choices")
+    @DisplayName("One batch of 24 examples and eight batches of 3 with restarts give the same choices")
     void restarts() {
         CalibrationState state = CalibrationState.empty("gsm", 0, VERSION);
         for (int from = 0; from < 24; from += 3) {
@@ -52,7 +52,7 @@ class CalibrationStateTest {
     }
 
     @Test
-    @DisplayName("a repeated batch counts once, also after a restart")
+    @DisplayName("A repeated batch counts once, also after a restart")
     void repeatedBatch() {
         CalibrationState state = CalibrationState.empty("gsm", 0, VERSION).plus("b1", scores);
         assertThat(state.plus("b1", scores)).isSameAs(state);
@@ -61,7 +61,7 @@ class CalibrationStateTest {
     }
 
     @Test
-    @DisplayName("merging adds up the partitions and ignores states of another adapter version")
+    @DisplayName("Merging adds up the partitions and ignores states of another adapter version")
     void merging() {
         CalibrationState zero = CalibrationState.empty("gsm", 0, VERSION).plus("b1", scores.subList(0, 10));
         CalibrationState one = CalibrationState.empty("gsm", 1, VERSION).plus("b2", scores.subList(10, 24));
@@ -74,7 +74,7 @@ class CalibrationStateTest {
     }
 
     @Test
-    @DisplayName("a new adapter version starts with an empty state, and the same version keeps its state")
+    @DisplayName("A new adapter version starts with an empty state, and the same version keeps its state")
     void newVersion() {
         CalibrationState state = CalibrationState.empty("gsm", 0, VERSION).plus("b1", scores);
         assertThat(state.forVersion(VERSION)).isSameAs(state);
@@ -85,7 +85,7 @@ class CalibrationStateTest {
     }
 
     @Test
-    @DisplayName("a calibration state stays below 64 KiB for any number and length of batch ids")
+    @DisplayName("A calibration state stays below 64 KiB for any number and length of batch ids")
     void bounded() {
         CalibrationState state = CalibrationState.empty("gsm", 0, VERSION);
         String longName = "\u0001".repeat(250);
@@ -98,7 +98,7 @@ class CalibrationStateTest {
     }
 
     @ParameterizedTest
-    @DisplayName("an invalid calibration state is rejected with a message")
+    @DisplayName("An invalid calibration state is rejected with a message")
     @ValueSource(
             strings = {
                 "",

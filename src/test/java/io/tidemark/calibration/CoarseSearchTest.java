@@ -17,14 +17,14 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-@DisplayName("coarse boundary search")
+@DisplayName("Coarse boundary search")
 class CoarseSearchTest {
 
     private static final int LAYERS = 30;
 
     @ParameterizedTest
     @ValueSource(ints = {0, 1, 4, 5, 7, 13, 15, 22, 29, 30})
-    @DisplayName("the coarse search finds a single peak and scores less than half of the boundaries")
+    @DisplayName("The coarse search finds a single peak and scores less than half of the boundaries")
     void findsAPeak(int peak) {
         List<ExampleScore> scores = scores(boundary -> -Math.abs(boundary - peak) / 10.0);
         for (int every : List.of(4, 5, 10)) {
@@ -43,7 +43,7 @@ class CoarseSearchTest {
     }
 
     @Test
-    @DisplayName("the coarse search misses a narrow peak between the first boundaries, and the trial reports it")
+    @DisplayName("The coarse search misses a narrow peak between the first boundaries, and the trial reports it")
     void missesANarrowPeak() {
         List<ExampleScore> scores = scores(boundary -> boundary == 12 ? 0 : -1 + boundary / 100.0);
         assertThat(new CoarseSearch(LAYERS, 5)
@@ -58,7 +58,7 @@ class CoarseSearchTest {
     }
 
     @Test
-    @DisplayName("the coarse search is exact in every trial if it begins with all boundaries")
+    @DisplayName("The coarse search is exact in every trial if it begins with all boundaries")
     void isExactWithEveryBoundary() {
         List<ExampleScore> scores = IntStream.range(0, 12)
                 .mapToObj(i -> score(b -> -((i * 37 + b * 13) % 17) / 7.0))
@@ -73,7 +73,7 @@ class CoarseSearchTest {
 
     @Test
     @DisplayName(
-            "a sweep over some boundaries gives the scores of the full sweep with the predicted number of layer evaluations")
+            "A sweep over some boundaries gives the scores of the full sweep with the predicted number of layer evaluations")
     void agreesWithTheSweep() {
         try (FixtureModel fixture = FixtureModel.load("llama-gqa")) {
             ReferenceText reference = fixture.reference("all");

@@ -22,7 +22,7 @@ class CurveStatisticsTest {
 
     @ParameterizedTest(name = "{0}")
     @MethodSource("references")
-    @DisplayName("order and grouping of the examples do not change the curve, its standard errors or the choices")
+    @DisplayName("Order and grouping of the examples do not change the curve, its standard errors or the choices")
     void orderAndGrouping(ReferenceCurve reference) {
         BoundaryCurve expected = reference.statistics().curve();
         for (int seed = 0; seed < 20; seed++) {
@@ -37,7 +37,7 @@ class CurveStatisticsTest {
     }
 
     @Test
-    @DisplayName("means and standard errors equal the textbook formulas")
+    @DisplayName("Means and standard errors equal the textbook formulas")
     void textbook() {
         List<ExampleScore> scores = ReferenceCurve.named("lora-gsm").scores();
         BoundaryCurve curve = CurveStatistics.empty(30).plus(scores).curve();
@@ -59,7 +59,7 @@ class CurveStatisticsTest {
     }
 
     @Test
-    @DisplayName("merging 4096 times gives the same result as doubling 12 times")
+    @DisplayName("Merging 4096 times gives the same result as doubling 12 times")
     void manyExamples() {
         List<ExampleScore> scores = ReferenceCurve.named("llama-gqa/all").scores();
         CurveStatistics once = CurveStatistics.empty(6).plus(scores);
@@ -76,7 +76,7 @@ class CurveStatisticsTest {
     }
 
     @Test
-    @DisplayName("scores of another number of layers, NaN scores and curves without examples are rejected")
+    @DisplayName("Scores of another number of layers, NaN scores and curves without examples are rejected")
     void refusals() {
         CurveStatistics statistics = CurveStatistics.empty(6);
         assertThatThrownBy(() -> statistics.plus(new ExampleScore(1, List.of(-1.0, -2.0))))

@@ -22,7 +22,7 @@ class ObjectiveTest {
 
     @ParameterizedTest(name = "{0}")
     @MethodSource("references")
-    @DisplayName("the curve and the choices of quality, balanced and latency equal the reference")
+    @DisplayName("The curve and the choices of quality, balanced and latency equal the reference")
     void agreesWithTheReference(ReferenceCurve reference) {
         BoundaryCurve curve = reference.statistics().curve();
         for (int b = 0; b <= curve.numLayers(); b++) {
@@ -36,7 +36,7 @@ class ObjectiveTest {
     }
 
     @Test
-    @DisplayName("balanced keeps all 30 layers of one reference adapter and chooses 13 for an overfit one")
+    @DisplayName("Balanced keeps all 30 layers of one reference adapter and chooses 13 for an overfit one")
     void bothAnswersArePossible() {
         Objective balanced = Objective.parse("balanced");
         assertThat(balanced.choose(ReferenceCurve.named("lora-e2e").statistics().curve()))
@@ -46,7 +46,7 @@ class ObjectiveTest {
     }
 
     @Test
-    @DisplayName("values within 1e-6 nats tie, and the smaller boundary is chosen")
+    @DisplayName("Values within 1e-6 nats tie, and the smaller boundary is chosen")
     void ties() {
         BoundaryCurve tied = curve(List.of(-2.0, -1.0000009, -1.0), List.of(-4.0, -2.0000009, -2.0));
         assertThat(new Objective.Quality().choose(tied)).isEqualTo(new Boundary(1));
@@ -58,7 +58,7 @@ class ObjectiveTest {
     }
 
     @Test
-    @DisplayName("the standard error is that of the paired differences, not of the two means")
+    @DisplayName("The standard error is that of the paired differences, not of the two means")
     void pairedDifferences() {
         // the examples differ by whole nats, and the boundaries by 0.2 in each example
         BoundaryCurve curve = curve(List.of(-1.2, -1.0), List.of(-5.2, -5.0), List.of(-9.2, -9.0));
@@ -67,7 +67,7 @@ class ObjectiveTest {
     }
 
     @Test
-    @DisplayName("balanced accepts a loss of one standard error and no more")
+    @DisplayName("Balanced accepts a loss of one standard error and no more")
     void oneStandardError() {
         // the differences are 0 and 2: mean 1, standard error 1
         assertThat(new Objective.Balanced().choose(curve(List.of(-1.0, -1.0), List.of(-3.0, -1.0))))
@@ -88,14 +88,14 @@ class ObjectiveTest {
         "llama-gqa/some-layers,0.02,1",
         "mistral-sliding/qv,0.02,3"
     })
-    @DisplayName("tolerance bounds the loss at the upper end of the 95% confidence interval, as computed with scipy")
+    @DisplayName("Tolerance bounds the loss at the upper end of the 95% confidence interval, as computed with scipy")
     void tolerance(String name, double nats, int boundary) {
         BoundaryCurve curve = ReferenceCurve.named(name).statistics().curve();
         assertThat(new Objective.Tolerance(nats).choose(curve)).isEqualTo(new Boundary(boundary));
     }
 
     @Test
-    @DisplayName("with one example, balanced chooses the best boundary and tolerance chooses full LoRA")
+    @DisplayName("With one example, balanced chooses the best boundary and tolerance chooses full LoRA")
     void oneExample() {
         BoundaryCurve curve = curve(List.of(-2.0, -1.0, -1.5));
         assertThat(new Objective.Balanced().choose(curve)).isEqualTo(new Boundary(1));
@@ -104,14 +104,14 @@ class ObjectiveTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"quality", "balanced", "latency", "tolerance:0.02"})
-    @DisplayName("an objective parses from its written form")
+    @DisplayName("An objective parses from its written form")
     void writtenForm(String written) {
         assertThat(Objective.parse(written).written()).isEqualTo(written);
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"", "best", "tolerance", "tolerance:", "tolerance:-1", "tolerance:NaN", "tolerance:x"})
-    @DisplayName("an unknown objective is rejected with a hint")
+    @DisplayName("An unknown objective is rejected with a hint")
     void noObjective(String written) {
         assertThatThrownBy(() -> Objective.parse(written))
                 .isInstanceOf(IllegalArgumentException.class)
@@ -120,7 +120,7 @@ class ObjectiveTest {
 
     @ParameterizedTest(name = "{0} degrees of freedom: {1}")
     @CsvSource({"0,12.7062", "1,12.7062", "2,4.3027", "4,2.7764", "5,2.5706", "10,2.2281", "23,2.0687", "200,1.9719"})
-    @DisplayName("the quantile of Student's t is within 0.002 of the table")
+    @DisplayName("The quantile of Student's t is within 0.002 of the table")
     void studentT(long degrees, double expected) {
         assertThat(StudentT.upper975(degrees)).isCloseTo(expected, within(0.002));
     }

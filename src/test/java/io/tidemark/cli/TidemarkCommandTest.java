@@ -85,7 +85,7 @@ class TidemarkCommandTest {
     }
 
     @Test
-    @DisplayName("help COMMAND prints the help of the command")
+    @DisplayName("Help COMMAND prints the help of the command")
     void help() {
         CommandLineRun help = CommandLineRun.of("help", "send");
         assertThat(help.exitCode()).isZero();
@@ -95,7 +95,7 @@ class TidemarkCommandTest {
     }
 
     @Test
-    @DisplayName("completion prints a script that completes commands and options")
+    @DisplayName("Completion prints a script that completes commands and options")
     void completion() {
         CommandLineRun script = CommandLineRun.of("completion");
         assertThat(script.exitCode()).isZero();

@@ -35,7 +35,7 @@ class ComputeTypesTest {
 
     @ParameterizedTest
     @CsvSource({"BF16, 0.02", "INT8, 0.08"})
-    @DisplayName("logits of a mixed batch are equal to those of fp32 within the error of the type")
+    @DisplayName("Logits of a mixed batch are equal to those of fp32 within the error of the type")
     void agreeWithFloat32(ComputeType type, double error) {
         try (AdapterBatch exact = new AdapterBatch(torch, ModelOptions.DEFAULT);
                 AdapterBatch rough = new AdapterBatch(torch, new ModelOptions(type))) {
@@ -52,7 +52,7 @@ class ComputeTypesTest {
         "mistral-window, INT8, 0.08"
     })
     @DisplayName(
-            "logits of decode steps are equal to those of fp32 within the error, with two and six query heads per key head")
+            "Logits of decode steps are equal to those of fp32 within the error, with two and six query heads per key head")
     void decode(String family, ComputeType type, double error) {
         List<String> adapters = List.of("qv:0", "qv:1", "qv:2", "qv:3", "qv:4");
         try (AdapterBatch exact = new AdapterBatch(torch, ModelOptions.DEFAULT, family);
@@ -82,7 +82,7 @@ class ComputeTypesTest {
     @ParameterizedTest
     @CsvSource({"llama-gqa, FP32", "llama-gqa, BF16", "llama-gqa, INT8", "mistral-window, FP32", "mistral-window, INT8"
     })
-    @DisplayName("a step without sampling runs with a vocabulary that is searched in parts and one that is not")
+    @DisplayName("A step without sampling runs with a vocabulary that is searched in parts and one that is not")
     void stepsWithoutSampling(String family, ComputeType type) {
         try (AdapterBatch loaded = new AdapterBatch(torch, new ModelOptions(type), family)) {
             assertThat(loaded.step(List.of(5, 6, 7))).isEmpty();
@@ -90,7 +90,7 @@ class ComputeTypesTest {
     }
 
     @Test
-    @DisplayName("deterministic mode is refused for types other than int8")
+    @DisplayName("Deterministic mode is refused for types other than int8")
     void determinismNeedsInt8() {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> new ModelOptions(ComputeType.BF16, true))

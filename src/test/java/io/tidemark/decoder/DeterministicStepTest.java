@@ -92,7 +92,7 @@ class DeterministicStepTest {
     }
 
     @Test
-    @DisplayName("a row has the same logits, bit for bit, alone and in random batches, slots and chunks")
+    @DisplayName("A row has the same logits, bit for bit, alone and in random batches, slots and chunks")
     void dependsOnNothingElse() {
         List<List<float[]>> alone = texts.stream().map(this::alone).toList();
         Random random = new Random(5);

@@ -73,7 +73,7 @@ class MixedBatchTest {
     }
 
     @Test
-    @DisplayName("logits are the same alone and with other adapters, boundaries and lengths in the step")
+    @DisplayName("Logits are the same alone and with other adapters, boundaries and lengths in the step")
     void logitsInMixedBatch() {
         try (KvPool pool = pool()) {
             List<StepRow> batch = sequences.stream()
@@ -84,7 +84,7 @@ class MixedBatchTest {
     }
 
     @Test
-    @DisplayName("logits do not depend on the order of the batch")
+    @DisplayName("Logits do not depend on the order of the batch")
     void logitsInAnyOrder() {
         List<Sequence> reversed = IntStream.range(0, sequences.size())
                 .mapToObj(i -> sequences.get(sequences.size() - 1 - i))
@@ -99,7 +99,7 @@ class MixedBatchTest {
     }
 
     @Test
-    @DisplayName("logits are the same if prompts run in chunks while other rows decode")
+    @DisplayName("Logits are the same if prompts run in chunks while other rows decode")
     void logitsInChunks() {
         try (KvPool pool = pool()) {
             List<KvSlot> slots = sequences.stream().map(s -> slot(pool)).toList();
@@ -136,7 +136,7 @@ class MixedBatchTest {
     }
 
     @Test
-    @DisplayName("logits do not depend on unused slots or on old contents of slots")
+    @DisplayName("Logits do not depend on unused slots or on old contents of slots")
     void logitsWithUnusedSlots() {
         try (KvPool pool = pool()) {
             List<KvSlot> slots = new ArrayList<>(
@@ -162,7 +162,7 @@ class MixedBatchTest {
     }
 
     @Test
-    @DisplayName("logits are finite in a slot that was released as invalid, and not finite without that")
+    @DisplayName("Logits are finite in a slot that was released as invalid, and not finite without that")
     void invalidSlotIsCleared(@TempDir Path temp) {
         LoraWeights overflowing = fixture.overflowingAdapter(temp);
         try (KvPool pool = pool()) {

@@ -52,7 +52,7 @@ class ModelWeightsTest {
     }
 
     @Test
-    @DisplayName("a missing, renamed, reshaped, additional or not finite tensor is refused by name")
+    @DisplayName("A missing, renamed, reshaped, additional or not finite tensor is refused by name")
     void namesTheTensor() {
         assertRefused(UP, weights -> weights.without(UP));
         assertRefused(UP, weights -> weights.renamed(UP, UP + ".default"));
@@ -72,7 +72,7 @@ class ModelWeightsTest {
     }
 
     @Test
-    @DisplayName("rotary frequencies and a copy of a tied head, as in old checkpoints, are accepted")
+    @DisplayName("Rotary frequencies and a copy of a tied head, as in old checkpoints, are accepted")
     void acceptsTensorsOfOldCheckpoints() {
         Path folder = copy("llama3-rope-tied");
         TensorFile weights = TensorFile.read(folder.resolve(SINGLE));
@@ -83,7 +83,7 @@ class ModelWeightsTest {
     }
 
     @Test
-    @DisplayName("a stored tied head that differs from the embedding is refused")
+    @DisplayName("A stored tied head that differs from the embedding is refused")
     void refusesAnotherHead() {
         Path folder = copy("llama3-rope-tied");
         TensorFile weights = TensorFile.read(folder.resolve(SINGLE));
@@ -96,7 +96,7 @@ class ModelWeightsTest {
     }
 
     @Test
-    @DisplayName("shards with an index compute the same as one file")
+    @DisplayName("Shards with an index compute the same as one file")
     void readsShards() throws IOException {
         Path folder = sharded(root -> {});
         assertThat(folder.resolve(SINGLE)).doesNotExist();
@@ -104,7 +104,7 @@ class ModelWeightsTest {
     }
 
     @Test
-    @DisplayName("an index that does not match its shards is refused")
+    @DisplayName("An index that does not match its shards is refused")
     void refusesAnIndexThatDoesNotMatch() throws IOException {
         assertShardsRefused(
                 "absent.weight",
@@ -121,7 +121,7 @@ class ModelWeightsTest {
     }
 
     @Test
-    @DisplayName("shards outside the model folder are refused")
+    @DisplayName("Shards outside the model folder are refused")
     void refusesShardsOutsideTheFolder() throws IOException {
         for (String trick : List.of(
                 "../x.safetensors",
@@ -139,7 +139,7 @@ class ModelWeightsTest {
     }
 
     @Test
-    @DisplayName("missing weights are refused with the names of the possible files")
+    @DisplayName("Missing weights are refused with the names of the possible files")
     void refusesNoWeights() throws IOException {
         Path folder = copy("llama-gqa");
         Files.delete(folder.resolve(SINGLE));
@@ -150,7 +150,7 @@ class ModelWeightsTest {
     }
 
     @Test
-    @DisplayName("weights in half precision compute the same as their float32 copies")
+    @DisplayName("Weights in half precision compute the same as their float32 copies")
     void readsHalfPrecision() {
         Path half = copy("llama-gqa");
         Path widened = copy("llama-gqa");

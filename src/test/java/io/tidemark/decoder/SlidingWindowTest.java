@@ -87,7 +87,7 @@ class SlidingWindowTest {
     }
 
     @Test
-    @DisplayName("a long sequence needs no more memory than its window and a chunk")
+    @DisplayName("A long sequence needs no more memory than its window and a chunk")
     void staysBounded() {
         long tokenBytes = sliding.decoder().kvBytesPerToken();
         try (KvPool pool = new KvPool(sliding.decoder().kvCache(), Long.MAX_VALUE)) {
@@ -104,7 +104,7 @@ class SlidingWindowTest {
     }
 
     @Test
-    @DisplayName("layers without a window store all tokens, the others use a ring")
+    @DisplayName("Layers without a window store all tokens, the others use a ring")
     void mixesLayers() {
         long layerBytes = mixed.decoder().kvBytesPerToken() / 6;
         try (KvPool pool = new KvPool(mixed.decoder().kvCache(), Long.MAX_VALUE)) {
@@ -114,7 +114,7 @@ class SlidingWindowTest {
     }
 
     @Test
-    @DisplayName("steps with rings compute the same as teacher forcing, for chunks and neighbouring rows of any size")
+    @DisplayName("Steps with rings compute the same as teacher forcing, for chunks and neighbouring rows of any size")
     void isExact() {
         for (LanguageModel model : List.of(sliding, mixed)) {
             List<Integer> tokens = IntStream.range(0, LENGTH)

@@ -16,7 +16,7 @@ class EngineFailureTest {
     private static final List<Integer> PROMPT = List.of(5, 6, 7);
 
     @Test
-    @DisplayName("an error in an engine thread completes failure(), then fails all requests, and new ones are rejected")
+    @DisplayName("An error in an engine thread completes failure(), then fails all requests, and new ones are rejected")
     void fails() throws RequestRejectedException {
         try (FixtureModel fixture = FixtureModel.load("llama-gqa");
                 GenerationEngine engine = GenerationEngine.start(fixture.model(), new EngineLimits(2, 32, 1L << 30))) {
@@ -47,7 +47,7 @@ class EngineFailureTest {
     }
 
     @Test
-    @DisplayName("closing the engine does not complete failure()")
+    @DisplayName("Closing the engine does not complete failure()")
     void isClosed() {
         try (FixtureModel fixture = FixtureModel.load("llama-gqa")) {
             GenerationEngine engine = GenerationEngine.start(fixture.model(), new EngineLimits(2, 32, 1L << 30));

@@ -50,7 +50,7 @@ class EngineInstancesTest {
 
     @ParameterizedTest
     @EnumSource(ComputeType.class)
-    @DisplayName("several instances run the sequences with the log-probabilities of a single instance")
+    @DisplayName("Several instances run the sequences with the log-probabilities of a single instance")
     void sameNumbers(ComputeType type) throws Exception {
         try (FixtureModel fixture = FixtureModel.load("llama-gqa", new ModelOptions(type))) {
             List<TestRequest> requests =
@@ -76,7 +76,7 @@ class EngineInstancesTest {
     }
 
     @Test
-    @DisplayName("several instances run the same adapters while packed LoRA groups are built, replaced and closed")
+    @DisplayName("Several instances run the same adapters while packed LoRA groups are built, replaced and closed")
     void sharePackedGroups() throws Exception {
         try (FixtureModel fixture =
                 FixtureModel.load("llama-gqa", new ModelOptions(ComputeType.INT8, false, 1 << 20))) {
@@ -102,7 +102,7 @@ class EngineInstancesTest {
     }
 
     @Test
-    @DisplayName("a listener that blocks its instance does not delay a request of another instance")
+    @DisplayName("A listener that blocks its instance does not delay a request of another instance")
     void runConcurrently() throws Exception {
         try (GenerationEngine engine = start(new EngineLimits(4, 32, 1L << 30))) {
             CountDownLatch other = new CountDownLatch(1);
@@ -126,7 +126,7 @@ class EngineInstancesTest {
     }
 
     @Test
-    @DisplayName("max-num-seqs applies to all instances together, and one instance runs all choices of a request")
+    @DisplayName("Max-num-seqs applies to all instances together, and one instance runs all choices of a request")
     void choicesTogether() throws Exception {
         try (GenerationEngine engine = start(new EngineLimits(5, 32, 1L << 30))) {
             List<Integer> rows = new CopyOnWriteArrayList<>();
@@ -151,7 +151,7 @@ class EngineInstancesTest {
     }
 
     @Test
-    @DisplayName("unused memory of all instances is available to a request that needs nearly all of it")
+    @DisplayName("Unused memory of all instances is available to a request that needs nearly all of it")
     void unusedMemoryIsShared() throws Exception {
         long bytes = 520 * model.model().decoder().kvBytesPerToken();
         try (GenerationEngine engine = start(new EngineLimits(6, 32, bytes, bytes / 2))) {
@@ -179,7 +179,7 @@ class EngineInstancesTest {
     }
 
     @Test
-    @DisplayName("cancelled requests end in any instance and in the queue")
+    @DisplayName("Cancelled requests end in any instance and in the queue")
     void cancelled() throws Exception {
         try (GenerationEngine engine = start(new EngineLimits(3, 32, 1L << 30))) {
             Map<String, RecordingListener> recordings = new LinkedHashMap<>();
@@ -201,7 +201,7 @@ class EngineInstancesTest {
     }
 
     @Test
-    @DisplayName("the failure of one instance completes failure() once, fails all requests, and new ones are rejected")
+    @DisplayName("The failure of one instance completes failure() once, fails all requests, and new ones are rejected")
     void oneFails() throws Exception {
         try (GenerationEngine engine = start(new EngineLimits(4, 32, 1L << 30))) {
             List<String> events = new CopyOnWriteArrayList<>();

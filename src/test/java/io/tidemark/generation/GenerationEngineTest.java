@@ -44,7 +44,7 @@ class GenerationEngineTest {
     }
 
     @Test
-    @DisplayName("greedy text equals the reference in a batch with other adapters, boundaries and sampling parameters")
+    @DisplayName("Greedy text equals the reference in a batch with other adapters, boundaries and sampling parameters")
     void equalsTheReference() throws RequestRejectedException {
         Map<String, ReferenceText> references = Map.of("all", reference, "qv", fixture.reference("qv"));
         Map<RecordingListener, List<Integer>> expected = new IdentityHashMap<>();
@@ -86,7 +86,7 @@ class GenerationEngineTest {
     }
 
     @Test
-    @DisplayName("a request without adapter has the text of the base model")
+    @DisplayName("A request without adapter has the text of the base model")
     void equalsTheBaseModel() throws RequestRejectedException {
         ReferenceText.Prompt prompt = reference.prompts().get(1);
         assertThat(run(TestRequest.of("base", prompt.ids())).choice().tokens())
@@ -94,7 +94,7 @@ class GenerationEngineTest {
     }
 
     @Test
-    @DisplayName("a request joins the running batch at any step and can end before older ones")
+    @DisplayName("A request joins the running batch at any step and can end before older ones")
     void joinsARunningBatch() throws RequestRejectedException {
         ReferenceText.Prompt prompt = reference.prompts().get(2);
         AtomicReference<RecordingListener> first = new AtomicReference<>();
@@ -112,7 +112,7 @@ class GenerationEngineTest {
     }
 
     @Test
-    @DisplayName("a request has n choices with different random numbers, and a choice does not depend on n")
+    @DisplayName("A request has n choices with different random numbers, and a choice does not depend on n")
     void hasChoices() throws RequestRejectedException {
         TestRequest request = TestRequest.of("many", reference.prompts().get(0).ids())
                 .with(all, 5)
@@ -134,7 +134,7 @@ class GenerationEngineTest {
     }
 
     @Test
-    @DisplayName("the text depends on the seed, not on the other sequences of the batch")
+    @DisplayName("The text depends on the seed, not on the other sequences of the batch")
     void dependsOnTheSeed() throws RequestRejectedException {
         TestRequest request = TestRequest.of(
                         "seeded", reference.prompts().get(1).ids())
@@ -161,7 +161,7 @@ class GenerationEngineTest {
     }
 
     @Test
-    @DisplayName("each token has a log-probability if the request has logprobs, otherwise none")
+    @DisplayName("Each token has a log-probability if the request has logprobs, otherwise none")
     void hasLogprobs() throws RequestRejectedException {
         TestRequest request =
                 TestRequest.of("logprobs", reference.prompts().get(3).ids()).with(all, 6);
@@ -179,7 +179,7 @@ class GenerationEngineTest {
     }
 
     @Test
-    @DisplayName("a completion has the times in the queue, to the first token and in total")
+    @DisplayName("A completion has the times in the queue, to the first token and in total")
     void isTimed() throws RequestRejectedException {
         Completion.Timing timing = run(longRequest("timed")).completion().timing();
         assertThat(timing.queuedMs()).isNotNegative();
@@ -188,7 +188,7 @@ class GenerationEngineTest {
     }
 
     @Test
-    @DisplayName("a request that exceeds context, sequences or memory is refused, and the refusal names the field")
+    @DisplayName("A request that exceeds context, sequences or memory is refused, and the refusal names the field")
     void refusesRequestsThatCannotRun() throws RequestRejectedException {
         long slotBytes = 64 * fixture.model().decoder().kvBytesPerToken();
         try (GenerationEngine engine = start(new EngineLimits(4, 16, 3 * slotBytes))) {

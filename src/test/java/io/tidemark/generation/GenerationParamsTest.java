@@ -17,7 +17,7 @@ class GenerationParamsTest {
     private static final int COUNT = 100_000;
 
     @Test
-    @DisplayName("random numbers are a fixed function of seed, choice and position")
+    @DisplayName("Random numbers are a fixed function of seed, choice and position")
     void areAFunction() {
         assertThat(uniform(7, 0, 0)).isEqualTo(uniform(7, 0, 0));
         // A retry by a later release uses the same numbers: these values must not change.
@@ -26,7 +26,7 @@ class GenerationParamsTest {
     }
 
     @Test
-    @DisplayName("random numbers are uniform in [0, 1) along positions, seeds and choices")
+    @DisplayName("Random numbers are uniform in [0, 1) along positions, seeds and choices")
     void areUniform() {
         assertUniform(i -> uniform(42, 0, i));
         assertUniform(i -> uniform(i, 0, 0));
@@ -35,7 +35,7 @@ class GenerationParamsTest {
     }
 
     @Test
-    @DisplayName("random numbers are not correlated with those of the next position, choice or seed")
+    @DisplayName("Random numbers are not correlated with those of the next position, choice or seed")
     void areIndependent() {
         assertUncorrelated(i -> uniform(42, 0, i), i -> uniform(42, 0, i + 1));
         assertUncorrelated(i -> uniform(42, 0, i), i -> uniform(42, 1, i));
@@ -44,7 +44,7 @@ class GenerationParamsTest {
     }
 
     @Test
-    @DisplayName("random numbers are distinct for nearby seeds, choices and positions")
+    @DisplayName("Random numbers are distinct for nearby seeds, choices and positions")
     void doNotCollide() {
         Set<Double> seen = new HashSet<>();
         for (int seed = -10; seed < 10; seed++) {

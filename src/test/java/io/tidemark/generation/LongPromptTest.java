@@ -36,7 +36,7 @@ class LongPromptTest {
     }
 
     @Test
-    @DisplayName("a prompt that leaves one token leads to the same token in chunks of any size")
+    @DisplayName("A prompt that leaves one token leads to the same token in chunks of any size")
     void leavesRoomForOneToken() throws RequestRejectedException {
         TestRequest request =
                 TestRequest.of("long", text.subList(0, context - 1)).tokens(1).logprobs(5);
@@ -53,7 +53,7 @@ class LongPromptTest {
     }
 
     @Test
-    @DisplayName("a prompt as long as the context or longer is refused as context_length_exceeded")
+    @DisplayName("A prompt as long as the context or longer is refused as context_length_exceeded")
     void refusesOneMore() {
         for (int length : List.of(context, context + 1)) {
             try (GenerationEngine engine = GenerationEngine.start(fixture.model(), new EngineLimits(1, 64, 1L << 30))) {

@@ -44,7 +44,7 @@ class PrefixSharingTest {
     }
 
     @Test
-    @DisplayName("a prefix is computed once for successive requests, and the second one reports its cached tokens")
+    @DisplayName("A prefix is computed once for successive requests, and the second one reports its cached tokens")
     void prefixIsComputedOnce() throws RequestRejectedException {
         try (GenerationEngine engine = GenerationEngine.start(fixture.model(), SHARING)) {
             for (int length : List.of(200, 200, 192, 193, 300, 63)) {
@@ -63,7 +63,7 @@ class PrefixSharingTest {
     }
 
     @Test
-    @DisplayName("a prefix is not shared between adapters, boundaries, the base model, and versions of an adapter")
+    @DisplayName("A prefix is not shared between adapters, boundaries, the base model, and versions of an adapter")
     void isNeverSharedWrongly(@TempDir Path temp) throws RequestRejectedException {
         List<Integer> prompt = text.subList(0, 210);
         try (AdapterStore first = new AdapterStore(fixture.model());
@@ -97,7 +97,7 @@ class PrefixSharingTest {
     }
 
     @Test
-    @DisplayName("prompts share the chunks before their first difference, also if it is the last token of a chunk")
+    @DisplayName("Prompts share the chunks before their first difference, also if it is the last token of a chunk")
     void endsAtTheDifference() throws RequestRejectedException {
         try (GenerationEngine engine = GenerationEngine.start(fixture.model(), SHARING)) {
             run(engine, request(text.subList(0, 200)));
@@ -114,7 +114,7 @@ class PrefixSharingTest {
     }
 
     @Test
-    @DisplayName("the prefix of a failed sequence is not cached")
+    @DisplayName("The prefix of a failed sequence is not cached")
     void failedSequencesAreNotCached(@TempDir Path temp) throws RequestRejectedException {
         LoraWeights overflowing = fixture.overflowingAdapter(temp);
         try (GenerationEngine engine = GenerationEngine.start(fixture.model(), SHARING)) {
@@ -130,7 +130,7 @@ class PrefixSharingTest {
     }
 
     @Test
-    @DisplayName("the choices of a request share the computation of their prompt, with and without prefix cache")
+    @DisplayName("The choices of a request share the computation of their prompt, with and without prefix cache")
     void choicesShareThePrompt() throws RequestRejectedException {
         TestRequest request = request(text.subList(0, 160)).sampled(1, 17).tokens(6);
         List<List<Integer>> alone = IntStream.range(0, 4)
@@ -154,7 +154,7 @@ class PrefixSharingTest {
     }
 
     @Test
-    @DisplayName("a sequence waits while another one computes its prefix, and then restores it")
+    @DisplayName("A sequence waits while another one computes its prefix, and then restores it")
     void sequenceWaitsForAPrefix() throws RequestRejectedException {
         List<Integer> shared = text.subList(0, 160);
         AtomicReference<EngineStats> end = new AtomicReference<>();
@@ -180,7 +180,7 @@ class PrefixSharingTest {
     }
 
     @Test
-    @DisplayName("after the cancellation of the sequence that computes a prefix, the waiting one computes it")
+    @DisplayName("After the cancellation of the sequence that computes a prefix, the waiting one computes it")
     void survivesACancellation() throws RequestRejectedException {
         try (GenerationEngine engine = GenerationEngine.start(fixture.model(), SHARING)) {
             RecordingListener first = RecordingListener.plain();

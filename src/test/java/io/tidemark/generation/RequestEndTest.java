@@ -40,7 +40,7 @@ class RequestEndTest {
     }
 
     @Test
-    @DisplayName("a choice ends after max_tokens tokens")
+    @DisplayName("A choice ends after max_tokens tokens")
     void atItsLength() throws RequestRejectedException {
         for (int tokens = 1; tokens < 12; tokens++) {
             Choice choice = run(greedy("length", 0, 6).tokens(tokens)).choice();
@@ -51,7 +51,7 @@ class RequestEndTest {
     }
 
     @Test
-    @DisplayName("a choice ends at the end-of-sequence token, which is counted but not part of its text")
+    @DisplayName("A choice ends at the end-of-sequence token, which is counted but not part of its text")
     void atTheEndOfSequence() throws RequestRejectedException {
         RecordingListener recording = run(greedy("end", 4, 6).tokens(50));
         assertThat(recording.choice().tokens()).containsExactly(2);
@@ -61,7 +61,7 @@ class RequestEndTest {
     }
 
     @Test
-    @DisplayName("a choice that ignores the end-of-sequence token ends after exactly max_tokens tokens")
+    @DisplayName("A choice that ignores the end-of-sequence token ends after exactly max_tokens tokens")
     void ignoringTheEndOfSequence() throws RequestRejectedException {
         RecordingListener recording = run(greedy("on", 4, 6).stopAt(StopConditions.afterExactly(30)));
         assertThat(recording.choice().tokens()).hasSize(30).startsWith(2);
@@ -69,7 +69,7 @@ class RequestEndTest {
     }
 
     @Test
-    @DisplayName("a stop token ends a choice that ignores the end-of-sequence token, and is not part of its text")
+    @DisplayName("A stop token ends a choice that ignores the end-of-sequence token, and is not part of its text")
     void atAStopToken() throws RequestRejectedException {
         List<Integer> tokens = reference.prompts().get(1).greedy().get(6);
         RecordingListener recording = run(greedy("stop-token", 1, 6)
@@ -82,7 +82,7 @@ class RequestEndTest {
     }
 
     @Test
-    @DisplayName("a choice ends before a stop string, also if the stop string spans several tokens")
+    @DisplayName("A choice ends before a stop string, also if the stop string spans several tokens")
     void beforeAStopString() throws RequestRejectedException {
         List<Integer> tokens = reference.prompts().get(1).greedy().get(6);
         String text = fixture.model().tokenizer().decode(tokens);
@@ -99,7 +99,7 @@ class RequestEndTest {
     }
 
     @Test
-    @DisplayName("a choice ends with the text that was held back for an incomplete stop string")
+    @DisplayName("A choice ends with the text that was held back for an incomplete stop string")
     void withHeldBackText() throws RequestRejectedException {
         String text = fixture.model()
                 .tokenizer()
@@ -110,7 +110,7 @@ class RequestEndTest {
     }
 
     @ParameterizedTest(name = "{0}")
-    @DisplayName("a cancelled running request ends with the given reason and the text generated so far")
+    @DisplayName("A cancelled running request ends with the given reason and the text generated so far")
     @EnumSource(
             value = FinishReason.class,
             names = {"CANCELLED", "DEADLINE"})
@@ -128,7 +128,7 @@ class RequestEndTest {
     }
 
     @Test
-    @DisplayName("a cancelled queued request ends with empty choices, and the running one continues")
+    @DisplayName("A cancelled queued request ends with empty choices, and the running one continues")
     void whileItWaits() throws RequestRejectedException {
         RecordingListener waiting = RecordingListener.plain();
         RecordingListener running = RecordingListener.onFirstText(() -> {
@@ -145,7 +145,7 @@ class RequestEndTest {
     }
 
     @Test
-    @DisplayName("a second cancellation and one with an unknown id have no effect")
+    @DisplayName("A second cancellation and one with an unknown id have no effect")
     void once() throws RequestRejectedException {
         engine.cancel("unknown", FinishReason.CANCELLED);
         RecordingListener recording = run(greedy("done", 0, 6));
@@ -156,7 +156,7 @@ class RequestEndTest {
     }
 
     @Test
-    @DisplayName("closing the engine ends queued and running requests as cancelled and rejects new ones")
+    @DisplayName("Closing the engine ends queued and running requests as cancelled and rejects new ones")
     void whenTheEngineCloses() throws Exception {
         GenerationEngine closing = GenerationEngine.start(fixture.model(), new EngineLimits(2, 64, 1L << 30));
         AtomicReference<Thread> closer = new AtomicReference<>(new Thread(closing::close));

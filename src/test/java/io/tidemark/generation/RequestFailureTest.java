@@ -36,7 +36,7 @@ class RequestFailureTest {
     }
 
     @Test
-    @DisplayName("an adapter with the sizes of another model fails its request only")
+    @DisplayName("An adapter with the sizes of another model fails its request only")
     void anAdapterThatDoesNotFit() {
         try (FixtureModel other = FixtureModel.load("llama-biased-mha")) {
             assertFailsAlone(
@@ -48,13 +48,13 @@ class RequestFailureTest {
     }
 
     @Test
-    @DisplayName("a token outside of the vocabulary fails its request only")
+    @DisplayName("A token outside of the vocabulary fails its request only")
     void anUnknownToken() {
         assertFailsAlone(TestRequest.of("unknown", List.of(5, 6, 99_999)), "the step failed");
     }
 
     @Test
-    @DisplayName("logits that are not finite fail their request only, greedy or sampled, and the KV slot is cleared")
+    @DisplayName("Logits that are not finite fail their request only, greedy or sampled, and the KV slot is cleared")
     void logitsThatAreNotFinite(@TempDir Path temp) {
         LoraWeights overflowing = fixture.overflowingAdapter(temp);
         assertFailsAlone(
@@ -68,7 +68,7 @@ class RequestFailureTest {
     }
 
     @Test
-    @DisplayName("an exception of a listener affects neither its own request nor others")
+    @DisplayName("An exception of a listener affects neither its own request nor others")
     void aListenerThatThrows() throws RequestRejectedException {
         CompletableFuture<Outcome> outcome = new CompletableFuture<>();
         try (GenerationEngine engine = start()) {

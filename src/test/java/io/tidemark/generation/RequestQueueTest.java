@@ -40,7 +40,7 @@ class RequestQueueTest {
     }
 
     @Test
-    @DisplayName("a request goes to the first instance with the lowest load, and only that one is woken")
+    @DisplayName("A request goes to the first instance with the lowest load, and only that one is woken")
     void balances() {
         assertThat(IntStream.range(0, 6)
                         .map(i -> place(TestRequest.of("a", List.of(1))))
@@ -52,7 +52,7 @@ class RequestQueueTest {
     }
 
     @Test
-    @DisplayName("an instance that runs the adapter is preferred if its load is at most a quarter above the lowest")
+    @DisplayName("An instance that runs the adapter is preferred if its load is at most a quarter above the lowest")
     void prefersTheAdapter() {
         assertThat(place(TestRequest.of("a", List.of(1)).with(first, 6))).isZero();
         assertThat(place(TestRequest.of("a", List.of(1)).with(first, 6)))
@@ -65,7 +65,7 @@ class RequestQueueTest {
     }
 
     @Test
-    @DisplayName("an instance that ran a prompt with the same prefix, adapter and boundary is preferred")
+    @DisplayName("An instance that ran a prompt with the same prefix, adapter and boundary is preferred")
     void prefersThePrefix() {
         List<Integer> prompt = IntStream.range(0, 70).boxed().toList();
         place(TestRequest.of("a", List.of(1)));
@@ -79,7 +79,7 @@ class RequestQueueTest {
     }
 
     @Test
-    @DisplayName("no request overtakes one that waits for a sequence or memory, and the queue has the missing bytes")
+    @DisplayName("No request overtakes one that waits for a sequence or memory, and the queue has the missing bytes")
     void keepsTheOrder() {
         IntStream.range(0, 10).forEach(i -> place(TestRequest.of("a", List.of(1))));
         add(TestRequest.of("wide", List.of(1)).choices(3));
@@ -105,7 +105,7 @@ class RequestQueueTest {
     }
 
     @Test
-    @DisplayName("a background task goes to the last instance with the lowest load, which then gets fewer requests")
+    @DisplayName("A background task goes to the last instance with the lowest load, which then gets fewer requests")
     void background() {
         assertThat(queue.startBackground()).isEqualTo(2);
         assertThat(queue.isAlone(0)).isFalse();
@@ -119,7 +119,7 @@ class RequestQueueTest {
     }
 
     @Test
-    @DisplayName("cancelled requests are removed, an offered one is marked, and a closed queue rejects requests")
+    @DisplayName("Cancelled requests are removed, an offered one is marked, and a closed queue rejects requests")
     void cancels() {
         add(TestRequest.of("offered", List.of(1)));
         add(TestRequest.of("waiting", List.of(1)));
@@ -135,7 +135,7 @@ class RequestQueueTest {
     }
 
     @Test
-    @DisplayName("another instance is woken if a background task starts in the one chosen for the oldest request")
+    @DisplayName("Another instance is woken if a background task starts in the one chosen for the oldest request")
     void backgroundTakesTheInstance() {
         List<Integer> prompt = IntStream.range(0, 70).boxed().toList();
         place(TestRequest.of("a", List.of(1)));
@@ -151,7 +151,7 @@ class RequestQueueTest {
     }
 
     @Test
-    @DisplayName("the offer to a failed instance is withdrawn, and closing the queue returns the request")
+    @DisplayName("The offer to a failed instance is withdrawn, and closing the queue returns the request")
     void withdraws() {
         add(TestRequest.of("offered", List.of(1)));
         assertThat(queue.offer(0)).isPresent();

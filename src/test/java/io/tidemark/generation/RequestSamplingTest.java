@@ -42,7 +42,7 @@ class RequestSamplingTest {
     }
 
     @Test
-    @DisplayName("until min_tokens, tokens that end a choice are banned and stop texts are not searched")
+    @DisplayName("Until min_tokens, tokens that end a choice are banned and stop texts are not searched")
     void minTokens() throws RequestRejectedException {
         RecordingListener atOnce = run(greedy("at-once", 4));
         assertThat(atOnce.choice().tokens()).containsExactly(END);
@@ -63,7 +63,7 @@ class RequestSamplingTest {
     }
 
     @Test
-    @DisplayName("presence and frequency penalties apply to generated tokens, not to the prompt")
+    @DisplayName("Presence and frequency penalties apply to generated tokens, not to the prompt")
     void penalizesGeneratedTokens() throws RequestRejectedException {
         List<Integer> plain = run(greedy("plain", 1)).choice().tokens();
         TestRequest penalised = greedy("penalised", 1)
@@ -86,7 +86,7 @@ class RequestSamplingTest {
     }
 
     @Test
-    @DisplayName("choices have different random numbers, which do not depend on the batch, and usage is their sum")
+    @DisplayName("Choices have different random numbers, which do not depend on the batch, and usage is their sum")
     void choicesDiffer() throws RequestRejectedException {
         TestRequest request = greedy("n", 3)
                 .sampling(SamplingParams.at(1.5).withTopP(0.98))

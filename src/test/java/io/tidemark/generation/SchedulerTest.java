@@ -37,7 +37,7 @@ class SchedulerTest {
     }
 
     @Test
-    @DisplayName("a request that waits for sequences is not overtaken by one that would fit")
+    @DisplayName("A request that waits for sequences is not overtaken by one that would fit")
     void keepsTheOrderForSlots() throws RequestRejectedException {
         assertOrder(
                 new EngineLimits(2, 64, 1L << 30),
@@ -47,7 +47,7 @@ class SchedulerTest {
     }
 
     @Test
-    @DisplayName("a request that waits for memory is not overtaken by one that would fit")
+    @DisplayName("A request that waits for memory is not overtaken by one that would fit")
     void keepsTheOrderForMemory() throws RequestRejectedException {
         // memory for four slots of 128 tokens: for the first and the small request, but not for 385 tokens
         long bytes = 520 * fixture.model().decoder().kvBytesPerToken();
@@ -94,7 +94,7 @@ class SchedulerTest {
     }
 
     @Test
-    @DisplayName("a step has at most the budget of prompt tokens, and decoding sequences get a token in each step")
+    @DisplayName("A step has at most the budget of prompt tokens, and decoding sequences get a token in each step")
     void sharesStepsWithALongPrompt() throws RequestRejectedException {
         AtomicReference<EngineStats> before = new AtomicReference<>();
         AtomicReference<EngineStats> after = new AtomicReference<>();
@@ -125,7 +125,7 @@ class SchedulerTest {
     }
 
     @Test
-    @DisplayName("several prompts share the budget of prompt tokens of a step")
+    @DisplayName("Several prompts share the budget of prompt tokens of a step")
     void sharesThePromptBudget() throws RequestRejectedException {
         AtomicReference<EngineStats> after = new AtomicReference<>();
         try (GenerationEngine engine = GenerationEngine.start(fixture.model(), new EngineLimits(4, 7, 1L << 30))) {
@@ -151,7 +151,7 @@ class SchedulerTest {
     }
 
     @Test
-    @DisplayName("a background task runs one slice after each step until it has no more")
+    @DisplayName("A background task runs one slice after each step until it has no more")
     void runsBackgroundTasks() throws RequestRejectedException {
         List<Long> steps = new ArrayList<>();
         CompletableFuture<List<Long>> done = new CompletableFuture<>();
@@ -174,7 +174,7 @@ class SchedulerTest {
     }
 
     @Test
-    @DisplayName("several background tasks take turns in an idle engine")
+    @DisplayName("Several background tasks take turns in an idle engine")
     void runsBackgroundTasksWhenIdle() {
         CompletableFuture<String> order = new CompletableFuture<>();
         StringBuilder slices = new StringBuilder();
@@ -189,7 +189,7 @@ class SchedulerTest {
     }
 
     @Test
-    @DisplayName("a background task that throws is ended, and others continue")
+    @DisplayName("A background task that throws is ended, and others continue")
     void isolatesFailingTasks() throws RequestRejectedException {
         CompletableFuture<Boolean> other = new CompletableFuture<>();
         try (GenerationEngine engine = GenerationEngine.start(fixture.model(), new EngineLimits(4, 16, 1L << 30))) {

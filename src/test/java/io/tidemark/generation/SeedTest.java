@@ -30,7 +30,7 @@ class SeedTest {
 
     @ParameterizedTest
     @EnumSource(ComputeType.class)
-    @DisplayName("the same seed leads to the same text and another seed to another text, in each compute type")
+    @DisplayName("The same seed leads to the same text and another seed to another text, in each compute type")
     void repeats(ComputeType type) throws RequestRejectedException {
         try (FixtureModel fixture = FixtureModel.load("llama-gqa", new ModelOptions(type));
                 GenerationEngine engine = engine(fixture, 4, 64)) {
@@ -47,7 +47,7 @@ class SeedTest {
     }
 
     @Test
-    @DisplayName("in deterministic int8 the text does not depend on batch, slot, order, prompt chunks and instance")
+    @DisplayName("In deterministic int8 the text does not depend on batch, slot, order, prompt chunks and instance")
     void besideOthers() throws RequestRejectedException {
         try (FixtureModel fixture = FixtureModel.load("llama-gqa", new ModelOptions(ComputeType.INT8, true))) {
             List<TestRequest> requests = IntStream.range(0, REQUESTS)

@@ -21,13 +21,13 @@ class StepThreadsTest {
             new StepThreads(new EngineLayout(1, 4, 4, 1, false), () -> alone, new ReentrantReadWriteLock());
 
     @Test
-    @DisplayName("all threads are used while they are faster, except for a few trial steps")
+    @DisplayName("All threads are used while they are faster, except for a few trial steps")
     void all() {
         assertThat(stepsWithHalf(2000, count -> 1000 / count)).isBetween(2, 20);
     }
 
     @Test
-    @DisplayName("half of the threads are used while all threads wait for each other")
+    @DisplayName("Half of the threads are used while all threads wait for each other")
     void contended() {
         stepsWithHalf(200, count -> 1000 / count);
         assertThat(stepsWithHalf(2000, count -> count > 2 ? 9000 : 500)).isGreaterThan(1900);
@@ -36,7 +36,7 @@ class StepThreadsTest {
     }
 
     @Test
-    @DisplayName("timings apply to steps of similar size only")
+    @DisplayName("Timings apply to steps of similar size only")
     void bySize() {
         stepsWithHalf(100, count -> count > 2 ? 9000 : 500);
         assertThat(threads.threadsFor(TOKENS)).isEqualTo(2);
@@ -45,7 +45,7 @@ class StepThreadsTest {
 
     @Test
     @DisplayName(
-            "a lone large step uses all processors, other steps the instance's share, and fixed numbers do not change")
+            "A lone large step uses all processors, other steps the instance's share, and fixed numbers do not change")
     void share() {
         threads = new StepThreads(new EngineLayout(4, 1, 4, 32, false), () -> alone, new ReentrantReadWriteLock());
         assertThat(threads.threadsFor(31)).isEqualTo(1);
@@ -57,7 +57,7 @@ class StepThreadsTest {
     }
 
     @Test
-    @DisplayName("a step that uses all processors excludes steps of other instances")
+    @DisplayName("A step that uses all processors excludes steps of other instances")
     void exclusive() throws Exception {
         ReadWriteLock processors = new ReentrantReadWriteLock();
         EngineLayout layout = new EngineLayout(2, 1, 2, 1, false);

@@ -21,7 +21,7 @@ class JinjaTemplateTest {
     private static final String USER_TEXT = "text of a user";
 
     @ParameterizedTest(name = "{0}")
-    @DisplayName("a syntax error or an unsupported feature fails to parse, and the message has its name and line")
+    @DisplayName("A syntax error or an unsupported feature fails to parse, and the message has its name and line")
     @CsvSource(
             delimiter = ';',
             quoteCharacter = '`',
@@ -48,7 +48,7 @@ class JinjaTemplateTest {
 
     @ParameterizedTest(name = "{0}")
     @DisplayName(
-            "a template that fails in Python fails to render, and the message has names and types but no text of the user")
+            "A template that fails in Python fails to render, and the message has names and types but no text of the user")
     @CsvSource(
             delimiter = ';',
             quoteCharacter = '`',
@@ -83,7 +83,7 @@ class JinjaTemplateTest {
     }
 
     @ParameterizedTest(name = "{0}")
-    @DisplayName("statements have the output of Jinja2 3.1.6")
+    @DisplayName("Statements have the output of Jinja2 3.1.6")
     @CsvSource(
             delimiter = ';',
             quoteCharacter = '`',
@@ -116,7 +116,7 @@ class JinjaTemplateTest {
     }
 
     @Test
-    @DisplayName("a template that calls raise_exception fails with exactly that message")
+    @DisplayName("A template that calls raise_exception fails with exactly that message")
     void failsWithTheRaisedMessage() {
         assertThatThrownBy(() -> render("{{ raise_exception('no ' + text) }}"))
                 .isInstanceOfSatisfying(JinjaException.class, failure -> {
@@ -126,7 +126,7 @@ class JinjaTemplateTest {
     }
 
     @Test
-    @DisplayName("infinite recursion and very deep nesting fail with a JinjaException")
+    @DisplayName("Infinite recursion and very deep nesting fail with a JinjaException")
     void limitsDepth() {
         assertThatThrownBy(() -> render("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}"))
                 .isInstanceOf(JinjaException.class)
@@ -135,14 +135,14 @@ class JinjaTemplateTest {
     }
 
     @Test
-    @DisplayName("variables are printed unchanged, and template syntax in them is not interpreted")
+    @DisplayName("Variables are printed unchanged, and template syntax in them is not interpreted")
     void doesNotInterpretVariables() {
         String text = "{{ 1 + 1 }} {% raw %} <b>&amp;</b> {# note #}\r\n";
         assertThat(parse("{{ text }}").render(Map.of("text", text))).isEqualTo(text);
     }
 
     @Test
-    @DisplayName("a template keeps no state between two renderings")
+    @DisplayName("A template keeps no state between two renderings")
     void isStateless() {
         JinjaTemplate template = parse(
                 "{{ seen is defined }}{% set seen = 1 %}{% set n = namespace(x=0) %}{% set n.x = n.x + 1 %}{{ n.x }}");

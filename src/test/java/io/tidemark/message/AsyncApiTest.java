@@ -26,7 +26,7 @@ class AsyncApiTest {
     }
 
     @Test
-    @DisplayName("the AsyncAPI document has every topic with its cleanup policy")
+    @DisplayName("The AsyncAPI document has every topic with its cleanup policy")
     void topics() {
         Map<String, String> policies = new HashMap<>();
         document.get("channels")
@@ -62,7 +62,7 @@ class AsyncApiTest {
     }
 
     @Test
-    @DisplayName("every reference of the AsyncAPI document resolves within the document or to a schema file")
+    @DisplayName("Every reference of the AsyncAPI document resolves within the document or to a schema file")
     void references() {
         List<String> references = document.findValuesAsText("$ref");
         assertThat(references).hasSizeGreaterThan(30).allSatisfy(reference -> {
@@ -77,7 +77,7 @@ class AsyncApiTest {
     }
 
     @Test
-    @DisplayName("every schema file is referenced by the AsyncAPI document or by another schema")
+    @DisplayName("Every schema file is referenced by the AsyncAPI document or by another schema")
     void noOrphans() throws IOException {
         StringBuilder all = new StringBuilder(Files.readString(DOCUMENT));
         try (var schemas = Files.list(Path.of("src/main/resources/schemas"))) {

@@ -13,7 +13,7 @@ import org.junit.jupiter.api.Test;
 class OutgoingRecordsTest {
 
     @Test
-    @DisplayName("an event has the documented fields, and no finish_reason before the end")
+    @DisplayName("An event has the documented fields, and no finish_reason before the end")
     void event() throws IOException {
         EventMessage event = new EventMessage("r", 3, 0, 7, "caf\u00e9", Optional.empty());
         assertThat(text(event))
@@ -22,7 +22,7 @@ class OutgoingRecordsTest {
     }
 
     @Test
-    @DisplayName("a choice has text for a prompt and a message of the assistant for messages")
+    @DisplayName("A choice has text for a prompt and a message of the assistant for messages")
     void choices() {
         Input chat = Samples.chat(new ChatTurn("user", "hi"));
         assertThat(text(CompletionResult.Choice.answering(new Input.Prompt("p"), 0, "t", "stop", Optional.empty())))
@@ -35,7 +35,7 @@ class OutgoingRecordsTest {
     }
 
     @Test
-    @DisplayName("a completion result survives the JSON round trip and has snake_case names")
+    @DisplayName("A completion result survives the JSON round trip and has snake_case names")
     void completion() throws IOException {
         CompletionResult result = Samples.completion();
         assertThat(text(result))
@@ -51,7 +51,7 @@ class OutgoingRecordsTest {
     }
 
     @Test
-    @DisplayName("an error result has the error, the worker and the attempt, and omits unknown fields")
+    @DisplayName("An error result has the error, the worker and the attempt, and omits unknown fields")
     void error() throws IOException {
         ErrorResult result = Samples.error();
         assertThat(text(result))
@@ -63,7 +63,7 @@ class OutgoingRecordsTest {
     }
 
     @Test
-    @DisplayName("a dead letter has the error, the source position and size, and the first 64 KiB of the value")
+    @DisplayName("A dead letter has the error, the source position and size, and the first 64 KiB of the value")
     void deadLetter() {
         byte[] value = new byte[70_000];
         ErrorBody error = new ErrorBody("invalid_request", "invalid_json", "no", Optional.empty());

@@ -33,7 +33,7 @@ class ReadFieldsTest {
             ValidationBatch.Example.class, "validation-batch");
 
     @Test
-    @DisplayName("every field that is parsed is read outside the package, unless its schema says that nothing reads it")
+    @DisplayName("Every field that is parsed is read outside the package, unless its schema says that nothing reads it")
     void unreadFields() throws IOException {
         JavaClasses classes = new ClassFileImporter()
                 .withImportOption(new ImportOption.DoNotIncludeTests())

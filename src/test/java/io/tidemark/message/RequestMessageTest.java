@@ -21,7 +21,7 @@ class RequestMessageTest {
     private static final int MAX_BYTES = 1 << 20;
 
     @Test
-    @DisplayName("a request with every field parses to the record with these values")
+    @DisplayName("A request with every field parses to the record with these values")
     void everyField() {
         RequestMessage request = valid("""
                 {"id": "r1", "model": "restaurants", "prompt": "name[Aromi]", "messages": null, "max_tokens": 64,
@@ -48,7 +48,7 @@ class RequestMessageTest {
     }
 
     @Test
-    @DisplayName("absent fields of a request have the documented defaults")
+    @DisplayName("Absent fields of a request have the documented defaults")
     void defaults() {
         assertThat(valid("{\"model\": \"m\", \"prompt\": \"p\"}"))
                 .isEqualTo(new RequestMessage(
@@ -67,7 +67,7 @@ class RequestMessageTest {
     }
 
     @Test
-    @DisplayName("a request with a prompt or with messages survives the JSON round trip")
+    @DisplayName("A request with a prompt or with messages survives the JSON round trip")
     void roundTrip() {
         for (Input input : List.of(
                 new Input.Prompt("é \uD83D\uDE00"),
@@ -80,7 +80,7 @@ class RequestMessageTest {
     }
 
     @Test
-    @DisplayName("a single stop string needs no list, and 64.0 is accepted as an integer")
+    @DisplayName("A single stop string needs no list, and 64.0 is accepted as an integer")
     void spellings() {
         RequestMessage request = valid("""
                 {"model": "m", "prompt": "p", "stop": "END", "max_tokens": 64.0}""");
@@ -89,7 +89,7 @@ class RequestMessageTest {
     }
 
     @Test
-    @DisplayName("log-probabilities are requested as in OpenAI's completions API or as in its chat API")
+    @DisplayName("Log-probabilities are requested as in OpenAI's completions API or as in its chat API")
     void logprobs() {
         String request = "{\"model\": \"m\", \"prompt\": \"p\"";
         assertThat(valid(request + ", \"logprobs\": 0}").logprobs()).hasValue(0);
@@ -103,7 +103,7 @@ class RequestMessageTest {
     }
 
     @ParameterizedTest(name = "{0}")
-    @DisplayName("an unsupported OpenAI field is accepted with a value that has no effect")
+    @DisplayName("An unsupported OpenAI field is accepted with a value that has no effect")
     @ValueSource(
             strings = {
                 "\"best_of\": 1",
@@ -125,14 +125,14 @@ class RequestMessageTest {
     }
 
     @ParameterizedTest(name = "{0} is rejected with code {1} and param {2}")
-    @DisplayName("an invalid field is rejected with a code and its name, and the error has the id of the request")
+    @DisplayName("An invalid field is rejected with a code and its name, and the error has the id of the request")
     @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = RefusedRequests.WRONG_FIELDS)
     void wrongField(String field, String code, String param) {
         refused("{\"id\": \"r1\", \"model\": \"m\", \"prompt\": \"SECRET\", " + field + "}", code, param, "r1");
     }
 
     @ParameterizedTest(name = "{0} is rejected with code {1} and param {2}")
-    @DisplayName("invalid or missing prompt, messages and model are rejected")
+    @DisplayName("Invalid or missing prompt, messages and model are rejected")
     @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = RefusedRequests.WRONG_INPUTS)
     void wrongInput(String fields, String code, String param) {
         refused("{\"id\": \"r1\", " + fields + "}", code, param, "r1");
@@ -172,7 +172,7 @@ class RequestMessageTest {
 
     @Test
     @DisplayName(
-            "tools and tool calls keep the order of their fields, and arguments given as a string become an object")
+            "Tools and tool calls keep the order of their fields, and arguments given as a string become an object")
     void toolsAndCalls() {
         Input.Messages chat = (Input.Messages) valid("""
                 {"model": "m", "tools": [{"type": "function", "function": {"b": 1, "a": [0.5, null, true, "é"]}}], "messages": [
@@ -196,7 +196,7 @@ class RequestMessageTest {
     }
 
     @ParameterizedTest(name = "id {0} is rejected with code {1}")
-    @DisplayName("an invalid id is rejected and not part of the error")
+    @DisplayName("An invalid id is rejected and not part of the error")
     @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = """
             ""       | invalid_value
             7        | invalid_type
@@ -209,7 +209,7 @@ class RequestMessageTest {
     }
 
     @Test
-    @DisplayName("a type error distinguishes integers from numbers with a fraction")
+    @DisplayName("A type error distinguishes integers from numbers with a fraction")
     void namesNumbers() {
         assertThat(message("{\"model\": 5, \"prompt\": \"x\"}")).isEqualTo("'model' must be a string, not an integer");
         assertThat(message("{\"model\": 1.5, \"prompt\": \"x\"}")).endsWith("not a number with a fraction");

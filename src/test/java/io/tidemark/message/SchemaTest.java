@@ -16,7 +16,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 class SchemaTest {
 
     @Test
-    @DisplayName("every record that Tidemark writes satisfies the schema of its topic")
+    @DisplayName("Every record that Tidemark writes satisfies the schema of its topic")
     void writtenRecords() {
         Input chat = Samples.chat(new ChatTurn("user", "hi"));
         satisfies("request", Samples.request(new Input.Prompt("p"), OptionalInt.empty()));
@@ -55,7 +55,7 @@ class SchemaTest {
     }
 
     @ParameterizedTest(name = "{1} with an invalid {0}")
-    @DisplayName("a record with a missing or invalid field violates its schema")
+    @DisplayName("A record with a missing or invalid field violates its schema")
     @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = """
             text          | event            | {"id": "r", "attempt": 1, "choice": 0, "sequence": 0}
             sequence      | event            | {"id": "r", "attempt": 1, "choice": 0, "sequence": -1, "text": ""}
@@ -75,7 +75,7 @@ class SchemaTest {
     }
 
     @ParameterizedTest(name = "{0}")
-    @DisplayName("the request schema rejects every field that the parser rejects")
+    @DisplayName("The request schema rejects every field that the parser rejects")
     @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = RefusedRequests.WRONG_FIELDS)
     void wrongFields(String field, String code) {
         assertThat(Schema.named("request").problems("{\"model\": \"m\", \"prompt\": \"p\", " + field + "}"))
@@ -83,7 +83,7 @@ class SchemaTest {
     }
 
     @ParameterizedTest(name = "{0}")
-    @DisplayName("the request schema rejects every input that the parser rejects")
+    @DisplayName("The request schema rejects every input that the parser rejects")
     @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = RefusedRequests.WRONG_INPUTS)
     void wrongInputs(String fields, String code) {
         assertThat(Schema.named("request").problems("{\"id\": \"r\", " + fields + "}"))

@@ -11,7 +11,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class TopicJsonTest {
 
     @Test
-    @DisplayName("a null, empty or blank value is rejected with code empty_value")
+    @DisplayName("A null, empty or blank value is rejected with code empty_value")
     void empty() {
         assertThat(refusal((byte[]) null).code()).isEqualTo("empty_value");
         assertThat(refusal(new byte[0]).code()).isEqualTo("empty_value");
@@ -19,7 +19,7 @@ class TopicJsonTest {
     }
 
     @ParameterizedTest
-    @DisplayName("malformed JSON is rejected with its position and without its text")
+    @DisplayName("Malformed JSON is rejected with its position and without its text")
     @ValueSource(
             strings = {
                 "SECRET",
@@ -43,14 +43,14 @@ class TopicJsonTest {
     }
 
     @ParameterizedTest
-    @DisplayName("a JSON document that is not an object is rejected with code invalid_type")
+    @DisplayName("A JSON document that is not an object is rejected with code invalid_type")
     @ValueSource(strings = {"null", "[]", "\"SECRET\"", "12", "true"})
     void notAnObject(String value) {
         assertThat(refusal(value).code()).isEqualTo("invalid_type");
     }
 
     @Test
-    @DisplayName("values that are not UTF-8 are rejected")
+    @DisplayName("Values that are not UTF-8 are rejected")
     void notUtf8() {
         assertThat(refusal("{\"prompt\": \"caf\u00e9\"}".getBytes(StandardCharsets.ISO_8859_1))
                         .code())
@@ -65,14 +65,14 @@ class TopicJsonTest {
     }
 
     @Test
-    @DisplayName("deep nesting is rejected, even in an unknown field")
+    @DisplayName("Deep nesting is rejected, even in an unknown field")
     void deepNesting() {
         assertThat(refusal("{\"x\": " + "[".repeat(400) + "]".repeat(400) + "}").message())
                 .contains("deeper than 32");
     }
 
     @Test
-    @DisplayName("a value above the size limit is rejected without parsing, and the error has both sizes")
+    @DisplayName("A value above the size limit is rejected without parsing, and the error has both sizes")
     void tooLarge() {
         ErrorBody error = refusal("x".repeat(1001));
         assertThat(error.code()).isEqualTo("request_too_large");

@@ -14,7 +14,7 @@ class ValidationBatchTest {
     private static final int MAX_BYTES = 1 << 20;
 
     @Test
-    @DisplayName("a validation batch with a prompt and messages survives the JSON round trip")
+    @DisplayName("A validation batch with a prompt and messages survives the JSON round trip")
     void roundTrip() {
         ValidationBatch batch = new ValidationBatch(
                 "b1",
@@ -26,7 +26,7 @@ class ValidationBatchTest {
     }
 
     @ParameterizedTest(name = "{0} is rejected with code {1} and param {2}")
-    @DisplayName("an invalid validation batch is rejected with a code, the name of the field and the id of the batch")
+    @DisplayName("An invalid validation batch is rejected with a code, the name of the field and the id of the batch")
     @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = """
             "examples": []                                           | invalid_value | examples
             "examples": {}                                           | invalid_type  | examples
@@ -51,7 +51,7 @@ class ValidationBatchTest {
     }
 
     @Test
-    @DisplayName("a validation batch without an id or an adapter is rejected")
+    @DisplayName("A validation batch without an id or an adapter is rejected")
     void missingNames() {
         assertThat(param("{\"adapter\": \"a\", \"examples\": []}")).isEqualTo("batch_id");
         assertThat(param("{\"batch_id\": \"b\", \"examples\": []}")).isEqualTo("adapter");

@@ -62,7 +62,7 @@ class MetricsTest {
 
     @ParameterizedTest(name = "{0}")
     @MethodSource("corpora")
-    @DisplayName("tokens equal those of sacrebleu")
+    @DisplayName("Tokens equal those of sacrebleu")
     void tokens(Corpus corpus) {
         corpus.texts()
                 .forEach(text ->
@@ -76,7 +76,7 @@ class MetricsTest {
     }
 
     @ParameterizedTest(name = "\"{0}\" answers {1}: {2}")
-    @DisplayName("a solution is right if the number after #### equals the expected answer")
+    @DisplayName("A solution is right if the number after #### equals the expected answer")
     @CsvSource(
             delimiter = '|',
             value = {
@@ -90,7 +90,7 @@ class MetricsTest {
     }
 
     @Test
-    @DisplayName("an expected answer without a number is rejected")
+    @DisplayName("An expected answer without a number is rejected")
     void noNumber() {
         assertThatThrownBy(() -> FinalAnswer.matches("#### 1", "none")).hasMessageContaining("'none'");
     }

@@ -34,7 +34,7 @@ class BrokenModelFilesTest {
     private Path temp;
 
     @Test
-    @DisplayName("a safetensors file with random changes is read or refused by its path")
+    @DisplayName("A safetensors file with random changes is read or refused by its path")
     void mutatedTensors() throws IOException {
         byte[] sound = Files.readAllBytes(Folders.model(FAMILY).resolve("model.safetensors"));
         Path file = temp.resolve("model.safetensors");
@@ -47,7 +47,7 @@ class BrokenModelFilesTest {
     }
 
     @Test
-    @DisplayName("a config.json with random changes is read or refused by its path")
+    @DisplayName("A config.json with random changes is read or refused by its path")
     void mutatedConfigs() throws IOException {
         byte[] sound = Files.readAllBytes(Folders.model("llama3-rope-tied").resolve("config.json"));
         Path file = temp.resolve("config.json");
@@ -61,7 +61,7 @@ class BrokenModelFilesTest {
     }
 
     @Test
-    @DisplayName("a config.json that does not match the weights is refused by its path")
+    @DisplayName("A config.json that does not match the weights is refused by its path")
     void mismatchedConfigs() throws IOException {
         Path folder = Folders.copyOfModel(FAMILY, temp);
         byte[] sound = Files.readAllBytes(folder.resolve("config.json"));
@@ -94,7 +94,7 @@ class BrokenModelFilesTest {
                 "..safetensors/../x.safetensors",
                 "%2e%2e%2fx.safetensors"
             })
-    @DisplayName("a shard outside the folder is refused by its name")
+    @DisplayName("A shard outside the folder is refused by its name")
     void shardsOutside(String shard) throws IOException {
         Path folder = Folders.copyOfModel(FAMILY, temp);
         Files.move(folder.resolve("model.safetensors"), temp.resolve("model.safetensors"));
@@ -108,7 +108,7 @@ class BrokenModelFilesTest {
 
     @ParameterizedTest(name = "{0}")
     @ValueSource(strings = {"config.json", "generation_config.json", "model.safetensors"})
-    @DisplayName("an empty file, or a folder in place of a file, is refused")
+    @DisplayName("An empty file, or a folder in place of a file, is refused")
     void emptyOrFolders(String name) throws IOException {
         Path folder = Folders.copyOfModel(FAMILY, temp);
         Path file = folder.resolve(name);
@@ -150,7 +150,7 @@ class BrokenModelFilesTest {
     }
 
     @Test
-    @DisplayName("a large broken config or header uses little memory")
+    @DisplayName("A large broken config or header uses little memory")
     void largeFiles() throws IOException {
         Path config = temp.resolve("config.json");
         Files.writeString(config, "{\"a\": [" + "[],".repeat(3_000_000) + "0]}");

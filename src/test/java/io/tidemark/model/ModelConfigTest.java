@@ -36,7 +36,7 @@ class ModelConfigTest {
     }
 
     @Test
-    @DisplayName("rope fields of transformers 4 and 5 have the same meaning")
+    @DisplayName("Rope fields of transformers 4 and 5 have the same meaning")
     void readsBothSpellings() {
         ModelConfig four = read(root -> set(
                         root,
@@ -58,7 +58,7 @@ class ModelConfigTest {
     }
 
     @Test
-    @DisplayName("linear and yarn scaling are read with the options and defaults of transformers")
+    @DisplayName("Linear and yarn scaling are read with the options and defaults of transformers")
     void readsOtherScalings() {
         assertThat(read(root -> set(root, "rope_scaling", "{\"type\": \"linear\", \"factor\": 2.5}"))
                         .rope())
@@ -86,7 +86,7 @@ class ModelConfigTest {
     }
 
     @Test
-    @DisplayName("without rope fields the rotary embedding is plain with base 10,000")
+    @DisplayName("Without rope fields the rotary embedding is plain with base 10,000")
     void defaultsToPlainRope() {
         assertThat(read(root -> root.remove(List.of("rope_theta", "rope_scaling")))
                         .rope())
@@ -94,7 +94,7 @@ class ModelConfigTest {
     }
 
     @Test
-    @DisplayName("absent head_dim and num_key_value_heads have the defaults of transformers")
+    @DisplayName("Absent head_dim and num_key_value_heads have the defaults of transformers")
     void derivesHeads() {
         ModelConfig config = read(root -> root.remove(List.of("head_dim", "num_key_value_heads")));
         assertThat(config.headDim()).isEqualTo(64 / 4);
@@ -102,7 +102,7 @@ class ModelConfigTest {
     }
 
     @ParameterizedTest(name = "{0} = {1}")
-    @DisplayName("a field that would not be applied is refused as not supported")
+    @DisplayName("A field that would not be applied is refused as not supported")
     @CsvSource(
             delimiter = '|',
             quoteCharacter = '\0',
@@ -122,7 +122,7 @@ class ModelConfigTest {
     }
 
     @ParameterizedTest(name = "rope_type {0}")
-    @DisplayName("an unsupported rotary scaling is refused in both spellings")
+    @DisplayName("An unsupported rotary scaling is refused in both spellings")
     @ValueSource(strings = {"dynamic", "longrope", "proportional", "su", "mrope"})
     void refusesOtherScalings(String type) {
         assertRefused(
@@ -134,7 +134,7 @@ class ModelConfigTest {
     }
 
     @Test
-    @DisplayName("a rope parameter that would not be applied is refused by name")
+    @DisplayName("A rope parameter that would not be applied is refused by name")
     void refusesUnknownRopeFields() {
         assertRefused(
                 "partial_rotary_factor",
@@ -148,7 +148,7 @@ class ModelConfigTest {
     }
 
     @Test
-    @DisplayName("unknown fields are accepted if they are null, false, 0 or empty")
+    @DisplayName("Unknown fields are accepted if they are null, false, 0 or empty")
     void acceptsInactiveFields() {
         ModelConfig plain = read(root -> {});
         assertThat(read(root -> root.putNull("sliding_window")
@@ -159,7 +159,7 @@ class ModelConfigTest {
     }
 
     @ParameterizedTest(name = "{0} = {1}")
-    @DisplayName("an impossible value is refused as broken, with the name of the field")
+    @DisplayName("An impossible value is refused as broken, with the name of the field")
     @CsvSource(
             delimiter = '|',
             quoteCharacter = '\0',
@@ -190,7 +190,7 @@ class ModelConfigTest {
     }
 
     @ParameterizedTest(name = "{0}")
-    @DisplayName("a missing file, or one that is not a JSON object, is refused by its path")
+    @DisplayName("A missing file, or one that is not a JSON object, is refused by its path")
     @ValueSource(strings = {"", "{", "[]", "null", "(missing)"})
     void refusesOtherFiles(String content) throws IOException {
         Path file = folder.resolve("config.json");
@@ -205,7 +205,7 @@ class ModelConfigTest {
     }
 
     @Test
-    @DisplayName("end-of-sequence tokens are read from generation_config.json, else from config.json")
+    @DisplayName("End-of-sequence tokens are read from generation_config.json, else from config.json")
     void readsEndOfSequence() throws IOException {
         assertThat(read(root -> root.put("eos_token_id", 7)).endOfSequence()).isEqualTo(Set.of(7));
         assertThat(read(root -> set(root, "eos_token_id", "[7, 9]")).endOfSequence())

@@ -23,7 +23,7 @@ class ModelFamilyTest {
     private Path temp;
 
     @Test
-    @DisplayName("each family has the biases and head norms of its architecture")
+    @DisplayName("Each family has the biases and head norms of its architecture")
     void hasItsParts() {
         assertThat(read("'model_type': 'llama'").biases()).isEqualTo(new ModelConfig.Biases(false, false, false));
         assertThat(read("'model_type': 'llama', 'attention_bias': true").biases())
@@ -37,7 +37,7 @@ class ModelFamilyTest {
     }
 
     @Test
-    @DisplayName("absent and null fields have the family's default of transformers")
+    @DisplayName("Absent and null fields have the family's default of transformers")
     void hasItsDefaults() {
         assertThat(read("'model_type': 'mistral', 'num_attention_heads': 16, 'num_key_value_heads': '(absent)'")
                         .kvHeads())
@@ -55,7 +55,7 @@ class ModelFamilyTest {
     }
 
     @Test
-    @DisplayName("sliding windows are read from sliding_window, layer_types and max_window_layers")
+    @DisplayName("Sliding windows are read from sliding_window, layer_types and max_window_layers")
     void hasItsWindows() {
         assertThat(read("'model_type': 'mistral'").windows())
                 .containsOnly(OptionalInt.of(4096))
@@ -87,7 +87,7 @@ class ModelFamilyTest {
     }
 
     @ParameterizedTest(name = "{0}")
-    @DisplayName("a field that would not be applied is refused by name")
+    @DisplayName("A field that would not be applied is refused by name")
     @CsvSource(
             delimiter = '|',
             quoteCharacter = '\0',

@@ -91,7 +91,7 @@ class RotaryEmbeddingTest {
     }
 
     @ParameterizedTest(name = "{0}")
-    @DisplayName("inverse frequencies and attention factor are equal to those of transformers")
+    @DisplayName("Inverse frequencies and attention factor are equal to those of transformers")
     @MethodSource("embeddings")
     void areThoseOfTransformers(RotaryEmbedding embedding, int headDim, double attentionFactor, List<Double> expected) {
         float[] frequencies = embedding.inverseFrequencies(headDim);

@@ -34,7 +34,7 @@ class SafetensorsFileTest {
     }
 
     @Test
-    @DisplayName("types, shapes and bytes of the tensors are read")
+    @DisplayName("Types, shapes and bytes of the tensors are read")
     void reads() {
         new TensorFile()
                 .with("a", Tensor.floats(new long[] {2, 1}, 1.5f, -2))
@@ -51,7 +51,7 @@ class SafetensorsFileTest {
     }
 
     @Test
-    @DisplayName("metadata is skipped")
+    @DisplayName("Metadata is skipped")
     void skipsMetadata() {
         TensorFile.writeRaw(
                 file,
@@ -61,7 +61,7 @@ class SafetensorsFileTest {
     }
 
     @ParameterizedTest(name = "{0}, {1} bytes")
-    @DisplayName("a header that does not match the bytes is refused with the tensor's name")
+    @DisplayName("A header that does not match the bytes is refused with the tensor's name")
     @CsvSource(
             delimiter = '|',
             quoteCharacter = '\0',
@@ -94,7 +94,7 @@ class SafetensorsFileTest {
     }
 
     @Test
-    @DisplayName("bytes after the last tensor are refused")
+    @DisplayName("Bytes after the last tensor are refused")
     void refusesTrailingBytes() {
         TensorFile.writeRaw(
                 file, "{\"a\": {\"dtype\": \"F32\", \"shape\": [1], \"data_offsets\": [0, 4]}}", new byte[7]);
@@ -104,7 +104,7 @@ class SafetensorsFileTest {
     }
 
     @ParameterizedTest(name = "{0}")
-    @DisplayName("a header that is not a JSON object is refused")
+    @DisplayName("A header that is not a JSON object is refused")
     @ValueSource(strings = {"{\"a\": ", "[]", "not JSON", "  "})
     void refusesOtherHeaders(String header) {
         TensorFile.writeRaw(file, header, new byte[0]);
@@ -114,7 +114,7 @@ class SafetensorsFileTest {
     }
 
     @ParameterizedTest(name = "{0}")
-    @DisplayName("an impossible header length is refused before memory is allocated")
+    @DisplayName("An impossible header length is refused before memory is allocated")
     @ValueSource(longs = {-1, 0, 1, 3, 1L << 62, 99_999_999, 100_000_001})
     void refusesImpossibleHeaderLengths(long length) {
         TensorFile.writeRaw(file, length, "{}".getBytes(StandardCharsets.UTF_8), new byte[0]);
@@ -124,7 +124,7 @@ class SafetensorsFileTest {
     }
 
     @Test
-    @DisplayName("a file truncated at any byte is refused")
+    @DisplayName("A file truncated at any byte is refused")
     void refusesEveryPrefix() throws IOException {
         new TensorFile()
                 .with("a", Tensor.floats(new long[] {2}, 1, 2))
@@ -140,7 +140,7 @@ class SafetensorsFileTest {
     }
 
     @Test
-    @DisplayName("a missing file is refused by its path")
+    @DisplayName("A missing file is refused by its path")
     void refusesAMissingFile() {
         assertThatThrownBy(() -> SafetensorsFile.read(file))
                 .isInstanceOf(InvalidModelException.class)

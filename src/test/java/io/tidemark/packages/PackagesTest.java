@@ -48,7 +48,7 @@ class PackagesTest {
     }
 
     @Test
-    @DisplayName("depend only on the packages that the table allows")
+    @DisplayName("Depend only on the packages that the table allows")
     void dependOneWay() {
         Map<String, Set<String>> violations = new TreeMap<>();
         for (JavaClass from : classes) {
@@ -68,7 +68,7 @@ class PackagesTest {
     }
 
     @Test
-    @DisplayName("are all in the table, and each has a package-info")
+    @DisplayName("Are all in the table, and each has a package-info")
     void areNamedAndDescribed() {
         Set<String> found = new HashSet<>();
         classes.forEach(type -> found.add(topLevel(type)));
@@ -85,7 +85,7 @@ class PackagesTest {
     }
 
     @Test
-    @DisplayName("use DJL's PyTorch binding only in 'torch'")
+    @DisplayName("Use DJL's PyTorch binding only in 'torch'")
     void onlyTorchUsesDjl() {
         noClasses()
                 .that()
@@ -97,7 +97,7 @@ class PackagesTest {
     }
 
     @Test
-    @DisplayName("that compute use no Kafka, no Quarkus and no CDI")
+    @DisplayName("That compute use no Kafka, no Quarkus and no CDI")
     void computingPackagesArePlainJava() {
         noClasses()
                 .that()
@@ -117,7 +117,7 @@ class PackagesTest {
     }
 
     @Test
-    @DisplayName("are not called util, helper, manager or common")
+    @DisplayName("Are not called util, helper, manager or common")
     void noVagueNames() {
         noClasses()
                 .should(com.tngtech.archunit.lang.conditions.ArchConditions.be(vaguelyNamed()))

@@ -19,13 +19,13 @@ class ConfigurationPageTest {
     private static final Pattern VALUE = Pattern.compile("`([^`]*)`");
 
     @Test
-    @DisplayName("has a row for every setting, and no row for anything else")
+    @DisplayName("Has a row for every setting, and no row for anything else")
     void names() throws IOException {
         assertThat(rows().keySet()).isEqualTo(SettingNames.defaults().keySet());
     }
 
     @Test
-    @DisplayName("shows the default of every setting that has a fixed one")
+    @DisplayName("Shows the default of every setting that has a fixed one")
     void defaults() throws IOException {
         SortedMap<String, String> rows = rows();
         SettingNames.defaults()
@@ -34,7 +34,7 @@ class ConfigurationPageTest {
     }
 
     @Test
-    @DisplayName("shows no fixed default for a setting without one")
+    @DisplayName("Shows no fixed default for a setting without one")
     void derivedDefaults() throws IOException {
         SortedMap<String, String> rows = rows();
         SettingNames.defaults().forEach((name, value) -> {

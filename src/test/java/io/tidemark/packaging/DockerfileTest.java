@@ -20,7 +20,7 @@ class DockerfileTest {
 
     @ParameterizedTest(name = "{0}")
     @ValueSource(strings = {"Dockerfile", "Dockerfile.cuda"})
-    @DisplayName("copies only files that exist and are not excluded by .dockerignore")
+    @DisplayName("Copies only files that exist and are not excluded by .dockerignore")
     void copiesExistingPaths(String name) throws IOException {
         List<String> ignored = Files.readAllLines(Path.of(".dockerignore"));
         for (String source : copied(name)) {
@@ -32,7 +32,7 @@ class DockerfileTest {
 
     @ParameterizedTest(name = "{0}")
     @ValueSource(strings = {"Dockerfile", "Dockerfile.cuda"})
-    @DisplayName("sets only environment variables that are settings")
+    @DisplayName("Sets only environment variables that are settings")
     void variablesAreSettings(String name) throws IOException {
         Matcher variable = TIDEMARK_VARIABLE.matcher(String.join("\n", lines(name)));
         List<String> names = new ArrayList<>();
@@ -44,7 +44,7 @@ class DockerfileTest {
 
     @ParameterizedTest(name = "{0}")
     @ValueSource(strings = {"Dockerfile", "Dockerfile.cuda"})
-    @DisplayName("runs the launcher as a numeric user other than root")
+    @DisplayName("Runs the launcher as a numeric user other than root")
     void runsAsNobodySpecial(String name) throws IOException {
         assertThat(lines(name))
                 .anyMatch(line -> line.matches("USER [1-9][0-9]*:[1-9][0-9]*"))

@@ -21,7 +21,7 @@ class DocumentsTest {
     private static final Pattern ARTIFACT = Pattern.compile("<artifactId>([^<$]+?)-?(?:\\$[^<]*)?</artifactId>");
 
     @Test
-    @DisplayName("link only to files that exist")
+    @DisplayName("Link only to files that exist")
     void linksResolve() throws IOException {
         List<String> broken = new ArrayList<>();
         for (Path document : files(
@@ -44,7 +44,7 @@ class DocumentsTest {
     }
 
     @Test
-    @DisplayName("that sources, settings and manifests mention exist")
+    @DisplayName("That sources, settings and manifests mention exist")
     void namedDocumentsExist() throws IOException {
         List<String> missing = new ArrayList<>();
         for (Path file : files("", Path.of("src/main"), Path.of("k8s"), Path.of("docker"))) {
@@ -60,7 +60,7 @@ class DocumentsTest {
     }
 
     @Test
-    @DisplayName("give a reason for every dependency")
+    @DisplayName("Give a reason for every dependency")
     void dependenciesAreExplained() throws IOException {
         String pom = Files.readString(Path.of("pom.xml"));
         String dependencies = pom.substring(pom.indexOf("</dependencyManagement>"), pom.indexOf("<build>"))

@@ -39,7 +39,7 @@ class KubernetesBaseTest {
             "PodDisruptionBudget", V1PodDisruptionBudget::validateJsonElement);
 
     @Test
-    @DisplayName("contains only valid fields in every core document")
+    @DisplayName("Contains only valid fields in every core document")
     void parsesStrictly() throws IOException {
         int checked = 0;
         for (Path file : files()) {
@@ -54,7 +54,7 @@ class KubernetesBaseTest {
     }
 
     @Test
-    @DisplayName("lists exactly the files beside it in its kustomization")
+    @DisplayName("Lists exactly the files beside it in its kustomization")
     void kustomizationIsComplete() throws IOException {
         List<String> listed = new ArrayList<>();
         read(BASE.resolve("kustomization.yaml")).path("resources").forEach(name -> listed.add(name.asText()));
@@ -65,7 +65,7 @@ class KubernetesBaseTest {
     }
 
     @Test
-    @DisplayName("sets only environment variables that are settings")
+    @DisplayName("Sets only environment variables that are settings")
     void variablesAreSettings() throws IOException {
         List<String> names = new ArrayList<>();
         read(BASE.resolve("config-map.yaml")).path("data").fieldNames().forEachRemaining(names::add);
@@ -80,7 +80,7 @@ class KubernetesBaseTest {
     }
 
     @Test
-    @DisplayName("probes the health checks of Quarkus at the port of the container")
+    @DisplayName("Probes the health checks of Quarkus at the port of the container")
     void probesExist() throws IOException {
         for (JsonNode container : containers()) {
             for (String probe : List.of("startupProbe", "readinessProbe", "livenessProbe")) {
@@ -93,7 +93,7 @@ class KubernetesBaseTest {
     }
 
     @Test
-    @DisplayName("has a termination grace period above the shutdown grace of the worker")
+    @DisplayName("Has a termination grace period above the shutdown grace of the worker")
     void graceFits() throws IOException {
         String grace = read(BASE.resolve("config-map.yaml"))
                 .path("data")
@@ -107,7 +107,7 @@ class KubernetesBaseTest {
     }
 
     @Test
-    @DisplayName("scales the worker by the lag of its group and topic, counted from the earliest offset")
+    @DisplayName("Scales the worker by the lag of its group and topic, counted from the earliest offset")
     void scalesOnTheRightLag() throws IOException {
         JsonNode scaled = read(BASE.resolve("worker-scaled-object.yaml")).path("spec");
         JsonNode kafka = scaled.at("/triggers/0/metadata");

@@ -42,7 +42,7 @@ class LauncherTest {
     }
 
     @Test
-    @DisplayName("is a bash script without syntax errors")
+    @DisplayName("Is a bash script without syntax errors")
     void parses() throws Exception {
         assertThat(run(
                                 Map.of(),
@@ -54,7 +54,7 @@ class LauncherTest {
     }
 
     @Test
-    @DisplayName("finds its folder through symbolic links and passes on all arguments unchanged")
+    @DisplayName("Finds its folder through symbolic links and passes on all arguments unchanged")
     void followsSymlinks() throws Exception {
         Path link = Files.createSymbolicLink(
                 elsewhere.resolve("second"),
@@ -71,7 +71,7 @@ class LauncherTest {
     }
 
     @Test
-    @DisplayName("passes JAVA_OPTS and TIDEMARK_JAVA_OPTS before -jar, and only options that the JVM accepts")
+    @DisplayName("Passes JAVA_OPTS and TIDEMARK_JAVA_OPTS before -jar, and only options that the JVM accepts")
     void passesOptions() throws Exception {
         Map<String, String> environment = Map.of(
                 "JAVA_HOME",
@@ -90,7 +90,7 @@ class LauncherTest {
     }
 
     @Test
-    @DisplayName("disables the optimizing compiler for short commands only")
+    @DisplayName("Disables the optimizing compiler for short commands only")
     void compilesForTheCommand() throws Exception {
         String launcher = install.resolve("bin/tidemark").toString();
         assertThat(run(jdk(), launcher, "demo").out).contains("-XX:TieredStopAtLevel=1");
@@ -100,7 +100,7 @@ class LauncherTest {
     }
 
     @Test
-    @DisplayName("lets serve and demo write a class data archive when they end, and lets every command use it")
+    @DisplayName("Lets serve and demo write a class data archive when they end, and lets every command use it")
     void sharesClasses() throws Exception {
         String launcher = install.resolve("bin/tidemark").toString();
         assertThat(run(jdk(), launcher, "send").out).noneMatch(flag -> flag.contains("Archive"));
@@ -117,7 +117,7 @@ class LauncherTest {
 
     @Test
     @DisplayName(
-            "replaces an archive that is incomplete, from a run that ended early, older than the build, or of another Java version")
+            "Replaces an archive that is incomplete, from a run that ended early, older than the build, or of another Java version")
     void replacesArchive() throws Exception {
         Path archive = archiveThatIsLeft("serve");
         Files.write(archive, new byte[WHOLE]);
@@ -133,7 +133,7 @@ class LauncherTest {
     }
 
     @Test
-    @DisplayName("does not set class data sharing if JAVA_OPTS does")
+    @DisplayName("Does not set class data sharing if JAVA_OPTS does")
     void leavesSharingToTheUser() throws Exception {
         Map<String, String> environment =
                 Map.of("JAVA_HOME", work.resolve("jdk").toString(), "JAVA_OPTS", "-Xshare:off");
@@ -158,7 +158,7 @@ class LauncherTest {
     }
 
     @Test
-    @DisplayName("reports the installed and the required Java version")
+    @DisplayName("Reports the installed and the required Java version")
     void refusesOldJava() throws Exception {
         javaOfVersion("11.0.2");
         Result result = run(jdk(), install.resolve("bin/tidemark").toString());
@@ -167,7 +167,7 @@ class LauncherTest {
     }
 
     @Test
-    @DisplayName("reports the missing part of an incomplete copy")
+    @DisplayName("Reports the missing part of an incomplete copy")
     void refusesIncompleteCopy() throws Exception {
         Files.delete(install.resolve("app/quarkus-run.jar"));
         Result result = run(jdk(), install.resolve("bin/tidemark").toString());
@@ -176,7 +176,7 @@ class LauncherTest {
     }
 
     @Test
-    @DisplayName("builds a checkout once with output to stderr, and again when a source is newer")
+    @DisplayName("Builds a checkout once with output to stderr, and again when a source is newer")
     void buildsWhatIsStale() throws Exception {
         Files.delete(install.resolve("app/quarkus-run.jar"));
         Path source = Files.createFile(
@@ -203,7 +203,7 @@ class LauncherTest {
     }
 
     @Test
-    @DisplayName("prints the output of a failed build and starts nothing")
+    @DisplayName("Prints the output of a failed build and starts nothing")
     void showsBuildErrors() throws Exception {
         Files.delete(install.resolve("app/quarkus-run.jar"));
         Files.createDirectories(install.resolve("src/main"));

@@ -25,7 +25,7 @@ class PlotTest {
 
     @Test
     @DisplayName(
-            "the SVG is well-formed and has every line, with points from left to right and higher values above lower ones")
+            "The SVG is well-formed and has every line, with points from left to right and higher values above lower ones")
     void svg() throws Exception {
         Document svg = DocumentBuilderFactory.newInstance()
                 .newDocumentBuilder()
@@ -46,7 +46,7 @@ class PlotTest {
     }
 
     @Test
-    @DisplayName("the character plot fits 80 columns and shows both symbols, the axis and the mark")
+    @DisplayName("The character plot fits 80 columns and shows both symbols, the axis and the mark")
     void characters() {
         String drawn = CharacterPlot.of(PLOT);
         assertThat(drawn.lines()).allSatisfy(line -> assertThat(line.length()).isLessThanOrEqualTo(80));
@@ -57,7 +57,7 @@ class PlotTest {
     }
 
     @Test
-    @DisplayName("the vertical axis begins and ends at round numbers, also if all values are equal")
+    @DisplayName("The vertical axis begins and ends at round numbers, also if all values are equal")
     void scale() {
         assertThat(Scale.over(-2.637, -1.321).ticks()).containsExactly(-3.0, -2.5, -2.0, -1.5, -1.0);
         assertThat(Scale.over(0.013, 0.549).label(0.5)).isEqualTo("0.5");
@@ -65,7 +65,7 @@ class PlotTest {
     }
 
     @Test
-    @DisplayName("series of different lengths and values that are not finite are rejected")
+    @DisplayName("Series of different lengths and values that are not finite are rejected")
     void refusesOthers() {
         assertThatThrownBy(() -> new Series("x", List.of(1.0, Double.NaN))).hasMessageContaining("'x'");
         Series two = new Series("two", List.of(1.0, 2.0));

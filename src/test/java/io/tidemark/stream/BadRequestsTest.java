@@ -85,13 +85,13 @@ class BadRequestsTest {
     @ParameterizedTest(name = "{0}")
     @MethodSource("badInput")
     @DisplayName(
-            "is answered with an error result and a dead letter, and the next request of the partition is answered")
+            "Is answered with an error result and a dead letter, and the next request of the partition is answered")
     void badInputDoesNotStopThePartition(String name, String value, String code, String param) {
         answersWithError(name, value == null ? null : TopicClient.bytes(value), code, param);
     }
 
     @Test
-    @DisplayName("that is not UTF-8 is answered with an error result and a dead letter with the original bytes")
+    @DisplayName("That is not UTF-8 is answered with an error result and a dead letter with the original bytes")
     void notUtf8() {
         byte[] value = "{\"model\": \"all\", \"prompt\": \"\u00e9\"}".getBytes(StandardCharsets.ISO_8859_1);
         ConsumerRecord<byte[], byte[]> letter = answersWithError("not UTF-8", value, "invalid_utf8", "");
@@ -99,7 +99,7 @@ class BadRequestsTest {
     }
 
     @Test
-    @DisplayName("with a key of 2 MB is answered and committed")
+    @DisplayName("With a key of 2 MB is answered and committed")
     void hugeKey() {
         RecordMetadata bad = client.send(new ProducerRecord<>(REQUESTS, 2, new byte[2 * 1024 * 1024], new byte[1]));
         JsonNode result = client.await(RESULTS, REQUESTS + "-2-" + bad.offset());

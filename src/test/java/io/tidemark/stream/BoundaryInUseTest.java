@@ -24,7 +24,7 @@ class BoundaryInUseTest {
 
     @Test
     @DisplayName(
-            "a boundary record applies from the next request on, and one that does not match the adapter gives full LoRA")
+            "A boundary record applies from the next request on, and one that does not match the adapter gives full LoRA")
     void tableSemantics() {
         assertThat(request("qv").path("boundary").asInt()).isEqualTo(LAYERS);
         assertThat(request("qv").has("boundary_offset")).isFalse();
@@ -48,7 +48,7 @@ class BoundaryInUseTest {
     }
 
     @Test
-    @DisplayName("a running request keeps the boundary of its admission when the table changes")
+    @DisplayName("A running request keeps the boundary of its admission when the table changes")
     void pinnedAtAdmission() {
         client.send("generation-requests", null, WorkerTopics.longRequest("pinned", "all"));
         Awaitility.await()
@@ -65,7 +65,7 @@ class BoundaryInUseTest {
     }
 
     @Test
-    @DisplayName("a process with both roles uses its own calibrated boundary in the next results")
+    @DisplayName("A process with both roles uses its own calibrated boundary in the next results")
     void calibratedBetweenSteps() {
         client.send("validation-batches", "some-layers", batch("some-layers"));
         Awaitility.await()

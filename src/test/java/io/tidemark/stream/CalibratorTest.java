@@ -20,7 +20,7 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 
-@DisplayName("calibrator")
+@DisplayName("Calibrator")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class CalibratorTest {
 
@@ -51,7 +51,7 @@ class CalibratorTest {
     }
 
     @Test
-    @DisplayName("a batch gives the boundary and the curve of the reference, and its offset is committed")
+    @DisplayName("A batch gives the boundary and the curve of the reference, and its offset is committed")
     void movesTheBoundary() {
         calibrator.send("b1", 0, 0, model.examples());
         JsonNode boundary = calibrator.awaitSamples(model.examples());
@@ -63,7 +63,7 @@ class CalibratorTest {
     }
 
     @Test
-    @DisplayName("six batches in another order, on two partitions and with restarts, give the same curve")
+    @DisplayName("Six batches in another order, on two partitions and with restarts, give the same curve")
     void groupingAndRestarts() {
         int sixth = model.examples() / 6;
         List<Integer> order = List.of(5, 2, 0, 4, 1, 3);
@@ -79,7 +79,7 @@ class CalibratorTest {
     }
 
     @Test
-    @DisplayName("a repeated batch counts once on any partition")
+    @DisplayName("A repeated batch counts once on any partition")
     void repeatedBatch() {
         calibrator.send("again", 0, 0, 6);
         calibrator.awaitSamples(6);
@@ -94,7 +94,7 @@ class CalibratorTest {
     }
 
     @Test
-    @DisplayName("a pinned boundary is kept while the calibration state grows, and its removal ends that")
+    @DisplayName("A pinned boundary is kept while the calibration state grows, and its removal ends that")
     void pinned() {
         calibrator.sendBoundary("all", pin("all", 3));
         calibrator.send("b1", 0, 0, 6);
@@ -110,7 +110,7 @@ class CalibratorTest {
     }
 
     @Test
-    @DisplayName("a pin that a crashed calibrator has overwritten is published again before the first batch")
+    @DisplayName("A pin that a crashed calibrator has overwritten is published again before the first batch")
     void overwrittenPin() {
         calibrator.stop();
         byte[] pin = pin("qv", 2);
@@ -123,7 +123,7 @@ class CalibratorTest {
     }
 
     @Test
-    @DisplayName("an invalid batch becomes a dead letter with an error code, and the next batch counts")
+    @DisplayName("An invalid batch becomes a dead letter with an error code, and the next batch counts")
     void deadLetters() {
         calibrator.sendRaw(null);
         calibrator.sendRaw("{");

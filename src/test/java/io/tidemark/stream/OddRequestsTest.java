@@ -91,7 +91,7 @@ class OddRequestsTest {
 
     @Test
     @DisplayName(
-            "are answered with one error that names the field and one dead letter each, and valid requests between them are answered")
+            "Are answered with one error that names the field and one dead letter each, and valid requests between them are answered")
     void eachGetsItsError() {
         List<Odd> odd = odd();
         List<String> places = new ArrayList<>();

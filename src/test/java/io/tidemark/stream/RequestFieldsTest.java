@@ -24,7 +24,7 @@ class RequestFieldsTest {
 
     @Test
     @DisplayName(
-            "have effect: choices, seed, log-probabilities, logit bias, penalties, stop texts, tools and tool calls")
+            "Have effect: choices, seed, log-probabilities, logit bias, penalties, stop texts, tools and tool calls")
     void fieldsAreHonoured() {
         String asked = "\"prompt\": \"the river\", \"max_tokens\": 6, \"ignore_eos\": true, ";
         JsonNode choices = answer(
@@ -72,7 +72,7 @@ class RequestFieldsTest {
     }
 
     @Test
-    @DisplayName("may contain a prompt of one token less than the context length")
+    @DisplayName("May contain a prompt of one token less than the context length")
     void aPromptAtTheLimit() {
         JsonNode result =
                 answer("at-the-limit", "\"prompt\": \"" + " the".repeat(CONTEXT - 1) + "\", \"max_tokens\": 1");

@@ -46,7 +46,7 @@ class ServingProcessIT {
     }
 
     @Test
-    @DisplayName("after kill -9 during 200 requests the next worker answers all requests without a committed answer")
+    @DisplayName("After kill -9 during 200 requests the next worker answers all requests without a committed answer")
     void killed() throws Exception {
         group.produce(0, REQUESTS / 2);
         try (ServedProcess first =
@@ -70,7 +70,7 @@ class ServingProcessIT {
 
     @Test
     @DisplayName(
-            "after SIGTERM a worker with enough grace finishes its open requests, and no request is answered twice")
+            "After SIGTERM a worker with enough grace finishes its open requests, and no request is answered twice")
     void terminatedWithGrace() throws Exception {
         group.produce(0, REQUESTS);
         terminateAmidRequests("30S", "0 abandoned for redelivery");
@@ -82,7 +82,7 @@ class ServingProcessIT {
     }
 
     @Test
-    @DisplayName("after SIGTERM a worker without grace abandons its open requests, and the next worker answers them")
+    @DisplayName("After SIGTERM a worker without grace abandons its open requests, and the next worker answers them")
     void terminatedWithoutGrace() throws Exception {
         group.produce(0, REQUESTS);
         terminateAmidRequests("0S", "0 open requests finished");
@@ -102,7 +102,7 @@ class ServingProcessIT {
     }
 
     @Test
-    @DisplayName("a worker that joins the group during requests answers some of them, and the rebalance loses none")
+    @DisplayName("A worker that joins the group during requests answers some of them, and the rebalance loses none")
     void joined() throws Exception {
         group.produce(0, REQUESTS);
         try (ServedProcess first = group.serve("first", "1S").awaitReady()) {
@@ -118,7 +118,7 @@ class ServingProcessIT {
 
     @Test
     @DisplayName(
-            "a setting out of range, a missing model folder and a topic with the wrong cleanup policy end the process with exit code 1")
+            "A setting out of range, a missing model folder and a topic with the wrong cleanup policy end the process with exit code 1")
     void startsThatFail() throws Exception {
         try (ServedProcess slots =
                         ServedProcess.start(broker.bootstrapServers(), Map.of("TIDEMARK_ENGINE_MAX_NUM_SEQS", "1025"));

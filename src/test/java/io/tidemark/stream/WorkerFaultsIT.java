@@ -21,7 +21,7 @@ class WorkerFaultsIT {
 
     @Test
     @DisplayName(
-            "when one of two workers is killed, the other answers its requests, and each request has one result of the highest attempt")
+            "When one of two workers is killed, the other answers its requests, and each request has one result of the highest attempt")
     void oneOfTwoKilled() throws Exception {
         try (EmbeddedBroker broker = EmbeddedBroker.start(BrokerOptions.TEMPORARY);
                 WorkerGroup group = new WorkerGroup(broker.bootstrapServers());
@@ -43,7 +43,7 @@ class WorkerFaultsIT {
 
     @Test
     @DisplayName(
-            "when an error ends the thread of the engine, the process ends with exit code 1, no request fails, and the next worker answers the open requests")
+            "When an error ends the thread of the engine, the process ends with exit code 1, no request fails, and the next worker answers the open requests")
     void engineDies() throws Exception {
         try (Debugger debugger = Debugger.ofRunning();
                 EmbeddedBroker broker = EmbeddedBroker.start(BrokerOptions.TEMPORARY);
@@ -69,7 +69,7 @@ class WorkerFaultsIT {
     }
 
     @Test
-    @DisplayName("when the broker restarts during requests, the worker stays alive, and each request is answered")
+    @DisplayName("When the broker restarts during requests, the worker stays alive, and each request is answered")
     void brokerComesBack(@TempDir Path folder) throws Exception {
         EmbeddedBroker broker = EmbeddedBroker.start(new BrokerOptions(0, Optional.of(folder)));
         int port = broker.port();

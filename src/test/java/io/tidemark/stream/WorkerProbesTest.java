@@ -30,7 +30,7 @@ class WorkerProbesTest {
 
     @Test
     @DisplayName(
-            "report a ready process, and metrics by adapter and outcome that do not contain unknown names from clients")
+            "Report a ready process, and metrics by adapter and outcome that do not contain unknown names from clients")
     void operations() throws Exception {
         client.send(REQUESTS, null, "{\"id\": \"counted\", \"model\": \"secret-name\", \"prompt\": \"x\"}");
         client.await(RESULTS, "counted");
@@ -51,7 +51,7 @@ class WorkerProbesTest {
     }
 
     @Test
-    @DisplayName("have histograms of queue time and duration of an answered request")
+    @DisplayName("Have histograms of queue time and duration of an answered request")
     void timers() {
         client.send(REQUESTS, null, "{\"id\": \"timed\", \"model\": \"all\", \"prompt\": \"x\", \"max_tokens\": 2}");
         client.await(RESULTS, "timed");

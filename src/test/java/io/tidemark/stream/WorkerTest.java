@@ -30,7 +30,7 @@ class WorkerTest {
 
     @Test
     @DisplayName(
-            "answers a request with one result and its trace header, and the texts of its events are the text of the result")
+            "Answers a request with one result and its trace header, and the texts of its events are the text of the result")
     void happyPath() {
         ProducerRecord<byte[], byte[]> request =
                 new ProducerRecord<>(REQUESTS, TopicClient.bytes("all"), TopicClient.bytes("""
@@ -75,7 +75,7 @@ class WorkerTest {
     }
 
     @Test
-    @DisplayName("answers a request without an id with an id from its position")
+    @DisplayName("Answers a request without an id with an id from its position")
     void derivedId() {
         RecordMetadata place = client.send(REQUESTS, null, """
                 {"model": "llama-gqa", "prompt": "no name", "max_tokens": 2}""");
@@ -86,7 +86,7 @@ class WorkerTest {
     }
 
     @Test
-    @DisplayName("answers a request for a misspelled adapter with the most similar name")
+    @DisplayName("Answers a request for a misspelled adapter with the most similar name")
     void didYouMean() {
         client.send(REQUESTS, null, "{\"id\": \"misspelled\", \"model\": \"alll\", \"prompt\": \"x\"}");
         assertThat(client.await(RESULTS, "misspelled")
@@ -97,7 +97,7 @@ class WorkerTest {
     }
 
     @Test
-    @DisplayName("commits the offset of an answered request")
+    @DisplayName("Commits the offset of an answered request")
     void commits() {
         RecordMetadata last = client.send(new ProducerRecord<>(
                 REQUESTS,
@@ -112,7 +112,7 @@ class WorkerTest {
     }
 
     @Test
-    @DisplayName("applies the chat template to messages and answers with an assistant message for each of n choices")
+    @DisplayName("Applies the chat template to messages and answers with an assistant message for each of n choices")
     void messages() {
         client.send(REQUESTS, null, """
                 {"id": "chat", "model": "qv", "messages": [{"role": "user", "content": "hello"}], "max_tokens": 3,
@@ -127,7 +127,7 @@ class WorkerTest {
     }
 
     @Test
-    @DisplayName("ends a running request after a cancellation, with the text generated so far")
+    @DisplayName("Ends a running request after a cancellation, with the text generated so far")
     void cancelled() {
         client.send(REQUESTS, null, WorkerTopics.longRequest("to-cancel", "all"));
         Awaitility.await().until(() -> !client.values(EVENTS, "to-cancel").isEmpty());

@@ -49,7 +49,7 @@ class ChatRenderingTest {
     }
 
     @ParameterizedTest(name = "{0}")
-    @DisplayName("the text is equal to that of transformers, or rendering fails if transformers fails")
+    @DisplayName("The text is equal to that of transformers, or rendering fails if transformers fails")
     @MethodSource
     void renders(Rendering rendering) throws IOException {
         String source = Files.readString(CHAT.resolve("templates").resolve(rendering.template()));
@@ -57,7 +57,7 @@ class ChatRenderingTest {
     }
 
     @ParameterizedTest(name = "{0}")
-    @DisplayName("expressions have the value of Jinja2 in Python, or fail if they fail there")
+    @DisplayName("Expressions have the value of Jinja2 in Python, or fail if they fail there")
     @MethodSource
     void evaluates(Evaluation evaluation) {
         ChatMessage message = new ChatMessage("user", " Ünïcode 🙂 text\n");

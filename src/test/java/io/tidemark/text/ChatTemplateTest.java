@@ -36,7 +36,7 @@ class ChatTemplateTest {
     }
 
     @Test
-    @DisplayName("of several templates, 'tool_use' is used with tools, else 'default'")
+    @DisplayName("Of several templates, 'tool_use' is used with tools, else 'default'")
     void choosesByTools() throws IOException {
         List<Map<String, Object>> tools = List.of(Map.of("type", "function"));
         config(
@@ -56,7 +56,7 @@ class ChatTemplateTest {
     }
 
     @Test
-    @DisplayName("a broken template fails when messages are rendered, not when the model loads")
+    @DisplayName("A broken template fails when messages are rendered, not when the model loads")
     void brokenTemplateFailsWhenRendered() throws IOException {
         template("{{ messages | frobnicate }}");
         ChatTemplate broken = ChatTemplate.load(temp);
@@ -71,7 +71,7 @@ class ChatTemplateTest {
     }
 
     @Test
-    @DisplayName("null fields are left out, and reasoning is present under the names that templates read")
+    @DisplayName("Null fields are left out, and reasoning is present under the names that templates read")
     void bindsMessagesLikeTransformers() throws IOException {
         template(
                 "{% for m in messages %}{{ m.content is defined }} {{ m.thinking }} {{ m.reasoning_content }};{% endfor %}");
@@ -83,7 +83,7 @@ class ChatTemplateTest {
     }
 
     @Test
-    @DisplayName("named special tokens are variables of the template")
+    @DisplayName("Named special tokens are variables of the template")
     void bindsNamedTokens() throws IOException {
         config("{\"bos_token\": null, \"image_token\": \"<i>\", \"extra_special_tokens\": {\"tool_token\": \"<t>\"}}");
         Files.writeString(temp.resolve("special_tokens_map.json"), "{\"eos_token\": {\"content\": \"</s>\"}}");
@@ -95,7 +95,7 @@ class ChatTemplateTest {
     }
 
     @Test
-    @DisplayName("messages, special tokens and add_generation_prompt are variables of the template")
+    @DisplayName("Messages, special tokens and add_generation_prompt are variables of the template")
     void bindsWhatTransformersBinds() throws IOException {
         config(
                 "{\"bos_token\": \"<s>\", \"eos_token\": {\"content\": \"</s>\", \"special\": true}, \"chat_template\": "
@@ -104,7 +104,7 @@ class ChatTemplateTest {
     }
 
     @Test
-    @DisplayName("an exception raised by the template fails with its message")
+    @DisplayName("An exception raised by the template fails with its message")
     void failsWithTheRaisedMessage() throws IOException {
         template("{% if messages[0].role == 'user' %}{{ raise_exception('roles must alternate') }}{% endif %}");
         assertThatThrownBy(() -> ChatTemplate.load(temp).render(QUESTION, List.of()))
@@ -123,7 +123,7 @@ class ChatTemplateTest {
     }
 
     @ParameterizedTest(name = "{0}")
-    @DisplayName("an undefined variable or filter fails")
+    @DisplayName("An undefined variable or filter fails")
     @ValueSource(
             strings = {
                 "{{ no_such_function(messages) }}",
@@ -141,7 +141,7 @@ class ChatTemplateTest {
     }
 
     @Test
-    @DisplayName("a missing template fails when messages are rendered")
+    @DisplayName("A missing template fails when messages are rendered")
     void mayBeAbsent() throws IOException {
         assertThatThrownBy(() -> ChatTemplate.load(temp).render(QUESTION, List.of()))
                 .isInstanceOf(ChatTemplateException.class)
@@ -152,7 +152,7 @@ class ChatTemplateTest {
     }
 
     @Test
-    @DisplayName("the rendered text of each fixture ends where the reply begins")
+    @DisplayName("The rendered text of each fixture ends where the reply begins")
     void endsWithTheAnswersBeginning() {
         for (String family : List.of("llama-gqa", "llama3-rope-tied", "llama-biased-mha")) {
             assertThat(ChatTemplate.load(Folders.model(family)).render(QUESTION, List.of()))

@@ -37,7 +37,7 @@ class CompletionEndTest {
     }
 
     @Test
-    @DisplayName("otherwise the model's first end-of-sequence token is used")
+    @DisplayName("Otherwise the model's first end-of-sequence token is used")
     void isTheFirstOtherwise() throws IOException {
         assertThat(end(new LinkedHashSet<>(List.of(9, 1)))).isEqualTo(9);
         Folders.edit(folder.resolve("tokenizer_config.json"), root -> root.put("eos_token", "no token of this model"));

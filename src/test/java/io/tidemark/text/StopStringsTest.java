@@ -13,7 +13,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class StopStringsTest {
 
     @Test
-    @DisplayName("the text ends before the earliest stop string")
+    @DisplayName("The text ends before the earliest stop string")
     void endAtTheEarliest() {
         StopStrings stops = new StopStrings(List.of("END", "\n\n"));
         assertThat(stops.add("one\n\ntwo END")).isEqualTo("one");
@@ -30,7 +30,7 @@ class StopStringsTest {
     }
 
     @Test
-    @DisplayName("held-back text is released if it cannot become a stop string, or at the end")
+    @DisplayName("Held-back text is released if it cannot become a stop string, or at the end")
     void releaseTextThatCannotBecomeAStop() {
         StopStrings stops = new StopStrings(List.of("STOP"));
         assertThat(pieces(stops, "aST", "Ox", "STO")).containsExactly("a", "STOx", "");
@@ -39,7 +39,7 @@ class StopStringsTest {
     }
 
     @Test
-    @DisplayName("only the longest possible beginning of a stop string is held back")
+    @DisplayName("Only the longest possible beginning of a stop string is held back")
     void holdBackTheLongestPrefixOnly() {
         assertThat(pieces(new StopStrings(List.of("aab")), "aaa", "b")).containsExactly("a", "");
         assertThat(pieces(new StopStrings(List.of("xyz", "z!")), "xy", "q", "z", "?"))
@@ -47,13 +47,13 @@ class StopStringsTest {
     }
 
     @Test
-    @DisplayName("without stop strings all text passes")
+    @DisplayName("Without stop strings all text passes")
     void mayBeNone() {
         assertThat(pieces(new StopStrings(List.of()), "a", "", "b")).containsExactly("a", "", "b");
     }
 
     @ParameterizedTest(name = "chunks of {0}")
-    @DisplayName("the text does not depend on the size of the chunks")
+    @DisplayName("The text does not depend on the size of the chunks")
     @ValueSource(ints = {1, 2, 3, 5, 7, 100})
     void doNotDependOnTheChunks(int size) {
         String text = "ab\nabc\n\nabcabd<|e<|end|>tail";

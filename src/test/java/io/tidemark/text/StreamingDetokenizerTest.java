@@ -34,7 +34,7 @@ class StreamingDetokenizerTest {
     }
 
     @ParameterizedTest(name = "{0}")
-    @DisplayName("chunks never split a character, and together are the whole text")
+    @DisplayName("Chunks never split a character, and together are the whole text")
     @ValueSource(
             strings = {
                 "plain words, and more",
@@ -57,7 +57,7 @@ class StreamingDetokenizerTest {
     }
 
     @Test
-    @DisplayName("a character of several tokens is emitted with the last of them")
+    @DisplayName("A character of several tokens is emitted with the last of them")
     void waitsForTheLastByte() {
         List<Integer> tokens = tokenizer.encodePlain("🙂");
         assertThat(tokens).hasSizeGreaterThan(1);
@@ -69,7 +69,7 @@ class StreamingDetokenizerTest {
     }
 
     @Test
-    @DisplayName("an incomplete character at the end becomes U+FFFD")
+    @DisplayName("An incomplete character at the end becomes U+FFFD")
     void incompleteCharacterAtTheEnd() {
         List<Integer> tokens = tokenizer.encodePlain("ab🙂");
         List<String> chunks = chunks(tokens.subList(0, tokens.size() - 1));
@@ -78,7 +78,7 @@ class StreamingDetokenizerTest {
     }
 
     @Test
-    @DisplayName("random tokens give the text of decoding all of them at once")
+    @DisplayName("Random tokens give the text of decoding all of them at once")
     void anyTokens() {
         Random random = new Random(11);
         for (int run = 0; run < 100; run++) {
@@ -89,7 +89,7 @@ class StreamingDetokenizerTest {
 
     @ParameterizedTest(name = "{0}")
     @DisplayName(
-            "random tokens of each kind of tokenizer give the text of decoding all at once, without split characters")
+            "Random tokens of each kind of tokenizer give the text of decoding all at once, without split characters")
     @ValueSource(strings = {"byte-level", "sentencepiece-bpe", "sentencepiece-unigram"})
     void anyTokensOfAnyKind(String kind) {
         try (TextTokenizer each = ofKind(kind)) {
@@ -112,7 +112,7 @@ class StreamingDetokenizerTest {
 
     @ParameterizedTest(name = "{0}")
     @DisplayName(
-            "real text of each kind of tokenizer is complete: spaces, composed emoji, U+FFFD, text like a byte token")
+            "Real text of each kind of tokenizer is complete: spaces, composed emoji, U+FFFD, text like a byte token")
     @ValueSource(strings = {"byte-level", "sentencepiece-bpe", "sentencepiece-unigram"})
     void realTextOfAnyKind(String kind) {
         try (TextTokenizer each = ofKind(kind)) {
@@ -137,7 +137,7 @@ class StreamingDetokenizerTest {
     }
 
     @Test
-    @DisplayName("a run of byte tokens is emitted at its end, because one invalid byte invalidates all")
+    @DisplayName("A run of byte tokens is emitted at its end, because one invalid byte invalidates all")
     void emitsByteTokensAtTheEndOfTheRun() {
         try (TextTokenizer each = ofKind("sentencepiece-bpe")) {
             int[] euro = {3 + 0xE2, 3 + 0x82, 3 + 0xAC};

@@ -24,7 +24,7 @@ class TextTokenizerTest {
     private Path temp;
 
     @Test
-    @DisplayName("a text of more than 5,000 tokens is not truncated, even if the file asks for truncation and padding")
+    @DisplayName("A text of more than 5,000 tokens is not truncated, even if the file asks for truncation and padding")
     void truncatesNothing() throws IOException {
         Path folder = Folders.copyOfModel("llama-gqa", temp);
         Folders.edit(folder.resolve("tokenizer.json"), root -> {
@@ -54,7 +54,7 @@ class TextTokenizerTest {
     }
 
     @Test
-    @DisplayName("special tokens are added to a prompt, but not to a rendered chat or a completion")
+    @DisplayName("Special tokens are added to a prompt, but not to a rendered chat or a completion")
     void addsSpecialTokensToPrompts() throws IOException {
         Path folder = Folders.copyOfModel("llama-gqa", temp);
         Folders.edit(
@@ -77,7 +77,7 @@ class TextTokenizerTest {
     }
 
     @Test
-    @DisplayName("special tokens in the text are encoded as such and left out of decoded text")
+    @DisplayName("Special tokens in the text are encoded as such and left out of decoded text")
     void readsSpecialTokensInText() {
         try (TextTokenizer tokenizer = TextTokenizer.load(Folders.model("llama-gqa"))) {
             List<Integer> tokens = tokenizer.encodePlain("<|im_start|>user\nhéllo 🙂<|im_end|>");
@@ -87,7 +87,7 @@ class TextTokenizerTest {
     }
 
     @Test
-    @DisplayName("a missing or broken tokenizer.json is refused by its path")
+    @DisplayName("A missing or broken tokenizer.json is refused by its path")
     void refusesBrokenFiles() throws IOException {
         assertThatThrownBy(() -> TextTokenizer.load(temp))
                 .isInstanceOf(InvalidModelException.class)

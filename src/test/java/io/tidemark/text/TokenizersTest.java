@@ -19,7 +19,7 @@ class TokenizersTest {
     private static final Path FOLDERS = Path.of("src/test/resources/tokenizers");
 
     @ParameterizedTest(name = "{0}")
-    @DisplayName("tokens of texts in many scripts are equal to those of transformers")
+    @DisplayName("Tokens of texts in many scripts are equal to those of transformers")
     @ValueSource(strings = {"byte-level", "sentencepiece-bpe", "sentencepiece-unigram"})
     void encodesLikeTransformers(String kind) throws IOException {
         try (TextTokenizer tokenizer = TextTokenizer.load(FOLDERS.resolve(kind))) {
@@ -32,7 +32,7 @@ class TokenizersTest {
     }
 
     @ParameterizedTest(name = "{0}")
-    @DisplayName("the decoded text of any tokens is equal to that of transformers, without special tokens")
+    @DisplayName("The decoded text of any tokens is equal to that of transformers, without special tokens")
     @ValueSource(strings = {"byte-level", "sentencepiece-bpe", "sentencepiece-unigram"})
     void decodesLikeTransformers(String kind) throws IOException {
         try (TextTokenizer tokenizer = TextTokenizer.load(FOLDERS.resolve(kind))) {
@@ -46,7 +46,7 @@ class TokenizersTest {
     }
 
     @ParameterizedTest(name = "{0}")
-    @DisplayName("a text of more than 5,000 tokens is not truncated")
+    @DisplayName("A text of more than 5,000 tokens is not truncated")
     @ValueSource(strings = {"byte-level", "sentencepiece-bpe", "sentencepiece-unigram"})
     void cutsNothing(String kind) {
         String text = "The boundary layer of 7 adapters; 日本 🙂\n".repeat(300).strip();

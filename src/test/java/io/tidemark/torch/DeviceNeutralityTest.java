@@ -36,7 +36,7 @@ class DeviceNeutralityTest {
             Pattern.compile("torch\\.device\\(|\"(cpu|cuda)|\\.(cpu|cuda)\\(|torch\\.(cpu|cuda)\\b");
 
     @Test
-    @DisplayName("in scripts, each operator that creates a tensor uses the device of an input, and no device is named")
+    @DisplayName("In scripts, each operator that creates a tensor uses the device of an input, and no device is named")
     void scripts() throws IOException {
         try (Stream<Path> files = Files.list(Path.of("src/main/resources/torchscript"))) {
             List<Path> scripts = files.sorted().toList();
@@ -59,13 +59,13 @@ class DeviceNeutralityTest {
                 "x = torch.full([1], (3), device=\"cuda:0\")",
                 "x = torch.add(torch.ones([1], device=z.device), torch.ones([1]))"
             })
-    @DisplayName("a fixed device in a script is found")
+    @DisplayName("A fixed device in a script is found")
     void fixedDevicesAreFound(String line) {
         assertThat(faults(line)).isNotEmpty();
     }
 
     @Test
-    @DisplayName("in Java, only Torch creates tensors, with the manager of its device, and only Devices names a device")
+    @DisplayName("In Java, only Torch creates tensors, with the manager of its device, and only Devices names a device")
     void java() {
         JavaClasses classes = new ClassFileImporter()
                 .withImportOption(new ImportOption.DoNotIncludeTests())

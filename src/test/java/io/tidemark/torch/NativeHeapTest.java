@@ -14,7 +14,7 @@ class NativeHeapTest {
     private static final int PAGES = 512;
 
     @Test
-    @DisplayName("the heaps of arenas are found: anonymous writable memory at a multiple of 64 MiB")
+    @DisplayName("The heaps of arenas are found: anonymous writable memory at a multiple of 64 MiB")
     void arenas() {
         assertThat(NativeHeap.arenas(List.of(
                         "555555554000-555555600000 rw-p 00000000 00:00 0                          [heap]",
@@ -28,7 +28,7 @@ class NativeHeapTest {
     }
 
     @Test
-    @DisplayName("ranges are chosen of which three quarters are resident, so that free memory is not allocated again")
+    @DisplayName("Ranges are chosen of which three quarters are resident, so that free memory is not allocated again")
     void filled() {
         byte[] resident = new byte[3 * PAGES + 100];
         Arrays.fill(resident, 0, PAGES * 3 / 4 - 1, (byte) 1);

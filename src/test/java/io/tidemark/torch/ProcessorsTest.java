@@ -17,13 +17,13 @@ class ProcessorsTest {
     private Path folder;
 
     @Test
-    @DisplayName("the number is at least one and at most that of the JVM")
+    @DisplayName("The number is at least one and at most that of the JVM")
     void available() {
         assertThat(Processors.available()).isBetween(1, Runtime.getRuntime().availableProcessors());
     }
 
     @Test
-    @DisplayName("the quota of the cgroup is rounded down, to one at least")
+    @DisplayName("The quota of the cgroup is rounded down, to one at least")
     void wholeProcessors() throws IOException {
         write("cgroup", "0::/pod/worker\n");
         assertThat(quota()).isEmpty();
@@ -37,7 +37,7 @@ class ProcessorsTest {
 
     @Test
     @DisplayName(
-            "the smallest quota of the cgroup and its parents applies, or that of the root if the folder is missing")
+            "The smallest quota of the cgroup and its parents applies, or that of the root if the folder is missing")
     void smallest() throws IOException {
         write("cgroup", "0::/pod/worker\n");
         write("mount/pod/worker/cpu.max", "800000 100000\n");
@@ -49,7 +49,7 @@ class ProcessorsTest {
     }
 
     @Test
-    @DisplayName("in cgroup v1 the quota of the cpu controller applies")
+    @DisplayName("In cgroup v1 the quota of the cpu controller applies")
     void cgroupV1() throws IOException {
         write("cgroup", "5:memory:/docker/a\n4:cpu,cpuacct:/docker/a\n");
         write("mount/cpu/cpu.cfs_quota_us", "400000\n");
@@ -63,7 +63,7 @@ class ProcessorsTest {
     }
 
     @Test
-    @DisplayName("there is no quota if the cgroup files are missing or invalid")
+    @DisplayName("There is no quota if the cgroup files are missing or invalid")
     void unreadable() throws IOException {
         assertThat(quota()).isEmpty();
         write("cgroup", "nonsense\n0::/a\n");

@@ -23,7 +23,7 @@ class RecordingTest {
 
     @Test
     @DisplayName(
-            "a recording has the archive, each value in order of creation, each call, and the values that Java read")
+            "A recording has the archive, each value in order of creation, each call, and the values that Java read")
     void isComplete() throws IOException {
         try (Torch torch = Torch.recording(new TorchOptions("cpu", 1), folder);
                 Script script = torch.script(new ScriptSource("Trial", "/torchscript/trial.torchscript"));

@@ -20,7 +20,7 @@ class TorchOptionsTest {
     }
 
     @ParameterizedTest(name = "{0}")
-    @DisplayName("any other device is refused, and the message lists the valid ones")
+    @DisplayName("Any other device is refused, and the message lists the valid ones")
     @ValueSource(strings = {"", "gpu", "cuda", "cuda:", "cuda:-1", "CPU", "cpu ", "mps"})
     void refuses(String device) {
         assertThatIllegalArgumentException()
@@ -30,7 +30,7 @@ class TorchOptionsTest {
     }
 
     @Test
-    @DisplayName("a negative number of threads is refused")
+    @DisplayName("A negative number of threads is refused")
     void refusesNegativeThreads() {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> new TorchOptions("cpu", -1))
@@ -38,7 +38,7 @@ class TorchOptionsTest {
     }
 
     @Test
-    @DisplayName("a GPU that does not exist is refused by name")
+    @DisplayName("A GPU that does not exist is refused by name")
     void namesAnAbsentGpu() {
         assertThatIllegalStateException()
                 .isThrownBy(() -> Torch.open(new TorchOptions("cuda:99", 0)))

@@ -34,7 +34,7 @@ class TorchTest {
     }
 
     @Test
-    @DisplayName("a script computes with each element type that Java can pass")
+    @DisplayName("A script computes with each element type that Java can pass")
     void computes() {
         try (Value a = torch.floats(1, 2.5f);
                 Value b = torch.floats(10, 20);
@@ -54,7 +54,7 @@ class TorchTest {
     }
 
     @Test
-    @DisplayName("an attribute that a call sets is available to the next call, after Java has closed the arguments")
+    @DisplayName("An attribute that a call sets is available to the next call, after Java has closed the arguments")
     void keepsAttributes() {
         try (Value a = torch.floats(1, 2.5f);
                 Value list = torch.list(List.of(a));
@@ -67,7 +67,7 @@ class TorchTest {
     }
 
     @Test
-    @DisplayName("an attribute of each scalar type and a tensor can be set and read")
+    @DisplayName("An attribute of each scalar type and a tensor can be set and read")
     void keepsScalarsAndTensors() {
         try (Value tensor = torch.floats(3, 4);
                 Value loud = torch.flag(true);
@@ -82,7 +82,7 @@ class TorchTest {
     }
 
     @Test
-    @DisplayName("a named tuple that a script returns can be passed back in a list")
+    @DisplayName("A named tuple that a script returns can be passed back in a list")
     void passesNamedTuples() {
         try (Value a = torch.floats(5);
                 Value b = torch.floats(3);
@@ -94,7 +94,7 @@ class TorchTest {
     }
 
     @Test
-    @DisplayName("an attribute of a type without an initial value is refused")
+    @DisplayName("An attribute of a type without an initial value is refused")
     void refusesAttributeType() {
         assertThatThrownBy(() -> new ScriptSource("Trial", "/torchscript/dictionary-attribute.torchscript"))
                 .isInstanceOf(IllegalArgumentException.class)
@@ -103,7 +103,7 @@ class TorchTest {
     }
 
     @Test
-    @DisplayName("a list that a script returns has its members in order")
+    @DisplayName("A list that a script returns has its members in order")
     void returnsLists() {
         try (Value a = torch.longs(1);
                 Value b = torch.longs(2, 3);
@@ -117,7 +117,7 @@ class TorchTest {
     }
 
     @Test
-    @DisplayName("a tensor from Java memory keeps its content in a list after its value is closed and collected")
+    @DisplayName("A tensor from Java memory keeps its content in a list after its value is closed and collected")
     void survivesCollection() {
         int count = 200;
         int size = 20_000;
@@ -133,7 +133,7 @@ class TorchTest {
     }
 
     @Test
-    @DisplayName("the error of a script names script and method, and the next call succeeds")
+    @DisplayName("The error of a script names script and method, and the next call succeeds")
     void namesTheMethod() {
         try (Value a = torch.floats(1, 2);
                 Value b = torch.floats(1, 2, 3)) {
@@ -147,7 +147,7 @@ class TorchTest {
     }
 
     @Test
-    @DisplayName("a method that the script does not have is refused by name")
+    @DisplayName("A method that the script does not have is refused by name")
     void namesAMissingMethod() {
         assertThatThrownBy(() -> script.call("minus"))
                 .isInstanceOf(ScriptException.class)
@@ -155,7 +155,7 @@ class TorchTest {
     }
 
     @Test
-    @DisplayName("invalid TorchScript is refused with the script's name")
+    @DisplayName("Invalid TorchScript is refused with the script's name")
     void refusesWhatDoesNotParse() {
         assertThatThrownBy(() -> torch.script(new ScriptSource("Garbled", "/torchscript/unparseable.torchscript")))
                 .isInstanceOf(ScriptException.class)
@@ -163,7 +163,7 @@ class TorchTest {
     }
 
     @Test
-    @DisplayName("a missing resource is refused by name")
+    @DisplayName("A missing resource is refused by name")
     void namesAMissingResource() {
         assertThatThrownBy(() -> torch.script(new ScriptSource("Absent", "/torchscript/absent.torchscript")))
                 .isInstanceOf(IllegalStateException.class)
@@ -171,7 +171,7 @@ class TorchTest {
     }
 
     @Test
-    @DisplayName("an empty list is refused, because it has no element type in TorchScript")
+    @DisplayName("An empty list is refused, because it has no element type in TorchScript")
     void refusesEmptyLists() {
         assertThatThrownBy(() -> torch.list(List.of())).isInstanceOf(NoSuchElementException.class);
     }
@@ -189,7 +189,7 @@ class TorchTest {
     }
 
     @Test
-    @DisplayName("compacting memory does not change open values")
+    @DisplayName("Compacting memory does not change open values")
     void compactsMemory() {
         try (Torch torch = Torch.open(TorchOptions.CPU);
                 Value kept = torch.floats(1, 2, 3)) {

@@ -39,19 +39,19 @@ class AttentionPlanTest {
     }
 
     @Test
-    @DisplayName("one call serves decoding rows of similar length")
+    @DisplayName("One call serves decoding rows of similar length")
     void sharesACall() {
         assertThat(decoding(70, 90, 100, 128, 66, 80, 127, 99)).containsExactly("0..8 span 128");
     }
 
     @Test
-    @DisplayName("a long row gets a call of its own")
+    @DisplayName("A long row gets a call of its own")
     void isolatesALongRow() {
         assertThat(decoding(70, 90, 2048, 128, 66)).containsExactly("0..2 span 128", "2..3 span 2048", "3..5 span 128");
     }
 
     @Test
-    @DisplayName("rows are split only if that saves more than the cost of a call")
+    @DisplayName("Rows are split only if that saves more than the cost of a call")
     void countsTheCall() {
         assertThat(decoding(64, 128))
                 .as("64 tokens fewer to read for one more call")
@@ -60,7 +60,7 @@ class AttentionPlanTest {
     }
 
     @Test
-    @DisplayName("free slots are skipped if computing them costs more than a call")
+    @DisplayName("Free slots are skipped if computing them costs more than a call")
     void skipsFreeSlots() {
         assertThat(calls(List.of(row(0, 60, 1), row(9, 60, 1)))).containsExactly("0..1 span 64", "9..10 span 64");
         assertThat(calls(List.of(row(0, 60, 1), row(2, 60, 1))))
@@ -69,7 +69,7 @@ class AttentionPlanTest {
     }
 
     @Test
-    @DisplayName("the cost is never higher than that of one call for all rows, or of one call per row")
+    @DisplayName("The cost is never higher than that of one call for all rows, or of one call per row")
     void isCheapest() {
         int[] lengths = {63, 900, 64, 200, 210, 3000, 70, 2900, 64, 64, 129, 1000};
         long cost = decoding(lengths).stream().mapToLong(this::cost).sum();
@@ -81,14 +81,14 @@ class AttentionPlanTest {
     }
 
     @Test
-    @DisplayName("the first chunk of a prompt needs no mask, and later chunks read whole tiles")
+    @DisplayName("The first chunk of a prompt needs no mask, and later chunks read whole tiles")
     void separatesPrompts() {
         assertThat(calls(List.of(row(0, 0, 100), row(1, 100, 100), row(2, 10, 1))))
                 .containsExactly("2..3 span 64", "0..1 span 100 x 100 from the beginning", "1..2 span 256 x 100");
     }
 
     @Test
-    @DisplayName("short prompts are packed in one call whatever their slots; a long prompt and a single prompt are not")
+    @DisplayName("Short prompts are packed in one call whatever their slots; a long prompt and a single prompt are not")
     void packsShortPrompts() {
         assertThat(calls(List.of(row(0, 0, 10), row(3, 0, 64), row(1, 70, 1), row(4, 0, 65), row(5, 3, 10))))
                 .containsExactly(
@@ -105,7 +105,7 @@ class AttentionPlanTest {
 
     @Test
     @DisplayName(
-            "in deterministic mode, rows that read different numbers of tokens have separate calls, and prompts are split at tile boundaries")
+            "In deterministic mode, rows that read different numbers of tokens have separate calls, and prompts are split at tile boundaries")
     void deterministicCalls() {
         assertThat(calls(
                         DETERMINISTIC,
@@ -118,7 +118,7 @@ class AttentionPlanTest {
     }
 
     @Test
-    @DisplayName("a long chunk late in a prompt is split into calls with a bounded number of scores")
+    @DisplayName("A long chunk late in a prompt is split into calls with a bounded number of scores")
     void boundsTheMask() {
         KvBlock large = new KvBlock(torch.number(0), 1, 100_032, 100_032);
         List<AttentionCall> calls =
@@ -139,7 +139,7 @@ class AttentionPlanTest {
 
     @Test
     @DisplayName(
-            "rows are ordered by slot, a free slot repeats the first chunk, and each token has the row of its result")
+            "Rows are ordered by slot, a free slot repeats the first chunk, and each token has the row of its result")
     void ordersRowsBySlot() {
         List<Chunk> rows = List.of(new Chunk(slots.get(2), 0, 59, 1), new Chunk(slots.get(0), 1, 59, 1));
         AttentionPlan plan = new AttentionPlan(TILING, rows, List.of(block), 2);
@@ -149,7 +149,7 @@ class AttentionPlanTest {
     }
 
     @Test
-    @DisplayName("rows in the order of the tokens need slots only")
+    @DisplayName("Rows in the order of the tokens need slots only")
     void keepsTheOrderOfTokens() {
         List<Chunk> rows = List.of(new Chunk(slots.get(0), 0, 59, 1), new Chunk(slots.get(1), 1, 59, 1));
         AttentionPlan plan = new AttentionPlan(TILING, rows, List.of(block), 2);
@@ -158,7 +158,7 @@ class AttentionPlanTest {
     }
 
     @Test
-    @DisplayName("chunks of a packed call follow each other whatever their slots")
+    @DisplayName("Chunks of a packed call follow each other whatever their slots")
     void ordersPackedRowsByToken() {
         List<Chunk> rows = List.of(new Chunk(slots.get(3), 0, 0, 2), new Chunk(slots.get(1), 2, 0, 3));
         AttentionPlan plan = new AttentionPlan(TILING, rows, List.of(block), 5);

@@ -55,7 +55,7 @@ class AttentionScriptTest {
     }
 
     @ParameterizedTest(name = "{0} heads, {1} kv heads, window {2}, bfloat16 {3}, bags {4}")
-    @DisplayName("each kind of call computes causal softmax attention over each sequence's own keys")
+    @DisplayName("Each kind of call computes causal softmax attention over each sequence's own keys")
     @CsvSource({
         "4, 2, -1, false, true",
         "4, 2, -1, false, false",

@@ -55,7 +55,7 @@ class KvCacheScriptTest {
     }
 
     @Test
-    @DisplayName("a new cache is filled with zeros and has the ring's capacity in layers with a window")
+    @DisplayName("A new cache is filled with zeros and has the ring's capacity in layers with a window")
     void startsWithZeros() {
         Value cache = cache(false, 3);
         assertThat(tokens(cache, 2, 0, CAPACITY))
@@ -65,7 +65,7 @@ class KvCacheScriptTest {
     }
 
     @Test
-    @DisplayName("chunks fill a slot one after the other, and other slots do not change")
+    @DisplayName("Chunks fill a slot one after the other, and other slots do not change")
     void fillsASlot() {
         Value cache = cache(false, 3);
         assertThat(fill(cache, 1, chunk(3, 0), chunk(2, 100))).isEqualTo(5);
@@ -81,7 +81,7 @@ class KvCacheScriptTest {
     }
 
     @Test
-    @DisplayName("the first tokens of a slot are copied to a slot of another block, and a slot is cleared")
+    @DisplayName("The first tokens of a slot are copied to a slot of another block, and a slot is cleared")
     void copiesAndClears() {
         Value source = cache(false, 2);
         Value target = cache(false, 2);
@@ -94,7 +94,7 @@ class KvCacheScriptTest {
     }
 
     @Test
-    @DisplayName("later writes to a slot do not change copies of its tokens")
+    @DisplayName("Later writes to a slot do not change copies of its tokens")
     void copiesTokens() {
         Value cache = cache(false, 1);
         fill(cache, 0, chunk(2, 0));
@@ -104,7 +104,7 @@ class KvCacheScriptTest {
     }
 
     @Test
-    @DisplayName("elements are bfloat16 in two bytes or float32 in four")
+    @DisplayName("Elements are bfloat16 in two bytes or float32 in four")
     void holdsBfloat16() {
         Value cache = cache(true, 1);
         try (Value bytes = call("kv_element_bytes")) {
@@ -121,7 +121,7 @@ class KvCacheScriptTest {
     }
 
     @Test
-    @DisplayName("tokens with NaN or infinity in any layer are not finite")
+    @DisplayName("Tokens with NaN or infinity in any layer are not finite")
     void detectsTokensThatAreNotFinite() {
         assertThat(isFinite(numbers(2, 0))).isTrue();
         for (float bad : new float[] {Float.NaN, Float.NEGATIVE_INFINITY}) {

@@ -31,14 +31,14 @@ class KvPoolTest {
     }
 
     @Test
-    @DisplayName("the bytes of a token are those of keys and values in all layers as float32")
+    @DisplayName("The bytes of a token are those of keys and values in all layers as float32")
     void countsBytes() {
         assertThat(tokenBytes).isEqualTo(2 * 6 * 2 * 16 * 4);
     }
 
     @Test
     @DisplayName(
-            "capacities are whole tiles, at most a third of a slot above two tiles is unused, and the context length is the limit")
+            "Capacities are whole tiles, at most a third of a slot above two tiles is unused, and the context length is the limit")
     void roundsUp() {
         try (KvPool pool = pool(Long.MAX_VALUE)) {
             for (int tokens : List.of(64, 86, 97, 128, 129, 193, 256, 257, 385, 511, 512)) {
@@ -53,7 +53,7 @@ class KvPoolTest {
     }
 
     @Test
-    @DisplayName("the budget is not exceeded, and a slot is refused only while the budget is used")
+    @DisplayName("The budget is not exceeded, and a slot is refused only while the budget is used")
     void keepsItsBudget() {
         long budget = 11 * 64 * tokenBytes + 5;
         try (KvPool pool = pool(budget)) {
@@ -69,7 +69,7 @@ class KvPoolTest {
     }
 
     @Test
-    @DisplayName("a block of several slots takes at most an eighth of the budget")
+    @DisplayName("A block of several slots takes at most an eighth of the budget")
     void limitsTheSizeOfABlock() {
         try (KvPool pool = pool(10 * 512 * tokenBytes)) {
             assertThat(pool.reserve(512)).isPresent();
@@ -80,7 +80,7 @@ class KvPoolTest {
     }
 
     @Test
-    @DisplayName("empty blocks of another size are freed if a sequence needs their bytes; used ones are kept")
+    @DisplayName("Empty blocks of another size are freed if a sequence needs their bytes; used ones are kept")
     void reclaimsEmptyBlocks() {
         try (KvPool pool = pool(8 * 64 * tokenBytes)) {
             List<KvSlot> small = IntStream.range(0, 8)
@@ -126,7 +126,7 @@ class KvPoolTest {
     }
 
     @Test
-    @DisplayName("numbers of sequences whose bytes would overflow are handled")
+    @DisplayName("Numbers of sequences whose bytes would overflow are handled")
     void doesNotOverflow() {
         try (KvPool pool = pool(Long.MAX_VALUE / 2)) {
             assertThat(pool.canEverHold(512, Integer.MAX_VALUE)).isTrue();
@@ -137,7 +137,7 @@ class KvPoolTest {
     }
 
     @Test
-    @DisplayName("the lowest free slot is used first")
+    @DisplayName("The lowest free slot is used first")
     void reusesTheLowest() {
         try (KvPool pool = pool(Long.MAX_VALUE)) {
             List<KvSlot> slots = IntStream.range(0, 12)
@@ -158,7 +158,7 @@ class KvPoolTest {
 
     @Test
     @DisplayName(
-            "pools share a budget: a failed reservation takes nothing, freed bytes are usable by the other, and closing returns all")
+            "Pools share a budget: a failed reservation takes nothing, freed bytes are usable by the other, and closing returns all")
     void sharesABudget() {
         long slot = 64 * tokenBytes;
         KvBudget budget = new KvBudget(4 * slot, 2);

@@ -40,7 +40,7 @@ class PrefixCacheTest {
     }
 
     @Test
-    @DisplayName("the least recently used chunk is evicted to stay within the limit")
+    @DisplayName("The least recently used chunk is evicted to stay within the limit")
     void evictsTheOldest() {
         try (KvPool pool = pool(100 * chunkBytes, 4 * chunkBytes)) {
             keep(pool, tokens(1, 128));
@@ -61,7 +61,7 @@ class PrefixCacheTest {
     }
 
     @Test
-    @DisplayName("the beginning of a prompt longer than the limit is cached")
+    @DisplayName("The beginning of a prompt longer than the limit is cached")
     void cachesTheBeginning() {
         try (KvPool pool = pool(100 * chunkBytes, 3 * chunkBytes)) {
             keep(pool, tokens(1, 64));
@@ -72,7 +72,7 @@ class PrefixCacheTest {
     }
 
     @Test
-    @DisplayName("prefixes are evicted if a sequence needs the bytes, and never take those of a sequence")
+    @DisplayName("Prefixes are evicted if a sequence needs the bytes, and never take those of a sequence")
     void prefixesAreEvictedForSequences() {
         try (KvPool pool = pool(8 * chunkBytes, 8 * chunkBytes)) {
             KvSlot slot = filled(pool, tokens(1, 128));
@@ -93,7 +93,7 @@ class PrefixCacheTest {
     }
 
     @Test
-    @DisplayName("a row that continues a cached prefix has the logits of running the whole prompt")
+    @DisplayName("A row that continues a cached prefix has the logits of running the whole prompt")
     void holdsTheRightValues() {
         List<Integer> prompt = tokens(1, 300);
         try (KvPool pool = pool(100 * chunkBytes, 50 * chunkBytes)) {

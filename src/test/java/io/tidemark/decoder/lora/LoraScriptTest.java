@@ -66,7 +66,7 @@ class LoraScriptTest {
     }
 
     @Test
-    @DisplayName("in float32 the product is factor * W x + B A x + shift, below each group's boundary")
+    @DisplayName("In float32 the product is factor * W x + B A x + shift, below each group's boundary")
     void denseAgrees() {
         float[][][] weights = install(ComputeType.FP32);
         Lora first = lora(new int[] {3, 2, 4, 1}, true);
@@ -93,7 +93,7 @@ class LoraScriptTest {
 
     @ParameterizedTest(name = "{0}")
     @EnumSource(Layout.class)
-    @DisplayName("with packed groups each row gets B A x of its own adapter in bytes, below its boundary")
+    @DisplayName("With packed groups each row gets B A x of its own adapter in bytes, below its boundary")
     void packedAgrees(Layout layout) {
         install(ComputeType.INT8);
         Lora first = lora(new int[] {3, 2, 4, 1}, false);
@@ -142,7 +142,7 @@ class LoraScriptTest {
     }
 
     @Test
-    @DisplayName("a packed group gives an adapter the same result, bit for bit, alone and merged with others")
+    @DisplayName("A packed group gives an adapter the same result, bit for bit, alone and merged with others")
     void mergingKeepsResults() {
         install(ComputeType.INT8);
         Value adapter = adapter(lora(new int[] {3, 2, 4, 1}, false));

@@ -63,7 +63,7 @@ class PackedLoraGroupsTest {
     @Test
     @Timeout(60)
     @DisplayName(
-            "each row uses its own adapter in separate groups, while shared groups are built, and with the same logits, bit for bit, in shared groups")
+            "Each row uses its own adapter in separate groups, while shared groups are built, and with the same logits, bit for bit, in shared groups")
     void sharedGroups() {
         List<String> adapters = adapters(0, 70);
         List<float[]> expected = exact.logits(adapters);
@@ -81,7 +81,7 @@ class PackedLoraGroupsTest {
     }
 
     @Test
-    @DisplayName("each row uses its own adapter while the adapters of the batch change")
+    @DisplayName("Each row uses its own adapter while the adapters of the batch change")
     void changingBatches() {
         Random random = new Random(3);
         for (int step = 0; step < 200; step++) {
@@ -94,7 +94,7 @@ class PackedLoraGroupsTest {
 
     @Test
     @Timeout(60)
-    @DisplayName("each row uses its own adapter with cached gather indices, and after the layout of the step changes")
+    @DisplayName("Each row uses its own adapter with cached gather indices, and after the layout of the step changes")
     void layoutsInTurn() {
         List<String> together = List.of("all:0", "qv:1", "patterns:2", "some-layers:3");
         for (int step = 0; step < STEPS_UNTIL_PACKED || packed.isPackingAdapters(); step++) {
@@ -127,7 +127,7 @@ class PackedLoraGroupsTest {
                 "dora:0,lora-bias:1,all:2"
             })
     @DisplayName(
-            "a group fused with the base model gives each row its own adapter, in layers with many and with few rows")
+            "A group fused with the base model gives each row its own adapter, in layers with many and with few rows")
     void fusedGroup(String names) {
         List<String> adapters = List.of((names + "," + names).split(","));
         try (AdapterBatch apart = new AdapterBatch(torch, new ModelOptions(ComputeType.INT8, false, 0))) {
@@ -151,7 +151,7 @@ class PackedLoraGroupsTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"all:0", "qv:1", "patterns:2", "some-layers:3", "dora:4", "lora-bias:5"})
-    @DisplayName("a row alone in its step uses its own group and has the same logits, bit for bit, whatever ran before")
+    @DisplayName("A row alone in its step uses its own group and has the same logits, bit for bit, whatever ran before")
     void alone(String adapter) {
         List<float[]> first = packed.shortLogits(List.of(adapter));
         assertThat(AdapterBatch.relativeError(first, exact.shortLogits(List.of(adapter))))
@@ -164,7 +164,7 @@ class PackedLoraGroupsTest {
 
     @Test
     @Timeout(60)
-    @DisplayName("groups are cached within the limit, so that adapters that ran together before need no building")
+    @DisplayName("Groups are cached within the limit, so that adapters that ran together before need no building")
     void cachedGroups() {
         List<List<String>> batches =
                 List.of(List.of("all:0", "all:0"), adapters(0, 4), adapters(0, 14), adapters(3, 3));
@@ -195,7 +195,7 @@ class PackedLoraGroupsTest {
 
     @Test
     @Timeout(60)
-    @DisplayName("the fused group is replaced if other adapters run")
+    @DisplayName("The fused group is replaced if other adapters run")
     void fusedGroupIsReplaced() {
         for (List<String> adapters :
                 List.of(List.of("all:0", "qv:1"), List.of("patterns:2", "some-layers:3"), List.of("all:0", "qv:1"))) {

@@ -102,7 +102,7 @@ class DistributionTest {
     }
 
     @ParameterizedTest(name = "{0}")
-    @DisplayName("the reference processors give the probabilities of transformers for the same logits")
+    @DisplayName("The reference processors give the probabilities of transformers for the same logits")
     @MethodSource("cases")
     void processorsMatchTransformers(TransformersCase expected) {
         double[] probabilities = TransformersProcessors.probabilities(
@@ -115,7 +115,7 @@ class DistributionTest {
     }
 
     @ParameterizedTest(name = "{0}: {1}")
-    @DisplayName("sampled tokens have the distribution of transformers, token by token and by a chi-square test")
+    @DisplayName("Sampled tokens have the distribution of transformers, token by token and by a chi-square test")
     @MethodSource("casesByType")
     void followTheDistribution(ComputeType type, TransformersCase expected) {
         double[] probabilities =
@@ -150,7 +150,7 @@ class DistributionTest {
     }
 
     @ParameterizedTest(name = "{0}: {1}")
-    @DisplayName("at temperature 0 the most likely token after bias and penalties is taken")
+    @DisplayName("At temperature 0 the most likely token after bias and penalties is taken")
     @MethodSource("casesByType")
     void areTheMostLikely(ComputeType type, TransformersCase expected) {
         SamplingParams s = expected.sampling();

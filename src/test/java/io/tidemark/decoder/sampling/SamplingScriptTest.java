@@ -48,7 +48,7 @@ class SamplingScriptTest {
 
     @ParameterizedTest(name = "temperature {0}, top_p {1}, top_k {2}, min_p {3}, logits of spread {4} in steps of {5}")
     @DisplayName(
-            "the token is that of sorting the whole vocabulary, if many tokens are kept and with ties, alone and with other rows")
+            "The token is that of sorting the whole vocabulary, if many tokens are kept and with ties, alone and with other rows")
     @CsvSource({
         "1, 0.9, 0, 0, 3, 0",
         "1, 0.9, 0, 0, 1, 0",
@@ -88,7 +88,7 @@ class SamplingScriptTest {
     }
 
     @ParameterizedTest(name = "vocabulary of {0}")
-    @DisplayName("a greedy row takes the first of its largest logits, also with ties, infinities and NaN")
+    @DisplayName("A greedy row takes the first of its largest logits, also with ties, infinities and NaN")
     @ValueSource(ints = {400, 420, 9216, 49152})
     void findsTheLargest(int vocabulary) {
         Random random = new Random(vocabulary);

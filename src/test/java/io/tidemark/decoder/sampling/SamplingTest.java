@@ -61,7 +61,7 @@ class SamplingTest {
     }
 
     @ParameterizedTest(name = "temperature {0}, top_p {1}, top_k {2}, min_p {3}")
-    @DisplayName("parameters that leave one token take the greedy token for any random number")
+    @DisplayName("Parameters that leave one token take the greedy token for any random number")
     @CsvSource({
         "0, 1, 0, 0",
         "1, 1, 1, 0",
@@ -84,7 +84,7 @@ class SamplingTest {
     }
 
     @Test
-    @DisplayName("log-probabilities are the log-softmax of the raw logits, and alternatives are ordered")
+    @DisplayName("Log-probabilities are the log-softmax of the raw logits, and alternatives are ordered")
     void reportsLogprobs() {
         SamplingParams sampling = SamplingParams.at(2)
                 .withTopP(0.99)
@@ -114,7 +114,7 @@ class SamplingTest {
     }
 
     @Test
-    @DisplayName("the token does not depend on how other rows of the step are sampled")
+    @DisplayName("The token does not depend on how other rows of the step are sampled")
     void isIndependentOfNeighbours() {
         List<TokenSampling> rules = IntStream.range(0, 40)
                 .mapToObj(i -> {
@@ -139,7 +139,7 @@ class SamplingTest {
     }
 
     @Test
-    @DisplayName("logits that are not finite are reported for their row only, greedy or sampled")
+    @DisplayName("Logits that are not finite are reported for their row only, greedy or sampled")
     void reportsLogitsThatAreNotFinite(@TempDir Path temp) {
         Optional<LoraWeights> overflowing = Optional.of(fixture.overflowingAdapter(temp));
         try (KvPool own = new KvPool(decoder.kvCache(), Long.MAX_VALUE)) {

@@ -23,7 +23,7 @@ class BoundaryViewTest {
     private long offset;
 
     @Test
-    @DisplayName("a pin followed by records of calibrators is overwritten")
+    @DisplayName("A pin followed by records of calibrators is overwritten")
     void overwritten() {
         apply(CALIBRATED);
         apply(PIN);
@@ -33,7 +33,7 @@ class BoundaryViewTest {
     }
 
     @Test
-    @DisplayName("a pin that is the last record is not overwritten, also after it was published again")
+    @DisplayName("A pin that is the last record is not overwritten, also after it was published again")
     void lastRecord() {
         apply(CALIBRATED);
         apply(PIN);
@@ -44,7 +44,7 @@ class BoundaryViewTest {
     }
 
     @Test
-    @DisplayName("a pin that an operator removed, with a tombstone or another record, is not restored")
+    @DisplayName("A pin that an operator removed, with a tombstone or another record, is not restored")
     void removed() {
         apply(PIN);
         apply(null);

@@ -12,7 +12,7 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
-@DisplayName("the calibration state table")
+@DisplayName("The calibration state table")
 class CalibrationStateTableTest {
 
     private static final LoadedVersion VERSION = new LoadedVersion("smollm2", "3fa2", 1);
@@ -23,7 +23,7 @@ class CalibrationStateTableTest {
             CalibrationState.empty("gsm", 0, VERSION).plus("b1", SCORES);
 
     @Test
-    @DisplayName("counts a batch once on whichever partition it arrives, for the version that scored it")
+    @DisplayName("Counts a batch once on whichever partition it arrives, for the version that scored it")
     void countsBatchesOnce() {
         apply("gsm/0", state.toJson());
         apply("gsm/1", CalibrationState.empty("gsm", 1, VERSION).toJson());
@@ -35,7 +35,7 @@ class CalibrationStateTableTest {
     }
 
     @Test
-    @DisplayName("merges a newer state with the states of the other partitions of the adapter")
+    @DisplayName("Merges a newer state with the states of the other partitions of the adapter")
     void mergesPartitions() {
         apply("gsm/0", state.toJson());
         apply(
@@ -48,7 +48,7 @@ class CalibrationStateTableTest {
     }
 
     @Test
-    @DisplayName("has no state after a tombstone or an invalid value")
+    @DisplayName("Has no state after a tombstone or an invalid value")
     void tombstonesAndInvalidValues() {
         for (byte[] value : new byte[][] {null, "{oops".getBytes(StandardCharsets.UTF_8)}) {
             apply("gsm/0", state.toJson());

@@ -15,14 +15,14 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-@DisplayName("engine sweep executor")
+@DisplayName("Engine sweep executor")
 class EngineSweepExecutorTest {
 
     private static final TokenizedExample EXAMPLE = new TokenizedExample(List.of(5, 6, 7), List.of(8, 2));
 
     @Test
     @Timeout(60)
-    @DisplayName("a sweep is abandoned, and its batch is not refused, if the engine fails or has failed")
+    @DisplayName("A sweep is abandoned, and its batch is not refused, if the engine fails or has failed")
     void engineFails() throws Exception {
         try (FixtureModel fixture = FixtureModel.load("llama-gqa");
                 GenerationEngine engine = GenerationEngine.start(fixture.model(), new EngineLimits(2, 32, 1L << 30))) {

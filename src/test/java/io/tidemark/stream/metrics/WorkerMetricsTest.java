@@ -16,7 +16,7 @@ class WorkerMetricsTest {
     private final WorkerMetrics metrics = new WorkerMetrics(registry);
 
     @Test
-    @DisplayName("have a histogram of the time to first token by adapter, with buckets from 5 ms to 10 min")
+    @DisplayName("Have a histogram of the time to first token by adapter, with buckets from 5 ms to 10 min")
     void timeToFirstToken() {
         metrics.recordTimeToFirstToken("a", 80);
         assertThat(registry.scrape())
@@ -28,7 +28,7 @@ class WorkerMetricsTest {
     }
 
     @Test
-    @DisplayName("have a histogram of the time per token by adapter, with buckets from 1 ms to 2.5 s")
+    @DisplayName("Have a histogram of the time per token by adapter, with buckets from 1 ms to 2.5 s")
     void timePerToken() {
         metrics.recordTimePerToken("a", 12);
         assertThat(registry.scrape())
@@ -40,7 +40,7 @@ class WorkerMetricsTest {
     }
 
     @Test
-    @DisplayName("have histograms of queue time and request duration")
+    @DisplayName("Have histograms of queue time and request duration")
     void queueTimeAndRequestDuration() {
         metrics.recordQueueTime(300);
         metrics.recordRequestDuration(Duration.ofSeconds(3));
@@ -54,7 +54,7 @@ class WorkerMetricsTest {
     }
 
     @Test
-    @DisplayName("export cumulative values as counters that follow their source")
+    @DisplayName("Export cumulative values as counters that follow their source")
     void counters() {
         AtomicLong steps = new AtomicLong(3);
         metrics.counter("tidemark.engine.steps", "steps", steps, AtomicLong::get);

@@ -39,7 +39,7 @@ class EngineSizesTest {
     }
 
     @Test
-    @DisplayName("use the setting kv-bytes on a CPU and on a GPU")
+    @DisplayName("Use the setting kv-bytes on a CPU and on a GPU")
     void kvBytesAreSet() {
         assertThat(kvBytes(Map.of("tidemark.engine.kv-bytes", "3M"), OptionalLong.of(80L << 30)))
                 .isEqualTo(3 << 20);
@@ -49,7 +49,7 @@ class EngineSizesTest {
 
     @Test
     @DisplayName(
-            "default to 512 MiB for keys and values on a CPU, and to 4/5 of the memory beside weights and adapters on a GPU")
+            "Default to 512 MiB for keys and values on a CPU, and to 4/5 of the memory beside weights and adapters on a GPU")
     void kvBytesAreDerived() {
         assertThat(kvBytes(Map.of(), OptionalLong.empty())).isEqualTo(512 << 20);
         assertThat(kvBytes(Map.of(), OptionalLong.of(11L << 30))).isBetween((8L << 30) - 5, 8L << 30);
@@ -57,7 +57,7 @@ class EngineSizesTest {
 
     @Test
     @DisplayName(
-            "default to 16 sequences per processor, fewer if the memory holds fewer sequences of 512 tokens, and at least 8")
+            "Default to 16 sequences per processor, fewer if the memory holds fewer sequences of 512 tokens, and at least 8")
     void maxNumSeqs() {
         long sequence = 512 * decoder().kvBytesPerToken();
         assertThat(of(Map.of(), OptionalLong.empty()).limits().maxNumSeqs()).isEqualTo(16 * PROCESSORS);
@@ -76,7 +76,7 @@ class EngineSizesTest {
     }
 
     @Test
-    @DisplayName("are rejected with the name of the setting if adapters fill the memory of the GPU")
+    @DisplayName("Are rejected with the name of the setting if adapters fill the memory of the GPU")
     void noRoom() {
         assertThatThrownBy(() -> kvBytes(Map.of("tidemark.engine.adapter-bytes", "8G"), OptionalLong.of(8L << 30)))
                 .hasMessageContaining("tidemark.engine.adapter-bytes");
@@ -84,7 +84,7 @@ class EngineSizesTest {
 
     @Test
     @DisplayName(
-            "default to one instance with one thread per processor for a small model, and otherwise follow the settings")
+            "Default to one instance with one thread per processor for a small model, and otherwise follow the settings")
     void instances() {
         assertThat(layout(Map.of())).containsExactly(PROCESSORS, 1, PROCESSORS);
         assertThat(layout(Map.of("tidemark.engine.threads", "2"))).containsExactly(PROCESSORS / 2, 2, 2);
@@ -95,7 +95,7 @@ class EngineSizesTest {
     }
 
     @Test
-    @DisplayName("are rejected with the names of the settings if there are more threads than processors")
+    @DisplayName("Are rejected with the names of the settings if there are more threads than processors")
     void tooManyThreads() {
         assertThatThrownBy(() -> of(
                         Map.of("tidemark.engine.instances", "4", "tidemark.engine.threads", "2"), OptionalLong.empty()))
@@ -107,7 +107,7 @@ class EngineSizesTest {
     }
 
     @Test
-    @DisplayName("come with a compute type that depends on the device, unless it is configured")
+    @DisplayName("Come with a compute type that depends on the device, unless it is configured")
     void computeType() {
         assertThat(LoadedModel.computeType(engine(Map.of()).computeType(), false))
                 .isEqualTo(ComputeType.FP32);

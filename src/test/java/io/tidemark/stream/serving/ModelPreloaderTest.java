@@ -21,7 +21,7 @@ class ModelPreloaderTest {
             Map.of("tidemark.model.dir", MODEL, "tidemark.engine.threads", "1");
 
     @Test
-    @DisplayName("chooses the same model as the validated settings, with and without defaults")
+    @DisplayName("Chooses the same model as the validated settings, with and without defaults")
     void choosesAlike() {
         assertChoosesAlike(Map.of("tidemark.model.dir", MODEL));
         assertChoosesAlike(Map.of(
@@ -42,7 +42,7 @@ class ModelPreloaderTest {
     }
 
     @Test
-    @DisplayName("is available to work on its thread until the work ends")
+    @DisplayName("Is available to work on its thread until the work ends")
     void isBoundToItsThread() throws Exception {
         try (ModelPreloader preloader = ModelPreloader.start(Map.of())) {
             assertThat(preloader.call(ModelPreloader::ofThisThread)).isSameAs(preloader);
@@ -51,7 +51,7 @@ class ModelPreloaderTest {
     }
 
     @Test
-    @DisplayName("passes on the loaded model once")
+    @DisplayName("Passes on the loaded model once")
     void handsOver() {
         try (ModelPreloader preloader = ModelPreloader.start(SETTINGS);
                 LoadedModel model = preloader.take(choice(SETTINGS));
@@ -64,7 +64,7 @@ class ModelPreloaderTest {
     }
 
     @Test
-    @DisplayName("loads the model of the validated settings if they choose another one")
+    @DisplayName("Loads the model of the validated settings if they choose another one")
     void givesWay() {
         try (ModelPreloader preloader = ModelPreloader.start(Map.of("tidemark.model.dir", "/no/such/folder"));
                 LoadedModel model = preloader.take(choice(SETTINGS))) {
@@ -73,7 +73,7 @@ class ModelPreloaderTest {
     }
 
     @Test
-    @DisplayName("throws the exception of a failed load when the model is taken")
+    @DisplayName("Throws the exception of a failed load when the model is taken")
     void failsWhenTaken() {
         Map<String, String> nowhere = Map.of("tidemark.model.dir", "/no/such/folder");
         try (ModelPreloader preloader = ModelPreloader.start(nowhere)) {
@@ -84,7 +84,7 @@ class ModelPreloaderTest {
     }
 
     @Test
-    @DisplayName("ignores a malformed setting")
+    @DisplayName("Ignores a malformed setting")
     void leavesBadSettings() {
         try (ModelPreloader preloader =
                         ModelPreloader.start(Map.of("tidemark.model.dir", MODEL, "tidemark.engine.threads", "many"));
@@ -103,7 +103,7 @@ class ModelPreloaderTest {
     }
 
     @Test
-    @DisplayName("interrupts a thread again that has swallowed the first interrupts")
+    @DisplayName("Interrupts a thread again that has swallowed the first interrupts")
     void repeatsInterrupts() throws InterruptedException {
         Thread stubborn = new Thread(
                 () -> {
@@ -118,7 +118,7 @@ class ModelPreloaderTest {
     }
 
     @Test
-    @DisplayName("stops interrupting a thread that ignores interrupts after the timeout")
+    @DisplayName("Stops interrupting a thread that ignores interrupts after the timeout")
     void limitsInterrupts() throws InterruptedException {
         CountDownLatch asserted = new CountDownLatch(1);
         Thread stubborn = new Thread(

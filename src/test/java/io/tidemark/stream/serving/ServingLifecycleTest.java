@@ -9,7 +9,7 @@ class ServingLifecycleTest {
 
     @Test
     @DisplayName(
-            "a process name contains the process id and is unique also among containers with equal host and process id")
+            "A process name contains the process id and is unique also among containers with equal host and process id")
     void unique() {
         String name = ServingLifecycle.uniqueProcessName();
         assertThat(name)

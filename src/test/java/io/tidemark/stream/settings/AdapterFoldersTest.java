@@ -17,7 +17,7 @@ class AdapterFoldersTest {
 
     @Test
     @DisplayName(
-            "adapters are read from variables, from a list with arbitrary ids, and from the sub-folders of a folder")
+            "Adapters are read from variables, from a list with arbitrary ids, and from the sub-folders of a folder")
     void threeWays(@TempDir Path parent) throws Exception {
         Files.createDirectories(parent.resolve("from-folder"));
         Files.createFile(parent.resolve("from-folder/adapter_config.json"));
@@ -42,7 +42,7 @@ class AdapterFoldersTest {
     }
 
     @Test
-    @DisplayName("an id with two folders is rejected by name, and so is a list entry without a folder")
+    @DisplayName("An id with two folders is rejected by name, and so is a list entry without a folder")
     void mistakes() {
         assertThatThrownBy(() -> AdapterFolders.of(environment(Map.of("TIDEMARK_ADAPTER_LIST", "a=/x,a=/y"))))
                 .hasMessageContaining("'a' has two folders");
@@ -51,7 +51,7 @@ class AdapterFoldersTest {
     }
 
     @Test
-    @DisplayName("the channel of requests is disabled for the role calibrator only")
+    @DisplayName("The channel of requests is disabled for the role calibrator only")
     void channels() {
         assertThat(channel("calibrator")).isEqualTo("false");
         assertThat(channel("worker")).isEqualTo("true");

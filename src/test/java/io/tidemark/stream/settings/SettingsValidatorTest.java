@@ -29,7 +29,7 @@ class SettingsValidatorTest {
         "tidemark.tables.load-timeout, 0S",
         "tidemark.calibrator.tolerance, Infinity"
     })
-    @DisplayName("an invalid value is rejected with the name of the property")
+    @DisplayName("An invalid value is rejected with the name of the property")
     void refused(String property, String value) {
         assertThatThrownBy(() -> SettingsValidator.require(settings(Map.of(property, value))))
                 .isInstanceOf(IllegalArgumentException.class)
@@ -37,7 +37,7 @@ class SettingsValidatorTest {
     }
 
     @Test
-    @DisplayName("the defaults and the extreme values are accepted")
+    @DisplayName("The defaults and the extreme values are accepted")
     void taken() {
         assertThatCode(() -> SettingsValidator.require(settings(Map.of()))).doesNotThrowAnyException();
         assertThatCode(() -> SettingsValidator.require(settings(Map.of(
@@ -51,7 +51,7 @@ class SettingsValidatorTest {
     }
 
     @Test
-    @DisplayName("the tolerance of an objective is one number")
+    @DisplayName("The tolerance of an objective is one number")
     void objective() throws NoSuchMethodException {
         String pattern = TidemarkSettings.CalibratorSettings.class
                 .getMethod("objective")

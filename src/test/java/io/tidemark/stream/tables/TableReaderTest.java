@@ -41,7 +41,7 @@ class TableReaderTest {
     }
 
     @Test
-    @DisplayName("a read ends although the last offset is a transaction marker, and skips aborted records")
+    @DisplayName("A read ends although the last offset is a transaction marker, and skips aborted records")
     void transactionMarkers() throws Exception {
         create("markers");
         try (KafkaProducer<byte[], byte[]> producer = transactional("m")) {

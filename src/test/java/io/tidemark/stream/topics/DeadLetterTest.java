@@ -13,7 +13,7 @@ class DeadLetterTest {
     private static final int KEPT = 64 * 1024;
 
     @Test
-    @DisplayName("a dead letter contains at most 64 KiB each of key, headers and value")
+    @DisplayName("A dead letter contains at most 64 KiB each of key, headers and value")
     void bounded() {
         ProducerRecord<byte[], byte[]> whole = letter(KEPT, KEPT - 1, KEPT);
         assertThat(whole.key()).hasSize(KEPT);

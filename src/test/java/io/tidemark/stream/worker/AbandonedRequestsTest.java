@@ -16,7 +16,7 @@ class AbandonedRequestsTest {
 
     @Test
     @Timeout(60)
-    @DisplayName("get no answer however they end, like requests that are read later, and drain does not wait for them")
+    @DisplayName("Get no answer however they end, like requests that are read later, and drain does not wait for them")
     void getNoAnswer() {
         try (RequestLifecycleFixture fixture = new RequestLifecycleFixture()) {
             CompletableFuture<Void> running = fixture.deliver(1, "warm");

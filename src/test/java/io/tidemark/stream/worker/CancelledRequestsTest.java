@@ -20,7 +20,7 @@ class CancelledRequestsTest {
 
     @Test
     @DisplayName(
-            "is cancelled in the engine after its submission if the cancellation came while it waited for its adapter")
+            "Is cancelled in the engine after its submission if the cancellation came while it waited for its adapter")
     void cancelledWhileWaiting() {
         fixture.deliver(1, "cold");
         fixture.awaitColdLease();
@@ -34,7 +34,7 @@ class CancelledRequestsTest {
 
     @Test
     @DisplayName(
-            "is cancelled by a cancellation that was read before the request, unless the record of the request is newer")
+            "Is cancelled by a cancellation that was read before the request, unless the record of the request is newer")
     void cancelledBeforeItIsRead() {
         fixture.requests().cancel("r1", 500);
         fixture.requests().cancel("r2", 499);

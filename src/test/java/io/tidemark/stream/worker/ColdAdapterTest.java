@@ -27,7 +27,7 @@ class ColdAdapterTest {
     }
 
     @Test
-    @DisplayName("waits for the adapter without blocking later requests for loaded adapters")
+    @DisplayName("Waits for the adapter without blocking later requests for loaded adapters")
     void doesNotBlock() {
         fixture.deliver(1, "cold");
         fixture.deliver(2, "warm");
@@ -39,7 +39,7 @@ class ColdAdapterTest {
     }
 
     @Test
-    @DisplayName("is answered with an error that contains the reason if the adapter can't be loaded")
+    @DisplayName("Is answered with an error that contains the reason if the adapter can't be loaded")
     void refused(@TempDir Path folder) throws Exception {
         Files.writeString(folder.resolve("adapter_config.json"), "{");
         InvalidAdapterException reason = null;
@@ -56,7 +56,7 @@ class ColdAdapterTest {
     }
 
     @Test
-    @DisplayName("is rejected without loading the adapter if it can never run")
+    @DisplayName("Is rejected without loading the adapter if it can never run")
     void refusedBeforeLoading() {
         String body = "{\"id\": \"r\", \"model\": \"cold\", \"prompt\": \"x\", \"max_tokens\": 100000}";
         assertThat(fixture.deliver(1, 0, body)).succeedsWithin(Duration.ofSeconds(10));
@@ -65,7 +65,7 @@ class ColdAdapterTest {
     }
 
     @Test
-    @DisplayName("holds the lease of its adapter until it ends, also with a failure")
+    @DisplayName("Holds the lease of its adapter until it ends, also with a failure")
     void holdsUntilTheEnd() {
         try (AdapterStore small = fixture.smallStore()) {
             fixture.deliver(1, "cold");
@@ -80,7 +80,7 @@ class ColdAdapterTest {
     }
 
     @Test
-    @DisplayName("is abandoned unanswered and releases its adapter if the worker stops before the adapter is loaded")
+    @DisplayName("Is abandoned unanswered and releases its adapter if the worker stops before the adapter is loaded")
     void abandoned() {
         CompletableFuture<Void> answered = fixture.deliver(1, "cold");
         fixture.awaitColdLease();

@@ -25,7 +25,7 @@ class OpenRequestsTest {
     }
 
     @Test
-    @DisplayName("run once if their record is delivered again, and both deliveries complete with the one answer")
+    @DisplayName("Run once if their record is delivered again, and both deliveries complete with the one answer")
     void redelivered() {
         CompletableFuture<Void> first = fixture.deliver(7, "warm");
         CompletableFuture<Void> second = fixture.deliver(7, "warm");
@@ -39,7 +39,7 @@ class OpenRequestsTest {
     }
 
     @Test
-    @DisplayName("are closed when they are rejected, and drain does not wait for them")
+    @DisplayName("Are closed when they are rejected, and drain does not wait for them")
     void rejected() {
         assertThat(fixture.deliver(7, "unknown")).succeedsWithin(TIMEOUT);
         awaitNoneOpen();
@@ -47,7 +47,7 @@ class OpenRequestsTest {
     }
 
     @Test
-    @DisplayName("of two records with one id are cancelled together, until each has ended")
+    @DisplayName("Of two records with one id are cancelled together, until each has ended")
     void sameId() {
         String body = "{\"id\": \"same\", \"model\": \"warm\", \"prompt\": \"x\", \"max_tokens\": 4}";
         fixture.deliver(1, 0, body);

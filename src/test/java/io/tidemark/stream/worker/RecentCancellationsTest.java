@@ -11,7 +11,7 @@ class RecentCancellationsTest {
     private final RecentCancellations cancellations = new RecentCancellations(3);
 
     @Test
-    @DisplayName("apply to requests whose record is not newer")
+    @DisplayName("Apply to requests whose record is not newer")
     void applyToOlderRequests() {
         cancellations.add("a", 100);
         assertThat(cancellations.covers("a", 99)).isTrue();
@@ -21,7 +21,7 @@ class RecentCancellationsTest {
     }
 
     @Test
-    @DisplayName("are evicted oldest first, and a repeated cancellation counts as new")
+    @DisplayName("Are evicted oldest first, and a repeated cancellation counts as new")
     void areBounded() {
         for (String id : new String[] {"a", "b", "c", "a", "d"}) {
             cancellations.add(id, 100);

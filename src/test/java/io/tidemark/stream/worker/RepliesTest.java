@@ -47,21 +47,21 @@ class RepliesTest {
     }
 
     @Test
-    @DisplayName("skip a dead letter that is too large for its topic, and write the result")
+    @DisplayName("Skip a dead letter that is too large for its topic, and write the result")
     void letterTooLarge() {
         assertThat(reject(new byte[0])).succeedsWithin(TIMEOUT);
         assertThat(producer.history()).extracting(ProducerRecord::topic).containsExactly(TOPICS.results());
     }
 
     @Test
-    @DisplayName("do not copy a trace header above 1 KiB to the result")
+    @DisplayName("Do not copy a trace header above 1 KiB to the result")
     void hugeTrace() {
         assertThat(reject(new byte[2000])).succeedsWithin(TIMEOUT);
         assertThat(producer.history().get(0).headers()).isEmpty();
     }
 
     @Test
-    @DisplayName("do not complete after the writer was closed, so that the request is delivered again")
+    @DisplayName("Do not complete after the writer was closed, so that the request is delivered again")
     void closed() {
         writer.close();
         assertThat(reject(new byte[0])).isNotCompleted();

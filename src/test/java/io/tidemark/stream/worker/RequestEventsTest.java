@@ -42,7 +42,7 @@ class RequestEventsTest {
                     .getBytes(StandardCharsets.UTF_8);
 
     @Test
-    @DisplayName("end with an event with reason error for each choice that has not finished when the request fails")
+    @DisplayName("End with an event with reason error for each choice that has not finished when the request fails")
     void failure() throws IOException {
         MockProducer<byte[], byte[]> producer =
                 new MockProducer<>(true, null, new ByteArraySerializer(), new ByteArraySerializer());
