@@ -65,18 +65,23 @@ final class Debugger implements AutoCloseable {
     /** Throws an OutOfMemoryError, of those that every JVM allocates at its start, in the thread of this name. */
     void throwOutOfMemory(String thread) throws Exception {
         attach();
-        ThreadReference found = machine.allThreads().stream()
-                .filter(one -> one.name().equals(thread))
-                .findFirst()
-                .orElseThrow();
-        ObjectReference error = machine.classesByName("java.lang.OutOfMemoryError")
-                .get(0)
-                .instances(1)
-                .get(0);
-        Awaitility.await()
-                .pollDelay(Duration.ZERO)
-                .pollInterval(Duration.ofMillis(1))
-                .until(() -> stopInJava(found, error));
+        try {
+            ThreadReference found = machine.allThreads().stream()
+                    .filter(one -> one.name().equals(thread))
+                    .findFirst()
+                    .orElseThrow();
+            ObjectReference error = machine.classesByName("java.lang.OutOfMemoryError")
+                    .get(0)
+                    .instances(1)
+                    .get(0);
+            Awaitility.await()
+                    .pollDelay(Duration.ZERO)
+                    .pollInterval(Duration.ofMillis(1))
+                    .until(() -> stopInJava(found, error));
+        } finally {
+            // the other JVM ends without a debugger
+            close();
+        }
     }
 
     /** Suspends the next thread that calls the method, before its first statement. */
