@@ -91,16 +91,22 @@ final class StepThreads {
      * @param step   takes the number of threads
      */
     <T> T run(int tokens, IntFunction<T> step) {
-        int threads = threadsFor(tokens);
+        int max = max(tokens);
+        int threads = threadsFor(tokens, max);
         boolean usesAll = threads > layout.threads() && exclusive.tryLock();
         if (!usesAll) {
-            threads = Math.min(threads, layout.threads());
             shared.lock();
+            if (threads > layout.threads()) {
+                // another instance has a step
+                max = layout.threads();
+                threads = threadsFor(tokens, max);
+            }
         }
         try {
             long start = System.nanoTime();
             T result = step.apply(threads);
-            record(threads, tokens, System.nanoTime() - start);
+            // other instances may have got or finished work meanwhile: the duration counts for the maximum at the start
+            record(threads, tokens, max, System.nanoTime() - start);
             return result;
         } finally {
             (usesAll ? exclusive : shared).unlock();
@@ -109,19 +115,22 @@ final class StepThreads {
 
     /** The number of threads for the next step of this number of tokens. */
     int threadsFor(int tokens) {
-        int max = max(tokens);
+        return threadsFor(tokens, max(tokens));
+    }
+
+    private int threadsFor(int tokens, int max) {
         return max == 1 || layout.fixed() || !timings(tokens, max).useHalf() ? max : max / 2;
     }
 
-    /** Records the duration of a step. */
-    void record(int threads, int tokens, long nanos) {
-        int max = max(tokens);
+    /** Records the duration of a step whose maximum was {@code max} when it started. */
+    void record(int threads, int tokens, int max, long nanos) {
         if (max > 1 && !layout.fixed() && (threads == max || threads == max / 2)) {
             timings(tokens, max).record(threads < max, nanos);
         }
     }
 
-    private int max(int tokens) {
+    /** The maximum number of threads for a step that starts at this time. */
+    int max(int tokens) {
         return tokens >= layout.minTokensForMaxThreads() && alone.getAsBoolean()
                 ? layout.maxThreads()
                 : layout.threads();

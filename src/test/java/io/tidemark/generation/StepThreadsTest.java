@@ -92,7 +92,7 @@ class StepThreadsTest {
         for (int i = 0; i < steps; i++) {
             int count = threads.threadsFor(TOKENS);
             half += count == 2 ? 1 : 0;
-            threads.record(count, TOKENS, nanos.applyAsLong(count));
+            threads.record(count, TOKENS, threads.max(TOKENS), nanos.applyAsLong(count));
         }
         return half;
     }
