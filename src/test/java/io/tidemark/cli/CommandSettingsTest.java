@@ -46,6 +46,14 @@ class CommandSettingsTest {
     }
 
     @Test
+    @DisplayName("Clients use the first topic of requests of a list")
+    void severalRequestTopics() {
+        Map<String, String> environment =
+                Map.of("TIDEMARK_TOPICS_PREFIX", "a.", "TIDEMARK_TOPICS_GENERATION_REQUESTS", "urgent,bulk");
+        assertThat(topics(environment, Optional.empty()).requests()).isEqualTo("a.urgent");
+    }
+
+    @Test
     @DisplayName("The prefix of the option replaces that of the environment, also if it is empty")
     void option() {
         Map<String, String> environment =

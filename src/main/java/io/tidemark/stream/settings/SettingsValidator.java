@@ -3,7 +3,9 @@ package io.tidemark.stream.settings;
 import io.quarkus.runtime.configuration.MemorySize;
 import io.tidemark.stream.settings.TidemarkSettings.TopicSettings;
 import java.math.BigInteger;
+import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 
 /** The rules of {@link TidemarkSettings} that annotations can't express. Checked before the model is loaded. */
 public final class SettingsValidator {
@@ -22,10 +24,18 @@ public final class SettingsValidator {
         size("tidemark.engine.packed-lora-bytes", settings.engine().packedLoraBytes(), 0, Long.MAX_VALUE);
         size("tidemark.limits.request-bytes", settings.limits().requestBytes(), 1, TopicSettings.MAX_RECORD_BYTES);
         require(!settings.worker().shutdownGrace().isNegative(), "tidemark.worker.shutdown-grace must be 0S or more");
+        double share = settings.worker().lowPriorityShare();
+        require(share >= 0 && share <= 0.5, "tidemark.worker.low-priority-share must be from 0 to 0.5");
         require(settings.tables().loadTimeout().toMillis() > 0, "tidemark.tables.load-timeout must be above 0S");
         require(
                 Double.isFinite(settings.calibrator().tolerance()),
                 "tidemark.calibrator.tolerance must be a finite number");
+        List<String> requests = settings.topics().generationRequests().stream()
+                .map(String::strip)
+                .toList();
+        require(
+                requests.size() == Set.copyOf(requests).size(),
+                "tidemark.topics.generation-requests must be different names, not " + requests);
         short replicas = settings.topics().replicationFactor();
         require(replicas == -1 || replicas >= 1, "tidemark.topics.replication-factor must be -1, or 1 or more");
     }

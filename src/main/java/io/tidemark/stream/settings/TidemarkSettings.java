@@ -3,6 +3,8 @@ package io.tidemark.stream.settings;
 import io.quarkus.runtime.configuration.MemorySize;
 import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.WithDefault;
+import jakarta.validation.constraints.DecimalMax;
+import jakarta.validation.constraints.DecimalMin;
 import jakarta.validation.constraints.Max;
 import jakarta.validation.constraints.Min;
 import jakarta.validation.constraints.NotBlank;
@@ -161,6 +163,12 @@ public interface TidemarkSettings {
         /** Time that open requests have to finish after SIGTERM. The rest is abandoned for redelivery. */
         @WithDefault("20S")
         Duration shutdownGrace();
+
+        /** Share of requests that come from the lower topics of requests while a higher one has records. 0: none. */
+        @WithDefault("0.1")
+        @DecimalMin("0")
+        @DecimalMax("0.5")
+        double lowPriorityShare();
     }
 
     /** {@code tidemark.calibrator.*}: the service that decides boundaries from validation batches. */
@@ -225,9 +233,12 @@ public interface TidemarkSettings {
         @WithDefault("-1")
         short replicationFactor();
 
+        /**
+         * The topics of requests, in order of priority; the first is the one that clients use by default. While a topic
+         * has records, those behind it get {@link WorkerSettings#lowPriorityShare}.
+         */
         @WithDefault("generation-requests")
-        @NotBlank
-        String generationRequests();
+        List<@NotBlank String> generationRequests();
 
         @WithDefault("generation-events")
         @NotBlank

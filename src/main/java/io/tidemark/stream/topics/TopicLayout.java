@@ -1,6 +1,7 @@
 package io.tidemark.stream.topics;
 
 import io.tidemark.stream.settings.TidemarkSettings.TopicSettings;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -13,12 +14,13 @@ import org.apache.kafka.common.config.TopicConfig;
  * The names of all topics, prefix included, and the partitions and configuration of those that {@link TopicSetup}
  * creates.
  *
+ * @param requestTopics         the topics of requests in order of priority, at least one
  * @param partitions            of requests, events, results and their dead letters
  * @param calibrationPartitions of validation batches and their dead letters
  * @param replicationFactor     -1 for the default of the broker
  */
 public record TopicLayout(
-        String requests,
+        List<String> requestTopics,
         String events,
         String results,
         String cancellations,
@@ -34,10 +36,16 @@ public record TopicLayout(
 
     private static final long CANCELLATION_RETENTION_MS = TimeUnit.HOURS.toMillis(1);
 
+    public TopicLayout {
+        requestTopics = List.copyOf(requestTopics);
+    }
+
     public static TopicLayout of(TopicSettings settings) {
         String prefix = settings.prefix().orElse("");
         return new TopicLayout(
-                prefix + settings.generationRequests(),
+                settings.generationRequests().stream()
+                        .map(name -> prefix + name.strip())
+                        .toList(),
                 prefix + settings.generationEvents(),
                 prefix + settings.generationResults(),
                 prefix + settings.generationCancellations(),
@@ -52,23 +60,27 @@ public record TopicLayout(
                 settings.replicationFactor());
     }
 
+    /** The topic of requests with the highest priority, which clients use. */
+    public String requests() {
+        return requestTopics.get(0);
+    }
+
     /** All topics as they are created; their {@code cleanup.policy} is required of existing topics, too. */
     List<NewTopic> newTopics() {
         Map<String, String> largeRecords = maxMessageBytes(TopicSettings.MAX_RECORD_BYTES);
-        return List.of(
-                deleted(requests, partitions, largeRecords),
-                deleted(events, partitions, Map.of()),
-                deleted(results, partitions, maxMessageBytes(KafkaConnection.MAX_REQUEST_BYTES)),
-                deleted(
-                        cancellations,
-                        1,
-                        Map.of(TopicConfig.RETENTION_MS_CONFIG, Long.toString(CANCELLATION_RETENTION_MS))),
-                deleted(deadLetters, partitions, largeRecords),
-                deleted(validationBatches, calibrationPartitions, largeRecords),
-                deleted(validationDeadLetters, calibrationPartitions, largeRecords),
-                compacted(boundaries, Map.of()),
-                compacted(calibrationState, largeRecords),
-                compacted(adapters, Map.of()));
+        List<NewTopic> topics = new ArrayList<>();
+        requestTopics.forEach(name -> topics.add(deleted(name, partitions, largeRecords)));
+        topics.add(deleted(events, partitions, Map.of()));
+        topics.add(deleted(results, partitions, maxMessageBytes(KafkaConnection.MAX_REQUEST_BYTES)));
+        topics.add(deleted(
+                cancellations, 1, Map.of(TopicConfig.RETENTION_MS_CONFIG, Long.toString(CANCELLATION_RETENTION_MS))));
+        topics.add(deleted(deadLetters, partitions, largeRecords));
+        topics.add(deleted(validationBatches, calibrationPartitions, largeRecords));
+        topics.add(deleted(validationDeadLetters, calibrationPartitions, largeRecords));
+        topics.add(compacted(boundaries, Map.of()));
+        topics.add(compacted(calibrationState, largeRecords));
+        topics.add(compacted(adapters, Map.of()));
+        return topics;
     }
 
     private NewTopic deleted(String name, int partitions, Map<String, String> configs) {

@@ -25,6 +25,10 @@ class SettingsValidatorTest {
         "tidemark.limits.request-bytes, 5M",
         "tidemark.topics.replication-factor, 0",
         "tidemark.topics.replication-factor, -7",
+        "tidemark.topics.generation-requests, 'a,b, a'",
+        "tidemark.worker.low-priority-share, -0.1",
+        "tidemark.worker.low-priority-share, 0.6",
+        "tidemark.worker.low-priority-share, NaN",
         "tidemark.worker.shutdown-grace, -1S",
         "tidemark.tables.load-timeout, 0S",
         "tidemark.calibrator.tolerance, Infinity"
