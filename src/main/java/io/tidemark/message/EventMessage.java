@@ -5,10 +5,12 @@ import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import java.util.Optional;
 
 /**
- * One value of the topic {@code generation-events}: a chunk of text of a running request.
+ * One value of the topic {@code generation-events}: a chunk of text of a running request. Events are not transactional:
+ * when another worker takes a request over, it generates the text again, with a larger attempt. A consumer discards the
+ * text of smaller attempts and starts anew at a larger one.
  *
  * @param id           the id of the request
- * @param attempt      the generation of the consumer group at admission; events of the highest attempt are valid
+ * @param attempt      the generation of the consumer group when the request was read
  * @param choice       the index of the choice, from 0
  * @param sequence     counts the events of an attempt and choice, from 0
  * @param text         the chunk; may be empty in the last event of a choice

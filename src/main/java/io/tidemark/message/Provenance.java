@@ -8,9 +8,10 @@ import java.util.OptionalInt;
 import java.util.OptionalLong;
 
 /**
- * The field {@code tidemark} of results: versions, placement and timings. Fields that were not known when an error
- * occurred are absent.
+ * The field {@code tidemark} of results: the request's record, versions, placement and timings. Fields that were not
+ * known when an error occurred are absent.
  *
+ * @param source         the record of the request
  * @param baseModel      the name of the base model
  * @param adapterDigest  the adapter version, fixed at admission; absent for the base model
  * @param boundary       the boundary, fixed at admission; absent for the base model
@@ -18,13 +19,14 @@ import java.util.OptionalLong;
  * @param boundaryOffset offset of the boundary record that applied; absent if none did
  * @param seed           the seed of the random numbers
  * @param worker         the name of the worker
- * @param attempt        the generation of the consumer group at admission; the result of the highest attempt is valid
+ * @param attempt        the {@code attempt} of the events that belong to this result; see {@link EventMessage}
  * @param queuedMs       milliseconds from arrival to admission to the batch
  * @param firstTokenMs   milliseconds from admission to the first token; absent if there was none
  * @param totalMs        milliseconds from arrival to the end
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
 public record Provenance(
+        Source source,
         String baseModel,
         Optional<String> adapterDigest,
         OptionalInt boundary,
@@ -37,9 +39,20 @@ public record Provenance(
         OptionalDouble firstTokenMs,
         OptionalDouble totalMs) {
 
+    /**
+     * The position of a request's record. It identifies the request: each request record has one committed result, and
+     * two records with the same {@code id} are two requests.
+     *
+     * @param topic     full name, prefix included
+     * @param partition 0 or more
+     * @param offset    0 or more
+     */
+    public record Source(String topic, int partition, long offset) {}
+
     /** For a request that was rejected before its adapter was looked up. */
-    public static Provenance rejected(String baseModel, String worker, long attempt) {
+    public static Provenance rejected(Source source, String baseModel, String worker, long attempt) {
         return new Provenance(
+                source,
                 baseModel,
                 Optional.empty(),
                 OptionalInt.empty(),

@@ -24,8 +24,9 @@ import java.util.function.Predicate;
  * @param logprobs the number of alternatives reported for each token, 0 to 20; absent for no log-probabilities
  * @param user     a label of the sender, at most 256 characters; Tidemark does not read it
  * @param stream   whether the worker sends events while it generates; default false
- * @param priority reserved: no component reads it
- * @param deadline reserved: no component reads it
+ * @param priority requests with a smaller number run first, any int; default 0
+ * @param deadline the request ends at this instant, see {@link #expiry}; absent for no deadline
+ * @param timeoutMs milliseconds from the timestamp of the request's record to its end, 1 or more; absent for no timeout
  * @param boundary overrides the boundary table for this request, 0 or more; the worker checks the upper end
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
@@ -41,6 +42,7 @@ public record RequestMessage(
         boolean stream,
         int priority,
         Optional<Instant> deadline,
+        OptionalLong timeoutMs,
         OptionalInt boundary) {
 
     private static final int MAX_ALTERNATIVES = 20;
@@ -79,6 +81,24 @@ public record RequestMessage(
         return TopicJson.parse(value, maxBytes, "invalid_request", "id", RequestMessage::read);
     }
 
+    /**
+     * The instant at which the request ends: {@code deadline} or the end of {@code timeout_ms}, whichever is sooner. A
+     * request that has not run until then gets a result without text, with the finish reason {@code deadline}. A request
+     * that is running is cut, and its result has the text so far. The clock of the worker decides.
+     *
+     * @param timestamp of the request's record, milliseconds since 1970
+     * @return empty if the request has neither field; {@link Instant#toEpochMilli} never overflows
+     */
+    public Optional<Instant> expiry(long timestamp) {
+        if (timeoutMs.isEmpty()) {
+            return deadline;
+        }
+        // clients may choose both numbers, and the sum may exceed a long
+        long limit = Long.MAX_VALUE - Math.max(timestamp, 0);
+        Instant end = Instant.ofEpochMilli(timestamp + Math.min(timeoutMs.getAsLong(), limit));
+        return Optional.of(deadline.filter(end::isAfter).orElse(end));
+    }
+
     private static RequestMessage read(Fields fields) throws Fields.Invalid {
         rejectUnsupported(fields);
         return new RequestMessage(
@@ -93,6 +113,7 @@ public record RequestMessage(
                 fields.flag("stream", false),
                 (int) fields.integer("priority", Integer.MIN_VALUE, Integer.MAX_VALUE, 0),
                 fields.instant("deadline"),
+                fields.integer("timeout_ms", 1, Long.MAX_VALUE),
                 fields.smallInteger("boundary", 0, Integer.MAX_VALUE));
     }
 

@@ -1,14 +1,14 @@
 package io.tidemark.message;
 
 /**
- * One value of the topic {@code generation-results}. Every consumed request has at least one result; that of the
- * highest attempt is valid.
+ * One value of the topic {@code generation-results}. A consumer with {@code isolation.level=read_committed} reads one
+ * result for each request record. {@link Provenance#source} says which record, because several records may have one id.
  */
 public sealed interface ResultMessage permits CompletionResult, ErrorResult {
 
     /** The id of the request; derived from topic, partition and offset if the request has none. */
     String id();
 
-    /** Versions, placement and timings. */
+    /** The request's record, versions, placement and timings. */
     Provenance tidemark();
 }

@@ -42,7 +42,7 @@ class OutgoingRecordsTest {
                 .contains(
                         "\"finish_reason\":\"stop\"",
                         "\"prompt_tokens\":5",
-                        "\"tidemark\":{",
+                        "\"tidemark\":{\"source\":{\"topic\":\"generation-requests\",\"partition\":3,\"offset\":17},",
                         "\"adapter_digest\":",
                         "\"boundary_offset\":41",
                         "\"first_token_ms\":12.5",
@@ -51,14 +51,15 @@ class OutgoingRecordsTest {
     }
 
     @Test
-    @DisplayName("An error result has the error, the worker and the attempt, and omits unknown fields")
+    @DisplayName(
+            "An error result has the error, the record of its request, the worker and the attempt, and omits unknown fields")
     void error() throws IOException {
         ErrorResult result = Samples.error();
         assertThat(text(result))
-                .isEqualTo(
-                        "{\"id\":\"r\",\"object\":\"error\",\"created\":1700000000,\"model\":\"m\","
-                                + "\"error\":{\"type\":\"invalid_request\",\"code\":\"unknown_adapter\",\"message\":\"no adapter\","
-                                + "\"param\":\"model\"},\"tidemark\":{\"base_model\":\"smollm2\",\"worker\":\"w\",\"attempt\":4}}");
+                .isEqualTo("{\"id\":\"r\",\"object\":\"error\",\"created\":1700000000,\"model\":\"m\","
+                        + "\"error\":{\"type\":\"invalid_request\",\"code\":\"unknown_adapter\",\"message\":\"no adapter\","
+                        + "\"param\":\"model\"},\"tidemark\":{\"source\":{\"topic\":\"generation-requests\","
+                        + "\"partition\":0,\"offset\":5},\"base_model\":\"smollm2\",\"worker\":\"w\",\"attempt\":4}}");
         assertRoundTrip(result);
     }
 

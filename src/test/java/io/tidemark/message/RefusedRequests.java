@@ -72,6 +72,8 @@ final class RefusedRequests {
             "deadline": "tomorrow"          | invalid_value      | deadline
             "deadline": "2026-12-01T12:00:00" | invalid_value    | deadline
             "deadline": "+999999999-12-31T23:59:59Z" | invalid_value | deadline
+            "timeout_ms": 0                 | out_of_range       | timeout_ms
+            "timeout_ms": "30s"             | invalid_type       | timeout_ms
             "deadline": 1764590400          | invalid_type       | deadline
             "boundary": -1                  | out_of_range       | boundary
             "boundary": "12"                | invalid_type       | boundary

@@ -28,7 +28,7 @@ class RequestMessageTest {
                  "temperature": 0.7, "top_p": 0.9, "top_k": 5, "min_p": 0.1, "repetition_penalty": 1.1, "seed": -7,
                  "presence_penalty": 0.5, "frequency_penalty": -2, "logit_bias": {"17": -100, "0": 2.5},
                  "min_tokens": 4, "stop_token_ids": [5, 9], "ignore_eos": true, "stop": ["\\n\\n"], "n": 2, "logprobs": 3, "user": "u", "stream": true, "priority": -1,
-                 "deadline": "2026-12-01T13:00:00+01:00", "boundary": 12, "some_new_field": {"a": [1]}}""");
+                 "deadline": "2026-12-01T13:00:00+01:00", "timeout_ms": 30000, "boundary": 12, "some_new_field": {"a": [1]}}""");
 
         assertThat(request)
                 .isEqualTo(new RequestMessage(
@@ -44,6 +44,7 @@ class RequestMessageTest {
                         true,
                         -1,
                         Optional.of(Instant.parse("2026-12-01T12:00:00Z")),
+                        OptionalLong.of(30_000),
                         OptionalInt.of(12)));
     }
 
@@ -63,7 +64,29 @@ class RequestMessageTest {
                         false,
                         0,
                         Optional.empty(),
+                        OptionalLong.empty(),
                         OptionalInt.empty()));
+    }
+
+    @Test
+    @DisplayName("A request expires at its deadline or after its timeout, whichever is sooner")
+    void expiry() {
+        String request = "{\"model\": \"m\", \"prompt\": \"p\"";
+        String deadline = request + ", \"deadline\": \"1970-01-01T00:00:02Z\"";
+        assertThat(valid(request + "}").expiry(1000)).isEmpty();
+        assertThat(valid(deadline + "}").expiry(1000)).contains(Instant.ofEpochMilli(2000));
+        assertThat(valid(request + ", \"timeout_ms\": 1}").expiry(1000)).contains(Instant.ofEpochMilli(1001));
+        assertThat(valid(deadline + ", \"timeout_ms\": 999}").expiry(1000)).contains(Instant.ofEpochMilli(1999));
+        assertThat(valid(deadline + ", \"timeout_ms\": 1001}").expiry(1000)).contains(Instant.ofEpochMilli(2000));
+    }
+
+    @Test
+    @DisplayName("The largest timeout does not overflow, whatever the timestamp of the record")
+    void largestTimeout() {
+        RequestMessage request = valid("{\"model\": \"m\", \"prompt\": \"p\", \"timeout_ms\": " + Long.MAX_VALUE + "}");
+        assertThat(request.expiry(Long.MAX_VALUE).orElseThrow().toEpochMilli()).isEqualTo(Long.MAX_VALUE);
+        assertThat(request.expiry(1).orElseThrow().toEpochMilli()).isEqualTo(Long.MAX_VALUE);
+        assertThat(request.expiry(-1).orElseThrow().toEpochMilli()).isEqualTo(Long.MAX_VALUE - 1);
     }
 
     @Test
@@ -75,7 +98,8 @@ class RequestMessageTest {
             RequestMessage request = Samples.request(input, OptionalInt.of(0));
             byte[] json = TopicJson.write(request);
             assertThat(RequestMessage.parse(json, MAX_BYTES)).isEqualTo(new Parsed.Valid<>(request));
-            assertThat(new String(json, StandardCharsets.UTF_8)).doesNotContain("null", "deadline", "seed", "input");
+            assertThat(new String(json, StandardCharsets.UTF_8))
+                    .doesNotContain("null", "deadline", "timeout_ms", "seed", "input");
         }
     }
 

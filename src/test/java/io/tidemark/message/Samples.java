@@ -26,6 +26,7 @@ final class Samples {
                 true,
                 0,
                 Optional.empty(),
+                OptionalLong.empty(),
                 boundary);
     }
 
@@ -52,6 +53,7 @@ final class Samples {
                 List.of(CompletionResult.Choice.answering(input, 0, "A", "stop", Optional.of(logprobs))),
                 new CompletionResult.Usage(5, 1, 0),
                 new Provenance(
+                        new Provenance.Source("generation-requests", 3, 17),
                         "smollm2",
                         Optional.of("3fa2"),
                         OptionalInt.of(14),
@@ -71,6 +73,6 @@ final class Samples {
                 1_700_000_000,
                 Optional.of("m"),
                 ErrorBody.invalidRequest("unknown_adapter", "model", "no adapter"),
-                Provenance.rejected("smollm2", "w", 4));
+                Provenance.rejected(new Provenance.Source("generation-requests", 0, 5), "smollm2", "w", 4));
     }
 }

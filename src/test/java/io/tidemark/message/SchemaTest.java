@@ -67,8 +67,9 @@ class SchemaTest {
             path          | adapter-registration | {"adapter": "a"}
             tidemark.size | dead-letter-headers  | {"tidemark.error.code": "x"}
             tidemark      | result           | {"id": "r", "object": "error", "created": 1, "error": {"type": "t", "code": "c", "message": "m"}}
-            error         | result           | {"id": "r", "object": "error", "created": 1, "tidemark": {"base_model": "m", "worker": "w", "attempt": 1}}
-            choices       | result           | {"id": "r", "object": "text_completion", "created": 1, "model": "m", "usage": {"prompt_tokens": 1, "completion_tokens": 1, "cached_tokens": 0}, "tidemark": {"base_model": "m", "worker": "w", "attempt": 1}}
+            source        | result           | {"id": "r", "object": "error", "created": 1, "error": {"type": "t", "code": "c", "message": "m"}, "tidemark": {"base_model": "m", "worker": "w", "attempt": 1}}
+            error         | result           | {"id": "r", "object": "error", "created": 1, "tidemark": {"source": {"topic": "t", "partition": 0, "offset": 1}, "base_model": "m", "worker": "w", "attempt": 1}}
+            choices       | result           | {"id": "r", "object": "text_completion", "created": 1, "model": "m", "usage": {"prompt_tokens": 1, "completion_tokens": 1, "cached_tokens": 0}, "tidemark": {"source": {"topic": "t", "partition": 0, "offset": 1}, "base_model": "m", "worker": "w", "attempt": 1}}
             """)
     void brokenRecords(String field, String schema, String record) {
         assertThat(Schema.named(schema).problems(record)).as(field).isNotEmpty();

@@ -1,5 +1,6 @@
 package io.tidemark.stream.worker;
 
+import io.tidemark.message.Provenance;
 import java.time.Duration;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.TopicPartition;
@@ -19,6 +20,11 @@ public record IncomingRequest(ConsumerRecord<byte[], byte[]> record, long attemp
 
     Position position() {
         return new Position(new TopicPartition(record.topic(), record.partition()), record.offset());
+    }
+
+    /** The position, as results name it. */
+    Provenance.Source source() {
+        return new Provenance.Source(record.topic(), record.partition(), record.offset());
     }
 
     /** The id of a request without one: its position, so that every delivery has the same id. */

@@ -50,8 +50,7 @@ final class Replies implements AutoCloseable {
             return fail(incoming, admitted, ErrorBody.serverError(failure.code(), failure.message()));
         }
         Completion completion = (Completion) outcome;
-        CompletableFuture<Void> written =
-                writer.result(incoming, results.completed(admitted, completion, incoming.attempt()));
+        CompletableFuture<Void> written = writer.result(incoming, results.completed(incoming, admitted, completion));
         written.thenRun(() -> record(incoming, admitted.message().model(), completion));
         return written.exceptionallyCompose(failure -> {
             if (failure instanceof RecordTooLargeException) {
@@ -69,16 +68,13 @@ final class Replies implements AutoCloseable {
     /** Answers a request that was not generated. */
     CompletableFuture<Void> reject(IncomingRequest incoming, String id, Optional<String> model, ErrorBody error) {
         return writeError(
-                incoming,
-                results.rejected(id, model, error, incoming.attempt()),
-                error,
-                model.orElse(WorkerMetrics.UNKNOWN));
+                incoming, results.rejected(incoming, id, model, error), error, model.orElse(WorkerMetrics.UNKNOWN));
     }
 
     private CompletableFuture<Void> fail(IncomingRequest incoming, AdmittedRequest admitted, ErrorBody error) {
         return writeError(
                 incoming,
-                results.failed(admitted, error, incoming.attempt()),
+                results.failed(incoming, admitted, error),
                 error,
                 admitted.message().model());
     }

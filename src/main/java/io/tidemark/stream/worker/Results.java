@@ -35,7 +35,7 @@ final class Results {
         this.clock = clock;
     }
 
-    ResultMessage completed(AdmittedRequest admitted, Completion completion, long attempt) {
+    ResultMessage completed(IncomingRequest incoming, AdmittedRequest admitted, Completion completion) {
         Input input = admitted.message().input();
         Completion.Usage usage = completion.usage();
         return new CompletionResult(
@@ -47,20 +47,21 @@ final class Results {
                         .map(choice -> choice(input, choice, admitted))
                         .toList(),
                 new CompletionResult.Usage(usage.promptTokens(), usage.completionTokens(), usage.cachedTokens()),
-                provenance(admitted, attempt, Optional.of(completion)));
+                provenance(incoming, admitted, Optional.of(completion)));
     }
 
-    ResultMessage rejected(String id, Optional<String> model, ErrorBody error, long attempt) {
-        return ErrorResult.of(id, now(), model, error, Provenance.rejected(baseModel, worker, attempt));
+    ResultMessage rejected(IncomingRequest incoming, String id, Optional<String> model, ErrorBody error) {
+        return ErrorResult.of(
+                id, now(), model, error, Provenance.rejected(incoming.source(), baseModel, worker, incoming.attempt()));
     }
 
-    ResultMessage failed(AdmittedRequest admitted, ErrorBody error, long attempt) {
+    ResultMessage failed(IncomingRequest incoming, AdmittedRequest admitted, ErrorBody error) {
         return ErrorResult.of(
                 admitted.id(),
                 now(),
                 Optional.of(admitted.message().model()),
                 error,
-                provenance(admitted, attempt, Optional.empty()));
+                provenance(incoming, admitted, Optional.empty()));
     }
 
     /** Milliseconds from admission into the batch to the first token; empty for a request without tokens. */
@@ -94,10 +95,11 @@ final class Results {
                         .toList());
     }
 
-    private Provenance provenance(AdmittedRequest admitted, long attempt, Optional<Completion> completion) {
+    private Provenance provenance(IncomingRequest incoming, AdmittedRequest admitted, Optional<Completion> completion) {
         Optional<Completion.Timing> timing = completion.map(Completion::timing);
         Optional<AdmittedRequest.PinnedAdapter> pinned = admitted.adapter();
         return new Provenance(
+                incoming.source(),
                 baseModel,
                 pinned.map(AdmittedRequest.PinnedAdapter::digest),
                 pinned.map(p -> OptionalInt.of(p.boundary().layers())).orElse(OptionalInt.empty()),
@@ -105,7 +107,7 @@ final class Results {
                 pinned.map(AdmittedRequest.PinnedAdapter::boundaryOffset).orElse(OptionalLong.empty()),
                 OptionalLong.of(admitted.generation().params().seed()),
                 worker,
-                attempt,
+                incoming.attempt(),
                 timing.map(t -> OptionalDouble.of(t.queuedMs())).orElse(OptionalDouble.empty()),
                 completion.map(Results::firstTokenMs).orElse(OptionalDouble.empty()),
                 timing.map(t -> OptionalDouble.of(t.totalMs())).orElse(OptionalDouble.empty()));
