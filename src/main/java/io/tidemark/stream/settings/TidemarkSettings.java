@@ -51,6 +51,8 @@ public interface TidemarkSettings {
 
     WorkerSettings worker();
 
+    ReplySettings replies();
+
     CalibratorSettings calibrator();
 
     TableSettings tables();
@@ -169,6 +171,16 @@ public interface TidemarkSettings {
         @DecimalMin("0")
         @DecimalMax("0.5")
         double lowPriorityShare();
+    }
+
+    /** {@code tidemark.replies.*}: clients that choose the topic of their results. */
+    interface ReplySettings {
+
+        /** Full names of existing topics that a request may name for its result, besides the topic of results. */
+        Optional<List<String>> topics();
+
+        /** More headers of a request that are copied to its events and its result. */
+        Optional<List<String>> headers();
     }
 
     /** {@code tidemark.calibrator.*}: the service that decides boundaries from validation batches. */
