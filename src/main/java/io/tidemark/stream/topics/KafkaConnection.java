@@ -3,20 +3,32 @@ package io.tidemark.stream.topics;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.SortedSet;
+import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import org.apache.kafka.clients.CommonClientConfigs;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.AdminClientConfig;
 import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.ConsumerConfig;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.PartitionInfo;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /**
- * The connection to the Kafka cluster.
+ * The connection to the Kafka cluster. Creates all clients of a process, so that a property that is given for all
+ * clients can't break one of them: what a client needs for its purpose is fixed here or given by its owner, and is not
+ * inherited.
  *
- * @param properties client properties from all settings {@code kafka.*}, such as {@code bootstrap.servers}
+ * @param properties client properties from all settings {@code kafka.*}, such as {@code bootstrap.servers}; may contain
+ *                   credentials
  */
 public record KafkaConnection(Map<String, Object> properties) {
 
@@ -26,19 +38,97 @@ public record KafkaConnection(Map<String, Object> properties) {
     private static final long METADATA_TIMEOUT_NANOS = TimeUnit.SECONDS.toNanos(30);
     private static final long RETRY_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
 
+    /**
+     * The properties that no client inherits: identities of a single client, what delivery depends on, classes that
+     * suit one kind of client only, and what the protocol of consumer groups or idempotence excludes.
+     */
+    private static final Set<String> NOT_INHERITED = Set.of(
+            CommonClientConfigs.CLIENT_ID_CONFIG,
+            ConsumerConfig.GROUP_ID_CONFIG,
+            ConsumerConfig.GROUP_INSTANCE_ID_CONFIG,
+            ConsumerConfig.GROUP_PROTOCOL_CONFIG,
+            ConsumerConfig.GROUP_REMOTE_ASSIGNOR_CONFIG,
+            ConsumerConfig.PARTITION_ASSIGNMENT_STRATEGY_CONFIG,
+            ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG,
+            ConsumerConfig.AUTO_OFFSET_RESET_CONFIG,
+            ConsumerConfig.ISOLATION_LEVEL_CONFIG,
+            ConsumerConfig.KEY_DESERIALIZER_CLASS_CONFIG,
+            ConsumerConfig.VALUE_DESERIALIZER_CLASS_CONFIG,
+            ConsumerConfig.INTERCEPTOR_CLASSES_CONFIG,
+            ConsumerConfig.SHARE_ACKNOWLEDGEMENT_MODE_CONFIG,
+            ProducerConfig.TRANSACTIONAL_ID_CONFIG,
+            ProducerConfig.TRANSACTION_TIMEOUT_CONFIG,
+            ProducerConfig.TRANSACTION_TWO_PHASE_COMMIT_ENABLE_CONFIG,
+            ProducerConfig.ACKS_CONFIG,
+            ProducerConfig.ENABLE_IDEMPOTENCE_CONFIG,
+            ProducerConfig.RETRIES_CONFIG,
+            ProducerConfig.MAX_IN_FLIGHT_REQUESTS_PER_CONNECTION,
+            ProducerConfig.MAX_REQUEST_SIZE_CONFIG,
+            ProducerConfig.PARTITIONER_CLASS_CONFIG,
+            ProducerConfig.PARTITIONER_IGNORE_KEYS_CONFIG,
+            ProducerConfig.KEY_SERIALIZER_CLASS_CONFIG,
+            ProducerConfig.VALUE_SERIALIZER_CLASS_CONFIG,
+            AdminClientConfig.BOOTSTRAP_CONTROLLERS_CONFIG);
+
     public KafkaConnection {
         properties = Map.copyOf(properties);
     }
 
-    /** Creates an idempotent producer with {@code acks=all}; {@code overrides} take precedence. */
+    /** The names of the given properties that no client inherits, sorted. */
+    public SortedSet<String> notInherited() {
+        SortedSet<String> names = new TreeSet<>(properties.keySet());
+        names.retainAll(NOT_INHERITED);
+        return names;
+    }
+
+    /**
+     * Creates an idempotent producer with {@code acks=all} and without transactions; {@code overrides} take precedence.
+     */
     public KafkaProducer<byte[], byte[]> newProducer(Map<String, Object> overrides) {
-        Map<String, Object> config = new HashMap<>(properties);
+        Map<String, Object> config = inherited();
         config.put(ProducerConfig.ACKS_CONFIG, "all");
         config.put(ProducerConfig.ENABLE_IDEMPOTENCE_CONFIG, "true");
         config.put(ProducerConfig.MAX_REQUEST_SIZE_CONFIG, MAX_REQUEST_BYTES);
         config.put(ProducerConfig.LINGER_MS_CONFIG, 2);
         config.putAll(overrides);
         return new KafkaProducer<>(config, new ByteArraySerializer(), new ByteArraySerializer());
+    }
+
+    /** As {@link #newProducer}, with transactions. */
+    public KafkaProducer<byte[], byte[]> newTransactionalProducer(
+            String transactionalId, Map<String, Object> overrides) {
+        Map<String, Object> config = new HashMap<>(overrides);
+        config.put(ProducerConfig.TRANSACTIONAL_ID_CONFIG, transactionalId);
+        return newProducer(config);
+    }
+
+    /**
+     * Creates a consumer of committed records that commits nothing by itself and is in no group; {@code overrides} take
+     * precedence. An owner that needs a start position without a committed offset gives {@code auto.offset.reset}.
+     */
+    public KafkaConsumer<byte[], byte[]> newConsumer(Map<String, Object> overrides) {
+        Map<String, Object> config = inherited();
+        config.put(ConsumerConfig.ISOLATION_LEVEL_CONFIG, "read_committed");
+        config.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, "false");
+        config.putAll(overrides);
+        return new KafkaConsumer<>(config, new ByteArrayDeserializer(), new ByteArrayDeserializer());
+    }
+
+    public Admin newAdmin() {
+        return Admin.create(inherited());
+    }
+
+    private Map<String, Object> inherited() {
+        Map<String, Object> config = new HashMap<>(properties);
+        config.keySet().removeAll(NOT_INHERITED);
+        return config;
+    }
+
+    /** Without the values of the properties, which may be credentials. */
+    @Override
+    public String toString() {
+        return "KafkaConnection[" + CommonClientConfigs.BOOTSTRAP_SERVERS_CONFIG + "="
+                + properties.get(CommonClientConfigs.BOOTSTRAP_SERVERS_CONFIG) + "]";
     }
 
     /**
