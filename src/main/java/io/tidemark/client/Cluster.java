@@ -114,6 +114,12 @@ public record Cluster(String brokers, Map<String, String> properties) {
         return create(() -> new KafkaConsumer<>(all, new StringDeserializer(), new ByteArrayDeserializer()));
     }
 
+    /** Without the properties, which may be credentials. */
+    @Override
+    public String toString() {
+        return "Cluster[brokers=" + brokers + "]";
+    }
+
     private Properties settings() {
         Properties all = new Properties();
         all.putAll(properties);

@@ -38,7 +38,7 @@ final class RunningCalibrator implements AutoCloseable {
         topics = TopicLayout.of(TestSettings.with(
                         Map.of("tidemark.topics.prefix", prefix, "tidemark.topics.calibration-partitions", "2"))
                 .topics());
-        try (Admin admin = Admin.create(kafka.properties())) {
+        try (Admin admin = kafka.newAdmin()) {
             TopicSetup.ensure(admin, topics);
         }
         client = new TopicClient(

@@ -16,7 +16,6 @@ import io.tidemark.stream.topics.TopicLayout;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Collection;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -34,7 +33,6 @@ import org.apache.kafka.clients.consumer.CooperativeStickyAssignor;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.jboss.logging.Logger;
 
 /**
@@ -150,15 +148,16 @@ public final class CalibratorService implements AutoCloseable {
     }
 
     private KafkaConsumer<byte[], byte[]> newConsumer() {
-        Map<String, Object> config = new HashMap<>(kafka.properties());
-        config.put(ConsumerConfig.GROUP_ID_CONFIG, options.group());
-        config.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
-        config.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, "false");
-        // makes the consumer wait for offsets that are part of an open transaction
-        config.put(ConsumerConfig.ISOLATION_LEVEL_CONFIG, "read_committed");
-        config.put(ConsumerConfig.MAX_POLL_RECORDS_CONFIG, 1);
-        config.put(ConsumerConfig.PARTITION_ASSIGNMENT_STRATEGY_CONFIG, CooperativeStickyAssignor.class.getName());
-        return new KafkaConsumer<>(config, new ByteArrayDeserializer(), new ByteArrayDeserializer());
+        // reads committed records only, which also makes it wait for offsets that are part of an open transaction
+        return kafka.newConsumer(Map.of(
+                ConsumerConfig.GROUP_ID_CONFIG,
+                options.group(),
+                ConsumerConfig.AUTO_OFFSET_RESET_CONFIG,
+                "earliest",
+                ConsumerConfig.MAX_POLL_RECORDS_CONFIG,
+                1,
+                ConsumerConfig.PARTITION_ASSIGNMENT_STRATEGY_CONFIG,
+                CooperativeStickyAssignor.class.getName()));
     }
 
     /**
@@ -175,7 +174,7 @@ public final class CalibratorService implements AutoCloseable {
 
         Session() {
             try {
-                tables = new CalibratorTables(kafka.properties(), topics);
+                tables = new CalibratorTables(kafka, topics);
             } catch (RuntimeException e) {
                 consumer.close();
                 throw e;

@@ -1,9 +1,9 @@
 package io.tidemark.stream.calibrator;
 
 import io.tidemark.stream.tables.TableReader;
+import io.tidemark.stream.topics.KafkaConnection;
 import io.tidemark.stream.topics.TopicLayout;
 import java.time.Duration;
-import java.util.Map;
 import org.apache.kafka.clients.admin.Admin;
 
 /**
@@ -22,8 +22,8 @@ final class CalibratorTables implements AutoCloseable {
     private final CalibrationStateTable states = new CalibrationStateTable();
     private final BoundaryView boundaries = new BoundaryView();
 
-    CalibratorTables(Map<String, Object> kafka, TopicLayout topics) {
-        admin = Admin.create(kafka);
+    CalibratorTables(KafkaConnection kafka, TopicLayout topics) {
+        admin = kafka.newAdmin();
         try {
             stateReader = new TableReader(kafka, topics.calibrationState());
         } catch (RuntimeException e) {

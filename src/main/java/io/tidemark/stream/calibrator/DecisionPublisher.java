@@ -38,14 +38,15 @@ final class DecisionPublisher implements AutoCloseable {
             KafkaConnection kafka, String transactionalId, TopicLayout topics, Consumer<byte[], byte[]> consumer) {
         this.topics = topics;
         this.consumer = consumer;
-        this.producer = kafka.newProducer(Map.of(
-                ProducerConfig.TRANSACTIONAL_ID_CONFIG,
+        this.producer = kafka.newTransactionalProducer(
                 transactionalId,
-                // bounds how long the open transaction of a crashed calibrator delays readers of committed records
-                ProducerConfig.TRANSACTION_TIMEOUT_CONFIG,
-                10_000,
-                ProducerConfig.CLIENT_ID_CONFIG,
-                "tidemark-calibrator"));
+                Map.of(
+                        // bounds how long the open transaction of a crashed calibrator delays readers of committed
+                        // records
+                        ProducerConfig.TRANSACTION_TIMEOUT_CONFIG,
+                        10_000,
+                        ProducerConfig.CLIENT_ID_CONFIG,
+                        "tidemark-calibrator"));
         try {
             producer.initTransactions();
         } catch (RuntimeException e) {

@@ -183,8 +183,11 @@ public class ServingLifecycle {
 
     private synchronized void open(ModelPreloader preloader) {
         SettingsValidator.require(settings);
+        if (!kafka.notInherited().isEmpty()) {
+            LOG.warnf("not passed to the Kafka clients: %s", kafka.notInherited());
+        }
         TopicLayout topics = TopicLayout.of(settings.topics());
-        try (Admin admin = Admin.create(kafka.properties())) {
+        try (Admin admin = kafka.newAdmin()) {
             TopicSetup.ensure(admin, topics);
         }
         SortedMap<String, Path> folders = AdapterFolders.of(settings);
@@ -192,7 +195,7 @@ public class ServingLifecycle {
         AdapterStore adapters = opened(registerAdapters(loaded, folders));
         BoundaryTable table = new BoundaryTable();
         boundaries = Optional.of(opened(TopicFollower.ofTable(
-                kafka.properties(), topics.boundaries(), settings.tables().loadTimeout(), table::apply)));
+                kafka, topics.boundaries(), settings.tables().loadTimeout(), table::apply)));
         String processName = settings.workerId().orElseGet(ServingLifecycle::uniqueProcessName);
         // a service that joins its consumer group during a shutdown causes two needless rebalances
         if (settings.role().generates() && !stopping) {

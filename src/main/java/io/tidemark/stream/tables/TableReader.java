@@ -2,7 +2,6 @@ package io.tidemark.stream.tables;
 
 import io.tidemark.stream.topics.KafkaConnection;
 import java.time.Duration;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
@@ -20,7 +19,6 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
 /**
  * Reads the committed records of all partitions of a compacted topic from the beginning, without a consumer group. Not
@@ -38,18 +36,16 @@ public final class TableReader implements AutoCloseable {
     private final List<TopicPartition> partitions;
 
     /**
-     * @param kafka connection settings, such as {@code bootstrap.servers}
      * @param topic an existing topic
      * @throws KafkaException if no metadata of the topic arrives within 30 s
      */
-    public TableReader(Map<String, Object> kafka, String topic) {
+    public TableReader(KafkaConnection kafka, String topic) {
         this.topic = topic;
-        Map<String, Object> config = new HashMap<>(kafka);
-        config.put(ConsumerConfig.ISOLATION_LEVEL_CONFIG, "read_committed");
-        config.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
-        config.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, "false");
-        config.put(ConsumerConfig.CLIENT_ID_CONFIG, "tidemark-table-" + topic + "-" + UUID.randomUUID());
-        consumer = new KafkaConsumer<>(config, new ByteArrayDeserializer(), new ByteArrayDeserializer());
+        consumer = kafka.newConsumer(Map.of(
+                ConsumerConfig.AUTO_OFFSET_RESET_CONFIG,
+                "earliest",
+                ConsumerConfig.CLIENT_ID_CONFIG,
+                "tidemark-table-" + topic + "-" + UUID.randomUUID()));
         try {
             partitions = KafkaConnection.partitionsOf(topic, consumer);
             consumer.assign(partitions);

@@ -2,7 +2,6 @@ package io.tidemark.stream.tables;
 
 import io.tidemark.stream.topics.KafkaConnection;
 import java.time.Duration;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -17,7 +16,6 @@ import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.WakeupException;
-import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.jboss.logging.Logger;
 
 /**
@@ -50,12 +48,11 @@ public final class TopicFollower implements AutoCloseable {
     /**
      * Reads the committed records of a table to its end on the calling thread, then follows it.
      *
-     * @param kafka connection settings, such as {@code bootstrap.servers}
      * @param sink  called by one thread at a time
      * @throws TableReadException if the end is not reached within {@code timeout}
      */
     public static TopicFollower ofTable(
-            Map<String, Object> kafka, String topic, Duration timeout, Consumer<ConsumerRecord<byte[], byte[]>> sink) {
+            KafkaConnection kafka, String topic, Duration timeout, Consumer<ConsumerRecord<byte[], byte[]>> sink) {
         TableReader reader = new TableReader(kafka, topic);
         try {
             reader.readToEnd(sink, timeout);
@@ -70,16 +67,15 @@ public final class TopicFollower implements AutoCloseable {
      * Follows a topic from its current end: passes every record that is produced after this method has returned, also
      * those of open transactions.
      *
-     * @param kafka connection settings, such as {@code bootstrap.servers}
      * @param sink  called by one thread
      */
     public static TopicFollower fromEnd(
-            Map<String, Object> kafka, String topic, Consumer<ConsumerRecord<byte[], byte[]>> sink) {
-        Map<String, Object> config = new HashMap<>(kafka);
-        config.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "latest");
-        config.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, "false");
-        KafkaConsumer<byte[], byte[]> consumer =
-                new KafkaConsumer<>(config, new ByteArrayDeserializer(), new ByteArrayDeserializer());
+            KafkaConnection kafka, String topic, Consumer<ConsumerRecord<byte[], byte[]>> sink) {
+        KafkaConsumer<byte[], byte[]> consumer = kafka.newConsumer(Map.of(
+                ConsumerConfig.AUTO_OFFSET_RESET_CONFIG,
+                "latest",
+                ConsumerConfig.ISOLATION_LEVEL_CONFIG,
+                "read_uncommitted"));
         try {
             List<TopicPartition> partitions = KafkaConnection.partitionsOf(topic, consumer);
             consumer.assign(partitions);

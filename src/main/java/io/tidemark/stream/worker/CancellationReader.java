@@ -28,8 +28,7 @@ public final class CancellationReader implements AutoCloseable {
      * @param cancel receives the id of the request and the timestamp of the record of its cancellation
      */
     public static CancellationReader start(KafkaConnection kafka, String topic, ObjLongConsumer<String> cancel) {
-        return new CancellationReader(
-                TopicFollower.fromEnd(kafka.properties(), topic, record -> handle(record, cancel)));
+        return new CancellationReader(TopicFollower.fromEnd(kafka, topic, record -> handle(record, cancel)));
     }
 
     /** False after the thread has ended. From then on, no cancellations are read. */

@@ -56,8 +56,8 @@ class TableReaderTest {
     void openTransaction() throws Exception {
         create("open");
         try (KafkaProducer<byte[], byte[]> producer = transactional("o");
-                TableReader reader = new TableReader(kafka.properties(), "open");
-                Admin admin = Admin.create(kafka.properties())) {
+                TableReader reader = new TableReader(kafka, "open");
+                Admin admin = kafka.newAdmin()) {
             inTransaction(producer, "open", "pending").flush();
             List<String> values = new ArrayList<>();
             reader.readToEnd(record -> values.add(text(record.value())), TIMEOUT);
@@ -73,15 +73,15 @@ class TableReaderTest {
 
     private List<String> read(String topic) {
         List<String> values = new ArrayList<>();
-        try (TableReader reader = new TableReader(kafka.properties(), topic);
-                Admin admin = Admin.create(kafka.properties())) {
+        try (TableReader reader = new TableReader(kafka, topic);
+                Admin admin = kafka.newAdmin()) {
             reader.readToHighWatermark(admin, record -> values.add(text(record.value())), TIMEOUT);
         }
         return values;
     }
 
     private KafkaProducer<byte[], byte[]> transactional(String id) {
-        KafkaProducer<byte[], byte[]> producer = kafka.newProducer(Map.of("transactional.id", id));
+        KafkaProducer<byte[], byte[]> producer = kafka.newTransactionalProducer(id, Map.of());
         producer.initTransactions();
         return producer;
     }
@@ -94,7 +94,7 @@ class TableReaderTest {
     }
 
     private void create(String topic) throws Exception {
-        try (Admin admin = Admin.create(kafka.properties())) {
+        try (Admin admin = kafka.newAdmin()) {
             admin.createTopics(List.of(new NewTopic(topic, 2, (short) 1))).all().get();
         }
     }
