@@ -1,4 +1,5 @@
-"""An independent client: waits until `tidemark serve` is ready, sends one request with confluent-kafka and reads its result.
+"""An independent client: waits until `tidemark serve` is ready, sends one request with confluent-kafka and reads its result,
+which names the topic, partition and offset of the request.
 
     python outside_client.py BROKER HTTP_ADDRESS PID ADAPTER
 """
@@ -24,9 +25,13 @@ def main():
     results = consumer_at_end(broker, "generation-results")
     producer = Producer({"bootstrap.servers": broker})
     request = {"id": "outside-1", "model": adapter, "prompt": PROMPT, "max_tokens": 48, "temperature": 0}
-    producer.produce("generation-requests", key=adapter, value=json.dumps(request).encode())
+    sent = []   # the position of the request's record
+    producer.produce("generation-requests", key=adapter, value=json.dumps(request).encode(),
+                     on_delivery=lambda error, message: sent.append(error or position(message)))
     producer.flush(10)
-    result = next_value(results)
+    if not sent or not isinstance(sent[0], dict):
+        sys.exit(f"the request was not delivered: {sent}")
+    result = result_of(sent[0], results)
     if result["id"] != "outside-1" or not result["choices"][0]["text"].strip():
         sys.exit(f"unexpected result: {result}")
     print(f"boundary {result['tidemark']['boundary']} of {result['tidemark']['num_layers']}:{result['choices'][0]['text']}")
@@ -59,13 +64,21 @@ def consumer_at_end(broker, topic):
     return consumer
 
 
-def next_value(consumer):
+def position(message):
+    return {"topic": message.topic(), "partition": message.partition(), "offset": message.offset()}
+
+
+def result_of(source, consumer):
+    """The result of the request at a position."""
     end = time.monotonic() + ANSWER_SECONDS
     while time.monotonic() < end:
         message = consumer.poll(1.0)
-        if message is not None and message.error() is None:
+        if message is None or message.error() is not None:
+            continue
+        result = json.loads(message.value())
+        if result["tidemark"]["source"] == source:
             consumer.close()
-            return json.loads(message.value())
+            return result
     sys.exit(f"no result within {ANSWER_SECONDS} s")
 
 

@@ -1,10 +1,10 @@
-"""Counts requests without a result and with more than one, by an independent reader of the topics.
+"""Counts request records without a committed result and with more than one, by an independent reader of the topics.
 
     pip install confluent-kafka
-    python tools/count_answers.py localhost:9092            # exits 1 when a request has no result
+    python tools/count_answers.py localhost:9092            # exits 1 if there is one
 
-Reads both topics from beginning to end with librdkafka (`read_committed`). As in the worker, a request without an id, or too
-large to be parsed (`tidemark.limits.request-bytes`), has the id topic-partition-offset.
+Reads both topics from beginning to end with librdkafka (`read_committed`). A result names its request's record in
+`tidemark.source`; results without it, which older workers wrote, are counted apart.
 """
 import collections
 import json
@@ -13,7 +13,6 @@ import sys
 from confluent_kafka import Consumer, TopicPartition
 
 WAIT_SECONDS = 30
-UNPARSED_BYTES = 1024 * 1024
 
 
 def records(broker, topic):
@@ -34,33 +33,27 @@ def records(broker, topic):
     consumer.close()
 
 
-def request_id(message):
-    if len(message.value() or b"") > UNPARSED_BYTES:
-        return place(message)
-    try:
-        named = json.loads(message.value())["id"]
-    except (TypeError, ValueError, KeyError):
-        named = None
-    return named if isinstance(named, str) and named else place(message)
-
-
-def place(message):
-    return f"{message.topic()}-{message.partition()}-{message.offset()}"
+def source(result):
+    """The position of the request's record; None if the result does not name it."""
+    named = result["tidemark"].get("source")
+    return named and (named["topic"], named["partition"], named["offset"])
 
 
 def main():
     broker = sys.argv[1]
-    asked = {request_id(message) for message in records(broker, "generation-requests")}
+    asked = {(message.topic(), message.partition(), message.offset()) for message in records(broker, "generation-requests")}
     results = [json.loads(message.value()) for message in records(broker, "generation-results")]
-    answered = collections.Counter(result["id"] for result in results)
+    answered = collections.Counter(source(result) for result in results)
+    unnamed = answered.pop(None, 0)
     errors = collections.Counter(result["error"]["code"] for result in results if "error" in result)
     kinds = collections.Counter((result["model"], result["tidemark"].get("boundary", "base")) for result in results if "choices" in result)
     missing = asked - set(answered)
-    print(f"requests {len(asked)}, results {len(results)}, without a result {len(missing)}, "
-          f"with more than one {sum(1 for count in answered.values() if count > 1)}, errors {dict(errors)}")
+    repeated = sum(1 for count in answered.values() if count > 1)
+    print(f"requests {len(asked)}, results {len(results)}, without a result {len(missing)}, with more than one {repeated}, "
+          f"results without a source {unnamed}, errors {dict(errors)}")
     for (model, boundary), count in sorted(kinds.items()):
         print(f"  {model} at boundary {boundary}: {count}")
-    sys.exit(1 if missing else 0)
+    sys.exit(1 if missing or repeated else 0)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ public record CancellationMessage(String id, Optional<String> reason) {
     private static final int MAX_BYTES = 64 * 1024;
 
     /**
-     * Parses a value of the topic. Errors have the type {@code invalid_cancellation}.
+     * Parses a value of the topic. Errors have the type {@link ErrorBody#INVALID_REQUEST}.
      *
      * @param value the value of the Kafka record, which may be null
      */
@@ -21,7 +21,6 @@ public record CancellationMessage(String id, Optional<String> reason) {
         return TopicJson.parse(
                 value,
                 MAX_BYTES,
-                "invalid_cancellation",
                 "id",
                 fields -> new CancellationMessage(
                         fields.requireText("id", 1, Fields.MAX_NAME_LENGTH), fields.text("reason", 0, MAX_BYTES)));

@@ -22,14 +22,14 @@ import java.util.stream.Collectors;
  */
 public record ChatTurn(@JsonValue Map<String, Object> fields) {
 
-    private static final Set<String> ROLES = Set.of("system", "user", "assistant", "tool");
+    private static final Set<String> ROLES = Set.of("system", "developer", "user", "assistant", "tool");
 
     @JsonCreator(mode = JsonCreator.Mode.DELEGATING)
     public ChatTurn {
         fields = Collections.unmodifiableMap(new LinkedHashMap<>(fields));
     }
 
-    /** @param role {@code system}, {@code user}, {@code assistant} or {@code tool} */
+    /** @param role {@code system}, {@code developer}, {@code user}, {@code assistant} or {@code tool} */
     public ChatTurn(String role, String text) {
         this(inOrder("role", role, "content", text));
     }
@@ -74,7 +74,7 @@ public record ChatTurn(@JsonValue Map<String, Object> fields) {
             throw new Fields.Invalid(
                     "invalid_value",
                     turn.name("role"),
-                    "'" + turn.name("role") + "' must be system, user, assistant or tool");
+                    "'" + turn.name("role") + "' must be system, developer, user, assistant or tool");
         }
         return role;
     }

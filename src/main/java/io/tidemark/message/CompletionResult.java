@@ -70,9 +70,29 @@ public record CompletionResult(
     @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
     public record Alternative(String token, int tokenId, double logprob) {}
 
-    /** Token counts; {@code cachedTokens} are the prompt tokens whose keys and values were in the prefix cache. */
+    /**
+     * Token counts, with the names of OpenAI's API.
+     *
+     * @param completionTokens generated tokens of all choices
+     * @param totalTokens      the sum of both
+     */
     @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
-    public record Usage(int promptTokens, int completionTokens, int cachedTokens) {}
+    public record Usage(
+            int promptTokens, int completionTokens, int totalTokens, PromptTokensDetails promptTokensDetails) {
+
+        /** @param cachedTokens prompt tokens whose keys and values were in the prefix cache */
+        public static Usage of(int promptTokens, int completionTokens, int cachedTokens) {
+            return new Usage(
+                    promptTokens,
+                    completionTokens,
+                    promptTokens + completionTokens,
+                    new PromptTokensDetails(cachedTokens));
+        }
+    }
+
+    /** @param cachedTokens prompt tokens whose keys and values were in the prefix cache */
+    @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+    public record PromptTokensDetails(int cachedTokens) {}
 
     /** The {@code object} of a result for {@code input}. */
     public static String objectFor(Input input) {

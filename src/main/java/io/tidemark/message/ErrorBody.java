@@ -5,21 +5,24 @@ import java.util.Optional;
 /**
  * An error, as its sender receives it.
  *
- * @param type    the class of the error: {@code invalid_request}, {@code invalid_batch}, {@code invalid_cancellation}
- *                or {@code server_error}
+ * @param type    the class of the error, as in OpenAI's API: {@link #INVALID_REQUEST} for an invalid request, validation
+ *                batch or cancellation, or {@link #SERVER_ERROR}
  * @param code    a code for programs; {@link RequestMessage#parse} lists those of invalid records
  * @param message a description for people, without text of the prompt
  * @param param   the invalid field, such as {@code max_tokens} or {@code messages[2].role}
  */
 public record ErrorBody(String type, String code, String message, Optional<String> param) {
 
-    /** An error in a request that was parsed, such as an unknown adapter. */
+    public static final String INVALID_REQUEST = "invalid_request_error";
+    public static final String SERVER_ERROR = "server_error";
+
+    /** An error in a record that was parsed, such as an unknown adapter. */
     public static ErrorBody invalidRequest(String code, String param, String message) {
-        return new ErrorBody("invalid_request", code, message, Optional.of(param));
+        return new ErrorBody(INVALID_REQUEST, code, message, Optional.of(param));
     }
 
     /** A failure of the server for a valid request. */
     public static ErrorBody serverError(String code, String message) {
-        return new ErrorBody("server_error", code, message, Optional.empty());
+        return new ErrorBody(SERVER_ERROR, code, message, Optional.empty());
     }
 }

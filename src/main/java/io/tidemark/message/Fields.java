@@ -48,8 +48,8 @@ record Fields(ObjectNode object, String path) {
             this.param = param;
         }
 
-        ErrorBody asError(String type) {
-            return new ErrorBody(type, code, getMessage(), Optional.ofNullable(param));
+        ErrorBody asError() {
+            return new ErrorBody(ErrorBody.INVALID_REQUEST, code, getMessage(), Optional.ofNullable(param));
         }
     }
 

@@ -69,7 +69,7 @@ public record RequestMessage(
             Map.entry("web_search_options", value -> false));
 
     /**
-     * Parses a value of the topic. Errors have the type {@code invalid_request} and one of the codes
+     * Parses a value of the topic. Errors have the type {@link ErrorBody#INVALID_REQUEST} and one of the codes
      * {@code empty_value}, {@code request_too_large}, {@code invalid_utf8}, {@code invalid_json},
      * {@code missing_field}, {@code conflicting_fields}, {@code unsupported_field}, {@code invalid_type},
      * {@code invalid_value} and {@code out_of_range}.
@@ -78,7 +78,7 @@ public record RequestMessage(
      * @param maxBytes larger values are rejected without parsing, {@code tidemark.limits.request-bytes}
      */
     public static Parsed<RequestMessage> parse(byte[] value, int maxBytes) {
-        return TopicJson.parse(value, maxBytes, "invalid_request", "id", RequestMessage::read);
+        return TopicJson.parse(value, maxBytes, "id", RequestMessage::read);
     }
 
     /**

@@ -81,17 +81,16 @@ public final class TopicJson {
      * Parses the value of a record that a client sent.
      *
      * @param maxBytes  larger values are rejected without parsing
-     * @param errorType the {@code type} of errors
      * @param idField   the field with the client's id; returned with an error where the field itself is valid
      */
-    static <T> Parsed<T> parse(byte[] value, int maxBytes, String errorType, String idField, Fields.Reader<T> reader) {
+    static <T> Parsed<T> parse(byte[] value, int maxBytes, String idField, Fields.Reader<T> reader) {
         Optional<String> id = Optional.empty();
         try {
             Fields fields = new Fields(document(value, maxBytes), "");
             id = validId(fields, idField);
             return new Parsed.Valid<>(reader.read(fields));
         } catch (Fields.Invalid invalid) {
-            return new Parsed.Invalid<>(id, invalid.asError(errorType));
+            return new Parsed.Invalid<>(id, invalid.asError());
         }
     }
 

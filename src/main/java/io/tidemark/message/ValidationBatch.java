@@ -27,14 +27,13 @@ public record ValidationBatch(String batchId, String adapter, List<Example> exam
     public record Example(@JsonUnwrapped Input input, String completion) {}
 
     /**
-     * Parses a value of the topic. The rules and error codes are those of {@link RequestMessage#parse}; errors have the
-     * type {@code invalid_batch}. One invalid example makes the whole batch invalid.
+     * Parses a value of the topic. The rules, error types and codes are those of {@link RequestMessage#parse}. One invalid example makes the whole batch invalid.
      *
      * @param value    the value of the Kafka record, which may be null
      * @param maxBytes larger values are rejected without parsing
      */
     public static Parsed<ValidationBatch> parse(byte[] value, int maxBytes) {
-        return TopicJson.parse(value, maxBytes, "invalid_batch", "batch_id", ValidationBatch::read);
+        return TopicJson.parse(value, maxBytes, "batch_id", ValidationBatch::read);
     }
 
     private static ValidationBatch read(Fields fields) throws Fields.Invalid {

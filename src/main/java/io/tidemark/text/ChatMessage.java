@@ -24,7 +24,7 @@ public record ChatMessage(Map<String, Object> fields) {
         fields = Collections.unmodifiableMap(present);
     }
 
-    /** @param role {@code system}, {@code user}, {@code assistant} or {@code tool} */
+    /** @param role {@code system}, {@code developer}, {@code user}, {@code assistant} or {@code tool} */
     public ChatMessage(String role, String content) {
         this(inOrder(role, content));
     }
@@ -35,6 +35,16 @@ public record ChatMessage(Map<String, Object> fields) {
         fields.put("role", role);
         fields.put("content", content);
         return fields;
+    }
+
+    /** This message with the role {@code system}, if its role is {@code developer}. */
+    ChatMessage developerAsSystem() {
+        if (!"developer".equals(fields.get("role"))) {
+            return this;
+        }
+        Map<String, Object> system = new LinkedHashMap<>(fields);
+        system.put("role", "system");
+        return new ChatMessage(system);
     }
 
     /** The fields for a template: reasoning is present under each name that templates read. */

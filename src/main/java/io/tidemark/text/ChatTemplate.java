@@ -14,6 +14,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.regex.Pattern;
 
 /**
  * Renders messages with the model's Jinja template, like {@code apply_chat_template(messages, tools,
@@ -21,8 +22,14 @@ import java.util.Optional;
  */
 public final class ChatTemplate {
 
-    /** A parsed template, or the reason why parsing failed. */
-    private record Parsed(Optional<JinjaTemplate> template, String reason) {}
+    /**
+     * A parsed template, or the reason why parsing failed.
+     *
+     * @param developer whether the source compares a role with {@code developer}
+     */
+    private record Parsed(Optional<JinjaTemplate> template, boolean developer, String reason) {}
+
+    private static final Pattern DEVELOPER = Pattern.compile("'developer'|\"developer\"");
 
     private static final String DEFAULT = "default";
 
@@ -46,29 +53,40 @@ public final class ChatTemplate {
     }
 
     private static Parsed parse(String source) {
+        boolean developer = DEVELOPER.matcher(source).find();
         try {
-            return new Parsed(Optional.of(JinjaTemplate.parse(source, ZonedDateTime::now)), "");
+            return new Parsed(Optional.of(JinjaTemplate.parse(source, ZonedDateTime::now)), developer, "");
         } catch (JinjaException e) {
-            return new Parsed(Optional.empty(), e.getMessage());
+            return new Parsed(Optional.empty(), developer, e.getMessage());
         }
     }
 
     /**
-     * Renders messages and the tools that the model may call, up to the beginning of the model's reply.
+     * Renders messages and the tools that the model may call, up to the beginning of the model's reply. A template whose
+     * source has no {@code developer} gets messages of this role with the role {@code system}: many templates skip a role
+     * that they don't know.
      *
      * @param tools plain JSON values; may be empty
      * @throws ChatTemplateException if there is no template or it does not accept these messages
      */
     public String render(List<ChatMessage> messages, List<Map<String, Object>> tools) {
         Map<String, Object> variables = new HashMap<>();
+        Parsed parsed = select(!tools.isEmpty());
+        JinjaTemplate template = parsed.template()
+                .orElseThrow(
+                        () -> new ChatTemplateException("the model's chat template can't be used: " + parsed.reason()));
         variables.put(
-                "messages", messages.stream().map(ChatMessage::forTemplate).toList());
+                "messages",
+                messages.stream()
+                        .map(message -> parsed.developer() ? message : message.developerAsSystem())
+                        .map(ChatMessage::forTemplate)
+                        .toList());
         variables.put("tools", tools.isEmpty() ? null : tools);
         variables.put("documents", null);
         variables.put("add_generation_prompt", true);
         variables.putAll(specialTokens);
         try {
-            return select(!tools.isEmpty()).render(variables);
+            return template.render(variables);
         } catch (JinjaException e) {
             throw new ChatTemplateException(
                     e.isRaised()
@@ -78,7 +96,7 @@ public final class ChatTemplate {
     }
 
     /** As in transformers: {@code tool_use} if there are tools and such a template, else {@code default}. */
-    private JinjaTemplate select(boolean tools) {
+    private Parsed select(boolean tools) {
         String name = tools && templates.containsKey("tool_use") ? "tool_use" : DEFAULT;
         Parsed parsed = templates.get(name);
         if (templates.isEmpty()) {
@@ -87,9 +105,7 @@ public final class ChatTemplate {
         if (parsed == null) {
             throw new ChatTemplateException("the model has several chat templates and none is called '" + name + "'");
         }
-        return parsed.template()
-                .orElseThrow(
-                        () -> new ChatTemplateException("the model's chat template can't be used: " + parsed.reason()));
+        return parsed;
     }
 
     /**

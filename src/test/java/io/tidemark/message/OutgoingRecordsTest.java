@@ -41,7 +41,8 @@ class OutgoingRecordsTest {
         assertThat(text(result))
                 .contains(
                         "\"finish_reason\":\"stop\"",
-                        "\"prompt_tokens\":5",
+                        "\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":1,\"total_tokens\":6,"
+                                + "\"prompt_tokens_details\":{\"cached_tokens\":3}}",
                         "\"tidemark\":{\"source\":{\"topic\":\"generation-requests\",\"partition\":3,\"offset\":17},",
                         "\"adapter_digest\":",
                         "\"boundary_offset\":41",
@@ -57,7 +58,7 @@ class OutgoingRecordsTest {
         ErrorResult result = Samples.error();
         assertThat(text(result))
                 .isEqualTo("{\"id\":\"r\",\"object\":\"error\",\"created\":1700000000,\"model\":\"m\","
-                        + "\"error\":{\"type\":\"invalid_request\",\"code\":\"unknown_adapter\",\"message\":\"no adapter\","
+                        + "\"error\":{\"type\":\"invalid_request_error\",\"code\":\"unknown_adapter\",\"message\":\"no adapter\","
                         + "\"param\":\"model\"},\"tidemark\":{\"source\":{\"topic\":\"generation-requests\","
                         + "\"partition\":0,\"offset\":5},\"base_model\":\"smollm2\",\"worker\":\"w\",\"attempt\":4}}");
         assertRoundTrip(result);
@@ -67,7 +68,7 @@ class OutgoingRecordsTest {
     @DisplayName("A dead letter has the error, the source position and size, and the first 64 KiB of the value")
     void deadLetter() {
         byte[] value = new byte[70_000];
-        ErrorBody error = new ErrorBody("invalid_request", "invalid_json", "no", Optional.empty());
+        ErrorBody error = new ErrorBody(ErrorBody.INVALID_REQUEST, "invalid_json", "no", Optional.empty());
         assertThat(DeadLetterHeaders.of(error, "generation-requests", 2, 9, value)
                         .asMap())
                 .isEqualTo(Map.of(

@@ -219,6 +219,16 @@ class RequestMessageTest {
                 .isEmpty();
     }
 
+    @Test
+    @DisplayName("Messages may have each of OpenAI's roles, and the schema accepts them")
+    void roles() {
+        for (String role : List.of("system", "developer", "user", "assistant", "tool")) {
+            String json = "{\"model\": \"m\", \"messages\": [{\"role\": \"%s\", \"content\": \"x\"}]}".formatted(role);
+            assertThat(valid(json).input()).isEqualTo(Samples.chat(new ChatTurn(role, "x")));
+            assertThat(Schema.named("request").problems(json)).isEmpty();
+        }
+    }
+
     @ParameterizedTest(name = "id {0} is rejected with code {1}")
     @DisplayName("An invalid id is rejected and not part of the error")
     @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = """
@@ -256,7 +266,7 @@ class RequestMessageTest {
         assertThat(parsed).isInstanceOf(Parsed.Invalid.class);
         Parsed.Invalid<RequestMessage> invalid = (Parsed.Invalid<RequestMessage>) parsed;
         assertThat(invalid.error().code()).as(invalid.error().message()).isEqualTo(code);
-        assertThat(invalid.error().type()).isEqualTo("invalid_request");
+        assertThat(invalid.error().type()).isEqualTo("invalid_request_error");
         assertThat(invalid.error().param()).contains(param);
         assertThat(invalid.error().message()).doesNotContain("SECRET").contains("'" + param + "'");
         assertThat(invalid.id()).isEqualTo(Optional.ofNullable(id));

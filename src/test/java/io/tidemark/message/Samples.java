@@ -51,7 +51,7 @@ final class Samples {
                 1_700_000_000,
                 "restaurants",
                 List.of(CompletionResult.Choice.answering(input, 0, "A", "stop", Optional.of(logprobs))),
-                new CompletionResult.Usage(5, 1, 0),
+                CompletionResult.Usage.of(5, 1, 3),
                 new Provenance(
                         new Provenance.Source("generation-requests", 3, 17),
                         "smollm2",

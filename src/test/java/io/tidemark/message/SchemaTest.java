@@ -69,7 +69,9 @@ class SchemaTest {
             tidemark      | result           | {"id": "r", "object": "error", "created": 1, "error": {"type": "t", "code": "c", "message": "m"}}
             source        | result           | {"id": "r", "object": "error", "created": 1, "error": {"type": "t", "code": "c", "message": "m"}, "tidemark": {"base_model": "m", "worker": "w", "attempt": 1}}
             error         | result           | {"id": "r", "object": "error", "created": 1, "tidemark": {"source": {"topic": "t", "partition": 0, "offset": 1}, "base_model": "m", "worker": "w", "attempt": 1}}
-            choices       | result           | {"id": "r", "object": "text_completion", "created": 1, "model": "m", "usage": {"prompt_tokens": 1, "completion_tokens": 1, "cached_tokens": 0}, "tidemark": {"source": {"topic": "t", "partition": 0, "offset": 1}, "base_model": "m", "worker": "w", "attempt": 1}}
+            choices       | result           | {"id": "r", "object": "text_completion", "created": 1, "model": "m", "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2, "prompt_tokens_details": {"cached_tokens": 0}}, "tidemark": {"source": {"topic": "t", "partition": 0, "offset": 1}, "base_model": "m", "worker": "w", "attempt": 1}}
+            total_tokens  | result           | {"id": "r", "object": "text_completion", "created": 1, "model": "m", "choices": [{"index": 0, "text": "t", "finish_reason": "stop"}], "usage": {"prompt_tokens": 1, "completion_tokens": 1, "cached_tokens": 0}, "tidemark": {"source": {"topic": "t", "partition": 0, "offset": 1}, "base_model": "m", "worker": "w", "attempt": 1}}
+            error.type    | result           | {"id": "r", "object": "error", "created": 1, "error": {"type": "invalid_request", "code": "c", "message": "m"}, "tidemark": {"source": {"topic": "t", "partition": 0, "offset": 1}, "base_model": "m", "worker": "w", "attempt": 1}}
             """)
     void brokenRecords(String field, String schema, String record) {
         assertThat(Schema.named(schema).problems(record)).as(field).isNotEmpty();

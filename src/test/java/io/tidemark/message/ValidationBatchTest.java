@@ -43,7 +43,7 @@ class ValidationBatchTest {
                 MAX_BYTES);
         assertThat(parsed).isInstanceOf(Parsed.Invalid.class);
         Parsed.Invalid<ValidationBatch> invalid = (Parsed.Invalid<ValidationBatch>) parsed;
-        assertThat(invalid.error().type()).isEqualTo("invalid_batch");
+        assertThat(invalid.error().type()).isEqualTo("invalid_request_error");
         assertThat(invalid.error().code()).isEqualTo(code);
         assertThat(invalid.error().param()).contains(param);
         assertThat(invalid.error().message()).doesNotContain("SECRET");

@@ -122,7 +122,7 @@ class BadRequestsTest {
                         "{\"id\": \"" + next + "\", \"model\": \"qv\", \"prompt\": \"x\", \"max_tokens\": 1}")));
 
         JsonNode error = client.await(RESULTS, REQUESTS + "-0-" + bad.offset()).path("error");
-        assertThat(error.path("type").asText()).isEqualTo("invalid_request");
+        assertThat(error.path("type").asText()).isEqualTo("invalid_request_error");
         if (code != null) {
             assertThat(error.path("code").asText()).isEqualTo(code);
         }

@@ -83,6 +83,34 @@ class ChatTemplateTest {
     }
 
     @Test
+    @DisplayName("A developer's message has the role system in a template that skips roles it does not know")
+    void developerAsSystem() throws IOException {
+        List<ChatMessage> messages = List.of(new ChatMessage("developer", "Be brief."), new ChatMessage("user", "Hi"));
+        template("{% for m in messages %}{% if m.role == 'system' %}S:{{ m.content }}{% elif m.role == 'user' %}U:"
+                + "{{ m.content }}{% endif %}{% endfor %}");
+        assertThat(ChatTemplate.load(temp).render(messages, List.of())).isEqualTo("S:Be brief.U:Hi");
+        template("{# for developers #}{% for m in messages %}{{ m.role }};{% endfor %}");
+        assertThat(ChatTemplate.load(temp).render(messages, List.of())).isEqualTo("system;user;");
+        for (String quoted : List.of("'developer'", "\"developer\"")) {
+            template("{% for m in messages %}{% if m.role in ['system', " + quoted
+                    + "] %}{{ m.role }}:{{ m.content }}{% endif %}{% endfor %}");
+            assertThat(ChatTemplate.load(temp).render(messages, List.of())).isEqualTo("developer:Be brief.");
+        }
+    }
+
+    @Test
+    @DisplayName("Of several templates, the selected one decides whether messages keep the role developer")
+    void developerOfTheSelected() throws IOException {
+        List<ChatMessage> messages = List.of(new ChatMessage("developer", "x"));
+        config("""
+                {"chat_template": [{"name": "default", "template": "{{ messages[0].role }}"},
+                 {"name": "tool_use", "template": "{% if messages[0].role == 'developer' %}kept{% endif %}"}]}""");
+        assertThat(ChatTemplate.load(temp).render(messages, List.of())).isEqualTo("system");
+        assertThat(ChatTemplate.load(temp).render(messages, List.of(Map.of("type", "function"))))
+                .isEqualTo("kept");
+    }
+
+    @Test
     @DisplayName("Named special tokens are variables of the template")
     void bindsNamedTokens() throws IOException {
         config("{\"bos_token\": null, \"image_token\": \"<i>\", \"extra_special_tokens\": {\"tool_token\": \"<t>\"}}");

@@ -15,7 +15,6 @@ import io.tidemark.text.ChatMessage;
 import io.tidemark.text.ChatTemplateException;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -58,7 +57,7 @@ final class BatchReader {
         }
 
         private RejectedException(String code, String param, String message) {
-            this(new ErrorBody("invalid_batch", code, message, Optional.of(param)));
+            this(ErrorBody.invalidRequest(code, param, message));
         }
 
         ErrorBody error() {

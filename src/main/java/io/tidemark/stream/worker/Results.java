@@ -46,7 +46,7 @@ final class Results {
                 completion.choices().stream()
                         .map(choice -> choice(input, choice, admitted))
                         .toList(),
-                new CompletionResult.Usage(usage.promptTokens(), usage.completionTokens(), usage.cachedTokens()),
+                CompletionResult.Usage.of(usage.promptTokens(), usage.completionTokens(), usage.cachedTokens()),
                 provenance(incoming, admitted, Optional.of(completion)));
     }
 
