@@ -50,7 +50,7 @@ def main():
     missing = asked - set(answered)
     repeated = sum(1 for count in answered.values() if count > 1)
     print(f"requests {len(asked)}, results {len(results)}, without a result {len(missing)}, with more than one {repeated}, "
-          f"results without a source {unnamed}, errors {dict(errors)}")
+          f"errors {dict(errors)}" + (f", results without a source {unnamed}" if unnamed else ""))
     for (model, boundary), count in sorted(kinds.items()):
         print(f"  {model} at boundary {boundary}: {count}")
     sys.exit(1 if missing or repeated else 0)

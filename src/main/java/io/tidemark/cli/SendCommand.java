@@ -10,6 +10,7 @@ import io.tidemark.client.Topics;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
@@ -65,6 +66,24 @@ final class SendCommand implements Callable<Integer> {
             description = "Apply the adapter in this many of the lowest layers. Default: the boundary of the table.")
     private Optional<Integer> boundary = Optional.empty();
 
+    @Option(
+            names = "--priority",
+            paramLabel = "N",
+            description = "Requests with a smaller number run first. Default: 0.")
+    private Optional<Integer> priority = Optional.empty();
+
+    @Option(
+            names = "--deadline",
+            paramLabel = "TIME",
+            description = "When the worker ends the request, such as 2026-12-01T12:00:00Z. Default: never.")
+    private Optional<Instant> deadline = Optional.empty();
+
+    @Option(
+            names = "--timeout-ms",
+            paramLabel = "MS",
+            description = "Milliseconds after which the worker ends the request. Default: no limit.")
+    private Optional<Long> timeoutMs = Optional.empty();
+
     @Mixin
     private SamplingOptions sampling;
 
@@ -75,7 +94,7 @@ final class SendCommand implements Callable<Integer> {
             names = "--timeout",
             paramLabel = "SECONDS",
             defaultValue = "300",
-            description = "Maximum time to wait for the last result. Default: ${DEFAULT-VALUE}.")
+            description = "Maximum time that this command waits for the last result. Default: ${DEFAULT-VALUE}.")
     private int timeoutSeconds;
 
     /** The input of one request, or a file of requests. */
@@ -118,7 +137,7 @@ final class SendCommand implements Callable<Integer> {
         return List.of(request);
     }
 
-    /** @throws CommandException when two requests have the same id, because their results could not be matched */
+    /** @throws CommandException when two requests have the same id, because their events could not be matched */
     private List<ObjectNode> complete(List<ObjectNode> requests) {
         String run = UUID.randomUUID().toString().substring(0, 8);
         Set<String> ids = new HashSet<>();
@@ -126,6 +145,10 @@ final class SendCommand implements Callable<Integer> {
             request.remove(LABELS);
             model.filter(value -> !request.has("model")).ifPresent(value -> request.put("model", value));
             boundary.filter(value -> !request.has("boundary")).ifPresent(value -> request.put("boundary", value));
+            priority.filter(value -> !request.has("priority")).ifPresent(value -> request.put("priority", value));
+            deadline.filter(value -> !request.has("deadline"))
+                    .ifPresent(value -> request.put("deadline", value.toString()));
+            timeoutMs.filter(value -> !request.has("timeout_ms")).ifPresent(value -> request.put("timeout_ms", value));
             sampling.fill(request);
             if (!request.has("stream")) {
                 request.put("stream", true);
@@ -172,12 +195,17 @@ final class SendCommand implements Callable<Integer> {
                                         answer.text().replace('\n', ' ')));
     }
 
-    /** Prints the text of one request to stdout while it is generated, and a summary to stderr. */
-    private static final class StreamPrinter implements AnswerListener {
+    /**
+     * Prints the text of one request to stdout while it is generated, and a summary to stderr. Another attempt usually
+     * generates the same text: then nothing is printed twice. If the text differs from what is printed, it is printed from
+     * its beginning on a new line, so that the last lines of stdout are the text of the result.
+     */
+    static final class StreamPrinter implements AnswerListener {
 
         private final PrintWriter out;
         private final PrintWriter err;
-        private final StringBuilder printed = new StringBuilder();
+        private final StringBuilder attempt = new StringBuilder();
+        private String printed = "";
 
         StreamPrinter(PrintWriter out, PrintWriter err) {
             this.out = out;
@@ -187,23 +215,24 @@ final class SendCommand implements Callable<Integer> {
         @Override
         public void onText(String id, int choice, String chunk) {
             if (choice == 0) {
-                print(chunk);
+                String text = attempt.append(chunk).toString();
+                if (!printed.startsWith(text)) {
+                    print(text);
+                }
             }
         }
 
         @Override
         public void onRestart(String id) {
-            printed.setLength(0);
-            out.println();
-            err.println("(restarted by another worker)");
+            attempt.setLength(0);
         }
 
         @Override
         public void onAnswer(Answer answer) {
             Optional<String> error = answer.error();
             // Events and results are on different topics, so the result can arrive before the last events.
-            if (error.isEmpty() && answer.text().startsWith(printed.toString())) {
-                print(answer.text().substring(printed.length()));
+            if (error.isEmpty()) {
+                print(answer.text());
             }
             out.println();
             out.flush();
@@ -218,10 +247,15 @@ final class SendCommand implements Callable<Integer> {
             err.flush();
         }
 
-        private void print(String chunk) {
-            printed.append(chunk);
-            out.print(chunk);
+        private void print(String text) {
+            if (text.startsWith(printed)) {
+                out.print(text.substring(printed.length()));
+            } else {
+                out.println();
+                out.print(text);
+            }
             out.flush();
+            printed = text;
         }
     }
 }

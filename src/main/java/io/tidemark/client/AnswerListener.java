@@ -10,7 +10,7 @@ public interface AnswerListener {
     /** A chunk of a choice's text. Chunks arrive in order and belong to the latest attempt. */
     default void onText(String id, int choice, String chunk) {}
 
-    /** A later attempt at the request began; the text of earlier attempts is void. */
+    /** Another worker runs the request from its beginning; the text of earlier attempts is void. */
     default void onRestart(String id) {}
 
     /** The result of a request; called once per request. */

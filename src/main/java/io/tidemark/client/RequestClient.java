@@ -16,7 +16,8 @@ import org.apache.kafka.clients.producer.RecordMetadata;
 
 /**
  * Sends requests and reads {@code generation-events} and {@code generation-results} until each request has its result.
- * An instance is used by one thread.
+ * Reads committed results only, and matches them by {@code tidemark.source}, the position of the request's record. An
+ * instance is used by one thread.
  */
 public final class RequestClient implements AutoCloseable {
 
@@ -37,7 +38,7 @@ public final class RequestClient implements AutoCloseable {
     /**
      * Sends all requests and waits for their results.
      *
-     * @param requests each with a unique {@code id}
+     * @param requests each with a unique {@code id}, because events have no other name of their request
      * @param timeout  maximum time to wait for the last result
      * @return the results that arrived in time, in the order of the requests
      * @throws ClientException when a request cannot be sent
@@ -83,11 +84,12 @@ public final class RequestClient implements AutoCloseable {
     }
 
     /** The requests of one call. Events of an attempt are ignored once a later attempt has begun. */
-    private static final class OpenRequests {
+    static final class OpenRequests {
 
         private final List<String> ids;
         private final AnswerListener listener;
-        private final Map<String, String> idsByName = new HashMap<>();
+        private final Map<Source, String> idsBySource = new HashMap<>();
+        private final Map<String, String> idsOfEvents = new HashMap<>();
         private final Map<String, Long> attempts = new HashMap<>();
         private final Map<String, Answer> answers = new HashMap<>();
 
@@ -96,11 +98,25 @@ public final class RequestClient implements AutoCloseable {
             this.ids = List.copyOf(ids);
             this.listener = listener;
             for (int i = 0; i < ids.size(); i++) {
-                // A worker derives the id topic-partition-offset if the id of a request is invalid, such as a number.
                 RecordMetadata position = positions.get(i);
-                idsByName.put(position.topic() + "-" + position.partition() + "-" + position.offset(), ids.get(i));
+                idsBySource.put(new Source(position.topic(), position.partition(), position.offset()), ids.get(i));
+                // A worker derives the id topic-partition-offset for a request without one.
+                idsOfEvents.put(position.topic() + "-" + position.partition() + "-" + position.offset(), ids.get(i));
             }
-            ids.forEach(id -> idsByName.put(id, id));
+            ids.forEach(id -> idsOfEvents.put(id, id));
+        }
+
+        /** The position of a request's record. */
+        private record Source(String topic, int partition, long offset) {
+
+            /** An absent field is the empty topic, which no request has. */
+            static Source of(JsonNode result) {
+                JsonNode source = result.path("tidemark").path("source");
+                return new Source(
+                        source.path("topic").asText(),
+                        source.path("partition").asInt(),
+                        source.path("offset").asLong());
+            }
         }
 
         boolean isDone() {
@@ -108,7 +124,7 @@ public final class RequestClient implements AutoCloseable {
         }
 
         void onResult(JsonNode record) {
-            String id = idsByName.get(record.path("id").asText());
+            String id = idsBySource.get(Source.of(record));
             if (id != null && !answers.containsKey(id)) {
                 Answer answer = new Answer(id, record);
                 answers.put(id, answer);
@@ -117,7 +133,7 @@ public final class RequestClient implements AutoCloseable {
         }
 
         void onEvent(JsonNode event) {
-            String id = idsByName.get(event.path("id").asText());
+            String id = idsOfEvents.get(event.path("id").asText());
             if (id == null || answers.containsKey(id)) {
                 return;
             }

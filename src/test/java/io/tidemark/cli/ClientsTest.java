@@ -84,6 +84,40 @@ class ClientsTest {
     }
 
     @Test
+    @DisplayName("send sets priority, deadline and timeout_ms in a request that does not have them")
+    void sendLimits() throws Exception {
+        Path file = Files.writeString(folder.resolve("limits.jsonl"), """
+                {"id": "plain", "prompt": "a"}
+                {"id": "own", "prompt": "b", "priority": 3, "timeout_ms": 1}
+                """);
+        String[] send = {"send", "--adapter", "echo", "--file", file.toString(), "--priority", "-2", "--timeout-ms"};
+        try (ScriptedWorker worker = ScriptedWorker.start(address)) {
+            String[] all = java.util.Arrays.copyOf(send, send.length + 3);
+            all[send.length] = "1500";
+            all[send.length + 1] = "--deadline";
+            all[send.length + 2] = "2030-01-02T03:04:05Z";
+            assertThat(run(all).exitCode()).isZero();
+            assertThat(worker.seen())
+                    .extracting(request -> request.path("id").asText()
+                            + request.path("priority")
+                            + request.path("timeout_ms")
+                            + request.path("deadline"))
+                    .containsExactlyInAnyOrder("plain-21500\"2030-01-02T03:04:05Z\"", "own31\"2030-01-02T03:04:05Z\"");
+        }
+    }
+
+    @Test
+    @DisplayName("send matches results by the record of the request, not by id, and ignores aborted ones")
+    void sendMatchesBySource() {
+        try (ScriptedWorker worker = ScriptedWorker.start(address)) {
+            CommandLineRun sent = run("send", "--adapter", "echo", "--id", "again", "--prompt", "first", "--json");
+            assertThat(sent.out()).contains("\"first\"").doesNotContain("WRONG");
+            sent = run("send", "--adapter", "echo", "--id", "again", "--prompt", "second", "--json");
+            assertThat(sent.out()).contains("\"second\"").doesNotContain("WRONG");
+        }
+    }
+
+    @Test
     @DisplayName("send matches the result of a request with an unusable id by topic, partition and offset")
     void sendUnusableIds() throws Exception {
         Path file = Files.writeString(folder.resolve("ids.jsonl"), """

@@ -1,0 +1,64 @@
+package io.tidemark.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidemark.cli.SendCommand.StreamPrinter;
+import io.tidemark.client.Answer;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+
+@DisplayName("The text of a streamed request")
+class StreamPrinterTest {
+
+    private final StringWriter out = new StringWriter();
+    private final StreamPrinter printer = new StreamPrinter(new PrintWriter(out), new PrintWriter(new StringWriter()));
+
+    @Test
+    @DisplayName("Is not printed again when another attempt generates the same text")
+    void sameText() {
+        chunks("one ", "two ");
+        printer.onRestart("r");
+        chunks("on", "e two three ");
+        assertThat(out).hasToString("one two three ");
+        answer("one two three four");
+        assertPrinted("one two three four\n");
+    }
+
+    @Test
+    @DisplayName("Is printed on a new line when another attempt generates other text")
+    void otherText() {
+        chunks("one ", "two ");
+        printer.onRestart("r");
+        chunks("one ", "six ");
+        answer("one six seven");
+        assertPrinted("one two \none six seven\n");
+    }
+
+    @Test
+    @DisplayName("Ends with the text of the result, if that is shorter or an event is missing")
+    void resultDiffers() {
+        chunks("one ", "two ");
+        answer("one");
+        assertPrinted("one two \none\n");
+    }
+
+    private void chunks(String... chunks) {
+        for (String chunk : chunks) {
+            printer.onText("r", 0, chunk);
+        }
+    }
+
+    private void answer(String text) {
+        ObjectNode result = JsonNodeFactory.instance.objectNode();
+        result.putArray("choices").addObject().put("text", text);
+        printer.onAnswer(new Answer("r", result));
+    }
+
+    private void assertPrinted(String text) {
+        assertThat(out.toString()).isEqualToNormalizingNewlines(text);
+    }
+}
