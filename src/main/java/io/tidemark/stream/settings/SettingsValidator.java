@@ -27,6 +27,7 @@ public final class SettingsValidator {
         double share = settings.worker().lowPriorityShare();
         require(share >= 0 && share <= 0.5, "tidemark.worker.low-priority-share must be from 0 to 0.5");
         require(settings.tables().loadTimeout().toMillis() > 0, "tidemark.tables.load-timeout must be above 0S");
+        require(settings.tables().maxStaleness().toMillis() > 0, "tidemark.tables.max-staleness must be above 0S");
         require(
                 Double.isFinite(settings.calibrator().tolerance()),
                 "tidemark.calibrator.tolerance must be a finite number");

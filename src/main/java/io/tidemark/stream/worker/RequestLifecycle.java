@@ -5,6 +5,7 @@ import io.tidemark.adapter.InvalidAdapterException;
 import io.tidemark.generation.Engine;
 import io.tidemark.generation.FinishReason;
 import io.tidemark.generation.RequestRejectedException;
+import io.tidemark.message.CancellationMessage;
 import io.tidemark.message.ErrorBody;
 import io.tidemark.message.Parsed;
 import io.tidemark.message.RequestMessage;
@@ -39,9 +40,6 @@ public final class RequestLifecycle implements AutoCloseable {
     private static final ErrorBody ADMISSION_FAILED =
             ErrorBody.serverError("internal_error", "the worker failed to admit the request");
 
-    /** Limits the memory of recent cancellations to a few megabytes. */
-    private static final int MAX_RECENT_CANCELLATIONS = 10_000;
-
     private final int maxRequestBytes;
     private final Admission admission;
     private final Function<String, CompletableFuture<AdapterLease>> adapters;
@@ -50,7 +48,7 @@ public final class RequestLifecycle implements AutoCloseable {
 
     private final Map<Position, CompletableFuture<Void>> answers = new ConcurrentHashMap<>();
     private final Map<String, Set<Run>> runsById = new ConcurrentHashMap<>();
-    private final RecentCancellations cancellations = new RecentCancellations(MAX_RECENT_CANCELLATIONS);
+    private final RecentCancellations cancellations = new RecentCancellations();
     private final CompletableFuture<Void> abandoned = new CompletableFuture<>();
     private final ExecutorService admissionThread =
             Executors.newSingleThreadExecutor(work -> new Thread(work, "tidemark-admission"));
@@ -110,17 +108,25 @@ public final class RequestLifecycle implements AutoCloseable {
     }
 
     /**
-     * Ends all open requests of an id; their results contain the text generated so far. Also applies to requests that
-     * are read later, unless their records are newer.
+     * Ends the open requests that a cancellation names; their results contain the text generated so far. Also applies to
+     * requests that are read later. A request whose record is newer than a cancellation of its id continues.
      *
      * @param timestamp of the record of the cancellation, milliseconds since 1970
      */
-    public void cancel(String requestId, long timestamp) {
-        cancellations.add(requestId, timestamp);
-        for (Run run : runsById.getOrDefault(requestId, Set.of())) {
-            run.cancelled = true;
-            engine.cancel(run.engineId, FinishReason.CANCELLED);
-        }
+    public void cancel(CancellationMessage cancellation, long timestamp) {
+        cancellations.add(cancellation, timestamp);
+        runsById.values().stream()
+                .flatMap(Set::stream)
+                .filter(this::isCancelled)
+                .forEach(run -> {
+                    run.cancelled = true;
+                    engine.cancel(run.engineId, FinishReason.CANCELLED);
+                });
+    }
+
+    private boolean isCancelled(Run run) {
+        return cancellations.covers(
+                run.id, run.incoming.position(), run.incoming.record().timestamp());
     }
 
     /** Number of requests that are read and not answered. */
@@ -186,7 +192,7 @@ public final class RequestLifecycle implements AutoCloseable {
             Admission.Prepared prepared = admission.prepare(run.message, run.id, run.engineId);
             engine.validate(prepared.prompt(), prepared.params());
             open(run);
-            if (cancellations.covers(run.id, run.incoming.record().timestamp())) {
+            if (isCancelled(run)) {
                 run.cancelled = true;
             }
             if (prepared.adapter().isEmpty()) {

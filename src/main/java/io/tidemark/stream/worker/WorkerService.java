@@ -7,6 +7,7 @@ import io.tidemark.generation.GenerationEngine;
 import io.tidemark.stream.metrics.WorkerMetrics;
 import io.tidemark.stream.settings.TidemarkSettings;
 import io.tidemark.stream.tables.BoundaryTable;
+import io.tidemark.stream.tables.TopicFollower;
 import io.tidemark.stream.topics.KafkaConnection;
 import io.tidemark.stream.topics.TopicLayout;
 import java.time.Clock;
@@ -66,7 +67,13 @@ public final class WorkerService implements AutoCloseable {
                 adapters::lease,
                 engine,
                 new Replies(writer, results, metrics, admission::metricTag));
-        CancellationReader cancellations = CancellationReader.start(kafka, topics.cancellations(), requests::cancel);
+        CancellationReader cancellations = CancellationReader.start(
+                kafka,
+                topics.cancellations(),
+                new TopicFollower.Limits(
+                        settings.tables().loadTimeout(), settings.tables().maxStaleness()),
+                requests::cancel);
+        metrics.bindLag(cancellations.follower());
         RequestIntake intake = new RequestIntake(channel, requests, maxOpenRequests);
         bindMetrics(metrics, engine, boundaries, requests);
         adapters.ids()
@@ -110,6 +117,11 @@ public final class WorkerService implements AutoCloseable {
                 .or(() -> cancellations.isAlive()
                         ? Optional.empty()
                         : Optional.of("the thread that reads cancellations has ended"));
+    }
+
+    /** A disruption that may resolve itself, for a health check. */
+    public Optional<String> disruption() {
+        return cancellations.disruption().map(reason -> "cancellations may be missing: " + reason);
     }
 
     /** Closes the consumer of cancellations and the producer. Called after {@link #drain}. */

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.generation.GenerationListener;
 import io.tidemark.generation.Outcome.Failure;
+import io.tidemark.message.CancellationMessage;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -63,7 +64,7 @@ class OpenRequestsTest {
     private void cancelled(String... engineIds) {
         List<String> recorded = fixture.engine().cancelledAfterSubmission();
         recorded.clear();
-        fixture.requests().cancel("same", 0);
+        fixture.requests().cancel(CancellationMessage.ofId("same"), 0);
         assertThat(recorded).containsExactlyInAnyOrder(engineIds);
     }
 
