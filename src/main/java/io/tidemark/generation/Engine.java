@@ -1,6 +1,7 @@
 package io.tidemark.generation;
 
 import java.util.List;
+import java.util.OptionalDouble;
 
 /**
  * Accepts generation requests and runs them. All methods may be called from any thread and return without waiting for a
@@ -36,4 +37,9 @@ public interface Engine {
      * @throws IllegalStateException if the engine is closed
      */
     void cancel(String requestId, FinishReason reason);
+
+    /** An upper estimate of the seconds until a running request ends; empty if it is not running. */
+    default OptionalDouble secondsLeft(String requestId) {
+        return OptionalDouble.empty();
+    }
 }

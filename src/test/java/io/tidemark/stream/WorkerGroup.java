@@ -23,10 +23,6 @@ import org.awaitility.Awaitility;
 /** Worker processes on separate topics, with a client that produces requests and collects results. */
 final class WorkerGroup implements AutoCloseable {
 
-    /** The broker detects a killed worker after 6 s, its minimum session timeout, in place of 45 s. */
-    static final Map<String, String> SHORT_SESSION =
-            Map.of("JAVA_TOOL_OPTIONS", "-Dmp.messaging.incoming.generation-requests.session.timeout.ms=6000");
-
     private static final int PARTITIONS = 4;
 
     private final String brokers;
@@ -148,14 +144,18 @@ final class WorkerGroup implements AutoCloseable {
         }
     }
 
-    /** The ids among the first {@code requests} requests whose offsets are not committed. They are delivered again. */
-    Set<String> uncommitted(int requests) {
-        long[] committed =
-                IntStream.range(0, PARTITIONS).mapToLong(this::committed).toArray();
-        return IntStream.range(0, requests)
-                .filter(i -> i / PARTITIONS >= committed[i % PARTITIONS])
-                .mapToObj(i -> "r" + i)
-                .collect(Collectors.toSet());
+    /** Asserts that there are so many requests with a result, and that each record has one result without an error. */
+    void assertEachAnsweredOnce(int requests) {
+        List<JsonNode> results = results();
+        assertThat(results).hasSize(requests);
+        assertThat(results)
+                .extracting(result -> result.path("tidemark").path("source").toString())
+                .doesNotHaveDuplicates();
+        assertThat(answered()).hasSize(requests);
+        assertThat(results)
+                .as("errors")
+                .allMatch(result -> result.path("choices").size() == 1);
+        assertThat(deadLetters()).isZero();
     }
 
     private long committed(int partition) {

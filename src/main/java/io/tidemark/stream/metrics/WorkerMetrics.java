@@ -4,7 +4,6 @@ import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
-import io.tidemark.stream.tables.TopicFollower;
 import java.time.Duration;
 import java.util.function.Supplier;
 import java.util.function.ToDoubleFunction;
@@ -24,6 +23,7 @@ public final class WorkerMetrics {
     private final MeterRegistry registry;
     private final Timer queueTime;
     private final Timer requestDuration;
+    private final Timer commitTime;
 
     public WorkerMetrics(MeterRegistry registry) {
         this.registry = registry;
@@ -32,8 +32,12 @@ public final class WorkerMetrics {
                 .serviceLevelObjectives(REQUEST_BUCKETS)
                 .register(registry);
         this.requestDuration = Timer.builder("tidemark.request.duration")
-                .description("time from reading a request until the broker has its result")
+                .description("time from reading a request until its result is committed")
                 .serviceLevelObjectives(REQUEST_BUCKETS)
+                .register(registry);
+        this.commitTime = Timer.builder("tidemark.result.commit")
+                .description("time from the end of a generation until its result is committed")
+                .serviceLevelObjectives(TOKEN_BUCKETS)
                 .register(registry);
     }
 
@@ -61,7 +65,12 @@ public final class WorkerMetrics {
         queueTime.record(duration(milliseconds));
     }
 
-    /** @param duration from reading the record of the request until the broker has its result */
+    /** @param milliseconds from the end of a generation until its result is committed */
+    public void recordCommitTime(double milliseconds) {
+        commitTime.record(duration(milliseconds));
+    }
+
+    /** @param duration from reading the record of the request until its result is committed */
     public void recordRequestDuration(Duration duration) {
         requestDuration.record(duration);
     }
@@ -93,11 +102,6 @@ public final class WorkerMetrics {
                 .tags(tags)
                 .strongReference(true)
                 .register(registry);
-    }
-
-    /** Registers the lag of a followed topic. */
-    public void bindLag(TopicFollower follower) {
-        TableMetrics.bind(registry, follower);
     }
 
     /**

@@ -5,7 +5,6 @@ import io.quarkus.runtime.Quarkus;
 import io.quarkus.runtime.ShutdownEvent;
 import io.quarkus.runtime.StartupEvent;
 import io.smallrye.common.annotation.Identifier;
-import io.smallrye.mutiny.Multi;
 import io.tidemark.adapter.AdapterStore;
 import io.tidemark.calibration.CalibrationPolicy;
 import io.tidemark.calibration.Objective;
@@ -16,7 +15,6 @@ import io.tidemark.stream.calibrator.EngineSweepExecutor;
 import io.tidemark.stream.calibrator.SweepExecutor;
 import io.tidemark.stream.metrics.AdapterMetrics;
 import io.tidemark.stream.metrics.CalibrationMetrics;
-import io.tidemark.stream.metrics.TableMetrics;
 import io.tidemark.stream.metrics.WorkerMetrics;
 import io.tidemark.stream.settings.AdapterFolders;
 import io.tidemark.stream.settings.SettingsValidator;
@@ -25,18 +23,20 @@ import io.tidemark.stream.settings.TidemarkSettings.CalibratorSettings;
 import io.tidemark.stream.tables.BoundaryTable;
 import io.tidemark.stream.tables.TopicFollower;
 import io.tidemark.stream.topics.KafkaConnection;
+import io.tidemark.stream.topics.ReplyTopics;
 import io.tidemark.stream.topics.TopicLayout;
 import io.tidemark.stream.topics.TopicSetup;
 import io.tidemark.stream.worker.WorkerService;
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.enterprise.event.Observes;
-import jakarta.enterprise.inject.Instance;
 import jakarta.inject.Inject;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -45,7 +45,8 @@ import java.util.UUID;
 import java.util.concurrent.atomic.AtomicReference;
 import org.apache.kafka.clients.admin.Admin;
 import org.eclipse.microprofile.reactive.messaging.Channel;
-import org.eclipse.microprofile.reactive.messaging.Message;
+import org.eclipse.microprofile.reactive.messaging.Emitter;
+import org.eclipse.microprofile.reactive.messaging.OnOverflow;
 import org.jboss.logging.Logger;
 
 /**
@@ -68,10 +69,14 @@ public class ServingLifecycle {
 
     private static final Logger LOG = Logger.getLogger(ServingLifecycle.class);
     private static final int RANDOM_NAME_CHARACTERS = 6;
+    /** Events that may wait for the broker: some seconds of a full worker. */
+    private static final int EVENT_BUFFER = 16_384;
+    /** Time that a process with a failed engine has to end. A thread may have left a lock held. */
+    private static final Duration EXIT_TIMEOUT = Duration.ofSeconds(30);
 
     private final TidemarkSettings settings;
     private final KafkaConnection kafka;
-    private final Instance<RequestChannel> channel;
+    private final Emitter<byte[]> events;
     private final MeterRegistry registry;
     private final AtomicReference<Phase> phase = new AtomicReference<>(Phase.LOADING);
     private volatile Optional<Thread> startThread = Optional.empty();
@@ -89,28 +94,13 @@ public class ServingLifecycle {
     ServingLifecycle(
             TidemarkSettings settings,
             @Identifier("default-kafka-broker") Map<String, Object> kafka,
-            Instance<RequestChannel> channel,
+            @Channel("generation-events") @OnOverflow(value = OnOverflow.Strategy.BUFFER, bufferSize = EVENT_BUFFER)
+                    Emitter<byte[]> events,
             MeterRegistry registry) {
         this.settings = settings;
         this.kafka = new KafkaConnection(kafka);
-        this.channel = channel;
+        this.events = events;
         this.registry = registry;
-    }
-
-    /** The channel of requests. Only looked up if the role generates, because it is disabled otherwise. */
-    @ApplicationScoped
-    static class RequestChannel {
-
-        private final Multi<Message<byte[]>> requests;
-
-        @Inject
-        RequestChannel(@Channel("generation-requests") Multi<Message<byte[]>> requests) {
-            this.requests = requests;
-        }
-
-        Multi<Message<byte[]>> requests() {
-            return requests;
-        }
     }
 
     public Phase phase() {
@@ -135,10 +125,10 @@ public class ServingLifecycle {
     /** A {@link #failure}, or a disruption that may resolve itself. Reported by readiness. */
     public Optional<String> disruption() {
         return failure()
+                .or(() -> worker.flatMap(WorkerService::disruption))
                 .or(() -> boundaries
                         .flatMap(TopicFollower::disruption)
-                        .map(reason -> "the boundary table may be out of date: " + reason))
-                .or(() -> worker.flatMap(WorkerService::disruption))
+                        .map(reason -> "the boundary table can't be read: " + reason))
                 .or(() -> calibrator
                         .flatMap(CalibratorService::disruption)
                         .map(reason -> "validation batches can't be processed: " + reason));
@@ -189,22 +179,26 @@ public class ServingLifecycle {
             LOG.warnf("not passed to the Kafka clients: %s", kafka.notInherited());
         }
         TopicLayout topics = TopicLayout.of(settings.topics());
+        ReplyTopics replies;
         try (Admin admin = kafka.newAdmin()) {
             TopicSetup.ensure(admin, topics);
+            replies =
+                    ReplyTopics.check(admin, topics, settings.replies().topics().orElse(List.of()));
         }
         SortedMap<String, Path> folders = AdapterFolders.of(settings);
         LoadedModel loaded = opened(loadModel(preloader, folders.keySet()));
         AdapterStore adapters = opened(registerAdapters(loaded, folders));
         BoundaryTable table = new BoundaryTable();
-        TopicFollower.Limits limits = new TopicFollower.Limits(
-                settings.tables().loadTimeout(), settings.tables().maxStaleness());
-        TopicFollower follower = opened(TopicFollower.ofTable(kafka, topics.boundaries(), limits, table::apply));
-        boundaries = Optional.of(follower);
-        TableMetrics.bind(registry, follower);
+        boundaries = Optional.of(opened(TopicFollower.ofTable(
+                kafka, topics.boundaries(), settings.tables().loadTimeout(), table::apply)));
         String processName = settings.workerId().orElseGet(ServingLifecycle::uniqueProcessName);
         // a service that joins its consumer group during a shutdown causes two needless rebalances
         if (settings.role().generates() && !stopping) {
-            startWorker(processName, topics, loaded, adapters, table);
+            startWorker(
+                    new WorkerService.Cluster(processName, kafka, topics, replies, events::send),
+                    loaded,
+                    adapters,
+                    table);
         }
         if (settings.role().calibrates() && !stopping) {
             startCalibrator(processName, topics, loaded, adapters);
@@ -234,7 +228,7 @@ public class ServingLifecycle {
     }
 
     private void startWorker(
-            String processName, TopicLayout topics, LoadedModel loaded, AdapterStore adapters, BoundaryTable table) {
+            WorkerService.Cluster cluster, LoadedModel loaded, AdapterStore adapters, BoundaryTable table) {
         EngineSizes sizes = EngineSizes.of(
                 settings.engine(), loaded.model().decoder(), loaded.torch().freeGpuBytes());
         LOG.infof(
@@ -245,18 +239,17 @@ public class ServingLifecycle {
         GenerationEngine started = opened(GenerationEngine.start(loaded.model(), sizes.limits(), sizes.layout()));
         engine = Optional.of(started);
         started.failure().thenRun(this::engineFailed);
-        worker = Optional.of(opened(WorkerService.start(
+        WorkerService service = opened(WorkerService.start(
                 settings,
-                processName,
-                kafka,
-                topics,
+                cluster,
                 loaded.model(),
                 adapters,
                 started,
                 sizes.limits().maxNumSeqs() + settings.engine().maxQueuedRequests(),
                 table,
-                new WorkerMetrics(registry),
-                channel.get().requests())));
+                new WorkerMetrics(registry)));
+        service.loopFailure().thenRun(this::engineFailed);
+        worker = Optional.of(service);
     }
 
     private void startCalibrator(String processName, TopicLayout topics, LoadedModel loaded, AdapterStore adapters) {
@@ -281,7 +274,20 @@ public class ServingLifecycle {
     private void engineFailed() {
         phase.updateAndGet(current -> current == Phase.STOPPING ? current : Phase.FAILED);
         LOG.error("the engine has failed; the process ends and abandons its open requests for redelivery");
+        Thread halt = new Thread(ServingLifecycle::haltAfterTimeout, "tidemark-exit");
+        halt.setDaemon(true);
+        halt.start();
         Quarkus.asyncExit(1);
+    }
+
+    private static void haltAfterTimeout() {
+        try {
+            Thread.sleep(EXIT_TIMEOUT.toMillis());
+            LOG.error("the process did not end in time and is halted");
+            Runtime.getRuntime().halt(1);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
     }
 
     private synchronized void close() {

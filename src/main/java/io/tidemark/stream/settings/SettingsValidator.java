@@ -3,12 +3,16 @@ package io.tidemark.stream.settings;
 import io.quarkus.runtime.configuration.MemorySize;
 import io.tidemark.stream.settings.TidemarkSettings.TopicSettings;
 import java.math.BigInteger;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 
 /** The rules of {@link TidemarkSettings} that annotations can't express. Checked before the model is loaded. */
 public final class SettingsValidator {
+
+    /** Below {@code max.poll.interval.ms}, after which a worker that does not poll is removed from its group. */
+    private static final Duration MAX_REVOKE_GRACE = Duration.ofMinutes(4);
 
     private SettingsValidator() {}
 
@@ -26,8 +30,11 @@ public final class SettingsValidator {
         require(!settings.worker().shutdownGrace().isNegative(), "tidemark.worker.shutdown-grace must be 0S or more");
         double share = settings.worker().lowPriorityShare();
         require(share >= 0 && share <= 0.5, "tidemark.worker.low-priority-share must be from 0 to 0.5");
+        require(
+                !settings.worker().revokeGrace().isNegative()
+                        && settings.worker().revokeGrace().compareTo(MAX_REVOKE_GRACE) <= 0,
+                "tidemark.worker.revoke-grace must be from 0S to 4M");
         require(settings.tables().loadTimeout().toMillis() > 0, "tidemark.tables.load-timeout must be above 0S");
-        require(settings.tables().maxStaleness().toMillis() > 0, "tidemark.tables.max-staleness must be above 0S");
         require(
                 Double.isFinite(settings.calibrator().tolerance()),
                 "tidemark.calibrator.tolerance must be a finite number");

@@ -162,6 +162,13 @@ public interface TidemarkSettings {
         @NotBlank
         String group();
 
+        /**
+         * Time that running requests have to finish when their partition goes to another worker. A request that needs
+         * longer is abandoned at once, and the other worker answers it. At most 4 minutes.
+         */
+        @WithDefault("10S")
+        Duration revokeGrace();
+
         /** Time that open requests have to finish after SIGTERM. The rest is abandoned for redelivery. */
         @WithDefault("20S")
         Duration shutdownGrace();
@@ -214,16 +221,12 @@ public interface TidemarkSettings {
         int tokensPerSlice();
     }
 
-    /** {@code tidemark.tables.*}: topics that are read to their end at the start and followed. */
+    /** {@code tidemark.tables.*}: compacted topics that are read to their end at the start. */
     interface TableSettings {
 
-        /** Maximum time to read each of these topics at the start. */
+        /** Maximum time to read the compacted topics at the start. */
         @WithDefault("60S")
         Duration loadTimeout();
-
-        /** Time for which records of a followed topic may be missing before readiness reports it. */
-        @WithDefault("30S")
-        Duration maxStaleness();
     }
 
     /** {@code tidemark.topics.*}: names of the topics, and the layout of topics that Tidemark creates. */

@@ -6,6 +6,7 @@ import io.tidemark.generation.Outcome;
 import io.tidemark.generation.Outcome.Failure;
 import io.tidemark.message.EventMessage;
 import java.util.Optional;
+import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 
 /** Writes the events of a streamed request, and passes on its outcome. Used by one thread of the engine. */
@@ -13,15 +14,23 @@ final class RequestEvents implements GenerationListener {
 
     private final IncomingRequest incoming;
     private final AdmittedRequest admitted;
-    private final AnswerWriter writer;
+    private final EventWriter writer;
+    private final BooleanSupplier isAbandoned;
     private final Consumer<Outcome> finished;
     private final long[] sequences;
     private final boolean[] ended;
 
-    RequestEvents(IncomingRequest incoming, AdmittedRequest admitted, AnswerWriter writer, Consumer<Outcome> finished) {
+    /** @param isAbandoned whether another worker will answer the request; no more events are written then */
+    RequestEvents(
+            IncomingRequest incoming,
+            AdmittedRequest admitted,
+            EventWriter writer,
+            BooleanSupplier isAbandoned,
+            Consumer<Outcome> finished) {
         this.incoming = incoming;
         this.admitted = admitted;
         this.writer = writer;
+        this.isAbandoned = isAbandoned;
         this.finished = finished;
         this.sequences = new long[admitted.message().n()];
         this.ended = new boolean[admitted.message().n()];
@@ -52,8 +61,8 @@ final class RequestEvents implements GenerationListener {
     }
 
     private void write(int choice, String text, Optional<String> finishReason) {
-        if (admitted.message().stream()) {
-            writer.event(
+        if (admitted.message().stream() && !isAbandoned.getAsBoolean()) {
+            writer.write(
                     incoming,
                     new EventMessage(
                             admitted.id(), incoming.attempt(), choice, sequences[choice]++, text, finishReason));

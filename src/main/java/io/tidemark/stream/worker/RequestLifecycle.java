@@ -5,196 +5,229 @@ import io.tidemark.adapter.InvalidAdapterException;
 import io.tidemark.generation.Engine;
 import io.tidemark.generation.FinishReason;
 import io.tidemark.generation.RequestRejectedException;
-import io.tidemark.message.CancellationMessage;
 import io.tidemark.message.ErrorBody;
 import io.tidemark.message.Parsed;
 import io.tidemark.message.RequestMessage;
-import io.tidemark.stream.worker.IncomingRequest.Position;
+import java.time.Clock;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
 import org.jboss.logging.Logger;
 
 /**
- * The life cycle of requests: parsed, admitted, generated, answered. The future of {@link #answer} completes when the
- * broker has the result and, after an error, the dead letter. Only then may the offset of the request be committed.
+ * The life cycle of requests: parsed, admitted, generated, answered. It writes events only; the answer is the value of
+ * a future, and its owner writes it.
  *
  * <p>A request can also be abandoned: it is not answered and its future never completes, so that its offset is not
  * committed and the next owner of the partition receives it.
  *
  * <p>All methods may be called from any thread. Parsing and tokenization run in order on the thread
- * {@code tidemark-admission}. A request that waits for its adapter does not block the requests behind it.
+ * {@code tidemark-admission}. A request that waits for its adapter does not block the requests behind it. The thread
+ * {@code tidemark-deadlines} ends requests whose deadline has passed.
  */
-public final class RequestLifecycle implements AutoCloseable {
+final class RequestLifecycle implements AutoCloseable {
 
     private static final Logger LOG = Logger.getLogger(RequestLifecycle.class);
     private static final ErrorBody ADMISSION_FAILED =
             ErrorBody.serverError("internal_error", "the worker failed to admit the request");
 
+    /** Limits the memory of recent cancellations to a few megabytes. */
+    private static final int MAX_RECENT_CANCELLATIONS = 10_000;
+
     private final int maxRequestBytes;
     private final Admission admission;
     private final Function<String, CompletableFuture<AdapterLease>> adapters;
     private final Engine engine;
-    private final Replies replies;
+    private final EventWriter events;
+    private final Answers answers;
+    private final ReplyRouting routing;
+    private final Clock clock;
 
-    private final Map<Position, CompletableFuture<Void>> answers = new ConcurrentHashMap<>();
+    private final Map<IncomingRequest, Run> runs = new ConcurrentHashMap<>();
     private final Map<String, Set<Run>> runsById = new ConcurrentHashMap<>();
-    private final RecentCancellations cancellations = new RecentCancellations();
-    private final CompletableFuture<Void> abandoned = new CompletableFuture<>();
+    private final RecentCancellations cancellations = new RecentCancellations(MAX_RECENT_CANCELLATIONS);
+    private final AtomicLong deliveries = new AtomicLong();
+    private volatile boolean allAbandoned;
     private final ExecutorService admissionThread =
             Executors.newSingleThreadExecutor(work -> new Thread(work, "tidemark-admission"));
+    private final ScheduledThreadPoolExecutor deadlines =
+            new ScheduledThreadPoolExecutor(1, work -> new Thread(work, "tidemark-deadlines"));
 
-    /** A parsed request on its way to its answer. */
-    private static final class Run {
+    /** A request on its way to its answer. */
+    private final class Run {
 
         private final IncomingRequest incoming;
-        private final RequestMessage message;
-        private final CompletableFuture<Void> answered;
-        private final String id;
+        private final CompletableFuture<Answer> answer = new CompletableFuture<>();
+        /** Id in the engine: two records may have the same id, and a record may be delivered twice. */
         private final String engineId;
-        private volatile boolean cancelled;
 
-        Run(IncomingRequest incoming, RequestMessage message, CompletableFuture<Void> answered) {
+        private volatile String id;
+        private volatile Optional<RequestMessage> message = Optional.empty();
+        private volatile Optional<FinishReason> cancelled = Optional.empty();
+        private volatile Optional<Future<?>> timer = Optional.empty();
+        private volatile boolean abandoned;
+
+        Run(IncomingRequest incoming) {
             this.incoming = incoming;
-            this.message = message;
-            this.answered = answered;
-            this.id = message.id().orElseGet(incoming::derivedId);
-            // with the position, because two records may have the same id
-            this.engineId = id + "@" + incoming.record().partition() + "-"
-                    + incoming.record().offset();
+            this.id = incoming.derivedId();
+            this.engineId = incoming.derivedId() + "#" + deliveries.incrementAndGet();
+        }
+
+        boolean isAbandoned() {
+            return abandoned || allAbandoned;
+        }
+
+        private void cancel(FinishReason reason) {
+            cancelled = Optional.of(reason);
+            cancelInEngine(reason);
+        }
+
+        private void cancelInEngine(FinishReason reason) {
+            try {
+                engine.cancel(engineId, reason);
+            } catch (IllegalStateException e) {
+                LOG.debugf("the engine is closed: %s", e.getMessage());
+            }
         }
     }
 
     /**
      * @param maxRequestBytes larger records are rejected without parsing
      * @param adapters        leases an adapter by id; loads it if necessary
-     * @param replies         closed with this object
+     * @param clock           decides whether a deadline has passed
      */
     RequestLifecycle(
             int maxRequestBytes,
             Admission admission,
             Function<String, CompletableFuture<AdapterLease>> adapters,
             Engine engine,
-            Replies replies) {
+            EventWriter events,
+            Answers answers,
+            ReplyRouting routing,
+            Clock clock) {
         this.maxRequestBytes = maxRequestBytes;
         this.admission = admission;
         this.adapters = adapters;
         this.engine = engine;
-        this.replies = replies;
+        this.events = events;
+        this.answers = answers;
+        this.routing = routing;
+        this.clock = clock;
+        deadlines.setRemoveOnCancelPolicy(true);
     }
 
-    /**
-     * Answers a request. A record that is delivered again while it is open, because its partition was revoked and
-     * assigned again, does not run twice: both calls return the same future.
-     */
-    public CompletableFuture<Void> answer(IncomingRequest incoming) {
-        CompletableFuture<Void> answered = new CompletableFuture<>();
-        CompletableFuture<Void> open = answers.putIfAbsent(incoming.position(), answered);
-        if (open != null) {
-            return open;
+    /** Answers a request. The future completes on any thread, always normally, or never if the request is abandoned. */
+    CompletableFuture<Answer> answer(IncomingRequest incoming) {
+        Run run = new Run(incoming);
+        runs.put(incoming, run);
+        try {
+            admissionThread.execute(() -> parse(run));
+        } catch (RejectedExecutionException e) {
+            LOG.debugf("a request was read after the worker was closed: %s", e.getMessage());
         }
-        answered.whenComplete((done, failure) -> answers.remove(incoming.position()));
-        admissionThread.execute(() -> parse(incoming, answered));
-        return answered;
+        return run.answer;
+    }
+
+    /** The answer of a request that has ended workers and is not run again. */
+    Answer crashed(IncomingRequest incoming) {
+        Parsed<RequestMessage> parsed = RequestMessage.parse(incoming.record().value(), maxRequestBytes);
+        Optional<RequestMessage> message =
+                parsed instanceof Parsed.Valid<RequestMessage> valid ? Optional.of(valid.record()) : Optional.empty();
+        return answers.rejected(
+                incoming,
+                message.flatMap(RequestMessage::id).orElseGet(incoming::derivedId),
+                message.map(RequestMessage::model),
+                ErrorBody.serverError(
+                        "worker_crashed",
+                        "the worker process ended each time it ran this request alone; the request is not repeated"));
     }
 
     /**
-     * Ends the open requests that a cancellation names; their results contain the text generated so far. Also applies to
-     * requests that are read later. A request whose record is newer than a cancellation of its id continues.
+     * Ends all open requests of an id; their results contain the text generated so far. Also applies to requests that
+     * are read later, unless their records are newer.
      *
      * @param timestamp of the record of the cancellation, milliseconds since 1970
      */
-    public void cancel(CancellationMessage cancellation, long timestamp) {
-        cancellations.add(cancellation, timestamp);
-        runsById.values().stream()
-                .flatMap(Set::stream)
-                .filter(this::isCancelled)
-                .forEach(run -> {
-                    run.cancelled = true;
-                    engine.cancel(run.engineId, FinishReason.CANCELLED);
-                });
-    }
-
-    private boolean isCancelled(Run run) {
-        return cancellations.covers(
-                run.id, run.incoming.position(), run.incoming.record().timestamp());
-    }
-
-    /** Number of requests that are read and not answered. */
-    public int openRequests() {
-        return answers.size();
-    }
-
-    /** Abandons all open and all future requests for redelivery. */
-    public void abandonForRedelivery() {
-        abandoned.complete(null);
-    }
-
-    /**
-     * Waits until all open requests are answered or abandoned, or the grace period is over. Then abandons the rest.
-     *
-     * @return the number of abandoned requests
-     */
-    public int drain(Duration grace) {
-        long deadline = System.nanoTime() + grace.toNanos();
-        try {
-            // loops, because a record that was just consumed may be added
-            while (openRequests() > 0 && !abandoned.isDone()) {
-                CompletableFuture<Void> all =
-                        CompletableFuture.allOf(answers.values().toArray(CompletableFuture[]::new));
-                CompletableFuture.anyOf(all, abandoned).get(deadline - System.nanoTime(), TimeUnit.NANOSECONDS);
+    void cancel(String requestId, long timestamp) {
+        cancellations.add(requestId, timestamp);
+        for (Run run : runsById.getOrDefault(requestId, Set.of())) {
+            if (run.incoming.record().timestamp() <= timestamp) {
+                run.cancel(FinishReason.CANCELLED);
             }
-        } catch (TimeoutException | ExecutionException e) {
-            LOG.debugf("requests are open after the grace period of %s", grace);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
         }
-        boolean engineRuns = !abandoned.isDone();
-        abandonForRedelivery();
-        int rest = openRequests();
-        if (engineRuns) {
-            runsById.values().stream()
-                    .flatMap(Set::stream)
-                    .forEach(run -> engine.cancel(run.engineId, FinishReason.CANCELLED));
-        }
-        return rest;
     }
 
-    private void parse(IncomingRequest incoming, CompletableFuture<Void> answered) {
+    /** Ends a request without an answer. */
+    void abandon(IncomingRequest incoming) {
+        Run run = runs.remove(incoming);
+        if (run != null) {
+            run.abandoned = true;
+            close(run);
+            run.cancelInEngine(FinishReason.CANCELLED);
+        }
+    }
+
+    /** Gives no more answers: the engine has failed and also fails requests that could run elsewhere. */
+    void abandonAll() {
+        allAbandoned = true;
+    }
+
+    /** An upper estimate of the seconds until a running request ends; empty if it is not running. */
+    OptionalDouble secondsLeft(IncomingRequest incoming) {
+        Run run = runs.get(incoming);
+        return run == null ? OptionalDouble.empty() : engine.secondsLeft(run.engineId);
+    }
+
+    private void parse(Run run) {
         try {
             Parsed<RequestMessage> parsed =
-                    RequestMessage.parse(incoming.record().value(), maxRequestBytes);
+                    RequestMessage.parse(run.incoming.record().value(), maxRequestBytes);
             if (parsed instanceof Parsed.Valid<RequestMessage> valid) {
-                prepare(new Run(incoming, valid.record(), answered));
-            } else if (parsed instanceof Parsed.Invalid<RequestMessage> invalid && !abandoned.isDone()) {
-                String id = invalid.id().orElseGet(incoming::derivedId);
-                replies.reject(incoming, id, Optional.empty(), invalid.error()).thenAccept(answered::complete);
+                run.message = Optional.of(valid.record());
+                valid.record().id().ifPresent(id -> run.id = id);
+                prepare(run, valid.record());
+            } else if (parsed instanceof Parsed.Invalid<RequestMessage> invalid) {
+                invalid.id().ifPresent(id -> run.id = id);
+                reject(run, invalid.error());
             }
         } catch (RuntimeException | Error e) {
             // without an answer, the partition's offset would never advance
-            LOG.errorf(e, "the request at %s could not be parsed", incoming.position());
-            replies.reject(incoming, incoming.derivedId(), Optional.empty(), ADMISSION_FAILED)
-                    .thenAccept(answered::complete);
+            LOG.errorf(e, "the request at %s could not be parsed", run.incoming.position());
+            reject(run, ADMISSION_FAILED);
         }
     }
 
-    private void prepare(Run run) {
+    private void prepare(Run run, RequestMessage message) {
+        if (routing.route(run.incoming.record()) instanceof ReplyRouting.Route.Refused refused) {
+            reject(run, refused.error());
+            return;
+        }
+        Optional<Instant> deadline = message.expiry(run.incoming.record().timestamp());
+        if (deadline.filter(end -> !end.isAfter(clock.instant())).isPresent()) {
+            complete(run, answers.expired(run.incoming, message, run.id));
+            return;
+        }
         attempt(run, () -> {
-            Admission.Prepared prepared = admission.prepare(run.message, run.id, run.engineId);
+            Admission.Prepared prepared = admission.prepare(message, run.id, run.engineId);
             engine.validate(prepared.prompt(), prepared.params());
             open(run);
-            if (isCancelled(run)) {
-                run.cancelled = true;
+            if (cancellations.covers(run.id, run.incoming.record().timestamp())) {
+                run.cancelled = Optional.of(FinishReason.CANCELLED);
             }
+            deadline.ifPresent(end -> endAt(run, end));
             if (prepared.adapter().isEmpty()) {
                 submit(run, prepared, Optional.empty());
             } else {
@@ -205,11 +238,16 @@ public final class RequestLifecycle implements AutoCloseable {
         });
     }
 
+    private void endAt(Run run, Instant deadline) {
+        run.timer = Optional.of(deadlines.schedule(
+                () -> run.cancel(FinishReason.DEADLINE),
+                Math.max(0, Duration.between(clock.instant(), deadline).toMillis()),
+                TimeUnit.MILLISECONDS));
+    }
+
     private void onAdapter(Run run, Admission.Prepared prepared, AdapterLease lease, Throwable failure) {
         if (failure != null) {
-            if (!abandoned.isDone()) {
-                reject(run, failure);
-            }
+            reject(run, error(run, failure));
         } else if (!attempt(run, () -> submit(run, prepared, Optional.of(lease)))) {
             lease.close();
         }
@@ -218,16 +256,17 @@ public final class RequestLifecycle implements AutoCloseable {
     private void submit(Run run, Admission.Prepared prepared, Optional<AdapterLease> lease)
             throws RequestRejectedException {
         AdmittedRequest admitted = admission.admit(prepared, lease.map(AdapterLease::adapter));
-        engine.submit(admitted.generation(), replies.events(run.incoming, admitted, outcome -> {
-            lease.ifPresent(AdapterLease::close);
-            close(run);
-            if (!abandoned.isDone()) {
-                replies.finish(run.incoming, admitted, outcome).thenAccept(run.answered::complete);
-            }
-        }));
-        if (run.cancelled) {
-            // the engine ignores a cancellation that precedes the submission
-            engine.cancel(run.engineId, FinishReason.CANCELLED);
+        engine.submit(
+                admitted.generation(), new RequestEvents(run.incoming, admitted, events, run::isAbandoned, outcome -> {
+                    lease.ifPresent(AdapterLease::close);
+                    if (!run.isAbandoned()) {
+                        complete(run, answers.finished(run.incoming, admitted, outcome));
+                    }
+                }));
+        // the engine ignores a cancellation that precedes the submission
+        run.cancelled.ifPresent(run::cancelInEngine);
+        if (run.isAbandoned()) {
+            run.cancelInEngine(FinishReason.CANCELLED);
         }
     }
 
@@ -237,25 +276,29 @@ public final class RequestLifecycle implements AutoCloseable {
 
     /** Runs a step of the admission. Returns false if the request is rejected or abandoned. */
     private boolean attempt(Run run, Step step) {
-        if (abandoned.isDone()) {
+        if (run.isAbandoned()) {
             return false;
         }
         try {
             step.run();
             return true;
         } catch (Admission.RejectedException | RequestRejectedException | RuntimeException | Error e) {
-            // the engine also throws when it has failed during the step; its requests are abandoned
-            if (!abandoned.isDone()) {
-                reject(run, e);
-            }
+            reject(run, error(run, e));
             return false;
         }
     }
 
-    private void reject(Run run, Throwable reason) {
+    private void reject(Run run, ErrorBody error) {
+        // the engine also rejects requests when it has failed; all of them are abandoned then
+        if (!run.isAbandoned()) {
+            complete(run, answers.rejected(run.incoming, run.id, run.message.map(RequestMessage::model), error));
+        }
+    }
+
+    private void complete(Run run, Answer answer) {
+        runs.remove(run.incoming);
         close(run);
-        replies.reject(run.incoming, run.id, Optional.of(run.message.model()), error(run, reason))
-                .thenAccept(run.answered::complete);
+        run.answer.complete(answer);
     }
 
     /** The error for the sender. Exceptions other than rejections are logged, and the error has no details of them. */
@@ -264,7 +307,8 @@ public final class RequestLifecycle implements AutoCloseable {
             return rejected.error();
         }
         if (reason instanceof RequestRejectedException refused) {
-            String param = refused.isAboutPrompt() ? run.message.input().field() : refused.param();
+            String param =
+                    refused.isAboutPrompt() ? run.message.orElseThrow().input().field() : refused.param();
             return ErrorBody.invalidRequest(refused.code(), param, refused.getMessage());
         }
         if (reason instanceof InvalidAdapterException) {
@@ -275,23 +319,24 @@ public final class RequestLifecycle implements AutoCloseable {
     }
 
     private void open(Run run) {
-        runsById.compute(run.id, (id, runs) -> {
-            Set<Run> all = runs == null ? ConcurrentHashMap.newKeySet() : runs;
+        runsById.compute(run.id, (id, open) -> {
+            Set<Run> all = open == null ? ConcurrentHashMap.newKeySet() : open;
             all.add(run);
             return all;
         });
     }
 
     private void close(Run run) {
-        runsById.computeIfPresent(run.id, (id, runs) -> {
-            runs.remove(run);
-            return runs.isEmpty() ? null : runs;
+        run.timer.ifPresent(timer -> timer.cancel(false));
+        runsById.computeIfPresent(run.id, (id, open) -> {
+            open.remove(run);
+            return open.isEmpty() ? null : open;
         });
     }
 
     @Override
     public void close() {
         admissionThread.shutdownNow();
-        replies.close();
+        deadlines.shutdownNow();
     }
 }

@@ -7,13 +7,16 @@ import io.tidemark.message.ErrorBody;
 import io.tidemark.message.ErrorResult;
 import io.tidemark.message.Input;
 import io.tidemark.message.Provenance;
+import io.tidemark.message.RequestMessage;
 import io.tidemark.message.ResultMessage;
 import java.time.Clock;
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
+import java.util.stream.IntStream;
 
 /** Converts outcomes of the engine into values of the topic of results. */
 final class Results {
@@ -48,6 +51,22 @@ final class Results {
                         .toList(),
                 CompletionResult.Usage.of(usage.promptTokens(), usage.completionTokens(), usage.cachedTokens()),
                 provenance(incoming, admitted, Optional.of(completion)));
+    }
+
+    /** The result of a request that did not run before its deadline. */
+    ResultMessage expired(IncomingRequest incoming, RequestMessage message, String id) {
+        List<CompletionResult.Choice> choices = IntStream.range(0, message.n())
+                .mapToObj(index -> CompletionResult.Choice.answering(
+                        message.input(), index, "", label(FinishReason.DEADLINE), Optional.empty()))
+                .toList();
+        return new CompletionResult(
+                id,
+                CompletionResult.objectFor(message.input()),
+                now(),
+                message.model(),
+                choices,
+                CompletionResult.Usage.of(0, 0, 0),
+                Provenance.rejected(incoming.source(), baseModel, worker, incoming.attempt()));
     }
 
     ResultMessage rejected(IncomingRequest incoming, String id, Optional<String> model, ErrorBody error) {

@@ -1,81 +1,101 @@
 package io.tidemark.stream.worker;
 
-import io.smallrye.mutiny.Multi;
 import io.tidemark.adapter.AdapterStore;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.generation.GenerationEngine;
 import io.tidemark.stream.metrics.WorkerMetrics;
 import io.tidemark.stream.settings.TidemarkSettings;
 import io.tidemark.stream.tables.BoundaryTable;
-import io.tidemark.stream.tables.TopicFollower;
 import io.tidemark.stream.topics.KafkaConnection;
+import io.tidemark.stream.topics.ReplyTopics;
 import io.tidemark.stream.topics.TopicLayout;
 import java.time.Clock;
 import java.time.Duration;
-import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CompletionStage;
+import java.util.function.Consumer;
 import org.eclipse.microprofile.reactive.messaging.Message;
 import org.jboss.logging.Logger;
 
 /**
- * The service that answers requests: consumes them, runs them in the engine, and produces their answers. A consumed
- * request is committed only after the broker has its answer. Thread-safe.
+ * The service that answers requests: reads them, runs them in the engine, and commits each result together with the
+ * offset of its request. Thread-safe.
  */
 public final class WorkerService implements AutoCloseable {
 
     private static final Logger LOG = Logger.getLogger(WorkerService.class);
 
-    private final RequestLifecycle requests;
-    private final RequestIntake intake;
-    private final CancellationReader cancellations;
-    private final Duration grace;
+    /** Longer than the longest wait of the loop for a broker. */
+    private static final Duration STUCK = Duration.ofSeconds(60);
 
-    private WorkerService(
-            RequestLifecycle requests, RequestIntake intake, CancellationReader cancellations, Duration grace) {
+    private final RequestLifecycle requests;
+    private final RequestLoop loop;
+    private final CancellationReader cancellations;
+
+    private WorkerService(RequestLifecycle requests, RequestLoop loop, CancellationReader cancellations) {
         this.requests = requests;
-        this.intake = intake;
+        this.loop = loop;
         this.cancellations = cancellations;
-        this.grace = grace;
     }
 
     /**
-     * Starts to consume requests. Model, adapters and engine must stay open until this service is closed.
+     * The cluster as a worker sees it.
      *
-     * @param worker          name of the process in results
-     * @param maxOpenRequests requests that may run and wait in the engine together
-     * @param boundaries      read to the end of its topic
-     * @param channel         subscribed to by this method
+     * @param worker  name of the process in results, and the end of its transactional id
+     * @param replies the topics that results may go to
+     * @param events  the channel of events; throws an exception if its buffer is full
      */
-    public static WorkerService start(
-            TidemarkSettings settings,
+    public record Cluster(
             String worker,
             KafkaConnection kafka,
             TopicLayout topics,
+            ReplyTopics replies,
+            Consumer<Message<byte[]>> events) {}
+
+    /**
+     * Starts to read requests. Model, adapters and engine must stay open until this service is closed.
+     *
+     * @param maxOpenRequests requests that may run and wait in the engine together
+     * @param boundaries      read to the end of its topic
+     */
+    public static WorkerService start(
+            TidemarkSettings settings,
+            Cluster cluster,
             LanguageModel model,
             AdapterStore adapters,
             GenerationEngine engine,
             int maxOpenRequests,
             BoundaryTable boundaries,
-            WorkerMetrics metrics,
-            Multi<Message<byte[]>> channel) {
+            WorkerMetrics metrics) {
+        TopicLayout topics = cluster.topics();
         Admission admission = new Admission(model, adapters, boundaries, metrics);
-        AnswerWriter writer = new AnswerWriter(kafka.newProducer(Map.of("client.id", "tidemark-answers")), topics);
-        Results results = new Results(model.name(), model.config().numLayers(), worker, Clock.systemUTC());
+        ReplyRouting routing = new ReplyRouting(settings.replies(), cluster.replies());
+        EventWriter events = new EventWriter(routing, cluster.events());
+        Results results = new Results(model.name(), model.config().numLayers(), cluster.worker(), Clock.systemUTC());
         RequestLifecycle requests = new RequestLifecycle(
                 Math.toIntExact(settings.limits().requestBytes().asLongValue()),
                 admission,
                 adapters::lease,
                 engine,
-                new Replies(writer, results, metrics, admission::metricTag));
-        CancellationReader cancellations = CancellationReader.start(
-                kafka,
-                topics.cancellations(),
-                new TopicFollower.Limits(
-                        settings.tables().loadTimeout(), settings.tables().maxStaleness()),
-                requests::cancel);
-        metrics.bindLag(cancellations.follower());
-        RequestIntake intake = new RequestIntake(channel, requests, maxOpenRequests);
-        bindMetrics(metrics, engine, boundaries, requests);
+                events,
+                new Answers(results, metrics, admission::metricTag),
+                routing,
+                Clock.systemUTC());
+        CancellationReader cancellations =
+                CancellationReader.start(cluster.kafka(), topics.cancellations(), requests::cancel);
+        RequestLoop loop = new RequestLoop(
+                new RequestLoop.Options(
+                        settings.worker().group(),
+                        settings.worker().group() + "-" + cluster.worker(),
+                        maxOpenRequests,
+                        settings.worker().lowPriorityShare(),
+                        settings.worker().revokeGrace(),
+                        settings.worker().shutdownGrace()),
+                cluster.kafka(),
+                topics,
+                routing,
+                requests);
+        bindMetrics(metrics, engine, boundaries, loop, events);
         adapters.ids()
                 .forEach(id -> metrics.gauge(
                         "tidemark.boundary",
@@ -86,45 +106,49 @@ public final class WorkerService implements AutoCloseable {
                                 .orElse(Double.NaN),
                         "adapter",
                         id));
-        engine.failure().thenRun(() -> {
-            intake.stop();
-            requests.abandonForRedelivery();
-        });
-        intake.start();
-        LOG.infof("worker '%s' consumes requests from '%s'", worker, topics.requests());
-        return new WorkerService(
-                requests, intake, cancellations, settings.worker().shutdownGrace());
+        engine.failure().thenRun(loop::crash);
+        loop.start();
+        LOG.infof("worker '%s' reads requests from %s", cluster.worker(), topics.requestTopics());
+        return new WorkerService(requests, loop, cancellations);
     }
 
     /** Stops accepting requests. Open requests continue. */
     public void stopConsuming() {
-        intake.stop();
+        loop.stop();
     }
 
     /** Stops accepting requests, finishes open ones within the grace period, and abandons the rest for redelivery. */
     public void drain() {
-        intake.stop();
-        int open = requests.openRequests();
-        int abandoned = requests.drain(grace);
-        LOG.infof(
-                "worker stopped: %d open requests finished, %d abandoned for redelivery", open - abandoned, abandoned);
+        loop.stop();
+        loop.close();
+        LOG.infof("worker stopped: %d open requests abandoned for redelivery", loop.abandonedRequests());
+    }
+
+    /** Completed with the error that has ended the thread of the requests. */
+    public CompletionStage<Throwable> loopFailure() {
+        return loop.failure().minimalCompletionStage();
     }
 
     /** A failure that only a restart resolves, for a health check. */
     public Optional<String> failure() {
-        return intake.failure()
-                .map(failure -> "requests are not consumed: " + failure.getMessage())
-                .or(() -> cancellations.isAlive()
-                        ? Optional.empty()
-                        : Optional.of("the thread that reads cancellations has ended"));
+        if (!loop.isAlive()) {
+            return Optional.of("the thread that reads requests has ended");
+        }
+        return cancellations.isAlive()
+                ? Optional.empty()
+                : Optional.of("the thread that reads cancellations has ended");
     }
 
-    /** A disruption that may resolve itself, for a health check. */
+    /** Why requests are not answered at the moment, for a health check. */
     public Optional<String> disruption() {
-        return cancellations.disruption().map(reason -> "cancellations may be missing: " + reason);
+        return loop.disruption()
+                .or(() -> loop.sinceLastTurn().compareTo(STUCK) > 0
+                        ? Optional.of("the thread that reads requests has waited for the broker for "
+                                + loop.sinceLastTurn().toSeconds() + " s")
+                        : Optional.empty());
     }
 
-    /** Closes the consumer of cancellations and the producer. Called after {@link #drain}. */
+    /** Closes the consumer of cancellations. Called after {@link #drain}. */
     @Override
     public void close() {
         cancellations.close();
@@ -132,7 +156,11 @@ public final class WorkerService implements AutoCloseable {
     }
 
     private static void bindMetrics(
-            WorkerMetrics metrics, GenerationEngine engine, BoundaryTable boundaries, RequestLifecycle requests) {
+            WorkerMetrics metrics,
+            GenerationEngine engine,
+            BoundaryTable boundaries,
+            RequestLoop loop,
+            EventWriter events) {
         metrics.gauge(
                 "tidemark.queue.depth",
                 "requests that wait in the engine",
@@ -141,7 +169,7 @@ public final class WorkerService implements AutoCloseable {
                 "tidemark.running.rows",
                 "running sequences",
                 () -> engine.stats().runningSequences());
-        metrics.gauge("tidemark.open.requests", "requests that are read and not answered", requests::openRequests);
+        metrics.gauge("tidemark.open.requests", "requests that run or wait in the engine", loop::openRequests);
         metrics.gauge(
                 "tidemark.kv.reserved.bytes",
                 "memory reserved for keys and values",
@@ -165,5 +193,7 @@ public final class WorkerService implements AutoCloseable {
                 "records of the boundary table that could not be parsed",
                 boundaries,
                 BoundaryTable::brokenRecords);
+        metrics.counter(
+                "tidemark.events.dropped", "events that the broker did not take in time", events, EventWriter::dropped);
     }
 }

@@ -50,23 +50,6 @@ class AdapterFoldersTest {
                 .hasMessageContaining("tidemark.adapter-list");
     }
 
-    @Test
-    @DisplayName("The channel of requests is disabled for the role calibrator only")
-    void channels() {
-        assertThat(channel("calibrator")).isEqualTo("false");
-        assertThat(channel("worker")).isEqualTo("true");
-        assertThat(channel("all")).isEqualTo("true");
-    }
-
-    private static String channel(String role) {
-        return new SmallRyeConfigBuilder()
-                .withSources(new RoleConfigSource())
-                .withDefaultValue("tidemark.role", role)
-                .build()
-                .getConfigValue("mp.messaging.incoming.generation-requests.enabled")
-                .getValue();
-    }
-
     private static TidemarkSettings environment(Map<String, String> variables) {
         Map<String, String> all = new HashMap<>(variables);
         all.put("TIDEMARK_MODEL_DIR", "/model");

@@ -14,26 +14,48 @@ import org.junit.jupiter.api.Timeout;
 @DisplayName("Abandoned requests")
 class AbandonedRequestsTest {
 
+    private static final String BODY = "{\"id\": \"r\", \"model\": \"warm\", \"prompt\": \"x\", \"max_tokens\": 4}";
+
     @Test
     @Timeout(60)
-    @DisplayName("Get no answer however they end, like requests that are read later, and drain does not wait for them")
+    @DisplayName("Get no answer however they end, like requests that are read after the engine has failed")
     void getNoAnswer() {
         try (RequestLifecycleFixture fixture = new RequestLifecycleFixture()) {
-            CompletableFuture<Void> running = fixture.deliver(1, "warm");
-            CompletableFuture<Void> waiting = fixture.deliver(2, "cold");
+            CompletableFuture<Answer> running = fixture.deliver(1, "warm");
+            CompletableFuture<Answer> waiting = fixture.deliver(2, "cold");
             Awaitility.await().until(() -> fixture.engine().submitted().size() == 1);
             fixture.awaitColdLease();
 
-            fixture.requests().abandonForRedelivery();
+            fixture.requests().abandonAll();
             fixture.engine().listeners().get(0).onFinished(new Failure("r1", "engine_error", "the engine has failed"));
             fixture.awaitColdLease().complete(fixture.store().awaitLease("cold"));
-            CompletableFuture<Void> read = fixture.deliver(3, "warm");
+            CompletableFuture<Answer> read = fixture.deliver(3, "warm");
 
-            assertThat(fixture.requests().drain(Duration.ofHours(1))).isEqualTo(3);
             fixture.requests().close();
             assertThat(List.of(running, waiting, read)).noneMatch(CompletableFuture::isDone);
             assertThat(fixture.engine().submitted()).hasSize(1);
             assertThat(fixture.results()).isEmpty();
+        }
+    }
+
+    @Test
+    @Timeout(60)
+    @DisplayName("Are cancelled in the engine, give back their adapter, and may be delivered again while they end")
+    void deliveredAgain() {
+        try (RequestLifecycleFixture fixture = new RequestLifecycleFixture()) {
+            IncomingRequest first = RequestLifecycleFixture.incoming(1, 0, BODY);
+            CompletableFuture<Answer> abandoned = fixture.deliver(first);
+            Awaitility.await().until(() -> fixture.engine().listeners().size() == 1);
+            fixture.requests().abandon(first);
+            assertThat(fixture.engine().cancelledAfterSubmission()).hasSize(1);
+
+            CompletableFuture<Answer> again = fixture.deliver(RequestLifecycleFixture.incoming(1, 0, BODY));
+            Awaitility.await().until(() -> fixture.engine().listeners().size() == 2);
+            fixture.engine().listeners().get(0).onFinished(new Failure("r", "engine_error", "late"));
+            assertThat(again).isNotDone();
+            fixture.engine().listeners().get(1).onFinished(new Failure("r", "engine_error", "it broke"));
+            assertThat(again).succeedsWithin(Duration.ofSeconds(10));
+            assertThat(abandoned).isNotDone();
         }
     }
 }

@@ -32,7 +32,7 @@ class ColdAdapterTest {
         fixture.deliver(1, "cold");
         fixture.deliver(2, "warm");
         Awaitility.await().until(() -> fixture.engine().submitted().size() == 1);
-        assertThat(fixture.engine().submitted().get(0).id()).startsWith("r2@");
+        assertThat(fixture.engine().submitted().get(0).id()).startsWith("requests-0-2#");
         fixture.awaitColdLease().complete(fixture.store().awaitLease("cold"));
         Awaitility.await().until(() -> fixture.engine().submitted().size() == 2);
         assertThat(fixture.engine().submitted().get(1).lora()).isPresent();
@@ -48,7 +48,7 @@ class ColdAdapterTest {
         } catch (InvalidAdapterException e) {
             reason = e;
         }
-        CompletableFuture<Void> answered = fixture.deliver(1, "cold");
+        CompletableFuture<Answer> answered = fixture.deliver(1, "cold");
         fixture.awaitColdLease().completeExceptionally(reason);
         assertThat(answered).succeedsWithin(Duration.ofSeconds(10));
         assertThat(fixture.results()).contains("adapter_unusable", "adapter_config.json", "server_error");
@@ -80,11 +80,13 @@ class ColdAdapterTest {
     }
 
     @Test
-    @DisplayName("Is abandoned unanswered and releases its adapter if the worker stops before the adapter is loaded")
+    @DisplayName("Is abandoned unanswered and releases its adapter if it is abandoned before the adapter is loaded")
     void abandoned() {
-        CompletableFuture<Void> answered = fixture.deliver(1, "cold");
+        IncomingRequest incoming =
+                RequestLifecycleFixture.incoming(1, 0, "{\"model\": \"cold\", \"prompt\": \"x\", \"max_tokens\": 4}");
+        CompletableFuture<Answer> answered = fixture.deliver(incoming);
         fixture.awaitColdLease();
-        assertThat(fixture.requests().drain(Duration.ZERO)).isEqualTo(1);
+        fixture.requests().abandon(incoming);
         try (AdapterStore small = fixture.smallStore()) {
             fixture.awaitColdLease().complete(small.awaitLease("cold"));
             assertThat(small.lease("warm")).succeedsWithin(Duration.ofSeconds(10));

@@ -2,12 +2,11 @@ package io.tidemark.stream.worker;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.tidemark.generation.FinishReason;
 import io.tidemark.generation.GenerationListener;
 import io.tidemark.generation.Outcome.Failure;
-import io.tidemark.message.CancellationMessage;
 import java.time.Duration;
 import java.util.List;
-import java.util.concurrent.CompletableFuture;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
@@ -18,33 +17,13 @@ class OpenRequestsTest {
 
     private static final Duration TIMEOUT = Duration.ofSeconds(10);
 
+    private static final String BODY = "{\"id\": \"r\", \"model\": \"warm\", \"prompt\": \"x\", \"max_tokens\": 4, %s}";
+
     private final RequestLifecycleFixture fixture = new RequestLifecycleFixture();
 
     @AfterEach
     void closeFixture() {
         fixture.close();
-    }
-
-    @Test
-    @DisplayName("Run once if their record is delivered again, and both deliveries complete with the one answer")
-    void redelivered() {
-        CompletableFuture<Void> first = fixture.deliver(7, "warm");
-        CompletableFuture<Void> second = fixture.deliver(7, "warm");
-        assertThat(second).isSameAs(first);
-        awaitSubmitted(1);
-        assertThat(fixture.requests().openRequests()).isOne();
-        end(0);
-        assertThat(first).succeedsWithin(TIMEOUT);
-        assertThat(fixture.engine().submitted()).hasSize(1);
-        awaitNoneOpen();
-    }
-
-    @Test
-    @DisplayName("Are closed when they are rejected, and drain does not wait for them")
-    void rejected() {
-        assertThat(fixture.deliver(7, "unknown")).succeedsWithin(TIMEOUT);
-        awaitNoneOpen();
-        assertThat(fixture.requests().drain(Duration.ofHours(1))).isZero();
     }
 
     @Test
@@ -54,26 +33,53 @@ class OpenRequestsTest {
         fixture.deliver(1, 0, body);
         fixture.deliver(2, 0, body);
         awaitSubmitted(2);
-        cancelled("same@0-1", "same@0-2");
+        assertThat(cancelled()).containsExactlyInAnyOrder("requests-0-1", "requests-0-2");
         end(0);
-        cancelled("same@0-2");
+        assertThat(cancelled()).containsExactly("requests-0-2");
         end(1);
-        cancelled();
+        assertThat(cancelled()).isEmpty();
     }
 
-    private void cancelled(String... engineIds) {
+    @Test
+    @DisplayName("Are not cancelled by a cancellation that is older than their record")
+    void newer() {
+        fixture.deliver(1, "warm", 500);
+        awaitSubmitted(1);
+        fixture.requests().cancel("r1", 499);
+        assertThat(fixture.engine().cancelledAfterSubmission()).isEmpty();
+    }
+
+    @Test
+    @DisplayName("End with the reason deadline when their deadline passes while they run")
+    void deadlineWhileRunning() {
+        long now = System.currentTimeMillis();
+        fixture.deliver(1, now, BODY.formatted("\"timeout_ms\": 50"));
+        Awaitility.await()
+                .until(() -> fixture.engine().cancelledAfterSubmission().size() == 1);
+        assertThat(fixture.engine().reasons()).containsExactly(FinishReason.DEADLINE);
+    }
+
+    @Test
+    @DisplayName("Are not run if their deadline has passed: each choice of the result ends with the reason deadline")
+    void deadlineBefore() {
+        String expired = BODY.formatted("\"n\": 2, \"deadline\": \"2020-01-01T00:00:00Z\"");
+        assertThat(fixture.deliver(1, 0, expired)).succeedsWithin(TIMEOUT);
+        assertThat(fixture.results().split("\"finish_reason\":\"deadline\"", -1))
+                .hasSize(3);
+        assertThat(fixture.engine().submitted()).isEmpty();
+        assertThat(fixture.noAdapterRequested()).isTrue();
+    }
+
+    /** The records of the requests that are cancelled in the engine by a cancellation of id 'same'. */
+    private List<String> cancelled() {
         List<String> recorded = fixture.engine().cancelledAfterSubmission();
         recorded.clear();
-        fixture.requests().cancel(CancellationMessage.ofId("same"), 0);
-        assertThat(recorded).containsExactlyInAnyOrder(engineIds);
+        fixture.requests().cancel("same", 0);
+        return recorded.stream().map(id -> id.substring(0, id.indexOf('#'))).toList();
     }
 
     private void awaitSubmitted(int count) {
         Awaitility.await().until(() -> fixture.engine().listeners().size() == count);
-    }
-
-    private void awaitNoneOpen() {
-        Awaitility.await().until(() -> fixture.requests().openRequests() == 0);
     }
 
     private void end(int submission) {

@@ -15,6 +15,7 @@ final class RecordingEngine implements Engine {
     private final List<GenerationRequest> submitted = new CopyOnWriteArrayList<>();
     private final List<GenerationListener> listeners = new CopyOnWriteArrayList<>();
     private final List<String> cancelledAfterSubmission = new CopyOnWriteArrayList<>();
+    private final List<FinishReason> reasons = new CopyOnWriteArrayList<>();
 
     List<GenerationRequest> submitted() {
         return submitted;
@@ -27,6 +28,11 @@ final class RecordingEngine implements Engine {
 
     List<String> cancelledAfterSubmission() {
         return cancelledAfterSubmission;
+    }
+
+    /** Of the cancellations of submitted requests. */
+    List<FinishReason> reasons() {
+        return reasons;
     }
 
     @Override
@@ -45,6 +51,7 @@ final class RecordingEngine implements Engine {
     @Override
     public void cancel(String engineId, FinishReason reason) {
         if (submitted.stream().anyMatch(request -> request.id().equals(engineId))) {
+            reasons.add(reason);
             cancelledAfterSubmission.add(engineId);
         }
     }

@@ -16,7 +16,7 @@ import io.tidemark.message.Parsed;
 import io.tidemark.message.RequestMessage;
 import io.tidemark.message.TopicJson;
 import io.tidemark.stream.TestSettings;
-import io.tidemark.stream.topics.TopicLayout;
+import io.tidemark.stream.topics.ReplyTopics;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -25,17 +25,15 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.clients.producer.MockProducer;
-import org.apache.kafka.clients.producer.ProducerRecord;
-import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.eclipse.microprofile.reactive.messaging.Message;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
 @DisplayName("Events of a request")
 class RequestEventsTest {
 
-    private static final TopicLayout TOPICS =
-            TopicLayout.of(TestSettings.with(Map.of()).topics());
+    private static final ReplyRouting ROUTING =
+            new ReplyRouting(TestSettings.with(Map.of()).replies(), new ReplyTopics("results", Map.of("results", 1)));
 
     private static final byte[] REQUEST =
             "{\"id\": \"r\", \"model\": \"m\", \"prompt\": \"x\", \"n\": 2, \"stream\": true}"
@@ -44,23 +42,21 @@ class RequestEventsTest {
     @Test
     @DisplayName("End with an event with reason error for each choice that has not finished when the request fails")
     void failure() throws IOException {
-        MockProducer<byte[], byte[]> producer =
-                new MockProducer<>(true, null, new ByteArraySerializer(), new ByteArraySerializer());
+        List<Message<byte[]>> written = new ArrayList<>();
         List<Outcome> outcomes = new ArrayList<>();
-        try (AnswerWriter writer = new AnswerWriter(producer, TOPICS)) {
-            RequestEvents running = new RequestEvents(
-                    new IncomingRequest(new ConsumerRecord<>("t", 0, 7, null, REQUEST), 3),
-                    admitted(),
-                    writer,
-                    outcomes::add);
-            running.onText(0, "a");
-            running.onChoiceFinished(0, FinishReason.STOP);
-            running.onText(1, "b");
-            running.onFinished(new Failure("r", "engine_error", "it broke"));
-        }
+        RequestEvents running = new RequestEvents(
+                new IncomingRequest(new ConsumerRecord<>("t", 0, 7, null, REQUEST), 3),
+                admitted(),
+                new EventWriter(ROUTING, written::add),
+                () -> false,
+                outcomes::add);
+        running.onText(0, "a");
+        running.onChoiceFinished(0, FinishReason.STOP);
+        running.onText(1, "b");
+        running.onFinished(new Failure("r", "engine_error", "it broke"));
         List<EventMessage> events = new ArrayList<>();
-        for (ProducerRecord<byte[], byte[]> record : producer.history()) {
-            events.add(TopicJson.newMapper(new JsonFactory()).readValue(record.value(), EventMessage.class));
+        for (Message<byte[]> event : written) {
+            events.add(TopicJson.newMapper(new JsonFactory()).readValue(event.getPayload(), EventMessage.class));
         }
         assertThat(events)
                 .containsExactly(
@@ -69,6 +65,33 @@ class RequestEventsTest {
                         new EventMessage("r", 3, 1, 0, "b", Optional.empty()),
                         new EventMessage("r", 3, 1, 1, "", Optional.of("error")));
         assertThat(outcomes).hasSize(1);
+    }
+
+    @Test
+    @DisplayName("Are not written for a request that was abandoned, because its next worker writes them")
+    void abandoned() {
+        List<Message<byte[]>> written = new ArrayList<>();
+        RequestEvents running = new RequestEvents(
+                new IncomingRequest(new ConsumerRecord<>("t", 0, 7, null, REQUEST), 3),
+                admitted(),
+                new EventWriter(ROUTING, written::add),
+                () -> true,
+                outcome -> {});
+        running.onText(0, "a");
+        running.onChoiceFinished(0, FinishReason.CANCELLED);
+        assertThat(written).isEmpty();
+    }
+
+    @Test
+    @DisplayName("Are dropped and counted, without an exception, while the channel is full")
+    void full() {
+        EventWriter writer = new EventWriter(ROUTING, event -> {
+            throw new IllegalStateException("the buffer is full");
+        });
+        writer.write(
+                new IncomingRequest(new ConsumerRecord<>("t", 0, 7, null, REQUEST), 3),
+                new EventMessage("r", 3, 0, 0, "a", Optional.empty()));
+        assertThat(writer.dropped()).isOne();
     }
 
     private static AdmittedRequest admitted() {

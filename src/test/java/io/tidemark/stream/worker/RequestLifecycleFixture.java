@@ -5,10 +5,11 @@ import io.tidemark.adapter.AdapterLease;
 import io.tidemark.adapter.AdapterStore;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.Folders;
+import io.tidemark.message.TopicJson;
 import io.tidemark.stream.TestSettings;
 import io.tidemark.stream.metrics.WorkerMetrics;
 import io.tidemark.stream.tables.BoundaryTable;
-import io.tidemark.stream.topics.TopicLayout;
+import io.tidemark.stream.topics.ReplyTopics;
 import java.nio.charset.StandardCharsets;
 import java.time.Clock;
 import java.util.List;
@@ -16,11 +17,10 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.clients.producer.MockProducer;
 import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.common.record.TimestampType;
-import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.awaitility.Awaitility;
 
 /**
@@ -28,14 +28,10 @@ import org.awaitility.Awaitility;
  */
 final class RequestLifecycleFixture implements AutoCloseable {
 
-    private static final TopicLayout TOPICS =
-            TopicLayout.of(TestSettings.with(Map.of()).topics());
-
     private static final String FAMILY = "llama-gqa";
 
     private final Map<String, CompletableFuture<AdapterLease>> leases = new ConcurrentHashMap<>();
-    private final MockProducer<byte[], byte[]> producer =
-            new MockProducer<>(true, null, new ByteArraySerializer(), new ByteArraySerializer());
+    private final List<Answer> answers = new CopyOnWriteArrayList<>();
     private final RecordingEngine engine = new RecordingEngine();
     private final FixtureModel fixture = FixtureModel.load(FAMILY);
     private final AdapterStore store = new AdapterStore(fixture.model());
@@ -45,10 +41,18 @@ final class RequestLifecycleFixture implements AutoCloseable {
         register(store);
         WorkerMetrics metrics = new WorkerMetrics(new SimpleMeterRegistry());
         Admission admission = new Admission(fixture.model(), store, new BoundaryTable(), metrics);
-        AnswerWriter writer = new AnswerWriter(producer, TOPICS);
         Results results = new Results(FAMILY, fixture.model().config().numLayers(), "w", Clock.systemUTC());
+        ReplyRouting routing = new ReplyRouting(
+                TestSettings.with(Map.of()).replies(), new ReplyTopics("results", Map.of("results", 1)));
         requests = new RequestLifecycle(
-                10_000, admission, this::lease, engine, new Replies(writer, results, metrics, admission::metricTag));
+                10_000,
+                admission,
+                this::lease,
+                engine,
+                new EventWriter(routing, event -> {}),
+                new Answers(results, metrics, admission::metricTag),
+                routing,
+                Clock.systemUTC());
     }
 
     /** A store of both adapters with memory for one of them. */
@@ -86,19 +90,29 @@ final class RequestLifecycleFixture implements AutoCloseable {
     }
 
     /** Delivers a request with id {@code rOFFSET} for an adapter. */
-    CompletableFuture<Void> deliver(int offset, String model) {
+    CompletableFuture<Answer> deliver(int offset, String model) {
         return deliver(offset, model, 0);
     }
 
-    CompletableFuture<Void> deliver(int offset, String model, long timestamp) {
+    CompletableFuture<Answer> deliver(int offset, String model, long timestamp) {
         return deliver(
                 offset,
                 timestamp,
                 "{\"id\": \"r%d\", \"model\": \"%s\", \"prompt\": \"x\", \"max_tokens\": 4}".formatted(offset, model));
     }
 
-    CompletableFuture<Void> deliver(int offset, long timestamp, String body) {
-        return requests.answer(new IncomingRequest(
+    CompletableFuture<Answer> deliver(int offset, long timestamp, String body) {
+        return deliver(incoming(offset, timestamp, body));
+    }
+
+    CompletableFuture<Answer> deliver(IncomingRequest incoming) {
+        CompletableFuture<Answer> answer = requests.answer(incoming);
+        answer.thenAccept(answers::add);
+        return answer;
+    }
+
+    static IncomingRequest incoming(int offset, long timestamp, String body) {
+        return new IncomingRequest(
                 new ConsumerRecord<>(
                         "requests",
                         0,
@@ -111,14 +125,13 @@ final class RequestLifecycleFixture implements AutoCloseable {
                         body.getBytes(StandardCharsets.UTF_8),
                         new RecordHeaders(),
                         Optional.empty()),
-                1));
+                1);
     }
 
     /** All results, concatenated. */
     String results() {
-        return producer.history().stream()
-                .filter(record -> record.topic().equals(TOPICS.results()))
-                .map(record -> new String(record.value(), StandardCharsets.UTF_8))
+        return answers.stream()
+                .map(answer -> new String(TopicJson.write(answer.result()), StandardCharsets.UTF_8))
                 .reduce("", String::concat);
     }
 

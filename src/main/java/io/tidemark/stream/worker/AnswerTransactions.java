@@ -1,0 +1,291 @@
+package io.tidemark.stream.worker;
+
+import io.tidemark.message.ErrorBody;
+import io.tidemark.message.TopicJson;
+import io.tidemark.stream.topics.DeadLetter;
+import io.tidemark.stream.topics.KafkaConnection;
+import io.tidemark.stream.topics.TopicLayout;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
+import java.util.function.Supplier;
+import org.apache.kafka.clients.consumer.ConsumerGroupMetadata;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.clients.producer.Producer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.InvalidTopicException;
+import org.apache.kafka.common.errors.RecordTooLargeException;
+import org.apache.kafka.common.errors.TimeoutException;
+import org.apache.kafka.common.errors.TopicAuthorizationException;
+import org.apache.kafka.common.header.Header;
+import org.jboss.logging.Logger;
+
+/**
+ * Writes answers and the offsets of their requests, each batch of them in one transaction of one transactional
+ * producer. A transaction begins when its answers exist and ends before the method returns.
+ *
+ * <p>Used by the thread {@code tidemark-requests} only, because brokers check the member and the generation of a commit
+ * but not who owns a partition: contents and group metadata must come from the thread that polls.
+ */
+final class AnswerTransactions implements AutoCloseable {
+
+    private static final Logger LOG = Logger.getLogger(AnswerTransactions.class);
+    private static final ErrorBody TOO_LARGE =
+            ErrorBody.serverError("result_too_large", "the result is larger than the topic of results permits");
+    private static final ErrorBody NO_REPLY_TOPIC =
+            ErrorBody.serverError("reply_topic_failed", "the result could not be written to the reply topic");
+    private static final long RETRY_NANOS = TimeUnit.MILLISECONDS.toNanos(200);
+
+    /** Upper bound for what a batch adds to a record. */
+    private static final int RECORD_OVERHEAD_BYTES = 1024;
+
+    private final Supplier<Producer<byte[], byte[]>> producers;
+    private final TopicLayout topics;
+    private final ReplyRouting routing;
+    private final BooleanSupplier givesUp;
+    private Producer<byte[], byte[]> producer;
+    private Optional<String> failure = Optional.empty();
+
+    /** How a transaction ended. */
+    enum Outcome {
+        COMMITTED,
+        /** Nothing was written. The caller polls and tries again. */
+        ABORTED,
+        /** The producer was replaced, and the outcome is unknown. The caller compares with the committed offsets. */
+        REPLACED
+    }
+
+    /** A request with its answer, from the end of its generation to its commit. */
+    static final class Entry {
+
+        private final IncomingRequest request;
+        private final PartitionProgress progress;
+        private Answer answer;
+        private boolean withoutLetter;
+        private boolean toDefaultTopic;
+        private boolean unwritable;
+
+        Entry(IncomingRequest request, PartitionProgress progress, Answer answer) {
+            this.request = request;
+            this.progress = progress;
+            this.answer = answer;
+        }
+
+        IncomingRequest request() {
+            return request;
+        }
+
+        PartitionProgress progress() {
+            return progress;
+        }
+
+        Answer answer() {
+            return answer;
+        }
+
+        /** Whether the broker accepts not even an error in place of the result. The request stays open. */
+        boolean isUnwritable() {
+            return unwritable;
+        }
+    }
+
+    /** A record of a transaction whose send has failed. */
+    private record Failure(Entry entry, boolean isLetter, Exception reason) {}
+
+    /**
+     * @param producers creates a transactional producer; all of them have the same transactional id
+     * @param givesUp   true ends the wait for a broker that does not respond
+     */
+    AnswerTransactions(
+            Supplier<Producer<byte[], byte[]>> producers,
+            TopicLayout topics,
+            ReplyRouting routing,
+            BooleanSupplier givesUp) {
+        this.producers = producers;
+        this.topics = topics;
+        this.routing = routing;
+        this.givesUp = givesUp;
+        this.producer = open();
+    }
+
+    /**
+     * Writes answers and offsets.
+     *
+     * @param offsets of all partitions of the answers, and of others whose metadata has changed
+     * @throws KafkaException if the producer can't be replaced
+     */
+    Outcome write(List<Entry> answers, Map<TopicPartition, OffsetAndMetadata> offsets, ConsumerGroupMetadata group) {
+        List<Failure> failures = new ArrayList<>();
+        try {
+            producer.beginTransaction();
+            for (Entry entry : answers) {
+                send(entry, failures);
+            }
+            producer.sendOffsetsToTransaction(offsets, group);
+            commit();
+            failure = Optional.empty();
+            return Outcome.COMMITTED;
+        } catch (KafkaException | IllegalStateException e) {
+            failure = Optional.of(String.valueOf(e.getMessage()));
+            LOG.warnf("a transaction with %d results failed and is repeated: %s", answers.size(), e.getMessage());
+            return abort() ? removeCulprits(failures) : replace();
+        }
+    }
+
+    /** Why the last transaction was not committed. */
+    Optional<String> failure() {
+        return failure;
+    }
+
+    /** Repeats a commit of unknown outcome, which has no effect if the transaction is committed already. */
+    private void commit() {
+        while (true) {
+            try {
+                producer.commitTransaction();
+                return;
+            } catch (TimeoutException e) {
+                if (givesUp.getAsBoolean()) {
+                    throw e;
+                }
+                LOG.warnf("the commit of a transaction is repeated: %s", e.getMessage());
+            }
+        }
+    }
+
+    /** Returns false if the transaction can't be aborted, and only another producer can. */
+    private boolean abort() {
+        try {
+            producer.abortTransaction();
+            return true;
+        } catch (KafkaException | IllegalStateException e) {
+            LOG.warnf("the producer of results is replaced: %s", e.getMessage());
+            return false;
+        }
+    }
+
+    private Outcome replace() {
+        producer.close(Duration.ZERO);
+        producer = open();
+        return Outcome.REPLACED;
+    }
+
+    private Producer<byte[], byte[]> open() {
+        while (true) {
+            Producer<byte[], byte[]> opened = producers.get();
+            try {
+                opened.initTransactions();
+                return opened;
+            } catch (TimeoutException e) {
+                opened.close(Duration.ZERO);
+                if (givesUp.getAsBoolean()) {
+                    throw e;
+                }
+                LOG.warnf("the producer of results is opened again: %s", e.getMessage());
+                LockSupport.parkNanos(RETRY_NANOS);
+            } catch (RuntimeException e) {
+                opened.close(Duration.ZERO);
+                throw e;
+            }
+        }
+    }
+
+    private void send(Entry entry, List<Failure> failures) {
+        ProducerRecord<byte[], byte[]> result = result(entry);
+        if (isTooLarge(result)) {
+            entry.answer = entry.answer.replacedBy(TOO_LARGE);
+            result = result(entry);
+        }
+        producer.send(result, (metadata, reason) -> fail(failures, entry, false, reason));
+        Optional<ProducerRecord<byte[], byte[]>> letter = entry.answer
+                .error()
+                .filter(error -> !entry.withoutLetter)
+                .map(error -> DeadLetter.of(entry.request.record(), error, topics.deadLetters()));
+        letter.ifPresent(record -> producer.send(record, (metadata, reason) -> fail(failures, entry, true, reason)));
+    }
+
+    private static void fail(List<Failure> failures, Entry entry, boolean isLetter, Exception reason) {
+        if (reason != null) {
+            synchronized (failures) {
+                failures.add(new Failure(entry, isLetter, reason));
+            }
+        }
+    }
+
+    /** Changes the answers that made the transaction fail, so that the others can be written. */
+    private Outcome removeCulprits(List<Failure> failures) {
+        List<Failure> all;
+        synchronized (failures) {
+            all = List.copyOf(failures);
+        }
+        for (Failure failure : all) {
+            Entry entry = failure.entry;
+            if (failure.isLetter && isAboutRecord(failure.reason)) {
+                LOG.warnf(
+                        "the dead letter of the request at %s can't be written and is left out: %s",
+                        entry.request.position(), failure.reason.getMessage());
+                entry.withoutLetter = true;
+            } else if (failure.reason instanceof RecordTooLargeException) {
+                entry.unwritable = entry.answer.error().equals(Optional.of(TOO_LARGE));
+                entry.answer = entry.answer.replacedBy(TOO_LARGE);
+            } else if (!failure.isLetter && !entry.toDefaultTopic && lacksReplyTopic(failure)) {
+                entry.toDefaultTopic = true;
+                entry.answer = entry.answer.replacedBy(NO_REPLY_TOPIC);
+            }
+        }
+        return Outcome.ABORTED;
+    }
+
+    private static boolean isAboutRecord(Exception reason) {
+        return reason instanceof RecordTooLargeException
+                || reason instanceof TopicAuthorizationException
+                || reason instanceof InvalidTopicException;
+    }
+
+    /** Whether a reply topic can't be written, while the topic of results can. */
+    private boolean lacksReplyTopic(Failure failure) {
+        if (routing.route(failure.entry.request.record()).destination().topic().equals(topics.results())) {
+            return false;
+        }
+        if (failure.reason instanceof TimeoutException) {
+            try {
+                return !producer.partitionsFor(topics.results()).isEmpty();
+            } catch (KafkaException e) {
+                return false;
+            }
+        }
+        return isAboutRecord(failure.reason);
+    }
+
+    private ProducerRecord<byte[], byte[]> result(Entry entry) {
+        ReplyRouting.Destination destination = entry.toDefaultTopic
+                ? new ReplyRouting.Destination(topics.results(), OptionalInt.empty())
+                : routing.route(entry.request.record()).destination();
+        return destination.record(
+                entry.answer.result().id().getBytes(StandardCharsets.UTF_8),
+                TopicJson.write(entry.answer.result()),
+                routing.copiedHeaders(entry.request.record()));
+    }
+
+    private static boolean isTooLarge(ProducerRecord<byte[], byte[]> record) {
+        long bytes = record.key().length + record.value().length + RECORD_OVERHEAD_BYTES;
+        for (Header header : record.headers()) {
+            bytes += header.key().length() + header.value().length;
+        }
+        return bytes > KafkaConnection.MAX_REQUEST_BYTES;
+    }
+
+    /** Aborts an open transaction. */
+    @Override
+    public void close() {
+        producer.close(Duration.ofSeconds(5));
+    }
+}

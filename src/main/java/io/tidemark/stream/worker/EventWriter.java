@@ -1,0 +1,53 @@
+package io.tidemark.stream.worker;
+
+import io.smallrye.reactive.messaging.kafka.api.OutgoingKafkaRecordMetadata;
+import io.tidemark.message.EventMessage;
+import io.tidemark.message.TopicJson;
+import java.nio.charset.StandardCharsets;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Consumer;
+import org.apache.kafka.common.header.internals.RecordHeaders;
+import org.eclipse.microprofile.reactive.messaging.Message;
+import org.jboss.logging.Logger;
+
+/**
+ * Writes events to SmallRye's channel {@code generation-events}. An event is written once, outside of transactions,
+ * because it should be visible at once and the result holds the whole text. Threads of the engine call it, so it never
+ * waits: an event that does not fit into the buffer of the channel is dropped. Thread-safe.
+ */
+final class EventWriter {
+
+    private static final Logger LOG = Logger.getLogger(EventWriter.class);
+
+    private final ReplyRouting routing;
+    private final Consumer<Message<byte[]>> channel;
+    private final AtomicLong dropped = new AtomicLong();
+
+    /** @param channel throws an exception if its buffer is full */
+    EventWriter(ReplyRouting routing, Consumer<Message<byte[]>> channel) {
+        this.routing = routing;
+        this.channel = channel;
+    }
+
+    void write(IncomingRequest request, EventMessage event) {
+        Message<byte[]> message = Message.of(TopicJson.write(event))
+                .addMetadata(OutgoingKafkaRecordMetadata.builder()
+                        .withKey(event.id().getBytes(StandardCharsets.UTF_8))
+                        .withHeaders(new RecordHeaders(routing.copiedHeaders(request.record())))
+                        .build());
+        synchronized (this) {
+            try {
+                channel.accept(message);
+            } catch (RuntimeException e) {
+                if (dropped.getAndIncrement() == 0) {
+                    LOG.warnf("events are dropped, because the broker does not take them in time: %s", e.getMessage());
+                }
+            }
+        }
+    }
+
+    /** Number of events that were dropped since the start. */
+    long dropped() {
+        return dropped.get();
+    }
+}

@@ -1,0 +1,163 @@
+package io.tidemark.stream.worker;
+
+import java.util.BitSet;
+import java.util.Collection;
+import java.util.HashSet;
+import java.util.NavigableSet;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.common.TopicPartition;
+
+/**
+ * Which requests of an owned partition are open and which are finished, and the offset to commit: the oldest open
+ * request, or behind the last one that was read. Requests that finish above it are a bit set in the offset's metadata.
+ *
+ * <p>A request is open from the moment it is read until the transaction with its result is committed. Used by the
+ * thread {@code tidemark-requests} only.
+ */
+final class PartitionProgress {
+
+    private final TopicPartition partition;
+    private final String worker;
+    private final NavigableSet<Long> open = new TreeSet<>();
+    /** Finished offsets from the committed offset on. */
+    private final NavigableSet<Long> finished = new TreeSet<>();
+
+    private CrashHistory crashes;
+    private long position;
+    private boolean idle;
+    private boolean released;
+    /** Whether the metadata in memory has something that the committed one lacks. */
+    private boolean stale = true;
+
+    /**
+     * @param worker    transactional id of this process
+     * @param committed the committed offset
+     * @param finished  the finished offsets above it
+     */
+    PartitionProgress(TopicPartition partition, String worker, long committed, BitSet finished, CrashHistory crashes) {
+        this.partition = partition;
+        this.worker = worker;
+        this.position = committed;
+        this.crashes = crashes;
+        finished.stream().forEach(bit -> this.finished.add(committed + bit));
+    }
+
+    TopicPartition partition() {
+        return partition;
+    }
+
+    CrashHistory crashes() {
+        return crashes;
+    }
+
+    /** Opens a request that was read. Returns false if it has a result already. */
+    boolean open(long offset) {
+        position = Math.max(position, offset + 1);
+        if (finished.contains(offset)) {
+            return false;
+        }
+        open.add(offset);
+        return true;
+    }
+
+    /** Whether no more requests should be read until the oldest open one has ended. */
+    boolean isWindowFull() {
+        return !open.isEmpty() && position - open.first() > CommitMetadata.MAX_FINISHED / 2;
+    }
+
+    /** Whether the bit set can hold a finished request. If not, its result waits until older requests have ended. */
+    boolean fits(long offset) {
+        return open.isEmpty() || offset - open.first() < CommitMetadata.MAX_FINISHED;
+    }
+
+    /**
+     * The offset and the metadata to commit in a transaction with the results of {@code ending}.
+     *
+     * @param ending offsets of open requests
+     */
+    OffsetAndMetadata commit(Collection<Long> ending) {
+        Set<Long> ends = new HashSet<>(ending);
+        long offset =
+                open.stream().filter(each -> !ends.contains(each)).findFirst().orElse(position);
+        BitSet bits = new BitSet();
+        finished.tailSet(offset).forEach(each -> bits.set(Math.toIntExact(each - offset)));
+        ends.stream().filter(each -> each > offset).forEach(each -> bits.set(Math.toIntExact(each - offset)));
+        CrashHistory history = crashes;
+        for (long each : ends) {
+            history = history.finished(each);
+        }
+        return new OffsetAndMetadata(
+                offset,
+                new CommitMetadata(released ? Optional.empty() : Optional.of(worker), idle, history, bits).toString());
+    }
+
+    /** Called when the transaction of {@link #commit} is committed. */
+    void committed(Collection<Long> ended) {
+        for (long each : ended) {
+            open.remove(each);
+            finished.add(each);
+            crashes = crashes.finished(each);
+        }
+        finished.headSet(open.isEmpty() ? position : open.first()).clear();
+        stale = false;
+    }
+
+    /**
+     * Compares with what the broker has, after a transaction of unknown outcome.
+     *
+     * @return the open requests whose results are committed; they are no longer open
+     */
+    Set<Long> reconcile(long committed, BitSet above) {
+        Set<Long> ended = new HashSet<>();
+        for (long each : open) {
+            if (each < committed || above.get(Math.toIntExact(Math.min(each - committed, Integer.MAX_VALUE)))) {
+                ended.add(each);
+            }
+        }
+        committed(ended);
+        stale = true;
+        return ended;
+    }
+
+    /** Names the request that will run alone in the worker. */
+    void tryAlone(long offset) {
+        crashes = crashes.trying(offset);
+        idle = false;
+        stale = true;
+    }
+
+    /** Says that no request of the partition runs, because a request of another one runs alone. */
+    void setIdle() {
+        if (!idle) {
+            idle = true;
+            stale = true;
+        }
+    }
+
+    /** Says that requests of the partition run in parallel again. */
+    void setBusy() {
+        if (idle) {
+            idle = false;
+            stale = true;
+        }
+    }
+
+    /** Gives the partition back: the next commit names no owner. */
+    void release() {
+        released = true;
+        stale = true;
+    }
+
+    /** Whether a commit is due although no request has ended. */
+    boolean isStale() {
+        return stale;
+    }
+
+    /** Number of requests that are read and have no committed result. */
+    int size() {
+        return open.size();
+    }
+}

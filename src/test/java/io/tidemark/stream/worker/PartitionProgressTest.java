@@ -1,0 +1,143 @@
+package io.tidemark.stream.worker;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.ArrayList;
+import java.util.BitSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Random;
+import java.util.TreeSet;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.common.TopicPartition;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+
+@DisplayName("The progress of a partition")
+class PartitionProgressTest {
+
+    private static final TopicPartition PARTITION = new TopicPartition("requests", 0);
+
+    @Test
+    @DisplayName("Commits the oldest open request, and names those that are finished above it")
+    void outOfOrder() {
+        PartitionProgress progress = at(10);
+        List.of(10L, 11L, 12L, 13L).forEach(progress::open);
+        OffsetAndMetadata commit = progress.commit(List.of(11L, 13L));
+        assertThat(commit.offset()).isEqualTo(10);
+        assertThat(finished(commit)).containsExactly(11L, 13L);
+        progress.committed(List.of(11L, 13L));
+        commit = progress.commit(List.of(10L));
+        assertThat(commit.offset()).isEqualTo(12);
+        assertThat(finished(commit)).containsExactly(13L);
+        progress.committed(List.of(10L));
+        assertThat(progress.commit(List.of(12L)).offset()).isEqualTo(14);
+    }
+
+    @Test
+    @DisplayName("Does not open a request again that the metadata names as finished")
+    void recovered() {
+        PartitionProgress progress = restored(atCommit(10, 12, 14));
+        assertThat(progress.open(10)).isTrue();
+        assertThat(progress.open(12)).isFalse();
+        assertThat(progress.open(13)).isTrue();
+        assertThat(progress.commit(List.of(10L)).offset()).isEqualTo(13);
+    }
+
+    @Test
+    @DisplayName("Has no request twice and none lost, for random orders, gaps of offsets, failed commits and restarts")
+    void random() {
+        Random random = new Random(7);
+        for (int round = 0; round < 50; round++) {
+            TreeSet<Long> offsets = new TreeSet<>();
+            for (long offset = 0; offsets.size() < 200; offset += 1 + random.nextInt(3)) {
+                offsets.add(offset);
+            }
+            TreeSet<Long> answered = new TreeSet<>();
+            OffsetAndMetadata last = new OffsetAndMetadata(0, "");
+            while (answered.size() < offsets.size()) {
+                PartitionProgress progress = restored(last);
+                List<Long> open = new ArrayList<>();
+                for (long offset : offsets.tailSet(last.offset())) {
+                    if (open.size() < 20 && progress.open(offset)) {
+                        open.add(offset);
+                    }
+                }
+                for (int i = 0; i < 5 && !open.isEmpty(); i++) {
+                    List<Long> ending =
+                            open.stream().filter(each -> random.nextInt(3) == 0).toList();
+                    OffsetAndMetadata commit = progress.commit(ending);
+                    if (random.nextInt(4) > 0) {
+                        progress.committed(ending);
+                        open.removeAll(ending);
+                        ending.forEach(each -> assertThat(answered.add(each)).isTrue());
+                        last = commit;
+                    }
+                }
+            }
+            assertThat(answered).isEqualTo(offsets);
+        }
+    }
+
+    @Test
+    @DisplayName("Is full before a finished request is too far from the oldest open one for the metadata")
+    void window() {
+        PartitionProgress progress = at(0);
+        long offset = 0;
+        while (!progress.isWindowFull()) {
+            progress.open(offset++);
+        }
+        assertThat(progress.fits(offset - 1)).isTrue();
+        assertThat(progress.commit(List.of(offset - 1)).offset()).isZero();
+        progress.open(CommitMetadata.MAX_FINISHED);
+        assertThat(progress.fits(CommitMetadata.MAX_FINISHED)).isFalse();
+    }
+
+    @Test
+    @DisplayName("After a commit of unknown outcome, ends the requests that the broker names as finished")
+    void reconciled() {
+        PartitionProgress progress = at(10);
+        List.of(10L, 11L, 12L, 13L).forEach(progress::open);
+        OffsetAndMetadata unknown = progress.commit(List.of(10L, 12L));
+        CommitMetadata metadata = CommitMetadata.of("requests-0", unknown);
+        assertThat(progress.reconcile(unknown.offset(), metadata.finished())).containsExactlyInAnyOrder(10L, 12L);
+        assertThat(progress.size()).isEqualTo(2);
+    }
+
+    @Test
+    @DisplayName("Names its worker until it is released")
+    void owner() {
+        PartitionProgress progress = at(10);
+        assertThat(owner(progress)).contains("worker");
+        progress.release();
+        assertThat(owner(progress)).isEmpty();
+    }
+
+    private static Optional<String> owner(PartitionProgress progress) {
+        return CommitMetadata.of("requests-0", progress.commit(List.of())).owner();
+    }
+
+    private static PartitionProgress at(long committed) {
+        return restored(new OffsetAndMetadata(committed, ""));
+    }
+
+    private static OffsetAndMetadata atCommit(long committed, long... finished) {
+        BitSet bits = new BitSet();
+        for (long each : finished) {
+            bits.set((int) (each - committed));
+        }
+        return new OffsetAndMetadata(
+                committed, new CommitMetadata(Optional.empty(), false, CrashHistory.NONE, bits).toString());
+    }
+
+    private static PartitionProgress restored(OffsetAndMetadata commit) {
+        CommitMetadata metadata = CommitMetadata.of("requests-0", commit);
+        return new PartitionProgress(PARTITION, "worker", commit.offset(), metadata.finished(), metadata.crashes());
+    }
+
+    private static List<Long> finished(OffsetAndMetadata commit) {
+        return CommitMetadata.of("requests-0", commit).finished().stream()
+                .mapToObj(bit -> commit.offset() + bit)
+                .toList();
+    }
+}
