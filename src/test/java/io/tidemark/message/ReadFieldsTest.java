@@ -29,6 +29,7 @@ class ReadFieldsTest {
             Input.Prompt.class, "input",
             Input.Messages.class, "input",
             CancellationMessage.class, "cancellation",
+            Provenance.Source.class, "cancellation",
             ValidationBatch.class, "validation-batch",
             ValidationBatch.Example.class, "validation-batch");
 

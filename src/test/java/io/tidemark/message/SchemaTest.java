@@ -35,8 +35,11 @@ class SchemaTest {
         satisfies("result", Samples.completion());
         satisfies("result", Samples.chatCompletion());
         satisfies("result", Samples.error());
-        satisfies("cancellation", new CancellationMessage("r", Optional.of("changed my mind")));
-        satisfies("cancellation", new CancellationMessage("r", Optional.empty()));
+        satisfies(
+                "cancellation",
+                new CancellationMessage(Optional.of("r"), Optional.empty(), Optional.of("changed my mind")));
+        satisfies("cancellation", CancellationMessage.ofId("r"));
+        satisfies("cancellation", CancellationMessage.ofSource(new Provenance.Source("generation-requests", 3, 17)));
         satisfies(
                 "validation-batch",
                 new ValidationBatch(
@@ -61,6 +64,11 @@ class SchemaTest {
             sequence      | event            | {"id": "r", "attempt": 1, "choice": 0, "sequence": -1, "text": ""}
             finish_reason | event            | {"id": "r", "attempt": 1, "choice": 0, "sequence": 0, "text": "", "finish_reason": "x"}
             id            | cancellation     | {"reason": "x"}
+            id            | cancellation     | {"id": ""}
+            source        | cancellation     | {"id": "r", "source": {"topic": "t", "partition": 0, "offset": 0}}
+            source        | cancellation     | {"id": null, "source": null}
+            source.offset | cancellation     | {"source": {"topic": "t", "partition": 0}}
+            source.offset | cancellation     | {"source": {"topic": "t", "partition": 0, "offset": -1}}
             examples      | validation-batch | {"batch_id": "b", "adapter": "a", "examples": []}
             completion    | validation-batch | {"batch_id": "b", "adapter": "a", "examples": [{"prompt": "p"}]}
             prompt        | validation-batch | {"batch_id": "b", "adapter": "a", "examples": [{"completion": "c"}]}

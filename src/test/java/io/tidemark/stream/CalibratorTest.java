@@ -7,10 +7,20 @@ import io.tidemark.boundary.Boundary;
 import io.tidemark.boundary.BoundaryRecord;
 import io.tidemark.broker.BrokerOptions;
 import io.tidemark.broker.EmbeddedBroker;
+import io.tidemark.calibration.ExampleScore;
+import io.tidemark.calibration.SweepRun;
+import io.tidemark.stream.calibrator.CalibratorService;
+import io.tidemark.stream.calibrator.SweepAbandonedException;
+import io.tidemark.stream.calibrator.SweepExecutor;
 import java.io.IOException;
 import java.time.Instant;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.DoublePredicate;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -152,6 +162,137 @@ class CalibratorTest {
                 .extracting(letter -> header(letter, "tidemark.error.param"))
                 .containsExactly("adapter", "examples", "examples[0].completion", "examples[0]");
         assertThat(calibrator.boundaries()).hasSize(1);
+    }
+
+    @Test
+    @DisplayName("A batch whose sweep is abandoned is read again before a bad batch behind it is committed")
+    void abandonedSweep() {
+        AtomicInteger runs = new AtomicInteger();
+        calibrator.stop();
+        calibrator.send("good", 0, 0, 6);
+        calibrator.sendRaw("{");
+        calibrator.start((sweep, shouldContinue) -> {
+            if (runs.incrementAndGet() == 1) {
+                sweep.close();
+                throw new SweepAbandonedException();
+            }
+            return SweepExecutor.onOwnThreads().run(sweep, shouldContinue);
+        });
+        calibrator.awaitSamples(6);
+        calibrator.awaitCommitted(0, 2);
+        assertThat(runs).hasValue(2);
+    }
+
+    @Test
+    @DisplayName("A batch that fails three times with an unexpected error becomes a dead letter, and the next counts")
+    void failingBatch() {
+        AtomicInteger runs = new AtomicInteger();
+        calibrator.stop();
+        calibrator.send("fails", 0, 0, 6);
+        calibrator.send("good", 0, 0, 4);
+        calibrator.start(failing(runs, 3));
+        calibrator.awaitSamples(4);
+        calibrator.awaitCommitted(0, 2);
+        assertThat(runs).hasValue(4);
+        Awaitility.await().until(() -> !calibrator.deadLetters().isEmpty());
+        assertThat(calibrator.deadLetters())
+                .extracting(letter -> header(letter, "tidemark.error.code"))
+                .containsExactly("batch_failed");
+    }
+
+    @Test
+    @DisplayName("A batch that succeeds after two unexpected errors counts")
+    void failsTwice() {
+        AtomicInteger runs = new AtomicInteger();
+        calibrator.stop();
+        calibrator.send("unlucky", 0, 0, 6);
+        calibrator.start(failing(runs, 2));
+        calibrator.awaitSamples(6);
+        calibrator.awaitCommitted(0, 1);
+        assertThat(calibrator.deadLetters()).isEmpty();
+        assertThat(calibrator.committed(0).metadata()).isEmpty();
+    }
+
+    @Test
+    @DisplayName("A batch whose state is too large for its topic becomes a dead letter")
+    void stateTooLarge() {
+        calibrator.limitStates(100);
+        calibrator.send("large", 0, 0, 6);
+        calibrator.awaitCommitted(0, 1);
+        Awaitility.await().until(() -> !calibrator.deadLetters().isEmpty());
+        assertThat(calibrator.deadLetters())
+                .extracting(letter -> header(letter, "tidemark.error.code"))
+                .containsExactly("batch_failed");
+        assertThat(calibrator.boundaries()).isEmpty();
+    }
+
+    @Test
+    @DisplayName("A batch at which a third process has died becomes a dead letter before it is run again")
+    void killingBatch() {
+        AtomicInteger runs = new AtomicInteger();
+        calibrator.stop();
+        calibrator.send("kills", 0, 0, 6);
+        calibrator.send("good", 0, 0, 4);
+        calibrator.send("killed twice", 1, 4, 10);
+        calibrator.commit(0, 0, "{\"version\":1,\"failures\":2,\"running_in\":\"dead\"}");
+        calibrator.commit(1, 0, "{\"version\":1,\"failures\":1,\"running_in\":\"dead\"}");
+        calibrator.start(failing(runs, 0));
+        calibrator.awaitSamples(10);
+        calibrator.awaitCommitted(0, 2);
+        calibrator.awaitCommitted(1, 1);
+        assertThat(runs).hasValue(2);
+        Awaitility.await().until(() -> !calibrator.deadLetters().isEmpty());
+        assertThat(calibrator.deadLetters())
+                .extracting(letter -> header(letter, "tidemark.error.code"))
+                .containsExactly("batch_failed");
+    }
+
+    @Test
+    @DisplayName("A calibrator that stops during a sweep, or loses the partition to another, adds no failure")
+    void orderlyEnds() {
+        calibrator.stop();
+        calibrator.send("long", 1, 0, 6);
+        calibrator.start(CalibratorTest::sweepUntilStopped);
+        Awaitility.await().until(() -> attempts().path("running_in").isTextual());
+        String first = attempts().path("running_in").asText();
+        assertThat(attempts().path("failures").asInt()).isZero();
+        try (CalibratorService other = calibrator.another(CalibratorTest::sweepUntilStopped)) {
+            Awaitility.await()
+                    .until(() -> attempts().path("running_in").isTextual()
+                            && !attempts().path("running_in").asText().equals(first));
+            assertThat(attempts().path("failures").asInt()).isZero();
+        }
+        calibrator.stop();
+        assertThat(attempts().path("failures").asInt()).isZero();
+        assertThat(attempts().has("running_in")).isFalse();
+        assertThat(calibrator.committed(1).offset()).isZero();
+    }
+
+    /** The metadata of the committed offset of partition 1. */
+    private JsonNode attempts() {
+        OffsetAndMetadata committed = calibrator.committed(1);
+        return TopicClient.json(TopicClient.bytes(committed == null ? "{}" : committed.metadata()));
+    }
+
+    private static List<ExampleScore> sweepUntilStopped(SweepRun sweep, DoublePredicate shouldContinue)
+            throws SweepAbandonedException {
+        try (sweep) {
+            while (shouldContinue.test(0)) {
+                LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(20));
+            }
+        }
+        throw new SweepAbandonedException();
+    }
+
+    /** Fails the first runs with an error that no one handles. */
+    private static SweepExecutor failing(AtomicInteger runs, int failures) {
+        return (sweep, shouldContinue) -> {
+            if (runs.incrementAndGet() <= failures) {
+                sweep.close();
+                throw new StackOverflowError("for this test");
+            }
+            return SweepExecutor.onOwnThreads().run(sweep, shouldContinue);
+        };
     }
 
     private static byte[] pin(String adapter, int layers) {

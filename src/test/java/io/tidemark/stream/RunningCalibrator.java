@@ -15,11 +15,18 @@ import io.tidemark.stream.topics.TopicSetup;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.UUID;
+import java.util.concurrent.ExecutionException;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.AlterConfigOp;
+import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.config.ConfigResource;
+import org.apache.kafka.common.config.TopicConfig;
 import org.awaitility.Awaitility;
 
 /** A calibrator with topics of its own and two partitions of validation batches, and a Kafka client to observe it. */
@@ -50,18 +57,29 @@ final class RunningCalibrator implements AutoCloseable {
     }
 
     void start() {
+        start(SweepExecutor.onOwnThreads());
+    }
+
+    /** Starts a calibrator that runs its sweeps with {@code executor}. */
+    void start(SweepExecutor executor) {
+        calibrator = start("a", executor);
+    }
+
+    /** Starts one more calibrator of the group; the caller closes it. */
+    CalibratorService another(SweepExecutor executor) {
+        return start("b", executor);
+    }
+
+    private CalibratorService start(String name, SweepExecutor executor) {
         CalibratorService.Options options = new CalibratorService.Options(
-                prefix + "calibrators",
-                prefix + "a",
-                new CalibrationPolicy(Objective.parse("balanced"), 2),
-                SweepLimits.DEFAULT);
-        calibrator = CalibratorService.start(
+                group(), prefix + name, new CalibrationPolicy(Objective.parse("balanced"), 2), SweepLimits.DEFAULT);
+        return CalibratorService.start(
                 options,
                 kafka,
                 topics,
                 model.model(),
                 model.adapters(),
-                SweepExecutor.onOwnThreads(),
+                executor,
                 new CalibrationMetrics(new SimpleMeterRegistry()));
     }
 
@@ -122,9 +140,57 @@ final class RunningCalibrator implements AutoCloseable {
     void awaitCommitted(int partition, long offset) {
         Awaitility.await()
                 .atMost(Duration.ofSeconds(30))
-                .until(() -> client.committed(
-                                prefix + "calibrators", new TopicPartition(topics.validationBatches(), partition))
-                        >= offset);
+                .until(() -> client.committed(group(), validationBatches(partition)) >= offset);
+    }
+
+    /** The committed offset of a partition, with its metadata. */
+    OffsetAndMetadata committed(int partition) {
+        try (Admin admin = Admin.create(kafka.properties())) {
+            return admin.listConsumerGroupOffsets(group())
+                    .partitionsToOffsetAndMetadata()
+                    .get()
+                    .get(validationBatches(partition));
+        } catch (InterruptedException | ExecutionException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    /** Commits an offset for the calibrators, none of which may run. */
+    void commit(int partition, long offset, String metadata) {
+        try (Admin admin = Admin.create(kafka.properties())) {
+            admin.alterConsumerGroupOffsets(
+                            group(),
+                            Map.of(
+                                    validationBatches(partition),
+                                    new OffsetAndMetadata(offset, Optional.empty(), metadata)))
+                    .all()
+                    .get();
+        } catch (InterruptedException | ExecutionException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    /** Sets {@code max.message.bytes} of the topic of calibration states. */
+    void limitStates(int bytes) {
+        try (Admin admin = Admin.create(kafka.properties())) {
+            admin.incrementalAlterConfigs(Map.of(
+                            new ConfigResource(ConfigResource.Type.TOPIC, topics.calibrationState()),
+                            List.of(new AlterConfigOp(
+                                    new ConfigEntry(TopicConfig.MAX_MESSAGE_BYTES_CONFIG, Integer.toString(bytes)),
+                                    AlterConfigOp.OpType.SET))))
+                    .all()
+                    .get();
+        } catch (InterruptedException | ExecutionException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    private String group() {
+        return prefix + "calibrators";
+    }
+
+    private TopicPartition validationBatches(int partition) {
+        return new TopicPartition(topics.validationBatches(), partition);
     }
 
     @Override

@@ -21,6 +21,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
@@ -31,8 +32,10 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.consumer.CooperativeStickyAssignor;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.RecordTooLargeException;
 import org.jboss.logging.Logger;
 
 /**
@@ -40,13 +43,15 @@ import org.jboss.logging.Logger;
  *
  * <p>It handles one batch at a time on the thread {@code tidemark-calibrator}. A batch takes effect exactly once: its
  * calibration state, its boundary record and the offset behind it are committed in one transaction, and the state
- * contains the ids of its batches. When a Kafka client fails, the thread opens a new session, which continues at the
- * last commit.
+ * contains the ids of its batches. When a Kafka client fails, a sweep is abandoned or a batch causes an unexpected
+ * error, the thread opens a new session, which continues at the last commit. {@link BatchAttempts} counts the failures
+ * of a batch across sessions and processes; the third one makes it a dead letter.
  */
 public final class CalibratorService implements AutoCloseable {
 
     private static final Logger LOG = Logger.getLogger(CalibratorService.class);
     private static final long RETRY_NANOS = TimeUnit.SECONDS.toNanos(1);
+    private static final Duration RELEASE_TIMEOUT = Duration.ofSeconds(5);
     private static final Duration POLL = Duration.ofMillis(200);
 
     /**
@@ -66,6 +71,7 @@ public final class CalibratorService implements AutoCloseable {
     private final BoundarySweep sweep;
     private final SweepExecutor executor;
     private final CalibrationListener listener;
+    private final String process = UUID.randomUUID().toString();
     private final AtomicReference<String> disruption = new AtomicReference<>();
     private final Thread thread = new Thread(this::run, "tidemark-calibrator");
     private volatile boolean running = true;
@@ -132,17 +138,17 @@ public final class CalibratorService implements AutoCloseable {
             try (Session session = new Session()) {
                 disruption.set(null);
                 session.run();
-            } catch (KafkaException | TableReadException e) {
+            } catch (KafkaException | TableReadException | SweepAbandonedException e) {
                 LOG.warnf("the calibrator restarts at its last commit: %s", e.getMessage());
                 retryAfter(e);
-            } catch (RuntimeException e) {
+            } catch (RuntimeException | Error e) {
                 LOG.error("the calibrator restarts at its last commit", e);
                 retryAfter(e);
             }
         }
     }
 
-    private void retryAfter(RuntimeException failure) {
+    private void retryAfter(Throwable failure) {
         disruption.set(String.valueOf(failure.getMessage()));
         LockSupport.parkNanos(RETRY_NANOS);
     }
@@ -161,6 +167,18 @@ public final class CalibratorService implements AutoCloseable {
     }
 
     /**
+     * The handling of one batch.
+     *
+     * @param before the attempts before this one
+     */
+    private record Attempt(ConsumerRecord<byte[], byte[]> record, BatchAttempts before) {
+
+        TopicPartition partition() {
+            return new TopicPartition(record.topic(), record.partition());
+        }
+    }
+
+    /**
      * The Kafka clients with the tables and the assigned partitions. Ends with an exception when a client fails.
      */
     private final class Session implements ConsumerRebalanceListener, AutoCloseable {
@@ -171,6 +189,9 @@ public final class CalibratorService implements AutoCloseable {
         private final CalibratorTables tables;
         private final DecisionPublisher publisher;
         private boolean assigned;
+
+        /** The batch that is being handled, until its outcome is published. */
+        private Optional<Attempt> current = Optional.empty();
 
         Session() {
             try {
@@ -188,7 +209,7 @@ public final class CalibratorService implements AutoCloseable {
             }
         }
 
-        void run() {
+        void run() throws SweepAbandonedException {
             consumer.subscribe(List.of(topics.validationBatches()), this);
             while (running) {
                 ConsumerRecords<byte[], byte[]> batches = consumer.poll(POLL);
@@ -215,47 +236,108 @@ public final class CalibratorService implements AutoCloseable {
 
         @Override
         public void onPartitionsRevoked(Collection<TopicPartition> partitions) {
+            current.filter(attempt -> partitions.contains(attempt.partition())).ifPresent(this::release);
             owned.removeAll(partitions);
         }
 
-        private void handle(ConsumerRecord<byte[], byte[]> record) {
+        @Override
+        public void onPartitionsLost(Collection<TopicPartition> partitions) {
+            owned.removeAll(partitions);
+        }
+
+        private void handle(ConsumerRecord<byte[], byte[]> record) throws SweepAbandonedException {
+            Attempt attempt = new Attempt(record, attemptsOf(record).foundBy(process));
+            if (attempt.before().isExhausted()) {
+                reject(
+                        record,
+                        ErrorBody.serverError(
+                                "batch_failed",
+                                "the batch failed " + attempt.before().failures()
+                                        + " times with an unexpected error or the death of the calibrator"));
+                return;
+            }
+            publisher.keep(record, attempt.before().startedIn(process));
+            current = Optional.of(attempt);
+            try {
+                process(attempt);
+            } catch (BatchReader.RejectedException e) {
+                reject(record, e.error());
+            } catch (SweepAbandonedException e) {
+                LOG.infof("abandoned the batch at %s-%d@%d", record.topic(), record.partition(), record.offset());
+                current.filter(open -> owned.contains(open.partition())).ifPresent(this::release);
+                if (running && owned.contains(attempt.partition())) {
+                    // the consumer's position is behind the batch: a new session reads it again
+                    throw e;
+                }
+            } catch (KafkaException | TableReadException e) {
+                if (e instanceof RecordTooLargeException || e.getCause() instanceof RecordTooLargeException) {
+                    // the record comes from this batch; nothing was committed
+                    current = Optional.of(new Attempt(record, attempt.before().failed()));
+                }
+                throw e;
+            } catch (RuntimeException | Error e) {
+                if (current.isPresent()) {
+                    current = Optional.empty();
+                    publisher.keep(record, attempt.before().failed());
+                }
+                throw e;
+            } finally {
+                heartbeat.stop();
+            }
+            current = Optional.empty();
+        }
+
+        private BatchAttempts attemptsOf(ConsumerRecord<byte[], byte[]> record) {
             TopicPartition partition = new TopicPartition(record.topic(), record.partition());
+            OffsetAndMetadata committed = consumer.committed(Set.of(partition)).get(partition);
+            boolean ofRecord = committed != null && committed.offset() == record.offset();
+            return BatchAttempts.parse(ofRecord ? committed.metadata() : "");
+        }
+
+        /** Commits that the process no longer works on the batch, and that this is no failure. */
+        private void release(Attempt attempt) {
+            current = Optional.empty();
+            publisher.keep(attempt.record(), attempt.before());
+        }
+
+        private void reject(ConsumerRecord<byte[], byte[]> record, ErrorBody error) {
+            // without the message: that of a chat template may contain text of the batch
+            LOG.warnf(
+                    "the batch at %s-%d@%d is rejected: %s (%s)",
+                    record.topic(),
+                    record.partition(),
+                    record.offset(),
+                    error.code(),
+                    error.param().orElse("no field"));
+            current = Optional.empty();
+            publisher.publishDeadLetter(record, error);
+            listener.onRejected(error);
+        }
+
+        private void process(Attempt attempt) throws BatchReader.RejectedException, SweepAbandonedException {
+            ConsumerRecord<byte[], byte[]> record = attempt.record();
             BooleanSupplier shouldContinue = () -> {
                 heartbeat.beat();
-                return running && owned.contains(partition);
+                return running && owned.contains(attempt.partition());
             };
             try (TokenizedBatch batch = reader.read(record.value(), shouldContinue)) {
                 CalibrationStateTable states = tables.refreshStates();
                 String adapter = batch.adapter().id();
                 if (states.hasCounted(adapter, batch.version(), batch.batchId())) {
                     LOG.infof("batch '%s' of '%s' was counted before and is skipped", batch.batchId(), adapter);
+                    current = Optional.empty();
                     publisher.skip(record);
                     return;
                 }
                 long start = System.nanoTime();
                 List<ExampleScore> scores = score(batch, shouldContinue);
-                if (!owned.contains(partition)) {
+                if (!owned.contains(attempt.partition())) {
                     throw new SweepAbandonedException();
                 }
                 heartbeat.stop();
                 CalibrationState state =
                         states.get(adapter, record.partition(), batch.version()).plus(batch.batchId(), scores);
                 decide(record, batch, state, (System.nanoTime() - start) / 1e9);
-            } catch (BatchReader.RejectedException e) {
-                // without the message: that of a chat template may contain text of the batch
-                LOG.warnf(
-                        "the batch at %s-%d@%d is rejected: %s (%s)",
-                        record.topic(),
-                        record.partition(),
-                        record.offset(),
-                        e.error().code(),
-                        e.error().param().orElse("no field"));
-                publisher.publishDeadLetter(record, e.error());
-                listener.onRejected(e.error());
-            } catch (SweepAbandonedException e) {
-                LOG.infof("abandoned the batch at %s-%d@%d", record.topic(), record.partition(), record.offset());
-            } finally {
-                heartbeat.stop();
             }
         }
 
@@ -286,6 +368,7 @@ public final class CalibratorService implements AutoCloseable {
                             tables.states().mergedWith(state, batch.version()),
                             boundaries.entry(adapter),
                             Instant.now());
+            current = Optional.empty();
             publisher.publish(record, state, decision);
             restorePins();
             LOG.info(decision.summary());
@@ -309,6 +392,17 @@ public final class CalibratorService implements AutoCloseable {
             try (consumer;
                     tables) {
                 publisher.close();
+                current.ifPresent(this::releaseWithoutPublisher);
+            }
+        }
+
+        /** As {@link #release}, after a failure of the producer or the tables. */
+        private void releaseWithoutPublisher(Attempt attempt) {
+            current = Optional.empty();
+            try {
+                consumer.commitSync(DecisionPublisher.positionOf(attempt.record(), attempt.before()), RELEASE_TIMEOUT);
+            } catch (KafkaException e) {
+                LOG.warnf("the batch stays marked as running in this process: %s", e.getMessage());
             }
         }
     }

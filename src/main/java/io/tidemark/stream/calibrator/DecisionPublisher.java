@@ -60,17 +60,22 @@ final class DecisionPublisher implements AutoCloseable {
         List<ProducerRecord<byte[], byte[]>> records = new ArrayList<>();
         records.add(new ProducerRecord<>(topics.calibrationState(), utf8(state.key()), state.toJson()));
         decision.toPublish().map(this::toRecord).ifPresent(records::add);
-        commit(batch, records);
+        commit(positionBehind(batch), records);
     }
 
     /** Publishes an invalid batch as a dead letter. */
     void publishDeadLetter(ConsumerRecord<byte[], byte[]> batch, ErrorBody error) {
-        commit(batch, List.of(DeadLetter.of(batch, error, topics.validationDeadLetters())));
+        commit(positionBehind(batch), List.of(DeadLetter.of(batch, error, topics.validationDeadLetters())));
     }
 
     /** Commits the offset behind a batch that changes nothing. */
     void skip(ConsumerRecord<byte[], byte[]> batch) {
-        commit(batch, List.of());
+        commit(positionBehind(batch), List.of());
+    }
+
+    /** Commits the offset of a batch that is not done, with its attempts. */
+    void keep(ConsumerRecord<byte[], byte[]> batch, BatchAttempts attempts) {
+        commit(positionOf(batch, attempts), List.of());
     }
 
     /** Publishes the value of a boundary record without a batch. */
@@ -80,13 +85,23 @@ final class DecisionPublisher implements AutoCloseable {
         producer.commitTransaction();
     }
 
-    private void commit(ConsumerRecord<byte[], byte[]> batch, List<ProducerRecord<byte[], byte[]>> records) {
+    private void commit(Map<TopicPartition, OffsetAndMetadata> position, List<ProducerRecord<byte[], byte[]>> records) {
         producer.beginTransaction();
         records.forEach(producer::send);
-        producer.sendOffsetsToTransaction(
-                Map.of(new TopicPartition(batch.topic(), batch.partition()), new OffsetAndMetadata(batch.offset() + 1)),
-                consumer.groupMetadata());
+        producer.sendOffsetsToTransaction(position, consumer.groupMetadata());
         producer.commitTransaction();
+    }
+
+    private static Map<TopicPartition, OffsetAndMetadata> positionBehind(ConsumerRecord<byte[], byte[]> batch) {
+        return Map.of(new TopicPartition(batch.topic(), batch.partition()), new OffsetAndMetadata(batch.offset() + 1));
+    }
+
+    /** The position at which the batch is read again. */
+    static Map<TopicPartition, OffsetAndMetadata> positionOf(
+            ConsumerRecord<byte[], byte[]> batch, BatchAttempts attempts) {
+        return Map.of(
+                new TopicPartition(batch.topic(), batch.partition()),
+                new OffsetAndMetadata(batch.offset(), attempts.metadata()));
     }
 
     private ProducerRecord<byte[], byte[]> toRecord(BoundaryRecord boundary) {

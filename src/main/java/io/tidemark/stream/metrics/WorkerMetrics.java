@@ -4,6 +4,7 @@ import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
+import io.tidemark.stream.tables.TopicFollower;
 import java.time.Duration;
 import java.util.function.Supplier;
 import java.util.function.ToDoubleFunction;
@@ -102,6 +103,11 @@ public final class WorkerMetrics {
                 .tags(tags)
                 .strongReference(true)
                 .register(registry);
+    }
+
+    /** Registers the lag of a followed topic. */
+    public void bindLag(TopicFollower follower) {
+        TableMetrics.bind(registry, follower);
     }
 
     /**

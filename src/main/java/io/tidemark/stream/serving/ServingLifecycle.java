@@ -15,6 +15,7 @@ import io.tidemark.stream.calibrator.EngineSweepExecutor;
 import io.tidemark.stream.calibrator.SweepExecutor;
 import io.tidemark.stream.metrics.AdapterMetrics;
 import io.tidemark.stream.metrics.CalibrationMetrics;
+import io.tidemark.stream.metrics.TableMetrics;
 import io.tidemark.stream.metrics.WorkerMetrics;
 import io.tidemark.stream.settings.AdapterFolders;
 import io.tidemark.stream.settings.SettingsValidator;
@@ -128,7 +129,8 @@ public class ServingLifecycle {
                 .or(() -> worker.flatMap(WorkerService::disruption))
                 .or(() -> boundaries
                         .flatMap(TopicFollower::disruption)
-                        .map(reason -> "the boundary table can't be read: " + reason))
+                        .map(reason -> "the boundary table may be out of date: " + reason))
+                .or(() -> worker.flatMap(WorkerService::disruption))
                 .or(() -> calibrator
                         .flatMap(CalibratorService::disruption)
                         .map(reason -> "validation batches can't be processed: " + reason));
@@ -189,8 +191,11 @@ public class ServingLifecycle {
         LoadedModel loaded = opened(loadModel(preloader, folders.keySet()));
         AdapterStore adapters = opened(registerAdapters(loaded, folders));
         BoundaryTable table = new BoundaryTable();
-        boundaries = Optional.of(opened(TopicFollower.ofTable(
-                kafka, topics.boundaries(), settings.tables().loadTimeout(), table::apply)));
+        TopicFollower.Limits limits = new TopicFollower.Limits(
+                settings.tables().loadTimeout(), settings.tables().maxStaleness());
+        TopicFollower follower = opened(TopicFollower.ofTable(kafka, topics.boundaries(), limits, table::apply));
+        boundaries = Optional.of(follower);
+        TableMetrics.bind(registry, follower);
         String processName = settings.workerId().orElseGet(ServingLifecycle::uniqueProcessName);
         // a service that joins its consumer group during a shutdown causes two needless rebalances
         if (settings.role().generates() && !stopping) {

@@ -221,12 +221,16 @@ public interface TidemarkSettings {
         int tokensPerSlice();
     }
 
-    /** {@code tidemark.tables.*}: compacted topics that are read to their end at the start. */
+    /** {@code tidemark.tables.*}: topics that are read to their end at the start and followed. */
     interface TableSettings {
 
-        /** Maximum time to read the compacted topics at the start. */
+        /** Maximum time to read each of these topics at the start. */
         @WithDefault("60S")
         Duration loadTimeout();
+
+        /** Time for which records of a followed topic may be missing before readiness reports it. */
+        @WithDefault("30S")
+        Duration maxStaleness();
     }
 
     /** {@code tidemark.topics.*}: names of the topics, and the layout of topics that Tidemark creates. */

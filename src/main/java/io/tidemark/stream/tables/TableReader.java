@@ -2,13 +2,18 @@ package io.tidemark.stream.tables;
 
 import io.tidemark.stream.topics.KafkaConnection;
 import java.time.Duration;
+import java.time.Instant;
+import java.util.Collection;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.ListOffsetsResult;
@@ -17,19 +22,27 @@ import org.apache.kafka.clients.consumer.CloseOptions;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.consumer.OffsetAndTimestamp;
+import org.apache.kafka.common.IsolationLevel;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.TimeoutException;
+import org.jboss.logging.Logger;
 
 /**
- * Reads the committed records of all partitions of a compacted topic from the beginning, without a consumer group. Not
- * thread-safe.
+ * Reads the records of all partitions of a topic to its end, without a consumer group: the committed records of a table
+ * from the beginning, or those of a topic since a moment. Not thread-safe.
  *
  * <p>A read ends when the position of the consumer reaches the end offsets that were fetched at its start. It does not
  * wait for a record with the last offset: transaction markers also have offsets, and such a record may not exist.
  */
 public final class TableReader implements AutoCloseable {
 
+    private static final Logger LOG = Logger.getLogger(TableReader.class);
     private static final Duration POLL = Duration.ofMillis(100);
+
+    /** How often a read that takes long is logged. */
+    private static final Duration REPORT = Duration.ofSeconds(5);
 
     private final String topic;
     private final KafkaConsumer<byte[], byte[]> consumer;
@@ -40,8 +53,16 @@ public final class TableReader implements AutoCloseable {
      * @throws KafkaException if no metadata of the topic arrives within 30 s
      */
     public TableReader(KafkaConnection kafka, String topic) {
+        this(kafka, topic, IsolationLevel.READ_COMMITTED);
+        consumer.seekToBeginning(partitions);
+    }
+
+    /** Assigns all partitions; the caller seeks. */
+    private TableReader(KafkaConnection kafka, String topic, IsolationLevel isolation) {
         this.topic = topic;
         consumer = kafka.newConsumer(Map.of(
+                ConsumerConfig.ISOLATION_LEVEL_CONFIG,
+                isolation.toString().toLowerCase(Locale.ROOT),
                 ConsumerConfig.AUTO_OFFSET_RESET_CONFIG,
                 "earliest",
                 ConsumerConfig.CLIENT_ID_CONFIG,
@@ -49,7 +70,6 @@ public final class TableReader implements AutoCloseable {
         try {
             partitions = KafkaConnection.partitionsOf(topic, consumer);
             consumer.assign(partitions);
-            consumer.seekToBeginning(partitions);
         } catch (RuntimeException e) {
             close();
             throw e;
@@ -57,13 +77,59 @@ public final class TableReader implements AutoCloseable {
     }
 
     /**
+     * A reader of all records since a moment, also of those in open and aborted transactions.
+     *
+     * @throws TableReadException if the offsets of that moment are not found within {@code timeout}
+     */
+    static TableReader since(KafkaConnection kafka, String topic, Instant since, Duration timeout) {
+        TableReader reader = new TableReader(kafka, topic, IsolationLevel.READ_UNCOMMITTED);
+        try {
+            reader.seekTo(since, timeout);
+            return reader;
+        } catch (RuntimeException e) {
+            reader.close();
+            throw e;
+        }
+    }
+
+    private void seekTo(Instant since, Duration timeout) {
+        Map<TopicPartition, Long> times = partitions.stream()
+                .collect(Collectors.toMap(partition -> partition, partition -> since.toEpochMilli()));
+        Map<TopicPartition, OffsetAndTimestamp> found =
+                await("offsets of a moment", timeout, wait -> consumer.offsetsForTimes(times, wait));
+        Map<TopicPartition, Long> ends = await("end offsets", timeout, wait -> consumer.endOffsets(partitions, wait));
+        partitions.forEach(partition -> consumer.seek(
+                partition,
+                Optional.ofNullable(found.get(partition))
+                        .map(OffsetAndTimestamp::offset)
+                        .orElseGet(() -> ends.get(partition))));
+    }
+
+    /**
      * Passes every record below the last stable offset to {@code sink}, in order within a partition. Records behind the
-     * start of an open transaction are not read.
+     * start of an open transaction are not read. A read that takes long is logged every few seconds.
      *
      * @throws TableReadException if this takes longer than {@code timeout}
      */
     public void readToEnd(Consumer<ConsumerRecord<byte[], byte[]>> sink, Duration timeout) {
-        readTo(consumer.endOffsets(partitions, timeout), sink, timeout);
+        readTo(await("end offsets", timeout, wait -> consumer.endOffsets(partitions, wait)), sink, timeout);
+    }
+
+    /** Repeats a call, which waits for a broker, until it returns. Logs what it waits for. */
+    private <T> T await(String what, Duration timeout, Function<Duration, T> call) {
+        long deadline = System.nanoTime() + timeout.toNanos();
+        while (true) {
+            long left = deadline - System.nanoTime();
+            if (left <= 0) {
+                throw new TableReadException("no broker returned the " + what + " of topic '" + topic + "' within "
+                        + timeout.toMillis() + " ms");
+            }
+            try {
+                return call.apply(Duration.ofNanos(Math.min(left, REPORT.toNanos())));
+            } catch (TimeoutException e) {
+                LOG.infof("waiting for the %s of topic '%s': %s", what, topic, e.getMessage());
+            }
+        }
     }
 
     /**
@@ -89,26 +155,74 @@ public final class TableReader implements AutoCloseable {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new KafkaException("interrupted while fetching the end offsets of '" + topic + "'", e);
-        } catch (ExecutionException | TimeoutException e) {
+        } catch (ExecutionException | java.util.concurrent.TimeoutException e) {
             throw new KafkaException("could not fetch the end offsets of '" + topic + "'", e);
         }
     }
 
     private void readTo(
             Map<TopicPartition, Long> ends, Consumer<ConsumerRecord<byte[], byte[]>> sink, Duration timeout) {
-        long deadline = System.nanoTime() + timeout.toNanos();
-        while (ends.entrySet().stream().anyMatch(end -> consumer.position(end.getKey()) < end.getValue())) {
-            if (System.nanoTime() > deadline) {
-                throw new TableReadException(
-                        "topic '" + topic + "' was not read to its end within " + timeout.toMillis() + " ms");
+        long start = System.nanoTime();
+        long reported = start;
+        while (true) {
+            Map<TopicPartition, Long> positions = positions();
+            Optional<TopicPartition> behind = partitions.stream()
+                    .filter(partition -> positions.get(partition) < ends.get(partition))
+                    .findFirst();
+            if (behind.isEmpty()) {
+                return;
+            }
+            long now = System.nanoTime();
+            if (now - start > timeout.toNanos()) {
+                throw new TableReadException("topic '" + topic + "' was not read to its end within "
+                        + timeout.toMillis() + " ms: " + progress(behind.get(), positions, ends));
+            }
+            if (now - reported > REPORT.toNanos()) {
+                reported = now;
+                LOG.infof("reading topic '%s': %s", topic, progress(behind.get(), positions, ends));
             }
             consumer.poll(POLL).forEach(sink);
         }
     }
 
+    private String progress(
+            TopicPartition partition, Map<TopicPartition, Long> positions, Map<TopicPartition, Long> ends) {
+        long position = positions.get(partition);
+        long end = ends.get(partition);
+        try {
+            long lastStable = consumer.endOffsets(List.of(partition), REPORT).get(partition);
+            return position >= lastStable
+                    ? TableWatch.openTransaction(partition, position, end)
+                    : TableWatch.at(partition, position, end);
+        } catch (TimeoutException e) {
+            return TableWatch.at(partition, position, end) + ", and no broker answers: " + e.getMessage();
+        }
+    }
+
+    /** The offsets below which all records were passed to the sink; 0 where no broker has told the first offset. */
+    private Map<TopicPartition, Long> positions() {
+        return positions(consumer, partitions);
+    }
+
+    static Map<TopicPartition, Long> positions(KafkaConsumer<?, ?> consumer, Collection<TopicPartition> partitions) {
+        Map<TopicPartition, Long> positions = new HashMap<>();
+        for (TopicPartition partition : partitions) {
+            try {
+                positions.put(partition, consumer.position(partition, POLL));
+            } catch (TimeoutException e) {
+                positions.put(partition, 0L);
+            }
+        }
+        return positions;
+    }
+
     /** The consumer, positioned behind the last record that was read. */
     KafkaConsumer<byte[], byte[]> consumer() {
         return consumer;
+    }
+
+    List<TopicPartition> partitions() {
+        return partitions;
     }
 
     @Override

@@ -2,44 +2,81 @@ package io.tidemark.stream.tables;
 
 import io.tidemark.stream.topics.KafkaConnection;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.ListOffsetsOptions;
+import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.consumer.CloseOptions;
-import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.common.IsolationLevel;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.WakeupException;
 import org.jboss.logging.Logger;
 
 /**
- * Passes the records of all partitions of a topic to a sink, without a consumer group, on the thread
- * {@code tidemark-follow-TOPIC}. After an error, the thread logs a warning and tries again every second.
+ * Passes the records of all partitions of a topic to a sink, without a consumer group: to the end of the topic on the
+ * thread of the caller, then on the thread {@code tidemark-follow-TOPIC}. After an error, the thread tries again every
+ * second. It compares its positions with the ends of the topic every two seconds, to see records that it can't read,
+ * such as those behind an open transaction.
  */
 public final class TopicFollower implements AutoCloseable {
 
     private static final Logger LOG = Logger.getLogger(TopicFollower.class);
     private static final Duration POLL = Duration.ofMillis(100);
     private static final long RETRY_NANOS = TimeUnit.SECONDS.toNanos(1);
+    private static final long WATCH_NANOS = TimeUnit.SECONDS.toNanos(2);
+    private static final int ENDS_TIMEOUT_MS = 5_000;
+
+    /**
+     * @param load      maximum time to read a topic to its end at the start
+     * @param staleness how long records of the topic may be missing before {@link #disruption} says so
+     */
+    public record Limits(Duration load, Duration staleness) {}
 
     private final String topic;
+    private final IsolationLevel isolation;
+    private final List<TopicPartition> partitions;
     private final KafkaConsumer<byte[], byte[]> consumer;
+    private final Admin admin;
     private final Consumer<ConsumerRecord<byte[], byte[]>> sink;
+    private final TableWatch watch;
     private final AtomicReference<String> disruption = new AtomicReference<>();
     private final Thread thread;
     private volatile boolean running = true;
 
+    /** Fetched by the admin client in the background; used by the thread only. */
+    private Optional<CompletableFuture<TableWatch.Ends>> fetchedEnds = Optional.empty();
+
+    private long watchedAt;
+
     private TopicFollower(
-            String topic, KafkaConsumer<byte[], byte[]> consumer, Consumer<ConsumerRecord<byte[], byte[]>> sink) {
+            KafkaConnection kafka,
+            String topic,
+            IsolationLevel isolation,
+            TableReader reader,
+            Duration staleness,
+            Consumer<ConsumerRecord<byte[], byte[]>> sink) {
         this.topic = topic;
-        this.consumer = consumer;
+        this.isolation = isolation;
+        this.partitions = reader.partitions();
+        this.consumer = reader.consumer();
         this.sink = sink;
+        this.admin = kafka.newAdmin();
+        long now = System.nanoTime();
+        this.watch = new TableWatch(topic, staleness, now);
+        this.watchedAt = now - WATCH_NANOS;
         this.thread = new Thread(this::follow, "tidemark-follow-" + topic);
         thread.setDaemon(true);
         thread.start();
@@ -49,49 +86,62 @@ public final class TopicFollower implements AutoCloseable {
      * Reads the committed records of a table to its end on the calling thread, then follows it.
      *
      * @param sink  called by one thread at a time
-     * @throws TableReadException if the end is not reached within {@code timeout}
+     * @throws TableReadException if the end is not reached within {@link Limits#load}
      */
     public static TopicFollower ofTable(
-            KafkaConnection kafka, String topic, Duration timeout, Consumer<ConsumerRecord<byte[], byte[]>> sink) {
-        TableReader reader = new TableReader(kafka, topic);
+            KafkaConnection kafka, String topic, Limits limits, Consumer<ConsumerRecord<byte[], byte[]>> sink) {
+        return follow(kafka, topic, IsolationLevel.READ_COMMITTED, new TableReader(kafka, topic), limits, sink);
+    }
+
+    /**
+     * Reads the records of a topic since a moment to its end on the calling thread, then follows it. Also passes records
+     * of open and of aborted transactions.
+     *
+     * @param sink  called by one thread at a time
+     * @throws TableReadException if the end is not reached within {@link Limits#load}
+     */
+    public static TopicFollower since(
+            KafkaConnection kafka,
+            String topic,
+            Instant since,
+            Limits limits,
+            Consumer<ConsumerRecord<byte[], byte[]>> sink) {
+        TableReader reader = TableReader.since(kafka, topic, since, limits.load());
+        return follow(kafka, topic, IsolationLevel.READ_UNCOMMITTED, reader, limits, sink);
+    }
+
+    private static TopicFollower follow(
+            KafkaConnection kafka,
+            String topic,
+            IsolationLevel isolation,
+            TableReader reader,
+            Limits limits,
+            Consumer<ConsumerRecord<byte[], byte[]>> sink) {
         try {
-            reader.readToEnd(sink, timeout);
+            reader.readToEnd(sink, limits.load());
+            return new TopicFollower(kafka, topic, isolation, reader, limits.staleness(), sink);
         } catch (RuntimeException e) {
             reader.close();
             throw e;
         }
-        return new TopicFollower(topic, reader.consumer(), sink);
+    }
+
+    /** The followed topic. */
+    public String topic() {
+        return topic;
     }
 
     /**
-     * Follows a topic from its current end: passes every record that is produced after this method has returned, also
-     * those of open transactions.
-     *
-     * @param sink  called by one thread
+     * The number of offsets between the last record that was passed and the end of the topic, including records of open
+     * transactions and transaction markers. NaN until the end is fetched for the first time.
      */
-    public static TopicFollower fromEnd(
-            KafkaConnection kafka, String topic, Consumer<ConsumerRecord<byte[], byte[]>> sink) {
-        KafkaConsumer<byte[], byte[]> consumer = kafka.newConsumer(Map.of(
-                ConsumerConfig.AUTO_OFFSET_RESET_CONFIG,
-                "latest",
-                ConsumerConfig.ISOLATION_LEVEL_CONFIG,
-                "read_uncommitted"));
-        try {
-            List<TopicPartition> partitions = KafkaConnection.partitionsOf(topic, consumer);
-            consumer.assign(partitions);
-            consumer.seekToEnd(partitions);
-            // seekToEnd is lazy: position() resolves the offsets before records that are produced from now on
-            partitions.forEach(consumer::position);
-        } catch (RuntimeException e) {
-            consumer.close();
-            throw e;
-        }
-        return new TopicFollower(topic, consumer, sink);
+    public double lag() {
+        return watch.lag();
     }
 
-    /** Why records may be missing at the moment, for a health check. */
+    /** Why records are or may be missing at the moment, for a health check. */
     public Optional<String> disruption() {
-        return Optional.ofNullable(disruption.get());
+        return Optional.ofNullable(disruption.get()).or(() -> watch.trouble(System.nanoTime()));
     }
 
     /** False after the thread has ended. From then on, no records are passed. */
@@ -103,6 +153,7 @@ public final class TopicFollower implements AutoCloseable {
         while (running) {
             try {
                 consumer.poll(POLL).forEach(sink);
+                watch();
                 disruption.set(null);
             } catch (WakeupException e) {
                 // from close(); the loop ends
@@ -112,12 +163,48 @@ public final class TopicFollower implements AutoCloseable {
                         e instanceof KafkaException ? null : e,
                         "reading topic '%s' failed and is retried: %s",
                         topic,
-                        e.getMessage());
-                disruption.set(String.valueOf(e.getMessage()));
+                        KafkaConnection.reason(e));
+                disruption.set("topic '" + topic + "' can't be read: " + KafkaConnection.reason(e));
                 LockSupport.parkNanos(RETRY_NANOS);
             }
         }
+        admin.close(Duration.ofSeconds(1));
         consumer.close(CloseOptions.timeout(Duration.ofSeconds(1)));
+    }
+
+    private void watch() {
+        long now = System.nanoTime();
+        if (fetchedEnds.isEmpty() && now - watchedAt >= WATCH_NANOS) {
+            watchedAt = now;
+            fetchedEnds = Optional.of(fetchEnds(now));
+        }
+        fetchedEnds.filter(CompletableFuture::isDone).ifPresent(ends -> {
+            fetchedEnds = Optional.empty();
+            try {
+                watch.onEnds(ends.join());
+            } catch (CompletionException e) {
+                watch.onFailure(KafkaConnection.reason(e.getCause()));
+            }
+        });
+        watch.onPositions(TableReader.positions(consumer, partitions));
+    }
+
+    private CompletableFuture<TableWatch.Ends> fetchEnds(long now) {
+        CompletableFuture<Map<TopicPartition, Long>> lastStable = ends(isolation);
+        return ends(IsolationLevel.READ_UNCOMMITTED)
+                .thenCombine(lastStable, (highWatermark, stable) -> new TableWatch.Ends(now, highWatermark, stable));
+    }
+
+    private CompletableFuture<Map<TopicPartition, Long>> ends(IsolationLevel level) {
+        Map<TopicPartition, OffsetSpec> latest =
+                partitions.stream().collect(Collectors.toMap(partition -> partition, partition -> OffsetSpec.latest()));
+        return admin.listOffsets(latest, new ListOffsetsOptions(level).timeoutMs(ENDS_TIMEOUT_MS))
+                .all()
+                .toCompletionStage()
+                .toCompletableFuture()
+                .thenApply(ends -> ends.entrySet().stream()
+                        .collect(Collectors.toMap(
+                                Map.Entry::getKey, end -> end.getValue().offset())));
     }
 
     /** Waits at most 5 s for the thread to end. */

@@ -1,5 +1,6 @@
 package io.tidemark.stream.topics;
 
+import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -19,8 +20,12 @@ import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.PartitionInfo;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.AuthenticationException;
+import org.apache.kafka.common.errors.AuthorizationException;
+import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.jboss.logging.Logger;
 
 /**
  * The connection to the Kafka cluster. Creates all clients of a process, so that a property that is given for all
@@ -35,6 +40,8 @@ public record KafkaConnection(Map<String, Object> properties) {
     /** Maximum size of a produced record, in bytes: results with log-probabilities, and dead letters. */
     public static final int MAX_REQUEST_BYTES = 5 * 1024 * 1024;
 
+    private static final Logger LOG = Logger.getLogger(KafkaConnection.class);
+    private static final Duration METADATA_REPORT = Duration.ofSeconds(5);
     private static final long METADATA_TIMEOUT_NANOS = TimeUnit.SECONDS.toNanos(30);
     private static final long RETRY_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
 
@@ -131,6 +138,19 @@ public record KafkaConnection(Map<String, Object> properties) {
                 + properties.get(CommonClientConfigs.BOOTSTRAP_SERVERS_CONFIG) + "]";
     }
 
+    /** What went wrong, for operators: errors of authorization and authentication say what to grant or to set. */
+    public static String reason(Throwable failure) {
+        if (failure instanceof AuthorizationException) {
+            return "not authorized: " + failure.getMessage()
+                    + "; grant it to the principal of the settings kafka.* with kafka-acls.sh";
+        }
+        if (failure instanceof AuthenticationException) {
+            return "the brokers refuse the credentials: " + failure.getMessage()
+                    + "; check the settings kafka.security.*, kafka.sasl.* and kafka.ssl.*";
+        }
+        return String.valueOf(failure.getMessage());
+    }
+
     /**
      * Returns all partitions of a topic. Waits until the metadata of a new topic has reached the broker.
      *
@@ -139,16 +159,27 @@ public record KafkaConnection(Map<String, Object> properties) {
     public static List<TopicPartition> partitionsOf(String topic, Consumer<?, ?> consumer) {
         long deadline = System.nanoTime() + METADATA_TIMEOUT_NANOS;
         while (true) {
-            List<PartitionInfo> partitions = consumer.partitionsFor(topic);
-            if (partitions != null && !partitions.isEmpty()) {
+            List<PartitionInfo> partitions = partitionsFor(topic, consumer);
+            if (!partitions.isEmpty()) {
                 return partitions.stream()
                         .map(info -> new TopicPartition(topic, info.partition()))
                         .toList();
             }
             if (System.nanoTime() > deadline) {
-                throw new KafkaException("topic '" + topic + "' does not exist");
+                throw new KafkaException("topic '" + topic + "' does not exist, or no broker answers");
             }
             LockSupport.parkNanos(RETRY_NANOS);
+        }
+    }
+
+    /** Empty if the topic is unknown, or if no broker answers. */
+    private static List<PartitionInfo> partitionsFor(String topic, Consumer<?, ?> consumer) {
+        try {
+            List<PartitionInfo> partitions = consumer.partitionsFor(topic, METADATA_REPORT);
+            return partitions == null ? List.of() : partitions;
+        } catch (TimeoutException e) {
+            LOG.infof("waiting for the metadata of topic '%s': %s", topic, e.getMessage());
+            return List.of();
         }
     }
 }

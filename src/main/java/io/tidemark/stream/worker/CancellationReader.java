@@ -2,19 +2,28 @@ package io.tidemark.stream.worker;
 
 import io.tidemark.message.CancellationMessage;
 import io.tidemark.message.Parsed;
+import io.tidemark.stream.tables.TableReadException;
 import io.tidemark.stream.tables.TopicFollower;
 import io.tidemark.stream.topics.KafkaConnection;
-import java.util.function.ObjLongConsumer;
+import java.time.Instant;
+import java.util.Optional;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.jboss.logging.Logger;
 
 /**
- * Reads cancellations. Every worker reads all partitions, without a consumer group, because any worker may run the
- * request.
+ * Reads the cancellations of the last hour and follows their topic. Every worker reads all partitions, without a
+ * consumer group, because any worker may run the request.
  */
 public final class CancellationReader implements AutoCloseable {
 
     private static final Logger LOG = Logger.getLogger(CancellationReader.class);
+
+    /** Receives cancellations, on one thread at a time. */
+    interface Listener {
+
+        /** @param timestamp of the record of the cancellation, milliseconds since 1970 */
+        void onCancellation(CancellationMessage cancellation, long timestamp);
+    }
 
     private final TopicFollower follower;
 
@@ -23,12 +32,16 @@ public final class CancellationReader implements AutoCloseable {
     }
 
     /**
-     * Starts to read. Every cancellation that is produced after this method has returned is passed to {@code cancel}.
+     * Passes the cancellations of the last hour to {@code listener}, on the calling thread, and returns at the end of
+     * the topic. Later cancellations are passed on the thread of the follower.
      *
-     * @param cancel receives the id of the request and the timestamp of the record of its cancellation
+     * @throws TableReadException if the end is not reached within {@link TopicFollower.Limits#load}
      */
-    public static CancellationReader start(KafkaConnection kafka, String topic, ObjLongConsumer<String> cancel) {
-        return new CancellationReader(TopicFollower.fromEnd(kafka, topic, record -> handle(record, cancel)));
+    static CancellationReader start(
+            KafkaConnection kafka, String topic, TopicFollower.Limits limits, Listener listener) {
+        Instant since = Instant.now().minusMillis(RecentCancellations.RETENTION_MS);
+        return new CancellationReader(
+                TopicFollower.since(kafka, topic, since, limits, record -> handle(record, listener)));
     }
 
     /** False after the thread has ended. From then on, no cancellations are read. */
@@ -36,12 +49,27 @@ public final class CancellationReader implements AutoCloseable {
         return follower.isAlive();
     }
 
-    private static void handle(ConsumerRecord<byte[], byte[]> record, ObjLongConsumer<String> cancel) {
+    /** Why cancellations may not be read at the moment, for a health check. */
+    Optional<String> disruption() {
+        return follower.disruption();
+    }
+
+    /** The follower of the topic, for its meter. */
+    TopicFollower follower() {
+        return follower;
+    }
+
+    private static void handle(ConsumerRecord<byte[], byte[]> record, Listener listener) {
         Parsed<CancellationMessage> parsed = CancellationMessage.parse(record.value());
         if (parsed instanceof Parsed.Valid<CancellationMessage> valid) {
-            cancel.accept(valid.record().id(), record.timestamp());
+            listener.onCancellation(valid.record(), record.timestamp());
         } else if (parsed instanceof Parsed.Invalid<CancellationMessage> invalid) {
-            LOG.warnf("ignored an invalid cancellation: %s", invalid.error().message());
+            LOG.warnf(
+                    "ignored an invalid cancellation at %s-%d@%d: %s",
+                    record.topic(),
+                    record.partition(),
+                    record.offset(),
+                    invalid.error().message());
         }
     }
 

@@ -1,39 +1,110 @@
 package io.tidemark.stream.worker;
 
+import io.tidemark.message.CancellationMessage;
+import io.tidemark.message.Provenance.Source;
+import io.tidemark.stream.worker.IncomingRequest.Position;
+import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.OptionalLong;
+import java.util.concurrent.TimeUnit;
+import org.apache.kafka.common.TopicPartition;
+import org.jboss.logging.Logger;
 
 /**
- * Recent cancellations. A cancellation may be read before its request, because Kafka does not order records of
- * different topics. It applies to requests whose record is not newer than its own, so that an id can be used again.
- * Thread-safe.
+ * The cancellations of the last hour. A cancellation may be read before its request, because Kafka does not order
+ * records of different topics, and because the request may wait in its topic. Timestamps are those of the records, in
+ * milliseconds since 1970; both topics have the time of the broker, {@code LogAppendTime}. Thread-safe.
+ *
+ * <p>A cancellation by id applies to requests whose record is not newer than its own, so that an id can be used again.
+ * A cancellation by source applies to the one record that it names. A cancellation expires when a cancellation is added
+ * whose record is more than an hour newer.
  */
 final class RecentCancellations {
 
-    private final Map<String, Long> timestamps;
+    /** The time for which cancellations apply to requests that are read later. */
+    static final long RETENTION_MS = TimeUnit.HOURS.toMillis(1);
 
-    /** @param maxIds capacity; the oldest cancellations are evicted */
-    RecentCancellations(int maxIds) {
-        timestamps = new LinkedHashMap<>() {
-            private static final long serialVersionUID = 1L;
+    /** Limits the memory to about 15 MB for ids of 36 characters. */
+    static final int MAX_CANCELLATIONS = 100_000;
 
-            @Override
-            protected boolean removeEldestEntry(Map.Entry<String, Long> eldest) {
-                return size() > maxIds;
+    private static final Logger LOG = Logger.getLogger(RecentCancellations.class);
+
+    /** What a cancellation names. */
+    private sealed interface Target {
+        record Id(String id) implements Target {}
+
+        record Record(Position position) implements Target {}
+    }
+
+    private final int capacity;
+
+    /** The timestamps of the cancellations, in the order in which they were added. */
+    private final Map<Target, Long> timestamps = new LinkedHashMap<>();
+
+    private long newest = Long.MIN_VALUE;
+    private boolean overflowed;
+
+    RecentCancellations() {
+        this(MAX_CANCELLATIONS);
+    }
+
+    /** @param capacity the oldest cancellations are evicted above it */
+    RecentCancellations(int capacity) {
+        this.capacity = capacity;
+    }
+
+    /** @param timestamp of the record of the cancellation */
+    synchronized void add(CancellationMessage cancellation, long timestamp) {
+        newest = Math.max(newest, timestamp);
+        Target target = target(cancellation);
+        Long previous = timestamps.remove(target);
+        timestamps.put(target, previous == null ? timestamp : Math.max(previous, timestamp));
+        Iterator<Long> oldest = timestamps.values().iterator();
+        while (oldest.hasNext()) {
+            boolean expired = oldest.next() < newest - RETENTION_MS;
+            if (!expired && timestamps.size() <= capacity) {
+                break;
             }
-        };
+            oldest.remove();
+            if (!expired && !overflowed) {
+                overflowed = true;
+                LOG.warnf(
+                        "more than %d cancellations within an hour: the oldest ones do not apply to requests that are"
+                                + " read from now on",
+                        capacity);
+            }
+        }
     }
 
-    /** @param timestamp of the record of the cancellation, milliseconds since 1970 */
-    synchronized void add(String requestId, long timestamp) {
-        // put would keep the insertion order of an existing id
-        timestamps.remove(requestId);
-        timestamps.put(requestId, timestamp);
+    /**
+     * Whether a request is cancelled, by any cancellation that was added before.
+     *
+     * @param id        of the request
+     * @param timestamp of the record of the request
+     */
+    synchronized boolean covers(String id, Position position, long timestamp) {
+        OptionalLong byId = timestampOf(new Target.Id(id));
+        return byId.isPresent() && timestamp <= byId.getAsLong()
+                || timestampOf(new Target.Record(position)).isPresent();
     }
 
-    /** @param timestamp of the record of the request, milliseconds since 1970 */
-    synchronized boolean covers(String requestId, long timestamp) {
-        Long cancelled = timestamps.get(requestId);
-        return cancelled != null && timestamp <= cancelled;
+    /** Empty for an expired cancellation that was added after a newer one, as from several partitions. */
+    private OptionalLong timestampOf(Target target) {
+        Long timestamp = timestamps.get(target);
+        return timestamp == null || timestamp < newest - RETENTION_MS
+                ? OptionalLong.empty()
+                : OptionalLong.of(timestamp);
+    }
+
+    private static Target target(CancellationMessage cancellation) {
+        return cancellation
+                .source()
+                .<Target>map(source -> new Target.Record(position(source)))
+                .orElseGet(() -> new Target.Id(cancellation.id().orElseThrow()));
+    }
+
+    private static Position position(Source source) {
+        return new Position(new TopicPartition(source.topic(), source.partition()), source.offset());
     }
 }

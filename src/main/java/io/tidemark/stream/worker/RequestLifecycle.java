@@ -5,6 +5,7 @@ import io.tidemark.adapter.InvalidAdapterException;
 import io.tidemark.generation.Engine;
 import io.tidemark.generation.FinishReason;
 import io.tidemark.generation.RequestRejectedException;
+import io.tidemark.message.CancellationMessage;
 import io.tidemark.message.ErrorBody;
 import io.tidemark.message.Parsed;
 import io.tidemark.message.RequestMessage;
@@ -14,7 +15,6 @@ import java.time.Instant;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
-import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
@@ -44,9 +44,6 @@ final class RequestLifecycle implements AutoCloseable {
     private static final ErrorBody ADMISSION_FAILED =
             ErrorBody.serverError("internal_error", "the worker failed to admit the request");
 
-    /** Limits the memory of recent cancellations to a few megabytes. */
-    private static final int MAX_RECENT_CANCELLATIONS = 10_000;
-
     private final int maxRequestBytes;
     private final Admission admission;
     private final Function<String, CompletableFuture<AdapterLease>> adapters;
@@ -57,8 +54,7 @@ final class RequestLifecycle implements AutoCloseable {
     private final Clock clock;
 
     private final Map<IncomingRequest, Run> runs = new ConcurrentHashMap<>();
-    private final Map<String, Set<Run>> runsById = new ConcurrentHashMap<>();
-    private final RecentCancellations cancellations = new RecentCancellations(MAX_RECENT_CANCELLATIONS);
+    private final RecentCancellations cancellations = new RecentCancellations();
     private final AtomicLong deliveries = new AtomicLong();
     private volatile boolean allAbandoned;
     private final ExecutorService admissionThread =
@@ -156,18 +152,19 @@ final class RequestLifecycle implements AutoCloseable {
     }
 
     /**
-     * Ends all open requests of an id; their results contain the text generated so far. Also applies to requests that
-     * are read later, unless their records are newer.
+     * Ends the open requests that a cancellation names; their results contain the text generated so far. Also applies to
+     * requests that are read later. A request whose record is newer than a cancellation of its id continues.
      *
      * @param timestamp of the record of the cancellation, milliseconds since 1970
      */
-    void cancel(String requestId, long timestamp) {
-        cancellations.add(requestId, timestamp);
-        for (Run run : runsById.getOrDefault(requestId, Set.of())) {
-            if (run.incoming.record().timestamp() <= timestamp) {
-                run.cancel(FinishReason.CANCELLED);
-            }
-        }
+    void cancel(CancellationMessage cancellation, long timestamp) {
+        cancellations.add(cancellation, timestamp);
+        runs.values().stream().filter(this::isCancelled).forEach(run -> run.cancel(FinishReason.CANCELLED));
+    }
+
+    private boolean isCancelled(Run run) {
+        return cancellations.covers(
+                run.id, run.incoming.position(), run.incoming.record().timestamp());
     }
 
     /** Ends a request without an answer. */
@@ -175,7 +172,7 @@ final class RequestLifecycle implements AutoCloseable {
         Run run = runs.remove(incoming);
         if (run != null) {
             run.abandoned = true;
-            close(run);
+            run.timer.ifPresent(timer -> timer.cancel(false));
             run.cancelInEngine(FinishReason.CANCELLED);
         }
     }
@@ -223,8 +220,7 @@ final class RequestLifecycle implements AutoCloseable {
         attempt(run, () -> {
             Admission.Prepared prepared = admission.prepare(message, run.id, run.engineId);
             engine.validate(prepared.prompt(), prepared.params());
-            open(run);
-            if (cancellations.covers(run.id, run.incoming.record().timestamp())) {
+            if (isCancelled(run)) {
                 run.cancelled = Optional.of(FinishReason.CANCELLED);
             }
             deadline.ifPresent(end -> endAt(run, end));
@@ -297,7 +293,7 @@ final class RequestLifecycle implements AutoCloseable {
 
     private void complete(Run run, Answer answer) {
         runs.remove(run.incoming);
-        close(run);
+        run.timer.ifPresent(timer -> timer.cancel(false));
         run.answer.complete(answer);
     }
 
@@ -316,22 +312,6 @@ final class RequestLifecycle implements AutoCloseable {
         }
         LOG.errorf(reason, "request '%s' could not be admitted", run.id);
         return ADMISSION_FAILED;
-    }
-
-    private void open(Run run) {
-        runsById.compute(run.id, (id, open) -> {
-            Set<Run> all = open == null ? ConcurrentHashMap.newKeySet() : open;
-            all.add(run);
-            return all;
-        });
-    }
-
-    private void close(Run run) {
-        run.timer.ifPresent(timer -> timer.cancel(false));
-        runsById.computeIfPresent(run.id, (id, open) -> {
-            open.remove(run);
-            return open.isEmpty() ? null : open;
-        });
     }
 
     @Override

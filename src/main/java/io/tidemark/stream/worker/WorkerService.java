@@ -6,6 +6,7 @@ import io.tidemark.generation.GenerationEngine;
 import io.tidemark.stream.metrics.WorkerMetrics;
 import io.tidemark.stream.settings.TidemarkSettings;
 import io.tidemark.stream.tables.BoundaryTable;
+import io.tidemark.stream.tables.TopicFollower;
 import io.tidemark.stream.topics.KafkaConnection;
 import io.tidemark.stream.topics.ReplyTopics;
 import io.tidemark.stream.topics.TopicLayout;
@@ -81,8 +82,13 @@ public final class WorkerService implements AutoCloseable {
                 new Answers(results, metrics, admission::metricTag),
                 routing,
                 Clock.systemUTC());
-        CancellationReader cancellations =
-                CancellationReader.start(cluster.kafka(), topics.cancellations(), requests::cancel);
+        CancellationReader cancellations = CancellationReader.start(
+                cluster.kafka(),
+                topics.cancellations(),
+                new TopicFollower.Limits(
+                        settings.tables().loadTimeout(), settings.tables().maxStaleness()),
+                requests::cancel);
+        metrics.bindLag(cancellations.follower());
         RequestLoop loop = new RequestLoop(
                 new RequestLoop.Options(
                         settings.worker().group(),
@@ -145,7 +151,8 @@ public final class WorkerService implements AutoCloseable {
                 .or(() -> loop.sinceLastTurn().compareTo(STUCK) > 0
                         ? Optional.of("the thread that reads requests has waited for the broker for "
                                 + loop.sinceLastTurn().toSeconds() + " s")
-                        : Optional.empty());
+                        : Optional.empty())
+                .or(() -> cancellations.disruption().map(reason -> "cancellations may be missing: " + reason));
     }
 
     /** Closes the consumer of cancellations. Called after {@link #drain}. */

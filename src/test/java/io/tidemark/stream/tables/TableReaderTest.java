@@ -64,7 +64,9 @@ class TableReaderTest {
             assertThat(values).isEmpty();
             assertThatThrownBy(() -> reader.readToHighWatermark(admin, record -> {}, Duration.ofMillis(300)))
                     .isInstanceOf(TableReadException.class)
-                    .hasMessageContaining("'open'");
+                    .hasMessageContaining("'open'")
+                    .hasMessageContaining("is read up to offset 0 of 1, held back by an open transaction")
+                    .hasMessageContaining("kafka-transactions.sh find-hanging --topic open --partition ");
             producer.commitTransaction();
             reader.readToHighWatermark(admin, record -> values.add(text(record.value())), TIMEOUT);
             assertThat(values).containsExactly("pending");

@@ -2,6 +2,8 @@ package io.tidemark.stream.worker;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.tidemark.message.CancellationMessage;
+import io.tidemark.message.Provenance.Source;
 import java.util.List;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
@@ -24,7 +26,7 @@ class CancelledRequestsTest {
     void cancelledWhileWaiting() {
         fixture.deliver(1, "cold");
         fixture.awaitColdLease();
-        fixture.requests().cancel("r1", 0);
+        fixture.requests().cancel(CancellationMessage.ofId("r1"), 0);
         assertThat(fixture.engine().cancelledAfterSubmission()).isEmpty();
         fixture.awaitColdLease().complete(fixture.store().awaitLease("cold"));
         Awaitility.await()
@@ -33,12 +35,44 @@ class CancelledRequestsTest {
     }
 
     @Test
+    @DisplayName("Is not a running request whose record is newer than the cancellation of its id")
+    void newerRequestContinues() {
+        String body = "{\"id\": \"same\", \"model\": \"warm\", \"prompt\": \"x\", \"max_tokens\": 4}";
+        fixture.deliver(1, 100, body);
+        fixture.deliver(2, 300, body);
+        Awaitility.await().until(() -> fixture.engine().submitted().size() == 2);
+        fixture.requests().cancel(CancellationMessage.ofId("same"), 200);
+        assertThat(fixture.engine().cancelledAfterSubmission()).hasSize(1);
+        fixture.requests().cancel(CancellationMessage.ofId("same"), 300);
+        assertThat(fixture.engine().cancelledAfterSubmission()).hasSizeGreaterThan(1);
+    }
+
+    @Test
+    @DisplayName("Can be named by the position of its record, also before it is read")
+    void bySource() {
+        fixture.deliver(1, "warm", 500);
+        fixture.deliver(2, "warm", 500);
+        Awaitility.await().until(() -> fixture.engine().submitted().size() == 2);
+        fixture.requests().cancel(CancellationMessage.ofSource(new Source("requests", 0, 2)), 0);
+        fixture.requests().cancel(CancellationMessage.ofSource(new Source("requests", 0, 3)), 0);
+        fixture.requests().cancel(CancellationMessage.ofSource(new Source("others", 0, 1)), 0);
+        fixture.deliver(3, "warm", 500);
+        Awaitility.await()
+                .until(() ->
+                        fixture.engine().cancelledAfterSubmission().stream().anyMatch(id -> id.startsWith("r3")));
+        assertThat(fixture.engine().cancelledAfterSubmission())
+                .extracting(id -> id.substring(0, 2))
+                .contains("r2")
+                .doesNotContain("r1");
+    }
+
+    @Test
     @DisplayName(
             "Is cancelled by a cancellation that was read before the request, unless the record of the request is newer")
     void cancelledBeforeItIsRead() {
-        fixture.requests().cancel("r1", 500);
-        fixture.requests().cancel("r2", 499);
-        fixture.requests().cancel("r3", 500);
+        fixture.requests().cancel(CancellationMessage.ofId("r1"), 500);
+        fixture.requests().cancel(CancellationMessage.ofId("r2"), 499);
+        fixture.requests().cancel(CancellationMessage.ofId("r3"), 500);
         List.of(1, 2, 3).forEach(offset -> fixture.deliver(offset, "warm", 500));
         Awaitility.await()
                 .until(() -> fixture.engine().cancelledAfterSubmission().size() == 2);

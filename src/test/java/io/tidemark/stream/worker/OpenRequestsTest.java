@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.tidemark.generation.FinishReason;
 import io.tidemark.generation.GenerationListener;
 import io.tidemark.generation.Outcome.Failure;
+import io.tidemark.message.CancellationMessage;
 import java.time.Duration;
 import java.util.List;
 import org.awaitility.Awaitility;
@@ -45,7 +46,7 @@ class OpenRequestsTest {
     void newer() {
         fixture.deliver(1, "warm", 500);
         awaitSubmitted(1);
-        fixture.requests().cancel("r1", 499);
+        fixture.requests().cancel(CancellationMessage.ofId("r1"), 499);
         assertThat(fixture.engine().cancelledAfterSubmission()).isEmpty();
     }
 
@@ -74,7 +75,7 @@ class OpenRequestsTest {
     private List<String> cancelled() {
         List<String> recorded = fixture.engine().cancelledAfterSubmission();
         recorded.clear();
-        fixture.requests().cancel("same", 0);
+        fixture.requests().cancel(CancellationMessage.ofId("same"), 0);
         return recorded.stream().map(id -> id.substring(0, id.indexOf('#'))).toList();
     }
 
