@@ -27,23 +27,31 @@ public record ValidationBatch(String batchId, String adapter, List<Example> exam
     public record Example(@JsonUnwrapped Input input, String completion) {}
 
     /**
-     * Parses a value of the topic. The rules, error types and codes are those of {@link RequestMessage#parse}. One invalid example makes the whole batch invalid.
+     * Parses a value of the topic. The rules, error types and codes are those of {@link RequestMessage#parse}. One
+     * invalid example makes the whole batch invalid.
      *
-     * @param value    the value of the Kafka record, which may be null
-     * @param maxBytes larger values are rejected without parsing
+     * @param value       the value of the Kafka record, which may be null
+     * @param maxBytes    larger values are rejected without parsing
+     * @param maxExamples batches with more examples are rejected
      */
-    public static Parsed<ValidationBatch> parse(byte[] value, int maxBytes) {
-        return TopicJson.parse(value, maxBytes, "batch_id", ValidationBatch::read);
+    public static Parsed<ValidationBatch> parse(byte[] value, int maxBytes, int maxExamples) {
+        return TopicJson.parse(value, maxBytes, "batch_id", fields -> read(fields, maxExamples));
     }
 
-    private static ValidationBatch read(Fields fields) throws Fields.Invalid {
+    private static ValidationBatch read(Fields fields, int maxExamples) throws Fields.Invalid {
         return new ValidationBatch(
                 fields.requireText("batch_id", 1, Fields.MAX_NAME_LENGTH),
                 fields.requireText("adapter", 1, Fields.MAX_NAME_LENGTH),
-                examples(fields.require("examples")));
+                examples(fields.require("examples"), maxExamples));
     }
 
-    private static List<Example> examples(JsonNode list) throws Fields.Invalid {
+    private static List<Example> examples(JsonNode list, int maxExamples) throws Fields.Invalid {
+        if (list.isArray() && list.size() > maxExamples) {
+            throw new Fields.Invalid(
+                    "invalid_value",
+                    "examples",
+                    "'examples' has " + list.size() + " examples; the limit is " + maxExamples);
+        }
         List<Example> examples = Fields.list(
                 list,
                 "examples",

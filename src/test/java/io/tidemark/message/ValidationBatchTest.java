@@ -12,6 +12,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 class ValidationBatchTest {
 
     private static final int MAX_BYTES = 1 << 20;
+    private static final int MAX_EXAMPLES = 3;
 
     @Test
     @DisplayName("A validation batch with a prompt and messages survives the JSON round trip")
@@ -22,7 +23,8 @@ class ValidationBatchTest {
                 List.of(
                         new ValidationBatch.Example(new Input.Prompt("name[Aromi]"), "Aromi is a pub."),
                         new ValidationBatch.Example(Samples.chat(new ChatTurn("user", "hi")), "Hello.")));
-        assertThat(ValidationBatch.parse(TopicJson.write(batch), MAX_BYTES)).isEqualTo(new Parsed.Valid<>(batch));
+        assertThat(ValidationBatch.parse(TopicJson.write(batch), MAX_BYTES, MAX_EXAMPLES))
+                .isEqualTo(new Parsed.Valid<>(batch));
     }
 
     @ParameterizedTest(name = "{0} is rejected with code {1} and param {2}")
@@ -36,11 +38,13 @@ class ValidationBatchTest {
             "examples": [{"prompt": "SECRET", "completion": ""}]     | invalid_value | examples[0].completion
             "examples": [{"prompt": "SECRET", "completion": 3}]      | invalid_type  | examples[0].completion
             "examples": [{"prompt": "p", "completion": "c"}, {"completion": "SECRET"}] | missing_field | examples[1].prompt
+            "examples": [1, 2, 3, 4]                                 | invalid_value | examples
             """)
     void wrongBatch(String field, String code, String param) {
         Parsed<ValidationBatch> parsed = ValidationBatch.parse(
                 ("{\"batch_id\": \"b1\", \"adapter\": \"a\", " + field + "}").getBytes(StandardCharsets.UTF_8),
-                MAX_BYTES);
+                MAX_BYTES,
+                MAX_EXAMPLES);
         assertThat(parsed).isInstanceOf(Parsed.Invalid.class);
         Parsed.Invalid<ValidationBatch> invalid = (Parsed.Invalid<ValidationBatch>) parsed;
         assertThat(invalid.error().type()).isEqualTo("invalid_request_error");
@@ -59,7 +63,7 @@ class ValidationBatchTest {
 
     private String param(String json) {
         return ((Parsed.Invalid<ValidationBatch>)
-                        ValidationBatch.parse(json.getBytes(StandardCharsets.UTF_8), MAX_BYTES))
+                        ValidationBatch.parse(json.getBytes(StandardCharsets.UTF_8), MAX_BYTES, MAX_EXAMPLES))
                 .error()
                 .param()
                 .orElseThrow();

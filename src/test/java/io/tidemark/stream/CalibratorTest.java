@@ -144,10 +144,14 @@ class CalibratorTest {
         calibrator.sendRaw(
                 "{\"batch_id\": \"x\", \"adapter\": \"all\", \"examples\": [{\"prompt\": \"a\", \"completion\": \""
                         + "b ".repeat(3000) + "\"}]}");
+        calibrator.sendRaw(
+                "{\"batch_id\": \"x\", \"adapter\": \"all\", \"examples\": [{\"prompt\": \"a\", \"completion\": \"b\"}"
+                        + ", {\"prompt\": \"a\", \"completion\": \"b\"}".repeat(RunningCalibrator.MAX_EXAMPLES)
+                        + "]}");
         calibrator.send("good", 0, 0, 4);
         calibrator.awaitSamples(4);
         // the observing client may receive the boundary before the dead letters
-        Awaitility.await().until(() -> calibrator.deadLetters().size() >= 6);
+        Awaitility.await().until(() -> calibrator.deadLetters().size() >= 7);
         List<ConsumerRecord<byte[], byte[]>> letters = calibrator.deadLetters();
         assertThat(letters)
                 .extracting(letter -> header(letter, "tidemark.error.code"))
@@ -157,10 +161,11 @@ class CalibratorTest {
                         "unknown_adapter",
                         "invalid_value",
                         "missing_field",
-                        "context_length_exceeded");
-        assertThat(letters.subList(2, 6))
+                        "context_length_exceeded",
+                        "invalid_value");
+        assertThat(letters.subList(2, 7))
                 .extracting(letter -> header(letter, "tidemark.error.param"))
-                .containsExactly("adapter", "examples", "examples[0].completion", "examples[0]");
+                .containsExactly("adapter", "examples", "examples[0].completion", "examples[0]", "examples");
         assertThat(calibrator.boundaries()).hasSize(1);
     }
 

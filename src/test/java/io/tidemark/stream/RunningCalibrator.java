@@ -32,6 +32,8 @@ import org.awaitility.Awaitility;
 /** A calibrator with topics of its own and two partitions of validation batches, and a Kafka client to observe it. */
 final class RunningCalibrator implements AutoCloseable {
 
+    static final int MAX_EXAMPLES = 100;
+
     private final String prefix = UUID.randomUUID() + ".";
     private final KafkaConnection kafka;
     private final CalibratedModel model;
@@ -72,7 +74,11 @@ final class RunningCalibrator implements AutoCloseable {
 
     private CalibratorService start(String name, SweepExecutor executor) {
         CalibratorService.Options options = new CalibratorService.Options(
-                group(), prefix + name, new CalibrationPolicy(Objective.parse("balanced"), 2), SweepLimits.DEFAULT);
+                group(),
+                prefix + name,
+                new CalibrationPolicy(Objective.parse("balanced"), 2),
+                SweepLimits.DEFAULT,
+                MAX_EXAMPLES);
         return CalibratorService.start(
                 options,
                 kafka,

@@ -67,11 +67,14 @@ final class BatchReader {
 
     private final LanguageModel model;
     private final AdapterStore adapters;
+    private final int maxExamples;
     private final int endOfSequence;
 
-    BatchReader(LanguageModel model, AdapterStore adapters) {
+    /** @param maxExamples the most examples of a batch */
+    BatchReader(LanguageModel model, AdapterStore adapters, int maxExamples) {
         this.model = model;
         this.adapters = adapters;
+        this.maxExamples = maxExamples;
         this.endOfSequence = model.completionEnd();
     }
 
@@ -85,7 +88,7 @@ final class BatchReader {
      */
     TokenizedBatch read(byte[] value, BooleanSupplier shouldContinue)
             throws RejectedException, SweepAbandonedException {
-        Parsed<ValidationBatch> parsed = ValidationBatch.parse(value, TopicSettings.MAX_RECORD_BYTES);
+        Parsed<ValidationBatch> parsed = ValidationBatch.parse(value, TopicSettings.MAX_RECORD_BYTES, maxExamples);
         if (parsed instanceof Parsed.Valid<ValidationBatch> valid) {
             return tokenize(valid.record(), shouldContinue);
         }

@@ -61,8 +61,10 @@ public final class CalibratorService implements AutoCloseable {
      * @param transactionalId the transactional id of the producer, unique for each process
      * @param policy          how boundaries are chosen
      * @param sweep           the batch size and the threads of a sweep
+     * @param maxExamples     the most examples of a batch; a larger batch becomes a dead letter
      */
-    public record Options(String group, String transactionalId, CalibrationPolicy policy, SweepLimits sweep) {}
+    public record Options(
+            String group, String transactionalId, CalibrationPolicy policy, SweepLimits sweep, int maxExamples) {}
 
     private final Options options;
     private final KafkaConnection kafka;
@@ -87,7 +89,7 @@ public final class CalibratorService implements AutoCloseable {
         this.options = options;
         this.kafka = kafka;
         this.topics = topics;
-        this.reader = new BatchReader(model, adapters);
+        this.reader = new BatchReader(model, adapters, options.maxExamples());
         this.sweep = new BoundarySweep(model, options.sweep());
         this.executor = executor;
         this.listener = listener;

@@ -268,7 +268,8 @@ public class ServingLifecycle {
                 new CalibrationPolicy(Objective.parse(objective), calibration.minSamples()),
                 new SweepLimits(
                         calibration.tokensPerSlice(),
-                        engine.isPresent() ? 1 : loaded.torch().threads()));
+                        engine.isPresent() ? 1 : loaded.torch().threads()),
+                calibration.maxExamples());
         SweepExecutor executor =
                 engine.<SweepExecutor>map(EngineSweepExecutor::new).orElseGet(SweepExecutor::onOwnThreads);
         calibrator = Optional.of(opened(CalibratorService.start(

@@ -219,6 +219,11 @@ public interface TidemarkSettings {
         @WithDefault("1024")
         @Min(1)
         int tokensPerSlice();
+
+        /** Maximum number of examples in a validation batch. A larger batch becomes a dead letter. */
+        @WithDefault("1000")
+        @Min(1)
+        int maxExamples();
     }
 
     /** {@code tidemark.tables.*}: topics that are read to their end at the start and followed. */

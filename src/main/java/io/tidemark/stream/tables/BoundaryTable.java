@@ -11,7 +11,7 @@ import org.jboss.logging.Logger;
 
 /**
  * The topic {@code adapter-boundaries} as a table. The last record of a key determines the entry, even if it is
- * invalid: compaction removes all earlier records. One thread may write while others read.
+ * invalid: compaction removes all earlier records. A tombstone removes the row. One thread may write while others read.
  */
 public final class BoundaryTable {
 
@@ -28,6 +28,10 @@ public final class BoundaryTable {
         }
         String adapter = new String(boundary.key(), StandardCharsets.UTF_8);
         TableEntry entry = TableEntry.parse(adapter, boundary.value());
+        if (entry instanceof TableEntry.Absent) {
+            rows.remove(adapter);
+            return;
+        }
         if (entry instanceof TableEntry.Broken broken) {
             broken(boundary, broken.message());
         }
@@ -36,13 +40,18 @@ public final class BoundaryTable {
 
     /** The current row of an adapter. */
     public Row row(String adapter) {
-        return rows.getOrDefault(adapter, Row.NEVER_WRITTEN);
+        return rows.getOrDefault(adapter, Row.NO_RECORD);
     }
 
-    /** @param offset the offset of the record; empty if the topic never had a record of the adapter */
+    /** The number of adapters that have a record. */
+    public int size() {
+        return rows.size();
+    }
+
+    /** @param offset the offset of the record; empty if the adapter has none */
     public record Row(TableEntry entry, OptionalLong offset) {
 
-        private static final Row NEVER_WRITTEN = new Row(new TableEntry.Absent(), OptionalLong.empty());
+        private static final Row NO_RECORD = new Row(new TableEntry.Absent(), OptionalLong.empty());
     }
 
     /** The number of invalid records since the start. */
