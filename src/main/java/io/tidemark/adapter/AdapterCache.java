@@ -24,6 +24,8 @@ import java.util.concurrent.TimeUnit;
  */
 final class AdapterCache implements AutoCloseable {
 
+    private static final System.Logger LOG = System.getLogger(AdapterCache.class.getName());
+
     /** How long a failed load is remembered; a repaired folder is then loaded without a restart. */
     private static final long REFUSAL_NANOS = TimeUnit.SECONDS.toNanos(30);
 
@@ -293,6 +295,10 @@ final class AdapterCache implements AutoCloseable {
             registration.refused(reason, System.nanoTime());
             waiting = registration.takeWaiting();
         }
+        // once for each load: senders are not told the reason
+        LOG.log(
+                System.Logger.Level.WARNING,
+                "adapter '" + registration.id + "' can't be loaded: " + reason.getMessage());
         waiting.forEach(waiter -> waiter.completeExceptionally(reason));
     }
 

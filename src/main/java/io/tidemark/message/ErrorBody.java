@@ -21,6 +21,11 @@ public record ErrorBody(String type, String code, String message, Optional<Strin
         return new ErrorBody(INVALID_REQUEST, code, message, Optional.of(param));
     }
 
+    /** The adapter can't be loaded. The reason is in the log: it names folders of the server. */
+    public static ErrorBody adapterUnusable(String adapter) {
+        return serverError("adapter_unusable", "adapter '" + adapter + "' can't be loaded");
+    }
+
     /** A failure of the server for a valid request. */
     public static ErrorBody serverError(String code, String message) {
         return new ErrorBody(SERVER_ERROR, code, message, Optional.empty());

@@ -122,8 +122,7 @@ final class BatchReader {
                 }
             } while (shouldContinue.getAsBoolean());
         } catch (ExecutionException e) {
-            throw new RejectedException(
-                    ErrorBody.serverError("adapter_unusable", e.getCause().getMessage()));
+            throw new RejectedException(ErrorBody.adapterUnusable(id));
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }

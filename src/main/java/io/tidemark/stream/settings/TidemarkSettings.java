@@ -152,6 +152,10 @@ public interface TidemarkSettings {
         /** Maximum size of a request record, at most 4M. Larger records are rejected without parsing. */
         @WithDefault("1M")
         MemorySize requestBytes();
+
+        /** Errors for unknown adapters name a similar id, which may be that of another tenant. */
+        @WithDefault("false")
+        boolean suggestAdapters();
     }
 
     /** {@code tidemark.worker.*}: the service that answers requests. */

@@ -25,13 +25,11 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.Set;
-import org.apache.commons.text.similarity.LevenshteinDistance;
 
 /**
  * Turns parsed requests into requests for the engine: tokenizes the input, resolves the adapter, and pins its version
@@ -45,13 +43,21 @@ final class Admission {
     private final AdapterStore adapters;
     private final BoundaryTable boundaries;
     private final WorkerMetrics metrics;
+    private final AdapterSuggestions suggestions;
 
-    Admission(LanguageModel model, AdapterStore adapters, BoundaryTable boundaries, WorkerMetrics metrics) {
+    /** @param suggestions the ids that errors for unknown adapters may name */
+    Admission(
+            LanguageModel model,
+            AdapterStore adapters,
+            BoundaryTable boundaries,
+            WorkerMetrics metrics,
+            AdapterSuggestions suggestions) {
         this.model = model;
         this.numLayers = model.config().numLayers();
         this.adapters = adapters;
         this.boundaries = boundaries;
         this.metrics = metrics;
+        this.suggestions = suggestions;
     }
 
     /**
@@ -148,12 +154,9 @@ final class Admission {
     }
 
     private String unknownAdapter(String name) {
-        LevenshteinDistance distance = LevenshteinDistance.getDefaultInstance();
-        int maxDistance = Math.max(1, name.length() / 3);
         return "no adapter '" + name + "'"
-                + adapters.ids().stream()
-                        .filter(id -> distance.apply(id, name) <= maxDistance)
-                        .min(Comparator.comparingInt(id -> distance.apply(id, name)))
+                + suggestions
+                        .similarTo(name)
                         .map(id -> "; did you mean '" + id + "'?")
                         .orElse("");
     }

@@ -308,7 +308,7 @@ final class RequestLifecycle implements AutoCloseable {
             return ErrorBody.invalidRequest(refused.code(), param, refused.getMessage());
         }
         if (reason instanceof InvalidAdapterException) {
-            return ErrorBody.serverError("adapter_unusable", reason.getMessage());
+            return ErrorBody.adapterUnusable(run.message.orElseThrow().model());
         }
         LOG.errorf(reason, "request '%s' could not be admitted", run.id);
         return ADMISSION_FAILED;

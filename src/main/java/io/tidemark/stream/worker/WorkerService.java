@@ -69,7 +69,12 @@ public final class WorkerService implements AutoCloseable {
             BoundaryTable boundaries,
             WorkerMetrics metrics) {
         TopicLayout topics = cluster.topics();
-        Admission admission = new Admission(model, adapters, boundaries, metrics);
+        Admission admission = new Admission(
+                model,
+                adapters,
+                boundaries,
+                metrics,
+                settings.limits().suggestAdapters() ? new AdapterSuggestions(adapters.ids()) : AdapterSuggestions.NONE);
         ReplyRouting routing = new ReplyRouting(settings.replies(), cluster.replies());
         EventWriter events = new EventWriter(routing, cluster.events());
         Results results = new Results(model.name(), model.config().numLayers(), cluster.worker(), Clock.systemUTC());

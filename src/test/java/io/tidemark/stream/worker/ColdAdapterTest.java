@@ -39,7 +39,7 @@ class ColdAdapterTest {
     }
 
     @Test
-    @DisplayName("Is answered with an error that contains the reason if the adapter can't be loaded")
+    @DisplayName("Is answered with an error that names no folder of the server if the adapter can't be loaded")
     void refused(@TempDir Path folder) throws Exception {
         Files.writeString(folder.resolve("adapter_config.json"), "{");
         InvalidAdapterException reason = null;
@@ -51,7 +51,10 @@ class ColdAdapterTest {
         CompletableFuture<Answer> answered = fixture.deliver(1, "cold");
         fixture.awaitColdLease().completeExceptionally(reason);
         assertThat(answered).succeedsWithin(Duration.ofSeconds(10));
-        assertThat(fixture.results()).contains("adapter_unusable", "adapter_config.json", "server_error");
+        assertThat(reason).hasMessageContaining(folder.toString());
+        assertThat(fixture.results())
+                .contains("adapter_unusable", "adapter 'cold' can't be loaded", "server_error")
+                .doesNotContain(folder.toString(), "adapter_config.json");
         assertThat(fixture.engine().submitted()).isEmpty();
     }
 

@@ -40,7 +40,8 @@ final class RequestLifecycleFixture implements AutoCloseable {
     RequestLifecycleFixture() {
         register(store);
         WorkerMetrics metrics = new WorkerMetrics(new SimpleMeterRegistry());
-        Admission admission = new Admission(fixture.model(), store, new BoundaryTable(), metrics);
+        Admission admission =
+                new Admission(fixture.model(), store, new BoundaryTable(), metrics, AdapterSuggestions.NONE);
         Results results = new Results(FAMILY, fixture.model().config().numLayers(), "w", Clock.systemUTC());
         ReplyRouting routing = new ReplyRouting(
                 TestSettings.with(Map.of()).replies(), new ReplyTopics("results", Map.of("results", 1)));
