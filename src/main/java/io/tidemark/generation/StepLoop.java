@@ -5,6 +5,7 @@ import io.tidemark.decoder.DecoderException;
 import io.tidemark.decoder.StepRow;
 import io.tidemark.decoder.sampling.SampledToken;
 import io.tidemark.generation.Scheduler.ScheduledRow;
+import io.tidemark.text.LogText;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
@@ -109,7 +110,8 @@ final class StepLoop {
         } catch (RuntimeException e) {
             LOG.log(
                     System.Logger.Level.ERROR,
-                    "a token of request '" + sequence.owner().request().id() + "' could not be decoded",
+                    "a token of request '"
+                            + LogText.of(sequence.owner().request().id()) + "' could not be decoded",
                     e);
             fail(sequence, "a token could not be decoded to text");
             return;

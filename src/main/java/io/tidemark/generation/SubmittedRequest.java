@@ -4,6 +4,7 @@ import io.tidemark.generation.Completion.Choice;
 import io.tidemark.generation.Completion.Timing;
 import io.tidemark.generation.Completion.Usage;
 import io.tidemark.generation.Outcome.Failure;
+import io.tidemark.text.LogText;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -107,7 +108,7 @@ final class SubmittedRequest {
         try {
             call.run();
         } catch (RuntimeException e) {
-            LOG.log(System.Logger.Level.ERROR, "the listener of request '" + request.id() + "' failed", e);
+            LOG.log(System.Logger.Level.ERROR, "the listener of request '" + LogText.of(request.id()) + "' failed", e);
         }
     }
 

@@ -13,8 +13,8 @@ public final class LogText {
 
     /**
      * Escapes as in a Java string: control and format characters, line and paragraph separators, unpaired surrogates,
-     * unassigned and private characters, single quotes and backslashes. A longer text is cut and ends in an ellipsis;
-     * null is the text {@code null}.
+     * unassigned and private characters, and backslashes. A longer text is cut and ends in an ellipsis; null is the
+     * text {@code null}.
      */
     public static String of(String value) {
         if (value == null) {
@@ -39,7 +39,6 @@ public final class LogText {
             case '\n' -> "\\n";
             case '\r' -> "\\r";
             case '\t' -> "\\t";
-            case '\'' -> "\\'";
             case '\\' -> "\\\\";
             default -> isVisible(character) ? Character.toString(character) : escape(character);
         };

@@ -3,6 +3,7 @@ package io.tidemark.stream.calibrator;
 import io.tidemark.boundary.LoadedVersion;
 import io.tidemark.calibration.CalibrationState;
 import io.tidemark.calibration.CurveStatistics;
+import io.tidemark.text.LogText;
 import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.List;
@@ -30,7 +31,9 @@ final class CalibrationStateTable {
         try {
             states.put(key, CalibrationState.parse(key, record.value()));
         } catch (IllegalArgumentException e) {
-            LOG.warnf("calibration state '%s' is invalid and starts empty: %s", key, e.getMessage());
+            LOG.warnf(
+                    "calibration state '%s' is invalid and starts empty: %s",
+                    LogText.of(key), LogText.of(e.getMessage()));
         }
     }
 

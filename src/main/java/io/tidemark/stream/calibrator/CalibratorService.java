@@ -13,6 +13,7 @@ import io.tidemark.stream.calibrator.BatchReader.TokenizedBatch;
 import io.tidemark.stream.tables.TableReadException;
 import io.tidemark.stream.topics.KafkaConnection;
 import io.tidemark.stream.topics.TopicLayout;
+import io.tidemark.text.LogText;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Collection;
@@ -310,7 +311,7 @@ public final class CalibratorService implements AutoCloseable {
                     record.partition(),
                     record.offset(),
                     error.code(),
-                    error.param().orElse("no field"));
+                    LogText.of(error.param().orElse("no field")));
             current = Optional.empty();
             publisher.publishDeadLetter(record, error);
             listener.onRejected(error);
@@ -326,7 +327,9 @@ public final class CalibratorService implements AutoCloseable {
                 CalibrationStateTable states = tables.refreshStates();
                 String adapter = batch.adapter().id();
                 if (states.hasCounted(adapter, batch.version(), batch.batchId())) {
-                    LOG.infof("batch '%s' of '%s' was counted before and is skipped", batch.batchId(), adapter);
+                    LOG.infof(
+                            "batch '%s' of '%s' was counted before and is skipped",
+                            LogText.of(batch.batchId()), adapter);
                     current = Optional.empty();
                     publisher.skip(record);
                     return;
@@ -353,7 +356,7 @@ public final class CalibratorService implements AutoCloseable {
             } catch (KafkaException e) {
                 throw e;
             } catch (RuntimeException e) {
-                LOG.errorf(e, "the sweep of batch '%s' failed", batch.batchId());
+                LOG.errorf(e, "the sweep of batch '%s' failed", LogText.of(batch.batchId()));
                 throw new BatchReader.RejectedException(
                         ErrorBody.serverError("sweep_failed", "the batch could not be scored"));
             }
@@ -384,7 +387,7 @@ public final class CalibratorService implements AutoCloseable {
          */
         private void restorePins() {
             tables.refreshBoundaries().overwrittenPins().forEach((adapter, pin) -> {
-                LOG.infof("publishing the overwritten pin of '%s' again", adapter);
+                LOG.infof("publishing the overwritten pin of '%s' again", LogText.of(adapter));
                 publisher.publishBoundary(adapter, pin);
             });
         }

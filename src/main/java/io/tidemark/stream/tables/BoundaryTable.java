@@ -1,6 +1,7 @@
 package io.tidemark.stream.tables;
 
 import io.tidemark.boundary.TableEntry;
+import io.tidemark.text.LogText;
 import java.nio.charset.StandardCharsets;
 import java.util.Map;
 import java.util.OptionalLong;
@@ -63,6 +64,6 @@ public final class BoundaryTable {
         brokenRecords.incrementAndGet();
         LOG.warnf(
                 "the boundary record at %s-%d@%d is invalid: %s",
-                boundary.topic(), boundary.partition(), boundary.offset(), why);
+                boundary.topic(), boundary.partition(), boundary.offset(), LogText.of(why));
     }
 }

@@ -8,6 +8,7 @@ import io.tidemark.message.ErrorBody;
 import io.tidemark.message.RequestMessage;
 import io.tidemark.message.ResultMessage;
 import io.tidemark.stream.metrics.WorkerMetrics;
+import io.tidemark.text.LogText;
 import java.util.Optional;
 import java.util.function.UnaryOperator;
 import org.jboss.logging.Logger;
@@ -59,7 +60,7 @@ final class Answers {
     private Answer failed(ResultMessage result, ErrorBody error, String model) {
         LOG.infof(
                 "request '%s' failed: %s (%s)",
-                result.id(), error.code(), error.param().orElse("no field"));
+                LogText.of(result.id()), error.code(), LogText.of(error.param().orElse("no field")));
         return new Answer(result, Optional.of(error), () -> metrics.countRequest(metricTag.apply(model), error.code()));
     }
 

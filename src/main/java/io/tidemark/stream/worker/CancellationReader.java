@@ -5,6 +5,7 @@ import io.tidemark.message.Parsed;
 import io.tidemark.stream.tables.TableReadException;
 import io.tidemark.stream.tables.TopicFollower;
 import io.tidemark.stream.topics.KafkaConnection;
+import io.tidemark.text.LogText;
 import java.time.Instant;
 import java.util.Optional;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -69,7 +70,7 @@ public final class CancellationReader implements AutoCloseable {
                     record.topic(),
                     record.partition(),
                     record.offset(),
-                    invalid.error().message());
+                    LogText.of(invalid.error().message()));
         }
     }
 

@@ -1,5 +1,6 @@
 package io.tidemark.stream.worker;
 
+import io.tidemark.text.LogText;
 import java.net.URLDecoder;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
@@ -54,7 +55,7 @@ record CommitMetadata(Optional<String> owner, boolean idle, CrashHistory crashes
             LOG.warnf(
                     "the metadata of the committed offset %d of %s is invalid and is ignored; results above the offset"
                             + " may be repeated: %s",
-                    committed.offset(), partition, e.getMessage());
+                    committed.offset(), partition, LogText.of(e.getMessage()));
             return NONE;
         }
     }

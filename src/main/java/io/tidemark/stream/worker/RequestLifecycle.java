@@ -9,6 +9,7 @@ import io.tidemark.message.CancellationMessage;
 import io.tidemark.message.ErrorBody;
 import io.tidemark.message.Parsed;
 import io.tidemark.message.RequestMessage;
+import io.tidemark.text.LogText;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
@@ -310,7 +311,7 @@ final class RequestLifecycle implements AutoCloseable {
         if (reason instanceof InvalidAdapterException) {
             return ErrorBody.adapterUnusable(run.message.orElseThrow().model());
         }
-        LOG.errorf(reason, "request '%s' could not be admitted", run.id);
+        LOG.errorf(reason, "request '%s' could not be admitted", LogText.of(run.id));
         return ADMISSION_FAILED;
     }
 

@@ -7,8 +7,13 @@ import io.tidemark.calibration.CalibrationState;
 import io.tidemark.calibration.CurveStatistics;
 import io.tidemark.calibration.ExampleScore;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.logging.Handler;
+import java.util.logging.LogRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.jboss.logmanager.ExtLogRecord;
+import org.jboss.logmanager.Logger;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
@@ -45,6 +50,35 @@ class CalibrationStateTableTest {
         assertThat(table.mergedWith(newer, VERSION).count()).isEqualTo(2);
         CalibrationState other = table.get("gsm", 1, VERSION).plus("b3", SCORES);
         assertThat(table.mergedWith(other, VERSION).count()).isEqualTo(2);
+    }
+
+    @Test
+    @DisplayName("Logs the key of an invalid record as one line, whatever characters it has")
+    void escapesKeys() {
+        List<String> lines = new ArrayList<>();
+        Handler handler = new Handler() {
+            @Override
+            public void publish(LogRecord line) {
+                lines.add(((ExtLogRecord) line).getFormattedMessage());
+            }
+
+            @Override
+            public void flush() {}
+
+            @Override
+            public void close() {}
+        };
+        Logger logger = Logger.getLogger(CalibrationStateTable.class.getName());
+        logger.addHandler(handler);
+        try {
+            apply("gsm\nERROR forged/0", "{oops".getBytes(StandardCharsets.UTF_8));
+        } finally {
+            logger.removeHandler(handler);
+        }
+        assertThat(lines)
+                .singleElement()
+                .satisfies(line ->
+                        assertThat(line).contains("'gsm\\nERROR forged/0'").doesNotContain("\n"));
     }
 
     @Test
