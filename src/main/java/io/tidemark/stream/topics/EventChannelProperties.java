@@ -2,7 +2,7 @@ package io.tidemark.stream.topics;
 
 import io.smallrye.reactive.messaging.ClientCustomizer;
 import jakarta.enterprise.context.ApplicationScoped;
-import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import org.eclipse.microprofile.config.Config;
 
@@ -13,13 +13,13 @@ import org.eclipse.microprofile.config.Config;
 @ApplicationScoped
 class EventChannelProperties implements ClientCustomizer<Map<String, Object>> {
 
+    /** Set for the channel in {@code application.properties}, where they take precedence over those of all clients. */
+    private static final List<String> OF_CHANNEL = List.of("client.id", "key.serializer", "value.serializer");
+
     @Override
     public Map<String, Object> customize(String channel, Config channelConfig, Map<String, Object> properties) {
-        Map<String, Object> kept = new HashMap<>(properties);
-        kept.remove("transactional.id");
-        kept.remove("interceptor.classes");
-        kept.put("enable.idempotence", "true");
-        kept.put("acks", "all");
+        Map<String, Object> kept = new KafkaConnection(properties).producerProperties();
+        OF_CHANNEL.forEach(name -> kept.put(name, properties.get(name)));
         return kept;
     }
 }

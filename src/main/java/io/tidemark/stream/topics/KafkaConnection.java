@@ -92,11 +92,7 @@ public record KafkaConnection(Map<String, Object> properties) {
      * Creates an idempotent producer with {@code acks=all} and without transactions; {@code overrides} take precedence.
      */
     public KafkaProducer<byte[], byte[]> newProducer(Map<String, Object> overrides) {
-        Map<String, Object> config = inherited();
-        config.put(ProducerConfig.ACKS_CONFIG, "all");
-        config.put(ProducerConfig.ENABLE_IDEMPOTENCE_CONFIG, "true");
-        config.put(ProducerConfig.MAX_REQUEST_SIZE_CONFIG, MAX_REQUEST_BYTES);
-        config.put(ProducerConfig.LINGER_MS_CONFIG, 2);
+        Map<String, Object> config = producerProperties();
         config.putAll(overrides);
         return new KafkaProducer<>(config, new ByteArraySerializer(), new ByteArraySerializer());
     }
@@ -123,6 +119,16 @@ public record KafkaConnection(Map<String, Object> properties) {
 
     public Admin newAdmin() {
         return Admin.create(inherited());
+    }
+
+    /** The properties of an idempotent producer without an identity, for {@link #newProducer} and for SmallRye. */
+    Map<String, Object> producerProperties() {
+        Map<String, Object> config = inherited();
+        config.put(ProducerConfig.ACKS_CONFIG, "all");
+        config.put(ProducerConfig.ENABLE_IDEMPOTENCE_CONFIG, "true");
+        config.put(ProducerConfig.MAX_REQUEST_SIZE_CONFIG, MAX_REQUEST_BYTES);
+        config.put(ProducerConfig.LINGER_MS_CONFIG, 2);
+        return config;
     }
 
     private Map<String, Object> inherited() {

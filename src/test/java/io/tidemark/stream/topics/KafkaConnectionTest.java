@@ -33,7 +33,7 @@ import org.junit.jupiter.api.TestInstance;
 class KafkaConnectionTest {
 
     /** Each of these breaks a producer, a consumer or an admin client that inherits it, or changes what it does. */
-    private static final Map<String, Object> HARMFUL = Map.ofEntries(
+    static final Map<String, Object> HARMFUL = Map.ofEntries(
             Map.entry("client.id", "shared"),
             Map.entry("group.id", "shared"),
             Map.entry("group.instance.id", "shared"),
