@@ -10,6 +10,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.Supplier;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.Config;
 import org.apache.kafka.clients.admin.NewTopic;
@@ -20,7 +21,7 @@ import org.apache.kafka.common.errors.TopicExistsException;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.jboss.logging.Logger;
 
-/** Creates missing topics and validates the cleanup policy of existing ones. */
+/** Creates missing topics and validates the cleanup policy and the partitions of existing ones. */
 public final class TopicSetup {
 
     private static final Logger LOG = Logger.getLogger(TopicSetup.class);
@@ -30,9 +31,9 @@ public final class TopicSetup {
     private TopicSetup() {}
 
     /**
-     * Returns when every topic of the layout exists with the required cleanup policy.
+     * Returns when every topic of the layout exists with the required cleanup policy, and the tables have one partition.
      *
-     * @throws IllegalStateException when a topic has another policy, or the cluster does not answer within a minute
+     * @throws IllegalStateException when a topic has another policy or a table several partitions, or the cluster does not answer within a minute
      */
     public static void ensure(Admin admin, TopicLayout layout) {
         try {
@@ -76,7 +77,8 @@ public final class TopicSetup {
                 .forEach(topic -> required.put(
                         new ConfigResource(ConfigResource.Type.TOPIC, topic.name()),
                         topic.configs().get(TopicConfig.CLEANUP_POLICY_CONFIG)));
-        Map<ConfigResource, Config> found = describe(admin, required.keySet());
+        Map<ConfigResource, Config> found =
+                described(() -> admin.describeConfigs(required.keySet()).all());
         List<String> wrong = new ArrayList<>();
         required.forEach((topic, policy) -> {
             String value =
@@ -85,18 +87,27 @@ public final class TopicSetup {
                 wrong.add("topic '" + topic.name() + "' has cleanup.policy '" + value + "' but needs '" + policy + "'");
             }
         });
+        List<String> tables = List.of(layout.boundaries(), layout.calibrationState());
+        described(() -> admin.describeTopics(tables).allTopicNames()).forEach((topic, description) -> {
+            int partitions = description.partitions().size();
+            if (partitions != 1) {
+                wrong.add(
+                        "topic '" + topic + "' has " + partitions + " partitions but needs 1, because a key on several"
+                                + " partitions has no last record; create the topic again with one partition");
+            }
+        });
         if (!wrong.isEmpty()) {
             throw new IllegalStateException(String.join("; ", wrong));
         }
     }
 
     /** Retries until the metadata of new topics has reached all brokers. */
-    private static Map<ConfigResource, Config> describe(Admin admin, Set<ConfigResource> topics)
+    private static <T> T described(Supplier<KafkaFuture<T>> description)
             throws InterruptedException, ExecutionException, TimeoutException {
         long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(TIMEOUT_S);
         while (true) {
             try {
-                return admin.describeConfigs(topics).all().get(TIMEOUT_S, TimeUnit.SECONDS);
+                return description.get().get(TIMEOUT_S, TimeUnit.SECONDS);
             } catch (ExecutionException e) {
                 if (!(e.getCause() instanceof UnknownTopicOrPartitionException) || System.nanoTime() > deadline) {
                     throw e;
