@@ -1,0 +1,38 @@
+package io.tidemark.stream.calibrator;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import io.tidemark.adapter.AdapterStore;
+import io.tidemark.fixture.FixtureModel;
+import io.tidemark.fixture.Folders;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class BatchReaderTest {
+
+    private static final String FAMILY = "llama-gqa";
+
+    @Test
+    @DisplayName("The error of a batch whose adapter can't be loaded names no folder of the server")
+    void namesNoFolder(@TempDir Path folder) throws Exception {
+        Path adapter = Folders.copyOfAdapter(FAMILY, "qv", folder);
+        try (FixtureModel fixture = FixtureModel.load(FAMILY);
+                AdapterStore adapters = new AdapterStore(fixture.model())) {
+            adapters.register("mine", adapter);
+            Files.delete(adapter.resolve("adapter_model.safetensors"));
+            BatchReader reader = new BatchReader(fixture.model(), adapters, 10);
+            byte[] batch = ("{\"batch_id\": \"b\", \"adapter\": \"mine\","
+                            + " \"examples\": [{\"prompt\": \"x\", \"completion\": \"y\"}]}")
+                    .getBytes(UTF_8);
+            BatchReader.RejectedException refused =
+                    catchThrowableOfType(BatchReader.RejectedException.class, () -> reader.read(batch, () -> true));
+            assertThat(refused.error().code()).isEqualTo("adapter_unusable");
+            assertThat(refused.error().message()).isEqualTo("adapter 'mine' can't be loaded");
+        }
+    }
+}
