@@ -184,8 +184,8 @@ public class ServingLifecycle {
         ReplyTopics replies;
         try (Admin admin = kafka.newAdmin()) {
             TopicSetup.ensure(admin, topics);
-            replies =
-                    ReplyTopics.check(admin, topics, settings.replies().topics().orElse(List.of()));
+            List<String> named = settings.replies().topics().orElse(List.of());
+            replies = ReplyTopics.check(admin, topics, settings.role().generates() ? named : List.of());
         }
         SortedMap<String, Path> folders = AdapterFolders.of(settings);
         LoadedModel loaded = opened(loadModel(preloader, folders.keySet()));
