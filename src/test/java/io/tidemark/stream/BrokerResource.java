@@ -28,6 +28,7 @@ public final class BrokerResource implements QuarkusTestResourceLifecycleManager
         config.put("tidemark.engine.threads", "1");
         config.put("tidemark.worker-id", "test-worker");
         config.put("tidemark.topics.calibration-partitions", "2");
+        config.put("tidemark.tables.max-staleness", "5S");
         return config;
     }
 

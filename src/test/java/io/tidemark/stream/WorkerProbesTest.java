@@ -12,8 +12,14 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.time.Duration;
 import java.util.List;
+import java.util.Map;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.awaitility.Awaitility;
+import org.eclipse.microprofile.config.inject.ConfigProperty;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
@@ -27,6 +33,9 @@ class WorkerProbesTest {
 
     @Inject
     TopicClient client;
+
+    @ConfigProperty(name = "kafka.bootstrap.servers")
+    String brokers;
 
     @Test
     @DisplayName(
@@ -46,6 +55,8 @@ class WorkerProbesTest {
                         "tidemark_engine_steps_total",
                         "tidemark_prefix_cache_tokens_total",
                         "tidemark_boundary_broken_records_total",
+                        "tidemark_table_lag{topic=\"adapter-boundaries\"}",
+                        "tidemark_table_lag{topic=\"generation-cancellations\"}",
                         "adapter=\"unknown\"")
                 .doesNotContain("secret-name");
     }
@@ -61,6 +72,28 @@ class WorkerProbesTest {
                             .lines()
                             .anyMatch(line -> line.matches(timer + "_bucket\\{.*le=\"\\+Inf\".*} [1-9].*")));
         }
+    }
+
+    @Test
+    @DisplayName("Report an open transaction that holds back the boundary table, and are ready again when it has ended")
+    void hangingTransaction() {
+        Map<String, Object> config = Map.of("bootstrap.servers", brokers, "transactional.id", "hanging");
+        try (KafkaProducer<byte[], byte[]> hanging =
+                new KafkaProducer<>(config, new ByteArraySerializer(), new ByteArraySerializer())) {
+            hanging.initTransactions();
+            hanging.beginTransaction();
+            hanging.send(new ProducerRecord<>("adapter-boundaries", TopicClient.bytes("hanging"), null));
+            hanging.flush();
+            Awaitility.await()
+                    .atMost(Duration.ofSeconds(60))
+                    .until(() ->
+                            get("/q/health/ready").contains("find-hanging --topic adapter-boundaries --partition 0"));
+            hanging.abortTransaction();
+        }
+        Awaitility.await()
+                .atMost(Duration.ofSeconds(60))
+                .until(() -> !get("/q/health/ready").contains("trouble")
+                        && get("/q/metrics").contains("tidemark_table_lag{topic=\"adapter-boundaries\"} 0.0"));
     }
 
     private String get(String path) throws Exception {

@@ -130,7 +130,6 @@ public class ServingLifecycle {
                 .or(() -> boundaries
                         .flatMap(TopicFollower::disruption)
                         .map(reason -> "the boundary table may be out of date: " + reason))
-                .or(() -> worker.flatMap(WorkerService::disruption))
                 .or(() -> calibrator
                         .flatMap(CalibratorService::disruption)
                         .map(reason -> "validation batches can't be processed: " + reason));

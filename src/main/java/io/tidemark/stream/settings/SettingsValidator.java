@@ -35,7 +35,9 @@ public final class SettingsValidator {
                         && settings.worker().revokeGrace().compareTo(MAX_REVOKE_GRACE) <= 0,
                 "tidemark.worker.revoke-grace must be from 0S to 4M");
         require(settings.tables().loadTimeout().toMillis() > 0, "tidemark.tables.load-timeout must be above 0S");
-        require(settings.tables().maxStaleness().toMillis() > 0, "tidemark.tables.max-staleness must be above 0S");
+        require(
+                settings.tables().maxStaleness().toMillis() >= 1000,
+                "tidemark.tables.max-staleness must be 1S or more");
         require(
                 Double.isFinite(settings.calibrator().tolerance()),
                 "tidemark.calibrator.tolerance must be a finite number");

@@ -237,7 +237,7 @@ public interface TidemarkSettings {
         @WithDefault("60S")
         Duration loadTimeout();
 
-        /** Time for which records of a followed topic may be missing before readiness reports it. */
+        /** Time for which records of a followed topic may be missing before readiness reports it, 1 s or more. */
         @WithDefault("30S")
         Duration maxStaleness();
     }

@@ -36,7 +36,7 @@ public final class TopicFollower implements AutoCloseable {
     private static final Logger LOG = Logger.getLogger(TopicFollower.class);
     private static final Duration POLL = Duration.ofMillis(100);
     private static final long RETRY_NANOS = TimeUnit.SECONDS.toNanos(1);
-    private static final long WATCH_NANOS = TimeUnit.SECONDS.toNanos(2);
+    private static final long MAX_WATCH_NANOS = TimeUnit.SECONDS.toNanos(2);
     private static final int ENDS_TIMEOUT_MS = 5_000;
 
     /**
@@ -52,6 +52,7 @@ public final class TopicFollower implements AutoCloseable {
     private final Admin admin;
     private final Consumer<ConsumerRecord<byte[], byte[]>> sink;
     private final TableWatch watch;
+    private final long watchNanos;
     private final AtomicReference<String> disruption = new AtomicReference<>();
     private final Thread thread;
     private volatile boolean running = true;
@@ -76,7 +77,8 @@ public final class TopicFollower implements AutoCloseable {
         this.admin = kafka.newAdmin();
         long now = System.nanoTime();
         this.watch = new TableWatch(topic, staleness, now);
-        this.watchedAt = now - WATCH_NANOS;
+        this.watchNanos = Math.min(MAX_WATCH_NANOS, staleness.toNanos() / 4);
+        this.watchedAt = now - watchNanos;
         this.thread = new Thread(this::follow, "tidemark-follow-" + topic);
         thread.setDaemon(true);
         thread.start();
@@ -174,7 +176,7 @@ public final class TopicFollower implements AutoCloseable {
 
     private void watch() {
         long now = System.nanoTime();
-        if (fetchedEnds.isEmpty() && now - watchedAt >= WATCH_NANOS) {
+        if (fetchedEnds.isEmpty() && now - watchedAt >= watchNanos) {
             watchedAt = now;
             fetchedEnds = Optional.of(fetchEnds(now));
         }

@@ -9,6 +9,7 @@ import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.common.config.TopicConfig;
+import org.apache.kafka.common.record.TimestampType;
 
 /**
  * The names of all topics, prefix included, and the partitions and configuration of those that {@link TopicSetup}
@@ -34,7 +35,15 @@ public record TopicLayout(
         int calibrationPartitions,
         short replicationFactor) {
 
-    private static final long CANCELLATION_RETENTION_MS = TimeUnit.HOURS.toMillis(1);
+    /**
+     * Requests and cancellations have the time of the broker: a cancellation ends requests that are not newer, and the
+     * clocks of clients differ.
+     */
+    private static final Map<String, String> APPEND_TIME =
+            Map.of(TopicConfig.MESSAGE_TIMESTAMP_TYPE_CONFIG, TimestampType.LOG_APPEND_TIME.name);
+
+    private static final Map<String, String> CANCELLATION_RETENTION =
+            Map.of(TopicConfig.RETENTION_MS_CONFIG, Long.toString(TimeUnit.HOURS.toMillis(1)));
 
     public TopicLayout {
         requestTopics = List.copyOf(requestTopics);
@@ -65,15 +74,17 @@ public record TopicLayout(
         return requestTopics.get(0);
     }
 
-    /** All topics as they are created; their {@code cleanup.policy} is required of existing topics, too. */
+    /**
+     * All topics as they are created. Their {@code cleanup.policy} is required of existing topics, too, and another
+     * {@code message.timestamp.type} of existing topics is reported.
+     */
     List<NewTopic> newTopics() {
         Map<String, String> largeRecords = maxMessageBytes(TopicSettings.MAX_RECORD_BYTES);
         List<NewTopic> topics = new ArrayList<>();
-        requestTopics.forEach(name -> topics.add(deleted(name, partitions, largeRecords)));
+        requestTopics.forEach(name -> topics.add(deleted(name, partitions, with(largeRecords, APPEND_TIME))));
         topics.add(deleted(events, partitions, Map.of()));
         topics.add(deleted(results, partitions, maxMessageBytes(KafkaConnection.MAX_REQUEST_BYTES)));
-        topics.add(deleted(
-                cancellations, 1, Map.of(TopicConfig.RETENTION_MS_CONFIG, Long.toString(CANCELLATION_RETENTION_MS))));
+        topics.add(deleted(cancellations, 1, with(CANCELLATION_RETENTION, APPEND_TIME)));
         topics.add(deleted(deadLetters, partitions, largeRecords));
         topics.add(deleted(validationBatches, calibrationPartitions, largeRecords));
         topics.add(deleted(validationDeadLetters, calibrationPartitions, largeRecords));
@@ -92,13 +103,18 @@ public record TopicLayout(
     }
 
     private NewTopic newTopic(String name, int partitions, String cleanupPolicy, Map<String, String> configs) {
-        Map<String, String> all = new HashMap<>(configs);
-        all.put(TopicConfig.CLEANUP_POLICY_CONFIG, cleanupPolicy);
+        Map<String, String> all = with(configs, Map.of(TopicConfig.CLEANUP_POLICY_CONFIG, cleanupPolicy));
         return new NewTopic(
                         name,
                         Optional.of(partitions),
                         Optional.of(replicationFactor).filter(replicas -> replicas > 0))
                 .configs(all);
+    }
+
+    private static Map<String, String> with(Map<String, String> configs, Map<String, String> more) {
+        Map<String, String> all = new HashMap<>(configs);
+        all.putAll(more);
+        return all;
     }
 
     private static Map<String, String> maxMessageBytes(int bytes) {

@@ -1,61 +1,95 @@
 package io.tidemark.stream.topics;
 
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
 import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.Config;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.config.TopicConfig;
+import org.apache.kafka.common.errors.AuthorizationException;
 import org.apache.kafka.common.errors.TopicExistsException;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.jboss.logging.Logger;
 
-/** Creates missing topics and validates the cleanup policy and the partitions of existing ones. */
+/**
+ * Creates missing topics, validates the cleanup policy and the partitions of existing ones, and reports other settings
+ * of existing ones that differ from those of created ones.
+ *
+ * <p>Created topics with three or more replicas have {@code min.insync.replicas} 2: a record that was acknowledged
+ * survives the loss of any one broker, and topics stay writable without any one of them.
+ */
 public final class TopicSetup {
 
     private static final Logger LOG = Logger.getLogger(TopicSetup.class);
     private static final long TIMEOUT_S = 60;
     private static final long RETRY_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
+    private static final String DEFAULT_REPLICATION = "default.replication.factor";
 
-    private TopicSetup() {}
+    private final Admin admin;
+    private final TopicLayout layout;
+
+    private TopicSetup(Admin admin, TopicLayout layout) {
+        this.admin = admin;
+        this.layout = layout;
+    }
 
     /**
      * Returns when every topic of the layout exists with the required cleanup policy, and the tables have one partition.
+     * Logs a warning for each setting of an existing topic that limits what a process guarantees.
      *
-     * @throws IllegalStateException when a topic has another policy or a table several partitions, or the cluster does not answer within a minute
+     * @throws IllegalStateException when a topic has another policy or a table several partitions, or the cluster does
+     *                               not answer within a minute
      */
     public static void ensure(Admin admin, TopicLayout layout) {
+        differences(admin, layout).forEach(LOG::warn);
+    }
+
+    /** As {@link #ensure}; returns the warnings. */
+    static List<String> differences(Admin admin, TopicLayout layout) {
+        TopicSetup setup = new TopicSetup(admin, layout);
         try {
-            create(admin, layout);
-            check(admin, layout);
+            setup.create();
+            Map<String, Config> found = setup.describeTopics();
+            setup.requireLayout(found);
+            return setup.timestampTypes(found);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new IllegalStateException("interrupted while creating topics", e);
         } catch (ExecutionException e) {
             throw new IllegalStateException(
-                    "could not create or describe topics: " + e.getCause().getMessage(), e.getCause());
+                    "could not create or describe topics: " + KafkaConnection.reason(e.getCause()), e.getCause());
         } catch (TimeoutException e) {
             throw new IllegalStateException("the Kafka cluster did not answer within " + TIMEOUT_S + " s", e);
         }
     }
 
-    private static void create(Admin admin, TopicLayout layout)
-            throws InterruptedException, ExecutionException, TimeoutException {
+    private void create() throws InterruptedException, ExecutionException, TimeoutException {
         Set<String> existing = admin.listTopics().names().get(TIMEOUT_S, TimeUnit.SECONDS);
         List<NewTopic> missing = layout.newTopics().stream()
                 .filter(topic -> !existing.contains(topic.name()))
                 .toList();
+        if (missing.isEmpty()) {
+            return;
+        }
+        minInsyncReplicas()
+                .ifPresent(replicas -> missing.forEach(topic -> {
+                    Map<String, String> configs = new HashMap<>(topic.configs());
+                    configs.put(TopicConfig.MIN_IN_SYNC_REPLICAS_CONFIG, Integer.toString(replicas));
+                    topic.configs(configs);
+                }));
         Map<String, KafkaFuture<Void>> created = admin.createTopics(missing).values();
         for (Map.Entry<String, KafkaFuture<Void>> topic : created.entrySet()) {
             try {
@@ -70,19 +104,64 @@ public final class TopicSetup {
         }
     }
 
-    private static void check(Admin admin, TopicLayout layout)
+    /** The {@code min.insync.replicas} to set for new topics; empty for the default of the broker. */
+    private OptionalInt minInsyncReplicas() throws InterruptedException, ExecutionException, TimeoutException {
+        int replicas = layout.replicationFactor();
+        if (replicas > 0 && replicas < 3) {
+            return OptionalInt.empty();
+        }
+        try {
+            Config broker = describeBroker();
+            return minInsyncReplicas(
+                    replicas > 0 ? replicas : number(broker, DEFAULT_REPLICATION),
+                    number(broker, TopicConfig.MIN_IN_SYNC_REPLICAS_CONFIG));
+        } catch (ExecutionException e) {
+            if (!(e.getCause() instanceof AuthorizationException)) {
+                throw e;
+            }
+            LOG.warnf(
+                    "the settings of the brokers can't be read (%s); new topics have the min.insync.replicas of the"
+                            + " brokers, which should be 2 for topics with three replicas",
+                    KafkaConnection.reason(e.getCause()));
+            return OptionalInt.empty();
+        }
+    }
+
+    /**
+     * The {@code min.insync.replicas} to set for topics with a number of replicas.
+     *
+     * @param ofBroker the default of the broker, which is kept if it is 2 or more
+     */
+    static OptionalInt minInsyncReplicas(int replicas, int ofBroker) {
+        return replicas >= 3 && ofBroker < 2 ? OptionalInt.of(2) : OptionalInt.empty();
+    }
+
+    private static int number(Config config, String name) {
+        return Integer.parseInt(config.get(name).value());
+    }
+
+    private Config describeBroker() throws InterruptedException, ExecutionException, TimeoutException {
+        String node = admin.describeCluster()
+                .nodes()
+                .get(TIMEOUT_S, TimeUnit.SECONDS)
+                .iterator()
+                .next()
+                .idString();
+        ConfigResource broker = new ConfigResource(ConfigResource.Type.BROKER, node);
+        return admin.describeConfigs(Set.of(broker))
+                .all()
+                .get(TIMEOUT_S, TimeUnit.SECONDS)
+                .get(broker);
+    }
+
+    private void requireLayout(Map<String, Config> found)
             throws InterruptedException, ExecutionException, TimeoutException {
-        Map<ConfigResource, String> required = new LinkedHashMap<>();
-        layout.newTopics()
-                .forEach(topic -> required.put(
-                        new ConfigResource(ConfigResource.Type.TOPIC, topic.name()),
-                        topic.configs().get(TopicConfig.CLEANUP_POLICY_CONFIG)));
-        Map<ConfigResource, Config> found =
-                described(() -> admin.describeConfigs(required.keySet()).all());
         List<String> wrong = new ArrayList<>();
-        required.forEach((topic, policy) -> {
-            String value =
-                    found.get(topic).get(TopicConfig.CLEANUP_POLICY_CONFIG).value();
+        layout.newTopics().forEach(topic -> {
+            String policy = topic.configs().get(TopicConfig.CLEANUP_POLICY_CONFIG);
+            String value = found.get(topic.name())
+                    .get(TopicConfig.CLEANUP_POLICY_CONFIG)
+                    .value();
             if (!new HashSet<>(List.of(value.split(","))).equals(Set.of(policy))) {
                 wrong.add("topic '" + topic.name() + "' has cleanup.policy '" + value + "' but needs '" + policy + "'");
             }
@@ -99,6 +178,33 @@ public final class TopicSetup {
         if (!wrong.isEmpty()) {
             throw new IllegalStateException(String.join("; ", wrong));
         }
+    }
+
+    private List<String> timestampTypes(Map<String, Config> found) {
+        List<String> warnings = new ArrayList<>();
+        layout.newTopics().forEach(topic -> {
+            String type = topic.configs().get(TopicConfig.MESSAGE_TIMESTAMP_TYPE_CONFIG);
+            String value = found.get(topic.name())
+                    .get(TopicConfig.MESSAGE_TIMESTAMP_TYPE_CONFIG)
+                    .value();
+            if (type != null && !type.equals(value)) {
+                warnings.add(String.format(
+                        "topic '%s' has message.timestamp.type '%s': the clocks of clients decide when timeout_ms is over"
+                                + " and which requests a cancellation ends; set '%s' with 'kafka-configs.sh --alter"
+                                + " --entity-type topics --entity-name %s --add-config message.timestamp.type=%s', for"
+                                + " the records that are written from then on",
+                        topic.name(), value, type, topic.name(), type));
+            }
+        });
+        return warnings;
+    }
+
+    private Map<String, Config> describeTopics() throws InterruptedException, ExecutionException, TimeoutException {
+        List<ConfigResource> topics = layout.newTopics().stream()
+                .map(topic -> new ConfigResource(ConfigResource.Type.TOPIC, topic.name()))
+                .toList();
+        return described(() -> admin.describeConfigs(topics).all()).entrySet().stream()
+                .collect(Collectors.toMap(config -> config.getKey().name(), Map.Entry::getValue));
     }
 
     /** Retries until the metadata of new topics has reached all brokers. */

@@ -31,7 +31,7 @@ class SettingsValidatorTest {
         "tidemark.worker.low-priority-share, NaN",
         "tidemark.worker.shutdown-grace, -1S",
         "tidemark.tables.load-timeout, 0S",
-        "tidemark.tables.max-staleness, 0S",
+        "tidemark.tables.max-staleness, 999MS",
         "tidemark.calibrator.tolerance, Infinity"
     })
     @DisplayName("An invalid value is rejected with the name of the property")

@@ -105,7 +105,9 @@ class TopicFollowerTest {
                 assertThat(values).containsExactly("recent", "uncommitted");
                 send(producer, "since", now.toEpochMilli(), "later");
                 Awaitility.await().atMost(TIMEOUT).until(() -> values.contains("later") && follower.lag() == 0);
-                assertThat(follower.disruption()).isEmpty();
+                Awaitility.await()
+                        .atMost(TIMEOUT)
+                        .until(() -> follower.disruption().isEmpty());
             }
         }
     }

@@ -1,21 +1,29 @@
 package io.tidemark.stream.topics;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tidemark.broker.BrokerOptions;
 import io.tidemark.broker.EmbeddedBroker;
 import io.tidemark.stream.TestSettings;
+import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.Config;
 import org.apache.kafka.clients.admin.NewPartitions;
+import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.common.config.ConfigResource;
+import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 
-@DisplayName("The setup of topics")
+@DisplayName("The setup of the topics")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class TopicSetupTest {
 
@@ -35,9 +43,48 @@ class TopicSetupTest {
     }
 
     @Test
+    @DisplayName("Creates requests and cancellations with the time of the broker, and has nothing to report")
+    void created() throws Exception {
+        TopicLayout layout = layout("new.", Map.of("tidemark.topics.generation-requests", "urgent,bulk"));
+        assertThat(TopicSetup.differences(admin, layout)).isEmpty();
+        for (String topic : List.of("new.urgent", "new.bulk", "new.generation-cancellations")) {
+            assertThat(config(topic, "message.timestamp.type")).as(topic).isEqualTo("LogAppendTime");
+        }
+        assertThat(config("new.generation-results", "message.timestamp.type")).isEqualTo("CreateTime");
+        assertThat(config("new.generation-cancellations", "retention.ms")).isEqualTo("3600000");
+        assertThat(config("new.urgent", "min.insync.replicas"))
+                .as("one replica")
+                .isEqualTo("1");
+        assertThat(TopicSetup.differences(admin, layout)).isEmpty();
+    }
+
+    @Test
+    @DisplayName("Reports an existing topic with the time of clients, with its name, its value and what to set")
+    void otherTimestamps() throws Exception {
+        create("old.generation-requests", Map.of());
+        create("old.generation-cancellations", Map.of("message.timestamp.type", "LogAppendTime"));
+        assertThat(TopicSetup.differences(admin, layout("old.", Map.of())))
+                .singleElement()
+                .asString()
+                .contains(
+                        "topic 'old.generation-requests' has message.timestamp.type 'CreateTime'",
+                        "which requests a cancellation ends",
+                        "--entity-name old.generation-requests --add-config message.timestamp.type=LogAppendTime");
+    }
+
+    @Test
+    @DisplayName("Refuses an existing topic with another cleanup policy")
+    void otherPolicy() throws Exception {
+        create("bad.adapter-boundaries", Map.of("cleanup.policy", "delete"));
+        assertThatThrownBy(() -> TopicSetup.ensure(admin, layout("bad.", Map.of())))
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessageContaining("topic 'bad.adapter-boundaries' has cleanup.policy 'delete' but needs 'compact'");
+    }
+
+    @Test
     @DisplayName("Refuses a table with several partitions and names the topic, for boundaries and calibration states")
     void tablesWithSeveralPartitions() throws Exception {
-        TopicLayout layout = layout("several-partitions.");
+        TopicLayout layout = layout("several-partitions.", Map.of());
         TopicSetup.ensure(admin, layout);
         addPartitions(Map.of(layout.boundaries(), 3, layout.calibrationState(), 2, layout.validationBatches(), 4));
         assertThatThrownBy(() -> TopicSetup.ensure(admin, layout))
@@ -47,16 +94,47 @@ class TopicSetupTest {
                 .hasMessageNotContaining(layout.validationBatches());
     }
 
+    @Test
+    @DisplayName("Requires two in-sync replicas of three or more, and keeps a higher value of the broker")
+    void minInsyncReplicas() {
+        assertThat(TopicSetup.minInsyncReplicas(3, 1)).isEqualTo(OptionalInt.of(2));
+        assertThat(TopicSetup.minInsyncReplicas(5, 1)).isEqualTo(OptionalInt.of(2));
+        assertThat(TopicSetup.minInsyncReplicas(2, 1))
+                .as("a lost broker would stop writes")
+                .isEmpty();
+        assertThat(TopicSetup.minInsyncReplicas(1, 1)).isEmpty();
+        assertThat(TopicSetup.minInsyncReplicas(3, 2)).isEmpty();
+        assertThat(TopicSetup.minInsyncReplicas(5, 3)).isEmpty();
+    }
+
     private void addPartitions(Map<String, Integer> totals) throws Exception {
         admin.createPartitions(totals.entrySet().stream()
                         .collect(Collectors.toMap(
                                 Map.Entry::getKey, total -> NewPartitions.increaseTo(total.getValue()))))
                 .all()
                 .get();
+        // the controller answers before the broker has the metadata
+        Awaitility.await()
+                .until(() -> admin.describeTopics(totals.keySet()).allTopicNames().get().values().stream()
+                        .allMatch(topic -> topic.partitions().size() == totals.get(topic.name())));
     }
 
-    private static TopicLayout layout(String prefix) {
-        return TopicLayout.of(
-                TestSettings.with(Map.of("tidemark.topics.prefix", prefix)).topics());
+    private static TopicLayout layout(String prefix, Map<String, String> settings) {
+        Map<String, String> all = new HashMap<>(settings);
+        all.put("tidemark.topics.prefix", prefix);
+        return TopicLayout.of(TestSettings.with(all).topics());
+    }
+
+    private void create(String topic, Map<String, String> configs) throws Exception {
+        admin.createTopics(List.of(new NewTopic(topic, 1, (short) 1).configs(configs)))
+                .all()
+                .get();
+    }
+
+    private String config(String topic, String name) throws Exception {
+        ConfigResource resource = new ConfigResource(ConfigResource.Type.TOPIC, topic);
+        Map<ConfigResource, Config> configs =
+                admin.describeConfigs(List.of(resource)).all().get();
+        return configs.get(resource).get(name).value();
     }
 }

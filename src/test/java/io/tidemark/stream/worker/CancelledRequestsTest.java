@@ -58,12 +58,12 @@ class CancelledRequestsTest {
         fixture.requests().cancel(CancellationMessage.ofSource(new Source("others", 0, 1)), 0);
         fixture.deliver(3, "warm", 500);
         Awaitility.await()
-                .until(() ->
-                        fixture.engine().cancelledAfterSubmission().stream().anyMatch(id -> id.startsWith("r3")));
+                .until(() -> fixture.engine().cancelledAfterSubmission().stream()
+                        .anyMatch(id -> id.startsWith("requests-0-3#")));
         assertThat(fixture.engine().cancelledAfterSubmission())
-                .extracting(id -> id.substring(0, 2))
-                .contains("r2")
-                .doesNotContain("r1");
+                .extracting(id -> id.substring(0, id.indexOf('#')))
+                .contains("requests-0-2")
+                .doesNotContain("requests-0-1");
     }
 
     @Test
