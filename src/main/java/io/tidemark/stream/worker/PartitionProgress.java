@@ -29,6 +29,7 @@ final class PartitionProgress {
     private long position;
     private boolean idle;
     private boolean released;
+    private boolean claimed;
     /** Whether the metadata in memory has something that the committed one lacks. */
     private boolean stale = true;
 
@@ -103,6 +104,7 @@ final class PartitionProgress {
         }
         finished.headSet(open.isEmpty() ? position : open.first()).clear();
         stale = false;
+        claimed = true;
     }
 
     /**
@@ -111,6 +113,7 @@ final class PartitionProgress {
      * @return the open requests whose results are committed; they are no longer open
      */
     Set<Long> reconcile(long committed, BitSet above) {
+        boolean wasClaimed = claimed;
         Set<Long> ended = new HashSet<>();
         for (long each : open) {
             if (each < committed || above.get(Math.toIntExact(Math.min(each - committed, Integer.MAX_VALUE)))) {
@@ -118,6 +121,7 @@ final class PartitionProgress {
             }
         }
         committed(ended);
+        claimed = wasClaimed;
         stale = true;
         return ended;
     }
@@ -149,6 +153,11 @@ final class PartitionProgress {
     void release() {
         released = true;
         stale = true;
+    }
+
+    /** Whether a commit has named this process as the owner. */
+    boolean isClaimed() {
+        return claimed;
     }
 
     /** Whether a commit is due although no request has ended. */

@@ -13,6 +13,7 @@ import io.tidemark.stream.topics.TopicLayout;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.UUID;
 import java.util.concurrent.CompletionStage;
 import java.util.function.Consumer;
 import org.eclipse.microprofile.reactive.messaging.Message;
@@ -28,6 +29,8 @@ public final class WorkerService implements AutoCloseable {
 
     /** Longer than the longest wait of the loop for a broker. */
     private static final Duration STUCK = Duration.ofSeconds(60);
+
+    private static final int RANDOM_CHARACTERS = 8;
 
     private final RequestLifecycle requests;
     private final RequestLoop loop;
@@ -97,7 +100,7 @@ public final class WorkerService implements AutoCloseable {
         RequestLoop loop = new RequestLoop(
                 new RequestLoop.Options(
                         settings.worker().group(),
-                        settings.worker().group() + "-" + cluster.worker(),
+                        transactionalId(settings.worker().group(), cluster.worker()),
                         maxOpenRequests,
                         settings.worker().lowPriorityShare(),
                         settings.worker().revokeGrace(),
@@ -165,6 +168,14 @@ public final class WorkerService implements AutoCloseable {
     public void close() {
         cancellations.close();
         requests.close();
+    }
+
+    /**
+     * A transactional id that is new for each process: a process that follows a dead one of the same name must not look
+     * like it.
+     */
+    private static String transactionalId(String group, String worker) {
+        return group + "-" + worker + "-" + UUID.randomUUID().toString().substring(0, RANDOM_CHARACTERS);
     }
 
     private static void bindMetrics(
