@@ -286,6 +286,13 @@ class VerifierTest(unittest.TestCase):
         s.answer(s.request(at=230), at=231, boundary=6, boundary_offset=broken)
         self.check({"wrong_boundary": 5})
 
+    def test_wrong_boundary_of_a_record_for_another_base_model(self):
+        offset = self.scene.boundary("red", 6, at=50, base_digest="dd" * 32)
+        self.scene.answer(self.scene.request(), boundary=6, boundary_offset=offset)
+        self.check({})
+        self.check({}, "--base-digest", "dd" * 32)
+        self.check({"wrong_boundary": 1}, "--base-digest", "ee" * 32)
+
     def test_wrong_boundary_from_the_future(self):
         offset = self.scene.boundary("red", 6, at=200)
         self.scene.answer(self.scene.request(at=100), at=101, boundary=6, boundary_offset=offset)

@@ -128,7 +128,7 @@ class Row:
 
     __slots__ = ("offset", "at", "boundary", "fault", "digest", "base", "layers")
 
-    def __init__(self, message, adapter, schema):
+    def __init__(self, message, adapter, schema, base_digest):
         self.offset, self.at = message.offset(), message.timestamp()[1]
         self.boundary = self.digest = self.base = self.layers = None
         if message.value() is None:
@@ -148,6 +148,8 @@ class Row:
                 self.fault = "a record whose adapter is not its key"
             elif self.layers is not None and self.boundary > self.layers:
                 self.fault = "a record with a boundary above num_layers"
+            elif base_digest is not None and value.get("base_digest") not in (None, base_digest):
+                self.fault = "a record for another base model"
             elif curve and self.layers is not None and len(curve) != self.layers + 1:
                 self.fault = "a record with a curve of another length"
 
@@ -368,7 +370,7 @@ class Verifier:
         elif topic == self.options.boundaries:
             adapter = text(message.key())
             if adapter is not None:
-                self.table.add(adapter, Row(message, adapter, self._schemas["boundary-record"]))
+                self.table.add(adapter, Row(message, adapter, self._schemas["boundary-record"], self.options.base_digest))
         elif topic == self.options.cancellations:
             self._take_cancellation(message)
         else:
@@ -758,6 +760,8 @@ def arguments(argv=None):
     parser.add_argument("--cancellations", help="topic of cancellations; not read by default")
     parser.add_argument("--adapter-digest", type=named, action="append", default=[], metavar="ID=SHA256",
                         help="the version that must answer for an adapter; repeatable")
+    parser.add_argument("--base-digest", metavar="SHA256",
+                        help="the base model's digest; by default any base_digest of a boundary record applies")
     parser.add_argument("--staleness", type=float, default=30, metavar="SECONDS",
                         help="a boundary record may be replaced for this long when a request for it is written (%(default)s)")
     parser.add_argument("--clock-skew", type=float, default=0, metavar="SECONDS",
