@@ -68,6 +68,7 @@ public final class EmbeddedBroker implements AutoCloseable {
             Files.createDirectories(folder);
             int port = options.port() == 0 ? freePort(0) : requireFree(options.port());
             Properties properties = properties(port, freePort(port), folder);
+            properties.putAll(options.settings());
             if (!Files.exists(folder.resolve("meta.properties"))) {
                 format(folder);
             }

@@ -191,7 +191,11 @@ final class RunningCalibrator implements AutoCloseable {
         }
     }
 
-    private String group() {
+    Optional<String> disruption() {
+        return calibrator.disruption();
+    }
+
+    String group() {
         return prefix + "calibrators";
     }
 

@@ -139,7 +139,6 @@ public final class CalibratorService implements AutoCloseable {
     private void run() {
         while (running) {
             try (Session session = new Session()) {
-                disruption.set(null);
                 session.run();
             } catch (KafkaException | TableReadException | SweepAbandonedException e) {
                 LOG.warnf("the calibrator restarts at its last commit: %s", e.getMessage());
@@ -152,7 +151,7 @@ public final class CalibratorService implements AutoCloseable {
     }
 
     private void retryAfter(Throwable failure) {
-        disruption.set(String.valueOf(failure.getMessage()));
+        disruption.set(KafkaConnection.reason(failure));
         LockSupport.parkNanos(RETRY_NANOS);
     }
 
@@ -216,6 +215,9 @@ public final class CalibratorService implements AutoCloseable {
             consumer.subscribe(List.of(topics.validationBatches()), this);
             while (running) {
                 ConsumerRecords<byte[], byte[]> batches = consumer.poll(POLL);
+                if (!consumer.groupMetadata().memberId().isEmpty()) {
+                    disruption.set(null);
+                }
                 if (assigned) {
                     assigned = false;
                     restorePins();
