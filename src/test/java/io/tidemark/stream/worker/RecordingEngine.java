@@ -7,7 +7,9 @@ import io.tidemark.generation.GenerationParams;
 import io.tidemark.generation.GenerationRequest;
 import io.tidemark.generation.RequestRejectedException;
 import java.util.List;
+import java.util.OptionalDouble;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.function.Function;
 
 /** An engine that runs nothing and records submissions and cancellations. */
 final class RecordingEngine implements Engine {
@@ -16,6 +18,7 @@ final class RecordingEngine implements Engine {
     private final List<GenerationListener> listeners = new CopyOnWriteArrayList<>();
     private final List<String> cancelledAfterSubmission = new CopyOnWriteArrayList<>();
     private final List<FinishReason> reasons = new CopyOnWriteArrayList<>();
+    private volatile Function<String, OptionalDouble> secondsLeft = engineId -> OptionalDouble.empty();
 
     List<GenerationRequest> submitted() {
         return submitted;
@@ -35,6 +38,16 @@ final class RecordingEngine implements Engine {
         return reasons;
     }
 
+    /** @param estimate the seconds until a request ends, by its id in the engine */
+    void estimate(Function<String, OptionalDouble> estimate) {
+        secondsLeft = estimate;
+    }
+
+    @Override
+    public OptionalDouble secondsLeft(String engineId) {
+        return secondsLeft.apply(engineId);
+    }
+
     @Override
     public void validate(List<Integer> prompt, GenerationParams params) throws RequestRejectedException {
         if (params.maxTokens() > 1000) {
@@ -44,8 +57,8 @@ final class RecordingEngine implements Engine {
 
     @Override
     public void submit(GenerationRequest request, GenerationListener listener) {
-        submitted.add(request);
         listeners.add(listener);
+        submitted.add(request);
     }
 
     @Override
