@@ -121,7 +121,8 @@ final class AnswerTransactions implements AutoCloseable {
      * Writes answers and offsets.
      *
      * @param offsets of all partitions of the answers, and of others whose metadata has changed
-     * @throws KafkaException if the producer can't be replaced
+     * @throws RuntimeException if the producer can't be replaced, or after a failure when the wait is over; the
+     *     transaction is then open or of unknown outcome
      */
     Outcome write(List<Entry> answers, Map<TopicPartition, OffsetAndMetadata> offsets, ConsumerGroupMetadata group) {
         List<Failure> failures = new ArrayList<>();
@@ -136,6 +137,9 @@ final class AnswerTransactions implements AutoCloseable {
             return Outcome.COMMITTED;
         } catch (KafkaException | IllegalStateException e) {
             failure = Optional.of(String.valueOf(e.getMessage()));
+            if (givesUp.getAsBoolean()) {
+                throw e;
+            }
             LOG.warnf("a transaction with %d results failed and is repeated: %s", answers.size(), e.getMessage());
             return abort() ? removeCulprits(failures) : replace();
         }

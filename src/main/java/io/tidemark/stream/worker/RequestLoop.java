@@ -33,10 +33,12 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.consumer.CooperativeStickyAssignor;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.InterruptException;
+import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.errors.WakeupException;
 import org.jboss.logging.Logger;
 
@@ -61,8 +63,14 @@ final class RequestLoop implements AutoCloseable {
     private static final Duration POLL = Duration.ofMillis(100);
     private static final long RETRY_NANOS = TimeUnit.SECONDS.toNanos(1);
     private static final long ADMIN_TIMEOUT_S = 30;
-    /** Time beyond the grace periods that a broker without a response may delay the end. */
-    private static final long CLOSE_NANOS = TimeUnit.SECONDS.toNanos(15);
+    /** Time of one call of the consumer; it is repeated until the end of the process. */
+    private static final Duration CALL = Duration.ofSeconds(5);
+    /** Time beyond the grace period in which a call of a broker that does not respond is repeated. */
+    private static final long CLOSE_NANOS = TimeUnit.SECONDS.toNanos(5);
+    /** Upper bound for the last calls and for the end of the clients. */
+    private static final Duration CLIENTS_CLOSE = Duration.ofSeconds(20);
+
+    private static final Duration CLIENT_CLOSE = Duration.ofSeconds(5);
     /** Records of one poll, and of one partition that are read and have not started. */
     private static final int READ_AHEAD = 32;
 
@@ -72,6 +80,10 @@ final class RequestLoop implements AutoCloseable {
     /** With these, another worker has the partitions of a killed one within 11 s. */
     private static final Map<String, Object> TAKE_OVER =
             Map.of(ConsumerConfig.SESSION_TIMEOUT_MS_CONFIG, 8_000, ConsumerConfig.HEARTBEAT_INTERVAL_MS_CONFIG, 2_000);
+
+    /** A result that no broker takes, as for a deleted reply topic, delays the others this long, and not two minutes. */
+    private static final Map<String, Object> SEND_TIMEOUTS =
+            Map.of(ProducerConfig.REQUEST_TIMEOUT_MS_CONFIG, 10_000, ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG, 15_000);
 
     /**
      * @param group       consumer group of the workers
@@ -164,12 +176,15 @@ final class RequestLoop implements AutoCloseable {
         return thread.isAlive();
     }
 
-    /** Waits for the end of the loop. Call {@link #stop} or {@link #crash} before. */
+    /**
+     * Waits for the end of the loop, for at most 25 s more than the grace period. Call {@link #stop} or {@link #crash}
+     * before.
+     */
     @Override
     public void close() {
         try {
-            thread.join(options.grace().plus(options.revokeGrace()).toMillis()
-                    + TimeUnit.NANOSECONDS.toMillis(2 * CLOSE_NANOS));
+            thread.join(
+                    options.grace().plusNanos(CLOSE_NANOS).plus(CLIENTS_CLOSE).toMillis());
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
@@ -222,13 +237,18 @@ final class RequestLoop implements AutoCloseable {
         }
     }
 
-    /** Repeats a call that a wakeup, meant for the poll around it, has ended. */
-    private static <T> T withoutWakeup(Supplier<T> call) {
+    /** Repeats a call that has timed out, or that a wakeup, meant for the poll around it, has ended. */
+    private <T> T untilAnswered(Supplier<T> call) {
         while (true) {
             try {
                 return call.get();
             } catch (WakeupException e) {
                 LOG.trace("a call was woken up and is repeated");
+            } catch (TimeoutException e) {
+                if (givesUp()) {
+                    throw e;
+                }
+                LOG.warnf("the call is repeated: %s", e.getMessage());
             }
         }
     }
@@ -260,22 +280,7 @@ final class RequestLoop implements AutoCloseable {
             }
             try {
                 transactions = new AnswerTransactions(
-                        () -> kafka.newTransactionalProducer(
-                                options.worker(),
-                                Map.of(
-                                        // bounds how long a dead worker delays readers, if no other worker ends its
-                                        // transaction
-                                        ProducerConfig.TRANSACTION_TIMEOUT_CONFIG,
-                                        10_000,
-                                        ProducerConfig.MAX_BLOCK_MS_CONFIG,
-                                        5_000,
-                                        ProducerConfig.LINGER_MS_CONFIG,
-                                        0,
-                                        ProducerConfig.CLIENT_ID_CONFIG,
-                                        "tidemark-results")),
-                        topics,
-                        routing,
-                        RequestLoop.this::givesUp);
+                        RequestLoop.this::newProducer, topics, routing, () -> givesUp() || isOver() && owned.isEmpty());
             } catch (RuntimeException e) {
                 admin.close();
                 consumer.close();
@@ -298,9 +303,13 @@ final class RequestLoop implements AutoCloseable {
                 if (uncommitted.isEmpty()) {
                     disruption.set(null);
                 }
-                openRequests = running.size();
-                lastTurnNanos = System.nanoTime();
+                report();
             }
+        }
+
+        private void report() {
+            openRequests = running.size();
+            lastTurnNanos = System.nanoTime();
         }
 
         private ConsumerRecords<byte[], byte[]> poll() {
@@ -320,7 +329,7 @@ final class RequestLoop implements AutoCloseable {
         }
 
         private boolean hasWork() {
-            return !ended.isEmpty() || isOver() || owned.values().stream().anyMatch(PartitionProgress::isStale);
+            return !ended.isEmpty() || owned.values().stream().anyMatch(PartitionProgress::isStale);
         }
 
         private void read(ConsumerRecords<byte[], byte[]> records) {
@@ -367,7 +376,8 @@ final class RequestLoop implements AutoCloseable {
             if (owned.values().stream().anyMatch(PartitionProgress::isStale)) {
                 return;
             }
-            while (running.size() < options.maxOpen()) {
+            // results that can't be written don't pile up
+            while (running.size() < options.maxOpen() && uncommitted.size() < MAX_RESULTS_PER_TRANSACTION) {
                 Optional<IncomingRequest> next = readAhead.take();
                 if (next.isEmpty()) {
                     return;
@@ -380,10 +390,12 @@ final class RequestLoop implements AutoCloseable {
         private void startAlone(PartitionProgress progress) {
             TopicPartition partition = progress.partition();
             long offset = readAhead.peek(partition).orElseThrow().record().offset();
+            owned.values().stream().filter(each -> each != progress).forEach(PartitionProgress::setIdle);
             if (!progress.crashes().isTrying(offset)) {
                 LOG.warnf("the request at %s-%d runs alone, because workers have died", partition, offset);
-                owned.values().stream().filter(each -> each != progress).forEach(PartitionProgress::setIdle);
                 progress.tryAlone(offset);
+            }
+            if (owned.values().stream().anyMatch(PartitionProgress::isStale)) {
                 return;
             }
             IncomingRequest request = readAhead.take(partition).orElseThrow();
@@ -452,10 +464,14 @@ final class RequestLoop implements AutoCloseable {
             committed.forEach(entry -> entry.answer().onCommitted().run());
         }
 
-        /** Finds out what a transaction of unknown outcome has committed. */
+        /**
+         * Finds out what a transaction of unknown outcome has committed.
+         *
+         * @throws KafkaException if a partition has another owner; the next session finds out what is left
+         */
         private void reconcile() {
             Map<TopicPartition, OffsetAndMetadata> committed =
-                    withoutWakeup(() -> consumer.committed(new HashSet<>(owned.keySet())));
+                    untilAnswered(() -> consumer.committed(new HashSet<>(owned.keySet()), CALL));
             for (PartitionProgress progress : List.copyOf(owned.values())) {
                 OffsetAndMetadata offset = committed.get(progress.partition());
                 if (offset == null) {
@@ -465,9 +481,7 @@ final class RequestLoop implements AutoCloseable {
                 if (metadata.owner()
                         .filter(owner -> !owner.equals(options.worker()))
                         .isPresent()) {
-                    LOG.warnf("partition %s has another owner", progress.partition());
-                    drop(List.of(progress.partition()));
-                    continue;
+                    throw new KafkaException("partition " + progress.partition() + " has another owner");
                 }
                 Set<Long> ends = progress.reconcile(offset.offset(), metadata.finished());
                 done(uncommitted.stream()
@@ -490,10 +504,10 @@ final class RequestLoop implements AutoCloseable {
                     .filter(owner -> !owner.equals(options.worker()))
                     .collect(Collectors.toSet()));
             Map<TopicPartition, OffsetAndMetadata> committed =
-                    withoutWakeup(() -> consumer.committed(new HashSet<>(partitions)));
-            Map<TopicPartition, Long> ends = withoutWakeup(() -> consumer.endOffsets(partitions));
+                    untilAnswered(() -> consumer.committed(new HashSet<>(partitions), CALL));
+            Map<TopicPartition, Long> ends = untilAnswered(() -> consumer.endOffsets(partitions, CALL));
             for (TopicPartition partition : partitions) {
-                long offset = withoutWakeup(() -> consumer.position(partition));
+                long offset = untilAnswered(() -> consumer.position(partition, CALL));
                 CommitMetadata metadata = CommitMetadata.of(partition.toString(), committed.get(partition));
                 boolean died = metadata.owner()
                                 .filter(owner -> !owner.equals(options.worker()))
@@ -530,15 +544,27 @@ final class RequestLoop implements AutoCloseable {
             while (!runningOf(partitions).isEmpty() && System.nanoTime() < end && !isGraceOver() && !crashed) {
                 commit();
                 startRequests();
-                LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(5));
+                report();
+                LockSupport.parkNanos(pauseNanos());
             }
-            release(partitions);
+            if (crashed) {
+                drop(partitions);
+            } else {
+                release(partitions);
+            }
         }
 
         @Override
         public void onPartitionsLost(Collection<TopicPartition> partitions) {
             LOG.warnf("lost %d partitions; their requests are abandoned", partitions.size());
             drop(partitions);
+        }
+
+        /** Time between two attempts to commit outside of a poll: longer after a failure. */
+        private long pauseNanos() {
+            long nanos = backOff ? POLL.toNanos() : TimeUnit.MILLISECONDS.toNanos(5);
+            backOff = false;
+            return nanos;
         }
 
         /** Commits what has ended, names no owner, and abandons the rest. */
@@ -551,7 +577,10 @@ final class RequestLoop implements AutoCloseable {
             while (failures < MAX_RELEASE_FAILURES
                     && (released.stream().anyMatch(PartitionProgress::isStale)
                             || uncommitted.stream().anyMatch(entry -> released.contains(entry.progress())))) {
-                failures += commit() ? 0 : 1;
+                if (!commit()) {
+                    failures++;
+                    LockSupport.parkNanos(pauseNanos());
+                }
             }
             drop(all);
         }
@@ -604,16 +633,20 @@ final class RequestLoop implements AutoCloseable {
         }
 
         private <T> T await(CompletableFuture<T> future) {
-            try {
-                return future.get(ADMIN_TIMEOUT_S, TimeUnit.SECONDS);
-            } catch (InterruptedException e) {
-                throw new InterruptException(e);
-            } catch (ExecutionException e) {
-                throw e.getCause() instanceof KafkaException kafkaFailure
-                        ? kafkaFailure
-                        : new KafkaException(e.getCause());
-            } catch (java.util.concurrent.TimeoutException e) {
-                throw new KafkaException("the cluster did not answer within " + ADMIN_TIMEOUT_S + " s", e);
+            for (int seconds = 1; ; seconds++) {
+                try {
+                    return future.get(1, TimeUnit.SECONDS);
+                } catch (InterruptedException e) {
+                    throw new InterruptException(e);
+                } catch (ExecutionException e) {
+                    throw e.getCause() instanceof KafkaException kafkaFailure
+                            ? kafkaFailure
+                            : new KafkaException(e.getCause());
+                } catch (java.util.concurrent.TimeoutException e) {
+                    if (seconds >= ADMIN_TIMEOUT_S || givesUp()) {
+                        throw new KafkaException("the cluster did not answer within " + seconds + " s", e);
+                    }
+                }
             }
         }
 
@@ -622,11 +655,29 @@ final class RequestLoop implements AutoCloseable {
         public void close() {
             drop(List.copyOf(owned.keySet()));
             openRequests = 0;
-            try (admin;
-                    transactions) {
-                consumer.close(CloseOptions.timeout(Duration.ofSeconds(5)));
+            try (transactions) {
+                consumer.close(CloseOptions.timeout(CLIENT_CLOSE));
+            } finally {
+                admin.close(Duration.ZERO);
             }
         }
+    }
+
+    private Producer<byte[], byte[]> newProducer() {
+        Map<String, Object> config = new HashMap<>(Map.of(
+                // bounds how long a dead worker delays readers, if no other worker ends its transaction
+                ProducerConfig.TRANSACTION_TIMEOUT_CONFIG,
+                10_000,
+                ProducerConfig.MAX_BLOCK_MS_CONFIG,
+                5_000,
+                ProducerConfig.LINGER_MS_CONFIG,
+                0,
+                ProducerConfig.CLIENT_ID_CONFIG,
+                "tidemark-results"));
+        if (SEND_TIMEOUTS.keySet().stream().noneMatch(kafka.properties()::containsKey)) {
+            config.putAll(SEND_TIMEOUTS);
+        }
+        return kafka.newTransactionalProducer(options.worker(), config);
     }
 
     private Consumer<byte[], byte[]> newConsumer() {
