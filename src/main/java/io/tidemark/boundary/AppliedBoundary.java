@@ -43,6 +43,8 @@ public sealed interface AppliedBoundary {
         FOREIGN_DIGEST,
         /** The record names another base model. */
         OTHER_BASE_MODEL,
+        /** The record names the digest of another base model. */
+        OTHER_BASE_DIGEST,
         /** The record names another number of layers. */
         OTHER_NUM_LAYERS,
         /** The record names no number of layers, and its boundary is above the number of layers of the model. */

@@ -21,12 +21,13 @@ import java.util.OptionalLong;
 
 /**
  * One value of the topic {@code adapter-boundaries}; {@link TableEntry#parse} reads it. A record applies to a loaded
- * adapter version if every field that is present matches the version. A record without a digest, a base model and a
+ * adapter version if every field that is present matches the version. A record without digests, a base model and a
  * number of layers therefore applies to every version whose model has enough layers.
  *
  * @param adapter          the id of the adapter, equal to the record's key
  * @param adapterDigest    SHA-256 of the calibrated adapter version, in lower-case hexadecimal
  * @param baseModel        the name of the base model
+ * @param baseDigest       the digest of the base model's files, in lower-case hexadecimal
  * @param numLayers        decoder layers of the base model, at least 1
  * @param boundary         0 to numLayers
  * @param objective        the objective that chose the boundary, in its written form
@@ -44,6 +45,7 @@ public record BoundaryRecord(
 
         Optional<String> adapterDigest,
         Optional<String> baseModel,
+        Optional<String> baseDigest,
         OptionalInt numLayers,
 
         @JsonProperty(required = true) @JsonSetter(nulls = Nulls.FAIL)
@@ -83,6 +85,7 @@ public record BoundaryRecord(
                 adapter,
                 Optional.empty(),
                 Optional.empty(),
+                Optional.empty(),
                 OptionalInt.empty(),
                 boundary.layers(),
                 Optional.empty(),
@@ -112,6 +115,9 @@ public record BoundaryRecord(
         }
         if (baseModel.filter(name -> !name.equals(loaded.baseModel())).isPresent()) {
             return Optional.of(AppliedBoundary.Reason.OTHER_BASE_MODEL);
+        }
+        if (baseDigest.filter(digest -> !digest.equals(loaded.baseDigest())).isPresent()) {
+            return Optional.of(AppliedBoundary.Reason.OTHER_BASE_DIGEST);
         }
         if (numLayers.isPresent() && numLayers.getAsInt() != loaded.numLayers()) {
             return Optional.of(AppliedBoundary.Reason.OTHER_NUM_LAYERS);

@@ -56,6 +56,7 @@ public record CalibrationPolicy(Objective objective, int minSamples) {
                         adapter,
                         Optional.of(loaded.digest()),
                         Optional.of(loaded.baseModel()),
+                        Optional.of(loaded.baseDigest()),
                         OptionalInt.of(loaded.numLayers()),
                         chosen.layers(),
                         Optional.of(objective.written()),

@@ -1,13 +1,18 @@
 package io.tidemark.calibration;
 
+import com.fasterxml.jackson.annotation.JsonAnyGetter;
+import com.fasterxml.jackson.annotation.JsonAnySetter;
+import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.MapperFeature;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.datatype.jdk8.Jdk8Module;
 import io.tidemark.boundary.LoadedVersion;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -19,7 +24,10 @@ import java.util.Arrays;
 import java.util.Base64;
 import java.util.Collection;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 
 /**
  * One value of the topic {@code calibration-state}: the statistics of one version of an adapter over the batches of one
@@ -28,10 +36,14 @@ import java.util.List;
  * @param adapter        the id of the adapter
  * @param inputPartition the partition of {@code validation-batches}
  * @param adapterDigest  the adapter version that scored the examples
- * @param baseModel      the base model that scored the examples
+ * @param baseModel      the name of the base model that scored the examples
+ * @param baseDigest     the digest of its files; empty in states of older calibrators, which match every base of the name
+ * @param computeType    the numeric type of its linear modules; empty in states of older calibrators
  * @param statistics     the statistics of the examples
  * @param countedBatches the last batches that the statistics include, oldest first: hashes of their ids, which bounds
  *                       the size of the record
+ * @param claim          the batch that a calibrator scores, or scored last without counting it
+ * @param otherFields    fields of newer calibrators, which are written again
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
 public record CalibrationState(
@@ -39,8 +51,23 @@ public record CalibrationState(
         @JsonProperty(required = true) int inputPartition,
         @JsonProperty(required = true) String adapterDigest,
         @JsonProperty(required = true) String baseModel,
+        Optional<String> baseDigest,
+        Optional<String> computeType,
         @JsonProperty(required = true) CurveStatistics statistics,
-        @JsonProperty(required = true) List<String> countedBatches) {
+        @JsonProperty(required = true) List<String> countedBatches,
+        Optional<Claim> claim,
+        @JsonAnySetter @JsonAnyGetter Map<String, JsonNode> otherFields) {
+
+    /**
+     * The batch that a calibrator is about to score. Of two partitions with the same batch, the one whose claim is first
+     * on the topic counts it.
+     *
+     * @param batch  the hash of the batch's id
+     * @param offset the offset of the batch in its input partition
+     */
+    public record Claim(
+            @JsonProperty(required = true) String batch,
+            @JsonProperty(required = true) long offset) {}
 
     /** Maximum number of batches that a state lists. */
     static final int MAX_COUNTED_BATCHES = 2048;
@@ -48,6 +75,9 @@ public record CalibrationState(
     private static final int HASH_BYTES = 12;
 
     private static final ObjectMapper JSON = JsonMapper.builder()
+            .addModule(new Jdk8Module())
+            .defaultPropertyInclusion(
+                    JsonInclude.Value.construct(JsonInclude.Include.NON_ABSENT, JsonInclude.Include.ALWAYS))
             .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
             .disable(DeserializationFeature.ACCEPT_FLOAT_AS_INT)
             .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
@@ -58,6 +88,7 @@ public record CalibrationState(
 
     public CalibrationState {
         countedBatches = List.copyOf(countedBatches);
+        otherFields = otherFields == null ? Map.of() : Map.copyOf(otherFields);
     }
 
     /** A state without examples. */
@@ -67,25 +98,40 @@ public record CalibrationState(
                 inputPartition,
                 version.digest(),
                 version.baseModel(),
+                Optional.of(version.baseDigest()),
+                Optional.of(version.computeType()),
                 CurveStatistics.empty(version.numLayers()),
-                List.of());
+                List.of(),
+                Optional.empty(),
+                Map.of());
     }
 
     /**
-     * The key of the Kafka record. It has the input partition, so that compaction keeps the state of every partition.
+     * The key of the Kafka record: {@code ADAPTER/PARTITION/BASE_DIGEST/COMPUTE_TYPE}. Compaction therefore keeps the
+     * state of every partition, and calibrators with different base models do not replace each other's states. States
+     * of older calibrators have the key {@code ADAPTER/PARTITION}.
      */
     public String key() {
-        return key(adapter, inputPartition);
+        return olderKey(adapter, inputPartition)
+                + baseDigest.map(digest -> "/" + digest).orElse("")
+                + computeType.map(type -> "/" + type).orElse("");
     }
 
-    public static String key(String adapter, int inputPartition) {
+    /** The key that older calibrators use. */
+    public static String olderKey(String adapter, int inputPartition) {
         return adapter + "/" + inputPartition;
     }
 
-    /** Whether the examples were scored with this adapter version and base model. */
+    /** Whether the examples were scored with this adapter version and base model. An absent field matches. */
     public boolean isFor(LoadedVersion version) {
         return adapterDigest.equals(version.digest())
                 && baseModel.equals(version.baseModel())
+                && baseDigest
+                        .filter(digest -> !digest.equals(version.baseDigest()))
+                        .isEmpty()
+                && computeType
+                        .filter(type -> !type.equals(version.computeType()))
+                        .isEmpty()
                 && statistics.numLayers() == version.numLayers();
     }
 
@@ -94,38 +140,67 @@ public record CalibrationState(
         return isFor(version) ? this : empty(adapter, inputPartition, version);
     }
 
+    /** This state with the examples, batches and unknown fields of a state that an older calibrator wrote. */
+    public CalibrationState plusOlder(CalibrationState older) {
+        List<String> counted = new ArrayList<>(older.countedBatches);
+        counted.addAll(countedBatches);
+        Map<String, JsonNode> fields = new HashMap<>(older.otherFields);
+        fields.putAll(otherFields);
+        return with(older.statistics.merge(statistics), counted, claim, fields);
+    }
+
     /** Whether the batch is one of the last {@value #MAX_COUNTED_BATCHES} batches of this partition. */
     public boolean hasCounted(String batchId) {
         return countedBatches.contains(hash(batchId));
     }
 
-    /** This state with one more batch; unchanged if it already includes the batch. */
+    /** This state with one more batch and without its claim; unchanged if it already includes the batch. */
     public CalibrationState plus(String batchId, List<ExampleScore> scores) {
         if (hasCounted(batchId)) {
             return this;
         }
         List<String> counted = new ArrayList<>(countedBatches);
         counted.add(hash(batchId));
+        return with(statistics.plus(scores), counted, Optional.empty(), otherFields);
+    }
+
+    /** This state with a claim of the batch at {@code offset} of the input partition. */
+    public CalibrationState claiming(String batchId, long offset) {
+        return with(statistics, countedBatches, Optional.of(new Claim(hash(batchId), offset)), otherFields);
+    }
+
+    /** Whether the claim is for a batch with this id. */
+    public boolean claims(String batchId) {
+        return claim.filter(claimed -> claimed.batch().equals(hash(batchId))).isPresent();
+    }
+
+    private CalibrationState with(
+            CurveStatistics statistics, List<String> counted, Optional<Claim> claim, Map<String, JsonNode> fields) {
         return new CalibrationState(
                 adapter,
                 inputPartition,
                 adapterDigest,
                 baseModel,
-                statistics.plus(scores),
-                counted.subList(Math.max(0, counted.size() - MAX_COUNTED_BATCHES), counted.size()));
+                baseDigest,
+                computeType,
+                statistics,
+                counted.subList(Math.max(0, counted.size() - MAX_COUNTED_BATCHES), counted.size()),
+                claim,
+                fields);
     }
 
     /**
      * The statistics of all input partitions together. The batches of one adapter may be on several partitions, since
      * the partitioners of clients differ.
      *
-     * @param states states of one adapter, one per partition; states of other versions are ignored
+     * @param states states of one adapter with different keys; states of other versions are ignored
      */
     public static CurveStatistics merge(LoadedVersion version, Collection<CalibrationState> states) {
         // floating-point sums depend on the order: sort, so that every calibrator computes the same bits
         return states.stream()
                 .filter(state -> state.isFor(version))
-                .sorted(Comparator.comparingInt(CalibrationState::inputPartition))
+                .sorted(Comparator.comparingInt(CalibrationState::inputPartition)
+                        .thenComparing(CalibrationState::key))
                 .map(CalibrationState::statistics)
                 .reduce(CurveStatistics.empty(version.numLayers()), CurveStatistics::merge);
     }

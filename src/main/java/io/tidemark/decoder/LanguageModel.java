@@ -1,8 +1,10 @@
 package io.tidemark.decoder;
 
+import io.tidemark.model.ComputeType;
 import io.tidemark.model.InvalidModelException;
 import io.tidemark.model.ModelConfig;
 import io.tidemark.model.ModelOptions;
+import io.tidemark.model.WeightFiles;
 import io.tidemark.text.ChatMessage;
 import io.tidemark.text.ChatTemplate;
 import io.tidemark.text.ChatTemplateException;
@@ -30,14 +32,21 @@ public final class LanguageModel implements AutoCloseable {
             """;
 
     private final String name;
+    private final String digest;
     private final Decoder decoder;
     private final TextTokenizer tokenizer;
     private final ChatTemplate chatTemplate;
     private final int completionEnd;
 
     private LanguageModel(
-            String name, Decoder decoder, TextTokenizer tokenizer, ChatTemplate chatTemplate, int completionEnd) {
+            String name,
+            String digest,
+            Decoder decoder,
+            TextTokenizer tokenizer,
+            ChatTemplate chatTemplate,
+            int completionEnd) {
         this.name = name;
+        this.digest = digest;
         this.decoder = decoder;
         this.tokenizer = tokenizer;
         this.chatTemplate = chatTemplate;
@@ -67,8 +76,9 @@ public final class LanguageModel implements AutoCloseable {
         TextTokenizer tokenizer = TextTokenizer.load(folder);
         try {
             int completionEnd = tokenizer.completionEnd(folder, config.endOfSequence());
+            String digest = WeightFiles.digest(folder);
             Decoder decoder = Decoder.load(folder, config, torch, options, sampleTokens(tokenizer, config));
-            return new LanguageModel(name, decoder, tokenizer, chatTemplate, completionEnd);
+            return new LanguageModel(name, digest, decoder, tokenizer, chatTemplate, completionEnd);
         } catch (RuntimeException e) {
             tokenizer.close();
             throw e;
@@ -89,6 +99,16 @@ public final class LanguageModel implements AutoCloseable {
 
     public String name() {
         return name;
+    }
+
+    /** Identifies the files of the base model, see {@link WeightFiles#digest}. */
+    public String digest() {
+        return digest;
+    }
+
+    /** The numeric type of the linear modules. */
+    public ComputeType computeType() {
+        return decoder.options().computeType();
     }
 
     public ModelConfig config() {

@@ -1,9 +1,15 @@
 package io.tidemark.model;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.util.HashMap;
+import java.util.HexFormat;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
@@ -11,6 +17,8 @@ import java.util.TreeSet;
 
 /** The weights of a model folder: {@code model.safetensors}, or shards with an index. */
 public final class WeightFiles {
+
+    private static final int SAMPLE_BYTES = 4096;
 
     private WeightFiles() {}
 
@@ -29,6 +37,34 @@ public final class WeightFiles {
             throw InvalidModelException.broken(single, "is missing, and so is model.safetensors.index.json");
         }
         return readShards(folder, JsonFields.read(index));
+    }
+
+    /**
+     * Identifies a base model: SHA-256 over the bytes of {@code config.json}, and then, for each tensor in the order of
+     * its name, over the line {@code NAME TYPE [SIZE, SIZE]} and the first {@value #SAMPLE_BYTES} bytes of the tensor.
+     * The distribution over shards has no effect. The rest of the bytes is left out, because reading it takes seconds
+     * for a large model, and training changes all parts of a tensor.
+     *
+     * @return lower-case hexadecimal
+     * @throws InvalidModelException if a file is missing or broken, or contradicts the index
+     */
+    public static String digest(Path folder) {
+        Path config = folder.resolve("config.json");
+        try {
+            MessageDigest digest = MessageDigest.getInstance("SHA-256");
+            digest.update(Files.readAllBytes(config));
+            new TreeMap<>(read(folder)).forEach((name, tensor) -> {
+                String line = name + " " + tensor.type() + " " + tensor.shape() + "\n";
+                digest.update(line.getBytes(StandardCharsets.UTF_8));
+                ByteBuffer bytes = tensor.bytes();
+                digest.update(bytes.slice(0, Math.min(SAMPLE_BYTES, bytes.limit())));
+            });
+            return HexFormat.of().formatHex(digest.digest());
+        } catch (IOException e) {
+            throw InvalidModelException.broken(config, "could not be read: " + e.getMessage(), e);
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("SHA-256 is part of every JDK", e);
+        }
     }
 
     private static Map<String, StoredTensor> readShards(Path folder, JsonFields index) {

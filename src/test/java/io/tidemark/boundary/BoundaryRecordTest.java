@@ -15,7 +15,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 class BoundaryRecordTest {
 
-    private static final LoadedVersion LOADED = new LoadedVersion("smollm2", "3fa2", 30);
+    private static final LoadedVersion LOADED = new LoadedVersion("smollm2", "ba5e", "fp32", "3fa2", 30);
 
     @ParameterizedTest(name = "{0} gives boundary {1}")
     @DisplayName("A boundary record applies if every field matches the loaded version")
@@ -25,7 +25,8 @@ class BoundaryRecordTest {
             "boundary": 0                                                                     | 0
             "boundary": 14, "adapter_digest": "3fa2", "base_model": "smollm2", "num_layers": 30 | 14
             "boundary": 14, "adapter_digest": "3fa2"                                          | 14
-            "boundary": 14, "adapter_digest": null, "num_layers": null, "unknown": []         | 14
+            "boundary": 14, "base_model": "smollm2", "base_digest": "ba5e"                    | 14
+            "boundary": 14, "adapter_digest": null, "base_digest": null, "num_layers": null, "unknown": []         | 14
             """)
     void applies(String fields, int boundary) {
         assertThat(AppliedBoundary.of(entry(fields), LOADED)).isEqualTo(new FromTable(new Boundary(boundary)));
@@ -36,6 +37,7 @@ class BoundaryRecordTest {
     @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = """
             "boundary": 14, "adapter_digest": "ffff"     | FOREIGN_DIGEST
             "boundary": 14, "base_model": "other"        | OTHER_BASE_MODEL
+            "boundary": 14, "base_model": "smollm2", "base_digest": "0123" | OTHER_BASE_DIGEST
             "boundary": 14, "num_layers": 24             | OTHER_NUM_LAYERS
             "boundary": 31                               | NOT_ENOUGH_LAYERS
             "boundary": -1                               | BROKEN_RECORD

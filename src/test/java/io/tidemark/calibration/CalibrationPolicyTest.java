@@ -18,7 +18,7 @@ import org.junit.jupiter.api.Test;
 
 class CalibrationPolicyTest {
 
-    private static final LoadedVersion LOADED = new LoadedVersion("smollm2", "3fa2b1c0d9e8f7a6", 30);
+    private static final LoadedVersion LOADED = new LoadedVersion("smollm2", "ba5e", "fp32", "3fa2b1c0d9e8f7a6", 30);
     private static final Instant NOW = Instant.parse("2026-11-25T12:00:00Z");
 
     private final CurveStatistics statistics = ReferenceCurve.named("lora-gsm").statistics();
@@ -33,6 +33,7 @@ class CalibrationPolicyTest {
                         "gsm",
                         Optional.of(LOADED.digest()),
                         Optional.of("smollm2"),
+                        Optional.of("ba5e"),
                         OptionalInt.of(30),
                         13,
                         Optional.of("balanced"),
@@ -85,6 +86,7 @@ class CalibrationPolicyTest {
         BoundaryRecord foreign = new BoundaryRecord(
                 "gsm",
                 Optional.of("other"),
+                Optional.empty(),
                 Optional.empty(),
                 OptionalInt.empty(),
                 9,

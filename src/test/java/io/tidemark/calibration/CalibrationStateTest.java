@@ -14,7 +14,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class CalibrationStateTest {
 
-    private static final LoadedVersion VERSION = new LoadedVersion("smollm2", "3fa2", 30);
+    private static final LoadedVersion VERSION = new LoadedVersion("smollm2", "ba5e", "fp32", "3fa2", 30);
 
     private final List<ExampleScore> scores = ReferenceCurve.named("lora-gsm").scores();
 
@@ -23,13 +23,15 @@ class CalibrationStateTest {
     void roundTrip() {
         CalibrationState state = CalibrationState.empty("gsm", 3, VERSION)
                 .plus("b1", scores.subList(0, 7))
-                .plus("b2", scores.subList(7, 24));
+                .plus("b2", scores.subList(7, 24))
+                .claiming("b3", 17);
         byte[] value = state.toJson();
-        assertThat(CalibrationState.parse("gsm/3", value)).isEqualTo(state);
+        assertThat(CalibrationState.parse("gsm/3/ba5e/fp32", value)).isEqualTo(state);
         assertThat(new String(value, StandardCharsets.UTF_8))
                 .startsWith(
                         "{\"adapter\":\"gsm\",\"input_partition\":3,"
-                                + "\"adapter_digest\":\"3fa2\",\"base_model\":\"smollm2\",\"statistics\":{\"count\":24,\"means\":[");
+                                + "\"adapter_digest\":\"3fa2\",\"base_model\":\"smollm2\","
+                                + "\"base_digest\":\"ba5e\",\"compute_type\":\"fp32\",\"statistics\":{\"count\":24,\"means\":[");
         assertThat(Schema.named("calibration-state").problems(value)).isEmpty();
         assertThat(Schema.named("calibration-state").problems("{\"adapter\": \"gsm\"}"))
                 .isNotEmpty();
@@ -56,7 +58,7 @@ class CalibrationStateTest {
     void repeatedBatch() {
         CalibrationState state = CalibrationState.empty("gsm", 0, VERSION).plus("b1", scores);
         assertThat(state.plus("b1", scores)).isSameAs(state);
-        assertThat(CalibrationState.parse("gsm/0", state.toJson()).hasCounted("b1"))
+        assertThat(CalibrationState.parse(state.key(), state.toJson()).hasCounted("b1"))
                 .isTrue();
     }
 
@@ -65,7 +67,8 @@ class CalibrationStateTest {
     void merging() {
         CalibrationState zero = CalibrationState.empty("gsm", 0, VERSION).plus("b1", scores.subList(0, 10));
         CalibrationState one = CalibrationState.empty("gsm", 1, VERSION).plus("b2", scores.subList(10, 24));
-        CalibrationState old = CalibrationState.empty("gsm", 2, new LoadedVersion("smollm2", "ffff", 30))
+        CalibrationState old = CalibrationState.empty(
+                        "gsm", 2, new LoadedVersion("smollm2", "ba5e", "fp32", "ffff", 30))
                 .plus("b3", scores);
         CurveStatistics merged = CalibrationState.merge(VERSION, List.of(one, old, zero));
         assertThat(merged.count()).isEqualTo(24);
@@ -78,9 +81,9 @@ class CalibrationStateTest {
     void newVersion() {
         CalibrationState state = CalibrationState.empty("gsm", 0, VERSION).plus("b1", scores);
         assertThat(state.forVersion(VERSION)).isSameAs(state);
-        LoadedVersion retrained = new LoadedVersion("smollm2", "ffff", 30);
+        LoadedVersion retrained = new LoadedVersion("smollm2", "ba5e", "fp32", "ffff", 30);
         assertThat(state.forVersion(retrained)).isEqualTo(CalibrationState.empty("gsm", 0, retrained));
-        LoadedVersion otherBase = new LoadedVersion("other", "3fa2", 30);
+        LoadedVersion otherBase = new LoadedVersion("other", "ba5e", "fp32", "3fa2", 30);
         assertThat(state.forVersion(otherBase)).isEqualTo(CalibrationState.empty("gsm", 0, otherBase));
     }
 
@@ -95,6 +98,41 @@ class CalibrationStateTest {
         assertThat(state.toJson()).hasSizeLessThan(64 * 1024);
         assertThat(state.hasCounted(longName + 9)).as("forgotten").isFalse();
         assertThat(state.hasCounted(longName + 10)).as("remembered").isTrue();
+    }
+
+    @Test
+    @DisplayName("States of another base digest or compute type have another key and are not merged")
+    void otherBase() {
+        LoadedVersion tuned = new LoadedVersion("smollm2", "ffff", "fp32", "3fa2", 30);
+        LoadedVersion int8 = new LoadedVersion("smollm2", "ba5e", "int8", "3fa2", 30);
+        CalibrationState state = CalibrationState.empty("gsm", 0, VERSION).plus("b1", scores);
+        for (LoadedVersion other : List.of(tuned, int8)) {
+            CalibrationState of = CalibrationState.empty("gsm", 0, other).plus("b2", scores.subList(0, 3));
+            assertThat(of.key()).isNotEqualTo(state.key());
+            assertThat(CalibrationState.merge(VERSION, List.of(of, state))).isEqualTo(state.statistics());
+            assertThat(CalibrationState.merge(other, List.of(of, state))).isEqualTo(of.statistics());
+        }
+    }
+
+    @Test
+    @DisplayName("A state without base digest is for every base of its name, and unknown fields are written again")
+    void older() {
+        String older =
+                "{\"adapter\":\"gsm\",\"input_partition\":0,\"adapter_digest\":\"3fa2\",\"base_model\":\"smollm2\","
+                        + "\"statistics\":{\"count\":1,\"means\":[1,2],\"comoments\":[1,2,3]},\"counted_batches\":[],"
+                        + "\"note\":{\"by\":[\"x\"]}}";
+        CalibrationState state = CalibrationState.parse("gsm/0", older.getBytes(StandardCharsets.UTF_8));
+        LoadedVersion version = new LoadedVersion("smollm2", "ba5e", "fp32", "3fa2", 1);
+        assertThat(state.isFor(version)).isTrue();
+        assertThat(state.isFor(new LoadedVersion("other", "ba5e", "fp32", "3fa2", 1)))
+                .isFalse();
+        CalibrationState continued = CalibrationState.empty("gsm", 0, version)
+                .plusOlder(state)
+                .plus("b1", List.of(new ExampleScore(1, List.of(3.0, 4.0))));
+        assertThat(continued.statistics().count()).isEqualTo(2);
+        assertThat(new String(continued.toJson(), StandardCharsets.UTF_8)).contains("\"note\":{\"by\":[\"x\"]}");
+        assertThat(Schema.named("calibration-state").problems(continued.toJson()))
+                .isEmpty();
     }
 
     @ParameterizedTest

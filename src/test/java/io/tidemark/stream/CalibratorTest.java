@@ -3,6 +3,7 @@ package io.tidemark.stream;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidemark.boundary.Boundary;
 import io.tidemark.boundary.BoundaryRecord;
 import io.tidemark.broker.BrokerOptions;
@@ -66,6 +67,8 @@ class CalibratorTest {
         calibrator.send("b1", 0, 0, model.examples());
         JsonNode boundary = calibrator.awaitSamples(model.examples());
         model.assertIsReference(boundary);
+        assertThat(boundary.path("base_digest").asText())
+                .isEqualTo(model.model().digest());
         assertThat(boundary.path("num_layers").asInt()).isEqualTo(6);
         assertThat(boundary.path("adapter_digest").asText()).hasSize(64);
         assertThat(boundary.path("pinned").asBoolean()).isFalse();
@@ -101,6 +104,81 @@ class CalibratorTest {
         assertThat(calibrator.boundaries())
                 .extracting(b -> b.path("samples").asInt())
                 .containsExactly(6, 8);
+    }
+
+    @Test
+    @DisplayName("A batch that arrives on two partitions at the same time counts once")
+    void sameBatchAtTheSameTime() {
+        AtomicInteger sweeps = new AtomicInteger();
+        // a sweep lasts until the same batch is swept on the other partition, or skipped there
+        SweepExecutor waiting = (sweep, shouldContinue) -> {
+            sweeps.incrementAndGet();
+            while (sweeps.get() < 2 && committed(0) + committed(1) < 1 && shouldContinue.test(0)) {
+                LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(20));
+            }
+            return SweepExecutor.onOwnThreads().run(sweep, shouldContinue);
+        };
+        calibrator.stop();
+        calibrator.start(waiting);
+        try (CalibratorService other = calibrator.another(waiting)) {
+            calibrator.awaitTwoMembers();
+            calibrator.send("same", 0, 0, 6);
+            calibrator.send("same", 1, 0, 6);
+            calibrator.awaitCommitted(0, 1);
+            calibrator.awaitCommitted(1, 1);
+            assertThat(sweeps).hasValue(1);
+            calibrator.send("next on 0", 0, 6, 8);
+            calibrator.awaitSamples(8);
+            calibrator.send("next on 1", 1, 8, 11);
+            calibrator.awaitSamples(11);
+        }
+    }
+
+    private long committed(int partition) {
+        OffsetAndMetadata committed = calibrator.committed(partition);
+        return committed == null ? 0 : committed.offset();
+    }
+
+    @Test
+    @DisplayName("A state of an older calibrator is continued with its unknown fields, and its record is removed")
+    void olderState() {
+        calibrator.send("b1", 0, 0, 6);
+        calibrator.awaitSamples(6);
+        calibrator.awaitCommitted(0, 1);
+        Awaitility.await().until(() -> state("counted_batches").size() == 1);
+        calibrator.stop();
+        String key = TopicClient.text(last(calibrator.states()).key());
+        ObjectNode older =
+                (ObjectNode) TopicClient.json(last(calibrator.states()).value());
+        older.remove(List.of("base_digest", "compute_type"));
+        older.put("note", "of an operator");
+        calibrator.sendState(key, null);
+        calibrator.sendState("all/0", older.toString());
+        calibrator.start();
+        calibrator.send("b1", 1, 0, 6);
+        calibrator.send("b2", 0, 6, 9);
+        calibrator.awaitSamples(9);
+        Awaitility.await().until(() -> state("counted_batches").size() == 2);
+        assertThat(state("note").asText()).isEqualTo("of an operator");
+        assertThat(state("base_digest").asText()).isEqualTo(model.model().digest());
+        assertThat(TopicClient.text(last(calibrator.states()).key())).isEqualTo(key);
+        assertThat(calibrator.states().stream()
+                        .filter(record -> TopicClient.text(record.key()).equals("all/0"))
+                        .reduce((first, second) -> second)
+                        .orElseThrow()
+                        .value())
+                .isNull();
+    }
+
+    /** A field of the last state; missing if the last record is a tombstone. */
+    private JsonNode state(String field) {
+        List<ConsumerRecord<byte[], byte[]>> states = calibrator.states();
+        byte[] value = states.isEmpty() ? null : last(states).value();
+        return TopicClient.json(value == null ? TopicClient.bytes("{}") : value).path(field);
+    }
+
+    private static <T> T last(List<T> list) {
+        return list.get(list.size() - 1);
     }
 
     @Test

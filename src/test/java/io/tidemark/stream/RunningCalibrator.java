@@ -115,6 +115,28 @@ final class RunningCalibrator implements AutoCloseable {
         client.send(topics.boundaries(), adapter, record);
     }
 
+    /** Writes a record to the topic of calibration states. */
+    void sendState(String key, String state) {
+        client.send(topics.calibrationState(), key, state);
+    }
+
+    /** Waits until two calibrators have one partition each. */
+    void awaitTwoMembers() {
+        try (Admin admin = Admin.create(kafka.properties())) {
+            Awaitility.await().atMost(Duration.ofSeconds(30)).until(() -> {
+                var members = admin.describeConsumerGroups(List.of(group()))
+                        .all()
+                        .get()
+                        .get(group())
+                        .members();
+                return members.size() == 2
+                        && members.stream()
+                                .allMatch(member ->
+                                        member.assignment().topicPartitions().size() == 1);
+            });
+        }
+    }
+
     /** All records of the boundary topic so far. */
     List<ConsumerRecord<byte[], byte[]>> boundaryRecords() {
         return client.records(topics.boundaries());

@@ -106,7 +106,11 @@ final class BatchReader {
         }
         AdapterLease lease = lease(batch.adapter(), shouldContinue);
         LoadedVersion version = new LoadedVersion(
-                model.name(), lease.adapter().digest(), model.config().numLayers());
+                model.name(),
+                model.digest(),
+                model.computeType().label(),
+                lease.adapter().digest(),
+                model.config().numLayers());
         return new TokenizedBatch(batch.batchId(), lease, version, examples);
     }
 

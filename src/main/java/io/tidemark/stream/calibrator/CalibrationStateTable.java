@@ -8,6 +8,8 @@ import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Stream;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.jboss.logging.Logger;
 
@@ -16,7 +18,13 @@ final class CalibrationStateTable {
 
     private static final Logger LOG = Logger.getLogger(CalibrationStateTable.class);
 
-    private final Map<String, CalibrationState> states = new HashMap<>();
+    /** @param offset of the record, which orders the claims of all partitions: the topic has one partition */
+    private record Row(CalibrationState state, long offset) {}
+
+    /** The rows of each adapter, by key. */
+    private final Map<String, Map<String, Row>> adapters = new HashMap<>();
+
+    private final Map<String, String> adapterOfKey = new HashMap<>();
 
     /** Applies one record of the topic. An invalid value has the effect of a tombstone. */
     void apply(ConsumerRecord<byte[], byte[]> record) {
@@ -24,12 +32,15 @@ final class CalibrationStateTable {
             return;
         }
         String key = new String(record.key(), StandardCharsets.UTF_8);
-        states.remove(key);
+        remove(key);
         if (record.value() == null) {
             return;
         }
         try {
-            states.put(key, CalibrationState.parse(key, record.value()));
+            CalibrationState state = CalibrationState.parse(key, record.value());
+            adapterOfKey.put(key, state.adapter());
+            adapters.computeIfAbsent(state.adapter(), adapter -> new HashMap<>())
+                    .put(key, new Row(state, record.offset()));
         } catch (IllegalArgumentException e) {
             LOG.warnf(
                     "calibration state '%s' is invalid and starts empty: %s",
@@ -37,26 +48,83 @@ final class CalibrationStateTable {
         }
     }
 
-    /** The state of one input partition for a version; empty if there is none. */
+    private void remove(String key) {
+        String adapter = adapterOfKey.remove(key);
+        if (adapter != null) {
+            Map<String, Row> rows = adapters.get(adapter);
+            rows.remove(key);
+            if (rows.isEmpty()) {
+                adapters.remove(adapter);
+            }
+        }
+    }
+
+    private Stream<Row> rows(String adapter, LoadedVersion version) {
+        return adapters.getOrDefault(adapter, Map.of()).values().stream()
+                .filter(row -> row.state().isFor(version));
+    }
+
+    private Optional<CalibrationState> find(String adapter, String key) {
+        return Optional.ofNullable(adapters.getOrDefault(adapter, Map.of()).get(key))
+                .map(Row::state);
+    }
+
+    /**
+     * The state of one input partition for a version; empty if there is none. Includes the state that an older
+     * calibrator wrote for the partition, which {@link #replacedBy} then names.
+     */
     CalibrationState get(String adapter, int inputPartition, LoadedVersion version) {
-        CalibrationState state = states.get(CalibrationState.key(adapter, inputPartition));
-        return state == null ? CalibrationState.empty(adapter, inputPartition, version) : state.forVersion(version);
+        CalibrationState empty = CalibrationState.empty(adapter, inputPartition, version);
+        CalibrationState state = find(adapter, empty.key())
+                .map(found -> found.forVersion(version))
+                .orElse(empty);
+        return find(adapter, CalibrationState.olderKey(adapter, inputPartition))
+                .filter(older -> older.isFor(version))
+                .map(state::plusOlder)
+                .orElse(state);
+    }
+
+    /** The key of the older calibrator's state that {@link #get} included in {@code state}; it gets a tombstone. */
+    Optional<String> replacedBy(CalibrationState state, LoadedVersion version) {
+        String olderKey = CalibrationState.olderKey(state.adapter(), state.inputPartition());
+        return find(state.adapter(), olderKey)
+                .filter(older -> older.isFor(version))
+                .map(older -> olderKey);
     }
 
     /** Whether the statistics of a version already include a batch, on any input partition. */
     boolean hasCounted(String adapter, LoadedVersion version, String batchId) {
-        return states.values().stream()
-                .anyMatch(
-                        state -> state.adapter().equals(adapter) && state.isFor(version) && state.hasCounted(batchId));
+        return rows(adapter, version).anyMatch(row -> row.state().hasCounted(batchId));
     }
 
-    /** The statistics of all input partitions for a version, with {@code newer} in place of its predecessor. */
-    CurveStatistics mergedWith(CalibrationState newer, LoadedVersion version) {
-        Map<String, CalibrationState> all = new HashMap<>(states);
-        all.put(newer.key(), newer);
-        List<CalibrationState> ofAdapter = all.values().stream()
-                .filter(state -> state.adapter().equals(newer.adapter()))
+    /** Whether the input partition of {@code state} has claimed the batch at this offset. */
+    boolean hasClaimed(CalibrationState state, String batchId, long offset) {
+        return find(state.adapter(), state.key())
+                .filter(found ->
+                        found.claims(batchId) && found.claim().orElseThrow().offset() == offset)
+                .isPresent();
+    }
+
+    /** The states of other input partitions that claimed the batch before the input partition of {@code state}. */
+    List<CalibrationState> earlierClaims(CalibrationState state, LoadedVersion version, String batchId) {
+        Row own = adapters.getOrDefault(state.adapter(), Map.of()).get(state.key());
+        long ownOffset = own == null ? Long.MAX_VALUE : own.offset();
+        return rows(state.adapter(), version)
+                .filter(row -> row.offset() < ownOffset && row.state().claims(batchId))
+                .map(Row::state)
                 .toList();
-        return CalibrationState.merge(version, ofAdapter);
+    }
+
+    /** The statistics of all input partitions for a version, with {@code newer} in place of its predecessors. */
+    CurveStatistics mergedWith(CalibrationState newer, LoadedVersion version) {
+        String replaced = replacedBy(newer, version).orElse(newer.key());
+        List<CalibrationState> states = Stream.concat(
+                        rows(newer.adapter(), version)
+                                .map(Row::state)
+                                .filter(state -> !state.key().equals(newer.key()))
+                                .filter(state -> !state.key().equals(replaced)),
+                        Stream.of(newer))
+                .toList();
+        return CalibrationState.merge(version, states);
     }
 }

@@ -326,12 +326,7 @@ public final class CalibratorService implements AutoCloseable {
                 return running && owned.contains(attempt.partition());
             };
             try (TokenizedBatch batch = reader.read(record.value(), shouldContinue)) {
-                CalibrationStateTable states = tables.refreshStates();
-                String adapter = batch.adapter().id();
-                if (states.hasCounted(adapter, batch.version(), batch.batchId())) {
-                    LOG.infof(
-                            "batch '%s' of '%s' was counted before and is skipped",
-                            LogText.of(batch.batchId()), adapter);
+                if (!claim(attempt, batch)) {
                     current = Optional.empty();
                     publisher.skip(record);
                     return;
@@ -342,10 +337,53 @@ public final class CalibratorService implements AutoCloseable {
                     throw new SweepAbandonedException();
                 }
                 heartbeat.stop();
-                CalibrationState state =
-                        states.get(adapter, record.partition(), batch.version()).plus(batch.batchId(), scores);
+                CalibrationState state = tables.states()
+                        .get(batch.adapter().id(), record.partition(), batch.version())
+                        .plus(batch.batchId(), scores);
                 decide(record, batch, state, (System.nanoTime() - start) / 1e9);
             }
+        }
+
+        /**
+         * Claims a batch for its partition. Returns false if the batch is counted or another partition has an earlier
+         * claim: the topic of states has one partition, so its order decides which of two claims was first.
+         */
+        private boolean claim(Attempt attempt, TokenizedBatch batch) {
+            ConsumerRecord<byte[], byte[]> record = attempt.record();
+            String adapter = batch.adapter().id();
+            CalibrationStateTable states = tables.refreshStates();
+            CalibrationState state = states.get(adapter, record.partition(), batch.version());
+            boolean counted = states.hasCounted(adapter, batch.version(), batch.batchId());
+            if (!counted && !states.hasClaimed(state, batch.batchId(), record.offset())) {
+                publisher.claim(
+                        record,
+                        attempt.before().startedIn(process),
+                        state.claiming(batch.batchId(), record.offset()),
+                        states.replacedBy(state, batch.version()));
+                tables.refreshStates();
+            }
+            for (CalibrationState other : states.earlierClaims(state, batch.version(), batch.batchId())) {
+                if (isOpen(other)) {
+                    LOG.infof(
+                            "batch '%s' of '%s' is scored on partition %d and is skipped",
+                            LogText.of(batch.batchId()), adapter, other.inputPartition());
+                    return false;
+                }
+            }
+            // after the check of the other claims: a claim may have ended with a count since the last refresh
+            if (counted || tables.refreshStates().hasCounted(adapter, batch.version(), batch.batchId())) {
+                LOG.infof("batch '%s' of '%s' was counted before and is skipped", LogText.of(batch.batchId()), adapter);
+                return false;
+            }
+            return true;
+        }
+
+        /** Whether the batch of a claim is still to be scored. A claim stays in the state when its batch is rejected. */
+        private boolean isOpen(CalibrationState claiming) {
+            TopicPartition partition = new TopicPartition(topics.validationBatches(), claiming.inputPartition());
+            OffsetAndMetadata committed = consumer.committed(Set.of(partition)).get(partition);
+            return committed == null
+                    || committed.offset() <= claiming.claim().orElseThrow().offset();
         }
 
         private List<ExampleScore> score(TokenizedBatch batch, BooleanSupplier shouldContinue)
@@ -376,7 +414,7 @@ public final class CalibratorService implements AutoCloseable {
                             boundaries.entry(adapter),
                             Instant.now());
             current = Optional.empty();
-            publisher.publish(record, state, decision);
+            publisher.publish(record, state, tables.states().replacedBy(state, batch.version()), decision);
             restorePins();
             LOG.info(decision.summary());
             listener.onDecision(adapter, decision, seconds);

@@ -12,6 +12,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
@@ -55,12 +56,36 @@ final class DecisionPublisher implements AutoCloseable {
         }
     }
 
-    /** Publishes the state that includes the batch and, if a boundary was chosen, the boundary record. */
-    void publish(ConsumerRecord<byte[], byte[]> batch, CalibrationState state, Decision decision) {
-        List<ProducerRecord<byte[], byte[]>> records = new ArrayList<>();
-        records.add(new ProducerRecord<>(topics.calibrationState(), utf8(state.key()), state.toJson()));
+    /**
+     * Publishes the state that includes the batch and, if a boundary was chosen, the boundary record.
+     *
+     * @param replaced the key of another state that {@code state} includes; it gets a tombstone
+     */
+    void publish(
+            ConsumerRecord<byte[], byte[]> batch,
+            CalibrationState state,
+            Optional<String> replaced,
+            Decision decision) {
+        List<ProducerRecord<byte[], byte[]>> records = toRecords(state, replaced);
         decision.toPublish().map(this::toRecord).ifPresent(records::add);
         commit(positionBehind(batch), records);
+    }
+
+    /** Publishes a state that claims the batch, and keeps the offset of the batch. */
+    void claim(
+            ConsumerRecord<byte[], byte[]> batch,
+            BatchAttempts attempts,
+            CalibrationState state,
+            Optional<String> replaced) {
+        commit(positionOf(batch, attempts), toRecords(state, replaced));
+    }
+
+    private List<ProducerRecord<byte[], byte[]>> toRecords(CalibrationState state, Optional<String> replaced) {
+        List<ProducerRecord<byte[], byte[]>> records = new ArrayList<>();
+        records.add(new ProducerRecord<>(topics.calibrationState(), utf8(state.key()), state.toJson()));
+        replaced.map(key -> new ProducerRecord<byte[], byte[]>(topics.calibrationState(), utf8(key), null))
+                .ifPresent(records::add);
+        return records;
     }
 
     /** Publishes an invalid batch as a dead letter. */

@@ -179,7 +179,9 @@ final class Admission {
     }
 
     private AppliedBoundary apply(BoundaryTable.Row row, String digest) {
-        return AppliedBoundary.of(row.entry(), new LoadedVersion(model.name(), digest, numLayers));
+        LoadedVersion loaded = new LoadedVersion(
+                model.name(), model.digest(), model.computeType().label(), digest, numLayers);
+        return AppliedBoundary.of(row.entry(), loaded);
     }
 
     private List<Integer> tokenize(Input input) throws RejectedException {

@@ -20,32 +20,32 @@ import org.junit.jupiter.api.Test;
 @DisplayName("The calibration state table")
 class CalibrationStateTableTest {
 
-    private static final LoadedVersion VERSION = new LoadedVersion("smollm2", "3fa2", 1);
+    private static final LoadedVersion VERSION = new LoadedVersion("smollm2", "ba5e", "fp32", "3fa2", 1);
     private static final List<ExampleScore> SCORES = List.of(new ExampleScore(1, List.of(-2.0, -1.0)));
 
     private final CalibrationStateTable table = new CalibrationStateTable();
+    private long offset;
+
     private final CalibrationState state =
             CalibrationState.empty("gsm", 0, VERSION).plus("b1", SCORES);
 
     @Test
     @DisplayName("Counts a batch once on whichever partition it arrives, for the version that scored it")
     void countsBatchesOnce() {
-        apply("gsm/0", state.toJson());
-        apply("gsm/1", CalibrationState.empty("gsm", 1, VERSION).toJson());
+        apply(state);
+        apply(CalibrationState.empty("gsm", 1, VERSION));
         assertThat(table.hasCounted("gsm", VERSION, "b1")).isTrue();
         assertThat(table.hasCounted("gsm", VERSION, "b2")).isFalse();
         assertThat(table.hasCounted("e2e", VERSION, "b1")).isFalse();
-        assertThat(table.hasCounted("gsm", new LoadedVersion("smollm2", "ffff", 1), "b1"))
+        assertThat(table.hasCounted("gsm", new LoadedVersion("smollm2", "ba5e", "fp32", "ffff", 1), "b1"))
                 .isFalse();
     }
 
     @Test
     @DisplayName("Merges a newer state with the states of the other partitions of the adapter")
     void mergesPartitions() {
-        apply("gsm/0", state.toJson());
-        apply(
-                "e2e/0",
-                CalibrationState.empty("e2e", 0, VERSION).plus("b9", SCORES).toJson());
+        apply(state);
+        apply(CalibrationState.empty("e2e", 0, VERSION).plus("b9", SCORES));
         CalibrationState newer = state.plus("b2", SCORES);
         assertThat(table.mergedWith(newer, VERSION).count()).isEqualTo(2);
         CalibrationState other = table.get("gsm", 1, VERSION).plus("b3", SCORES);
@@ -71,7 +71,7 @@ class CalibrationStateTableTest {
         Logger logger = Logger.getLogger(CalibrationStateTable.class.getName());
         logger.addHandler(handler);
         try {
-            apply("gsm\nERROR forged/0", "{oops".getBytes(StandardCharsets.UTF_8));
+            apply("gsm\nERROR forged/0", bytes("{oops"));
         } finally {
             logger.removeHandler(handler);
         }
@@ -84,15 +84,80 @@ class CalibrationStateTableTest {
     @Test
     @DisplayName("Has no state after a tombstone or an invalid value")
     void tombstonesAndInvalidValues() {
-        for (byte[] value : new byte[][] {null, "{oops".getBytes(StandardCharsets.UTF_8)}) {
-            apply("gsm/0", state.toJson());
+        for (byte[] value : new byte[][] {null, bytes("{oops")}) {
+            apply(state);
             assertThat(table.get("gsm", 0, VERSION)).isEqualTo(state);
-            apply("gsm/0", value);
+            apply(state.key(), value);
             assertThat(table.get("gsm", 0, VERSION).statistics()).isEqualTo(CurveStatistics.empty(1));
         }
     }
 
+    @Test
+    @DisplayName("Keeps the state of a calibrator with another base digest or compute type")
+    void otherBase() {
+        apply(state);
+        for (LoadedVersion other : List.of(
+                new LoadedVersion("smollm2", "ffff", "fp32", "3fa2", 1),
+                new LoadedVersion("smollm2", "ba5e", "int8", "3fa2", 1))) {
+            assertThat(table.hasCounted("gsm", other, "b1")).isFalse();
+            apply(table.get("gsm", 0, other).plus("b2", SCORES));
+            assertThat(table.get("gsm", 0, other).statistics().count()).isEqualTo(1);
+        }
+        assertThat(table.get("gsm", 0, VERSION)).isEqualTo(state);
+        assertThat(table.mergedWith(state, VERSION).count()).isEqualTo(1);
+    }
+
+    @Test
+    @DisplayName("Includes the state of an older calibrator once, and names its key for a tombstone")
+    void olderState() {
+        apply(
+                "gsm/0",
+                bytes("{\"adapter\":\"gsm\",\"input_partition\":0,\"adapter_digest\":\"3fa2\","
+                        + "\"base_model\":\"smollm2\",\"statistics\":{\"count\":3,\"means\":[1,2],\"comoments\":[1,2,3]},"
+                        + "\"counted_batches\":[]}"));
+        apply(state);
+        CalibrationState both = table.get("gsm", 0, VERSION);
+        assertThat(both.statistics().count()).isEqualTo(4);
+        assertThat(both.key()).isEqualTo(state.key());
+        assertThat(table.replacedBy(both, VERSION)).contains("gsm/0");
+        assertThat(table.mergedWith(both, VERSION).count()).isEqualTo(4);
+        CalibrationState onOtherPartition = table.get("gsm", 1, VERSION).plus("b2", SCORES);
+        assertThat(table.mergedWith(onOtherPartition, VERSION).count()).isEqualTo(5);
+
+        apply(both);
+        apply("gsm/0", null);
+        assertThat(table.get("gsm", 0, VERSION)).isEqualTo(both);
+        assertThat(table.replacedBy(both, VERSION)).isEmpty();
+    }
+
+    @Test
+    @DisplayName("Orders the claims of two partitions by their offsets on the topic")
+    void claims() {
+        CalibrationState zero = CalibrationState.empty("gsm", 0, VERSION).claiming("b1", 7);
+        CalibrationState one = CalibrationState.empty("gsm", 1, VERSION).claiming("b1", 3);
+        assertThat(table.hasClaimed(zero, "b1", 7)).isFalse();
+        apply(one);
+        assertThat(table.earlierClaims(zero, VERSION, "b1")).containsExactly(one);
+        apply(zero);
+        assertThat(table.hasClaimed(zero, "b1", 7)).isTrue();
+        assertThat(table.hasClaimed(zero, "b1", 8)).isFalse();
+        assertThat(table.earlierClaims(zero, VERSION, "b1")).containsExactly(one);
+        assertThat(table.earlierClaims(one, VERSION, "b1")).isEmpty();
+        assertThat(table.earlierClaims(zero, VERSION, "b2")).isEmpty();
+        apply(one.plus("b1", SCORES));
+        assertThat(table.earlierClaims(zero, VERSION, "b1")).isEmpty();
+        assertThat(table.hasCounted("gsm", VERSION, "b1")).isTrue();
+    }
+
+    private void apply(CalibrationState newer) {
+        apply(newer.key(), newer.toJson());
+    }
+
     private void apply(String key, byte[] value) {
-        table.apply(new ConsumerRecord<>("s", 0, 0, key.getBytes(StandardCharsets.UTF_8), value));
+        table.apply(new ConsumerRecord<>("s", 0, offset++, bytes(key), value));
+    }
+
+    private static byte[] bytes(String text) {
+        return text.getBytes(StandardCharsets.UTF_8);
     }
 }

@@ -37,7 +37,7 @@ class BoundaryTableTest {
         assertThat(table.size()).isZero();
         BoundaryTable.Row row = table.row("adapter-7");
         assertThat(row.offset()).isEmpty();
-        assertThat(AppliedBoundary.of(row.entry(), new LoadedVersion("m", "d", 4)))
+        assertThat(AppliedBoundary.of(row.entry(), new LoadedVersion("m", "ba5e", "fp32", "d", 4)))
                 .isEqualTo(new FullLora(Boundary.full(4), Reason.NO_RECORD));
     }
 
@@ -48,7 +48,7 @@ class BoundaryTableTest {
         apply("a", null);
         apply("a", record("a"));
         assertThat(table.row("a").offset()).hasValue(2);
-        assertThat(AppliedBoundary.of(table.row("a").entry(), new LoadedVersion("m", "d", 4)))
+        assertThat(AppliedBoundary.of(table.row("a").entry(), new LoadedVersion("m", "ba5e", "fp32", "d", 4)))
                 .isEqualTo(new AppliedBoundary.FromTable(new Boundary(3)));
     }
 
