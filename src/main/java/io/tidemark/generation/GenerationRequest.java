@@ -13,14 +13,27 @@ import java.util.Optional;
  * @param params   how to continue the prompt
  * @param lora     weights of the adapter; empty for the base model
  * @param boundary number of lowest layers that apply the adapter; ignored without an adapter
+ * @param priority of two waiting requests the one with the smaller number starts first, as in vLLM; a running request
+ *                 is never interrupted
  */
 public record GenerationRequest(
-        String id, List<Integer> prompt, GenerationParams params, Optional<LoraWeights> lora, Boundary boundary) {
+        String id,
+        List<Integer> prompt,
+        GenerationParams params,
+        Optional<LoraWeights> lora,
+        Boundary boundary,
+        int priority) {
 
     public GenerationRequest {
         prompt = List.copyOf(prompt);
         if (prompt.isEmpty()) {
             throw new IllegalArgumentException("request '" + id + "' has an empty prompt");
         }
+    }
+
+    /** A request of priority 0. */
+    public GenerationRequest(
+            String id, List<Integer> prompt, GenerationParams params, Optional<LoraWeights> lora, Boundary boundary) {
+        this(id, prompt, params, lora, boundary, 0);
     }
 }

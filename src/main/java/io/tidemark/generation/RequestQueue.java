@@ -2,9 +2,7 @@ package io.tidemark.generation;
 
 import io.tidemark.decoder.kvcache.PrefixCache;
 import io.tidemark.decoder.lora.LoraWeights;
-import java.util.ArrayDeque;
 import java.util.BitSet;
-import java.util.Deque;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -15,15 +13,19 @@ import java.util.function.IntPredicate;
 import java.util.function.Predicate;
 
 /**
- * The queued requests, and their assignment to engine instances. Requests start in the order of their submission. While
- * the oldest request lacks a free sequence or memory, no later one starts, so a large request is not starved.
+ * The queued requests, and their assignment to engine instances. {@link WaitingRequests} defines which request is next.
+ * While the next request lacks a free sequence or memory, no other one starts, so a large request is not starved.
+ *
+ * <p>A request that arrives and precedes the next one takes its place, unless the next one is offered, or was refused
+ * and no memory was freed since. In that case the new request waits until the offered one starts or ends, or until
+ * memory is freed, even if it would fit.
  *
  * <p>A request goes to the instance with the lowest load: the number of its sequences, plus this number and one for
  * each background task. An instance with at most a quarter more load is preferred if it ran a prompt with the same
  * first {@code PREFIX_TOKENS} tokens, adapter and boundary, or else if it runs the same adapter.
  *
- * <p>Instances take requests between steps: {@link #offer} returns the oldest request to the instance that should run
- * it. That instance reserves memory and calls {@link #accept}, or {@link #refuse} if there is not enough.
+ * <p>Instances take requests between steps: {@link #offer} returns the next request to the instance that should run it.
+ * That instance reserves memory and calls {@link #accept}, or {@link #refuse} if there is not enough.
  *
  * <p>Thread-safe.
  */
@@ -41,7 +43,7 @@ final class RequestQueue {
     private final boolean prefixCache;
     private final IntConsumer wake;
     private final InstanceLoad[] instances;
-    private final Deque<SubmittedRequest> waiting = new ArrayDeque<>();
+    private final WaitingRequests waiting = new WaitingRequests();
     /** The instances that have run a prefix, least recently used first. */
     private final Map<Prefix, BitSet> prefixInstances = new LinkedHashMap<>(16, 0.75f, true) {
         private static final long serialVersionUID = 1L;
@@ -53,10 +55,13 @@ final class RequestQueue {
     };
 
     private int runningSequences;
-    /** The instance to which the oldest request is offered, or {@code NONE}. */
+    /** The request that stays next: it is offered, or was refused and no memory was freed since. */
+    private Optional<SubmittedRequest> selected = Optional.empty();
+
+    /** The instance to which the selected request is offered, or {@code NONE}. */
     private int offeredTo = NONE;
 
-    /** Bytes that the oldest request lacks. */
+    /** Bytes that the selected request lacks. */
     private long neededBytes;
 
     private boolean closed;
@@ -66,7 +71,7 @@ final class RequestQueue {
         private final Map<LoraWeights, Integer> adapters = new HashMap<>();
         private int sequences;
         private int backgroundTasks;
-        /** Whether it did not have enough memory for the oldest request. */
+        /** Whether it did not have enough memory for the selected request. */
         private boolean refused;
 
         private int load() {
@@ -109,15 +114,16 @@ final class RequestQueue {
     }
 
     /**
-     * The oldest request, if this instance should run it. The instance then calls {@link #accept}, {@link #refuse} or
+     * The next request, if this instance should run it. The instance then calls {@link #accept}, {@link #refuse} or
      * {@link #drop}; until then no request is offered to another instance.
      */
     synchronized Optional<SubmittedRequest> offer(int instance) {
-        if (closed || offeredTo != NONE || instanceForOldest() != instance) {
+        if (closed || offeredTo != NONE || instanceForNext() != instance) {
             return Optional.empty();
         }
+        selected = next();
         offeredTo = instance;
-        return Optional.of(waiting.peek());
+        return selected;
     }
 
     /** Withdraws an offer to an instance that has ended; the request stays queued. */
@@ -129,7 +135,8 @@ final class RequestQueue {
 
     /** Removes the offered request, which this instance runs, and counts a sequence for each choice. */
     synchronized void accept(int instance) {
-        SubmittedRequest request = takeOffered();
+        SubmittedRequest request = endOffer();
+        waiting.start(request);
         int choices = request.request().params().choices();
         instances[instance].sequences += choices;
         runningSequences += choices;
@@ -161,7 +168,7 @@ final class RequestQueue {
 
     /** Removes the offered request, which does not run. */
     synchronized void drop() {
-        takeOffered();
+        waiting.remove(endOffer());
         wakeNext();
     }
 
@@ -174,12 +181,12 @@ final class RequestQueue {
         memoryFreed();
     }
 
-    /** Bytes that the oldest request lacks, or 0. Instances should free unused memory. */
+    /** Bytes that the selected request lacks, or 0. Instances should free unused memory. */
     synchronized long neededBytes() {
         return neededBytes;
     }
 
-    /** Called when memory was freed: the oldest request is offered to all instances again. */
+    /** Called when memory was freed: all instances may run the next request, which may be another one than before. */
     synchronized void memoryFreed() {
         clearRefusals();
         wakeNext();
@@ -216,9 +223,7 @@ final class RequestQueue {
 
     /** Removes and returns matching requests; if the offered one matches, it is marked as cancelled instead. */
     synchronized List<SubmittedRequest> cancel(Predicate<SubmittedRequest> which, FinishReason reason) {
-        if (offeredTo != NONE && which.test(waiting.peek())) {
-            waiting.peek().cancel(reason);
-        }
+        offered().filter(which).ifPresent(request -> request.cancel(reason));
         return remove(which);
     }
 
@@ -229,26 +234,35 @@ final class RequestQueue {
     }
 
     private List<SubmittedRequest> remove(Predicate<SubmittedRequest> which) {
-        Optional<SubmittedRequest> kept = Optional.ofNullable(waiting.peek()).filter(oldest -> offeredTo != NONE);
-        List<SubmittedRequest> removed = waiting.stream()
-                .filter(which)
-                .filter(request -> kept.filter(oldest -> oldest == request).isEmpty())
-                .toList();
-        if (removed.contains(waiting.peek())) {
+        Optional<SubmittedRequest> kept = offered();
+        List<SubmittedRequest> removed = waiting.removeIf(
+                request -> which.test(request) && kept.filter(request::equals).isEmpty());
+        if (selected.filter(removed::contains).isPresent()) {
             clearRefusals();
         }
-        waiting.removeAll(removed);
         wakeNext();
         return removed;
     }
 
-    private SubmittedRequest takeOffered() {
-        offeredTo = NONE;
-        clearRefusals();
-        return waiting.remove();
+    private Optional<SubmittedRequest> next() {
+        return selected.or(waiting::next);
     }
 
+    private Optional<SubmittedRequest> offered() {
+        return offeredTo == NONE ? Optional.empty() : selected;
+    }
+
+    /** Ends the offer and the selection; the caller removes the returned request. */
+    private SubmittedRequest endOffer() {
+        SubmittedRequest request = offered().orElseThrow();
+        offeredTo = NONE;
+        clearRefusals();
+        return request;
+    }
+
+    /** Also ends the selection, except for an offered request. */
     private void clearRefusals() {
+        selected = offered();
         neededBytes = 0;
         for (InstanceLoad instance : instances) {
             instance.refused = false;
@@ -256,18 +270,22 @@ final class RequestQueue {
     }
 
     private void wakeNext() {
-        int next = offeredTo == NONE ? instanceForOldest() : NONE;
+        int next = offeredTo == NONE ? instanceForNext() : NONE;
         if (next != NONE) {
             wake.accept(next);
         }
     }
 
-    /** The instance that should run the oldest request; {@code NONE} if it has to wait or the queue is empty. */
-    private int instanceForOldest() {
-        SubmittedRequest request = waiting.peek();
-        if (request == null || runningSequences + request.request().params().choices() > maxNumSeqs) {
-            return NONE;
-        }
+    /** The instance that should run the next request; {@code NONE} if it has to wait or the queue is empty. */
+    private int instanceForNext() {
+        return next().filter(
+                        request -> runningSequences + request.request().params().choices() <= maxNumSeqs)
+                .map(this::instanceFor)
+                .orElse(NONE);
+    }
+
+    /** The instance that should run a request; {@code NONE} if all have refused it. */
+    private int instanceFor(SubmittedRequest request) {
         int leastLoaded = leastLoaded(each -> true);
         if (leastLoaded == NONE) {
             return NONE;

@@ -105,6 +105,78 @@ class RequestQueueTest {
     }
 
     @Test
+    @DisplayName("An offered or refused request stays next, until memory is freed, although a more urgent one arrives")
+    void keepsTheSelection() {
+        add(TestRequest.of("large", List.of(1)));
+        assertThat(queue.offer(0)).isPresent();
+        add(TestRequest.of("urgent", List.of(1)).priority(-1));
+        queue.refuse(0, 77);
+        assertThat(offered(1)).isEqualTo("large");
+        queue.refuse(1, 77);
+        assertThat(offered(2)).isEqualTo("large");
+        queue.memoryFreed();
+        queue.refuse(2, 77);
+        assertThat(offered(0)).as("memory was freed during the offer").isEqualTo("large");
+        queue.refuse(0, 77);
+        queue.memoryFreed();
+        assertThat(queue.neededBytes()).isZero();
+        assertThat(offered(0)).isEqualTo("urgent");
+        queue.accept(0);
+        assertThat(offered(1)).isEqualTo("large");
+    }
+
+    @Test
+    @DisplayName("A more urgent request takes the place of one that was not offered")
+    void replacesTheNext() {
+        IntStream.range(0, 12).forEach(i -> place(TestRequest.of("a", List.of(1))));
+        add(TestRequest.of("earlier", List.of(1)));
+        add(TestRequest.of("urgent", List.of(1)).priority(-1).choices(2));
+        queue.sequenceEnded(0, Optional.empty());
+        assertThat(IntStream.range(0, INSTANCES).mapToObj(queue::offer))
+                .as("the urgent request has two sequences, and one is free")
+                .allMatch(Optional::isEmpty);
+        queue.sequenceEnded(0, Optional.empty());
+        assertThat(offered(0)).isEqualTo("urgent");
+    }
+
+    @Test
+    @DisplayName("A large request of low priority starts with the eighth start, although small urgent ones would fit")
+    void doesNotStarveALargeRequest() {
+        add(TestRequest.of("large", List.of(1)).priority(9));
+        for (int i = 0; i < 7; i++) {
+            assertThat(place(TestRequest.of("urgent", List.of(1)))).isBetween(0, 2);
+        }
+        for (int i = 0; i < 5; i++) {
+            add(TestRequest.of("urgent", List.of(1)));
+            for (int instance : List.of(1, 2, 0)) {
+                assertThat(offered(instance)).isEqualTo("large");
+                queue.refuse(instance, 77);
+            }
+            queue.memoryFreed();
+        }
+        assertThat(offered(1)).isEqualTo("large");
+        queue.accept(1);
+        assertThat(offered(2)).isEqualTo("urgent");
+    }
+
+    @Test
+    @DisplayName("When a refused request is cancelled, the next one is offered at once")
+    void cancelsARefusedRequest() {
+        add(TestRequest.of("large", List.of(1)));
+        add(TestRequest.of("small", List.of(1)));
+        for (int instance : List.of(0, 1, 2)) {
+            assertThat(offered(instance)).isEqualTo("large");
+            queue.refuse(instance, 77);
+        }
+        woken.clear();
+        assertThat(queue.cancel(request -> request.request().id().equals("large"), FinishReason.CANCELLED))
+                .hasSize(1);
+        assertThat(queue.neededBytes()).isZero();
+        assertThat(woken).containsExactly(0);
+        assertThat(offered(0)).isEqualTo("small");
+    }
+
+    @Test
     @DisplayName("A background task goes to the last instance with the lowest load, which then gets fewer requests")
     void background() {
         assertThat(queue.startBackground()).isEqualTo(2);
@@ -162,6 +234,10 @@ class RequestQueueTest {
 
     private void add(TestRequest request) {
         queue.add(new SubmittedRequest(request.request(), RecordingListener.plain(), 0));
+    }
+
+    private String offered(int instance) {
+        return queue.offer(instance).orElseThrow().request().id();
     }
 
     /** The instance that runs a request. */

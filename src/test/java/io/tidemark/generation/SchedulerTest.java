@@ -94,6 +94,70 @@ class SchedulerTest {
     }
 
     @Test
+    @DisplayName("A flood for one adapter delays the first request for another by the steps of one request")
+    void floodOfOneAdapter() throws RequestRejectedException {
+        List<Long> started = new CopyOnWriteArrayList<>();
+        AtomicReference<GenerationEngine> engine = new AtomicReference<>();
+        RecordingListener other = RecordingListener.onFinished(
+                () -> started.add(engine.get().stats().steps()));
+        runBehindAFlood(engine, TestRequest.of("other", List.of(5)).with(fixture.adapter("qv"), 6), other, started);
+        assertThat(started.get(1) - started.get(0))
+                .as("steps: a request of the flood and the other one, with 10 tokens each")
+                .isEqualTo(20);
+    }
+
+    @Test
+    @DisplayName("A request of smaller priority starts before a flood that was submitted earlier")
+    void smallerPriority() throws RequestRejectedException {
+        List<Long> started = new CopyOnWriteArrayList<>();
+        AtomicReference<GenerationEngine> engine = new AtomicReference<>();
+        RecordingListener urgent = RecordingListener.onFinished(
+                () -> started.add(engine.get().stats().steps()));
+        runBehindAFlood(
+                engine,
+                TestRequest.of("urgent", List.of(5))
+                        .with(fixture.adapter("all"), 6)
+                        .priority(-1),
+                urgent,
+                started);
+        assertThat(started.get(1) - started.get(0))
+                .as("steps of the urgent request, with 10 tokens")
+                .isEqualTo(10);
+    }
+
+    /**
+     * While a request runs, submits 30 requests of 10 tokens for one adapter and then {@code last}. Adds the number of
+     * steps at the end of the running request to {@code steps}.
+     */
+    private void runBehindAFlood(
+            AtomicReference<GenerationEngine> engine, TestRequest last, RecordingListener listener, List<Long> steps)
+            throws RequestRejectedException {
+        StopConditions tenTokens = StopConditions.afterExactly(10);
+        List<RecordingListener> flood =
+                IntStream.range(0, 30).mapToObj(i -> RecordingListener.plain()).toList();
+        RecordingListener running = RecordingListener.onFirstText(() -> {
+                    for (int i = 0; i < flood.size(); i++) {
+                        TestRequest request = TestRequest.of("flood " + i, List.of(5))
+                                .with(fixture.adapter("all"), 6)
+                                .stopAt(tenTokens);
+                        submit(engine.get(), request, flood.get(i));
+                    }
+                    submit(engine.get(), last.stopAt(tenTokens), listener);
+                })
+                .andOnFinished(() -> steps.add(engine.get().stats().steps()));
+        try (GenerationEngine started = GenerationEngine.start(fixture.model(), new EngineLimits(1, 64, 1L << 30))) {
+            engine.set(started);
+            started.submit(
+                    TestRequest.of("running", reference.prompts().get(3).ids())
+                            .tokens(60)
+                            .request(),
+                    running);
+            listener.outcome();
+            flood.forEach(recording -> assertThat(recording.choice().tokens()).hasSize(10));
+        }
+    }
+
+    @Test
     @DisplayName("A step has at most the budget of prompt tokens, and decoding sequences get a token in each step")
     void sharesStepsWithALongPrompt() throws RequestRejectedException {
         AtomicReference<EngineStats> before = new AtomicReference<>();

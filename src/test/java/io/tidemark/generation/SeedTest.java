@@ -104,7 +104,8 @@ class SeedTest {
                 sampling,
                 i * 77L,
                 1 + i % 3,
-                OptionalInt.empty());
+                OptionalInt.empty(),
+                0);
         return i % 5 == 4 ? request : request.with(fixture.adapter(ADAPTERS.get(i % ADAPTERS.size())), i % 7);
     }
 

@@ -17,7 +17,8 @@ record TestRequest(
         SamplingParams sampling,
         long seed,
         int choices,
-        OptionalInt logprobs) {
+        OptionalInt logprobs,
+        int priority) {
 
     static TestRequest of(String id, List<Integer> prompt) {
         return new TestRequest(
@@ -29,17 +30,27 @@ record TestRequest(
                 SamplingParams.GREEDY,
                 0,
                 1,
-                OptionalInt.empty());
+                OptionalInt.empty(),
+                0);
     }
 
     TestRequest with(LoraWeights adapter, int boundaryLayers) {
         return new TestRequest(
-                id, prompt, Optional.of(adapter), boundaryLayers, stopConditions, sampling, seed, choices, logprobs);
+                id,
+                prompt,
+                Optional.of(adapter),
+                boundaryLayers,
+                stopConditions,
+                sampling,
+                seed,
+                choices,
+                logprobs,
+                priority);
     }
 
     TestRequest tokens(int most) {
         return new TestRequest(
-                id, prompt, lora, boundary, StopConditions.after(most), sampling, seed, choices, logprobs);
+                id, prompt, lora, boundary, StopConditions.after(most), sampling, seed, choices, logprobs, priority);
     }
 
     TestRequest sampled(double temperature, long withSeed) {
@@ -52,29 +63,44 @@ record TestRequest(
                 SamplingParams.at(temperature),
                 withSeed,
                 choices,
-                logprobs);
+                logprobs,
+                priority);
     }
 
     TestRequest choices(int n) {
-        return new TestRequest(id, prompt, lora, boundary, stopConditions, sampling, seed, n, logprobs);
+        return new TestRequest(id, prompt, lora, boundary, stopConditions, sampling, seed, n, logprobs, priority);
     }
 
     TestRequest stop(String... texts) {
         return new TestRequest(
-                id, prompt, lora, boundary, stopConditions.withStop(List.of(texts)), sampling, seed, choices, logprobs);
+                id,
+                prompt,
+                lora,
+                boundary,
+                stopConditions.withStop(List.of(texts)),
+                sampling,
+                seed,
+                choices,
+                logprobs,
+                priority);
     }
 
     TestRequest logprobs(int top) {
         return new TestRequest(
-                id, prompt, lora, boundary, stopConditions, sampling, seed, choices, OptionalInt.of(top));
+                id, prompt, lora, boundary, stopConditions, sampling, seed, choices, OptionalInt.of(top), priority);
     }
 
     TestRequest sampling(SamplingParams how) {
-        return new TestRequest(id, prompt, lora, boundary, stopConditions, how, seed, choices, logprobs);
+        return new TestRequest(id, prompt, lora, boundary, stopConditions, how, seed, choices, logprobs, priority);
     }
 
     TestRequest stopAt(StopConditions how) {
-        return new TestRequest(id, prompt, lora, boundary, how, sampling, seed, choices, logprobs);
+        return new TestRequest(id, prompt, lora, boundary, how, sampling, seed, choices, logprobs, priority);
+    }
+
+    TestRequest priority(int smallerFirst) {
+        return new TestRequest(
+                id, prompt, lora, boundary, stopConditions, sampling, seed, choices, logprobs, smallerFirst);
     }
 
     GenerationRequest request() {
@@ -83,6 +109,7 @@ record TestRequest(
                 prompt,
                 new GenerationParams(stopConditions, sampling, seed, choices, logprobs),
                 lora,
-                new Boundary(boundary));
+                new Boundary(boundary),
+                priority);
     }
 }

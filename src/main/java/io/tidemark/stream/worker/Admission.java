@@ -118,7 +118,8 @@ final class Admission {
                         prepared.prompt(),
                         prepared.params(),
                         adapter.map(LoadedAdapter::weights),
-                        pinned.map(PinnedAdapter::boundary).orElseGet(() -> Boundary.full(numLayers))));
+                        pinned.map(PinnedAdapter::boundary).orElseGet(() -> Boundary.full(numLayers)),
+                        0));
     }
 
     /**

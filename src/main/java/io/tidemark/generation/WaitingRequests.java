@@ -1,0 +1,100 @@
+package io.tidemark.generation;
+
+import io.tidemark.decoder.lora.LoraWeights;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.NavigableMap;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.function.Predicate;
+
+/**
+ * The waiting requests, and the order in which they start.
+ *
+ * <p>The smallest priority starts first. Among requests of one priority, the adapters take turns, so that many requests
+ * for one adapter do not delay those for another. The base model counts as an adapter, and so does each loaded version
+ * of an adapter. An adapter that starts waiting has its turn after those that wait already. Requests of one priority
+ * and adapter start in the order of their submission.
+ *
+ * <p>Every {@code STARTS_PER_OLDEST}-th start takes the oldest request, whatever its priority and adapter, so that no
+ * request is starved. A request that is added when {@code n} others wait is therefore at the latest the
+ * {@code STARTS_PER_OLDEST * (n + 1)}-th one to start from then on: {@code n + 1} of these starts take the oldest
+ * request, and at most {@code n} requests are older.
+ *
+ * <p>The time of a call does not depend on the number of requests, except for {@link #removeIf}, and is logarithmic in
+ * the number of different priorities. Not thread-safe.
+ */
+final class WaitingRequests {
+
+    static final int STARTS_PER_OLDEST = 8;
+
+    /** The oldest first. */
+    private final Set<SubmittedRequest> bySubmission = new LinkedHashSet<>();
+    /** By priority and adapter; adapters in the order of their turns, and no group is empty. */
+    private final NavigableMap<Integer, Map<Optional<LoraWeights>, Set<SubmittedRequest>>> turns = new TreeMap<>();
+    /** Starts since the last one that took the oldest request. */
+    private int startsByPriority;
+
+    void add(SubmittedRequest request) {
+        bySubmission.add(request);
+        turns.computeIfAbsent(request.request().priority(), any -> new LinkedHashMap<>())
+                .computeIfAbsent(request.request().lora(), any -> new LinkedHashSet<>())
+                .add(request);
+    }
+
+    int size() {
+        return bySubmission.size();
+    }
+
+    /** The request that starts next; empty if none waits. */
+    Optional<SubmittedRequest> next() {
+        if (bySubmission.isEmpty()) {
+            return Optional.empty();
+        }
+        if (startsByPriority == STARTS_PER_OLDEST - 1) {
+            return Optional.of(bySubmission.iterator().next());
+        }
+        Set<SubmittedRequest> group =
+                turns.firstEntry().getValue().values().iterator().next();
+        return Optional.of(group.iterator().next());
+    }
+
+    /** Removes a request that starts, and ends the turn of its adapter. */
+    void start(SubmittedRequest request) {
+        remove(request);
+        startsByPriority = (startsByPriority + 1) % STARTS_PER_OLDEST;
+        Map<Optional<LoraWeights>, Set<SubmittedRequest>> groups =
+                turns.getOrDefault(request.request().priority(), Map.of());
+        if (groups.containsKey(request.request().lora())) {
+            groups.put(request.request().lora(), groups.remove(request.request().lora()));
+        }
+    }
+
+    /** Removes a request that does not start. */
+    void remove(SubmittedRequest request) {
+        bySubmission.remove(request);
+        turns.computeIfPresent(request.request().priority(), (priority, groups) -> {
+            groups.computeIfPresent(request.request().lora(), (lora, group) -> {
+                group.remove(request);
+                return group.isEmpty() ? null : group;
+            });
+            return groups.isEmpty() ? null : groups;
+        });
+    }
+
+    /** Removes and returns the matching requests, the oldest first. */
+    List<SubmittedRequest> removeIf(Predicate<SubmittedRequest> which) {
+        List<SubmittedRequest> removed = new ArrayList<>();
+        bySubmission.forEach(request -> {
+            if (which.test(request)) {
+                removed.add(request);
+            }
+        });
+        removed.forEach(this::remove);
+        return removed;
+    }
+}
