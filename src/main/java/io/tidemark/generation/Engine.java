@@ -38,8 +38,12 @@ public interface Engine {
      */
     void cancel(String requestId, FinishReason reason);
 
-    /** An upper estimate of the seconds until a running request ends; empty if it is not running. */
-    default OptionalDouble secondsLeft(String requestId) {
-        return OptionalDouble.empty();
-    }
+    /**
+     * An estimate of the seconds until a running request ends, if no choice ends before {@code max_tokens} and further
+     * steps take as long as the recent ones of its engine instance. Remaining prompt tokens count as the steps that
+     * they need. Infinite if the instance has not run a step.
+     *
+     * @return empty if the request waits in the queue or the engine has no request of this id
+     */
+    OptionalDouble secondsLeft(String requestId);
 }

@@ -6,6 +6,8 @@ import io.tidemark.decoder.kvcache.KvBudget;
 import io.tidemark.decoder.kvcache.KvPool;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.OptionalDouble;
+import java.util.OptionalInt;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.locks.ReadWriteLock;
@@ -18,6 +20,9 @@ import java.util.function.Predicate;
 final class EngineInstance {
 
     private static final System.Logger LOG = System.getLogger(EngineInstance.class.getName());
+
+    /** The weight of a step in the mean of durations is one divided by this. */
+    private static final int MEAN_OF_STEPS = 8;
 
     private final int index;
     private final int threads;
@@ -32,6 +37,9 @@ final class EngineInstance {
     private final Runnable onFailure;
     private final Thread thread;
     private volatile EngineStats.Instance stats = EngineStats.Instance.NONE;
+    /** Mean of recent steps with the background work between them; infinite before the first step has ended. */
+    private volatile double secondsPerStep = Double.POSITIVE_INFINITY;
+
     private volatile boolean aborted;
 
     /** Commands of other threads for the thread of an instance, which alone runs them. */
@@ -147,6 +155,12 @@ final class EngineInstance {
         }
     }
 
+    /** See {@link Engine#secondsLeft}. */
+    OptionalDouble secondsLeft(String requestId) {
+        OptionalInt steps = scheduler.stepsLeft(requestId);
+        return steps.isPresent() ? OptionalDouble.of(steps.getAsInt() * secondsPerStep) : OptionalDouble.empty();
+    }
+
     /** As of the last step. */
     EngineStats.Instance stats() {
         return stats;
@@ -184,14 +198,18 @@ final class EngineInstance {
             // before the first call of libtorch, which would otherwise start a thread pool for all processors
             decoder.setThreads(threads);
             while (!commands.isClosed()) {
+                long start = System.nanoTime();
                 commands.runAll();
                 freeUnusedMemory();
-                boolean busy = loop.step();
-                if (!busy && scheduler.running() == 0) {
+                boolean stepped = loop.step();
+                if (!stepped && scheduler.running() == 0) {
                     decoder.pause();
                 }
-                busy |= runBackgroundSlice();
+                boolean busy = runBackgroundSlice() || stepped;
                 updateStats();
+                if (stepped) {
+                    recordStep(System.nanoTime() - start);
+                }
                 if (!busy && scheduler.running() == 0) {
                     commands.awaitAndRun();
                 }
@@ -240,12 +258,19 @@ final class EngineInstance {
         return true;
     }
 
-    /** Frees memory that this instance does not use if the oldest queued request needs it. */
+    /** Frees memory that this instance does not use if the next queued request needs it. */
     private void freeUnusedMemory() {
         long needed = queue.neededBytes();
         if (needed > 0 && pool.freeUnused(needed)) {
             queue.memoryFreed();
         }
+    }
+
+    private void recordStep(long nanos) {
+        double seconds = nanos / 1e9;
+        secondsPerStep = Double.isInfinite(secondsPerStep)
+                ? seconds
+                : secondsPerStep + (seconds - secondsPerStep) / MEAN_OF_STEPS;
     }
 
     private void updateStats() {

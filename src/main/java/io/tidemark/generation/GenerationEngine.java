@@ -7,6 +7,7 @@ import io.tidemark.model.ModelConfig;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
+import java.util.OptionalDouble;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.locks.ReadWriteLock;
@@ -117,6 +118,13 @@ public final class GenerationEngine implements Engine, AutoCloseable {
     public void cancel(String requestId, FinishReason reason) {
         instances.forEach(
                 instance -> instance.cancel(request -> request.request().id().equals(requestId), reason));
+    }
+
+    @Override
+    public OptionalDouble secondsLeft(String requestId) {
+        return instances.stream()
+                .flatMapToDouble(instance -> instance.secondsLeft(requestId).stream())
+                .max();
     }
 
     /**

@@ -14,7 +14,7 @@ import java.util.Optional;
  * @param lora     weights of the adapter; empty for the base model
  * @param boundary number of lowest layers that apply the adapter; ignored without an adapter
  * @param priority of two waiting requests the one with the smaller number starts first, as in vLLM; a running request
- *                 is never interrupted
+ *                 is never preempted
  */
 public record GenerationRequest(
         String id,

@@ -9,13 +9,15 @@ import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Set;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Predicate;
 
 /**
  * Decides what runs in each step of an engine instance. Starts requests of the {@link RequestQueue} as memory permits.
  * Each step has a row for every decoding sequence; prefilling sequences share the step's budget of prompt tokens. Used
- * by the thread of the instance only.
+ * by the thread of the instance only, except for {@link #stepsLeft}.
  */
 final class Scheduler {
 
@@ -25,7 +27,9 @@ final class Scheduler {
     private final KvPool pool;
     private final int promptBudget;
     private final int chunk;
-    private final List<Sequence> running = new ArrayList<>();
+    /** In the order of their starts; written by the thread of the instance only. */
+    private final List<Sequence> running = new CopyOnWriteArrayList<>();
+
     private final PrefixSharing sharing;
 
     /** A row of the next step; {@code promptTokens} is 0 for a decoding sequence. */
@@ -108,6 +112,29 @@ final class Scheduler {
 
     List<Sequence> sequences(Predicate<SubmittedRequest> which) {
         return running.stream().filter(sequence -> which.test(sequence.owner())).toList();
+    }
+
+    /**
+     * The most steps until the last choice of a running request ends, one of them for the step that is running; empty
+     * if no request of this id runs. The prompts of older requests count, because they are computed first. Sequences
+     * that wait for a common prefix may need a step more. Any thread may call.
+     */
+    OptionalInt stepsLeft(String requestId) {
+        int perStep = promptBudget - promptBudget % chunk;
+        long promptTokens = 0;
+        int most = 0;
+        for (Sequence sequence : running) {
+            int left = sequence.promptTokensLeft();
+            if (left > 0) {
+                // the end of a prompt may leave less than a chunk of a step for the next prompt
+                promptTokens += left + chunk - 1;
+            }
+            if (sequence.owner().request().id().equals(requestId)) {
+                long promptSteps = left > 0 ? (promptTokens + perStep - 1) / perStep : 0;
+                most = Math.max(most, (int) promptSteps + Math.max(1, sequence.tokensLeft()));
+            }
+        }
+        return most == 0 ? OptionalInt.empty() : OptionalInt.of(most);
     }
 
     /** Whether the sequence was not removed, for example because another choice of its request failed. */

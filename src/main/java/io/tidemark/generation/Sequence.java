@@ -17,7 +17,10 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 
-/** A running choice of a request: its tokens, its text and its end. Used by the thread of its engine instance only. */
+/**
+ * A running choice of a request: its tokens, its text and its end. Used by the thread of its engine instance only,
+ * except where a method says otherwise.
+ */
 final class Sequence {
 
     private final SubmittedRequest owner;
@@ -36,8 +39,8 @@ final class Sequence {
     private final List<Integer> generated = new ArrayList<>();
     private final List<TokenLogprob> logprobs = new ArrayList<>();
     private final StringBuilder text = new StringBuilder();
-    /** Number of tokens in the slot. */
-    private int cachedTokens;
+    /** Number of tokens in the slot; written by the thread of the instance only. */
+    private volatile int cachedTokens;
 
     private Optional<FinishReason> finished = Optional.empty();
 
@@ -96,6 +99,21 @@ final class Sequence {
     /** Whether a part of the prompt is not yet computed. */
     boolean isPrefilling() {
         return cachedTokens < prompt.size();
+    }
+
+    /**
+     * Prompt tokens that are not yet computed: one if the choice is going to copy the others from the first choice. Any
+     * thread may call.
+     */
+    int promptTokensLeft() {
+        int cached = cachedTokens;
+        return choice > 0 && cached == 0 ? 1 : Math.max(0, prompt.size() - cached);
+    }
+
+    /** The most tokens that may still be generated. Any thread may call. */
+    int tokensLeft() {
+        // the last generated token is not in the slot
+        return params.maxTokens() - Math.max(0, cachedTokens - prompt.size() + 1);
     }
 
     /**
