@@ -339,7 +339,8 @@ final class LoopFixture implements AutoCloseable {
             this.name = name;
             this.transactionalId = of.name + "-" + name;
             WorkerMetrics metrics = new WorkerMetrics(new SimpleMeterRegistry());
-            Admission admission = new Admission(fixture.model(), store, new BoundaryTable(), metrics);
+            Admission admission = new Admission(
+                    fixture.model(), store, new BoundaryTable(), metrics, AdapterSuggestions.NONE);
             ReplyRouting routing =
                     new ReplyRouting(TestSettings.with(Map.of()).replies(), new ReplyTopics(of.results(), of.replies));
             requests = new RequestLifecycle(
