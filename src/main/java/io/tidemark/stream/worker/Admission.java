@@ -119,7 +119,7 @@ final class Admission {
                         prepared.params(),
                         adapter.map(LoadedAdapter::weights),
                         pinned.map(PinnedAdapter::boundary).orElseGet(() -> Boundary.full(numLayers)),
-                        0));
+                        prepared.message().priority()));
     }
 
     /**
