@@ -1,0 +1,373 @@
+#!/usr/bin/env python3
+"""Breaks brokers and workers at random while thousands of requests run, and has the verifier count the results.
+
+    mvn -q -B -Dmaven.test.skip=true package
+    pip install -r tools/delivery/requirements.txt
+    python tools/delivery/chaos.py --duration 120                     # prints its seed
+    python tools/delivery/chaos.py --duration 3600 --brokers 3 --seed 7 --json chaos.json
+
+The seed decides the faults, their order and the records, but not the timing of the processes. At the end the faults
+stop, the workers answer what is open, and `verify.py` reads all topics from their beginning. Exit code 1: the verifier
+found something, a request has no result, or a worker ended by itself.
+"""
+import argparse
+import heapq
+import json
+import logging
+import pathlib
+import random
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient, NewTopic
+
+import commit_proxy
+from broker import BrokerError, Cluster, free_ports
+from traffic import QUIET, BoundarySender, Ledger, RequestSender, ResultReader, TakeOver
+from verify import summary
+from workers import MARKER, MODEL, START_SECONDS, WorkerError, Workers, longer_model
+from workload import Boundaries, Requests
+
+LOG = logging.getLogger("chaos")
+
+SLOTS = 3
+GROUP = "tidemark-workers"
+REQUEST_TOPICS = ["urgent-requests", "generation-requests"]
+RESULT_TOPIC = "generation-results"
+REPLY_TOPICS = ["replies-a", "replies-b"]
+ADAPTERS = ["all", "dora", "qv", "rslora", "some-layers"]
+BASE = MODEL.name
+LAYERS = 6
+POSITIONS = 8192       # of the copy of the model
+LONG_TOKENS = 4000
+SESSION_SECONDS = 10   # no worker's session is longer
+FIRST_RESULTS = 50     # before the first fault
+SETTLE_SECONDS = 120   # the longest time without a result at the end
+
+# faults of one round in random order, and the mean time in seconds until the next fault
+FAULTS = {"kill": 12, "terminate": 5, "suspend": 12, "broker restart": 10, "broker kill": 10, "scale to 1": 9, "scale to 3": 9,
+          "request that kills": 6}
+ROUND = ["kill", "kill", "kill", "terminate", "suspend", "broker restart", "broker kill", "scale to 1", "scale to 3",
+         "request that kills"]
+# these count as deaths of a worker, so they would let the workers suspect the wrong request
+DEATHS = ("kill", "suspend")
+OVERLAP = 0.2          # share of faults that the next one follows at once
+COMMIT_SECONDS = 4     # mean time between lost answers to commits
+BOUNDARY_SECONDS = 2
+
+
+class Chaos:
+    """One run. Everything but the traffic happens on the thread that calls `run`."""
+
+    def __init__(self, options, folder):
+        self._options = options
+        self._folder = folder
+        # a source of random numbers each, so that the timing of one part does not change the others
+        self._random = {name: random.Random(f"{options.seed}-{name}")
+                        for name in ("faults", "requests", "boundaries", "workers", "commits")}
+        ports = free_ports(4 * options.brokers + SLOTS)
+        broker_ports = [tuple(ports[4 * n:4 * n + 3]) for n in range(options.brokers)]
+        proxy_ports = ports[3:4 * options.brokers:4]
+        self._cluster = Cluster(folder / "brokers", options.brokers, broker_ports,
+                                [f"{commit_proxy.HOST}:{port}" for port in proxy_ports])
+        self._proxy = commit_proxy.CommitProxy({port: each[1] for port, each in zip(proxy_ports, broker_ports)})
+        settings = {"TIDEMARK_MODEL_DIR": str(longer_model(folder, POSITIONS)),
+                    "TIDEMARK_ADAPTER_FOLDER": str(MODEL / "adapters"), "TIDEMARK_ENGINE_THREADS": "1",
+                    "TIDEMARK_ENGINE_PROCESSORS": "1", "TIDEMARK_ENGINE_KV_BYTES": "96M", "TIDEMARK_WORKER_SHUTDOWN_GRACE": "3S",
+                    "TIDEMARK_TOPICS_GENERATION_REQUESTS": ",".join(REQUEST_TOPICS),
+                    "TIDEMARK_REPLIES_TOPICS": ",".join(REPLY_TOPICS)}
+        self._workers = Workers(folder, self._random["workers"], self._cluster.workers, SLOTS, settings,
+                                ports[4 * options.brokers:])
+        self._ledger = Ledger()
+        self._requests = Requests(self._random["requests"], BASE, ADAPTERS, LAYERS, REQUEST_TOPICS, REPLY_TOPICS, LONG_TOKENS)
+        self._admin = None
+        self._faults = []        # (seconds since the start, kind, what)
+        self._actions = []       # (when, number, function): the second half of a fault
+        self._take_overs = []
+        self._deferred = []
+        self._broker_fault = None
+        self._broker_failures = []
+        self._planted = []
+        self._begin = None
+
+    def run(self):
+        """Returns the report."""
+        try:
+            self._proxy.start()
+            self._cluster.start()
+            self._admin = AdminClient({"bootstrap.servers": self._cluster.clients, **QUIET})
+            for future in self._admin.create_topics([NewTopic(topic, 4, -1) for topic in REPLY_TOPICS]).values():
+                future.result(30)
+            self._workers.await_answering()
+            reader = ResultReader(self._cluster.clients, [RESULT_TOPIC, *REPLY_TOPICS], self._ledger)
+            sender = RequestSender(self._cluster.clients, self._requests, self._ledger, self._options.backlog)
+            boundaries = BoundarySender(self._cluster.clients, Boundaries(self._random["boundaries"], ADAPTERS[:-1], LAYERS),
+                                        self._random["boundaries"], BOUNDARY_SECONDS)
+            for thread in (reader, sender, boundaries):
+                thread.start()
+            self._begin = time.monotonic()
+            self._await_results()
+            self._begin = time.monotonic()
+            self._break(sender)
+            LOG.info("no more faults; %d requests are open", self._ledger.open())
+            self._heal()
+            boundaries.end()
+            sender.end()
+            answered = self._settle()
+            self._workers.end()
+            reader.end()
+            report = self._report(sender, boundaries, answered)
+            report["verifier"] = self._verify() if answered else None
+            return report
+        finally:
+            self._workers.kill_all()
+            self._cluster.kill()
+            self._proxy.close()
+
+    def _await_results(self):
+        """Returns when all workers are ready and the first requests have results."""
+        while len(self._workers.answering()) < SLOTS or self._ledger.counts()["answered"] < FIRST_RESULTS:
+            if time.monotonic() > self._begin + START_SECONDS:
+                raise WorkerError(f"{len(self._workers.answering())} of {SLOTS} workers are ready and "
+                                  f"{self._ledger.counts()['answered']} requests have a result after {START_SECONDS} s")
+            self._workers.check()
+            time.sleep(0.2)
+
+    def _break(self, sender):
+        """Faults until the duration is over."""
+        faults, commits = self._random["faults"], self._random["commits"]
+        kinds = [kind for kind in ROUND if kind in self._options.faults]
+        end = self._begin + self._options.duration
+        round_, next_fault, next_commit, next_sample = [], self._begin + 3, self._begin, self._begin
+        while (now := time.monotonic()) < end:
+            self._tick(now)
+            if now >= next_commit:
+                self._proxy.lose(commits.choices([commit_proxy.END_TXN, commit_proxy.TXN_OFFSET_COMMIT], [3, 1])[0])
+                next_commit = now + commits.expovariate(1 / COMMIT_SECONDS)
+            if now >= next_fault:
+                if self._deferred and not self._ledger.open("crash"):
+                    kind = self._deferred.pop(0)
+                else:
+                    round_ = round_ or faults.sample(kinds, len(kinds))
+                    kind = round_.pop(0)
+                if kind in DEATHS and self._ledger.open("crash"):
+                    self._deferred.append(kind)
+                elif self._fault(kind, faults, sender):
+                    overlap = faults.random() < OVERLAP
+                    next_fault = now + (faults.uniform(0.3, 1.5) if overlap else FAULTS[kind] * faults.uniform(0.7, 1.3))
+            if now >= next_sample:
+                self._workers.sample_memory()
+                next_sample = now + 10
+            time.sleep(0.1)
+
+    def _tick(self, now):
+        self._workers.check()
+        while self._actions and self._actions[0][0] <= now:
+            heapq.heappop(self._actions)[2]()
+
+    def _later(self, seconds, action):
+        heapq.heappush(self._actions, (time.monotonic() + seconds, len(self._faults), action))
+
+    def _fault(self, kind, faults, sender):
+        """Begins a fault; False if it is not possible now."""
+        if kind == "request that kills":
+            record = self._requests.marked(MARKER * 5)
+            sender.send_next(record)
+            self._planted.append(record.id)
+            return self._record(kind, record.id)
+        if kind.startswith("scale"):
+            self._workers.set_scale(int(kind.split()[-1]))
+            return self._record(kind, "slots " + " ".join(str(slot + 1) for slot in sorted(self._workers.scale)))
+        if kind.startswith("broker"):
+            return self._break_broker(kind, faults)
+        answering = self._workers.answering()
+        if not answering:
+            return False
+        worker = faults.choice(answering)
+        if kind == "kill":
+            owned = self._ledger.partitions_of(worker.name) if len(answering) > 1 else []
+            self._record(kind, f"{worker.name}, which owns {len(owned)} partitions with open requests" if owned else worker.name)
+            self._workers.kill(worker)
+            if owned:
+                take_over = TakeOver(worker.name, owned, len(self._faults) - 1)
+                self._take_overs.append(take_over)
+                self._ledger.watch(take_over)
+            return True
+        if kind == "terminate":
+            self._workers.terminate(worker)
+            return self._record(kind, worker.name)
+        seconds = SESSION_SECONDS + faults.uniform(2, 6)
+        self._workers.suspend(worker)
+        self._later(seconds, lambda: self._workers.resume(worker) if worker.alive else None)
+        return self._record(kind, f"{worker.name} for {seconds:.0f} s")
+
+    def _break_broker(self, kind, faults):
+        """Stops a node on another thread, because a graceful stop takes seconds, and starts it again."""
+        if self._broker_fault is not None and self._broker_fault.is_alive() or not self._replicas_in_sync():
+            return False
+        node = faults.choice(self._cluster.nodes)
+        down = faults.uniform(0, 4)
+
+        def restart():
+            try:
+                node.kill() if kind == "broker kill" else node.stop()
+                time.sleep(down)
+                node.start()
+            except BrokerError as e:
+                self._broker_failures.append(str(e))
+        self._broker_fault = threading.Thread(target=restart, name="broker-fault")
+        self._broker_fault.start()
+        return self._record(kind, f"node {node.number}, down for {down:.0f} s")
+
+    def _replicas_in_sync(self):
+        try:
+            topics = self._admin.list_topics(timeout=5).topics.values()
+        except KafkaException:
+            return False
+        return all(len(partition.isrs) == len(partition.replicas) and partition.leader >= 0
+                   for topic in topics for partition in topic.partitions.values())
+
+    def _record(self, kind, what):
+        seconds = time.monotonic() - self._begin
+        self._faults.append((round(seconds, 1), kind, what))
+        LOG.info("%6.1f s  %s: %s (%d open, %d answered)", seconds, kind, what, self._ledger.open(),
+                 self._ledger.counts()["answered"])
+        return True
+
+    def _heal(self):
+        """Ends all faults: brokers run, no process is suspended, and a worker is ready."""
+        if self._broker_fault is not None:
+            self._broker_fault.join()
+        for node in self._cluster.nodes:
+            if not node.running:
+                node.start()
+        for worker in self._workers.running():
+            if worker.suspended:
+                self._workers.resume(worker)
+        self._actions.clear()
+        if not self._workers.scale:
+            self._workers.set_scale(1)
+        self._workers.await_answering()
+
+    def _settle(self):
+        """Whether every request has a result in the end."""
+        while self._ledger.open():
+            if self._ledger.seconds_without_result > SETTLE_SECONDS:
+                LOG.error("%d requests have no result: %s …", self._ledger.open(), self._ledger.some_open())
+                return False
+            self._workers.check()
+            time.sleep(0.2)
+        self._workers.sample_memory()
+        return True
+
+    def _report(self, sender, boundaries, answered):
+        counts = self._ledger.counts()
+        begin_end = {worker.name: worker.memory for worker in self._workers.all if len(worker.memory) > 1}
+        oldest = max(begin_end, key=lambda name: begin_end[name][-1][0], default=None)
+        return {
+            "seed": self._options.seed, "duration": self._options.duration, "brokers": self._options.brokers,
+            "faults": [{"seconds": at, "kind": kind, "what": what} for at, kind, what in self._faults],
+            "lost_answers": [name for _, name in self._proxy.lost],
+            "boundary_records": boundaries.counts,
+            "requests": counts, "all_answered": answered, "unsent": sender.failures,
+            "rebalances": max(0, self._proxy.generations(GROUP) - 1),
+            "planted_crashes": self._workers.planted_crashes, "requests_that_kill": len(self._planted),
+            "take_overs": [self._take_over(each) for each in self._take_overs],
+            "memory": [{"worker": worker.name, "first": worker.memory[0], "last": worker.memory[-1]}
+                       for worker in self._workers.all if worker.memory],
+            "oldest_worker": oldest and {"worker": oldest, "samples": begin_end[oldest]},
+            "worker_processes": len(self._workers.all),
+            "failures": self._workers.failures + self._broker_failures,
+        }
+
+    def _take_over(self, take_over):
+        """Alone: no other fault from ten seconds before the kill until the last partition had a result."""
+        at = self._faults[take_over.number][0]
+        until = at + (take_over.worst or 0)
+        others = [kind for n, (seconds, kind, _) in enumerate(self._faults)
+                  if n != take_over.number and at - 10 <= seconds <= until]
+        return {"seconds": at, "worker": take_over.worker, "alone": not others, "complete": take_over.complete,
+                "partitions": {f"{topic}-{partition}": value for (topic, partition), value in take_over.seconds.items()},
+                "worst": take_over.worst}
+
+    def _verify(self):
+        """The verifier's report; a process of its own reads the topics, so that this one decides nothing."""
+        planted = self._folder / "planted"
+        planted.write_text("\n".join(self._planted))
+        command = [sys.executable, str(pathlib.Path(__file__).with_name("verify.py")), self._cluster.clients, "--json",
+                   "--requests", ",".join(REQUEST_TOPICS), "--reply-topics", ",".join(REPLY_TOPICS), "--events", "generation-events",
+                   "--cancellations", "generation-cancellations", "--planted-crashes", str(planted)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        try:
+            return json.loads(done.stdout)
+        except ValueError:
+            raise WorkerError(f"the verifier ended with code {done.returncode}: {done.stdout}{done.stderr}") from None
+
+
+def print_report(report):
+    kinds = [fault["kind"] for fault in report["faults"]]
+    requests = report["requests"]
+    print(f"\nchaos run of {report['duration']} s with seed {report['seed']}, {report['brokers']} broker(s)")
+    print("faults: " + ", ".join(f"{kind} {kinds.count(kind)}" for kind in FAULTS))
+    print(f"answers to commits lost: {len(report['lost_answers'])}; boundary records: {report['boundary_records']}")
+    print(f"worker processes: {report['worker_processes']}, of which {report['planted_crashes']} ended at one of "
+          f"{report['requests_that_kill']} requests that kill; rebalances: {report['rebalances']}")
+    print(f"requests: {requests['sent']}; answered {requests['answered']}, open {requests['open']}, "
+          f"repeated results {requests['repeated']}; errors {requests['errors']}")
+    for alone in (True, False):
+        seconds = [each["worst"] for each in report["take_overs"] if each["alone"] == alone and each["worst"] is not None]
+        if seconds:
+            print(f"take-over after kill -9 {'without' if alone else 'with'} other faults near it: {len(seconds)} kills, "
+                  f"median {statistics.median(seconds):.1f} s, worst {max(seconds):.1f} s")
+    if report["oldest_worker"]:
+        samples = report["oldest_worker"]["samples"]
+        print("memory of the oldest worker process: " + ", ".join(
+            f"{size / 2 ** 20:.0f} MiB at {age:.0f} s" for age, size in (samples[0], samples[len(samples) // 2], samples[-1])))
+    for failure in report["failures"] + report["unsent"]:
+        print(f"FAILURE: {failure}")
+    if report["verifier"] is None:
+        print("FAILURE: not all requests were answered")
+    else:
+        print("\nverifier: " + summary(report["verifier"]))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--seed", type=int, default=random.randrange(10 ** 6), help="by default a random one, which is printed")
+    parser.add_argument("--duration", type=int, default=120, help="seconds with faults (default 120)")
+    parser.add_argument("--brokers", type=int, choices=(1, 3), default=1, help="3: three replicas, of which two must be in sync")
+    parser.add_argument("--faults", type=lambda names: names.split(","), default=list(FAULTS), metavar="KIND,KIND",
+                        help=f"only these of: {', '.join(FAULTS)}")
+    parser.add_argument("--backlog", type=int, default=200, help="open requests that the sender aims at (default 200)")
+    parser.add_argument("--json", type=pathlib.Path, help="file for the report")
+    parser.add_argument("--dir", type=pathlib.Path, help="folder for logs and data, which is kept; by default a temporary one")
+    options = parser.parse_args()
+    if unknown := set(options.faults) - set(FAULTS):
+        parser.error(f"no faults {sorted(unknown)}")
+    logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stdout)
+    folder = options.dir or pathlib.Path(tempfile.mkdtemp(prefix="tidemark-chaos"))
+    folder.mkdir(parents=True, exist_ok=True)
+    print(f"chaos run: seed {options.seed}, {options.duration} s; logs in {folder}", flush=True)
+    try:
+        report = Chaos(options, folder.resolve()).run()
+    except (WorkerError, BrokerError) as e:
+        sys.exit(f"the run has ended early; logs in {folder}: {e}")
+    print_report(report)
+    if options.json:
+        options.json.write_text(json.dumps(report, indent=1))
+    failed = report["failures"] or report["unsent"] or not report["verifier"] or not report["verifier"]["ok"]
+    if failed:
+        print(f"FAILED with seed {options.seed}; logs in {folder}")
+    elif options.dir is None:
+        shutil.rmtree(folder, ignore_errors=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

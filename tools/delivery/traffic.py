@@ -1,0 +1,250 @@
+"""Sends the records of a chaos run and follows the results.
+
+`Ledger` knows which requests are open. `ResultReader` and the two senders run on threads of their own.
+"""
+import heapq
+import json
+import logging
+import threading
+import time
+
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+
+from workload import Record, encode
+
+LOG = logging.getLogger("chaos")
+QUIET = {"log_level": 2}   # brokers come and go on purpose
+
+
+class Ledger:
+    """Open requests, and the take-over of partitions. Thread-safe."""
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._sent = {}
+        self._open = {}
+        self._answered = set()
+        self._errors = {}
+        self._repeated = 0
+        self._last_worker = {}   # of each partition of requests
+        self._watches = []
+        self._progress = time.monotonic()
+
+    def sent(self, source, kind):
+        with self._lock:
+            self._sent[kind] = self._sent.get(kind, 0) + 1
+            if source not in self._answered:
+                self._open[source] = kind
+
+    def answered(self, source, worker, error):
+        now = time.monotonic()
+        with self._lock:
+            self._progress = now
+            if source in self._answered:
+                self._repeated += 1
+                return
+            self._answered.add(source)
+            self._open.pop(source, None)
+            if error is not None:
+                self._errors[error] = self._errors.get(error, 0) + 1
+            self._last_worker[source[:2]] = worker
+            for watch in self._watches:
+                watch.see(source[:2], worker, now)
+
+    def watch(self, take_over):
+        with self._lock:
+            self._watches.append(take_over)
+
+    def partitions_of(self, worker):
+        """Partitions with open requests whose last result came from a worker, so that it owns them."""
+        with self._lock:
+            waiting = {source[:2] for source in self._open}
+            return [partition for partition, last in self._last_worker.items() if last == worker and partition in waiting]
+
+    def open(self, kind=None):
+        with self._lock:
+            return len(self._open) if kind is None else sum(1 for each in self._open.values() if each == kind)
+
+    def some_open(self, count=10):
+        with self._lock:
+            return list(self._open)[:count]
+
+    @property
+    def seconds_without_result(self):
+        with self._lock:
+            return time.monotonic() - self._progress
+
+    def counts(self):
+        with self._lock:
+            return {"sent": dict(self._sent), "answered": len(self._answered), "open": len(self._open),
+                    "repeated": self._repeated, "errors": dict(sorted(self._errors.items()))}
+
+
+class TakeOver:
+    """How long the partitions of a killed worker wait for a result of another worker."""
+
+    # results that the worker committed before its death arrive within this time
+    LATE_SECONDS = 2
+
+    def __init__(self, worker, partitions, number):
+        """partitions: (topic, partition) of each partition that the worker owned; number: of the fault"""
+        self.worker = worker
+        self.number = number
+        self.killed = time.monotonic()
+        self.seconds = dict.fromkeys(partitions)
+
+    def see(self, partition, worker, now):
+        if partition in self.seconds and self.seconds[partition] is None:
+            # a restarted worker may have the name of the dead one
+            if worker != self.worker or now > self.killed + self.LATE_SECONDS:
+                self.seconds[partition] = now - self.killed
+
+    @property
+    def complete(self):
+        return all(value is not None for value in self.seconds.values())
+
+    @property
+    def worst(self):
+        return max((value for value in self.seconds.values() if value is not None), default=None)
+
+
+class ResultReader(threading.Thread):
+    """Reads committed results from the beginning of their topics."""
+
+    def __init__(self, brokers, topics, ledger):
+        super().__init__(name="results", daemon=True)
+        self._topics = topics
+        self._ledger = ledger
+        self._ended = threading.Event()
+        self._consumer = Consumer({"bootstrap.servers": brokers, "group.id": "chaos-results", "enable.auto.commit": False,
+                                   "isolation.level": "read_committed", "fetch.wait.max.ms": 100, **QUIET})
+
+    def run(self):
+        assignment = []
+        for topic in self._topics:
+            partitions = self._consumer.list_topics(topic, timeout=30).topics[topic].partitions
+            assignment += [TopicPartition(topic, partition, 0) for partition in partitions]
+        self._consumer.assign(assignment)
+        while not self._ended.is_set():
+            for message in self._consumer.consume(500, timeout=0.2):
+                if message.error() is None:
+                    self._read(json.loads(message.value()))
+        self._consumer.close()
+
+    def end(self):
+        self._ended.set()
+        self.join()
+
+    def _read(self, result):
+        provenance = result["tidemark"]
+        source = provenance["source"]
+        self._ledger.answered((source["topic"], source["partition"], source["offset"]), provenance["worker"],
+                              result["error"]["code"] if "error" in result else None)
+
+
+class RequestSender(threading.Thread):
+    """Sends requests and their cancellations, so that about `backlog` requests are open."""
+
+    # the most records at once, so that a long outage does not end in a burst
+    BURST = 40
+    PAUSE_SECONDS = 0.05
+
+    def __init__(self, brokers, requests, ledger, backlog, cancellations="generation-cancellations"):
+        super().__init__(name="requests", daemon=True)
+        self._requests = requests
+        self._ledger = ledger
+        self._backlog = backlog
+        self._cancellations = cancellations
+        self._ended = threading.Event()
+        self._due = []
+        self._extra = []
+        self._unsent = 0
+        self.failures = []
+        self._producer = Producer({"bootstrap.servers": brokers, "enable.idempotence": True, "linger.ms": 5,
+                                   "message.max.bytes": 5_000_000, "delivery.timeout.ms": 300_000, **QUIET})
+
+    def send_next(self, record):
+        """Sends a record before the next request. For any thread."""
+        self._extra.append(record)
+
+    def run(self):
+        while not self._ended.wait(self.PAUSE_SECONDS):
+            while self._extra:
+                self._send(self._extra.pop(0))
+            missing = self._backlog - self._ledger.open() - self._unsent
+            for _ in range(min(self.BURST, missing)):
+                self._send(self._requests.next())
+            while self._due and self._due[0][0] <= time.monotonic():
+                self._cancel(heapq.heappop(self._due)[2])
+            self._producer.poll(0)
+        self._producer.flush(120)
+
+    def end(self):
+        """Returns when the broker has all records."""
+        self._ended.set()
+        self.join()
+
+    def _send(self, record):
+        self._unsent += 1
+        self._producer.produce(record.topic, record.value, record.key, headers=list(record.headers),
+                               on_delivery=lambda error, message: self._delivered(record, error, message))
+
+    def _delivered(self, record, error, message):
+        self._unsent -= 1
+        if error is not None:
+            self.failures.append(f"a {record.kind} was not sent: {error}")
+            return
+        source = (message.topic(), message.partition(), message.offset())
+        self._ledger.sent(source, record.kind)
+        if record.cancel_after is not None and (record.cancel_by_source or record.id):
+            named = dict(zip(("topic", "partition", "offset"), source)) if record.cancel_by_source else None
+            value = {"source": named} if named else {"id": record.id}
+            heapq.heappush(self._due, (time.monotonic() + record.cancel_after, id(record),
+                                       Record(self._cancellations, encode(value), (record.id or "none").encode())))
+
+    def _cancel(self, record):
+        self._producer.produce(record.topic, record.value, record.key)
+
+
+class BoundarySender(threading.Thread):
+    """Writes boundary records in transactions, one in four of which is aborted: no worker may apply its record."""
+
+    def __init__(self, brokers, boundaries, random, seconds):
+        """seconds: mean time between two records"""
+        super().__init__(name="boundaries", daemon=True)
+        self._boundaries = boundaries
+        self._random = random
+        self._seconds = seconds
+        self._ended = threading.Event()
+        self._config = {"bootstrap.servers": brokers, "transactional.id": "chaos-boundaries", "transaction.timeout.ms": 10_000,
+                        **QUIET}
+        self.counts = {}
+
+    def run(self):
+        producer = None
+        while not self._ended.wait(self._random.expovariate(1 / self._seconds)):
+            try:
+                if producer is None:
+                    producer = Producer(self._config)
+                    producer.init_transactions(30)
+                self._write(producer)
+            except (KafkaException, BufferError) as e:
+                LOG.debug("a boundary record was not written: %s", e)
+                producer = None   # the next one ends the open transaction
+
+    def end(self):
+        self._ended.set()
+        self.join()
+
+    def _write(self, producer):
+        record = self._boundaries.next()
+        producer.begin_transaction()
+        producer.produce(record.topic, record.value, record.key)
+        if self._random.random() < 0.25:
+            producer.flush(10)   # the record is in the log before the transaction ends
+            producer.abort_transaction(30)
+            kind = "aborted"
+        else:
+            producer.commit_transaction(30)
+            kind = record.kind
+        self.counts[kind] = self.counts.get(kind, 0) + 1

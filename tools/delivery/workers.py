@@ -1,0 +1,256 @@
+"""Worker processes of a chaos run: the packaged application, with a native crash planted in its step.
+
+The planted crash needs no hook in the product. Workers run with a copy of `step.torchscript` before the application on
+the class path. The copy calls a libtorch kernel that reads far outside its input when a step has the marker's tokens.
+So the process gets a SIGSEGV in the prefill of a request with the marker in its prompt, and nowhere else.
+"""
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import time
+import urllib.error
+import urllib.request
+import zipfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+JAR = ROOT / "target" / "quarkus-app" / "quarkus-run.jar"
+MODEL = ROOT / "src" / "test" / "resources" / "models" / "llama-gqa"
+STEP = ROOT / "src" / "main" / "resources" / "torchscript" / "step.torchscript"
+# three characters that are a token each; the prompt of an ordinary request has none of them
+MARKER = "ZQ~" * 4
+CRASHED_KERNEL = "segment_reduce"
+PLANT_AFTER = "    ids = torch.slice(numbers, 0, 0, ids_end, 1)\n"
+# `lengths` depends on the input, because TorchScript runs calls with constant arguments when it compiles
+PLANTED = """\
+    if tokens >= {count}:
+      marker = torch.tensor({ids}, dtype=INT64, device=self.embedding.device, requires_grad=False)
+      if bool(torch.any(torch.all(torch.eq(torch.unfold(ids, 0, {count}, 1), marker), 1))):
+        lengths = torch.add(torch.mul(torch.slice(ids, 0, 0, 1, 1), 0), 1099511627776)
+        print(torch.segment_reduce(torch.ones([4]), "sum", lengths=lengths, unsafe=True))
+"""
+START_SECONDS = 90
+END_SECONDS = 60
+
+
+class WorkerError(Exception):
+    """A worker can't be started or has ended by itself."""
+
+
+def planted_jar(folder):
+    """A jar with the step that crashes at the marker."""
+    vocabulary = json.loads((MODEL / "tokenizer.json").read_text())["model"]["vocab"]
+    ids = [vocabulary[character] for character in MARKER]
+    step = STEP.read_text()
+    if step.count(PLANT_AFTER) != 1:
+        raise WorkerError(f"{STEP} has no line '{PLANT_AFTER.strip()}', after which the crash is planted")
+    planted = step.replace(PLANT_AFTER, PLANT_AFTER + PLANTED.format(count=len(ids), ids=ids))
+    with zipfile.ZipFile(folder / "planted.jar", "w") as jar:
+        jar.writestr("torchscript/step.torchscript", planted)
+    return folder / "planted.jar"
+
+
+def longer_model(folder, positions):
+    """A copy of the model with a longer context, so that a request can run for many seconds."""
+    model = folder / MODEL.name
+    shutil.copytree(MODEL, model)
+    config = json.loads((model / "config.json").read_text())
+    (model / "config.json").write_text(json.dumps({**config, "max_position_embeddings": positions}))
+    return model
+
+
+def main_class():
+    if not JAR.is_file():
+        raise WorkerError(f"no {JAR}; build the project: mvn -q -B -Dmaven.test.skip=true package")
+    with zipfile.ZipFile(JAR) as jar:
+        lines = jar.read("META-INF/MANIFEST.MF").decode().splitlines()
+    return next(line.split(": ", 1)[1] for line in lines if line.startswith("Main-Class: "))
+
+
+class Worker:
+    """One process, from its start to its end."""
+
+    def __init__(self, name, slot, process, log):
+        self.name = name
+        self.slot = slot
+        self.process = process
+        self.log = log
+        self.started = time.monotonic()
+        self.ready = False
+        self.suspended = False
+        self.terminated = None   # when it got SIGTERM
+        self.killed = False
+        self.memory = []         # (age in seconds, resident bytes)
+
+    @property
+    def alive(self):
+        return self.process.poll() is None
+
+    @property
+    def answers(self):
+        """Whether it runs and is expected to go on."""
+        return self.alive and self.ready and not self.killed and not self.suspended and self.terminated is None
+
+    def sample_memory(self):
+        try:
+            pages = int(pathlib.Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
+        except (OSError, IndexError):
+            return
+        self.memory.append((time.monotonic() - self.started, pages * os.sysconf("SC_PAGE_SIZE")))
+
+    def log_tail(self, lines=25):
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+
+class Workers:
+    """Keeps `scale` of the slots running, as a deployment does: a process that has ended is started anew."""
+
+    def __init__(self, folder, random, brokers, slots, settings, ports):
+        """brokers: bootstrap.servers of the workers; settings: further environment variables; ports: HTTP, one a slot"""
+        self._folder = folder
+        self._random = random
+        self._brokers = brokers
+        self._ports = ports
+        self._settings = settings
+        java = os.environ["JAVA_HOME"] + "/bin/java" if "JAVA_HOME" in os.environ else "java"
+        self._command = [java, "-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:-CreateCoredumpOnCrash",
+                         f"-XX:ErrorFile={folder}/crash-%p.log", "-cp", f"{planted_jar(folder)}:{JAR}", main_class(), "serve"]
+        self._restart_at = [0.0] * slots
+        self._starts = 0
+        self.scale = set(range(slots))
+        self.current = [None] * slots
+        self.all = []
+        self.failures = []
+        self.planted_crashes = 0
+
+    def answering(self):
+        return [worker for worker in self.current if worker is not None and worker.answers]
+
+    def running(self):
+        return [worker for worker in self.current if worker is not None and worker.alive]
+
+    def kill(self, worker):
+        """SIGKILL; the slot's next process starts after 1 to 12 seconds."""
+        worker.killed = True
+        worker.process.kill()
+        self._restart_at[worker.slot] = time.monotonic() + self._random.uniform(1, 12)
+
+    def terminate(self, worker):
+        worker.terminated = time.monotonic()
+        worker.process.terminate()
+
+    def suspend(self, worker):
+        worker.suspended = True
+        worker.process.send_signal(signal.SIGSTOP)
+
+    def resume(self, worker):
+        worker.process.send_signal(signal.SIGCONT)
+        worker.suspended = False
+        if worker.slot not in self.scale and worker.terminated is None:
+            self.terminate(worker)   # its slot was given up meanwhile
+
+    def set_scale(self, count):
+        """Ends or starts workers of random slots, until this many slots are used."""
+        slots = list(range(len(self.current)))
+        while len(self.scale) > count:
+            slot = self._random.choice(sorted(self.scale))
+            self.scale.discard(slot)
+            worker = self.current[slot]
+            if worker is not None and worker.alive and not worker.suspended:
+                self.terminate(worker)
+        while len(self.scale) < count:
+            self.scale.add(self._random.choice([slot for slot in slots if slot not in self.scale]))
+
+    def check(self):
+        """Starts what is due, and records processes that ended by themselves. Called several times a second."""
+        now = time.monotonic()
+        for slot, worker in enumerate(self.current):
+            if worker is not None and not worker.alive:
+                self._ended(worker)
+                self.current[slot] = worker = None
+            if worker is None and slot in self.scale and now >= self._restart_at[slot]:
+                self._start(slot)
+            elif worker is not None and not worker.suspended:
+                self._watch(worker, now)
+
+    def sample_memory(self):
+        for worker in self.running():
+            worker.sample_memory()
+
+    def await_answering(self, seconds=START_SECONDS):
+        """Returns when a worker is ready."""
+        end = time.monotonic() + seconds
+        while not self.answering():
+            if time.monotonic() > end:
+                raise WorkerError(f"no worker is ready after {seconds} s: {self.failures}")
+            self.check()
+            time.sleep(0.2)
+
+    def end(self):
+        """SIGTERM to all, also to suspended ones; returns when all have ended."""
+        for worker in self.running():
+            if worker.suspended:
+                self.resume(worker)
+            if worker.terminated is None:
+                self.terminate(worker)
+        self.scale = set()
+        while self.running():
+            self.check()
+            time.sleep(0.1)
+        self.check()
+
+    def kill_all(self):
+        for worker in self.running():
+            worker.process.kill()
+            worker.process.wait()
+
+    def _start(self, slot):
+        self._starts += 1
+        # half of the processes have the name of the one before, as in a stateful set
+        before = [worker.name for worker in self.all if worker.slot == slot]
+        name = before[-1] if before and self._random.random() < 0.5 else f"worker-{slot + 1}-{self._starts}"
+        log = self._folder / f"worker-{slot + 1}-{self._starts}.log"
+        environment = {**os.environ, "KAFKA_BOOTSTRAP_SERVERS": self._brokers, "TIDEMARK_WORKER_ID": name,
+                       "QUARKUS_HTTP_PORT": str(self._ports[slot]), **self._settings}
+        with log.open("wb") as out:
+            process = subprocess.Popen(self._command, env=environment, cwd=self._folder, stdin=subprocess.DEVNULL,
+                                       stdout=out, stderr=subprocess.STDOUT, start_new_session=True)
+        worker = Worker(name, slot, process, log)
+        self.current[slot] = worker
+        self.all.append(worker)
+
+    def _watch(self, worker, now):
+        if worker.terminated is not None:
+            if now - worker.terminated > END_SECONDS:
+                self.failures.append(f"{worker.name} runs {END_SECONDS} s after SIGTERM, see {worker.log}")
+                self.kill(worker)
+        elif not worker.ready:
+            worker.ready = self._is_ready(worker)
+            if not worker.ready and now - worker.started > START_SECONDS:
+                self.failures.append(f"{worker.name} is not ready after {START_SECONDS} s, see {worker.log}")
+                self.kill(worker)
+
+    def _is_ready(self, worker):
+        try:
+            url = f"http://127.0.0.1:{self._ports[worker.slot]}/q/health/ready"
+            with urllib.request.urlopen(url, timeout=1) as answer:
+                return answer.status == 200
+        except (OSError, urllib.error.URLError):
+            return False
+
+    def _ended(self, worker):
+        code = worker.process.returncode
+        if worker.killed:
+            return
+        self._restart_at[worker.slot] = time.monotonic() + self._random.uniform(0.5, 3)
+        if self._is_planted(worker):
+            self.planted_crashes += 1
+        elif worker.terminated is None or code not in (143, -signal.SIGTERM):
+            ended = "after SIGTERM" if worker.terminated is not None else "by itself"
+            self.failures.append(f"{worker.name} ended {ended} with code {code}, see {worker.log}:\n{worker.log_tail()}")
+
+    def _is_planted(self, worker):
+        report = self._folder / f"crash-{worker.process.pid}.log"
+        return report.exists() and CRASHED_KERNEL in report.read_text(errors="replace")[:4000]

@@ -1,0 +1,170 @@
+"""The records of a chaos run: requests of random shape, poison records, and boundary records.
+
+`Requests` and `Boundaries` are sequences of records that depend on their random numbers only. They send nothing.
+"""
+import dataclasses
+import datetime
+import json
+
+WORDS = "the area of a friend whose layers are sold in April ground coffee and rain over Hundred kings nearest to the inn".split()
+BIG = 1_200_000   # above tidemark.limits.request-bytes
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    topic: str
+    value: bytes | None
+    key: bytes | None = None
+    headers: tuple = ()
+    kind: str = "request"
+    cancel_after: float | None = None   # seconds from the broker's acknowledgement to the cancellation
+    cancel_by_source: bool = False
+    id: str | None = None
+
+
+class Requests:
+
+    def __init__(self, random, base, adapters, layers, topics, reply_topics, long_tokens):
+        """
+        base, adapters, layers: name of the base model, adapter ids, and number of decoder layers
+        topics: topics of requests, the most urgent first
+        reply_topics: topics that a request may name for its result
+        long_tokens: the most tokens of a choice of a long request
+        """
+        self._random = random
+        self._base = base
+        self._adapters = adapters
+        self._layers = layers
+        self._topics = topics
+        self._reply_topics = reply_topics
+        self._long_tokens = long_tokens
+        self._count = 0
+
+    def next(self):
+        """A valid request in 97 of 100 records, else a poison record."""
+        self._count += 1
+        return self._poison() if self._random.random() < 0.03 else self._request()
+
+    def marked(self, prompt):
+        """A request with this prompt, which does nothing else that is unusual."""
+        self._count += 1
+        name = f"crash-{self._count}"
+        return Record(self._topics[-1], encode({"id": name, "model": self._base, "prompt": prompt, "max_tokens": 4}),
+                      self._key(), kind="crash", id=name)
+
+    def _request(self):
+        r = self._random
+        value = {"model": self._base if r.random() < 0.2 else r.choice(self._adapters), "max_tokens": self._tokens()}
+        if r.random() < 0.97:
+            # now and then an id is used again; it names another request
+            value["id"] = f"r-{self._count if r.random() < 0.99 else max(1, self._count - r.randrange(1, 200))}"
+        if r.random() < 0.15:
+            value["messages"] = [{"role": "user", "content": self._text()}]
+        else:
+            value["prompt"] = self._text()
+        if value["max_tokens"] > 100:
+            value["ignore_eos"] = r.random() < 0.8
+        options = {
+            "n": (0.1, lambda: r.randint(2, 4)),
+            "stream": (0.15, lambda: True),
+            "temperature": (0.4, lambda: r.choice([0, 0.7, 1.3])),
+            "seed": (0.3, lambda: r.randrange(2 ** 40)),
+            "boundary": (0.1, lambda: r.randint(0, self._layers)),
+            "priority": (0.3, lambda: r.randint(-5, 5)),
+            "timeout_ms": (0.06, lambda: r.choice([1, 50, 300, 2000, 20_000])),
+            "deadline": (0.03, lambda: instant(r.choice([-5, 0.2, 2, 30]))),
+            "stop": (0.05, lambda: [" the"]),
+            "logprobs": (0.03, lambda: r.randint(0, 3)),
+        }
+        for field, (share, choose) in options.items():
+            if r.random() < share:
+                value[field] = choose()
+        if value["max_tokens"] > 1000:
+            value.pop("n", None)
+            value.pop("logprobs", None)
+        cancelled = r.random() < 0.05
+        return Record(self._topics[0] if r.random() < 0.1 else self._topics[-1], encode(value), self._key(), self._headers(),
+                      "long" if value["max_tokens"] > 400 else "request",
+                      r.choice([0, 0.2, 1, 5]) if cancelled else None, r.random() < 0.5, value.get("id"))
+
+    def _tokens(self):
+        r = self._random
+        share = r.random()
+        if share < 0.70:
+            return r.randint(1, 40)
+        if share < 0.99:
+            return r.randint(41, 400)
+        return r.randint(self._long_tokens // 2, self._long_tokens)
+
+    def _text(self):
+        return " ".join(self._random.choices(WORDS, k=self._random.randint(1, 40)))
+
+    def _key(self):
+        return self._random.randbytes(4).hex().encode()
+
+    def _headers(self):
+        r = self._random
+        headers = []
+        if r.random() < 0.1:
+            headers.append(("kafka_correlationId", r.randbytes(16)))
+        if r.random() < 0.08:
+            # the last one is not on the workers' list: an error result
+            headers.append(("kafka_replyTopic", r.choice([*self._reply_topics * 5, "not-allowed"]).encode()))
+        if r.random() < 0.05:
+            headers.append(("traceparent", f"00-{r.randbytes(16).hex()}-{r.randbytes(8).hex()}-01".encode()))
+        return tuple(headers)
+
+    def _poison(self):
+        value, key = self._random.choice([
+            (lambda: b"{\"model\": \"all\", \"prompt\": ", self._key),
+            (lambda: b"", self._key),
+            (lambda: None, self._key),
+            (lambda: b"\xff\xfe\x80 not UTF-8", self._key),
+            (lambda: b"[]", lambda: None),
+            (lambda: b"\"text\"", self._key),
+            (lambda: encode({"model": "unknown-adapter", "prompt": "a"}), self._key),
+            (lambda: encode({"model": self._base, "prompt": 7}), self._key),
+            (lambda: encode({"model": self._base}), self._key),
+            (lambda: encode({"model": self._base, "prompt": "a", "max_tokens": 10 ** 6}), self._key),
+            (lambda: encode({"model": self._base, "prompt": "a", "boundary": self._layers + 1}), self._key),
+            (lambda: encode({"model": self._base, "prompt": "a", "temperature": -1}), self._key),
+            (lambda: encode({"model": self._base, "prompt": "x" * BIG}), self._key),
+            (lambda: b"[" * 5000, self._key),
+        ])
+        return Record(self._topics[-1], value(), key(), kind="poison")
+
+
+class Boundaries:
+    """Records of the boundary table."""
+
+    def __init__(self, random, adapters, layers, topic="adapter-boundaries"):
+        self._random = random
+        self._adapters = adapters
+        self._layers = layers
+        self._topic = topic
+
+    def next(self):
+        """A move in seven of ten records, else a tombstone, a record of another version, or a broken record."""
+        r = self._random
+        adapter = r.choice(self._adapters)
+        value = {"adapter": adapter, "boundary": r.randint(0, self._layers), "reason": "chaos"}
+        share = r.random()
+        if share < 0.7:
+            return self._record(adapter, encode(value), "move")
+        if share < 0.85:
+            return self._record(adapter, None, "tombstone")
+        if share < 0.95:
+            return self._record(adapter, encode({**value, "adapter_digest": r.randbytes(32).hex()}), "foreign")
+        return self._record(adapter, b"{\"adapter\":", "broken")
+
+    def _record(self, adapter, value, kind):
+        return Record(self._topic, value, adapter.encode(), kind=kind)
+
+
+def encode(value):
+    return json.dumps(value).encode()
+
+
+def instant(seconds):
+    """The time in this many seconds, as a deadline."""
+    return (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=seconds)).isoformat(timespec="milliseconds")
