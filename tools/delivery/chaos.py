@@ -50,11 +50,12 @@ SESSION_SECONDS = 10   # no worker's session is longer
 FIRST_RESULTS = 50     # before the first fault
 SETTLE_SECONDS = 120   # the longest time without a result at the end
 
-# faults of one round in random order, and the mean time in seconds until the next fault
-FAULTS = {"kill": 12, "terminate": 5, "suspend": 12, "broker restart": 10, "broker kill": 10, "scale to 1": 9, "scale to 3": 9,
+# the mean time in seconds until the next fault
+FAULTS = {"kill": 12, "terminate": 5, "suspend": 12, "broker restart": 10, "broker kill": 10, "scale": 12,
           "request that kills": 6}
-ROUND = ["kill", "kill", "kill", "terminate", "suspend", "broker restart", "broker kill", "scale to 1", "scale to 3",
-         "request that kills"]
+# faults in random order, and one request that kills at the end of each round
+ROUND = ["kill", "kill", "kill", "terminate", "suspend", "broker restart", "broker kill", "scale"]
+CRASH = "request that kills"
 # these count as deaths of a worker, so they would let the workers suspect the wrong request
 DEATHS = ("kill", "suspend")
 OVERLAP = 0.2          # share of faults that the next one follows at once
@@ -143,6 +144,7 @@ class Chaos:
         """Faults until the duration is over."""
         faults, commits = self._random["faults"], self._random["commits"]
         kinds = [kind for kind in ROUND if kind in self._options.faults]
+        crash = [CRASH] if CRASH in self._options.faults else []
         end = self._begin + self._options.duration
         round_, next_fault, next_commit, next_sample = [], self._begin + 3, self._begin, self._begin
         while (now := time.monotonic()) < end:
@@ -154,13 +156,16 @@ class Chaos:
                 if self._deferred and not self._ledger.open("crash"):
                     kind = self._deferred.pop(0)
                 else:
-                    round_ = round_ or faults.sample(kinds, len(kinds))
+                    round_ = round_ or faults.sample(kinds, len(kinds)) + crash
                     kind = round_.pop(0)
-                if kind in DEATHS and self._ledger.open("crash"):
+                if kind in (*DEATHS, CRASH) and self._ledger.open("crash"):
                     self._deferred.append(kind)
                 elif self._fault(kind, faults, sender):
                     overlap = faults.random() < OVERLAP
                     next_fault = now + (faults.uniform(0.3, 1.5) if overlap else FAULTS[kind] * faults.uniform(0.7, 1.3))
+                else:
+                    self._deferred.append(kind)
+                    next_fault = now + 1
             if now >= next_sample:
                 self._workers.sample_memory()
                 next_sample = now + 10
@@ -176,14 +181,16 @@ class Chaos:
 
     def _fault(self, kind, faults, sender):
         """Begins a fault; False if it is not possible now."""
-        if kind == "request that kills":
+        if kind == CRASH:
             record = self._requests.marked(MARKER * 5)
             sender.send_next(record)
             self._planted.append(record.id)
             return self._record(kind, record.id)
-        if kind.startswith("scale"):
-            self._workers.set_scale(int(kind.split()[-1]))
-            return self._record(kind, "slots " + " ".join(str(slot + 1) for slot in sorted(self._workers.scale)))
+        if kind == "scale":
+            seconds = faults.uniform(6, 14)
+            self._workers.set_scale(1)
+            self._later(seconds, lambda: self._workers.set_scale(SLOTS))
+            return self._record(kind, f"{SLOTS} to 1 to {SLOTS} workers, after {seconds:.0f} s")
         if kind.startswith("broker"):
             return self._break_broker(kind, faults)
         answering = self._workers.answering()
