@@ -275,6 +275,10 @@ class Chaos:
 
     def _report(self, sender, boundaries, answered):
         counts = self._ledger.counts()
+        failures = self._workers.failures + self._broker_failures
+        crashed = counts["errors"].get("worker_crashed", 0)
+        if answered and crashed < len(self._planted):
+            failures.append(f"{len(self._planted)} requests kill workers, but {crashed} results are worker_crashed")
         begin_end = {worker.name: worker.memory for worker in self._workers.all if len(worker.memory) > 1}
         oldest = max(begin_end, key=lambda name: begin_end[name][-1][0], default=None)
         return {
@@ -290,7 +294,7 @@ class Chaos:
                        for worker in self._workers.all if worker.memory],
             "oldest_worker": oldest and {"worker": oldest, "samples": begin_end[oldest]},
             "worker_processes": len(self._workers.all),
-            "failures": self._workers.failures + self._broker_failures,
+            "failures": failures,
         }
 
     def _take_over(self, take_over):
