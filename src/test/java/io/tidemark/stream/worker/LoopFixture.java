@@ -19,9 +19,11 @@ import java.time.Clock;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
+import java.util.Random;
+import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
@@ -56,13 +58,19 @@ final class LoopFixture implements AutoCloseable {
     private final FixtureModel fixture = FixtureModel.load(FAMILY);
     private final AdapterStore store = new AdapterStore(fixture.model());
     private int cases;
+    private boolean stopped;
 
     Admin admin() {
         return admin;
     }
 
-    EmbeddedBroker broker() {
-        return broker;
+    String bootstrapServers() {
+        return broker.bootstrapServers();
+    }
+
+    void stopBroker() {
+        stopped = true;
+        broker.close();
     }
 
     /** Creates the topics of a case: one topic of requests, and results and dead letters with one partition. */
@@ -334,13 +342,15 @@ final class LoopFixture implements AutoCloseable {
         private final RecordingEngine engine = new RecordingEngine();
         private final RequestLifecycle requests;
         private final RequestLoop loop;
+        /** Indices of ended requests in the order of their start. */
+        private final Set<Integer> finished = new HashSet<>();
 
         private Worker(Case of, Setup setup, String name) {
             this.name = name;
             this.transactionalId = of.name + "-" + name;
             WorkerMetrics metrics = new WorkerMetrics(new SimpleMeterRegistry());
-            Admission admission = new Admission(
-                    fixture.model(), store, new BoundaryTable(), metrics, AdapterSuggestions.NONE);
+            Admission admission =
+                    new Admission(fixture.model(), store, new BoundaryTable(), metrics, AdapterSuggestions.NONE);
             ReplyRouting routing =
                     new ReplyRouting(TestSettings.with(Map.of()).replies(), new ReplyTopics(of.results(), of.replies));
             requests = new RequestLifecycle(
@@ -419,7 +429,11 @@ final class LoopFixture implements AutoCloseable {
 
         /** Ends the latest delivery of a request in the engine. */
         void finish(String request, String text, FinishReason reason) {
-            int index = started().lastIndexOf(request);
+            finish(started().lastIndexOf(request), text, reason);
+        }
+
+        private void finish(int index, String text, FinishReason reason) {
+            finished.add(index);
             engine.listeners()
                     .get(index)
                     .onFinished(new Completion(
@@ -427,6 +441,15 @@ final class LoopFixture implements AutoCloseable {
                             List.of(new Completion.Choice(0, text, List.of(1), reason, List.of())),
                             new Completion.Usage(1, 1, 0),
                             new Completion.Timing(1, 1, 2)));
+        }
+
+        /** Ends some of the requests that were started, also of those that were abandoned. */
+        void finishSome(Random random) {
+            for (int i = 0; i < engine.submitted().size(); i++) {
+                if (!finished.contains(i) && random.nextBoolean()) {
+                    finish(i, "done", FinishReason.STOP);
+                }
+            }
         }
 
         /** Ends the worker without a release of its partitions. */
@@ -444,16 +467,14 @@ final class LoopFixture implements AutoCloseable {
         }
     }
 
-    Optional<Throwable> failureOf(Worker worker) {
-        return Optional.ofNullable(worker.loop().failure().getNow(null));
-    }
-
     @Override
     public void close() {
         producer.close();
-        admin.close();
+        admin.close(Duration.ZERO);
         store.close();
         fixture.close();
-        broker.close();
+        if (!stopped) {
+            broker.close();
+        }
     }
 }

@@ -10,11 +10,13 @@ import io.tidemark.stream.worker.LoopFixture.Case;
 import io.tidemark.stream.worker.LoopFixture.Setup;
 import io.tidemark.stream.worker.LoopFixture.Worker;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.Random;
 import java.util.concurrent.CountDownLatch;
 import org.apache.kafka.clients.admin.RemoveMembersFromConsumerGroupOptions;
 import org.apache.kafka.clients.consumer.ConsumerGroupMetadata;
@@ -335,7 +337,7 @@ class RequestLoopTest {
         KafkaProducer<byte[], byte[]> producer = new KafkaProducer<>(
                 Map.of(
                         "bootstrap.servers",
-                        fixture.broker().bootstrapServers(),
+                        fixture.bootstrapServers(),
                         "transactional.id",
                         dead,
                         "transaction.timeout.ms",
@@ -451,6 +453,46 @@ class RequestLoopTest {
         assertThat(worker.started()).hasSize(2);
         assertThat(CommitMetadata.of("", topics.committed(topics.partition(0))).owner())
                 .isEmpty();
+    }
+
+    @Test
+    @DisplayName("Has one result for each request after random ends, deaths, stops, losses and fencing of workers")
+    void randomFaults() throws Exception {
+        topics = fixture.newCase(3);
+        for (int partition = 0; partition < 3; partition++) {
+            topics.send(partition, 70);
+        }
+        Random random = new Random(11);
+        List<Worker> alive = new ArrayList<>(List.of(topics.startWorker(), topics.startWorker()));
+        for (int faults = 0; topics.answered().size() < 210; faults++) {
+            alive.forEach(worker -> worker.finishSome(random));
+            Worker worker = alive.get(random.nextInt(2));
+            switch (faults < 200 ? random.nextInt(24) : -1) {
+                case 0 -> {
+                    worker.kill();
+                    alive.set(alive.indexOf(worker), topics.startWorker());
+                }
+                case 1 -> {
+                    worker.stop();
+                    alive.set(alive.indexOf(worker), topics.startWorker());
+                }
+                case 2 ->
+                    fixture.admin()
+                            .removeMembersFromConsumerGroup(topics.group(), new RemoveMembersFromConsumerGroupOptions())
+                            .all()
+                            .get();
+                case 3, 4, 5 ->
+                    fixture.admin()
+                            .fenceProducers(List.of(worker.transactionalId()))
+                            .all()
+                            .get();
+                default -> {
+                    // requests end
+                }
+            }
+        }
+        alive.forEach(Worker::stop);
+        assertOneResultEach(3, 70);
     }
 
     /** Ends each request of a worker that runs one at a time. */

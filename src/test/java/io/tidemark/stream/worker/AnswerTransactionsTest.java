@@ -1,0 +1,265 @@
+package io.tidemark.stream.worker;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.tidemark.message.CompletionResult;
+import io.tidemark.message.ErrorBody;
+import io.tidemark.message.ErrorResult;
+import io.tidemark.message.Provenance;
+import io.tidemark.stream.TestSettings;
+import io.tidemark.stream.topics.ReplyTopics;
+import io.tidemark.stream.topics.TopicLayout;
+import io.tidemark.stream.worker.AnswerTransactions.Entry;
+import io.tidemark.stream.worker.AnswerTransactions.Outcome;
+import java.util.ArrayList;
+import java.util.BitSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.apache.kafka.clients.consumer.ConsumerGroupMetadata;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.clients.producer.Callback;
+import org.apache.kafka.clients.producer.MockProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.clients.producer.RecordMetadata;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.ClusterAuthorizationException;
+import org.apache.kafka.common.errors.ProducerFencedException;
+import org.apache.kafka.common.errors.TimeoutException;
+import org.apache.kafka.common.errors.TopicAuthorizationException;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+@DisplayName("Transactions of answers")
+class AnswerTransactionsTest {
+
+    private static final TopicPartition PARTITION = new TopicPartition("generation-requests", 0);
+    private static final ConsumerGroupMetadata GROUP =
+            new ConsumerGroupMetadata("group", 1, "member", Optional.empty());
+    private static final TopicLayout TOPICS =
+            TopicLayout.of(TestSettings.with(Map.of()).topics());
+
+    /** A producer whose faults the test plants. */
+    private static final class FaultyProducer extends MockProducer<byte[], byte[]> {
+
+        /** Thrown by the commit after its effect. */
+        private final List<RuntimeException> afterCommit = new ArrayList<>();
+        /** Given to the callback of a send. */
+        private Optional<RuntimeException> sendFailure = Optional.empty();
+
+        private String failingTopic = TOPICS.results();
+        private boolean effective;
+
+        FaultyProducer() {
+            super(true, null, new ByteArraySerializer(), new ByteArraySerializer());
+        }
+
+        @Override
+        public synchronized Future<RecordMetadata> send(ProducerRecord<byte[], byte[]> record, Callback callback) {
+            if (sendFailure.isPresent() && record.topic().equals(failingTopic)) {
+                RuntimeException reason = sendFailure.get();
+                sendFailure = Optional.empty();
+                commitTransactionException = new KafkaException("a send has failed", reason);
+                callback.onCompletion(null, reason);
+            }
+            return super.send(record, callback);
+        }
+
+        @Override
+        public void commitTransaction() {
+            if (!effective) {
+                super.commitTransaction();
+                effective = true;
+            }
+            if (!afterCommit.isEmpty()) {
+                throw afterCommit.remove(0);
+            }
+            effective = false;
+        }
+
+        @Override
+        public void abortTransaction() {
+            if (effective) {
+                throw new IllegalStateException("the transaction is committed");
+            }
+            commitTransactionException = null;
+            super.abortTransaction();
+        }
+    }
+
+    private final List<FaultyProducer> producers = new ArrayList<>();
+    private final AtomicBoolean givesUp = new AtomicBoolean();
+    private final AnswerTransactions transactions = new AnswerTransactions(
+            () -> {
+                producers.add(new FaultyProducer());
+                return latest();
+            },
+            TOPICS,
+            new ReplyRouting(
+                    TestSettings.with(Map.of()).replies(),
+                    new ReplyTopics(TOPICS.results(), Map.of(TOPICS.results(), 1))),
+            givesUp::get);
+    private final PartitionProgress progress =
+            new PartitionProgress(PARTITION, "worker", 0, new BitSet(), CrashHistory.NONE);
+
+    static List<RuntimeException> failuresOfSend() {
+        return List.of(
+                new ClusterAuthorizationException("denied"),
+                new TopicAuthorizationException("denied"),
+                new ProducerFencedException("fenced"),
+                new KafkaException("the producer is in an error state"),
+                new TimeoutException("no memory"),
+                new IllegalStateException("the producer is closed"));
+    }
+
+    @ParameterizedTest
+    @MethodSource("failuresOfSend")
+    @DisplayName("Commit no offset when a send throws at once, and write the result later")
+    void throwingSend(RuntimeException failure) {
+        List<Entry> answers = List.of(answer(0), answer(1));
+        latest().sendException = failure;
+        assertThat(write(answers)).isNotEqualTo(Outcome.COMMITTED);
+        assertThat(committedOffsets()).isEmpty();
+        assertThat(transactions.failure()).isPresent();
+        producers.forEach(producer -> producer.sendException = null);
+        assertThat(write(answers)).isEqualTo(Outcome.COMMITTED);
+        assertThat(committedOffsets()).containsExactly(2L);
+        assertThat(results()).hasSize(2);
+    }
+
+    @ParameterizedTest
+    @MethodSource("failuresOfSend")
+    @DisplayName("Commit no offset when a send fails later, and write the same result again")
+    void failingSend(RuntimeException failure) {
+        List<Entry> answers = List.of(answer(0));
+        latest().sendFailure = Optional.of(failure);
+        assertThat(write(answers)).isEqualTo(Outcome.ABORTED);
+        assertThat(committedOffsets()).isEmpty();
+        assertThat(write(answers)).isEqualTo(Outcome.COMMITTED);
+        assertThat(results()).hasSize(1);
+        assertThat(answers.get(0).answer().error()).isEmpty();
+    }
+
+    @Test
+    @DisplayName("Repeat a commit that times out, whether it had an effect or not, and write nothing twice")
+    void commitTimesOut() {
+        latest().afterCommit.addAll(List.of(new TimeoutException("lost"), new TimeoutException("lost")));
+        assertThat(write(List.of(answer(0)))).isEqualTo(Outcome.COMMITTED);
+        assertThat(producers).hasSize(1);
+        assertThat(results()).hasSize(1);
+    }
+
+    @Test
+    @DisplayName("Replace the producer when a commit of unknown outcome fails; the progress drops what is committed")
+    void commitFails() {
+        latest().afterCommit.add(new ProducerFencedException("fenced after the commit"));
+        progress.open(0);
+        progress.open(1);
+        assertThat(write(List.of(answer(0)))).isEqualTo(Outcome.REPLACED);
+        assertThat(producers).hasSize(2);
+        assertThat(producers.get(0).closed()).isTrue();
+        OffsetAndMetadata committed = offsets().get(0);
+        assertThat(progress.reconcile(
+                        committed.offset(),
+                        CommitMetadata.of("requests-0", committed).finished()))
+                .containsExactly(0L);
+        assertThat(results()).hasSize(1);
+    }
+
+    @Test
+    @DisplayName("Throw a failure instead of trying again when the wait is over")
+    void givesUp() {
+        givesUp.set(true);
+        latest().afterCommit.add(new TimeoutException("no broker"));
+        assertThatThrownBy(() -> write(List.of(answer(0)))).isInstanceOf(TimeoutException.class);
+        assertThat(producers).hasSize(1);
+    }
+
+    @Test
+    @DisplayName("Leave out a dead letter whose topic may not be written to")
+    void unauthorizedLetter() {
+        List<Entry> answers = List.of(error(0), answer(1));
+        latest().failingTopic = TOPICS.deadLetters();
+        latest().sendFailure = Optional.of(new TopicAuthorizationException("denied"));
+        assertThat(write(answers)).isEqualTo(Outcome.ABORTED);
+        assertThat(write(answers)).isEqualTo(Outcome.COMMITTED);
+        assertThat(results()).hasSize(2);
+        assertThat(latest().history()).hasSize(2);
+    }
+
+    private FaultyProducer latest() {
+        return producers.get(producers.size() - 1);
+    }
+
+    private Outcome write(List<Entry> answers) {
+        answers.forEach(entry -> progress.open(entry.request().record().offset()));
+        List<Long> ending =
+                answers.stream().map(entry -> entry.request().record().offset()).toList();
+        return transactions.write(answers, Map.of(PARTITION, progress.commit(ending)), GROUP);
+    }
+
+    private List<OffsetAndMetadata> offsets() {
+        return producers.stream()
+                .flatMap(producer -> producer.consumerGroupOffsetsHistory().stream())
+                .map(groups -> groups.get("group").get(PARTITION))
+                .toList();
+    }
+
+    private List<Long> committedOffsets() {
+        return offsets().stream().map(OffsetAndMetadata::offset).toList();
+    }
+
+    /** The committed results. */
+    private List<ProducerRecord<byte[], byte[]>> results() {
+        return producers.stream()
+                .flatMap(producer -> producer.history().stream())
+                .filter(record -> record.topic().equals(TOPICS.results()))
+                .toList();
+    }
+
+    private Entry answer(long offset) {
+        IncomingRequest request = incoming(offset);
+        return new Entry(
+                request,
+                progress,
+                new Answer(
+                        new CompletionResult(
+                                "r" + offset,
+                                CompletionResult.TEXT_COMPLETION,
+                                0,
+                                "m",
+                                List.of(),
+                                CompletionResult.Usage.of(1, 1, 0),
+                                provenance(request)),
+                        Optional.empty(),
+                        () -> {}));
+    }
+
+    private Entry error(long offset) {
+        IncomingRequest request = incoming(offset);
+        ErrorBody error = ErrorBody.serverError("internal_error", "it broke");
+        return new Entry(
+                request,
+                progress,
+                new Answer(
+                        ErrorResult.of("r" + offset, 0, Optional.empty(), error, provenance(request)),
+                        Optional.of(error),
+                        () -> {}));
+    }
+
+    private static IncomingRequest incoming(long offset) {
+        return new IncomingRequest(new ConsumerRecord<>(PARTITION.topic(), 0, offset, null, new byte[1]), 1);
+    }
+
+    private static Provenance provenance(IncomingRequest request) {
+        return Provenance.rejected(request.source(), "base", "worker", 1);
+    }
+}

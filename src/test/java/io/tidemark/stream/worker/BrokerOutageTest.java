@@ -1,0 +1,37 @@
+package io.tidemark.stream.worker;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tidemark.stream.worker.LoopFixture.Case;
+import io.tidemark.stream.worker.LoopFixture.Setup;
+import io.tidemark.stream.worker.LoopFixture.Worker;
+import org.awaitility.Awaitility;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+@DisplayName("A worker whose broker does not respond")
+@Timeout(90)
+class BrokerOutageTest {
+
+    @Test
+    @DisplayName("Ends when it is stopped, with results that can't be written and while it opens its clients again")
+    void ends() {
+        try (LoopFixture fixture = new LoopFixture()) {
+            Case topics = fixture.newCase(1);
+            topics.send(0, 2);
+            Worker worker = topics.startWorker(new Setup());
+            worker.awaitStarted(2);
+            fixture.stopBroker();
+            worker.finish("0@0");
+            Worker joining = topics.startWorker(new Setup());
+            Awaitility.await().until(() -> worker.loop().sinceLastTurn().toMillis() > 1000);
+            worker.loop().stop();
+            joining.loop().stop();
+            worker.loop().close();
+            assertThat(worker.loop().isAlive()).isFalse();
+            joining.loop().close();
+            assertThat(joining.loop().isAlive()).isFalse();
+        }
+    }
+}
