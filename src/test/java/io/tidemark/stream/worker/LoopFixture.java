@@ -1,5 +1,7 @@
 package io.tidemark.stream.worker;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import com.fasterxml.jackson.databind.JsonNode;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.tidemark.adapter.AdapterStore;
@@ -27,6 +29,7 @@ import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.admin.RemoveMembersFromConsumerGroupOptions;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
@@ -248,6 +251,20 @@ final class LoopFixture implements AutoCloseable {
                         .all()
                         .get();
             } catch (InterruptedException | ExecutionException e) {
+                throw new IllegalStateException(e);
+            }
+        }
+
+        /** Removes all members from the group; they join again when they poll. */
+        void removeMembers() {
+            try {
+                admin.removeMembersFromConsumerGroup(name, new RemoveMembersFromConsumerGroupOptions())
+                        .all()
+                        .get();
+            } catch (ExecutionException e) {
+                // the client's answer for a group without members
+                assertThat(e).hasCauseInstanceOf(IllegalArgumentException.class);
+            } catch (InterruptedException e) {
                 throw new IllegalStateException(e);
             }
         }

@@ -18,7 +18,6 @@ import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.Random;
 import java.util.concurrent.CountDownLatch;
-import org.apache.kafka.clients.admin.RemoveMembersFromConsumerGroupOptions;
 import org.apache.kafka.clients.consumer.ConsumerGroupMetadata;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.KafkaProducer;
@@ -131,10 +130,7 @@ class RequestLoopTest {
         first.finish("0@1");
         held.await();
         first.finish("0@0", "0@2");
-        fixture.admin()
-                .removeMembersFromConsumerGroup(topics.group(), new RemoveMembersFromConsumerGroupOptions())
-                .all()
-                .get();
+        topics.removeMembers();
         Worker second = topics.startWorker();
         second.awaitStarted(2);
         second.finish("0@0");
@@ -476,11 +472,7 @@ class RequestLoopTest {
                     worker.stop();
                     alive.set(alive.indexOf(worker), topics.startWorker());
                 }
-                case 2 ->
-                    fixture.admin()
-                            .removeMembersFromConsumerGroup(topics.group(), new RemoveMembersFromConsumerGroupOptions())
-                            .all()
-                            .get();
+                case 2 -> topics.removeMembers();
                 case 3, 4, 5 ->
                     fixture.admin()
                             .fenceProducers(List.of(worker.transactionalId()))
