@@ -5,6 +5,7 @@ import io.tidemark.message.TopicJson;
 import io.tidemark.stream.topics.DeadLetter;
 import io.tidemark.stream.topics.KafkaConnection;
 import io.tidemark.stream.topics.TopicLayout;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -43,6 +44,8 @@ final class AnswerTransactions implements AutoCloseable {
             ErrorBody.serverError("result_too_large", "the result is larger than the topic of results permits");
     private static final ErrorBody NO_REPLY_TOPIC =
             ErrorBody.serverError("reply_topic_failed", "the result could not be written to the reply topic");
+    private static final ErrorBody NOT_ENCODED =
+            ErrorBody.serverError("internal_error", "the result could not be encoded");
     private static final long RETRY_NANOS = TimeUnit.MILLISECONDS.toNanos(200);
 
     /** Upper bound for what a batch adds to a record. */
@@ -203,7 +206,14 @@ final class AnswerTransactions implements AutoCloseable {
     }
 
     private void send(Entry entry, List<Failure> failures) {
-        ProducerRecord<byte[], byte[]> result = result(entry);
+        ProducerRecord<byte[], byte[]> result;
+        try {
+            result = result(entry);
+        } catch (UncheckedIOException e) {
+            LOG.errorf(e, "the result of the request at %s can't be encoded", entry.request.position());
+            entry.answer = entry.answer.replacedBy(NOT_ENCODED);
+            result = result(entry);
+        }
         if (isTooLarge(result)) {
             entry.answer = entry.answer.replacedBy(TOO_LARGE);
             result = result(entry);

@@ -39,6 +39,11 @@ record CommitMetadata(Optional<String> owner, boolean idle, CrashHistory crashes
         }
     }
 
+    /** Whether another process owns the partition, or has died as its owner. */
+    boolean hasOtherOwner(String worker) {
+        return owner.filter(id -> !id.equals(worker)).isPresent();
+    }
+
     /**
      * Parses the metadata of a committed offset. Text that can't be parsed is logged and has the effect of
      * {@link #NONE}: requests that are finished above the offset are then answered again.

@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.OptionalInt;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
+import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.DisplayName;
@@ -39,6 +40,14 @@ class ReplyTopicsTest {
                         topic("table", 1, Map.of("max.message.bytes", "5242880", "cleanup.policy", "compact,delete"))))
                 .all()
                 .get();
+        // the broker knows a new topic a moment after it was created
+        Awaitility.await()
+                .ignoreExceptions()
+                .until(() -> admin.describeTopics(List.of("replies", "small", "table"))
+                                .allTopicNames()
+                                .get()
+                                .size()
+                        == 3);
     }
 
     @AfterAll

@@ -1,0 +1,177 @@
+package io.tidemark.stream.worker;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
+import java.util.function.Supplier;
+import java.util.stream.Collectors;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.ListConsumerGroupOffsetsSpec;
+import org.apache.kafka.clients.admin.ListTransactionsOptions;
+import org.apache.kafka.clients.admin.TransactionListing;
+import org.apache.kafka.clients.admin.TransactionState;
+import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.KafkaFuture;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.InterruptException;
+import org.apache.kafka.common.errors.TimeoutException;
+import org.apache.kafka.common.errors.WakeupException;
+import org.jboss.logging.Logger;
+
+/**
+ * Reads the progress of partitions that this worker gets, and ends what their last owner has left: an open transaction
+ * of a dead worker would hide the committed offset until its timeout, for up to 20 s.
+ *
+ * <p>Used by the thread that polls, also inside of rebalance callbacks. Wakeups, which are meant for the poll, never
+ * leave a method.
+ */
+final class PartitionTakeOver {
+
+    private static final Logger LOG = Logger.getLogger(PartitionTakeOver.class);
+    private static final long ADMIN_TIMEOUT_S = 30;
+    /** Time of one call of the consumer. */
+    private static final Duration CALL = Duration.ofSeconds(5);
+    /** Time after which an open transaction of the group, which takes milliseconds, counts as left behind. */
+    private static final long LEFT_BEHIND_MS = 2_000;
+
+    private final RequestLoop.Options options;
+    private final Consumer<byte[], byte[]> consumer;
+    private final Admin admin;
+    private final BooleanSupplier givesUp;
+
+    /** @param givesUp true ends the wait for a broker that does not respond */
+    PartitionTakeOver(
+            RequestLoop.Options options, Consumer<byte[], byte[]> consumer, Admin admin, BooleanSupplier givesUp) {
+        this.options = options;
+        this.consumer = consumer;
+        this.admin = admin;
+        this.givesUp = givesUp;
+    }
+
+    /**
+     * The progress of partitions that were assigned.
+     *
+     * @throws KafkaException if the cluster does not answer
+     */
+    List<PartitionProgress> of(Collection<TopicPartition> partitions) {
+        // first the owners, without a wait for open transactions, in order to end these
+        endTransactionsOf(lastCommits(partitions).entrySet().stream()
+                .map(last -> CommitMetadata.of(last.getKey().toString(), last.getValue()))
+                .filter(metadata -> metadata.hasOtherOwner(options.worker()))
+                .map(metadata -> metadata.owner().orElseThrow())
+                .collect(Collectors.toSet()));
+        Map<TopicPartition, OffsetAndMetadata> committed = committed(partitions);
+        Map<TopicPartition, Long> ends = untilAnswered(() -> consumer.endOffsets(partitions, CALL));
+        List<PartitionProgress> progress = new ArrayList<>();
+        for (TopicPartition partition : partitions) {
+            long offset = untilAnswered(() -> consumer.position(partition, CALL));
+            CommitMetadata metadata = CommitMetadata.of(partition.toString(), committed.get(partition));
+            long unread = ends.get(partition) - offset;
+            boolean died = metadata.hasOtherOwner(options.worker()) && !metadata.idle() && unread > 0;
+            CrashHistory crashes = died
+                    ? metadata.crashes().afterDeath(offset, (int) Math.min(options.maxOpen(), unread))
+                    : metadata.crashes();
+            progress.add(new PartitionProgress(partition, options.worker(), offset, metadata.finished(), crashes));
+        }
+        return progress;
+    }
+
+    /** The committed offsets, without the partitions that have none. Waits until no transaction on them is open. */
+    Map<TopicPartition, OffsetAndMetadata> committed(Collection<TopicPartition> partitions) {
+        Set<TopicPartition> all = new HashSet<>(partitions);
+        Map<TopicPartition, OffsetAndMetadata> committed = new HashMap<>(untilAnswered(() -> {
+            try {
+                return consumer.committed(all, CALL);
+            } catch (TimeoutException e) {
+                // of an owner that has died in its first transaction, which no commit names
+                endTransactionsOf(leftBehind());
+                throw e;
+            }
+        }));
+        committed.values().removeIf(Objects::isNull);
+        return committed;
+    }
+
+    /** The committed offsets, without those of open transactions. */
+    private Map<TopicPartition, OffsetAndMetadata> lastCommits(Collection<TopicPartition> partitions) {
+        Map<TopicPartition, OffsetAndMetadata> commits = new HashMap<>(await(admin.listConsumerGroupOffsets(
+                        Map.of(options.group(), new ListConsumerGroupOffsetsSpec().topicPartitions(partitions)))
+                .partitionsToOffsetAndMetadata(options.group())));
+        commits.values().removeIf(Objects::isNull);
+        return commits;
+    }
+
+    /** The transactional ids of workers of the group whose transactions have been open for long. */
+    private Set<String> leftBehind() {
+        try {
+            return await(admin.listTransactions(new ListTransactionsOptions()
+                                    .filterStates(Set.of(TransactionState.ONGOING))
+                                    .filterOnDuration(LEFT_BEHIND_MS))
+                            .all())
+                    .stream()
+                    .map(TransactionListing::transactionalId)
+                    .filter(id -> id.startsWith(options.group() + "-") && !id.equals(options.worker()))
+                    .collect(Collectors.toSet());
+        } catch (KafkaException e) {
+            LOG.warnf("the open transactions can't be listed; their timeout ends them: %s", e.getMessage());
+            return Set.of();
+        }
+    }
+
+    private void endTransactionsOf(Set<String> owners) {
+        if (owners.isEmpty()) {
+            return;
+        }
+        LOG.infof("ends the transactions of %s, which did not give its partitions back", owners);
+        try {
+            await(admin.fenceProducers(owners).all());
+        } catch (KafkaException e) {
+            LOG.warnf("the transactions of %s can't be ended; their timeout ends them: %s", owners, e.getMessage());
+        }
+    }
+
+    /** Repeats a call that has timed out, or that a wakeup, meant for the poll around it, has ended. */
+    private <T> T untilAnswered(Supplier<T> call) {
+        while (true) {
+            try {
+                return call.get();
+            } catch (WakeupException e) {
+                LOG.trace("a call was woken up and is repeated");
+            } catch (TimeoutException e) {
+                if (givesUp.getAsBoolean()) {
+                    throw e;
+                }
+                LOG.warnf("a call is repeated: %s", e.getMessage());
+            }
+        }
+    }
+
+    private <T> T await(KafkaFuture<T> future) {
+        for (int seconds = 1; ; seconds++) {
+            try {
+                return future.get(1, TimeUnit.SECONDS);
+            } catch (InterruptedException e) {
+                throw new InterruptException(e);
+            } catch (ExecutionException e) {
+                throw e.getCause() instanceof KafkaException kafkaFailure
+                        ? kafkaFailure
+                        : new KafkaException(e.getCause());
+            } catch (java.util.concurrent.TimeoutException e) {
+                if (seconds >= ADMIN_TIMEOUT_S || givesUp.getAsBoolean()) {
+                    throw new KafkaException("the cluster did not answer within " + seconds + " s", e);
+                }
+            }
+        }
+    }
+}

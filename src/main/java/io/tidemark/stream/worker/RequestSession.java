@@ -1,0 +1,458 @@
+package io.tidemark.stream.worker;
+
+import io.tidemark.stream.topics.KafkaConnection;
+import io.tidemark.stream.topics.TopicLayout;
+import io.tidemark.stream.worker.AnswerTransactions.Entry;
+import io.tidemark.stream.worker.AnswerTransactions.Outcome;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.Set;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import java.util.stream.Collectors;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.consumer.CloseOptions;
+import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.ConsumerConfig;
+import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.ConsumerRecords;
+import org.apache.kafka.clients.consumer.CooperativeStickyAssignor;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.clients.producer.Producer;
+import org.apache.kafka.clients.producer.ProducerConfig;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.WakeupException;
+import org.jboss.logging.Logger;
+
+/**
+ * The membership of a worker in its consumer group: the consumer, the producer of results, the partitions that are
+ * owned, and their requests. It repeats: commit what has ended, start requests, poll. No transaction is therefore open
+ * during a poll, in which partitions are assigned, revoked and lost.
+ *
+ * <ul>
+ *   <li>Assigned: {@link PartitionTakeOver} reads the progress, and a commit names this process as the owner before the
+ *       first request starts.
+ *   <li>Revoked: requests that can end within {@code revoke-grace} do so; the others are abandoned. What has ended is
+ *       committed, and the last commit names no owner.
+ *   <li>Lost: all requests of the partition are abandoned, and nothing is committed.
+ * </ul>
+ *
+ * <p>Used by the thread {@code tidemark-requests} only; answers arrive from other threads.
+ */
+final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
+
+    private static final Logger LOG = Logger.getLogger(RequestSession.class);
+    private static final Duration POLL = Duration.ofMillis(100);
+    private static final Duration CLIENT_CLOSE = Duration.ofSeconds(5);
+    /** Records of one poll, and of one partition that are read and have not started. */
+    private static final int READ_AHEAD = 32;
+
+    private static final int MAX_RESULTS_PER_TRANSACTION = 500;
+    private static final int MAX_RELEASE_FAILURES = 3;
+
+    /** With these, another worker has the partitions of a killed one within 11 s. */
+    private static final Map<String, Object> TAKE_OVER =
+            Map.of(ConsumerConfig.SESSION_TIMEOUT_MS_CONFIG, 8_000, ConsumerConfig.HEARTBEAT_INTERVAL_MS_CONFIG, 2_000);
+
+    /** A result that no broker takes, as for a deleted reply topic, delays the others this long, and not two minutes. */
+    private static final Map<String, Object> SEND_TIMEOUTS =
+            Map.of(ProducerConfig.REQUEST_TIMEOUT_MS_CONFIG, 10_000, ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG, 15_000);
+
+    private final RequestLoop loop;
+    private final RequestLoop.Options options;
+    private final TopicLayout topics;
+    private final RequestLifecycle requests;
+    private final Consumer<byte[], byte[]> consumer;
+    private final Admin admin;
+    private final PartitionTakeOver takeOver;
+    private final AnswerTransactions transactions;
+    private final ReadAhead readAhead;
+    private final Map<TopicPartition, PartitionProgress> owned = new LinkedHashMap<>();
+    /** Started requests, until their answer is here. */
+    private final Map<IncomingRequest, PartitionProgress> running = new HashMap<>();
+    /** Answers from other threads. */
+    private final ConcurrentLinkedQueue<Entry> ended = new ConcurrentLinkedQueue<>();
+    /** Answers to be committed. */
+    private List<Entry> uncommitted = new ArrayList<>();
+
+    private boolean backOff;
+
+    /** Joins the group with the first poll. */
+    RequestSession(
+            RequestLoop loop,
+            RequestLoop.Options options,
+            KafkaConnection kafka,
+            TopicLayout topics,
+            ReplyRouting routing,
+            RequestLifecycle requests) {
+        this.loop = loop;
+        this.options = options;
+        this.topics = topics;
+        this.requests = requests;
+        this.readAhead = new ReadAhead(topics.requestTopics(), options.lowerShare(), READ_AHEAD);
+        this.consumer = newConsumer(options, kafka);
+        try {
+            admin = kafka.newAdmin();
+        } catch (RuntimeException e) {
+            consumer.close();
+            throw e;
+        }
+        this.takeOver = new PartitionTakeOver(options, consumer, admin, loop::givesUp);
+        try {
+            transactions = new AnswerTransactions(
+                    () -> newProducer(options, kafka),
+                    topics,
+                    routing,
+                    () -> loop.givesUp() || loop.isOver() && owned.isEmpty());
+        } catch (RuntimeException e) {
+            admin.close();
+            consumer.close();
+            throw e;
+        }
+    }
+
+    void run() {
+        consumer.subscribe(topics.requestTopics(), this);
+        while (!loop.isCrashed()) {
+            commit();
+            if (loop.isStopping() && (running.isEmpty() && uncommitted.isEmpty() || loop.isGraceOver())) {
+                loop.abandoned(running.size());
+                release(owned.keySet());
+                return;
+            }
+            startRequests();
+            pausePartitions();
+            read(poll());
+            if (uncommitted.isEmpty()) {
+                loop.disrupted(Optional.empty());
+            }
+            loop.turned(running.size());
+        }
+    }
+
+    private ConsumerRecords<byte[], byte[]> poll() {
+        loop.polls(Optional.of(consumer));
+        try {
+            return consumer.poll(!backOff && hasWork() ? Duration.ZERO : POLL);
+        } catch (WakeupException e) {
+            return ConsumerRecords.empty();
+        } finally {
+            loop.polls(Optional.empty());
+            backOff = false;
+        }
+    }
+
+    private boolean hasWork() {
+        return !ended.isEmpty() || owned.values().stream().anyMatch(PartitionProgress::isStale);
+    }
+
+    private void read(ConsumerRecords<byte[], byte[]> records) {
+        long attempt = consumer.groupMetadata().generationId();
+        for (ConsumerRecord<byte[], byte[]> record : records) {
+            IncomingRequest request = new IncomingRequest(record, attempt);
+            PartitionProgress progress = owned.get(request.position().partition());
+            if (progress != null && progress.open(record.offset())) {
+                readAhead.add(request);
+            }
+        }
+    }
+
+    /** Stops the fetch of partitions that have enough requests here, and continues that of the others. */
+    private void pausePartitions() {
+        Set<TopicPartition> full = owned.values().stream()
+                .filter(each -> loop.isStopping() || each.isWindowFull() || readAhead.isFull(each.partition()))
+                .map(PartitionProgress::partition)
+                .collect(Collectors.toSet());
+        Set<TopicPartition> paused = consumer.paused();
+        if (!paused.equals(full)) {
+            consumer.resume(paused.stream().filter(each -> !full.contains(each)).toList());
+            consumer.pause(full);
+        }
+    }
+
+    private void startRequests() {
+        if (loop.isStopping() || owned.values().stream().anyMatch(PartitionProgress::isStale)) {
+            // a partition is named in a commit before its requests run
+            return;
+        }
+        Optional<PartitionProgress> alone = owned.values().stream()
+                .filter(each -> each.crashes().isAlone()
+                        && readAhead.peek(each.partition()).isPresent())
+                .findFirst();
+        if (alone.isPresent()) {
+            if (running.isEmpty() && uncommitted.isEmpty()) {
+                startAlone(alone.get());
+            }
+            return;
+        }
+        owned.values().forEach(PartitionProgress::setBusy);
+        if (owned.values().stream().anyMatch(PartitionProgress::isStale)) {
+            return;
+        }
+        // results that can't be written don't pile up
+        while (running.size() < options.maxOpen() && uncommitted.size() < MAX_RESULTS_PER_TRANSACTION) {
+            Optional<IncomingRequest> next = readAhead.take();
+            if (next.isEmpty()) {
+                return;
+            }
+            start(next.get());
+        }
+    }
+
+    /** Starts the oldest request of a partition as the only one of the process, after a commit has named it. */
+    private void startAlone(PartitionProgress progress) {
+        TopicPartition partition = progress.partition();
+        long offset = readAhead.peek(partition).orElseThrow().record().offset();
+        owned.values().stream().filter(each -> each != progress).forEach(PartitionProgress::setIdle);
+        if (!progress.crashes().isTrying(offset)) {
+            LOG.warnf("the request at %s-%d runs alone, because workers have died", partition, offset);
+            progress.tryAlone(offset);
+        }
+        if (owned.values().stream().anyMatch(PartitionProgress::isStale)) {
+            return;
+        }
+        IncomingRequest request = readAhead.take(partition).orElseThrow();
+        if (progress.crashes().isCulprit(offset)) {
+            LOG.errorf("the request at %s-%d has ended workers and is not repeated", partition, offset);
+            uncommitted.add(new Entry(request, progress, requests.crashed(request)));
+        } else {
+            start(request);
+        }
+    }
+
+    private void start(IncomingRequest request) {
+        PartitionProgress progress = owned.get(request.position().partition());
+        running.put(request, progress);
+        requests.answer(request).thenAccept(answer -> {
+            ended.add(new Entry(request, progress, answer));
+            loop.wake();
+        });
+    }
+
+    /**
+     * Commits what has ended, if anything, and the metadata of partitions in which it has changed. Returns false if
+     * nothing was committed.
+     */
+    private boolean commit() {
+        for (Entry entry = ended.poll(); entry != null; entry = ended.poll()) {
+            if (running.remove(entry.request()) != null) {
+                uncommitted.add(entry);
+            }
+        }
+        List<Entry> batch = uncommitted.stream()
+                .filter(entry -> !entry.isUnwritable()
+                        && entry.progress().fits(entry.request().record().offset()))
+                .limit(MAX_RESULTS_PER_TRANSACTION)
+                .toList();
+        Map<PartitionProgress, List<Long>> offsets = new LinkedHashMap<>();
+        owned.values().stream()
+                .filter(PartitionProgress::isStale)
+                .forEach(progress -> offsets.put(progress, new ArrayList<>()));
+        batch.forEach(entry -> offsets.computeIfAbsent(entry.progress(), any -> new ArrayList<>())
+                .add(entry.request().record().offset()));
+        if (offsets.isEmpty()) {
+            return false;
+        }
+        Map<TopicPartition, OffsetAndMetadata> commits = new HashMap<>();
+        offsets.forEach((progress, ends) -> commits.put(progress.partition(), progress.commit(ends)));
+        Outcome outcome = transactions.write(batch, commits, consumer.groupMetadata());
+        if (outcome == Outcome.COMMITTED) {
+            offsets.forEach(PartitionProgress::committed);
+            done(new HashSet<>(batch));
+            return true;
+        }
+        backOff = true;
+        loop.disrupted(Optional.of(
+                "results can't be committed: " + transactions.failure().orElse("unknown")));
+        if (outcome == Outcome.REPLACED) {
+            reconcile();
+        }
+        return false;
+    }
+
+    private void done(Set<Entry> committed) {
+        uncommitted = uncommitted.stream()
+                .filter(entry -> !committed.contains(entry))
+                .collect(Collectors.toCollection(ArrayList::new));
+        committed.forEach(entry -> entry.answer().onCommitted().run());
+    }
+
+    /**
+     * Finds out what a transaction of unknown outcome has committed.
+     *
+     * @throws KafkaException if a partition has another owner; the next session finds out what is left
+     */
+    private void reconcile() {
+        takeOver.committed(owned.keySet()).forEach((partition, offset) -> {
+            PartitionProgress progress = owned.get(partition);
+            CommitMetadata metadata = CommitMetadata.of(partition.toString(), offset);
+            if (progress.isClaimed() && metadata.hasOtherOwner(options.worker())) {
+                throw new KafkaException("partition " + partition + " has another owner");
+            }
+            Set<Long> ends = progress.reconcile(offset.offset(), metadata.finished());
+            done(uncommitted.stream()
+                    .filter(entry -> entry.progress() == progress
+                            && ends.contains(entry.request().record().offset()))
+                    .collect(Collectors.toSet()));
+        });
+    }
+
+    @Override
+    public void onPartitionsAssigned(Collection<TopicPartition> partitions) {
+        if (!partitions.isEmpty()) {
+            takeOver.of(partitions).forEach(progress -> owned.put(progress.partition(), progress));
+            LOG.infof("owns %d partitions, of which %d are new", owned.size(), partitions.size());
+        }
+    }
+
+    @Override
+    public void onPartitionsRevoked(Collection<TopicPartition> partitions) {
+        if (loop.isCrashed() || !owned.keySet().containsAll(partitions)) {
+            // the session closes and has given its partitions back or not
+            drop(partitions);
+            return;
+        }
+        long end = System.nanoTime() + options.revokeGrace().toNanos();
+        partitions.forEach(readAhead::remove);
+        double seconds = options.revokeGrace().toMillis() / 1e3;
+        for (IncomingRequest request : runningOf(partitions)) {
+            OptionalDouble left = requests.secondsLeft(request);
+            if (left.isEmpty() || left.getAsDouble() > seconds) {
+                abandon(request);
+            }
+        }
+        while (!runningOf(partitions).isEmpty()
+                && System.nanoTime() < end
+                && !loop.isGraceOver()
+                && !loop.isCrashed()) {
+            commit();
+            startRequests();
+            loop.turned(running.size());
+            LockSupport.parkNanos(pauseNanos());
+        }
+        if (loop.isCrashed()) {
+            drop(partitions);
+        } else {
+            release(partitions);
+        }
+    }
+
+    @Override
+    public void onPartitionsLost(Collection<TopicPartition> partitions) {
+        LOG.warnf("lost %d partitions; their requests are abandoned", partitions.size());
+        drop(partitions);
+    }
+
+    /** Time between two attempts to commit outside of a poll: longer after a failure. */
+    private long pauseNanos() {
+        long nanos = backOff ? POLL.toNanos() : TimeUnit.MILLISECONDS.toNanos(5);
+        backOff = false;
+        return nanos;
+    }
+
+    /** Commits what has ended, names no owner, and abandons the rest. */
+    private void release(Collection<TopicPartition> partitions) {
+        List<TopicPartition> all = List.copyOf(partitions);
+        runningOf(all).forEach(this::abandon);
+        List<PartitionProgress> released = all.stream().map(owned::get).toList();
+        released.forEach(PartitionProgress::release);
+        int failures = 0;
+        while (failures < MAX_RELEASE_FAILURES
+                && (released.stream().anyMatch(PartitionProgress::isStale)
+                        || uncommitted.stream().anyMatch(entry -> released.contains(entry.progress())))) {
+            if (!commit()) {
+                failures++;
+                LockSupport.parkNanos(pauseNanos());
+            }
+        }
+        drop(all);
+    }
+
+    /** Forgets partitions. Their requests are abandoned and their answers are dropped. */
+    private void drop(Collection<TopicPartition> partitions) {
+        runningOf(partitions).forEach(this::abandon);
+        for (TopicPartition partition : List.copyOf(partitions)) {
+            readAhead.remove(partition);
+            PartitionProgress progress = owned.remove(partition);
+            uncommitted.removeIf(entry -> entry.progress() == progress);
+        }
+    }
+
+    private void abandon(IncomingRequest request) {
+        running.remove(request);
+        requests.abandon(request);
+    }
+
+    private List<IncomingRequest> runningOf(Collection<TopicPartition> partitions) {
+        return running.keySet().stream()
+                .filter(request -> partitions.contains(request.position().partition()))
+                .toList();
+    }
+
+    /** Abandons what is open. Leaves the group. */
+    @Override
+    public void close() {
+        drop(List.copyOf(owned.keySet()));
+        loop.turned(0);
+        try (transactions) {
+            consumer.close(CloseOptions.timeout(CLIENT_CLOSE));
+        } finally {
+            admin.close(Duration.ZERO);
+        }
+    }
+
+    private static Producer<byte[], byte[]> newProducer(RequestLoop.Options options, KafkaConnection kafka) {
+        Map<String, Object> config = new HashMap<>(Map.of(
+                // bounds how long a dead worker delays readers, if no other worker ends its transaction
+                ProducerConfig.TRANSACTION_TIMEOUT_CONFIG,
+                10_000,
+                ProducerConfig.MAX_BLOCK_MS_CONFIG,
+                5_000,
+                ProducerConfig.LINGER_MS_CONFIG,
+                0,
+                ProducerConfig.CLIENT_ID_CONFIG,
+                "tidemark-results"));
+        if (SEND_TIMEOUTS.keySet().stream().noneMatch(kafka.properties()::containsKey)) {
+            config.putAll(SEND_TIMEOUTS);
+        }
+        return kafka.newTransactionalProducer(options.worker(), config);
+    }
+
+    private static Consumer<byte[], byte[]> newConsumer(RequestLoop.Options options, KafkaConnection kafka) {
+        Map<String, Object> config = new HashMap<>(Map.of(
+                ConsumerConfig.GROUP_ID_CONFIG,
+                options.group(),
+                ConsumerConfig.CLIENT_ID_CONFIG,
+                options.worker(),
+                ConsumerConfig.GROUP_PROTOCOL_CONFIG,
+                "classic",
+                ConsumerConfig.PARTITION_ASSIGNMENT_STRATEGY_CONFIG,
+                CooperativeStickyAssignor.class.getName(),
+                ConsumerConfig.AUTO_OFFSET_RESET_CONFIG,
+                "earliest",
+                ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG,
+                "false",
+                // requests of aborted transactions are not answered, and committed offsets are not read from open ones
+                ConsumerConfig.ISOLATION_LEVEL_CONFIG,
+                "read_committed",
+                ConsumerConfig.MAX_POLL_RECORDS_CONFIG,
+                READ_AHEAD));
+        TAKE_OVER.forEach((name, value) -> {
+            if (!kafka.properties().containsKey(name)) {
+                config.put(name, value);
+            }
+        });
+        return kafka.newConsumer(config);
+    }
+}
