@@ -39,9 +39,9 @@ record CommitMetadata(Optional<String> owner, boolean idle, CrashHistory crashes
         }
     }
 
-    /** Whether another process owns the partition, or has died as its owner. */
-    boolean hasOtherOwner(String worker) {
-        return owner.filter(id -> !id.equals(worker)).isPresent();
+    /** Whether a process with another transactional id owns the partition, or has died as its owner. */
+    boolean hasOtherOwner(String transactionalId) {
+        return owner.filter(id -> !id.equals(transactionalId)).isPresent();
     }
 
     /**

@@ -20,7 +20,7 @@ import org.apache.kafka.common.TopicPartition;
 final class PartitionProgress {
 
     private final TopicPartition partition;
-    private final String worker;
+    private final String owner;
     private final NavigableSet<Long> open = new TreeSet<>();
     /** Finished offsets from the committed offset on. */
     private final NavigableSet<Long> finished = new TreeSet<>();
@@ -34,13 +34,13 @@ final class PartitionProgress {
     private boolean stale = true;
 
     /**
-     * @param worker    transactional id of this process
+     * @param owner     transactional id of this process
      * @param committed the committed offset
      * @param finished  the finished offsets above it
      */
-    PartitionProgress(TopicPartition partition, String worker, long committed, BitSet finished, CrashHistory crashes) {
+    PartitionProgress(TopicPartition partition, String owner, long committed, BitSet finished, CrashHistory crashes) {
         this.partition = partition;
-        this.worker = worker;
+        this.owner = owner;
         this.position = committed;
         this.crashes = crashes;
         finished.stream().forEach(bit -> this.finished.add(committed + bit));
@@ -92,7 +92,7 @@ final class PartitionProgress {
         }
         return new OffsetAndMetadata(
                 offset,
-                new CommitMetadata(released ? Optional.empty() : Optional.of(worker), idle, history, bits).toString());
+                new CommitMetadata(released ? Optional.empty() : Optional.of(owner), idle, history, bits).toString());
     }
 
     /** Called when the transaction of {@link #commit} is committed. */
@@ -163,10 +163,5 @@ final class PartitionProgress {
     /** Whether a commit is due although no request has ended. */
     boolean isStale() {
         return stale;
-    }
-
-    /** Number of requests that are read and have no committed result. */
-    int size() {
-        return open.size();
     }
 }

@@ -68,7 +68,7 @@ final class PartitionTakeOver {
         // first the owners, without a wait for open transactions, in order to end these
         endTransactionsOf(lastCommits(partitions).entrySet().stream()
                 .map(last -> CommitMetadata.of(last.getKey().toString(), last.getValue()))
-                .filter(metadata -> metadata.hasOtherOwner(options.worker()))
+                .filter(metadata -> metadata.hasOtherOwner(options.transactionalId()))
                 .map(metadata -> metadata.owner().orElseThrow())
                 .collect(Collectors.toSet()));
         Map<TopicPartition, OffsetAndMetadata> committed = committed(partitions);
@@ -78,11 +78,12 @@ final class PartitionTakeOver {
             long offset = untilAnswered(() -> consumer.position(partition, CALL));
             CommitMetadata metadata = CommitMetadata.of(partition.toString(), committed.get(partition));
             long unread = ends.get(partition) - offset;
-            boolean died = metadata.hasOtherOwner(options.worker()) && !metadata.idle() && unread > 0;
+            boolean died = metadata.hasOtherOwner(options.transactionalId()) && !metadata.idle() && unread > 0;
             CrashHistory crashes = died
                     ? metadata.crashes().afterDeath(offset, (int) Math.min(options.maxOpen(), unread))
                     : metadata.crashes();
-            progress.add(new PartitionProgress(partition, options.worker(), offset, metadata.finished(), crashes));
+            progress.add(
+                    new PartitionProgress(partition, options.transactionalId(), offset, metadata.finished(), crashes));
         }
         return progress;
     }
@@ -121,7 +122,7 @@ final class PartitionTakeOver {
                             .all())
                     .stream()
                     .map(TransactionListing::transactionalId)
-                    .filter(id -> id.startsWith(options.group() + "-") && !id.equals(options.worker()))
+                    .filter(id -> id.startsWith(options.group() + "-") && !id.equals(options.transactionalId()))
                     .collect(Collectors.toSet());
         } catch (KafkaException e) {
             LOG.warnf("the open transactions can't be listed; their timeout ends them: %s", e.getMessage());

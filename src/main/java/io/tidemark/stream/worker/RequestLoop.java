@@ -28,14 +28,20 @@ final class RequestLoop implements AutoCloseable {
     private static final Duration CLIENTS_CLOSE = Duration.ofSeconds(20);
 
     /**
-     * @param group       consumer group of the workers
-     * @param worker      transactional id of this process
-     * @param maxOpen     requests that run or wait in the engine together
-     * @param lowerShare  share of starts of lower topics, see {@link ReadAhead}
-     * @param revokeGrace time that requests of a revoked partition have to end
-     * @param grace       time that open requests have to end after {@link #stop}
+     * @param group           consumer group of the workers
+     * @param transactionalId of this process
+     * @param maxOpen         requests that run or wait in the engine together
+     * @param lowerShare      share of starts of lower topics, see {@link ReadAhead}
+     * @param revokeGrace     time that requests of a revoked partition have to end
+     * @param grace           time that open requests have to end after {@link #stop}
      */
-    record Options(String group, String worker, int maxOpen, double lowerShare, Duration revokeGrace, Duration grace) {}
+    record Options(
+            String group,
+            String transactionalId,
+            int maxOpen,
+            double lowerShare,
+            Duration revokeGrace,
+            Duration grace) {}
 
     private final Options options;
     private final KafkaConnection kafka;
@@ -135,7 +141,7 @@ final class RequestLoop implements AutoCloseable {
     private void run() {
         try {
             while (!isOver()) {
-                try (RequestSession session = new RequestSession(this, options, kafka, topics, routing, requests)) {
+                try (RequestSession session = new RequestSession(this, kafka, topics, routing, requests)) {
                     session.run();
                 } catch (KafkaException e) {
                     LOG.warnf("requests are read again from the last commit: %s", KafkaConnection.reason(e));
@@ -156,6 +162,10 @@ final class RequestLoop implements AutoCloseable {
         if (!isOver()) {
             LockSupport.parkNanos(RETRY_NANOS);
         }
+    }
+
+    Options options() {
+        return options;
     }
 
     /** Whether the loop should end. */

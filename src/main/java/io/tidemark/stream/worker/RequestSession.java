@@ -91,13 +91,12 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
     /** Joins the group with the first poll. */
     RequestSession(
             RequestLoop loop,
-            RequestLoop.Options options,
             KafkaConnection kafka,
             TopicLayout topics,
             ReplyRouting routing,
             RequestLifecycle requests) {
         this.loop = loop;
-        this.options = options;
+        this.options = loop.options();
         this.topics = topics;
         this.requests = requests;
         this.readAhead = new ReadAhead(topics.requestTopics(), options.lowerShare(), READ_AHEAD);
@@ -297,7 +296,7 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
         takeOver.committed(owned.keySet()).forEach((partition, offset) -> {
             PartitionProgress progress = owned.get(partition);
             CommitMetadata metadata = CommitMetadata.of(partition.toString(), offset);
-            if (progress.isClaimed() && metadata.hasOtherOwner(options.worker())) {
+            if (progress.isClaimed() && metadata.hasOtherOwner(options.transactionalId())) {
                 throw new KafkaException("partition " + partition + " has another owner");
             }
             Set<Long> ends = progress.reconcile(offset.offset(), metadata.finished());
@@ -319,7 +318,7 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
     @Override
     public void onPartitionsRevoked(Collection<TopicPartition> partitions) {
         if (loop.isCrashed() || !owned.keySet().containsAll(partitions)) {
-            // the session closes and has given its partitions back or not
+            // the session ends: the partitions are released already, or stay claimed as after a death
             drop(partitions);
             return;
         }
@@ -426,7 +425,7 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
         if (SEND_TIMEOUTS.keySet().stream().noneMatch(kafka.properties()::containsKey)) {
             config.putAll(SEND_TIMEOUTS);
         }
-        return kafka.newTransactionalProducer(options.worker(), config);
+        return kafka.newTransactionalProducer(options.transactionalId(), config);
     }
 
     private static Consumer<byte[], byte[]> newConsumer(RequestLoop.Options options, KafkaConnection kafka) {
@@ -434,7 +433,7 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
                 ConsumerConfig.GROUP_ID_CONFIG,
                 options.group(),
                 ConsumerConfig.CLIENT_ID_CONFIG,
-                options.worker(),
+                options.transactionalId(),
                 ConsumerConfig.GROUP_PROTOCOL_CONFIG,
                 "classic",
                 ConsumerConfig.PARTITION_ASSIGNMENT_STRATEGY_CONFIG,

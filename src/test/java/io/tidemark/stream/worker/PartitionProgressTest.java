@@ -101,7 +101,8 @@ class PartitionProgressTest {
         OffsetAndMetadata unknown = progress.commit(List.of(10L, 12L));
         CommitMetadata metadata = CommitMetadata.of("requests-0", unknown);
         assertThat(progress.reconcile(unknown.offset(), metadata.finished())).containsExactlyInAnyOrder(10L, 12L);
-        assertThat(progress.size()).isEqualTo(2);
+        assertThat(progress.commit(List.of()).offset()).isEqualTo(11);
+        assertThat(progress.commit(List.of(11L, 13L)).offset()).isEqualTo(14);
     }
 
     @Test
