@@ -15,7 +15,7 @@ import org.jboss.logging.Logger;
  * Reads the cancellations of the last hour and follows their topic. Every worker reads all partitions, without a
  * consumer group, because any worker may run the request.
  */
-public final class CancellationReader implements AutoCloseable {
+final class CancellationReader implements AutoCloseable {
 
     private static final Logger LOG = Logger.getLogger(CancellationReader.class);
 

@@ -11,7 +11,7 @@ import org.apache.kafka.common.TopicPartition;
  * @param attempt       generation of the consumer group in which the record was consumed
  * @param receivedNanos {@link System#nanoTime} when the record was consumed
  */
-public record IncomingRequest(ConsumerRecord<byte[], byte[]> record, long attempt, long receivedNanos) {
+record IncomingRequest(ConsumerRecord<byte[], byte[]> record, long attempt, long receivedNanos) {
 
     /** A record that was consumed now. */
     IncomingRequest(ConsumerRecord<byte[], byte[]> record, long attempt) {

@@ -21,13 +21,13 @@ import org.apache.kafka.common.header.Headers;
  * {@code ReplyingKafkaTemplate} of Spring and {@code KafkaRequestReply} of SmallRye, so that their clients work
  * unchanged. As in both, the last header of a name counts. Immutable.
  */
-public final class ReplyRouting {
+final class ReplyRouting {
 
     /**
      * Maximum size of all copied headers, names included, in bytes. A result has at most this many bytes more than its
      * key and value.
      */
-    public static final int MAX_COPIED_BYTES = 8 * 1024;
+    static final int MAX_COPIED_BYTES = 8 * 1024;
 
     /** Maximum size of a copied value, in bytes. W3C requires 512 characters of tracestate. */
     static final int MAX_VALUE_BYTES = 1024;
@@ -52,7 +52,7 @@ public final class ReplyRouting {
     private record Form(String topic, String partition) {}
 
     /** Where a result goes. */
-    public sealed interface Route {
+    sealed interface Route {
 
         /** Where the result is written, also that of a refused request. */
         Destination destination();
@@ -74,16 +74,16 @@ public final class ReplyRouting {
      *
      * @param partition empty: the key of the result determines the partition
      */
-    public record Destination(String topic, OptionalInt partition) {
+    record Destination(String topic, OptionalInt partition) {
 
-        public ProducerRecord<byte[], byte[]> record(byte[] key, byte[] value, Iterable<Header> headers) {
+        ProducerRecord<byte[], byte[]> record(byte[] key, byte[] value, Iterable<Header> headers) {
             return new ProducerRecord<>(
                     topic, partition.isPresent() ? partition.getAsInt() : null, key, value, headers);
         }
     }
 
     /** @param topics the topics of {@code settings}, checked */
-    public ReplyRouting(ReplySettings settings, ReplyTopics topics) {
+    ReplyRouting(ReplySettings settings, ReplyTopics topics) {
         this.copied = new LinkedHashSet<>(ALWAYS_COPIED);
         settings.headers().ifPresent(copied::addAll);
         this.topics = topics;
@@ -94,7 +94,7 @@ public final class ReplyRouting {
      * with a value above {@value #MAX_VALUE_BYTES} bytes is left out, and so is one with which all would exceed
      * {@value #MAX_COPIED_BYTES} bytes.
      */
-    public List<Header> copiedHeaders(ConsumerRecord<byte[], byte[]> request) {
+    List<Header> copiedHeaders(ConsumerRecord<byte[], byte[]> request) {
         List<Header> headers = new ArrayList<>();
         int bytes = 0;
         for (String name : copied) {
@@ -112,7 +112,7 @@ public final class ReplyRouting {
     }
 
     /** The route of the result of a request. */
-    public Route route(ConsumerRecord<byte[], byte[]> request) {
+    Route route(ConsumerRecord<byte[], byte[]> request) {
         Headers headers = request.headers();
         for (Form form : FORMS) {
             Optional<Header> topic = Optional.ofNullable(headers.lastHeader(form.topic));
