@@ -9,6 +9,9 @@ public sealed interface ResultMessage permits CompletionResult, ErrorResult {
     /** The id of the request; derived from topic, partition and offset if the request has none. */
     String id();
 
+    /** When the result was made, in seconds since 1970. */
+    long created();
+
     /** The request's record, versions, placement and timings. */
     Provenance tidemark();
 }

@@ -19,10 +19,8 @@ record Answer(ResultMessage result, Optional<ErrorBody> error, Runnable onCommit
         Optional<String> model = result instanceof CompletionResult completion
                 ? Optional.of(completion.model())
                 : ((ErrorResult) result).model();
-        long created =
-                result instanceof CompletionResult completion ? completion.created() : ((ErrorResult) result).created();
         return new Answer(
-                ErrorResult.of(result.id(), created, model, replacement, result.tidemark()),
+                ErrorResult.of(result.id(), result.created(), model, replacement, result.tidemark()),
                 Optional.of(replacement),
                 onCommitted);
     }
