@@ -12,10 +12,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
-import java.util.stream.Collectors;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.ListOffsetsOptions;
-import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.consumer.CloseOptions;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
@@ -198,15 +196,9 @@ public final class TopicFollower implements AutoCloseable {
     }
 
     private CompletableFuture<Map<TopicPartition, Long>> ends(IsolationLevel level) {
-        Map<TopicPartition, OffsetSpec> latest =
-                partitions.stream().collect(Collectors.toMap(partition -> partition, partition -> OffsetSpec.latest()));
-        return admin.listOffsets(latest, new ListOffsetsOptions(level).timeoutMs(ENDS_TIMEOUT_MS))
-                .all()
+        return TableReader.ends(admin, partitions, new ListOffsetsOptions(level).timeoutMs(ENDS_TIMEOUT_MS))
                 .toCompletionStage()
-                .toCompletableFuture()
-                .thenApply(ends -> ends.entrySet().stream()
-                        .collect(Collectors.toMap(
-                                Map.Entry::getKey, end -> end.getValue().offset())));
+                .toCompletableFuture();
     }
 
     /** Waits at most 5 s for the thread to end. */

@@ -10,13 +10,13 @@ import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.Config;
 import org.apache.kafka.clients.admin.DescribeTopicsOptions;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.TopicDescription;
+import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.acl.AclOperation;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.config.TopicConfig;
@@ -30,9 +30,6 @@ import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
  * transaction of all results beside it.
  */
 public final class ReplyTopics {
-
-    private static final long TIMEOUT_S = 60;
-    private static final long RETRY_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
 
     private final String results;
     private final Map<String, Integer> partitions;
@@ -68,7 +65,9 @@ public final class ReplyTopics {
             Map<String, Integer> partitions = new LinkedHashMap<>();
             partitions.put(
                     layout.results(),
-                    describeCreated(admin, layout.results()).partitions().size());
+                    TopicSetup.described(() -> describe(admin, layout.results()))
+                            .partitions()
+                            .size());
             for (String topic : replies) {
                 partitions.put(topic, checked(admin, topic));
             }
@@ -84,7 +83,7 @@ public final class ReplyTopics {
         } catch (TimeoutException e) {
             throw new IllegalStateException(
                     "could not check the reply topics " + replies + ": the Kafka cluster did not answer within "
-                            + TIMEOUT_S + " s",
+                            + TopicSetup.TIMEOUT_S + " s",
                     e);
         }
     }
@@ -102,7 +101,7 @@ public final class ReplyTopics {
 
     private static int checked(Admin admin, String topic) throws InterruptedException, TimeoutException {
         try {
-            TopicDescription description = describe(admin, topic);
+            TopicDescription description = describe(admin, topic).get(TopicSetup.TIMEOUT_S, TimeUnit.SECONDS);
             Set<AclOperation> operations = description.authorizedOperations();
             require(
                     operations == null || operations.contains(AclOperation.WRITE),
@@ -112,7 +111,7 @@ public final class ReplyTopics {
             Config config = admin.describeConfigs(List.of(resource))
                     .values()
                     .get(resource)
-                    .get(TIMEOUT_S, TimeUnit.SECONDS);
+                    .get(TopicSetup.TIMEOUT_S, TimeUnit.SECONDS);
             String policy = config.get(TopicConfig.CLEANUP_POLICY_CONFIG).value();
             require(
                     policy.equals(TopicConfig.CLEANUP_POLICY_DELETE),
@@ -136,28 +135,10 @@ public final class ReplyTopics {
         }
     }
 
-    /** Retries until the metadata of a new topic has reached all brokers. */
-    private static TopicDescription describeCreated(Admin admin, String topic)
-            throws InterruptedException, ExecutionException, TimeoutException {
-        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(TIMEOUT_S);
-        while (true) {
-            try {
-                return describe(admin, topic);
-            } catch (ExecutionException e) {
-                if (!(e.getCause() instanceof UnknownTopicOrPartitionException) || System.nanoTime() > deadline) {
-                    throw e;
-                }
-                LockSupport.parkNanos(RETRY_NANOS);
-            }
-        }
-    }
-
-    private static TopicDescription describe(Admin admin, String topic)
-            throws InterruptedException, ExecutionException, TimeoutException {
+    private static KafkaFuture<TopicDescription> describe(Admin admin, String topic) {
         return admin.describeTopics(List.of(topic), new DescribeTopicsOptions().includeAuthorizedOperations(true))
                 .topicNameValues()
-                .get(topic)
-                .get(TIMEOUT_S, TimeUnit.SECONDS);
+                .get(topic);
     }
 
     private static void require(boolean valid, String topic, String problem) {

@@ -34,7 +34,9 @@ import org.jboss.logging.Logger;
 public final class TopicSetup {
 
     private static final Logger LOG = Logger.getLogger(TopicSetup.class);
-    private static final long TIMEOUT_S = 60;
+    /** Time of each call of the cluster, in seconds. */
+    static final long TIMEOUT_S = 60;
+
     private static final long RETRY_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
     private static final String DEFAULT_REPLICATION = "default.replication.factor";
 
@@ -207,8 +209,12 @@ public final class TopicSetup {
                 .collect(Collectors.toMap(config -> config.getKey().name(), Map.Entry::getValue));
     }
 
-    /** Retries until the metadata of new topics has reached all brokers. */
-    private static <T> T described(Supplier<KafkaFuture<T>> description)
+    /**
+     * Repeats a description until the metadata of new topics has reached all brokers.
+     *
+     * @throws ExecutionException if the description fails for another reason, or for this one after a minute
+     */
+    static <T> T described(Supplier<KafkaFuture<T>> description)
             throws InterruptedException, ExecutionException, TimeoutException {
         long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(TIMEOUT_S);
         while (true) {
