@@ -246,11 +246,12 @@ public class ServingLifecycle {
         WorkerService service = opened(WorkerService.start(
                 settings,
                 cluster,
-                loaded.model(),
-                adapters,
-                started,
-                sizes.limits().maxNumSeqs() + settings.engine().maxQueuedRequests(),
-                table,
+                new WorkerService.Backend(
+                        loaded.model(),
+                        adapters,
+                        table,
+                        started,
+                        sizes.limits().maxNumSeqs() + settings.engine().maxQueuedRequests()),
                 new WorkerMetrics(registry)));
         service.loopFailure().thenRun(this::engineFailed);
         worker = Optional.of(service);

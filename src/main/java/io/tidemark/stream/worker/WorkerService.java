@@ -6,6 +6,7 @@ import io.tidemark.generation.GenerationEngine;
 import io.tidemark.stream.metrics.WorkerMetrics;
 import io.tidemark.stream.settings.TidemarkSettings;
 import io.tidemark.stream.tables.BoundaryTable;
+import io.tidemark.stream.tables.TableReadException;
 import io.tidemark.stream.tables.TopicFollower;
 import io.tidemark.stream.topics.KafkaConnection;
 import io.tidemark.stream.topics.ReplyTopics;
@@ -45,7 +46,7 @@ public final class WorkerService implements AutoCloseable {
     /**
      * The cluster as a worker sees it.
      *
-     * @param worker  name of the process in results, and the end of its transactional id
+     * @param worker  name of the process in results, and a part of its transactional id
      * @param replies the topics that results may go to
      * @param events  the channel of events; throws an exception if its buffer is full
      */
@@ -57,25 +58,31 @@ public final class WorkerService implements AutoCloseable {
             Consumer<Message<byte[]>> events) {}
 
     /**
-     * Starts to read requests. Model, adapters and engine must stay open until this service is closed.
+     * What answers requests. All of it must stay open until the service is closed.
      *
-     * @param maxOpenRequests requests that may run and wait in the engine together
-     * @param boundaries      read to the end of its topic
+     * @param boundaries read to the end of its topic
+     * @param maxOpen    requests that may run and wait in the engine together
      */
-    public static WorkerService start(
-            TidemarkSettings settings,
-            Cluster cluster,
+    public record Backend(
             LanguageModel model,
             AdapterStore adapters,
-            GenerationEngine engine,
-            int maxOpenRequests,
             BoundaryTable boundaries,
-            WorkerMetrics metrics) {
-        TopicLayout topics = cluster.topics();
+            GenerationEngine engine,
+            int maxOpen) {}
+
+    /**
+     * Starts to read requests, on a thread of its own, after the cancellations of the last hour were read.
+     *
+     * @throws TableReadException if the cancellations are not read within {@code tidemark.tables.load-timeout}
+     */
+    public static WorkerService start(
+            TidemarkSettings settings, Cluster cluster, Backend backend, WorkerMetrics metrics) {
+        LanguageModel model = backend.model();
+        AdapterStore adapters = backend.adapters();
         Admission admission = new Admission(
                 model,
                 adapters,
-                boundaries,
+                backend.boundaries(),
                 metrics,
                 settings.limits().suggestAdapters() ? new AdapterSuggestions(adapters.ids()) : AdapterSuggestions.NONE);
         ReplyRouting routing = new ReplyRouting(settings.replies(), cluster.replies());
@@ -85,44 +92,40 @@ public final class WorkerService implements AutoCloseable {
                 Math.toIntExact(settings.limits().requestBytes().asLongValue()),
                 admission,
                 adapters::lease,
-                engine,
+                backend.engine(),
                 events,
                 new Answers(results, metrics, admission::metricTag),
                 routing,
                 Clock.systemUTC());
         CancellationReader cancellations = CancellationReader.start(
                 cluster.kafka(),
-                topics.cancellations(),
+                cluster.topics().cancellations(),
                 new TopicFollower.Limits(
                         settings.tables().loadTimeout(), settings.tables().maxStaleness()),
                 requests::cancel);
-        metrics.bindLag(cancellations.follower());
         RequestLoop loop = new RequestLoop(
                 new RequestLoop.Options(
                         settings.worker().group(),
                         transactionalId(settings.worker().group(), cluster.worker()),
-                        maxOpenRequests,
+                        backend.maxOpen(),
                         settings.worker().lowPriorityShare(),
                         settings.worker().revokeGrace(),
                         settings.worker().shutdownGrace()),
                 cluster.kafka(),
-                topics,
+                cluster.topics(),
                 routing,
                 requests);
-        bindMetrics(metrics, engine, boundaries, loop, events);
-        adapters.ids()
-                .forEach(id -> metrics.gauge(
-                        "tidemark.boundary",
-                        "boundary of the next request",
-                        () -> admission.currentBoundary(id).stream()
-                                .asDoubleStream()
-                                .findFirst()
-                                .orElse(Double.NaN),
-                        "adapter",
-                        id));
-        engine.failure().thenRun(loop::crash);
+        metrics.bindLag(cancellations.follower());
+        bindEngine(metrics, backend.engine());
+        bindBoundaries(metrics, backend, admission);
+        metrics.gauge("tidemark.open.requests", "requests that run or wait in the engine", loop::openRequests);
+        metrics.counter(
+                "tidemark.events.dropped", "events that the broker did not take in time", events, EventWriter::dropped);
+        backend.engine().failure().thenRun(loop::crash);
         loop.start();
-        LOG.infof("worker '%s' reads requests from %s", cluster.worker(), topics.requestTopics());
+        LOG.infof(
+                "worker '%s' reads requests from %s",
+                cluster.worker(), cluster.topics().requestTopics());
         return new WorkerService(requests, loop, cancellations);
     }
 
@@ -178,12 +181,7 @@ public final class WorkerService implements AutoCloseable {
         return group + "-" + worker + "-" + UUID.randomUUID().toString().substring(0, RANDOM_CHARACTERS);
     }
 
-    private static void bindMetrics(
-            WorkerMetrics metrics,
-            GenerationEngine engine,
-            BoundaryTable boundaries,
-            RequestLoop loop,
-            EventWriter events) {
+    private static void bindEngine(WorkerMetrics metrics, GenerationEngine engine) {
         metrics.gauge(
                 "tidemark.queue.depth",
                 "requests that wait in the engine",
@@ -192,7 +190,6 @@ public final class WorkerService implements AutoCloseable {
                 "tidemark.running.rows",
                 "running sequences",
                 () -> engine.stats().runningSequences());
-        metrics.gauge("tidemark.open.requests", "requests that run or wait in the engine", loop::openRequests);
         metrics.gauge(
                 "tidemark.kv.reserved.bytes",
                 "memory reserved for keys and values",
@@ -211,12 +208,24 @@ public final class WorkerService implements AutoCloseable {
                 "steps of all instances",
                 engine,
                 source -> source.stats().steps());
+    }
+
+    private static void bindBoundaries(WorkerMetrics metrics, Backend backend, Admission admission) {
         metrics.counter(
                 "tidemark.boundary.broken.records",
                 "records of the boundary table that could not be parsed",
-                boundaries,
+                backend.boundaries(),
                 BoundaryTable::brokenRecords);
-        metrics.counter(
-                "tidemark.events.dropped", "events that the broker did not take in time", events, EventWriter::dropped);
+        backend.adapters()
+                .ids()
+                .forEach(id -> metrics.gauge(
+                        "tidemark.boundary",
+                        "boundary of the next request",
+                        () -> admission.currentBoundary(id).stream()
+                                .asDoubleStream()
+                                .findFirst()
+                                .orElse(Double.NaN),
+                        "adapter",
+                        id));
     }
 }
