@@ -120,7 +120,7 @@ public interface TidemarkSettings {
         @Max(1024)
         int maxNumSeqs();
 
-        /** Maximum number of requests that wait in the engine. Beyond it the consumer is paused. */
+        /** Maximum number of requests that wait in the engine. Beyond it no further request starts. */
         @WithDefault("16")
         @PositiveOrZero
         int maxQueuedRequests();
@@ -153,7 +153,7 @@ public interface TidemarkSettings {
         @WithDefault("1M")
         MemorySize requestBytes();
 
-        /** Errors for unknown adapters name a similar id, which may be that of another tenant. */
+        /** Whether errors for unknown adapters name a similar id, which may be that of another tenant. */
         @WithDefault("false")
         boolean suggestAdapters();
     }
@@ -173,7 +173,7 @@ public interface TidemarkSettings {
         @WithDefault("10S")
         Duration revokeGrace();
 
-        /** Time that open requests have to finish after SIGTERM. The rest is abandoned for redelivery. */
+        /** Time that open requests have to finish after SIGTERM. Other workers answer the rest. */
         @WithDefault("20S")
         Duration shutdownGrace();
 
@@ -184,7 +184,7 @@ public interface TidemarkSettings {
         double lowPriorityShare();
     }
 
-    /** {@code tidemark.replies.*}: clients that choose the topic of their results. */
+    /** {@code tidemark.replies.*}: the topics and headers of results that clients choose. */
     interface ReplySettings {
 
         /** Full names of existing topics that a request may name for its result, besides the topic of results. */

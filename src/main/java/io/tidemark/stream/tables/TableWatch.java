@@ -8,9 +8,9 @@ import org.apache.kafka.common.TopicPartition;
 
 /**
  * Compares the positions of a reader with the ends of its topic. The reader is complete as of a moment if it has passed
- * the ends that the topic had then. Transactions that overlap hold a reader back without end, so the ends of one moment
- * are kept until the reader has passed them. One thread observes; any thread may ask. Times are those of
- * {@link System#nanoTime}.
+ * the ends that the topic had then. With overlapping transactions, a reader may never reach the newest ends, so the ends
+ * of one moment are kept until the reader has passed them. One thread observes; any thread may query. Times are those
+ * of {@link System#nanoTime}.
  */
 final class TableWatch {
 
@@ -116,7 +116,7 @@ final class TableWatch {
                 });
     }
 
-    /** Describes a reader that an open transaction holds back, and what to do. */
+    /** Describes a reader that an open transaction blocks, and what to do. */
     static String openTransaction(TopicPartition partition, long position, long end) {
         return at(partition, position, end)
                 + ", held back by an open transaction; if its producer is gone, find it with"

@@ -7,8 +7,8 @@ import java.util.Map;
 import org.eclipse.microprofile.config.Config;
 
 /**
- * Removes from the producer of SmallRye's channel {@code generation-events} what {@link KafkaConnection} removes from
- * the other clients, such as a {@code transactional.id} that is given for all clients.
+ * Removes from the producer of SmallRye's channel {@code generation-events} the properties that {@link KafkaConnection}
+ * removes from the other clients, such as a {@code transactional.id} that is given for all clients.
  */
 @ApplicationScoped
 class EventChannelProperties implements ClientCustomizer<Map<String, Object>> {

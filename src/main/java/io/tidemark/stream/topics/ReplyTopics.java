@@ -26,8 +26,8 @@ import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
  * The topics that results may go to, with their partitions as counted at the start. The topic of results is always one
  * of them.
  *
- * <p>All topics are checked before the first request is read, because one record that the broker refuses fails the
- * transaction of all results beside it.
+ * <p>All topics are checked before the first request is read, because one record that the broker refuses makes
+ * the transaction with all other results fail.
  */
 public final class ReplyTopics {
 

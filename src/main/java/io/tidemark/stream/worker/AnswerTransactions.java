@@ -95,7 +95,7 @@ final class AnswerTransactions implements AutoCloseable {
             return answer;
         }
 
-        /** Whether the broker accepts not even an error in place of the result. The request stays open. */
+        /** Whether the broker refuses even an error in place of the result. The request stays open. */
         boolean isUnwritable() {
             return unwritable;
         }
@@ -168,7 +168,7 @@ final class AnswerTransactions implements AutoCloseable {
         }
     }
 
-    /** Returns false if the transaction can't be aborted, and only another producer can. */
+    /** Returns false if this producer can't abort the transaction, so that it must be replaced. */
     private boolean abort() {
         try {
             producer.abortTransaction();

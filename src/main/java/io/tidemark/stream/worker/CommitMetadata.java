@@ -18,8 +18,8 @@ import org.jboss.logging.Logger;
  * {@code tidemark/1 owner=ID crashes=2@1400 done=BASE64}. Unknown fields are ignored.
  *
  * @param owner    transactional id of the worker that owns the partition; empty after an orderly release
- * @param idle     whether the owner runs no request of the partition, so that its death has another cause
- * @param crashes  what is known about deaths of owners
+ * @param idle     whether the owner runs no request of the partition, so that none of them can cause its death
+ * @param crashes  the deaths of owners
  * @param finished bit {@code i} is set if the request at the committed offset + {@code i} has a result
  */
 record CommitMetadata(Optional<String> owner, boolean idle, CrashHistory crashes, BitSet finished) {

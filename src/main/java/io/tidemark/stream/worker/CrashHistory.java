@@ -18,7 +18,7 @@ import java.util.OptionalLong;
  *
  * @param deaths   deaths without progress
  * @param offset   the committed offset at the last death
- * @param alone    requests that still have to run alone; 0 while requests run in parallel
+ * @param alone    number of requests that still have to run alone; 0 while requests run in parallel
  * @param tried    offset of the request that runs alone
  * @param tries    deaths while {@code tried} was running
  */

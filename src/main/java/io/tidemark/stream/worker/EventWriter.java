@@ -12,7 +12,7 @@ import org.jboss.logging.Logger;
 
 /**
  * Writes events to SmallRye's channel {@code generation-events}. An event is written once, outside of transactions,
- * because it should be visible at once and the result holds the whole text. Threads of the engine call it, so it never
+ * because readers should get it at once and the result has the whole text. Threads of the engine call it, so it never
  * waits: an event that does not fit into the buffer of the channel is dropped. Thread-safe.
  */
 final class EventWriter {

@@ -30,7 +30,7 @@ final class PartitionProgress {
     private boolean idle;
     private boolean released;
     private boolean claimed;
-    /** Whether the metadata in memory has something that the committed one lacks. */
+    /** Whether the metadata in memory differs from the committed metadata. */
     private boolean stale = true;
 
     /**
@@ -108,7 +108,7 @@ final class PartitionProgress {
     }
 
     /**
-     * Compares with what the broker has, after a transaction of unknown outcome.
+     * Compares with the committed offset and metadata, after a transaction of unknown outcome.
      *
      * @return the open requests whose results are committed; they are no longer open
      */
@@ -133,7 +133,7 @@ final class PartitionProgress {
         stale = true;
     }
 
-    /** Says that no request of the partition runs, because a request of another one runs alone. */
+    /** Marks the partition as one without running requests, because a request of another partition runs alone. */
     void setIdle() {
         if (!idle) {
             idle = true;
@@ -141,7 +141,7 @@ final class PartitionProgress {
         }
     }
 
-    /** Says that requests of the partition run in parallel again. */
+    /** Marks the partition as one whose requests run in parallel. */
     void setBusy() {
         if (idle) {
             idle = false;
@@ -149,7 +149,7 @@ final class PartitionProgress {
         }
     }
 
-    /** Gives the partition back: the next commit names no owner. */
+    /** Releases the partition: the next commit names no owner. */
     void release() {
         released = true;
         stale = true;

@@ -30,11 +30,11 @@ import org.apache.kafka.common.errors.WakeupException;
 import org.jboss.logging.Logger;
 
 /**
- * Reads the progress of partitions that this worker gets, and ends what their last owner has left: an open transaction
- * of a dead worker would hide the committed offset until its timeout, for up to 20 s.
+ * Reads the progress of partitions that are assigned to this worker, and ends open transactions of their last owners.
+ * Otherwise the committed offset could not be read until the timeout of such a transaction, for up to 20 s.
  *
- * <p>Used by the thread that polls, also inside of rebalance callbacks. Wakeups, which are meant for the poll, never
- * leave a method.
+ * <p>Used by the thread that polls, also in rebalance callbacks. No method throws {@code WakeupException}: wakeups are
+ * meant for the poll.
  */
 final class PartitionTakeOver {
 

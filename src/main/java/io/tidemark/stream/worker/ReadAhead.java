@@ -46,7 +46,7 @@ final class ReadAhead {
         return queue(partition).size() >= capacity;
     }
 
-    /** The next request of a partition; it stays here. */
+    /** The next request of a partition, which is not removed. */
     Optional<IncomingRequest> peek(TopicPartition partition) {
         return Optional.ofNullable(queue(partition).peek());
     }
@@ -61,7 +61,7 @@ final class ReadAhead {
         return take(0);
     }
 
-    /** Forgets the requests of a partition. */
+    /** Removes the requests of a partition. */
     void remove(TopicPartition partition) {
         queues.get(topics.indexOf(partition.topic())).remove(partition);
     }

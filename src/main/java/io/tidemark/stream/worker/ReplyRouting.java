@@ -17,7 +17,7 @@ import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.Headers;
 
 /**
- * What the headers of a request say about its answer: which of them are copied, and where the result goes. Follows
+ * The headers of a request that concern its answer: those that are copied, and those that name its topic. Follows
  * {@code ReplyingKafkaTemplate} of Spring and {@code KafkaRequestReply} of SmallRye, so that their clients work
  * unchanged. As in both, the last header of a name counts. Immutable.
  */

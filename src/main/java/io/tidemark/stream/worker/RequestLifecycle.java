@@ -29,8 +29,8 @@ import java.util.function.Function;
 import org.jboss.logging.Logger;
 
 /**
- * The life cycle of requests: parsed, admitted, generated, answered. It writes events only; the answer is the value of
- * a future, and its owner writes it.
+ * The life cycle of requests: parsed, admitted, generated, answered. It writes events only. The
+ * caller of {@link #answer} writes the answer, which is the value of a future.
  *
  * <p>A request can also be abandoned: it is not answered and its future never completes, so that its offset is not
  * committed and the next owner of the partition receives it.
@@ -178,7 +178,7 @@ final class RequestLifecycle implements AutoCloseable {
         }
     }
 
-    /** Gives no more answers: the engine has failed and also fails requests that could run elsewhere. */
+    /** Abandons all requests: a failed engine also fails requests that another worker can answer. */
     void abandonAll() {
         allAbandoned = true;
     }

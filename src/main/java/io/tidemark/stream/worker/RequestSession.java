@@ -65,7 +65,7 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
     private static final Map<String, Object> TAKE_OVER =
             Map.of(ConsumerConfig.SESSION_TIMEOUT_MS_CONFIG, 8_000, ConsumerConfig.HEARTBEAT_INTERVAL_MS_CONFIG, 2_000);
 
-    /** A result that no broker takes, as for a deleted reply topic, delays the others this long, and not two minutes. */
+    /** A result for a deleted reply topic delays the other results for this time; the default is two minutes. */
     private static final Map<String, Object> SEND_TIMEOUTS =
             Map.of(ProducerConfig.REQUEST_TIMEOUT_MS_CONFIG, 10_000, ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG, 15_000);
 
@@ -79,7 +79,7 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
     private final AnswerTransactions transactions;
     private final ReadAhead readAhead;
     private final Map<TopicPartition, PartitionProgress> owned = new LinkedHashMap<>();
-    /** Started requests, until their answer is here. */
+    /** Started requests without an answer. */
     private final Map<IncomingRequest, PartitionProgress> running = new HashMap<>();
     /** Answers from other threads. */
     private final ConcurrentLinkedQueue<Entry> ended = new ConcurrentLinkedQueue<>();
@@ -167,7 +167,7 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
         }
     }
 
-    /** Stops the fetch of partitions that have enough requests here, and continues that of the others. */
+    /** Pauses the partitions of which enough requests are read, and resumes the others. */
     private void pausePartitions() {
         Set<TopicPartition> full = owned.values().stream()
                 .filter(each -> loop.isStopping() || each.isWindowFull() || readAhead.isFull(each.partition()))
@@ -288,9 +288,9 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
     }
 
     /**
-     * Finds out what a transaction of unknown outcome has committed.
+     * Reads from the committed offsets which results a transaction of unknown outcome has committed.
      *
-     * @throws KafkaException if a partition has another owner; the next session finds out what is left
+     * @throws KafkaException if a partition has another owner; the next session reads what is left
      */
     private void reconcile() {
         takeOver.committed(owned.keySet()).forEach((partition, offset) -> {
@@ -378,7 +378,7 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
         drop(all);
     }
 
-    /** Forgets partitions. Their requests are abandoned and their answers are dropped. */
+    /** Removes partitions. Their requests are abandoned and their answers are dropped. */
     private void drop(Collection<TopicPartition> partitions) {
         runningOf(partitions).forEach(this::abandon);
         for (TopicPartition partition : List.copyOf(partitions)) {
