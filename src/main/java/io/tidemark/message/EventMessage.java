@@ -6,8 +6,8 @@ import java.util.Optional;
 
 /**
  * One value of the topic {@code generation-events}: a chunk of text of a running request. Events are not transactional:
- * when another worker takes a request over, it generates the text again, with a larger attempt. A consumer discards the
- * text of smaller attempts and starts anew at a larger one.
+ * when another worker takes a request over, it generates the text again, with a larger attempt. At a larger attempt, a
+ * consumer discards the text of smaller ones. Events can be missing; the result has the whole text.
  *
  * @param id           the id of the request
  * @param attempt      the generation of the consumer group when the request was read

@@ -82,7 +82,7 @@ public record RequestMessage(
     }
 
     /**
-     * The instant at which the request ends: {@code deadline} or the end of {@code timeout_ms}, whichever is sooner. A
+     * The instant at which the request ends: {@code deadline} or the end of {@code timeout_ms}, whichever is earlier. A
      * request that has not run until then gets a result without text, with the finish reason {@code deadline}. A request
      * that is running is cut, and its result has the text so far. The clock of the worker decides.
      *

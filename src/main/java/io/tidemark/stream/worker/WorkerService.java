@@ -58,7 +58,7 @@ public final class WorkerService implements AutoCloseable {
             Consumer<Message<byte[]>> events) {}
 
     /**
-     * What answers requests. All of it must stay open until the service is closed.
+     * The parts of a process that answer requests. They must stay open until the service is closed.
      *
      * @param boundaries read to the end of its topic
      * @param maxOpen    requests that may run and wait in the engine together
@@ -71,7 +71,7 @@ public final class WorkerService implements AutoCloseable {
             int maxOpen) {}
 
     /**
-     * Starts to read requests, on a thread of its own, after the cancellations of the last hour were read.
+     * Reads the cancellations of the last hour, then starts to read requests on a thread of its own.
      *
      * @throws TableReadException if the cancellations are not read within {@code tidemark.tables.load-timeout}
      */
