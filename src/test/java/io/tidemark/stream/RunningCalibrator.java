@@ -6,6 +6,7 @@ import io.tidemark.broker.EmbeddedBroker;
 import io.tidemark.calibration.CalibrationPolicy;
 import io.tidemark.calibration.Objective;
 import io.tidemark.calibration.SweepLimits;
+import io.tidemark.stream.calibrator.BatchScorer;
 import io.tidemark.stream.calibrator.CalibratorService;
 import io.tidemark.stream.calibrator.SweepExecutor;
 import io.tidemark.stream.metrics.CalibrationMetrics;
@@ -73,19 +74,12 @@ final class RunningCalibrator implements AutoCloseable {
     }
 
     private CalibratorService start(String name, SweepExecutor executor) {
-        CalibratorService.Options options = new CalibratorService.Options(
-                group(),
-                prefix + name,
-                new CalibrationPolicy(Objective.parse("balanced"), 2),
-                SweepLimits.DEFAULT,
-                MAX_EXAMPLES);
         return CalibratorService.start(
-                options,
+                new CalibratorService.Options(
+                        group(), prefix + name, new CalibrationPolicy(Objective.parse("balanced"), 2)),
                 kafka,
                 topics,
-                model.model(),
-                model.adapters(),
-                executor,
+                new BatchScorer(model.model(), model.adapters(), MAX_EXAMPLES, SweepLimits.DEFAULT, executor),
                 new CalibrationMetrics(new SimpleMeterRegistry()));
     }
 

@@ -30,7 +30,10 @@ record BatchAttempts(
     static final int MAX_FAILURES = 3;
 
     private static final int VERSION = 1;
-    private static final BatchAttempts NONE = new BatchAttempts(VERSION, 0, Optional.empty());
+
+    /** Nothing has failed, and no process works on the batch. */
+    static final BatchAttempts NONE = new BatchAttempts(VERSION, 0, Optional.empty());
+
     private static final ObjectMapper JSON = TopicJson.newMapper(new JsonFactory());
 
     /** Parses the metadata of an offset. Metadata that is empty or has another format means that nothing has failed. */

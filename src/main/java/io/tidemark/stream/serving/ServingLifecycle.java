@@ -10,6 +10,7 @@ import io.tidemark.calibration.CalibrationPolicy;
 import io.tidemark.calibration.Objective;
 import io.tidemark.calibration.SweepLimits;
 import io.tidemark.generation.GenerationEngine;
+import io.tidemark.stream.calibrator.BatchScorer;
 import io.tidemark.stream.calibrator.CalibratorService;
 import io.tidemark.stream.calibrator.EngineSweepExecutor;
 import io.tidemark.stream.calibrator.SweepExecutor;
@@ -265,15 +266,18 @@ public class ServingLifecycle {
         CalibratorService.Options options = new CalibratorService.Options(
                 calibration.group(),
                 calibration.group() + "-" + processName,
-                new CalibrationPolicy(Objective.parse(objective), calibration.minSamples()),
-                new SweepLimits(
-                        calibration.tokensPerSlice(),
-                        engine.isPresent() ? 1 : loaded.torch().threads()),
-                calibration.maxExamples());
+                new CalibrationPolicy(Objective.parse(objective), calibration.minSamples()));
         SweepExecutor executor =
                 engine.<SweepExecutor>map(EngineSweepExecutor::new).orElseGet(SweepExecutor::onOwnThreads);
+        SweepLimits limits = new SweepLimits(
+                calibration.tokensPerSlice(),
+                engine.isPresent() ? 1 : loaded.torch().threads());
         calibrator = Optional.of(opened(CalibratorService.start(
-                options, kafka, topics, loaded.model(), adapters, executor, new CalibrationMetrics(registry))));
+                options,
+                kafka,
+                topics,
+                new BatchScorer(loaded.model(), adapters, calibration.maxExamples(), limits, executor),
+                new CalibrationMetrics(registry))));
     }
 
     /** Ends the process. Its open requests are not committed, so another worker receives them. */

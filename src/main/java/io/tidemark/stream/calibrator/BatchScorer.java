@@ -4,6 +4,9 @@ import io.tidemark.adapter.AdapterLease;
 import io.tidemark.adapter.AdapterStore;
 import io.tidemark.adapter.LoadedAdapter;
 import io.tidemark.boundary.LoadedVersion;
+import io.tidemark.calibration.BoundarySweep;
+import io.tidemark.calibration.ExampleScore;
+import io.tidemark.calibration.SweepLimits;
 import io.tidemark.calibration.TokenizedExample;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.message.ErrorBody;
@@ -13,6 +16,7 @@ import io.tidemark.message.ValidationBatch;
 import io.tidemark.stream.settings.TidemarkSettings.TopicSettings;
 import io.tidemark.text.ChatMessage;
 import io.tidemark.text.ChatTemplateException;
+import io.tidemark.text.LogText;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -20,10 +24,17 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.BooleanSupplier;
+import java.util.function.DoublePredicate;
+import org.apache.kafka.common.KafkaException;
+import org.jboss.logging.Logger;
 
-/** Parses and tokenizes the records of the topic {@code validation-batches}, and loads their adapters. */
-final class BatchReader {
+/**
+ * Reads the records of the topic {@code validation-batches} and scores their examples. Used by the calibrator's thread
+ * only.
+ */
+public final class BatchScorer {
 
+    private static final Logger LOG = Logger.getLogger(BatchScorer.class);
     private static final long POLL_MS = 100;
 
     /** A batch that can be scored. Its adapter stays loaded until the batch is closed. */
@@ -68,13 +79,22 @@ final class BatchReader {
     private final LanguageModel model;
     private final AdapterStore adapters;
     private final int maxExamples;
+    private final BoundarySweep sweep;
+    private final SweepExecutor executor;
     private final int endOfSequence;
 
-    /** @param maxExamples the most examples of a batch */
-    BatchReader(LanguageModel model, AdapterStore adapters, int maxExamples) {
+    /**
+     * @param model       must stay open as long as the scorer is used, and so must {@code adapters}
+     * @param maxExamples the most examples of a batch; a larger batch is rejected
+     * @param limits      the batch size and the threads of a sweep
+     */
+    public BatchScorer(
+            LanguageModel model, AdapterStore adapters, int maxExamples, SweepLimits limits, SweepExecutor executor) {
         this.model = model;
         this.adapters = adapters;
         this.maxExamples = maxExamples;
+        this.sweep = new BoundarySweep(model, limits);
+        this.executor = executor;
         this.endOfSequence = model.completionEnd();
     }
 
@@ -83,7 +103,7 @@ final class BatchReader {
      *
      * @param value          the value of the Kafka record, which may be null
      * @param shouldContinue called every 100 ms while the adapter loads; false ends the wait
-     * @throws RejectedException        if the batch is invalid, or its adapter is unknown or cannot be loaded
+     * @throws RejectedException       if the batch is invalid, or its adapter is unknown or cannot be loaded
      * @throws SweepAbandonedException if the wait was ended
      */
     TokenizedBatch read(byte[] value, BooleanSupplier shouldContinue)
@@ -93,6 +113,27 @@ final class BatchReader {
             return tokenize(valid.record(), shouldContinue);
         }
         throw new RejectedException(((Parsed.Invalid<ValidationBatch>) parsed).error());
+    }
+
+    /**
+     * Scores the examples of a batch at all boundaries.
+     *
+     * @param shouldContinue as in {@link SweepExecutor#run}
+     * @return a score for each example, in their order
+     * @throws RejectedException       if the sweep fails
+     * @throws SweepAbandonedException if the sweep was ended
+     * @throws KafkaException          from {@code shouldContinue}
+     */
+    List<ExampleScore> score(TokenizedBatch batch, DoublePredicate shouldContinue)
+            throws RejectedException, SweepAbandonedException {
+        try {
+            return executor.run(sweep.start(batch.adapter().weights(), batch.examples()), shouldContinue);
+        } catch (KafkaException e) {
+            throw e;
+        } catch (RuntimeException e) {
+            LOG.errorf(e, "the sweep of batch '%s' failed", LogText.of(batch.batchId()));
+            throw new RejectedException(ErrorBody.serverError("sweep_failed", "the batch could not be scored"));
+        }
     }
 
     private TokenizedBatch tokenize(ValidationBatch batch, BooleanSupplier shouldContinue)

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import io.tidemark.adapter.AdapterStore;
+import io.tidemark.calibration.SweepLimits;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.Folders;
 import java.nio.file.Files;
@@ -13,7 +14,7 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-class BatchReaderTest {
+class BatchScorerTest {
 
     private static final String FAMILY = "llama-gqa";
 
@@ -25,12 +26,13 @@ class BatchReaderTest {
                 AdapterStore adapters = new AdapterStore(fixture.model())) {
             adapters.register("mine", adapter);
             Files.delete(adapter.resolve("adapter_model.safetensors"));
-            BatchReader reader = new BatchReader(fixture.model(), adapters, 10);
+            BatchScorer scorer =
+                    new BatchScorer(fixture.model(), adapters, 10, SweepLimits.DEFAULT, SweepExecutor.onOwnThreads());
             byte[] batch = ("{\"batch_id\": \"b\", \"adapter\": \"mine\","
                             + " \"examples\": [{\"prompt\": \"x\", \"completion\": \"y\"}]}")
                     .getBytes(UTF_8);
-            BatchReader.RejectedException refused =
-                    catchThrowableOfType(BatchReader.RejectedException.class, () -> reader.read(batch, () -> true));
+            BatchScorer.RejectedException refused =
+                    catchThrowableOfType(BatchScorer.RejectedException.class, () -> scorer.read(batch, () -> true));
             assertThat(refused.error().code()).isEqualTo("adapter_unusable");
             assertThat(refused.error().message()).isEqualTo("adapter 'mine' can't be loaded");
         }
