@@ -22,7 +22,6 @@ import base64
 import json
 import os
 import pathlib
-import shutil
 import signal
 import socket
 import subprocess
@@ -119,26 +118,30 @@ class Node:
 
     def stop(self, seconds=60):
         """SIGTERM; returns when the process has ended. A node that does not end in time is killed, and that is an error."""
-        if not self.running:
-            return
-        self._process.terminate()
-        try:
-            self._process.wait(seconds)
-        except subprocess.TimeoutExpired:
+        self.terminate()
+        if not self.await_end(seconds):
             self.kill()
-            raise BrokerError(f"node {self.number} was still running {seconds} s after SIGTERM, see {self.log}") from None
+            raise BrokerError(f"node {self.number} was still running {seconds} s after SIGTERM, see {self.log}")
+
+    def terminate(self):
+        """SIGTERM; does not wait."""
+        if self.running:
+            self._process.terminate()
+
+    def await_end(self, seconds):
+        """Whether the process has ended within a time."""
+        try:
+            if self.running:
+                self._process.wait(seconds)
+            return True
+        except subprocess.TimeoutExpired:
+            return False
 
     def kill(self):
         """SIGKILL; returns when the process has ended."""
         if self.running:
             self._process.kill()
             self._process.wait()
-
-    def suspend(self):
-        os.kill(self.pid, signal.SIGSTOP)
-
-    def resume(self):
-        os.kill(self.pid, signal.SIGCONT)
 
     def _file(self):
         return self.folder / "server.properties"
@@ -219,23 +222,15 @@ class Cluster:
     def stop(self):
         """SIGTERM to all nodes at once. A node that waits for the others' quorum is killed: its data is complete."""
         for node in self.nodes:
-            if node.running:
-                node._process.terminate()
+            node.terminate()
         end = time.monotonic() + 20
         for node in self.nodes:
-            try:
-                if node.running:
-                    node._process.wait(max(0.1, end - time.monotonic()))
-            except subprocess.TimeoutExpired:
+            if not node.await_end(max(0.1, end - time.monotonic())):
                 node.kill()
 
     def kill(self):
         for node in self.nodes:
             node.kill()
-
-    def delete(self):
-        """Deletes the folders of stopped nodes."""
-        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _cluster_id(self):
         file = self.folder / "cluster-id"

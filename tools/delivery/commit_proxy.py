@@ -14,9 +14,8 @@ import time
 
 END_TXN = 26
 TXN_OFFSET_COMMIT = 28
-OFFSET_COMMIT = 8
 SYNC_GROUP = 14
-NAMES = {END_TXN: "EndTxn", TXN_OFFSET_COMMIT: "TxnOffsetCommit", OFFSET_COMMIT: "OffsetCommit"}
+NAMES = {END_TXN: "EndTxn", TXN_OFFSET_COMMIT: "TxnOffsetCommit"}
 # from this version on, a SyncGroup request has compact strings
 SYNC_GROUP_COMPACT = 4
 MAX_FRAME = 100 * 1024 * 1024
