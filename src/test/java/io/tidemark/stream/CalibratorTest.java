@@ -277,10 +277,7 @@ class CalibratorTest {
         calibrator.awaitSamples(4);
         calibrator.awaitCommitted(0, 2);
         assertThat(runs).hasValue(4);
-        Awaitility.await().until(() -> !calibrator.deadLetters().isEmpty());
-        assertThat(calibrator.deadLetters())
-                .extracting(letter -> header(letter, "tidemark.error.code"))
-                .containsExactly("batch_failed");
+        assertOneFailed();
     }
 
     @Test
@@ -302,10 +299,7 @@ class CalibratorTest {
         calibrator.limitStates(100);
         calibrator.send("large", 0, 0, 6);
         calibrator.awaitCommitted(0, 1);
-        Awaitility.await().until(() -> !calibrator.deadLetters().isEmpty());
-        assertThat(calibrator.deadLetters())
-                .extracting(letter -> header(letter, "tidemark.error.code"))
-                .containsExactly("batch_failed");
+        assertOneFailed();
         assertThat(calibrator.boundaries()).isEmpty();
     }
 
@@ -324,10 +318,7 @@ class CalibratorTest {
         calibrator.awaitCommitted(0, 2);
         calibrator.awaitCommitted(1, 1);
         assertThat(runs).hasValue(2);
-        Awaitility.await().until(() -> !calibrator.deadLetters().isEmpty());
-        assertThat(calibrator.deadLetters())
-                .extracting(letter -> header(letter, "tidemark.error.code"))
-                .containsExactly("batch_failed");
+        assertOneFailed();
     }
 
     @Test
@@ -381,6 +372,14 @@ class CalibratorTest {
     private static byte[] pin(String adapter, int layers) {
         return BoundaryRecord.setByHand(adapter, new Boundary(layers), "set by an operator", Instant.now())
                 .toJson();
+    }
+
+    /** There is one dead letter, of a batch that has failed too often. */
+    private void assertOneFailed() {
+        Awaitility.await().until(() -> !calibrator.deadLetters().isEmpty());
+        assertThat(calibrator.deadLetters())
+                .extracting(letter -> header(letter, "tidemark.error.code"))
+                .containsExactly("batch_failed");
     }
 
     private static String header(ConsumerRecord<byte[], byte[]> letter, String name) {

@@ -25,6 +25,7 @@ import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.config.TopicConfig;
@@ -168,40 +169,34 @@ final class RunningCalibrator implements AutoCloseable {
     /** The committed offset of a partition, with its metadata. */
     OffsetAndMetadata committed(int partition) {
         try (Admin admin = Admin.create(kafka.properties())) {
-            return admin.listConsumerGroupOffsets(group())
-                    .partitionsToOffsetAndMetadata()
-                    .get()
+            return await(admin.listConsumerGroupOffsets(group()).partitionsToOffsetAndMetadata())
                     .get(validationBatches(partition));
-        } catch (InterruptedException | ExecutionException e) {
-            throw new IllegalStateException(e);
         }
     }
 
     /** Commits an offset for the calibrators, none of which may run. */
     void commit(int partition, long offset, String metadata) {
         try (Admin admin = Admin.create(kafka.properties())) {
-            admin.alterConsumerGroupOffsets(
-                            group(),
-                            Map.of(
-                                    validationBatches(partition),
-                                    new OffsetAndMetadata(offset, Optional.empty(), metadata)))
-                    .all()
-                    .get();
-        } catch (InterruptedException | ExecutionException e) {
-            throw new IllegalStateException(e);
+            OffsetAndMetadata committed = new OffsetAndMetadata(offset, Optional.empty(), metadata);
+            await(admin.alterConsumerGroupOffsets(group(), Map.of(validationBatches(partition), committed))
+                    .all());
         }
     }
 
     /** Sets {@code max.message.bytes} of the topic of calibration states. */
     void limitStates(int bytes) {
         try (Admin admin = Admin.create(kafka.properties())) {
-            admin.incrementalAlterConfigs(Map.of(
-                            new ConfigResource(ConfigResource.Type.TOPIC, topics.calibrationState()),
-                            List.of(new AlterConfigOp(
-                                    new ConfigEntry(TopicConfig.MAX_MESSAGE_BYTES_CONFIG, Integer.toString(bytes)),
-                                    AlterConfigOp.OpType.SET))))
-                    .all()
-                    .get();
+            ConfigResource topic = new ConfigResource(ConfigResource.Type.TOPIC, topics.calibrationState());
+            ConfigEntry limit = new ConfigEntry(TopicConfig.MAX_MESSAGE_BYTES_CONFIG, Integer.toString(bytes));
+            await(admin.incrementalAlterConfigs(
+                            Map.of(topic, List.of(new AlterConfigOp(limit, AlterConfigOp.OpType.SET))))
+                    .all());
+        }
+    }
+
+    private static <T> T await(KafkaFuture<T> call) {
+        try {
+            return call.get();
         } catch (InterruptedException | ExecutionException e) {
             throw new IllegalStateException(e);
         }

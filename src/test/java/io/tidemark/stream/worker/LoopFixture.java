@@ -27,6 +27,7 @@ import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Future;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.RemoveMembersFromConsumerGroupOptions;
@@ -87,8 +88,12 @@ final class LoopFixture implements AutoCloseable {
     }
 
     private void create(NewTopic topic) {
+        await(admin.createTopics(List.of(topic)).all());
+    }
+
+    private static <T> T await(Future<T> call) {
         try {
-            admin.createTopics(List.of(topic)).all().get();
+            return call.get();
         } catch (InterruptedException | ExecutionException e) {
             throw new IllegalStateException(e);
         }
@@ -174,11 +179,7 @@ final class LoopFixture implements AutoCloseable {
 
         /** Deletes the topic of results. What was read from it is forgotten. */
         void deleteResults() {
-            try {
-                admin.deleteTopics(List.of(results())).all().get();
-            } catch (InterruptedException | ExecutionException e) {
-                throw new IllegalStateException(e);
-            }
+            await(admin.deleteTopics(List.of(results())).all());
             read.clear();
         }
 
@@ -215,11 +216,7 @@ final class LoopFixture implements AutoCloseable {
         }
 
         void write(ProducerRecord<byte[], byte[]> record) {
-            try {
-                producer.send(record).get();
-            } catch (InterruptedException | ExecutionException e) {
-                throw new IllegalStateException(e);
-            }
+            await(producer.send(record));
         }
 
         Worker startWorker() {
@@ -234,38 +231,25 @@ final class LoopFixture implements AutoCloseable {
         }
 
         OffsetAndMetadata committed(TopicPartition partition) {
-            try {
-                OffsetAndMetadata offset = admin.listConsumerGroupOffsets(name)
-                        .partitionsToOffsetAndMetadata()
-                        .get()
-                        .get(partition);
-                return offset == null ? new OffsetAndMetadata(0) : offset;
-            } catch (InterruptedException | ExecutionException e) {
-                throw new IllegalStateException(e);
-            }
+            OffsetAndMetadata offset = await(
+                            admin.listConsumerGroupOffsets(name).partitionsToOffsetAndMetadata())
+                    .get(partition);
+            return offset == null ? new OffsetAndMetadata(0) : offset;
         }
 
         void setCommitted(TopicPartition partition, OffsetAndMetadata offset) {
-            try {
-                admin.alterConsumerGroupOffsets(name, Map.of(partition, offset))
-                        .all()
-                        .get();
-            } catch (InterruptedException | ExecutionException e) {
-                throw new IllegalStateException(e);
-            }
+            await(admin.alterConsumerGroupOffsets(name, Map.of(partition, offset))
+                    .all());
         }
 
         /** Removes all members from the group; they join again when they poll. */
         void removeMembers() {
             try {
-                admin.removeMembersFromConsumerGroup(name, new RemoveMembersFromConsumerGroupOptions())
-                        .all()
-                        .get();
-            } catch (ExecutionException e) {
+                await(admin.removeMembersFromConsumerGroup(name, new RemoveMembersFromConsumerGroupOptions())
+                        .all());
+            } catch (IllegalStateException e) {
                 // the client's answer for a group without members
-                assertThat(e).hasCauseInstanceOf(IllegalArgumentException.class);
-            } catch (InterruptedException e) {
-                throw new IllegalStateException(e);
+                assertThat(e.getCause()).hasCauseInstanceOf(IllegalArgumentException.class);
             }
         }
 

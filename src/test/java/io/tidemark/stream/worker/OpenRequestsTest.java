@@ -42,15 +42,6 @@ class OpenRequestsTest {
     }
 
     @Test
-    @DisplayName("Are not cancelled by a cancellation that is older than their record")
-    void newer() {
-        fixture.deliver(1, "warm", 500);
-        awaitSubmitted(1);
-        fixture.requests().cancel(CancellationMessage.ofId("r1"), 499);
-        assertThat(fixture.engine().cancelledAfterSubmission()).isEmpty();
-    }
-
-    @Test
     @DisplayName("End with the reason deadline when their deadline passes while they run")
     void deadlineWhileRunning() {
         long now = System.currentTimeMillis();
