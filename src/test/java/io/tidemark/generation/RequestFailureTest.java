@@ -68,6 +68,34 @@ class RequestFailureTest {
     }
 
     @Test
+    @DisplayName("Logits that are not finite fail their request only, also if its prompt shares an attention call with others")
+    void packedPrompts(@TempDir Path temp) {
+        LoraWeights overflowing = fixture.overflowingAdapter(temp);
+        List<Integer> prompt = reference.prompts().get(0).ids();
+        for (int boundary = 0; boundary <= 6; boundary++) {
+            RecordingListener failing = RecordingListener.plain();
+            RecordingListener other = RecordingListener.plain();
+            TestRequest good = TestRequest.of("other", prompt).with(fixture.adapter("all"), boundary);
+            try (GenerationEngine engine = start()) {
+                // both from one callback, so that one step has both prompts
+                RecordingListener first = RecordingListener.onFirstText(() -> {
+                    GenerationEngineTest.submit(
+                            engine, TestRequest.of("failing", prompt).with(overflowing, 6), failing);
+                    GenerationEngineTest.submit(engine, good, other);
+                });
+                GenerationEngineTest.submit(
+                        engine,
+                        TestRequest.of("first", reference.prompts().get(3).ids()).tokens(60),
+                        first);
+                assertThat(failing.failure().message()).contains("not finite");
+                assertThat(other.choice().tokens())
+                        .as("boundary %d", boundary)
+                        .isEqualTo(reference.prompts().get(0).greedy().get(boundary));
+            }
+        }
+    }
+
+    @Test
     @DisplayName("An exception of a listener affects neither its own request nor others")
     void aListenerThatThrows() throws RequestRejectedException {
         CompletableFuture<Outcome> outcome = new CompletableFuture<>();
