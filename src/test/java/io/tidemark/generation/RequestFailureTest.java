@@ -68,7 +68,8 @@ class RequestFailureTest {
     }
 
     @Test
-    @DisplayName("Logits that are not finite fail their request only, also if its prompt shares an attention call with others")
+    @DisplayName(
+            "Logits that are not finite fail their request only, also if its prompt shares an attention call with others")
     void packedPrompts(@TempDir Path temp) {
         LoraWeights overflowing = fixture.overflowingAdapter(temp);
         List<Integer> prompt = reference.prompts().get(0).ids();
@@ -85,7 +86,8 @@ class RequestFailureTest {
                 });
                 GenerationEngineTest.submit(
                         engine,
-                        TestRequest.of("first", reference.prompts().get(3).ids()).tokens(60),
+                        TestRequest.of("first", reference.prompts().get(3).ids())
+                                .tokens(60),
                         first);
                 assertThat(failing.failure().message()).contains("not finite");
                 assertThat(other.choice().tokens())

@@ -63,8 +63,8 @@ final class AnswerTransactions implements AutoCloseable {
         COMMITTED,
         /** Nothing was written. The caller polls and tries again. */
         ABORTED,
-        /** The producer was replaced, and the outcome is unknown. The caller compares with the committed offsets. */
-        REPLACED
+        /** The caller compares with the committed offsets. */
+        UNKNOWN
     }
 
     /** A request with its answer, from the end of its generation to its commit. */
@@ -129,22 +129,29 @@ final class AnswerTransactions implements AutoCloseable {
      */
     Outcome write(List<Entry> answers, Map<TopicPartition, OffsetAndMetadata> offsets, ConsumerGroupMetadata group) {
         List<Failure> failures = new ArrayList<>();
+        boolean committing = false;
         try {
             producer.beginTransaction();
             for (Entry entry : answers) {
                 send(entry, failures);
             }
             producer.sendOffsetsToTransaction(offsets, group);
+            committing = true;
             commit();
             failure = Optional.empty();
             return Outcome.COMMITTED;
-        } catch (KafkaException | IllegalStateException e) {
+        } catch (RuntimeException e) {
             failure = Optional.of(String.valueOf(e.getMessage()));
             if (givesUp.getAsBoolean()) {
                 throw e;
             }
             LOG.warnf("a transaction with %d results failed and is repeated: %s", answers.size(), e.getMessage());
-            return abort() ? removeCulprits(failures) : replace();
+            removeCulprits(answers, failures);
+            if (!abort()) {
+                replace();
+                return Outcome.UNKNOWN;
+            }
+            return committing ? Outcome.UNKNOWN : Outcome.ABORTED;
         }
     }
 
@@ -179,10 +186,9 @@ final class AnswerTransactions implements AutoCloseable {
         }
     }
 
-    private Outcome replace() {
+    private void replace() {
         producer.close(Duration.ZERO);
         producer = open();
-        return Outcome.REPLACED;
     }
 
     private Producer<byte[], byte[]> open() {
@@ -235,7 +241,7 @@ final class AnswerTransactions implements AutoCloseable {
     }
 
     /** Changes the answers that made the transaction fail, so that the others can be written. */
-    private Outcome removeCulprits(List<Failure> failures) {
+    private void removeCulprits(List<Entry> answers, List<Failure> failures) {
         List<Failure> all;
         synchronized (failures) {
             all = List.copyOf(failures);
@@ -251,11 +257,19 @@ final class AnswerTransactions implements AutoCloseable {
                 entry.unwritable = entry.answer.error().equals(Optional.of(TOO_LARGE));
                 entry.answer = entry.answer.replacedBy(TOO_LARGE);
             } else if (!failure.isLetter && !entry.toDefaultTopic && lacksReplyTopic(failure)) {
-                entry.toDefaultTopic = true;
-                entry.answer = entry.answer.replacedBy(NO_REPLY_TOPIC);
+                String topic = replyTopic(entry);
+                answers.stream()
+                        .filter(each -> !each.toDefaultTopic && replyTopic(each).equals(topic))
+                        .forEach(each -> {
+                            each.toDefaultTopic = true;
+                            each.answer = each.answer.replacedBy(NO_REPLY_TOPIC);
+                        });
             }
         }
-        return Outcome.ABORTED;
+    }
+
+    private String replyTopic(Entry entry) {
+        return routing.route(entry.request.record()).destination().topic();
     }
 
     private static boolean isAboutRecord(Exception reason) {
@@ -266,7 +280,7 @@ final class AnswerTransactions implements AutoCloseable {
 
     /** Whether a reply topic can't be written, while the topic of results can. */
     private boolean lacksReplyTopic(Failure failure) {
-        if (routing.route(failure.entry.request.record()).destination().topic().equals(topics.results())) {
+        if (replyTopic(failure.entry).equals(topics.results())) {
             return false;
         }
         if (failure.reason instanceof TimeoutException) {

@@ -30,18 +30,18 @@ final class EventWriter {
     }
 
     void write(IncomingRequest request, EventMessage event) {
-        Message<byte[]> message = Message.of(TopicJson.write(event))
-                .addMetadata(OutgoingKafkaRecordMetadata.builder()
-                        .withKey(event.id().getBytes(StandardCharsets.UTF_8))
-                        .withHeaders(new RecordHeaders(routing.copiedHeaders(request.record())))
-                        .build());
-        synchronized (this) {
-            try {
+        try {
+            Message<byte[]> message = Message.of(TopicJson.write(event))
+                    .addMetadata(OutgoingKafkaRecordMetadata.builder()
+                            .withKey(event.id().getBytes(StandardCharsets.UTF_8))
+                            .withHeaders(new RecordHeaders(routing.copiedHeaders(request.record())))
+                            .build());
+            synchronized (this) {
                 channel.accept(message);
-            } catch (RuntimeException e) {
-                if (dropped.getAndIncrement() == 0) {
-                    LOG.warnf("events are dropped, because the broker does not take them in time: %s", e.getMessage());
-                }
+            }
+        } catch (RuntimeException e) {
+            if (dropped.getAndIncrement() == 0) {
+                LOG.warnf("events are dropped, because the broker does not take them in time: %s", e.getMessage());
             }
         }
     }

@@ -43,6 +43,8 @@ final class PartitionProgress {
         this.owner = owner;
         this.position = committed;
         this.crashes = crashes;
+        // until the request that runs alone starts, a death has another cause
+        this.idle = crashes.isAlone();
         finished.stream().forEach(bit -> this.finished.add(committed + bit));
     }
 
@@ -128,9 +130,11 @@ final class PartitionProgress {
 
     /** Names the request that will run alone in the worker. */
     void tryAlone(long offset) {
-        crashes = crashes.trying(offset);
-        idle = false;
-        stale = true;
+        if (!crashes.isTrying(offset)) {
+            crashes = crashes.trying(offset);
+            stale = true;
+        }
+        setBusy();
     }
 
     /** Marks the partition as one without running requests, because a request of another partition runs alone. */
@@ -141,7 +145,7 @@ final class PartitionProgress {
         }
     }
 
-    /** Marks the partition as one whose requests run in parallel. */
+    /** Marks the partition as one whose requests run. */
     void setBusy() {
         if (idle) {
             idle = false;
@@ -151,13 +155,20 @@ final class PartitionProgress {
 
     /** Releases the partition: the next commit names no owner. */
     void release() {
-        released = true;
-        stale = true;
+        if (!released) {
+            released = true;
+            stale = true;
+        }
     }
 
     /** Whether a commit has named this process as the owner. */
     boolean isClaimed() {
         return claimed;
+    }
+
+    /** Whether the worker reads an offset again that it has read, as after a truncation of the log. */
+    boolean isBehind(long offset) {
+        return offset < position;
     }
 
     /** Whether a commit is due although no request has ended. */

@@ -72,20 +72,50 @@ final class PartitionTakeOver {
                 .map(metadata -> metadata.owner().orElseThrow())
                 .collect(Collectors.toSet()));
         Map<TopicPartition, OffsetAndMetadata> committed = committed(partitions);
-        Map<TopicPartition, Long> ends = untilAnswered(() -> consumer.endOffsets(partitions, CALL));
         List<PartitionProgress> progress = new ArrayList<>();
         for (TopicPartition partition : partitions) {
             long offset = untilAnswered(() -> consumer.position(partition, CALL));
-            CommitMetadata metadata = CommitMetadata.of(partition.toString(), committed.get(partition));
-            long unread = ends.get(partition) - offset;
-            boolean died = metadata.hasOtherOwner(options.transactionalId()) && !metadata.idle() && unread > 0;
-            CrashHistory crashes = died
-                    ? metadata.crashes().afterDeath(offset, (int) Math.min(options.maxOpen(), unread))
-                    : metadata.crashes();
-            progress.add(
-                    new PartitionProgress(partition, options.transactionalId(), offset, metadata.finished(), crashes));
+            CommitMetadata metadata = metadata(partition, offset, committed);
+            progress.add(new PartitionProgress(
+                    partition, options.transactionalId(), offset, metadata.finished(), crashes(partition, offset, metadata)));
         }
         return progress;
+    }
+
+    /** The metadata, which is relative to the committed offset: it is void if the log no longer has this offset. */
+    private static CommitMetadata metadata(
+            TopicPartition partition, long position, Map<TopicPartition, OffsetAndMetadata> committed) {
+        OffsetAndMetadata offset = committed.get(partition);
+        if (offset != null && offset.offset() != position) {
+            LOG.warnf(
+                    "partition %s is read from offset %d, not from the committed offset %d; requests may be answered again",
+                    partition, position, offset.offset());
+            return CommitMetadata.NONE;
+        }
+        return CommitMetadata.of(partition.toString(), offset);
+    }
+
+    private CrashHistory crashes(TopicPartition partition, long offset, CommitMetadata metadata) {
+        if (!metadata.hasOtherOwner(options.transactionalId()) || metadata.idle()) {
+            return metadata.crashes();
+        }
+        int unread = unread(partition, offset);
+        // without requests that were open, the death has another cause
+        return unread == 0
+                ? metadata.crashes()
+                : metadata.crashes()
+                        .afterDeath(
+                                offset, Math.max(1, unread - metadata.finished().cardinality()));
+    }
+
+    /** Requests from an offset to the end, at most those that a worker has open, which is also the answer in doubt. */
+    private int unread(TopicPartition partition, long offset) {
+        try {
+            long end = consumer.endOffsets(Set.of(partition), CALL).get(partition);
+            return (int) Math.min(options.maxOpen(), end - offset);
+        } catch (TimeoutException | WakeupException e) {
+            return options.maxOpen();
+        }
     }
 
     /** The committed offsets, without the partitions that have none. Waits until no transaction on them is open. */
@@ -122,7 +152,8 @@ final class PartitionTakeOver {
                             .all())
                     .stream()
                     .map(TransactionListing::transactionalId)
-                    .filter(id -> id.startsWith(options.group() + "-") && !id.equals(options.transactionalId()))
+                    .filter(id -> id.startsWith(options.group() + RequestLoop.Options.SEPARATOR)
+                            && !id.equals(options.transactionalId()))
                     .collect(Collectors.toSet());
         } catch (KafkaException e) {
             LOG.warnf("the open transactions can't be listed; their timeout ends them: %s", e.getMessage());

@@ -140,9 +140,15 @@ final class RequestLifecycle implements AutoCloseable {
 
     /** The answer of a request that has ended workers and is not run again. */
     Answer crashed(IncomingRequest incoming) {
-        Parsed<RequestMessage> parsed = RequestMessage.parse(incoming.record().value(), maxRequestBytes);
-        Optional<RequestMessage> message =
-                parsed instanceof Parsed.Valid<RequestMessage> valid ? Optional.of(valid.record()) : Optional.empty();
+        Optional<RequestMessage> message = Optional.empty();
+        try {
+            if (RequestMessage.parse(incoming.record().value(), maxRequestBytes)
+                    instanceof Parsed.Valid<RequestMessage> valid) {
+                message = Optional.of(valid.record());
+            }
+        } catch (RuntimeException | StackOverflowError e) {
+            LOG.errorf(e, "the request at %s could not be parsed", incoming.position());
+        }
         return answers.rejected(
                 incoming,
                 message.flatMap(RequestMessage::id).orElseGet(incoming::derivedId),

@@ -41,7 +41,11 @@ final class RequestLoop implements AutoCloseable {
             int maxOpen,
             double lowerShare,
             Duration revokeGrace,
-            Duration grace) {}
+            Duration grace) {
+
+        /** Between group and worker in a transactional id. */
+        static final String SEPARATOR = "/";
+    }
 
     private final Options options;
     private final KafkaConnection kafka;

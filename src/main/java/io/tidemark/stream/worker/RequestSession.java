@@ -19,6 +19,7 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.consumer.CloseOptions;
 import org.apache.kafka.clients.consumer.Consumer;
@@ -60,14 +61,18 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
 
     private static final int MAX_RESULTS_PER_TRANSACTION = 500;
     private static final int MAX_RELEASE_FAILURES = 3;
+    /** With a poll of 100 ms after each failure. */
+    private static final int MAX_LAST_FAILURES = 30;
 
     /** With these, another worker has the partitions of a killed one within 11 s. */
     private static final Map<String, Object> TAKE_OVER =
             Map.of(ConsumerConfig.SESSION_TIMEOUT_MS_CONFIG, 8_000, ConsumerConfig.HEARTBEAT_INTERVAL_MS_CONFIG, 2_000);
 
-    /** A result for a deleted reply topic delays the other results for this time; the default is two minutes. */
-    private static final Map<String, Object> SEND_TIMEOUTS =
-            Map.of(ProducerConfig.REQUEST_TIMEOUT_MS_CONFIG, 10_000, ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG, 15_000);
+    private static final int TRANSACTION_TIMEOUT_MS = 10_000;
+    /** Below the timeout of the transaction, so that a record that no broker takes is known before it is aborted. */
+    private static final int REQUEST_TIMEOUT_MS = 4_000;
+
+    private static final int DELIVERY_TIMEOUT_MS = 8_000;
 
     private final RequestLoop loop;
     private final RequestLoop.Options options;
@@ -125,9 +130,10 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
         consumer.subscribe(topics.requestTopics(), this);
         while (!loop.isCrashed()) {
             commit();
-            if (loop.isStopping() && (running.isEmpty() && uncommitted.isEmpty() || loop.isGraceOver())) {
+            boolean answered = running.isEmpty() && uncommitted.stream().allMatch(Entry::isUnwritable);
+            if (loop.isStopping() && (answered || loop.isGraceOver())) {
                 loop.abandoned(running.size());
-                release(owned.keySet());
+                releaseAll();
                 return;
             }
             startRequests();
@@ -161,7 +167,14 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
         for (ConsumerRecord<byte[], byte[]> record : records) {
             IncomingRequest request = new IncomingRequest(record, attempt);
             PartitionProgress progress = owned.get(request.position().partition());
-            if (progress != null && progress.open(record.offset())) {
+            if (progress == null) {
+                continue;
+            }
+            if (progress.isBehind(record.offset())) {
+                throw new KafkaException("partition " + progress.partition() + " was truncated to offset "
+                        + record.offset() + " or before");
+            }
+            if (progress.open(record.offset())) {
                 readAhead.add(request);
             }
         }
@@ -185,17 +198,21 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
             // a partition is named in a commit before its requests run
             return;
         }
+        if (Stream.concat(running.keySet().stream(), uncommitted.stream().map(Entry::request))
+                .anyMatch(this::isTried)) {
+            return;
+        }
         Optional<PartitionProgress> alone = owned.values().stream()
                 .filter(each -> each.crashes().isAlone()
                         && readAhead.peek(each.partition()).isPresent())
                 .findFirst();
         if (alone.isPresent()) {
-            if (running.isEmpty() && uncommitted.isEmpty()) {
+            if (running.isEmpty() && uncommitted.stream().allMatch(Entry::isUnwritable)) {
                 startAlone(alone.get());
             }
             return;
         }
-        owned.values().forEach(PartitionProgress::setBusy);
+        owned.values().stream().filter(each -> !each.crashes().isAlone()).forEach(PartitionProgress::setBusy);
         if (owned.values().stream().anyMatch(PartitionProgress::isStale)) {
             return;
         }
@@ -209,6 +226,12 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
         }
     }
 
+    /** Whether a request has to be the only one of the process. */
+    private boolean isTried(IncomingRequest request) {
+        PartitionProgress progress = owned.get(request.position().partition());
+        return progress != null && progress.crashes().isTrying(request.record().offset());
+    }
+
     /** Starts the oldest request of a partition as the only one of the process, after a commit has named it. */
     private void startAlone(PartitionProgress progress) {
         TopicPartition partition = progress.partition();
@@ -216,8 +239,8 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
         owned.values().stream().filter(each -> each != progress).forEach(PartitionProgress::setIdle);
         if (!progress.crashes().isTrying(offset)) {
             LOG.warnf("the request at %s-%d runs alone, because workers have died", partition, offset);
-            progress.tryAlone(offset);
         }
+        progress.tryAlone(offset);
         if (owned.values().stream().anyMatch(PartitionProgress::isStale)) {
             return;
         }
@@ -274,7 +297,7 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
         backOff = true;
         loop.disrupted(Optional.of(
                 "results can't be committed: " + transactions.failure().orElse("unknown")));
-        if (outcome == Outcome.REPLACED) {
+        if (outcome == Outcome.UNKNOWN) {
             reconcile();
         }
         return false;
@@ -378,6 +401,27 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
         drop(all);
     }
 
+    /**
+     * Releases all partitions. Polls between failed commits, because a rebalance that has begun refuses them until
+     * this member has joined it.
+     */
+    private void releaseAll() {
+        runningOf(owned.keySet()).forEach(this::abandon);
+        for (int failures = 0; failures < MAX_LAST_FAILURES; ) {
+            owned.values().forEach(PartitionProgress::release);
+            if (commit()) {
+                continue;
+            }
+            if (uncommitted.stream().allMatch(Entry::isUnwritable)
+                    && owned.values().stream().noneMatch(PartitionProgress::isStale)) {
+                return;
+            }
+            failures++;
+            pausePartitions();
+            poll();
+        }
+    }
+
     /** Removes partitions. Their requests are abandoned and their answers are dropped. */
     private void drop(Collection<TopicPartition> partitions) {
         runningOf(partitions).forEach(this::abandon);
@@ -402,6 +446,9 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
     /** Abandons what is open. Leaves the group. */
     @Override
     public void close() {
+        if (!loop.isCrashed() && !loop.givesUp()) {
+            releaseAfterFailure();
+        }
         drop(List.copyOf(owned.keySet()));
         loop.turned(0);
         try (transactions) {
@@ -411,19 +458,35 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
         }
     }
 
+    /** Releases partitions that a failed session still owns, so that their next owners count no death. */
+    private void releaseAfterFailure() {
+        try {
+            runningOf(owned.keySet()).forEach(this::abandon);
+            owned.values().forEach(PartitionProgress::release);
+            commit();
+        } catch (RuntimeException e) {
+            LOG.debugf("the partitions could not be released: %s", e.getMessage());
+        }
+    }
+
     private static Producer<byte[], byte[]> newProducer(RequestLoop.Options options, KafkaConnection kafka) {
         Map<String, Object> config = new HashMap<>(Map.of(
                 // bounds how long a dead worker delays readers, if no other worker ends its transaction
                 ProducerConfig.TRANSACTION_TIMEOUT_CONFIG,
-                10_000,
+                TRANSACTION_TIMEOUT_MS,
                 ProducerConfig.MAX_BLOCK_MS_CONFIG,
                 5_000,
                 ProducerConfig.LINGER_MS_CONFIG,
                 0,
                 ProducerConfig.CLIENT_ID_CONFIG,
                 "tidemark-results"));
-        if (SEND_TIMEOUTS.keySet().stream().noneMatch(kafka.properties()::containsKey)) {
-            config.putAll(SEND_TIMEOUTS);
+        if (!kafka.properties().containsKey(ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG)) {
+            String request = String.valueOf(
+                    kafka.properties().getOrDefault(ProducerConfig.REQUEST_TIMEOUT_MS_CONFIG, REQUEST_TIMEOUT_MS));
+            config.put(ProducerConfig.REQUEST_TIMEOUT_MS_CONFIG, request);
+            // not below the timeout of a request
+            config.put(
+                    ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG, Math.max(DELIVERY_TIMEOUT_MS, Integer.parseInt(request)));
         }
         return kafka.newTransactionalProducer(options.transactionalId(), config);
     }

@@ -178,7 +178,8 @@ public final class WorkerService implements AutoCloseable {
      * like it.
      */
     private static String transactionalId(String group, String worker) {
-        return group + "-" + worker + "-" + UUID.randomUUID().toString().substring(0, RANDOM_CHARACTERS);
+        return group + RequestLoop.Options.SEPARATOR + worker + "-"
+                + UUID.randomUUID().toString().substring(0, RANDOM_CHARACTERS);
     }
 
     private static void bindEngine(WorkerMetrics metrics, GenerationEngine engine) {

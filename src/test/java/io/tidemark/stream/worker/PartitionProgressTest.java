@@ -114,6 +114,22 @@ class PartitionProgressTest {
         assertThat(owner(progress)).isEmpty();
     }
 
+    @Test
+    @DisplayName("Is idle until the request that runs alone is named, so that an earlier death does not count for it")
+    void idle() {
+        CrashHistory alone = CrashHistory.NONE.afterDeath(10, 3).afterDeath(10, 3);
+        PartitionProgress progress = new PartitionProgress(PARTITION, "worker", 10, new BitSet(), alone.trying(10));
+        progress.open(10);
+        assertThat(metadata(progress).idle()).isTrue();
+        progress.tryAlone(10);
+        assertThat(metadata(progress).idle()).isFalse();
+        assertThat(metadata(progress).crashes().isTrying(10)).isTrue();
+    }
+
+    private static CommitMetadata metadata(PartitionProgress progress) {
+        return CommitMetadata.of("requests-0", progress.commit(List.of()));
+    }
+
     private static Optional<String> owner(PartitionProgress progress) {
         return CommitMetadata.of("requests-0", progress.commit(List.of())).owner();
     }
