@@ -77,7 +77,11 @@ final class PartitionTakeOver {
             long offset = untilAnswered(() -> consumer.position(partition, CALL));
             CommitMetadata metadata = metadata(partition, offset, committed);
             progress.add(new PartitionProgress(
-                    partition, options.transactionalId(), offset, metadata.finished(), crashes(partition, offset, metadata)));
+                    partition,
+                    options.transactionalId(),
+                    offset,
+                    metadata.finished(),
+                    crashes(partition, offset, metadata)));
         }
         return progress;
     }

@@ -486,7 +486,8 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
             config.put(ProducerConfig.REQUEST_TIMEOUT_MS_CONFIG, request);
             // not below the timeout of a request
             config.put(
-                    ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG, Math.max(DELIVERY_TIMEOUT_MS, Integer.parseInt(request)));
+                    ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG,
+                    Math.max(DELIVERY_TIMEOUT_MS, Integer.parseInt(request)));
         }
         return kafka.newTransactionalProducer(options.transactionalId(), config);
     }
