@@ -46,6 +46,7 @@ public final class TableReader implements AutoCloseable {
     private static final Duration REPORT = Duration.ofSeconds(5);
 
     private final String topic;
+    private final IsolationLevel isolation;
     private final KafkaConsumer<byte[], byte[]> consumer;
     private final List<TopicPartition> partitions;
 
@@ -61,6 +62,7 @@ public final class TableReader implements AutoCloseable {
     /** Assigns all partitions; the caller seeks. */
     private TableReader(KafkaConnection kafka, String topic, IsolationLevel isolation) {
         this.topic = topic;
+        this.isolation = isolation;
         consumer = kafka.newConsumer(Map.of(
                 ConsumerConfig.ISOLATION_LEVEL_CONFIG,
                 isolation.toString().toLowerCase(Locale.ROOT),
@@ -222,6 +224,14 @@ public final class TableReader implements AutoCloseable {
             }
         }
         return positions;
+    }
+
+    String topic() {
+        return topic;
+    }
+
+    IsolationLevel isolation() {
+        return isolation;
     }
 
     /** The consumer, positioned behind the last record that was read. */

@@ -60,15 +60,14 @@ public final class TopicFollower implements AutoCloseable {
 
     private long watchedAt;
 
+    /** @param reader has read the topic to its end; closed with the follower */
     private TopicFollower(
             KafkaConnection kafka,
-            String topic,
-            IsolationLevel isolation,
             TableReader reader,
             Duration staleness,
             Consumer<ConsumerRecord<byte[], byte[]>> sink) {
-        this.topic = topic;
-        this.isolation = isolation;
+        this.topic = reader.topic();
+        this.isolation = reader.isolation();
         this.partitions = reader.partitions();
         this.consumer = reader.consumer();
         this.sink = sink;
@@ -90,7 +89,7 @@ public final class TopicFollower implements AutoCloseable {
      */
     public static TopicFollower ofTable(
             KafkaConnection kafka, String topic, Limits limits, Consumer<ConsumerRecord<byte[], byte[]>> sink) {
-        return follow(kafka, topic, IsolationLevel.READ_COMMITTED, new TableReader(kafka, topic), limits, sink);
+        return follow(kafka, new TableReader(kafka, topic), limits, sink);
     }
 
     /**
@@ -106,20 +105,14 @@ public final class TopicFollower implements AutoCloseable {
             Instant since,
             Limits limits,
             Consumer<ConsumerRecord<byte[], byte[]>> sink) {
-        TableReader reader = TableReader.since(kafka, topic, since, limits.load());
-        return follow(kafka, topic, IsolationLevel.READ_UNCOMMITTED, reader, limits, sink);
+        return follow(kafka, TableReader.since(kafka, topic, since, limits.load()), limits, sink);
     }
 
     private static TopicFollower follow(
-            KafkaConnection kafka,
-            String topic,
-            IsolationLevel isolation,
-            TableReader reader,
-            Limits limits,
-            Consumer<ConsumerRecord<byte[], byte[]>> sink) {
+            KafkaConnection kafka, TableReader reader, Limits limits, Consumer<ConsumerRecord<byte[], byte[]>> sink) {
         try {
             reader.readToEnd(sink, limits.load());
-            return new TopicFollower(kafka, topic, isolation, reader, limits.staleness(), sink);
+            return new TopicFollower(kafka, reader, limits.staleness(), sink);
         } catch (RuntimeException e) {
             reader.close();
             throw e;
