@@ -14,15 +14,12 @@ import java.time.Instant;
 import java.util.Collection;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.BooleanSupplier;
-import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
-import org.apache.kafka.clients.consumer.CooperativeStickyAssignor;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.KafkaException;
@@ -83,7 +80,8 @@ final class CalibratorSession implements ConsumerRebalanceListener, AutoCloseabl
         this.topics = topics;
         this.scorer = scorer;
         this.listener = listener;
-        this.consumer = newConsumer(options, kafka);
+        // one record, because each is handled before the next poll
+        this.consumer = kafka.newGroupMember(options.group(), options.transactionalId(), 1);
         this.heartbeat = new PollHeartbeat(consumer);
         try {
             tables = new CalibratorTables(kafka, topics);
@@ -336,18 +334,5 @@ final class CalibratorSession implements ConsumerRebalanceListener, AutoCloseabl
         } catch (KafkaException e) {
             LOG.warnf("the batch stays marked as running in this process: %s", e.getMessage());
         }
-    }
-
-    private static KafkaConsumer<byte[], byte[]> newConsumer(CalibratorService.Options options, KafkaConnection kafka) {
-        // reads committed records only, which also makes it wait for offsets that are part of an open transaction
-        return kafka.newConsumer(Map.of(
-                ConsumerConfig.GROUP_ID_CONFIG,
-                options.group(),
-                ConsumerConfig.AUTO_OFFSET_RESET_CONFIG,
-                "earliest",
-                ConsumerConfig.MAX_POLL_RECORDS_CONFIG,
-                1,
-                ConsumerConfig.PARTITION_ASSIGNMENT_STRATEGY_CONFIG,
-                CooperativeStickyAssignor.class.getName()));
     }
 }

@@ -38,6 +38,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -45,6 +46,7 @@ import java.util.Set;
 import java.util.SortedMap;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicReference;
+import org.apache.kafka.clients.CommonClientConfigs;
 import org.apache.kafka.clients.admin.Admin;
 import org.eclipse.microprofile.reactive.messaging.Channel;
 import org.eclipse.microprofile.reactive.messaging.Emitter;
@@ -100,7 +102,10 @@ public class ServingLifecycle {
                     Emitter<byte[]> events,
             MeterRegistry registry) {
         this.settings = settings;
-        this.kafka = new KafkaConnection(kafka);
+        Map<String, Object> given = new HashMap<>(kafka);
+        // Quarkus adds the name of the application
+        given.remove(CommonClientConfigs.GROUP_ID_CONFIG);
+        this.kafka = new KafkaConnection(given);
         this.events = events;
         this.registry = registry;
     }

@@ -1,6 +1,7 @@
 package io.tidemark.stream.topics;
 
 import java.time.Duration;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -14,6 +15,7 @@ import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AdminClientConfig;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
+import org.apache.kafka.clients.consumer.CooperativeStickyAssignor;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerConfig;
@@ -77,6 +79,10 @@ public record KafkaConnection(Map<String, Object> properties) {
             ProducerConfig.VALUE_SERIALIZER_CLASS_CONFIG,
             AdminClientConfig.BOOTSTRAP_CONTROLLERS_CONFIG);
 
+    /** How soon a group notices that a member is dead, if the properties do not say otherwise. */
+    private static final Map<String, Object> DETECTION =
+            Map.of(ConsumerConfig.SESSION_TIMEOUT_MS_CONFIG, 8_000, ConsumerConfig.HEARTBEAT_INTERVAL_MS_CONFIG, 2_000);
+
     public KafkaConnection {
         properties = Map.copyOf(properties);
     }
@@ -115,6 +121,27 @@ public record KafkaConnection(Map<String, Object> properties) {
         config.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, "false");
         config.putAll(overrides);
         return new KafkaConsumer<>(config, new ByteArrayDeserializer(), new ByteArrayDeserializer());
+    }
+
+    /**
+     * Creates a consumer that joins a group: of committed records, from the earliest one if the group has no offset,
+     * with cooperative rebalances and without commits of its own. If the properties set neither the session timeout nor
+     * the heartbeat interval, another member gets the partitions of a killed one within 11 s.
+     *
+     * @param maxPollRecords records of one poll
+     */
+    public KafkaConsumer<byte[], byte[]> newGroupMember(String group, String clientId, int maxPollRecords) {
+        Map<String, Object> config = new HashMap<>();
+        if (Collections.disjoint(properties.keySet(), DETECTION.keySet())) {
+            config.putAll(DETECTION);
+        }
+        config.put(ConsumerConfig.GROUP_ID_CONFIG, group);
+        config.put(ConsumerConfig.CLIENT_ID_CONFIG, clientId);
+        config.put(ConsumerConfig.GROUP_PROTOCOL_CONFIG, "classic");
+        config.put(ConsumerConfig.PARTITION_ASSIGNMENT_STRATEGY_CONFIG, CooperativeStickyAssignor.class.getName());
+        config.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
+        config.put(ConsumerConfig.MAX_POLL_RECORDS_CONFIG, maxPollRecords);
+        return newConsumer(config);
     }
 
     public Admin newAdmin() {

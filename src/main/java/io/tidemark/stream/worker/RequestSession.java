@@ -23,11 +23,9 @@ import java.util.stream.Stream;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.consumer.CloseOptions;
 import org.apache.kafka.clients.consumer.Consumer;
-import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
-import org.apache.kafka.clients.consumer.CooperativeStickyAssignor;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerConfig;
@@ -63,10 +61,6 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
     private static final int MAX_RELEASE_FAILURES = 3;
     /** With a poll of 100 ms after each failure. */
     private static final int MAX_LAST_FAILURES = 30;
-
-    /** With these, another worker has the partitions of a killed one within 11 s. */
-    private static final Map<String, Object> TAKE_OVER =
-            Map.of(ConsumerConfig.SESSION_TIMEOUT_MS_CONFIG, 8_000, ConsumerConfig.HEARTBEAT_INTERVAL_MS_CONFIG, 2_000);
 
     private static final int TRANSACTION_TIMEOUT_MS = 10_000;
     /** Below the timeout of the transaction, so that a record that no broker takes is known before it is aborted. */
@@ -105,7 +99,7 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
         this.topics = topics;
         this.requests = requests;
         this.readAhead = new ReadAhead(topics.requestTopics(), options.lowerShare(), READ_AHEAD);
-        this.consumer = newConsumer(options, kafka);
+        this.consumer = kafka.newGroupMember(options.group(), options.transactionalId(), READ_AHEAD);
         try {
             admin = kafka.newAdmin();
         } catch (RuntimeException e) {
@@ -490,32 +484,5 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
                     Math.max(DELIVERY_TIMEOUT_MS, Integer.parseInt(request)));
         }
         return kafka.newTransactionalProducer(options.transactionalId(), config);
-    }
-
-    private static Consumer<byte[], byte[]> newConsumer(RequestLoop.Options options, KafkaConnection kafka) {
-        Map<String, Object> config = new HashMap<>(Map.of(
-                ConsumerConfig.GROUP_ID_CONFIG,
-                options.group(),
-                ConsumerConfig.CLIENT_ID_CONFIG,
-                options.transactionalId(),
-                ConsumerConfig.GROUP_PROTOCOL_CONFIG,
-                "classic",
-                ConsumerConfig.PARTITION_ASSIGNMENT_STRATEGY_CONFIG,
-                CooperativeStickyAssignor.class.getName(),
-                ConsumerConfig.AUTO_OFFSET_RESET_CONFIG,
-                "earliest",
-                ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG,
-                "false",
-                // requests of aborted transactions are not answered, and committed offsets are not read from open ones
-                ConsumerConfig.ISOLATION_LEVEL_CONFIG,
-                "read_committed",
-                ConsumerConfig.MAX_POLL_RECORDS_CONFIG,
-                READ_AHEAD));
-        TAKE_OVER.forEach((name, value) -> {
-            if (!kafka.properties().containsKey(name)) {
-                config.put(name, value);
-            }
-        });
-        return kafka.newConsumer(config);
     }
 }
