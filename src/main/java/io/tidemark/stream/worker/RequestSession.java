@@ -192,8 +192,10 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
             // a partition is named in a commit before its requests run
             return;
         }
-        if (Stream.concat(running.keySet().stream(), uncommitted.stream().map(Entry::request))
-                .anyMatch(this::isTried)) {
+        Stream<IncomingRequest> unanswered = Stream.concat(
+                running.keySet().stream(),
+                uncommitted.stream().filter(entry -> !entry.isUnwritable()).map(Entry::request));
+        if (unanswered.anyMatch(this::isTried)) {
             return;
         }
         Optional<PartitionProgress> alone = owned.values().stream()
