@@ -133,6 +133,8 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
             startRequests();
             pausePartitions();
             read(poll());
+            // a request that was just read does not wait for the next commit
+            startRequests();
             if (uncommitted.isEmpty()) {
                 loop.disrupted(Optional.empty());
             }
