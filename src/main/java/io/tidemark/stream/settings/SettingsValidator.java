@@ -3,6 +3,8 @@ package io.tidemark.stream.settings;
 import io.quarkus.runtime.configuration.MemorySize;
 import io.tidemark.stream.settings.TidemarkSettings.TopicSettings;
 import java.math.BigInteger;
+import java.net.URLEncoder;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -13,6 +15,8 @@ public final class SettingsValidator {
 
     /** Below {@code max.poll.interval.ms}, after which a worker that does not poll is removed from its group. */
     private static final Duration MAX_REVOKE_GRACE = Duration.ofMinutes(4);
+
+    private static final int MAX_NAME_CHARACTERS = 249;
 
     private SettingsValidator() {}
 
@@ -34,6 +38,8 @@ public final class SettingsValidator {
                 !settings.worker().revokeGrace().isNegative()
                         && settings.worker().revokeGrace().compareTo(MAX_REVOKE_GRACE) <= 0,
                 "tidemark.worker.revoke-grace must be from 0S to 4M");
+        name("tidemark.worker.group", settings.worker().group());
+        settings.workerId().ifPresent(id -> name("tidemark.worker-id", id));
         require(settings.tables().loadTimeout().toMillis() > 0, "tidemark.tables.load-timeout must be above 0S");
         require(
                 settings.tables().maxStaleness().toMillis() >= 1000,
@@ -49,6 +55,13 @@ public final class SettingsValidator {
                 "tidemark.topics.generation-requests must be different names, not " + requests);
         short replicas = settings.topics().replicationFactor();
         require(replicas == -1 || replicas >= 1, "tidemark.topics.replication-factor must be -1, or 1 or more");
+    }
+
+    /** Group and worker id are part of the metadata of committed offsets, whose size brokers limit. */
+    private static void name(String property, String value) {
+        require(
+                URLEncoder.encode(value, StandardCharsets.UTF_8).length() <= MAX_NAME_CHARACTERS,
+                property + " must have at most " + MAX_NAME_CHARACTERS + " characters in URL encoding");
     }
 
     private static void size(String property, MemorySize size, long min, long max) {

@@ -42,6 +42,16 @@ class SettingsValidatorTest {
     }
 
     @Test
+    @DisplayName("A worker id that would not fit into the metadata of an offset is rejected")
+    void longWorkerId() {
+        assertThatThrownBy(() -> SettingsValidator.require(settings(Map.of("tidemark.worker-id", "ä".repeat(42)))))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageStartingWith("tidemark.worker-id must have at most 249 characters");
+        assertThatCode(() -> SettingsValidator.require(settings(Map.of("tidemark.worker-id", "w".repeat(249)))))
+                .doesNotThrowAnyException();
+    }
+
+    @Test
     @DisplayName("The defaults and the extreme values are accepted")
     void taken() {
         assertThatCode(() -> SettingsValidator.require(settings(Map.of()))).doesNotThrowAnyException();
