@@ -104,12 +104,18 @@ final class PartitionTakeOver {
             return metadata.crashes();
         }
         int unread = unread(partition, offset);
-        // without requests that were open, the death has another cause
-        return unread == 0
-                ? metadata.crashes()
-                : metadata.crashes()
-                        .afterDeath(
-                                offset, Math.max(1, unread - metadata.finished().cardinality()));
+        if (unread == 0) {
+            // without open requests, the death has another cause
+            return metadata.crashes();
+        }
+        CrashHistory crashes = metadata.crashes()
+                .afterDeath(offset, Math.max(1, unread - metadata.finished().cardinality()));
+        if (crashes.isAlone()) {
+            LOG.warnf(
+                    "workers have died without progress at %s-%d: the next %d requests of the partition run one at a time",
+                    partition, offset, crashes.alone());
+        }
+        return crashes;
     }
 
     /** Requests from an offset to the end, at most those that a worker has open, which is also the answer in doubt. */

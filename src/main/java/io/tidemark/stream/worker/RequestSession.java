@@ -236,7 +236,7 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
         long offset = readAhead.peek(partition).orElseThrow().record().offset();
         owned.values().stream().filter(each -> each != progress).forEach(PartitionProgress::setIdle);
         if (!progress.crashes().isTrying(offset)) {
-            LOG.warnf("the request at %s-%d runs alone, because workers have died", partition, offset);
+            LOG.infof("the request at %s-%d runs alone", partition, offset);
         }
         progress.tryAlone(offset);
         if (owned.values().stream().anyMatch(PartitionProgress::isStale)) {
