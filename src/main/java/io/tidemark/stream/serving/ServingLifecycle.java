@@ -45,6 +45,8 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import org.apache.kafka.clients.CommonClientConfigs;
 import org.apache.kafka.clients.admin.Admin;
@@ -289,20 +291,15 @@ public class ServingLifecycle {
     private void engineFailed() {
         phase.updateAndGet(current -> current == Phase.STOPPING ? current : Phase.FAILED);
         LOG.error("the engine has failed; the process ends and abandons its open requests for redelivery");
-        Thread halt = new Thread(ServingLifecycle::haltAfterTimeout, "tidemark-exit");
-        halt.setDaemon(true);
-        halt.start();
+        CompletableFuture.delayedExecutor(EXIT_TIMEOUT.toSeconds(), TimeUnit.SECONDS)
+                .execute(ServingLifecycle::halt);
         Quarkus.asyncExit(1);
     }
 
-    private static void haltAfterTimeout() {
-        try {
-            Thread.sleep(EXIT_TIMEOUT.toMillis());
-            LOG.error("the process did not end in time and is halted");
-            Runtime.getRuntime().halt(1);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
+    /** Ends a process whose shutdown hangs. Runs on a daemon thread, so it does not delay a shutdown that succeeds. */
+    private static void halt() {
+        LOG.error("the process did not end in time and is halted");
+        Runtime.getRuntime().halt(1);
     }
 
     private synchronized void close() {

@@ -3,17 +3,10 @@ package io.tidemark.stream.worker;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.core.JsonFactory;
-import io.tidemark.boundary.Boundary;
-import io.tidemark.decoder.sampling.SamplingParams;
 import io.tidemark.generation.FinishReason;
-import io.tidemark.generation.GenerationParams;
-import io.tidemark.generation.GenerationRequest;
 import io.tidemark.generation.Outcome;
 import io.tidemark.generation.Outcome.Failure;
-import io.tidemark.generation.StopConditions;
 import io.tidemark.message.EventMessage;
-import io.tidemark.message.Parsed;
-import io.tidemark.message.RequestMessage;
 import io.tidemark.message.TopicJson;
 import io.tidemark.stream.TestSettings;
 import io.tidemark.stream.topics.ReplyTopics;
@@ -23,7 +16,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalInt;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.eclipse.microprofile.reactive.messaging.Message;
 import org.junit.jupiter.api.DisplayName;
@@ -46,7 +38,7 @@ class RequestEventsTest {
         List<Outcome> outcomes = new ArrayList<>();
         RequestEvents running = new RequestEvents(
                 new IncomingRequest(new ConsumerRecord<>("t", 0, 7, null, REQUEST), 3),
-                admitted(),
+                RequestLifecycleFixture.admitted(REQUEST),
                 new EventWriter(ROUTING, written::add),
                 () -> false,
                 outcomes::add);
@@ -73,7 +65,7 @@ class RequestEventsTest {
         List<Message<byte[]>> written = new ArrayList<>();
         RequestEvents running = new RequestEvents(
                 new IncomingRequest(new ConsumerRecord<>("t", 0, 7, null, REQUEST), 3),
-                admitted(),
+                RequestLifecycleFixture.admitted(REQUEST),
                 new EventWriter(ROUTING, written::add),
                 () -> true,
                 outcome -> {});
@@ -92,19 +84,5 @@ class RequestEventsTest {
                 new IncomingRequest(new ConsumerRecord<>("t", 0, 7, null, REQUEST), 3),
                 new EventMessage("r", 3, 0, 0, "a", Optional.empty()));
         assertThat(writer.dropped()).isOne();
-    }
-
-    private static AdmittedRequest admitted() {
-        RequestMessage message = ((Parsed.Valid<RequestMessage>) RequestMessage.parse(REQUEST, 1000)).record();
-        return new AdmittedRequest(
-                "r",
-                message,
-                Optional.empty(),
-                new GenerationRequest(
-                        "r",
-                        List.of(1),
-                        new GenerationParams(StopConditions.after(4), SamplingParams.GREEDY, 1, 2, OptionalInt.empty()),
-                        Optional.empty(),
-                        Boundary.full(2)));
     }
 }

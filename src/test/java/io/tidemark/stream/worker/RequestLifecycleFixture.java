@@ -3,8 +3,15 @@ package io.tidemark.stream.worker;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.tidemark.adapter.AdapterLease;
 import io.tidemark.adapter.AdapterStore;
+import io.tidemark.boundary.Boundary;
+import io.tidemark.decoder.sampling.SamplingParams;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.Folders;
+import io.tidemark.generation.GenerationParams;
+import io.tidemark.generation.GenerationRequest;
+import io.tidemark.generation.StopConditions;
+import io.tidemark.message.Parsed;
+import io.tidemark.message.RequestMessage;
 import io.tidemark.message.TopicJson;
 import io.tidemark.stream.TestSettings;
 import io.tidemark.stream.metrics.WorkerMetrics;
@@ -15,6 +22,7 @@ import java.time.Clock;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -134,6 +142,18 @@ final class RequestLifecycleFixture implements AutoCloseable {
         return answers.stream()
                 .map(answer -> new String(TopicJson.write(answer.result()), StandardCharsets.UTF_8))
                 .reduce("", String::concat);
+    }
+
+    /** A valid request for the base model of two layers, with id {@code r}. */
+    static AdmittedRequest admitted(byte[] request) {
+        RequestMessage message = ((Parsed.Valid<RequestMessage>) RequestMessage.parse(request, 1000)).record();
+        GenerationParams params = new GenerationParams(
+                StopConditions.after(4), SamplingParams.GREEDY, 1, message.n(), OptionalInt.empty());
+        return new AdmittedRequest(
+                "r",
+                message,
+                Optional.empty(),
+                new GenerationRequest("r", List.of(1), params, Optional.empty(), Boundary.full(2)));
     }
 
     private CompletableFuture<AdapterLease> lease(String id) {

@@ -2,17 +2,10 @@ package io.tidemark.stream.worker;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.tidemark.boundary.Boundary;
-import io.tidemark.decoder.sampling.SamplingParams;
 import io.tidemark.generation.Completion;
 import io.tidemark.generation.FinishReason;
-import io.tidemark.generation.GenerationParams;
-import io.tidemark.generation.GenerationRequest;
-import io.tidemark.generation.StopConditions;
 import io.tidemark.message.ErrorBody;
-import io.tidemark.message.Parsed;
 import io.tidemark.message.Provenance;
-import io.tidemark.message.RequestMessage;
 import io.tidemark.message.ResultMessage;
 import io.tidemark.message.TopicJson;
 import io.tidemark.schema.Schema;
@@ -20,7 +13,6 @@ import java.nio.charset.StandardCharsets;
 import java.time.Clock;
 import java.util.List;
 import java.util.Optional;
-import java.util.OptionalInt;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -45,8 +37,8 @@ class ResultsTest {
                 new Completion.Usage(4, 1, 3),
                 new Completion.Timing(1, 2, 3));
         List<ResultMessage> all = List.of(
-                results.completed(incoming, admitted(), completion),
-                results.failed(incoming, admitted(), error),
+                results.completed(incoming, RequestLifecycleFixture.admitted(REQUEST), completion),
+                results.failed(incoming, RequestLifecycleFixture.admitted(REQUEST), error),
                 results.rejected(incoming, "r", Optional.empty(), error));
         assertThat(all).allSatisfy(result -> {
             assertThat(result.tidemark().source()).isEqualTo(new Provenance.Source("p.generation-requests", 3, 17));
@@ -54,19 +46,5 @@ class ResultsTest {
             assertThat(Schema.named("result").problems(new String(TopicJson.write(result), StandardCharsets.UTF_8)))
                     .isEmpty();
         });
-    }
-
-    private static AdmittedRequest admitted() {
-        RequestMessage message = ((Parsed.Valid<RequestMessage>) RequestMessage.parse(REQUEST, 1000)).record();
-        return new AdmittedRequest(
-                "r",
-                message,
-                Optional.empty(),
-                new GenerationRequest(
-                        "r",
-                        List.of(1),
-                        new GenerationParams(StopConditions.after(4), SamplingParams.GREEDY, 1, 1, OptionalInt.empty()),
-                        Optional.empty(),
-                        Boundary.full(2)));
     }
 }
