@@ -67,6 +67,8 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
     private static final int REQUEST_TIMEOUT_MS = 4_000;
 
     private static final int DELIVERY_TIMEOUT_MS = 8_000;
+    /** Grows with each attempt, up to {@code retry.backoff.max.ms}. */
+    private static final int RETRY_BACKOFF_MS = 2;
 
     private final RequestLoop loop;
     private final RequestLoop.Options options;
@@ -476,6 +478,9 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
                 5_000,
                 ProducerConfig.LINGER_MS_CONFIG,
                 0,
+                // the first request of a transaction is refused while the markers of the one before are written
+                ProducerConfig.RETRY_BACKOFF_MS_CONFIG,
+                RETRY_BACKOFF_MS,
                 ProducerConfig.CLIENT_ID_CONFIG,
                 "tidemark-results"));
         if (!kafka.properties().containsKey(ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG)) {
