@@ -34,8 +34,8 @@ import org.jboss.logging.Logger;
  * Writes answers and the offsets of their requests, each batch of them in one transaction of one transactional
  * producer. A transaction begins when its answers exist and ends before the method returns.
  *
- * <p>Used by the thread {@code tidemark-requests} only, because brokers check the member and the generation of a commit
- * but not who owns a partition: contents and group metadata must come from the thread that polls.
+ * <p>Used by one thread at a time. {@link PendingAnswers} calls {@link #write} on the thread
+ * {@code tidemark-transactions}.
  */
 final class AnswerTransactions implements AutoCloseable {
 
@@ -56,7 +56,8 @@ final class AnswerTransactions implements AutoCloseable {
     private final ReplyRouting routing;
     private final BooleanSupplier givesUp;
     private Producer<byte[], byte[]> producer;
-    private Optional<String> failure = Optional.empty();
+    /** Read by other threads. */
+    private volatile Optional<String> failure = Optional.empty();
 
     /** How a transaction ended. */
     enum Outcome {
@@ -75,7 +76,8 @@ final class AnswerTransactions implements AutoCloseable {
         private Answer answer;
         private boolean withoutLetter;
         private boolean toDefaultTopic;
-        private boolean unwritable;
+        /** Read by the thread that polls during a transaction. */
+        private volatile boolean unwritable;
 
         Entry(IncomingRequest request, PartitionProgress progress, Answer answer) {
             this.request = request;
@@ -146,8 +148,9 @@ final class AnswerTransactions implements AutoCloseable {
                 throw e;
             }
             LOG.warnf("a transaction with %d results failed and is repeated: %s", answers.size(), e.getMessage());
-            removeCulprits(answers, failures);
-            if (!abort()) {
+            boolean aborted = abort();
+            removeCulprit(answers, failures);
+            if (!aborted) {
                 replace();
                 return Outcome.UNKNOWN;
             }
@@ -240,31 +243,36 @@ final class AnswerTransactions implements AutoCloseable {
         }
     }
 
-    /** Changes the answers that made the transaction fail, so that the others can be written. */
-    private void removeCulprits(List<Entry> answers, List<Failure> failures) {
-        List<Failure> all;
+    /**
+     * Changes the answer that made the transaction fail, so that the others can be written. It is the first failure: the
+     * producer then gives the same reason to records that it has not sent yet.
+     */
+    private void removeCulprit(List<Entry> answers, List<Failure> failures) {
+        Failure failure;
         synchronized (failures) {
-            all = List.copyOf(failures);
-        }
-        for (Failure failure : all) {
-            Entry entry = failure.entry;
-            if (failure.isLetter && isAboutRecord(failure.reason)) {
-                LOG.warnf(
-                        "the dead letter of the request at %s can't be written and is left out: %s",
-                        entry.request.position(), failure.reason.getMessage());
-                entry.withoutLetter = true;
-            } else if (failure.reason instanceof RecordTooLargeException) {
-                entry.unwritable = entry.answer.error().equals(Optional.of(TOO_LARGE));
-                entry.answer = entry.answer.replacedBy(TOO_LARGE);
-            } else if (!failure.isLetter && !entry.toDefaultTopic && lacksReplyTopic(failure)) {
-                String topic = replyTopic(entry);
-                answers.stream()
-                        .filter(each -> !each.toDefaultTopic && replyTopic(each).equals(topic))
-                        .forEach(each -> {
-                            each.toDefaultTopic = true;
-                            each.answer = each.answer.replacedBy(NO_REPLY_TOPIC);
-                        });
+            if (failures.isEmpty()) {
+                return;
             }
+            failure = failures.get(0);
+        }
+        Entry entry = failure.entry;
+        if (failure.isLetter && isAboutRecord(failure.reason)) {
+            LOG.warnf(
+                    "the dead letter of the request at %s can't be written and is left out: %s",
+                    entry.request.position(), failure.reason.getMessage());
+            boolean isAboutTopic = !(failure.reason instanceof RecordTooLargeException);
+            (isAboutTopic ? answers : List.of(entry)).forEach(each -> each.withoutLetter = true);
+        } else if (failure.reason instanceof RecordTooLargeException) {
+            entry.unwritable = entry.answer.error().equals(Optional.of(TOO_LARGE));
+            entry.answer = entry.answer.replacedBy(TOO_LARGE);
+        } else if (!failure.isLetter && !entry.toDefaultTopic && lacksReplyTopic(failure)) {
+            String topic = replyTopic(entry);
+            answers.stream()
+                    .filter(each -> !each.toDefaultTopic && replyTopic(each).equals(topic))
+                    .forEach(each -> {
+                        each.toDefaultTopic = true;
+                        each.answer = each.answer.replacedBy(NO_REPLY_TOPIC);
+                    });
         }
     }
 

@@ -30,8 +30,18 @@ final class PartitionProgress {
     private boolean idle;
     private boolean released;
     private boolean claimed;
-    /** Whether the metadata in memory differs from the committed metadata. */
-    private boolean stale = true;
+    /** Counts the changes of the metadata that are due without the end of a request. */
+    private int revision = 1;
+
+    private int committedRevision;
+
+    /**
+     * What a transaction commits.
+     *
+     * @param ending   offsets of requests whose results it contains
+     * @param revision of the metadata
+     */
+    record Commit(OffsetAndMetadata position, Set<Long> ending, int revision) {}
 
     /**
      * @param owner     transactional id of this process
@@ -77,12 +87,13 @@ final class PartitionProgress {
     }
 
     /**
-     * The offset and the metadata to commit in a transaction with the results of {@code ending}.
+     * The offset and the metadata to commit in a transaction with the results of {@code ending}. Other commits must not
+     * be made before it has ended.
      *
      * @param ending offsets of open requests
      */
-    OffsetAndMetadata commit(Collection<Long> ending) {
-        Set<Long> ends = new HashSet<>(ending);
+    Commit commit(Collection<Long> ending) {
+        Set<Long> ends = Set.copyOf(ending);
         long offset =
                 open.stream().filter(each -> !ends.contains(each)).findFirst().orElse(position);
         BitSet bits = new BitSet();
@@ -92,21 +103,26 @@ final class PartitionProgress {
         for (long each : ends) {
             history = history.finished(each);
         }
-        return new OffsetAndMetadata(
+        OffsetAndMetadata position = new OffsetAndMetadata(
                 offset,
                 new CommitMetadata(released ? Optional.empty() : Optional.of(owner), idle, history, bits).toString());
+        return new Commit(position, ends, revision);
     }
 
-    /** Called when the transaction of {@link #commit} is committed. */
-    void committed(Collection<Long> ended) {
+    /** Called when the transaction is committed. Requests may have been opened, and the metadata changed, since then. */
+    void committed(Commit commit) {
+        finish(commit.ending);
+        committedRevision = commit.revision;
+        claimed = true;
+    }
+
+    private void finish(Set<Long> ended) {
         for (long each : ended) {
             open.remove(each);
             finished.add(each);
             crashes = crashes.finished(each);
         }
         finished.headSet(open.isEmpty() ? position : open.first()).clear();
-        stale = false;
-        claimed = true;
     }
 
     /**
@@ -115,16 +131,14 @@ final class PartitionProgress {
      * @return the open requests whose results are committed; they are no longer open
      */
     Set<Long> reconcile(long committed, BitSet above) {
-        boolean wasClaimed = claimed;
         Set<Long> ended = new HashSet<>();
         for (long each : open) {
             if (each < committed || above.get(Math.toIntExact(Math.min(each - committed, Integer.MAX_VALUE)))) {
                 ended.add(each);
             }
         }
-        committed(ended);
-        claimed = wasClaimed;
-        stale = true;
+        finish(ended);
+        revision++;
         return ended;
     }
 
@@ -132,7 +146,7 @@ final class PartitionProgress {
     void tryAlone(long offset) {
         if (!crashes.isTrying(offset)) {
             crashes = crashes.trying(offset);
-            stale = true;
+            revision++;
         }
         setBusy();
     }
@@ -141,7 +155,7 @@ final class PartitionProgress {
     void setIdle() {
         if (!idle) {
             idle = true;
-            stale = true;
+            revision++;
         }
     }
 
@@ -149,7 +163,7 @@ final class PartitionProgress {
     void setBusy() {
         if (idle) {
             idle = false;
-            stale = true;
+            revision++;
         }
     }
 
@@ -157,7 +171,7 @@ final class PartitionProgress {
     void release() {
         if (!released) {
             released = true;
-            stale = true;
+            revision++;
         }
     }
 
@@ -173,6 +187,6 @@ final class PartitionProgress {
 
     /** Whether a commit is due although no request has ended. */
     boolean isStale() {
-        return stale;
+        return revision != committedRevision;
     }
 }

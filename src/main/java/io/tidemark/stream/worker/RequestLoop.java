@@ -23,7 +23,7 @@ final class RequestLoop implements AutoCloseable {
     private static final Logger LOG = Logger.getLogger(RequestLoop.class);
     private static final long RETRY_NANOS = TimeUnit.SECONDS.toNanos(1);
     /** Time beyond the grace period in which a call of a broker that does not respond is repeated. */
-    private static final long CLOSE_NANOS = TimeUnit.SECONDS.toNanos(5);
+    private static final long CLOSE_NANOS = TimeUnit.SECONDS.toNanos(20);
     /** Upper bound for the last calls and for the end of the clients. */
     private static final Duration CLIENTS_CLOSE = Duration.ofSeconds(20);
 
@@ -129,7 +129,7 @@ final class RequestLoop implements AutoCloseable {
     }
 
     /**
-     * Waits for the end of the loop, for at most 25 s more than the grace period. Call {@link #stop} or {@link #crash}
+     * Waits for the end of the loop, for at most 40 s more than the grace period. Call {@link #stop} or {@link #crash}
      * before.
      */
     @Override

@@ -5,10 +5,8 @@ import io.tidemark.stream.topics.TopicLayout;
 import io.tidemark.stream.worker.AnswerTransactions.Entry;
 import io.tidemark.stream.worker.AnswerTransactions.Outcome;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -26,7 +24,6 @@ import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
-import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.common.KafkaException;
@@ -36,8 +33,9 @@ import org.jboss.logging.Logger;
 
 /**
  * The membership of a worker in its consumer group: the consumer, the producer of results, the partitions that are
- * owned, and their requests. It repeats: commit what has ended, start requests, poll. No transaction is therefore open
- * during a poll, in which partitions are assigned, revoked and lost.
+ * owned, and their requests. It repeats: begin a transaction with what has ended, start requests, poll. A transaction
+ * runs during the poll. A poll in which a partition is revoked waits for the end of the transaction, before another
+ * member can get the partition.
  *
  * <ul>
  *   <li>Assigned: {@link PartitionTakeOver} reads the progress, and a commit names this process as the owner before the
@@ -57,10 +55,7 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
     /** Records of one poll, and of one partition that are read and have not started. */
     private static final int READ_AHEAD = 32;
 
-    private static final int MAX_RESULTS_PER_TRANSACTION = 500;
     private static final int MAX_RELEASE_FAILURES = 3;
-    /** With a poll of 100 ms after each failure. */
-    private static final int MAX_LAST_FAILURES = 30;
 
     private static final int TRANSACTION_TIMEOUT_MS = 10_000;
     /** Below the timeout of the transaction, so that a record that no broker takes is known before it is aborted. */
@@ -77,15 +72,17 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
     private final Consumer<byte[], byte[]> consumer;
     private final Admin admin;
     private final PartitionTakeOver takeOver;
-    private final AnswerTransactions transactions;
+    private final PendingAnswers answers;
     private final ReadAhead readAhead;
     private final Map<TopicPartition, PartitionProgress> owned = new LinkedHashMap<>();
     /** Started requests without an answer. */
     private final Map<IncomingRequest, PartitionProgress> running = new HashMap<>();
     /** Answers from other threads. */
     private final ConcurrentLinkedQueue<Entry> ended = new ConcurrentLinkedQueue<>();
-    /** Answers to be committed. */
-    private List<Entry> uncommitted = new ArrayList<>();
+
+    private volatile boolean ownsPartitions;
+    /** Transactions that have failed since the last one that was committed. */
+    private int failedTransactions;
 
     private boolean backOff;
 
@@ -110,11 +107,12 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
         }
         this.takeOver = new PartitionTakeOver(options, consumer, admin, loop::givesUp);
         try {
-            transactions = new AnswerTransactions(
+            AnswerTransactions transactions = new AnswerTransactions(
                     () -> newProducer(options, kafka),
                     topics,
                     routing,
-                    () -> loop.givesUp() || loop.isOver() && owned.isEmpty());
+                    () -> loop.givesUp() || loop.isOver() && !ownsPartitions);
+            answers = new PendingAnswers(transactions, loop::wake);
         } catch (RuntimeException e) {
             admin.close();
             consumer.close();
@@ -125,8 +123,13 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
     void run() {
         consumer.subscribe(topics.requestTopics(), this);
         while (!loop.isCrashed()) {
-            commit();
-            boolean answered = running.isEmpty() && uncommitted.stream().allMatch(Entry::isUnwritable);
+            if (answers.hasEnded()) {
+                endTransaction();
+            }
+            if (!backOff) {
+                beginTransaction();
+            }
+            boolean answered = running.isEmpty() && answers.writable().findAny().isEmpty();
             if (loop.isStopping() && (answered || loop.isGraceOver())) {
                 loop.abandoned(running.size());
                 releaseAll();
@@ -135,11 +138,9 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
             startRequests();
             pausePartitions();
             read(poll());
-            // a request that was just read does not wait for the next commit
+            // a request that was just read does not wait for the next turn
             startRequests();
-            if (uncommitted.isEmpty()) {
-                loop.disrupted(Optional.empty());
-            }
+            loop.disrupted(disruption());
             loop.turned(running.size());
         }
     }
@@ -157,7 +158,9 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
     }
 
     private boolean hasWork() {
-        return !ended.isEmpty() || owned.values().stream().anyMatch(PartitionProgress::isStale);
+        return !ended.isEmpty()
+                || answers.hasEnded()
+                || !answers.isRunning() && owned.values().stream().anyMatch(PartitionProgress::isStale);
     }
 
     private void read(ConsumerRecords<byte[], byte[]> records) {
@@ -196,9 +199,8 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
             // a partition is named in a commit before its requests run
             return;
         }
-        Stream<IncomingRequest> unanswered = Stream.concat(
-                running.keySet().stream(),
-                uncommitted.stream().filter(entry -> !entry.isUnwritable()).map(Entry::request));
+        Stream<IncomingRequest> unanswered =
+                Stream.concat(running.keySet().stream(), answers.writable().map(Entry::request));
         if (unanswered.anyMatch(this::isTried)) {
             return;
         }
@@ -207,7 +209,7 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
                         && readAhead.peek(each.partition()).isPresent())
                 .findFirst();
         if (alone.isPresent()) {
-            if (running.isEmpty() && uncommitted.stream().allMatch(Entry::isUnwritable)) {
+            if (running.isEmpty() && answers.writable().findAny().isEmpty()) {
                 startAlone(alone.get());
             }
             return;
@@ -217,7 +219,7 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
             return;
         }
         // results that can't be written don't pile up
-        while (running.size() < options.maxOpen() && uncommitted.size() < MAX_RESULTS_PER_TRANSACTION) {
+        while (running.size() < options.maxOpen() && answers.size() < PendingAnswers.MAX_RESULTS_PER_TRANSACTION) {
             Optional<IncomingRequest> next = readAhead.take();
             if (next.isEmpty()) {
                 return;
@@ -247,7 +249,7 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
         IncomingRequest request = readAhead.take(partition).orElseThrow();
         if (progress.crashes().isCulprit(offset)) {
             LOG.errorf("the request at %s-%d has ended workers and is not repeated", partition, offset);
-            uncommitted.add(new Entry(request, progress, requests.crashed(request)));
+            answers.add(new Entry(request, progress, requests.crashed(request)));
         } else {
             start(request);
         }
@@ -262,52 +264,49 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
         });
     }
 
-    /**
-     * Commits what has ended, if anything, and the metadata of partitions in which it has changed. Returns false if
-     * nothing was committed.
-     */
-    private boolean commit() {
+    private void beginTransaction() {
         for (Entry entry = ended.poll(); entry != null; entry = ended.poll()) {
             if (running.remove(entry.request()) != null) {
-                uncommitted.add(entry);
+                answers.add(entry);
             }
         }
-        List<Entry> batch = uncommitted.stream()
-                .filter(entry -> !entry.isUnwritable()
-                        && entry.progress().fits(entry.request().record().offset()))
-                .limit(MAX_RESULTS_PER_TRANSACTION)
-                .toList();
-        Map<PartitionProgress, List<Long>> offsets = new LinkedHashMap<>();
-        owned.values().stream()
-                .filter(PartitionProgress::isStale)
-                .forEach(progress -> offsets.put(progress, new ArrayList<>()));
-        batch.forEach(entry -> offsets.computeIfAbsent(entry.progress(), any -> new ArrayList<>())
-                .add(entry.request().record().offset()));
-        if (offsets.isEmpty()) {
+        answers.begin(owned.values(), consumer.groupMetadata());
+    }
+
+    /** Waits for the end of the running transaction. Returns false if none runs or it was not committed. */
+    private boolean endTransaction() {
+        Optional<Outcome> outcome = answers.finish();
+        if (outcome.isEmpty()) {
             return false;
         }
-        Map<TopicPartition, OffsetAndMetadata> commits = new HashMap<>();
-        offsets.forEach((progress, ends) -> commits.put(progress.partition(), progress.commit(ends)));
-        Outcome outcome = transactions.write(batch, commits, consumer.groupMetadata());
-        if (outcome == Outcome.COMMITTED) {
-            offsets.forEach(PartitionProgress::committed);
-            done(new HashSet<>(batch));
+        if (outcome.get() == Outcome.COMMITTED) {
+            failedTransactions = 0;
             return true;
         }
+        failedTransactions++;
         backOff = true;
-        loop.disrupted(Optional.of(
-                "results can't be committed: " + transactions.failure().orElse("unknown")));
-        if (outcome == Outcome.UNKNOWN) {
+        if (outcome.get() == Outcome.UNKNOWN) {
             reconcile();
         }
         return false;
     }
 
-    private void done(Set<Entry> committed) {
-        uncommitted = uncommitted.stream()
-                .filter(entry -> !committed.contains(entry))
-                .collect(Collectors.toCollection(ArrayList::new));
-        committed.forEach(entry -> entry.answer().onCommitted().run());
+    /** Why answers are not committed at the moment. A single failure is usual while the group rebalances. */
+    private Optional<String> disruption() {
+        if (answers.isDelayed()) {
+            return Optional.of("a transaction does not end");
+        }
+        boolean waiting = answers.size() > 0 || owned.values().stream().anyMatch(PartitionProgress::isStale);
+        return failedTransactions > 1 && waiting
+                ? answers.failure().map(reason -> "results can't be committed: " + reason)
+                : Optional.empty();
+    }
+
+    /** Commits what has ended before it returns. Returns false if nothing was committed. */
+    private boolean commit() {
+        endTransaction();
+        beginTransaction();
+        return endTransaction();
     }
 
     /**
@@ -322,17 +321,14 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
             if (progress.isClaimed() && metadata.hasOtherOwner(options.transactionalId())) {
                 throw new KafkaException("partition " + partition + " has another owner");
             }
-            Set<Long> ends = progress.reconcile(offset.offset(), metadata.finished());
-            done(uncommitted.stream()
-                    .filter(entry -> entry.progress() == progress
-                            && ends.contains(entry.request().record().offset()))
-                    .collect(Collectors.toSet()));
+            answers.committed(progress, progress.reconcile(offset.offset(), metadata.finished()));
         });
     }
 
     @Override
     public void onPartitionsAssigned(Collection<TopicPartition> partitions) {
         if (!partitions.isEmpty()) {
+            ownsPartitions = true;
             takeOver.of(partitions).forEach(progress -> owned.put(progress.partition(), progress));
             LOG.infof("owns %d partitions, of which %d are new", owned.size(), partitions.size());
         }
@@ -345,6 +341,7 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
             drop(partitions);
             return;
         }
+        endTransaction();
         long end = System.nanoTime() + options.revokeGrace().toNanos();
         partitions.forEach(readAhead::remove);
         double seconds = options.revokeGrace().toMillis() / 1e3;
@@ -391,8 +388,7 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
         released.forEach(PartitionProgress::release);
         int failures = 0;
         while (failures < MAX_RELEASE_FAILURES
-                && (released.stream().anyMatch(PartitionProgress::isStale)
-                        || uncommitted.stream().anyMatch(entry -> released.contains(entry.progress())))) {
+                && (released.stream().anyMatch(PartitionProgress::isStale) || answers.hasAnswersOf(released))) {
             if (!commit()) {
                 failures++;
                 LockSupport.parkNanos(pauseNanos());
@@ -407,16 +403,15 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
      */
     private void releaseAll() {
         runningOf(owned.keySet()).forEach(this::abandon);
-        for (int failures = 0; failures < MAX_LAST_FAILURES; ) {
+        while (!loop.givesUp()) {
             owned.values().forEach(PartitionProgress::release);
             if (commit()) {
                 continue;
             }
-            if (uncommitted.stream().allMatch(Entry::isUnwritable)
+            if (answers.writable().findAny().isEmpty()
                     && owned.values().stream().noneMatch(PartitionProgress::isStale)) {
                 return;
             }
-            failures++;
             pausePartitions();
             poll();
         }
@@ -428,8 +423,11 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
         for (TopicPartition partition : List.copyOf(partitions)) {
             readAhead.remove(partition);
             PartitionProgress progress = owned.remove(partition);
-            uncommitted.removeIf(entry -> entry.progress() == progress);
+            if (progress != null) {
+                answers.removeAnswersOf(progress);
+            }
         }
+        ownsPartitions = !owned.isEmpty();
     }
 
     private void abandon(IncomingRequest request) {
@@ -451,7 +449,7 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
         }
         drop(List.copyOf(owned.keySet()));
         loop.turned(0);
-        try (transactions) {
+        try (answers) {
             consumer.close(CloseOptions.timeout(CLIENT_CLOSE));
         } finally {
             admin.close(Duration.ZERO);

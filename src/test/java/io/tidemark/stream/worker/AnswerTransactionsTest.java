@@ -30,6 +30,7 @@ import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.ClusterAuthorizationException;
 import org.apache.kafka.common.errors.ProducerFencedException;
+import org.apache.kafka.common.errors.RecordTooLargeException;
 import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.errors.TopicAuthorizationException;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
@@ -54,6 +55,8 @@ class AnswerTransactionsTest {
         private final List<RuntimeException> afterCommit = new ArrayList<>();
         /** Given to the callback of a send. */
         private Optional<RuntimeException> sendFailure = Optional.empty();
+        /** Given to the callbacks of later sends of the transaction, as by Kafka's producer. */
+        private Optional<RuntimeException> state = Optional.empty();
 
         private String failingTopic = TOPICS.results();
         private boolean effective;
@@ -65,11 +68,11 @@ class AnswerTransactionsTest {
         @Override
         public synchronized Future<RecordMetadata> send(ProducerRecord<byte[], byte[]> record, Callback callback) {
             if (sendFailure.isPresent() && record.topic().equals(failingTopic)) {
-                RuntimeException reason = sendFailure.get();
+                state = sendFailure;
                 sendFailure = Optional.empty();
-                commitTransactionException = new KafkaException("a send has failed", reason);
-                callback.onCompletion(null, reason);
+                commitTransactionException = new KafkaException("a send has failed", state.get());
             }
+            state.ifPresent(reason -> callback.onCompletion(null, reason));
             return super.send(record, callback);
         }
 
@@ -91,6 +94,7 @@ class AnswerTransactionsTest {
                 throw new IllegalStateException("the transaction is committed");
             }
             commitTransactionException = null;
+            state = Optional.empty();
             super.abortTransaction();
         }
     }
@@ -149,6 +153,19 @@ class AnswerTransactionsTest {
     }
 
     @Test
+    @DisplayName(
+            "Replace only the result that is too large, although the producer gives its failure to later ones, too")
+    void tooLarge() {
+        List<Entry> answers = List.of(answer(0), answer(1));
+        latest().sendFailure = Optional.of(new RecordTooLargeException("too large"));
+        assertThat(write(answers)).isNotEqualTo(Outcome.COMMITTED);
+        assertThat(write(answers)).isEqualTo(Outcome.COMMITTED);
+        assertThat(answers.get(0).answer().error()).isPresent();
+        assertThat(answers.get(1).answer().error()).isEmpty();
+        assertThat(results()).hasSize(2);
+    }
+
+    @Test
     @DisplayName("Repeat a commit that times out, whether it had an effect or not, and write nothing twice")
     void commitTimesOut() {
         latest().afterCommit.addAll(List.of(new TimeoutException("lost"), new TimeoutException("lost")));
@@ -203,7 +220,8 @@ class AnswerTransactionsTest {
         answers.forEach(entry -> progress.open(entry.request().record().offset()));
         List<Long> ending =
                 answers.stream().map(entry -> entry.request().record().offset()).toList();
-        return transactions.write(answers, Map.of(PARTITION, progress.commit(ending)), GROUP);
+        return transactions.write(
+                answers, Map.of(PARTITION, progress.commit(ending).position()), GROUP);
     }
 
     private List<OffsetAndMetadata> offsets() {

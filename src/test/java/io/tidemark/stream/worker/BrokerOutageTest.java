@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.tidemark.stream.worker.LoopFixture.Case;
 import io.tidemark.stream.worker.LoopFixture.Setup;
 import io.tidemark.stream.worker.LoopFixture.Worker;
+import java.time.Duration;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -25,7 +26,9 @@ class BrokerOutageTest {
             fixture.stopBroker();
             worker.finish("0@0");
             Worker joining = topics.startWorker(new Setup());
-            Awaitility.await().until(() -> worker.loop().sinceLastTurn().toMillis() > 1000);
+            Awaitility.await()
+                    .atMost(Duration.ofSeconds(30))
+                    .until(() -> worker.loop().disruption().isPresent());
             worker.loop().stop();
             joining.loop().stop();
             worker.loop().close();

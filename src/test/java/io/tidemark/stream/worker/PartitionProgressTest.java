@@ -2,12 +2,14 @@ package io.tidemark.stream.worker;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.tidemark.stream.worker.PartitionProgress.Commit;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
 import java.util.TreeSet;
+import java.util.stream.LongStream;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
 import org.junit.jupiter.api.DisplayName;
@@ -23,15 +25,33 @@ class PartitionProgressTest {
     void outOfOrder() {
         PartitionProgress progress = at(10);
         List.of(10L, 11L, 12L, 13L).forEach(progress::open);
-        OffsetAndMetadata commit = progress.commit(List.of(11L, 13L));
-        assertThat(commit.offset()).isEqualTo(10);
-        assertThat(finished(commit)).containsExactly(11L, 13L);
-        progress.committed(List.of(11L, 13L));
+        Commit commit = progress.commit(List.of(11L, 13L));
+        assertThat(commit.position().offset()).isEqualTo(10);
+        assertThat(finished(commit.position())).containsExactly(11L, 13L);
+        progress.committed(commit);
         commit = progress.commit(List.of(10L));
-        assertThat(commit.offset()).isEqualTo(12);
-        assertThat(finished(commit)).containsExactly(13L);
-        progress.committed(List.of(10L));
-        assertThat(progress.commit(List.of(12L)).offset()).isEqualTo(14);
+        assertThat(commit.position().offset()).isEqualTo(12);
+        assertThat(finished(commit.position())).containsExactly(13L);
+        progress.committed(commit);
+        assertThat(offset(progress, 12)).isEqualTo(14);
+    }
+
+    @Test
+    @DisplayName("Keeps what is read and what changes while a transaction runs for the next commit")
+    void duringTransaction() {
+        PartitionProgress progress = at(10);
+        progress.open(10);
+        Commit commit = progress.commit(List.of(10L));
+        progress.open(11);
+        progress.release();
+        progress.committed(commit);
+        assertThat(progress.isStale()).isTrue();
+        assertThat(progress.open(11)).isTrue();
+        commit = progress.commit(List.of());
+        assertThat(commit.position().offset()).isEqualTo(11);
+        assertThat(CommitMetadata.of("", commit.position()).owner()).isEmpty();
+        progress.committed(commit);
+        assertThat(progress.isStale()).isFalse();
     }
 
     @Test
@@ -41,7 +61,7 @@ class PartitionProgressTest {
         assertThat(progress.open(10)).isTrue();
         assertThat(progress.open(12)).isFalse();
         assertThat(progress.open(13)).isTrue();
-        assertThat(progress.commit(List.of(10L)).offset()).isEqualTo(13);
+        assertThat(offset(progress, 10)).isEqualTo(13);
     }
 
     @Test
@@ -66,12 +86,12 @@ class PartitionProgressTest {
                 for (int i = 0; i < 5 && !open.isEmpty(); i++) {
                     List<Long> ending =
                             open.stream().filter(each -> random.nextInt(3) == 0).toList();
-                    OffsetAndMetadata commit = progress.commit(ending);
+                    Commit commit = progress.commit(ending);
                     if (random.nextInt(4) > 0) {
-                        progress.committed(ending);
+                        progress.committed(commit);
                         open.removeAll(ending);
                         ending.forEach(each -> assertThat(answered.add(each)).isTrue());
-                        last = commit;
+                        last = commit.position();
                     }
                 }
             }
@@ -88,7 +108,7 @@ class PartitionProgressTest {
             progress.open(offset++);
         }
         assertThat(progress.fits(offset - 1)).isTrue();
-        assertThat(progress.commit(List.of(offset - 1)).offset()).isZero();
+        assertThat(offset(progress, offset - 1)).isZero();
         progress.open(CommitMetadata.MAX_FINISHED);
         assertThat(progress.fits(CommitMetadata.MAX_FINISHED)).isFalse();
     }
@@ -98,11 +118,11 @@ class PartitionProgressTest {
     void reconciled() {
         PartitionProgress progress = at(10);
         List.of(10L, 11L, 12L, 13L).forEach(progress::open);
-        OffsetAndMetadata unknown = progress.commit(List.of(10L, 12L));
+        OffsetAndMetadata unknown = progress.commit(List.of(10L, 12L)).position();
         CommitMetadata metadata = CommitMetadata.of("requests-0", unknown);
         assertThat(progress.reconcile(unknown.offset(), metadata.finished())).containsExactlyInAnyOrder(10L, 12L);
-        assertThat(progress.commit(List.of()).offset()).isEqualTo(11);
-        assertThat(progress.commit(List.of(11L, 13L)).offset()).isEqualTo(14);
+        assertThat(offset(progress)).isEqualTo(11);
+        assertThat(offset(progress, 11, 13)).isEqualTo(14);
     }
 
     @Test
@@ -127,11 +147,19 @@ class PartitionProgressTest {
     }
 
     private static CommitMetadata metadata(PartitionProgress progress) {
-        return CommitMetadata.of("requests-0", progress.commit(List.of()));
+        return CommitMetadata.of("requests-0", progress.commit(List.of()).position());
+    }
+
+    /** The offset to commit when requests end. */
+    private static long offset(PartitionProgress progress, long... ending) {
+        return progress.commit(LongStream.of(ending).boxed().toList())
+                .position()
+                .offset();
     }
 
     private static Optional<String> owner(PartitionProgress progress) {
-        return CommitMetadata.of("requests-0", progress.commit(List.of())).owner();
+        return CommitMetadata.of("requests-0", progress.commit(List.of()).position())
+                .owner();
     }
 
     private static PartitionProgress at(long committed) {
