@@ -236,8 +236,16 @@ class Cluster:
         file = self.folder / "cluster-id"
         if not file.exists():
             self.folder.mkdir(parents=True, exist_ok=True)
-            file.write_text(base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("="))
+            file.write_text(new_cluster_id())
         return file.read_text()
+
+
+def new_cluster_id(new_uuid=uuid.uuid4):
+    """A random id that does not start with "-", like those of Kafka's Uuid: the StorageTool would read an option."""
+    while True:
+        text = base64.urlsafe_b64encode(new_uuid().bytes).decode().rstrip("=")
+        if not text.startswith("-"):
+            return text
 
 
 def packaged_classpath():
