@@ -5,10 +5,15 @@
     pip install -r tools/delivery/requirements.txt
     python tools/delivery/chaos.py --duration 120                     # prints its seed
     python tools/delivery/chaos.py --duration 3600 --brokers 3 --seed 7 --json chaos.json
+    python tools/delivery/chaos.py --duration 420 --faults kill --every 40    # take-overs without another fault
 
 The seed decides the faults, their order and the records, but not the timing of the processes. At the end the faults
 stop, the workers answer what is open, and `verify.py` reads all topics from their beginning. Exit code 1: the verifier
 found something, a request has no result, or a worker ended by itself.
+
+A request that was running alone at one death of a worker, according to the group's committed metadata, is suspected: the
+workers answer it with `worker_crashed` if it is running alone at a second one, whatever the cause. While a request that
+does not kill is suspected, the faults that end a worker wait: kill, suspend, terminate and scale (`schedule.hold`).
 """
 import argparse
 import heapq
@@ -29,6 +34,8 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 import commit_proxy
 from broker import BrokerError, Cluster, free_ports
+from schedule import CRASH, FAULTS, SUSPECT, Schedule, hold
+from suspects import SuspectReader
 from traffic import QUIET, BoundarySender, Ledger, RequestSender, ResultReader, TakeOver
 from verify import summary
 from workers import MARKER, MODEL, START_SECONDS, WorkerError, Workers, longer_model
@@ -50,15 +57,7 @@ SESSION_SECONDS = 10   # workers have 8 s
 FIRST_RESULTS = 50     # before the first fault
 SETTLE_SECONDS = 120   # the longest time without a result at the end
 
-# the mean time in seconds until the next fault
-FAULTS = {"kill": 12, "terminate": 5, "suspend": 12, "broker restart": 10, "broker kill": 10, "scale": 12,
-          "request that kills": 6}
-# faults in random order, and one request that kills at the end of each round
-ROUND = ["kill", "kill", "kill", "terminate", "suspend", "broker restart", "broker kill", "scale"]
-CRASH = "request that kills"
-# these count as deaths of a worker, so they would let the workers suspect the wrong request
-DEATHS = ("kill", "suspend")
-OVERLAP = 0.2          # share of faults that the next one follows at once
+LOST = "lost answers"  # no fault of a process: they have their own times
 COMMIT_SECONDS = 4     # mean time between lost answers to commits
 BOUNDARY_SECONDS = 2
 
@@ -87,11 +86,12 @@ class Chaos:
                                 ports[4 * options.brokers:])
         self._ledger = Ledger()
         self._requests = Requests(self._random["requests"], BASE, ADAPTERS, LAYERS, REQUEST_TOPICS, REPLY_TOPICS, LONG_TOKENS)
+        self._schedule = Schedule(self._random["faults"], options.faults, options.every)
+        self._suspects = None
         self._admin = None
         self._faults = []        # (seconds since the start, kind, what)
         self._actions = []       # (when, number, function): the second half of a fault
         self._take_overs = []
-        self._deferred = []
         self._broker_fault = None
         self._broker_failures = []
         self._planted = []
@@ -110,7 +110,8 @@ class Chaos:
             sender = RequestSender(self._cluster.clients, self._requests, self._ledger, self._options.backlog)
             boundaries = BoundarySender(self._cluster.clients, Boundaries(self._random["boundaries"], ADAPTERS[:-1], LAYERS),
                                         self._random["boundaries"], BOUNDARY_SECONDS)
-            for thread in (reader, sender, boundaries):
+            self._suspects = SuspectReader(self._cluster.clients, GROUP)
+            for thread in (reader, sender, boundaries, self._suspects):
                 thread.start()
             self._begin = time.monotonic()
             self._await_results()
@@ -121,6 +122,7 @@ class Chaos:
             boundaries.end()
             sender.end()
             answered = self._settle()
+            self._suspects.end()
             self._workers.end()
             reader.end()
             report = self._report(sender, boundaries, answered)
@@ -143,33 +145,36 @@ class Chaos:
     def _break(self, sender):
         """Faults until the duration is over."""
         faults, commits = self._random["faults"], self._random["commits"]
-        kinds = [kind for kind in ROUND if kind in self._options.faults]
-        crash = [CRASH] if CRASH in self._options.faults else []
         end = self._begin + self._options.duration
-        round_, next_fault, next_commit, next_sample = [], self._begin + 3, self._begin, self._begin
+        next_fault, next_commit, next_sample = self._begin + 3, self._begin, self._begin
         while (now := time.monotonic()) < end:
             self._tick(now)
-            if now >= next_commit:
+            if LOST in self._options.faults and now >= next_commit:
                 self._proxy.lose(commits.choices([commit_proxy.END_TXN, commit_proxy.TXN_OFFSET_COMMIT], [3, 1])[0])
                 next_commit = now + commits.expovariate(1 / COMMIT_SECONDS)
             if now >= next_fault:
-                if self._deferred and not self._ledger.open("crash"):
-                    kind = self._deferred.pop(0)
+                kind = self._next_kind()
+                if kind is not None and self._fault(kind, faults, sender):
+                    next_fault = now + self._schedule.seconds_after(kind)
                 else:
-                    round_ = round_ or faults.sample(kinds, len(kinds)) + crash
-                    kind = round_.pop(0)
-                if kind in (*DEATHS, CRASH) and self._ledger.open("crash"):
-                    self._deferred.append(kind)
-                elif self._fault(kind, faults, sender):
-                    overlap = faults.random() < OVERLAP
-                    next_fault = now + (faults.uniform(0.3, 1.5) if overlap else FAULTS[kind] * faults.uniform(0.7, 1.3))
-                else:
-                    self._deferred.append(kind)
+                    if kind is not None:
+                        self._schedule.put_back(kind)
                     next_fault = now + 1
             if now >= next_sample:
                 self._workers.sample_memory()
                 next_sample = now + 10
             time.sleep(0.1)
+
+    def _next_kind(self):
+        """The next fault that may begin now, or None."""
+        killing = self._ledger.open("crash") > 0
+        suspects = [each for each in self._suspects.suspects if not self._ledger.is_open(each, "crash")]
+        before = self._schedule.deferred.get(SUSPECT, 0)
+        kind = self._schedule.take(lambda each: hold(each, killing, bool(suspects)))
+        if (count := self._schedule.deferred.get(SUSPECT, 0) - before) > 0:
+            LOG.info("%6.1f s  %d fault(s) deferred: %s was running alone when a worker died", time.monotonic() - self._begin,
+                     count, ", ".join("{}-{}@{}".format(*each) for each in suspects))
+        return kind
 
     def _tick(self, now):
         self._workers.check()
@@ -199,6 +204,8 @@ class Chaos:
         worker = faults.choice(answering)
         if kind == "kill":
             owned = self._ledger.partitions_of(worker.name) if len(answering) > 1 else []
+            if self._options.every and not owned:
+                return False   # there would be no take-over
             self._record(kind, f"{worker.name}, which owns {len(owned)} partitions with open requests" if owned else worker.name)
             self._workers.kill(worker)
             if owned:
@@ -275,7 +282,7 @@ class Chaos:
 
     def _report(self, sender, boundaries, answered):
         counts = self._ledger.counts()
-        failures = self._workers.failures + self._broker_failures
+        failures = self._workers.failures + self._broker_failures + self._suspects.failures
         crashed = counts["errors"].get("worker_crashed", 0)
         if answered and crashed < len(self._planted):
             failures.append(f"{len(self._planted)} requests kill workers, but {crashed} results are worker_crashed")
@@ -284,6 +291,7 @@ class Chaos:
         return {
             "seed": self._options.seed, "duration": self._options.duration, "brokers": self._options.brokers,
             "faults": [{"seconds": at, "kind": kind, "what": what} for at, kind, what in self._faults],
+            "deferred": self._schedule.deferred,
             "lost_answers": [name for _, name in self._proxy.lost],
             "boundary_records": boundaries.counts,
             "requests": counts, "all_answered": answered, "unsent": sender.failures,
@@ -326,16 +334,21 @@ def print_report(report):
     requests = report["requests"]
     print(f"\nchaos run of {report['duration']} s with seed {report['seed']}, {report['brokers']} broker(s)")
     print("faults: " + ", ".join(f"{kind} {kinds.count(kind)}" for kind in FAULTS))
+    if report["deferred"]:
+        print("faults deferred: " + ", ".join(f"{count} because {why}" for why, count in report["deferred"].items()))
     print(f"answers to commits lost: {len(report['lost_answers'])}; boundary records: {report['boundary_records']}")
     print(f"worker processes: {report['worker_processes']}, of which {report['planted_crashes']} ended at one of "
           f"{report['requests_that_kill']} requests that kill; rebalances: {report['rebalances']}")
     print(f"requests: {requests['sent']}; answered {requests['answered']}, open {requests['open']}, "
           f"repeated results {requests['repeated']}; errors {requests['errors']}")
     for alone in (True, False):
-        seconds = [each["worst"] for each in report["take_overs"] if each["alone"] == alone and each["worst"] is not None]
-        if seconds:
-            print(f"take-over after kill -9 {'without' if alone else 'with'} other faults near it: {len(seconds)} kills, "
-                  f"median {statistics.median(seconds):.1f} s, worst {max(seconds):.1f} s")
+        kills = [each for each in report["take_overs"] if each["alone"] == alone]
+        seconds = sorted(each["worst"] for each in kills if each["complete"])
+        if kills:
+            print(f"take-over after kill -9 {'without' if alone else 'with'} other faults near it: {len(kills)} kills"
+                  + (f", median {statistics.median(seconds):.1f} s, worst {max(seconds):.1f} s" if seconds else "")
+                  + (f"; all: {', '.join(f'{each:.1f}' for each in seconds)} s" if seconds and alone else "")
+                  + (f"; {len(kills) - len(seconds)} not complete" if len(kills) > len(seconds) else ""))
     if report["oldest_worker"]:
         samples = report["oldest_worker"]["samples"]
         print("memory of the oldest worker process: " + ", ".join(
@@ -352,13 +365,16 @@ def main():
     parser.add_argument("--seed", type=int, default=random.randrange(10 ** 6), help="by default a random one, which is printed")
     parser.add_argument("--duration", type=int, default=120, help="seconds with faults (default 120)")
     parser.add_argument("--brokers", type=int, choices=(1, 3), default=1, help="3: three replicas, of which two must be in sync")
-    parser.add_argument("--faults", type=lambda names: names.split(","), default=list(FAULTS), metavar="KIND,KIND",
-                        help=f"only these of: {', '.join(FAULTS)}")
+    parser.add_argument("--faults", type=lambda names: names.split(","), default=[*FAULTS, LOST], metavar="KIND,KIND",
+                        help=f"only these of: {', '.join([*FAULTS, LOST])}")
+    parser.add_argument("--every", type=float, metavar="SECONDS",
+                        help="time between two faults, none of which overlap; each kill then needs another worker that "
+                             "takes over. By default random times that depend on the fault")
     parser.add_argument("--backlog", type=int, default=200, help="open requests that the sender aims at (default 200)")
     parser.add_argument("--json", type=pathlib.Path, help="file for the report")
     parser.add_argument("--dir", type=pathlib.Path, help="folder for logs and data, which is kept; by default a temporary one")
     options = parser.parse_args()
-    if unknown := set(options.faults) - set(FAULTS):
+    if unknown := set(options.faults) - {*FAULTS, LOST}:
         parser.error(f"no faults {sorted(unknown)}")
     logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stdout)
     folder = options.dir or pathlib.Path(tempfile.mkdtemp(prefix="tidemark-chaos"))

@@ -65,6 +65,11 @@ class Ledger:
         with self._lock:
             return len(self._open) if kind is None else sum(1 for each in self._open.values() if each == kind)
 
+    def is_open(self, source, kind):
+        """Whether a request of this kind has no result yet."""
+        with self._lock:
+            return self._open.get(source) == kind
+
     def some_open(self, count=10):
         with self._lock:
             return list(self._open)[:count]

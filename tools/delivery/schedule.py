@@ -1,0 +1,77 @@
+"""Which fault of a chaos run is next, and when. It begins no fault and reads no clock."""
+
+# the mean time in seconds until the next fault
+FAULTS = {"kill": 12, "terminate": 5, "suspend": 12, "broker restart": 10, "broker kill": 10, "scale": 12,
+          "request that kills": 6}
+# faults in random order, and one request that kills at the end of each round
+ROUND = ["kill", "kill", "kill", "terminate", "suspend", "broker restart", "broker kill", "scale"]
+CRASH = "request that kills"
+# these always count as deaths of a worker
+DEATHS = ("kill", "suspend")
+# these may count: the worker cannot commit that it gives up its partitions while no broker responds
+ENDS = (*DEATHS, "terminate", "scale")
+OVERLAP = 0.2          # share of faults that the next one follows at once
+
+# why a fault is deferred
+KILLING = "a request that kills is open"
+SUSPECT = "a request without fault is suspected"
+
+
+def hold(kind, killing, suspect):
+    """
+    Why a fault may not begin now; None if it may.
+
+    A death would let the workers suspect a second request while one that kills is open, and a request that was running
+    alone at one death gets `worker_crashed` at the second. The workers cannot know that a signal was the cause.
+
+    killing: whether a request that kills is open; suspect: whether another request was running alone at a death
+    """
+    if killing and kind in (*DEATHS, CRASH):
+        return KILLING
+    return SUSPECT if suspect and kind in ENDS else None
+
+
+class Schedule:
+    """Rounds of faults in random order. A deferred fault is the first to begin when it may; others pass it meanwhile."""
+
+    def __init__(self, random, kinds, every=None):
+        """kinds: of faults that may occur; every: seconds between two faults, which then never overlap"""
+        self._random = random
+        self._round = [kind for kind in ROUND if kind in kinds]
+        self._last = [CRASH] if CRASH in kinds else []
+        self._every = every
+        self._queue = []     # (kind, whether it was deferred)
+        self.deferred = {}   # number of faults for each reason
+
+    def take(self, held):
+        """
+        The first fault that may begin, or None. At most two rounds are planned ahead, so that deferred faults do not
+        accumulate.
+
+        held: a function that returns why a kind of fault may not begin now, or None
+        """
+        first = self._first(held)
+        if first is None and len(self._queue) <= len(self._round):
+            self._queue += [(kind, False) for kind in self._random.sample(self._round, len(self._round)) + self._last]
+            first = self._first(held)
+        for n in range(min(1, len(self._queue)) if first is None else first):
+            kind, deferred = self._queue[n]
+            if not deferred:
+                self._queue[n] = (kind, True)
+                self.deferred[held(kind)] = self.deferred.get(held(kind), 0) + 1
+        return None if first is None else self._queue.pop(first)[0]
+
+    def put_back(self, kind):
+        """After a fault that was not possible: it follows those that are planned."""
+        self._queue.append((kind, False))
+
+    def seconds_after(self, kind):
+        """The time until the next fault."""
+        if self._every is not None:
+            return self._every
+        if self._random.random() < OVERLAP:
+            return self._random.uniform(0.3, 1.5)
+        return FAULTS[kind] * self._random.uniform(0.7, 1.3)
+
+    def _first(self, held):
+        return next((n for n, (kind, _) in enumerate(self._queue) if held(kind) is None), None)
