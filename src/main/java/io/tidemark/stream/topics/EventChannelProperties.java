@@ -13,11 +13,16 @@ import org.eclipse.microprofile.config.Config;
 @ApplicationScoped
 class EventChannelProperties implements ClientCustomizer<Map<String, Object>> {
 
+    private static final String CHANNEL = "generation-events";
+
     /** Set for the channel in {@code application.properties}, where they take precedence over those of all clients. */
     private static final List<String> OF_CHANNEL = List.of("client.id", "key.serializer", "value.serializer");
 
     @Override
     public Map<String, Object> customize(String channel, Config channelConfig, Map<String, Object> properties) {
+        if (!channel.equals(CHANNEL)) {
+            return properties;
+        }
         Map<String, Object> kept = new KafkaConnection(properties).producerProperties();
         OF_CHANNEL.forEach(name -> kept.put(name, properties.get(name)));
         return kept;

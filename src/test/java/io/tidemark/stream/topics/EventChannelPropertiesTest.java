@@ -28,4 +28,12 @@ class EventChannelPropertiesTest {
                 .doesNotContainKeys("transactional.id", "retries", "interceptor.classes", "partitioner.class");
         new KafkaProducer<byte[], byte[]>(kept).close();
     }
+
+    @Test
+    @DisplayName("Is the only client whose properties are changed")
+    void otherChannel() {
+        Map<String, Object> given = Map.of("transactional.id", "t", "value.deserializer", "d");
+        assertThat(new EventChannelProperties().customize("generation", null, given))
+                .isEqualTo(given);
+    }
 }
