@@ -12,7 +12,7 @@ from pathlib import Path
 
 from harness.process import Failed
 
-END_SECONDS = 40   # limit after SIGTERM; a worker's shutdown grace is 20 s
+END_SECONDS = 70   # limit after SIGTERM; a worker's shutdown grace is 20 s
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -121,8 +121,13 @@ class Serving:
 
     def __init__(self, folder, model, adapters):
         self.folder, self.model, self.adapters = folder, model, adapters
-        self.programs = []  # the broker first
+        self.programs = []  # the broker first, if this run has started it
         self.address = None
+        self.prefix = ""
+
+    def use_broker(self, address):
+        """Uses a broker that is running. Topics get a prefix of this run, because earlier runs may have used the broker."""
+        self.address, self.prefix = address, f"bench-{time.time_ns() // 10 ** 6}-"
 
     def start_broker(self, launcher):
         broker = Program("broker", [launcher, "broker", "--port", "0", "--dir", self.folder / "broker"], {},

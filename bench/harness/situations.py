@@ -21,7 +21,7 @@ class Side:
         self.feed = None
 
     def prefix(self, role):
-        return f"{self.variant.slug}-{role}-"
+        return f"{self.serving.prefix}{self.variant.slug}-{role}-"
 
     def start(self, role):
         """Starts the processes of a role unless they run. They are ready when `await_ready` returns."""
