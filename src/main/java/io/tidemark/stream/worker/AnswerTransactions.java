@@ -5,10 +5,12 @@ import io.tidemark.message.TopicJson;
 import io.tidemark.stream.topics.DeadLetter;
 import io.tidemark.stream.topics.KafkaConnection;
 import io.tidemark.stream.topics.TopicLayout;
+import io.tidemark.text.LogText;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -16,6 +18,7 @@ import java.util.OptionalInt;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
+import java.util.function.Predicate;
 import java.util.function.Supplier;
 import org.apache.kafka.clients.consumer.ConsumerGroupMetadata;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
@@ -27,12 +30,13 @@ import org.apache.kafka.common.errors.InvalidTopicException;
 import org.apache.kafka.common.errors.RecordTooLargeException;
 import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.errors.TopicAuthorizationException;
+import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.apache.kafka.common.header.Header;
 import org.jboss.logging.Logger;
 
 /**
  * Writes answers and the offsets of their requests, each batch of them in one transaction of one transactional
- * producer. A transaction begins when its answers exist and ends before the method returns.
+ * producer. {@link #write} begins and ends it.
  *
  * <p>Used by one thread at a time. {@link PendingAnswers} calls {@link #write} on the thread
  * {@code tidemark-transactions}.
@@ -48,13 +52,20 @@ final class AnswerTransactions implements AutoCloseable {
             ErrorBody.serverError("internal_error", "the result could not be encoded");
     private static final long RETRY_NANOS = TimeUnit.MILLISECONDS.toNanos(200);
 
+    /** Time in which no result is sent to a reply topic that was missing. */
+    private static final long MISSING_NANOS = TimeUnit.MINUTES.toNanos(1);
+
     /** Upper bound for what a batch adds to a record. */
     private static final int RECORD_OVERHEAD_BYTES = 1024;
 
     private final Supplier<Producer<byte[], byte[]>> producers;
     private final TopicLayout topics;
     private final ReplyRouting routing;
+    private final Predicate<String> isMissing;
     private final BooleanSupplier givesUp;
+    /** Reply topics that were missing, with the time of the last failure. */
+    private final Map<String, Long> missing = new HashMap<>();
+
     private Producer<byte[], byte[]> producer;
     /** Read by other threads. */
     private volatile Optional<String> failure = Optional.empty();
@@ -108,16 +119,19 @@ final class AnswerTransactions implements AutoCloseable {
 
     /**
      * @param producers creates a transactional producer; all of them have the same transactional id
+     * @param isMissing asks the cluster whether a topic does not exist
      * @param givesUp   true ends the wait for a broker that does not respond
      */
     AnswerTransactions(
             Supplier<Producer<byte[], byte[]>> producers,
             TopicLayout topics,
             ReplyRouting routing,
+            Predicate<String> isMissing,
             BooleanSupplier givesUp) {
         this.producers = producers;
         this.topics = topics;
         this.routing = routing;
+        this.isMissing = isMissing;
         this.givesUp = givesUp;
         this.producer = open();
     }
@@ -136,6 +150,8 @@ final class AnswerTransactions implements AutoCloseable {
             producer.beginTransaction();
             for (Entry entry : answers) {
                 send(entry, failures);
+                // a further send could wait for metadata or memory although the transaction has failed
+                throwFirst(failures);
             }
             producer.sendOffsetsToTransaction(offsets, group);
             committing = true;
@@ -215,6 +231,11 @@ final class AnswerTransactions implements AutoCloseable {
     }
 
     private void send(Entry entry, List<Failure> failures) {
+        Long since = missing.get(topic(entry));
+        if (since != null && System.nanoTime() - since < MISSING_NANOS) {
+            entry.toDefaultTopic = true;
+            entry.answer = entry.answer.replacedBy(NO_REPLY_TOPIC);
+        }
         ProducerRecord<byte[], byte[]> result;
         try {
             result = result(entry);
@@ -248,57 +269,54 @@ final class AnswerTransactions implements AutoCloseable {
      * producer then gives the same reason to records that it has not sent yet.
      */
     private void removeCulprit(List<Entry> answers, List<Failure> failures) {
-        Failure failure;
-        synchronized (failures) {
-            if (failures.isEmpty()) {
-                return;
-            }
-            failure = failures.get(0);
+        Optional<Failure> first = first(failures);
+        if (first.isEmpty()) {
+            return;
         }
+        Failure failure = first.get();
         Entry entry = failure.entry;
-        if (failure.isLetter && isAboutRecord(failure.reason)) {
+        boolean tooLarge = failure.reason instanceof RecordTooLargeException;
+        if (failure.isLetter && (tooLarge || isAboutTopic(failure.reason, topics.deadLetters()))) {
             LOG.warnf(
                     "the dead letter of the request at %s can't be written and is left out: %s",
                     entry.request.position(), failure.reason.getMessage());
-            boolean isAboutTopic = !(failure.reason instanceof RecordTooLargeException);
-            (isAboutTopic ? answers : List.of(entry)).forEach(each -> each.withoutLetter = true);
-        } else if (failure.reason instanceof RecordTooLargeException) {
+            (tooLarge ? List.of(entry) : answers).forEach(each -> each.withoutLetter = true);
+        } else if (tooLarge) {
             entry.unwritable = entry.answer.error().equals(Optional.of(TOO_LARGE));
             entry.answer = entry.answer.replacedBy(TOO_LARGE);
-        } else if (!failure.isLetter && !entry.toDefaultTopic && lacksReplyTopic(failure)) {
-            String topic = replyTopic(entry);
-            answers.stream()
-                    .filter(each -> !each.toDefaultTopic && replyTopic(each).equals(topic))
-                    .forEach(each -> {
-                        each.toDefaultTopic = true;
-                        each.answer = each.answer.replacedBy(NO_REPLY_TOPIC);
-                    });
-        }
-    }
-
-    private String replyTopic(Entry entry) {
-        return routing.route(entry.request.record()).destination().topic();
-    }
-
-    private static boolean isAboutRecord(Exception reason) {
-        return reason instanceof RecordTooLargeException
-                || reason instanceof TopicAuthorizationException
-                || reason instanceof InvalidTopicException;
-    }
-
-    /** Whether a reply topic can't be written, while the topic of results can. */
-    private boolean lacksReplyTopic(Failure failure) {
-        if (replyTopic(failure.entry).equals(topics.results())) {
-            return false;
-        }
-        if (failure.reason instanceof TimeoutException) {
-            try {
-                return !producer.partitionsFor(topics.results()).isEmpty();
-            } catch (KafkaException e) {
-                return false;
+        } else if (!failure.isLetter) {
+            String topic = topic(entry);
+            if (!topic.equals(topics.results()) && isAboutTopic(failure.reason, topic)) {
+                LOG.warnf("the reply topic '%s' can't be written: %s", LogText.of(topic), failure.reason.getMessage());
+                missing.put(topic, System.nanoTime());
             }
         }
-        return isAboutRecord(failure.reason);
+    }
+
+    private static Optional<Failure> first(List<Failure> failures) {
+        synchronized (failures) {
+            return failures.stream().findFirst();
+        }
+    }
+
+    private static void throwFirst(List<Failure> failures) {
+        first(failures).ifPresent(failure -> {
+            throw new KafkaException("a record could not be sent: " + failure.reason.getMessage(), failure.reason);
+        });
+    }
+
+    private boolean isAboutTopic(Exception reason, String topic) {
+        return reason instanceof TopicAuthorizationException
+                || reason instanceof InvalidTopicException
+                || (reason instanceof TimeoutException || reason instanceof UnknownTopicOrPartitionException)
+                        && isMissing.test(topic);
+    }
+
+    /** The topic of a result. */
+    private String topic(Entry entry) {
+        return entry.toDefaultTopic
+                ? topics.results()
+                : routing.route(entry.request.record()).destination().topic();
     }
 
     private ProducerRecord<byte[], byte[]> result(Entry entry) {

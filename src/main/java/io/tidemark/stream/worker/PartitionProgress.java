@@ -103,10 +103,10 @@ final class PartitionProgress {
         for (long each : ends) {
             history = history.finished(each);
         }
-        OffsetAndMetadata position = new OffsetAndMetadata(
+        OffsetAndMetadata target = new OffsetAndMetadata(
                 offset,
                 new CommitMetadata(released ? Optional.empty() : Optional.of(owner), idle, history, bits).toString());
-        return new Commit(position, ends, revision);
+        return new Commit(target, ends, revision);
     }
 
     /** Called when the transaction is committed. Requests may have been opened, and the metadata changed, since then. */

@@ -42,7 +42,7 @@ final class PartitionTakeOver {
     private static final long ADMIN_TIMEOUT_S = 30;
     /** Time of one call of the consumer. */
     private static final Duration CALL = Duration.ofSeconds(5);
-    /** Age from which an open transaction counts as one of a dead worker: transactions of workers take milliseconds. */
+    /** Age from which an open transaction counts as one of a dead worker: those of a live worker usually take milliseconds. */
     private static final long LEFT_BEHIND_MS = 2_000;
 
     private final RequestLoop.Options options;

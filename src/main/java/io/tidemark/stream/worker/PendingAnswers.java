@@ -29,14 +29,17 @@ import org.apache.kafka.common.TopicPartition;
  *
  * <p>Used by the thread {@code tidemark-requests} only, because brokers check the member and the generation of a commit
  * but not who owns a partition. Contents and group metadata of a transaction are taken from the thread that polls, and
- * it calls {@link #finish} before it gives a partition back.
+ * it calls {@link #finish} before it gives a partition back. A transaction that runs when a partition is lost needs no
+ * wait: brokers refuse its group metadata, or the next owner waits for its end.
  */
 final class PendingAnswers implements AutoCloseable {
 
     /** Upper bound of the answers in a transaction. */
     static final int MAX_RESULTS_PER_TRANSACTION = 500;
 
+    /** Above the time that one call of the producer may take. */
     private static final int CLOSE_SECONDS = 6;
+
     private static final long DELAY_NANOS = TimeUnit.SECONDS.toNanos(10);
 
     private final AnswerTransactions transactions;
@@ -44,7 +47,7 @@ final class PendingAnswers implements AutoCloseable {
     private final ExecutorService thread =
             Executors.newSingleThreadExecutor(task -> new Thread(task, "tidemark-transactions"));
     private List<Entry> entries = new ArrayList<>();
-    private Optional<Transaction> running = Optional.empty();
+    private Optional<Transaction> current = Optional.empty();
 
     /** A transaction between its begin and {@link #finish}. */
     private record Transaction(
@@ -83,17 +86,17 @@ final class PendingAnswers implements AutoCloseable {
     }
 
     boolean isRunning() {
-        return running.isPresent();
+        return current.isPresent();
     }
 
     /** Whether {@link #finish} returns without a wait. */
     boolean hasEnded() {
-        return running.filter(transaction -> transaction.outcome.isDone()).isPresent();
+        return current.filter(transaction -> transaction.outcome.isDone()).isPresent();
     }
 
     /** Whether a transaction runs for so long that something must be wrong. */
     boolean isDelayed() {
-        return running.filter(transaction -> System.nanoTime() - transaction.beginNanos > DELAY_NANOS)
+        return current.filter(transaction -> System.nanoTime() - transaction.beginNanos > DELAY_NANOS)
                 .isPresent();
     }
 
@@ -125,7 +128,7 @@ final class PendingAnswers implements AutoCloseable {
         });
         CompletableFuture<Outcome> outcome =
                 CompletableFuture.supplyAsync(() -> transactions.write(batch, offsets, group), thread);
-        running = Optional.of(new Transaction(Set.copyOf(batch), commits, outcome, System.nanoTime()));
+        current = Optional.of(new Transaction(Set.copyOf(batch), commits, outcome, System.nanoTime()));
         outcome.whenComplete((result, failure) -> onEnd.run());
     }
 
@@ -134,12 +137,13 @@ final class PendingAnswers implements AutoCloseable {
      *
      * @return empty if none runs
      * @throws RuntimeException as {@link AnswerTransactions#write} does
+     * @throws Error            of the thread that runs transactions
      */
     Optional<Outcome> finish() {
-        if (running.isEmpty()) {
+        if (current.isEmpty()) {
             return Optional.empty();
         }
-        Transaction transaction = running.get();
+        Transaction transaction = current.get();
         try {
             Outcome outcome = transaction.outcome.join();
             if (outcome == Outcome.COMMITTED) {
@@ -148,9 +152,12 @@ final class PendingAnswers implements AutoCloseable {
             }
             return Optional.of(outcome);
         } catch (CompletionException e) {
-            throw e.getCause() instanceof RuntimeException failure ? failure : e;
+            if (e.getCause() instanceof Error error) {
+                throw error;
+            }
+            throw (RuntimeException) e.getCause();
         } finally {
-            running = Optional.empty();
+            current = Optional.empty();
         }
     }
 

@@ -12,8 +12,8 @@ import org.apache.kafka.common.KafkaException;
 import org.jboss.logging.Logger;
 
 /**
- * The thread {@code tidemark-requests}, which reads requests, starts them, and commits each answer together with the
- * offset of its request. It runs one {@link RequestSession} after the other: an error of the consumer ends a session,
+ * The thread {@code tidemark-requests}, which reads requests, starts them, and has each answer committed together with
+ * the offset of its request. It runs one {@link RequestSession} after the other: an error of the consumer ends a session,
  * all requests are abandoned, and a new consumer joins the group.
  *
  * <p>The methods that start, stop and observe the loop may be called from any thread.

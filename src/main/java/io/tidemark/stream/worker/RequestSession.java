@@ -14,7 +14,9 @@ import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.Set;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -28,6 +30,8 @@ import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.InterruptException;
+import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.apache.kafka.common.errors.WakeupException;
 import org.jboss.logging.Logger;
 
@@ -52,10 +56,12 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
     private static final Logger LOG = Logger.getLogger(RequestSession.class);
     private static final Duration POLL = Duration.ofMillis(100);
     private static final Duration CLIENT_CLOSE = Duration.ofSeconds(5);
+    private static final int CALL_SECONDS = 5;
     /** Records of one poll, and of one partition that are read and have not started. */
     private static final int READ_AHEAD = 32;
 
-    private static final int MAX_RELEASE_FAILURES = 3;
+    /** Time to commit the release of revoked partitions; other members wait for it. */
+    private static final long RELEASE_NANOS = TimeUnit.SECONDS.toNanos(15);
 
     private static final int TRANSACTION_TIMEOUT_MS = 10_000;
     /** Below the timeout of the transaction, so that a record that no broker takes is known before it is aborted. */
@@ -80,10 +86,12 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
     /** Answers from other threads. */
     private final ConcurrentLinkedQueue<Entry> ended = new ConcurrentLinkedQueue<>();
 
+    /** Read by the thread that runs transactions. */
     private volatile boolean ownsPartitions;
     /** Transactions that have failed since the last one that was committed. */
     private int failedTransactions;
 
+    /** Whether the next attempt to commit waits, after one that has failed. */
     private boolean backOff;
 
     /** Joins the group with the first poll. */
@@ -111,6 +119,7 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
                     () -> newProducer(options, kafka),
                     topics,
                     routing,
+                    this::isMissing,
                     () -> loop.givesUp() || loop.isOver() && !ownsPartitions);
             answers = new PendingAnswers(transactions, loop::wake);
         } catch (RuntimeException e) {
@@ -273,7 +282,7 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
         answers.begin(owned.values(), consumer.groupMetadata());
     }
 
-    /** Waits for the end of the running transaction. Returns false if none runs or it was not committed. */
+    /** Waits for the end of the running transaction. Returns false if none runs or its commit failed. */
     private boolean endTransaction() {
         Optional<Outcome> outcome = answers.finish();
         if (outcome.isEmpty()) {
@@ -302,7 +311,7 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
                 : Optional.empty();
     }
 
-    /** Commits what has ended before it returns. Returns false if nothing was committed. */
+    /** Ends the running transaction, and commits what is left. Returns false if nothing was left or the commit failed. */
     private boolean commit() {
         endTransaction();
         beginTransaction();
@@ -386,11 +395,10 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
         runningOf(all).forEach(this::abandon);
         List<PartitionProgress> released = all.stream().map(owned::get).toList();
         released.forEach(PartitionProgress::release);
-        int failures = 0;
-        while (failures < MAX_RELEASE_FAILURES
+        long end = System.nanoTime() + RELEASE_NANOS;
+        while (System.nanoTime() < end
                 && (released.stream().anyMatch(PartitionProgress::isStale) || answers.hasAnswersOf(released))) {
             if (!commit()) {
-                failures++;
                 LockSupport.parkNanos(pauseNanos());
             }
         }
@@ -441,11 +449,15 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
                 .toList();
     }
 
-    /** Abandons what is open. Leaves the group. */
+    /** Releases what is still owned, if the session has failed. Leaves the group. */
     @Override
     public void close() {
         if (!loop.isCrashed() && !loop.givesUp()) {
-            releaseAfterFailure();
+            try {
+                release(owned.keySet());
+            } catch (RuntimeException e) {
+                LOG.debugf("the partitions could not be released: %s", e.getMessage());
+            }
         }
         drop(List.copyOf(owned.keySet()));
         loop.turned(0);
@@ -456,14 +468,17 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
         }
     }
 
-    /** Releases partitions that a failed session still owns, so that their next owners count no death. */
-    private void releaseAfterFailure() {
+    /** Whether the cluster answers that a topic does not exist. */
+    private boolean isMissing(String topic) {
         try {
-            runningOf(owned.keySet()).forEach(this::abandon);
-            owned.values().forEach(PartitionProgress::release);
-            commit();
-        } catch (RuntimeException e) {
-            LOG.debugf("the partitions could not be released: %s", e.getMessage());
+            admin.describeTopics(List.of(topic)).allTopicNames().get(CALL_SECONDS, TimeUnit.SECONDS);
+            return false;
+        } catch (ExecutionException e) {
+            return e.getCause() instanceof UnknownTopicOrPartitionException;
+        } catch (TimeoutException e) {
+            return false;
+        } catch (InterruptedException e) {
+            throw new InterruptException(e);
         }
     }
 

@@ -60,6 +60,11 @@ class AnswerTransactionsTest {
 
         private String failingTopic = TOPICS.results();
         private boolean effective;
+        private int sends;
+        /** Whether callbacks are called by the commit. */
+        private boolean delayed;
+
+        private final List<Callback> callbacks = new ArrayList<>();
 
         FaultyProducer() {
             super(true, null, new ByteArraySerializer(), new ByteArraySerializer());
@@ -67,17 +72,26 @@ class AnswerTransactionsTest {
 
         @Override
         public synchronized Future<RecordMetadata> send(ProducerRecord<byte[], byte[]> record, Callback callback) {
+            sends++;
             if (sendFailure.isPresent() && record.topic().equals(failingTopic)) {
                 state = sendFailure;
                 sendFailure = Optional.empty();
                 commitTransactionException = new KafkaException("a send has failed", state.get());
             }
-            state.ifPresent(reason -> callback.onCompletion(null, reason));
+            state.ifPresent(reason -> {
+                if (delayed) {
+                    callbacks.add(callback);
+                } else {
+                    callback.onCompletion(null, reason);
+                }
+            });
             return super.send(record, callback);
         }
 
         @Override
         public void commitTransaction() {
+            callbacks.forEach(callback -> callback.onCompletion(null, state.orElseThrow()));
+            callbacks.clear();
             if (!effective) {
                 super.commitTransaction();
                 effective = true;
@@ -101,6 +115,7 @@ class AnswerTransactionsTest {
 
     private final List<FaultyProducer> producers = new ArrayList<>();
     private final AtomicBoolean givesUp = new AtomicBoolean();
+    private String missingTopic = "";
     private final AnswerTransactions transactions = new AnswerTransactions(
             () -> {
                 producers.add(new FaultyProducer());
@@ -110,6 +125,7 @@ class AnswerTransactionsTest {
             new ReplyRouting(
                     TestSettings.with(Map.of()).replies(),
                     new ReplyTopics(TOPICS.results(), Map.of(TOPICS.results(), 1))),
+            topic -> topic.equals(missingTopic),
             givesUp::get);
     private final PartitionProgress progress =
             new PartitionProgress(PARTITION, "worker", 0, new BitSet(), CrashHistory.NONE);
@@ -210,6 +226,30 @@ class AnswerTransactionsTest {
         assertThat(write(answers)).isEqualTo(Outcome.COMMITTED);
         assertThat(results()).hasSize(2);
         assertThat(latest().history()).hasSize(2);
+    }
+
+    @Test
+    @DisplayName("Leave out a dead letter whose topic is missing, but not one that no broker takes at the moment")
+    void missingLetterTopic() {
+        List<Entry> answers = List.of(error(0));
+        latest().failingTopic = TOPICS.deadLetters();
+        latest().sendFailure = Optional.of(new TimeoutException("no answer"));
+        assertThat(write(answers)).isNotEqualTo(Outcome.COMMITTED);
+        missingTopic = TOPICS.deadLetters();
+        latest().sendFailure = Optional.of(new TimeoutException("no metadata"));
+        assertThat(write(answers)).isNotEqualTo(Outcome.COMMITTED);
+        assertThat(write(answers)).isEqualTo(Outcome.COMMITTED);
+        assertThat(latest().history()).hasSize(1);
+    }
+
+    @Test
+    @DisplayName("Send nothing more in a transaction that has failed")
+    void stopsAtFailure() {
+        latest().sendFailure = Optional.of(new TimeoutException("no metadata"));
+        List<Entry> answers = List.of(answer(0), answer(1), answer(2));
+        int before = latest().sends;
+        assertThat(write(answers)).isNotEqualTo(Outcome.COMMITTED);
+        assertThat(latest().sends - before).isEqualTo(1);
     }
 
     private FaultyProducer latest() {

@@ -86,7 +86,8 @@ class ReplyTopicTest {
                 new Results("base", 2, "w", Clock.systemUTC()).rejected(request, "r", Optional.empty(), error),
                 Optional.of(error),
                 () -> {});
-        try (AnswerTransactions transactions = new AnswerTransactions(() -> producer, TOPICS, routing, () -> false)) {
+        try (AnswerTransactions transactions =
+                new AnswerTransactions(() -> producer, TOPICS, routing, topic -> false, () -> false)) {
             assertThat(transactions.write(
                             List.of(new AnswerTransactions.Entry(request, null, answer)),
                             Map.of(new TopicPartition("requests", 0), new OffsetAndMetadata(8)),
