@@ -177,6 +177,8 @@ class Chaos:
         return kind
 
     def _tick(self, now):
+        for take_over in self._take_overs:
+            take_over.see_owners(self._suspects.owners, now)
         self._workers.check()
         while self._actions and self._actions[0][0] <= now:
             heapq.heappop(self._actions)[2]()
@@ -209,7 +211,7 @@ class Chaos:
             self._record(kind, f"{worker.name}, which owns {len(owned)} partitions with open requests" if owned else worker.name)
             self._workers.kill(worker)
             if owned:
-                take_over = TakeOver(worker.name, owned, len(self._faults) - 1)
+                take_over = TakeOver(worker.name, owned, self._suspects.owners, len(self._faults) - 1)
                 self._take_overs.append(take_over)
                 self._ledger.watch(take_over)
             return True
@@ -275,7 +277,7 @@ class Chaos:
             if self._ledger.seconds_without_result > SETTLE_SECONDS:
                 LOG.error("%d requests have no result: %s …", self._ledger.open(), self._ledger.some_open())
                 return False
-            self._workers.check()
+            self._tick(time.monotonic())
             time.sleep(0.2)
         self._workers.sample_memory()
         return True
@@ -312,8 +314,9 @@ class Chaos:
         others = [kind for n, (seconds, kind, _) in enumerate(self._faults)
                   if n != take_over.number and at - 10 <= seconds <= until]
         return {"seconds": at, "worker": take_over.worker, "alone": not others, "complete": take_over.complete,
-                "partitions": {f"{topic}-{partition}": value for (topic, partition), value in take_over.seconds.items()},
-                "worst": take_over.worst}
+                "owned": {f"{topic}-{partition}": value for (topic, partition), value in take_over.owned.items()},
+                "first_results": {f"{topic}-{partition}": value for (topic, partition), value in take_over.seconds.items()},
+                "worst_owned": take_over.worst_owned, "worst": take_over.worst}
 
     def _verify(self):
         """The verifier's report; a process of its own reads the topics, so that this one decides nothing."""
@@ -343,12 +346,15 @@ def print_report(report):
           f"repeated results {requests['repeated']}; errors {requests['errors']}")
     for alone in (True, False):
         kills = [each for each in report["take_overs"] if each["alone"] == alone]
-        seconds = sorted(each["worst"] for each in kills if each["complete"])
+        complete = [each for each in kills if each["complete"]]
         if kills:
-            print(f"take-over after kill -9 {'without' if alone else 'with'} other faults near it: {len(kills)} kills"
-                  + (f", median {statistics.median(seconds):.1f} s, worst {max(seconds):.1f} s" if seconds else "")
-                  + (f"; all: {', '.join(f'{each:.1f}' for each in seconds)} s" if seconds and alone else "")
-                  + (f"; {len(kills) - len(seconds)} not complete" if len(kills) > len(seconds) else ""))
+            print(f"kill -9 {'without' if alone else 'with'} other faults near it: {len(kills)}"
+                  + (f", of which {len(kills) - len(complete)} not complete" if len(kills) > len(complete) else ""))
+        for name, what in (("worst_owned", "until another worker owns the last partition"),
+                           ("worst", "until the last partition has a result")) if complete else ():
+            seconds = sorted(each[name] for each in complete)
+            print(f"  {what}: median {statistics.median(seconds):.1f} s, worst {max(seconds):.1f} s"
+                  + (f"; all: {', '.join(f'{each:.1f}' for each in seconds)} s" if alone else ""))
     if report["oldest_worker"]:
         samples = report["oldest_worker"]["samples"]
         print("memory of the oldest worker process: " + ", ".join(

@@ -1,4 +1,4 @@
-"""Which requests the workers suspect of ending workers, according to the metadata of the group's committed offsets.
+"""What the metadata of the group's committed offsets says: the owner of each partition, and suspected requests.
 
 A worker cannot know whether a request ended it or a signal did. A request that was running alone at two deaths gets the
 error `worker_crashed`. The metadata names the request that runs alone and the number of deaths so far: `trying=1234x1`.
@@ -35,6 +35,11 @@ def suspect(metadata):
                 raise ValueError(f"the metadata of a committed offset has the field '{field}'")
             return int(match[1]) if int(match[2]) > 0 else None
     return None
+
+
+def owner(metadata):
+    """The transactional id of the worker that owns the partition; None if it has none."""
+    return next((field[6:] for field in (metadata or "").split(" ") if field.startswith("owner=")), None)
 
 
 def committed_metadata(address, group, seconds):
@@ -107,12 +112,18 @@ class SuspectReader(threading.Thread):
         self._group = group
         self._ended = threading.Event()
         self._suspects = {}    # (topic, partition): offset or None
+        self._owners = {}      # (topic, partition): transactional id or None
         self.failures = []
 
     @property
     def suspects(self):
         """(topic, partition, offset) of each suspect. For any thread."""
         return [(*partition, offset) for partition, offset in self._suspects.copy().items() if offset is not None]
+
+    @property
+    def owners(self):
+        """The transactional id of the owner of each (topic, partition), or None. For any thread."""
+        return self._owners.copy()
 
     def run(self):
         try:
@@ -129,6 +140,7 @@ class SuspectReader(threading.Thread):
             except OSError:
                 continue   # it is down, or another one coordinates the group
             self._suspects.update({partition: suspect(text) for partition, text in metadata.items()})
+            self._owners.update({partition: owner(text) for partition, text in metadata.items()})
             return True
         return False
 

@@ -4,7 +4,7 @@ import struct
 import threading
 import unittest
 
-from suspects import SuspectReader, committed_metadata, suspect
+from suspects import SuspectReader, committed_metadata, owner, suspect
 
 OWNER = "tidemark/1 owner=tidemark-workers%2Fworker-1-5f3c09ab"
 
@@ -27,6 +27,11 @@ class Metadata(unittest.TestCase):
         for metadata in ("tidemark/2 trying=5x1", f"{OWNER} trying=5", f"{OWNER} trying=5x1x1", f"{OWNER} trying=x1", "x"):
             with self.subTest(metadata), self.assertRaises(ValueError):
                 suspect(metadata)
+
+    def test_the_owner_is_the_transactional_id(self):
+        self.assertEqual("tidemark-workers%2Fworker-1-5f3c09ab", owner(f"{OWNER} done=AAAA"))
+        for metadata in (None, "", "tidemark/1 done=AAAA"):
+            self.assertIsNone(owner(metadata))
 
 
 def text(value):
@@ -106,6 +111,13 @@ class Reading(unittest.TestCase):
         broker.await_end()
         self.assertFalse(reader.read())
         self.assertEqual([("requests", 0, 7)], reader.suspects)
+
+    def test_the_owner_of_a_partition_is_the_last_one_that_was_read(self):
+        reader = self.reader(Broker(offsets({0: OWNER}), offsets({0: "tidemark/1 owner=b"})))
+        reader.read()
+        self.assertEqual({("requests", 0): "tidemark-workers%2Fworker-1-5f3c09ab"}, reader.owners)
+        reader.read()
+        self.assertEqual({("requests", 0): "b"}, reader.owners)
 
     def test_the_broker_that_coordinates_the_group_is_found(self):
         reader = self.reader(Broker(offsets({}, error=16)), Broker(offsets({0: "tidemark/1 trying=7x1"})))

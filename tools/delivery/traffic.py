@@ -86,17 +86,27 @@ class Ledger:
 
 
 class TakeOver:
-    """How long the partitions of a killed worker wait for a result of another worker."""
+    """How long the partitions of a killed worker wait for another owner, and for a result of another worker."""
 
     # results that the worker committed before its death arrive within this time
     LATE_SECONDS = 2
 
-    def __init__(self, worker, partitions, number):
-        """partitions: (topic, partition) of each partition that the worker owned; number: of the fault"""
+    def __init__(self, worker, partitions, owners, number):
+        """
+        partitions: (topic, partition) of each partition that the worker owned; owners: transactional ids of all partitions;
+        number: of the fault
+        """
         self.worker = worker
         self.number = number
         self.killed = time.monotonic()
-        self.seconds = dict.fromkeys(partitions)
+        self.owned = dict.fromkeys(partitions)     # seconds until the metadata named another owner
+        self.seconds = dict.fromkeys(partitions)   # seconds until the first result
+        self._dead = {owners.get(partition) for partition in partitions}
+
+    def see_owners(self, owners, now):
+        for partition, seconds in self.owned.items():
+            if seconds is None and owners.get(partition) not in (None, *self._dead):
+                self.owned[partition] = now - self.killed
 
     def see(self, partition, worker, now):
         if partition in self.seconds and self.seconds[partition] is None:
@@ -106,7 +116,11 @@ class TakeOver:
 
     @property
     def complete(self):
-        return all(value is not None for value in self.seconds.values())
+        return all(value is not None for value in (*self.owned.values(), *self.seconds.values()))
+
+    @property
+    def worst_owned(self):
+        return max((value for value in self.owned.values() if value is not None), default=None)
 
     @property
     def worst(self):
