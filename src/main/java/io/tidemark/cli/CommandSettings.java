@@ -4,6 +4,7 @@ import io.smallrye.config.PropertiesConfigSource;
 import io.smallrye.config.SmallRyeConfigBuilder;
 import io.tidemark.client.Cluster;
 import io.tidemark.client.Topics;
+import io.tidemark.stream.settings.TidemarkSettings.Role;
 import io.tidemark.stream.settings.TidemarkSettings.TopicSettings;
 import io.tidemark.stream.topics.TopicLayout;
 import io.tidemark.stream.topics.TopicSetup;
@@ -50,10 +51,10 @@ public final class CommandSettings {
                 layout.boundaries());
     }
 
-    /** Creates missing topics with the layout that a worker would create. */
+    /** Creates missing topics with the layout that workers and calibrators would create. */
     static void createTopics(Cluster cluster) {
         try (Admin admin = cluster.admin()) {
-            TopicSetup.ensure(admin, layout(sources()));
+            TopicSetup.ensure(admin, layout(sources()), Role.ALL, true);
         }
     }
 

@@ -10,6 +10,7 @@ import io.tidemark.stream.calibrator.BatchScorer;
 import io.tidemark.stream.calibrator.CalibratorService;
 import io.tidemark.stream.calibrator.SweepExecutor;
 import io.tidemark.stream.metrics.CalibrationMetrics;
+import io.tidemark.stream.settings.TidemarkSettings.Role;
 import io.tidemark.stream.topics.KafkaConnection;
 import io.tidemark.stream.topics.TopicLayout;
 import io.tidemark.stream.topics.TopicSetup;
@@ -50,7 +51,7 @@ final class RunningCalibrator implements AutoCloseable {
                         Map.of("tidemark.topics.prefix", prefix, "tidemark.topics.calibration-partitions", "2"))
                 .topics());
         try (Admin admin = kafka.newAdmin()) {
-            TopicSetup.ensure(admin, topics);
+            TopicSetup.ensure(admin, topics, Role.ALL, true);
         }
         client = new TopicClient(
                 broker.bootstrapServers(),

@@ -3,6 +3,7 @@ package io.tidemark.stream;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.tidemark.stream.settings.TidemarkSettings.Role;
 import io.tidemark.stream.topics.TopicLayout;
 import io.tidemark.stream.topics.TopicSetup;
 import java.time.Duration;
@@ -35,7 +36,9 @@ final class WorkerGroup implements AutoCloseable {
             TopicSetup.ensure(
                     admin,
                     TopicLayout.of(TestSettings.with(Map.of("tidemark.topics.prefix", prefix))
-                            .topics()));
+                            .topics()),
+                    Role.ALL,
+                    true);
         }
         client = new TopicClient(brokers, prefix + "generation-results", prefix + "generation-dead-letters");
     }

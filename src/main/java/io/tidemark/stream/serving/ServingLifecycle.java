@@ -188,11 +188,13 @@ public class ServingLifecycle {
             LOG.warnf("not passed to the Kafka clients: %s", kafka.notInherited());
         }
         TopicLayout topics = TopicLayout.of(settings.topics());
-        ReplyTopics replies;
+        Optional<ReplyTopics> replies = Optional.empty();
         try (Admin admin = kafka.newAdmin()) {
-            TopicSetup.ensure(admin, topics);
-            List<String> named = settings.replies().topics().orElse(List.of());
-            replies = ReplyTopics.check(admin, topics, settings.role().generates() ? named : List.of());
+            TopicSetup.ensure(admin, topics, settings.role(), settings.topics().create());
+            if (settings.role().generates()) {
+                replies = Optional.of(ReplyTopics.check(
+                        admin, topics, settings.replies().topics().orElse(List.of())));
+            }
         }
         SortedMap<String, Path> folders = AdapterFolders.of(settings);
         LoadedModel loaded = opened(loadModel(preloader, folders.keySet()));
@@ -205,9 +207,9 @@ public class ServingLifecycle {
         TableMetrics.bind(registry, follower);
         String processName = settings.workerId().orElseGet(ServingLifecycle::uniqueProcessName);
         // a service that joins its consumer group during a shutdown causes two needless rebalances
-        if (settings.role().generates() && !stopping) {
+        if (replies.isPresent() && !stopping) {
             startWorker(
-                    new WorkerService.Cluster(processName, kafka, topics, replies, events::send),
+                    new WorkerService.Cluster(processName, kafka, topics, replies.get(), events::send),
                     loaded,
                     adapters,
                     table);

@@ -251,6 +251,10 @@ public interface TidemarkSettings {
         /** Prefix of every topic name, for several deployments on one cluster. */
         Optional<String> prefix();
 
+        /** Whether a process creates the topics of its role that do not exist. */
+        @WithDefault("true")
+        boolean create();
+
         /** Partitions of the topics of requests, events, results and dead letters. */
         @WithDefault("4")
         @Min(1)
@@ -304,7 +308,7 @@ public interface TidemarkSettings {
         @NotBlank
         String calibrationState();
 
-        /** Reserved: the topic is created, and no service reads it. */
+        /** Reserved: no service creates or reads the topic. */
         @WithDefault("adapters")
         @NotBlank
         String adapters();

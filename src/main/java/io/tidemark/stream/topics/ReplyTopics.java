@@ -1,5 +1,6 @@
 package io.tidemark.stream.topics;
 
+import io.tidemark.stream.settings.TidemarkSettings.Role;
 import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -57,7 +58,8 @@ public final class ReplyTopics {
     public static ReplyTopics check(Admin admin, TopicLayout layout, Collection<String> names) {
         Set<String> replies = new LinkedHashSet<>(names);
         replies.remove(layout.results());
-        Set<String> own = layout.newTopics().stream().map(NewTopic::name).collect(Collectors.toSet());
+        Set<String> own =
+                layout.newTopics(Role.ALL).stream().map(NewTopic::name).collect(Collectors.toSet());
         for (String topic : replies) {
             require(!own.contains(topic), topic, "is a topic of Tidemark that takes no results");
         }

@@ -1,5 +1,6 @@
 package io.tidemark.stream.topics;
 
+import io.tidemark.stream.settings.TidemarkSettings.Role;
 import io.tidemark.stream.settings.TidemarkSettings.TopicSettings;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -75,22 +76,25 @@ public record TopicLayout(
     }
 
     /**
-     * All topics as they are created. Their {@code cleanup.policy} is required of existing topics, too, and another
-     * {@code message.timestamp.type} of existing topics is reported.
+     * The topics that a process of a role uses, as they are created. Their {@code cleanup.policy} is required of existing
+     * topics, too, and another {@code message.timestamp.type} of existing topics is reported.
      */
-    List<NewTopic> newTopics() {
+    List<NewTopic> newTopics(Role role) {
         Map<String, String> largeRecords = maxMessageBytes(TopicSettings.MAX_RECORD_BYTES);
         List<NewTopic> topics = new ArrayList<>();
-        requestTopics.forEach(name -> topics.add(deleted(name, partitions, with(largeRecords, APPEND_TIME))));
-        topics.add(deleted(events, partitions, Map.of()));
-        topics.add(deleted(results, partitions, maxMessageBytes(KafkaConnection.MAX_REQUEST_BYTES)));
-        topics.add(deleted(cancellations, 1, with(CANCELLATION_RETENTION, APPEND_TIME)));
-        topics.add(deleted(deadLetters, partitions, largeRecords));
-        topics.add(deleted(validationBatches, calibrationPartitions, largeRecords));
-        topics.add(deleted(validationDeadLetters, calibrationPartitions, largeRecords));
+        if (role.generates()) {
+            requestTopics.forEach(name -> topics.add(deleted(name, partitions, with(largeRecords, APPEND_TIME))));
+            topics.add(deleted(events, partitions, Map.of()));
+            topics.add(deleted(results, partitions, maxMessageBytes(KafkaConnection.MAX_REQUEST_BYTES)));
+            topics.add(deleted(cancellations, 1, with(CANCELLATION_RETENTION, APPEND_TIME)));
+            topics.add(deleted(deadLetters, partitions, largeRecords));
+        }
         topics.add(compacted(boundaries, Map.of()));
-        topics.add(compacted(calibrationState, largeRecords));
-        topics.add(compacted(adapters, Map.of()));
+        if (role.calibrates()) {
+            topics.add(deleted(validationBatches, calibrationPartitions, largeRecords));
+            topics.add(deleted(validationDeadLetters, calibrationPartitions, largeRecords));
+            topics.add(compacted(calibrationState, largeRecords));
+        }
         return topics;
     }
 

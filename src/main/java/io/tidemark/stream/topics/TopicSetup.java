@@ -1,5 +1,6 @@
 package io.tidemark.stream.topics;
 
+import io.tidemark.stream.settings.TidemarkSettings.Role;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -25,7 +26,7 @@ import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.jboss.logging.Logger;
 
 /**
- * Creates missing topics, validates the cleanup policy and the partitions of existing ones, and reports other settings
+ * Creates the missing topics of a process, validates the cleanup policy and the partitions of existing ones, and reports other settings
  * of existing ones that differ from those of created ones.
  *
  * <p>Created topics with three or more replicas have {@code min.insync.replicas} 2: a record that was acknowledged
@@ -41,29 +42,35 @@ public final class TopicSetup {
     private static final String DEFAULT_REPLICATION = "default.replication.factor";
 
     private final Admin admin;
-    private final TopicLayout layout;
+    private final List<NewTopic> topics;
+    private final int replicationFactor;
+    private final boolean create;
 
-    private TopicSetup(Admin admin, TopicLayout layout) {
+    private TopicSetup(Admin admin, TopicLayout layout, Role role, boolean create) {
         this.admin = admin;
-        this.layout = layout;
+        this.topics = layout.newTopics(role);
+        this.replicationFactor = layout.replicationFactor();
+        this.create = create;
     }
 
     /**
-     * Returns when every topic of the layout exists with the required cleanup policy, and the tables have one partition.
-     * Logs a warning for each setting of an existing topic that limits what a process guarantees.
+     * Returns when every topic that a process of the role uses exists with the required cleanup policy, and its tables
+     * have one partition. Logs a warning for each setting of an existing topic that limits what a process guarantees.
+     * Asks the cluster for no other topic, so that the process needs no right on it.
      *
-     * @throws IllegalStateException when a topic has another policy or a table several partitions, or the cluster does
-     *                               not answer within a minute
+     * @param create whether missing topics are created
+     * @throws IllegalStateException when a topic is missing and not created, has another policy, or is a table with
+     *                               several partitions, or when the cluster does not answer within a minute
      */
-    public static void ensure(Admin admin, TopicLayout layout) {
-        differences(admin, layout).forEach(LOG::warn);
+    public static void ensure(Admin admin, TopicLayout layout, Role role, boolean create) {
+        differences(admin, layout, role, create).forEach(LOG::warn);
     }
 
     /** As {@link #ensure}; returns the warnings. */
-    static List<String> differences(Admin admin, TopicLayout layout) {
-        TopicSetup setup = new TopicSetup(admin, layout);
+    static List<String> differences(Admin admin, TopicLayout layout, Role role, boolean create) {
+        TopicSetup setup = new TopicSetup(admin, layout, role, create);
         try {
-            setup.create();
+            setup.requireTopics();
             Map<String, Config> found = setup.describeTopics();
             setup.requireLayout(found);
             return setup.timestampTypes(found);
@@ -78,14 +85,23 @@ public final class TopicSetup {
         }
     }
 
-    private void create() throws InterruptedException, ExecutionException, TimeoutException {
+    private void requireTopics() throws InterruptedException, ExecutionException, TimeoutException {
         Set<String> existing = admin.listTopics().names().get(TIMEOUT_S, TimeUnit.SECONDS);
-        List<NewTopic> missing = layout.newTopics().stream()
+        List<NewTopic> missing = topics.stream()
                 .filter(topic -> !existing.contains(topic.name()))
                 .toList();
         if (missing.isEmpty()) {
             return;
         }
+        if (!create) {
+            throw new IllegalStateException("tidemark.topics.create is false, and the topics "
+                    + missing.stream().map(topic -> "'" + topic.name() + "'").collect(Collectors.joining(", "))
+                    + " do not exist or the process has no right to describe them");
+        }
+        create(missing);
+    }
+
+    private void create(List<NewTopic> missing) throws InterruptedException, ExecutionException, TimeoutException {
         minInsyncReplicas()
                 .ifPresent(replicas -> missing.forEach(topic -> {
                     Map<String, String> configs = new HashMap<>(topic.configs());
@@ -108,14 +124,13 @@ public final class TopicSetup {
 
     /** The {@code min.insync.replicas} to set for new topics; empty for the default of the broker. */
     private OptionalInt minInsyncReplicas() throws InterruptedException, ExecutionException, TimeoutException {
-        int replicas = layout.replicationFactor();
-        if (replicas > 0 && replicas < 3) {
+        if (replicationFactor > 0 && replicationFactor < 3) {
             return OptionalInt.empty();
         }
         try {
             Config broker = describeBroker();
             return minInsyncReplicas(
-                    replicas > 0 ? replicas : number(broker, DEFAULT_REPLICATION),
+                    replicationFactor > 0 ? replicationFactor : number(broker, DEFAULT_REPLICATION),
                     number(broker, TopicConfig.MIN_IN_SYNC_REPLICAS_CONFIG));
         } catch (ExecutionException e) {
             if (!(e.getCause() instanceof AuthorizationException)) {
@@ -159,7 +174,7 @@ public final class TopicSetup {
     private void requireLayout(Map<String, Config> found)
             throws InterruptedException, ExecutionException, TimeoutException {
         List<String> wrong = new ArrayList<>();
-        layout.newTopics().forEach(topic -> {
+        topics.forEach(topic -> {
             String policy = topic.configs().get(TopicConfig.CLEANUP_POLICY_CONFIG);
             String value = found.get(topic.name())
                     .get(TopicConfig.CLEANUP_POLICY_CONFIG)
@@ -168,7 +183,11 @@ public final class TopicSetup {
                 wrong.add("topic '" + topic.name() + "' has cleanup.policy '" + value + "' but needs '" + policy + "'");
             }
         });
-        List<String> tables = List.of(layout.boundaries(), layout.calibrationState());
+        List<String> tables = topics.stream()
+                .filter(topic -> TopicConfig.CLEANUP_POLICY_COMPACT.equals(
+                        topic.configs().get(TopicConfig.CLEANUP_POLICY_CONFIG)))
+                .map(NewTopic::name)
+                .toList();
         described(() -> admin.describeTopics(tables).allTopicNames()).forEach((topic, description) -> {
             int partitions = description.partitions().size();
             if (partitions != 1) {
@@ -184,7 +203,7 @@ public final class TopicSetup {
 
     private List<String> timestampTypes(Map<String, Config> found) {
         List<String> warnings = new ArrayList<>();
-        layout.newTopics().forEach(topic -> {
+        topics.forEach(topic -> {
             String type = topic.configs().get(TopicConfig.MESSAGE_TIMESTAMP_TYPE_CONFIG);
             String value = found.get(topic.name())
                     .get(TopicConfig.MESSAGE_TIMESTAMP_TYPE_CONFIG)
@@ -202,10 +221,10 @@ public final class TopicSetup {
     }
 
     private Map<String, Config> describeTopics() throws InterruptedException, ExecutionException, TimeoutException {
-        List<ConfigResource> topics = layout.newTopics().stream()
+        List<ConfigResource> resources = topics.stream()
                 .map(topic -> new ConfigResource(ConfigResource.Type.TOPIC, topic.name()))
                 .toList();
-        return described(() -> admin.describeConfigs(topics).all()).entrySet().stream()
+        return described(() -> admin.describeConfigs(resources).all()).entrySet().stream()
                 .collect(Collectors.toMap(config -> config.getKey().name(), Map.Entry::getValue));
     }
 

@@ -52,8 +52,8 @@ final class AnswerTransactions implements AutoCloseable {
             ErrorBody.serverError("internal_error", "the result could not be encoded");
     private static final long RETRY_NANOS = TimeUnit.MILLISECONDS.toNanos(200);
 
-    /** Time in which no result is sent to a reply topic that was missing. */
-    private static final long MISSING_NANOS = TimeUnit.MINUTES.toNanos(1);
+    /** Time in which no result is sent to a reply topic that could not be written. */
+    private static final long FAILED_TOPIC_NANOS = TimeUnit.MINUTES.toNanos(1);
 
     /** Upper bound for what a batch adds to a record. */
     private static final int RECORD_OVERHEAD_BYTES = 1024;
@@ -63,8 +63,8 @@ final class AnswerTransactions implements AutoCloseable {
     private final ReplyRouting routing;
     private final Predicate<String> isMissing;
     private final BooleanSupplier givesUp;
-    /** Reply topics that were missing, with the time of the last failure. */
-    private final Map<String, Long> missing = new HashMap<>();
+    /** Reply topics that could not be written, with the time of the last failure. */
+    private final Map<String, Long> failedTopics = new HashMap<>();
 
     private Producer<byte[], byte[]> producer;
     /** Read by other threads. */
@@ -231,8 +231,8 @@ final class AnswerTransactions implements AutoCloseable {
     }
 
     private void send(Entry entry, List<Failure> failures) {
-        Long since = missing.get(topic(entry));
-        if (since != null && System.nanoTime() - since < MISSING_NANOS) {
+        Long since = failedTopics.get(topic(entry));
+        if (since != null && System.nanoTime() - since < FAILED_TOPIC_NANOS) {
             entry.toDefaultTopic = true;
             entry.answer = entry.answer.replacedBy(NO_REPLY_TOPIC);
         }
@@ -288,7 +288,7 @@ final class AnswerTransactions implements AutoCloseable {
             String topic = topic(entry);
             if (!topic.equals(topics.results()) && isAboutTopic(failure.reason, topic)) {
                 LOG.warnf("the reply topic '%s' can't be written: %s", LogText.of(topic), failure.reason.getMessage());
-                missing.put(topic, System.nanoTime());
+                failedTopics.put(topic, System.nanoTime());
             }
         }
     }

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.tidemark.broker.BrokerOptions;
 import io.tidemark.broker.EmbeddedBroker;
 import io.tidemark.stream.TestSettings;
+import io.tidemark.stream.settings.TidemarkSettings.Role;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
@@ -33,7 +34,7 @@ class ReplyTopicsTest {
     void start() throws Exception {
         broker = EmbeddedBroker.start(BrokerOptions.TEMPORARY);
         admin = Admin.create(Map.of("bootstrap.servers", broker.bootstrapServers()));
-        TopicSetup.ensure(admin, layout);
+        TopicSetup.ensure(admin, layout, Role.ALL, true);
         admin.createTopics(List.of(
                         topic("replies", 3, Map.of("max.message.bytes", "5242880")),
                         topic("small", 1, Map.of("max.message.bytes", "5242879")),

@@ -3,6 +3,7 @@ package io.tidemark.stream.topics;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.stream.TestSettings;
+import io.tidemark.stream.settings.TidemarkSettings.Role;
 import java.util.Map;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.junit.jupiter.api.DisplayName;
@@ -19,6 +20,6 @@ class TopicLayoutTest {
                 .topics());
         assertThat(layout.requestTopics()).containsExactly("p.urgent", "p.normal", "p.bulk");
         assertThat(layout.requests()).isEqualTo("p.urgent");
-        assertThat(layout.newTopics()).extracting(NewTopic::name).containsAll(layout.requestTopics());
+        assertThat(layout.newTopics(Role.ALL)).extracting(NewTopic::name).containsAll(layout.requestTopics());
     }
 }

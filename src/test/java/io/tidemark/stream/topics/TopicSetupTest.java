@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.tidemark.broker.BrokerOptions;
 import io.tidemark.broker.EmbeddedBroker;
 import io.tidemark.stream.TestSettings;
+import io.tidemark.stream.settings.TidemarkSettings.Role;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -46,7 +47,7 @@ class TopicSetupTest {
     @DisplayName("Creates requests and cancellations with the time of the broker, and has nothing to report")
     void created() throws Exception {
         TopicLayout layout = layout("new.", Map.of("tidemark.topics.generation-requests", "urgent,bulk"));
-        assertThat(TopicSetup.differences(admin, layout)).isEmpty();
+        assertThat(TopicSetup.differences(admin, layout, Role.ALL, true)).isEmpty();
         for (String topic : List.of("new.urgent", "new.bulk", "new.generation-cancellations")) {
             assertThat(config(topic, "message.timestamp.type")).as(topic).isEqualTo("LogAppendTime");
         }
@@ -55,7 +56,42 @@ class TopicSetupTest {
         assertThat(config("new.urgent", "min.insync.replicas"))
                 .as("one replica")
                 .isEqualTo("1");
-        assertThat(TopicSetup.differences(admin, layout)).isEmpty();
+        assertThat(TopicSetup.differences(admin, layout, Role.ALL, true)).isEmpty();
+    }
+
+    @Test
+    @DisplayName("Creates only the topics that the role uses")
+    void ofRole() throws Exception {
+        TopicLayout layout = layout("role.", Map.of());
+        TopicSetup.ensure(admin, layout, Role.WORKER, true);
+        assertThat(topics("role."))
+                .containsExactlyInAnyOrder(
+                        layout.requests(),
+                        layout.events(),
+                        layout.results(),
+                        layout.cancellations(),
+                        layout.deadLetters(),
+                        layout.boundaries());
+        TopicSetup.ensure(admin, layout, Role.CALIBRATOR, true);
+        assertThat(topics("role."))
+                .hasSize(9)
+                .contains(layout.validationBatches(), layout.validationDeadLetters(), layout.calibrationState());
+    }
+
+    @Test
+    @DisplayName("Names the missing topics of the role if it must not create them, and accepts existing ones")
+    void notCreated() throws Exception {
+        TopicLayout layout = layout("fixed.", Map.of());
+        create("fixed.validation-batches", Map.of());
+        assertThatThrownBy(() -> TopicSetup.ensure(admin, layout, Role.CALIBRATOR, false))
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessageContaining("tidemark.topics.create is false")
+                .hasMessageContaining("'fixed.adapter-boundaries', 'fixed.validation-dead-letters'")
+                .hasMessageNotContaining("'fixed.validation-batches'")
+                .hasMessageNotContaining("generation");
+        assertThat(topics("fixed.")).containsExactly("fixed.validation-batches");
+        TopicSetup.ensure(admin, layout, Role.CALIBRATOR, true);
+        TopicSetup.ensure(admin, layout, Role.CALIBRATOR, false);
     }
 
     @Test
@@ -63,7 +99,7 @@ class TopicSetupTest {
     void otherTimestamps() throws Exception {
         create("old.generation-requests", Map.of());
         create("old.generation-cancellations", Map.of("message.timestamp.type", "LogAppendTime"));
-        assertThat(TopicSetup.differences(admin, layout("old.", Map.of())))
+        assertThat(TopicSetup.differences(admin, layout("old.", Map.of()), Role.ALL, true))
                 .singleElement()
                 .asString()
                 .contains(
@@ -76,7 +112,7 @@ class TopicSetupTest {
     @DisplayName("Refuses an existing topic with another cleanup policy")
     void otherPolicy() throws Exception {
         create("bad.adapter-boundaries", Map.of("cleanup.policy", "delete"));
-        assertThatThrownBy(() -> TopicSetup.ensure(admin, layout("bad.", Map.of())))
+        assertThatThrownBy(() -> TopicSetup.ensure(admin, layout("bad.", Map.of()), Role.ALL, true))
                 .isInstanceOf(IllegalStateException.class)
                 .hasMessageContaining("topic 'bad.adapter-boundaries' has cleanup.policy 'delete' but needs 'compact'");
     }
@@ -85,9 +121,9 @@ class TopicSetupTest {
     @DisplayName("Refuses a table with several partitions and names the topic, for boundaries and calibration states")
     void tablesWithSeveralPartitions() throws Exception {
         TopicLayout layout = layout("several-partitions.", Map.of());
-        TopicSetup.ensure(admin, layout);
+        TopicSetup.ensure(admin, layout, Role.ALL, true);
         addPartitions(Map.of(layout.boundaries(), 3, layout.calibrationState(), 2, layout.validationBatches(), 4));
-        assertThatThrownBy(() -> TopicSetup.ensure(admin, layout))
+        assertThatThrownBy(() -> TopicSetup.ensure(admin, layout, Role.ALL, true))
                 .isInstanceOf(IllegalStateException.class)
                 .hasMessageContaining("topic '" + layout.boundaries() + "' has 3 partitions but needs 1")
                 .hasMessageContaining("topic '" + layout.calibrationState() + "' has 2 partitions but needs 1")
@@ -105,6 +141,12 @@ class TopicSetupTest {
         assertThat(TopicSetup.minInsyncReplicas(1, 1)).isEmpty();
         assertThat(TopicSetup.minInsyncReplicas(3, 2)).isEmpty();
         assertThat(TopicSetup.minInsyncReplicas(5, 3)).isEmpty();
+    }
+
+    private List<String> topics(String prefix) throws Exception {
+        return admin.listTopics().names().get().stream()
+                .filter(name -> name.startsWith(prefix))
+                .toList();
     }
 
     private void addPartitions(Map<String, Integer> totals) throws Exception {
