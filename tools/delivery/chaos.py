@@ -9,11 +9,7 @@
 
 The seed decides the faults, their order and the records, but not the timing of the processes. At the end the faults
 stop, the workers answer what is open, and `verify.py` reads all topics from their beginning. Exit code 1: the verifier
-found something, a request has no result, or a worker ended by itself.
-
-A request that was running alone at one death of a worker, according to the group's committed metadata, is suspected: the
-workers answer it with `worker_crashed` if it is running alone at a second one, whatever the cause. While a request that
-does not kill is suspected, the faults that end a worker wait: kill, suspend, terminate and scale (`schedule.hold`).
+found something, a request has no result, a worker ended by itself, or the run itself failed.
 """
 import argparse
 import heapq
@@ -34,8 +30,8 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 import commit_proxy
 from broker import BrokerError, Cluster, free_ports
-from schedule import CRASH, FAULTS, SUSPECT, Schedule, hold
-from suspects import SuspectReader
+from offset_metadata import OffsetMetadataReader
+from schedule import CRASH, FAULTS, SUSPECT_REASON, Schedule, reason_to_defer
 from traffic import QUIET, BoundarySender, Ledger, RequestSender, ResultReader, TakeOver
 from verify import summary
 from workers import MARKER, MODEL, START_SECONDS, WorkerError, Workers, longer_model
@@ -57,8 +53,8 @@ SESSION_SECONDS = 10   # workers have 8 s
 FIRST_RESULTS = 50     # before the first fault
 SETTLE_SECONDS = 120   # the longest time without a result at the end
 
-LOST = "lost answers"  # no fault of a process: they have their own times
-COMMIT_SECONDS = 4     # mean time between lost answers to commits
+LOST = "lost responses"  # no fault of a process: they have their own times
+COMMIT_SECONDS = 4     # mean time between lost responses to commits
 BOUNDARY_SECONDS = 2
 
 
@@ -87,7 +83,7 @@ class Chaos:
         self._ledger = Ledger()
         self._requests = Requests(self._random["requests"], BASE, ADAPTERS, LAYERS, REQUEST_TOPICS, REPLY_TOPICS, LONG_TOKENS)
         self._schedule = Schedule(self._random["faults"], options.faults, options.every)
-        self._suspects = None
+        self._metadata = None
         self._admin = None
         self._faults = []        # (seconds since the start, kind, what)
         self._actions = []       # (when, number, function): the second half of a fault
@@ -110,8 +106,8 @@ class Chaos:
             sender = RequestSender(self._cluster.clients, self._requests, self._ledger, self._options.backlog)
             boundaries = BoundarySender(self._cluster.clients, Boundaries(self._random["boundaries"], ADAPTERS[:-1], LAYERS),
                                         self._random["boundaries"], BOUNDARY_SECONDS)
-            self._suspects = SuspectReader(self._cluster.clients, GROUP)
-            for thread in (reader, sender, boundaries, self._suspects):
+            self._metadata = OffsetMetadataReader(self._cluster.clients, GROUP)
+            for thread in (reader, sender, boundaries, self._metadata):
                 thread.start()
             self._begin = time.monotonic()
             self._await_results()
@@ -122,7 +118,7 @@ class Chaos:
             boundaries.end()
             sender.end()
             answered = self._settle()
-            self._suspects.end()
+            self._metadata.end()
             self._workers.end()
             reader.end()
             report = self._report(sender, boundaries, answered)
@@ -168,17 +164,17 @@ class Chaos:
     def _next_kind(self):
         """The next fault that may begin now, or None."""
         killing = self._ledger.open("crash") > 0
-        suspects = [each for each in self._suspects.suspects if not self._ledger.is_open(each, "crash")]
-        before = self._schedule.deferred.get(SUSPECT, 0)
-        kind = self._schedule.take(lambda each: hold(each, killing, bool(suspects)))
-        if (count := self._schedule.deferred.get(SUSPECT, 0) - before) > 0:
+        suspects = [each for each in self._metadata.suspects if not self._ledger.is_open(each, "crash")]
+        before = self._schedule.deferred.get(SUSPECT_REASON, 0)
+        kind = self._schedule.take(lambda each: reason_to_defer(each, killing, bool(suspects)))
+        if (count := self._schedule.deferred.get(SUSPECT_REASON, 0) - before) > 0:
             LOG.info("%6.1f s  %d fault(s) deferred: %s was running alone when a worker died", time.monotonic() - self._begin,
                      count, ", ".join("{}-{}@{}".format(*each) for each in suspects))
         return kind
 
     def _tick(self, now):
         for take_over in self._take_overs:
-            take_over.see_owners(self._suspects.owners, now)
+            take_over.see_owners(self._metadata.owners, now)
         self._workers.check()
         while self._actions and self._actions[0][0] <= now:
             heapq.heappop(self._actions)[2]()
@@ -211,7 +207,7 @@ class Chaos:
             self._record(kind, f"{worker.name}, which owns {len(owned)} partitions with open requests" if owned else worker.name)
             self._workers.kill(worker)
             if owned:
-                take_over = TakeOver(worker.name, owned, self._suspects.owners, len(self._faults) - 1)
+                take_over = TakeOver(worker.name, owned, self._metadata.owners, len(self._faults) - 1)
                 self._take_overs.append(take_over)
                 self._ledger.watch(take_over)
             return True
@@ -284,7 +280,7 @@ class Chaos:
 
     def _report(self, sender, boundaries, answered):
         counts = self._ledger.counts()
-        failures = self._workers.failures + self._broker_failures + self._suspects.failures
+        failures = self._workers.failures + self._broker_failures + self._metadata.failures
         crashed = counts["errors"].get("worker_crashed", 0)
         if answered and crashed < len(self._planted):
             failures.append(f"{len(self._planted)} requests kill workers, but {crashed} results are worker_crashed")
@@ -294,7 +290,7 @@ class Chaos:
             "seed": self._options.seed, "duration": self._options.duration, "brokers": self._options.brokers,
             "faults": [{"seconds": at, "kind": kind, "what": what} for at, kind, what in self._faults],
             "deferred": self._schedule.deferred,
-            "lost_answers": [name for _, name in self._proxy.lost],
+            "lost_responses": [name for _, name in self._proxy.lost],
             "boundary_records": boundaries.counts,
             "requests": counts, "all_answered": answered, "unsent": sender.failures,
             "rebalances": max(0, self._proxy.generations(GROUP) - 1),
@@ -310,13 +306,13 @@ class Chaos:
     def _take_over(self, take_over):
         """Alone: no other fault from ten seconds before the kill until the last partition had a result."""
         at = self._faults[take_over.number][0]
-        until = at + (take_over.worst or 0)
+        until = at + (take_over.worst_first_result or 0)
         others = [kind for n, (seconds, kind, _) in enumerate(self._faults)
                   if n != take_over.number and at - 10 <= seconds <= until]
         return {"seconds": at, "worker": take_over.worker, "alone": not others, "complete": take_over.complete,
                 "owned": {f"{topic}-{partition}": value for (topic, partition), value in take_over.owned.items()},
-                "first_results": {f"{topic}-{partition}": value for (topic, partition), value in take_over.seconds.items()},
-                "worst_owned": take_over.worst_owned, "worst": take_over.worst}
+                "first_results": {f"{topic}-{partition}": value for (topic, partition), value in take_over.first_results.items()},
+                "worst_owned": take_over.worst_owned, "worst_first_result": take_over.worst_first_result}
 
     def _verify(self):
         """The verifier's report; a process of its own reads the topics, so that this one decides nothing."""
@@ -339,7 +335,7 @@ def print_report(report):
     print("faults: " + ", ".join(f"{kind} {kinds.count(kind)}" for kind in FAULTS))
     if report["deferred"]:
         print("faults deferred: " + ", ".join(f"{count} because {why}" for why, count in report["deferred"].items()))
-    print(f"answers to commits lost: {len(report['lost_answers'])}; boundary records: {report['boundary_records']}")
+    print(f"responses to commits lost: {len(report['lost_responses'])}; boundary records: {report['boundary_records']}")
     print(f"worker processes: {report['worker_processes']}, of which {report['planted_crashes']} ended at one of "
           f"{report['requests_that_kill']} requests that kill; rebalances: {report['rebalances']}")
     print(f"requests: {requests['sent']}; answered {requests['answered']}, open {requests['open']}, "
@@ -350,8 +346,8 @@ def print_report(report):
         if kills:
             print(f"kill -9 {'without' if alone else 'with'} other faults near it: {len(kills)}"
                   + (f", of which {len(kills) - len(complete)} not complete" if len(kills) > len(complete) else ""))
-        for name, what in (("worst_owned", "until another worker owns the last partition"),
-                           ("worst", "until the last partition has a result")) if complete else ():
+        for name, what in (("worst_owned", "until another worker process owns the last partition"),
+                           ("worst_first_result", "until the last partition has a result")) if complete else ():
             seconds = sorted(each[name] for each in complete)
             print(f"  {what}: median {statistics.median(seconds):.1f} s, worst {max(seconds):.1f} s"
                   + (f"; all: {', '.join(f'{each:.1f}' for each in seconds)} s" if alone else ""))

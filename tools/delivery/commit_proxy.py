@@ -1,4 +1,4 @@
-"""A TCP proxy between workers and brokers that loses answers to commits.
+"""A TCP proxy between workers and brokers that loses responses to commits.
 
 The broker advertises the proxy's port, so that every connection of a worker passes through it. The proxy copies
 complete frames of Kafka's protocol. `lose` makes it forward the next request of one kind, read the broker's answer, and

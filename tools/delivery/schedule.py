@@ -8,27 +8,27 @@ ROUND = ["kill", "kill", "kill", "terminate", "suspend", "broker restart", "brok
 CRASH = "request that kills"
 # these always count as deaths of a worker
 DEATHS = ("kill", "suspend")
-# these may count: the worker cannot commit that it gives up its partitions while no broker responds
+# these always or sometimes count: a worker cannot commit its release while no broker responds
 ENDS = (*DEATHS, "terminate", "scale")
 OVERLAP = 0.2          # share of faults that the next one follows at once
 
 # why a fault is deferred
-KILLING = "a request that kills is open"
-SUSPECT = "a request without fault is suspected"
+KILLING_REASON = "a request that kills is open"
+SUSPECT_REASON = "a request that does not kill was running alone at a death"
 
 
-def hold(kind, killing, suspect):
+def reason_to_defer(kind, killing, suspect):
     """
     Why a fault may not begin now; None if it may.
 
-    A death would let the workers suspect a second request while one that kills is open, and a request that was running
-    alone at one death gets `worker_crashed` at the second. The workers cannot know that a signal was the cause.
+    A death while a request that kills is open could make a second request run alone, and a request that was running
+    alone at one death gets `worker_crashed` at the second. The metadata does not record the cause of a death.
 
     killing: whether a request that kills is open; suspect: whether another request was running alone at a death
     """
     if killing and kind in (*DEATHS, CRASH):
-        return KILLING
-    return SUSPECT if suspect and kind in ENDS else None
+        return KILLING_REASON
+    return SUSPECT_REASON if suspect and kind in ENDS else None
 
 
 class Schedule:

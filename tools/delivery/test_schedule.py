@@ -2,7 +2,7 @@
 import random
 import unittest
 
-from schedule import CRASH, ENDS, FAULTS, KILLING, ROUND, SUSPECT, Schedule, hold
+from schedule import CRASH, ENDS, FAULTS, KILLING_REASON, ROUND, SUSPECT_REASON, Schedule, reason_to_defer
 
 
 def free(kind):
@@ -10,15 +10,15 @@ def free(kind):
 
 
 def suspecting(kind):
-    return hold(kind, False, True)
+    return reason_to_defer(kind, False, True)
 
 
 class Holds(unittest.TestCase):
 
     def held(self, **state):
-        return {kind for kind in FAULTS if hold(kind, **state) is not None}
+        return {kind for kind in FAULTS if reason_to_defer(kind, **state) is not None}
 
-    def test_faults_that_end_a_worker_wait_while_a_request_without_fault_is_suspected(self):
+    def test_faults_that_end_a_worker_wait_while_a_request_that_does_not_kill_is_suspected(self):
         self.assertEqual({"kill", "suspend", "terminate", "scale"}, self.held(killing=False, suspect=True))
 
     def test_deaths_and_the_next_request_that_kills_wait_while_one_is_open(self):
@@ -52,19 +52,19 @@ class Order(unittest.TestCase):
             schedule.take(suspecting)
         waiting = 2 * sum(kind in ENDS for kind in ROUND)
         self.assertEqual(sorted(kind for kind in 2 * ROUND if kind in ENDS), sorted(schedule.take(free) for _ in range(waiting)))
-        self.assertLessEqual(schedule.deferred[SUSPECT], waiting)
+        self.assertLessEqual(schedule.deferred[SUSPECT_REASON], waiting)
 
     def test_deferred_faults_do_not_accumulate(self):
         schedule = self.schedule(["kill", "suspend"])
         for _ in range(1000):
             self.assertIsNone(schedule.take(suspecting))
-        self.assertEqual({SUSPECT: 1}, schedule.deferred)
+        self.assertEqual({SUSPECT_REASON: 1}, schedule.deferred)
         self.assertEqual(["kill"] * 3 + ["suspend"], sorted(schedule.take(free) for _ in range(4)))
 
     def test_deferred_faults_are_counted_for_each_reason(self):
         schedule = self.schedule(["kill", CRASH])
-        self.assertIsNone(schedule.take(lambda kind: hold(kind, True, False)))
-        self.assertEqual({KILLING: 1}, schedule.deferred)
+        self.assertIsNone(schedule.take(lambda kind: reason_to_defer(kind, True, False)))
+        self.assertEqual({KILLING_REASON: 1}, schedule.deferred)
 
     def test_a_fault_that_was_not_possible_follows_the_planned_ones(self):
         schedule = self.schedule(["broker kill", CRASH])

@@ -93,15 +93,16 @@ class TakeOver:
 
     def __init__(self, worker, partitions, owners, number):
         """
-        partitions: (topic, partition) of each partition that the worker owned; owners: transactional ids of all partitions;
-        number: of the fault
+        partitions: (topic, partition) of each partition that the worker owned; owners: the transactional ids of all
+        partitions; number: of the fault
         """
         self.worker = worker
         self.number = number
         self.killed = time.monotonic()
-        self.owned = dict.fromkeys(partitions)     # seconds until the metadata named another owner
-        self.seconds = dict.fromkeys(partitions)   # seconds until the first result
-        self._dead = {owners.get(partition) for partition in partitions}
+        self.owned = dict.fromkeys(partitions)   # seconds until the metadata named another owner
+        self.first_results = dict.fromkeys(partitions)   # seconds until the first result
+        # of the killed process, and of earlier ones with its name
+        self._dead = {owner for owner in owners.values() if owner and f"%2F{worker}-" in owner}
 
     def see_owners(self, owners, now):
         for partition, seconds in self.owned.items():
@@ -109,22 +110,22 @@ class TakeOver:
                 self.owned[partition] = now - self.killed
 
     def see(self, partition, worker, now):
-        if partition in self.seconds and self.seconds[partition] is None:
+        if partition in self.first_results and self.first_results[partition] is None:
             # a restarted worker may have the name of the dead one
             if worker != self.worker or now > self.killed + self.LATE_SECONDS:
-                self.seconds[partition] = now - self.killed
+                self.first_results[partition] = now - self.killed
 
     @property
     def complete(self):
-        return all(value is not None for value in (*self.owned.values(), *self.seconds.values()))
+        return all(value is not None for value in (*self.owned.values(), *self.first_results.values()))
 
     @property
     def worst_owned(self):
         return max((value for value in self.owned.values() if value is not None), default=None)
 
     @property
-    def worst(self):
-        return max((value for value in self.seconds.values() if value is not None), default=None)
+    def worst_first_result(self):
+        return max((value for value in self.first_results.values() if value is not None), default=None)
 
 
 class ResultReader(threading.Thread):

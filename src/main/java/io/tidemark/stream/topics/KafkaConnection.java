@@ -126,7 +126,7 @@ public record KafkaConnection(Map<String, Object> properties) {
     /**
      * Creates a consumer that joins a group: of committed records, from the earliest one if the group has no offset,
      * with cooperative rebalances and without commits of its own. If the properties set neither the session timeout nor
-     * the heartbeat interval, another member gets the partitions of a killed one within 11 s.
+     * the heartbeat interval, another member usually gets the partitions of a killed one within 11 s.
      *
      * @param maxPollRecords records of one poll
      */

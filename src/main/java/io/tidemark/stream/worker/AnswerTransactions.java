@@ -52,7 +52,7 @@ final class AnswerTransactions implements AutoCloseable {
             ErrorBody.serverError("internal_error", "the result could not be encoded");
     private static final long RETRY_NANOS = TimeUnit.MILLISECONDS.toNanos(200);
 
-    /** Time in which no result is sent to a reply topic that could not be written. */
+    /** Time in which nothing is sent to a reply topic, or the topic of dead letters, that could not be written. */
     private static final long FAILED_TOPIC_NANOS = TimeUnit.MINUTES.toNanos(1);
 
     /** Upper bound for what a batch adds to a record. */
@@ -63,10 +63,11 @@ final class AnswerTransactions implements AutoCloseable {
     private final ReplyRouting routing;
     private final Predicate<String> isMissing;
     private final BooleanSupplier givesUp;
-    /** Reply topics that could not be written, with the time of the last failure. */
+    /** Topics that could not be written, with the time of the last failure. */
     private final Map<String, Long> failedTopics = new HashMap<>();
 
-    private Producer<byte[], byte[]> producer;
+    private volatile Producer<byte[], byte[]> producer;
+    private volatile boolean closed;
     /** Read by other threads. */
     private volatile Optional<String> failure = Optional.empty();
 
@@ -87,7 +88,7 @@ final class AnswerTransactions implements AutoCloseable {
         private Answer answer;
         private boolean withoutLetter;
         private boolean toDefaultTopic;
-        /** Read by the thread that polls during a transaction. */
+        /** Also read by {@code tidemark-requests} while a transaction runs. */
         private volatile boolean unwritable;
 
         Entry(IncomingRequest request, PartitionProgress progress, Answer answer) {
@@ -140,7 +141,7 @@ final class AnswerTransactions implements AutoCloseable {
      * Writes answers and offsets.
      *
      * @param offsets of all partitions of the answers, and of others whose metadata has changed
-     * @throws RuntimeException if the producer can't be replaced, or after a failure when the wait is over; the
+     * @throws RuntimeException if the producer can't be replaced, or after a failure if {@code givesUp} is true; the
      *     transaction is then open or of unknown outcome
      */
     Outcome write(List<Entry> answers, Map<TopicPartition, OffsetAndMetadata> offsets, ConsumerGroupMetadata group) {
@@ -160,12 +161,12 @@ final class AnswerTransactions implements AutoCloseable {
             return Outcome.COMMITTED;
         } catch (RuntimeException e) {
             failure = Optional.of(String.valueOf(e.getMessage()));
-            if (givesUp.getAsBoolean()) {
+            if (closed || givesUp.getAsBoolean()) {
                 throw e;
             }
             LOG.warnf("a transaction with %d results failed and is repeated: %s", answers.size(), e.getMessage());
             boolean aborted = abort();
-            removeCulprit(answers, failures);
+            removeCulprit(failures);
             if (!aborted) {
                 replace();
                 return Outcome.UNKNOWN;
@@ -218,7 +219,7 @@ final class AnswerTransactions implements AutoCloseable {
                 return opened;
             } catch (TimeoutException e) {
                 opened.close(Duration.ZERO);
-                if (givesUp.getAsBoolean()) {
+                if (closed || givesUp.getAsBoolean()) {
                     throw e;
                 }
                 LOG.warnf("the producer of results is opened again: %s", e.getMessage());
@@ -231,8 +232,7 @@ final class AnswerTransactions implements AutoCloseable {
     }
 
     private void send(Entry entry, List<Failure> failures) {
-        Long since = failedTopics.get(topic(entry));
-        if (since != null && System.nanoTime() - since < FAILED_TOPIC_NANOS) {
+        if (hasFailed(topic(entry))) {
             entry.toDefaultTopic = true;
             entry.answer = entry.answer.replacedBy(NO_REPLY_TOPIC);
         }
@@ -251,7 +251,7 @@ final class AnswerTransactions implements AutoCloseable {
         producer.send(result, (metadata, reason) -> fail(failures, entry, false, reason));
         Optional<ProducerRecord<byte[], byte[]>> letter = entry.answer
                 .error()
-                .filter(error -> !entry.withoutLetter)
+                .filter(error -> !entry.withoutLetter && !hasFailed(topics.deadLetters()))
                 .map(error -> DeadLetter.of(entry.request.record(), error, topics.deadLetters()));
         letter.ifPresent(record -> producer.send(record, (metadata, reason) -> fail(failures, entry, true, reason)));
     }
@@ -265,10 +265,10 @@ final class AnswerTransactions implements AutoCloseable {
     }
 
     /**
-     * Changes the answer that made the transaction fail, so that the others can be written. It is the first failure: the
-     * producer then gives the same reason to records that it has not sent yet.
+     * Finds the answer whose record failed first, and changes it so that the next transaction can be written. Later
+     * failures are not a cause: the producer gives the same exception to records that it has not sent yet.
      */
-    private void removeCulprit(List<Entry> answers, List<Failure> failures) {
+    private void removeCulprit(List<Failure> failures) {
         Optional<Failure> first = first(failures);
         if (first.isEmpty()) {
             return;
@@ -280,7 +280,10 @@ final class AnswerTransactions implements AutoCloseable {
             LOG.warnf(
                     "the dead letter of the request at %s can't be written and is left out: %s",
                     entry.request.position(), failure.reason.getMessage());
-            (tooLarge ? List.of(entry) : answers).forEach(each -> each.withoutLetter = true);
+            entry.withoutLetter = true;
+            if (!tooLarge) {
+                failedTopics.put(topics.deadLetters(), System.nanoTime());
+            }
         } else if (tooLarge) {
             entry.unwritable = entry.answer.error().equals(Optional.of(TOO_LARGE));
             entry.answer = entry.answer.replacedBy(TOO_LARGE);
@@ -312,6 +315,11 @@ final class AnswerTransactions implements AutoCloseable {
                         && isMissing.test(topic);
     }
 
+    private boolean hasFailed(String topic) {
+        Long since = failedTopics.get(topic);
+        return since != null && System.nanoTime() - since < FAILED_TOPIC_NANOS;
+    }
+
     /** The topic of a result. */
     private String topic(Entry entry) {
         return entry.toDefaultTopic
@@ -337,9 +345,10 @@ final class AnswerTransactions implements AutoCloseable {
         return bytes > KafkaConnection.MAX_REQUEST_BYTES;
     }
 
-    /** Aborts an open transaction. */
+    /** Aborts an open transaction. May be called while another thread writes, which then throws. */
     @Override
     public void close() {
+        closed = true;
         producer.close(Duration.ofSeconds(5));
     }
 }

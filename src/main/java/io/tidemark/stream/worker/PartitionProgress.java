@@ -30,7 +30,7 @@ final class PartitionProgress {
     private boolean idle;
     private boolean released;
     private boolean claimed;
-    /** Counts the changes of the metadata that are due without the end of a request. */
+    /** Number of changes of the metadata that need a commit even if no request ends. */
     private int revision = 1;
 
     private int committedRevision;
@@ -38,10 +38,11 @@ final class PartitionProgress {
     /**
      * What a transaction commits.
      *
+     * @param target   the offset and its metadata
      * @param ending   offsets of requests whose results it contains
      * @param revision of the metadata
      */
-    record Commit(OffsetAndMetadata position, Set<Long> ending, int revision) {}
+    record Commit(OffsetAndMetadata target, Set<Long> ending, int revision) {}
 
     /**
      * @param owner     transactional id of this process
@@ -87,8 +88,8 @@ final class PartitionProgress {
     }
 
     /**
-     * The offset and the metadata to commit in a transaction with the results of {@code ending}. Other commits must not
-     * be made before it has ended.
+     * The offset and the metadata to commit in a transaction with the results of {@code ending}. Do not call
+     * this again before the transaction has ended.
      *
      * @param ending offsets of open requests
      */
@@ -109,7 +110,10 @@ final class PartitionProgress {
         return new Commit(target, ends, revision);
     }
 
-    /** Called when the transaction is committed. Requests may have been opened, and the metadata changed, since then. */
+    /**
+     * Called when the transaction is committed. Requests may have been opened, and the metadata may have changed, since
+     * {@link #commit} was called.
+     */
     void committed(Commit commit) {
         finish(commit.ending);
         committedRevision = commit.revision;
@@ -186,7 +190,7 @@ final class PartitionProgress {
     }
 
     /** Whether a commit is due although no request has ended. */
-    boolean isStale() {
+    boolean needsCommit() {
         return revision != committedRevision;
     }
 }

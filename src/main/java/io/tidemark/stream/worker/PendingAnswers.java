@@ -28,9 +28,9 @@ import org.apache.kafka.common.TopicPartition;
  * the next one.
  *
  * <p>Used by the thread {@code tidemark-requests} only, because brokers check the member and the generation of a commit
- * but not who owns a partition. Contents and group metadata of a transaction are taken from the thread that polls, and
- * it calls {@link #finish} before it gives a partition back. A transaction that runs when a partition is lost needs no
- * wait: brokers refuse its group metadata, or the next owner waits for its end.
+ * but not who owns a partition. The thread that polls chooses the contents of a transaction and takes the group metadata.
+ * It calls {@link #finish} before it gives a partition back. A transaction that runs when a partition is lost needs no
+ * wait: brokers refuse it, or the next owner ends it.
  */
 final class PendingAnswers implements AutoCloseable {
 
@@ -56,7 +56,7 @@ final class PendingAnswers implements AutoCloseable {
             CompletableFuture<Outcome> outcome,
             long beginNanos) {}
 
-    /** @param onEnd called on another thread when a transaction has ended */
+    /** @param onEnd called when a transaction has ended, on {@code tidemark-transactions} or the thread of the caller */
     PendingAnswers(AnswerTransactions transactions, Runnable onEnd) {
         this.transactions = transactions;
         this.onEnd = onEnd;
@@ -89,12 +89,12 @@ final class PendingAnswers implements AutoCloseable {
         return current.isPresent();
     }
 
-    /** Whether {@link #finish} returns without a wait. */
+    /** Whether a transaction has ended whose outcome {@link #finish} has not returned yet. */
     boolean hasEnded() {
         return current.filter(transaction -> transaction.outcome.isDone()).isPresent();
     }
 
-    /** Whether a transaction runs for so long that something must be wrong. */
+    /** Whether the current transaction has been running for more than 10 s. */
     boolean isDelayed() {
         return current.filter(transaction -> System.nanoTime() - transaction.beginNanos > DELAY_NANOS)
                 .isPresent();
@@ -113,7 +113,9 @@ final class PendingAnswers implements AutoCloseable {
                 .limit(MAX_RESULTS_PER_TRANSACTION)
                 .toList();
         Map<PartitionProgress, List<Long>> ending = new LinkedHashMap<>();
-        owned.stream().filter(PartitionProgress::isStale).forEach(progress -> ending.put(progress, new ArrayList<>()));
+        owned.stream()
+                .filter(PartitionProgress::needsCommit)
+                .forEach(progress -> ending.put(progress, new ArrayList<>()));
         batch.forEach(entry -> ending.computeIfAbsent(entry.progress(), any -> new ArrayList<>())
                 .add(entry.request().record().offset()));
         if (ending.isEmpty()) {
@@ -124,7 +126,7 @@ final class PendingAnswers implements AutoCloseable {
         ending.forEach((progress, ends) -> {
             Commit commit = progress.commit(ends);
             commits.put(progress, commit);
-            offsets.put(progress.partition(), commit.position());
+            offsets.put(progress.partition(), commit.target());
         });
         CompletableFuture<Outcome> outcome =
                 CompletableFuture.supplyAsync(() -> transactions.write(batch, offsets, group), thread);
@@ -181,7 +183,7 @@ final class PendingAnswers implements AutoCloseable {
         committed.forEach(entry -> entry.answer().onCommitted().run());
     }
 
-    /** Aborts a transaction that does not end. */
+    /** Waits up to 6 s for the current transaction, then closes the producer. */
     @Override
     public void close() {
         thread.shutdown();

@@ -22,9 +22,9 @@ final class RequestLoop implements AutoCloseable {
 
     private static final Logger LOG = Logger.getLogger(RequestLoop.class);
     private static final long RETRY_NANOS = TimeUnit.SECONDS.toNanos(1);
-    /** Time beyond the grace period in which a call of a broker that does not respond is repeated. */
+    /** How long after the grace period calls to an unresponsive broker are repeated. */
     private static final long CLOSE_NANOS = TimeUnit.SECONDS.toNanos(20);
-    /** Upper bound for the last calls and for the end of the clients. */
+    /** Upper bound for the last calls and for closing the clients. */
     private static final Duration CLIENTS_CLOSE = Duration.ofSeconds(20);
 
     /**

@@ -49,7 +49,8 @@ import org.jboss.logging.Logger;
  *   <li>Lost: all requests of the partition are abandoned, and nothing is committed.
  * </ul>
  *
- * <p>Used by the thread {@code tidemark-requests} only; answers arrive from other threads.
+ * <p>Used by the thread {@code tidemark-requests}. The thread {@code tidemark-transactions} also calls
+ * {@link #isMissing} and {@link #newProducer}. Answers arrive from other threads.
  */
 final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
 
@@ -133,7 +134,7 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
         consumer.subscribe(topics.requestTopics(), this);
         while (!loop.isCrashed()) {
             if (answers.hasEnded()) {
-                endTransaction();
+                finishTransaction();
             }
             if (!backOff) {
                 beginTransaction();
@@ -169,7 +170,7 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
     private boolean hasWork() {
         return !ended.isEmpty()
                 || answers.hasEnded()
-                || !answers.isRunning() && owned.values().stream().anyMatch(PartitionProgress::isStale);
+                || !answers.isRunning() && owned.values().stream().anyMatch(PartitionProgress::needsCommit);
     }
 
     private void read(ConsumerRecords<byte[], byte[]> records) {
@@ -204,7 +205,7 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
     }
 
     private void startRequests() {
-        if (loop.isStopping() || owned.values().stream().anyMatch(PartitionProgress::isStale)) {
+        if (loop.isStopping() || owned.values().stream().anyMatch(PartitionProgress::needsCommit)) {
             // a partition is named in a commit before its requests run
             return;
         }
@@ -224,7 +225,7 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
             return;
         }
         owned.values().stream().filter(each -> !each.crashes().isAlone()).forEach(PartitionProgress::setBusy);
-        if (owned.values().stream().anyMatch(PartitionProgress::isStale)) {
+        if (owned.values().stream().anyMatch(PartitionProgress::needsCommit)) {
             return;
         }
         // results that can't be written don't pile up
@@ -252,7 +253,7 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
             LOG.infof("the request at %s-%d runs alone", partition, offset);
         }
         progress.tryAlone(offset);
-        if (owned.values().stream().anyMatch(PartitionProgress::isStale)) {
+        if (owned.values().stream().anyMatch(PartitionProgress::needsCommit)) {
             return;
         }
         IncomingRequest request = readAhead.take(partition).orElseThrow();
@@ -283,7 +284,7 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
     }
 
     /** Waits for the end of the running transaction. Returns false if none runs or its commit failed. */
-    private boolean endTransaction() {
+    private boolean finishTransaction() {
         Optional<Outcome> outcome = answers.finish();
         if (outcome.isEmpty()) {
             return false;
@@ -303,19 +304,22 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
     /** Why answers are not committed at the moment. A single failure is usual while the group rebalances. */
     private Optional<String> disruption() {
         if (answers.isDelayed()) {
-            return Optional.of("a transaction does not end");
+            return Optional.of("a transaction has been running for more than 10 s");
         }
-        boolean waiting = answers.size() > 0 || owned.values().stream().anyMatch(PartitionProgress::isStale);
+        boolean waiting = answers.size() > 0 || owned.values().stream().anyMatch(PartitionProgress::needsCommit);
         return failedTransactions > 1 && waiting
                 ? answers.failure().map(reason -> "results can't be committed: " + reason)
                 : Optional.empty();
     }
 
-    /** Ends the running transaction, and commits what is left. Returns false if nothing was left or the commit failed. */
+    /**
+     * Waits for the running transaction, then runs one with what is left. Returns false if nothing was left or the commit
+     * failed.
+     */
     private boolean commit() {
-        endTransaction();
+        finishTransaction();
         beginTransaction();
-        return endTransaction();
+        return finishTransaction();
     }
 
     /**
@@ -350,7 +354,7 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
             drop(partitions);
             return;
         }
-        endTransaction();
+        finishTransaction();
         long end = System.nanoTime() + options.revokeGrace().toNanos();
         partitions.forEach(readAhead::remove);
         double seconds = options.revokeGrace().toMillis() / 1e3;
@@ -397,7 +401,7 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
         released.forEach(PartitionProgress::release);
         long end = System.nanoTime() + RELEASE_NANOS;
         while (System.nanoTime() < end
-                && (released.stream().anyMatch(PartitionProgress::isStale) || answers.hasAnswersOf(released))) {
+                && (released.stream().anyMatch(PartitionProgress::needsCommit) || answers.hasAnswersOf(released))) {
             if (!commit()) {
                 LockSupport.parkNanos(pauseNanos());
             }
@@ -417,7 +421,7 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
                 continue;
             }
             if (answers.writable().findAny().isEmpty()
-                    && owned.values().stream().noneMatch(PartitionProgress::isStale)) {
+                    && owned.values().stream().noneMatch(PartitionProgress::needsCommit)) {
                 return;
             }
             pausePartitions();

@@ -173,6 +173,7 @@ class AnswerTransactionsTest {
             "Replace only the result that is too large, although the producer gives its failure to later ones, too")
     void tooLarge() {
         List<Entry> answers = List.of(answer(0), answer(1));
+        latest().delayed = true;
         latest().sendFailure = Optional.of(new RecordTooLargeException("too large"));
         assertThat(write(answers)).isNotEqualTo(Outcome.COMMITTED);
         assertThat(write(answers)).isEqualTo(Outcome.COMMITTED);
@@ -261,7 +262,7 @@ class AnswerTransactionsTest {
         List<Long> ending =
                 answers.stream().map(entry -> entry.request().record().offset()).toList();
         return transactions.write(
-                answers, Map.of(PARTITION, progress.commit(ending).position()), GROUP);
+                answers, Map.of(PARTITION, progress.commit(ending).target()), GROUP);
     }
 
     private List<OffsetAndMetadata> offsets() {

@@ -26,18 +26,18 @@ class PartitionProgressTest {
         PartitionProgress progress = at(10);
         List.of(10L, 11L, 12L, 13L).forEach(progress::open);
         Commit commit = progress.commit(List.of(11L, 13L));
-        assertThat(commit.position().offset()).isEqualTo(10);
-        assertThat(finished(commit.position())).containsExactly(11L, 13L);
+        assertThat(commit.target().offset()).isEqualTo(10);
+        assertThat(finished(commit.target())).containsExactly(11L, 13L);
         progress.committed(commit);
         commit = progress.commit(List.of(10L));
-        assertThat(commit.position().offset()).isEqualTo(12);
-        assertThat(finished(commit.position())).containsExactly(13L);
+        assertThat(commit.target().offset()).isEqualTo(12);
+        assertThat(finished(commit.target())).containsExactly(13L);
         progress.committed(commit);
         assertThat(offset(progress, 12)).isEqualTo(14);
     }
 
     @Test
-    @DisplayName("Keeps what is read and what changes while a transaction runs for the next commit")
+    @DisplayName("Keeps new requests and changes for the next commit while a transaction runs")
     void duringTransaction() {
         PartitionProgress progress = at(10);
         progress.open(10);
@@ -45,13 +45,13 @@ class PartitionProgressTest {
         progress.open(11);
         progress.release();
         progress.committed(commit);
-        assertThat(progress.isStale()).isTrue();
+        assertThat(progress.needsCommit()).isTrue();
         assertThat(progress.open(11)).isTrue();
         commit = progress.commit(List.of());
-        assertThat(commit.position().offset()).isEqualTo(11);
-        assertThat(CommitMetadata.of("", commit.position()).owner()).isEmpty();
+        assertThat(commit.target().offset()).isEqualTo(11);
+        assertThat(CommitMetadata.of("", commit.target()).owner()).isEmpty();
         progress.committed(commit);
-        assertThat(progress.isStale()).isFalse();
+        assertThat(progress.needsCommit()).isFalse();
     }
 
     @Test
@@ -91,7 +91,7 @@ class PartitionProgressTest {
                         progress.committed(commit);
                         open.removeAll(ending);
                         ending.forEach(each -> assertThat(answered.add(each)).isTrue());
-                        last = commit.position();
+                        last = commit.target();
                     }
                 }
             }
@@ -118,7 +118,7 @@ class PartitionProgressTest {
     void reconciled() {
         PartitionProgress progress = at(10);
         List.of(10L, 11L, 12L, 13L).forEach(progress::open);
-        OffsetAndMetadata unknown = progress.commit(List.of(10L, 12L)).position();
+        OffsetAndMetadata unknown = progress.commit(List.of(10L, 12L)).target();
         CommitMetadata metadata = CommitMetadata.of("requests-0", unknown);
         assertThat(progress.reconcile(unknown.offset(), metadata.finished())).containsExactlyInAnyOrder(10L, 12L);
         assertThat(offset(progress)).isEqualTo(11);
@@ -147,18 +147,16 @@ class PartitionProgressTest {
     }
 
     private static CommitMetadata metadata(PartitionProgress progress) {
-        return CommitMetadata.of("requests-0", progress.commit(List.of()).position());
+        return CommitMetadata.of("requests-0", progress.commit(List.of()).target());
     }
 
     /** The offset to commit when requests end. */
     private static long offset(PartitionProgress progress, long... ending) {
-        return progress.commit(LongStream.of(ending).boxed().toList())
-                .position()
-                .offset();
+        return progress.commit(LongStream.of(ending).boxed().toList()).target().offset();
     }
 
     private static Optional<String> owner(PartitionProgress progress) {
-        return CommitMetadata.of("requests-0", progress.commit(List.of()).position())
+        return CommitMetadata.of("requests-0", progress.commit(List.of()).target())
                 .owner();
     }
 

@@ -4,7 +4,7 @@ import struct
 import threading
 import unittest
 
-from suspects import SuspectReader, committed_metadata, owner, suspect
+from offset_metadata import OffsetMetadataReader, committed_metadata, owner, suspect
 
 OWNER = "tidemark/1 owner=tidemark-workers%2Fworker-1-5f3c09ab"
 
@@ -95,7 +95,7 @@ class Fetching(unittest.TestCase):
 class Reading(unittest.TestCase):
 
     def reader(self, *brokers):
-        return SuspectReader(",".join(f"{broker.address[0]}:{broker.address[1]}" for broker in brokers), "group")
+        return OffsetMetadataReader(",".join(f"{broker.address[0]}:{broker.address[1]}" for broker in brokers), "group")
 
     def test_a_request_is_a_suspect_until_its_partition_names_it_no_more(self):
         reader = self.reader(Broker(offsets({0: "tidemark/1 trying=7x1", 1: "tidemark/1 trying=8x0"}), offsets({0: "tidemark/1"})))

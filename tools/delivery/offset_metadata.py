@@ -1,7 +1,7 @@
 """What the metadata of the group's committed offsets says: the owner of each partition, and suspected requests.
 
-A worker cannot know whether a request ended it or a signal did. A request that was running alone at two deaths gets the
-error `worker_crashed`. The metadata names the request that runs alone and the number of deaths so far: `trying=1234x1`.
+A suspect is a request that was running alone at a death of a worker. The metadata names the request that runs alone and
+the number of deaths so far: `trying=1234x1`.
 """
 import re
 import socket
@@ -21,7 +21,7 @@ def suspect(metadata):
     """
     The offset of the request that was running alone when a worker died; None if there is none.
 
-    Text of another form is a ValueError: without the number of deaths, the chaos could not spare a suspect.
+    Text of another form is a ValueError: without the number of deaths, the run cannot detect suspects.
     """
     if not metadata:
         return None
@@ -44,11 +44,11 @@ def owner(metadata):
 
 def committed_metadata(address, group, seconds):
     """
-    The metadata of all committed offsets of a group, by topic and partition. An OSError if the broker does not answer in
+    The metadata of all committed offsets of a group, by topic and partition. An OSError if the broker does not respond in
     time or does not coordinate the group.
 
-    This does not use the AdminClient: confluent_kafka 2.16 expects metadata that ends with a zero byte, as it writes it
-    itself, and reads beyond the end of that of other clients.
+    This does not use the AdminClient: confluent_kafka 2.16 expects a trailing zero byte, which only it writes; without one
+    it reads past the end of the metadata.
     """
     with socket.create_connection(address, timeout=seconds) as connection:
         # no client id, and all topics
@@ -57,18 +57,18 @@ def committed_metadata(address, group, seconds):
         with connection.makefile("rb") as stream:
             size = struct.unpack(">i", _read(stream, 4))[0]
             if not 0 < size < MAX_FRAME:
-                raise OSError(f"an answer of {size} bytes")
-            answer = _Fields(_read(stream, size))
-    answer.take(">ii")   # correlation id and throttle time
+                raise OSError(f"a response of {size} bytes")
+            response = _Fields(_read(stream, size))
+    response.take(">ii")   # correlation id and throttle time
     found = {}
-    for _ in range(answer.take(">i")):
-        topic = answer.text()
-        for _ in range(answer.take(">i")):
-            partition, _, _ = answer.take(">iqi")   # and offset and leader epoch
-            metadata, error = answer.text(), answer.take(">h")
+    for _ in range(response.take(">i")):
+        topic = response.text()
+        for _ in range(response.take(">i")):
+            partition, _, _ = response.take(">iqi")   # and offset and leader epoch
+            metadata, error = response.text(), response.take(">h")
             if error == 0:
                 found[topic, partition] = metadata
-    if error := answer.take(">h"):
+    if error := response.take(">h"):
         raise OSError(f"the broker answers with error {error}")
     return found
 
@@ -81,7 +81,7 @@ def _read(stream, count):
 
 
 class _Fields:
-    """The fields of an answer, one after the other."""
+    """The fields of a response, one after the other."""
 
     def __init__(self, data):
         self._data = data
@@ -99,15 +99,15 @@ class _Fields:
         return self._data[self._at - length:self._at].decode()
 
 
-class SuspectReader(threading.Thread):
-    """Reads the metadata several times a second. While no broker answers, the last known suspects remain."""
+class OffsetMetadataReader(threading.Thread):
+    """Reads the metadata several times a second. While no broker responds, the last known suspects remain."""
 
-    # the chaos learns of a suspect up to this much later
+    # a suspect is detected after this time at most
     PAUSE_SECONDS = 0.25
     TIMEOUT_SECONDS = 2
 
     def __init__(self, brokers, group):
-        super().__init__(name="suspects", daemon=True)
+        super().__init__(name="offset-metadata", daemon=True)
         self._addresses = [tuple(each.rsplit(":", 1)) for each in brokers.split(",")]
         self._group = group
         self._ended = threading.Event()
@@ -133,7 +133,7 @@ class SuspectReader(threading.Thread):
             self.failures.append(f"the committed metadata could not be read: {e}")
 
     def read(self):
-        """Whether the broker that coordinates the group has answered."""
+        """Whether the broker that coordinates the group has responded."""
         for address in self._addresses:
             try:
                 metadata = committed_metadata(address, self._group, self.TIMEOUT_SECONDS)
