@@ -27,6 +27,7 @@ SOURCES = {
     ]),
     "prometheus-operator": ("https://github.com/prometheus-operator/prometheus-operator", [
         "example/prometheus-operator-crd/monitoring.coreos.com_podmonitors.yaml",
+        "example/prometheus-operator-crd/monitoring.coreos.com_prometheusrules.yaml",
     ]),
 }
 README = """# Custom resource definitions
