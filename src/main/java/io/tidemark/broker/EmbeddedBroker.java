@@ -53,12 +53,29 @@ public final class EmbeddedBroker implements AutoCloseable {
     }
 
     /**
+     * Checks that this package of Tidemark contains Kafka's server, which images leave out.
+     *
+     * @throws BrokerException if it does not; the message says what to use instead
+     */
+    public static void requireServer() {
+        try {
+            Class.forName("kafka.server.KafkaRaftServer", false, EmbeddedBroker.class.getClassLoader());
+        } catch (ClassNotFoundException e) {
+            throw new BrokerException(
+                    "images contain no Kafka broker: use a Kafka cluster (--broker HOST:PORT or"
+                            + " KAFKA_BOOTSTRAP_SERVERS), or run this command in a checkout or from the archive",
+                    e);
+        }
+    }
+
+    /**
      * Starts a node and returns when it accepts connections, after one to two seconds. Sets the level of Kafka's server
      * loggers to SEVERE.
      *
-     * @throws BrokerException if the port is taken or the folder cannot be used
+     * @throws BrokerException if there is no server, the port is taken, or the folder cannot be used
      */
     public static EmbeddedBroker start(BrokerOptions options) {
+        requireServer();
         boolean temporary = options.folder().isEmpty();
         KAFKA_LOGGERS.forEach(logger -> logger.setLevel(Level.SEVERE));
         try {

@@ -109,6 +109,9 @@ final class ServeCommand implements Callable<Integer>, TidemarkCommand.StartsQua
         if (!embedded && (brokerPort.isPresent() || brokerFolder.isPresent())) {
             throw new ParameterException(spec.commandLine(), "--broker-port and --broker-dir need --broker embedded");
         }
+        if (embedded) {
+            EmbeddedBroker.requireServer(); // before the model is loaded
+        }
         if (model.isEmpty() && !CommandSettings.isSet("tidemark.model.dir")) {
             throw new ParameterException(
                     spec.commandLine(), "Missing option '--model=DIR', and TIDEMARK_MODEL_DIR is not set");

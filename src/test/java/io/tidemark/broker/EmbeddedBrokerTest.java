@@ -3,6 +3,9 @@ package io.tidemark.broker;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.lang.reflect.Method;
+import java.net.URL;
+import java.net.URLClassLoader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -54,6 +57,21 @@ class EmbeddedBrokerTest {
             assertThatThrownBy(() -> EmbeddedBroker.start(new BrokerOptions(first.port(), Optional.empty())))
                     .isInstanceOf(BrokerException.class)
                     .hasMessageContaining("port " + first.port() + " is taken");
+        }
+    }
+
+    @Test
+    @DisplayName("Without Kafka's server, as in an image, a start says what to use instead")
+    void noServer() throws Exception {
+        URL classes = EmbeddedBroker.class.getProtectionDomain().getCodeSource().getLocation();
+        try (URLClassLoader image = new URLClassLoader(new URL[] {classes}, ClassLoader.getPlatformClassLoader())) {
+            Class<?> options = image.loadClass(BrokerOptions.class.getName());
+            Method start = image.loadClass(EmbeddedBroker.class.getName()).getMethod("start", options);
+            assertThatThrownBy(() ->
+                            start.invoke(null, options.getField("TEMPORARY").get(null)))
+                    .cause()
+                    .hasMessageContaining("no Kafka broker")
+                    .hasMessageContaining("--broker HOST:PORT");
         }
     }
 

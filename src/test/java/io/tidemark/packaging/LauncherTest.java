@@ -90,6 +90,21 @@ class LauncherTest {
     }
 
     @Test
+    @DisplayName("Uses the unpacked native libraries of an image")
+    void usesUnpackedLibraries() throws Exception {
+        Path libraries = Files.createDirectories(install.resolve("native")).toRealPath();
+        script(
+                work.resolve("jdk/bin/java"),
+                "if [ \"$1\" = -version ]; then echo 'openjdk version \"17.0.15\"' >&2;"
+                        + " else printf '%s\\n' \"$@\" \"$PYTORCH_LIBRARY_PATH\" \"$RUST_LIBRARY_PATH\"; fi");
+        assertThat(run(jdk(), install.resolve("bin/tidemark").toString()).out)
+                .contains("-Djna.boot.library.path=" + libraries)
+                .endsWith(
+                        libraries.toString(),
+                        libraries.resolve("libtokenizers.so").toString());
+    }
+
+    @Test
     @DisplayName("Disables the optimizing compiler for short commands only")
     void compilesForTheCommand() throws Exception {
         String launcher = install.resolve("bin/tidemark").toString();

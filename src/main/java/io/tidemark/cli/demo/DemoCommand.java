@@ -1,5 +1,6 @@
 package io.tidemark.cli.demo;
 
+import io.tidemark.broker.EmbeddedBroker;
 import io.tidemark.cli.ShutdownGuard;
 import io.tidemark.cli.TidemarkCommand;
 import java.io.PrintWriter;
@@ -56,6 +57,7 @@ public final class DemoCommand implements Callable<Integer>, TidemarkCommand.Sta
 
     @Override
     public Integer call() throws Exception {
+        EmbeddedBroker.requireServer();
         PrintWriter out = spec.commandLine().getOut();
         DemoFolder demo = DemoFolder.at(folder.orElseGet(DemoCommand::bundled));
         DemoView view = json
