@@ -1,0 +1,207 @@
+package io.tidemark.stream;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidemark.client.Answer;
+import io.tidemark.client.AnswerListener;
+import io.tidemark.client.CalibrationClient;
+import io.tidemark.client.Cluster;
+import io.tidemark.client.RequestClient;
+import io.tidemark.client.Topics;
+import io.tidemark.client.ValidationBatch;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Properties;
+import java.util.Set;
+import java.util.UUID;
+import java.util.concurrent.ExecutionException;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.producer.Producer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.TopicAuthorizationException;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.apache.kafka.common.serialization.StringDeserializer;
+import org.awaitility.Awaitility;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * Processes with the environment variables of the Kubernetes component {@code tls} against a broker that has the
+ * listener, the users, the rights and the topics of the component {@code strimzi}.
+ */
+@DisplayName("On a cluster with TLS, SCRAM and ACLs, with the variables and the rights of k8s/")
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class SecuredClusterIT {
+
+    private static final Duration TIMEOUT = Duration.ofSeconds(60);
+    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final Topics TOPICS = new Topics(
+            "generation-requests",
+            "generation-events",
+            "generation-results",
+            "validation-batches",
+            "validation-dead-letters",
+            "adapter-boundaries");
+
+    private SecuredBroker broker;
+
+    @BeforeAll
+    void startBroker(@TempDir Path folder) throws Exception {
+        broker = SecuredBroker.start(folder);
+    }
+
+    @AfterAll
+    void stopBroker() {
+        broker.close();
+    }
+
+    @Test
+    @DisplayName("A worker answers, and its successor answers what it left when it was killed")
+    void worker() throws Exception {
+        try (RequestClient client = new RequestClient(clientsCluster(), TOPICS)) {
+            try (ServedProcess first = serve("worker").awaitReady()) {
+                assertThat(client.send(List.of(request(5)), AnswerListener.NONE, TIMEOUT))
+                        .extracting(Answer::finishReason)
+                        .containsExactly("length");
+                List<ObjectNode> open = List.of(request(400), request(400), request(400));
+                try (Producer<String, byte[]> producer = clientsCluster().producer()) {
+                    for (ObjectNode each : open) {
+                        producer.send(new ProducerRecord<>(TOPICS.requests(), JSON.writeValueAsBytes(each)))
+                                .get();
+                    }
+                }
+                first.kill();
+                assertNoRightIsMissing(first);
+            }
+            try (ServedProcess second = serve("worker").awaitReady()) {
+                assertThat(client.send(List.of(request(5)), AnswerListener.NONE, TIMEOUT))
+                        .hasSize(1);
+                assertOneResultEach(5);
+                assertNoRightIsMissing(second);
+            }
+        }
+    }
+
+    @Test
+    @DisplayName("A calibrator counts a batch and writes the boundary")
+    void calibrator() throws Exception {
+        JsonNode pairs = JSON.readTree(Path.of(BrokerResource.MODEL, "adapters/all/expected.json")
+                        .toFile())
+                .path("pairs");
+        List<JsonNode> examples = new ArrayList<>();
+        pairs.forEach(examples::add);
+        try (ServedProcess calibrator = serve("calibrator").awaitReady()) {
+            assertThat(new CalibrationClient(clientsCluster(), TOPICS, "tidemark-calibrators")
+                            .calibrate(
+                                    ValidationBatch.split("all", examples, examples.size()), progress -> {}, TIMEOUT))
+                    .isEmpty();
+            assertNoRightIsMissing(calibrator);
+        }
+        try (KafkaConsumer<String, byte[]> boundaries = member("tidemark-client-boundaries", TOPICS.boundaries())) {
+            Awaitility.await()
+                    .atMost(TIMEOUT)
+                    .until(() -> !boundaries.poll(Duration.ofMillis(100)).isEmpty());
+        }
+    }
+
+    @Test
+    @DisplayName("A scaler reads the offsets of the workers' group, and no record")
+    void scaler() throws Exception {
+        Map<String, String> properties = broker.clientProperties("tidemark-scaler");
+        TopicPartition partition = new TopicPartition(TOPICS.requests(), 0);
+        try (Admin admin = Admin.create(new HashMap<>(properties))) {
+            assertThat(admin.listOffsets(Map.of(partition, OffsetSpec.latest()))
+                            .all()
+                            .get())
+                    .containsKey(partition);
+            assertThat(admin.listConsumerGroupOffsets("tidemark-workers")
+                            .partitionsToOffsetAndMetadata()
+                            .get())
+                    .isNotNull();
+            assertThat(admin.listTopics().names().get()).isEqualTo(Set.of(TOPICS.requests()));
+        }
+        Properties all = new Properties();
+        all.putAll(properties);
+        try (KafkaConsumer<byte[], byte[]> consumer =
+                new KafkaConsumer<>(all, new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
+            consumer.assign(List.of(partition));
+            consumer.seekToBeginning(List.of(partition));
+            assertThatThrownBy(() -> consumer.poll(Duration.ofSeconds(10)))
+                    .isInstanceOf(TopicAuthorizationException.class);
+        }
+    }
+
+    @Test
+    @DisplayName("A client without a user is refused")
+    void anonymous() throws Exception {
+        Map<String, String> properties = broker.clientProperties("tidemark-client");
+        properties.put("security.protocol", "SSL");
+        properties.put("default.api.timeout.ms", "3000");
+        properties.put("request.timeout.ms", "2000");
+        try (Admin admin = Admin.create(new HashMap<>(properties))) {
+            assertThatThrownBy(() -> admin.listTopics().names().get()).isInstanceOf(ExecutionException.class);
+        }
+    }
+
+    private ServedProcess serve(String role) {
+        Map<String, String> environment = broker.environment("tidemark-" + role);
+        environment.put("TIDEMARK_ROLE", role);
+        return ServedProcess.start(broker.bootstrapServers(), environment);
+    }
+
+    /** Reads the results with a group of the client. */
+    private void assertOneResultEach(int requests) {
+        try (KafkaConsumer<String, byte[]> results = member("tidemark-client-results", TOPICS.results())) {
+            List<String> ids = new ArrayList<>();
+            Awaitility.await().atMost(TIMEOUT).until(() -> {
+                results.poll(Duration.ofMillis(100)).forEach(record -> ids.add(record.key()));
+                return ids.size() >= requests;
+            });
+            assertThat(ids).hasSize(requests).doesNotHaveDuplicates();
+        }
+    }
+
+    private static void assertNoRightIsMissing(ServedProcess process) {
+        assertThat(process.log()).doesNotContainIgnoringCase("not authorized");
+    }
+
+    private static ObjectNode request(int tokens) {
+        return JSON.createObjectNode()
+                .put("id", UUID.randomUUID().toString())
+                .put("model", "all")
+                .put("prompt", "x")
+                .put("max_tokens", tokens)
+                .put("ignore_eos", true);
+    }
+
+    private Cluster clientsCluster() {
+        return new Cluster(broker.bootstrapServers(), broker.clientProperties("tidemark-client"));
+    }
+
+    private KafkaConsumer<String, byte[]> member(String group, String topic) {
+        Properties properties = new Properties();
+        properties.putAll(broker.clientProperties("tidemark-client"));
+        properties.put("group.id", group);
+        properties.put("auto.offset.reset", "earliest");
+        properties.put("isolation.level", "read_committed");
+        KafkaConsumer<String, byte[]> consumer =
+                new KafkaConsumer<>(properties, new StringDeserializer(), new ByteArrayDeserializer());
+        consumer.subscribe(List.of(topic));
+        return consumer;
+    }
+}
