@@ -161,6 +161,11 @@ final class EngineInstance {
         return steps.isPresent() ? OptionalDouble.of(steps.getAsInt() * secondsPerStep) : OptionalDouble.empty();
     }
 
+    /** See {@link Engine#tokensLeft}. */
+    double tokensLeft(double completionTokens) {
+        return scheduler.tokensLeft(completionTokens);
+    }
+
     /** As of the last step. */
     EngineStats.Instance stats() {
         return stats;
@@ -276,6 +281,7 @@ final class EngineInstance {
     private void updateStats() {
         stats = new EngineStats.Instance(
                 pool.reservedBytes(),
+                loop.promptTokens(),
                 loop.generatedTokens(),
                 loop.steps(),
                 scheduler.reusedPromptTokens(),

@@ -5,9 +5,11 @@ import java.util.List;
 /**
  * Counters since the start of an engine, and its current load.
  *
- * @param queuedRequests     requests that wait for a free sequence or for memory
+ * @param queuedRequests     requests in the queue
+ * @param saturated          whether the next request of the queue waits for a free sequence or for memory
  * @param runningSequences   running sequences; a request with n choices has n
  * @param kvBytesReserved    bytes reserved for keys and values, cached prefixes included
+ * @param promptTokens       prompt tokens computed
  * @param generatedTokens    tokens generated
  * @param steps              steps run by all instances
  * @param reusedPromptTokens prompt tokens copied from the prefix cache instead of computed
@@ -15,21 +17,30 @@ import java.util.List;
  */
 public record EngineStats(
         int queuedRequests,
+        boolean saturated,
         int runningSequences,
         long kvBytesReserved,
+        long promptTokens,
         long generatedTokens,
         long steps,
         long reusedPromptTokens,
         long prefixBytes) {
 
     /** The part of one instance, as of its last step. */
-    record Instance(long kvBytesReserved, long generatedTokens, long steps, long reusedPromptTokens, long prefixBytes) {
+    record Instance(
+            long kvBytesReserved,
+            long promptTokens,
+            long generatedTokens,
+            long steps,
+            long reusedPromptTokens,
+            long prefixBytes) {
 
-        static final Instance NONE = new Instance(0, 0, 0, 0, 0);
+        static final Instance NONE = new Instance(0, 0, 0, 0, 0, 0);
 
         private Instance plus(Instance other) {
             return new Instance(
                     kvBytesReserved + other.kvBytesReserved,
+                    promptTokens + other.promptTokens,
                     generatedTokens + other.generatedTokens,
                     steps + other.steps,
                     reusedPromptTokens + other.reusedPromptTokens,
@@ -37,12 +48,19 @@ public record EngineStats(
         }
     }
 
-    static EngineStats of(int queuedRequests, int runningSequences, List<Instance> instances) {
+    /** Prompt tokens processed, those from the prefix cache included, and tokens generated. */
+    public long tokens() {
+        return promptTokens + reusedPromptTokens + generatedTokens;
+    }
+
+    static EngineStats of(int queuedRequests, boolean saturated, int runningSequences, List<Instance> instances) {
         Instance sum = instances.stream().reduce(Instance.NONE, Instance::plus);
         return new EngineStats(
                 queuedRequests,
+                saturated,
                 runningSequences,
                 sum.kvBytesReserved(),
+                sum.promptTokens(),
                 sum.generatedTokens(),
                 sum.steps(),
                 sum.reusedPromptTokens(),

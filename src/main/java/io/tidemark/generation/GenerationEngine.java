@@ -137,10 +137,19 @@ public final class GenerationEngine implements Engine, AutoCloseable {
         instances.get(queue.startBackground()).runInBackground(task);
     }
 
-    /** Counters and load of all instances as of the last step of each; queue and running sequences are current. */
+    @Override
+    public double tokensLeft(double completionTokens) {
+        return queue.tokensLeft(completionTokens)
+                + instances.stream()
+                        .mapToDouble(instance -> instance.tokensLeft(completionTokens))
+                        .sum();
+    }
+
+    @Override
     public EngineStats stats() {
         return EngineStats.of(
                 queue.size(),
+                queue.isSaturated(),
                 queue.runningSequences(),
                 instances.stream().map(EngineInstance::stats).toList());
     }

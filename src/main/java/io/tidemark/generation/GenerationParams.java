@@ -35,6 +35,20 @@ public record GenerationParams(
     }
 
     /**
+     * An estimate of the number of tokens of each choice.
+     *
+     * @param usual the usual number, which applies unless the stop conditions prescribe more or fewer
+     */
+    public double expectedTokens(double usual) {
+        boolean endsAtMaximum = stopConditions.ignoreEos()
+                && stopConditions.stop().isEmpty()
+                && stopConditions.stopTokens().isEmpty();
+        return endsAtMaximum
+                ? maxTokens()
+                : Math.min(maxTokens(), Math.max(usual, Math.max(1, stopConditions.minTokens())));
+    }
+
+    /**
      * A uniformly distributed random number in [0, 1) that depends only on the seed, the choice and the token position.
      * A repeated request therefore uses the same numbers, whatever runs in the same batch. The mixing function is
      * SplitMix64 (Steele et al. 2014, Fast Splittable Pseudorandom Number Generators).

@@ -108,6 +108,19 @@ final class RequestQueue {
         return waiting.size();
     }
 
+    /** Whether the next request waits for a free sequence or for memory. */
+    synchronized boolean isSaturated() {
+        return waiting.size() > 0 && offeredTo == NONE && instanceForNext() == NONE;
+    }
+
+    /** An estimate of the tokens that the queued requests need, see {@link Engine#tokensLeft}. */
+    synchronized double tokensLeft(double completionTokens) {
+        return waiting.sum(queued -> {
+            GenerationParams params = queued.request().params();
+            return queued.request().prompt().size() + params.choices() * params.expectedTokens(completionTokens);
+        });
+    }
+
     /** Number of running sequences of all instances. */
     synchronized int runningSequences() {
         return runningSequences;

@@ -17,7 +17,7 @@ import java.util.function.Predicate;
 /**
  * Decides what runs in each step of an engine instance. Starts requests of the {@link RequestQueue} as memory permits.
  * Each step has a row for every decoding sequence; prefilling sequences share the step's budget of prompt tokens. Used
- * by the thread of the instance only, except for {@link #stepsLeft}.
+ * by the thread of the instance only, except for {@link #stepsLeft} and {@link #tokensLeft}.
  */
 final class Scheduler {
 
@@ -135,6 +135,13 @@ final class Scheduler {
             }
         }
         return most == 0 ? OptionalInt.empty() : OptionalInt.of(most);
+    }
+
+    /** An estimate of the tokens that the running sequences still need. Any thread may call. */
+    double tokensLeft(double completionTokens) {
+        return running.stream()
+                .mapToDouble(sequence -> sequence.tokensLeft(completionTokens))
+                .sum();
     }
 
     /** Whether the sequence was not removed, for example because another choice of its request failed. */

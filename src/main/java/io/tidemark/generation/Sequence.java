@@ -112,8 +112,24 @@ final class Sequence {
 
     /** The most tokens that may still be generated. Any thread may call. */
     int tokensLeft() {
+        return params.maxTokens() - generatedTokens(cachedTokens);
+    }
+
+    /**
+     * An estimate of the prompt tokens that are not yet processed and of the tokens that will be generated, at least one.
+     * Any thread may call.
+     *
+     * @param completionTokens the usual length of a choice
+     */
+    double tokensLeft(double completionTokens) {
+        int generatedTokens = generatedTokens(cachedTokens);
+        double left = Math.max(1, params.expectedTokens(completionTokens) - generatedTokens);
+        return promptTokensLeft() + Math.min(left, params.maxTokens() - generatedTokens);
+    }
+
+    private int generatedTokens(int cached) {
         // the last generated token is not in the slot
-        return params.maxTokens() - Math.max(0, cachedTokens - prompt.size() + 1);
+        return Math.max(0, cached - prompt.size() + 1);
     }
 
     /**

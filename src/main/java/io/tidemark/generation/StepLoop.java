@@ -22,6 +22,7 @@ final class StepLoop {
     private final Scheduler scheduler;
     private final StepThreads threads;
     private long steps;
+    private long promptTokens;
     private long generatedTokens;
 
     StepLoop(Decoder decoder, Scheduler scheduler, StepThreads threads) {
@@ -49,6 +50,11 @@ final class StepLoop {
         return steps;
     }
 
+    /** Prompt tokens that were computed. */
+    long promptTokens() {
+        return promptTokens;
+    }
+
     long generatedTokens() {
         return generatedTokens;
     }
@@ -73,6 +79,7 @@ final class StepLoop {
             Sequence sequence = rows.get(i).sequence();
             sequence.advance(batch.get(i).tokens().size());
             if (rows.get(i).promptTokens() > 0) {
+                promptTokens += batch.get(i).tokens().size();
                 scheduler.promptAdvanced(sequence);
             }
             if (batch.get(i).sampling().isPresent()) {

@@ -11,6 +11,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Predicate;
+import java.util.function.ToDoubleFunction;
 
 /**
  * The waiting requests, and the order in which they start.
@@ -25,7 +26,7 @@ import java.util.function.Predicate;
  * {@code STARTS_PER_OLDEST * (n + 1)}-th one to start from then on: {@code n + 1} of these starts take the oldest
  * request, and at most {@code n} requests are older.
  *
- * <p>The time of a call does not depend on the number of requests, except for {@link #removeIf}, and is logarithmic in
+ * <p>The time of a call does not depend on the number of requests, except for {@link #removeIf} and {@link #sum}, and is logarithmic in
  * the number of different priorities. Not thread-safe.
  */
 final class WaitingRequests {
@@ -48,6 +49,10 @@ final class WaitingRequests {
 
     int size() {
         return bySubmission.size();
+    }
+
+    double sum(ToDoubleFunction<SubmittedRequest> value) {
+        return bySubmission.stream().mapToDouble(value).sum();
     }
 
     /** The request that starts next; empty if none waits. */

@@ -85,7 +85,9 @@ class RequestQueueTest {
         add(TestRequest.of("wide", List.of(1)).choices(3));
         add(TestRequest.of("small", List.of(1)));
         assertThat(IntStream.range(0, INSTANCES).mapToObj(queue::offer)).allMatch(Optional::isEmpty);
+        assertThat(queue.isSaturated()).isTrue();
         queue.sequenceEnded(1, Optional.empty());
+        assertThat(queue.isSaturated()).as("the next request fits").isFalse();
         assertThat(queue.offer(1).orElseThrow().request().id()).isEqualTo("wide");
         queue.refuse(1, 77);
         assertThat(queue.neededBytes()).isEqualTo(77);

@@ -115,8 +115,11 @@ public final class WorkerMetrics {
      *
      * @param source referenced weakly
      */
-    public <T> void counter(String name, String description, T source, ToDoubleFunction<T> value) {
-        FunctionCounter.builder(name, source, value).description(description).register(registry);
+    public <T> void counter(String name, String description, T source, ToDoubleFunction<T> value, String... tags) {
+        FunctionCounter.builder(name, source, value)
+                .description(description)
+                .tags(tags)
+                .register(registry);
     }
 
     private static Duration duration(double milliseconds) {

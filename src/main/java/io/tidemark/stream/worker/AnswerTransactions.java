@@ -15,17 +15,21 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
+import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.consumer.ConsumerGroupMetadata;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.Producer;
+import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.InterruptException;
 import org.apache.kafka.common.errors.InvalidTopicException;
 import org.apache.kafka.common.errors.RecordTooLargeException;
 import org.apache.kafka.common.errors.TimeoutException;
@@ -57,6 +61,17 @@ final class AnswerTransactions implements AutoCloseable {
 
     /** Upper bound for what a batch adds to a record. */
     private static final int RECORD_OVERHEAD_BYTES = 1024;
+
+    /** Of a call of the admin client. */
+    private static final int CALL_SECONDS = 5;
+
+    private static final int TRANSACTION_TIMEOUT_MS = 10_000;
+    /** Below the timeout of the transaction, so that a record that no broker takes is known before it is aborted. */
+    private static final int REQUEST_TIMEOUT_MS = 4_000;
+
+    private static final int DELIVERY_TIMEOUT_MS = 8_000;
+    /** Grows with each attempt, up to {@code retry.backoff.max.ms}. */
+    private static final int RETRY_BACKOFF_MS = 2;
 
     private final Supplier<Producer<byte[], byte[]>> producers;
     private final TopicLayout topics;
@@ -135,6 +150,18 @@ final class AnswerTransactions implements AutoCloseable {
         this.isMissing = isMissing;
         this.givesUp = givesUp;
         this.producer = open();
+    }
+
+    /** Answers of a process of this transactional id. */
+    static AnswerTransactions open(
+            KafkaConnection kafka,
+            String transactionalId,
+            Admin admin,
+            TopicLayout topics,
+            ReplyRouting routing,
+            BooleanSupplier givesUp) {
+        return new AnswerTransactions(
+                () -> newProducer(kafka, transactionalId), topics, routing, topic -> isMissing(admin, topic), givesUp);
     }
 
     /**
@@ -343,6 +370,46 @@ final class AnswerTransactions implements AutoCloseable {
             bytes += header.key().length() + header.value().length;
         }
         return bytes > KafkaConnection.MAX_REQUEST_BYTES;
+    }
+
+    private static Producer<byte[], byte[]> newProducer(KafkaConnection kafka, String transactionalId) {
+        Map<String, Object> config = new HashMap<>(Map.of(
+                // bounds how long a dead worker delays readers, if no other worker ends its transaction
+                ProducerConfig.TRANSACTION_TIMEOUT_CONFIG,
+                TRANSACTION_TIMEOUT_MS,
+                ProducerConfig.MAX_BLOCK_MS_CONFIG,
+                5_000,
+                ProducerConfig.LINGER_MS_CONFIG,
+                0,
+                // the first request of a transaction is refused while the markers of the one before are written
+                ProducerConfig.RETRY_BACKOFF_MS_CONFIG,
+                RETRY_BACKOFF_MS,
+                ProducerConfig.CLIENT_ID_CONFIG,
+                "tidemark-results"));
+        if (!kafka.properties().containsKey(ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG)) {
+            String request = String.valueOf(
+                    kafka.properties().getOrDefault(ProducerConfig.REQUEST_TIMEOUT_MS_CONFIG, REQUEST_TIMEOUT_MS));
+            config.put(ProducerConfig.REQUEST_TIMEOUT_MS_CONFIG, request);
+            // not below the timeout of a request
+            config.put(
+                    ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG,
+                    Math.max(DELIVERY_TIMEOUT_MS, Integer.parseInt(request)));
+        }
+        return kafka.newTransactionalProducer(transactionalId, config);
+    }
+
+    /** Whether the cluster answers that a topic does not exist. */
+    private static boolean isMissing(Admin admin, String topic) {
+        try {
+            admin.describeTopics(List.of(topic)).allTopicNames().get(CALL_SECONDS, TimeUnit.SECONDS);
+            return false;
+        } catch (ExecutionException e) {
+            return e.getCause() instanceof UnknownTopicOrPartitionException;
+        } catch (java.util.concurrent.TimeoutException e) {
+            return false;
+        } catch (InterruptedException e) {
+            throw new InterruptException(e);
+        }
     }
 
     /** Aborts an open transaction. May be called while another thread writes, which then throws. */

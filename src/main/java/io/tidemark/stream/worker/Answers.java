@@ -13,19 +13,21 @@ import java.util.Optional;
 import java.util.function.UnaryOperator;
 import org.jboss.logging.Logger;
 
-/** Makes the answers of requests, and counts them in the metrics when they are committed. Thread-safe. */
+/** Makes the answers of requests, and counts them when they are committed. Thread-safe. */
 final class Answers {
 
     private static final Logger LOG = Logger.getLogger(Answers.class);
 
     private final Results results;
     private final WorkerMetrics metrics;
+    private final WorkEstimate work;
     private final UnaryOperator<String> metricTag;
 
     /** @param metricTag the tag of metrics for the model of a request */
-    Answers(Results results, WorkerMetrics metrics, UnaryOperator<String> metricTag) {
+    Answers(Results results, WorkerMetrics metrics, WorkEstimate work, UnaryOperator<String> metricTag) {
         this.results = results;
         this.metrics = metrics;
+        this.work = work;
         this.metricTag = metricTag;
     }
 
@@ -49,7 +51,7 @@ final class Answers {
         return new Answer(
                 results.expired(incoming, message, id),
                 Optional.empty(),
-                () -> metrics.countRequest(metricTag.apply(message.model()), Results.label(FinishReason.DEADLINE)));
+                () -> recordWithoutTokens(message.model(), Results.label(FinishReason.DEADLINE)));
     }
 
     /** The answer of a request that was not generated. */
@@ -61,15 +63,24 @@ final class Answers {
         LOG.infof(
                 "request '%s' failed: %s (%s)",
                 LogText.of(result.id()), error.code(), LogText.of(error.param().orElse("no field")));
-        return new Answer(result, Optional.of(error), () -> metrics.countRequest(metricTag.apply(model), error.code()));
+        return new Answer(result, Optional.of(error), () -> recordWithoutTokens(model, error.code()));
+    }
+
+    private void recordWithoutTokens(String model, String outcome) {
+        metrics.countRequest(metricTag.apply(model), outcome);
+        work.rejected();
     }
 
     private void record(IncomingRequest incoming, String model, Completion completion, long endedNanos) {
         String adapter = metricTag.apply(model);
         Completion.Timing timing = completion.timing();
         metrics.countRequest(adapter, Results.label(completion.choices().get(0).finishReason()));
-        metrics.countTokens(
-                adapter, completion.usage().promptTokens(), completion.usage().completionTokens());
+        Completion.Usage usage = completion.usage();
+        metrics.countTokens(adapter, usage.promptTokens(), usage.completionTokens());
+        work.answered(
+                usage.promptTokens(),
+                usage.completionTokens(),
+                completion.choices().size());
         metrics.recordQueueTime(timing.queuedMs());
         metrics.recordRequestDuration(incoming.age());
         metrics.recordCommitTime((System.nanoTime() - endedNanos) / 1e6);

@@ -12,7 +12,7 @@ import org.apache.kafka.common.TopicPartition;
 
 /**
  * Which requests of an owned partition are open and which are finished, and the offset to commit: the oldest open
- * request, or behind the last one that was read. Requests that finish above it are a bit set in the offset's metadata.
+ * request, or behind the last one that was read and the offsets without a record after it. Requests that finish above it are a bit set in the offset's metadata.
  *
  * <p>A request is open from the moment it is read until the transaction with its result is committed. Used by the
  * thread {@code tidemark-requests} only.
@@ -75,6 +75,17 @@ final class PartitionProgress {
         }
         open.add(offset);
         return true;
+    }
+
+    /**
+     * Called when the consumer has passed offsets without records, such as the markers of transactions. They need a commit
+     * if no request is open, so that the lag of the group becomes 0.
+     */
+    void skipTo(long offset) {
+        if (offset > position && open.isEmpty()) {
+            position = offset;
+            revision++;
+        }
     }
 
     /** Whether no more requests should be read until the oldest open one has ended. */

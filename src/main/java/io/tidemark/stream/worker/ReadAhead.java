@@ -42,6 +42,13 @@ final class ReadAhead {
         queue(request.position().partition()).add(request);
     }
 
+    int size() {
+        return queues.stream()
+                .flatMap(partitions -> partitions.values().stream())
+                .mapToInt(Deque::size)
+                .sum();
+    }
+
     boolean isFull(TopicPartition partition) {
         return queue(partition).size() >= capacity;
     }

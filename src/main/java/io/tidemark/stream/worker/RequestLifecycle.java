@@ -75,6 +75,7 @@ final class RequestLifecycle implements AutoCloseable {
         private volatile Optional<RequestMessage> message = Optional.empty();
         private volatile Optional<FinishReason> cancelled = Optional.empty();
         private volatile Optional<Future<?>> timer = Optional.empty();
+        private volatile boolean submitted;
         private volatile boolean abandoned;
 
         Run(IncomingRequest incoming) {
@@ -195,6 +196,11 @@ final class RequestLifecycle implements AutoCloseable {
         return run == null ? OptionalDouble.empty() : engine.secondsLeft(run.engineId);
     }
 
+    /** Number of requests that the engine does not have yet: they are parsed, or wait for their adapter. */
+    int admitting() {
+        return (int) runs.values().stream().filter(run -> !run.submitted).count();
+    }
+
     private void parse(Run run) {
         try {
             Parsed<RequestMessage> parsed =
@@ -266,6 +272,7 @@ final class RequestLifecycle implements AutoCloseable {
                         complete(run, answers.finished(run.incoming, admitted, outcome));
                     }
                 }));
+        run.submitted = true;
         // the engine ignores a cancellation that precedes the submission
         run.cancelled.ifPresent(run::cancelInEngine);
         if (run.isAbandoned()) {

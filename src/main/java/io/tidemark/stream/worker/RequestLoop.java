@@ -52,6 +52,7 @@ final class RequestLoop implements AutoCloseable {
     private final TopicLayout topics;
     private final ReplyRouting routing;
     private final RequestLifecycle requests;
+    private final WorkEstimate work;
     private final Thread thread = new Thread(this::run, "tidemark-requests");
     private final CompletableFuture<Throwable> failure = new CompletableFuture<>();
     private final Object wakeLock = new Object();
@@ -71,12 +72,14 @@ final class RequestLoop implements AutoCloseable {
             KafkaConnection kafka,
             TopicLayout topics,
             ReplyRouting routing,
-            RequestLifecycle requests) {
+            RequestLifecycle requests,
+            WorkEstimate work) {
         this.options = options;
         this.kafka = kafka;
         this.topics = topics;
         this.routing = routing;
         this.requests = requests;
+        this.work = work;
     }
 
     void start() {
@@ -145,7 +148,7 @@ final class RequestLoop implements AutoCloseable {
     private void run() {
         try {
             while (!isOver()) {
-                try (RequestSession session = new RequestSession(this, kafka, topics, routing, requests)) {
+                try (RequestSession session = new RequestSession(this, kafka, topics, routing, requests, work)) {
                     session.run();
                 } catch (KafkaException e) {
                     LOG.warnf("requests are read again from the last commit: %s", KafkaConnection.reason(e));

@@ -12,11 +12,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -26,12 +25,8 @@ import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
-import org.apache.kafka.clients.producer.Producer;
-import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.errors.InterruptException;
-import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.apache.kafka.common.errors.WakeupException;
 import org.jboss.logging.Logger;
 
@@ -49,38 +44,34 @@ import org.jboss.logging.Logger;
  *   <li>Lost: all requests of the partition are abandoned, and nothing is committed.
  * </ul>
  *
- * <p>Used by the thread {@code tidemark-requests}. The thread {@code tidemark-transactions} also calls
- * {@link #isMissing} and {@link #newProducer}. Answers arrive from other threads.
+ * <p>Used by the thread {@code tidemark-requests}. Answers arrive from other threads.
  */
 final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
 
     private static final Logger LOG = Logger.getLogger(RequestSession.class);
     private static final Duration POLL = Duration.ofMillis(100);
     private static final Duration CLIENT_CLOSE = Duration.ofSeconds(5);
-    private static final int CALL_SECONDS = 5;
     /** Records of one poll, and of one partition that are read and have not started. */
     private static final int READ_AHEAD = 32;
+    /** Time between two estimates of the work that waits. */
+    private static final long ESTIMATE_NANOS = TimeUnit.SECONDS.toNanos(1);
+    /** Time between two commits of idle partitions. */
+    private static final long SKIP_NANOS = TimeUnit.SECONDS.toNanos(5);
 
     /** Time to commit the release of revoked partitions; other members wait for it. */
     private static final long RELEASE_NANOS = TimeUnit.SECONDS.toNanos(15);
-
-    private static final int TRANSACTION_TIMEOUT_MS = 10_000;
-    /** Below the timeout of the transaction, so that a record that no broker takes is known before it is aborted. */
-    private static final int REQUEST_TIMEOUT_MS = 4_000;
-
-    private static final int DELIVERY_TIMEOUT_MS = 8_000;
-    /** Grows with each attempt, up to {@code retry.backoff.max.ms}. */
-    private static final int RETRY_BACKOFF_MS = 2;
 
     private final RequestLoop loop;
     private final RequestLoop.Options options;
     private final TopicLayout topics;
     private final RequestLifecycle requests;
+    private final WorkEstimate work;
     private final Consumer<byte[], byte[]> consumer;
     private final Admin admin;
     private final PartitionTakeOver takeOver;
     private final PendingAnswers answers;
     private final ReadAhead readAhead;
+    private final UnreadRecords unread;
     private final Map<TopicPartition, PartitionProgress> owned = new LinkedHashMap<>();
     /** Started requests without an answer. */
     private final Map<IncomingRequest, PartitionProgress> running = new HashMap<>();
@@ -95,17 +86,22 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
     /** Whether the next attempt to commit waits, after one that has failed. */
     private boolean backOff;
 
+    private long skippedNanos = System.nanoTime();
+    private long estimatedNanos = System.nanoTime() - ESTIMATE_NANOS;
+
     /** Joins the group with the first poll. */
     RequestSession(
             RequestLoop loop,
             KafkaConnection kafka,
             TopicLayout topics,
             ReplyRouting routing,
-            RequestLifecycle requests) {
+            RequestLifecycle requests,
+            WorkEstimate work) {
         this.loop = loop;
         this.options = loop.options();
         this.topics = topics;
         this.requests = requests;
+        this.work = work;
         this.readAhead = new ReadAhead(topics.requestTopics(), options.lowerShare(), READ_AHEAD);
         this.consumer = kafka.newGroupMember(options.group(), options.transactionalId(), READ_AHEAD);
         try {
@@ -114,13 +110,15 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
             consumer.close();
             throw e;
         }
+        this.unread = new UnreadRecords(admin, this::position);
         this.takeOver = new PartitionTakeOver(options, consumer, admin, loop::givesUp);
         try {
-            AnswerTransactions transactions = new AnswerTransactions(
-                    () -> newProducer(options, kafka),
+            AnswerTransactions transactions = AnswerTransactions.open(
+                    kafka,
+                    options.transactionalId(),
+                    admin,
                     topics,
                     routing,
-                    this::isMissing,
                     () -> loop.givesUp() || loop.isOver() && !ownsPartitions);
             answers = new PendingAnswers(transactions, loop::wake);
         } catch (RuntimeException e) {
@@ -151,7 +149,35 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
             // a request that was just read does not wait for the next turn
             startRequests();
             loop.disrupted(disruption());
-            loop.turned(running.size());
+            turned();
+        }
+    }
+
+    private void turned() {
+        loop.turned(running.size());
+        long now = System.nanoTime();
+        if (now - estimatedNanos >= ESTIMATE_NANOS) {
+            estimatedNanos = now;
+            work.sample(now, running.size() >= options.maxOpen());
+            estimateWaiting();
+        }
+        if (now - skippedNanos >= SKIP_NANOS) {
+            skippedNanos = now;
+            owned.values().forEach(each -> position(each.partition()).ifPresent(each::skipTo));
+        }
+    }
+
+    private void estimateWaiting() {
+        work.waiting(unread.byTopic(owned.keySet(), System.nanoTime()), readAhead.size());
+    }
+
+    /** The position of the consumer, if it is known without a request to a broker. */
+    private OptionalLong position(TopicPartition partition) {
+        try {
+            return OptionalLong.of(consumer.position(partition, Duration.ZERO));
+        } catch (KafkaException | IllegalStateException e) {
+            LOG.debugf("the position in %s is not known: %s", partition, e.getMessage());
+            return OptionalLong.empty();
         }
     }
 
@@ -185,6 +211,7 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
                 throw new KafkaException("partition " + progress.partition() + " was truncated to offset "
                         + record.offset() + " or before");
             }
+            unread.read(progress.partition());
             if (progress.open(record.offset())) {
                 readAhead.add(request);
             }
@@ -343,6 +370,7 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
         if (!partitions.isEmpty()) {
             ownsPartitions = true;
             takeOver.of(partitions).forEach(progress -> owned.put(progress.partition(), progress));
+            unread.assigned(partitions);
             LOG.infof("owns %d partitions, of which %d are new", owned.size(), partitions.size());
         }
     }
@@ -370,7 +398,7 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
                 && !loop.isCrashed()) {
             commit();
             startRequests();
-            loop.turned(running.size());
+            turned();
             LockSupport.parkNanos(pauseNanos());
         }
         if (loop.isCrashed()) {
@@ -440,6 +468,7 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
             }
         }
         ownsPartitions = !owned.isEmpty();
+        estimateWaiting();
     }
 
     private void abandon(IncomingRequest request) {
@@ -470,45 +499,5 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
         } finally {
             admin.close(Duration.ZERO);
         }
-    }
-
-    /** Whether the cluster answers that a topic does not exist. */
-    private boolean isMissing(String topic) {
-        try {
-            admin.describeTopics(List.of(topic)).allTopicNames().get(CALL_SECONDS, TimeUnit.SECONDS);
-            return false;
-        } catch (ExecutionException e) {
-            return e.getCause() instanceof UnknownTopicOrPartitionException;
-        } catch (TimeoutException e) {
-            return false;
-        } catch (InterruptedException e) {
-            throw new InterruptException(e);
-        }
-    }
-
-    private static Producer<byte[], byte[]> newProducer(RequestLoop.Options options, KafkaConnection kafka) {
-        Map<String, Object> config = new HashMap<>(Map.of(
-                // bounds how long a dead worker delays readers, if no other worker ends its transaction
-                ProducerConfig.TRANSACTION_TIMEOUT_CONFIG,
-                TRANSACTION_TIMEOUT_MS,
-                ProducerConfig.MAX_BLOCK_MS_CONFIG,
-                5_000,
-                ProducerConfig.LINGER_MS_CONFIG,
-                0,
-                // the first request of a transaction is refused while the markers of the one before are written
-                ProducerConfig.RETRY_BACKOFF_MS_CONFIG,
-                RETRY_BACKOFF_MS,
-                ProducerConfig.CLIENT_ID_CONFIG,
-                "tidemark-results"));
-        if (!kafka.properties().containsKey(ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG)) {
-            String request = String.valueOf(
-                    kafka.properties().getOrDefault(ProducerConfig.REQUEST_TIMEOUT_MS_CONFIG, REQUEST_TIMEOUT_MS));
-            config.put(ProducerConfig.REQUEST_TIMEOUT_MS_CONFIG, request);
-            // not below the timeout of a request
-            config.put(
-                    ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG,
-                    Math.max(DELIVERY_TIMEOUT_MS, Integer.parseInt(request)));
-        }
-        return kafka.newTransactionalProducer(options.transactionalId(), config);
     }
 }

@@ -13,10 +13,12 @@ import io.tidemark.stream.topics.ReplyTopics;
 import io.tidemark.stream.topics.TopicLayout;
 import java.time.Clock;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.CompletionStage;
 import java.util.function.Consumer;
+import java.util.function.IntSupplier;
 import org.eclipse.microprofile.reactive.messaging.Message;
 import org.jboss.logging.Logger;
 
@@ -32,6 +34,8 @@ public final class WorkerService implements AutoCloseable {
     private static final Duration STUCK = Duration.ofSeconds(60);
 
     private static final int RANDOM_CHARACTERS = 8;
+    /** The tag by which a scaler tells installations apart. */
+    private static final String GROUP = "group";
 
     private final RequestLifecycle requests;
     private final RequestLoop loop;
@@ -87,6 +91,7 @@ public final class WorkerService implements AutoCloseable {
                 settings.limits().suggestAdapters() ? new AdapterSuggestions(adapters.ids()) : AdapterSuggestions.NONE);
         ReplyRouting routing = new ReplyRouting(settings.replies(), cluster.replies());
         EventWriter events = new EventWriter(routing, cluster.events());
+        WorkEstimate work = new WorkEstimate(backend.engine());
         Results results = new Results(model.name(), model.config().numLayers(), cluster.worker(), Clock.systemUTC());
         RequestLifecycle requests = new RequestLifecycle(
                 Math.toIntExact(settings.limits().requestBytes().asLongValue()),
@@ -94,7 +99,7 @@ public final class WorkerService implements AutoCloseable {
                 adapters::lease,
                 backend.engine(),
                 events,
-                new Answers(results, metrics, admission::metricTag),
+                new Answers(results, metrics, work, admission::metricTag),
                 routing,
                 Clock.systemUTC());
         CancellationReader cancellations = CancellationReader.start(
@@ -114,9 +119,12 @@ public final class WorkerService implements AutoCloseable {
                 cluster.kafka(),
                 cluster.topics(),
                 routing,
-                requests);
+                requests,
+                work);
         metrics.bindLag(cancellations.follower());
-        bindEngine(metrics, backend.engine());
+        String group = settings.worker().group();
+        bindEngine(metrics, backend.engine(), group);
+        bindWork(metrics, work, requests::admitting, cluster.topics().requestTopics(), group);
         bindBoundaries(metrics, backend, admission);
         metrics.gauge("tidemark.open.requests", "requests that run or wait in the engine", loop::openRequests);
         metrics.counter(
@@ -182,7 +190,37 @@ public final class WorkerService implements AutoCloseable {
                 + UUID.randomUUID().toString().substring(0, RANDOM_CHARACTERS);
     }
 
-    private static void bindEngine(WorkerMetrics metrics, GenerationEngine engine) {
+    private static void bindWork(
+            WorkerMetrics metrics, WorkEstimate work, IntSupplier admitting, List<String> topics, String group) {
+        metrics.gauge(
+                "tidemark.outstanding.tokens",
+                "tokens that the requests, which were read and have not ended, still need; an estimate",
+                () -> work.outstandingTokens(admitting.getAsInt()),
+                GROUP,
+                group);
+        topics.forEach(topic -> metrics.gauge(
+                "tidemark.topic.tokens",
+                "tokens of the records that wait in the owned partitions of a topic; an estimate",
+                () -> work.topicTokens(topic),
+                GROUP,
+                group,
+                "topic",
+                topic));
+        metrics.gauge(
+                "tidemark.tokens.per.second",
+                "tokens that the worker can process in a second",
+                () -> work.tokensPerSecond().orElse(Double.NaN),
+                GROUP,
+                group);
+        metrics.gauge(
+                "tidemark.work.seconds",
+                "seconds that the worker needs for the requests that were read and those that wait; an estimate",
+                () -> work.seconds(admitting.getAsInt()).orElse(Double.NaN),
+                GROUP,
+                group);
+    }
+
+    private static void bindEngine(WorkerMetrics metrics, GenerationEngine engine, String group) {
         metrics.gauge(
                 "tidemark.queue.depth",
                 "requests that wait in the engine",
@@ -209,6 +247,13 @@ public final class WorkerService implements AutoCloseable {
                 "steps of all instances",
                 engine,
                 source -> source.stats().steps());
+        metrics.counter(
+                "tidemark.engine.tokens",
+                "prompt tokens processed, those from the prefix cache included, and tokens generated",
+                engine,
+                source -> source.stats().tokens(),
+                GROUP,
+                group);
     }
 
     private static void bindBoundaries(WorkerMetrics metrics, Backend backend, Admission admission) {

@@ -157,6 +157,11 @@ final class LoopFixture implements AutoCloseable {
             return name;
         }
 
+        /** The name of the base model. */
+        String model() {
+            return fixture.model().name();
+        }
+
         String results() {
             return name + "-results";
         }
@@ -341,6 +346,7 @@ final class LoopFixture implements AutoCloseable {
         private final String name;
         private final String transactionalId;
         private final RecordingEngine engine = new RecordingEngine();
+        private final WorkEstimate work = new WorkEstimate(engine);
         private final RequestLifecycle requests;
         private final RequestLoop loop;
         /** Indices of ended requests in the order of their start. */
@@ -363,6 +369,7 @@ final class LoopFixture implements AutoCloseable {
                     new Answers(
                             new Results(FAMILY, fixture.model().config().numLayers(), name, Clock.systemUTC()),
                             metrics,
+                            work,
                             tag -> {
                                 setup.onCommitted.run();
                                 return admission.metricTag(tag);
@@ -383,7 +390,8 @@ final class LoopFixture implements AutoCloseable {
                     new KafkaConnection(properties),
                     of.layout,
                     routing,
-                    requests);
+                    requests,
+                    work);
         }
 
         String name() {
@@ -400,6 +408,10 @@ final class LoopFixture implements AutoCloseable {
 
         RequestLifecycle requests() {
             return requests;
+        }
+
+        WorkEstimate work() {
+            return work;
         }
 
         RequestLoop loop() {

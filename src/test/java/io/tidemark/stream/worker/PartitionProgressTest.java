@@ -55,6 +55,28 @@ class PartitionProgressTest {
     }
 
     @Test
+    @DisplayName("Commits offsets without records once no request is open")
+    void skipped() {
+        PartitionProgress progress = at(10);
+        progress.open(10);
+        progress.committed(progress.commit(List.of()));
+        progress.skipTo(12);
+        assertThat(progress.needsCommit()).isFalse();
+        Commit last = progress.commit(List.of(10L));
+        assertThat(last.target().offset()).isEqualTo(11);
+        progress.committed(last);
+        progress.skipTo(12);
+        assertThat(progress.needsCommit()).isTrue();
+        Commit commit = progress.commit(List.of());
+        assertThat(commit.target().offset()).isEqualTo(12);
+        progress.committed(commit);
+        progress.skipTo(12);
+        progress.skipTo(11);
+        assertThat(progress.needsCommit()).isFalse();
+        assertThat(progress.open(12)).isTrue();
+    }
+
+    @Test
     @DisplayName("Does not open a request again that the metadata names as finished")
     void recovered() {
         PartitionProgress progress = restored(atCommit(10, 12, 14));

@@ -1,6 +1,7 @@
 package io.tidemark.stream.worker;
 
 import io.tidemark.generation.Engine;
+import io.tidemark.generation.EngineStats;
 import io.tidemark.generation.FinishReason;
 import io.tidemark.generation.GenerationListener;
 import io.tidemark.generation.GenerationParams;
@@ -9,6 +10,7 @@ import io.tidemark.generation.RequestRejectedException;
 import java.util.List;
 import java.util.OptionalDouble;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.function.DoubleUnaryOperator;
 import java.util.function.Function;
 
 /** An engine that runs nothing and records submissions and cancellations. */
@@ -18,6 +20,9 @@ final class RecordingEngine implements Engine {
     private final List<GenerationListener> listeners = new CopyOnWriteArrayList<>();
     private final List<String> cancelledAfterSubmission = new CopyOnWriteArrayList<>();
     private final List<FinishReason> reasons = new CopyOnWriteArrayList<>();
+    private volatile DoubleUnaryOperator tokensLeft = usual -> 0;
+    private volatile long tokens;
+    private volatile boolean saturated;
     private volatile Function<String, OptionalDouble> secondsLeft = engineId -> OptionalDouble.empty();
 
     List<GenerationRequest> submitted() {
@@ -43,9 +48,30 @@ final class RecordingEngine implements Engine {
         secondsLeft = estimate;
     }
 
+    /** @param estimate the tokens left for a usual length of completions */
+    void estimateTokens(DoubleUnaryOperator estimate) {
+        tokensLeft = estimate;
+    }
+
+    /** Sets the tokens that were processed and whether requests wait for a free sequence. */
+    void work(long processed, boolean isSaturated) {
+        tokens = processed;
+        saturated = isSaturated;
+    }
+
     @Override
     public OptionalDouble secondsLeft(String engineId) {
         return secondsLeft.apply(engineId);
+    }
+
+    @Override
+    public double tokensLeft(double completionTokens) {
+        return tokensLeft.applyAsDouble(completionTokens);
+    }
+
+    @Override
+    public EngineStats stats() {
+        return new EngineStats(0, saturated, 0, 0, 0, tokens, 0, 0, 0);
     }
 
     @Override

@@ -59,7 +59,7 @@ final class RequestLifecycleFixture implements AutoCloseable {
                 this::lease,
                 engine,
                 new EventWriter(routing, event -> {}),
-                new Answers(results, metrics, admission::metricTag),
+                new Answers(results, metrics, new WorkEstimate(engine), admission::metricTag),
                 routing,
                 Clock.systemUTC());
     }

@@ -1,0 +1,63 @@
+package io.tidemark.stream.worker;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.concurrent.TimeUnit;
+import org.assertj.core.data.Percentage;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+
+@DisplayName("The capacity of a worker")
+class CapacityTest {
+
+    private final Capacity capacity = new Capacity();
+    private long nanos = TimeUnit.HOURS.toNanos(1);
+    private long tokens;
+
+    @Test
+    @DisplayName("Is the rate of saturated time, and is unknown before 15 s of it")
+    void measured() {
+        run(100, 7, false);
+        run(14, 50, true);
+        assertThat(capacity.tokensPerSecond()).isEmpty();
+        run(100, 7, false);
+        assertThat(capacity.tokensPerSecond()).isEmpty();
+        run(3, 50, true);
+        assertThat(capacity.tokensPerSecond()).hasValue(50);
+    }
+
+    @Test
+    @DisplayName("Does not follow a lower load, however long it lasts")
+    void lowLoad() {
+        run(30, 50, true);
+        run(10_000, 5, false);
+        assertThat(capacity.tokensPerSecond()).hasValue(50);
+    }
+
+    @Test
+    @DisplayName("Follows the latest minutes of saturated time")
+    void follows() {
+        run(600, 50, true);
+        run(60, 20, true);
+        assertThat(capacity.tokensPerSecond().orElseThrow()).isBetween(20.0, 35.0);
+        run(240, 20, true);
+        assertThat(capacity.tokensPerSecond().orElseThrow()).isCloseTo(20, Percentage.withPercentage(5));
+    }
+
+    @Test
+    @DisplayName("Does not count a time without samples")
+    void gap() {
+        run(20, 50, true);
+        nanos += TimeUnit.MINUTES.toNanos(1);
+        run(20, 50, true);
+        assertThat(capacity.tokensPerSecond()).hasValue(50);
+    }
+
+    private void run(int seconds, int perSecond, boolean saturated) {
+        for (int second = 0; second < seconds; second++) {
+            nanos += TimeUnit.SECONDS.toNanos(1);
+            tokens += perSecond;
+            capacity.sample(nanos, tokens, saturated);
+        }
+    }
+}
