@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -23,6 +24,7 @@ class KubernetesBaseTest {
 
     private static final Path BASE = Path.of("k8s/base");
     private static final Path KEDA = Path.of("k8s/components/keda");
+    private static final Path PROMETHEUS = Path.of("k8s/components/prometheus");
     private static final Set<String> HEALTH = Set.of("/q/health/started", "/q/health/ready", "/q/health/live");
     private static final ObjectMapper YAML = new ObjectMapper(new YAMLFactory());
 
@@ -76,30 +78,57 @@ class KubernetesBaseTest {
     }
 
     @Test
-    @DisplayName(
-            "Scales the worker by the lag from the earliest offset; brokers, group and topic are those of the settings")
-    void scalesOnTheRightLag() throws IOException {
+    @DisplayName("Scales the worker by recorded series, and by the lag from 0 to 1; all values come from the settings")
+    void scaling() throws IOException {
         JsonNode scaled = read(KEDA.resolve("worker-scaled-object.yaml"));
         assertThat(scaled.at("/spec/scaleTargetRef/name").asText())
                 .isEqualTo(
                         read(BASE.resolve("worker.yaml")).at("/metadata/name").asText());
-        assertThat(scaled.at("/spec/triggers/0/metadata/offsetResetPolicy").asText())
-                .isEqualTo("earliest");
+        Set<String> recorded = new HashSet<>();
+        read(PROMETHEUS.resolve("rules.yaml")).findValues("record").forEach(name -> recorded.add(name.asText()));
+        Map<String, String> replaced = replacedInTriggers();
+        List<String> topics =
+                List.of(settings().get("TIDEMARK_TOPICS_GENERATION_REQUESTS").split(","));
+        int lagTriggers = 0;
+        int number = 0;
+        for (JsonNode trigger : scaled.at("/spec/triggers")) {
+            JsonNode metadata = trigger.path("metadata");
+            String path = "spec.triggers." + number++ + ".metadata.";
+            assertThat(trigger.path("metricType").asText()).isEqualTo("AverageValue");
+            if (trigger.path("type").asText().equals("prometheus")) {
+                String query = metadata.path("query").asText();
+                assertThat(query).endsWith("{group=\"\"}");
+                assertThat(recorded).contains(query.substring(0, query.indexOf('{')));
+                assertThat(replaced)
+                        .containsEntry(path + "query", "TIDEMARK_WORKER_GROUP")
+                        .containsEntry(path + "serverAddress", "PROMETHEUS_ADDRESS");
+            } else {
+                lagTriggers++;
+                assertThat(metadata.path("offsetResetPolicy").asText()).isEqualTo("earliest");
+                assertThat(metadata.path("lagThreshold").asLong())
+                        .as("more than any lag, so that it never asks for a second worker")
+                        .isGreaterThan(100_000_000);
+                assertThat(replaced)
+                        .containsEntry(path + "topic", "TIDEMARK_TOPICS_GENERATION_REQUESTS")
+                        .containsEntry(path + "consumerGroup", "TIDEMARK_WORKER_GROUP")
+                        .containsEntry(path + "bootstrapServers", "KAFKA_BOOTSTRAP_SERVERS");
+            }
+        }
+        assertThat(lagTriggers).isEqualTo(topics.size());
+        assertThat(replaced).hasSize(2 * 2 + 3 * lagTriggers);
+    }
+
+    /** Of each replaced field of the ScaledObject: the key of the ConfigMap that it comes from. */
+    private static Map<String, String> replacedInTriggers() throws IOException {
         Map<String, String> replaced = new HashMap<>();
         for (JsonNode replacement : read(KEDA.resolve("kustomization.yaml")).path("replacements")) {
-            String target = replacement.at("/targets/0/fieldPaths/0").asText();
-            assertThat(scaled.at("/" + target.replace('.', '/')).isMissingNode())
-                    .as(target)
-                    .isFalse();
-            String setting = replacement.at("/source/fieldPath").asText().replaceFirst("^data\\.", "");
-            replaced.put(
-                    target.substring(target.lastIndexOf('.') + 1), settings().get(setting));
+            String key = replacement.at("/source/fieldPath").asText().replaceFirst("^data\\.", "");
+            replacement.path("targets").forEach(target -> {
+                assertThat(target.at("/select/kind").asText()).isEqualTo("ScaledObject");
+                target.path("fieldPaths").forEach(path -> replaced.put(path.asText(), key));
+            });
         }
-        assertThat(replaced)
-                .isEqualTo(Map.of(
-                        "bootstrapServers", "kafka:9092",
-                        "consumerGroup", "tidemark-workers",
-                        "topic", "generation-requests"));
+        return replaced;
     }
 
     private static Map<String, String> settings() throws IOException {
