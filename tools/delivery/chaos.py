@@ -19,7 +19,6 @@ import pathlib
 import random
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import threading
@@ -32,8 +31,8 @@ import commit_proxy
 from broker import BrokerError, Cluster, free_ports
 from offset_metadata import OffsetMetadataReader
 from schedule import CRASH, FAULTS, SUSPECT_REASON, Schedule, reason_to_defer
-from traffic import QUIET, BoundarySender, Ledger, RequestSender, ResultReader, TakeOver
-from verify import summary
+from traffic import QUIET, BoundarySender, Ledger, RequestSender, ResultReader, TakeOver, backlog
+from verify import Unverifiable, run_verifier, summary
 from workers import MARKER, MODEL, START_SECONDS, WorkerError, Workers, longer_model
 from workload import Boundaries, Requests
 
@@ -103,7 +102,7 @@ class Chaos:
                 future.result(30)
             self._workers.await_answering()
             reader = ResultReader(self._cluster.clients, [RESULT_TOPIC, *REPLY_TOPICS], self._ledger)
-            sender = RequestSender(self._cluster.clients, self._requests, self._ledger, self._options.backlog)
+            sender = RequestSender(self._cluster.clients, self._requests, self._ledger, backlog(self._options.backlog))
             boundaries = BoundarySender(self._cluster.clients, Boundaries(self._random["boundaries"], ADAPTERS[:-1], LAYERS),
                                         self._random["boundaries"], BOUNDARY_SECONDS)
             self._metadata = OffsetMetadataReader(self._cluster.clients, GROUP)
@@ -315,17 +314,11 @@ class Chaos:
                 "worst_owned": take_over.worst_owned, "worst_first_result": take_over.worst_first_result}
 
     def _verify(self):
-        """The verifier's report; a process of its own reads the topics, so that this one decides nothing."""
         planted = self._folder / "planted"
         planted.write_text("\n".join(self._planted))
-        command = [sys.executable, str(pathlib.Path(__file__).with_name("verify.py")), self._cluster.clients, "--json",
-                   "--requests", ",".join(REQUEST_TOPICS), "--reply-topics", ",".join(REPLY_TOPICS), "--events", "generation-events",
-                   "--cancellations", "generation-cancellations", "--planted-crashes", str(planted)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        try:
-            return json.loads(done.stdout)
-        except ValueError:
-            raise WorkerError(f"the verifier ended with code {done.returncode}: {done.stdout}{done.stderr}") from None
+        return run_verifier(self._cluster.clients, "--requests", ",".join(REQUEST_TOPICS), "--reply-topics",
+                            ",".join(REPLY_TOPICS), "--events", "generation-events", "--cancellations",
+                            "generation-cancellations", "--planted-crashes", str(planted))
 
 
 def print_report(report):
@@ -384,7 +377,7 @@ def main():
     print(f"chaos run: seed {options.seed}, {options.duration} s; logs in {folder}", flush=True)
     try:
         report = Chaos(options, folder.resolve()).run()
-    except (WorkerError, BrokerError) as e:
+    except (WorkerError, BrokerError, Unverifiable) as e:
         sys.exit(f"the run has ended early; logs in {folder}: {e}")
     print_report(report)
     if options.json:

@@ -1,4 +1,4 @@
-"""Sends the records of a chaos run and follows the results.
+"""Sends the records of a run and follows the results.
 
 `Ledger` knows which requests are open. `ResultReader` and the two senders run on threads of their own.
 """
@@ -86,18 +86,20 @@ class Ledger:
 
 
 class TakeOver:
-    """How long the partitions of a killed worker wait for another owner, and for a result of another worker."""
+    """How long the partitions of a worker that ends wait for another owner, and for a result of another worker."""
 
-    # results that the worker committed before its death arrive within this time
+    # results that a killed worker committed before its death arrive within this time
     LATE_SECONDS = 2
 
-    def __init__(self, worker, partitions, owners, number):
+    def __init__(self, worker, partitions, owners, number, late_seconds=LATE_SECONDS):
         """
         partitions: (topic, partition) of each partition that the worker owned; owners: the transactional ids of all
-        partitions; number: of the fault
+        partitions; number: of the fault; late_seconds: from then on, a result with the worker's name is one of a restarted
+        worker
         """
         self.worker = worker
         self.number = number
+        self.late_seconds = late_seconds
         self.killed = time.monotonic()
         self.owned = dict.fromkeys(partitions)   # seconds until the metadata named another owner
         self.first_results = dict.fromkeys(partitions)   # seconds until the first result
@@ -112,7 +114,7 @@ class TakeOver:
     def see(self, partition, worker, now):
         if partition in self.first_results and self.first_results[partition] is None:
             # a restarted worker may have the name of the dead one
-            if worker != self.worker or now > self.killed + self.LATE_SECONDS:
+            if worker != self.worker or now > self.killed + self.late_seconds:
                 self.first_results[partition] = now - self.killed
 
     @property
@@ -162,18 +164,41 @@ class ResultReader(threading.Thread):
                               result["error"]["code"] if "error" in result else None)
 
 
+def backlog(count):
+    """A pace that keeps about so many requests open."""
+    return lambda open_requests: count - open_requests
+
+
+class Arrivals:
+    """A pace of independent arrivals (a Poisson process), however many requests are open. For one thread."""
+
+    def __init__(self, random, per_second, clock=time.monotonic):
+        self._random = random
+        self._per_second = per_second
+        self._clock = clock
+        self._next = clock()
+
+    def __call__(self, open_requests):
+        due = 0
+        while self._next <= self._clock():
+            self._next += self._random.expovariate(self._per_second)
+            due += 1
+        return due
+
+
 class RequestSender(threading.Thread):
-    """Sends requests and their cancellations, so that about `backlog` requests are open."""
+    """Sends requests and their cancellations at a pace."""
 
     # the most records at once, so that a long outage does not end in a burst
     BURST = 40
     PAUSE_SECONDS = 0.05
 
-    def __init__(self, brokers, requests, ledger, backlog, cancellations="generation-cancellations"):
+    def __init__(self, brokers, requests, ledger, pace, cancellations="generation-cancellations"):
+        """pace: a function of the number of open requests that returns how many to send now; called about every 50 ms"""
         super().__init__(name="requests", daemon=True)
         self._requests = requests
         self._ledger = ledger
-        self._backlog = backlog
+        self._pace = pace
         self._cancellations = cancellations
         self._ended = threading.Event()
         self._due = []
@@ -191,8 +216,7 @@ class RequestSender(threading.Thread):
         while not self._ended.wait(self.PAUSE_SECONDS):
             while self._extra:
                 self._send(self._extra.pop(0))
-            missing = self._backlog - self._ledger.open() - self._unsent
-            for _ in range(min(self.BURST, missing)):
+            for _ in range(min(self.BURST, self._pace(self._ledger.open() + self._unsent))):
                 self._send(self._requests.next())
             while self._due and self._due[0][0] <= time.monotonic():
                 self._cancel(heapq.heappop(self._due)[2])

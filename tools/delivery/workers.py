@@ -1,4 +1,4 @@
-"""Worker processes of a chaos run: the packaged application, with a native crash planted in its step.
+"""Worker processes: the packaged application. Those of a chaos run have a native crash planted in their step.
 
 The planted crash needs no hook in the product. Workers run with a copy of `step.torchscript` before the application on
 the class path. The copy calls a libtorch kernel that reads far outside its input when a step has the marker's tokens.
@@ -52,10 +52,10 @@ def planted_jar(folder):
     return folder / "planted.jar"
 
 
-def longer_model(folder, positions):
-    """A copy of the model with a longer context, so that a request can run for many seconds."""
-    model = folder / MODEL.name
-    shutil.copytree(MODEL, model)
+def longer_model(folder, positions, source=MODEL):
+    """A copy of a model with a longer context, so that a request can run for many seconds."""
+    model = folder / source.name
+    shutil.copytree(source, model)
     config = json.loads((model / "config.json").read_text())
     (model / "config.json").write_text(json.dumps({**config, "max_position_embeddings": positions}))
     return model
@@ -72,9 +72,9 @@ def main_class():
 class Worker:
     """One process, from its start to its end."""
 
-    def __init__(self, name, slot, process, log):
+    def __init__(self, name, port, process, log):
         self.name = name
-        self.slot = slot
+        self.port = port         # of HTTP
         self.process = process
         self.log = log
         self.started = time.monotonic()
@@ -93,6 +93,19 @@ class Worker:
         """Whether it runs and is expected to go on."""
         return self.alive and self.ready and not self.killed and not self.suspended and self.terminated is None
 
+    def terminate(self):
+        """SIGTERM; does not wait."""
+        self.terminated = time.monotonic()
+        self.process.terminate()
+
+    def is_ready(self):
+        """Whether the readiness check succeeds now."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/q/health/ready", timeout=1) as answer:
+                return answer.status == 200
+        except (OSError, urllib.error.URLError):
+            return False
+
     def sample_memory(self):
         try:
             pages = int(pathlib.Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
@@ -104,19 +117,42 @@ class Worker:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
 
+class Launcher:
+    """Starts processes of the packaged application with the same brokers and settings."""
+
+    def __init__(self, folder, brokers, settings, first=()):
+        """
+        folder: of logs and crash reports; brokers: bootstrap.servers of the workers; settings: further environment
+        variables; first: jars that are before the application on the class path
+        """
+        self._folder = folder
+        self._environment = {**os.environ, "KAFKA_BOOTSTRAP_SERVERS": brokers, **settings}
+        java = os.environ["JAVA_HOME"] + "/bin/java" if "JAVA_HOME" in os.environ else "java"
+        self._command = [java, "-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:-CreateCoredumpOnCrash",
+                         f"-XX:ErrorFile={folder}/crash-%p.log", "-cp", ":".join(map(str, [*first, JAR])), main_class(), "serve"]
+
+    def start(self, name, port, log_name):
+        log = self._folder / f"{log_name}.log"
+        environment = {**self._environment, "TIDEMARK_WORKER_ID": name, "QUARKUS_HTTP_PORT": str(port)}
+        with log.open("wb") as out:
+            process = subprocess.Popen(self._command, env=environment, cwd=self._folder, stdin=subprocess.DEVNULL,
+                                       stdout=out, stderr=subprocess.STDOUT, start_new_session=True)
+        return Worker(name, port, process, log)
+
+    def crash_report(self, worker):
+        """What the JVM has written about a crash in native code, or an empty text."""
+        report = self._folder / f"crash-{worker.process.pid}.log"
+        return report.read_text(errors="replace") if report.exists() else ""
+
+
 class Workers:
     """Keeps `scale` of the slots running, as a deployment does: a process that has ended is started anew."""
 
     def __init__(self, folder, random, brokers, slots, settings, ports):
         """brokers: bootstrap.servers of the workers; settings: further environment variables; ports: HTTP, one a slot"""
-        self._folder = folder
         self._random = random
-        self._brokers = brokers
         self._ports = ports
-        self._settings = settings
-        java = os.environ["JAVA_HOME"] + "/bin/java" if "JAVA_HOME" in os.environ else "java"
-        self._command = [java, "-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:-CreateCoredumpOnCrash",
-                         f"-XX:ErrorFile={folder}/crash-%p.log", "-cp", f"{planted_jar(folder)}:{JAR}", main_class(), "serve"]
+        self._launcher = Launcher(folder, brokers, settings, [planted_jar(folder)])
         self._restart_at = [0.0] * slots
         self._starts = 0
         self.scale = set(range(slots))
@@ -135,11 +171,10 @@ class Workers:
         """SIGKILL; the slot's next process starts after 1 to 12 seconds."""
         worker.killed = True
         worker.process.kill()
-        self._restart_at[worker.slot] = time.monotonic() + self._random.uniform(1, 12)
+        self._restart_at[self._slot(worker)] = time.monotonic() + self._random.uniform(1, 12)
 
     def terminate(self, worker):
-        worker.terminated = time.monotonic()
-        worker.process.terminate()
+        worker.terminate()
 
     def suspend(self, worker):
         worker.suspended = True
@@ -148,7 +183,7 @@ class Workers:
     def resume(self, worker):
         worker.process.send_signal(signal.SIGCONT)
         worker.suspended = False
-        if worker.slot not in self.scale and worker.terminated is None:
+        if self._slot(worker) not in self.scale and worker.terminated is None:
             self.terminate(worker)   # its slot was given up meanwhile
 
     def set_scale(self, count):
@@ -209,15 +244,10 @@ class Workers:
     def _start(self, slot):
         self._starts += 1
         # half of the processes have the name of the one before, as in a stateful set
-        before = [worker.name for worker in self.all if worker.slot == slot]
-        name = before[-1] if before and self._random.random() < 0.5 else f"worker-{slot + 1}-{self._starts}"
-        log = self._folder / f"worker-{slot + 1}-{self._starts}.log"
-        environment = {**os.environ, "KAFKA_BOOTSTRAP_SERVERS": self._brokers, "TIDEMARK_WORKER_ID": name,
-                       "QUARKUS_HTTP_PORT": str(self._ports[slot]), **self._settings}
-        with log.open("wb") as out:
-            process = subprocess.Popen(self._command, env=environment, cwd=self._folder, stdin=subprocess.DEVNULL,
-                                       stdout=out, stderr=subprocess.STDOUT, start_new_session=True)
-        worker = Worker(name, slot, process, log)
+        before = [worker.name for worker in self.all if self._slot(worker) == slot]
+        log_name = f"worker-{slot + 1}-{self._starts}"
+        name = before[-1] if before and self._random.random() < 0.5 else log_name
+        worker = self._launcher.start(name, self._ports[slot], log_name)
         self.current[slot] = worker
         self.all.append(worker)
 
@@ -227,30 +257,21 @@ class Workers:
                 self.failures.append(f"{worker.name} runs {END_SECONDS} s after SIGTERM, see {worker.log}")
                 self.kill(worker)
         elif not worker.ready:
-            worker.ready = self._is_ready(worker)
+            worker.ready = worker.is_ready()
             if not worker.ready and now - worker.started > START_SECONDS:
                 self.failures.append(f"{worker.name} is not ready after {START_SECONDS} s, see {worker.log}")
                 self.kill(worker)
 
-    def _is_ready(self, worker):
-        try:
-            url = f"http://127.0.0.1:{self._ports[worker.slot]}/q/health/ready"
-            with urllib.request.urlopen(url, timeout=1) as answer:
-                return answer.status == 200
-        except (OSError, urllib.error.URLError):
-            return False
+    def _slot(self, worker):
+        return self._ports.index(worker.port)
 
     def _ended(self, worker):
         code = worker.process.returncode
         if worker.killed:
             return
-        self._restart_at[worker.slot] = time.monotonic() + self._random.uniform(0.5, 3)
-        if self._is_planted(worker):
+        self._restart_at[self._slot(worker)] = time.monotonic() + self._random.uniform(0.5, 3)
+        if CRASHED_KERNEL in self._launcher.crash_report(worker)[:4000]:
             self.planted_crashes += 1
         elif worker.terminated is None or code not in (143, -signal.SIGTERM):
             ended = "after SIGTERM" if worker.terminated is not None else "by itself"
             self.failures.append(f"{worker.name} ended {ended} with code {code}, see {worker.log}:\n{worker.log_tail()}")
-
-    def _is_planted(self, worker):
-        report = self._folder / f"crash-{worker.process.pid}.log"
-        return report.exists() and CRASHED_KERNEL in report.read_text(errors="replace")[:4000]

@@ -1,6 +1,7 @@
-"""The records of a chaos run: requests of random shape, poison records, and boundary records.
+"""The records of a run: requests of random shape, poison records, and boundary records.
 
-`Requests` and `Boundaries` are sequences of records that depend on their random numbers only. They send nothing.
+`Requests`, `StreamingRequests` and `Boundaries` are sequences of records that depend on their random numbers only. They
+send nothing.
 """
 import dataclasses
 import datetime
@@ -132,6 +133,32 @@ class Requests:
             (lambda: b"[" * 5000, self._key),
         ])
         return Record(self._topics[-1], value(), key(), kind="poison")
+
+
+class StreamingRequests(Requests):
+    """Valid requests that stream: 89% with up to 60 tokens, 8% with up to 300, and 3% that are long."""
+
+    def __init__(self, random, base, adapters, layers, topic, long_tokens):
+        super().__init__(random, base, adapters, layers, [topic], [], long_tokens)
+
+    def next(self):
+        self._count += 1
+        r = self._random
+        tokens = self._tokens()
+        value = {"id": f"r-{self._count}", "model": self._base if r.random() < 0.2 else r.choice(self._adapters),
+                 "prompt": self._text(), "max_tokens": tokens, "ignore_eos": True, "stream": True}
+        if r.random() < 0.1:
+            value["boundary"] = r.randint(0, self._layers)
+        return Record(self._topics[0], encode(value), self._key(), kind="long" if tokens > 300 else "request", id=value["id"])
+
+    def _tokens(self):
+        r = self._random
+        share = r.random()
+        if share < 0.89:
+            return r.randint(10, 60)
+        if share < 0.97:
+            return r.randint(61, 300)
+        return r.randint(self._long_tokens // 2, self._long_tokens)
 
 
 class Boundaries:
