@@ -410,7 +410,11 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
 
     @Override
     public void onPartitionsLost(Collection<TopicPartition> partitions) {
-        LOG.warnf("lost %d partitions; their requests are abandoned", partitions.size());
+        // the consumer also calls this if it is closed during a rebalance; the partitions are released then
+        long held = partitions.stream().filter(owned::containsKey).count();
+        if (held > 0) {
+            LOG.warnf("lost %d partitions; their requests are abandoned", held);
+        }
         drop(partitions);
     }
 
