@@ -6,9 +6,14 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
@@ -17,6 +22,8 @@ class ComposeTest {
 
     private static final ObjectMapper YAML = new ObjectMapper(new YAMLFactory());
     private static final Path FOLDER = Path.of("docker");
+    /** A metric in an expression or a table, without the suffix of a histogram's series. */
+    private static final Pattern METRIC = Pattern.compile("\\btidemark_[a-z_]+?(?=(_bucket|_count|_sum)?\\b(?!_))");
 
     @Test
     @DisplayName("Sets only environment variables that are settings")
@@ -53,6 +60,30 @@ class ComposeTest {
                     .as(image)
                     .isTrue();
         }
+    }
+
+    @Test
+    @DisplayName("Shows only metrics that the configuration page lists")
+    void dashboardShowsExistingMetrics() throws IOException {
+        Set<String> shown = new TreeSet<>();
+        JsonNode dashboard = new ObjectMapper()
+                .readTree(FOLDER.resolve("grafana/dashboards/tidemark.json").toFile());
+        for (JsonNode panel : dashboard.path("panels")) {
+            panel.path("targets")
+                    .forEach(target -> shown.addAll(metrics(target.path("expr").asText())));
+        }
+        assertThat(shown)
+                .contains("tidemark_requests_total", "tidemark_boundary")
+                .isSubsetOf(metrics(Files.readString(Path.of("docs/configuration.md"))));
+    }
+
+    private static Set<String> metrics(String text) {
+        Set<String> names = new TreeSet<>();
+        Matcher metric = METRIC.matcher(text);
+        while (metric.find()) {
+            names.add(metric.group());
+        }
+        return names;
     }
 
     private static List<JsonNode> services() throws IOException {
