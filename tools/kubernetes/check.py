@@ -9,12 +9,13 @@ on the base and every kustomization in docs/kubernetes.md:
 - renders it and applies it in a namespace that enforces "restricted", first as a dry run, then stored;
 - creates a pod from each template as a dry run, because only pods are checked against "restricted".
 
-Then it applies the base again, which must keep the number of workers that an autoscaler has set, and plants violations,
-which the server must refuse. No container runs: there is no node and no controller. Exits
-with code 1 if anything is not as expected.
+Then it applies the base again, which must keep the number of workers that an autoscaler has set, and sends invalid
+objects, which the server must refuse. No container runs: there is no node and no controller. Exits with code 1 if
+anything is not as expected.
 
 FOLDER keeps the programs between runs. What it lacks is made: kube-apiserver is built from its Go module (ten minutes on
-two cores, Go 1.24 or later), and etcd is taken from Debian's package etcd-server. Needs kubectl 1.32 or later.
+two cores, Go 1.24 or later), and etcd is taken from Debian's package etcd-server. Needs kubectl 1.32 or later
+and openssl.
 """
 import argparse
 import contextlib
@@ -268,22 +269,22 @@ class Check:
         self.failed |= bool(reason)
         print(f"\n{'base applied again, 5 workers set':40} {reason or 'keeps the 5 workers'}")
 
-    def plant_unknown_fields(self):
+    def refuse_unknown_fields(self):
         for kind, (namespace, sample) in sorted(self.samples.items()):
             document = {key: copy.deepcopy(sample[key]) for key in sample if key not in ("status", "metadata")}
-            document["metadata"] = {"name": "planted", "labels": sample["metadata"].get("labels", {})}
+            document["metadata"] = {"name": "unknown", "labels": sample["metadata"].get("labels", {})}
             place = document["spec"] if "spec" in document else document
-            place["planted"] = 1
-            self.refuse(f"{kind} with unknown field", namespace, document, "planted")
+            place["unknown"] = 1
+            self.refuse(f"{kind} with unknown field", namespace, document, "unknown")
 
-    def plant_violations(self):
+    def refuse_insecure_pods(self):
         def container(pod):
             return pod["spec"]["containers"][0]
 
         def init_container(pod):
             return pod["spec"]["initContainers"][0]
 
-        violations = {
+        changes = {
             "privileged": lambda pod: container(pod)["securityContext"].update(
                 privileged=True, allowPrivilegeEscalation=True),
             "escalation in the init container": lambda pod: init_container(pod)["securityContext"].update(
@@ -295,7 +296,7 @@ class Check:
             "host network": lambda pod: pod["spec"].update(hostNetwork=True),
         }
         namespace, sample = self.pods[0]
-        for name, change in violations.items():
+        for name, change in changes.items():
             pod = copy.deepcopy(sample)
             change(pod)
             self.refuse(f"Pod: {name}", namespace, pod, "PodSecurity")
@@ -320,9 +321,9 @@ def check(programs, work):
             if "kind: Kustomization" not in example:
                 checks.accept(f"docs/kubernetes.md, example {number}", checks.namespace(f"example-{number}"), example)
         checks.keep_replicas("check-0", kubectl("kustomize", work / "k8s/base").stdout)
-        print("\nplanted violation")
-        checks.plant_unknown_fields()
-        checks.plant_violations()
+        print("\ninvalid object")
+        checks.refuse_unknown_fields()
+        checks.refuse_insecure_pods()
         print("\nfailed" if checks.failed else "\nas expected")
         return checks.failed
 

@@ -9,9 +9,12 @@ import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
 import io.tidemark.stream.TestSettings;
 import io.tidemark.stream.settings.TidemarkSettings.Role;
 import java.io.IOException;
+import java.io.Reader;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Properties;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -26,10 +29,10 @@ class StrimziTopicsTest {
     private record Topic(int partitions, int replicas, Map<String, String> configs) {}
 
     @Test
-    @DisplayName("Are those that Tidemark creates on three brokers, with the same partitions and configuration")
+    @DisplayName("Are those that Tidemark creates on three brokers with the settings of the base: partitions and configuration")
     void sameAsCreated() throws IOException {
         TopicLayout layout = TopicLayout.of(TestSettings.with(Map.of(
-                        "tidemark.topics.partitions", "4",
+                        "tidemark.topics.partitions", baseSetting("TIDEMARK_TOPICS_PARTITIONS"),
                         "tidemark.topics.calibration-partitions", "1",
                         "tidemark.topics.replication-factor", "3"))
                 .topics());
@@ -42,6 +45,14 @@ class StrimziTopicsTest {
             created.put(topic.name(), new Topic(topic.numPartitions(), topic.replicationFactor(), configs));
         }
         assertThat(declared()).isEqualTo(created);
+    }
+
+    private static String baseSetting(String name) throws IOException {
+        Properties settings = new Properties();
+        try (Reader file = Files.newBufferedReader(Path.of("k8s/base/settings.env"))) {
+            settings.load(file);
+        }
+        return settings.getProperty(name);
     }
 
     private static Map<String, Topic> declared() throws IOException {
