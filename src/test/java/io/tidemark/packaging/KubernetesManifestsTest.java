@@ -165,9 +165,7 @@ class KubernetesManifestsTest {
         List<String> names = new ArrayList<>();
         kustomization.path("resources").forEach(name -> names.add(name.asText()));
         kustomization.path("components").forEach(name -> names.add(name.asText()));
-        kustomization
-                .path("patches")
-                .forEach(patch -> names.add(patch.path("path").asText()));
+        names.addAll(patchFiles(kustomization));
         for (JsonNode map : kustomization.path("configMapGenerator")) {
             map.path("envs").forEach(name -> names.add(name.asText()));
             map.path("files").forEach(name -> names.add(name.asText().replaceFirst("^.*=", "")));
@@ -175,14 +173,17 @@ class KubernetesManifestsTest {
         return names;
     }
 
+    /** Patches that are files; others are written in the kustomization. */
+    private static List<String> patchFiles(JsonNode kustomization) {
+        return kustomization.path("patches").findValuesAsText("path").stream()
+                .filter(name -> name.endsWith(".yaml"))
+                .toList();
+    }
+
     private static Set<Path> patches() throws IOException {
         Set<Path> patches = new TreeSet<>();
         for (Path kustomization : kustomizations()) {
-            read(kustomization)
-                    .get(0)
-                    .path("patches")
-                    .forEach(patch -> patches.add(
-                            kustomization.resolveSibling(patch.path("path").asText())));
+            patchFiles(read(kustomization).get(0)).forEach(name -> patches.add(kustomization.resolveSibling(name)));
         }
         return patches;
     }
