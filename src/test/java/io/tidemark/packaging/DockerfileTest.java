@@ -33,7 +33,7 @@ class DockerfileTest {
             assertThat(ignored)
                     .anyMatch(line -> line.startsWith("!") && (source + "/").startsWith(line.substring(1) + "/"));
         }
-        assertThat(copied(name)).contains("pom.xml", "src", "bin", "docker/rehearse");
+        assertThat(copied(name)).contains("pom.xml", "src", "bin", "docker/training-run");
     }
 
     @ParameterizedTest(name = "{0}")
