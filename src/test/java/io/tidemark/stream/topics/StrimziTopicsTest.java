@@ -29,7 +29,8 @@ class StrimziTopicsTest {
     private record Topic(int partitions, int replicas, Map<String, String> configs) {}
 
     @Test
-    @DisplayName("Are those that Tidemark creates on three brokers with the settings of the base: partitions and configuration")
+    @DisplayName(
+            "Are those that Tidemark creates on three brokers with the settings of the base: partitions and configuration")
     void sameAsCreated() throws IOException {
         TopicLayout layout = TopicLayout.of(TestSettings.with(Map.of(
                         "tidemark.topics.partitions", baseSetting("TIDEMARK_TOPICS_PARTITIONS"),
