@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.MappingIterator;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
 import java.io.IOException;
+import java.io.Reader;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -15,6 +16,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Properties;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -59,6 +61,24 @@ class StrimziUsersTest {
         assertThat(kafka.at("/listeners/0/tls").asBoolean()).isTrue();
         assertThat(kafka.at("/listeners/0/authentication/type").asText()).isEqualTo("scram-sha-512");
         assertThat(kafka.at("/authorization/type").asText()).isEqualTo("simple");
+    }
+
+    @Test
+    @DisplayName("Have rights on the groups and the topic of requests that the base sets")
+    void settings() throws IOException {
+        Properties settings = new Properties();
+        try (Reader file = Files.newBufferedReader(Path.of("k8s/base/settings.env"))) {
+            settings.load(file);
+        }
+        assertThat(granted().get("tidemark-worker"))
+                .containsKeys(
+                        "group " + settings.getProperty("TIDEMARK_WORKER_GROUP"),
+                        "transactionalId " + settings.getProperty("TIDEMARK_WORKER_GROUP") + "/*",
+                        "topic " + settings.getProperty("TIDEMARK_TOPICS_GENERATION_REQUESTS"));
+        assertThat(granted().get("tidemark-calibrator"))
+                .containsKeys(
+                        "group " + settings.getProperty("TIDEMARK_CALIBRATOR_GROUP"),
+                        "transactionalId " + settings.getProperty("TIDEMARK_CALIBRATOR_GROUP") + "-*");
     }
 
     /** Operations by resource, such as {@code topic generation-requests}, by user. */
