@@ -4,7 +4,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.stream.IntStream;
 
-/** A vertical axis with round numbers at both ends. */
+/** An axis. Those of {@link #over} have round numbers at both ends. */
 record Scale(double from, double to, double step) {
 
     private static final int MOST_STEPS = 6;
@@ -22,12 +22,12 @@ record Scale(double from, double to, double step) {
     }
 
     List<Double> ticks() {
-        return IntStream.rangeClosed(0, (int) Math.round((to - from) / step))
+        return IntStream.rangeClosed(0, (int) ((to - from) / step + 1e-9))
                 .mapToObj(i -> from + i * step)
                 .toList();
     }
 
-    /** From 0 at the bottom to 1 at the top. */
+    /** From 0 at the start, which is the bottom or the left, to 1 at the end. */
     double height(double value) {
         return (value - from) / (to - from);
     }

@@ -1,11 +1,16 @@
 package io.tidemark.plot;
 
 import io.tidemark.plot.Plot.Mark;
-import io.tidemark.plot.Plot.Series;
+import io.tidemark.plot.XyPlot.Line;
+import io.tidemark.plot.XyPlot.Point;
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.IntStream;
 
-/** Draws a {@link Plot} as an SVG document with a white background. Each line has a colour and a dash pattern. */
+/**
+ * Draws a {@link Plot} or an {@link XyPlot} as an SVG document with a white background. Each line has a colour and a
+ * dash pattern.
+ */
 public final class SvgPlot {
 
     private static final int WIDTH = 760;
@@ -14,23 +19,43 @@ public final class SvgPlot {
     private static final int RIGHT = 24;
     private static final int TOP = 84;
     private static final int BOTTOM = 56;
-    private static final List<String> COLOURS = List.of("#0b5fa5", "#c2410c", "#15803d", "#7e22ce");
-    private static final List<String> DASHES = List.of("none", "7 4", "2 3", "10 3 2 3");
+    private static final List<String> COLOURS =
+            List.of("#0b5fa5", "#c2410c", "#15803d", "#7e22ce", "#4b5563", "#b45309");
+    private static final List<String> DASHES = List.of("none", "7 4", "2 3", "10 3 2 3", "none", "7 4");
+    private static final int LEGEND_COLUMNS = 3;
 
-    private final Plot plot;
-    private final Scale scale;
+    private final XyPlot plot;
+    private final Scale horizontal;
+    private final Scale vertical;
     private final StringBuilder svg = new StringBuilder();
 
-    private SvgPlot(Plot plot) {
+    private SvgPlot(XyPlot plot, Scale horizontal) {
         this.plot = plot;
-        this.scale = Scale.over(plot.lowest(), plot.highest());
+        this.horizontal = horizontal;
+        this.vertical = plot.yScale();
     }
 
+    /** The horizontal axis has a label at some integers and ends at the last one. */
     public static String of(Plot plot) {
-        return new SvgPlot(plot).draw();
+        List<Line> lines = plot.series().stream()
+                .map(series -> new Line(
+                        series.name(),
+                        IntStream.rangeClosed(0, plot.last())
+                                .mapToObj(at -> new Point(at, series.values().get(at)))
+                                .toList(),
+                        false))
+                .toList();
+        return new SvgPlot(
+                        new XyPlot(plot.title(), plot.xLabel(), plot.yLabel(), lines),
+                        new Scale(0, plot.last(), plot.xTickStep()))
+                .draw(plot.marks());
     }
 
-    private String draw() {
+    public static String of(XyPlot plot) {
+        return new SvgPlot(plot, plot.xScale()).draw(List.of());
+    }
+
+    private String draw(List<Mark> marks) {
         add(
                 "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" role=\"img\" font-family=\"sans-serif\" font-size=\"13\">",
                 WIDTH, HEIGHT);
@@ -39,22 +64,22 @@ public final class SvgPlot {
         text(LEFT, 22, "start", "font-size=\"15\" font-weight=\"bold\"", plot.title());
         verticalAxis();
         horizontalAxis();
-        for (int i = 0; i < plot.marks().size(); i++) {
-            mark(plot.marks().get(i), i);
+        for (int i = 0; i < marks.size(); i++) {
+            mark(marks.get(i), i);
         }
-        for (int i = 0; i < plot.series().size(); i++) {
-            line(plot.series().get(i), i);
+        for (int i = 0; i < plot.lines().size(); i++) {
+            line(plot.lines().get(i), i);
         }
         add("</svg>");
         return svg.toString();
     }
 
     private void verticalAxis() {
-        for (double tick : scale.ticks()) {
+        for (double tick : vertical.ticks()) {
             add(
                     "<line x1=\"%d\" y1=\"%.1f\" x2=\"%d\" y2=\"%.1f\" stroke=\"#e5e7eb\"/>",
                     LEFT, y(tick), WIDTH - RIGHT, y(tick));
-            text(LEFT - 8, y(tick) + 4, "end", "", scale.label(tick));
+            text(LEFT - 8, y(tick) + 4, "end", "", vertical.label(tick));
         }
         double middle = (TOP + HEIGHT - BOTTOM) / 2.0;
         text(
@@ -69,28 +94,33 @@ public final class SvgPlot {
         add(
                 "<line x1=\"%d\" y1=\"%d\" x2=\"%d\" y2=\"%d\" stroke=\"#374151\"/>",
                 LEFT, HEIGHT - BOTTOM, WIDTH - RIGHT, HEIGHT - BOTTOM);
-        for (int at = 0; at <= plot.last(); at += plot.xTickStep()) {
-            text(x(at), HEIGHT - BOTTOM + 18, "middle", "", Integer.toString(at));
+        for (double tick : horizontal.ticks()) {
+            text(x(tick), HEIGHT - BOTTOM + 18, "middle", "", horizontal.label(tick));
         }
         text((LEFT + WIDTH - RIGHT) / 2.0, HEIGHT - 14, "middle", "", plot.xLabel());
     }
 
-    private void line(Series series, int number) {
+    private void line(Line line, int number) {
         String colour = COLOURS.get(number % COLOURS.size());
         String dash = DASHES.get(number % DASHES.size());
         StringBuilder points = new StringBuilder();
-        for (int at = 0; at < series.values().size(); at++) {
-            points.append(String.format(
-                    Locale.ROOT, "%.1f,%.1f ", x(at), y(series.values().get(at))));
+        for (Point point : line.points()) {
+            points.append(String.format(Locale.ROOT, "%.1f,%.1f ", x(point.x()), y(point.y())));
         }
         add(
                 "<polyline points=\"%s\" fill=\"none\" stroke=\"%s\" stroke-width=\"2\" stroke-dasharray=\"%s\"/>",
                 points.toString().strip(), colour, dash);
-        int from = LEFT + number * 230;
+        if (line.dots()) {
+            for (Point point : line.points()) {
+                add("<circle cx=\"%.1f\" cy=\"%.1f\" r=\"4\" fill=\"%s\"/>", x(point.x()), y(point.y()), colour);
+            }
+        }
+        int from = LEFT + number % LEGEND_COLUMNS * 230;
+        int height = 40 + number / LEGEND_COLUMNS * 18;
         add(
-                "<line x1=\"%d\" y1=\"40\" x2=\"%d\" y2=\"40\" stroke=\"%s\" stroke-width=\"2\" stroke-dasharray=\"%s\"/>",
-                from, from + 28, colour, dash);
-        text(from + 34, 44, "start", "", series.name());
+                "<line x1=\"%d\" y1=\"%d\" x2=\"%d\" y2=\"%d\" stroke=\"%s\" stroke-width=\"2\" stroke-dasharray=\"%s\"/>",
+                from, height, from + 28, height, colour, dash);
+        text(from + 34, height + 4, "start", "", line.name());
     }
 
     /** Labels alternate between two heights, so that neighbours do not overlap. */
@@ -99,16 +129,16 @@ public final class SvgPlot {
         add(
                 "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%d\" stroke=\"#6b7280\" stroke-dasharray=\"3 3\"/>",
                 x(mark.at()), height + 4, x(mark.at()), HEIGHT - BOTTOM);
-        String anchor = mark.at() * 2 > plot.last() ? "end" : "start";
+        String anchor = mark.at() * 2 > horizontal.to() ? "end" : "start";
         text(x(mark.at()), height, anchor, "font-size=\"12\" fill=\"#374151\"", mark.label());
     }
 
-    private double x(int at) {
-        return LEFT + (double) at / plot.last() * (WIDTH - LEFT - RIGHT);
+    private double x(double value) {
+        return LEFT + horizontal.height(value) * (WIDTH - LEFT - RIGHT);
     }
 
     private double y(double value) {
-        return HEIGHT - BOTTOM - scale.height(value) * (HEIGHT - BOTTOM - TOP);
+        return HEIGHT - BOTTOM - vertical.height(value) * (HEIGHT - BOTTOM - TOP);
     }
 
     private void text(double x, double y, String anchor, String attributes, String text) {

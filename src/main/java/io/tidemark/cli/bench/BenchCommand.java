@@ -16,7 +16,8 @@ import picocli.CommandLine.Spec;
             BenchAdaptersCommand.class,
             BenchGenerateCommand.class,
             BenchInterferenceCommand.class,
-            BenchSweepCommand.class
+            BenchSweepCommand.class,
+            BenchScalingCommand.class
         },
         footer = {
             "",

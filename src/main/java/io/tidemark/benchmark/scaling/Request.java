@@ -1,0 +1,42 @@
+package io.tidemark.benchmark.scaling;
+
+/** A request of the simulation and its progress. */
+final class Request {
+
+    final double arrival;
+    final int partition;
+    final int prompt;
+    final int completion;
+    /** The limit that the client has set; workers know it, but not the length of the completion. */
+    final int maxTokens;
+
+    /** Set when the request arrives. */
+    int offset;
+
+    /** Time of the first token of the attempt that has ended, or of the current one. */
+    double firstToken = Double.NaN;
+    /** The worker's tokens per decoding sequence at which the request ends. */
+    double endsAt;
+
+    /** Tokens that were processed in attempts that did not end. */
+    double lostTokens;
+
+    boolean finished;
+
+    Request(double arrival, int partition, int prompt, int completion, int maxTokens) {
+        this.arrival = arrival;
+        this.partition = partition;
+        this.prompt = prompt;
+        this.completion = completion;
+        this.maxTokens = maxTokens;
+    }
+
+    int tokens() {
+        return prompt + completion;
+    }
+
+    /** Seconds from the arrival to the first token. */
+    double timeToFirstToken() {
+        return firstToken - arrival;
+    }
+}

@@ -1,0 +1,125 @@
+package io.tidemark.benchmark.scaling;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+
+@DisplayName("Simulated consumer group")
+class ConsumerGroupTest {
+
+    private static final WorkerSettings WORKER =
+            new WorkerSettings(new Throughput(new TreeMap<>(Map.of(1, 10.0, 4, 40.0)), 1e6), 4, 2, 0, 20);
+
+    private final VirtualClock clock = new VirtualClock();
+    private final List<Request> ended = new ArrayList<>();
+
+    private ConsumerGroup group(int partitions, double markers) {
+        return new ConsumerGroup(clock, new GroupSettings(partitions, markers, 3, 10), ended::add);
+    }
+
+    private Worker join(ConsumerGroup group) {
+        Worker worker = new Worker(clock, WORKER, group);
+        group.join(worker);
+        return worker;
+    }
+
+    private Request append(ConsumerGroup group, int partition, int completion) {
+        Request request = new Request(clock.now(), partition, 1, completion, completion);
+        group.append(request);
+        return request;
+    }
+
+    /** Runs the events up to a time. */
+    private void runTo(double time) {
+        boolean[] reached = {false};
+        clock.after(time - clock.now(), () -> reached[0] = true);
+        while (!reached[0]) {
+            clock.step();
+        }
+    }
+
+    @Test
+    @DisplayName("A long request holds the committed offset of its partition, so that finished requests count as lag")
+    void longRequestHoldsTheOffset() {
+        ConsumerGroup group = group(2, 0);
+        join(group);
+        runTo(5);
+        append(group, 0, 10_000);
+        IntStream.range(0, 10).forEach(any -> append(group, 0, 10));
+        IntStream.range(0, 10).forEach(any -> append(group, 1, 10));
+        runTo(60);
+        assertThat(ended).hasSize(20);
+        assertThat(group.lag()).isEqualTo(11);
+    }
+
+    @Test
+    @DisplayName("Markers of transactions count as lag")
+    void markersAreLag() {
+        ConsumerGroup group = group(1, 1);
+        IntStream.range(0, 7).forEach(any -> append(group, 0, 10));
+        assertThat(group.lag()).isEqualTo(14);
+    }
+
+    @Test
+    @DisplayName(
+            "After the rebalance a second worker has half of the partitions, and a third beyond the partitions none")
+    void partitionsAreShared() {
+        ConsumerGroup group = group(2, 0);
+        List<Worker> workers = List.of(join(group), join(group), join(group));
+        runTo(20);
+        append(group, 0, 10);
+        append(group, 1, 10);
+        runTo(40);
+        assertThat(workers.stream().map(worker -> Math.rint(worker.tokens())))
+                .containsExactlyInAnyOrder(11.0, 11.0, 0.0);
+    }
+
+    @Test
+    @DisplayName("When a partition moves, a request that ends within the grace ends, and a longer one starts again")
+    void revocation() {
+        ConsumerGroup group = group(2, 0);
+        join(group);
+        runTo(5);
+        List<Request> requests =
+                List.of(append(group, 0, 50), append(group, 1, 50), append(group, 0, 1000), append(group, 1, 1000));
+        runTo(6);
+        join(group);
+        runTo(400);
+        assertThat(ended).containsExactlyInAnyOrderElementsOf(requests);
+        assertThat(requests.subList(0, 2)).allMatch(each -> each.lostTokens == 0);
+        // one of the two partitions has moved, about a second after its requests have started
+        assertThat(requests.subList(2, 4).stream()
+                        .mapToDouble(each -> each.lostTokens)
+                        .sorted()
+                        .toArray())
+                .satisfies(lost -> assertThat(lost[0]).isZero())
+                .satisfies(lost -> assertThat(lost[1]).isBetween(5.0, 20.0));
+    }
+
+    @Test
+    @DisplayName("A worker that stops starts nothing, ends what it can within its grace, and leaves the rest to others")
+    void shutdown() {
+        ConsumerGroup group = group(1, 0);
+        Worker first = join(group);
+        runTo(5);
+        Request shorter = append(group, 0, 100);
+        Request longer = append(group, 0, 1000);
+        runTo(6);
+        first.stop();
+        Request waiting = append(group, 0, 10);
+        join(group);
+        runTo(26.5);
+        assertThat(ended).containsExactly(shorter);
+        assertThat(first.isStopped()).isTrue();
+        runTo(200);
+        assertThat(ended).containsExactly(shorter, waiting, longer);
+        assertThat(longer.lostTokens).isBetween(150.0, 250.0);
+        assertThat(group.lag()).isZero();
+    }
+}
