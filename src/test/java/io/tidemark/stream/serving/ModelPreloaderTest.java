@@ -51,14 +51,14 @@ class ModelPreloaderTest {
     }
 
     @Test
-    @DisplayName("Passes on the loaded model once")
+    @DisplayName("Passes on the loaded model once, after it has run steps")
     void handsOver() {
         try (ModelPreloader preloader = ModelPreloader.start(SETTINGS);
                 LoadedModel model = preloader.take(choice(SETTINGS));
                 LoadedModel another = preloader.take(choice(SETTINGS))) {
             preloader.close();
             assertThat(model.model().name()).isEqualTo("llama-gqa");
-            assertThat(model.model().decoder().nativeNanos()).isZero();
+            assertThat(model.model().decoder().nativeNanos()).isPositive();
             assertThat(another).isNotEqualTo(model);
         }
     }
