@@ -3,8 +3,8 @@
 
     mvn -q -B -Dmaven.test.skip=true package
     pip install -r tools/delivery/requirements.txt
-    python tools/delivery/rollout.py --quick                          # two minutes, two workers
-    python tools/delivery/rollout.py --brokers 3 --json rollout.json  # ten minutes, three workers
+    python tools/delivery/rollout.py --quick                          # three minutes, two workers
+    python tools/delivery/rollout.py --brokers 3 --json rollout.json  # five minutes, three workers
     python tools/delivery/rollout.py --phases drain,lost
 
 Worker processes take the place of pods, with the settings and the termination grace period of k8s/base. At the end,
@@ -21,6 +21,7 @@ import pathlib
 import random
 import re
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -101,6 +102,8 @@ class Rollout:
                 thread.start()
             self._begin = time.monotonic()
             self._hold(WARM_UP_SECONDS)
+            warm = time.monotonic()
+            self._until(lambda: not self._journal.open_before(warm), "requests have no result")
             for kind in self._options.phases:
                 self._phase(kind)
             boundaries.end()
@@ -369,6 +372,7 @@ def main():
     folder = options.dir or pathlib.Path(tempfile.mkdtemp(prefix="tidemark-rollout"))
     folder.mkdir(parents=True, exist_ok=True)
     print(f"rollout: seed {options.seed}; logs in {folder}", flush=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("the run was ended by SIGTERM"))
     try:
         report = Rollout(options, folder.resolve()).run()
     except (WorkerError, BrokerError, Unverifiable) as e:
