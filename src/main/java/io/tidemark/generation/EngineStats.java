@@ -6,7 +6,7 @@ import java.util.List;
  * Counters since the start of an engine, and its current load.
  *
  * @param queuedRequests     requests in the queue
- * @param saturated          whether the next request of the queue waits for a free sequence or for memory
+ * @param saturated          whether no further sequence fits, or the next request waits for sequences or memory
  * @param runningSequences   running sequences; a request with n choices has n
  * @param kvBytesReserved    bytes reserved for keys and values, cached prefixes included
  * @param promptTokens       prompt tokens computed

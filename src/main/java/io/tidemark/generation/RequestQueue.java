@@ -108,9 +108,9 @@ final class RequestQueue {
         return waiting.size();
     }
 
-    /** Whether the next request waits for a free sequence or for memory. */
+    /** Whether no further sequence fits, or the next request waits for sequences or memory. */
     synchronized boolean isSaturated() {
-        return waiting.size() > 0 && offeredTo == NONE && instanceForNext() == NONE;
+        return runningSequences >= maxNumSeqs || waiting.size() > 0 && offeredTo == NONE && instanceForNext() == NONE;
     }
 
     /** An estimate of the tokens that the queued requests need, see {@link Engine#tokensLeft}. */

@@ -12,7 +12,8 @@ import org.apache.kafka.common.TopicPartition;
 
 /**
  * Which requests of an owned partition are open and which are finished, and the offset to commit: the oldest open
- * request, or behind the last one that was read and the offsets without a record after it. Requests that finish above it are a bit set in the offset's metadata.
+ * request, or, if none is open, behind the last record that was read and the offsets without a record after it. Requests
+ * that finish above it are a bit set in the offset's metadata.
  *
  * <p>A request is open from the moment it is read until the transaction with its result is committed. Used by the
  * thread {@code tidemark-requests} only.
@@ -26,6 +27,7 @@ final class PartitionProgress {
     private final NavigableSet<Long> finished = new TreeSet<>();
 
     private CrashHistory crashes;
+    private long committed;
     private long position;
     private boolean idle;
     private boolean released;
@@ -52,6 +54,7 @@ final class PartitionProgress {
     PartitionProgress(TopicPartition partition, String owner, long committed, BitSet finished, CrashHistory crashes) {
         this.partition = partition;
         this.owner = owner;
+        this.committed = committed;
         this.position = committed;
         this.crashes = crashes;
         // until the request that runs alone starts, a death has another cause
@@ -77,14 +80,18 @@ final class PartitionProgress {
         return true;
     }
 
+    /** Number of open requests. */
+    int openRequests() {
+        return open.size();
+    }
+
     /**
      * Called when the consumer has passed offsets without records, such as the markers of transactions. They need a commit
      * if no request is open, so that the lag of the group becomes 0.
      */
     void skipTo(long offset) {
-        if (offset > position && open.isEmpty()) {
-            position = offset;
-            revision++;
+        if (open.isEmpty()) {
+            position = Math.max(position, offset);
         }
     }
 
@@ -127,6 +134,7 @@ final class PartitionProgress {
      */
     void committed(Commit commit) {
         finish(commit.ending);
+        committed = commit.target.offset();
         committedRevision = commit.revision;
         claimed = true;
     }
@@ -143,12 +151,14 @@ final class PartitionProgress {
     /**
      * Compares with the committed offset and metadata, after a transaction of unknown outcome.
      *
+     * @param offset that is committed
+     * @param above  the finished offsets from it on
      * @return the open requests whose results are committed; they are no longer open
      */
-    Set<Long> reconcile(long committed, BitSet above) {
+    Set<Long> reconcile(long offset, BitSet above) {
         Set<Long> ended = new HashSet<>();
         for (long each : open) {
-            if (each < committed || above.get(Math.toIntExact(Math.min(each - committed, Integer.MAX_VALUE)))) {
+            if (each < offset || above.get(Math.toIntExact(Math.min(each - offset, Integer.MAX_VALUE)))) {
                 ended.add(each);
             }
         }
@@ -200,8 +210,16 @@ final class PartitionProgress {
         return offset < position;
     }
 
-    /** Whether a commit is due although no request has ended. */
-    boolean needsCommit() {
+    /**
+     * Whether the metadata has changed, so that no request of the worker may start before the next commit: the name of the
+     * owner, the request that runs alone.
+     */
+    boolean needsClaim() {
         return revision != committedRevision;
+    }
+
+    /** Whether a commit is due although no request has ended. Requests may start before, unless it {@link #needsClaim}. */
+    boolean needsCommit() {
+        return needsClaim() || open.isEmpty() && position > committed;
     }
 }

@@ -70,6 +70,11 @@ final class PendingAnswers implements AutoCloseable {
         return entries.size();
     }
 
+    /** Answers that are not committed. */
+    Stream<Entry> all() {
+        return entries.stream();
+    }
+
     /** Answers that can be written, with those of the running transaction. */
     Stream<Entry> writable() {
         return entries.stream().filter(entry -> !entry.isUnwritable());

@@ -196,9 +196,12 @@ final class RequestLifecycle implements AutoCloseable {
         return run == null ? OptionalDouble.empty() : engine.secondsLeft(run.engineId);
     }
 
-    /** Number of requests that the engine does not have yet: they are parsed, or wait for their adapter. */
-    int admitting() {
-        return (int) runs.values().stream().filter(run -> !run.submitted).count();
+    /** Requests of a topic that the engine does not have yet: they are parsed, or wait for their adapter. */
+    int admitting(String topic) {
+        return (int) runs.values().stream()
+                .filter(run -> !run.submitted
+                        && run.incoming.position().partition().topic().equals(topic))
+                .count();
     }
 
     private void parse(Run run) {

@@ -27,6 +27,7 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.errors.WakeupException;
 import org.jboss.logging.Logger;
 
@@ -110,7 +111,7 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
             consumer.close();
             throw e;
         }
-        this.unread = new UnreadRecords(admin, this::position);
+        this.unread = new UnreadRecords(UnreadRecords.listing(admin), this::position);
         this.takeOver = new PartitionTakeOver(options, consumer, admin, loop::givesUp);
         try {
             AnswerTransactions transactions = AnswerTransactions.open(
@@ -145,7 +146,9 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
             }
             startRequests();
             pausePartitions();
+            countUnstarted();
             read(poll());
+            skip();
             // a request that was just read does not wait for the next turn
             startRequests();
             loop.disrupted(disruption());
@@ -158,24 +161,39 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
         long now = System.nanoTime();
         if (now - estimatedNanos >= ESTIMATE_NANOS) {
             estimatedNanos = now;
-            work.sample(now, running.size() >= options.maxOpen());
-            estimateWaiting();
+            work.sample(now);
+            estimateUnread();
         }
+        countUnstarted();
+    }
+
+    /** Passes offsets without records. Called after {@link #read}: all records below the positions have been opened. */
+    private void skip() {
+        long now = System.nanoTime();
         if (now - skippedNanos >= SKIP_NANOS) {
             skippedNanos = now;
             owned.values().forEach(each -> position(each.partition()).ifPresent(each::skipTo));
         }
     }
 
-    private void estimateWaiting() {
-        work.waiting(unread.byTopic(owned.keySet(), System.nanoTime()), readAhead.size());
+    private void estimateUnread() {
+        work.unread(unread.byTopic(owned.keySet(), System.nanoTime()));
     }
 
-    /** The position of the consumer, if it is known without a request to a broker. */
+    /** Counts requests that were read and have not started, or were abandoned and not given back yet. */
+    private void countUnstarted() {
+        Map<String, Integer> counts = new HashMap<>();
+        owned.values().forEach(each -> counts.merge(each.partition().topic(), each.openRequests(), Integer::sum));
+        Stream.concat(running.keySet().stream(), answers.all().map(Entry::request))
+                .forEach(each -> counts.merge(each.position().partition().topic(), -1, Integer::sum));
+        work.unstarted(counts);
+    }
+
+    /** The position of the consumer. Does not wait: empty if it is not known, which makes the consumer ask a broker. */
     private OptionalLong position(TopicPartition partition) {
         try {
             return OptionalLong.of(consumer.position(partition, Duration.ZERO));
-        } catch (KafkaException | IllegalStateException e) {
+        } catch (TimeoutException | WakeupException | IllegalStateException e) {
             LOG.debugf("the position in %s is not known: %s", partition, e.getMessage());
             return OptionalLong.empty();
         }
@@ -232,7 +250,7 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
     }
 
     private void startRequests() {
-        if (loop.isStopping() || owned.values().stream().anyMatch(PartitionProgress::needsCommit)) {
+        if (loop.isStopping() || owned.values().stream().anyMatch(PartitionProgress::needsClaim)) {
             // a partition is named in a commit before its requests run
             return;
         }
@@ -252,7 +270,7 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
             return;
         }
         owned.values().stream().filter(each -> !each.crashes().isAlone()).forEach(PartitionProgress::setBusy);
-        if (owned.values().stream().anyMatch(PartitionProgress::needsCommit)) {
+        if (owned.values().stream().anyMatch(PartitionProgress::needsClaim)) {
             return;
         }
         // results that can't be written don't pile up
@@ -280,7 +298,7 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
             LOG.infof("the request at %s-%d runs alone", partition, offset);
         }
         progress.tryAlone(offset);
-        if (owned.values().stream().anyMatch(PartitionProgress::needsCommit)) {
+        if (owned.values().stream().anyMatch(PartitionProgress::needsClaim)) {
             return;
         }
         IncomingRequest request = readAhead.take(partition).orElseThrow();
@@ -472,7 +490,8 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
             }
         }
         ownsPartitions = !owned.isEmpty();
-        estimateWaiting();
+        estimateUnread();
+        countUnstarted();
     }
 
     private void abandon(IncomingRequest request) {

@@ -2,13 +2,17 @@ package io.tidemark.stream.worker;
 
 import java.util.Collection;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.ListOffsetsOptions;
+import org.apache.kafka.clients.admin.ListOffsetsResult;
 import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.common.IsolationLevel;
 import org.apache.kafka.common.TopicPartition;
@@ -18,25 +22,32 @@ import org.jboss.logging.Logger;
  * Estimates how many records of the owned partitions this worker has not read: the offsets up to the last stable one,
  * times the records per offset lately, because the markers of transactions and aborted records use offsets, too.
  *
- * <p>The admin client reads the last stable offsets every {@value #LIST_SECONDS} s, because the consumer learns nothing
- * of paused partitions. Used by the thread that polls; no call waits. The offsets arrive on the thread of the admin
- * client.
+ * <p>The last stable offsets are read every {@value #LIST_SECONDS} s with an admin client, because the consumer learns
+ * nothing of paused partitions. Used by the thread that polls; no call waits. The offsets arrive on the thread of the
+ * admin client. A partition without an answer keeps its last one.
  */
 final class UnreadRecords {
 
     private static final Logger LOG = Logger.getLogger(UnreadRecords.class);
     private static final long LIST_SECONDS = 5;
+    private static final int TIMEOUT_MS = 5_000;
     private static final long LIST_NANOS = TimeUnit.SECONDS.toNanos(LIST_SECONDS);
 
-    private final Admin admin;
+    private final Listing listing;
     private final Function<TopicPartition, OptionalLong> positions;
     private final Map<TopicPartition, Long> read = new HashMap<>();
     private final Map<TopicPartition, Long> lastPositions = new HashMap<>();
     private final Map<String, Density> densities = new HashMap<>();
-    private volatile Map<TopicPartition, Long> ends = Map.of();
-    private volatile boolean listing;
+    private final Map<TopicPartition, Long> ends = new ConcurrentHashMap<>();
+    private volatile boolean listed = true;
+    private volatile boolean failed;
     private long listedNanos;
     private boolean due = true;
+
+    /** Reads the last stable offsets of partitions. */
+    interface Listing {
+        Map<TopicPartition, CompletableFuture<Long>> of(Collection<TopicPartition> partitions);
+    }
 
     /** Records per offset of a topic; about the last {@value #OFFSETS} offsets count. */
     private static final class Density {
@@ -58,9 +69,24 @@ final class UnreadRecords {
     }
 
     /** @param positions the position of the consumer, which is behind the last record that it has delivered */
-    UnreadRecords(Admin admin, Function<TopicPartition, OptionalLong> positions) {
-        this.admin = admin;
+    UnreadRecords(Listing listing, Function<TopicPartition, OptionalLong> positions) {
+        this.listing = listing;
         this.positions = positions;
+    }
+
+    static Listing listing(Admin admin) {
+        return partitions -> {
+            ListOffsetsResult offsets = admin.listOffsets(
+                    partitions.stream().collect(Collectors.toMap(each -> each, each -> OffsetSpec.latest())),
+                    new ListOffsetsOptions(IsolationLevel.READ_COMMITTED).timeoutMs(TIMEOUT_MS));
+            return partitions.stream()
+                    .collect(Collectors.toMap(
+                            each -> each,
+                            each -> offsets.partitionResult(each)
+                                    .toCompletionStage()
+                                    .thenApply(ListOffsetsResult.ListOffsetsResultInfo::offset)
+                                    .toCompletableFuture()));
+        };
     }
 
     /** Called for each record that was read. */
@@ -78,6 +104,7 @@ final class UnreadRecords {
     Map<String, Double> byTopic(Collection<TopicPartition> owned, long nanos) {
         lastPositions.keySet().retainAll(owned);
         read.keySet().retainAll(owned);
+        ends.keySet().retainAll(owned);
         Map<String, Long> offsets = new HashMap<>();
         for (TopicPartition partition : owned) {
             positions.apply(partition).ifPresent(position -> {
@@ -107,26 +134,21 @@ final class UnreadRecords {
     }
 
     private void list(Collection<TopicPartition> owned, long nanos) {
-        if (listing || owned.isEmpty() || !due && nanos - listedNanos < LIST_NANOS) {
+        if (!listed || owned.isEmpty() || !due && nanos - listedNanos < LIST_NANOS) {
             return;
         }
         due = false;
-        listing = true;
+        listed = false;
         listedNanos = nanos;
-        admin.listOffsets(
-                        owned.stream().collect(Collectors.toMap(each -> each, each -> OffsetSpec.latest())),
-                        new ListOffsetsOptions(IsolationLevel.READ_COMMITTED))
-                .all()
-                .whenComplete((offsets, failure) -> {
-                    if (failure == null) {
-                        ends = offsets.entrySet().stream()
-                                .collect(Collectors.toMap(
-                                        Map.Entry::getKey,
-                                        each -> each.getValue().offset()));
-                    } else {
-                        LOG.debugf("the ends of topics of requests could not be read: %s", failure.getMessage());
-                    }
-                    listing = false;
-                });
+        List<CompletableFuture<Void>> answers = listing.of(List.copyOf(owned)).entrySet().stream()
+                .map(each -> each.getValue().thenAccept(end -> ends.put(each.getKey(), end)))
+                .toList();
+        CompletableFuture.allOf(answers.toArray(CompletableFuture[]::new)).whenComplete((done, failure) -> {
+            if (failure != null && !failed) {
+                LOG.warnf("the ends of topics of requests are not known exactly: %s", failure.getMessage());
+            }
+            failed = failure != null;
+            listed = true;
+        });
     }
 }

@@ -6,28 +6,29 @@ import java.util.Map;
 import java.util.OptionalDouble;
 
 /**
- * Estimates the work that waits for this worker in tokens, and the seconds that it takes. A request that has not been
- * tokenized counts with the mean tokens of recent requests, and a running one with its prompt and the mean length of
- * recent completions. Thread-safe.
+ * Estimates the work that waits for this worker: the tokens that requests in the engine still need, the records that are
+ * not in the engine, and the mean tokens of a record. A request in the engine counts with its prompt and the mean length
+ * of recent completions. Thread-safe.
  */
 final class WorkEstimate {
 
     /** The length of a completion before the first one has ended. */
     static final double FIRST_COMPLETION = 256;
-    /** The length of a prompt before the first request has ended. */
-    static final double FIRST_PROMPT = 256;
+
+    /** Records without a rejection that count as seen at the start, so that one rejection says little. */
+    private static final int FIRST_GENERATED = 8;
 
     private final Engine engine;
     private final Capacity capacity = new Capacity();
-    /** Of all answered records, those included that were rejected. */
-    private final RecentMean promptTokens = new RecentMean(FIRST_PROMPT);
-
-    private final RecentMean completionTokens = new RecentMean(FIRST_COMPLETION);
+    /** Prompt and completion of answered requests. */
+    private final RecentMean requestTokens = new RecentMean(0, 0);
     /** Of the choices of answered requests. */
-    private final RecentMean choiceTokens = new RecentMean(FIRST_COMPLETION);
+    private final RecentMean choiceTokens = new RecentMean(FIRST_COMPLETION, 0);
+    /** Share of the records that were not rejected. */
+    private final RecentMean generated = new RecentMean(1, FIRST_GENERATED);
 
-    private Map<String, Double> unread = Map.of();
-    private int readAhead;
+    private volatile Map<String, Double> unread = Map.of();
+    private volatile Map<String, Integer> unstarted = Map.of();
 
     /** A mean that weights newer values more: about the last {@value #LENGTH}. */
     private static final class RecentMean {
@@ -37,8 +38,10 @@ final class WorkEstimate {
         private double mean;
         private int count;
 
-        private RecentMean(double first) {
+        /** @param weight of the first value, in values */
+        private RecentMean(double first, int weight) {
             mean = first;
+            count = weight;
         }
 
         private void add(double value) {
@@ -53,52 +56,49 @@ final class WorkEstimate {
 
     /** Called when a request has been answered. */
     synchronized void answered(int prompt, int completion, int choices) {
-        promptTokens.add(prompt);
-        completionTokens.add(completion);
+        requestTokens.add((double) prompt + completion);
         choiceTokens.add((double) completion / choices);
+        generated.add(1);
     }
 
     /** Called when a record has been answered without tokens, for example because it was invalid. */
     synchronized void rejected() {
-        promptTokens.add(0);
-        completionTokens.add(0);
+        generated.add(0);
     }
 
-    /**
-     * Sets the records that wait.
-     *
-     * @param unreadRecords an estimate of the records of each topic that this worker will read
-     * @param readRequests  requests that were read and have not started
-     */
-    synchronized void waiting(Map<String, Double> unreadRecords, int readRequests) {
-        unread = Map.copyOf(unreadRecords);
-        readAhead = readRequests;
+    /** Sets an estimate of the records of each topic that this worker has not read. */
+    void unread(Map<String, Double> records) {
+        unread = Map.copyOf(records);
     }
 
-    /**
-     * Looks at the engine. Called about once a second.
-     *
-     * @param full whether the worker starts no further request until one has ended
-     */
-    void sample(long nanos, boolean full) {
+    /** Sets the records of each topic that were read and do not run. */
+    void unstarted(Map<String, Integer> records) {
+        unstarted = Map.copyOf(records);
+    }
+
+    /** Looks at the engine. Called about once a second. */
+    void sample(long nanos) {
         EngineStats stats = engine.stats();
         synchronized (this) {
-            capacity.sample(nanos, stats.tokens(), full || stats.saturated());
+            capacity.sample(nanos, stats.tokens(), stats.saturated());
         }
     }
 
-    /**
-     * Tokens that the requests, which were read and have not ended, still need.
-     *
-     * @param admitting requests that have started and that the engine does not have yet
-     */
-    double outstandingTokens(int admitting) {
-        return waitingTokens(admitting) + engine.tokensLeft(usualChoice());
+    /** Tokens that the requests in the engine still need. */
+    double outstandingTokens() {
+        return engine.tokensLeft(usualChoice());
     }
 
-    /** Tokens of the records of a topic that this worker will read. */
-    synchronized double topicTokens(String topic) {
-        return unread.getOrDefault(topic, 0.0) * tokensPerRecord();
+    /** Records of a topic that have not started in this worker. */
+    double waitingRecords(String topic) {
+        return unread.getOrDefault(topic, 0.0) + unstarted.getOrDefault(topic, 0);
+    }
+
+    /** Mean tokens of recent records, those without tokens included; empty before the first answer with tokens. */
+    synchronized OptionalDouble tokensPerRecord() {
+        return requestTokens.count == 0
+                ? OptionalDouble.empty()
+                : OptionalDouble.of(requestTokens.mean * generated.mean);
     }
 
     /** What this worker can do; empty until it has been measured. */
@@ -106,26 +106,7 @@ final class WorkEstimate {
         return capacity.tokensPerSecond();
     }
 
-    /** The time that this worker needs for all of it; empty until its capacity has been measured. */
-    OptionalDouble seconds(int admitting) {
-        double tokens = outstandingTokens(admitting) + allTopicTokens();
-        OptionalDouble rate = tokensPerSecond();
-        return rate.isPresent() ? OptionalDouble.of(tokens / rate.getAsDouble()) : OptionalDouble.empty();
-    }
-
-    private synchronized double allTopicTokens() {
-        return unread.values().stream().mapToDouble(Double::doubleValue).sum() * tokensPerRecord();
-    }
-
-    private synchronized double waitingTokens(int admitting) {
-        return (readAhead + admitting) * tokensPerRecord();
-    }
-
     private synchronized double usualChoice() {
         return choiceTokens.mean;
-    }
-
-    private double tokensPerRecord() {
-        return promptTokens.mean + completionTokens.mean;
     }
 }

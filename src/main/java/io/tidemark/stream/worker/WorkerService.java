@@ -18,7 +18,6 @@ import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.CompletionStage;
 import java.util.function.Consumer;
-import java.util.function.IntSupplier;
 import org.eclipse.microprofile.reactive.messaging.Message;
 import org.jboss.logging.Logger;
 
@@ -124,7 +123,7 @@ public final class WorkerService implements AutoCloseable {
         metrics.bindLag(cancellations.follower());
         String group = settings.worker().group();
         bindEngine(metrics, backend.engine(), group);
-        bindWork(metrics, work, requests::admitting, cluster.topics().requestTopics(), group);
+        bindWork(metrics, work, requests, cluster.topics().requestTopics(), group);
         bindBoundaries(metrics, backend, admission);
         metrics.gauge("tidemark.open.requests", "requests that run or wait in the engine", loop::openRequests);
         metrics.counter(
@@ -191,31 +190,31 @@ public final class WorkerService implements AutoCloseable {
     }
 
     private static void bindWork(
-            WorkerMetrics metrics, WorkEstimate work, IntSupplier admitting, List<String> topics, String group) {
+            WorkerMetrics metrics, WorkEstimate work, RequestLifecycle requests, List<String> topics, String group) {
         metrics.gauge(
                 "tidemark.outstanding.tokens",
-                "tokens that the requests, which were read and have not ended, still need; an estimate",
-                () -> work.outstandingTokens(admitting.getAsInt()),
+                "tokens that the requests in the engine still need; an estimate",
+                work::outstandingTokens,
                 GROUP,
                 group);
         topics.forEach(topic -> metrics.gauge(
-                "tidemark.topic.tokens",
-                "tokens of the records that wait in the owned partitions of a topic; an estimate",
-                () -> work.topicTokens(topic),
+                "tidemark.waiting.records",
+                "records in the owned partitions of a topic that are not in the engine yet; an estimate",
+                () -> work.waitingRecords(topic) + requests.admitting(topic),
                 GROUP,
                 group,
                 "topic",
                 topic));
         metrics.gauge(
-                "tidemark.tokens.per.second",
-                "tokens that the worker can process in a second",
-                () -> work.tokensPerSecond().orElse(Double.NaN),
+                "tidemark.tokens.per.record",
+                "mean tokens of recent records",
+                () -> work.tokensPerRecord().orElse(Double.NaN),
                 GROUP,
                 group);
         metrics.gauge(
-                "tidemark.work.seconds",
-                "seconds that the worker needs for the requests that were read and those that wait; an estimate",
-                () -> work.seconds(admitting.getAsInt()).orElse(Double.NaN),
+                "tidemark.tokens.per.second",
+                "tokens that the worker can process in a second",
+                () -> work.tokensPerSecond().orElse(Double.NaN),
                 GROUP,
                 group);
     }

@@ -53,6 +53,35 @@ class CapacityTest {
         assertThat(capacity.tokensPerSecond()).hasValue(50);
     }
 
+    @Test
+    @DisplayName("Is raised by a load above the measured capacity")
+    void raised() {
+        run(30, 3, true);
+        run(14, 40, false);
+        assertThat(capacity.tokensPerSecond()).as("too short").hasValue(3);
+        run(60, 40, false);
+        assertThat(capacity.tokensPerSecond()).hasValue(40);
+        run(600, 20, false);
+        assertThat(capacity.tokensPerSecond()).hasValue(40);
+        run(300, 30, true);
+        assertThat(capacity.tokensPerSecond().orElseThrow())
+                .as("a measurement replaces it")
+                .isCloseTo(30, Percentage.withPercentage(5));
+    }
+
+    @Test
+    @DisplayName("Is not known from the load alone, nor while no token is processed")
+    void unknown() {
+        run(600, 40, false);
+        assertThat(capacity.tokensPerSecond()).isEmpty();
+        run(60, 0, true);
+        assertThat(capacity.tokensPerSecond()).isEmpty();
+        run(60, 1, false);
+        assertThat(capacity.tokensPerSecond()).isEmpty();
+        run(60, 50, true);
+        assertThat(capacity.tokensPerSecond().orElseThrow()).isPositive();
+    }
+
     private void run(int seconds, int perSecond, boolean saturated) {
         for (int second = 0; second < seconds; second++) {
             nanos += TimeUnit.SECONDS.toNanos(1);

@@ -30,6 +30,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.admin.RemoveMembersFromConsumerGroupOptions;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
@@ -208,6 +209,42 @@ final class LoopFixture implements AutoCloseable {
                     null,
                     TopicClient.bytes("{\"model\": \"" + fixture.model().name()
                             + "\", \"prompt\": \"x\", \"max_tokens\": 4" + fields + "}")));
+        }
+
+        /** Writes requests, two in a transaction, and more that are aborted: a fifth of the transactions and the last one. */
+        void sendInTransactions(int partition, int count) {
+            TopicPartition to = partition(partition);
+            try (KafkaProducer<byte[], byte[]> client = new KafkaProducer<>(
+                    Map.of("bootstrap.servers", broker.bootstrapServers(), "transactional.id", name + "-" + to),
+                    new ByteArraySerializer(),
+                    new ByteArraySerializer())) {
+                client.initTransactions();
+                byte[] request = TopicClient.bytes("{\"model\": \"" + model() + "\", \"prompt\": \"x\"}");
+                int sent = 0;
+                for (int transaction = 0; sent < count || transaction % 5 != 1; transaction++) {
+                    client.beginTransaction();
+                    client.send(new ProducerRecord<>(to.topic(), partition, null, request));
+                    client.send(new ProducerRecord<>(to.topic(), partition, null, request));
+                    if (transaction % 5 == 0) {
+                        client.flush();
+                        client.abortTransaction();
+                    } else {
+                        client.commitTransaction();
+                        sent += 2;
+                    }
+                }
+            }
+        }
+
+        /** Waits until the ends of the partitions of the first topic of requests are committed. */
+        void awaitNoLag() {
+            for (int partition = 0; partition < layout.partitions(); partition++) {
+                TopicPartition each = partition(partition);
+                long end = LoopFixture.await(admin.listOffsets(Map.of(each, OffsetSpec.latest()))
+                                .partitionResult(each))
+                        .offset();
+                Awaitility.await().atMost(TIMEOUT).until(() -> committed(each).offset() == end);
+            }
         }
 
         void sendWithReply(String topic) {

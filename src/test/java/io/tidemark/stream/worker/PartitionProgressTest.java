@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.tidemark.stream.worker.PartitionProgress.Commit;
 import java.util.ArrayList;
 import java.util.BitSet;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
@@ -67,6 +68,7 @@ class PartitionProgressTest {
         progress.committed(last);
         progress.skipTo(12);
         assertThat(progress.needsCommit()).isTrue();
+        assertThat(progress.needsClaim()).as("requests start meanwhile").isFalse();
         Commit commit = progress.commit(List.of());
         assertThat(commit.target().offset()).isEqualTo(12);
         progress.committed(commit);
@@ -74,6 +76,26 @@ class PartitionProgressTest {
         progress.skipTo(11);
         assertThat(progress.needsCommit()).isFalse();
         assertThat(progress.open(12)).isTrue();
+    }
+
+    @Test
+    @DisplayName("Commits the end of finished requests that are read after the last open one was committed")
+    void finishedBehindTheLastOpen() {
+        PartitionProgress progress =
+                restored(atCommit(10, LongStream.rangeClosed(11, 60).toArray()));
+        progress.committed(progress.commit(List.of()));
+        LongStream.rangeClosed(10, 41).forEach(progress::open);
+        Commit commit = progress.commit(List.of(10L));
+        assertThat(commit.target().offset()).isEqualTo(42);
+        progress.committed(commit);
+        assertThat(progress.needsCommit()).isFalse();
+        LongStream.rangeClosed(42, 60)
+                .forEach(each -> assertThat(progress.open(each)).isFalse());
+        assertThat(progress.needsCommit()).isTrue();
+        commit = progress.commit(List.of());
+        assertThat(commit.target().offset()).isEqualTo(61);
+        progress.committed(commit);
+        assertThat(progress.needsCommit()).isFalse();
     }
 
     @Test
@@ -87,7 +109,8 @@ class PartitionProgressTest {
     }
 
     @Test
-    @DisplayName("Has no request twice and none lost, for random orders, gaps of offsets, failed commits and restarts")
+    @DisplayName(
+            "Has no request twice and none lost, for random orders, gaps of offsets that are skipped at random times, failed commits and restarts, and ends without a lag")
     void random() {
         Random random = new Random(7);
         for (int round = 0; round < 50; round++) {
@@ -97,15 +120,22 @@ class PartitionProgressTest {
             }
             TreeSet<Long> answered = new TreeSet<>();
             OffsetAndMetadata last = new OffsetAndMetadata(0, "");
-            while (answered.size() < offsets.size()) {
+            long end = offsets.last() + 1 + random.nextInt(3);
+            while (last.offset() < end) {
                 PartitionProgress progress = restored(last);
                 List<Long> open = new ArrayList<>();
-                for (long offset : offsets.tailSet(last.offset())) {
-                    if (open.size() < 20 && progress.open(offset)) {
-                        open.add(offset);
+                Iterator<Long> unread = offsets.tailSet(last.offset()).iterator();
+                long next = unread.hasNext() ? unread.next() : end;
+                for (int i = 0; i < 20; i++) {
+                    for (int reads = random.nextInt(20); reads > 0 && open.size() < 20 && next < end; reads--) {
+                        if (progress.open(next)) {
+                            open.add(next);
+                        }
+                        next = unread.hasNext() ? unread.next() : end;
                     }
-                }
-                for (int i = 0; i < 5 && !open.isEmpty(); i++) {
+                    if (random.nextInt(3) == 0) {
+                        progress.skipTo(next);
+                    }
                     List<Long> ending =
                             open.stream().filter(each -> random.nextInt(3) == 0).toList();
                     Commit commit = progress.commit(ending);
@@ -115,6 +145,7 @@ class PartitionProgressTest {
                         ending.forEach(each -> assertThat(answered.add(each)).isTrue());
                         last = commit.target();
                     }
+                    assertThat(progress.openRequests()).isEqualTo(open.size());
                 }
             }
             assertThat(answered).isEqualTo(offsets);

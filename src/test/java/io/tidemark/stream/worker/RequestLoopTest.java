@@ -464,7 +464,7 @@ class RequestLoopTest {
     void randomFaults() throws Exception {
         topics = fixture.newCase(3);
         for (int partition = 0; partition < 3; partition++) {
-            topics.send(partition, 70);
+            topics.sendInTransactions(partition, 70);
         }
         Random random = new Random(11);
         List<Worker> alive = new ArrayList<>(List.of(topics.startWorker(), topics.startWorker()));
@@ -491,6 +491,7 @@ class RequestLoopTest {
                 }
             }
         }
+        topics.awaitNoLag();
         alive.forEach(Worker::stop);
         assertOneResultEach(3, 70);
     }

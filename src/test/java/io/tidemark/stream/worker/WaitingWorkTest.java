@@ -2,18 +2,12 @@ package io.tidemark.stream.worker;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.tidemark.stream.TopicClient;
 import io.tidemark.stream.worker.LoopFixture.Case;
 import io.tidemark.stream.worker.LoopFixture.Setup;
 import io.tidemark.stream.worker.LoopFixture.Worker;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Random;
-import org.apache.kafka.clients.admin.OffsetSpec;
-import org.apache.kafka.clients.producer.KafkaProducer;
-import org.apache.kafka.clients.producer.ProducerRecord;
-import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.assertj.core.data.Percentage;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterAll;
@@ -23,14 +17,12 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 @DisplayName("The estimate of the work that waits in topics")
-@Timeout(60)
+@Timeout(300)
 class WaitingWorkTest {
 
     private static final Duration TIMEOUT = Duration.ofSeconds(30);
     /** Of each partition: more than are read ahead. */
     private static final int REQUESTS = 200;
-    /** Tokens of each request in these tests. */
-    private static final double TOKENS = 2;
 
     private static LoopFixture fixture;
 
@@ -49,20 +41,20 @@ class WaitingWorkTest {
             "Is right within 10% with transactional clients, halves with half of the partitions, and ends at 0, as the lag does")
     void follows() {
         try (Case topics = fixture.newCase(2)) {
-            fill(topics, 0);
-            fill(topics, 1);
+            topics.sendInTransactions(0, REQUESTS);
+            topics.sendInTransactions(1, REQUESTS);
             Worker first = topics.startWorker();
             answerOne(first);
             Awaitility.await()
                     .atMost(TIMEOUT)
-                    .untilAsserted(() -> assertThat(requests(topics, first))
+                    .untilAsserted(() -> assertThat(records(topics, first))
                             .isCloseTo(2 * REQUESTS - 1, Percentage.withPercentage(10)));
 
             Worker second = topics.startWorker();
             answerOne(second);
             Awaitility.await().atMost(TIMEOUT).untilAsserted(() -> {
-                assertThat(requests(topics, first)).isCloseTo(REQUESTS, Percentage.withPercentage(10));
-                assertThat(requests(topics, second)).isCloseTo(REQUESTS, Percentage.withPercentage(10));
+                assertThat(records(topics, first)).isCloseTo(REQUESTS, Percentage.withPercentage(10));
+                assertThat(records(topics, second)).isCloseTo(REQUESTS, Percentage.withPercentage(10));
             });
 
             Random random = new Random(1);
@@ -75,20 +67,11 @@ class WaitingWorkTest {
                         return topics.answered().size() >= 2 * REQUESTS;
                     });
             for (Worker worker : new Worker[] {first, second}) {
-                Awaitility.await().atMost(TIMEOUT).untilAsserted(() -> {
-                    assertThat(worker.work().topicTokens(topics.partition(0).topic()))
-                            .isZero();
-                    assertThat(worker.work().outstandingTokens(worker.requests().admitting()))
-                            .isZero();
-                });
-            }
-            for (int partition = 0; partition < 2; partition++) {
-                TopicPartition each = topics.partition(partition);
                 Awaitility.await()
                         .atMost(TIMEOUT)
-                        .untilAsserted(() ->
-                                assertThat(topics.committed(each).offset()).isEqualTo(end(each)));
+                        .untilAsserted(() -> assertThat(records(topics, worker)).isZero());
             }
+            topics.awaitNoLag();
         }
     }
 
@@ -106,62 +89,25 @@ class WaitingWorkTest {
             String batch = topics.layout().requestTopics().get(1);
             answerOne(worker);
             Awaitility.await().atMost(TIMEOUT).untilAsserted(() -> {
-                // the others are read ahead
-                assertThat(worker.work().topicTokens(urgent) / TOKENS).isBetween(30.0, 100.0);
-                assertThat(worker.work().topicTokens(batch) / TOKENS).isBetween(130.0, 200.0);
+                // one is answered and one runs
+                assertThat(worker.work().waitingRecords(urgent)).isEqualTo(98);
+                assertThat(worker.work().waitingRecords(batch)).isEqualTo(200);
             });
+            assertThat(worker.work().tokensPerRecord()).hasValue(2);
             worker.stop();
-            assertThat(worker.work().topicTokens(urgent)).isZero();
-            assertThat(worker.work().topicTokens(batch)).isZero();
-            assertThat(worker.work().outstandingTokens(0)).isZero();
+            assertThat(worker.work().waitingRecords(urgent)).isZero();
+            assertThat(worker.work().waitingRecords(batch)).isZero();
         }
     }
 
-    /** From the first answer on, the estimate is a number of requests times a number of tokens that the test knows. */
     private static void answerOne(Worker worker) {
         worker.awaitStarted(1);
         worker.finish(worker.started().get(0));
     }
 
-    private static double requests(Case topics, Worker worker) {
-        double waiting = worker.work().topicTokens(topics.partition(0).topic())
-                + worker.work().outstandingTokens(worker.requests().admitting());
-        return waiting / TOKENS + worker.loop().openRequests();
-    }
-
-    /** Writes requests in small transactions. A fifth of the transactions is aborted and not counted. */
-    private static void fill(Case topics, int partition) {
-        try (KafkaProducer<byte[], byte[]> producer = new KafkaProducer<>(
-                Map.of(
-                        "bootstrap.servers",
-                        fixture.bootstrapServers(),
-                        "transactional.id",
-                        topics.group() + "-client-" + partition),
-                new ByteArraySerializer(),
-                new ByteArraySerializer())) {
-            producer.initTransactions();
-            byte[] request = TopicClient.bytes("{\"model\": \"" + topics.model() + "\", \"prompt\": \"x\"}");
-            int sent = 0;
-            for (int transaction = 0; sent < REQUESTS; transaction++) {
-                producer.beginTransaction();
-                producer.send(new ProducerRecord<>(topics.partition(partition).topic(), partition, null, request));
-                producer.send(new ProducerRecord<>(topics.partition(partition).topic(), partition, null, request));
-                if (transaction % 5 == 0) {
-                    producer.flush();
-                    producer.abortTransaction();
-                } else {
-                    producer.commitTransaction();
-                    sent += 2;
-                }
-            }
-        }
-    }
-
-    private static long end(TopicPartition partition) throws Exception {
-        return fixture.admin()
-                .listOffsets(Map.of(partition, OffsetSpec.latest()))
-                .partitionResult(partition)
-                .get()
-                .offset();
+    /** Records that wait, and requests that run. */
+    private static double records(Case topics, Worker worker) {
+        return worker.work().waitingRecords(topics.partition(0).topic())
+                + worker.loop().openRequests();
     }
 }

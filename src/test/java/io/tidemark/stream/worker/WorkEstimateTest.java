@@ -11,37 +11,38 @@ import org.junit.jupiter.api.Test;
 @DisplayName("The estimate of the work that waits")
 class WorkEstimateTest {
 
-    private static final double FIRST = WorkEstimate.FIRST_PROMPT + WorkEstimate.FIRST_COMPLETION;
-
     private final RecordingEngine engine = new RecordingEngine();
     private final WorkEstimate work = new WorkEstimate(engine);
 
     @Test
-    @DisplayName("Is zero without work")
+    @DisplayName("Is zero without work, and has no mean before the first answer")
     void nothing() {
-        assertThat(work.outstandingTokens(0)).isZero();
-        assertThat(work.topicTokens("requests")).isZero();
+        assertThat(work.outstandingTokens()).isZero();
+        assertThat(work.waitingRecords("requests")).isZero();
+        assertThat(work.tokensPerRecord()).isEmpty();
     }
 
     @Test
-    @DisplayName(
-            "Counts the records of each topic, those read ahead and those in admission with the mean of recent requests")
+    @DisplayName("Counts the records of each topic that are unread or not started")
+    void records() {
+        work.unread(Map.of("urgent", 3.0, "batch", 100.0));
+        work.unstarted(Map.of("urgent", 5));
+        assertThat(work.waitingRecords("urgent")).isEqualTo(8);
+        assertThat(work.waitingRecords("batch")).isEqualTo(100);
+        assertThat(work.waitingRecords("other")).isZero();
+    }
+
+    @Test
+    @DisplayName("Has the mean tokens of recent records")
     void means() {
-        work.waiting(Map.of("urgent", 3.0, "batch", 100.0), 5);
-        assertThat(work.topicTokens("urgent")).isEqualTo(3 * FIRST);
         work.answered(10, 20, 1);
-        assertThat(work.topicTokens("urgent"))
-                .as("the first answer replaces the guess")
-                .isEqualTo(90);
-        assertThat(work.topicTokens("batch")).isEqualTo(3000);
-        assertThat(work.topicTokens("other")).isZero();
-        assertThat(work.outstandingTokens(2)).isEqualTo(7 * 30);
+        assertThat(work.tokensPerRecord()).hasValue(30);
         work.answered(30, 0, 1);
-        assertThat(work.topicTokens("urgent")).isEqualTo(90);
+        assertThat(work.tokensPerRecord()).hasValue(30);
         for (int i = 0; i < 1000; i++) {
             work.answered(100, 100, 1);
         }
-        assertThat(work.topicTokens("urgent")).isCloseTo(600, Offset.offset(0.1));
+        assertThat(work.tokensPerRecord().orElseThrow()).isCloseTo(200, Offset.offset(0.1));
     }
 
     @Test
@@ -49,26 +50,36 @@ class WorkEstimateTest {
             "Counts rejected records, which need no tokens, in the mean of records but not in the length of a choice")
     void rejected() {
         work.answered(100, 100, 2);
-        work.rejected();
-        work.waiting(Map.of("requests", 1.0), 0);
-        assertThat(work.topicTokens("requests")).isEqualTo(100);
+        for (int i = 0; i < 1000; i++) {
+            work.answered(100, 100, 2);
+            work.rejected();
+        }
+        assertThat(work.tokensPerRecord().orElseThrow()).isCloseTo(100, Offset.offset(5.0));
         engine.estimateTokens(usual -> usual);
-        assertThat(work.outstandingTokens(0)).as("a choice").isEqualTo(50);
+        assertThat(work.outstandingTokens()).as("a choice").isEqualTo(50);
     }
 
     @Test
-    @DisplayName(
-            "Becomes a time when the capacity has been measured, also by a worker that never has requests in a queue")
-    void seconds() {
-        engine.estimateTokens(usual -> 300);
-        work.answered(1, 1, 1);
-        work.waiting(Map.of("a", 100.0, "b", 50.0), 0);
-        assertThat(work.seconds(0)).isEmpty();
+    @DisplayName("Does not price the waiting records with 0 tokens because the first one was rejected")
+    void rejectedFirst() {
+        work.rejected();
+        assertThat(work.tokensPerRecord()).as("nothing is known yet").isEmpty();
+        work.answered(40, 50, 1);
+        assertThat(work.tokensPerRecord().orElseThrow()).isBetween(75.0, 90.0);
+    }
+
+    @Test
+    @DisplayName("Measures the capacity while the engine is saturated, however many requests wait for an adapter")
+    void capacity() {
         for (int second = 0; second <= 20; second++) {
-            engine.work(second * 60L, false);
-            work.sample(TimeUnit.SECONDS.toNanos(second), true);
+            engine.work(second, false);
+            work.sample(TimeUnit.SECONDS.toNanos(second));
+        }
+        assertThat(work.tokensPerSecond()).isEmpty();
+        for (int second = 21; second <= 41; second++) {
+            engine.work(second * 60L, true);
+            work.sample(TimeUnit.SECONDS.toNanos(second));
         }
         assertThat(work.tokensPerSecond()).hasValue(60);
-        assertThat(work.seconds(0)).hasValue((300 + 300) / 60.0);
     }
 }
