@@ -26,8 +26,8 @@ import java.util.function.ToDoubleFunction;
  * {@code STARTS_PER_OLDEST * (n + 1)}-th one to start from then on: {@code n + 1} of these starts take the oldest
  * request, and at most {@code n} requests are older.
  *
- * <p>The time of a call does not depend on the number of requests, except for {@link #removeIf} and {@link #sum}, and is logarithmic in
- * the number of different priorities. Not thread-safe.
+ * <p>The time of a call does not depend on the number of requests, except for {@link #removeIf} and {@link #sum}, and
+ * is logarithmic in the number of different priorities. Not thread-safe.
  */
 final class WaitingRequests {
 

@@ -5,9 +5,9 @@ import java.util.OptionalDouble;
 /**
  * The tokens per second that a worker can process: the mean rate while it was saturated, which is while no further
  * sequence fits. At any other time the rate is that of the load, which is a lower bound: a higher one over
- * {@value #MIN_SECONDS} s replaces the mean, so that a measurement while adapters were loaded does not remain. The mean is
- * over about the last {@value #WINDOW_SECONDS} s of saturated time, with prompts and completions as they came. It
- * remains when the worker is no longer saturated. Not thread-safe.
+ * {@value #MIN_SECONDS} s replaces the mean, so that a measurement while adapters were loaded does not remain. The
+ * mean is over about the last {@value #WINDOW_SECONDS} s of saturated time, with prompts and completions as they came.
+ * It remains when the worker is no longer saturated. Not thread-safe.
  */
 final class Capacity {
 

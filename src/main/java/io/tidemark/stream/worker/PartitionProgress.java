@@ -12,8 +12,8 @@ import org.apache.kafka.common.TopicPartition;
 
 /**
  * Which requests of an owned partition are open and which are finished, and the offset to commit: the oldest open
- * request, or, if none is open, behind the last record that was read and the offsets without a record after it. Requests
- * that finish above it are a bit set in the offset's metadata.
+ * request, or, if none is open, behind the last record that was read and the offsets without a record after it.
+ * Requests that finish above it are a bit set in the offset's metadata.
  *
  * <p>A request is open from the moment it is read until the transaction with its result is committed. Used by the
  * thread {@code tidemark-requests} only.
@@ -86,8 +86,8 @@ final class PartitionProgress {
     }
 
     /**
-     * Called when the consumer has passed offsets without records, such as the markers of transactions. They need a commit
-     * if no request is open, so that the lag of the group becomes 0.
+     * Called when the consumer has passed offsets without records, such as the markers of transactions. They need a
+     * commit if no request is open, so that the lag of the group becomes 0.
      */
     void skipTo(long offset) {
         if (open.isEmpty()) {
@@ -211,14 +211,14 @@ final class PartitionProgress {
     }
 
     /**
-     * Whether the metadata has changed, so that no request of the worker may start before the next commit: the name of the
-     * owner, the request that runs alone.
+     * Whether the metadata has changed, such as the name of the owner or of the request that runs alone. No request of
+     * the worker starts before the commit.
      */
     boolean needsClaim() {
         return revision != committedRevision;
     }
 
-    /** Whether a commit is due although no request has ended. Requests may start before, unless it {@link #needsClaim}. */
+    /** Whether a commit is due although no request has ended. Requests may start before it, see {@link #needsClaim}. */
     boolean needsCommit() {
         return needsClaim() || open.isEmpty() && position > committed;
     }

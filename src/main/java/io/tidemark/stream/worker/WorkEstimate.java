@@ -6,9 +6,9 @@ import java.util.Map;
 import java.util.OptionalDouble;
 
 /**
- * Estimates the work that waits for this worker: the tokens that requests in the engine still need, the records that are
- * not in the engine, and the mean tokens of a record. A request in the engine counts with its prompt and the mean length
- * of recent completions. Thread-safe.
+ * Estimates the work that waits for this worker: the tokens that requests in the engine still need, the records that
+ * are not in the engine, and the mean tokens of a record. A request in the engine counts with its prompt and the mean
+ * length of recent completions. Thread-safe.
  */
 final class WorkEstimate {
 

@@ -211,7 +211,7 @@ final class LoopFixture implements AutoCloseable {
                             + "\", \"prompt\": \"x\", \"max_tokens\": 4" + fields + "}")));
         }
 
-        /** Writes requests, two in a transaction, and more that are aborted: a fifth of the transactions and the last one. */
+        /** Writes requests, two in a transaction. A fifth of the transactions, and the last one, are aborted. */
         void sendInTransactions(int partition, int count) {
             TopicPartition to = partition(partition);
             try (KafkaProducer<byte[], byte[]> client = new KafkaProducer<>(
@@ -220,20 +220,24 @@ final class LoopFixture implements AutoCloseable {
                     new ByteArraySerializer())) {
                 client.initTransactions();
                 byte[] request = TopicClient.bytes("{\"model\": \"" + model() + "\", \"prompt\": \"x\"}");
-                int sent = 0;
-                for (int transaction = 0; sent < count || transaction % 5 != 1; transaction++) {
-                    client.beginTransaction();
-                    client.send(new ProducerRecord<>(to.topic(), partition, null, request));
-                    client.send(new ProducerRecord<>(to.topic(), partition, null, request));
-                    if (transaction % 5 == 0) {
+                for (int sent = 0; sent <= count; sent += 2) {
+                    if (sent % 8 == 0 || sent == count) {
+                        beginWithTwo(client, to, request);
                         client.flush();
                         client.abortTransaction();
-                    } else {
+                    }
+                    if (sent < count) {
+                        beginWithTwo(client, to, request);
                         client.commitTransaction();
-                        sent += 2;
                     }
                 }
             }
+        }
+
+        private static void beginWithTwo(KafkaProducer<byte[], byte[]> client, TopicPartition to, byte[] request) {
+            client.beginTransaction();
+            client.send(new ProducerRecord<>(to.topic(), to.partition(), null, request));
+            client.send(new ProducerRecord<>(to.topic(), to.partition(), null, request));
         }
 
         /** Waits until the ends of the partitions of the first topic of requests are committed. */
@@ -243,8 +247,19 @@ final class LoopFixture implements AutoCloseable {
                 long end = LoopFixture.await(admin.listOffsets(Map.of(each, OffsetSpec.latest()))
                                 .partitionResult(each))
                         .offset();
-                Awaitility.await().atMost(TIMEOUT).until(() -> committed(each).offset() == end);
+                Awaitility.await()
+                        .atMost(TIMEOUT)
+                        .untilAsserted(() -> assertThat(committed(each))
+                                .as("%s, open requests %s", each, openRequests())
+                                .extracting(OffsetAndMetadata::offset)
+                                .isEqualTo(end));
             }
+        }
+
+        private List<String> openRequests() {
+            return workers.stream()
+                    .map(worker -> worker.name + ": " + worker.loop.openRequests() + " " + worker.loop.disruption())
+                    .toList();
         }
 
         void sendWithReply(String topic) {

@@ -110,7 +110,7 @@ class PartitionProgressTest {
 
     @Test
     @DisplayName(
-            "Has no request twice and none lost, for random orders, gaps of offsets that are skipped at random times, failed commits and restarts, and ends without a lag")
+            "Has no request twice, none lost and no lag, for random orders, gaps, skips, failed commits and restarts")
     void random() {
         Random random = new Random(7);
         for (int round = 0; round < 50; round++) {
