@@ -37,8 +37,7 @@ class WaitingWorkTest {
     }
 
     @Test
-    @DisplayName(
-            "Is right within 10% with transactional clients, halves with half of the partitions, and ends at 0")
+    @DisplayName("Is right within 10% with transactional clients, halves with half of the partitions, and ends at 0")
     void follows() {
         try (Case topics = fixture.newCase(2)) {
             topics.sendInTransactions(0, REQUESTS);
