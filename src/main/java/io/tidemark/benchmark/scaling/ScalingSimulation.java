@@ -17,8 +17,8 @@ import java.util.stream.IntStream;
  */
 public final class ScalingSimulation {
 
-    /** {@code pollingInterval} of KEDA, which applies to the first worker only. */
-    private static final double POLLING_SECONDS = 30;
+    /** {@code pollingInterval} of {@code k8s/components/keda}, which applies to the first and the last worker only. */
+    private static final double POLLING_SECONDS = 15;
 
     private static final double MINUTE = 60;
     /** Interval at which the time beyond the target is sampled. */

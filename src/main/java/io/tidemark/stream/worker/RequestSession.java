@@ -146,7 +146,6 @@ final class RequestSession implements ConsumerRebalanceListener, AutoCloseable {
             }
             startRequests();
             pausePartitions();
-            countUnstarted();
             read(poll());
             skip();
             // a request that was just read does not wait for the next turn
