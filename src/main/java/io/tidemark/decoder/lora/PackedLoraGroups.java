@@ -36,7 +36,7 @@ public final class PackedLoraGroups implements AutoCloseable {
      * An adapter with at least this many prompt tokens in a step runs unpacked, in float32: the cost of a token is
      * constant in a packed group, and falls with the number of tokens outside.
      */
-    private static final int UNPACKED_PROMPT_TOKENS = 32;
+    private static final int UNPACKED_PROMPT_TOKENS = 12;
 
     private final boolean deterministic;
     private final long maxBytes;

@@ -122,7 +122,7 @@ class PackedLoraGroupsTest {
     @ValueSource(
             strings = {
                 "all:0",
-                "all:0,all:0,all:0",
+                "all:0,qv:1",
                 "all:0,qv:1,patterns:2,some-layers:3,all:4,qv:5,all:6,all:7",
                 "dora:0,lora-bias:1,all:2"
             })
