@@ -48,7 +48,7 @@ public final class AdapterBatch implements AutoCloseable {
         List<Optional<String>> rows =
                 new ArrayList<>(adapters.stream().map(Optional::of).toList());
         rows.add(Optional.empty());
-        return logits(rows, i -> 10 + 9 * (i % 5));
+        return logits(rows, i -> 5 + 4 * (i % 5));
     }
 
     /** Like {@link #logits}, with prompts of three tokens and without the last prompt. */

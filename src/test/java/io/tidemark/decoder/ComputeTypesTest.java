@@ -34,7 +34,7 @@ class ComputeTypesTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"BF16, 0.02", "INT8, 0.08"})
+    @CsvSource({"BF16, 0.02", "INT8, 0.15"})
     @DisplayName("Logits of a mixed batch are equal to those of fp32 within the error of the type")
     void agreeWithFloat32(ComputeType type, double error) {
         try (AdapterBatch exact = new AdapterBatch(torch, ModelOptions.DEFAULT);
@@ -49,10 +49,11 @@ class ComputeTypesTest {
         "llama-gqa, BF16, 0.02",
         "llama-gqa, INT8, 0.08",
         "mistral-window, BF16, 0.02",
-        "mistral-window, INT8, 0.08"
+        "mistral-window, INT8, 0.08",
+        "llama-biased-mha, INT8, 0.08"
     })
     @DisplayName(
-            "Logits of decode steps are equal to those of fp32 within the error, with two and six query heads per key head")
+            "Logits of decode steps are equal to those of fp32 within the error, with one, two and six query heads per key head and with biases")
     void decode(String family, ComputeType type, double error) {
         List<String> adapters = List.of("qv:0", "qv:1", "qv:2", "qv:3", "qv:4");
         try (AdapterBatch exact = new AdapterBatch(torch, ModelOptions.DEFAULT, family);
@@ -68,14 +69,17 @@ class ComputeTypesTest {
     void sharedAsAlone() {
         try (AdapterBatch exact = new AdapterBatch(torch, ModelOptions.DEFAULT);
                 AdapterBatch rough = new AdapterBatch(torch, new ModelOptions(ComputeType.INT8))) {
-            List<float[]> alone = rough.logits(ADAPTERS);
+            List<float[]> alone = rough.shortLogits(ADAPTERS);
+            boolean packs = false;
             for (int i = 0; i < 40 || rough.isPackingAdapters(); i++) {
-                rough.logits(ADAPTERS);
+                rough.shortLogits(ADAPTERS);
+                packs |= rough.isPackingAdapters();
             }
-            List<float[]> shared = rough.logits(ADAPTERS);
+            assertThat(packs).isTrue();
+            List<float[]> shared = rough.shortLogits(ADAPTERS);
             assertThat(AdapterBatch.relativeError(shared, alone)).isZero();
-            assertThat(AdapterBatch.relativeError(shared, exact.logits(ADAPTERS)))
-                    .isBetween(1e-5, 0.08);
+            assertThat(AdapterBatch.relativeError(shared, exact.shortLogits(ADAPTERS)))
+                    .isBetween(1e-5, 0.15);
         }
     }
 

@@ -87,8 +87,9 @@ final class FusedLoraGroup implements AutoCloseable {
             return groups;
         }
         PackedLoraGroup only = groups.get(0);
-        if (fused.filter(group -> group.hasSameMembers(only)).isPresent()) {
-            return List.of(fused.get());
+        List<PackedLoraGroup> inPlace = inPlaceOf(groups);
+        if (isFused(inPlace)) {
+            return inPlace;
         }
         if (fused.filter(others::contains).isPresent()) {
             return groups;
@@ -101,9 +102,22 @@ final class FusedLoraGroup implements AutoCloseable {
         return groups;
     }
 
+    /** The fused group if it has the members of the only one of these groups, otherwise the groups. */
+    List<PackedLoraGroup> inPlaceOf(List<PackedLoraGroup> groups) {
+        return canFuse(groups)
+                ? fused.filter(group -> group.hasSameMembers(groups.get(0)))
+                        .map(List::of)
+                        .orElse(groups)
+                : groups;
+    }
+
     /** Whether {@link #groupsFor} keeps returning these groups. */
     boolean isStable(List<PackedLoraGroup> groups) {
-        return !canFuse(groups) || fused.filter(group -> group == groups.get(0)).isPresent();
+        return !canFuse(groups) || isFused(groups);
+    }
+
+    private boolean isFused(List<PackedLoraGroup> groups) {
+        return fused.filter(group -> group == groups.get(0)).isPresent();
     }
 
     boolean contains(Collection<LoraWeights> adapters) {

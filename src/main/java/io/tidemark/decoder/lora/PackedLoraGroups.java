@@ -109,7 +109,8 @@ public final class PackedLoraGroups implements AutoCloseable {
                 running = rows == 1 ? Set.of() : packed;
                 LoraPlacement placement = running.isEmpty()
                         ? placeInOwnGroups(packed)
-                        : stable.filter(last -> last.isValidFor(packed)).orElseGet(() -> placeInSharedGroups(this));
+                        : stable.filter(last -> last.isValidFor(packed))
+                                .orElseGet(() -> placeInSharedGroups(this, packed.size() == promptTokens.size()));
                 used = placement.groups();
                 closeRetired();
                 return placement;
@@ -175,10 +176,19 @@ public final class PackedLoraGroups implements AutoCloseable {
         return packed;
     }
 
-    private LoraPlacement placeInSharedGroups(Instance instance) {
+    /**
+     * @param allPacked whether all adapters of the step are packed. If a prompt makes one of them run unpacked, the step
+     *                  uses the groups that exist, and it does not count for building others.
+     */
+    private LoraPlacement placeInSharedGroups(Instance instance, boolean allPacked) {
         Set<LoraWeights> runningAnywhere = new LinkedHashSet<>();
         instances.forEach(each -> runningAnywhere.addAll(each.running));
         List<PackedLoraGroup> groups = PackingPolicy.groupsFor(instance.running, shared);
+        if (!allPacked) {
+            touch(groups);
+            instance.stable = Optional.empty();
+            return LoraPlacement.of(fused.inPlaceOf(groups), instance.running);
+        }
         boolean improvable =
                 policy.canImprove(groups, instance.running, runningAnywhere) && !lastBuilt.equals(runningAnywhere);
         if (!builder.isBusy()) {

@@ -81,6 +81,24 @@ class PackedLoraGroupsTest {
     }
 
     @Test
+    @Timeout(60)
+    @DisplayName("A shared group is built also if prompts make one of the adapters run unpacked in every second step")
+    void promptsBetweenSteps() {
+        List<String> adapters = List.of("all:0", "qv:1", "qv:1");
+        List<float[]> expected = exact.logits(adapters);
+        boolean packs = false;
+        for (int step = 0; step < STEPS_UNTIL_PACKED || packed.isPackingAdapters(); step++) {
+            packed.shortLogits(adapters);
+            packs |= packed.isPackingAdapters();
+            // the prompts of qv have 19 tokens together
+            assertThat(AdapterBatch.relativeError(packed.logits(adapters), expected))
+                    .as("step " + step)
+                    .isBetween(1e-5, ERROR);
+        }
+        assertThat(packs).isTrue();
+    }
+
+    @Test
     @DisplayName("Each row uses its own adapter while the adapters of the batch change")
     void changingBatches() {
         Random random = new Random(3);
