@@ -162,15 +162,21 @@ final class Debugger implements AutoCloseable {
 
     /**
      * Only while the thread is not in native code: the bindings of libtorch do not check for an error during a call.
+     * Not in a stage of a CompletableFuture either, which would keep the error as its result.
      */
     private static boolean stopInJava(ThreadReference thread, ObjectReference error) throws Exception {
         thread.suspend();
         try {
-            boolean inJava = !thread.frame(0).location().method().isNative();
-            if (inJava) {
+            boolean stops = !thread.frame(0).location().method().isNative()
+                    && thread.frames().stream()
+                            .noneMatch(frame -> frame.location()
+                                    .declaringType()
+                                    .name()
+                                    .startsWith("java.util.concurrent.CompletableFuture"));
+            if (stops) {
                 thread.stop(error);
             }
-            return inJava;
+            return stops;
         } finally {
             thread.resume();
         }
