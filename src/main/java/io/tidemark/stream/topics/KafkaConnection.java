@@ -5,6 +5,7 @@ import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.SortedSet;
 import java.util.TreeSet;
@@ -37,7 +38,7 @@ import org.jboss.logging.Logger;
  * @param properties client properties from all settings {@code kafka.*}, such as {@code bootstrap.servers}; may contain
  *                   credentials
  */
-public record KafkaConnection(Map<String, Object> properties) {
+public record KafkaConnection(Map<String, Object> properties) implements KafkaClients {
 
     /** Maximum size of a produced record, in bytes: results with log-probabilities, and dead letters. */
     public static final int MAX_REQUEST_BYTES = 5 * 1024 * 1024;
@@ -103,7 +104,7 @@ public record KafkaConnection(Map<String, Object> properties) {
         return new KafkaProducer<>(config, new ByteArraySerializer(), new ByteArraySerializer());
     }
 
-    /** As {@link #newProducer}, with transactions. */
+    @Override
     public KafkaProducer<byte[], byte[]> newTransactionalProducer(
             String transactionalId, Map<String, Object> overrides) {
         Map<String, Object> config = new HashMap<>(overrides);
@@ -111,10 +112,7 @@ public record KafkaConnection(Map<String, Object> properties) {
         return newProducer(config);
     }
 
-    /**
-     * Creates a consumer of committed records that commits nothing by itself and is in no group; {@code overrides} take
-     * precedence. An owner that needs a start position without a committed offset gives {@code auto.offset.reset}.
-     */
+    @Override
     public KafkaConsumer<byte[], byte[]> newConsumer(Map<String, Object> overrides) {
         Map<String, Object> config = inherited();
         config.put(ConsumerConfig.ISOLATION_LEVEL_CONFIG, "read_committed");
@@ -124,12 +122,10 @@ public record KafkaConnection(Map<String, Object> properties) {
     }
 
     /**
-     * Creates a consumer that joins a group: of committed records, from the earliest one if the group has no offset,
-     * with cooperative rebalances and without commits of its own. If the properties set neither the session timeout nor
-     * the heartbeat interval, another member usually gets the partitions of a killed one within 11 s.
-     *
-     * @param maxPollRecords records of one poll
+     * {@inheritDoc} If the properties set neither the session timeout nor the heartbeat interval, another member usually
+     * gets the partitions of a killed one within 11 s.
      */
+    @Override
     public KafkaConsumer<byte[], byte[]> newGroupMember(String group, String clientId, int maxPollRecords) {
         Map<String, Object> config = new HashMap<>();
         if (Collections.disjoint(properties.keySet(), DETECTION.keySet())) {
@@ -144,8 +140,14 @@ public record KafkaConnection(Map<String, Object> properties) {
         return newConsumer(config);
     }
 
+    @Override
     public Admin newAdmin() {
         return Admin.create(inherited());
+    }
+
+    @Override
+    public Optional<String> property(String name) {
+        return Optional.ofNullable(properties.get(name)).map(String::valueOf);
     }
 
     /** The properties of an idempotent producer without an identity, for {@link #newProducer} and for SmallRye. */
