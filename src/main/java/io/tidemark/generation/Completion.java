@@ -1,12 +1,18 @@
 package io.tidemark.generation;
 
 import java.util.List;
+import java.util.OptionalDouble;
 
 /** The result of a request: its choices in order of their index, token counts and times. */
 public record Completion(String id, List<Choice> choices, Usage usage, Timing timing) implements Outcome {
 
     public Completion {
         choices = List.copyOf(choices);
+    }
+
+    /** Milliseconds from the start to the first token; empty for a request without tokens. */
+    public OptionalDouble firstTokenMs() {
+        return usage.completionTokens() == 0 ? OptionalDouble.empty() : OptionalDouble.of(timing.firstTokenMs());
     }
 
     /**

@@ -2,8 +2,8 @@ package io.tidemark.generation;
 
 /**
  * Receives the output of one request. All calls come from the thread of the engine instance that runs the request, in
- * order. A callback must return at once, because it delays all sequences of the instance. Exceptions are logged and
- * otherwise ignored.
+ * order. A callback must return at once, because it delays all sequences of the instance. Exceptions of the first two
+ * methods are logged and otherwise ignored.
  */
 @FunctionalInterface
 public interface GenerationListener {
@@ -17,6 +17,9 @@ public interface GenerationListener {
     /** Called when a choice has ended. No more text of it follows. */
     default void onChoiceFinished(int choice, FinishReason reason) {}
 
-    /** Called once, as the last call for the request. */
+    /**
+     * Called once, as the last call for the request. If it throws an exception, it is called again with a failure of
+     * code {@code internal_error}; a second exception ends the engine.
+     */
     void onFinished(Outcome outcome);
 }

@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Supplier;
 
 /**
  * A request from its submission to its outcome: its listener, its times and its finished choices. Used by one thread at
@@ -75,7 +76,7 @@ final class SubmittedRequest {
         callListener(() -> listener.onChoiceFinished(choice.index(), choice.finishReason()));
         if (finished.size() == request.params().choices()) {
             finished.sort(Comparator.comparingInt(Choice::index));
-            callListener(() -> listener.onFinished(completion()));
+            finish(this::completion);
         }
     }
 
@@ -88,7 +89,31 @@ final class SubmittedRequest {
     }
 
     void fail(String code, String message) {
-        callListener(() -> listener.onFinished(new Failure(request.id(), code, message)));
+        finish(() -> new Failure(request.id(), code, message));
+    }
+
+    /**
+     * Gives the listener its outcome. If it throws an exception, it gets a failure instead, so that its request does not
+     * stay open.
+     *
+     * @throws IllegalStateException if it throws an exception again, which ends the engine
+     */
+    private void finish(Supplier<Outcome> outcome) {
+        try {
+            listener.onFinished(outcome.get());
+        } catch (RuntimeException e) {
+            LOG.log(
+                    System.Logger.Level.ERROR,
+                    "the outcome of request '" + LogText.of(request.id()) + "' could not be taken",
+                    e);
+            try {
+                listener.onFinished(
+                        new Failure(request.id(), "internal_error", "the worker failed to take the result"));
+            } catch (RuntimeException again) {
+                throw new IllegalStateException(
+                        "no outcome of request '" + LogText.of(request.id()) + "' could be taken", again);
+            }
+        }
     }
 
     private Completion completion() {
@@ -103,7 +128,7 @@ final class SubmittedRequest {
                 new Timing(millis(submittedNanos, startedNanos), firstToken, millis(submittedNanos, now)));
     }
 
-    /** An exception of a listener must not affect the other sequences of the batch. */
+    /** An exception of a listener while it takes text must not affect the other sequences of the batch. */
     private void callListener(Runnable call) {
         try {
             call.run();

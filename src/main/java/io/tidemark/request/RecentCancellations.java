@@ -1,14 +1,12 @@
-package io.tidemark.stream.worker;
+package io.tidemark.request;
 
 import io.tidemark.message.CancellationMessage;
 import io.tidemark.message.Provenance.Source;
-import io.tidemark.stream.worker.IncomingRequest.Position;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.OptionalLong;
 import java.util.concurrent.TimeUnit;
-import org.apache.kafka.common.TopicPartition;
 import org.jboss.logging.Logger;
 
 /**
@@ -34,7 +32,7 @@ final class RecentCancellations {
     private sealed interface Target {
         record Id(String id) implements Target {}
 
-        record Record(Position position) implements Target {}
+        record Record(Source source) implements Target {}
     }
 
     private final int capacity;
@@ -80,13 +78,12 @@ final class RecentCancellations {
     /**
      * Whether a request is cancelled, by any cancellation that was added before.
      *
-     * @param id        of the request
-     * @param timestamp of the record of the request
+     * @param id of the request
      */
-    synchronized boolean covers(String id, Position position, long timestamp) {
+    synchronized boolean covers(String id, ReceivedRequest request) {
         OptionalLong byId = timestampOf(new Target.Id(id));
-        return byId.isPresent() && timestamp <= byId.getAsLong()
-                || timestampOf(new Target.Record(position)).isPresent();
+        return byId.isPresent() && request.timestamp() <= byId.getAsLong()
+                || timestampOf(new Target.Record(request.source())).isPresent();
     }
 
     /** Empty for an expired cancellation that was added after a newer one, as from several partitions. */
@@ -100,11 +97,7 @@ final class RecentCancellations {
     private static Target target(CancellationMessage cancellation) {
         return cancellation
                 .source()
-                .<Target>map(source -> new Target.Record(position(source)))
+                .<Target>map(Target.Record::new)
                 .orElseGet(() -> new Target.Id(cancellation.id().orElseThrow()));
-    }
-
-    private static Position position(Source source) {
-        return new Position(new TopicPartition(source.topic(), source.partition()), source.offset());
     }
 }

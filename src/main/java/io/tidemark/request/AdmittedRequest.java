@@ -1,4 +1,4 @@
-package io.tidemark.stream.worker;
+package io.tidemark.request;
 
 import io.tidemark.boundary.Boundary;
 import io.tidemark.generation.GenerationRequest;

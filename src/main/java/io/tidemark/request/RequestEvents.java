@@ -1,4 +1,4 @@
-package io.tidemark.stream.worker;
+package io.tidemark.request;
 
 import io.tidemark.generation.FinishReason;
 import io.tidemark.generation.GenerationListener;
@@ -9,12 +9,11 @@ import java.util.Optional;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 
-/** Writes the events of a streamed request, and passes on its outcome. Used by one thread of the engine. */
+/** Sends the events of a streamed request, and passes on its outcome. Used by one thread of the engine. */
 final class RequestEvents implements GenerationListener {
 
-    private final IncomingRequest incoming;
+    private final ReceivedRequest request;
     private final AdmittedRequest admitted;
-    private final EventWriter writer;
     private final BooleanSupplier isAbandoned;
     private final Consumer<Outcome> finished;
     private final long[] sequences;
@@ -22,14 +21,12 @@ final class RequestEvents implements GenerationListener {
 
     /** @param isAbandoned whether another worker will answer the request; no more events are written then */
     RequestEvents(
-            IncomingRequest incoming,
+            ReceivedRequest request,
             AdmittedRequest admitted,
-            EventWriter writer,
             BooleanSupplier isAbandoned,
             Consumer<Outcome> finished) {
-        this.incoming = incoming;
+        this.request = request;
         this.admitted = admitted;
-        this.writer = writer;
         this.isAbandoned = isAbandoned;
         this.finished = finished;
         this.sequences = new long[admitted.message().n()];
@@ -44,28 +41,34 @@ final class RequestEvents implements GenerationListener {
     @Override
     public void onChoiceFinished(int choice, FinishReason reason) {
         ended[choice] = true;
-        write(choice, "", Optional.of(Results.label(reason)));
+        write(choice, "", Optional.of(Answers.label(reason)));
     }
 
     @Override
     public void onFinished(Outcome outcome) {
-        if (outcome instanceof Failure) {
-            // every choice has a last event, so that consumers of the stream notice the end
-            for (int choice = 0; choice < ended.length; choice++) {
-                if (!ended[choice]) {
-                    onChoiceFinished(choice, FinishReason.ERROR);
-                }
+        try {
+            if (outcome instanceof Failure) {
+                endChoices();
+            }
+        } finally {
+            finished.accept(outcome);
+        }
+    }
+
+    /** Writes a last event for every choice without one, so that consumers of the stream notice the end. */
+    private void endChoices() {
+        for (int choice = 0; choice < ended.length; choice++) {
+            if (!ended[choice]) {
+                onChoiceFinished(choice, FinishReason.ERROR);
             }
         }
-        finished.accept(outcome);
     }
 
     private void write(int choice, String text, Optional<String> finishReason) {
         if (admitted.message().stream() && !isAbandoned.getAsBoolean()) {
-            writer.write(
-                    incoming,
-                    new EventMessage(
-                            admitted.id(), incoming.attempt(), choice, sequences[choice]++, text, finishReason));
+            request.reply()
+                    .send(new EventMessage(
+                            admitted.id(), request.attempt(), choice, sequences[choice]++, text, finishReason));
         }
     }
 }

@@ -1,4 +1,4 @@
-package io.tidemark.stream.worker;
+package io.tidemark.request;
 
 import java.util.ArrayList;
 import java.util.Collection;
@@ -13,10 +13,10 @@ import org.apache.commons.text.similarity.LevenshteinDistance;
  * The cost of a search does not depend on the number of adapters: only ids of similar length are compared, and not more
  * than {@value #MAX_COMPARED} of them. Immutable.
  */
-final class AdapterSuggestions {
+public final class AdapterSuggestions {
 
     /** Suggests nothing. */
-    static final AdapterSuggestions NONE = new AdapterSuggestions(List.of());
+    public static final AdapterSuggestions NONE = new AdapterSuggestions(List.of());
 
     static final int MAX_COMPARED = 1000;
 
@@ -24,7 +24,7 @@ final class AdapterSuggestions {
 
     private final Map<Integer, List<String>> byLength = new HashMap<>();
 
-    AdapterSuggestions(Collection<String> ids) {
+    public AdapterSuggestions(Collection<String> ids) {
         for (String id : ids) {
             byLength.computeIfAbsent(id.length(), length -> new ArrayList<>()).add(id);
         }

@@ -1,4 +1,4 @@
-package io.tidemark.stream.worker;
+package io.tidemark.request;
 
 import io.tidemark.adapter.AdapterStore;
 import io.tidemark.adapter.LoadedAdapter;
@@ -16,9 +16,10 @@ import io.tidemark.message.ErrorBody;
 import io.tidemark.message.Input;
 import io.tidemark.message.RequestMessage;
 import io.tidemark.message.SamplingFields;
-import io.tidemark.stream.metrics.WorkerMetrics;
-import io.tidemark.stream.tables.BoundaryTable;
-import io.tidemark.stream.worker.AdmittedRequest.PinnedAdapter;
+import io.tidemark.request.AdmittedRequest.PinnedAdapter;
+import io.tidemark.request.Boundaries.InForce;
+import io.tidemark.request.RequestState.Parsed;
+import io.tidemark.request.RequestState.Prepared;
 import io.tidemark.text.ChatMessage;
 import io.tidemark.text.ChatTemplateException;
 import java.nio.ByteBuffer;
@@ -27,7 +28,6 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.List;
 import java.util.Optional;
-import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.Set;
 
@@ -36,45 +36,29 @@ import java.util.Set;
  * and boundary. {@link #prepare} does everything that needs no adapter weights, so that no adapter is loaded for a
  * request that is rejected.
  */
-final class Admission {
+public final class Admission {
 
     private final LanguageModel model;
     private final int numLayers;
     private final AdapterStore adapters;
-    private final BoundaryTable boundaries;
-    private final WorkerMetrics metrics;
+    private final Boundaries boundaries;
+    private final RequestListener listener;
     private final AdapterSuggestions suggestions;
 
     /** @param suggestions the ids that errors for unknown adapters may name */
-    Admission(
+    public Admission(
             LanguageModel model,
             AdapterStore adapters,
-            BoundaryTable boundaries,
-            WorkerMetrics metrics,
-            AdapterSuggestions suggestions) {
+            Boundaries boundaries,
+            AdapterSuggestions suggestions,
+            RequestListener listener) {
         this.model = model;
         this.numLayers = model.config().numLayers();
         this.adapters = adapters;
         this.boundaries = boundaries;
-        this.metrics = metrics;
         this.suggestions = suggestions;
+        this.listener = listener;
     }
-
-    /**
-     * A request that can run when its adapter is loaded.
-     *
-     * @param id       id in the record, or derived from its position
-     * @param engineId id of this delivery of the request in the engine
-     * @param adapter  id of the adapter; empty for the base model
-     * @param prompt   token ids, at least one
-     */
-    record Prepared(
-            String id,
-            String engineId,
-            RequestMessage message,
-            Optional<String> adapter,
-            List<Integer> prompt,
-            GenerationParams params) {}
 
     /** The request can't be served; {@link #error} goes to its sender. */
     static final class RejectedException extends Exception {
@@ -94,27 +78,32 @@ final class Admission {
     }
 
     /** @throws RejectedException for an unknown model, a boundary above the number of layers, or an input without tokens */
-    Prepared prepare(RequestMessage request, String id, String engineId) throws RejectedException {
-        Optional<String> adapter = resolveAdapter(request);
-        List<Integer> prompt = tokenize(request.input());
+    Prepared prepare(Parsed request) throws RejectedException {
+        RequestMessage message = request.message();
+        Optional<String> adapter = resolveAdapter(message);
+        List<Integer> prompt = tokenize(message.input());
         GenerationParams params = new GenerationParams(
-                stopConditions(request.ending()),
-                sampling(request.sampling()),
-                request.sampling().seed().orElseGet(() -> seedFrom(id)),
-                request.n(),
-                request.logprobs());
-        return new Prepared(id, engineId, request, adapter, prompt, params);
+                stopConditions(message.ending()),
+                sampling(message.sampling()),
+                message.sampling().seed().orElseGet(() -> seedFrom(request.id())),
+                message.n(),
+                message.logprobs());
+        return request.prepared(adapter, prompt, params);
     }
 
-    /** Pins the boundary of a prepared request: the one in the request, else the one in the boundary table. */
-    AdmittedRequest admit(Prepared prepared, Optional<LoadedAdapter> adapter) {
+    /**
+     * Pins the boundary of a prepared request: the one in the request, else the one in force.
+     *
+     * @param engineId id of this delivery of the request in the engine
+     */
+    AdmittedRequest admit(Prepared prepared, String engineId, Optional<LoadedAdapter> adapter) {
         Optional<PinnedAdapter> pinned = adapter.map(loaded -> pin(loaded, prepared.message()));
         return new AdmittedRequest(
                 prepared.id(),
                 prepared.message(),
                 pinned,
                 new GenerationRequest(
-                        prepared.engineId(),
+                        engineId,
                         prepared.prompt(),
                         prepared.params(),
                         adapter.map(LoadedAdapter::weights),
@@ -125,20 +114,10 @@ final class Admission {
     /**
      * The boundary of the next request for an adapter; empty until the first load, because it depends on the digest.
      */
-    OptionalInt currentBoundary(String adapter) {
+    public Optional<Boundary> currentBoundary(String adapter) {
         return adapters.digest(adapter)
-                .map(digest -> OptionalInt.of(
-                        apply(boundaries.row(adapter), digest).boundary().layers()))
-                .orElse(OptionalInt.empty());
-    }
-
-    /**
-     * The tag of metrics for the model of a request. Unknown names share one tag to bound the number of time series.
-     */
-    String metricTag(String requestedModel) {
-        return requestedModel.equals(model.name()) || adapters.isRegistered(requestedModel)
-                ? requestedModel
-                : WorkerMetrics.UNKNOWN;
+                .map(digest ->
+                        boundaries.of(adapter, version(digest)).applied().boundary());
     }
 
     private Optional<String> resolveAdapter(RequestMessage request) throws RejectedException {
@@ -170,19 +149,17 @@ final class Admission {
                     new Boundary(request.boundary().getAsInt()),
                     OptionalLong.empty());
         }
-        BoundaryTable.Row row = boundaries.row(loaded.id());
-        AppliedBoundary applied = apply(row, loaded.digest());
-        if (applied instanceof AppliedBoundary.FullLora full) {
-            metrics.countBoundaryFallback(full.reason().label());
-            return new PinnedAdapter(loaded.id(), loaded.digest(), full.boundary(), OptionalLong.empty());
+        InForce inForce = boundaries.of(loaded.id(), version(loaded.digest()));
+        if (inForce.applied() instanceof AppliedBoundary.FullLora full) {
+            listener.onFullLora(full.reason());
         }
-        return new PinnedAdapter(loaded.id(), loaded.digest(), applied.boundary(), row.offset());
+        return new PinnedAdapter(
+                loaded.id(), loaded.digest(), inForce.applied().boundary(), inForce.offset());
     }
 
-    private AppliedBoundary apply(BoundaryTable.Row row, String digest) {
-        LoadedVersion loaded = new LoadedVersion(
+    private LoadedVersion version(String digest) {
+        return new LoadedVersion(
                 model.name(), model.digest(), model.computeType().label(), digest, numLayers);
-        return AppliedBoundary.of(row.entry(), loaded);
     }
 
     private List<Integer> tokenize(Input input) throws RejectedException {

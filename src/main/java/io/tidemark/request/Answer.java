@@ -1,0 +1,44 @@
+package io.tidemark.request;
+
+import io.tidemark.generation.Completion;
+import io.tidemark.message.CompletionResult;
+import io.tidemark.message.ErrorBody;
+import io.tidemark.message.ErrorResult;
+import io.tidemark.message.ResultMessage;
+import java.util.Optional;
+
+/**
+ * The answer of a request: what is written, and what metrics report when it is committed.
+ *
+ * @param result     the value of the result record
+ * @param error      the error in the result; the dead letter of the request has it, too
+ * @param outcome    finish reason of the first choice in lower case, or the code of the error
+ * @param completion what the engine has generated; empty for a request that did not run or has failed
+ * @param endedNanos {@link io.tidemark.time.Time#nanoTime} when the answer was made
+ */
+public record Answer(
+        ReceivedRequest request,
+        ResultMessage result,
+        Optional<ErrorBody> error,
+        String outcome,
+        Optional<Completion> completion,
+        long endedNanos) {
+
+    /** The model that the request names; empty if the request could not be parsed. */
+    public Optional<String> model() {
+        return result instanceof CompletionResult generated
+                ? Optional.of(generated.model())
+                : ((ErrorResult) result).model();
+    }
+
+    /** The answer with an error in place of a result that can't be written. Metrics report the first outcome. */
+    public Answer replacedBy(ErrorBody replacement) {
+        return new Answer(
+                request,
+                ErrorResult.of(result.id(), result.created(), model(), replacement, result.tidemark()),
+                Optional.of(replacement),
+                outcome,
+                completion,
+                endedNanos);
+    }
+}

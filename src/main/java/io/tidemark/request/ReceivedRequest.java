@@ -1,0 +1,23 @@
+package io.tidemark.request;
+
+import io.tidemark.message.Provenance.Source;
+import java.util.Optional;
+
+/**
+ * A request as it was received, before it is parsed. Two deliveries of one record are two values.
+ *
+ * @param source        the position of the request's record
+ * @param value         the encoded request; empty if the record has no value
+ * @param timestamp     of the record, milliseconds since 1970
+ * @param attempt       the {@code attempt} of its events and its result
+ * @param receivedNanos {@link io.tidemark.time.Time#nanoTime} when the record was received
+ * @param reply         where its events and its answer go
+ */
+public record ReceivedRequest(
+        Source source, Optional<byte[]> value, long timestamp, long attempt, long receivedNanos, ReplyTarget reply) {
+
+    /** The id of a request without one: its position, so that every delivery has the same id. */
+    String derivedId() {
+        return source.topic() + "-" + source.partition() + "-" + source.offset();
+    }
+}

@@ -1,0 +1,20 @@
+package io.tidemark.request;
+
+import io.tidemark.boundary.AppliedBoundary;
+
+/** Observes requests, for metrics. Methods may be called by any thread and return at once. */
+public interface RequestListener {
+
+    /** Observes nothing. */
+    RequestListener NONE = new RequestListener() {};
+
+    /** A request runs with full LoRA, because no boundary record applies. */
+    default void onFullLora(AppliedBoundary.Reason reason) {}
+
+    /**
+     * The answer of a request is committed.
+     *
+     * @param nanos {@link io.tidemark.time.Time#nanoTime} of the commit
+     */
+    default void onCommitted(Answer answer, long nanos) {}
+}

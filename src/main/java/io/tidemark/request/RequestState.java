@@ -1,0 +1,92 @@
+package io.tidemark.request;
+
+import io.tidemark.generation.FinishReason;
+import io.tidemark.generation.GenerationParams;
+import io.tidemark.message.RequestMessage;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Where a request is between its receipt and its answer. Each state holds what is known in it.
+ *
+ * <pre>
+ *   Received ── valid ──▶ Parsed ── prompt tokenized ──▶ Prepared ── adapter in memory ──▶ Running
+ *      │                    │                               │                                │
+ *      │ invalid            │ refused, expired, rejected    │ adapter unusable, rejected     │ completed, failed
+ *      ▼                    ▼                               ▼                                ▼
+ *   Answered ◀──────────────┴───────────────────────────────┴────────────────────────────────┘
+ *
+ *   each state but Answered ── abandoned ──▶ Abandoned
+ * </pre>
+ *
+ * <p>A cancellation or a deadline ends a running request in the engine. A prepared request keeps the reason until its
+ * adapter is in memory. A cancellation of a request that is not prepared is found when it is.
+ */
+sealed interface RequestState {
+
+    /** The record was received. */
+    record Received() implements RequestState {
+
+        Parsed parsed(String id, RequestMessage message) {
+            return new Parsed(id, message);
+        }
+    }
+
+    /** A state in which the fields of the request are known. */
+    sealed interface Known extends RequestState {
+
+        /** Id in the record, or derived from its position. */
+        String id();
+
+        RequestMessage message();
+    }
+
+    /** The fields are valid. */
+    record Parsed(String id, RequestMessage message) implements Known {
+
+        /** @param prompt token ids, at least one */
+        Prepared prepared(Optional<String> adapter, List<Integer> prompt, GenerationParams params) {
+            return new Prepared(id, message, adapter, prompt, params, Optional.empty());
+        }
+    }
+
+    /**
+     * The request can run when its adapter is in memory.
+     *
+     * @param adapter   id of the adapter; empty for the base model
+     * @param prompt    token ids, at least one
+     * @param cancelled why the request ends as soon as it has been submitted
+     */
+    record Prepared(
+            String id,
+            RequestMessage message,
+            Optional<String> adapter,
+            List<Integer> prompt,
+            GenerationParams params,
+            Optional<FinishReason> cancelled)
+            implements Known {
+
+        /** The first reason counts. */
+        Prepared cancelled(FinishReason reason) {
+            return new Prepared(id, message, adapter, prompt, params, cancelled.or(() -> Optional.of(reason)));
+        }
+
+        Running running() {
+            return new Running(id, message);
+        }
+    }
+
+    /** The engine has the request. */
+    record Running(String id, RequestMessage message) implements Known {}
+
+    /** The request has its answer. */
+    record Answered() implements RequestState {}
+
+    /** The request gets no answer: another worker will answer it. */
+    record Abandoned() implements RequestState {}
+
+    /** Whether the request has left this worker. */
+    default boolean hasEnded() {
+        return this instanceof Answered || this instanceof Abandoned;
+    }
+}
