@@ -4,6 +4,7 @@ import io.tidemark.generation.Completion;
 import io.tidemark.generation.FinishReason;
 import io.tidemark.generation.Outcome;
 import io.tidemark.generation.Outcome.Failure;
+import io.tidemark.load.WorkEstimate;
 import io.tidemark.message.ErrorBody;
 import io.tidemark.message.RequestMessage;
 import io.tidemark.message.ResultMessage;
