@@ -10,7 +10,7 @@ import java.util.OptionalDouble;
  * <p>{@link GenerationEngine} is the implementation; code that only submits and cancels requests depends on this
  * interface, so that its tests need no model.
  */
-public interface Engine {
+public interface Engine extends EngineLoad {
 
     /**
      * Checks whether a request can run, before its adapter is loaded: the adapter has no influence on the result.
@@ -46,14 +46,6 @@ public interface Engine {
      * @return empty if the request waits in the queue or the engine has no request of this id
      */
     OptionalDouble secondsLeft(String requestId);
-
-    /**
-     * An estimate of the tokens that queued and running requests still need: prompt tokens that are not processed, and
-     * tokens that each choice will generate.
-     *
-     * @param completionTokens the usual length of a choice, see {@link GenerationParams#expectedTokens}
-     */
-    double tokensLeft(double completionTokens);
 
     /** Counters and load as of the last step of each instance; queue and running sequences are current. */
     EngineStats stats();

@@ -161,7 +161,7 @@ final class EngineInstance {
         return steps.isPresent() ? OptionalDouble.of(steps.getAsInt() * secondsPerStep) : OptionalDouble.empty();
     }
 
-    /** See {@link Engine#tokensLeft}. */
+    /** See {@link EngineLoad#tokensLeft}. */
     double tokensLeft(double completionTokens) {
         return scheduler.tokensLeft(completionTokens);
     }

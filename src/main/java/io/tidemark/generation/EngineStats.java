@@ -6,7 +6,6 @@ import java.util.List;
  * Counters since the start of an engine, and its current load.
  *
  * @param queuedRequests     requests in the queue
- * @param saturated          whether no further sequence fits, or the next request waits for sequences or memory
  * @param runningSequences   running sequences; a request with n choices has n
  * @param kvBytesReserved    bytes reserved for keys and values, cached prefixes included
  * @param promptTokens       prompt tokens computed
@@ -17,7 +16,6 @@ import java.util.List;
  */
 public record EngineStats(
         int queuedRequests,
-        boolean saturated,
         int runningSequences,
         long kvBytesReserved,
         long promptTokens,
@@ -53,11 +51,10 @@ public record EngineStats(
         return promptTokens + reusedPromptTokens + generatedTokens;
     }
 
-    static EngineStats of(int queuedRequests, boolean saturated, int runningSequences, List<Instance> instances) {
+    static EngineStats of(int queuedRequests, int runningSequences, List<Instance> instances) {
         Instance sum = instances.stream().reduce(Instance.NONE, Instance::plus);
         return new EngineStats(
                 queuedRequests,
-                saturated,
                 runningSequences,
                 sum.kvBytesReserved(),
                 sum.promptTokens(),

@@ -138,6 +138,16 @@ public final class GenerationEngine implements Engine, AutoCloseable {
     }
 
     @Override
+    public long tokensProcessed() {
+        return stats().tokens();
+    }
+
+    @Override
+    public boolean isSaturated() {
+        return queue.isSaturated();
+    }
+
+    @Override
     public double tokensLeft(double completionTokens) {
         return queue.tokensLeft(completionTokens)
                 + instances.stream()
@@ -149,7 +159,6 @@ public final class GenerationEngine implements Engine, AutoCloseable {
     public EngineStats stats() {
         return EngineStats.of(
                 queue.size(),
-                queue.isSaturated(),
                 queue.runningSequences(),
                 instances.stream().map(EngineInstance::stats).toList());
     }

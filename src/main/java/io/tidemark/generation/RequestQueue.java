@@ -108,12 +108,12 @@ final class RequestQueue {
         return waiting.size();
     }
 
-    /** Whether no further sequence fits, or the next request waits for sequences or memory. */
+    /** See {@link EngineLoad#isSaturated}. */
     synchronized boolean isSaturated() {
         return runningSequences >= maxNumSeqs || waiting.size() > 0 && offeredTo == NONE && instanceForNext() == NONE;
     }
 
-    /** An estimate of the tokens that the queued requests need, see {@link Engine#tokensLeft}. */
+    /** An estimate of the tokens that the queued requests need, see {@link EngineLoad#tokensLeft}. */
     synchronized double tokensLeft(double completionTokens) {
         return waiting.sum(queued -> {
             GenerationParams params = queued.request().params();

@@ -1,5 +1,6 @@
 package io.tidemark.stream.worker;
 
+import io.tidemark.load.WorkEstimate;
 import io.tidemark.stream.topics.KafkaConnection;
 import io.tidemark.stream.topics.TopicLayout;
 import java.time.Duration;

@@ -1,5 +1,7 @@
 package io.tidemark.stream.worker;
 
+import io.tidemark.load.UnreadRecords;
+import io.tidemark.load.WorkEstimate;
 import io.tidemark.stream.topics.KafkaConnection;
 import io.tidemark.stream.topics.TopicLayout;
 import io.tidemark.stream.worker.AnswerTransactions.Entry;

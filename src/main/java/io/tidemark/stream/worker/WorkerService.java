@@ -3,6 +3,7 @@ package io.tidemark.stream.worker;
 import io.tidemark.adapter.AdapterStore;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.generation.GenerationEngine;
+import io.tidemark.load.WorkEstimate;
 import io.tidemark.stream.metrics.WorkerMetrics;
 import io.tidemark.stream.settings.TidemarkSettings;
 import io.tidemark.stream.tables.BoundaryTable;
@@ -250,7 +251,7 @@ public final class WorkerService implements AutoCloseable {
                 "tidemark.engine.tokens",
                 "prompt tokens processed, those from the prefix cache included, and tokens generated",
                 engine,
-                source -> source.stats().tokens(),
+                GenerationEngine::tokensProcessed,
                 GROUP,
                 group);
     }

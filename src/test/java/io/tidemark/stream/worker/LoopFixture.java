@@ -10,6 +10,7 @@ import io.tidemark.broker.EmbeddedBroker;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.generation.Completion;
 import io.tidemark.generation.FinishReason;
+import io.tidemark.load.WorkEstimate;
 import io.tidemark.stream.TestSettings;
 import io.tidemark.stream.TopicClient;
 import io.tidemark.stream.metrics.WorkerMetrics;

@@ -10,7 +10,6 @@ import io.tidemark.generation.RequestRejectedException;
 import java.util.List;
 import java.util.OptionalDouble;
 import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.function.DoubleUnaryOperator;
 import java.util.function.Function;
 
 /** An engine that runs nothing and records submissions and cancellations. */
@@ -20,9 +19,6 @@ final class RecordingEngine implements Engine {
     private final List<GenerationListener> listeners = new CopyOnWriteArrayList<>();
     private final List<String> cancelledAfterSubmission = new CopyOnWriteArrayList<>();
     private final List<FinishReason> reasons = new CopyOnWriteArrayList<>();
-    private volatile DoubleUnaryOperator tokensLeft = usual -> 0;
-    private volatile long tokens;
-    private volatile boolean saturated;
     private volatile Function<String, OptionalDouble> secondsLeft = engineId -> OptionalDouble.empty();
 
     List<GenerationRequest> submitted() {
@@ -48,30 +44,29 @@ final class RecordingEngine implements Engine {
         secondsLeft = estimate;
     }
 
-    /** @param estimate the tokens left for a usual length of completions */
-    void estimateTokens(DoubleUnaryOperator estimate) {
-        tokensLeft = estimate;
-    }
-
-    /** Sets the tokens that were processed and whether requests wait for a free sequence. */
-    void work(long processed, boolean isSaturated) {
-        tokens = processed;
-        saturated = isSaturated;
-    }
-
     @Override
     public OptionalDouble secondsLeft(String engineId) {
         return secondsLeft.apply(engineId);
     }
 
     @Override
+    public long tokensProcessed() {
+        return 0;
+    }
+
+    @Override
+    public boolean isSaturated() {
+        return false;
+    }
+
+    @Override
     public double tokensLeft(double completionTokens) {
-        return tokensLeft.applyAsDouble(completionTokens);
+        return 0;
     }
 
     @Override
     public EngineStats stats() {
-        return new EngineStats(0, saturated, 0, 0, 0, tokens, 0, 0, 0);
+        return new EngineStats(0, 0, 0, 0, 0, 0, 0, 0);
     }
 
     @Override

@@ -10,6 +10,7 @@ import io.tidemark.fixture.Folders;
 import io.tidemark.generation.GenerationParams;
 import io.tidemark.generation.GenerationRequest;
 import io.tidemark.generation.StopConditions;
+import io.tidemark.load.WorkEstimate;
 import io.tidemark.message.Parsed;
 import io.tidemark.message.RequestMessage;
 import io.tidemark.message.TopicJson;

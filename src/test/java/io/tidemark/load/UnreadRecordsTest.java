@@ -1,4 +1,4 @@
-package io.tidemark.stream.worker;
+package io.tidemark.load;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

@@ -1,7 +1,8 @@
-package io.tidemark.stream.worker;
+package io.tidemark.load;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.tidemark.generation.EngineLoad;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.assertj.core.data.Offset;
@@ -11,13 +12,35 @@ import org.junit.jupiter.api.Test;
 @DisplayName("The estimate of the work that waits")
 class WorkEstimateTest {
 
-    private final RecordingEngine engine = new RecordingEngine();
+    /** An engine of which each choice needs the usual length. */
+    private static final class OneChoice implements EngineLoad {
+
+        private long processed;
+        private boolean saturated;
+
+        @Override
+        public long tokensProcessed() {
+            return processed;
+        }
+
+        @Override
+        public boolean isSaturated() {
+            return saturated;
+        }
+
+        @Override
+        public double tokensLeft(double completionTokens) {
+            return completionTokens;
+        }
+    }
+
+    private final OneChoice engine = new OneChoice();
     private final WorkEstimate work = new WorkEstimate(engine);
 
     @Test
-    @DisplayName("Is zero without work, and has no mean before the first answer")
+    @DisplayName("Has no waiting record and no mean before the first answer, and counts 256 tokens for a completion")
     void nothing() {
-        assertThat(work.outstandingTokens()).isZero();
+        assertThat(work.outstandingTokens()).isEqualTo(256);
         assertThat(work.waitingRecords("requests")).isZero();
         assertThat(work.tokensPerRecord()).isEmpty();
     }
@@ -55,7 +78,6 @@ class WorkEstimateTest {
             work.rejected();
         }
         assertThat(work.tokensPerRecord().orElseThrow()).isCloseTo(100, Offset.offset(5.0));
-        engine.estimateTokens(usual -> usual);
         assertThat(work.outstandingTokens()).as("a choice").isEqualTo(50);
     }
 
@@ -72,12 +94,13 @@ class WorkEstimateTest {
     @DisplayName("Measures the capacity while the engine is saturated, however many requests wait for an adapter")
     void capacity() {
         for (int second = 0; second <= 20; second++) {
-            engine.work(second, false);
+            engine.processed = second;
             work.sample(TimeUnit.SECONDS.toNanos(second));
         }
         assertThat(work.tokensPerSecond()).isEmpty();
         for (int second = 21; second <= 41; second++) {
-            engine.work(second * 60L, true);
+            engine.processed = second * 60L;
+            engine.saturated = true;
             work.sample(TimeUnit.SECONDS.toNanos(second));
         }
         assertThat(work.tokensPerSecond()).hasValue(60);

@@ -1,16 +1,15 @@
-package io.tidemark.stream.worker;
+package io.tidemark.load;
 
-import io.tidemark.generation.Engine;
-import io.tidemark.generation.EngineStats;
+import io.tidemark.generation.EngineLoad;
 import java.util.Map;
 import java.util.OptionalDouble;
 
 /**
  * Estimates the work that waits for this worker: the tokens that requests in the engine still need, the records that
- * are not in the engine, and the mean tokens of a record. A request in the engine counts with its prompt and the mean
+ * are not in the engine, the mean tokens of a record, and the tokens per second that the worker can process. A request in the engine counts with its prompt and the mean
  * length of recent completions. Thread-safe.
  */
-final class WorkEstimate {
+public final class WorkEstimate {
 
     /** The length of a completion before the first one has ended. */
     static final double FIRST_COMPLETION = 256;
@@ -18,7 +17,7 @@ final class WorkEstimate {
     /** Records without a rejection that count as seen at the start, so that one rejection says little. */
     private static final int FIRST_GENERATED = 8;
 
-    private final Engine engine;
+    private final EngineLoad engine;
     private final Capacity capacity = new Capacity();
     /** Prompt and completion of answered requests. */
     private final RecentMean requestTokens = new RecentMean(0, 0);
@@ -50,59 +49,70 @@ final class WorkEstimate {
         }
     }
 
-    WorkEstimate(Engine engine) {
+    public WorkEstimate(EngineLoad engine) {
         this.engine = engine;
     }
 
-    /** Called when a request has been answered. */
-    synchronized void answered(int prompt, int completion, int choices) {
+    /**
+     * Called when a request has been answered.
+     *
+     * @param prompt     tokens of the prompt
+     * @param completion tokens of all choices together
+     * @param choices    number of choices, 1 or more
+     */
+    public synchronized void answered(int prompt, int completion, int choices) {
         requestTokens.add((double) prompt + completion);
         choiceTokens.add((double) completion / choices);
         generated.add(1);
     }
 
     /** Called when a record has been answered without tokens, for example because it was invalid. */
-    synchronized void rejected() {
+    public synchronized void rejected() {
         generated.add(0);
     }
 
     /** Sets an estimate of the records of each topic that this worker has not read. */
-    void unread(Map<String, Double> records) {
+    public void unread(Map<String, Double> records) {
         unread = Map.copyOf(records);
     }
 
     /** Sets the records of each topic that were read and do not run. */
-    void unstarted(Map<String, Integer> records) {
+    public void unstarted(Map<String, Integer> records) {
         unstarted = Map.copyOf(records);
     }
 
-    /** Looks at the engine. Called about once a second. */
-    void sample(long nanos) {
-        EngineStats stats = engine.stats();
+    /**
+     * Measures the engine. Called about once a second by one thread.
+     *
+     * @param nanos the time since an arbitrary moment, which is the same for all calls
+     */
+    public void sample(long nanos) {
+        long processed = engine.tokensProcessed();
+        boolean saturated = engine.isSaturated();
         synchronized (this) {
-            capacity.sample(nanos, stats.tokens(), stats.saturated());
+            capacity.sample(nanos, processed, saturated);
         }
     }
 
     /** Tokens that the requests in the engine still need. */
-    double outstandingTokens() {
+    public double outstandingTokens() {
         return engine.tokensLeft(usualChoice());
     }
 
     /** Records of a topic that have not started in this worker. */
-    double waitingRecords(String topic) {
+    public double waitingRecords(String topic) {
         return unread.getOrDefault(topic, 0.0) + unstarted.getOrDefault(topic, 0);
     }
 
     /** Mean tokens of recent records, those without tokens included; empty before the first answer with tokens. */
-    synchronized OptionalDouble tokensPerRecord() {
+    public synchronized OptionalDouble tokensPerRecord() {
         return requestTokens.count == 0
                 ? OptionalDouble.empty()
                 : OptionalDouble.of(requestTokens.mean * generated.mean);
     }
 
-    /** What this worker can do; empty until it has been measured. */
-    synchronized OptionalDouble tokensPerSecond() {
+    /** Tokens per second that this worker can process; empty until it has been measured, see {@link Capacity}. */
+    public synchronized OptionalDouble tokensPerSecond() {
         return capacity.tokensPerSecond();
     }
 

@@ -1,4 +1,4 @@
-package io.tidemark.stream.worker;
+package io.tidemark.load;
 
 import java.util.OptionalDouble;
 
@@ -60,9 +60,9 @@ final class Capacity {
     }
 
     /**
-     * A look at the worker, about once a second.
+     * Adds the time since the last call. Called about once a second.
      *
-     * @param nanos     the time, as of {@link System#nanoTime}
+     * @param nanos     the time since an arbitrary moment
      * @param processed tokens processed since the start
      * @param saturated whether no further sequence fits
      */

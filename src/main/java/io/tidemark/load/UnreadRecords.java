@@ -1,4 +1,4 @@
-package io.tidemark.stream.worker;
+package io.tidemark.load;
 
 import java.util.Collection;
 import java.util.HashMap;
@@ -26,7 +26,7 @@ import org.jboss.logging.Logger;
  * nothing of paused partitions. Used by the thread that polls; no call waits. The offsets arrive on the thread of the
  * admin client. A partition without an answer keeps its last one.
  */
-final class UnreadRecords {
+public final class UnreadRecords {
 
     private static final Logger LOG = Logger.getLogger(UnreadRecords.class);
     private static final long LIST_SECONDS = 5;
@@ -44,8 +44,8 @@ final class UnreadRecords {
     private long listedNanos;
     private boolean due = true;
 
-    /** Reads the last stable offsets of partitions. */
-    interface Listing {
+    /** Reads the last stable offsets of partitions. Does not wait; the answers may come on any thread. */
+    public interface Listing {
         Map<TopicPartition, CompletableFuture<Long>> of(Collection<TopicPartition> partitions);
     }
 
@@ -69,12 +69,13 @@ final class UnreadRecords {
     }
 
     /** @param positions the position of the consumer, which is behind the last record that it has delivered */
-    UnreadRecords(Listing listing, Function<TopicPartition, OptionalLong> positions) {
+    public UnreadRecords(Listing listing, Function<TopicPartition, OptionalLong> positions) {
         this.listing = listing;
         this.positions = positions;
     }
 
-    static Listing listing(Admin admin) {
+    /** Reads the offsets with an admin client. */
+    public static Listing listing(Admin admin) {
         return partitions -> {
             ListOffsetsResult offsets = admin.listOffsets(
                     partitions.stream().collect(Collectors.toMap(each -> each, each -> OffsetSpec.latest())),
@@ -90,18 +91,22 @@ final class UnreadRecords {
     }
 
     /** Called for each record that was read. */
-    void read(TopicPartition partition) {
+    public void read(TopicPartition partition) {
         read.merge(partition, 1L, Long::sum);
     }
 
     /** Called when partitions were assigned and their positions are known. Their last stable offsets are read soon. */
-    void assigned(Collection<TopicPartition> partitions) {
+    public void assigned(Collection<TopicPartition> partitions) {
         due = true;
         partitions.forEach(each -> positions.apply(each).ifPresent(position -> lastPositions.put(each, position)));
     }
 
-    /** The estimate for each topic of the owned partitions. */
-    Map<String, Double> byTopic(Collection<TopicPartition> owned, long nanos) {
+    /**
+     * The estimate for each topic of the owned partitions.
+     *
+     * @param nanos the time since an arbitrary moment, which is the same for all calls
+     */
+    public Map<String, Double> byTopic(Collection<TopicPartition> owned, long nanos) {
         lastPositions.keySet().retainAll(owned);
         read.keySet().retainAll(owned);
         ends.keySet().retainAll(owned);
