@@ -116,8 +116,7 @@ public final class Admission {
      */
     public Optional<Boundary> currentBoundary(String adapter) {
         return adapters.digest(adapter)
-                .map(digest ->
-                        boundaries.of(adapter, version(digest)).applied().boundary());
+                .map(digest -> boundaries.of(adapter, version(digest)).applied().boundary());
     }
 
     private Optional<String> resolveAdapter(RequestMessage request) throws RejectedException {
@@ -153,8 +152,7 @@ public final class Admission {
         if (inForce.applied() instanceof AppliedBoundary.FullLora full) {
             listener.onFullLora(full.reason());
         }
-        return new PinnedAdapter(
-                loaded.id(), loaded.digest(), inForce.applied().boundary(), inForce.offset());
+        return new PinnedAdapter(loaded.id(), loaded.digest(), inForce.applied().boundary(), inForce.offset());
     }
 
     private LoadedVersion version(String digest) {

@@ -92,12 +92,7 @@ public final class Answers {
                 CompletionResult.Usage.of(0, 0, 0),
                 rejected(request));
         return new Answer(
-                request,
-                result,
-                Optional.empty(),
-                label(FinishReason.DEADLINE),
-                Optional.empty(),
-                time.nanoTime());
+                request, result, Optional.empty(), label(FinishReason.DEADLINE), Optional.empty(), time.nanoTime());
     }
 
     /** The answer of a request that was not generated. */
@@ -148,8 +143,7 @@ public final class Answers {
         return Provenance.rejected(request.source(), baseModel, worker, request.attempt());
     }
 
-    private Provenance provenance(
-            ReceivedRequest request, AdmittedRequest admitted, Optional<Completion> completion) {
+    private Provenance provenance(ReceivedRequest request, AdmittedRequest admitted, Optional<Completion> completion) {
         Optional<Completion.Timing> timing = completion.map(Completion::timing);
         Optional<PinnedAdapter> pinned = admitted.adapter();
         return new Provenance(

@@ -23,10 +23,7 @@ import java.util.OptionalDouble;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
-import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
-import java.util.concurrent.ScheduledExecutorService;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 import java.util.function.Function;
@@ -75,13 +72,21 @@ public final class RequestRunner {
     private final AtomicLong deliveries = new AtomicLong();
     private volatile boolean allAbandoned;
 
+    /** Runs tasks later. */
+    @FunctionalInterface
+    public interface Timer {
+
+        /** Runs a task on any thread after a delay. The result cancels it; it has no effect afterwards. */
+        Runnable schedule(Duration delay, Runnable task);
+    }
+
     /**
-     * The executors of a runner. The caller shuts them down.
+     * The threads of a runner. The caller ends them.
      *
      * @param admission runs one task at a time, in order
      * @param deadlines ends requests whose deadline has passed
      */
-    public record Threads(Executor admission, ScheduledExecutorService deadlines) {}
+    public record Threads(Executor admission, Timer deadlines) {}
 
     /**
      * @param maxRequestBytes larger requests are rejected without parsing
@@ -119,7 +124,7 @@ public final class RequestRunner {
         private volatile RequestState state = new RequestState.Received();
 
         /** Guarded by this object. */
-        private Optional<Future<?>> deadline = Optional.empty();
+        private Runnable cancelDeadline = () -> {};
 
         private Run(ReceivedRequest request, Consumer<Answer> taker) {
             this.request = request;
@@ -158,11 +163,8 @@ public final class RequestRunner {
                 return false;
             }
             state = prepared;
-            deadline = end.map(instant -> threads.deadlines()
-                    .schedule(
-                            () -> cancel(FinishReason.DEADLINE),
-                            Math.max(0, Duration.between(time.instant(), instant).toMillis()),
-                            TimeUnit.MILLISECONDS));
+            end.ifPresent(instant -> cancelDeadline = threads.deadlines()
+                    .schedule(Duration.between(time.instant(), instant), () -> cancel(FinishReason.DEADLINE)));
             return true;
         }
 
@@ -216,7 +218,7 @@ public final class RequestRunner {
 
         private void end(RequestState ended) {
             state = ended;
-            deadline.ifPresent(timer -> timer.cancel(false));
+            cancelDeadline.run();
             runs.remove(request);
         }
 
@@ -435,7 +437,8 @@ public final class RequestRunner {
         LOG.errorf(
                 reason,
                 "request '%s' at %s could not be admitted",
-                LogText.of(run.id()), position(run.request.source()));
+                LogText.of(run.id()),
+                position(run.request.source()));
         return ADMISSION_FAILED;
     }
 

@@ -2,8 +2,8 @@ package io.tidemark.stream;
 
 import io.quarkus.runtime.Quarkus;
 import io.quarkus.runtime.QuarkusApplication;
+import io.tidemark.stream.serving.Phase;
 import io.tidemark.stream.serving.ServingLifecycle;
-import io.tidemark.stream.serving.ServingLifecycle.Phase;
 import jakarta.inject.Inject;
 
 /**

@@ -1,7 +1,7 @@
 package io.tidemark.stream;
 
+import io.tidemark.stream.serving.Phase;
 import io.tidemark.stream.serving.ServingLifecycle;
-import io.tidemark.stream.serving.ServingLifecycle.Phase;
 import jakarta.enterprise.inject.Disposes;
 import jakarta.enterprise.inject.Produces;
 import jakarta.inject.Singleton;

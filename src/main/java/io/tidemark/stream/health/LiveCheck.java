@@ -1,7 +1,7 @@
 package io.tidemark.stream.health;
 
+import io.tidemark.stream.serving.Phase;
 import io.tidemark.stream.serving.ServingLifecycle;
-import io.tidemark.stream.serving.ServingLifecycle.Phase;
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.inject.Inject;
 import org.eclipse.microprofile.health.HealthCheck;

@@ -4,17 +4,35 @@ import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
+import io.tidemark.boundary.AppliedBoundary;
+import io.tidemark.boundary.Boundary;
+import io.tidemark.generation.Completion;
+import io.tidemark.generation.GenerationEngine;
+import io.tidemark.load.WorkEstimate;
+import io.tidemark.request.Admission;
+import io.tidemark.request.Answer;
+import io.tidemark.request.RequestListener;
+import io.tidemark.request.RequestRunner;
+import io.tidemark.stream.delivery.DeliveryStatus;
+import io.tidemark.stream.delivery.EventWriter;
+import io.tidemark.stream.tables.BoundaryTable;
 import io.tidemark.stream.tables.TopicFollower;
 import java.time.Duration;
+import java.util.Collection;
+import java.util.List;
+import java.util.function.Predicate;
 import java.util.function.Supplier;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.LongStream;
 
 /** The meters of the worker. Timers are histograms, which can be aggregated over replicas. Thread-safe. */
-public final class WorkerMetrics {
+public final class WorkerMetrics implements RequestListener {
 
     /** The tag {@code adapter} of unknown models. Names from clients never become tags, to bound the time series. */
-    public static final String UNKNOWN = "unknown";
+    static final String UNKNOWN = "unknown";
+
+    /** The tag by which a scaler tells installations apart. */
+    private static final String GROUP = "group";
 
     private static final Duration[] TOKEN_BUCKETS =
             milliseconds(1, 2, 5, 10, 15, 20, 30, 50, 75, 100, 150, 250, 500, 1_000, 2_500);
@@ -22,12 +40,15 @@ public final class WorkerMetrics {
             5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 120_000, 300_000, 600_000);
 
     private final MeterRegistry registry;
+    private final Predicate<String> isModel;
     private final Timer queueTime;
     private final Timer requestDuration;
     private final Timer commitTime;
 
-    public WorkerMetrics(MeterRegistry registry) {
+    /** @param isModel whether a name is that of the base model or of an adapter */
+    public WorkerMetrics(MeterRegistry registry, Predicate<String> isModel) {
         this.registry = registry;
+        this.isModel = isModel;
         this.queueTime = Timer.builder("tidemark.queue.time")
                 .description("time in the queue of the engine, from submission to admission into the batch")
                 .serviceLevelObjectives(REQUEST_BUCKETS)
@@ -42,62 +63,156 @@ public final class WorkerMetrics {
                 .register(registry);
     }
 
-    /** @param outcome a finish reason in lower case, or the code of an error */
-    public void countRequest(String adapter, String outcome) {
-        registry.counter("tidemark.requests", "adapter", adapter, "outcome", outcome)
+    @Override
+    public void onFullLora(AppliedBoundary.Reason reason) {
+        registry.counter("tidemark.boundary.fallbacks", "reason", reason.label())
                 .increment();
     }
 
-    /** Counts the tokens of a finished request. */
-    public void countTokens(String adapter, int prompt, int completion) {
+    @Override
+    public void onCommitted(Answer answer, long nanos) {
+        String adapter = answer.model().filter(isModel).orElse(UNKNOWN);
+        registry.counter("tidemark.requests", "adapter", adapter, "outcome", answer.outcome())
+                .increment();
+        answer.completion().ifPresent(completion -> record(answer, completion, adapter, nanos));
+    }
+
+    private void record(Answer answer, Completion completion, String adapter, long nanos) {
         registry.counter("tidemark.tokens", "adapter", adapter, "kind", "prompt")
-                .increment(prompt);
+                .increment(completion.usage().promptTokens());
         registry.counter("tidemark.tokens", "adapter", adapter, "kind", "completion")
-                .increment(completion);
+                .increment(completion.usage().completionTokens());
+        Completion.Timing timing = completion.timing();
+        queueTime.record(duration(timing.queuedMs()));
+        requestDuration.record(Duration.ofNanos(nanos - answer.request().receivedNanos()));
+        commitTime.record(Duration.ofNanos(nanos - answer.endedNanos()));
+        completion
+                .firstTokenMs()
+                .ifPresent(milliseconds -> perAdapter(
+                                "tidemark.time.to.first.token",
+                                "time from admission into the batch to the first token",
+                                adapter,
+                                REQUEST_BUCKETS)
+                        .record(duration(milliseconds)));
+        int longest = completion.choices().stream()
+                .mapToInt(choice -> choice.tokens().size())
+                .max()
+                .orElse(0);
+        if (longest > 1) {
+            double milliseconds = (timing.totalMs() - timing.queuedMs() - timing.firstTokenMs()) / (longest - 1);
+            perAdapter(
+                            "tidemark.time.per.token",
+                            "time between two tokens of a choice, mean over a request",
+                            adapter,
+                            TOKEN_BUCKETS)
+                    .record(duration(milliseconds));
+        }
     }
 
-    /** Counts a request with full LoRA because no boundary record applies. */
-    public void countBoundaryFallback(String reason) {
-        registry.counter("tidemark.boundary.fallbacks", "reason", reason).increment();
-    }
-
-    /** @param milliseconds from submission to admission into the batch */
-    public void recordQueueTime(double milliseconds) {
-        queueTime.record(duration(milliseconds));
-    }
-
-    /** @param milliseconds from the end of a generation until its result is committed */
-    public void recordCommitTime(double milliseconds) {
-        commitTime.record(duration(milliseconds));
-    }
-
-    /** @param duration from reading the record of the request until its result is committed */
-    public void recordRequestDuration(Duration duration) {
-        requestDuration.record(duration);
-    }
-
-    /** @param milliseconds from admission into the batch to the first token */
-    public void recordTimeToFirstToken(String adapter, double milliseconds) {
-        Timer.builder("tidemark.time.to.first.token")
-                .description("time from admission into the batch to the first token")
+    private Timer perAdapter(String name, String description, String adapter, Duration[] buckets) {
+        return Timer.builder(name)
+                .description(description)
                 .tag("adapter", adapter)
-                .serviceLevelObjectives(REQUEST_BUCKETS)
-                .register(registry)
-                .record(duration(milliseconds));
+                .serviceLevelObjectives(buckets)
+                .register(registry);
     }
 
-    /** @param milliseconds between two tokens of a choice, mean over a request */
-    public void recordTimePerToken(String adapter, double milliseconds) {
-        Timer.builder("tidemark.time.per.token")
-                .description("time between two tokens of a choice, mean over a request")
-                .tag("adapter", adapter)
-                .serviceLevelObjectives(TOKEN_BUCKETS)
-                .register(registry)
-                .record(duration(milliseconds));
+    /** Registers the meters of the delivery of requests. */
+    public void bind(DeliveryStatus delivery, EventWriter events, TopicFollower cancellations) {
+        gauge("tidemark.open.requests", "requests that run or wait in the engine", delivery::openRequests);
+        counter("tidemark.events.dropped", "events that the broker did not take in time", events, EventWriter::dropped);
+        TableMetrics.bind(registry, cancellations);
     }
 
-    /** Registers a value that is read when metrics are scraped. */
-    public void gauge(String name, String description, Supplier<Number> value, String... tags) {
+    /**
+     * Registers the estimate of the work that waits.
+     *
+     * @param topics of requests
+     * @param group  consumer group of the workers
+     */
+    public void bind(WorkEstimate work, RequestRunner requests, List<String> topics, String group) {
+        gauge(
+                "tidemark.outstanding.tokens",
+                "tokens that the requests in the engine still need; an estimate",
+                work::outstandingTokens,
+                GROUP,
+                group);
+        topics.forEach(topic -> gauge(
+                "tidemark.waiting.records",
+                "records in the owned partitions of a topic that are not in the engine yet; an estimate",
+                () -> work.waitingRecords(topic) + requests.admitting(topic),
+                GROUP,
+                group,
+                "topic",
+                topic));
+        gauge(
+                "tidemark.tokens.per.record",
+                "mean tokens of recent records",
+                () -> work.tokensPerRecord().orElse(Double.NaN),
+                GROUP,
+                group);
+        gauge(
+                "tidemark.tokens.per.second",
+                "tokens that the worker can process in a second",
+                () -> work.tokensPerSecond().orElse(Double.NaN),
+                GROUP,
+                group);
+    }
+
+    /** @param group consumer group of the workers */
+    public void bind(GenerationEngine engine, String group) {
+        gauge(
+                "tidemark.queue.depth",
+                "requests that wait in the engine",
+                () -> engine.stats().queuedRequests());
+        gauge("tidemark.running.rows", "running sequences", () -> engine.stats().runningSequences());
+        gauge(
+                "tidemark.kv.reserved.bytes",
+                "memory reserved for keys and values",
+                () -> engine.stats().kvBytesReserved());
+        gauge(
+                "tidemark.prefix.cache.bytes",
+                "reserved memory that holds cached prefixes",
+                () -> engine.stats().prefixBytes());
+        counter(
+                "tidemark.prefix.cache.tokens",
+                "prompt tokens read from cached prefixes",
+                engine,
+                source -> source.stats().reusedPromptTokens());
+        counter(
+                "tidemark.engine.steps",
+                "steps of all instances",
+                engine,
+                source -> source.stats().steps());
+        counter(
+                "tidemark.engine.tokens",
+                "prompt tokens processed, those from the prefix cache included, and tokens generated",
+                engine,
+                GenerationEngine::tokensProcessed,
+                GROUP,
+                group);
+    }
+
+    /** Registers the boundaries of adapters, and the state of their table. */
+    public void bind(BoundaryTable table, Collection<String> adapters, Admission admission) {
+        counter(
+                "tidemark.boundary.broken.records",
+                "records of the boundary table that could not be parsed",
+                table,
+                BoundaryTable::brokenRecords);
+        adapters.forEach(id -> gauge(
+                "tidemark.boundary",
+                "boundary of the next request",
+                () -> admission
+                        .currentBoundary(id)
+                        .map(Boundary::layers)
+                        .map(Integer::doubleValue)
+                        .orElse(Double.NaN),
+                "adapter",
+                id));
+    }
+
+    private void gauge(String name, String description, Supplier<Number> value, String... tags) {
         Gauge.builder(name, value)
                 .description(description)
                 .tags(tags)
@@ -105,17 +220,8 @@ public final class WorkerMetrics {
                 .register(registry);
     }
 
-    /** Registers the lag of a followed topic. */
-    public void bindLag(TopicFollower follower) {
-        TableMetrics.bind(registry, follower);
-    }
-
-    /**
-     * Registers a cumulative value that is read when metrics are scraped.
-     *
-     * @param source referenced weakly
-     */
-    public <T> void counter(String name, String description, T source, ToDoubleFunction<T> value, String... tags) {
+    /** @param source referenced weakly */
+    private <T> void counter(String name, String description, T source, ToDoubleFunction<T> value, String... tags) {
         FunctionCounter.builder(name, source, value)
                 .description(description)
                 .tags(tags)

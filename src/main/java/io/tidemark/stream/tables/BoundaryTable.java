@@ -1,6 +1,9 @@
 package io.tidemark.stream.tables;
 
+import io.tidemark.boundary.AppliedBoundary;
+import io.tidemark.boundary.LoadedVersion;
 import io.tidemark.boundary.TableEntry;
+import io.tidemark.request.Boundaries;
 import io.tidemark.text.LogText;
 import java.nio.charset.StandardCharsets;
 import java.util.Map;
@@ -14,7 +17,7 @@ import org.jboss.logging.Logger;
  * The topic {@code adapter-boundaries} as a table. The last record of a key determines the entry, even if it is
  * invalid: compaction removes all earlier records. A tombstone removes the row. One thread may write while others read.
  */
-public final class BoundaryTable {
+public final class BoundaryTable implements Boundaries {
 
     private static final Logger LOG = Logger.getLogger(BoundaryTable.class);
 
@@ -37,6 +40,14 @@ public final class BoundaryTable {
             broken(boundary, broken.message());
         }
         rows.put(adapter, new Row(entry, OptionalLong.of(boundary.offset())));
+    }
+
+    @Override
+    public InForce of(String adapter, LoadedVersion version) {
+        Row row = row(adapter);
+        AppliedBoundary applied = AppliedBoundary.of(row.entry(), version);
+        boolean fromTable = applied instanceof AppliedBoundary.FromTable;
+        return new InForce(applied, fromTable ? row.offset() : OptionalLong.empty());
     }
 
     /** The current row of an adapter. */

@@ -4,21 +4,35 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.micrometer.prometheus.PrometheusConfig;
 import io.micrometer.prometheus.PrometheusMeterRegistry;
+import io.tidemark.generation.Completion;
+import io.tidemark.generation.FinishReason;
+import io.tidemark.message.CompletionResult;
+import io.tidemark.message.ErrorBody;
+import io.tidemark.message.EventMessage;
+import io.tidemark.message.Provenance;
+import io.tidemark.message.Provenance.Source;
+import io.tidemark.request.Answer;
+import io.tidemark.request.ReceivedRequest;
+import io.tidemark.request.ReplyTarget;
 import java.time.Duration;
-import java.util.concurrent.atomic.AtomicLong;
+import java.util.Collections;
+import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
 @DisplayName("Metrics of the worker, as Prometheus scrapes them")
 class WorkerMetricsTest {
 
+    private static final Source SOURCE = new Source("requests", 0, 7);
+
     private final PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
-    private final WorkerMetrics metrics = new WorkerMetrics(registry);
+    private final WorkerMetrics metrics = new WorkerMetrics(registry, "a"::equals);
 
     @Test
     @DisplayName("Have a histogram of the time to first token by adapter, with buckets from 5 ms to 10 min")
     void timeToFirstToken() {
-        metrics.recordTimeToFirstToken("a", 80);
+        metrics.onCommitted(answer("a", new Completion.Timing(1, 80, 100), 1), 0);
         assertThat(registry.scrape())
                 .contains("tidemark_time_to_first_token_seconds_bucket{adapter=\"a\",le=\"0.005\",} 0")
                 .contains("tidemark_time_to_first_token_seconds_bucket{adapter=\"a\",le=\"0.05\",} 0")
@@ -30,7 +44,8 @@ class WorkerMetricsTest {
     @Test
     @DisplayName("Have a histogram of the time per token by adapter, with buckets from 1 ms to 2.5 s")
     void timePerToken() {
-        metrics.recordTimePerToken("a", 12);
+        // two times 12 ms between three tokens
+        metrics.onCommitted(answer("a", new Completion.Timing(1, 10, 35), 3), 0);
         assertThat(registry.scrape())
                 .contains("tidemark_time_per_token_seconds_bucket{adapter=\"a\",le=\"0.001\",} 0")
                 .contains("tidemark_time_per_token_seconds_bucket{adapter=\"a\",le=\"0.01\",} 0")
@@ -40,28 +55,68 @@ class WorkerMetricsTest {
     }
 
     @Test
-    @DisplayName("Have histograms of queue time and request duration")
-    void queueTimeAndRequestDuration() {
-        metrics.recordQueueTime(300);
-        metrics.recordRequestDuration(Duration.ofSeconds(3));
+    @DisplayName("Have histograms of queue time, of the request duration and of the commit")
+    void times() {
+        // received at 0 s, ended at 2.97 s
+        metrics.onCommitted(
+                answer("a", new Completion.Timing(300, 10, 310), 1),
+                Duration.ofSeconds(3).toNanos());
         assertThat(registry.scrape())
                 .contains("tidemark_queue_time_seconds_bucket{le=\"0.25\",} 0")
                 .contains("tidemark_queue_time_seconds_bucket{le=\"0.5\",} 1")
                 .contains("tidemark_queue_time_seconds_sum 0.3")
                 .contains("tidemark_request_duration_seconds_bucket{le=\"2.5\",} 0")
                 .contains("tidemark_request_duration_seconds_bucket{le=\"5.0\",} 1")
-                .contains("tidemark_request_duration_seconds_count 1");
+                .contains("tidemark_request_duration_seconds_count 1")
+                .contains("tidemark_result_commit_seconds_bucket{le=\"0.02\",} 0")
+                .contains("tidemark_result_commit_seconds_bucket{le=\"0.03\",} 1");
     }
 
     @Test
-    @DisplayName("Export cumulative values as counters that follow their source")
-    void counters() {
-        AtomicLong steps = new AtomicLong(3);
-        metrics.counter("tidemark.engine.steps", "steps", steps, AtomicLong::get);
+    @DisplayName("Count requests by adapter and outcome; names that are no model share the tag unknown")
+    void requests() {
+        metrics.onCommitted(answer("a", new Completion.Timing(1, 1, 2), 1), 0);
+        metrics.onCommitted(answer("name of a client", new Completion.Timing(1, 1, 2), 1), 0);
+        metrics.onCommitted(
+                answer("a", new Completion.Timing(1, 1, 2), 1)
+                        .replacedBy(ErrorBody.serverError("result_too_large", "too large")),
+                0);
         assertThat(registry.scrape())
-                .contains("# TYPE tidemark_engine_steps_total counter")
-                .contains("tidemark_engine_steps_total 3.0");
-        steps.set(5);
-        assertThat(registry.scrape()).contains("tidemark_engine_steps_total 5.0");
+                .contains("tidemark_requests_total{adapter=\"a\",outcome=\"stop\",} 2")
+                .contains("tidemark_requests_total{adapter=\"unknown\",outcome=\"stop\",} 1")
+                .contains("tidemark_tokens_total{adapter=\"a\",kind=\"prompt\",} 8")
+                .doesNotContain("name of a client");
+    }
+
+    /** An answer that was received at 0 s and ended at 2.97 s. */
+    private static Answer answer(String model, Completion.Timing timing, int tokens) {
+        ReplyTarget nowhere = new ReplyTarget() {
+            @Override
+            public Optional<ErrorBody> refusal() {
+                return Optional.empty();
+            }
+
+            @Override
+            public void send(EventMessage event) {}
+        };
+        Completion completion = new Completion(
+                "r",
+                List.of(new Completion.Choice(0, "text", Collections.nCopies(tokens, 1), FinishReason.STOP, List.of())),
+                new Completion.Usage(4, tokens, 0),
+                timing);
+        return new Answer(
+                new ReceivedRequest(SOURCE, Optional.empty(), 0, 1, 0, nowhere),
+                new CompletionResult(
+                        "r",
+                        CompletionResult.TEXT_COMPLETION,
+                        0,
+                        model,
+                        List.of(),
+                        CompletionResult.Usage.of(4, tokens, 0),
+                        Provenance.rejected(SOURCE, "base", "w", 1)),
+                Optional.empty(),
+                "stop",
+                Optional.of(completion),
+                Duration.ofMillis(2_970).toNanos());
     }
 }

@@ -1,0 +1,143 @@
+package io.tidemark.stream.delivery;
+
+import io.tidemark.load.UnreadRecords;
+import io.tidemark.load.WorkEstimate;
+import io.tidemark.request.RequestListener;
+import io.tidemark.request.RequestRunner;
+import io.tidemark.stream.topics.KafkaClients;
+import io.tidemark.stream.topics.KafkaConnection;
+import io.tidemark.stream.topics.TopicLayout;
+import io.tidemark.time.Time;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.concurrent.Executor;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.common.KafkaException;
+import org.jboss.logging.Logger;
+
+/**
+ * Reads requests, starts them, and has each answer committed together with the offset of its request. It runs one
+ * {@link GroupSession} after the other: a consumer error ends a session, all its requests are abandoned, and a new
+ * consumer joins the group.
+ *
+ * <p>{@link #run} runs on the thread {@code tidemark-requests}. Other threads use the {@link LoopControl} and the
+ * {@link DeliveryStatus}.
+ */
+public final class DeliveryLoop {
+
+    /** Upper bound for the last calls and for closing the clients, after the grace period. */
+    public static final Duration END = LoopControl.LAST_CALLS.plusSeconds(20);
+
+    private static final Logger LOG = Logger.getLogger(DeliveryLoop.class);
+    private static final Duration RETRY = Duration.ofSeconds(1);
+    /** Records of one poll, and of one partition that are read and have not started. */
+    private static final int READ_AHEAD = 32;
+
+    private final DeliveryOptions options;
+    private final Cluster cluster;
+    private final Requests requests;
+    private final LoopControl control;
+    private final DeliveryStatus status;
+    private final Executor transactions;
+    private final Time time;
+
+    /** The cluster, its topics, and where answers may go. */
+    public record Cluster(KafkaClients kafka, TopicLayout topics, ReplyRouting routing) {}
+
+    /**
+     * What runs requests, and what is told about them.
+     *
+     * @param listener told of committed answers, on the thread of the loop
+     */
+    public record Requests(RequestRunner runner, WorkEstimate work, RequestListener listener) {}
+
+    /** @param transactions runs one transaction at a time */
+    public DeliveryLoop(
+            DeliveryOptions options,
+            Cluster cluster,
+            Requests requests,
+            LoopControl control,
+            DeliveryStatus status,
+            Executor transactions,
+            Time time) {
+        this.options = options;
+        this.cluster = cluster;
+        this.requests = requests;
+        this.control = control;
+        this.status = status;
+        this.transactions = transactions;
+        this.time = time;
+    }
+
+    /** Runs until the loop is stopped or has crashed. */
+    public void run() {
+        while (!control.isOver()) {
+            try (GroupSession session = open()) {
+                session.subscribe(cluster.topics().requestTopics());
+                while (session.turn()) {
+                    // until the session has ended
+                }
+            } catch (KafkaException e) {
+                LOG.warnf("requests are read again from the last commit: %s", KafkaConnection.reason(e));
+                retryAfter(e);
+            } catch (RuntimeException e) {
+                LOG.error("requests are read again from the last commit", e);
+                retryAfter(e);
+            }
+        }
+    }
+
+    private void retryAfter(RuntimeException reason) {
+        status.disrupted(Optional.of(KafkaConnection.reason(reason)));
+        if (!control.isOver()) {
+            time.sleep(RETRY);
+        }
+    }
+
+    /** Opens the clients of a session. */
+    GroupSession open() {
+        Consumer<byte[], byte[]> consumer =
+                cluster.kafka().newGroupMember(options.group(), options.transactionalId(), READ_AHEAD);
+        try {
+            Admin admin = cluster.kafka().newAdmin();
+            try {
+                return open(consumer, admin);
+            } catch (RuntimeException e) {
+                admin.close(Duration.ZERO);
+                throw e;
+            }
+        } catch (RuntimeException e) {
+            consumer.close();
+            throw e;
+        }
+    }
+
+    private GroupSession open(Consumer<byte[], byte[]> consumer, Admin admin) {
+        UnreadRecords unread = new UnreadRecords(
+                UnreadRecords.listing(admin), partition -> GroupSession.position(consumer, partition));
+        Backlog backlog = new Backlog(requests.work(), unread, time);
+        AnswerTransactions answers = new AnswerTransactions(
+                new ResultProducers(cluster.kafka(), options.transactionalId()),
+                cluster.topics(),
+                UnwritableTopics.of(admin, time),
+                control::givesUpProducer,
+                time);
+        GroupSession.Parts parts = new GroupSession.Parts(
+                consumer,
+                admin,
+                new PartitionTakeover(options, consumer, admin, control::givesUp),
+                new PendingAnswers(
+                        answers,
+                        transactions,
+                        control::wake,
+                        answer -> {
+                            backlog.committed(answer);
+                            requests.listener().onCommitted(answer, time.nanoTime());
+                        },
+                        time),
+                new ReadAhead(cluster.topics().requestTopics(), options.lowerShare(), READ_AHEAD),
+                backlog);
+        return new GroupSession(options, parts, requests.runner(), cluster.routing(), control, status, time);
+    }
+}

@@ -1,0 +1,20 @@
+package io.tidemark.stream.delivery;
+
+import java.time.Duration;
+
+/**
+ * How a worker takes part in the delivery of requests.
+ *
+ * @param group           consumer group of the workers
+ * @param transactionalId of this process
+ * @param maxOpen         requests that run or wait in the engine together
+ * @param lowerShare      share of starts of lower topics, see {@link ReadAhead}
+ * @param revokeGrace     time that requests of a revoked partition have to end
+ * @param grace           time that open requests have to end after {@link LoopControl#stop}
+ */
+public record DeliveryOptions(
+        String group, String transactionalId, int maxOpen, double lowerShare, Duration revokeGrace, Duration grace) {
+
+    /** Between group and worker in a transactional id. */
+    public static final String SEPARATOR = "/";
+}

@@ -1,0 +1,55 @@
+package io.tidemark.stream.delivery;
+
+import io.tidemark.time.Time;
+import java.time.Duration;
+import java.util.Optional;
+
+/** What the loop that delivers requests reports to health checks and metrics. Written by its thread, read by any. */
+public final class DeliveryStatus {
+
+    private final Time time;
+    private volatile Optional<String> disruption = Optional.empty();
+    private volatile int openRequests;
+    private volatile int abandonedRequests;
+    private volatile long lastTurnNanos;
+
+    public DeliveryStatus(Time time) {
+        this.time = time;
+        this.lastTurnNanos = time.nanoTime();
+    }
+
+    /** Number of requests that run or wait in the engine. */
+    public int openRequests() {
+        return openRequests;
+    }
+
+    /** Number of open requests that were abandoned because the grace period was over. */
+    public int abandonedRequests() {
+        return abandonedRequests;
+    }
+
+    /** Why requests are not answered at the moment. */
+    public Optional<String> disruption() {
+        return disruption;
+    }
+
+    /** Time since the last turn of the loop. */
+    public Duration sinceLastTurn() {
+        return Duration.ofNanos(time.nanosSince(lastTurnNanos));
+    }
+
+    /** Called after each turn. */
+    void turned(int open) {
+        openRequests = open;
+        lastTurnNanos = time.nanoTime();
+    }
+
+    void disrupted(Optional<String> reason) {
+        disruption = reason;
+    }
+
+    /** Called when the grace period is over. */
+    void abandoned(int open) {
+        abandonedRequests = open;
+    }
+}

@@ -1,0 +1,503 @@
+package io.tidemark.stream.delivery;
+
+import io.tidemark.message.Provenance.Source;
+import io.tidemark.request.ReceivedRequest;
+import io.tidemark.request.RequestRunner;
+import io.tidemark.stream.delivery.AnswerTransactions.Outcome;
+import io.tidemark.stream.delivery.CrashIsolation.Permit;
+import io.tidemark.time.Time;
+import java.time.Duration;
+import java.util.Collection;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.OptionalLong;
+import java.util.Set;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.consumer.CloseOptions;
+import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.ConsumerRecords;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.TimeoutException;
+import org.apache.kafka.common.errors.WakeupException;
+import org.jboss.logging.Logger;
+
+/**
+ * The membership of a worker in its consumer group: the consumer, the partitions that are owned, and their requests.
+ * {@link #turn} begins a transaction with what has ended, starts requests, and polls. A transaction runs during the
+ * poll. A poll in which a partition is revoked waits for the end of the transaction, before another member can get the
+ * partition.
+ *
+ * <ul>
+ *   <li>Assigned: {@link PartitionTakeover} reads the progress, and a commit names this process as the owner before the
+ *       first request starts.
+ *   <li>Revoked: requests that can end within {@code revoke-grace} do so; the others are abandoned. What has ended is
+ *       committed, and the last commit names no owner.
+ *   <li>Lost: all requests of the partition are abandoned, and nothing is committed.
+ * </ul>
+ *
+ * <p>Used by the thread {@code tidemark-requests}. Answers arrive from other threads.
+ */
+final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
+
+    private static final Logger LOG = Logger.getLogger(GroupSession.class);
+    /** Of one poll without work, and between two attempts to commit after a failure. */
+    private static final Duration POLL = Duration.ofMillis(100);
+    /** Between two attempts to commit outside of a poll. */
+    private static final Duration COMMIT_PAUSE = Duration.ofMillis(5);
+
+    private static final Duration CLIENT_CLOSE = Duration.ofSeconds(5);
+    /** Time between two commits of idle partitions. */
+    private static final long SKIP_NANOS = TimeUnit.SECONDS.toNanos(5);
+    /** Time to commit the release of revoked partitions; other members wait for it. */
+    private static final long RELEASE_NANOS = TimeUnit.SECONDS.toNanos(15);
+
+    private final DeliveryOptions options;
+    private final Parts parts;
+    private final RequestRunner requests;
+    private final ReplyRouting routing;
+    private final LoopControl control;
+    private final DeliveryStatus status;
+    private final Time time;
+    private final Consumer<byte[], byte[]> consumer;
+    private final PendingAnswers answers;
+    private final ReadAhead readAhead;
+    private final CrashIsolation isolation;
+    private final Map<TopicPartition, PartitionProgress> owned = new LinkedHashMap<>();
+    /** Started requests without an answer. */
+    private final Set<Delivery> running = new HashSet<>();
+    /** Answers from other threads. */
+    private final ConcurrentLinkedQueue<PendingAnswer> ended = new ConcurrentLinkedQueue<>();
+
+    /** Transactions that have failed since the last one that was committed. */
+    private int failedTransactions;
+
+    /** Whether the next attempt to commit waits, after one that has failed. */
+    private boolean backOff;
+
+    private long skippedNanos;
+
+    /**
+     * The clients of a session and what uses them. The session closes them.
+     *
+     * @param readAhead the requests that were read and have not started
+     */
+    record Parts(
+            Consumer<byte[], byte[]> consumer,
+            Admin admin,
+            PartitionTakeover takeover,
+            PendingAnswers answers,
+            ReadAhead readAhead,
+            Backlog backlog) {}
+
+    GroupSession(
+            DeliveryOptions options,
+            Parts parts,
+            RequestRunner requests,
+            ReplyRouting routing,
+            LoopControl control,
+            DeliveryStatus status,
+            Time time) {
+        this.options = options;
+        this.parts = parts;
+        this.requests = requests;
+        this.routing = routing;
+        this.control = control;
+        this.status = status;
+        this.time = time;
+        this.consumer = parts.consumer();
+        this.answers = parts.answers();
+        this.readAhead = parts.readAhead();
+        this.isolation = new CrashIsolation(readAhead);
+        this.skippedNanos = time.nanoTime();
+    }
+
+    /** Joins the group with the first poll. */
+    void subscribe(Collection<String> topics) {
+        consumer.subscribe(topics, this);
+    }
+
+    /** One turn. Returns false when the session has ended: after a crash, or when it has released its partitions. */
+    boolean turn() {
+        if (control.isCrashed()) {
+            return false;
+        }
+        if (answers.hasEnded()) {
+            finishTransaction();
+        }
+        if (!backOff) {
+            beginTransaction();
+        }
+        boolean answered = running.isEmpty() && answers.writable().findAny().isEmpty();
+        if (control.isStopping() && (answered || control.isGraceOver())) {
+            status.abandoned(running.size());
+            releaseAll();
+            return false;
+        }
+        startRequests();
+        pausePartitions();
+        read(poll());
+        skip();
+        // a request that was just read does not wait for the next turn
+        startRequests();
+        status.disrupted(disruption());
+        turned();
+        return true;
+    }
+
+    private void turned() {
+        status.turned(running.size());
+        parts.backlog().turned(owned, started());
+    }
+
+    /** Requests that run or whose answers are not committed. */
+    private Stream<Delivery> started() {
+        return Stream.concat(running.stream(), answers.all().map(PendingAnswer::delivery));
+    }
+
+    /** Passes offsets without records. Called after {@link #read}: all records below the positions have been opened. */
+    private void skip() {
+        if (time.nanosSince(skippedNanos) >= SKIP_NANOS) {
+            skippedNanos = time.nanoTime();
+            owned.values().forEach(each -> position(consumer, each.partition()).ifPresent(each::skipTo));
+        }
+    }
+
+    /** The position of a consumer. Does not wait: empty if it is not known, which makes the consumer ask a broker. */
+    static OptionalLong position(Consumer<?, ?> consumer, TopicPartition partition) {
+        try {
+            return OptionalLong.of(consumer.position(partition, Duration.ZERO));
+        } catch (TimeoutException | WakeupException | IllegalStateException e) {
+            LOG.debugf("the position in %s is not known: %s", partition, e.getMessage());
+            return OptionalLong.empty();
+        }
+    }
+
+    private ConsumerRecords<byte[], byte[]> poll() {
+        control.polls(Optional.of(consumer));
+        try {
+            return consumer.poll(!backOff && hasWork() ? Duration.ZERO : POLL);
+        } catch (WakeupException e) {
+            return ConsumerRecords.empty();
+        } finally {
+            control.polls(Optional.empty());
+            backOff = false;
+        }
+    }
+
+    private boolean hasWork() {
+        return !ended.isEmpty()
+                || answers.hasEnded()
+                || !answers.isRunning() && owned.values().stream().anyMatch(PartitionProgress::needsCommit);
+    }
+
+    private void read(ConsumerRecords<byte[], byte[]> records) {
+        long attempt = consumer.groupMetadata().generationId();
+        for (ConsumerRecord<byte[], byte[]> record : records) {
+            PartitionProgress progress = owned.get(new TopicPartition(record.topic(), record.partition()));
+            if (progress == null) {
+                continue;
+            }
+            if (progress.isBehind(record.offset())) {
+                throw new KafkaException("partition " + progress.partition() + " was truncated to offset "
+                        + record.offset() + " or before");
+            }
+            parts.backlog().read(progress.partition());
+            if (progress.open(record.offset())) {
+                readAhead.add(delivery(record, progress, attempt));
+            }
+        }
+    }
+
+    private Delivery delivery(ConsumerRecord<byte[], byte[]> record, PartitionProgress progress, long attempt) {
+        TopicReply reply = routing.reply(record);
+        return new Delivery(
+                record,
+                progress,
+                reply,
+                new ReceivedRequest(
+                        new Source(record.topic(), record.partition(), record.offset()),
+                        Optional.ofNullable(record.value()),
+                        record.timestamp(),
+                        attempt,
+                        time.nanoTime(),
+                        reply));
+    }
+
+    /** Pauses the partitions of which enough requests are read, and resumes the others. */
+    private void pausePartitions() {
+        Set<TopicPartition> full = owned.values().stream()
+                .filter(each -> control.isStopping() || each.isWindowFull() || readAhead.isFull(each.partition()))
+                .map(PartitionProgress::partition)
+                .collect(Collectors.toSet());
+        Set<TopicPartition> paused = consumer.paused();
+        if (!paused.equals(full)) {
+            consumer.resume(paused.stream().filter(each -> !full.contains(each)).toList());
+            consumer.pause(full);
+        }
+    }
+
+    private void startRequests() {
+        if (control.isStopping()) {
+            return;
+        }
+        Stream<Delivery> unanswered =
+                Stream.concat(running.stream(), answers.writable().map(PendingAnswer::delivery));
+        Permit permit = isolation.permit(owned.values(), unanswered);
+        if (permit instanceof Permit.Alone alone) {
+            start(alone.delivery());
+        } else if (permit instanceof Permit.Crashing crashing) {
+            Delivery delivery = crashing.delivery();
+            answers.add(new PendingAnswer(delivery, requests.crashed(delivery.request())));
+        } else if (permit instanceof Permit.Anything) {
+            startAny();
+        }
+    }
+
+    private void startAny() {
+        // results that can't be written don't pile up
+        while (running.size() < options.maxOpen() && answers.size() < PendingAnswers.MAX_RESULTS_PER_TRANSACTION) {
+            Optional<Delivery> next = readAhead.take();
+            if (next.isEmpty()) {
+                return;
+            }
+            start(next.get());
+        }
+    }
+
+    private void start(Delivery delivery) {
+        running.add(delivery);
+        requests.start(delivery.request(), answer -> {
+            ended.add(new PendingAnswer(delivery, answer));
+            control.wake();
+        });
+    }
+
+    private void beginTransaction() {
+        for (PendingAnswer answer = ended.poll(); answer != null; answer = ended.poll()) {
+            if (running.remove(answer.delivery())) {
+                answers.add(answer);
+            }
+        }
+        answers.begin(owned.values(), consumer.groupMetadata());
+    }
+
+    /** Waits for the end of the running transaction. Returns false if none runs or its commit failed. */
+    private boolean finishTransaction() {
+        Optional<Outcome> outcome = answers.finish();
+        if (outcome.isEmpty()) {
+            return false;
+        }
+        if (outcome.get() == Outcome.COMMITTED) {
+            failedTransactions = 0;
+            return true;
+        }
+        failedTransactions++;
+        backOff = true;
+        if (outcome.get() == Outcome.UNKNOWN) {
+            reconcile();
+        }
+        return false;
+    }
+
+    /** Why answers are not committed at the moment. A single failure is usual while the group rebalances. */
+    private Optional<String> disruption() {
+        if (answers.isDelayed()) {
+            return Optional.of("a transaction has been running for more than 10 s");
+        }
+        boolean waiting = answers.size() > 0 || needsCommit(owned.values());
+        return failedTransactions > 1 && waiting
+                ? answers.failure().map(reason -> "results can't be committed: " + reason)
+                : Optional.empty();
+    }
+
+    /**
+     * Commits while there is something to commit: waits for the running transaction, then runs one with what is left.
+     *
+     * @param more   whether to go on; asked before each commit
+     * @param failed called when nothing was left or the commit has failed
+     */
+    private void commitWhile(BooleanSupplier more, Runnable failed) {
+        while (more.getAsBoolean()) {
+            finishTransaction();
+            beginTransaction();
+            if (!finishTransaction()) {
+                failed.run();
+            }
+        }
+    }
+
+    /** Between two attempts to commit outside of a poll: longer after a failure. */
+    private void pause() {
+        time.sleep(backOff ? POLL : COMMIT_PAUSE);
+        backOff = false;
+    }
+
+    private static boolean needsCommit(Collection<PartitionProgress> partitions) {
+        return partitions.stream().anyMatch(PartitionProgress::needsCommit);
+    }
+
+    /**
+     * Reads from the committed offsets which results a transaction of unknown outcome has committed.
+     *
+     * @throws KafkaException if a partition has another owner; the next session reads what is left
+     */
+    private void reconcile() {
+        parts.takeover().committed(owned.keySet()).forEach((partition, offset) -> {
+            PartitionProgress progress = owned.get(partition);
+            CommitMetadata metadata = CommitMetadata.of(partition.toString(), offset);
+            if (progress.isClaimed() && metadata.hasOtherOwner(options.transactionalId())) {
+                throw new KafkaException("partition " + partition + " has another owner");
+            }
+            answers.committed(progress, progress.reconcile(offset.offset(), metadata.finished()));
+        });
+    }
+
+    @Override
+    public void onPartitionsAssigned(Collection<TopicPartition> partitions) {
+        if (!partitions.isEmpty()) {
+            control.owns(true);
+            parts.takeover().of(partitions).forEach(progress -> owned.put(progress.partition(), progress));
+            parts.backlog().assigned(partitions);
+            LOG.infof("owns %d partitions, of which %d are new", owned.size(), partitions.size());
+        }
+    }
+
+    @Override
+    public void onPartitionsRevoked(Collection<TopicPartition> partitions) {
+        if (control.isCrashed() || !owned.keySet().containsAll(partitions)) {
+            // the session ends: the partitions are released already, or stay claimed as after a death
+            drop(partitions);
+            return;
+        }
+        finishTransaction();
+        partitions.forEach(readAhead::remove);
+        abandonSlow(partitions);
+        long start = time.nanoTime();
+        commitWhile(
+                () -> {
+                    startRequests();
+                    turned();
+                    return !runningOf(partitions).isEmpty()
+                            && time.nanosSince(start) < options.revokeGrace().toNanos()
+                            && !control.isGraceOver()
+                            && !control.isCrashed();
+                },
+                this::pause);
+        if (control.isCrashed()) {
+            drop(partitions);
+        } else {
+            release(partitions);
+        }
+    }
+
+    /** Abandons requests of revoked partitions that can't end within the grace. */
+    private void abandonSlow(Collection<TopicPartition> partitions) {
+        double seconds = options.revokeGrace().toMillis() / 1e3;
+        for (Delivery delivery : runningOf(partitions)) {
+            OptionalDouble left = requests.secondsLeft(delivery.request());
+            if (left.isEmpty() || left.getAsDouble() > seconds) {
+                abandon(delivery);
+            }
+        }
+    }
+
+    @Override
+    public void onPartitionsLost(Collection<TopicPartition> partitions) {
+        // the consumer also calls this if it is closed during a rebalance; the partitions are released then
+        long held = partitions.stream().filter(owned::containsKey).count();
+        if (held > 0) {
+            LOG.warnf("lost %d partitions; their requests are abandoned", held);
+        }
+        drop(partitions);
+    }
+
+    /** Commits what has ended, names no owner, and abandons the rest. */
+    private void release(Collection<TopicPartition> partitions) {
+        List<TopicPartition> all = List.copyOf(partitions);
+        runningOf(all).forEach(this::abandon);
+        List<PartitionProgress> released = all.stream().map(owned::get).toList();
+        released.forEach(PartitionProgress::release);
+        long start = time.nanoTime();
+        commitWhile(
+                () -> time.nanosSince(start) < RELEASE_NANOS
+                        && (needsCommit(released) || answers.hasAnswersOf(released)),
+                this::pause);
+        drop(all);
+    }
+
+    /**
+     * Releases all partitions. Polls between failed commits, because a rebalance that has begun refuses them until
+     * this member has joined it.
+     */
+    private void releaseAll() {
+        runningOf(owned.keySet()).forEach(this::abandon);
+        commitWhile(
+                () -> {
+                    // a poll may have assigned more partitions
+                    owned.values().forEach(PartitionProgress::release);
+                    return !control.givesUp()
+                            && (needsCommit(owned.values())
+                                    || answers.writable().findAny().isPresent());
+                },
+                () -> {
+                    pausePartitions();
+                    poll();
+                });
+    }
+
+    /** Removes partitions. Their requests are abandoned and their answers are dropped. */
+    private void drop(Collection<TopicPartition> partitions) {
+        runningOf(partitions).forEach(this::abandon);
+        for (TopicPartition partition : List.copyOf(partitions)) {
+            readAhead.remove(partition);
+            PartitionProgress progress = owned.remove(partition);
+            if (progress != null) {
+                answers.removeAnswersOf(progress);
+            }
+        }
+        control.owns(!owned.isEmpty());
+        parts.backlog().dropped(owned, started());
+    }
+
+    private void abandon(Delivery delivery) {
+        running.remove(delivery);
+        requests.abandon(delivery.request());
+    }
+
+    private List<Delivery> runningOf(Collection<TopicPartition> partitions) {
+        return running.stream()
+                .filter(delivery -> partitions.contains(delivery.partition()))
+                .toList();
+    }
+
+    /** Releases what is still owned, if the session has failed. Leaves the group. */
+    @Override
+    public void close() {
+        if (!control.isCrashed() && !control.givesUp()) {
+            try {
+                release(owned.keySet());
+            } catch (RuntimeException e) {
+                LOG.debugf("the partitions could not be released: %s", e.getMessage());
+            }
+        }
+        drop(List.copyOf(owned.keySet()));
+        status.turned(0);
+        try (answers) {
+            consumer.close(CloseOptions.timeout(CLIENT_CLOSE));
+        } finally {
+            parts.admin().close(Duration.ZERO);
+        }
+    }
+}

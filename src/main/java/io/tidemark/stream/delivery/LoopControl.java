@@ -1,0 +1,113 @@
+package io.tidemark.stream.delivery;
+
+import io.tidemark.time.Time;
+import java.time.Duration;
+import java.util.Optional;
+import org.apache.kafka.clients.consumer.Consumer;
+
+/**
+ * What other threads ask of the loop that delivers requests: to stop, to end after a crash, and to end its poll.
+ *
+ * <pre>
+ *   Running ── stop ──▶ Stopping (grace, then the last calls to the broker)
+ *      │                    │
+ *      └────── crash ───────┴──▶ Crashed
+ * </pre>
+ *
+ * <p>All methods may be called from any thread.
+ */
+public final class LoopControl {
+
+    /** How long after the grace period calls to an unresponsive broker are repeated. */
+    static final Duration LAST_CALLS = Duration.ofSeconds(20);
+
+    private final Duration grace;
+    private final Time time;
+    private volatile Phase phase = new Phase.Running();
+    private volatile boolean ownsPartitions;
+    private final Object wakeLock = new Object();
+    /** The consumer that polls at the moment. Guarded by {@code wakeLock}. */
+    private Optional<Consumer<?, ?>> polling = Optional.empty();
+
+    private sealed interface Phase {
+        record Running() implements Phase {}
+
+        record Stopping(long sinceNanos) implements Phase {}
+
+        record Crashed() implements Phase {}
+    }
+
+    /** @param grace time that open requests have to end after {@link #stop} */
+    public LoopControl(Duration grace, Time time) {
+        this.grace = grace;
+        this.time = time;
+    }
+
+    /** Starts no more requests, and ends the loop when the open ones are answered or the grace period is over. */
+    public void stop() {
+        synchronized (this) {
+            if (phase instanceof Phase.Running) {
+                phase = new Phase.Stopping(time.nanoTime());
+            }
+        }
+        wake();
+    }
+
+    /** Ends the loop without a release of the partitions: the next owners count a death. */
+    public void crash() {
+        synchronized (this) {
+            phase = new Phase.Crashed();
+        }
+        wake();
+    }
+
+    /** Makes the current poll return. */
+    void wake() {
+        synchronized (wakeLock) {
+            polling.ifPresent(Consumer::wakeup);
+        }
+    }
+
+    /** Called before and after each poll, so that {@link #wake} can end it. */
+    void polls(Optional<Consumer<?, ?>> consumer) {
+        synchronized (wakeLock) {
+            polling = consumer;
+        }
+    }
+
+    /** Called when partitions were assigned, and when they were given back or lost. */
+    void owns(boolean partitions) {
+        ownsPartitions = partitions;
+    }
+
+    /** Whether the loop should end. */
+    boolean isOver() {
+        return !(phase instanceof Phase.Running);
+    }
+
+    boolean isStopping() {
+        return phase instanceof Phase.Stopping;
+    }
+
+    boolean isCrashed() {
+        return phase instanceof Phase.Crashed;
+    }
+
+    boolean isGraceOver() {
+        return hasStoppedFor(grace);
+    }
+
+    /** Whether a broker that does not respond should no longer delay the end of the process. */
+    boolean givesUp() {
+        return isCrashed() || hasStoppedFor(grace.plus(LAST_CALLS));
+    }
+
+    /** Whether the wait for a producer should end: also when the loop ends and has no partitions to release. */
+    boolean givesUpProducer() {
+        return givesUp() || isOver() && !ownsPartitions;
+    }
+
+    private boolean hasStoppedFor(Duration duration) {
+        return phase instanceof Phase.Stopping stopping && time.nanosSince(stopping.sinceNanos()) > duration.toNanos();
+    }
+}

@@ -1,0 +1,78 @@
+package io.tidemark.stream.delivery;
+
+import io.tidemark.message.ErrorBody;
+import io.tidemark.message.TopicJson;
+import io.tidemark.request.Answer;
+import io.tidemark.stream.topics.DeadLetter;
+import java.nio.charset.StandardCharsets;
+import java.util.Optional;
+import org.apache.kafka.clients.producer.ProducerRecord;
+
+/**
+ * The answer of a delivery until its commit, and how it is written: where the result goes, whether an error replaces
+ * it, and whether it has a dead letter. Changed by the thread that runs transactions.
+ */
+final class PendingAnswer {
+
+    private final Delivery delivery;
+    private Answer answer;
+    private TopicReply reply;
+    private boolean withoutLetter;
+    /** Also read by the thread that polls while a transaction runs. */
+    private volatile boolean unwritable;
+
+    PendingAnswer(Delivery delivery, Answer answer) {
+        this.delivery = delivery;
+        this.answer = answer;
+        this.reply = delivery.reply();
+    }
+
+    Delivery delivery() {
+        return delivery;
+    }
+
+    Answer answer() {
+        return answer;
+    }
+
+    /** The topic of the result. */
+    String topic() {
+        return reply.topic();
+    }
+
+    /** Whether the broker refuses even an error in place of the result. The request stays open. */
+    boolean isUnwritable() {
+        return unwritable;
+    }
+
+    void markUnwritable() {
+        unwritable = true;
+    }
+
+    /** Writes an error in place of the result. */
+    void replaceBy(ErrorBody error) {
+        answer = answer.replacedBy(error);
+    }
+
+    /** Writes an error to another topic in place of the result. */
+    void divert(String topic, ErrorBody error) {
+        reply = reply.to(topic);
+        replaceBy(error);
+    }
+
+    void leaveOutLetter() {
+        withoutLetter = true;
+    }
+
+    /** @throws java.io.UncheckedIOException if the result can't be encoded */
+    ProducerRecord<byte[], byte[]> result() {
+        return reply.result(answer.result().id().getBytes(StandardCharsets.UTF_8), TopicJson.write(answer.result()));
+    }
+
+    /** The dead letter of a request whose result is an error. */
+    Optional<ProducerRecord<byte[], byte[]>> letter(String topic) {
+        return answer.error()
+                .filter(error -> !withoutLetter)
+                .map(error -> DeadLetter.of(delivery.record(), error, topic));
+    }
+}

@@ -1,0 +1,306 @@
+package io.tidemark.stream.serving;
+
+import io.micrometer.core.instrument.MeterRegistry;
+import io.tidemark.adapter.AdapterStore;
+import io.tidemark.calibration.CalibrationPolicy;
+import io.tidemark.calibration.Objective;
+import io.tidemark.calibration.SweepLimits;
+import io.tidemark.generation.GenerationEngine;
+import io.tidemark.stream.calibrator.BatchScorer;
+import io.tidemark.stream.calibrator.CalibratorService;
+import io.tidemark.stream.calibrator.EngineSweepExecutor;
+import io.tidemark.stream.calibrator.SweepExecutor;
+import io.tidemark.stream.metrics.AdapterMetrics;
+import io.tidemark.stream.metrics.CalibrationMetrics;
+import io.tidemark.stream.metrics.TableMetrics;
+import io.tidemark.stream.metrics.WorkerMetrics;
+import io.tidemark.stream.settings.AdapterFolders;
+import io.tidemark.stream.settings.TidemarkSettings;
+import io.tidemark.stream.settings.TidemarkSettings.CalibratorSettings;
+import io.tidemark.stream.settings.TidemarkSettings.Role;
+import io.tidemark.stream.tables.BoundaryTable;
+import io.tidemark.stream.tables.TopicFollower;
+import io.tidemark.stream.topics.KafkaConnection;
+import io.tidemark.stream.topics.ReplyTopics;
+import io.tidemark.stream.topics.TopicLayout;
+import io.tidemark.stream.topics.TopicSetup;
+import java.net.InetAddress;
+import java.net.UnknownHostException;
+import java.nio.file.Path;
+import java.util.Deque;
+import java.util.List;
+import java.util.Optional;
+import java.util.SortedMap;
+import java.util.UUID;
+import java.util.concurrent.ConcurrentLinkedDeque;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
+import org.apache.kafka.clients.admin.Admin;
+import org.eclipse.microprofile.reactive.messaging.Message;
+import org.jboss.logging.Logger;
+
+/**
+ * The services of a serving process. A role is a list of services, which are opened in the order of the list and closed
+ * in reverse order.
+ *
+ * <p>{@link #open} is called once, on the thread {@code tidemark-start}. The other methods may be called by any thread.
+ */
+final class Assembly implements AutoCloseable {
+
+    private static final Logger LOG = Logger.getLogger(Assembly.class);
+    private static final int RANDOM_NAME_CHARACTERS = 6;
+
+    private final TidemarkSettings settings;
+    private final KafkaConnection kafka;
+    private final Consumer<Message<byte[]>> events;
+    private final MeterRegistry registry;
+    private final ModelPreloader preloader;
+    private final Runnable onFailure;
+    private final TopicLayout topics;
+    private final String processName;
+
+    /** Open services, most recently opened first. */
+    private final Deque<Service> services = new ConcurrentLinkedDeque<>();
+
+    private volatile boolean stopping;
+
+    // set before the services that use them are opened
+    private Optional<ReplyTopics> replies = Optional.empty();
+    private LoadedModel loaded;
+    private AdapterStore store;
+    private BoundaryTable table;
+    private Optional<GenerationEngine> engine = Optional.empty();
+
+    /**
+     * @param events    the channel of events; throws an exception if its buffer is full
+     * @param onFailure called on any thread when a service has failed in such a way that the process must end
+     */
+    Assembly(
+            TidemarkSettings settings,
+            KafkaConnection kafka,
+            Consumer<Message<byte[]>> events,
+            MeterRegistry registry,
+            ModelPreloader preloader,
+            Runnable onFailure) {
+        this.settings = settings;
+        this.kafka = kafka;
+        this.events = events;
+        this.registry = registry;
+        this.preloader = preloader;
+        this.onFailure = onFailure;
+        this.topics = TopicLayout.of(settings.topics());
+        this.processName = settings.workerId().orElseGet(Assembly::uniqueProcessName);
+    }
+
+    /** What a role consists of. */
+    private List<Supplier<Service>> servicesOf(Role role) {
+        return switch (role) {
+            case WORKER -> List.of(this::model, this::adapters, this::boundaries, this::engine, this::worker);
+            case CALIBRATOR -> List.of(this::model, this::adapters, this::boundaries, this::calibrator);
+            case ALL ->
+                List.of(this::model, this::adapters, this::boundaries, this::engine, this::worker, this::calibrator);
+        };
+    }
+
+    /** Creates or checks the topics, then opens the services of the role one after the other. Returns early after {@link #stop}. */
+    synchronized void open() {
+        try (Admin admin = kafka.newAdmin()) {
+            TopicSetup.ensure(admin, topics, settings.role(), settings.topics().create());
+            if (settings.role().generates()) {
+                replies = Optional.of(ReplyTopics.check(
+                        admin, topics, settings.replies().topics().orElse(List.of())));
+            }
+        }
+        for (Supplier<Service> service : servicesOf(settings.role())) {
+            // a service that joins its consumer group during a shutdown causes two needless rebalances
+            if (!stopping) {
+                services.push(service.get());
+            }
+        }
+    }
+
+    private Service model() {
+        ModelChoice choice = ModelChoice.of(settings.model(), settings.engine());
+        if (AdapterFolders.of(settings).containsKey(choice.name())) {
+            throw new IllegalArgumentException("adapter '" + choice.name() + "' has the name of the base model");
+        }
+        LOG.infof("loading model '%s' from %s", choice.name(), choice.folder());
+        loaded = preloader.take(choice);
+        LOG.infof(
+                "loaded model '%s' (%d layers) from %s",
+                choice.name(), loaded.model().config().numLayers(), choice.folder());
+        return loaded::close;
+    }
+
+    private Service adapters() {
+        SortedMap<String, Path> folders = AdapterFolders.of(settings);
+        store = new AdapterStore(
+                loaded.model(), settings.engine().adapterBytes().asLongValue());
+        folders.forEach(store::register);
+        AdapterMetrics.bind(registry, store);
+        LOG.infof("registered %d adapters; each is loaded by the first request for it", folders.size());
+        return store::close;
+    }
+
+    private Service boundaries() {
+        table = new BoundaryTable();
+        TopicFollower follower = TopicFollower.ofTable(
+                kafka,
+                topics.boundaries(),
+                new TopicFollower.Limits(
+                        settings.tables().loadTimeout(), settings.tables().maxStaleness()),
+                table::apply);
+        TableMetrics.bind(registry, follower);
+        return new Service() {
+            @Override
+            public Optional<String> failure() {
+                return follower.isAlive()
+                        ? Optional.empty()
+                        : Optional.of("the thread that reads the boundary table has ended");
+            }
+
+            @Override
+            public Optional<String> disruption() {
+                return follower.disruption().map(reason -> "the boundary table may be out of date: " + reason);
+            }
+
+            @Override
+            public void close() {
+                follower.close();
+            }
+        };
+    }
+
+    private Service engine() {
+        EngineSizes sizes = sizes();
+        LOG.infof(
+                "engine: %d instances of %d threads, up to %d sequences",
+                sizes.layout().instances(),
+                sizes.layout().threads(),
+                sizes.limits().maxNumSeqs());
+        GenerationEngine started = GenerationEngine.start(loaded.model(), sizes.limits(), sizes.layout());
+        started.failure().thenRun(onFailure);
+        engine = Optional.of(started);
+        return new Service() {
+            @Override
+            public Optional<String> failure() {
+                return started.isAlive() ? Optional.empty() : Optional.of("an engine instance has ended");
+            }
+
+            @Override
+            public void close() {
+                started.close();
+            }
+        };
+    }
+
+    private EngineSizes sizes() {
+        return EngineSizes.of(
+                settings.engine(), loaded.model().decoder(), loaded.torch().freeGpuBytes());
+    }
+
+    private Service worker() {
+        WorkerService worker = new WorkerService(
+                settings,
+                new WorkerService.Cluster(processName, kafka, topics, replies.orElseThrow(), events),
+                new WorkerService.Backend(
+                        loaded.model(),
+                        store,
+                        table,
+                        engine.orElseThrow(),
+                        sizes().limits().maxNumSeqs() + settings.engine().maxQueuedRequests()),
+                new WorkerMetrics(registry, this::isModel));
+        worker.error().thenRun(onFailure);
+        return worker;
+    }
+
+    private boolean isModel(String name) {
+        return name.equals(loaded.model().name()) || store.isRegistered(name);
+    }
+
+    private Service calibrator() {
+        CalibratorSettings calibration = settings.calibrator();
+        String objective = calibration.objective().equals("tolerance")
+                ? "tolerance:" + calibration.tolerance()
+                : calibration.objective();
+        CalibratorService.Options options = new CalibratorService.Options(
+                calibration.group(),
+                calibration.group() + "-" + processName,
+                new CalibrationPolicy(Objective.parse(objective), calibration.minSamples()));
+        SweepExecutor executor =
+                engine.<SweepExecutor>map(EngineSweepExecutor::new).orElseGet(SweepExecutor::onOwnThreads);
+        SweepLimits limits = new SweepLimits(
+                calibration.tokensPerSlice(),
+                engine.isPresent() ? 1 : loaded.torch().threads());
+        CalibratorService calibrator = CalibratorService.start(
+                options,
+                kafka,
+                topics,
+                new BatchScorer(loaded.model(), store, calibration.maxExamples(), limits, executor),
+                new CalibrationMetrics(registry));
+        return new Service() {
+            @Override
+            public Optional<String> failure() {
+                return calibrator.isAlive() ? Optional.empty() : Optional.of("the thread of the calibrator has ended");
+            }
+
+            @Override
+            public Optional<String> disruption() {
+                return calibrator.disruption().map(reason -> "validation batches can't be processed: " + reason);
+            }
+
+            @Override
+            public void close() {
+                calibrator.close();
+            }
+        };
+    }
+
+    /** Stops the services, and opens no further ones. */
+    void stop() {
+        stopping = true;
+        services.forEach(Service::stop);
+    }
+
+    /** A failure that only a restart resolves. */
+    Optional<String> failure() {
+        return services.stream().flatMap(service -> service.failure().stream()).findFirst();
+    }
+
+    /** A disruption that may resolve itself. */
+    Optional<String> disruption() {
+        return services.stream()
+                .flatMap(service -> service.disruption().stream())
+                .findFirst();
+    }
+
+    /** Closes the services, most recently opened first: the sweep of a calibrator would slow down the open requests. */
+    @Override
+    public synchronized void close() {
+        while (!services.isEmpty()) {
+            try {
+                services.pop().close();
+            } catch (RuntimeException e) {
+                // the other services are closed as well
+                LOG.warnf(e, "a service could not be closed: %s", e.getMessage());
+            }
+        }
+    }
+
+    /**
+     * A name for results and transactional ids. The random part is required: in containers, hosts can have the same
+     * name and all processes the same id, and equal transactional ids fence each other.
+     */
+    static String uniqueProcessName() {
+        return hostName() + "-" + ProcessHandle.current().pid() + "-"
+                + UUID.randomUUID().toString().substring(0, RANDOM_NAME_CHARACTERS);
+    }
+
+    private static String hostName() {
+        try {
+            return InetAddress.getLocalHost().getHostName();
+        } catch (UnknownHostException e) {
+            return "tidemark";
+        }
+    }
+}

@@ -1,0 +1,42 @@
+package io.tidemark.stream.serving;
+
+/**
+ * The phases of a serving process.
+ *
+ * <pre>
+ *   LOADING ── all services run ──▶ READY
+ *      │ │                          │ │
+ *      │ └───── a failure ──────────┼─┴──▶ FAILED
+ *      │                            │
+ *      └─────── shutdown ───────────┴────▶ STOPPING
+ * </pre>
+ *
+ * <p>The process ends in the phases {@code STOPPING} and {@code FAILED}. A failure during a shutdown does not change the
+ * phase, nor does a shutdown after a failure.
+ */
+public enum Phase {
+    LOADING,
+    READY,
+    STOPPING,
+    FAILED;
+
+    /** All services run. */
+    Phase ready() {
+        return this == LOADING ? READY : this;
+    }
+
+    /** The process shuts down. */
+    Phase stopping() {
+        return isOver() ? this : STOPPING;
+    }
+
+    /** The start or a service has failed. */
+    Phase failed() {
+        return isOver() ? this : FAILED;
+    }
+
+    /** Whether the process ends. */
+    boolean isOver() {
+        return this == STOPPING || this == FAILED;
+    }
+}

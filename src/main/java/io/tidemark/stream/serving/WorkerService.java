@@ -1,0 +1,246 @@
+package io.tidemark.stream.serving;
+
+import io.tidemark.adapter.AdapterStore;
+import io.tidemark.decoder.LanguageModel;
+import io.tidemark.generation.GenerationEngine;
+import io.tidemark.load.WorkEstimate;
+import io.tidemark.request.AdapterSuggestions;
+import io.tidemark.request.Admission;
+import io.tidemark.request.Answers;
+import io.tidemark.request.RequestRunner;
+import io.tidemark.stream.delivery.CancellationReader;
+import io.tidemark.stream.delivery.DeliveryLoop;
+import io.tidemark.stream.delivery.DeliveryOptions;
+import io.tidemark.stream.delivery.DeliveryStatus;
+import io.tidemark.stream.delivery.EventWriter;
+import io.tidemark.stream.delivery.LoopControl;
+import io.tidemark.stream.delivery.ReplyRouting;
+import io.tidemark.stream.metrics.WorkerMetrics;
+import io.tidemark.stream.settings.TidemarkSettings;
+import io.tidemark.stream.tables.BoundaryTable;
+import io.tidemark.stream.tables.TableReadException;
+import io.tidemark.stream.tables.TopicFollower;
+import io.tidemark.stream.topics.KafkaConnection;
+import io.tidemark.stream.topics.ReplyTopics;
+import io.tidemark.stream.topics.TopicLayout;
+import io.tidemark.time.Time;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import org.eclipse.microprofile.reactive.messaging.Message;
+import org.jboss.logging.Logger;
+
+/**
+ * The service that answers requests: reads them, runs them in the engine, and commits each result together with the
+ * offset of its request. It creates the threads of all that.
+ */
+final class WorkerService implements Service {
+
+    private static final Logger LOG = Logger.getLogger(WorkerService.class);
+
+    /** Longer than the longest wait of the loop for a broker. */
+    private static final Duration STUCK = Duration.ofSeconds(60);
+
+    private static final int RANDOM_CHARACTERS = 8;
+
+    private final LoopControl control;
+    private final DeliveryStatus status = new DeliveryStatus(Time.system());
+    private final RequestRunner requests;
+    private final CancellationReader cancellations;
+    private final Duration grace;
+    private final Thread thread;
+    private final ExecutorService admission = executor("tidemark-admission");
+    private final ExecutorService transactions = executor("tidemark-transactions");
+    private final ScheduledThreadPoolExecutor deadlines =
+            new ScheduledThreadPoolExecutor(1, work -> new Thread(work, "tidemark-deadlines"));
+    private final CompletableFuture<Throwable> error = new CompletableFuture<>();
+
+    /**
+     * The cluster as a worker sees it.
+     *
+     * @param worker  name of the process in results, and a part of its transactional id
+     * @param replies the topics that results may go to
+     * @param events  the channel of events; throws an exception if its buffer is full
+     */
+    record Cluster(
+            String worker,
+            KafkaConnection kafka,
+            TopicLayout topics,
+            ReplyTopics replies,
+            Consumer<Message<byte[]>> events) {}
+
+    /**
+     * The parts of a process that answer requests. They must stay open until the service is closed.
+     *
+     * @param boundaries read to the end of its topic
+     * @param maxOpen    requests that may run and wait in the engine together
+     */
+    record Backend(
+            LanguageModel model,
+            AdapterStore adapters,
+            BoundaryTable boundaries,
+            GenerationEngine engine,
+            int maxOpen) {}
+
+    /**
+     * Reads the cancellations of the last hour, then starts to read requests.
+     *
+     * @throws TableReadException if the cancellations are not read within {@code tidemark.tables.load-timeout}
+     */
+    WorkerService(TidemarkSettings settings, Cluster cluster, Backend backend, WorkerMetrics metrics) {
+        LanguageModel model = backend.model();
+        AdapterStore adapters = backend.adapters();
+        Time time = Time.system();
+        grace = settings.worker().shutdownGrace();
+        control = new LoopControl(grace, time);
+        deadlines.setRemoveOnCancelPolicy(true);
+        Admission prepared = new Admission(
+                model,
+                adapters,
+                backend.boundaries(),
+                settings.limits().suggestAdapters() ? new AdapterSuggestions(adapters.ids()) : AdapterSuggestions.NONE,
+                metrics);
+        requests = new RequestRunner(
+                Math.toIntExact(settings.limits().requestBytes().asLongValue()),
+                prepared,
+                adapters::lease,
+                backend.engine(),
+                new Answers(model.name(), model.config().numLayers(), cluster.worker(), time),
+                new RequestRunner.Threads(admission, this::schedule),
+                time,
+                this::fail);
+        cancellations = CancellationReader.start(
+                cluster.kafka(),
+                cluster.topics().cancellations(),
+                new TopicFollower.Limits(
+                        settings.tables().loadTimeout(), settings.tables().maxStaleness()),
+                requests::cancel,
+                time);
+        EventWriter events = new EventWriter(cluster.events());
+        WorkEstimate work = new WorkEstimate(backend.engine());
+        String group = settings.worker().group();
+        DeliveryLoop loop = new DeliveryLoop(
+                new DeliveryOptions(
+                        group,
+                        transactionalId(group, cluster.worker()),
+                        backend.maxOpen(),
+                        settings.worker().lowPriorityShare(),
+                        settings.worker().revokeGrace(),
+                        grace),
+                new DeliveryLoop.Cluster(
+                        cluster.kafka(),
+                        cluster.topics(),
+                        new ReplyRouting(settings.replies().headers().orElse(List.of()), cluster.replies(), events)),
+                new DeliveryLoop.Requests(requests, work, metrics),
+                control,
+                status,
+                transactions,
+                time);
+        metrics.bind(status, events, cancellations.follower());
+        metrics.bind(backend.engine(), group);
+        metrics.bind(work, requests, cluster.topics().requestTopics(), group);
+        metrics.bind(backend.boundaries(), adapters.ids(), prepared);
+        backend.engine().failure().thenRun(this::crash);
+        thread = new Thread(() -> run(loop), "tidemark-requests");
+        thread.start();
+        LOG.infof(
+                "worker '%s' reads requests from %s",
+                cluster.worker(), cluster.topics().requestTopics());
+    }
+
+    private static ExecutorService executor(String name) {
+        return Executors.newSingleThreadExecutor(work -> new Thread(work, name));
+    }
+
+    /** Milliseconds suffice; {@link Duration#toNanos} of a deadline in a distant year would overflow. */
+    private Runnable schedule(Duration delay, Runnable task) {
+        Future<?> scheduled = deadlines.schedule(task, Math.max(0, delay.toMillis()), TimeUnit.MILLISECONDS);
+        return () -> scheduled.cancel(false);
+    }
+
+    private void run(DeliveryLoop loop) {
+        try {
+            loop.run();
+        } catch (Error e) {
+            LOG.error("the thread that reads requests has failed", e);
+            fail(e);
+        }
+    }
+
+    /** Called on any thread. Requests without an answer are abandoned, and whoever started the service ends the process. */
+    private void fail(Throwable reason) {
+        crash();
+        error.complete(reason);
+    }
+
+    /** Ends the loop without a release of the partitions. Called when the engine has failed as well. */
+    private void crash() {
+        requests.abandonAll();
+        control.crash();
+    }
+
+    /** Completed with an error after which the process must end. */
+    CompletionStage<Throwable> error() {
+        return error.minimalCompletionStage();
+    }
+
+    /** Starts no more requests. Open requests continue for the grace period. */
+    @Override
+    public void stop() {
+        control.stop();
+    }
+
+    @Override
+    public Optional<String> failure() {
+        if (!thread.isAlive()) {
+            return Optional.of("the thread that reads requests has ended");
+        }
+        return cancellations.isAlive()
+                ? Optional.empty()
+                : Optional.of("the thread that reads cancellations has ended");
+    }
+
+    @Override
+    public Optional<String> disruption() {
+        return status.disruption()
+                .or(() -> status.sinceLastTurn().compareTo(STUCK) > 0
+                        ? Optional.of("the thread that reads requests has waited for the broker for "
+                                + status.sinceLastTurn().toSeconds() + " s")
+                        : Optional.empty())
+                .or(() -> cancellations.disruption().map(reason -> "cancellations may be missing: " + reason));
+    }
+
+    /** Finishes open requests within the grace period, and abandons the rest for redelivery. */
+    @Override
+    public void close() {
+        control.stop();
+        try {
+            thread.join(grace.plus(DeliveryLoop.END).toMillis());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        LOG.infof("worker stopped: %d open requests abandoned for redelivery", status.abandonedRequests());
+        cancellations.close();
+        admission.shutdownNow();
+        deadlines.shutdownNow();
+        transactions.shutdownNow();
+    }
+
+    /**
+     * A transactional id that is new for each process: a process that follows a dead one of the same name must not look
+     * like it.
+     */
+    private static String transactionalId(String group, String worker) {
+        return group + DeliveryOptions.SEPARATOR + worker + "-"
+                + UUID.randomUUID().toString().substring(0, RANDOM_CHARACTERS);
+    }
+}

@@ -1,0 +1,92 @@
+package io.tidemark.request;
+
+import io.tidemark.generation.Engine;
+import io.tidemark.generation.EngineStats;
+import io.tidemark.generation.FinishReason;
+import io.tidemark.generation.GenerationListener;
+import io.tidemark.generation.GenerationParams;
+import io.tidemark.generation.GenerationRequest;
+import io.tidemark.generation.RequestRejectedException;
+import java.util.List;
+import java.util.OptionalDouble;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.function.Function;
+
+/** An engine that runs nothing and records submissions and cancellations. */
+public final class RecordingEngine implements Engine {
+
+    private final List<GenerationRequest> submitted = new CopyOnWriteArrayList<>();
+    private final List<GenerationListener> listeners = new CopyOnWriteArrayList<>();
+    private final List<String> cancelledAfterSubmission = new CopyOnWriteArrayList<>();
+    private final List<FinishReason> reasons = new CopyOnWriteArrayList<>();
+    private volatile Function<String, OptionalDouble> secondsLeft = engineId -> OptionalDouble.empty();
+
+    public List<GenerationRequest> submitted() {
+        return submitted;
+    }
+
+    /** Of the submitted requests, in their order. */
+    public List<GenerationListener> listeners() {
+        return listeners;
+    }
+
+    public List<String> cancelledAfterSubmission() {
+        return cancelledAfterSubmission;
+    }
+
+    /** Of the cancellations of submitted requests. */
+    public List<FinishReason> reasons() {
+        return reasons;
+    }
+
+    /** @param estimate the seconds until a request ends, by its id in the engine */
+    public void estimate(Function<String, OptionalDouble> estimate) {
+        secondsLeft = estimate;
+    }
+
+    @Override
+    public OptionalDouble secondsLeft(String engineId) {
+        return secondsLeft.apply(engineId);
+    }
+
+    @Override
+    public long tokensProcessed() {
+        return 0;
+    }
+
+    @Override
+    public boolean isSaturated() {
+        return false;
+    }
+
+    @Override
+    public double tokensLeft(double completionTokens) {
+        return 0;
+    }
+
+    @Override
+    public EngineStats stats() {
+        return new EngineStats(0, 0, 0, 0, 0, 0, 0, 0);
+    }
+
+    @Override
+    public void validate(List<Integer> prompt, GenerationParams params) throws RequestRejectedException {
+        if (params.maxTokens() > 1000) {
+            throw new RequestRejectedException("context_length_exceeded", "max_tokens", "that is too long");
+        }
+    }
+
+    @Override
+    public void submit(GenerationRequest request, GenerationListener listener) {
+        listeners.add(listener);
+        submitted.add(request);
+    }
+
+    @Override
+    public void cancel(String engineId, FinishReason reason) {
+        if (submitted.stream().anyMatch(request -> request.id().equals(engineId))) {
+            reasons.add(reason);
+            cancelledAfterSubmission.add(engineId);
+        }
+    }
+}

@@ -1,0 +1,225 @@
+package io.tidemark.request;
+
+import io.tidemark.adapter.AdapterLease;
+import io.tidemark.adapter.AdapterStore;
+import io.tidemark.boundary.AppliedBoundary;
+import io.tidemark.boundary.Boundary;
+import io.tidemark.decoder.sampling.SamplingParams;
+import io.tidemark.fixture.FixtureModel;
+import io.tidemark.fixture.Folders;
+import io.tidemark.generation.GenerationParams;
+import io.tidemark.generation.GenerationRequest;
+import io.tidemark.generation.StopConditions;
+import io.tidemark.message.ErrorBody;
+import io.tidemark.message.EventMessage;
+import io.tidemark.message.Parsed;
+import io.tidemark.message.Provenance.Source;
+import io.tidemark.message.RequestMessage;
+import io.tidemark.message.TopicJson;
+import io.tidemark.time.Time;
+import io.tidemark.time.VirtualTime;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Function;
+
+/**
+ * Requests on the thread of the test, with a virtual clock and a recording engine. Adapter 'warm' is loaded; the test
+ * completes the lease of adapter 'cold'.
+ */
+final class RequestRunnerFixture implements AutoCloseable {
+
+    private static final String FAMILY = "llama-gqa";
+
+    private final Map<String, CompletableFuture<AdapterLease>> leases = new ConcurrentHashMap<>();
+    private final List<Answer> answers = new CopyOnWriteArrayList<>();
+    private final List<EventMessage> events = new CopyOnWriteArrayList<>();
+    private final List<Throwable> failures = new CopyOnWriteArrayList<>();
+    private final VirtualTime time = new VirtualTime();
+    private final RecordingEngine engine = new RecordingEngine();
+    private final FixtureModel fixture = FixtureModel.load(FAMILY);
+    private final AdapterStore store = new AdapterStore(fixture.model());
+    private final RequestRunner requests;
+
+    RequestRunnerFixture() {
+        this(worker -> worker);
+    }
+
+    /** @param clock of the results; one that throws an exception makes results fail */
+    RequestRunnerFixture(Function<Time, Time> clock) {
+        register(store);
+        Boundaries noRecord = (adapter, version) -> new Boundaries.InForce(
+                new AppliedBoundary.FullLora(Boundary.full(version.numLayers()), AppliedBoundary.Reason.NO_RECORD),
+                OptionalLong.empty());
+        requests = new RequestRunner(
+                10_000,
+                new Admission(fixture.model(), store, noRecord, AdapterSuggestions.NONE, RequestListener.NONE),
+                this::lease,
+                engine,
+                new Answers(FAMILY, fixture.model().config().numLayers(), "w", clock.apply(time)),
+                new RequestRunner.Threads(Runnable::run, this::schedule),
+                time,
+                failures::add);
+    }
+
+    private Runnable schedule(Duration delay, Runnable task) {
+        AtomicBoolean cancelled = new AtomicBoolean();
+        time.schedule(delay, () -> {
+            if (!cancelled.get()) {
+                task.run();
+            }
+        });
+        return () -> cancelled.set(true);
+    }
+
+    /** A store of both adapters with memory for one of them. */
+    AdapterStore smallStore() {
+        AdapterStore small =
+                new AdapterStore(fixture.model(), fixture.adapter("qv").bytes());
+        register(small);
+        return small;
+    }
+
+    private static void register(AdapterStore store) {
+        List.of("warm", "cold").forEach(id -> store.register(id, Folders.adapter(FAMILY, "qv")));
+    }
+
+    RequestRunner requests() {
+        return requests;
+    }
+
+    RecordingEngine engine() {
+        return engine;
+    }
+
+    AdapterStore store() {
+        return store;
+    }
+
+    VirtualTime time() {
+        return time;
+    }
+
+    /** Errors and exceptions that end the process. */
+    List<Throwable> failures() {
+        return failures;
+    }
+
+    List<EventMessage> events() {
+        return events;
+    }
+
+    List<Answer> answers() {
+        return answers;
+    }
+
+    /** The lease of the cold adapter, which the test completes. A request has asked for it. */
+    CompletableFuture<AdapterLease> coldLease() {
+        return Optional.ofNullable(leases.get("cold")).orElseThrow();
+    }
+
+    boolean noAdapterRequested() {
+        return leases.isEmpty();
+    }
+
+    /** Delivers a request with id {@code rOFFSET} for an adapter. */
+    CompletableFuture<Answer> deliver(int offset, String model) {
+        return deliver(offset, model, 0);
+    }
+
+    CompletableFuture<Answer> deliver(int offset, String model, long timestamp) {
+        return deliver(
+                offset,
+                timestamp,
+                "{\"id\": \"r%d\", \"model\": \"%s\", \"prompt\": \"x\", \"max_tokens\": 4}".formatted(offset, model));
+    }
+
+    CompletableFuture<Answer> deliver(int offset, long timestamp, String body) {
+        return deliver(received(offset, timestamp, body));
+    }
+
+    CompletableFuture<Answer> deliver(ReceivedRequest request) {
+        CompletableFuture<Answer> answered = new CompletableFuture<>();
+        requests.start(request, answer -> {
+            answers.add(answer);
+            answered.complete(answer);
+        });
+        return answered;
+    }
+
+    ReceivedRequest received(int offset, long timestamp, String body) {
+        return received(offset, timestamp, body, Optional.empty());
+    }
+
+    /** @param refusal of the reply target */
+    ReceivedRequest received(int offset, long timestamp, String body, Optional<ErrorBody> refusal) {
+        return received(offset, timestamp, body, refusal, events);
+    }
+
+    static ReceivedRequest received(
+            int offset, long timestamp, String body, Optional<ErrorBody> refusal, List<EventMessage> events) {
+        return new ReceivedRequest(
+                new Source("requests", 0, offset),
+                Optional.of(body.getBytes(StandardCharsets.UTF_8)),
+                timestamp,
+                3,
+                0,
+                target(refusal, events));
+    }
+
+    /** A reply target that adds events to a list. */
+    static ReplyTarget target(Optional<ErrorBody> refusal, List<EventMessage> events) {
+        return new ReplyTarget() {
+            @Override
+            public Optional<ErrorBody> refusal() {
+                return refusal;
+            }
+
+            @Override
+            public void send(EventMessage event) {
+                events.add(event);
+            }
+        };
+    }
+
+    /** All results, concatenated. */
+    String results() {
+        return answers.stream()
+                .map(answer -> new String(TopicJson.write(answer.result()), StandardCharsets.UTF_8))
+                .reduce("", String::concat);
+    }
+
+    /** A valid request for the base model of two layers, with id {@code r}. */
+    static AdmittedRequest admitted(String request) {
+        RequestMessage message = ((Parsed.Valid<RequestMessage>)
+                        RequestMessage.parse(request.getBytes(StandardCharsets.UTF_8), 1000))
+                .record();
+        GenerationParams params = new GenerationParams(
+                StopConditions.after(4), SamplingParams.GREEDY, 1, message.n(), OptionalInt.empty());
+        return new AdmittedRequest(
+                "r",
+                message,
+                Optional.empty(),
+                new GenerationRequest("r", List.of(1), params, Optional.empty(), Boundary.full(2)));
+    }
+
+    private CompletableFuture<AdapterLease> lease(String id) {
+        return id.equals("warm")
+                ? CompletableFuture.completedFuture(store.awaitLease(id))
+                : leases.computeIfAbsent(id, name -> new CompletableFuture<>());
+    }
+
+    @Override
+    public void close() {
+        store.close();
+        fixture.close();
+    }
+}

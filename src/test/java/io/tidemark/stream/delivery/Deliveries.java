@@ -1,0 +1,63 @@
+package io.tidemark.stream.delivery;
+
+import io.tidemark.message.ErrorBody;
+import io.tidemark.message.Provenance.Source;
+import io.tidemark.request.Answer;
+import io.tidemark.request.Answers;
+import io.tidemark.request.ReceivedRequest;
+import io.tidemark.stream.topics.ReplyTopics;
+import io.tidemark.time.Time;
+import java.util.BitSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.TopicPartition;
+
+/** Makes deliveries of request records, and their answers, for tests. */
+final class Deliveries {
+
+    private Deliveries() {}
+
+    static PartitionProgress progress(TopicPartition partition) {
+        return new PartitionProgress(partition, "worker", 0, new BitSet(), CrashHistory.NONE);
+    }
+
+    /** A routing without reply topics, whose events are dropped. */
+    static ReplyRouting toResults(String results) {
+        return new ReplyRouting(List.of(), new ReplyTopics(results, Map.of(results, 1)), new EventWriter(event -> {}));
+    }
+
+    static Delivery delivery(PartitionProgress progress, long offset) {
+        TopicPartition partition = progress.partition();
+        return delivery(
+                progress,
+                new ConsumerRecord<>(partition.topic(), partition.partition(), offset, null, new byte[1]),
+                toResults("generation-results"));
+    }
+
+    static Delivery delivery(PartitionProgress progress, ConsumerRecord<byte[], byte[]> record, ReplyRouting routing) {
+        TopicReply reply = routing.reply(record);
+        return new Delivery(
+                record,
+                progress,
+                reply,
+                new ReceivedRequest(
+                        new Source(record.topic(), record.partition(), record.offset()),
+                        Optional.ofNullable(record.value()),
+                        record.timestamp(),
+                        1,
+                        0,
+                        reply));
+    }
+
+    /** An answer with an error. */
+    static Answer error(Delivery delivery) {
+        return new Answers("base", 2, "w", Time.system())
+                .rejected(
+                        delivery.request(),
+                        "r" + delivery.offset(),
+                        Optional.empty(),
+                        ErrorBody.serverError("engine_error", "it broke"));
+    }
+}

@@ -1,0 +1,71 @@
+package io.tidemark.stream.delivery;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.kafka.common.TopicPartition;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+
+@DisplayName("The requests that were read")
+class ReadAheadTest {
+
+    @Test
+    @DisplayName("Of a partition start within one turn of the others, however many the others have")
+    void partitionsTakeTurns() {
+        ReadAhead requests = new ReadAhead(List.of("t"), 0.1, 100);
+        add(requests, "t", 0, 50);
+        add(requests, "t", 1, 2);
+        add(requests, "t", 2, 1);
+        assertThat(take(requests, 6)).containsExactly("t-0@0", "t-1@0", "t-2@0", "t-0@1", "t-1@1", "t-0@2");
+    }
+
+    @Test
+    @DisplayName("Of a lower topic get one start of ten while the higher topic has requests, and all starts afterwards")
+    void lowerShare() {
+        ReadAhead requests = new ReadAhead(List.of("high", "low"), 0.1, 100);
+        add(requests, "high", 0, 90);
+        add(requests, "low", 0, 20);
+        assertThat(take(requests, 100))
+                .filteredOn(each -> each.startsWith("low"))
+                .hasSize(10);
+        assertThat(take(requests, 10)).allMatch(each -> each.startsWith("low"));
+        assertThat(requests.take()).isEmpty();
+    }
+
+    @Test
+    @DisplayName("Of a lower topic wait for the higher one if their share is 0")
+    void noShare() {
+        ReadAhead requests = new ReadAhead(List.of("high", "low"), 0, 100);
+        add(requests, "low", 0, 1);
+        add(requests, "high", 0, 30);
+        assertThat(take(requests, 31).get(30)).startsWith("low");
+    }
+
+    @Test
+    @DisplayName("Of a lost partition are forgotten, and its place is free again")
+    void removed() {
+        ReadAhead requests = new ReadAhead(List.of("t"), 0.1, 2);
+        add(requests, "t", 0, 2);
+        TopicPartition partition = new TopicPartition("t", 0);
+        assertThat(requests.isFull(partition)).isTrue();
+        requests.remove(partition);
+        assertThat(requests.isFull(partition)).isFalse();
+        assertThat(requests.take()).isEmpty();
+    }
+
+    private static void add(ReadAhead requests, String topic, int partition, int count) {
+        for (int offset = 0; offset < count; offset++) {
+            requests.add(Deliveries.delivery(Deliveries.progress(new TopicPartition(topic, partition)), offset));
+        }
+    }
+
+    private static List<String> take(ReadAhead requests, int count) {
+        List<String> taken = new ArrayList<>();
+        for (int i = 0; i < count; i++) {
+            requests.take().ifPresent(delivery -> taken.add(delivery.toString()));
+        }
+        return taken;
+    }
+}
