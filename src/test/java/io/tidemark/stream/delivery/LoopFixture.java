@@ -35,6 +35,8 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
@@ -408,6 +410,7 @@ final class LoopFixture implements AutoCloseable {
         private final WorkEstimate work = new WorkEstimate(engine);
         private final ExecutorService admission = Executors.newSingleThreadExecutor();
         private final ExecutorService transactions = Executors.newSingleThreadExecutor();
+        private final ScheduledExecutorService deadlines = Executors.newSingleThreadScheduledExecutor();
         private final LoopControl control;
         private final DeliveryStatus status = new DeliveryStatus(Time.system());
         private final RequestRunner requests;
@@ -426,7 +429,7 @@ final class LoopFixture implements AutoCloseable {
                     store::lease,
                     engine,
                     new Answers(FAMILY, fixture.model().config().numLayers(), name, Time.system()),
-                    new RequestRunner.Threads(admission, (delay, task) -> () -> {}),
+                    new RequestRunner.Threads(admission, this::schedule),
                     Time.system(),
                     failure -> control.crash());
             Map<String, Object> properties = new HashMap<>(Map.of(
@@ -459,6 +462,11 @@ final class LoopFixture implements AutoCloseable {
                     transactions,
                     Time.system());
             thread = new Thread(loop::run, "requests of " + name);
+        }
+
+        private Runnable schedule(Duration delay, Runnable task) {
+            Future<?> scheduled = deadlines.schedule(task, delay.toMillis(), TimeUnit.MILLISECONDS);
+            return () -> scheduled.cancel(false);
         }
 
         String name() {
@@ -562,6 +570,7 @@ final class LoopFixture implements AutoCloseable {
         private void end() {
             hasEnded();
             admission.shutdownNow();
+            deadlines.shutdownNow();
             transactions.shutdownNow();
         }
     }
