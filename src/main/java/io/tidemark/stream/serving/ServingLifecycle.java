@@ -11,6 +11,7 @@ import io.tidemark.calibration.Objective;
 import io.tidemark.calibration.SweepLimits;
 import io.tidemark.generation.GenerationEngine;
 import io.tidemark.stream.calibrator.BatchScorer;
+import io.tidemark.stream.calibrator.CalibratorOptions;
 import io.tidemark.stream.calibrator.CalibratorService;
 import io.tidemark.stream.calibrator.EngineSweepExecutor;
 import io.tidemark.stream.calibrator.SweepExecutor;
@@ -25,10 +26,12 @@ import io.tidemark.stream.settings.TidemarkSettings.CalibratorSettings;
 import io.tidemark.stream.tables.BoundaryTable;
 import io.tidemark.stream.tables.TopicFollower;
 import io.tidemark.stream.topics.KafkaConnection;
+import io.tidemark.stream.topics.KafkaThread;
 import io.tidemark.stream.topics.ReplyTopics;
 import io.tidemark.stream.topics.TopicLayout;
 import io.tidemark.stream.topics.TopicSetup;
 import io.tidemark.stream.worker.WorkerService;
+import io.tidemark.time.Time;
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.enterprise.event.Observes;
 import jakarta.inject.Inject;
@@ -190,10 +193,10 @@ public class ServingLifecycle {
         TopicLayout topics = TopicLayout.of(settings.topics());
         Optional<ReplyTopics> replies = Optional.empty();
         try (Admin admin = kafka.newAdmin()) {
-            TopicSetup.ensure(admin, topics, settings.role(), settings.topics().create());
+            TopicSetup.ensure(admin, topics, settings.role(), settings.topics().create(), Time.system());
             if (settings.role().generates()) {
                 replies = Optional.of(ReplyTopics.check(
-                        admin, topics, settings.replies().topics().orElse(List.of())));
+                        admin, topics, settings.replies().topics().orElse(List.of()), Time.system()));
             }
         }
         SortedMap<String, Path> folders = AdapterFolders.of(settings);
@@ -202,7 +205,12 @@ public class ServingLifecycle {
         BoundaryTable table = new BoundaryTable();
         TopicFollower.Limits limits = new TopicFollower.Limits(
                 settings.tables().loadTimeout(), settings.tables().maxStaleness());
-        TopicFollower follower = opened(TopicFollower.ofTable(kafka, topics.boundaries(), limits, table::apply));
+        TopicFollower follower = opened(TopicFollower.ofTable(
+                KafkaThread.named(TopicFollower.threadName(topics.boundaries()), kafka),
+                topics.boundaries(),
+                limits,
+                table::apply));
+        follower.failure().thenRun(this::serviceFailed);
         boundaries = Optional.of(follower);
         TableMetrics.bind(registry, follower);
         String processName = settings.workerId().orElseGet(ServingLifecycle::uniqueProcessName);
@@ -263,7 +271,7 @@ public class ServingLifecycle {
                         started,
                         sizes.limits().maxNumSeqs() + settings.engine().maxQueuedRequests()),
                 new WorkerMetrics(registry)));
-        service.loopFailure().thenRun(this::engineFailed);
+        service.loopFailure().thenRun(this::serviceFailed);
         worker = Optional.of(service);
     }
 
@@ -272,27 +280,37 @@ public class ServingLifecycle {
         String objective = calibration.objective().equals("tolerance")
                 ? "tolerance:" + calibration.tolerance()
                 : calibration.objective();
-        CalibratorService.Options options = new CalibratorService.Options(
+        CalibratorOptions options = new CalibratorOptions(
+                topics,
                 calibration.group(),
                 calibration.group() + "-" + processName,
                 new CalibrationPolicy(Objective.parse(objective), calibration.minSamples()));
-        SweepExecutor executor =
-                engine.<SweepExecutor>map(EngineSweepExecutor::new).orElseGet(SweepExecutor::onOwnThreads);
+        SweepExecutor executor = engine.<SweepExecutor>map(running -> new EngineSweepExecutor(running, Time.system()))
+                .orElseGet(SweepExecutor::onOwnThreads);
         SweepLimits limits = new SweepLimits(
                 calibration.tokensPerSlice(),
                 engine.isPresent() ? 1 : loaded.torch().threads());
-        calibrator = Optional.of(opened(CalibratorService.start(
+        CalibratorService service = opened(CalibratorService.start(
                 options,
-                kafka,
-                topics,
-                new BatchScorer(loaded.model(), adapters, calibration.maxExamples(), limits, executor),
-                new CalibrationMetrics(registry))));
+                KafkaThread.named("tidemark-calibrator", kafka),
+                new BatchScorer(loaded.model(), adapters, calibration.maxExamples(), limits, executor, Time.system()),
+                new CalibrationMetrics(registry)));
+        service.failure().thenRun(this::serviceFailed);
+        calibrator = Optional.of(service);
+    }
+
+    private void engineFailed() {
+        endProcess("the engine has failed");
+    }
+
+    private void serviceFailed() {
+        endProcess("a service has failed");
     }
 
     /** Ends the process. Its open requests are not committed, so another worker receives them. */
-    private void engineFailed() {
+    private void endProcess(String reason) {
         phase.updateAndGet(current -> current == Phase.STOPPING ? current : Phase.FAILED);
-        LOG.error("the engine has failed; the process ends and abandons its open requests for redelivery");
+        LOG.errorf("%s; the process ends and abandons its open requests for redelivery", reason);
         CompletableFuture.delayedExecutor(EXIT_TIMEOUT.toSeconds(), TimeUnit.SECONDS)
                 .execute(ServingLifecycle::halt);
         Quarkus.asyncExit(1);

@@ -4,7 +4,7 @@ import io.tidemark.message.CancellationMessage;
 import io.tidemark.message.Parsed;
 import io.tidemark.stream.tables.TableReadException;
 import io.tidemark.stream.tables.TopicFollower;
-import io.tidemark.stream.topics.KafkaConnection;
+import io.tidemark.stream.topics.KafkaThread;
 import io.tidemark.text.LogText;
 import java.time.Instant;
 import java.util.Optional;
@@ -38,11 +38,10 @@ final class CancellationReader implements AutoCloseable {
      *
      * @throws TableReadException if the end is not reached within {@link TopicFollower.Limits#load}
      */
-    static CancellationReader start(
-            KafkaConnection kafka, String topic, TopicFollower.Limits limits, Listener listener) {
-        Instant since = Instant.now().minusMillis(RecentCancellations.RETENTION_MS);
+    static CancellationReader start(KafkaThread thread, String topic, TopicFollower.Limits limits, Listener listener) {
+        Instant since = thread.time().instant().minusMillis(RecentCancellations.RETENTION_MS);
         return new CancellationReader(
-                TopicFollower.since(kafka, topic, since, limits, record -> handle(record, listener)));
+                TopicFollower.since(thread, topic, since, limits, record -> handle(record, listener)));
     }
 
     /** False after the thread has ended. From then on, no cancellations are read. */

@@ -9,6 +9,7 @@ import io.tidemark.stream.tables.BoundaryTable;
 import io.tidemark.stream.tables.TableReadException;
 import io.tidemark.stream.tables.TopicFollower;
 import io.tidemark.stream.topics.KafkaConnection;
+import io.tidemark.stream.topics.KafkaThread;
 import io.tidemark.stream.topics.ReplyTopics;
 import io.tidemark.stream.topics.TopicLayout;
 import java.time.Clock;
@@ -101,9 +102,10 @@ public final class WorkerService implements AutoCloseable {
                 new Answers(results, metrics, work, admission::metricTag),
                 routing,
                 Clock.systemUTC());
+        String cancelled = cluster.topics().cancellations();
         CancellationReader cancellations = CancellationReader.start(
-                cluster.kafka(),
-                cluster.topics().cancellations(),
+                KafkaThread.named(TopicFollower.threadName(cancelled), cluster.kafka()),
+                cancelled,
                 new TopicFollower.Limits(
                         settings.tables().loadTimeout(), settings.tables().maxStaleness()),
                 requests::cancel);
@@ -148,9 +150,11 @@ public final class WorkerService implements AutoCloseable {
         LOG.infof("worker stopped: %d open requests abandoned for redelivery", loop.abandonedRequests());
     }
 
-    /** Completed with the error that has ended the thread of the requests. */
+    /** Completed with the error that has ended the thread of the requests or that of the cancellations. */
     public CompletionStage<Throwable> loopFailure() {
-        return loop.failure().minimalCompletionStage();
+        return loop.failure()
+                .applyToEither(cancellations.follower().failure(), failure -> failure)
+                .minimalCompletionStage();
     }
 
     /** A failure that only a restart resolves, for a health check. */
