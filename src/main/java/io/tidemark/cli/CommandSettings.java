@@ -8,6 +8,7 @@ import io.tidemark.stream.settings.TidemarkSettings.Role;
 import io.tidemark.stream.settings.TidemarkSettings.TopicSettings;
 import io.tidemark.stream.topics.TopicLayout;
 import io.tidemark.stream.topics.TopicSetup;
+import io.tidemark.time.Time;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -54,7 +55,7 @@ public final class CommandSettings {
     /** Creates missing topics with the layout that workers and calibrators would create. */
     static void createTopics(Cluster cluster) {
         try (Admin admin = cluster.admin()) {
-            TopicSetup.ensure(admin, layout(sources()), Role.ALL, true);
+            TopicSetup.ensure(admin, layout(sources()), Role.ALL, true, Time.system());
         }
     }
 

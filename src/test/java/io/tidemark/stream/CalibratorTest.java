@@ -267,12 +267,17 @@ class CalibratorTest {
     }
 
     @Test
-    @DisplayName("A batch that fails three times with an unexpected error becomes a dead letter, and the next counts")
+    @DisplayName(
+            "A batch that ends the calibrator three times with an Error becomes a dead letter, and the next counts")
     void failingBatch() {
         AtomicInteger runs = new AtomicInteger();
         calibrator.stop();
         calibrator.send("fails", 0, 0, 6);
         calibrator.send("good", 0, 0, 4);
+        for (int failed = 0; failed < 3; failed++) {
+            calibrator.start(failing(runs, 3));
+            calibrator.awaitFailure();
+        }
         calibrator.start(failing(runs, 3));
         calibrator.awaitSamples(4);
         calibrator.awaitCommitted(0, 2);
@@ -281,11 +286,15 @@ class CalibratorTest {
     }
 
     @Test
-    @DisplayName("A batch that succeeds after two unexpected errors counts")
+    @DisplayName("A batch that succeeds after it has ended two calibrators with an Error counts")
     void failsTwice() {
         AtomicInteger runs = new AtomicInteger();
         calibrator.stop();
         calibrator.send("unlucky", 0, 0, 6);
+        for (int failed = 0; failed < 2; failed++) {
+            calibrator.start(failing(runs, 2));
+            calibrator.awaitFailure();
+        }
         calibrator.start(failing(runs, 2));
         calibrator.awaitSamples(6);
         calibrator.awaitCommitted(0, 1);
@@ -358,7 +367,7 @@ class CalibratorTest {
         throw new SweepAbandonedException();
     }
 
-    /** Fails the first runs with an error that no one handles. */
+    /** Fails the first runs with an Error, which ends the calibrator. */
     private static SweepExecutor failing(AtomicInteger runs, int failures) {
         return (sweep, shouldContinue) -> {
             if (runs.incrementAndGet() <= failures) {

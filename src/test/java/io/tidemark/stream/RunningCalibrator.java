@@ -1,5 +1,7 @@
 package io.tidemark.stream;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import com.fasterxml.jackson.databind.JsonNode;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.tidemark.broker.EmbeddedBroker;
@@ -7,13 +9,16 @@ import io.tidemark.calibration.CalibrationPolicy;
 import io.tidemark.calibration.Objective;
 import io.tidemark.calibration.SweepLimits;
 import io.tidemark.stream.calibrator.BatchScorer;
+import io.tidemark.stream.calibrator.CalibratorOptions;
 import io.tidemark.stream.calibrator.CalibratorService;
 import io.tidemark.stream.calibrator.SweepExecutor;
 import io.tidemark.stream.metrics.CalibrationMetrics;
 import io.tidemark.stream.settings.TidemarkSettings.Role;
 import io.tidemark.stream.topics.KafkaConnection;
+import io.tidemark.stream.topics.KafkaThread;
 import io.tidemark.stream.topics.TopicLayout;
 import io.tidemark.stream.topics.TopicSetup;
+import io.tidemark.time.Time;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -51,7 +56,7 @@ final class RunningCalibrator implements AutoCloseable {
                         Map.of("tidemark.topics.prefix", prefix, "tidemark.topics.calibration-partitions", "2"))
                 .topics());
         try (Admin admin = kafka.newAdmin()) {
-            TopicSetup.ensure(admin, topics, Role.ALL, true);
+            TopicSetup.ensure(admin, topics, Role.ALL, true, Time.system());
         }
         client = new TopicClient(
                 broker.bootstrapServers(),
@@ -77,12 +82,20 @@ final class RunningCalibrator implements AutoCloseable {
 
     private CalibratorService start(String name, SweepExecutor executor) {
         return CalibratorService.start(
-                new CalibratorService.Options(
-                        group(), prefix + name, new CalibrationPolicy(Objective.parse("balanced"), 2)),
-                kafka,
-                topics,
-                new BatchScorer(model.model(), model.adapters(), MAX_EXAMPLES, SweepLimits.DEFAULT, executor),
+                new CalibratorOptions(
+                        topics, group(), prefix + name, new CalibrationPolicy(Objective.parse("balanced"), 2)),
+                KafkaThread.named("tidemark-calibrator", kafka),
+                new BatchScorer(
+                        model.model(), model.adapters(), MAX_EXAMPLES, SweepLimits.DEFAULT, executor, Time.system()),
                 new CalibrationMetrics(new SimpleMeterRegistry()));
+    }
+
+    /** Waits until an error has ended the calibrator. */
+    void awaitFailure() {
+        assertThat(calibrator.failure().toCompletableFuture())
+                .succeedsWithin(Duration.ofSeconds(30))
+                .isInstanceOf(StackOverflowError.class);
+        calibrator.close();
     }
 
     void stop() {

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.tidemark.stream.settings.TidemarkSettings.Role;
 import io.tidemark.stream.topics.TopicLayout;
 import io.tidemark.stream.topics.TopicSetup;
+import io.tidemark.time.Time;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -38,7 +39,8 @@ final class WorkerGroup implements AutoCloseable {
                     TopicLayout.of(TestSettings.with(Map.of("tidemark.topics.prefix", prefix))
                             .topics()),
                     Role.ALL,
-                    true);
+                    true,
+                    Time.system());
         }
         client = new TopicClient(brokers, prefix + "generation-results", prefix + "generation-dead-letters");
     }

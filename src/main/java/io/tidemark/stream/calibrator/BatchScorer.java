@@ -17,12 +17,12 @@ import io.tidemark.stream.settings.TidemarkSettings.TopicSettings;
 import io.tidemark.text.ChatMessage;
 import io.tidemark.text.ChatTemplateException;
 import io.tidemark.text.LogText;
+import io.tidemark.time.Time;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
+import java.util.concurrent.CompletionException;
 import java.util.function.BooleanSupplier;
 import java.util.function.DoublePredicate;
 import org.apache.kafka.common.KafkaException;
@@ -35,7 +35,7 @@ import org.jboss.logging.Logger;
 public final class BatchScorer {
 
     private static final Logger LOG = Logger.getLogger(BatchScorer.class);
-    private static final long POLL_MS = 100;
+    private static final Duration POLL = Duration.ofMillis(20);
 
     /** A batch that can be scored. Its adapter stays loaded until the batch is closed. */
     record TokenizedBatch(String batchId, AdapterLease lease, LoadedVersion version, List<TokenizedExample> examples)
@@ -81,20 +81,28 @@ public final class BatchScorer {
     private final int maxExamples;
     private final BoundarySweep sweep;
     private final SweepExecutor executor;
+    private final Time time;
     private final int endOfSequence;
 
     /**
      * @param model       must stay open as long as the scorer is used, and so must {@code adapters}
      * @param maxExamples the most examples of a batch; a larger batch is rejected
      * @param limits      the batch size and the threads of a sweep
+     * @param time        waits for an adapter that loads
      */
     public BatchScorer(
-            LanguageModel model, AdapterStore adapters, int maxExamples, SweepLimits limits, SweepExecutor executor) {
+            LanguageModel model,
+            AdapterStore adapters,
+            int maxExamples,
+            SweepLimits limits,
+            SweepExecutor executor,
+            Time time) {
         this.model = model;
         this.adapters = adapters;
         this.maxExamples = maxExamples;
         this.sweep = new BoundarySweep(model, limits);
         this.executor = executor;
+        this.time = time;
         this.endOfSequence = model.completionEnd();
     }
 
@@ -102,7 +110,7 @@ public final class BatchScorer {
      * Reads a batch and waits until its adapter is loaded.
      *
      * @param value          the value of the Kafka record, which may be null
-     * @param shouldContinue called every 100 ms while the adapter loads; false ends the wait
+     * @param shouldContinue called every 20 ms while the adapter loads; false ends the wait
      * @throws RejectedException       if the batch is invalid, or its adapter is unknown or cannot be loaded
      * @throws SweepAbandonedException if the wait was ended
      */
@@ -159,22 +167,23 @@ public final class BatchScorer {
             throws RejectedException, SweepAbandonedException {
         CompletableFuture<AdapterLease> lease = adapters.lease(id);
         try {
-            do {
-                try {
-                    return lease.get(POLL_MS, TimeUnit.MILLISECONDS);
-                } catch (TimeoutException e) {
-                    // the adapter still loads
+            while (!lease.isDone()) {
+                if (Thread.currentThread().isInterrupted() || !shouldContinue.getAsBoolean()) {
+                    throw new SweepAbandonedException();
                 }
-            } while (shouldContinue.getAsBoolean());
-        } catch (ExecutionException e) {
-            throw new RejectedException(ErrorBody.adapterUnusable(id));
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
-        if (!lease.cancel(false)) {
+                time.sleep(POLL);
+            }
+        } catch (SweepAbandonedException | RuntimeException e) {
+            lease.cancel(false);
+            // without effect unless the adapter was loaded in the meantime
             lease.thenAccept(AdapterLease::close);
+            throw e;
         }
-        throw new SweepAbandonedException();
+        try {
+            return lease.join();
+        } catch (CompletionException e) {
+            throw new RejectedException(ErrorBody.adapterUnusable(id));
+        }
     }
 
     private TokenizedExample tokenize(ValidationBatch.Example example, String path) throws RejectedException {

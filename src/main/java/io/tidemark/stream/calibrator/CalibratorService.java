@@ -1,136 +1,151 @@
 package io.tidemark.stream.calibrator;
 
-import io.tidemark.calibration.CalibrationPolicy;
 import io.tidemark.stream.tables.TableReadException;
 import io.tidemark.stream.topics.KafkaConnection;
-import io.tidemark.stream.topics.TopicLayout;
+import io.tidemark.stream.topics.KafkaThread;
+import io.tidemark.time.Time;
+import java.time.Duration;
 import java.util.Optional;
-import java.util.UUID;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.LockSupport;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
 import org.apache.kafka.common.KafkaException;
 import org.jboss.logging.Logger;
 
 /**
  * The calibrator: consumes validation batches, scores them, and publishes calibration states and boundaries.
  *
- * <p>It handles one batch at a time on the thread {@code tidemark-calibrator}. When a Kafka client fails, a sweep is
- * abandoned or a batch causes an unexpected error, the thread opens a new {@link CalibratorSession}, which continues at
- * the last commit. {@link BatchAttempts} counts the failures of a batch across sessions and processes; the third one
- * makes it a dead letter.
+ * <p>It handles one batch at a time, on the thread that it is given. When a Kafka client fails, a sweep is abandoned or
+ * a batch causes an unexpected exception, it opens a new {@link CalibratorSession}, which continues at the last commit.
+ * An {@link Error} ends the calibrator and completes {@link #failure}: the owner ends the process.
+ * {@link BatchAttempts} counts the failures of a batch across sessions and processes; the third one makes it a dead
+ * letter.
  *
- * <p>The methods may be called from any thread.
+ * <p>The public methods may be called from any thread.
  */
 public final class CalibratorService implements AutoCloseable {
 
     private static final Logger LOG = Logger.getLogger(CalibratorService.class);
-    private static final long RETRY_NANOS = TimeUnit.SECONDS.toNanos(1);
+    private static final Duration RETRY = Duration.ofSeconds(1);
+    private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(30);
+    private static final Duration CLOSE_POLL = Duration.ofMillis(10);
 
-    /**
-     * The settings of a calibrator.
-     *
-     * @param group           the consumer group that shares the batches
-     * @param transactionalId the transactional id of the producer, unique for each process
-     * @param policy          how boundaries are chosen
-     */
-    public record Options(String group, String transactionalId, CalibrationPolicy policy) {}
-
-    private final Options options;
-    private final KafkaConnection kafka;
-    private final TopicLayout topics;
+    private final CalibratorOptions options;
+    private final KafkaThread thread;
     private final BatchScorer scorer;
     private final CalibrationListener listener;
-    private final String process = UUID.randomUUID().toString();
-    private final Thread thread = new Thread(this::run, "tidemark-calibrator");
-    private volatile Optional<String> disruption = Optional.empty();
-    private volatile boolean running = true;
+    private final CalibratorRun run = new CalibratorRun();
+    private final CompletableFuture<Throwable> failure = new CompletableFuture<>();
+    private volatile boolean ended;
 
-    private CalibratorService(
-            Options options,
-            KafkaConnection kafka,
-            TopicLayout topics,
-            BatchScorer scorer,
-            CalibrationListener listener) {
+    /** Used by the calibrator's thread only. Empty after a failure. */
+    private Optional<CalibratorSession> session = Optional.empty();
+
+    CalibratorService(CalibratorOptions options, KafkaThread thread, BatchScorer scorer, CalibrationListener listener) {
         this.options = options;
-        this.kafka = kafka;
-        this.topics = topics;
+        this.thread = thread;
         this.scorer = scorer;
         this.listener = listener;
     }
 
-    /** Starts to consume. The topics must exist. */
+    /**
+     * Starts to consume.
+     *
+     * @param thread runs the calibrator until it is closed
+     */
     public static CalibratorService start(
-            Options options,
-            KafkaConnection kafka,
-            TopicLayout topics,
-            BatchScorer scorer,
-            CalibrationListener listener) {
-        CalibratorService service = new CalibratorService(options, kafka, topics, scorer, listener);
-        service.thread.start();
+            CalibratorOptions options, KafkaThread thread, BatchScorer scorer, CalibrationListener listener) {
+        CalibratorService service = new CalibratorService(options, thread, scorer, listener);
+        thread.thread().execute(service::run);
         LOG.infof(
                 "calibrator consumes batches from '%s' with objective %s",
-                topics.validationBatches(), options.policy().objective().written());
+                options.topics().validationBatches(),
+                options.policy().objective().written());
         return service;
     }
 
     /** Why batches are not processed at the moment, for a health check. */
     public Optional<String> disruption() {
-        return disruption;
+        return run.disruption();
     }
 
-    /** False after the thread has ended. From then on, no batches are processed. */
+    /** Completed with the error that has ended the calibrator. The process must end. */
+    public CompletionStage<Throwable> failure() {
+        return failure.minimalCompletionStage();
+    }
+
+    /** False after the calibrator has ended. From then on, no batches are processed. */
     public boolean isAlive() {
-        return thread.isAlive();
+        return !ended;
     }
 
     /**
-     * Abandons a running batch; the next owner of its partition scores it. Waits at most 30 s for the thread to end.
+     * Abandons a running batch; the next owner of its partition scores it. Waits at most 30 s for the calibrator to
+     * end.
      */
     @Override
     public void close() {
-        running = false;
-        try {
-            thread.join(TimeUnit.SECONDS.toMillis(30));
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
+        stop();
+        Time time = thread.time();
+        long start = time.nanoTime();
+        while (!ended
+                && time.nanosSince(start) < CLOSE_TIMEOUT.toNanos()
+                && !Thread.currentThread().isInterrupted()) {
+            time.sleep(CLOSE_POLL);
         }
     }
 
-    private void run() {
-        while (running) {
-            try (CalibratorSession session = new CalibratorSession(this, kafka, topics, scorer, listener)) {
-                session.run();
-            } catch (KafkaException | TableReadException | SweepAbandonedException e) {
-                LOG.warnf("the calibrator restarts at its last commit: %s", e.getMessage());
-                retryAfter(e);
-            } catch (RuntimeException | Error e) {
-                LOG.error("the calibrator restarts at its last commit", e);
-                retryAfter(e);
+    /** Ends {@link #run} after the current turn. */
+    void stop() {
+        run.stop();
+    }
+
+    /** Consumes batches until the service is closed or an {@link Error} occurs. */
+    void run() {
+        try {
+            while (run.isRunning()) {
+                turn();
+            }
+        } catch (Error e) {
+            LOG.error("the calibrator has failed", e);
+            failure.complete(e);
+        } finally {
+            try {
+                closeSession();
+            } finally {
+                ended = true;
             }
         }
     }
 
-    private void retryAfter(Throwable failure) {
-        disruption = Optional.of(KafkaConnection.reason(failure));
-        LockSupport.parkNanos(RETRY_NANOS);
+    /** Polls once and handles the batch that was found, in a new session if the last one has failed. */
+    void turn() {
+        try {
+            if (session.isEmpty()) {
+                session = Optional.of(new CalibratorSession(run, options, thread, scorer, listener));
+            }
+            session.get().turn();
+        } catch (KafkaException | TableReadException | SweepAbandonedException e) {
+            LOG.warnf("the calibrator restarts at its last commit: %s", e.getMessage());
+            restartAfter(e);
+        } catch (RuntimeException e) {
+            LOG.error("the calibrator restarts at its last commit", e);
+            restartAfter(e);
+        }
     }
 
-    Options options() {
-        return options;
+    private void restartAfter(Exception failed) {
+        closeSession();
+        run.disrupted(KafkaConnection.reason(failed));
+        thread.time().sleep(RETRY);
     }
 
-    /** A random name of the process, for {@link BatchAttempts}. */
-    String process() {
-        return process;
-    }
-
-    /** False when the service is closed. */
-    boolean isRunning() {
-        return running;
-    }
-
-    /** Called when a session is a member of the group. */
-    void joined() {
-        disruption = Optional.empty();
+    private void closeSession() {
+        Optional<CalibratorSession> closing = session;
+        session = Optional.empty();
+        try {
+            closing.ifPresent(CalibratorSession::close);
+        } catch (RuntimeException e) {
+            LOG.warnf("closing the clients of the calibrator failed: %s", e.getMessage());
+        }
     }
 }

@@ -6,22 +6,22 @@ import io.tidemark.calibration.ExampleScore;
 import io.tidemark.message.ErrorBody;
 import io.tidemark.stream.calibrator.BatchScorer.TokenizedBatch;
 import io.tidemark.stream.tables.TableReadException;
-import io.tidemark.stream.topics.KafkaConnection;
-import io.tidemark.stream.topics.TopicLayout;
+import io.tidemark.stream.topics.KafkaThread;
 import io.tidemark.text.LogText;
+import io.tidemark.time.Time;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.Collection;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.BooleanSupplier;
+import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
-import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.RecordTooLargeException;
@@ -33,7 +33,20 @@ import org.jboss.logging.Logger;
  * them. A batch takes effect exactly once: its calibration state, its boundary record and the offset behind it are
  * committed in one transaction, and the state contains the ids of its batches.
  *
- * <p>An error of a client ends the session with an exception. Used by the thread {@code tidemark-calibrator} only.
+ * <p>Each arrow is a commit. It moves the group's offset behind a batch that is done, and keeps the offset otherwise.
+ * Attempts are {@link BatchAttempts}, in the metadata of the offset.
+ *
+ * <pre>
+ *   polled ── attempts, name of the process ──> open
+ *   polled ── dead letter ────────────────────> done     it has failed three times
+ *   open   ── state that claims the batch ────> open     before the sweep
+ *   open   ── {@link BatchOutcome} ────────────────────> done     scored, rejected or skipped
+ *   open   ── attempts ───────────────────────> polled   stop, revocation, or an exception of a Kafka client
+ *   open   ── attempts + 1 ───────────────────> polled   other exception, Error, or records that are too large
+ *   open   ── nothing ────────────────────────> polled   lost partition or dead process: another process adds 1
+ * </pre>
+ *
+ * <p>An error of a client ends the session with an exception. All methods are called by one thread.
  */
 final class CalibratorSession implements ConsumerRebalanceListener, AutoCloseable {
 
@@ -41,82 +54,76 @@ final class CalibratorSession implements ConsumerRebalanceListener, AutoCloseabl
     private static final Duration RELEASE_TIMEOUT = Duration.ofSeconds(5);
     private static final Duration POLL = Duration.ofMillis(200);
 
-    private final CalibratorService service;
-    private final CalibratorService.Options options;
-    private final TopicLayout topics;
+    private final CalibratorRun run;
+    private final CalibratorOptions options;
     private final BatchScorer scorer;
     private final CalibrationListener listener;
-    private final KafkaConsumer<byte[], byte[]> consumer;
+    private final Time time;
+    private final Consumer<byte[], byte[]> consumer;
     private final PollHeartbeat heartbeat;
     private final CalibratorTables tables;
     private final DecisionPublisher publisher;
     private final Set<TopicPartition> owned = new HashSet<>();
     private boolean assigned;
 
-    /** The batch that is being handled, until its outcome is published. */
-    private Optional<Attempt> current = Optional.empty();
+    /** The batch that is being handled. Empty from the moment at which the commit that ends its handling begins. */
+    private Optional<OpenBatch> open = Optional.empty();
 
-    /**
-     * The handling of one batch.
-     *
-     * @param before the attempts before this one
-     */
-    private record Attempt(ConsumerRecord<byte[], byte[]> record, BatchAttempts before) {
+    /** @param attempts what is committed if the batch is to be read again without a failure of its own */
+    private record OpenBatch(ConsumerRecord<byte[], byte[]> record, BatchAttempts attempts) {
 
         TopicPartition partition() {
             return new TopicPartition(record.topic(), record.partition());
         }
     }
 
-    /** Joins the group with the first poll. */
+    /** Joins the group with the first {@link #turn}. */
     CalibratorSession(
-            CalibratorService service,
-            KafkaConnection kafka,
-            TopicLayout topics,
+            CalibratorRun run,
+            CalibratorOptions options,
+            KafkaThread thread,
             BatchScorer scorer,
             CalibrationListener listener) {
-        this.service = service;
-        this.options = service.options();
-        this.topics = topics;
+        this.run = run;
+        this.options = options;
         this.scorer = scorer;
         this.listener = listener;
+        this.time = thread.time();
         // one record, because each is handled before the next poll
-        this.consumer = kafka.newGroupMember(options.group(), options.transactionalId(), 1);
-        this.heartbeat = new PollHeartbeat(consumer);
+        this.consumer = thread.kafka().newGroupMember(options.group(), options.transactionalId(), 1);
+        this.heartbeat = new PollHeartbeat(consumer, time);
         try {
-            tables = new CalibratorTables(kafka, topics);
+            tables = new CalibratorTables(thread.kafka(), time, options.topics());
         } catch (RuntimeException e) {
             consumer.close();
             throw e;
         }
         try {
-            publisher = new DecisionPublisher(kafka, options.transactionalId(), topics, consumer);
+            publisher = new DecisionPublisher(thread.kafka(), options.transactionalId(), options.topics(), consumer);
         } catch (RuntimeException e) {
             tables.close();
             consumer.close();
             throw e;
         }
+        consumer.subscribe(List.of(options.topics().validationBatches()), this);
     }
 
     /**
-     * Handles batches until the service stops.
+     * Polls once, and handles the batch that was found.
      *
-     * @throws SweepAbandonedException if a batch was abandoned and this session still owns its partition
+     * @throws SweepAbandonedException if the batch was abandoned and this session still owns its partition
      */
-    void run() throws SweepAbandonedException {
-        consumer.subscribe(List.of(topics.validationBatches()), this);
-        while (service.isRunning()) {
-            ConsumerRecords<byte[], byte[]> batches = consumer.poll(POLL);
-            if (!consumer.groupMetadata().memberId().isEmpty()) {
-                service.joined();
-            }
-            if (assigned) {
-                assigned = false;
-                restorePins();
-            }
-            for (ConsumerRecord<byte[], byte[]> batch : batches) {
-                handle(batch);
-            }
+    void turn() throws SweepAbandonedException {
+        ConsumerRecords<byte[], byte[]> batches = consumer.poll(POLL);
+        if (!consumer.groupMetadata().memberId().isEmpty()) {
+            run.joined();
+        }
+        if (assigned) {
+            assigned = false;
+            restorePins();
+        }
+        for (ConsumerRecord<byte[], byte[]> batch : batches) {
+            handle(batch);
         }
     }
 
@@ -133,7 +140,7 @@ final class CalibratorSession implements ConsumerRebalanceListener, AutoCloseabl
 
     @Override
     public void onPartitionsRevoked(Collection<TopicPartition> partitions) {
-        current.filter(attempt -> partitions.contains(attempt.partition())).ifPresent(this::release);
+        open.filter(batch -> partitions.contains(batch.partition())).ifPresent(this::release);
         owned.removeAll(partitions);
     }
 
@@ -143,26 +150,25 @@ final class CalibratorSession implements ConsumerRebalanceListener, AutoCloseabl
     }
 
     private void handle(ConsumerRecord<byte[], byte[]> record) throws SweepAbandonedException {
-        Attempt attempt = new Attempt(record, attemptsOf(record).foundBy(service.process()));
-        if (attempt.before().isExhausted()) {
-            reject(
-                    record,
-                    ErrorBody.serverError(
+        OpenBatch batch = new OpenBatch(record, attemptsOf(record).foundBy(run.process()));
+        if (batch.attempts().isExhausted()) {
+            end(
+                    batch,
+                    new BatchOutcome.Rejected(ErrorBody.serverError(
                             "batch_failed",
-                            "the batch failed " + attempt.before().failures()
-                                    + " times with an unexpected error or the death of the calibrator"));
+                            "the batch failed " + batch.attempts().failures()
+                                    + " times with an unexpected error or the death of the calibrator")));
             return;
         }
-        publisher.keep(record, attempt.before().startedIn(service.process()));
-        current = Optional.of(attempt);
+        publisher.keep(record, batch.attempts().startedIn(run.process()));
+        open = Optional.of(batch);
         try {
-            process(attempt);
-        } catch (BatchScorer.RejectedException e) {
-            reject(record, e.error());
+            end(batch, process(batch));
         } catch (SweepAbandonedException e) {
             LOG.infof("abandoned the batch at %s-%d@%d", record.topic(), record.partition(), record.offset());
-            current.filter(open -> owned.contains(open.partition())).ifPresent(this::release);
-            if (service.isRunning() && owned.contains(attempt.partition())) {
+            open.filter(abandoned -> owned.contains(abandoned.partition())).ifPresent(this::release);
+            open = Optional.empty();
+            if (run.isRunning() && owned.contains(batch.partition())) {
                 // the consumer's position is behind the batch: a new session reads it again
                 throw e;
             }
@@ -170,19 +176,17 @@ final class CalibratorSession implements ConsumerRebalanceListener, AutoCloseabl
             if (e instanceof RecordTooLargeException || e.getCause() instanceof RecordTooLargeException) {
                 // the state or the boundary record of the batch is too large: the batch has failed; close() commits
                 // that
-                current = Optional.of(new Attempt(record, attempt.before().failed()));
+                open = Optional.of(new OpenBatch(record, batch.attempts().failed()));
             }
             throw e;
         } catch (RuntimeException | Error e) {
-            if (current.isPresent()) {
-                current = Optional.empty();
-                publisher.keep(record, attempt.before().failed());
+            if (open.isPresent()) {
+                fail(batch, e);
             }
             throw e;
         } finally {
             heartbeat.stop();
         }
-        current = Optional.empty();
     }
 
     private BatchAttempts attemptsOf(ConsumerRecord<byte[], byte[]> record) {
@@ -197,50 +201,48 @@ final class CalibratorSession implements ConsumerRebalanceListener, AutoCloseabl
     }
 
     /** Commits that the process no longer works on the batch, and that this is no failure. */
-    private void release(Attempt attempt) {
-        current = Optional.empty();
-        publisher.keep(attempt.record(), attempt.before());
+    private void release(OpenBatch batch) {
+        open = Optional.empty();
+        publisher.keep(batch.record(), batch.attempts());
     }
 
-    private void reject(ConsumerRecord<byte[], byte[]> record, ErrorBody error) {
-        // without the message: that of a chat template may contain text of the batch
-        LOG.warnf(
-                "the batch at %s-%d@%d is rejected: %s (%s)",
-                record.topic(),
-                record.partition(),
-                record.offset(),
-                error.code(),
-                LogText.of(error.param().orElse("no field")));
-        current = Optional.empty();
-        publisher.publishDeadLetter(record, error);
-        listener.onRejected(error);
+    /** Commits that the batch has failed once more. */
+    private void fail(OpenBatch batch, Throwable failure) {
+        open = Optional.empty();
+        try {
+            publisher.keep(batch.record(), batch.attempts().failed());
+        } catch (KafkaException e) {
+            failure.addSuppressed(e);
+        }
     }
 
-    private void process(Attempt attempt) throws BatchScorer.RejectedException, SweepAbandonedException {
-        ConsumerRecord<byte[], byte[]> record = attempt.record();
+    private BatchOutcome process(OpenBatch opened) throws SweepAbandonedException {
+        ConsumerRecord<byte[], byte[]> record = opened.record();
         BooleanSupplier shouldContinue = () -> {
             heartbeat.beat();
-            return service.isRunning() && owned.contains(attempt.partition());
+            return run.isRunning() && owned.contains(opened.partition());
         };
         try (TokenizedBatch batch = scorer.read(record.value(), shouldContinue)) {
-            if (!claim(attempt, batch)) {
-                current = Optional.empty();
-                publisher.skip(record);
-                return;
+            if (!claim(opened, batch)) {
+                return new BatchOutcome.Skipped();
             }
-            long start = System.nanoTime();
+            long start = time.nanoTime();
             List<ExampleScore> scores = scorer.score(batch, progress -> {
                 listener.onProgress(batch.adapter().id(), batch.batchId(), progress);
                 return shouldContinue.getAsBoolean();
             });
-            if (!owned.contains(attempt.partition())) {
+            if (!owned.contains(opened.partition())) {
                 throw new SweepAbandonedException();
             }
+            double seconds = time.nanosSince(start) / 1e9;
             heartbeat.stop();
             CalibrationState state = tables.states()
                     .get(batch.adapter().id(), record.partition(), batch.version())
                     .plus(batch.batchId(), scores);
-            decide(record, batch, state, (System.nanoTime() - start) / 1e9);
+            return new BatchOutcome.Scored(
+                    state, tables.states().replacedBy(state, batch.version()), decide(batch, state), seconds);
+        } catch (BatchScorer.RejectedException e) {
+            return new BatchOutcome.Rejected(e.error());
         }
     }
 
@@ -248,8 +250,8 @@ final class CalibratorSession implements ConsumerRebalanceListener, AutoCloseabl
      * Claims a batch for its partition. Returns false if the batch is counted or another partition has an earlier
      * claim: the topic of states has one partition, so its order decides which of two claims was first.
      */
-    private boolean claim(Attempt attempt, TokenizedBatch batch) {
-        ConsumerRecord<byte[], byte[]> record = attempt.record();
+    private boolean claim(OpenBatch opened, TokenizedBatch batch) {
+        ConsumerRecord<byte[], byte[]> record = opened.record();
         String adapter = batch.adapter().id();
         CalibrationStateTable states = tables.refreshStates();
         CalibrationState state = states.get(adapter, record.partition(), batch.version());
@@ -257,13 +259,13 @@ final class CalibratorSession implements ConsumerRebalanceListener, AutoCloseabl
         if (!counted && !states.hasClaimed(state, batch.batchId(), record.offset())) {
             publisher.claim(
                     record,
-                    attempt.before().startedIn(service.process()),
+                    opened.attempts().startedIn(run.process()),
                     state.claiming(batch.batchId(), record.offset()),
                     states.replacedBy(state, batch.version()));
             tables.refreshStates();
         }
         for (CalibrationState other : states.earlierClaims(state, batch.version(), batch.batchId())) {
-            if (isOpen(other)) {
+            if (isToBeScored(other)) {
                 LOG.infof(
                         "batch '%s' of '%s' is scored on partition %d and is skipped",
                         LogText.of(batch.batchId()), adapter, other.inputPartition());
@@ -279,30 +281,50 @@ final class CalibratorSession implements ConsumerRebalanceListener, AutoCloseabl
     }
 
     /** Whether the batch of a claim is still to be scored. A claim stays in the state when its batch is rejected. */
-    private boolean isOpen(CalibrationState claiming) {
-        TopicPartition partition = new TopicPartition(topics.validationBatches(), claiming.inputPartition());
+    private boolean isToBeScored(CalibrationState claiming) {
+        TopicPartition partition = new TopicPartition(options.topics().validationBatches(), claiming.inputPartition());
         long claimed = claiming.claim().orElseThrow().offset();
         return committed(partition)
                 .filter(committed -> committed.offset() > claimed)
                 .isEmpty();
     }
 
-    private void decide(
-            ConsumerRecord<byte[], byte[]> record, TokenizedBatch batch, CalibrationState state, double seconds) {
+    private Decision decide(TokenizedBatch batch, CalibrationState state) {
         String adapter = batch.adapter().id();
         BoundaryView boundaries = tables.refreshBoundaries();
-        Decision decision = options.policy()
+        return options.policy()
                 .decide(
                         adapter,
                         batch.version(),
                         tables.states().mergedWith(state, batch.version()),
                         boundaries.entry(adapter),
-                        Instant.now());
-        current = Optional.empty();
-        publisher.publish(record, state, tables.states().replacedBy(state, batch.version()), decision);
-        restorePins();
-        LOG.info(decision.summary());
-        listener.onDecision(adapter, decision, seconds);
+                        time.instant());
+    }
+
+    /** Commits the outcome of a batch and reports it. */
+    private void end(OpenBatch batch, BatchOutcome outcome) {
+        ConsumerRecord<byte[], byte[]> record = batch.record();
+        // while the batch is open, so that records that can't be built are a failure of the batch
+        List<ProducerRecord<byte[], byte[]>> records = publisher.toRecords(record, outcome);
+        if (outcome instanceof BatchOutcome.Rejected rejected) {
+            // without the message: that of a chat template may contain text of the batch
+            LOG.warnf(
+                    "the batch at %s-%d@%d is rejected: %s (%s)",
+                    record.topic(),
+                    record.partition(),
+                    record.offset(),
+                    rejected.error().code(),
+                    LogText.of(rejected.error().param().orElse("no field")));
+        }
+        open = Optional.empty();
+        publisher.publish(record, records);
+        if (outcome instanceof BatchOutcome.Scored scored) {
+            restorePins();
+            LOG.info(scored.decision().summary());
+            listener.onDecision(scored.state().adapter(), scored.decision(), scored.seconds());
+        } else if (outcome instanceof BatchOutcome.Rejected rejected) {
+            listener.onRejected(rejected.error());
+        }
     }
 
     /**
@@ -322,15 +344,15 @@ final class CalibratorSession implements ConsumerRebalanceListener, AutoCloseabl
         try (consumer;
                 tables) {
             publisher.close();
-            current.ifPresent(this::releaseWithoutPublisher);
+            open.ifPresent(this::releaseWithoutPublisher);
         }
     }
 
     /** As {@link #release}, after a failure of the producer or the tables. */
-    private void releaseWithoutPublisher(Attempt attempt) {
-        current = Optional.empty();
+    private void releaseWithoutPublisher(OpenBatch batch) {
+        open = Optional.empty();
         try {
-            consumer.commitSync(DecisionPublisher.positionOf(attempt.record(), attempt.before()), RELEASE_TIMEOUT);
+            consumer.commitSync(DecisionPublisher.positionOf(batch.record(), batch.attempts()), RELEASE_TIMEOUT);
         } catch (KafkaException e) {
             LOG.warnf("the batch stays marked as running in this process: %s", e.getMessage());
         }

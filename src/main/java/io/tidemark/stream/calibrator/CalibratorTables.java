@@ -1,8 +1,9 @@
 package io.tidemark.stream.calibrator;
 
 import io.tidemark.stream.tables.TableReader;
-import io.tidemark.stream.topics.KafkaConnection;
+import io.tidemark.stream.topics.KafkaClients;
 import io.tidemark.stream.topics.TopicLayout;
+import io.tidemark.time.Time;
 import java.time.Duration;
 import org.apache.kafka.clients.admin.Admin;
 
@@ -22,16 +23,16 @@ final class CalibratorTables implements AutoCloseable {
     private final CalibrationStateTable states = new CalibrationStateTable();
     private final BoundaryView boundaries = new BoundaryView();
 
-    CalibratorTables(KafkaConnection kafka, TopicLayout topics) {
+    CalibratorTables(KafkaClients kafka, Time time, TopicLayout topics) {
         admin = kafka.newAdmin();
         try {
-            stateReader = new TableReader(kafka, topics.calibrationState());
+            stateReader = new TableReader(kafka, time, topics.calibrationState());
         } catch (RuntimeException e) {
             admin.close();
             throw e;
         }
         try {
-            boundaryReader = new TableReader(kafka, topics.boundaries());
+            boundaryReader = new TableReader(kafka, time, topics.boundaries());
         } catch (RuntimeException e) {
             stateReader.close();
             admin.close();

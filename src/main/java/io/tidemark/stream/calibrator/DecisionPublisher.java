@@ -2,10 +2,8 @@ package io.tidemark.stream.calibrator;
 
 import io.tidemark.boundary.BoundaryRecord;
 import io.tidemark.calibration.CalibrationState;
-import io.tidemark.calibration.Decision;
-import io.tidemark.message.ErrorBody;
 import io.tidemark.stream.topics.DeadLetter;
-import io.tidemark.stream.topics.KafkaConnection;
+import io.tidemark.stream.topics.KafkaClients;
 import io.tidemark.stream.topics.TopicLayout;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -16,7 +14,7 @@ import java.util.Optional;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
-import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaException;
@@ -27,16 +25,17 @@ import org.apache.kafka.common.TopicPartition;
  * all of them are committed or none. A calibrator that has lost the batch's partition cannot commit, because the group
  * coordinator fences the old generation of the consumer group.
  *
- * <p>All methods throw {@link KafkaException} if nothing was committed. The producer is unusable afterwards; close it.
+ * <p>All methods that commit throw {@link KafkaException} if nothing was committed, or if the outcome of the commit is
+ * unknown. The producer is unusable afterwards; close it.
  */
 final class DecisionPublisher implements AutoCloseable {
 
     private final TopicLayout topics;
     private final Consumer<byte[], byte[]> consumer;
-    private final KafkaProducer<byte[], byte[]> producer;
+    private final Producer<byte[], byte[]> producer;
 
     DecisionPublisher(
-            KafkaConnection kafka, String transactionalId, TopicLayout topics, Consumer<byte[], byte[]> consumer) {
+            KafkaClients kafka, String transactionalId, TopicLayout topics, Consumer<byte[], byte[]> consumer) {
         this.topics = topics;
         this.consumer = consumer;
         this.producer = kafka.newTransactionalProducer(
@@ -56,18 +55,21 @@ final class DecisionPublisher implements AutoCloseable {
         }
     }
 
-    /**
-     * Publishes the state that includes the batch and, if a boundary was chosen, the boundary record.
-     *
-     * @param replaced the key of another state that {@code state} includes; it gets a tombstone
-     */
-    void publish(
-            ConsumerRecord<byte[], byte[]> batch,
-            CalibrationState state,
-            Optional<String> replaced,
-            Decision decision) {
-        List<ProducerRecord<byte[], byte[]>> records = toRecords(state, replaced);
-        decision.toPublish().map(this::toRecord).ifPresent(records::add);
+    /** The records of an outcome. Sends nothing. */
+    List<ProducerRecord<byte[], byte[]>> toRecords(ConsumerRecord<byte[], byte[]> batch, BatchOutcome outcome) {
+        if (outcome instanceof BatchOutcome.Scored scored) {
+            List<ProducerRecord<byte[], byte[]>> records = toRecords(scored.state(), scored.replaced());
+            scored.decision().toPublish().map(this::toRecord).ifPresent(records::add);
+            return records;
+        }
+        if (outcome instanceof BatchOutcome.Rejected rejected) {
+            return List.of(DeadLetter.of(batch, rejected.error(), topics.validationDeadLetters()));
+        }
+        return List.of();
+    }
+
+    /** Publishes the records of an outcome. */
+    void publish(ConsumerRecord<byte[], byte[]> batch, List<ProducerRecord<byte[], byte[]>> records) {
         commit(positionBehind(batch), records);
     }
 
@@ -86,16 +88,6 @@ final class DecisionPublisher implements AutoCloseable {
         replaced.map(key -> new ProducerRecord<byte[], byte[]>(topics.calibrationState(), utf8(key), null))
                 .ifPresent(records::add);
         return records;
-    }
-
-    /** Publishes an invalid batch as a dead letter. */
-    void publishDeadLetter(ConsumerRecord<byte[], byte[]> batch, ErrorBody error) {
-        commit(positionBehind(batch), List.of(DeadLetter.of(batch, error, topics.validationDeadLetters())));
-    }
-
-    /** Commits the offset behind a batch that changes nothing. */
-    void skip(ConsumerRecord<byte[], byte[]> batch) {
-        commit(positionBehind(batch), List.of());
     }
 
     /** Commits the offset of a batch that is not done, with its attempts. */

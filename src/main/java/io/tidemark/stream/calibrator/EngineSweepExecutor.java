@@ -3,12 +3,10 @@ package io.tidemark.stream.calibrator;
 import io.tidemark.calibration.ExampleScore;
 import io.tidemark.calibration.SweepRun;
 import io.tidemark.generation.GenerationEngine;
+import io.tidemark.time.Time;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import java.util.function.DoublePredicate;
 
 /**
@@ -17,12 +15,15 @@ import java.util.function.DoublePredicate;
  */
 public final class EngineSweepExecutor implements SweepExecutor {
 
-    private static final long POLL_MS = 100;
+    private static final Duration POLL = Duration.ofMillis(20);
 
     private final GenerationEngine engine;
+    private final Time time;
 
-    public EngineSweepExecutor(GenerationEngine engine) {
+    /** @param time waits for the engine */
+    public EngineSweepExecutor(GenerationEngine engine, Time time) {
         this.engine = engine;
+        this.time = time;
     }
 
     /** {@inheritDoc} If the engine fails, the sweep is abandoned: the failure is not caused by the batch. */
@@ -32,23 +33,20 @@ public final class EngineSweepExecutor implements SweepExecutor {
         CompletableFuture<Void> closed = new CompletableFuture<>();
         submit(sweep, scores, closed);
         try {
-            while (engine.isAlive() && shouldContinue.test(sweep.progress())) {
-                try {
-                    return scores.get(POLL_MS, TimeUnit.MILLISECONDS);
-                } catch (TimeoutException e) {
-                    // the sweep still runs
+            while (!scores.isDone()) {
+                if (!engine.isAlive()
+                        || Thread.currentThread().isInterrupted()
+                        || !shouldContinue.test(sweep.progress())) {
+                    throw new SweepAbandonedException();
                 }
+                time.sleep(POLL);
             }
-        } catch (ExecutionException e) {
-            throw new CompletionException(e.getCause());
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
+            return scores.join();
         } finally {
             // stops the sweep, also if shouldContinue has thrown; no effect after completion
             scores.cancel(false);
             await(closed);
         }
-        throw new SweepAbandonedException();
     }
 
     private void submit(SweepRun sweep, CompletableFuture<List<ExampleScore>> scores, CompletableFuture<Void> closed)
@@ -64,14 +62,7 @@ public final class EngineSweepExecutor implements SweepExecutor {
     /** Waits until the engine's thread no longer uses the adapter of the sweep. */
     private void await(CompletableFuture<Void> closed) {
         while (!closed.isDone() && !engine.hasEnded()) {
-            try {
-                closed.get(POLL_MS, TimeUnit.MILLISECONDS);
-            } catch (TimeoutException e) {
-                // a slice still runs, or the engine has failed in the meantime
-            } catch (ExecutionException | InterruptedException e) {
-                Thread.currentThread().interrupt();
-                return;
-            }
+            time.sleep(POLL);
         }
     }
 

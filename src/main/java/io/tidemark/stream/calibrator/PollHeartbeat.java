@@ -1,7 +1,7 @@
 package io.tidemark.stream.calibrator;
 
+import io.tidemark.time.Time;
 import java.time.Duration;
-import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.common.TopicPartition;
@@ -12,18 +12,21 @@ import org.apache.kafka.common.TopicPartition;
  */
 final class PollHeartbeat {
 
-    private static final long INTERVAL_NANOS = TimeUnit.MILLISECONDS.toNanos(200);
+    private static final Duration INTERVAL = Duration.ofMillis(200);
 
     private final Consumer<byte[], byte[]> consumer;
+    private final Time time;
     private long lastPoll;
 
-    PollHeartbeat(Consumer<byte[], byte[]> consumer) {
+    PollHeartbeat(Consumer<byte[], byte[]> consumer, Time time) {
         this.consumer = consumer;
+        this.time = time;
+        this.lastPoll = time.nanoTime() - INTERVAL.toNanos();
     }
 
-    /** Polls if the last poll was more than 200 ms ago. */
+    /** Polls if the last poll was 200 ms ago or earlier. */
     void beat() {
-        if (System.nanoTime() - lastPoll < INTERVAL_NANOS) {
+        if (time.nanosSince(lastPoll) < INTERVAL.toNanos()) {
             return;
         }
         consumer.pause(consumer.assignment());
@@ -32,7 +35,7 @@ final class PollHeartbeat {
         for (TopicPartition partition : early.partitions()) {
             consumer.seek(partition, early.records(partition).get(0).offset());
         }
-        lastPoll = System.nanoTime();
+        lastPoll = time.nanoTime();
     }
 
     /** Resumes all partitions. */

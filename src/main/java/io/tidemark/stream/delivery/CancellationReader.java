@@ -5,9 +5,8 @@ import io.tidemark.message.Parsed;
 import io.tidemark.request.RequestRunner;
 import io.tidemark.stream.tables.TableReadException;
 import io.tidemark.stream.tables.TopicFollower;
-import io.tidemark.stream.topics.KafkaConnection;
+import io.tidemark.stream.topics.KafkaThread;
 import io.tidemark.text.LogText;
-import io.tidemark.time.Time;
 import java.time.Instant;
 import java.util.Optional;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -41,10 +40,10 @@ public final class CancellationReader implements AutoCloseable {
      * @throws TableReadException if the end is not reached within {@link TopicFollower.Limits#load}
      */
     public static CancellationReader start(
-            KafkaConnection kafka, String topic, TopicFollower.Limits limits, Listener listener, Time time) {
-        Instant since = time.instant().minus(RequestRunner.CANCELLATION_RETENTION);
+            KafkaThread thread, String topic, TopicFollower.Limits limits, Listener listener) {
+        Instant since = thread.time().instant().minus(RequestRunner.CANCELLATION_RETENTION);
         return new CancellationReader(
-                TopicFollower.since(kafka, topic, since, limits, record -> handle(record, listener)));
+                TopicFollower.since(thread, topic, since, limits, record -> handle(record, listener)));
     }
 
     /** False after the thread has ended. From then on, no cancellations are read. */

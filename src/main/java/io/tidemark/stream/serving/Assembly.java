@@ -7,6 +7,7 @@ import io.tidemark.calibration.Objective;
 import io.tidemark.calibration.SweepLimits;
 import io.tidemark.generation.GenerationEngine;
 import io.tidemark.stream.calibrator.BatchScorer;
+import io.tidemark.stream.calibrator.CalibratorOptions;
 import io.tidemark.stream.calibrator.CalibratorService;
 import io.tidemark.stream.calibrator.EngineSweepExecutor;
 import io.tidemark.stream.calibrator.SweepExecutor;
@@ -21,9 +22,11 @@ import io.tidemark.stream.settings.TidemarkSettings.Role;
 import io.tidemark.stream.tables.BoundaryTable;
 import io.tidemark.stream.tables.TopicFollower;
 import io.tidemark.stream.topics.KafkaConnection;
+import io.tidemark.stream.topics.KafkaThread;
 import io.tidemark.stream.topics.ReplyTopics;
 import io.tidemark.stream.topics.TopicLayout;
 import io.tidemark.stream.topics.TopicSetup;
+import io.tidemark.time.Time;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.nio.file.Path;
@@ -105,10 +108,10 @@ final class Assembly implements AutoCloseable {
     /** Creates or checks the topics, then opens the services of the role one after the other. Returns early after {@link #stop}. */
     synchronized void open() {
         try (Admin admin = kafka.newAdmin()) {
-            TopicSetup.ensure(admin, topics, settings.role(), settings.topics().create());
+            TopicSetup.ensure(admin, topics, settings.role(), settings.topics().create(), Time.system());
             if (settings.role().generates()) {
                 replies = Optional.of(ReplyTopics.check(
-                        admin, topics, settings.replies().topics().orElse(List.of())));
+                        admin, topics, settings.replies().topics().orElse(List.of()), Time.system()));
             }
         }
         for (Supplier<Service> service : servicesOf(settings.role())) {
@@ -145,11 +148,12 @@ final class Assembly implements AutoCloseable {
     private Service boundaries() {
         table = new BoundaryTable();
         TopicFollower follower = TopicFollower.ofTable(
-                kafka,
+                KafkaThread.named(TopicFollower.threadName(topics.boundaries()), kafka),
                 topics.boundaries(),
                 new TopicFollower.Limits(
                         settings.tables().loadTimeout(), settings.tables().maxStaleness()),
                 table::apply);
+        follower.failure().thenRun(onFailure);
         TableMetrics.bind(registry, follower);
         return new Service() {
             @Override
@@ -223,21 +227,22 @@ final class Assembly implements AutoCloseable {
         String objective = calibration.objective().equals("tolerance")
                 ? "tolerance:" + calibration.tolerance()
                 : calibration.objective();
-        CalibratorService.Options options = new CalibratorService.Options(
+        CalibratorOptions options = new CalibratorOptions(
+                topics,
                 calibration.group(),
                 calibration.group() + "-" + processName,
                 new CalibrationPolicy(Objective.parse(objective), calibration.minSamples()));
-        SweepExecutor executor =
-                engine.<SweepExecutor>map(EngineSweepExecutor::new).orElseGet(SweepExecutor::onOwnThreads);
+        SweepExecutor executor = engine.<SweepExecutor>map(running -> new EngineSweepExecutor(running, Time.system()))
+                .orElseGet(SweepExecutor::onOwnThreads);
         SweepLimits limits = new SweepLimits(
                 calibration.tokensPerSlice(),
                 engine.isPresent() ? 1 : loaded.torch().threads());
         CalibratorService calibrator = CalibratorService.start(
                 options,
-                kafka,
-                topics,
-                new BatchScorer(loaded.model(), store, calibration.maxExamples(), limits, executor),
+                KafkaThread.named("tidemark-calibrator", kafka),
+                new BatchScorer(loaded.model(), store, calibration.maxExamples(), limits, executor, Time.system()),
                 new CalibrationMetrics(registry));
+        calibrator.failure().thenRun(onFailure);
         return new Service() {
             @Override
             public Optional<String> failure() {

@@ -21,6 +21,7 @@ import io.tidemark.stream.tables.BoundaryTable;
 import io.tidemark.stream.tables.TableReadException;
 import io.tidemark.stream.tables.TopicFollower;
 import io.tidemark.stream.topics.KafkaConnection;
+import io.tidemark.stream.topics.KafkaThread;
 import io.tidemark.stream.topics.ReplyTopics;
 import io.tidemark.stream.topics.TopicLayout;
 import io.tidemark.time.Time;
@@ -118,13 +119,14 @@ final class WorkerService implements Service {
                 new RequestRunner.Threads(admission, this::schedule),
                 time,
                 this::fail);
+        String cancelled = cluster.topics().cancellations();
         cancellations = CancellationReader.start(
-                cluster.kafka(),
-                cluster.topics().cancellations(),
+                KafkaThread.named(TopicFollower.threadName(cancelled), cluster.kafka()),
+                cancelled,
                 new TopicFollower.Limits(
                         settings.tables().loadTimeout(), settings.tables().maxStaleness()),
-                requests::cancel,
-                time);
+                requests::cancel);
+        cancellations.follower().failure().thenAccept(this::fail);
         EventWriter events = new EventWriter(cluster.events());
         WorkEstimate work = new WorkEstimate(backend.engine());
         String group = settings.worker().group();

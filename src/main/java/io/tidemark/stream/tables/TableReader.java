@@ -1,6 +1,7 @@
 package io.tidemark.stream.tables;
 
-import io.tidemark.stream.topics.KafkaConnection;
+import io.tidemark.stream.topics.KafkaClients;
+import io.tidemark.time.Time;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Collection;
@@ -12,20 +13,20 @@ import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
-import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.ListOffsetsOptions;
 import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.consumer.CloseOptions;
+import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndTimestamp;
 import org.apache.kafka.common.IsolationLevel;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.KafkaFuture;
+import org.apache.kafka.common.PartitionInfo;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.TimeoutException;
 import org.jboss.logging.Logger;
@@ -45,22 +46,34 @@ public final class TableReader implements AutoCloseable {
     /** How often a read that takes long is logged. */
     private static final Duration REPORT = Duration.ofSeconds(5);
 
+    private static final Duration METADATA_TIMEOUT = Duration.ofSeconds(30);
+    private static final Duration METADATA_RETRY = Duration.ofMillis(50);
+
+    /** Receives records, on one thread at a time. */
+    @FunctionalInterface
+    public interface Sink {
+
+        void accept(ConsumerRecord<byte[], byte[]> record);
+    }
+
+    private final Time time;
     private final String topic;
     private final IsolationLevel isolation;
-    private final KafkaConsumer<byte[], byte[]> consumer;
+    private final Consumer<byte[], byte[]> consumer;
     private final List<TopicPartition> partitions;
 
     /**
      * @param topic an existing topic
      * @throws KafkaException if no metadata of the topic arrives within 30 s
      */
-    public TableReader(KafkaConnection kafka, String topic) {
-        this(kafka, topic, IsolationLevel.READ_COMMITTED);
+    public TableReader(KafkaClients kafka, Time time, String topic) {
+        this(kafka, time, topic, IsolationLevel.READ_COMMITTED);
         consumer.seekToBeginning(partitions);
     }
 
     /** Assigns all partitions; the caller seeks. */
-    private TableReader(KafkaConnection kafka, String topic, IsolationLevel isolation) {
+    private TableReader(KafkaClients kafka, Time time, String topic, IsolationLevel isolation) {
+        this.time = time;
         this.topic = topic;
         this.isolation = isolation;
         consumer = kafka.newConsumer(Map.of(
@@ -71,7 +84,7 @@ public final class TableReader implements AutoCloseable {
                 ConsumerConfig.CLIENT_ID_CONFIG,
                 "tidemark-table-" + topic + "-" + UUID.randomUUID()));
         try {
-            partitions = KafkaConnection.partitionsOf(topic, consumer);
+            partitions = partitionsOf(topic);
             consumer.assign(partitions);
         } catch (RuntimeException e) {
             close();
@@ -84,14 +97,46 @@ public final class TableReader implements AutoCloseable {
      *
      * @throws TableReadException if the offsets of that moment are not found within {@code timeout}
      */
-    static TableReader since(KafkaConnection kafka, String topic, Instant since, Duration timeout) {
-        TableReader reader = new TableReader(kafka, topic, IsolationLevel.READ_UNCOMMITTED);
+    static TableReader since(KafkaClients kafka, Time time, String topic, Instant since, Duration timeout) {
+        TableReader reader = new TableReader(kafka, time, topic, IsolationLevel.READ_UNCOMMITTED);
         try {
             reader.seekTo(since, timeout);
             return reader;
         } catch (RuntimeException e) {
             reader.close();
             throw e;
+        }
+    }
+
+    /**
+     * Returns all partitions of a topic. Waits until the metadata of a new topic has reached the broker.
+     *
+     * @throws KafkaException when no metadata of the topic arrives within 30 s
+     */
+    private List<TopicPartition> partitionsOf(String topic) {
+        long start = time.nanoTime();
+        while (true) {
+            List<PartitionInfo> found = partitionsFor(topic);
+            if (!found.isEmpty()) {
+                return found.stream()
+                        .map(info -> new TopicPartition(topic, info.partition()))
+                        .toList();
+            }
+            if (time.nanosSince(start) > METADATA_TIMEOUT.toNanos()) {
+                throw new KafkaException("topic '" + topic + "' does not exist, or no broker answers");
+            }
+            time.sleep(METADATA_RETRY);
+        }
+    }
+
+    /** Empty if the topic is unknown, or if no broker answers. */
+    private List<PartitionInfo> partitionsFor(String topic) {
+        try {
+            List<PartitionInfo> found = consumer.partitionsFor(topic, REPORT);
+            return found == null ? List.of() : found;
+        } catch (TimeoutException e) {
+            LOG.infof("waiting for the metadata of topic '%s': %s", topic, e.getMessage());
+            return List.of();
         }
     }
 
@@ -114,15 +159,15 @@ public final class TableReader implements AutoCloseable {
      *
      * @throws TableReadException if this takes longer than {@code timeout}
      */
-    public void readToEnd(Consumer<ConsumerRecord<byte[], byte[]>> sink, Duration timeout) {
+    public void readToEnd(Sink sink, Duration timeout) {
         readTo(await("end offsets", timeout, wait -> consumer.endOffsets(partitions, wait)), sink, timeout);
     }
 
     /** Repeats a call, which waits for a broker, until it returns. Logs what it waits for. */
     private <T> T await(String what, Duration timeout, Function<Duration, T> call) {
-        long deadline = System.nanoTime() + timeout.toNanos();
+        long start = time.nanoTime();
         while (true) {
-            long left = deadline - System.nanoTime();
+            long left = timeout.toNanos() - time.nanosSince(start);
             if (left <= 0) {
                 throw new TableReadException("no broker returned the " + what + " of topic '" + topic + "' within "
                         + timeout.toMillis() + " ms");
@@ -142,7 +187,7 @@ public final class TableReader implements AutoCloseable {
      * @throws TableReadException if this takes longer than {@code timeout}
      * @throws KafkaException     if the end offsets cannot be fetched
      */
-    public void readToHighWatermark(Admin admin, Consumer<ConsumerRecord<byte[], byte[]>> sink, Duration timeout) {
+    public void readToHighWatermark(Admin admin, Sink sink, Duration timeout) {
         readTo(highWatermarks(admin, timeout), sink, timeout);
     }
 
@@ -170,9 +215,8 @@ public final class TableReader implements AutoCloseable {
                                 Map.Entry::getKey, end -> end.getValue().offset())));
     }
 
-    private void readTo(
-            Map<TopicPartition, Long> ends, Consumer<ConsumerRecord<byte[], byte[]>> sink, Duration timeout) {
-        long start = System.nanoTime();
+    private void readTo(Map<TopicPartition, Long> ends, Sink sink, Duration timeout) {
+        long start = time.nanoTime();
         long reported = start;
         while (true) {
             Map<TopicPartition, Long> positions = positions();
@@ -182,7 +226,7 @@ public final class TableReader implements AutoCloseable {
             if (behind.isEmpty()) {
                 return;
             }
-            long now = System.nanoTime();
+            long now = time.nanoTime();
             if (now - start > timeout.toNanos()) {
                 throw new TableReadException("topic '" + topic + "' was not read to its end within "
                         + timeout.toMillis() + " ms: " + progress(behind.get(), positions, ends));
@@ -191,7 +235,7 @@ public final class TableReader implements AutoCloseable {
                 reported = now;
                 LOG.infof("reading topic '%s': %s", topic, progress(behind.get(), positions, ends));
             }
-            consumer.poll(POLL).forEach(sink);
+            consumer.poll(POLL).forEach(sink::accept);
         }
     }
 
@@ -214,7 +258,7 @@ public final class TableReader implements AutoCloseable {
         return positions(consumer, partitions);
     }
 
-    static Map<TopicPartition, Long> positions(KafkaConsumer<?, ?> consumer, Collection<TopicPartition> partitions) {
+    static Map<TopicPartition, Long> positions(Consumer<?, ?> consumer, Collection<TopicPartition> partitions) {
         Map<TopicPartition, Long> positions = new HashMap<>();
         for (TopicPartition partition : partitions) {
             try {
@@ -235,7 +279,7 @@ public final class TableReader implements AutoCloseable {
     }
 
     /** The consumer, positioned behind the last record that was read. */
-    KafkaConsumer<byte[], byte[]> consumer() {
+    Consumer<byte[], byte[]> consumer() {
         return consumer;
     }
 

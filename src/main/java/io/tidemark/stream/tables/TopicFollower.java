@@ -1,6 +1,8 @@
 package io.tidemark.stream.tables;
 
 import io.tidemark.stream.topics.KafkaConnection;
+import io.tidemark.stream.topics.KafkaThread;
+import io.tidemark.time.Time;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -8,15 +10,12 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
-import java.util.concurrent.TimeUnit;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.atomic.AtomicReference;
-import java.util.concurrent.locks.LockSupport;
-import java.util.function.Consumer;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.ListOffsetsOptions;
 import org.apache.kafka.clients.consumer.CloseOptions;
-import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.common.IsolationLevel;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
@@ -25,16 +24,19 @@ import org.jboss.logging.Logger;
 
 /**
  * Passes the records of all partitions of a topic to a sink, without a consumer group: to the end of the topic on the
- * thread of the caller, then on the thread {@code tidemark-follow-TOPIC}. After an error, the thread tries again every
- * second. It compares its positions with the ends of the topic every two seconds, to see records that it can't read,
- * such as those behind an open transaction.
+ * thread of the caller, then on the thread that it is given. After an exception, it tries again every second. It
+ * compares its positions with the ends of the topic every two seconds, to see records that it can't read, such as those
+ * behind an open transaction. An {@link Error} ends it and completes {@link #failure}: the owner ends the process.
  */
 public final class TopicFollower implements AutoCloseable {
 
     private static final Logger LOG = Logger.getLogger(TopicFollower.class);
     private static final Duration POLL = Duration.ofMillis(100);
-    private static final long RETRY_NANOS = TimeUnit.SECONDS.toNanos(1);
-    private static final long MAX_WATCH_NANOS = TimeUnit.SECONDS.toNanos(2);
+    private static final Duration RETRY = Duration.ofSeconds(1);
+    private static final Duration MAX_WATCH = Duration.ofSeconds(2);
+    private static final Duration CLIENT_CLOSE_TIMEOUT = Duration.ofSeconds(1);
+    private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(5);
+    private static final Duration CLOSE_POLL = Duration.ofMillis(10);
     private static final int ENDS_TIMEOUT_MS = 5_000;
 
     /**
@@ -43,17 +45,19 @@ public final class TopicFollower implements AutoCloseable {
      */
     public record Limits(Duration load, Duration staleness) {}
 
+    private final Time time;
     private final String topic;
     private final IsolationLevel isolation;
     private final List<TopicPartition> partitions;
-    private final KafkaConsumer<byte[], byte[]> consumer;
+    private final Consumer<byte[], byte[]> consumer;
     private final Admin admin;
-    private final Consumer<ConsumerRecord<byte[], byte[]>> sink;
+    private final TableReader.Sink sink;
     private final TableWatch watch;
     private final long watchNanos;
     private final AtomicReference<String> disruption = new AtomicReference<>();
-    private final Thread thread;
+    private final CompletableFuture<Throwable> failure = new CompletableFuture<>();
     private volatile boolean running = true;
+    private volatile boolean ended;
 
     /** Fetched by the admin client in the background; used by the thread only. */
     private Optional<CompletableFuture<TableWatch.Ends>> fetchedEnds = Optional.empty();
@@ -61,62 +65,60 @@ public final class TopicFollower implements AutoCloseable {
     private long watchedAt;
 
     /** @param reader has read the topic to its end; closed with the follower */
-    private TopicFollower(
-            KafkaConnection kafka,
-            TableReader reader,
-            Duration staleness,
-            Consumer<ConsumerRecord<byte[], byte[]>> sink) {
+    private TopicFollower(KafkaThread thread, TableReader reader, Duration staleness, TableReader.Sink sink) {
+        this.time = thread.time();
         this.topic = reader.topic();
         this.isolation = reader.isolation();
         this.partitions = reader.partitions();
         this.consumer = reader.consumer();
         this.sink = sink;
-        this.admin = kafka.newAdmin();
-        long now = System.nanoTime();
+        this.admin = thread.kafka().newAdmin();
+        long now = time.nanoTime();
         this.watch = new TableWatch(topic, staleness, now);
-        this.watchNanos = Math.min(MAX_WATCH_NANOS, staleness.toNanos() / 4);
+        this.watchNanos = Math.min(MAX_WATCH.toNanos(), staleness.toNanos() / 4);
         this.watchedAt = now - watchNanos;
-        this.thread = new Thread(this::follow, "tidemark-follow-" + topic);
-        thread.setDaemon(true);
-        thread.start();
     }
 
     /**
      * Reads the committed records of a table to its end on the calling thread, then follows it.
      *
-     * @param sink  called by one thread at a time
+     * @param thread runs the follower until it is closed
+     * @param sink   called by one thread at a time
      * @throws TableReadException if the end is not reached within {@link Limits#load}
      */
-    public static TopicFollower ofTable(
-            KafkaConnection kafka, String topic, Limits limits, Consumer<ConsumerRecord<byte[], byte[]>> sink) {
-        return follow(kafka, new TableReader(kafka, topic), limits, sink);
+    public static TopicFollower ofTable(KafkaThread thread, String topic, Limits limits, TableReader.Sink sink) {
+        return follow(thread, new TableReader(thread.kafka(), thread.time(), topic), limits, sink);
     }
 
     /**
      * Reads the records of a topic since a moment to its end on the calling thread, then follows it. Also passes records
      * of open and of aborted transactions.
      *
-     * @param sink  called by one thread at a time
+     * @param thread runs the follower until it is closed
+     * @param sink   called by one thread at a time
      * @throws TableReadException if the end is not reached within {@link Limits#load}
      */
     public static TopicFollower since(
-            KafkaConnection kafka,
-            String topic,
-            Instant since,
-            Limits limits,
-            Consumer<ConsumerRecord<byte[], byte[]>> sink) {
-        return follow(kafka, TableReader.since(kafka, topic, since, limits.load()), limits, sink);
+            KafkaThread thread, String topic, Instant since, Limits limits, TableReader.Sink sink) {
+        return follow(
+                thread, TableReader.since(thread.kafka(), thread.time(), topic, since, limits.load()), limits, sink);
     }
 
-    private static TopicFollower follow(
-            KafkaConnection kafka, TableReader reader, Limits limits, Consumer<ConsumerRecord<byte[], byte[]>> sink) {
+    private static TopicFollower follow(KafkaThread thread, TableReader reader, Limits limits, TableReader.Sink sink) {
         try {
             reader.readToEnd(sink, limits.load());
-            return new TopicFollower(kafka, reader, limits.staleness(), sink);
+            TopicFollower follower = new TopicFollower(thread, reader, limits.staleness(), sink);
+            thread.thread().execute(follower::run);
+            return follower;
         } catch (RuntimeException e) {
             reader.close();
             throw e;
         }
+    }
+
+    /** The name of the thread that follows a topic. */
+    public static String threadName(String topic) {
+        return "tidemark-follow-" + topic;
     }
 
     /** The followed topic. */
@@ -134,39 +136,60 @@ public final class TopicFollower implements AutoCloseable {
 
     /** Why records are or may be missing at the moment, for a health check. */
     public Optional<String> disruption() {
-        return Optional.ofNullable(disruption.get()).or(() -> watch.trouble(System.nanoTime()));
+        return Optional.ofNullable(disruption.get()).or(() -> watch.trouble(time.nanoTime()));
     }
 
-    /** False after the thread has ended. From then on, no records are passed. */
+    /** Completed with the error that has ended the follower. The process must end. */
+    public CompletionStage<Throwable> failure() {
+        return failure.minimalCompletionStage();
+    }
+
+    /** False after the follower has ended. From then on, no records are passed. */
     public boolean isAlive() {
-        return thread.isAlive();
+        return !ended;
     }
 
-    private void follow() {
-        while (running) {
+    /** Follows the topic until the follower is closed or an {@link Error} occurs. */
+    void run() {
+        try {
+            while (running) {
+                turn();
+            }
+        } catch (Error e) {
+            LOG.errorf(e, "topic '%s' is not followed any more", topic);
+            failure.complete(e);
+        } finally {
             try {
-                consumer.poll(POLL).forEach(sink);
-                watch();
-                disruption.set(null);
-            } catch (WakeupException e) {
-                // from close(); the loop ends
-            } catch (RuntimeException e) {
-                // also errors of the sink: one record must not stop the thread
-                LOG.warnf(
-                        e instanceof KafkaException ? null : e,
-                        "reading topic '%s' failed and is retried: %s",
-                        topic,
-                        KafkaConnection.reason(e));
-                disruption.set("topic '" + topic + "' can't be read: " + KafkaConnection.reason(e));
-                LockSupport.parkNanos(RETRY_NANOS);
+                admin.close(CLIENT_CLOSE_TIMEOUT);
+                consumer.close(CloseOptions.timeout(CLIENT_CLOSE_TIMEOUT));
+            } finally {
+                ended = true;
             }
         }
-        admin.close(Duration.ofSeconds(1));
-        consumer.close(CloseOptions.timeout(Duration.ofSeconds(1)));
+    }
+
+    /** Polls once and passes the records. After an exception, waits a second. */
+    void turn() {
+        try {
+            consumer.poll(POLL).forEach(sink::accept);
+            watch();
+            disruption.set(null);
+        } catch (WakeupException e) {
+            // from close(); the loop ends
+        } catch (RuntimeException e) {
+            // also exceptions of the sink: one record must not stop the follower
+            LOG.warnf(
+                    e instanceof KafkaException ? null : e,
+                    "reading topic '%s' failed and is retried: %s",
+                    topic,
+                    KafkaConnection.reason(e));
+            disruption.set("topic '" + topic + "' can't be read: " + KafkaConnection.reason(e));
+            time.sleep(RETRY);
+        }
     }
 
     private void watch() {
-        long now = System.nanoTime();
+        long now = time.nanoTime();
         if (fetchedEnds.isEmpty() && now - watchedAt >= watchNanos) {
             watchedAt = now;
             fetchedEnds = Optional.of(fetchEnds(now));
@@ -194,15 +217,21 @@ public final class TopicFollower implements AutoCloseable {
                 .toCompletableFuture();
     }
 
-    /** Waits at most 5 s for the thread to end. */
+    /** Waits at most 5 s for the follower to end. */
     @Override
     public void close() {
+        stop();
+        long start = time.nanoTime();
+        while (!ended
+                && time.nanosSince(start) < CLOSE_TIMEOUT.toNanos()
+                && !Thread.currentThread().isInterrupted()) {
+            time.sleep(CLOSE_POLL);
+        }
+    }
+
+    /** Ends {@link #run}, also while it waits for records. */
+    void stop() {
         running = false;
         consumer.wakeup();
-        try {
-            thread.join(TimeUnit.SECONDS.toMillis(5));
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
     }
 }

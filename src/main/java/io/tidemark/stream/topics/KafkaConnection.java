@@ -1,34 +1,24 @@
 package io.tidemark.stream.topics;
 
-import java.time.Duration;
 import java.util.Collections;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.SortedSet;
 import java.util.TreeSet;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.LockSupport;
 import org.apache.kafka.clients.CommonClientConfigs;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AdminClientConfig;
-import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.CooperativeStickyAssignor;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerConfig;
-import org.apache.kafka.common.KafkaException;
-import org.apache.kafka.common.PartitionInfo;
-import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.AuthenticationException;
 import org.apache.kafka.common.errors.AuthorizationException;
-import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
-import org.jboss.logging.Logger;
 
 /**
  * The connection to the Kafka cluster. Creates all clients of a process, so that a property that is given for all
@@ -42,11 +32,6 @@ public record KafkaConnection(Map<String, Object> properties) implements KafkaCl
 
     /** Maximum size of a produced record, in bytes: results with log-probabilities, and dead letters. */
     public static final int MAX_REQUEST_BYTES = 5 * 1024 * 1024;
-
-    private static final Logger LOG = Logger.getLogger(KafkaConnection.class);
-    private static final Duration METADATA_REPORT = Duration.ofSeconds(5);
-    private static final long METADATA_TIMEOUT_NANOS = TimeUnit.SECONDS.toNanos(30);
-    private static final long RETRY_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
 
     /**
      * The properties that no client inherits: identities of a single client, what delivery depends on, classes that
@@ -184,37 +169,5 @@ public record KafkaConnection(Map<String, Object> properties) implements KafkaCl
                     + "; check the settings kafka.security.*, kafka.sasl.* and kafka.ssl.*";
         }
         return String.valueOf(failure.getMessage());
-    }
-
-    /**
-     * Returns all partitions of a topic. Waits until the metadata of a new topic has reached the broker.
-     *
-     * @throws KafkaException when no metadata of the topic arrives within 30 seconds
-     */
-    public static List<TopicPartition> partitionsOf(String topic, Consumer<?, ?> consumer) {
-        long deadline = System.nanoTime() + METADATA_TIMEOUT_NANOS;
-        while (true) {
-            List<PartitionInfo> partitions = partitionsFor(topic, consumer);
-            if (!partitions.isEmpty()) {
-                return partitions.stream()
-                        .map(info -> new TopicPartition(topic, info.partition()))
-                        .toList();
-            }
-            if (System.nanoTime() > deadline) {
-                throw new KafkaException("topic '" + topic + "' does not exist, or no broker answers");
-            }
-            LockSupport.parkNanos(RETRY_NANOS);
-        }
-    }
-
-    /** Empty if the topic is unknown, or if no broker answers. */
-    private static List<PartitionInfo> partitionsFor(String topic, Consumer<?, ?> consumer) {
-        try {
-            List<PartitionInfo> partitions = consumer.partitionsFor(topic, METADATA_REPORT);
-            return partitions == null ? List.of() : partitions;
-        } catch (TimeoutException e) {
-            LOG.infof("waiting for the metadata of topic '%s': %s", topic, e.getMessage());
-            return List.of();
-        }
     }
 }

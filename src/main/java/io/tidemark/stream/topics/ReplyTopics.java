@@ -1,6 +1,7 @@
 package io.tidemark.stream.topics;
 
 import io.tidemark.stream.settings.TidemarkSettings.Role;
+import io.tidemark.time.Time;
 import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -52,10 +53,11 @@ public final class ReplyTopics {
      *
      * @param layout the topics of this deployment, which exist
      * @param names  the setting {@code tidemark.replies.topics}
+     * @param time   waits until the metadata of the results topic has reached all brokers
      * @throws IllegalStateException if a topic does not qualify, or the cluster does not answer within a minute; the
      *                               message names the topic
      */
-    public static ReplyTopics check(Admin admin, TopicLayout layout, Collection<String> names) {
+    public static ReplyTopics check(Admin admin, TopicLayout layout, Collection<String> names, Time time) {
         Set<String> replies = new LinkedHashSet<>(names);
         replies.remove(layout.results());
         Set<String> own =
@@ -67,7 +69,7 @@ public final class ReplyTopics {
             Map<String, Integer> partitions = new LinkedHashMap<>();
             partitions.put(
                     layout.results(),
-                    TopicSetup.described(() -> describe(admin, layout.results()))
+                    TopicSetup.described(() -> describe(admin, layout.results()), time)
                             .partitions()
                             .size());
             for (String topic : replies) {

@@ -1,6 +1,8 @@
 package io.tidemark.stream.topics;
 
 import io.tidemark.stream.settings.TidemarkSettings.Role;
+import io.tidemark.time.Time;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -11,7 +13,6 @@ import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import java.util.concurrent.locks.LockSupport;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.admin.Admin;
@@ -26,8 +27,8 @@ import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.jboss.logging.Logger;
 
 /**
- * Creates the missing topics of a process, validates the cleanup policy and the partitions of existing ones, and reports other settings
- * of existing ones that differ from those of created ones.
+ * Creates the missing topics of a process, validates the cleanup policy and the partitions of existing ones, and
+ * reports other settings of existing ones that differ from those of created ones.
  *
  * <p>Created topics with three or more replicas have {@code min.insync.replicas} 2: a record that was acknowledged
  * survives the loss of any one broker, and topics stay writable without any one of them.
@@ -38,19 +39,21 @@ public final class TopicSetup {
     /** Time of each call of the cluster, in seconds. */
     static final long TIMEOUT_S = 60;
 
-    private static final long RETRY_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
+    private static final Duration RETRY = Duration.ofMillis(50);
     private static final String DEFAULT_REPLICATION = "default.replication.factor";
 
     private final Admin admin;
     private final List<NewTopic> topics;
     private final int replicationFactor;
     private final boolean create;
+    private final Time time;
 
-    private TopicSetup(Admin admin, TopicLayout layout, Role role, boolean create) {
+    private TopicSetup(Admin admin, TopicLayout layout, Role role, boolean create, Time time) {
         this.admin = admin;
         this.topics = layout.newTopics(role);
         this.replicationFactor = layout.replicationFactor();
         this.create = create;
+        this.time = time;
     }
 
     /**
@@ -59,16 +62,17 @@ public final class TopicSetup {
      * Asks the cluster for no other topic, so that the process needs no right on it.
      *
      * @param create whether missing topics are created
+     * @param time   waits until the metadata of new topics has reached all brokers
      * @throws IllegalStateException when a topic is missing and not created, has another policy, or is a table with
      *                               several partitions, or when the cluster does not answer within a minute
      */
-    public static void ensure(Admin admin, TopicLayout layout, Role role, boolean create) {
-        differences(admin, layout, role, create).forEach(LOG::warn);
+    public static void ensure(Admin admin, TopicLayout layout, Role role, boolean create, Time time) {
+        differences(admin, layout, role, create, time).forEach(LOG::warn);
     }
 
     /** As {@link #ensure}; returns the warnings. */
-    static List<String> differences(Admin admin, TopicLayout layout, Role role, boolean create) {
-        TopicSetup setup = new TopicSetup(admin, layout, role, create);
+    static List<String> differences(Admin admin, TopicLayout layout, Role role, boolean create, Time time) {
+        TopicSetup setup = new TopicSetup(admin, layout, role, create, time);
         try {
             setup.requireTopics();
             Map<String, Config> found = setup.describeTopics();
@@ -188,7 +192,7 @@ public final class TopicSetup {
                         topic.configs().get(TopicConfig.CLEANUP_POLICY_CONFIG)))
                 .map(NewTopic::name)
                 .toList();
-        described(() -> admin.describeTopics(tables).allTopicNames()).forEach((topic, description) -> {
+        described(() -> admin.describeTopics(tables).allTopicNames(), time).forEach((topic, description) -> {
             int partitions = description.partitions().size();
             if (partitions != 1) {
                 wrong.add(
@@ -224,7 +228,7 @@ public final class TopicSetup {
         List<ConfigResource> resources = topics.stream()
                 .map(topic -> new ConfigResource(ConfigResource.Type.TOPIC, topic.name()))
                 .toList();
-        return described(() -> admin.describeConfigs(resources).all()).entrySet().stream()
+        return described(() -> admin.describeConfigs(resources).all(), time).entrySet().stream()
                 .collect(Collectors.toMap(config -> config.getKey().name(), Map.Entry::getValue));
     }
 
@@ -233,17 +237,18 @@ public final class TopicSetup {
      *
      * @throws ExecutionException if the description fails for another reason, or for this one after a minute
      */
-    static <T> T described(Supplier<KafkaFuture<T>> description)
+    static <T> T described(Supplier<KafkaFuture<T>> description, Time time)
             throws InterruptedException, ExecutionException, TimeoutException {
-        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(TIMEOUT_S);
+        long start = time.nanoTime();
         while (true) {
             try {
                 return description.get().get(TIMEOUT_S, TimeUnit.SECONDS);
             } catch (ExecutionException e) {
-                if (!(e.getCause() instanceof UnknownTopicOrPartitionException) || System.nanoTime() > deadline) {
+                if (!(e.getCause() instanceof UnknownTopicOrPartitionException)
+                        || time.nanosSince(start) > TimeUnit.SECONDS.toNanos(TIMEOUT_S)) {
                     throw e;
                 }
-                LockSupport.parkNanos(RETRY_NANOS);
+                time.sleep(RETRY);
             }
         }
     }

@@ -8,6 +8,7 @@ import io.tidemark.adapter.AdapterStore;
 import io.tidemark.calibration.SweepLimits;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.Folders;
+import io.tidemark.time.Time;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.DisplayName;
@@ -26,8 +27,8 @@ class BatchScorerTest {
                 AdapterStore adapters = new AdapterStore(fixture.model())) {
             adapters.register("mine", adapter);
             Files.delete(adapter.resolve("adapter_model.safetensors"));
-            BatchScorer scorer =
-                    new BatchScorer(fixture.model(), adapters, 10, SweepLimits.DEFAULT, SweepExecutor.onOwnThreads());
+            BatchScorer scorer = new BatchScorer(
+                    fixture.model(), adapters, 10, SweepLimits.DEFAULT, SweepExecutor.onOwnThreads(), Time.system());
             byte[] batch = ("{\"batch_id\": \"b\", \"adapter\": \"mine\","
                             + " \"examples\": [{\"prompt\": \"x\", \"completion\": \"y\"}]}")
                     .getBytes(UTF_8);

@@ -10,6 +10,7 @@ import io.tidemark.calibration.TokenizedExample;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.generation.EngineLimits;
 import io.tidemark.generation.GenerationEngine;
+import io.tidemark.time.Time;
 import java.util.List;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -26,7 +27,7 @@ class EngineSweepExecutorTest {
     void engineFails() throws Exception {
         try (FixtureModel fixture = FixtureModel.load("llama-gqa");
                 GenerationEngine engine = GenerationEngine.start(fixture.model(), new EngineLimits(2, 32, 1L << 30))) {
-            EngineSweepExecutor executor = new EngineSweepExecutor(engine);
+            EngineSweepExecutor executor = new EngineSweepExecutor(engine, Time.system());
             assertThat(executor.run(sweep(fixture), progress -> true)).hasSize(1);
             engine.runInBackground(() -> {
                 throw new OutOfMemoryError("for this test");

@@ -8,7 +8,7 @@ import io.tidemark.message.CancellationMessage;
 import io.tidemark.message.Provenance.Source;
 import io.tidemark.stream.tables.TopicFollower;
 import io.tidemark.stream.topics.KafkaConnection;
-import io.tidemark.time.Time;
+import io.tidemark.stream.topics.KafkaThread;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
@@ -52,11 +52,10 @@ class CancellationReaderTest {
                 send(producer, now - 10, "{\"source\": {\"topic\": \"requests\", \"partition\": 1, \"offset\": 7}}");
                 producer.flush();
                 try (CancellationReader reader = CancellationReader.start(
-                        kafka,
+                        KafkaThread.named("follower", kafka),
                         TOPIC,
                         new TopicFollower.Limits(TIMEOUT, TIMEOUT),
-                        (cancellation, timestamp) -> received.add(new Received(cancellation, timestamp)),
-                        Time.system())) {
+                        (cancellation, timestamp) -> received.add(new Received(cancellation, timestamp)))) {
                     assertThat(received)
                             .containsExactly(
                                     new Received(CancellationMessage.ofId("kept"), now - 3_500_000),

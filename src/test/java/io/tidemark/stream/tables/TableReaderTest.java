@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.tidemark.broker.BrokerOptions;
 import io.tidemark.broker.EmbeddedBroker;
 import io.tidemark.stream.topics.KafkaConnection;
+import io.tidemark.time.Time;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -56,7 +57,7 @@ class TableReaderTest {
     void openTransaction() throws Exception {
         create("open");
         try (KafkaProducer<byte[], byte[]> producer = transactional("o");
-                TableReader reader = new TableReader(kafka, "open");
+                TableReader reader = new TableReader(kafka, Time.system(), "open");
                 Admin admin = kafka.newAdmin()) {
             inTransaction(producer, "open", "pending").flush();
             List<String> values = new ArrayList<>();
@@ -75,7 +76,7 @@ class TableReaderTest {
 
     private List<String> read(String topic) {
         List<String> values = new ArrayList<>();
-        try (TableReader reader = new TableReader(kafka, topic);
+        try (TableReader reader = new TableReader(kafka, Time.system(), topic);
                 Admin admin = kafka.newAdmin()) {
             reader.readToHighWatermark(admin, record -> values.add(text(record.value())), TIMEOUT);
         }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.tidemark.broker.BrokerOptions;
 import io.tidemark.broker.EmbeddedBroker;
 import io.tidemark.stream.topics.KafkaConnection;
+import io.tidemark.stream.topics.KafkaThread;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
@@ -57,7 +58,7 @@ class TopicFollowerTest {
         create("boundaries");
         try (KafkaProducer<byte[], byte[]> producer = kafka.newProducer(Map.of());
                 KafkaProducer<byte[], byte[]> hanging = kafka.newTransactionalProducer("hanging", Map.of());
-                TopicFollower follower = TopicFollower.ofTable(kafka, "boundaries", LIMITS, this::collect)) {
+                TopicFollower follower = TopicFollower.ofTable(thread(kafka), "boundaries", LIMITS, this::collect)) {
             send(producer, "boundaries", 0, "first");
             Awaitility.await().atMost(TIMEOUT).until(() -> values.contains("first") && follower.lag() == 0);
             hanging.initTransactions();
@@ -101,7 +102,7 @@ class TopicFollowerTest {
             open.flush();
             producer.flush();
             try (TopicFollower follower =
-                    TopicFollower.since(kafka, "since", now.minusSeconds(3600), LIMITS, this::collect)) {
+                    TopicFollower.since(thread(kafka), "since", now.minusSeconds(3600), LIMITS, this::collect)) {
                 assertThat(values).containsExactly("recent", "uncommitted");
                 send(producer, "since", now.toEpochMilli(), "later");
                 Awaitility.await().atMost(TIMEOUT).until(() -> values.contains("later") && follower.lag() == 0);
@@ -119,7 +120,8 @@ class TopicFollowerTest {
         try (KafkaProducer<byte[], byte[]> producer = kafka.newProducer(Map.of())) {
             send(producer, "ended", 1, "old");
             producer.flush();
-            try (TopicFollower follower = TopicFollower.since(kafka, "ended", Instant.now(), LIMITS, this::collect)) {
+            try (TopicFollower follower =
+                    TopicFollower.since(thread(kafka), "ended", Instant.now(), LIMITS, this::collect)) {
                 send(producer, "ended", 1, "new");
                 Awaitility.await().atMost(TIMEOUT).until(() -> values.contains("new"));
                 assertThat(values).doesNotContain("old");
@@ -133,7 +135,7 @@ class TopicFollowerTest {
         EmbeddedBroker other = EmbeddedBroker.start(BrokerOptions.TEMPORARY);
         KafkaConnection connection = new KafkaConnection(Map.of("bootstrap.servers", other.bootstrapServers()));
         create(connection, "lonely");
-        try (TopicFollower follower = TopicFollower.ofTable(connection, "lonely", LIMITS, this::collect)) {
+        try (TopicFollower follower = TopicFollower.ofTable(thread(connection), "lonely", LIMITS, this::collect)) {
             Awaitility.await().atMost(TIMEOUT).until(() -> follower.lag() == 0);
             other.close();
             Awaitility.await()
@@ -142,6 +144,10 @@ class TopicFollowerTest {
                             assertThat(follower.disruption()).get().asString().contains("'lonely'", "end offsets"));
             assertThat(follower.isAlive()).isTrue();
         }
+    }
+
+    private static KafkaThread thread(KafkaConnection connection) {
+        return KafkaThread.named("follower", connection);
     }
 
     private void collect(ConsumerRecord<byte[], byte[]> record) {

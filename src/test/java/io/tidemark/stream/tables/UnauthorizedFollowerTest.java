@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.tidemark.broker.BrokerOptions;
 import io.tidemark.broker.EmbeddedBroker;
 import io.tidemark.stream.topics.KafkaConnection;
+import io.tidemark.stream.topics.KafkaThread;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -41,11 +42,12 @@ class UnauthorizedFollowerTest {
                 "true");
         try (EmbeddedBroker broker = EmbeddedBroker.start(BrokerOptions.temporary(authorizer))) {
             KafkaConnection kafka = new KafkaConnection(Map.of("bootstrap.servers", broker.bootstrapServers()));
+            KafkaThread thread = KafkaThread.named("follower", kafka);
             try (Admin admin = kafka.newAdmin()) {
                 admin.createTopics(List.of(new NewTopic(TOPIC, 1, (short) 1)))
                         .all()
                         .get();
-                try (TopicFollower follower = TopicFollower.ofTable(kafka, TOPIC, LIMITS, record -> {})) {
+                try (TopicFollower follower = TopicFollower.ofTable(thread, TOPIC, LIMITS, record -> {})) {
                     AclBinding denied = new AclBinding(
                             new ResourcePattern(ResourceType.TOPIC, TOPIC, PatternType.LITERAL),
                             new AccessControlEntry("User:*", "*", AclOperation.READ, AclPermissionType.DENY));
@@ -57,7 +59,7 @@ class UnauthorizedFollowerTest {
                                     .asString()
                                     .contains("topic 'boundaries' can't be read: not authorized", "kafka-acls.sh"));
                     assertThat(follower.isAlive()).isTrue();
-                    assertThatThrownBy(() -> TopicFollower.ofTable(kafka, TOPIC, LIMITS, record -> {}))
+                    assertThatThrownBy(() -> TopicFollower.ofTable(thread, TOPIC, LIMITS, record -> {}))
                             .isInstanceOf(TopicAuthorizationException.class);
                     admin.deleteAcls(List.of(denied.toFilter())).all().get();
                     Awaitility.await()

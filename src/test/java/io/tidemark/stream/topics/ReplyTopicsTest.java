@@ -7,6 +7,7 @@ import io.tidemark.broker.BrokerOptions;
 import io.tidemark.broker.EmbeddedBroker;
 import io.tidemark.stream.TestSettings;
 import io.tidemark.stream.settings.TidemarkSettings.Role;
+import io.tidemark.time.Time;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
@@ -34,7 +35,7 @@ class ReplyTopicsTest {
     void start() throws Exception {
         broker = EmbeddedBroker.start(BrokerOptions.TEMPORARY);
         admin = Admin.create(Map.of("bootstrap.servers", broker.bootstrapServers()));
-        TopicSetup.ensure(admin, layout, Role.ALL, true);
+        TopicSetup.ensure(admin, layout, Role.ALL, true, Time.system());
         admin.createTopics(List.of(
                         topic("replies", 3, Map.of("max.message.bytes", "5242880")),
                         topic("small", 1, Map.of("max.message.bytes", "5242879")),
@@ -60,7 +61,7 @@ class ReplyTopicsTest {
     @Test
     @DisplayName("The partitions of each reply topic and of the topic of results are counted")
     void counted() {
-        ReplyTopics topics = ReplyTopics.check(admin, layout, List.of("replies", layout.results()));
+        ReplyTopics topics = ReplyTopics.check(admin, layout, List.of("replies", layout.results()), Time.system());
         assertThat(topics.results()).isEqualTo(layout.results());
         assertThat(topics.partitions("replies")).isEqualTo(OptionalInt.of(3));
         assertThat(topics.partitions(layout.results())).isEqualTo(OptionalInt.of(2));
@@ -78,7 +79,7 @@ class ReplyTopicsTest {
     })
     @DisplayName("A topic that can't take results stops the start with an error that names it")
     void refused(String topic, String problem) {
-        assertThatThrownBy(() -> ReplyTopics.check(admin, layout, List.of("replies", topic)))
+        assertThatThrownBy(() -> ReplyTopics.check(admin, layout, List.of("replies", topic), Time.system()))
                 .isInstanceOf(IllegalStateException.class)
                 .hasMessageStartingWith("tidemark.replies.topics: topic '" + topic + "' ")
                 .hasMessageContaining(problem);

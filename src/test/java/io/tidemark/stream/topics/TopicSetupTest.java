@@ -7,6 +7,7 @@ import io.tidemark.broker.BrokerOptions;
 import io.tidemark.broker.EmbeddedBroker;
 import io.tidemark.stream.TestSettings;
 import io.tidemark.stream.settings.TidemarkSettings.Role;
+import io.tidemark.time.Time;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -47,7 +48,8 @@ class TopicSetupTest {
     @DisplayName("Creates requests and cancellations with the time of the broker, and has nothing to report")
     void created() throws Exception {
         TopicLayout layout = layout("new.", Map.of("tidemark.topics.generation-requests", "urgent,bulk"));
-        assertThat(TopicSetup.differences(admin, layout, Role.ALL, true)).isEmpty();
+        assertThat(TopicSetup.differences(admin, layout, Role.ALL, true, Time.system()))
+                .isEmpty();
         for (String topic : List.of("new.urgent", "new.bulk", "new.generation-cancellations")) {
             assertThat(config(topic, "message.timestamp.type")).as(topic).isEqualTo("LogAppendTime");
         }
@@ -56,14 +58,15 @@ class TopicSetupTest {
         assertThat(config("new.urgent", "min.insync.replicas"))
                 .as("one replica")
                 .isEqualTo("1");
-        assertThat(TopicSetup.differences(admin, layout, Role.ALL, true)).isEmpty();
+        assertThat(TopicSetup.differences(admin, layout, Role.ALL, true, Time.system()))
+                .isEmpty();
     }
 
     @Test
     @DisplayName("Creates only the topics that the role uses")
     void ofRole() throws Exception {
         TopicLayout layout = layout("role.", Map.of());
-        TopicSetup.ensure(admin, layout, Role.WORKER, true);
+        TopicSetup.ensure(admin, layout, Role.WORKER, true, Time.system());
         assertThat(topics("role."))
                 .containsExactlyInAnyOrder(
                         layout.requests(),
@@ -72,7 +75,7 @@ class TopicSetupTest {
                         layout.cancellations(),
                         layout.deadLetters(),
                         layout.boundaries());
-        TopicSetup.ensure(admin, layout, Role.CALIBRATOR, true);
+        TopicSetup.ensure(admin, layout, Role.CALIBRATOR, true, Time.system());
         assertThat(topics("role."))
                 .hasSize(9)
                 .contains(layout.validationBatches(), layout.validationDeadLetters(), layout.calibrationState());
@@ -83,15 +86,15 @@ class TopicSetupTest {
     void notCreated() throws Exception {
         TopicLayout layout = layout("fixed.", Map.of());
         create("fixed.validation-batches", Map.of());
-        assertThatThrownBy(() -> TopicSetup.ensure(admin, layout, Role.CALIBRATOR, false))
+        assertThatThrownBy(() -> TopicSetup.ensure(admin, layout, Role.CALIBRATOR, false, Time.system()))
                 .isInstanceOf(IllegalStateException.class)
                 .hasMessageContaining("tidemark.topics.create is false")
                 .hasMessageContaining("'fixed.adapter-boundaries', 'fixed.validation-dead-letters'")
                 .hasMessageNotContaining("'fixed.validation-batches'")
                 .hasMessageNotContaining("generation");
         assertThat(topics("fixed.")).containsExactly("fixed.validation-batches");
-        TopicSetup.ensure(admin, layout, Role.CALIBRATOR, true);
-        TopicSetup.ensure(admin, layout, Role.CALIBRATOR, false);
+        TopicSetup.ensure(admin, layout, Role.CALIBRATOR, true, Time.system());
+        TopicSetup.ensure(admin, layout, Role.CALIBRATOR, false, Time.system());
     }
 
     @Test
@@ -99,7 +102,7 @@ class TopicSetupTest {
     void otherTimestamps() throws Exception {
         create("old.generation-requests", Map.of());
         create("old.generation-cancellations", Map.of("message.timestamp.type", "LogAppendTime"));
-        assertThat(TopicSetup.differences(admin, layout("old.", Map.of()), Role.ALL, true))
+        assertThat(TopicSetup.differences(admin, layout("old.", Map.of()), Role.ALL, true, Time.system()))
                 .singleElement()
                 .asString()
                 .contains(
@@ -112,7 +115,7 @@ class TopicSetupTest {
     @DisplayName("Refuses an existing topic with another cleanup policy")
     void otherPolicy() throws Exception {
         create("bad.adapter-boundaries", Map.of("cleanup.policy", "delete"));
-        assertThatThrownBy(() -> TopicSetup.ensure(admin, layout("bad.", Map.of()), Role.ALL, true))
+        assertThatThrownBy(() -> TopicSetup.ensure(admin, layout("bad.", Map.of()), Role.ALL, true, Time.system()))
                 .isInstanceOf(IllegalStateException.class)
                 .hasMessageContaining("topic 'bad.adapter-boundaries' has cleanup.policy 'delete' but needs 'compact'");
     }
@@ -121,9 +124,9 @@ class TopicSetupTest {
     @DisplayName("Refuses a table with several partitions and names the topic, for boundaries and calibration states")
     void tablesWithSeveralPartitions() throws Exception {
         TopicLayout layout = layout("several-partitions.", Map.of());
-        TopicSetup.ensure(admin, layout, Role.ALL, true);
+        TopicSetup.ensure(admin, layout, Role.ALL, true, Time.system());
         addPartitions(Map.of(layout.boundaries(), 3, layout.calibrationState(), 2, layout.validationBatches(), 4));
-        assertThatThrownBy(() -> TopicSetup.ensure(admin, layout, Role.ALL, true))
+        assertThatThrownBy(() -> TopicSetup.ensure(admin, layout, Role.ALL, true, Time.system()))
                 .isInstanceOf(IllegalStateException.class)
                 .hasMessageContaining("topic '" + layout.boundaries() + "' has 3 partitions but needs 1")
                 .hasMessageContaining("topic '" + layout.calibrationState() + "' has 2 partitions but needs 1")
