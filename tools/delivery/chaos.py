@@ -5,7 +5,7 @@
     pip install -r tools/delivery/requirements.txt
     python tools/delivery/chaos.py --duration 120                     # prints its seed
     python tools/delivery/chaos.py --duration 3600 --brokers 3 --seed 7 --json chaos.json
-    python tools/delivery/chaos.py --duration 420 --faults kill --every 40    # take-overs without another fault
+    python tools/delivery/chaos.py --duration 420 --faults kill --every 40    # takeovers without another fault
 
 The seed decides the faults, their order and the records, but not the timing of the processes. At the end the faults
 stop, the workers answer what is open, and `verify.py` reads all topics from their beginning. Exit code 1: the verifier
@@ -31,7 +31,7 @@ import commit_proxy
 from broker import BrokerError, Cluster, free_ports
 from offset_metadata import OffsetMetadataReader
 from schedule import CRASH, FAULTS, SUSPECT_REASON, Schedule, reason_to_defer
-from traffic import QUIET, BoundarySender, Ledger, RequestSender, ResultReader, TakeOver, backlog
+from traffic import QUIET, BoundarySender, Ledger, RequestSender, ResultReader, Takeover, backlog
 from verify import Unverifiable, run_verifier, summary
 from workers import MARKER, MODEL, START_SECONDS, WorkerError, Workers, longer_model
 from workload import Boundaries, Requests
@@ -86,7 +86,7 @@ class Chaos:
         self._admin = None
         self._faults = []        # (seconds since the start, kind, what)
         self._actions = []       # (when, number, function): the second half of a fault
-        self._take_overs = []
+        self._takeovers = []
         self._broker_fault = None
         self._broker_failures = []
         self._planted = []
@@ -172,8 +172,8 @@ class Chaos:
         return kind
 
     def _tick(self, now):
-        for take_over in self._take_overs:
-            take_over.see_owners(self._metadata.owners, now)
+        for takeover in self._takeovers:
+            takeover.see_owners(self._metadata.owners, now)
         self._workers.check()
         while self._actions and self._actions[0][0] <= now:
             heapq.heappop(self._actions)[2]()
@@ -202,13 +202,13 @@ class Chaos:
         if kind == "kill":
             owned = self._ledger.partitions_of(worker.name) if len(answering) > 1 else []
             if self._options.every and not owned:
-                return False   # there would be no take-over
+                return False   # there would be no takeover
             self._record(kind, f"{worker.name}, which owns {len(owned)} partitions with open requests" if owned else worker.name)
             self._workers.kill(worker)
             if owned:
-                take_over = TakeOver(worker.name, owned, self._metadata.owners, len(self._faults) - 1)
-                self._take_overs.append(take_over)
-                self._ledger.watch(take_over)
+                takeover = Takeover(worker.name, owned, self._metadata.owners, len(self._faults) - 1)
+                self._takeovers.append(takeover)
+                self._ledger.watch(takeover)
             return True
         if kind == "terminate":
             self._workers.terminate(worker)
@@ -293,8 +293,8 @@ class Chaos:
             "boundary_records": boundaries.counts,
             "requests": counts, "all_answered": answered, "unsent": sender.failures,
             "rebalances": max(0, self._proxy.generations(GROUP) - 1),
-            "planted_crashes": self._workers.planted_crashes, "requests_that_kill": len(self._planted),
-            "take_overs": [self._take_over(each) for each in self._take_overs],
+            "planted_crashes": self._workers.planted_crashes, "crashing_requests": len(self._planted),
+            "takeovers": [self._takeover(each) for each in self._takeovers],
             "memory": [{"worker": worker.name, "first": worker.memory[0], "last": worker.memory[-1]}
                        for worker in self._workers.all if worker.memory],
             "oldest_worker": oldest and {"worker": oldest, "samples": begin_end[oldest]},
@@ -302,16 +302,16 @@ class Chaos:
             "failures": failures,
         }
 
-    def _take_over(self, take_over):
+    def _takeover(self, takeover):
         """Alone: no other fault from ten seconds before the kill until the last partition had a result."""
-        at = self._faults[take_over.number][0]
-        until = at + (take_over.worst_first_result or 0)
+        at = self._faults[takeover.number][0]
+        until = at + (takeover.worst_first_result or 0)
         others = [kind for n, (seconds, kind, _) in enumerate(self._faults)
-                  if n != take_over.number and at - 10 <= seconds <= until]
-        return {"seconds": at, "worker": take_over.worker, "alone": not others, "complete": take_over.complete,
-                "owned": {f"{topic}-{partition}": value for (topic, partition), value in take_over.owned.items()},
-                "first_results": {f"{topic}-{partition}": value for (topic, partition), value in take_over.first_results.items()},
-                "worst_owned": take_over.worst_owned, "worst_first_result": take_over.worst_first_result}
+                  if n != takeover.number and at - 10 <= seconds <= until]
+        return {"seconds": at, "worker": takeover.worker, "alone": not others, "complete": takeover.complete,
+                "owned": {f"{topic}-{partition}": value for (topic, partition), value in takeover.owned.items()},
+                "first_results": {f"{topic}-{partition}": value for (topic, partition), value in takeover.first_results.items()},
+                "worst_owned": takeover.worst_owned, "worst_first_result": takeover.worst_first_result}
 
     def _verify(self):
         planted = self._folder / "planted"
@@ -330,11 +330,11 @@ def print_report(report):
         print("faults deferred: " + ", ".join(f"{count} because {why}" for why, count in report["deferred"].items()))
     print(f"responses to commits lost: {len(report['lost_responses'])}; boundary records: {report['boundary_records']}")
     print(f"worker processes: {report['worker_processes']}, of which {report['planted_crashes']} ended at one of "
-          f"{report['requests_that_kill']} requests that kill; rebalances: {report['rebalances']}")
+          f"{report['crashing_requests']} crashing requests; rebalances: {report['rebalances']}")
     print(f"requests: {requests['sent']}; answered {requests['answered']}, open {requests['open']}, "
           f"repeated results {requests['repeated']}; errors {requests['errors']}")
     for alone in (True, False):
-        kills = [each for each in report["take_overs"] if each["alone"] == alone]
+        kills = [each for each in report["takeovers"] if each["alone"] == alone]
         complete = [each for each in kills if each["complete"]]
         if kills:
             print(f"kill -9 {'without' if alone else 'with'} other faults near it: {len(kills)}"

@@ -30,7 +30,7 @@ from broker import BrokerError, Cluster
 from offset_metadata import OffsetMetadataReader
 from pauses import Journal, Ownership, by_partition, longest_without_result, restarts
 from pods import Deployment, base_settings, grace_seconds
-from traffic import Arrivals, BoundarySender, RequestSender, ResultReader, TakeOver
+from traffic import Arrivals, BoundarySender, RequestSender, ResultReader, Takeover
 from verify import ALL, Topics, Unverifiable, run_verifier, summary
 from workers import ROOT, Launcher, WorkerError, longer_model
 from workload import Boundaries, StreamingRequests
@@ -58,7 +58,7 @@ class Phase:
     begin: float
     end: float = math.inf
     what: str = ""
-    take_overs: list = dataclasses.field(default_factory=list)   # (pod or None, signal, TakeOver)
+    takeovers: list = dataclasses.field(default_factory=list)   # (pod or None, signal, Takeover)
     ownership: Ownership = dataclasses.field(default_factory=Ownership)
 
 
@@ -83,7 +83,7 @@ class Rollout:
         self._boundary_random = chance["boundaries"]
         self._metadata = None
         self._phases = []
-        self._watched = []    # take-overs of the current phase
+        self._watched = []    # takeovers of the current phase
         self._failures = []
         self._begin = None
 
@@ -205,8 +205,8 @@ class Rollout:
 
     def _see_owners(self):
         now, owners = time.monotonic(), self._metadata.owners
-        for take_over in self._watched:
-            take_over.see_owners(owners, now)
+        for takeover in self._watched:
+            takeover.see_owners(owners, now)
         running = [partition for pod in self._deployment.pods if pod.worker.alive for partition in self._owned_by(pod)]
         self._phases[-1].ownership.see(owners, running, now)
 
@@ -228,11 +228,11 @@ class Rollout:
 
     def _watch(self, pod, signal_name, partitions):
         # names are not used again, so that no late result is one of a restarted worker
-        take_over = TakeOver(pod.name if pod else "", partitions, self._metadata.owners if pod else {}, len(self._phases),
+        takeover = Takeover(pod.name if pod else "", partitions, self._metadata.owners if pod else {}, len(self._phases),
                              math.inf)
-        self._journal.watch(take_over)
-        self._watched.append(take_over)
-        self._phases[-1].take_overs.append((pod, signal_name, take_over))
+        self._journal.watch(takeover)
+        self._watched.append(takeover)
+        self._phases[-1].takeovers.append((pod, signal_name, takeover))
 
     def _say(self, text):
         LOG.info("%6.1f s  %s (%d open)", time.monotonic() - self._begin, text, self._journal.open())
@@ -276,7 +276,7 @@ class Rollout:
             "partition_without_owner": phase.ownership.longest,
             "longest_wait": longest("request"), "longest_wait_long": longest("long"),
             **dataclasses.asdict(restarts(events, phase.begin, phase.end)),
-            "take_overs": [take_over_row(*each) for each in phase.take_overs],
+            "takeovers": [takeover_row(*each) for each in phase.takeovers],
         }
 
     def _events(self):
@@ -292,10 +292,10 @@ class Rollout:
             topics.close()
 
 
-def take_over_row(pod, signal_name, take_over):
-    return {"worker": take_over.worker, "signal": signal_name, "partitions": len(take_over.owned),
+def takeover_row(pod, signal_name, takeover):
+    return {"worker": takeover.worker, "signal": signal_name, "partitions": len(takeover.owned),
             "ended_after": pod and pod.ended_after, "forced": bool(pod and pod.forced),
-            "owned_after": take_over.worst_owned, "first_result_after": take_over.worst_first_result}
+            "owned_after": takeover.worst_owned, "first_result_after": takeover.worst_first_result}
 
 
 def findings_by_phase(report, entries, phases):
@@ -329,7 +329,7 @@ def print_report(report):
     heads = ("phase", "worker", "signal", "partitions", "end", "owned", "result")
     rows = [(row["phase"], each["worker"] or "-", each["signal"] + (", SIGKILL" if each["forced"] else ""), each["partitions"],
              seconds(each["ended_after"]), seconds(each["owned_after"]), seconds(each["first_result_after"]))
-            for row in report["phases"] for each in row["take_overs"]]
+            for row in report["phases"] for each in row["takeovers"]]
     print_table([heads, *rows])
     print("seconds from the signal until the process ended, another owned its last partition, and that had a result of another\n")
     for failure in report["failures"]:

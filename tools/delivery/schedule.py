@@ -2,10 +2,10 @@
 
 # the mean time in seconds until the next fault
 FAULTS = {"kill": 12, "terminate": 5, "suspend": 12, "broker restart": 10, "broker kill": 10, "scale": 12,
-          "request that kills": 6}
-# faults in random order, and one request that kills at the end of each round
+          "crashing request": 6}
+# faults in random order, and one crashing request at the end of each round
 ROUND = ["kill", "kill", "kill", "terminate", "suspend", "broker restart", "broker kill", "scale"]
-CRASH = "request that kills"
+CRASH = "crashing request"
 # these always count as deaths of a worker
 DEATHS = ("kill", "suspend")
 # these always or sometimes count: a worker cannot commit its release while no broker responds
@@ -13,7 +13,7 @@ ENDS = (*DEATHS, "terminate", "scale")
 OVERLAP = 0.2          # share of faults that the next one follows at once
 
 # why a fault is deferred
-KILLING_REASON = "a request that kills is open"
+KILLING_REASON = "a crashing request is open"
 SUSPECT_REASON = "a request that does not kill was running alone at a death"
 
 
@@ -21,10 +21,10 @@ def reason_to_defer(kind, killing, suspect):
     """
     Why a fault may not begin now; None if it may.
 
-    A death while a request that kills is open could make a second request run alone, and a request that was running
+    A death while a crashing request is open could make a second request run alone, and a request that was running
     alone at one death gets `worker_crashed` at the second. The metadata does not record the cause of a death.
 
-    killing: whether a request that kills is open; suspect: whether another request was running alone at a death
+    killing: whether a crashing request is open; suspect: whether another request was running alone at a death
     """
     if killing and kind in (*DEATHS, CRASH):
         return KILLING_REASON

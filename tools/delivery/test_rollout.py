@@ -3,8 +3,8 @@ import random
 import unittest
 
 from pauses import Entry, Journal, Ownership, by_partition, longest_without_result, restarts
-from rollout import ROLLING, STEADY, Phase, failed, findings_by_phase, take_over_row
-from traffic import Arrivals, TakeOver, backlog
+from rollout import ROLLING, STEADY, Phase, failed, findings_by_phase, takeover_row
+from traffic import Arrivals, Takeover, backlog
 
 TOPIC = "generation-requests"
 
@@ -115,16 +115,16 @@ class Report(unittest.TestCase):
         steady, rolling, other = findings_by_phase(report, entries, self.phases)
         self.assertEqual(({"repeated": 1}, {"missing": 1}, {"missing": 1, "no_source": 1}), (steady, rolling, other))
 
-    def test_the_times_of_a_take_over_are_those_of_the_worst_partition(self):
+    def test_the_times_of_a_takeover_are_those_of_the_worst_partition(self):
         partitions = [(TOPIC, 0), (TOPIC, 1)]
-        take_over = TakeOver("worker-1", partitions, dict.fromkeys(partitions, "g%2Fworker-1-aaaa"), 0, float("inf"))
-        start = take_over.killed
-        take_over.see_owners({partitions[0]: None, partitions[1]: "g%2Fworker-1-aaaa"}, start + 5)
-        take_over.see_owners({partitions[0]: "g%2Fworker-2-bbbb", partitions[1]: None}, start + 6)
-        take_over.see_owners({partitions[0]: "g%2Fworker-2-bbbb", partitions[1]: "g%2Fworker-2-bbbb"}, start + 9)
-        take_over.see(partitions[0], "worker-1", start + 20)
-        take_over.see(partitions[0], "worker-2", start + 21)
-        row = take_over_row(None, "SIGTERM", take_over)
+        takeover = Takeover("worker-1", partitions, dict.fromkeys(partitions, "g%2Fworker-1-aaaa"), 0, float("inf"))
+        start = takeover.killed
+        takeover.see_owners({partitions[0]: None, partitions[1]: "g%2Fworker-1-aaaa"}, start + 5)
+        takeover.see_owners({partitions[0]: "g%2Fworker-2-bbbb", partitions[1]: None}, start + 6)
+        takeover.see_owners({partitions[0]: "g%2Fworker-2-bbbb", partitions[1]: "g%2Fworker-2-bbbb"}, start + 9)
+        takeover.see(partitions[0], "worker-1", start + 20)
+        takeover.see(partitions[0], "worker-2", start + 21)
+        row = takeover_row(None, "SIGTERM", takeover)
         self.assertEqual((9, 21), tuple(round(row[name], 6) for name in ("owned_after", "first_result_after")))
 
     def test_anything_lost_repeated_wrong_or_failed_is_a_failure(self):

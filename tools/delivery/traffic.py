@@ -17,7 +17,7 @@ QUIET = {"log_level": 2}   # brokers come and go on purpose
 
 
 class Ledger:
-    """Open requests, and the take-over of partitions. Thread-safe."""
+    """Open requests, and the takeover of partitions. Thread-safe."""
 
     def __init__(self):
         self._lock = threading.Lock()
@@ -51,9 +51,9 @@ class Ledger:
             for watch in self._watches:
                 watch.see(source[:2], worker, now)
 
-    def watch(self, take_over):
+    def watch(self, takeover):
         with self._lock:
-            self._watches.append(take_over)
+            self._watches.append(takeover)
 
     def partitions_of(self, worker):
         """Partitions with open requests whose last result came from a worker, so that it owns them."""
@@ -85,7 +85,7 @@ class Ledger:
                     "repeated": self._repeated, "errors": dict(sorted(self._errors.items()))}
 
 
-class TakeOver:
+class Takeover:
     """How long the partitions of a worker that ends wait for another owner, and for a result of another worker."""
 
     # results that a killed worker committed before its death arrive within this time

@@ -520,8 +520,8 @@ def arguments(argv=None):
     parser.add_argument("--reply-topics", type=names, default=[], help="all topics of tidemark.replies.topics, comma-separated")
     parser.add_argument("--dead-letters", default="generation-dead-letters")
     parser.add_argument("--boundaries", default="adapter-boundaries")
-    parser.add_argument("--events", help="topic of events; not read by default")
-    parser.add_argument("--cancellations", help="topic of cancellations; not read by default")
+    parser.add_argument("--events", help="events topic; not read by default")
+    parser.add_argument("--cancellations", help="cancellations topic; not read by default")
     parser.add_argument("--adapter-digest", type=named, action="append", default=[], metavar="ID=SHA256",
                         help="the version that must answer for an adapter; repeatable")
     parser.add_argument("--base-digest", metavar="SHA256",

@@ -28,7 +28,7 @@ class Requests:
     def __init__(self, random, base, adapters, layers, topics, reply_topics, long_tokens):
         """
         base, adapters, layers: name of the base model, adapter ids, and number of decoder layers
-        topics: topics of requests, the most urgent first
+        topics: request topics, the most urgent first
         reply_topics: topics that a request may name for its result
         long_tokens: the most tokens of a choice of a long request
         """

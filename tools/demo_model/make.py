@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes the demo folder: base model, three adapters, their reference outputs, sample data and the model card.
+"""Makes the demo folder: base model, three adapters, their reference outputs, sample data, licences and the model card.
 
     python make.py DATA_FOLDER OUT_FOLDER [--effort 0.1]
 """
@@ -20,7 +20,7 @@ from faithful import faithful
 from later_phases import continue_base
 from pretrain import make_base
 from reference import load, make_reference
-from samples import write_samples
+from samples import write_licences, write_samples
 from swaps import SPELLED_OUT_KEYS, maybe_swapped, spelled_out
 
 TASKS = {"describe": data.describe, "extract": data.extract, "describe-small-data": data.describe}
@@ -46,6 +46,7 @@ def main() -> None:
                                epochs(name, splits["train"], arguments.effort), SEED)
     evaluations = [judge(name, splits, base, out) for name in TASKS]
     held = faithful(*load(base, out / "adapters" / "describe"), splits["test"][:READ_FOR_FACTS])
+    write_licences(out)
     write_card(out / "README.md", evaluations, held, minutes, recipe(base))
 
 

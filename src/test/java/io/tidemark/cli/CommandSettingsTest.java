@@ -46,7 +46,7 @@ class CommandSettingsTest {
     }
 
     @Test
-    @DisplayName("Clients use the first topic of requests of a list")
+    @DisplayName("Clients use the first request topic of a list")
     void severalRequestTopics() {
         Map<String, String> environment =
                 Map.of("TIDEMARK_TOPICS_PREFIX", "a.", "TIDEMARK_TOPICS_GENERATION_REQUESTS", "urgent,bulk");

@@ -32,7 +32,8 @@ class DocumentsTest {
                 Path.of("SECURITY.md"),
                 Path.of("docs"),
                 Path.of("demo"),
-                Path.of("bench/README.md"))) {
+                Path.of("bench/README.md"),
+                Path.of("src/test/resources"))) {
             Matcher link = LINK.matcher(Files.readString(document));
             while (link.find()) {
                 if (!Files.exists(document.toAbsolutePath().getParent().resolve(link.group(1)))) {

@@ -64,7 +64,7 @@ class StrimziUsersTest {
     }
 
     @Test
-    @DisplayName("Have rights on the groups and the topic of requests that the base sets")
+    @DisplayName("Have rights on the groups and the request topic that the base sets")
     void settings() throws IOException {
         Properties settings = new Properties();
         try (Reader file = Files.newBufferedReader(Path.of("k8s/base/settings.env"))) {
@@ -139,7 +139,7 @@ class StrimziUsersTest {
                         Map.entry("group of the workers", "group tidemark-workers"),
                         Map.entry("group of the calibrators", "group tidemark-calibrators"),
                         Map.entry("group of a client", "group tidemark-client-*"),
-                        Map.entry("topics of requests", "topic generation-requests"),
+                        Map.entry("request topics", "topic generation-requests"),
                         Map.entry(
                                 "transactional ids",
                                 "transactionalId "

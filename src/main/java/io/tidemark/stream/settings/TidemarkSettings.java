@@ -187,7 +187,7 @@ public interface TidemarkSettings {
     /** {@code tidemark.replies.*}: the topics and headers of results that clients choose. */
     interface ReplySettings {
 
-        /** Full names of existing topics that a request may name for its result, besides the topic of results. */
+        /** Full names of existing topics that a request may name for its result, besides the results topic. */
         Optional<List<String>> topics();
 
         /** More headers of a request that are copied to its events and its result. */

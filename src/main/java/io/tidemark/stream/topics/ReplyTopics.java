@@ -25,7 +25,7 @@ import org.apache.kafka.common.config.TopicConfig;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 
 /**
- * The topics that results may go to, with their partitions as counted at the start. The topic of results is always one
+ * The topics that results may go to, with their partitions as counted at the start. The results topic is always one
  * of them.
  *
  * <p>All topics are checked before the first request is read, because one record that the broker refuses makes
@@ -37,7 +37,7 @@ public final class ReplyTopics {
     private final Map<String, Integer> partitions;
 
     /**
-     * @param results    the topic of results
+     * @param results    the results topic
      * @param partitions the number of partitions of each topic, of {@code results}, too
      */
     public ReplyTopics(String results, Map<String, Integer> partitions) {
@@ -92,7 +92,7 @@ public final class ReplyTopics {
         }
     }
 
-    /** The topic of results without a reply header. */
+    /** The results topic without a reply header. */
     public String results() {
         return results;
     }

@@ -16,7 +16,7 @@ import org.apache.kafka.common.record.TimestampType;
  * The names of all topics, prefix included, and the partitions and configuration of those that {@link TopicSetup}
  * creates.
  *
- * @param requestTopics         the topics of requests in order of priority, at least one
+ * @param requestTopics         the request topics in order of priority, at least one
  * @param partitions            of requests, events, results and their dead letters
  * @param calibrationPartitions of validation batches and their dead letters
  * @param replicationFactor     -1 for the default of the broker
@@ -70,7 +70,7 @@ public record TopicLayout(
                 settings.replicationFactor());
     }
 
-    /** The topic of requests with the highest priority, which clients use. */
+    /** The request topic with the highest priority, which clients use. */
     public String requests() {
         return requestTopics.get(0);
     }

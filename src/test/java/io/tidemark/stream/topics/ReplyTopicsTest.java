@@ -59,7 +59,7 @@ class ReplyTopicsTest {
     }
 
     @Test
-    @DisplayName("The partitions of each reply topic and of the topic of results are counted")
+    @DisplayName("The partitions of each reply topic and of the results topic are counted")
     void counted() {
         ReplyTopics topics = ReplyTopics.check(admin, layout, List.of("replies", layout.results()), Time.system());
         assertThat(topics.results()).isEqualTo(layout.results());

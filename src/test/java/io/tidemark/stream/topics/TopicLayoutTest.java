@@ -13,7 +13,7 @@ import org.junit.jupiter.api.Test;
 class TopicLayoutTest {
 
     @Test
-    @DisplayName("Has all topics of requests in their order, with the prefix, and creates them")
+    @DisplayName("Has all request topics in their order, with the prefix, and creates them")
     void severalRequestTopics() {
         TopicLayout layout = TopicLayout.of(TestSettings.with(Map.of(
                         "tidemark.topics.prefix", "p.", "tidemark.topics.generation-requests", "urgent, normal,bulk"))
