@@ -11,6 +11,8 @@ import io.tidemark.decoder.sampling.SamplingParams;
 import io.tidemark.generation.GenerationParams;
 import io.tidemark.generation.GenerationRequest;
 import io.tidemark.generation.StopConditions;
+import io.tidemark.input.InputEncoder;
+import io.tidemark.input.InvalidInputException;
 import io.tidemark.message.EndingFields;
 import io.tidemark.message.ErrorBody;
 import io.tidemark.message.Input;
@@ -19,8 +21,6 @@ import io.tidemark.message.SamplingFields;
 import io.tidemark.stream.metrics.WorkerMetrics;
 import io.tidemark.stream.tables.BoundaryTable;
 import io.tidemark.stream.worker.AdmittedRequest.PinnedAdapter;
-import io.tidemark.text.ChatMessage;
-import io.tidemark.text.ChatTemplateException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
@@ -39,6 +39,7 @@ import java.util.Set;
 final class Admission {
 
     private final LanguageModel model;
+    private final InputEncoder encoder;
     private final int numLayers;
     private final AdapterStore adapters;
     private final BoundaryTable boundaries;
@@ -53,6 +54,7 @@ final class Admission {
             WorkerMetrics metrics,
             AdapterSuggestions suggestions) {
         this.model = model;
+        this.encoder = new InputEncoder(model);
         this.numLayers = model.config().numLayers();
         this.adapters = adapters;
         this.boundaries = boundaries;
@@ -83,9 +85,13 @@ final class Admission {
 
         private final transient ErrorBody error;
 
+        private RejectedException(ErrorBody error) {
+            super(error.message(), null, false, false);
+            this.error = error;
+        }
+
         private RejectedException(String code, String param, String message) {
-            super(message, null, false, false);
-            this.error = ErrorBody.invalidRequest(code, param, message);
+            this(ErrorBody.invalidRequest(code, param, message));
         }
 
         ErrorBody error() {
@@ -96,7 +102,7 @@ final class Admission {
     /** @throws RejectedException for an unknown model, a boundary above the number of layers, or an input without tokens */
     Prepared prepare(RequestMessage request, String id, String engineId) throws RejectedException {
         Optional<String> adapter = resolveAdapter(request);
-        List<Integer> prompt = tokenize(request.input());
+        List<Integer> prompt = encode(request.input());
         GenerationParams params = new GenerationParams(
                 stopConditions(request.ending()),
                 sampling(request.sampling()),
@@ -185,24 +191,11 @@ final class Admission {
         return AppliedBoundary.of(row.entry(), loaded);
     }
 
-    private List<Integer> tokenize(Input input) throws RejectedException {
-        List<Integer> tokens = input instanceof Input.Messages chat
-                ? encodeChat(chat)
-                : model.tokenizer().encodePrompt(((Input.Prompt) input).prompt());
-        if (tokens.isEmpty()) {
-            throw new RejectedException("invalid_value", input.field(), "'" + input.field() + "' tokenizes to nothing");
-        }
-        return tokens;
-    }
-
-    private List<Integer> encodeChat(Input.Messages chat) throws RejectedException {
-        List<ChatMessage> messages = chat.messages().stream()
-                .map(message -> new ChatMessage(message.fields()))
-                .toList();
+    private List<Integer> encode(Input input) throws RejectedException {
         try {
-            return model.encodeChat(messages, chat.tools());
-        } catch (ChatTemplateException e) {
-            throw new RejectedException("chat_template_failed", "messages", e.getMessage());
+            return encoder.encode(input);
+        } catch (InvalidInputException e) {
+            throw new RejectedException(e.error());
         }
     }
 
