@@ -15,7 +15,10 @@ import io.tidemark.generation.GenerationListener;
 import io.tidemark.generation.GenerationRequest;
 import io.tidemark.generation.Outcome;
 import io.tidemark.generation.RequestRejectedException;
-import io.tidemark.text.ChatMessage;
+import io.tidemark.input.InputEncoder;
+import io.tidemark.input.InvalidInputException;
+import io.tidemark.message.ChatTurn;
+import io.tidemark.message.Input;
 import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;
@@ -115,10 +118,14 @@ final class GenerateCommand implements Callable<Integer> {
     }
 
     private List<Integer> tokens(LanguageModel language) {
-        return input.message()
-                .map(text -> language.encodeChat(List.of(new ChatMessage("user", text)), List.of()))
-                .orElseGet(
-                        () -> language.tokenizer().encodePrompt(input.prompt().orElse("")));
+        Input content = input.message()
+                .<Input>map(text -> new Input.Messages(List.of(new ChatTurn("user", text)), List.of()))
+                .orElseGet(() -> new Input.Prompt(input.prompt().orElse("")));
+        try {
+            return new InputEncoder(language).encode(content);
+        } catch (InvalidInputException e) {
+            throw new CommandException(e.getMessage(), e);
+        }
     }
 
     /** Runs the request and prints its text while it is generated. */

@@ -5,14 +5,10 @@ import io.tidemark.model.InvalidModelException;
 import io.tidemark.model.ModelConfig;
 import io.tidemark.model.ModelOptions;
 import io.tidemark.model.WeightFiles;
-import io.tidemark.text.ChatMessage;
 import io.tidemark.text.ChatTemplate;
-import io.tidemark.text.ChatTemplateException;
 import io.tidemark.text.TextTokenizer;
 import io.tidemark.torch.Torch;
 import java.nio.file.Path;
-import java.util.List;
-import java.util.Map;
 
 /**
  * A loaded base model: configuration, decoder, tokenizer and chat template. Thread-safe, except for the steps of the
@@ -125,16 +121,6 @@ public final class LanguageModel implements AutoCloseable {
 
     public ChatTemplate chatTemplate() {
         return chatTemplate;
-    }
-
-    /**
-     * The tokens of a chat up to the beginning of the model's reply.
-     *
-     * @param tools plain JSON values; may be empty
-     * @throws ChatTemplateException if the model has no chat template or it does not accept these messages
-     */
-    public List<Integer> encodeChat(List<ChatMessage> messages, List<Map<String, Object>> tools) {
-        return tokenizer.encodePlain(chatTemplate.render(messages, tools));
     }
 
     /** The end-of-sequence token that follows a completion: one of those of {@link ModelConfig#endOfSequence}. */

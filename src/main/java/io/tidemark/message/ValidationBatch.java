@@ -24,7 +24,22 @@ public record ValidationBatch(String batchId, String adapter, List<Example> exam
      * @param input      {@code prompt}, or {@code messages} and optionally {@code tools}
      * @param completion the gold text, not empty
      */
-    public record Example(@JsonUnwrapped Input input, String completion) {}
+    public record Example(@JsonUnwrapped Input input, String completion) {
+
+        /**
+         * Parses an example that stands alone, such as a line of a data file. The rules, error types and codes are those
+         * of an example in a batch; the paths of fields begin at the example. Other fields are ignored.
+         *
+         * @param maxBytes larger values are rejected without parsing
+         */
+        public static Parsed<Example> parse(byte[] value, int maxBytes) {
+            return TopicJson.parse(value, maxBytes, "id", Example::read);
+        }
+
+        private static Example read(Fields fields) throws Fields.Invalid {
+            return new Example(Input.read(fields), fields.requireText("completion", 1, Integer.MAX_VALUE));
+        }
+    }
 
     /**
      * Parses a value of the topic. The rules, error types and codes are those of {@link RequestMessage#parse}. One
@@ -52,10 +67,7 @@ public record ValidationBatch(String batchId, String adapter, List<Example> exam
                     "examples",
                     "'examples' has " + list.size() + " examples; the limit is " + maxExamples);
         }
-        List<Example> examples = Fields.list(
-                list,
-                "examples",
-                example -> new Example(Input.read(example), example.requireText("completion", 1, Integer.MAX_VALUE)));
+        List<Example> examples = Fields.list(list, "examples", Example::read);
         if (examples.isEmpty()) {
             throw new Fields.Invalid("invalid_value", "examples", "'examples' must have at least one example");
         }

@@ -11,6 +11,8 @@ import io.tidemark.decoder.sampling.SamplingParams;
 import io.tidemark.generation.GenerationParams;
 import io.tidemark.generation.GenerationRequest;
 import io.tidemark.generation.StopConditions;
+import io.tidemark.input.InputEncoder;
+import io.tidemark.input.InvalidInputException;
 import io.tidemark.message.EndingFields;
 import io.tidemark.message.ErrorBody;
 import io.tidemark.message.Input;
@@ -20,8 +22,6 @@ import io.tidemark.request.AdmittedRequest.PinnedAdapter;
 import io.tidemark.request.Boundaries.InForce;
 import io.tidemark.request.RequestState.Parsed;
 import io.tidemark.request.RequestState.Prepared;
-import io.tidemark.text.ChatMessage;
-import io.tidemark.text.ChatTemplateException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
@@ -39,6 +39,7 @@ import java.util.Set;
 public final class Admission {
 
     private final LanguageModel model;
+    private final InputEncoder encoder;
     private final int numLayers;
     private final AdapterStore adapters;
     private final Boundaries boundaries;
@@ -53,6 +54,7 @@ public final class Admission {
             AdapterSuggestions suggestions,
             RequestListener listener) {
         this.model = model;
+        this.encoder = new InputEncoder(model);
         this.numLayers = model.config().numLayers();
         this.adapters = adapters;
         this.boundaries = boundaries;
@@ -67,9 +69,13 @@ public final class Admission {
 
         private final transient ErrorBody error;
 
+        private RejectedException(ErrorBody error) {
+            super(error.message(), null, false, false);
+            this.error = error;
+        }
+
         private RejectedException(String code, String param, String message) {
-            super(message, null, false, false);
-            this.error = ErrorBody.invalidRequest(code, param, message);
+            this(ErrorBody.invalidRequest(code, param, message));
         }
 
         ErrorBody error() {
@@ -81,7 +87,7 @@ public final class Admission {
     Prepared prepare(Parsed request) throws RejectedException {
         RequestMessage message = request.message();
         Optional<String> adapter = resolveAdapter(message);
-        List<Integer> prompt = tokenize(message.input());
+        List<Integer> prompt = encode(message.input());
         GenerationParams params = new GenerationParams(
                 stopConditions(message.ending()),
                 sampling(message.sampling()),
@@ -160,24 +166,11 @@ public final class Admission {
                 model.name(), model.digest(), model.computeType().label(), digest, numLayers);
     }
 
-    private List<Integer> tokenize(Input input) throws RejectedException {
-        List<Integer> tokens = input instanceof Input.Messages chat
-                ? encodeChat(chat)
-                : model.tokenizer().encodePrompt(((Input.Prompt) input).prompt());
-        if (tokens.isEmpty()) {
-            throw new RejectedException("invalid_value", input.field(), "'" + input.field() + "' tokenizes to nothing");
-        }
-        return tokens;
-    }
-
-    private List<Integer> encodeChat(Input.Messages chat) throws RejectedException {
-        List<ChatMessage> messages = chat.messages().stream()
-                .map(message -> new ChatMessage(message.fields()))
-                .toList();
+    private List<Integer> encode(Input input) throws RejectedException {
         try {
-            return model.encodeChat(messages, chat.tools());
-        } catch (ChatTemplateException e) {
-            throw new RejectedException("chat_template_failed", "messages", e.getMessage());
+            return encoder.encode(input);
+        } catch (InvalidInputException e) {
+            throw new RejectedException(e.error());
         }
     }
 

@@ -11,8 +11,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.ZonedDateTime;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.regex.Pattern;
 
@@ -30,6 +32,9 @@ public final class ChatTemplate {
     private record Parsed(Optional<JinjaTemplate> template, boolean developer, String reason) {}
 
     private static final Pattern DEVELOPER = Pattern.compile("'developer'|\"developer\"");
+
+    /** Fields that templates read for the reasoning before a reply. */
+    private static final List<String> REASONING = List.of("reasoning_content", "thinking", "reasoning");
 
     private static final String DEFAULT = "default";
 
@@ -66,10 +71,12 @@ public final class ChatTemplate {
      * source has no {@code developer} gets messages of this role with the role {@code system}: many templates skip a role
      * that they don't know.
      *
-     * @param tools plain JSON values; may be empty
+     * @param messages {@code role}, {@code content} and any other fields as plain JSON values. Their order matters to
+     *                 templates that print a message as JSON. Fields that are null are left out, as in transformers
+     * @param tools    plain JSON values; may be empty
      * @throws ChatTemplateException if there is no template or it does not accept these messages
      */
-    public String render(List<ChatMessage> messages, List<Map<String, Object>> tools) {
+    public String render(List<Map<String, Object>> messages, List<Map<String, Object>> tools) {
         Map<String, Object> variables = new HashMap<>();
         Parsed parsed = select(!tools.isEmpty());
         JinjaTemplate template = parsed.template()
@@ -78,8 +85,7 @@ public final class ChatTemplate {
         variables.put(
                 "messages",
                 messages.stream()
-                        .map(message -> parsed.developer() ? message : message.developerAsSystem())
-                        .map(ChatMessage::forTemplate)
+                        .map(message -> forTemplate(message, parsed.developer()))
                         .toList());
         variables.put("tools", tools.isEmpty() ? null : tools);
         variables.put("documents", null);
@@ -93,6 +99,24 @@ public final class ChatTemplate {
                             ? "the model's chat template refused the messages: " + e.getMessage()
                             : "the model's chat template failed in " + e.getMessage());
         }
+    }
+
+    /**
+     * The fields of a message that a template gets. Reasoning is present under each name that templates read.
+     *
+     * @param developer whether the role {@code developer} is kept; otherwise it becomes {@code system}
+     */
+    static Map<String, Object> forTemplate(Map<String, Object> message, boolean developer) {
+        Map<String, Object> fields = new LinkedHashMap<>(message);
+        fields.values().removeIf(Objects::isNull);
+        if (!developer) {
+            fields.replace("role", "developer", "system");
+        }
+        REASONING.stream().map(fields::get).filter(Objects::nonNull).findFirst().ifPresent(reasoning -> {
+            fields.putIfAbsent("thinking", reasoning);
+            fields.put("reasoning_content", reasoning);
+        });
+        return fields;
     }
 
     /** As in transformers: {@code tool_use} if there are tools and such a template, else {@code default}. */

@@ -6,7 +6,6 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.tidemark.boundary.Boundary;
 import io.tidemark.model.SafetensorsFile;
 import io.tidemark.model.StoredTensor;
-import io.tidemark.text.ChatMessage;
 import java.io.IOException;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
@@ -37,7 +36,7 @@ record Reference(List<Prompt> prompts, List<Pair> pairs, List<Conversation> conv
     record Pair(String prompt, String completion, List<Integer> completionIds, List<Double> logprobs) {}
 
     /** @param rendered output of the model's chat template */
-    record Conversation(List<ChatMessage> messages, List<Map<String, Object>> tools, String rendered) {}
+    record Conversation(List<Map<String, Object>> messages, List<Map<String, Object>> tools, String rendered) {}
 
     /** The boundary that each objective chooses. */
     record Choices(int quality, int balanced, int latency) {}
@@ -121,8 +120,8 @@ record Reference(List<Prompt> prompts, List<Pair> pairs, List<Conversation> conv
     private static List<Conversation> conversations(JsonNode chat) {
         List<Conversation> conversations = new ArrayList<>();
         for (JsonNode one : chat) {
-            List<ChatMessage> messages = new ArrayList<>();
-            one.path("messages").forEach(m -> messages.add(new ChatMessage(object(m))));
+            List<Map<String, Object>> messages = new ArrayList<>();
+            one.path("messages").forEach(m -> messages.add(object(m)));
             List<Map<String, Object>> tools = new ArrayList<>();
             one.path("tools").forEach(t -> tools.add(object(t)));
             conversations.add(

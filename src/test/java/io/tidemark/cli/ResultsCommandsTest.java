@@ -105,11 +105,20 @@ class ResultsCommandsTest {
     }
 
     @Test
-    @DisplayName("An unusable example is reported with file and number")
+    @DisplayName("An example that a calibrator would refuse is reported with file, line and field")
     void namesWhatIsWrong() throws IOException {
         Path data = Files.writeString(
                 temp.resolve("data.jsonl"), "{\"prompt\": \"a\", \"completion\": \"b\"}\n{\"prompt\": \"a\"}\n");
-        assertThat(failure(data)).contains(data + ", object 2 needs 'completion'");
+        assertThat(failure(data)).contains(data + ":2: 'completion' is required");
+        Files.writeString(data, """
+                {"messages": [{"role": "user", "content": "a"}], "completion": "b"}
+
+                {"messages": [{"role": "user", "content": [{"type": "image_url"}]}], "completion": "b"}
+                """);
+        assertThat(failure(data)).contains(data + ":3: 'messages[0].content[0].type' must be text");
+        Files.writeString(data, "{\"prompt\": \"" + "a ".repeat(2000) + "\", \"completion\": \"b\"}\n");
+        assertThat(failure(data))
+                .contains(data + ":1: the example has ", " tokens; the context length of the model is ");
         Files.writeString(data, "{\"prompt\": \"a\", \"completion\": \"b\"}\n");
         assertThat(failure(data)).contains(data + " holds 1 example; there must be at least 2");
     }

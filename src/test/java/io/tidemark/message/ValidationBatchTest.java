@@ -61,6 +61,24 @@ class ValidationBatchTest {
         assertThat(param("{\"batch_id\": \"b\", \"examples\": []}")).isEqualTo("adapter");
     }
 
+    @Test
+    @DisplayName("An example that stands alone has the rules of one in a batch, and paths that begin at the example")
+    void exampleAlone() {
+        assertThat(example("{\"prompt\": \"p\", \"completion\": \"c\", \"references\": [\"r\"], \"answer\": 3}"))
+                .isEqualTo(new Parsed.Valid<>(new ValidationBatch.Example(new Input.Prompt("p"), "c")));
+        Parsed.Invalid<ValidationBatch.Example> invalid = (Parsed.Invalid<ValidationBatch.Example>)
+                example("{\"messages\": [{\"role\": \"SECRET\", \"content\": \"x\"}], \"completion\": \"c\"}");
+        assertThat(invalid.error())
+                .isEqualTo(ErrorBody.invalidRequest(
+                        "invalid_value",
+                        "messages[0].role",
+                        "'messages[0].role' must be system, developer, user, assistant or tool"));
+    }
+
+    private static Parsed<ValidationBatch.Example> example(String json) {
+        return ValidationBatch.Example.parse(json.getBytes(StandardCharsets.UTF_8), MAX_BYTES);
+    }
+
     private String param(String json) {
         return ((Parsed.Invalid<ValidationBatch>)
                         ValidationBatch.parse(json.getBytes(StandardCharsets.UTF_8), MAX_BYTES, MAX_EXAMPLES))

@@ -15,6 +15,7 @@ import java.time.ZoneOffset;
 import java.time.ZonedDateTime;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
@@ -60,7 +61,9 @@ class ChatRenderingTest {
     @DisplayName("Expressions have the value of Jinja2 in Python, or fail if they fail there")
     @MethodSource
     void evaluates(Evaluation evaluation) {
-        ChatMessage message = new ChatMessage("user", " Ünïcode 🙂 text\n");
+        Map<String, Object> message = new LinkedHashMap<>();
+        message.put("role", "user");
+        message.put("content", " Ünïcode 🙂 text\n");
         agrees(
                 "{{ " + evaluation.expression() + " }}",
                 variables(List.of(message), List.of(), true),
@@ -100,11 +103,10 @@ class ChatRenderingTest {
 
     private static Map<String, Object> variables(JsonNode conversation) {
         ObjectMapper mapper = new ObjectMapper();
-        List<ChatMessage> messages = new ArrayList<>();
+        List<Map<String, Object>> messages = new ArrayList<>();
         conversation
                 .get("messages")
-                .forEach(m -> messages.add(
-                        new ChatMessage(mapper.convertValue(m, new TypeReference<Map<String, Object>>() {}))));
+                .forEach(m -> messages.add(mapper.convertValue(m, new TypeReference<Map<String, Object>>() {})));
         List<Map<String, Object>> tools = new ArrayList<>();
         conversation
                 .path("tools")
@@ -113,10 +115,13 @@ class ChatRenderingTest {
     }
 
     private static Map<String, Object> variables(
-            List<ChatMessage> messages, List<Map<String, Object>> tools, boolean absent) {
+            List<Map<String, Object>> messages, List<Map<String, Object>> tools, boolean absent) {
         Map<String, Object> variables = new HashMap<>(TOKENS);
         variables.put(
-                "messages", messages.stream().map(ChatMessage::forTemplate).toList());
+                "messages",
+                messages.stream()
+                        .map(message -> ChatTemplate.forTemplate(message, true))
+                        .toList());
         variables.put("tools", absent ? null : tools);
         variables.put("documents", null);
         variables.put("add_generation_prompt", true);

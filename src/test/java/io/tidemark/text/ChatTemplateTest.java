@@ -21,7 +21,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 @DisplayName("Chat templates")
 class ChatTemplateTest {
 
-    private static final List<ChatMessage> QUESTION = List.of(new ChatMessage("user", "  Name a|river.\n"));
+    private static final List<Map<String, Object>> QUESTION = List.of(message("user", "  Name a|river.\n"));
 
     @TempDir
     private Path temp;
@@ -78,14 +78,13 @@ class ChatTemplateTest {
         Map<String, Object> fields = new HashMap<>(Map.of("role", "assistant", "reasoning", "hm"));
         fields.put("content", null);
         fields.put("thinking", null);
-        assertThat(ChatTemplate.load(temp).render(List.of(new ChatMessage(fields)), List.of()))
-                .isEqualTo("False hm hm;");
+        assertThat(ChatTemplate.load(temp).render(List.of(fields), List.of())).isEqualTo("False hm hm;");
     }
 
     @Test
     @DisplayName("A developer's message has the role system in a template that skips roles it does not know")
     void developerAsSystem() throws IOException {
-        List<ChatMessage> messages = List.of(new ChatMessage("developer", "Be brief."), new ChatMessage("user", "Hi"));
+        List<Map<String, Object>> messages = List.of(message("developer", "Be brief."), message("user", "Hi"));
         template("{% for m in messages %}{% if m.role == 'system' %}S:{{ m.content }}{% elif m.role == 'user' %}U:"
                 + "{{ m.content }}{% endif %}{% endfor %}");
         assertThat(ChatTemplate.load(temp).render(messages, List.of())).isEqualTo("S:Be brief.U:Hi");
@@ -101,7 +100,7 @@ class ChatTemplateTest {
     @Test
     @DisplayName("Of several templates, the selected one decides whether messages keep the role developer")
     void developerOfTheSelected() throws IOException {
-        List<ChatMessage> messages = List.of(new ChatMessage("developer", "x"));
+        List<Map<String, Object>> messages = List.of(message("developer", "x"));
         config("""
                 {"chat_template": [{"name": "default", "template": "{{ messages[0].role }}"},
                  {"name": "tool_use", "template": "{% if messages[0].role == 'developer' %}kept{% endif %}"}]}""");
@@ -138,7 +137,7 @@ class ChatTemplateTest {
         assertThatThrownBy(() -> ChatTemplate.load(temp).render(QUESTION, List.of()))
                 .isInstanceOf(ChatTemplateException.class)
                 .hasMessageContaining("roles must alternate");
-        assertThat(ChatTemplate.load(temp).render(List.of(new ChatMessage("system", "x")), List.of()))
+        assertThat(ChatTemplate.load(temp).render(List.of(message("system", "x")), List.of()))
                 .isEmpty();
     }
 
@@ -186,6 +185,10 @@ class ChatTemplateTest {
             assertThat(ChatTemplate.load(Folders.model(family)).render(QUESTION, List.of()))
                     .endsWith("<|im_start|>assistant\n");
         }
+    }
+
+    private static Map<String, Object> message(String role, String content) {
+        return Map.of("role", role, "content", content);
     }
 
     private void config(String json) throws IOException {

@@ -11,6 +11,9 @@ import io.tidemark.cli.FailureText;
 import io.tidemark.cli.TidemarkCommand;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.decoder.lora.LoraWeights;
+import io.tidemark.input.InputEncoder;
+import io.tidemark.input.InvalidInputException;
+import io.tidemark.message.Input;
 import java.io.BufferedReader;
 import java.io.PrintWriter;
 import java.io.Reader;
@@ -70,14 +73,14 @@ final class BenchQuestions {
                             throw new IllegalArgumentException(
                                     "'do' must be open, greedy or measure, not " + question.path("do"));
                     });
-        } catch (JsonProcessingException | RuntimeException e) {
+        } catch (JsonProcessingException | InvalidInputException | RuntimeException e) {
             return json.createObjectNode().put("error", FailureText.oneLine(e));
         }
     }
 
-    private Map<String, List<Integer>> greedy(JsonNode question) {
-        List<Integer> prompt =
-                model.tokenizer().encodePrompt(question.path("prompt").asText());
+    private Map<String, List<Integer>> greedy(JsonNode question) throws InvalidInputException {
+        List<Integer> prompt = new InputEncoder(model)
+                .encode(new Input.Prompt(question.path("prompt").asText()));
         Optional<LoraWeights> lora = question.path("adapter").isTextual() ? check : Optional.empty();
         List<Integer> tokens = bench.greedy(
                 new Row(prompt, lora, new Boundary(model.config().numLayers())),

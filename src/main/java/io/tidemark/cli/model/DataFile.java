@@ -9,10 +9,14 @@ import io.tidemark.cli.CommandException;
 import io.tidemark.cli.FailureText;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.evaluation.LabelledExample;
-import io.tidemark.text.ChatMessage;
-import io.tidemark.text.ChatTemplateException;
+import io.tidemark.input.InputEncoder;
+import io.tidemark.input.InvalidInputException;
+import io.tidemark.message.Parsed;
+import io.tidemark.message.ValidationBatch;
+import io.tidemark.stream.settings.TidemarkSettings.TopicSettings;
 import java.io.IOException;
 import java.nio.charset.MalformedInputException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -20,12 +24,15 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * A JSONL file of requests or examples, one JSON object per line. An example has {@code prompt} or {@code messages},
- * {@code completion}, and optionally {@code references} or {@code answer}.
+ * A JSONL file of requests or examples, one JSON object per line. An example has the fields of an example in a
+ * validation batch, and optionally {@code references} or {@code answer}.
  */
 public record DataFile(Path path) {
 
     private static final ObjectMapper JSON = new ObjectMapper();
+
+    /** @param place file and number of the line, for messages */
+    private record Line(String place, String text, ObjectNode object) {}
 
     /**
      * Reads all objects.
@@ -34,32 +41,21 @@ public record DataFile(Path path) {
      *     line
      */
     public List<ObjectNode> objects() {
-        List<ObjectNode> objects = new ArrayList<>();
-        List<String> lines = lines();
-        for (int number = 1; number <= lines.size(); number++) {
-            String line = lines.get(number - 1);
-            if (!line.isBlank()) {
-                objects.add(object(line, path + ":" + number));
-            }
-        }
-        if (objects.isEmpty()) {
-            throw new CommandException(path + " contains no JSON object");
-        }
-        return objects;
+        return lines().stream().map(Line::object).toList();
     }
 
     /**
      * Reads and tokenizes the first examples.
      *
-     * @throws CommandException when there are fewer examples than the minimum, or an example is incomplete or
-     *     longer than the context, with file and number
+     * @throws CommandException when there are fewer examples than the minimum, or a calibrator would refuse one of
+     *     them, with file, line and field
      */
     public List<LabelledExample> examples(LanguageModel model, int minimum, int maximum) {
-        List<ObjectNode> lines = objects();
-        List<LabelledExample> examples = new ArrayList<>();
-        for (ObjectNode line : lines.subList(0, Math.min(maximum, lines.size()))) {
-            examples.add(example(model, line, path + ", object " + (examples.size() + 1)));
-        }
+        InputEncoder encoder = new InputEncoder(model);
+        List<LabelledExample> examples = lines().stream()
+                .limit(maximum)
+                .map(line -> example(encoder, line))
+                .toList();
         if (examples.size() < minimum) {
             throw new CommandException(
                     path + " holds " + examples.size() + " example; there must be at least " + minimum);
@@ -74,7 +70,23 @@ public record DataFile(Path path) {
                 .toList();
     }
 
-    private List<String> lines() {
+    private List<Line> lines() {
+        List<Line> lines = new ArrayList<>();
+        List<String> texts = texts();
+        for (int number = 1; number <= texts.size(); number++) {
+            String text = texts.get(number - 1);
+            if (!text.isBlank()) {
+                String place = path + ":" + number;
+                lines.add(new Line(place, text, object(text, place)));
+            }
+        }
+        if (lines.isEmpty()) {
+            throw new CommandException(path + " contains no JSON object");
+        }
+        return lines;
+    }
+
+    private List<String> texts() {
         try {
             return Files.readAllLines(path);
         } catch (MalformedInputException e) {
@@ -84,9 +96,9 @@ public record DataFile(Path path) {
         }
     }
 
-    private static ObjectNode object(String line, String place) {
+    private static ObjectNode object(String text, String place) {
         try {
-            JsonNode node = JSON.readTree(line);
+            JsonNode node = JSON.readTree(text);
             if (node instanceof ObjectNode object) {
                 return object;
             }
@@ -96,43 +108,29 @@ public record DataFile(Path path) {
         }
     }
 
-    private static LabelledExample example(LanguageModel model, ObjectNode line, String place) {
-        if (!line.path("completion").isTextual() || line.has("prompt") == line.has("messages")) {
-            throw new CommandException(place + " needs 'completion', and one of 'prompt' and 'messages'");
+    private static LabelledExample example(InputEncoder encoder, Line line) {
+        byte[] value = line.text().getBytes(StandardCharsets.UTF_8);
+        Parsed<ValidationBatch.Example> parsed = ValidationBatch.Example.parse(value, TopicSettings.MAX_RECORD_BYTES);
+        if (parsed instanceof Parsed.Invalid<ValidationBatch.Example> invalid) {
+            throw new CommandException(line.place() + ": " + invalid.error().message());
         }
-        List<Integer> prompt = line.has("prompt")
-                ? model.tokenizer().encodePrompt(line.path("prompt").asText())
-                : encodeChat(model, line.path("messages"), place);
-        List<Integer> completion = new ArrayList<>(
-                model.tokenizer().encodePlain(line.path("completion").asText()));
-        completion.add(model.completionEnd());
-        if (prompt.isEmpty()
-                || prompt.size() + completion.size() > model.config().contextLength()) {
-            throw new CommandException(place + " has " + prompt.size() + " tokens of prompt and " + completion.size()
-                    + " of completion; it needs one of each and at most "
-                    + model.config().contextLength() + " together");
-        }
-        return new LabelledExample(
-                new TokenizedExample(prompt, completion),
-                references(line),
-                line.has("answer") ? Optional.of(line.path("answer").asText()) : Optional.empty());
-    }
-
-    private static List<Integer> encodeChat(LanguageModel model, JsonNode messages, String place) {
-        List<ChatMessage> chat = new ArrayList<>();
-        messages.forEach(message -> chat.add(new ChatMessage(
-                message.path("role").asText(), message.path("content").asText())));
+        ValidationBatch.Example example = ((Parsed.Valid<ValidationBatch.Example>) parsed).record();
         try {
-            return model.encodeChat(chat, List.of());
-        } catch (ChatTemplateException e) {
-            throw new CommandException(place + ": " + e.getMessage(), e);
+            return new LabelledExample(
+                    encoder.encode(example, ""), references(line.object(), example), answer(line.object()));
+        } catch (InvalidInputException e) {
+            throw new CommandException(line.place() + ": " + e.getMessage(), e);
         }
     }
 
     /** The completion is the only reference if the line has none. */
-    private static List<String> references(ObjectNode line) {
+    private static List<String> references(ObjectNode line, ValidationBatch.Example example) {
         List<String> references = new ArrayList<>();
         line.path("references").forEach(reference -> references.add(reference.asText()));
-        return references.isEmpty() ? List.of(line.path("completion").asText().strip()) : references;
+        return references.isEmpty() ? List.of(example.completion().strip()) : references;
+    }
+
+    private static Optional<String> answer(ObjectNode line) {
+        return line.has("answer") ? Optional.of(line.path("answer").asText()) : Optional.empty();
     }
 }

@@ -9,13 +9,12 @@ import io.tidemark.calibration.ExampleScore;
 import io.tidemark.calibration.SweepLimits;
 import io.tidemark.calibration.TokenizedExample;
 import io.tidemark.decoder.LanguageModel;
+import io.tidemark.input.InputEncoder;
+import io.tidemark.input.InvalidInputException;
 import io.tidemark.message.ErrorBody;
-import io.tidemark.message.Input;
 import io.tidemark.message.Parsed;
 import io.tidemark.message.ValidationBatch;
 import io.tidemark.stream.settings.TidemarkSettings.TopicSettings;
-import io.tidemark.text.ChatMessage;
-import io.tidemark.text.ChatTemplateException;
 import io.tidemark.text.LogText;
 import io.tidemark.time.Time;
 import java.time.Duration;
@@ -77,12 +76,12 @@ public final class BatchScorer {
     }
 
     private final LanguageModel model;
+    private final InputEncoder encoder;
     private final AdapterStore adapters;
     private final int maxExamples;
     private final BoundarySweep sweep;
     private final SweepExecutor executor;
     private final Time time;
-    private final int endOfSequence;
 
     /**
      * @param model       must stay open as long as the scorer is used, and so must {@code adapters}
@@ -98,12 +97,12 @@ public final class BatchScorer {
             SweepExecutor executor,
             Time time) {
         this.model = model;
+        this.encoder = new InputEncoder(model);
         this.adapters = adapters;
         this.maxExamples = maxExamples;
         this.sweep = new BoundarySweep(model, limits);
         this.executor = executor;
         this.time = time;
-        this.endOfSequence = model.completionEnd();
     }
 
     /**
@@ -149,10 +148,7 @@ public final class BatchScorer {
         if (!adapters.isRegistered(batch.adapter())) {
             throw new RejectedException("unknown_adapter", "adapter", "no adapter '" + batch.adapter() + "'");
         }
-        List<TokenizedExample> examples = new ArrayList<>();
-        for (ValidationBatch.Example example : batch.examples()) {
-            examples.add(tokenize(example, "examples[" + examples.size() + "]"));
-        }
+        List<TokenizedExample> examples = encode(batch.examples());
         AdapterLease lease = lease(batch.adapter(), shouldContinue);
         LoadedVersion version = new LoadedVersion(
                 model.name(),
@@ -161,6 +157,18 @@ public final class BatchScorer {
                 lease.adapter().digest(),
                 model.config().numLayers());
         return new TokenizedBatch(batch.batchId(), lease, version, examples);
+    }
+
+    private List<TokenizedExample> encode(List<ValidationBatch.Example> examples) throws RejectedException {
+        List<TokenizedExample> encoded = new ArrayList<>();
+        try {
+            for (ValidationBatch.Example example : examples) {
+                encoded.add(encoder.encode(example, "examples[" + encoded.size() + "]"));
+            }
+        } catch (InvalidInputException e) {
+            throw new RejectedException(e.error());
+        }
+        return encoded;
     }
 
     private AdapterLease lease(String id, BooleanSupplier shouldContinue)
@@ -183,40 +191,6 @@ public final class BatchScorer {
             return lease.join();
         } catch (CompletionException e) {
             throw new RejectedException(ErrorBody.adapterUnusable(id));
-        }
-    }
-
-    private TokenizedExample tokenize(ValidationBatch.Example example, String path) throws RejectedException {
-        List<Integer> prompt = tokenizePrompt(example.input(), path);
-        List<Integer> completion = new ArrayList<>(model.tokenizer().encodePlain(example.completion()));
-        if (prompt.isEmpty() || completion.isEmpty()) {
-            throw new RejectedException(
-                    "invalid_value", path, "'" + path + "' has a prompt or completion that tokenizes to nothing");
-        }
-        completion.add(endOfSequence);
-        int tokens = prompt.size() + completion.size();
-        int context = model.config().contextLength();
-        if (tokens > context) {
-            throw new RejectedException(
-                    "context_length_exceeded",
-                    path,
-                    "'" + path + "' has " + tokens + " tokens; the context length of the model is " + context);
-        }
-        return new TokenizedExample(prompt, completion);
-    }
-
-    private List<Integer> tokenizePrompt(Input input, String path) throws RejectedException {
-        if (input instanceof Input.Prompt prompt) {
-            return model.tokenizer().encodePrompt(prompt.prompt());
-        }
-        Input.Messages chat = (Input.Messages) input;
-        List<ChatMessage> messages = chat.messages().stream()
-                .map(message -> new ChatMessage(message.fields()))
-                .toList();
-        try {
-            return model.encodeChat(messages, chat.tools());
-        } catch (ChatTemplateException e) {
-            throw new RejectedException("chat_template_failed", path + ".messages", e.getMessage());
         }
     }
 }

@@ -1,0 +1,88 @@
+package io.tidemark.input;
+
+import io.tidemark.calibration.TokenizedExample;
+import io.tidemark.decoder.LanguageModel;
+import io.tidemark.message.ChatTurn;
+import io.tidemark.message.Input;
+import io.tidemark.message.ValidationBatch;
+import io.tidemark.text.ChatTemplateException;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Turns inputs into the token ids that the model gets. A prompt is tokenized with the special tokens that the tokenizer
+ * adds, as by calling a tokenizer of transformers. Messages and tools are rendered by the chat template and tokenized
+ * without added special tokens, as by {@code apply_chat_template(messages, tools, add_generation_prompt=True)}.
+ * Thread-safe.
+ */
+public final class InputEncoder {
+
+    private final LanguageModel model;
+
+    /** @param model must stay open as long as the encoder is used */
+    public InputEncoder(LanguageModel model) {
+        this.model = model;
+    }
+
+    /**
+     * Encodes the input of a request. The number of tokens may exceed the context length.
+     *
+     * @return at least one token id
+     * @throws InvalidInputException with the code {@code chat_template_failed}, or {@code invalid_value} for an input
+     *                               without tokens
+     */
+    public List<Integer> encode(Input input) throws InvalidInputException {
+        List<Integer> tokens = tokens(input, input.field());
+        if (tokens.isEmpty()) {
+            throw new InvalidInputException(
+                    "invalid_value", input.field(), "'" + input.field() + "' tokenizes to nothing");
+        }
+        return tokens;
+    }
+
+    /**
+     * Encodes an example. Its completion is tokenized without added special tokens and ends with the model's
+     * {@link LanguageModel#completionEnd end-of-sequence token}.
+     *
+     * @param path where the example is in its document, such as {@code examples[3]}; empty if it is the document
+     * @throws InvalidInputException with the code {@code chat_template_failed}, {@code invalid_value} for a prompt or
+     *                               completion without tokens, or {@code context_length_exceeded}
+     */
+    public TokenizedExample encode(ValidationBatch.Example example, String path) throws InvalidInputException {
+        String subject = path.isEmpty() ? "the example" : "'" + path + "'";
+        String field = example.input().field();
+        List<Integer> prompt = tokens(example.input(), path.isEmpty() ? field : path + "." + field);
+        List<Integer> completion = new ArrayList<>(model.tokenizer().encodePlain(example.completion()));
+        if (prompt.isEmpty() || completion.isEmpty()) {
+            throw new InvalidInputException(
+                    "invalid_value", path, subject + " has a prompt or completion that tokenizes to nothing");
+        }
+        completion.add(model.completionEnd());
+        TokenizedExample encoded = new TokenizedExample(prompt, completion);
+        int context = model.config().contextLength();
+        if (encoded.tokens() > context) {
+            throw new InvalidInputException(
+                    "context_length_exceeded",
+                    path,
+                    subject + " has " + encoded.tokens() + " tokens; the context length of the model is " + context);
+        }
+        return encoded;
+    }
+
+    private List<Integer> tokens(Input input, String field) throws InvalidInputException {
+        if (input instanceof Input.Messages chat) {
+            return tokens(chat, field);
+        }
+        return model.tokenizer().encodePrompt(((Input.Prompt) input).prompt());
+    }
+
+    private List<Integer> tokens(Input.Messages chat, String field) throws InvalidInputException {
+        try {
+            String rendered = model.chatTemplate()
+                    .render(chat.messages().stream().map(ChatTurn::fields).toList(), chat.tools());
+            return model.tokenizer().encodePlain(rendered);
+        } catch (ChatTemplateException e) {
+            throw new InvalidInputException("chat_template_failed", field, e.getMessage());
+        }
+    }
+}

@@ -1,0 +1,26 @@
+package io.tidemark.request;
+
+import io.tidemark.adapter.AdapterStore;
+import io.tidemark.boundary.AppliedBoundary;
+import io.tidemark.boundary.Boundary;
+import io.tidemark.decoder.LanguageModel;
+import io.tidemark.message.Parsed;
+import io.tidemark.message.RequestMessage;
+import java.util.List;
+import java.util.OptionalLong;
+
+/** The prompt of a request record as a worker admits it, for tests of other packages. */
+public final class AdmittedPrompt {
+
+    private AdmittedPrompt() {}
+
+    /** @param value the value of a valid record */
+    public static List<Integer> of(LanguageModel model, AdapterStore adapters, byte[] value) throws Exception {
+        Boundaries noRecord = (adapter, version) -> new Boundaries.InForce(
+                new AppliedBoundary.FullLora(Boundary.full(version.numLayers()), AppliedBoundary.Reason.NO_RECORD),
+                OptionalLong.empty());
+        Admission admission = new Admission(model, adapters, noRecord, AdapterSuggestions.NONE, RequestListener.NONE);
+        Parsed.Valid<RequestMessage> request = (Parsed.Valid<RequestMessage>) RequestMessage.parse(value, value.length);
+        return admission.prepare(new RequestState.Parsed("r", request.record())).prompt();
+    }
+}

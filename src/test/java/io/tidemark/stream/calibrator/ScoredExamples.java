@@ -1,0 +1,23 @@
+package io.tidemark.stream.calibrator;
+
+import io.tidemark.adapter.AdapterStore;
+import io.tidemark.calibration.SweepLimits;
+import io.tidemark.calibration.TokenizedExample;
+import io.tidemark.decoder.LanguageModel;
+import io.tidemark.time.Time;
+import java.util.List;
+
+/** The examples of a validation batch as a calibrator scores them, for tests of other packages. */
+public final class ScoredExamples {
+
+    private ScoredExamples() {}
+
+    /** @param value the value of a valid record */
+    public static List<TokenizedExample> of(LanguageModel model, AdapterStore adapters, byte[] value) throws Exception {
+        BatchScorer scorer =
+                new BatchScorer(model, adapters, 100, SweepLimits.DEFAULT, SweepExecutor.onOwnThreads(), Time.system());
+        try (BatchScorer.TokenizedBatch batch = scorer.read(value, () -> true)) {
+            return batch.examples();
+        }
+    }
+}
