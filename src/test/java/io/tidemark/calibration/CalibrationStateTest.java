@@ -135,6 +135,37 @@ class CalibrationStateTest {
                 .isEmpty();
     }
 
+    @Test
+    @DisplayName("A state that is read and written again has the same bytes, its claim and unknown fields included")
+    void sameBytes() {
+        String written = "{\"adapter\":\"gsm\",\"input_partition\":3,\"adapter_digest\":\"3fa2\",\"base_model\":\"smollm2\","
+                + "\"base_digest\":\"ba5e\",\"compute_type\":\"fp32\",\"statistics\":{\"count\":24,"
+                + "\"means\":[-0.1,1.0E-300],\"comoments\":[0.30000000000000004,-0.0,1.7976931348623157E308]},"
+                + "\"counted_batches\":[\"AAAAAAAAAAAAAAAA\",\"BBBBBBBBBBBBBBBB\"],"
+                + "\"claim\":{\"batch\":\"CCCCCCCCCCCCCCCC\",\"offset\":17},"
+                + "\"note\":{\"by\":[\"x\",1,2.5,null,12345678901234567890]}}";
+        CalibrationState state = parse("gsm/3/ba5e/fp32", written);
+        assertThat(new String(state.toJson(), StandardCharsets.UTF_8)).isEqualTo(written);
+    }
+
+    @Test
+    @DisplayName("A state may have null in place of absent fields, integers as means, and a field that appears twice")
+    void accepted() {
+        CalibrationState state = parse(
+                "gsm/0",
+                "{\"adapter\":\"x\",\"adapter\":\"gsm\",\"input_partition\":0,\"adapter_digest\":\"3fa2\","
+                        + "\"base_model\":\"smollm2\",\"base_digest\":null,\"compute_type\":null,\"claim\":null,"
+                        + "\"statistics\":{\"count\":1,\"means\":[1,2],\"comoments\":[1,2,3],\"unknown\":[]},"
+                        + "\"counted_batches\":[],\"deep\":" + "[".repeat(100) + "]".repeat(100) + "}");
+        assertThat(state.claim()).isEmpty();
+        assertThat(state.isFor(new LoadedVersion("smollm2", "ba5e", "fp32", "3fa2", 1)))
+                .isTrue();
+    }
+
+    private static CalibrationState parse(String key, String value) {
+        return CalibrationState.parse(key, value.getBytes(StandardCharsets.UTF_8));
+    }
+
     @ParameterizedTest
     @DisplayName("An invalid calibration state is rejected with a message")
     @ValueSource(
@@ -152,7 +183,22 @@ class CalibrationStateTest {
                 "{\"adapter\":\"gsm\",\"input_partition\":0,\"adapter_digest\":\"d\",\"base_model\":\"m\","
                         + "\"statistics\":{\"count\":1,\"means\":[1,null],\"comoments\":[1,2,3]},\"counted_batches\":[]}",
                 "{\"adapter\":\"gsm\",\"input_partition\":0,\"adapter_digest\":\"d\",\"base_model\":\"m\","
-                        + "\"statistics\":{\"count\":1,\"means\":[1,2],\"comoments\":[1,2,3]},\"counted_batches\":null}"
+                        + "\"statistics\":{\"count\":1,\"means\":[1,2],\"comoments\":[1,2,3]},\"counted_batches\":null}",
+                "{\"adapter\":\"gsm\",\"input_partition\":null,\"adapter_digest\":\"d\",\"base_model\":\"m\","
+                        + "\"statistics\":{\"count\":1,\"means\":[1,2],\"comoments\":[1,2,3]},\"counted_batches\":[]}",
+                "{\"adapter\":\"gsm\",\"input_partition\":0,\"adapter_digest\":null,\"base_model\":\"m\","
+                        + "\"statistics\":{\"count\":1,\"means\":[1,2],\"comoments\":[1,2,3]},\"counted_batches\":[]}",
+                "{\"adapter\":\"gsm\",\"input_partition\":0,\"adapter_digest\":\"d\",\"base_model\":\"m\","
+                        + "\"statistics\":{\"count\":null,\"means\":[1,2],\"comoments\":[1,2,3]},\"counted_batches\":[]}",
+                "{\"adapter\":\"gsm\",\"input_partition\":0,\"adapter_digest\":\"d\",\"base_model\":\"m\","
+                        + "\"statistics\":{\"means\":[1,2],\"comoments\":[1,2,3]},\"counted_batches\":[]}",
+                "{\"adapter\":\"gsm\",\"input_partition\":0,\"adapter_digest\":\"d\",\"base_model\":\"m\","
+                        + "\"statistics\":{\"count\":1,\"means\":[1,\"2\"],\"comoments\":[1,2,3]},\"counted_batches\":[]}",
+                "{\"adapter\":\"gsm\",\"input_partition\":0,\"adapter_digest\":\"d\",\"base_model\":\"m\","
+                        + "\"statistics\":{\"count\":1,\"means\":[1,NaN],\"comoments\":[1,2,3]},\"counted_batches\":[]}",
+                "{\"adapter\":\"gsm\",\"input_partition\":0,\"adapter_digest\":\"d\",\"base_model\":\"m\","
+                        + "\"statistics\":{\"count\":1,\"means\":[1,2],\"comoments\":[1,2,3]},\"counted_batches\":[],"
+                        + "\"claim\":{\"batch\":\"b\"}}"
             })
     void broken(String value) {
         assertThatThrownBy(() -> CalibrationState.parse("gsm/0", value.getBytes(StandardCharsets.UTF_8)))
