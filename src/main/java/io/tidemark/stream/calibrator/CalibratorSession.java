@@ -296,7 +296,7 @@ final class CalibratorSession implements ConsumerRebalanceListener, AutoCloseabl
                         adapter,
                         batch.version(),
                         tables.states().mergedWith(state, batch.version()),
-                        boundaries.entry(adapter),
+                        boundaries.current(adapter, batch.version()),
                         Instant.now());
         current = Optional.empty();
         publisher.publish(record, state, tables.states().replacedBy(state, batch.version()), decision);

@@ -182,7 +182,7 @@ final class Admission {
     private AppliedBoundary apply(BoundaryTable.Row row, String digest) {
         LoadedVersion loaded = new LoadedVersion(
                 model.name(), model.digest(), model.computeType().label(), digest, numLayers);
-        return AppliedBoundary.of(row.entry(), loaded);
+        return row.appliedTo(loaded);
     }
 
     private List<Integer> tokenize(Input input) throws RejectedException {

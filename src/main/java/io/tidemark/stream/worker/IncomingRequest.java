@@ -29,7 +29,7 @@ record IncomingRequest(ConsumerRecord<byte[], byte[]> record, long attempt, long
 
     /** The id of a request without one: its position, so that every delivery has the same id. */
     String derivedId() {
-        return record.topic() + "-" + record.partition() + "-" + record.offset();
+        return source().derivedId();
     }
 
     /** Time since the record was consumed. */

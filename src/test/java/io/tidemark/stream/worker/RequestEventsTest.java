@@ -2,7 +2,6 @@ package io.tidemark.stream.worker;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import com.fasterxml.jackson.core.JsonFactory;
 import io.tidemark.generation.FinishReason;
 import io.tidemark.generation.Outcome;
 import io.tidemark.generation.Outcome.Failure;
@@ -10,7 +9,6 @@ import io.tidemark.message.EventMessage;
 import io.tidemark.message.TopicJson;
 import io.tidemark.stream.TestSettings;
 import io.tidemark.stream.topics.ReplyTopics;
-import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
@@ -33,7 +31,7 @@ class RequestEventsTest {
 
     @Test
     @DisplayName("End with an event with reason error for each choice that has not finished when the request fails")
-    void failure() throws IOException {
+    void failure() {
         List<Message<byte[]>> written = new ArrayList<>();
         List<Outcome> outcomes = new ArrayList<>();
         RequestEvents running = new RequestEvents(
@@ -48,7 +46,7 @@ class RequestEventsTest {
         running.onFinished(new Failure("r", "engine_error", "it broke"));
         List<EventMessage> events = new ArrayList<>();
         for (Message<byte[]> event : written) {
-            events.add(TopicJson.newMapper(new JsonFactory()).readValue(event.getPayload(), EventMessage.class));
+            events.add(TopicJson.read(event.getPayload(), EventMessage.class));
         }
         assertThat(events)
                 .containsExactly(
