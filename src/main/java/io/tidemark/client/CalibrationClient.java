@@ -4,7 +4,6 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.tidemark.message.DeadLetterHeaders;
 import io.tidemark.message.Provenance.Source;
 import io.tidemark.message.RawValidationBatch;
-import io.tidemark.message.TopicJson;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
@@ -100,7 +99,7 @@ public final class CalibrationClient {
         Map<RawValidationBatch, RecordMetadata> sent = new LinkedHashMap<>();
         try (RecordSender sender = new RecordSender(cluster)) {
             for (RawValidationBatch batch : batches) {
-                byte[] value = TopicJson.write(batch);
+                byte[] value = batch.toJson();
                 sent.put(batch, sender.send(new ProducerRecord<>(topics.validationBatches(), batch.adapter(), value)));
             }
         }

@@ -3,6 +3,7 @@ package io.tidemark.message;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
+import java.nio.charset.StandardCharsets;
 import java.util.List;
 
 /**
@@ -19,5 +20,10 @@ public record RawValidationBatch(String batchId, String adapter, List<JsonNode> 
 
     public RawValidationBatch {
         examples = List.copyOf(examples);
+    }
+
+    /** The value of the Kafka record. Characters of the examples are not escaped, unlike in {@link TopicJson#write}. */
+    public byte[] toJson() {
+        return TopicJson.text(this).getBytes(StandardCharsets.UTF_8);
     }
 }

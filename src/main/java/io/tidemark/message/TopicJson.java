@@ -57,10 +57,19 @@ public final class TopicJson {
 
     private TopicJson() {}
 
-    /** Encodes a record of this package as the value of a Kafka record. */
+    /** Encodes a record as the value of a Kafka record. Characters above U+FFFF are escaped. */
     public static byte[] write(Object record) {
         try {
             return MAPPER.writeValueAsBytes(record);
+        } catch (JsonProcessingException e) {
+            throw new UncheckedIOException("cannot write a " + record.getClass().getSimpleName() + " as JSON", e);
+        }
+    }
+
+    /** As {@link #write}, as text. Characters above U+FFFF are not escaped, which the encoder of bytes does. */
+    static String text(Object record) {
+        try {
+            return MAPPER.writeValueAsString(record);
         } catch (JsonProcessingException e) {
             throw new UncheckedIOException("cannot write a " + record.getClass().getSimpleName() + " as JSON", e);
         }

@@ -38,7 +38,7 @@ class ValidationBatchTest {
                 "b1",
                 "a",
                 List.of(new ObjectMapper().readTree(example), new ObjectMapper().readTree("{\"prompt\":7}")));
-        assertThat(new String(TopicJson.write(raw), StandardCharsets.UTF_8))
+        assertThat(new String(raw.toJson(), StandardCharsets.UTF_8))
                 .isEqualTo("{\"batch_id\":\"b1\",\"adapter\":\"a\",\"examples\":[" + example + ",{\"prompt\":7}]}");
     }
 
@@ -52,7 +52,7 @@ class ValidationBatchTest {
                 "a",
                 List.of(new ObjectMapper()
                         .readTree("{\"prompt\": \"name[Aromi]\", \"completion\": \"Aromi is a pub.\"}")));
-        assertThat(TopicJson.write(raw)).isEqualTo(TopicJson.write(batch));
+        assertThat(raw.toJson()).isEqualTo(TopicJson.write(batch));
     }
 
     @ParameterizedTest(name = "{0} is rejected with code {1} and param {2}")
