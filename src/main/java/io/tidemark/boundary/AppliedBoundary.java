@@ -9,27 +9,30 @@ public sealed interface AppliedBoundary {
     /** At most the number of layers of the loaded model. */
     Boundary boundary();
 
-    /** The record in the boundary table matches the loaded version. */
+    /** The boundary in the boundary table is for the loaded version. */
     record FromTable(Boundary boundary) implements AppliedBoundary {}
 
-    /** Full LoRA, because the boundary table has no record that matches the loaded version. */
+    /** Full LoRA, because the boundary table has no boundary for the loaded version. */
     record FullLora(Boundary boundary, Reason reason) implements AppliedBoundary {}
 
     /**
-     * Applies a table entry to a loaded adapter version: the boundary of the record if every field of the record
-     * matches the version, full LoRA otherwise.
+     * Applies a boundary to a loaded version: the boundary itself if the version matches and its model has enough
+     * layers, full LoRA otherwise.
+     *
+     * @param versions the versions that the boundary is for
      */
-    static AppliedBoundary of(TableEntry entry, LoadedVersion loaded) {
-        if (entry instanceof TableEntry.Present present) {
-            Optional<Reason> mismatch = present.record().mismatch(loaded);
-            return mismatch.isPresent()
-                    ? full(loaded, mismatch.get())
-                    : new FromTable(new Boundary(present.record().boundary()));
+    static AppliedBoundary of(Boundary boundary, VersionPattern versions, LoadedVersion loaded) {
+        Optional<Reason> mismatch = versions.mismatch(loaded);
+        if (mismatch.isPresent()) {
+            return fullLora(loaded, mismatch.get());
         }
-        return full(loaded, entry instanceof TableEntry.Broken ? Reason.BROKEN_RECORD : Reason.NO_RECORD);
+        return boundary.layers() > loaded.numLayers()
+                ? fullLora(loaded, Reason.NOT_ENOUGH_LAYERS)
+                : new FromTable(boundary);
     }
 
-    private static FullLora full(LoadedVersion loaded, Reason reason) {
+    /** Full LoRA for a loaded version that has no boundary. */
+    static AppliedBoundary fullLora(LoadedVersion loaded, Reason reason) {
         return new FullLora(Boundary.full(loaded.numLayers()), reason);
     }
 

@@ -1,6 +1,6 @@
 /**
- * The boundary record of the compacted topic {@code adapter-boundaries}, and the boundary that it gives a loaded
- * adapter. Depends on the JSON conventions of {@code io.tidemark.message}. Start reading at
- * {@link io.tidemark.boundary.BoundaryRecord}, then {@link io.tidemark.boundary.AppliedBoundary}.
+ * The boundary of an adapter, and the rules that say which boundary applies to a loaded adapter version. Depends on
+ * nothing: records of topics are converted to its values in {@code io.tidemark.stream.tables}. Start reading at
+ * {@link io.tidemark.boundary.Boundary}, then {@link io.tidemark.boundary.AppliedBoundary}.
  */
 package io.tidemark.boundary;

@@ -1,10 +1,8 @@
 package io.tidemark.calibration;
 
-import io.tidemark.boundary.AppliedBoundary;
 import io.tidemark.boundary.Boundary;
-import io.tidemark.boundary.BoundaryRecord;
 import io.tidemark.boundary.LoadedVersion;
-import io.tidemark.boundary.TableEntry;
+import io.tidemark.message.BoundaryRecord;
 import java.time.Instant;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -17,6 +15,14 @@ import java.util.OptionalLong;
  *                   error
  */
 public record CalibrationPolicy(Objective objective, int minSamples) {
+
+    /**
+     * What the boundary table has for an adapter.
+     *
+     * @param boundary the boundary that applies to the loaded version
+     * @param pinned   whether an operator set the record of the adapter, even if it names another version
+     */
+    public record Current(Boundary boundary, boolean pinned) {}
 
     public CalibrationPolicy {
         if (minSamples < 2) {
@@ -31,13 +37,13 @@ public record CalibrationPolicy(Objective objective, int minSamples) {
      * @param adapter    the id of the adapter
      * @param loaded     the version that scored the examples
      * @param statistics the merged statistics of all input partitions
-     * @param current    the entry of the boundary table
+     * @param current    the boundary before the decision
      * @param now        becomes {@code calibrated_at}
      */
     public Decision decide(
-            String adapter, LoadedVersion loaded, CurveStatistics statistics, TableEntry current, Instant now) {
-        int before = AppliedBoundary.of(current, loaded).boundary().layers();
-        if (current instanceof TableEntry.Present present && present.record().pinned()) {
+            String adapter, LoadedVersion loaded, CurveStatistics statistics, Current current, Instant now) {
+        int before = current.boundary().layers();
+        if (current.pinned()) {
             return new Decision.Kept(adapter, before, Decision.Reason.PINNED, "pinned by hand");
         }
         if (statistics.count() < minSamples) {

@@ -1,21 +1,9 @@
 package io.tidemark.calibration;
 
-import com.fasterxml.jackson.annotation.JsonAnyGetter;
-import com.fasterxml.jackson.annotation.JsonAnySetter;
-import com.fasterxml.jackson.annotation.JsonInclude;
-import com.fasterxml.jackson.annotation.JsonProperty;
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.MapperFeature;
-import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.PropertyNamingStrategies;
-import com.fasterxml.jackson.databind.annotation.JsonNaming;
-import com.fasterxml.jackson.databind.json.JsonMapper;
-import com.fasterxml.jackson.datatype.jdk8.Jdk8Module;
 import io.tidemark.boundary.LoadedVersion;
-import java.io.IOException;
-import java.io.UncheckedIOException;
+import io.tidemark.message.CalibrationStateRecord;
+import io.tidemark.message.CalibrationStateRecord.Claim;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
@@ -30,8 +18,9 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * One value of the topic {@code calibration-state}: the statistics of one version of an adapter over the batches of one
- * partition of {@code validation-batches}. Immutable. Doubles survive the JSON encoding without loss.
+ * What a calibrator has counted of one version of an adapter over the batches of one partition of
+ * {@code validation-batches}. {@link CalibrationStateRecord} is its form on the topic {@code calibration-state}.
+ * Immutable.
  *
  * @param adapter        the id of the adapter
  * @param inputPartition the partition of {@code validation-batches}
@@ -45,50 +34,26 @@ import java.util.Optional;
  * @param claim          the batch that a calibrator scores, or scored last without counting it
  * @param otherFields    fields of newer calibrators, which are written again
  */
-@JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
 public record CalibrationState(
-        @JsonProperty(required = true) String adapter,
-        @JsonProperty(required = true) int inputPartition,
-        @JsonProperty(required = true) String adapterDigest,
-        @JsonProperty(required = true) String baseModel,
+        String adapter,
+        int inputPartition,
+        String adapterDigest,
+        String baseModel,
         Optional<String> baseDigest,
         Optional<String> computeType,
-        @JsonProperty(required = true) CurveStatistics statistics,
-        @JsonProperty(required = true) List<String> countedBatches,
+        CurveStatistics statistics,
+        List<String> countedBatches,
         Optional<Claim> claim,
-        @JsonAnySetter @JsonAnyGetter Map<String, JsonNode> otherFields) {
-
-    /**
-     * The batch that a calibrator is about to score. Of two partitions with the same batch, the one whose claim is first
-     * on the topic counts it.
-     *
-     * @param batch  the hash of the batch's id
-     * @param offset the offset of the batch in its input partition
-     */
-    public record Claim(
-            @JsonProperty(required = true) String batch,
-            @JsonProperty(required = true) long offset) {}
+        Map<String, JsonNode> otherFields) {
 
     /** Maximum number of batches that a state lists. */
     static final int MAX_COUNTED_BATCHES = 2048;
 
     private static final int HASH_BYTES = 12;
 
-    private static final ObjectMapper JSON = JsonMapper.builder()
-            .addModule(new Jdk8Module())
-            .defaultPropertyInclusion(
-                    JsonInclude.Value.construct(JsonInclude.Include.NON_ABSENT, JsonInclude.Include.ALWAYS))
-            .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
-            .disable(DeserializationFeature.ACCEPT_FLOAT_AS_INT)
-            .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
-            .enable(DeserializationFeature.FAIL_ON_NULL_CREATOR_PROPERTIES)
-            .enable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES)
-            .disable(MapperFeature.ALLOW_COERCION_OF_SCALARS)
-            .build();
-
     public CalibrationState {
         countedBatches = List.copyOf(countedBatches);
-        otherFields = otherFields == null ? Map.of() : Map.copyOf(otherFields);
+        otherFields = Map.copyOf(otherFields);
     }
 
     /** A state without examples. */
@@ -106,20 +71,44 @@ public record CalibrationState(
                 Map.of());
     }
 
-    /**
-     * The key of the Kafka record: {@code ADAPTER/PARTITION/BASE_DIGEST/COMPUTE_TYPE}. Compaction therefore keeps the
-     * state of every partition, and calibrators with different base models do not replace each other's states. States
-     * of older calibrators have the key {@code ADAPTER/PARTITION}.
-     */
+    /** @throws IllegalArgumentException if the statistics of the record contradict each other */
+    public static CalibrationState of(CalibrationStateRecord record) {
+        return new CalibrationState(
+                record.adapter(),
+                record.inputPartition(),
+                record.adapterDigest(),
+                record.baseModel(),
+                record.baseDigest(),
+                record.computeType(),
+                CurveStatistics.of(record.statistics()),
+                record.countedBatches(),
+                record.claim(),
+                record.otherFields());
+    }
+
+    /** The value of the Kafka record. */
+    public CalibrationStateRecord toRecord() {
+        return new CalibrationStateRecord(
+                adapter,
+                inputPartition,
+                adapterDigest,
+                baseModel,
+                baseDigest,
+                computeType,
+                statistics.toRecord(),
+                countedBatches,
+                claim,
+                otherFields);
+    }
+
+    /** The key of the Kafka record. */
     public String key() {
-        return olderKey(adapter, inputPartition)
-                + baseDigest.map(digest -> "/" + digest).orElse("")
-                + computeType.map(type -> "/" + type).orElse("");
+        return CalibrationStateRecord.key(adapter, inputPartition, baseDigest, computeType);
     }
 
     /** The key that older calibrators use. */
     public static String olderKey(String adapter, int inputPartition) {
-        return adapter + "/" + inputPartition;
+        return CalibrationStateRecord.key(adapter, inputPartition, Optional.empty(), Optional.empty());
     }
 
     /** Whether the examples were scored with this adapter version and base model. An absent field matches. */
@@ -203,37 +192,6 @@ public record CalibrationState(
                         .thenComparing(CalibrationState::key))
                 .map(CalibrationState::statistics)
                 .reduce(CurveStatistics.empty(version.numLayers()), CurveStatistics::merge);
-    }
-
-    /** The value of the Kafka record. */
-    public byte[] toJson() {
-        try {
-            return JSON.writeValueAsBytes(this);
-        } catch (JsonProcessingException e) {
-            throw new UncheckedIOException("cannot write the calibration state of '" + key() + "' as JSON", e);
-        }
-    }
-
-    /**
-     * Parses a value of the topic.
-     *
-     * @param key   the key of the Kafka record as text
-     * @param value the value of the Kafka record, not null
-     * @throws IllegalArgumentException if the value is not a state, or not one for this key
-     */
-    public static CalibrationState parse(String key, byte[] value) {
-        CalibrationState state;
-        try {
-            state = JSON.readValue(value, CalibrationState.class);
-        } catch (JsonProcessingException e) {
-            throw new IllegalArgumentException(e.getOriginalMessage(), e);
-        } catch (IOException e) {
-            throw new IllegalArgumentException("the value is not UTF-8 encoded JSON", e);
-        }
-        if (state == null || !state.key().equals(key)) {
-            throw new IllegalArgumentException("the value has no state of adapter and partition '" + key + "'");
-        }
-        return state;
     }
 
     private static String hash(String batchId) {

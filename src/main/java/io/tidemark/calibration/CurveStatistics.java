@@ -1,9 +1,8 @@
 package io.tidemark.calibration;
 
-import com.fasterxml.jackson.annotation.JsonAutoDetect;
-import com.fasterxml.jackson.annotation.JsonCreator;
-import com.fasterxml.jackson.annotation.JsonProperty;
+import io.tidemark.message.CalibrationStateRecord;
 import java.util.Arrays;
+import java.util.List;
 
 /**
  * Sufficient statistics of example scores: the number of examples, the mean score at every boundary, and the co-moments
@@ -11,7 +10,6 @@ import java.util.Arrays;
  * error of every paired difference. Order and grouping of the examples change the result by rounding errors only, far
  * below 1e-9 nats. Every example has the same weight, regardless of its number of tokens. Immutable.
  */
-@JsonAutoDetect(getterVisibility = JsonAutoDetect.Visibility.NONE, fieldVisibility = JsonAutoDetect.Visibility.ANY)
 public final class CurveStatistics {
 
     private final long count;
@@ -19,11 +17,7 @@ public final class CurveStatistics {
     /** The upper triangle of the symmetric matrix, row by row: (0,0) (0,1) … (0,L) (1,1) … (L,L). */
     private final double[] comoments;
 
-    @JsonCreator
-    private CurveStatistics(
-            @JsonProperty(value = "count", required = true) long count,
-            @JsonProperty(value = "means", required = true) double[] means,
-            @JsonProperty(value = "comoments", required = true) double[] comoments) {
+    private CurveStatistics(long count, double[] means, double[] comoments) {
         if (count < 0 || means.length < 2 || comoments.length != means.length * (means.length + 1) / 2) {
             throw new IllegalArgumentException("count, means and comoments are inconsistent");
         }
@@ -36,6 +30,18 @@ public final class CurveStatistics {
         this.comoments = comoments;
     }
 
+    /** @throws IllegalArgumentException if the fields of the record contradict each other */
+    static CurveStatistics of(CalibrationStateRecord.Statistics record) {
+        return new CurveStatistics(record.count(), array(record.means()), array(record.comoments()));
+    }
+
+    CalibrationStateRecord.Statistics toRecord() {
+        return new CalibrationStateRecord.Statistics(
+                count,
+                Arrays.stream(means).boxed().toList(),
+                Arrays.stream(comoments).boxed().toList());
+    }
+
     /** Statistics of no examples, for a model of {@code numLayers} layers. */
     public static CurveStatistics empty(int numLayers) {
         int boundaries = numLayers + 1;
@@ -44,9 +50,7 @@ public final class CurveStatistics {
 
     /** @throws IllegalArgumentException if the score has another number of boundaries */
     public CurveStatistics plus(ExampleScore score) {
-        double[] values = score.meanLogprobByBoundary().stream()
-                .mapToDouble(Double::doubleValue)
-                .toArray();
+        double[] values = array(score.meanLogprobByBoundary());
         return merge(new CurveStatistics(1, values, new double[values.length * (values.length + 1) / 2]));
     }
 
@@ -114,6 +118,10 @@ public final class CurveStatistics {
 
     private double comoment(int a, int b) {
         return comoments[a * means.length - a * (a - 1) / 2 + b - a];
+    }
+
+    private static double[] array(List<Double> values) {
+        return values.stream().mapToDouble(Double::doubleValue).toArray();
     }
 
     @Override

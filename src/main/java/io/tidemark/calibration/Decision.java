@@ -1,6 +1,6 @@
 package io.tidemark.calibration;
 
-import io.tidemark.boundary.BoundaryRecord;
+import io.tidemark.message.BoundaryRecord;
 import java.util.Locale;
 import java.util.Optional;
 

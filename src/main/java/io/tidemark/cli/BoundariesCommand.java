@@ -1,9 +1,9 @@
 package io.tidemark.cli;
 
-import io.tidemark.boundary.Boundary;
-import io.tidemark.boundary.BoundaryRecord;
-import io.tidemark.boundary.TableEntry;
 import io.tidemark.client.BoundaryTopic;
+import io.tidemark.message.BoundaryRecord;
+import io.tidemark.message.TableEntry;
+import io.tidemark.message.TopicJson;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
@@ -152,7 +152,7 @@ final class BoundariesCommand implements Runnable {
             }
             BoundaryTopic topic = cluster.boundaries();
             topic.put(BoundaryRecord.setByHand(
-                    adapter, new Boundary(layers), reason, Instant.now().truncatedTo(ChronoUnit.SECONDS)));
+                    adapter, layers, reason, Instant.now().truncatedTo(ChronoUnit.SECONDS)));
             print(topic.read(), false, spec.commandLine().getOut());
             return 0;
         }
@@ -190,7 +190,7 @@ final class BoundariesCommand implements Runnable {
             table.values().stream()
                     .filter(TableEntry.Present.class::isInstance)
                     .map(entry -> ((TableEntry.Present) entry).record())
-                    .forEach(record -> out.println(new String(record.toJson(), StandardCharsets.UTF_8)));
+                    .forEach(record -> out.println(new String(TopicJson.write(record), StandardCharsets.UTF_8)));
         } else if (table.isEmpty()) {
             out.println("no boundaries are set: every adapter is applied in all layers");
         } else {

@@ -1,11 +1,11 @@
 package io.tidemark.cli;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.tidemark.boundary.TableEntry;
 import io.tidemark.cli.model.DataFile;
 import io.tidemark.client.CalibrationClient;
 import io.tidemark.client.Topics;
-import io.tidemark.client.ValidationBatch;
+import io.tidemark.message.RawValidationBatch;
+import io.tidemark.message.TableEntry;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -86,15 +86,15 @@ final class CalibrateCommand implements Callable<Integer> {
         List<? extends JsonNode> lines = new DataFile(data).objects();
         List<JsonNode> examples = List.copyOf(lines.subList(0, Math.min(count, lines.size())));
         PrintWriter err = spec.commandLine().getErr();
-        Map<ValidationBatch, String> refused;
+        Map<RawValidationBatch, String> refused;
         try (Progress progress = Progress.start("examples", examples.size(), err)) {
             refused = new CalibrationClient(cluster.cluster(), topics, group)
                     .calibrate(
-                            ValidationBatch.split(adapter, examples, batchSize),
+                            CalibrationClient.split(adapter, examples, batchSize),
                             done -> progress.stepTo(done, done + " of " + examples.size() + " examples"),
                             Duration.ofSeconds(timeoutSeconds));
         }
-        refused.forEach((batch, reason) -> err.println("refused: batch " + batch.id() + ": " + reason));
+        refused.forEach((batch, reason) -> err.println("refused: batch " + batch.batchId() + ": " + reason));
         printBoundary();
         return refused.isEmpty() ? 0 : 1;
     }

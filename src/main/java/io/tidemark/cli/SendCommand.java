@@ -3,9 +3,9 @@ package io.tidemark.cli;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidemark.cli.model.DataFile;
-import io.tidemark.client.Answer;
-import io.tidemark.client.AnswerListener;
 import io.tidemark.client.RequestClient;
+import io.tidemark.client.RequestResult;
+import io.tidemark.client.ResultListener;
 import io.tidemark.client.Topics;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -109,16 +109,16 @@ final class SendCommand implements Callable<Integer> {
         Topics topics = cluster.topics();
         cluster.cluster().requireTopics(topics.requests(), topics.events(), topics.results());
         List<ObjectNode> requests = complete(requests());
-        List<Answer> answers;
+        List<RequestResult> results;
         try (RequestClient client = new RequestClient(cluster.cluster(), topics)) {
-            answers = send(client, requests);
+            results = send(client, requests);
         }
-        if (answers.size() < requests.size()) {
-            throw new CommandException((requests.size() - answers.size()) + " of " + requests.size()
+        if (results.size() < requests.size()) {
+            throw new CommandException((requests.size() - results.size()) + " of " + requests.size()
                     + " requests had no result within " + timeoutSeconds
                     + " s; is a worker running? 'tidemark serve --role worker'");
         }
-        return answers.stream().allMatch(answer -> answer.error().isEmpty()) ? 0 : 1;
+        return results.stream().allMatch(result -> result.error().isEmpty()) ? 0 : 1;
     }
 
     private List<ObjectNode> requests() {
@@ -164,7 +164,7 @@ final class SendCommand implements Callable<Integer> {
         return requests;
     }
 
-    private List<Answer> send(RequestClient client, List<ObjectNode> requests) {
+    private List<RequestResult> send(RequestClient client, List<ObjectNode> requests) {
         PrintWriter out = spec.commandLine().getOut();
         PrintWriter err = spec.commandLine().getErr();
         Duration timeout = Duration.ofSeconds(timeoutSeconds);
@@ -173,8 +173,8 @@ final class SendCommand implements Callable<Integer> {
         }
         try (Progress progress = Progress.start("requests", requests.size(), err)) {
             int[] done = {0};
-            AnswerListener printer = answer -> {
-                out.println(json ? answer.json() : line(answer));
+            ResultListener printer = result -> {
+                out.println(json ? result.json() : line(result));
                 out.flush();
                 progress.stepTo(++done[0]);
             };
@@ -182,17 +182,17 @@ final class SendCommand implements Callable<Integer> {
         }
     }
 
-    private static String line(Answer answer) {
-        return answer.id() + "  "
-                + answer.error()
+    private static String line(RequestResult result) {
+        return result.id() + "  "
+                + result.error()
                         .map(error -> "FAILED " + error)
                         .orElseGet(() -> "%s, boundary %d of %d, %d tokens:%s"
                                 .formatted(
-                                        answer.adapter(),
-                                        answer.boundary(),
-                                        answer.numLayers(),
-                                        answer.completionTokens(),
-                                        answer.text().replace('\n', ' ')));
+                                        result.adapter(),
+                                        result.boundary(),
+                                        result.numLayers(),
+                                        result.completionTokens(),
+                                        result.text().replace('\n', ' ')));
     }
 
     /**
@@ -200,7 +200,7 @@ final class SendCommand implements Callable<Integer> {
      * generates the same text: then nothing is printed twice. If the text differs from what is printed, it is printed from
      * its beginning on a new line, so that the last lines of stdout are the text of the result.
      */
-    static final class StreamPrinter implements AnswerListener {
+    static final class StreamPrinter implements ResultListener {
 
         private final PrintWriter out;
         private final PrintWriter err;
@@ -228,22 +228,22 @@ final class SendCommand implements Callable<Integer> {
         }
 
         @Override
-        public void onAnswer(Answer answer) {
-            Optional<String> error = answer.error();
+        public void onResult(RequestResult result) {
+            Optional<String> error = result.error();
             // Events and results are on different topics, so the result can arrive before the last events.
             if (error.isEmpty()) {
-                print(answer.text());
+                print(result.text());
             }
             out.println();
             out.flush();
             err.println(error.orElseGet(() -> "%s, boundary %d of %d, %d tokens, %.0f tokens/s, %s"
                     .formatted(
-                            answer.adapter(),
-                            answer.boundary(),
-                            answer.numLayers(),
-                            answer.completionTokens(),
-                            answer.tokensPerSecond(),
-                            answer.finishReason())));
+                            result.adapter(),
+                            result.boundary(),
+                            result.numLayers(),
+                            result.completionTokens(),
+                            result.tokensPerSecond(),
+                            result.finishReason())));
             err.flush();
         }
 

@@ -1,7 +1,8 @@
 package io.tidemark.client;
 
-import io.tidemark.boundary.BoundaryRecord;
-import io.tidemark.boundary.TableEntry;
+import io.tidemark.message.BoundaryRecord;
+import io.tidemark.message.TableEntry;
+import io.tidemark.message.TopicJson;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -33,7 +34,7 @@ public final class BoundaryTopic {
 
     /** Writes a record and waits for the acknowledgement of all replicas. */
     public void put(BoundaryRecord record) {
-        write(new ProducerRecord<>(topic, record.adapter(), record.toJson()));
+        write(new ProducerRecord<>(topic, record.adapter(), TopicJson.write(record)));
     }
 
     /** Writes a tombstone: workers apply full LoRA until a calibrator decides again. */

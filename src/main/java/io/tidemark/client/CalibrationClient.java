@@ -1,13 +1,19 @@
 package io.tidemark.client;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import io.tidemark.message.DeadLetterHeaders;
+import io.tidemark.message.Provenance.Source;
+import io.tidemark.message.RawValidationBatch;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.UUID;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.function.IntConsumer;
@@ -41,6 +47,18 @@ public final class CalibrationClient {
         this.group = group;
     }
 
+    /** Splits examples into batches with unique ids; the last batch has the remainder. */
+    public static List<RawValidationBatch> split(String adapter, List<JsonNode> examples, int batchSize) {
+        String run = UUID.randomUUID().toString().substring(0, 8);
+        List<RawValidationBatch> batches = new ArrayList<>();
+        for (int from = 0; from < examples.size(); from += batchSize) {
+            int to = Math.min(from + batchSize, examples.size());
+            batches.add(new RawValidationBatch(
+                    adapter + "-" + run + "-" + batches.size(), adapter, examples.subList(from, to)));
+        }
+        return batches;
+    }
+
     /**
      * Sends all batches and returns when each is processed.
      *
@@ -49,15 +67,15 @@ public final class CalibrationClient {
      * @return the refused batches, each with the reason
      * @throws ClientException when no batch was processed for that long
      */
-    public Map<ValidationBatch, String> calibrate(
-            List<ValidationBatch> batches, IntConsumer progress, Duration timeout) {
+    public Map<RawValidationBatch, String> calibrate(
+            List<RawValidationBatch> batches, IntConsumer progress, Duration timeout) {
         try (TopicReader deadLetters = TopicReader.fromNow(cluster, topics.validationDeadLetters());
                 Admin admin = cluster.admin()) {
-            Map<ValidationBatch, RecordMetadata> sent = send(batches);
+            Map<RawValidationBatch, RecordMetadata> sent = send(batches);
             Instant lastProgress = Instant.now();
             for (int done = 0, before = 0; done < batches.size(); before = done) {
                 Map<TopicPartition, OffsetAndMetadata> committed = committed(admin);
-                List<ValidationBatch> finished = batches.stream()
+                List<RawValidationBatch> finished = batches.stream()
                         .filter(batch -> passed(sent.get(batch), committed))
                         .toList();
                 done = finished.size();
@@ -77,11 +95,11 @@ public final class CalibrationClient {
         }
     }
 
-    private Map<ValidationBatch, RecordMetadata> send(List<ValidationBatch> batches) {
-        Map<ValidationBatch, RecordMetadata> sent = new LinkedHashMap<>();
+    private Map<RawValidationBatch, RecordMetadata> send(List<RawValidationBatch> batches) {
+        Map<RawValidationBatch, RecordMetadata> sent = new LinkedHashMap<>();
         try (RecordSender sender = new RecordSender(cluster)) {
-            for (ValidationBatch batch : batches) {
-                byte[] value = batch.json().toString().getBytes(StandardCharsets.UTF_8);
+            for (RawValidationBatch batch : batches) {
+                byte[] value = batch.toJson();
                 sent.put(batch, sender.send(new ProducerRecord<>(topics.validationBatches(), batch.adapter(), value)));
             }
         }
@@ -116,27 +134,31 @@ public final class CalibrationClient {
         }
     }
 
-    private static Map<ValidationBatch, String> refused(
-            Map<ValidationBatch, RecordMetadata> sent, TopicReader deadLetters) {
-        List<ConsumerRecord<String, byte[]>> letters = new ArrayList<>();
-        deadLetters.readToEnd(letters::add);
-        Map<ValidationBatch, String> refused = new LinkedHashMap<>();
-        sent.forEach((batch, position) -> letters.stream()
-                .filter(letter -> isFrom(letter, position))
-                .findFirst()
-                .ifPresent(letter -> refused.put(
-                        batch, header(letter, "tidemark.error.message").orElse("no reason given"))));
+    private static Map<RawValidationBatch, String> refused(
+            Map<RawValidationBatch, RecordMetadata> sent, TopicReader deadLetters) {
+        Map<Source, String> reasons = new HashMap<>();
+        deadLetters.readToEnd(letter -> {
+            try {
+                DeadLetterHeaders headers = DeadLetterHeaders.parse(headers(letter));
+                reasons.put(headers.source(), headers.message());
+            } catch (IllegalArgumentException e) {
+                // another producer wrote this record
+            }
+        });
+        Map<RawValidationBatch, String> refused = new LinkedHashMap<>();
+        sent.forEach((batch, position) -> Optional.ofNullable(
+                        reasons.get(new Source(position.topic(), position.partition(), position.offset())))
+                .ifPresent(reason -> refused.put(batch, reason)));
         return refused;
     }
 
-    private static boolean isFrom(ConsumerRecord<String, byte[]> letter, RecordMetadata position) {
-        return header(letter, "tidemark.source.partition").equals(Optional.of(Integer.toString(position.partition())))
-                && header(letter, "tidemark.source.offset").equals(Optional.of(Long.toString(position.offset())));
-    }
-
-    private static Optional<String> header(ConsumerRecord<String, byte[]> letter, String name) {
-        return Optional.ofNullable(letter.headers().lastHeader(name))
-                .map(Header::value)
-                .map(value -> new String(value, StandardCharsets.UTF_8));
+    private static Map<String, String> headers(ConsumerRecord<String, byte[]> letter) {
+        Map<String, String> headers = new HashMap<>();
+        for (Header header : letter.headers()) {
+            if (header.value() != null) {
+                headers.put(header.key(), new String(header.value(), StandardCharsets.UTF_8));
+            }
+        }
+        return headers;
     }
 }

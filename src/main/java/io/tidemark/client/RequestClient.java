@@ -1,29 +1,34 @@
 package io.tidemark.client;
 
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import java.io.IOException;
+import io.tidemark.message.EventMessage;
+import io.tidemark.message.Provenance.Source;
+import io.tidemark.message.ResultMessage;
+import io.tidemark.message.TopicJson;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
 
 /**
  * Sends requests and reads {@code generation-events} and {@code generation-results} until each request has its result.
- * Reads committed results only, and matches them by {@code tidemark.source}, the position of the request's record. An
- * instance is used by one thread.
+ * Reads committed results only, and matches them by {@code tidemark.source}, the position of the request's record. Values
+ * that are no results or events are ignored, since other producers may write to the topics. An instance is used by one
+ * thread.
+ *
+ * <p>Requests are JSON objects and not {@link io.tidemark.message.RequestMessage}, because they are sent as they are, with
+ * unknown and invalid fields: the worker checks them, and its result names what is wrong.
  */
 public final class RequestClient implements AutoCloseable {
 
     private static final Duration POLL = Duration.ofMillis(200);
 
-    private final ObjectMapper json = new ObjectMapper();
     private final Topics topics;
     private final RecordSender sender;
     private final TopicReader reader;
@@ -43,7 +48,7 @@ public final class RequestClient implements AutoCloseable {
      * @return the results that arrived in time, in the order of the requests
      * @throws ClientException when a request cannot be sent
      */
-    public List<Answer> send(List<ObjectNode> requests, AnswerListener listener, Duration timeout) {
+    public List<RequestResult> send(List<ObjectNode> requests, ResultListener listener, Duration timeout) {
         List<RecordMetadata> positions =
                 sender.sendAll(requests.stream().map(this::record).toList());
         List<String> ids =
@@ -52,30 +57,20 @@ public final class RequestClient implements AutoCloseable {
         Instant end = Instant.now().plus(timeout);
         while (!open.isDone() && Instant.now().isBefore(end)) {
             for (ConsumerRecord<String, byte[]> record : reader.poll(POLL)) {
-                JsonNode value = read(record.value());
                 if (record.topic().equals(topics.results())) {
-                    open.onResult(value);
+                    open.onResult(record.value());
                 } else {
-                    open.onEvent(value);
+                    open.onEvent(record.value());
                 }
             }
         }
-        return open.answers();
+        return open.results();
     }
 
     @Override
     public void close() {
         sender.close();
         reader.close();
-    }
-
-    /** Returns null as JSON for values that are not JSON: other producers may write to the topics. */
-    private JsonNode read(byte[] value) {
-        try {
-            return value == null ? json.nullNode() : json.readTree(value);
-        } catch (IOException e) {
-            return json.nullNode();
-        }
     }
 
     private ProducerRecord<String, byte[]> record(ObjectNode request) {
@@ -87,72 +82,71 @@ public final class RequestClient implements AutoCloseable {
     static final class OpenRequests {
 
         private final List<String> ids;
-        private final AnswerListener listener;
+        private final ResultListener listener;
         private final Map<Source, String> idsBySource = new HashMap<>();
         private final Map<String, String> idsOfEvents = new HashMap<>();
         private final Map<String, Long> attempts = new HashMap<>();
-        private final Map<String, Answer> answers = new HashMap<>();
+        private final Map<String, RequestResult> results = new HashMap<>();
 
         /** @param positions the position of each request on its topic, in the order of the ids */
-        OpenRequests(List<String> ids, List<RecordMetadata> positions, AnswerListener listener) {
+        OpenRequests(List<String> ids, List<RecordMetadata> positions, ResultListener listener) {
             this.ids = List.copyOf(ids);
             this.listener = listener;
             for (int i = 0; i < ids.size(); i++) {
                 RecordMetadata position = positions.get(i);
-                idsBySource.put(new Source(position.topic(), position.partition(), position.offset()), ids.get(i));
-                // A worker derives the id topic-partition-offset for a request without one.
-                idsOfEvents.put(position.topic() + "-" + position.partition() + "-" + position.offset(), ids.get(i));
+                Source source = new Source(position.topic(), position.partition(), position.offset());
+                idsBySource.put(source, ids.get(i));
+                idsOfEvents.put(source.derivedId(), ids.get(i));
             }
             ids.forEach(id -> idsOfEvents.put(id, id));
         }
 
-        /** The position of a request's record. */
-        private record Source(String topic, int partition, long offset) {
-
-            /** An absent field is the empty topic, which no request has. */
-            static Source of(JsonNode result) {
-                JsonNode source = result.path("tidemark").path("source");
-                return new Source(
-                        source.path("topic").asText(),
-                        source.path("partition").asInt(),
-                        source.path("offset").asLong());
-            }
-        }
-
         boolean isDone() {
-            return answers.size() == ids.size();
+            return results.size() == ids.size();
         }
 
-        void onResult(JsonNode record) {
-            String id = idsBySource.get(Source.of(record));
-            if (id != null && !answers.containsKey(id)) {
-                Answer answer = new Answer(id, record);
-                answers.put(id, answer);
-                listener.onAnswer(answer);
-            }
+        void onResult(byte[] value) {
+            read(value, ResultMessage.class).ifPresent(message -> {
+                String id = idsBySource.get(message.tidemark().source());
+                if (id != null && !results.containsKey(id)) {
+                    RequestResult result = new RequestResult(id, message, new String(value, StandardCharsets.UTF_8));
+                    results.put(id, result);
+                    listener.onResult(result);
+                }
+            });
         }
 
-        void onEvent(JsonNode event) {
-            String id = idsOfEvents.get(event.path("id").asText());
-            if (id == null || answers.containsKey(id)) {
+        void onEvent(byte[] value) {
+            read(value, EventMessage.class).ifPresent(this::onEvent);
+        }
+
+        private void onEvent(EventMessage event) {
+            String id = idsOfEvents.get(event.id());
+            if (id == null || results.containsKey(id)) {
                 return;
             }
-            long attempt = event.path("attempt").asLong();
-            Long known = attempts.put(id, Math.max(attempt, attempts.getOrDefault(id, attempt)));
-            if (known != null && attempt < known) {
+            Long known = attempts.put(id, Math.max(event.attempt(), attempts.getOrDefault(id, event.attempt())));
+            if (known != null && event.attempt() < known) {
                 return;
             }
-            if (known != null && attempt > known) {
+            if (known != null && event.attempt() > known) {
                 listener.onRestart(id);
             }
-            String chunk = event.path("text").asText("");
-            if (!chunk.isEmpty()) {
-                listener.onText(id, event.path("choice").asInt(), chunk);
+            if (!event.text().isEmpty()) {
+                listener.onText(id, event.choice(), event.text());
             }
         }
 
-        List<Answer> answers() {
-            return ids.stream().filter(answers::containsKey).map(answers::get).toList();
+        private static <T> Optional<T> read(byte[] value, Class<T> type) {
+            try {
+                return Optional.of(TopicJson.read(value, type));
+            } catch (IllegalArgumentException e) {
+                return Optional.empty();
+            }
+        }
+
+        List<RequestResult> results() {
+            return ids.stream().filter(results::containsKey).map(results::get).toList();
         }
     }
 }

@@ -34,9 +34,12 @@ public record ChatTurn(@JsonValue Map<String, Object> fields) {
         this(inOrder("role", role, "content", text));
     }
 
-    /** The concatenated text of the content. */
+    /** The concatenated text of the content; empty without content. */
     public String text() {
-        Object content = fields.getOrDefault("content", "");
+        Object content = fields.get("content");
+        if (content == null) {
+            return "";
+        }
         return content instanceof Collection<?> parts
                 ? parts.stream()
                         .map(part -> String.valueOf(((Map<?, ?>) part).get("text")))

@@ -37,6 +37,11 @@ public record CompletionResult(
             String finishReason,
             Optional<Logprobs> logprobs) {
 
+        /** The generated text in either form. */
+        public String generated() {
+            return text.or(() -> message.map(ChatTurn::text)).orElse("");
+        }
+
         /** A choice in the form for {@code input}: text for a prompt, a message of the assistant for messages. */
         public static Choice answering(
                 Input input, int index, String text, String finishReason, Optional<Logprobs> logprobs) {

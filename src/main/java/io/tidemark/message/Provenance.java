@@ -1,5 +1,6 @@
 package io.tidemark.message;
 
+import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import java.util.Optional;
@@ -47,7 +48,16 @@ public record Provenance(
      * @param partition 0 or more
      * @param offset    0 or more
      */
-    public record Source(String topic, int partition, long offset) {}
+    public record Source(
+            String topic,
+            @JsonProperty(required = true) int partition,
+            @JsonProperty(required = true) long offset) {
+
+        /** The id of the request if its record has none: {@code TOPIC-PARTITION-OFFSET}. */
+        public String derivedId() {
+            return topic + "-" + partition + "-" + offset;
+        }
+    }
 
     /** For a request that was rejected before its adapter was looked up. */
     public static Provenance rejected(Source source, String baseModel, String worker, long attempt) {

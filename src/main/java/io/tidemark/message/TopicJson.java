@@ -18,6 +18,7 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.datatype.jdk8.Jdk8Module;
 import com.fasterxml.jackson.datatype.jsr310.JavaTimeModule;
+import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
@@ -30,20 +31,33 @@ import java.util.OptionalLong;
 import java.util.stream.Stream;
 
 /**
- * The JSON encoding of the records on the topics: UTF-8, snake_case, absent optionals omitted, unknown fields ignored.
- * Thread-safe.
+ * The JSON encoding of the records on the topics: UTF-8, snake_case, RFC 3339 times, absent optionals omitted, unknown
+ * fields ignored, types never converted. One mapper encodes and decodes all records; readers of it differ in what they
+ * refuse. Thread-safe.
  */
 public final class TopicJson {
 
     /** The deepest nesting of arrays and objects. */
     private static final int MAX_NESTING = 32;
 
-    private static final ObjectMapper MAPPER = newMapper(clientRecords());
-    private static final ObjectReader READER = MAPPER.reader();
+    private static final ObjectMapper MAPPER = newMapper();
+
+    /** Reads records that processes of Tidemark write: no required field is absent or null. */
+    private static final ObjectReader READER = MAPPER.reader()
+            .with(
+                    DeserializationFeature.FAIL_ON_NULL_CREATOR_PROPERTIES,
+                    DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES);
+
+    /** Reads boundary records, which operators also write: null is the same as absent, and no field appears twice. */
+    private static final ObjectReader BOUNDARY_READER =
+            MAPPER.readerFor(BoundaryRecord.class).with(StreamReadFeature.STRICT_DUPLICATE_DETECTION);
+
+    /** Reads the JSON of clients. */
+    private static final ObjectReader CLIENT_READER = MAPPER.reader().with(clientRecords());
 
     private TopicJson() {}
 
-    /** Encodes a record of this package as the value of a Kafka record. */
+    /** Encodes a record as the value of a Kafka record. Characters above U+FFFF are escaped. */
     public static byte[] write(Object record) {
         try {
             return MAPPER.writeValueAsBytes(record);
@@ -52,29 +66,43 @@ public final class TopicJson {
         }
     }
 
+    /** As {@link #write}, as text. Characters above U+FFFF are not escaped, which the encoder of bytes does. */
+    static String text(Object record) {
+        try {
+            return MAPPER.writeValueAsString(record);
+        } catch (JsonProcessingException e) {
+            throw new UncheckedIOException("cannot write a " + record.getClass().getSimpleName() + " as JSON", e);
+        }
+    }
+
     /**
-     * Creates a mapper with the conventions of all records: RFC 3339 times, absent optionals omitted, unknown fields
-     * ignored, types never converted.
+     * Decodes a value that a process of Tidemark encoded with {@link #write}: a result, an event or a state. Unknown
+     * fields are ignored, so that values of newer processes can be read.
      *
-     * @param factory parses and generates JSON
+     * @param value the value of the Kafka record, which may be null
+     * @throws IllegalArgumentException if the value is null or has another form; the message may contain parts of the
+     *     value
      */
-    public static ObjectMapper newMapper(JsonFactory factory) {
-        ObjectMapper mapper = JsonMapper.builder(factory)
-                .addModules(new Jdk8Module(), new JavaTimeModule())
-                .defaultPropertyInclusion(
-                        JsonInclude.Value.construct(JsonInclude.Include.NON_ABSENT, JsonInclude.Include.ALWAYS))
-                .disable(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS)
-                .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
-                .disable(DeserializationFeature.ACCEPT_FLOAT_AS_INT)
-                .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
-                .disable(MapperFeature.ALLOW_COERCION_OF_SCALARS)
-                .build();
-        // NON_ABSENT covers Optional only: OptionalInt and the like need NON_EMPTY
-        Stream.of(OptionalInt.class, OptionalLong.class, OptionalDouble.class)
-                .forEach(type -> mapper.configOverride(type)
-                        .setInclude(JsonInclude.Value.construct(
-                                JsonInclude.Include.NON_EMPTY, JsonInclude.Include.ALWAYS)));
-        return mapper;
+    public static <T> T read(byte[] value, Class<T> type) {
+        if (value == null) {
+            throw new IllegalArgumentException("the record has no value");
+        }
+        try {
+            T record = READER.readValue(value, type);
+            if (record == null) {
+                throw new IllegalArgumentException("the value is null, not a JSON object");
+            }
+            return record;
+        } catch (JsonProcessingException e) {
+            throw new IllegalArgumentException(e.getOriginalMessage(), e);
+        } catch (IOException e) {
+            throw new IllegalArgumentException("the value is not UTF-8 encoded JSON", e);
+        }
+    }
+
+    /** Decodes a boundary record; null if the value is JSON's null. */
+    static BoundaryRecord readBoundary(byte[] value) throws IOException {
+        return BOUNDARY_READER.readValue(value);
     }
 
     /**
@@ -97,7 +125,7 @@ public final class TopicJson {
     /** Parses text that contains one JSON object; empty if it contains anything else. */
     static Optional<ObjectNode> parseObject(String text) {
         try {
-            return READER.readTree(text) instanceof ObjectNode object ? Optional.of(object) : Optional.empty();
+            return CLIENT_READER.readTree(text) instanceof ObjectNode object ? Optional.of(object) : Optional.empty();
         } catch (JsonProcessingException e) {
             return Optional.empty();
         }
@@ -147,7 +175,7 @@ public final class TopicJson {
     /** Errors contain the position only: Jackson's messages quote the document, which contains the prompt. */
     private static JsonNode parse(String text) throws Fields.Invalid {
         try {
-            return READER.readTree(text);
+            return CLIENT_READER.readTree(text);
         } catch (StreamConstraintsException e) {
             throw new Fields.Invalid(
                     "invalid_json",
@@ -166,7 +194,26 @@ public final class TopicJson {
         }
     }
 
-    /** Reads records that clients sent. */
+    private static ObjectMapper newMapper() {
+        ObjectMapper mapper = JsonMapper.builder()
+                .addModules(new Jdk8Module(), new JavaTimeModule())
+                .defaultPropertyInclusion(
+                        JsonInclude.Value.construct(JsonInclude.Include.NON_ABSENT, JsonInclude.Include.ALWAYS))
+                .disable(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS)
+                .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
+                .disable(DeserializationFeature.ACCEPT_FLOAT_AS_INT)
+                .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+                .disable(MapperFeature.ALLOW_COERCION_OF_SCALARS)
+                .build();
+        // NON_ABSENT covers Optional only: OptionalInt and the like need NON_EMPTY
+        Stream.of(OptionalInt.class, OptionalLong.class, OptionalDouble.class)
+                .forEach(type -> mapper.configOverride(type)
+                        .setInclude(JsonInclude.Value.construct(
+                                JsonInclude.Include.NON_EMPTY, JsonInclude.Include.ALWAYS)));
+        return mapper;
+    }
+
+    /** How the JSON of clients is parsed. */
     private static JsonFactory clientRecords() {
         return JsonFactory.builder()
                 .streamReadConstraints(StreamReadConstraints.builder()

@@ -18,6 +18,6 @@ public record ReceivedRequest(
 
     /** The id of a request without one: its position, so that every delivery has the same id. */
     String derivedId() {
-        return source.topic() + "-" + source.partition() + "-" + source.offset();
+        return source.derivedId();
     }
 }

@@ -4,12 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tidemark.boundary.Boundary;
-import io.tidemark.boundary.BoundaryRecord;
 import io.tidemark.boundary.LoadedVersion;
-import io.tidemark.boundary.TableEntry;
+import io.tidemark.calibration.CalibrationPolicy.Current;
+import io.tidemark.message.BoundaryRecord;
+import io.tidemark.message.TopicJson;
 import io.tidemark.schema.Schema;
 import java.time.Instant;
-import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
@@ -21,12 +21,14 @@ class CalibrationPolicyTest {
     private static final LoadedVersion LOADED = new LoadedVersion("smollm2", "ba5e", "fp32", "3fa2b1c0d9e8f7a6", 30);
     private static final Instant NOW = Instant.parse("2026-11-25T12:00:00Z");
 
+    private static final Current FULL_LORA = new Current(Boundary.full(30), false);
+
     private final CurveStatistics statistics = ReferenceCurve.named("lora-gsm").statistics();
 
     @Test
     @DisplayName("With enough samples, the record has the chosen and the previous boundary, the curve and the samples")
     void moves() {
-        Decision decision = decide(24, new TableEntry.Absent());
+        Decision decision = decide(24, FULL_LORA);
 
         assertThat(decision.toPublish())
                 .contains(new BoundaryRecord(
@@ -47,7 +49,7 @@ class CalibrationPolicyTest {
                 .isInstanceOfSatisfying(
                         Decision.Chosen.class, c -> assertThat(c.moved()).isTrue());
         assertThat(Schema.named("boundary-record")
-                        .problems(decision.toPublish().orElseThrow().toJson()))
+                        .problems(TopicJson.write(decision.toPublish().orElseThrow())))
                 .isEmpty();
         assertThat(decision.summary())
                 .isEqualTo("boundary of 'gsm' moved 30 → 13 (balanced, 24 samples, digest 3fa2b1c0…)");
@@ -57,8 +59,8 @@ class CalibrationPolicyTest {
     @DisplayName(
             "A choice equal to the current boundary is published with its newer curve, and does not count as a move")
     void unchanged() {
-        BoundaryRecord first = decide(24, new TableEntry.Absent()).toPublish().orElseThrow();
-        Decision second = decide(24, new TableEntry.Present(first));
+        BoundaryRecord first = decide(24, FULL_LORA).toPublish().orElseThrow();
+        Decision second = decide(24, new Current(new Boundary(first.boundary()), false));
         assertThat(second)
                 .isInstanceOfSatisfying(
                         Decision.Chosen.class, c -> assertThat(c.moved()).isFalse());
@@ -69,43 +71,19 @@ class CalibrationPolicyTest {
     @Test
     @DisplayName("With fewer examples than min-samples, or none, the boundary is kept")
     void tooFew() {
-        assertThat(decide(25, new TableEntry.Absent()))
+        assertThat(decide(25, FULL_LORA))
                 .isEqualTo(new Decision.Kept("gsm", 30, Decision.Reason.TOO_FEW_SAMPLES, "24 of 25 samples"));
         assertThat(new CalibrationPolicy(new Objective.Balanced(), 2)
-                        .decide("gsm", LOADED, CurveStatistics.empty(30), new TableEntry.Absent(), NOW)
+                        .decide("gsm", LOADED, CurveStatistics.empty(30), FULL_LORA, NOW)
                         .toPublish())
                 .isEmpty();
     }
 
     @Test
-    @DisplayName("A pinned boundary is kept, also for another version of the adapter")
+    @DisplayName("A pinned boundary is kept")
     void pinned() {
-        BoundaryRecord byHand = BoundaryRecord.setByHand("gsm", new Boundary(9), "slow", NOW);
-        assertThat(decide(2, new TableEntry.Present(byHand)))
+        assertThat(decide(2, new Current(new Boundary(9), true)))
                 .isEqualTo(new Decision.Kept("gsm", 9, Decision.Reason.PINNED, "pinned by hand"));
-        BoundaryRecord foreign = new BoundaryRecord(
-                "gsm",
-                Optional.of("other"),
-                Optional.empty(),
-                Optional.empty(),
-                OptionalInt.empty(),
-                9,
-                Optional.empty(),
-                List.of(),
-                OptionalLong.empty(),
-                OptionalInt.empty(),
-                Optional.empty(),
-                Optional.empty(),
-                true);
-        assertThat(decide(2, new TableEntry.Present(foreign)))
-                .isEqualTo(new Decision.Kept("gsm", 30, Decision.Reason.PINNED, "pinned by hand"));
-    }
-
-    @Test
-    @DisplayName("A decision replaces an invalid record, with full LoRA as the previous boundary")
-    void broken() {
-        Decision decision = decide(2, new TableEntry.Broken("invalid_json", "no"));
-        assertThat(decision.toPublish().orElseThrow().previousBoundary()).hasValue(30);
     }
 
     @Test
@@ -115,7 +93,7 @@ class CalibrationPolicyTest {
                 .hasMessageContaining("2 or more");
     }
 
-    private Decision decide(int minSamples, TableEntry current) {
+    private Decision decide(int minSamples, Current current) {
         return new CalibrationPolicy(new Objective.Balanced(), minSamples)
                 .decide("gsm", LOADED, statistics, current, NOW);
     }

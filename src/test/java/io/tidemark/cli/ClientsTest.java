@@ -58,12 +58,12 @@ class ClientsTest {
             CommandLineRun sent = run("send", "--adapter", "echo", "--prompt", "one\\ntwo", "--max-tokens", "5");
             assertThat(sent.exitCode()).as(sent.err()).isZero();
             assertThat(sent.out()).isEqualToNormalizingNewlines("one\ntwo\n");
-            assertThat(sent.err()).contains("boundary 2 of 8", "2 tokens");
+            assertThat(sent.err()).contains("boundary 3 of 8", "2 tokens");
         }
     }
 
     @Test
-    @DisplayName("send sends a file of requests, sets missing fields, and prints one result per line")
+    @DisplayName("send sends a file of requests, sets missing fields, and prints each result as the worker wrote it")
     void sendFile() throws Exception {
         Path file = Files.writeString(folder.resolve("requests.jsonl"), """
                 {"prompt": "a", "completion": "gold"}
@@ -75,6 +75,7 @@ class ClientsTest {
             assertThat(sent.exitCode()).isEqualTo(1); // one of them failed
             assertThat(sent.out().lines())
                     .hasSize(3)
+                    .allMatch(line -> line.startsWith("{\"newer\": 1.50, \"id\":\""))
                     .anyMatch(line -> line.contains("\"id\":\"mine\"") && line.contains("\"model\":\"other\""))
                     .anyMatch(line -> line.contains("no_luck"));
             assertThat(worker.seen())

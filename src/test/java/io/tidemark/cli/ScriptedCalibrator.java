@@ -1,5 +1,7 @@
 package io.tidemark.cli;
 
+import io.tidemark.message.DeadLetterHeaders;
+import io.tidemark.message.ErrorBody;
 import java.nio.charset.StandardCharsets;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -26,10 +28,11 @@ final class ScriptedCalibrator extends ScriptedService {
         if (!record.key().equals(adapter)) {
             ProducerRecord<String, byte[]> letter =
                     new ProducerRecord<>("validation-dead-letters", record.key(), record.value());
-            letter.headers()
-                    .add("tidemark.error.message", bytes("no adapter '" + record.key() + "'"))
-                    .add("tidemark.source.partition", bytes(Integer.toString(record.partition())))
-                    .add("tidemark.source.offset", bytes(Long.toString(record.offset())));
+            ErrorBody error =
+                    ErrorBody.invalidRequest("unknown_adapter", "adapter", "no adapter '" + record.key() + "'");
+            DeadLetterHeaders.of(error, record.topic(), record.partition(), record.offset(), record.value())
+                    .asMap()
+                    .forEach((name, value) -> letter.headers().add(name, bytes(value)));
             produce(letter);
             return;
         }

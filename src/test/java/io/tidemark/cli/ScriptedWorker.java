@@ -2,11 +2,20 @@ package io.tidemark.cli;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidemark.fixture.SampleResults;
+import io.tidemark.message.ErrorBody;
+import io.tidemark.message.ErrorResult;
+import io.tidemark.message.EventMessage;
+import io.tidemark.message.Provenance;
+import io.tidemark.message.Provenance.Source;
+import io.tidemark.message.ResultMessage;
+import io.tidemark.message.TopicJson;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.CopyOnWriteArrayList;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -53,50 +62,40 @@ final class ScriptedWorker extends ScriptedService {
         seen.add(request);
         String id = id(request, record);
         String prompt = request.path("prompt").asText();
-        ObjectNode result = json.createObjectNode()
-                .put("id", id)
-                .put("model", request.path("model").asText());
+        String model = request.path("model").asText();
+        Source source = new Source(record.topic(), record.partition(), record.offset());
         if (prompt.equals("fail")) {
-            result.putObject("error").put("code", "no_luck").put("message", "this one fails");
+            ErrorBody error = new ErrorBody(ErrorBody.SERVER_ERROR, "no_luck", "this one fails", Optional.empty());
+            write(
+                    id,
+                    model,
+                    source,
+                    ErrorResult.of(
+                            id, 1, Optional.of(model), error, Provenance.rejected(source, "base", "worker-1", 1)));
         } else {
-            ObjectNode event = json.createObjectNode()
-                    .put("id", id)
-                    .put("attempt", 1)
-                    .put("choice", 0)
-                    .put("sequence", 0);
-            produce(new ProducerRecord<>("generation-events", id, bytes(event.put("text", prompt.substring(0, 1)))));
-            result.putArray("choices").addObject().put("text", prompt).put("finish_reason", "stop");
-            result.putObject("usage").put("completion_tokens", 2);
-            result.withObject("/tidemark")
-                    .put("boundary", 2)
-                    .put("num_layers", 8)
-                    .put("queued_ms", 1)
-                    .put("total_ms", 11);
+            EventMessage event = new EventMessage(id, 1, 0, 0, prompt.substring(0, 1), Optional.empty());
+            produce(new ProducerRecord<>("generation-events", id, TopicJson.write(event)));
+            write(id, model, source, SampleResults.completion(id, model, prompt, source));
         }
-        write(result, record);
     }
 
-    private void write(ObjectNode result, ConsumerRecord<String, byte[]> record) {
-        result.withObject("/tidemark/source")
-                .put("topic", record.topic())
-                .put("partition", record.partition())
-                .put("offset", record.offset());
-        ObjectNode wrong = result.deepCopy();
-        wrong.putArray("choices").addObject().put("text", "WRONG");
+    private void write(String id, String model, Source source, ResultMessage result) {
         results.beginTransaction();
-        produceResult(wrong);
+        produceResult(SampleResults.completion(id, model, "WRONG", source));
         results.flush();
         results.abortTransaction();
-        wrong.withObject("/tidemark/source").put("offset", record.offset() + 1000);
         results.beginTransaction();
-        produceResult(wrong);
+        Source other = new Source(source.topic(), source.partition(), source.offset() + 1000);
+        produceResult(SampleResults.completion(id, model, "WRONG", other));
         produceResult(result);
         results.commitTransaction();
     }
 
-    private void produceResult(ObjectNode result) {
-        results.send(
-                new ProducerRecord<>("generation-results", result.path("id").asText(), bytes(result)));
+    /** Writes the result of a newer worker, in a form that differs from that of Jackson. */
+    private void produceResult(ResultMessage result) {
+        String written = new String(TopicJson.write(result), StandardCharsets.UTF_8);
+        String newer = "{\"newer\": 1.50, " + written.substring(1);
+        results.send(new ProducerRecord<>("generation-results", result.id(), newer.getBytes(StandardCharsets.UTF_8)));
     }
 
     @Override
@@ -117,9 +116,5 @@ final class ScriptedWorker extends ScriptedService {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
-    }
-
-    private static byte[] bytes(JsonNode node) {
-        return node.toString().getBytes(java.nio.charset.StandardCharsets.UTF_8);
     }
 }

@@ -2,10 +2,11 @@ package io.tidemark.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import com.fasterxml.jackson.databind.node.JsonNodeFactory;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidemark.cli.SendCommand.StreamPrinter;
-import io.tidemark.client.Answer;
+import io.tidemark.client.RequestResult;
+import io.tidemark.fixture.SampleResults;
+import io.tidemark.message.CompletionResult;
+import io.tidemark.message.Provenance;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import org.junit.jupiter.api.DisplayName;
@@ -53,9 +54,8 @@ class StreamPrinterTest {
     }
 
     private void answer(String text) {
-        ObjectNode result = JsonNodeFactory.instance.objectNode();
-        result.putArray("choices").addObject().put("text", text);
-        printer.onAnswer(new Answer("r", result));
+        CompletionResult message = SampleResults.completion("r", "m", text, new Provenance.Source("t", 0, 7));
+        printer.onResult(new RequestResult("r", message, "{}"));
     }
 
     private void assertPrinted(String text) {

@@ -2,12 +2,18 @@ package io.tidemark.client;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import io.tidemark.client.RequestClient.OpenRequests;
+import io.tidemark.fixture.SampleResults;
+import io.tidemark.message.ErrorBody;
+import io.tidemark.message.ErrorResult;
+import io.tidemark.message.EventMessage;
+import io.tidemark.message.Provenance;
+import io.tidemark.message.Provenance.Source;
+import io.tidemark.message.TopicJson;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.TopicPartition;
 import org.junit.jupiter.api.DisplayName;
@@ -21,23 +27,42 @@ class OpenRequestsTest {
 
     @Test
     @DisplayName("Are answered by the result that names their record, whatever its id")
-    void source() throws JsonProcessingException {
-        result("a", "{\"topic\": \"t\", \"partition\": 0, \"offset\": 6}");
-        result("a", "{\"topic\": \"u\", \"partition\": 0, \"offset\": 7}");
-        open.onResult(json("{\"id\": \"a\", \"tidemark\": {}}"));
-        open.onResult(json("null"));
+    void source() {
+        result("a", new Source("t", 0, 6));
+        result("a", new Source("u", 0, 7));
+        open.onResult(null);
+        for (String other : List.of("{\"id\": \"a\", \"tidemark\": {}}", "null", "", "not JSON")) {
+            open.onResult(other.getBytes(StandardCharsets.UTF_8));
+            open.onEvent(other.getBytes(StandardCharsets.UTF_8));
+        }
         assertThat(calls).isEmpty();
-        result("t-1-7", "{\"topic\": \"t\", \"partition\": 1, \"offset\": 7}");
+        result("t-1-7", new Source("t", 1, 7));
         assertThat(open.isDone()).isFalse();
-        result("b", "{\"topic\": \"t\", \"partition\": 0, \"offset\": 7}");
-        assertThat(calls).containsExactly("answer b", "answer a");
+        result("b", new Source("t", 0, 7));
+        assertThat(calls).containsExactly("result b", "result a");
         assertThat(open.isDone()).isTrue();
-        assertThat(open.answers()).extracting(Answer::id).containsExactly("a", "b");
+        assertThat(open.results()).extracting(RequestResult::id).containsExactly("a", "b");
+    }
+
+    @Test
+    @DisplayName("Get the value of the record as it was written, with fields that the client does not know")
+    void ownBytes() {
+        String value = new String(
+                TopicJson.write(SampleResults.completion("a", "m", "caf\u00e9", new Source("t", 0, 7))),
+                StandardCharsets.UTF_8);
+        String newer = value.replace("\"choices\"", "\"newer\" : 1.50,\n \"choices\"");
+        open.onResult(newer.getBytes(StandardCharsets.UTF_8));
+        assertThat(open.results()).singleElement().satisfies(result -> {
+            assertThat(result.json()).isEqualTo(newer);
+            assertThat(result.text()).isEqualTo("caf\u00e9");
+            assertThat(result.tokensPerSecond()).isEqualTo(20);
+            assertThat(result.error()).isEmpty();
+        });
     }
 
     @Test
     @DisplayName("Start anew at a larger attempt, and ignore events of a smaller one")
-    void attempts() throws JsonProcessingException {
+    void attempts() {
         event("a", 4, "x");
         event("b", 9, "y");
         event("a", 5, "z");
@@ -47,24 +72,20 @@ class OpenRequestsTest {
         assertThat(calls).containsExactly("a x", "b y", "restart a", "a z", "a !");
     }
 
-    private void result(String id, String source) throws JsonProcessingException {
-        open.onResult(json("{\"id\": \"%s\", \"tidemark\": {\"source\": %s}}".formatted(id, source)));
+    private void result(String id, Source source) {
+        open.onResult(TopicJson.write(ErrorResult.of(
+                id, 1, Optional.empty(), ErrorBody.serverError("c", "m"), Provenance.rejected(source, "m", "w", 1))));
     }
 
-    private void event(String id, long attempt, String text) throws JsonProcessingException {
-        open.onEvent(json("{\"id\": \"%s\", \"attempt\": %d, \"choice\": 0, \"sequence\": 0, \"text\": \"%s\"}"
-                .formatted(id, attempt, text)));
-    }
-
-    private static JsonNode json(String text) throws JsonProcessingException {
-        return new ObjectMapper().readTree(text);
+    private void event(String id, long attempt, String text) {
+        open.onEvent(TopicJson.write(new EventMessage(id, attempt, 0, 0, text, Optional.empty())));
     }
 
     private static RecordMetadata at(int partition, long offset) {
         return new RecordMetadata(new TopicPartition("t", partition), offset, 0, 0, 0, 0);
     }
 
-    private final class Recorder implements AnswerListener {
+    private final class Recorder implements ResultListener {
 
         @Override
         public void onText(String id, int choice, String chunk) {
@@ -77,8 +98,8 @@ class OpenRequestsTest {
         }
 
         @Override
-        public void onAnswer(Answer answer) {
-            calls.add("answer " + answer.id());
+        public void onResult(RequestResult result) {
+            calls.add("result " + result.id());
         }
     }
 }

@@ -2,6 +2,8 @@ package io.tidemark.message;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import org.junit.jupiter.api.DisplayName;
@@ -25,6 +27,32 @@ class ValidationBatchTest {
                         new ValidationBatch.Example(Samples.chat(new ChatTurn("user", "hi")), "Hello.")));
         assertThat(ValidationBatch.parse(TopicJson.write(batch), MAX_BYTES, MAX_EXAMPLES))
                 .isEqualTo(new Parsed.Valid<>(batch));
+    }
+
+    @Test
+    @DisplayName("A raw validation batch is written with its examples as they are")
+    void raw() throws IOException {
+        String example = "{\"z\":null,\"prompt\":\"caf\u00e9 \ud83d\ude00\",\"completion\":\"c\",\"references\":[],"
+                + "\"n\":[1,2.5,1.0E300,0.1]}";
+        RawValidationBatch raw = new RawValidationBatch(
+                "b1",
+                "a",
+                List.of(new ObjectMapper().readTree(example), new ObjectMapper().readTree("{\"prompt\":7}")));
+        assertThat(new String(raw.toJson(), StandardCharsets.UTF_8))
+                .isEqualTo("{\"batch_id\":\"b1\",\"adapter\":\"a\",\"examples\":[" + example + ",{\"prompt\":7}]}");
+    }
+
+    @Test
+    @DisplayName("A raw validation batch is written like one whose examples were parsed")
+    void rawAndParsed() throws IOException {
+        ValidationBatch batch = new ValidationBatch(
+                "b1", "a", List.of(new ValidationBatch.Example(new Input.Prompt("name[Aromi]"), "Aromi is a pub.")));
+        RawValidationBatch raw = new RawValidationBatch(
+                "b1",
+                "a",
+                List.of(new ObjectMapper()
+                        .readTree("{\"prompt\": \"name[Aromi]\", \"completion\": \"Aromi is a pub.\"}")));
+        assertThat(raw.toJson()).isEqualTo(TopicJson.write(batch));
     }
 
     @ParameterizedTest(name = "{0} is rejected with code {1} and param {2}")

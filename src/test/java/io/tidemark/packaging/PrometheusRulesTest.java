@@ -49,8 +49,8 @@ class PrometheusRulesTest {
             })
     @DisplayName("And the files that name their series name only those that exist")
     void metricsOfPagesExist(String file) throws IOException {
-        List<String> recorded = YAML.readTree(FOLDER.resolve("rules.yaml").toFile())
-                .findValuesAsText("record");
+        List<String> recorded =
+                YAML.readTree(FOLDER.resolve("rules.yaml").toFile()).findValuesAsText("record");
         String page = Files.readString(Path.of("docs/configuration.md"));
         assertThat(metrics(Files.readString(Path.of(file))))
                 .allMatch(name -> recorded.contains(name) || page.contains("`" + name + "`"));

@@ -4,12 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.tidemark.boundary.Boundary;
-import io.tidemark.boundary.BoundaryRecord;
 import io.tidemark.broker.BrokerOptions;
 import io.tidemark.broker.EmbeddedBroker;
 import io.tidemark.calibration.ExampleScore;
 import io.tidemark.calibration.SweepRun;
+import io.tidemark.message.BoundaryRecord;
+import io.tidemark.message.TopicJson;
 import io.tidemark.stream.calibrator.CalibratorService;
 import io.tidemark.stream.calibrator.SweepAbandonedException;
 import io.tidemark.stream.calibrator.SweepExecutor;
@@ -379,8 +379,7 @@ class CalibratorTest {
     }
 
     private static byte[] pin(String adapter, int layers) {
-        return BoundaryRecord.setByHand(adapter, new Boundary(layers), "set by an operator", Instant.now())
-                .toJson();
+        return TopicJson.write(BoundaryRecord.setByHand(adapter, layers, "set by an operator", Instant.now()));
     }
 
     /** There is one dead letter, of a batch that has failed too often. */

@@ -6,13 +6,12 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.tidemark.client.Answer;
-import io.tidemark.client.AnswerListener;
 import io.tidemark.client.CalibrationClient;
 import io.tidemark.client.Cluster;
 import io.tidemark.client.RequestClient;
+import io.tidemark.client.RequestResult;
+import io.tidemark.client.ResultListener;
 import io.tidemark.client.Topics;
-import io.tidemark.client.ValidationBatch;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -75,8 +74,8 @@ class SecuredClusterIT {
     void worker() throws Exception {
         try (RequestClient client = new RequestClient(clientsCluster(), TOPICS)) {
             try (ServedProcess first = serve("worker").awaitReady()) {
-                assertThat(client.send(List.of(request(5)), AnswerListener.NONE, TIMEOUT))
-                        .extracting(Answer::finishReason)
+                assertThat(client.send(List.of(request(5)), ResultListener.NONE, TIMEOUT))
+                        .extracting(RequestResult::finishReason)
                         .containsExactly("length");
                 List<ObjectNode> open = List.of(request(400), request(400), request(400));
                 try (Producer<String, byte[]> producer = clientsCluster().producer()) {
@@ -89,7 +88,7 @@ class SecuredClusterIT {
                 assertNoRightIsMissing(first);
             }
             try (ServedProcess second = serve("worker").awaitReady()) {
-                assertThat(client.send(List.of(request(5)), AnswerListener.NONE, TIMEOUT))
+                assertThat(client.send(List.of(request(5)), ResultListener.NONE, TIMEOUT))
                         .hasSize(1);
                 assertOneResultEach(5);
                 assertNoRightIsMissing(second);
@@ -108,7 +107,7 @@ class SecuredClusterIT {
         try (ServedProcess calibrator = serve("calibrator").awaitReady()) {
             assertThat(new CalibrationClient(clientsCluster(), TOPICS, "tidemark-calibrators")
                             .calibrate(
-                                    ValidationBatch.split("all", examples, examples.size()), progress -> {}, TIMEOUT))
+                                    CalibrationClient.split("all", examples, examples.size()), progress -> {}, TIMEOUT))
                     .isEmpty();
             assertNoRightIsMissing(calibrator);
         }

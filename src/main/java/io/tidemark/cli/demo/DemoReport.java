@@ -2,7 +2,7 @@ package io.tidemark.cli.demo;
 
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
-import io.tidemark.client.Answer;
+import io.tidemark.client.RequestResult;
 import java.util.List;
 
 /**
@@ -36,16 +36,16 @@ record DemoReport(List<Reply> requests, List<Calibration> calibrations, String b
             int completionTokens,
             double tokensPerSecond) {
 
-        static Reply of(int round, Answer answer) {
+        static Reply of(int round, RequestResult result) {
             return new Reply(
-                    answer.id(),
-                    answer.adapter(),
+                    result.id(),
+                    result.adapter(),
                     round,
-                    answer.boundary(),
-                    answer.numLayers(),
-                    answer.text(),
-                    answer.completionTokens(),
-                    answer.tokensPerSecond());
+                    result.boundary(),
+                    result.numLayers(),
+                    result.text(),
+                    result.completionTokens(),
+                    result.tokensPerSecond());
         }
     }
 

@@ -3,21 +3,21 @@ package io.tidemark.cli.demo;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.tidemark.boundary.BoundaryRecord;
-import io.tidemark.boundary.TableEntry;
 import io.tidemark.cli.CommandException;
 import io.tidemark.cli.CommandSettings;
 import io.tidemark.cli.NamedFolder;
 import io.tidemark.cli.demo.DemoReport.Calibration;
 import io.tidemark.cli.demo.DemoReport.Reply;
-import io.tidemark.client.Answer;
-import io.tidemark.client.AnswerListener;
 import io.tidemark.client.BoundaryTopic;
 import io.tidemark.client.CalibrationClient;
 import io.tidemark.client.Cluster;
 import io.tidemark.client.RequestClient;
+import io.tidemark.client.RequestResult;
+import io.tidemark.client.ResultListener;
 import io.tidemark.client.Topics;
-import io.tidemark.client.ValidationBatch;
+import io.tidemark.message.BoundaryRecord;
+import io.tidemark.message.RawValidationBatch;
+import io.tidemark.message.TableEntry;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -70,7 +70,7 @@ final class DemoSession {
     private void warmUp(RequestClient client) {
         view.warmingUp();
         for (int round = 1; round <= WARM_UP_ROUNDS; round++) {
-            answers(requests("warm-up-" + round, WARM_UP_TOKENS), AnswerListener.NONE, client);
+            send(requests("warm-up-" + round, WARM_UP_TOKENS), ResultListener.NONE, client);
         }
     }
 
@@ -79,20 +79,20 @@ final class DemoSession {
         Map<String, String> prompts = new LinkedHashMap<>();
         requests.forEach(request ->
                 prompts.put(request.path("id").asText(), request.path("prompt").asText()));
-        return answers(requests, view.round(round, prompts), client).stream()
-                .map(answer -> Reply.of(round, answer))
+        return send(requests, view.round(round, prompts), client).stream()
+                .map(result -> Reply.of(round, result))
                 .toList();
     }
 
-    private static List<Answer> answers(List<ObjectNode> requests, AnswerListener listener, RequestClient client) {
-        List<Answer> answers = client.send(requests, listener, TIMEOUT);
-        if (answers.size() < requests.size()) {
-            throw new CommandException("only " + answers.size() + " of " + requests.size() + " requests were answered");
+    private static List<RequestResult> send(List<ObjectNode> requests, ResultListener listener, RequestClient client) {
+        List<RequestResult> results = client.send(requests, listener, TIMEOUT);
+        if (results.size() < requests.size()) {
+            throw new CommandException("only " + results.size() + " of " + requests.size() + " requests were answered");
         }
-        answers.forEach(answer -> answer.error().ifPresent(error -> {
-            throw new CommandException("request " + answer.id() + " failed: " + error);
+        results.forEach(result -> result.error().ifPresent(error -> {
+            throw new CommandException("request " + result.id() + " failed: " + error);
         }));
-        return answers;
+        return results;
     }
 
     private List<ObjectNode> requests(String idPrefix, int maxTokens) {
@@ -117,8 +117,8 @@ final class DemoSession {
         Instant start = Instant.now();
         List<JsonNode> examples = List.copyOf(folder.validation(adapter));
         view.calibrating(adapter, examples.size());
-        Map<ValidationBatch, String> refused = new CalibrationClient(cluster, topics, CALIBRATORS)
-                .calibrate(ValidationBatch.split(adapter, examples, BATCH_SIZE), view::progress, TIMEOUT);
+        Map<RawValidationBatch, String> refused = new CalibrationClient(cluster, topics, CALIBRATORS)
+                .calibrate(CalibrationClient.split(adapter, examples, BATCH_SIZE), view::progress, TIMEOUT);
         refused.values().stream().findFirst().ifPresent(reason -> {
             throw new CommandException("a validation batch of '" + adapter + "' was refused: " + reason);
         });

@@ -4,7 +4,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.tidemark.cli.demo.DemoReport.Calibration;
 import io.tidemark.cli.demo.DemoReport.Reply;
-import io.tidemark.client.AnswerListener;
+import io.tidemark.client.ResultListener;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
 import java.util.List;
@@ -27,8 +27,8 @@ interface DemoView {
      * @param prompts request id to its prompt, in the order in which they are sent
      * @return receives text and results while the round runs
      */
-    default AnswerListener round(int round, Map<String, String> prompts) {
-        return AnswerListener.NONE;
+    default ResultListener round(int round, Map<String, String> prompts) {
+        return ResultListener.NONE;
     }
 
     /** The validation examples of an adapter are sent. */

@@ -1,7 +1,7 @@
 package io.tidemark.cli.demo;
 
-import io.tidemark.client.Answer;
-import io.tidemark.client.AnswerListener;
+import io.tidemark.client.RequestResult;
+import io.tidemark.client.ResultListener;
 import java.io.PrintWriter;
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -12,13 +12,13 @@ import java.util.Map;
  * Prints the text of concurrent requests one request after another: the first unfinished request is printed while it is
  * generated, and the text of the others is buffered.
  */
-final class RoundPrinter implements AnswerListener {
+final class RoundPrinter implements ResultListener {
 
     private final PrintWriter out;
     private final Map<String, String> prompts;
     private final Deque<String> waiting;
     private final Map<String, StringBuilder> texts = new HashMap<>();
-    private final Map<String, Answer> answers = new HashMap<>();
+    private final Map<String, RequestResult> results = new HashMap<>();
     private int shown;
 
     RoundPrinter(PrintWriter out, Map<String, String> prompts) {
@@ -45,10 +45,10 @@ final class RoundPrinter implements AnswerListener {
     }
 
     @Override
-    public void onAnswer(Answer answer) {
-        answers.put(answer.id(), answer);
-        if (answer.error().isEmpty()) {
-            texts.put(answer.id(), new StringBuilder(answer.text()));
+    public void onResult(RequestResult result) {
+        results.put(result.id(), result);
+        if (result.error().isEmpty()) {
+            texts.put(result.id(), new StringBuilder(result.text()));
         }
         advance();
     }
@@ -69,27 +69,27 @@ final class RoundPrinter implements AnswerListener {
             out.print(text.substring(Math.min(shown, text.length())));
             out.flush();
             shown = text.length();
-            if (!answers.containsKey(id)) {
+            if (!results.containsKey(id)) {
                 return;
             }
-            end(answers.get(id));
+            end(results.get(id));
             waiting.remove();
             begin();
         }
     }
 
-    private void end(Answer answer) {
+    private void end(RequestResult result) {
         out.println();
         out.println("  "
-                + answer.error()
+                + result.error()
                         .map(error -> "failed: " + error)
                         .orElseGet(() -> String.format(
                                 "[%s, boundary %d of %d, %d tokens, %.0f tokens/s]",
-                                answer.adapter(),
-                                answer.boundary(),
-                                answer.numLayers(),
-                                answer.completionTokens(),
-                                answer.tokensPerSecond())));
+                                result.adapter(),
+                                result.boundary(),
+                                result.numLayers(),
+                                result.completionTokens(),
+                                result.tokensPerSecond())));
         out.println();
         out.flush();
     }

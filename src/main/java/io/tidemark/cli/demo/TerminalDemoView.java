@@ -5,7 +5,7 @@ import io.tidemark.cli.BoundaryPlots;
 import io.tidemark.cli.Progress;
 import io.tidemark.cli.demo.DemoReport.Calibration;
 import io.tidemark.cli.demo.DemoReport.Reply;
-import io.tidemark.client.AnswerListener;
+import io.tidemark.client.ResultListener;
 import io.tidemark.plot.CharacterPlot;
 import io.tidemark.plot.Plot;
 import java.io.PrintWriter;
@@ -52,7 +52,7 @@ final class TerminalDemoView implements DemoView {
     }
 
     @Override
-    public AnswerListener round(int round, Map<String, String> prompts) {
+    public ResultListener round(int round, Map<String, String> prompts) {
         heading(
                 round == 1
                         ? "Round 1: requests on 'generation-requests', streamed text from 'generation-events'"

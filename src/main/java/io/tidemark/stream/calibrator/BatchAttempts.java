@@ -1,13 +1,10 @@
 package io.tidemark.stream.calibrator;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
-import com.fasterxml.jackson.core.JsonFactory;
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import io.tidemark.message.TopicJson;
-import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.util.Optional;
 
 /**
@@ -34,14 +31,12 @@ record BatchAttempts(
     /** Nothing has failed, and no process works on the batch. */
     static final BatchAttempts NONE = new BatchAttempts(VERSION, 0, Optional.empty());
 
-    private static final ObjectMapper JSON = TopicJson.newMapper(new JsonFactory());
-
     /** Parses the metadata of an offset. Metadata that is empty or has another format means that nothing has failed. */
     static BatchAttempts parse(String metadata) {
         try {
-            BatchAttempts attempts = JSON.readValue(metadata, BatchAttempts.class);
-            return attempts != null && attempts.version == VERSION ? attempts : NONE;
-        } catch (JsonProcessingException e) {
+            BatchAttempts attempts = TopicJson.read(metadata.getBytes(StandardCharsets.UTF_8), BatchAttempts.class);
+            return attempts.version == VERSION ? attempts : NONE;
+        } catch (IllegalArgumentException e) {
             return NONE;
         }
     }
@@ -67,10 +62,6 @@ record BatchAttempts(
 
     /** The metadata of the offset. */
     String metadata() {
-        try {
-            return JSON.writeValueAsString(this);
-        } catch (JsonProcessingException e) {
-            throw new UncheckedIOException("cannot write the attempts of a batch as JSON", e);
-        }
+        return new String(TopicJson.write(this), StandardCharsets.UTF_8);
     }
 }

@@ -1,6 +1,8 @@
 package io.tidemark.stream.calibrator;
 
-import io.tidemark.boundary.TableEntry;
+import io.tidemark.boundary.LoadedVersion;
+import io.tidemark.calibration.CalibrationPolicy;
+import io.tidemark.message.TableEntry;
 import io.tidemark.stream.tables.BoundaryTable;
 import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
@@ -35,14 +37,16 @@ final class BoundaryView {
         }
     }
 
-    TableEntry entry(String adapter) {
-        return table.row(adapter).entry();
+    /** The boundary that applies to a loaded version of an adapter, and whether it is pinned. */
+    CalibrationPolicy.Current current(String adapter, LoadedVersion loaded) {
+        BoundaryTable.Row row = table.row(adapter);
+        return new CalibrationPolicy.Current(row.appliedTo(loaded).boundary(), isPinned(row.entry()));
     }
 
     /** The values of the pinned records that a calibrator's record has overwritten, by adapter. */
     Map<String, byte[]> overwrittenPins() {
         Map<String, byte[]> overwritten = new HashMap<>(pins);
-        overwritten.keySet().removeIf(adapter -> isPinned(entry(adapter)));
+        overwritten.keySet().removeIf(adapter -> isPinned(table.row(adapter).entry()));
         return overwritten;
     }
 

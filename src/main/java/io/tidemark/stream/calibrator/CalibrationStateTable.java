@@ -3,6 +3,7 @@ package io.tidemark.stream.calibrator;
 import io.tidemark.boundary.LoadedVersion;
 import io.tidemark.calibration.CalibrationState;
 import io.tidemark.calibration.CurveStatistics;
+import io.tidemark.message.CalibrationStateRecord;
 import io.tidemark.text.LogText;
 import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
@@ -37,7 +38,7 @@ final class CalibrationStateTable {
             return;
         }
         try {
-            CalibrationState state = CalibrationState.parse(key, record.value());
+            CalibrationState state = CalibrationState.of(CalibrationStateRecord.parse(key, record.value()));
             adapterOfKey.put(key, state.adapter());
             adapters.computeIfAbsent(state.adapter(), adapter -> new HashMap<>())
                     .put(key, new Row(state, record.offset()));

@@ -297,7 +297,7 @@ final class CalibratorSession implements ConsumerRebalanceListener, AutoCloseabl
                         adapter,
                         batch.version(),
                         tables.states().mergedWith(state, batch.version()),
-                        boundaries.entry(adapter),
+                        boundaries.current(adapter, batch.version()),
                         time.instant());
     }
 

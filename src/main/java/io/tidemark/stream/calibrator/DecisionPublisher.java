@@ -1,7 +1,8 @@
 package io.tidemark.stream.calibrator;
 
-import io.tidemark.boundary.BoundaryRecord;
 import io.tidemark.calibration.CalibrationState;
+import io.tidemark.message.BoundaryRecord;
+import io.tidemark.message.TopicJson;
 import io.tidemark.stream.topics.DeadLetter;
 import io.tidemark.stream.topics.KafkaClients;
 import io.tidemark.stream.topics.TopicLayout;
@@ -84,7 +85,8 @@ final class DecisionPublisher implements AutoCloseable {
 
     private List<ProducerRecord<byte[], byte[]>> toRecords(CalibrationState state, Optional<String> replaced) {
         List<ProducerRecord<byte[], byte[]>> records = new ArrayList<>();
-        records.add(new ProducerRecord<>(topics.calibrationState(), utf8(state.key()), state.toJson()));
+        records.add(
+                new ProducerRecord<>(topics.calibrationState(), utf8(state.key()), TopicJson.write(state.toRecord())));
         replaced.map(key -> new ProducerRecord<byte[], byte[]>(topics.calibrationState(), utf8(key), null))
                 .ifPresent(records::add);
         return records;
@@ -122,7 +124,7 @@ final class DecisionPublisher implements AutoCloseable {
     }
 
     private ProducerRecord<byte[], byte[]> toRecord(BoundaryRecord boundary) {
-        return new ProducerRecord<>(topics.boundaries(), utf8(boundary.adapter()), boundary.toJson());
+        return new ProducerRecord<>(topics.boundaries(), utf8(boundary.adapter()), TopicJson.write(boundary));
     }
 
     private static byte[] utf8(String text) {

@@ -1,8 +1,12 @@
 package io.tidemark.stream.tables;
 
 import io.tidemark.boundary.AppliedBoundary;
+import io.tidemark.boundary.AppliedBoundary.Reason;
+import io.tidemark.boundary.Boundary;
 import io.tidemark.boundary.LoadedVersion;
-import io.tidemark.boundary.TableEntry;
+import io.tidemark.boundary.VersionPattern;
+import io.tidemark.message.BoundaryRecord;
+import io.tidemark.message.TableEntry;
 import io.tidemark.request.Boundaries;
 import io.tidemark.text.LogText;
 import java.nio.charset.StandardCharsets;
@@ -45,7 +49,7 @@ public final class BoundaryTable implements Boundaries {
     @Override
     public InForce of(String adapter, LoadedVersion version) {
         Row row = row(adapter);
-        AppliedBoundary applied = AppliedBoundary.of(row.entry(), version);
+        AppliedBoundary applied = row.appliedTo(version);
         boolean fromTable = applied instanceof AppliedBoundary.FromTable;
         return new InForce(applied, fromTable ? row.offset() : OptionalLong.empty());
     }
@@ -64,6 +68,18 @@ public final class BoundaryTable implements Boundaries {
     public record Row(TableEntry entry, OptionalLong offset) {
 
         private static final Row NO_RECORD = new Row(new TableEntry.Absent(), OptionalLong.empty());
+
+        /** The boundary that this row gives a loaded version of the adapter. */
+        public AppliedBoundary appliedTo(LoadedVersion loaded) {
+            if (entry instanceof TableEntry.Present present) {
+                BoundaryRecord record = present.record();
+                VersionPattern versions = new VersionPattern(
+                        record.adapterDigest(), record.baseModel(), record.baseDigest(), record.numLayers());
+                return AppliedBoundary.of(new Boundary(record.boundary()), versions, loaded);
+            }
+            return AppliedBoundary.fullLora(
+                    loaded, entry instanceof TableEntry.Broken ? Reason.BROKEN_RECORD : Reason.NO_RECORD);
+        }
     }
 
     /** The number of invalid records since the start. */

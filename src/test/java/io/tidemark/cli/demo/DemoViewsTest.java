@@ -6,7 +6,9 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.tidemark.cli.demo.DemoReport.Calibration;
 import io.tidemark.cli.demo.DemoReport.Reply;
-import io.tidemark.client.Answer;
+import io.tidemark.client.RequestResult;
+import io.tidemark.fixture.SampleResults;
+import io.tidemark.message.Provenance;
 import io.tidemark.plot.CharacterPlot;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -60,16 +62,16 @@ class DemoViewsTest {
 
     @Test
     @DisplayName("The text of concurrent requests is printed one request after another")
-    void streaming() throws Exception {
+    void streaming() {
         Map<String, String> prompts = new LinkedHashMap<>();
         prompts.put("one", "first?");
         prompts.put("two", "second?");
         RoundPrinter round = new RoundPrinter(new PrintWriter(out), prompts);
         round.onText("two", 0, " B");
         round.onText("one", 0, " A");
-        round.onAnswer(answer("two", " Bb"));
+        round.onResult(result("two", " Bb"));
         round.onText("one", 0, "a");
-        round.onAnswer(answer("one", " Aa"));
+        round.onResult(result("one", " Aa"));
         assertThat(out.toString().lines().filter(line -> line.startsWith("  >")))
                 .containsExactly("  > Aa", "  > Bb");
         assertThat(out.toString()).containsSubsequence("first?", "> Aa", "boundary 3 of 8", "second?", "> Bb");
@@ -105,9 +107,7 @@ class DemoViewsTest {
         assertThat(ServingThread.boundary(metrics, "cold")).isEqualTo(-1);
     }
 
-    private static Answer answer(String id, String text) throws Exception {
-        return new Answer(id, new ObjectMapper().readTree("""
-                {"id": "%s", "model": "a", "choices": [{"text": "%s"}], "usage": {"completion_tokens": 2},
-                 "tidemark": {"boundary": 3, "num_layers": 8, "queued_ms": 0, "total_ms": 100}}""".formatted(id, text)));
+    private static RequestResult result(String id, String text) {
+        return new RequestResult(id, SampleResults.completion(id, "a", text, new Provenance.Source("t", 0, 7)), "{}");
     }
 }

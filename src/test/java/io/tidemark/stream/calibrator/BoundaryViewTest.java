@@ -3,7 +3,10 @@ package io.tidemark.stream.calibrator;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.boundary.Boundary;
-import io.tidemark.boundary.BoundaryRecord;
+import io.tidemark.boundary.LoadedVersion;
+import io.tidemark.calibration.CalibrationPolicy.Current;
+import io.tidemark.message.BoundaryRecord;
+import io.tidemark.message.TopicJson;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.Map;
@@ -13,8 +16,7 @@ import org.junit.jupiter.api.Test;
 
 class BoundaryViewTest {
 
-    private static final byte[] PIN = BoundaryRecord.setByHand("a", new Boundary(3), "by hand", Instant.EPOCH)
-            .toJson();
+    private static final byte[] PIN = TopicJson.write(BoundaryRecord.setByHand("a", 3, "by hand", Instant.EPOCH));
     private static final byte[] UNPINNED = bytes("{\"adapter\": \"a\", \"boundary\": 5}");
     private static final byte[] CALIBRATED =
             bytes("{\"adapter\": \"a\", \"boundary\": 1, \"objective\": \"balanced\", \"curve\": [-2, -1]}");
@@ -59,6 +61,20 @@ class BoundaryViewTest {
         apply(bytes("{oops"));
         apply(CALIBRATED);
         assertThat(view.overwrittenPins()).isEmpty();
+    }
+
+    @Test
+    @DisplayName("A pin for another version of the adapter is pinned, although full LoRA applies")
+    void pinOfAnotherVersion() {
+        LoadedVersion loaded = new LoadedVersion("m", "ba5e", "fp32", "d", 4);
+        apply(CALIBRATED);
+        assertThat(view.current("a", loaded)).isEqualTo(new Current(new Boundary(1), false));
+        apply(PIN);
+        assertThat(view.current("a", loaded)).isEqualTo(new Current(new Boundary(3), true));
+        apply(bytes("{\"adapter\": \"a\", \"boundary\": 2, \"adapter_digest\": \"other\", \"pinned\": true}"));
+        assertThat(view.current("a", loaded)).isEqualTo(new Current(Boundary.full(4), true));
+        apply(bytes("{oops"));
+        assertThat(view.current("a", loaded)).isEqualTo(new Current(Boundary.full(4), false));
     }
 
     private void apply(byte[] value) {

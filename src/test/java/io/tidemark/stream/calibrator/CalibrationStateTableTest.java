@@ -6,6 +6,7 @@ import io.tidemark.boundary.LoadedVersion;
 import io.tidemark.calibration.CalibrationState;
 import io.tidemark.calibration.CurveStatistics;
 import io.tidemark.calibration.ExampleScore;
+import io.tidemark.message.TopicJson;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
@@ -150,7 +151,7 @@ class CalibrationStateTableTest {
     }
 
     private void apply(CalibrationState newer) {
-        apply(newer.key(), newer.toJson());
+        apply(newer.key(), TopicJson.write(newer.toRecord()));
     }
 
     private void apply(String key, byte[] value) {

@@ -6,18 +6,22 @@ import io.tidemark.boundary.AppliedBoundary;
 import io.tidemark.boundary.AppliedBoundary.FullLora;
 import io.tidemark.boundary.AppliedBoundary.Reason;
 import io.tidemark.boundary.Boundary;
-import io.tidemark.boundary.BoundaryRecord;
 import io.tidemark.boundary.LoadedVersion;
+import io.tidemark.message.BoundaryRecord;
+import io.tidemark.message.TopicJson;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 @DisplayName("The boundary table")
 class BoundaryTableTest {
 
     private static final int ADAPTERS = 1000;
+    private static final LoadedVersion LOADED = new LoadedVersion("m", "ba5e", "fp32", "d", 4);
 
     private final BoundaryTable table = new BoundaryTable();
     private long offset;
@@ -37,8 +41,7 @@ class BoundaryTableTest {
         assertThat(table.size()).isZero();
         BoundaryTable.Row row = table.row("adapter-7");
         assertThat(row.offset()).isEmpty();
-        assertThat(AppliedBoundary.of(row.entry(), new LoadedVersion("m", "ba5e", "fp32", "d", 4)))
-                .isEqualTo(new FullLora(Boundary.full(4), Reason.NO_RECORD));
+        assertThat(row.appliedTo(LOADED)).isEqualTo(new FullLora(Boundary.full(4), Reason.NO_RECORD));
     }
 
     @Test
@@ -48,13 +51,32 @@ class BoundaryTableTest {
         apply("a", null);
         apply("a", record("a"));
         assertThat(table.row("a").offset()).hasValue(2);
-        assertThat(AppliedBoundary.of(table.row("a").entry(), new LoadedVersion("m", "ba5e", "fp32", "d", 4)))
-                .isEqualTo(new AppliedBoundary.FromTable(new Boundary(3)));
+        assertThat(table.row("a").appliedTo(LOADED)).isEqualTo(new AppliedBoundary.FromTable(new Boundary(3)));
+    }
+
+    @ParameterizedTest(name = "{0} gives {1}")
+    @DisplayName("Applies a record to the version that its fields name; a field that is null matches every version")
+    @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = """
+            "boundary": 3, "adapter_digest": "d", "base_model": "m", "base_digest": "ba5e", "num_layers": 4 |
+            "boundary": 3, "adapter_digest": null, "base_digest": null, "num_layers": null, "unknown": []   |
+            "boundary": 3, "adapter_digest": "e"    | FOREIGN_DIGEST
+            "boundary": 3, "base_model": "other"    | OTHER_BASE_MODEL
+            "boundary": 3, "base_digest": "0123"    | OTHER_BASE_DIGEST
+            "boundary": 3, "num_layers": 5          | OTHER_NUM_LAYERS
+            "boundary": 5                           | NOT_ENOUGH_LAYERS
+            "boundary": -1                          | BROKEN_RECORD
+            """)
+    void appliesToVersions(String fields, Reason fallback) {
+        apply("a", ("{\"adapter\": \"a\", " + fields + "}").getBytes(StandardCharsets.UTF_8));
+        assertThat(table.row("a").appliedTo(LOADED))
+                .isEqualTo(
+                        fallback == null
+                                ? new AppliedBoundary.FromTable(new Boundary(3))
+                                : new FullLora(Boundary.full(4), fallback));
     }
 
     private static byte[] record(String adapter) {
-        return BoundaryRecord.setByHand(adapter, new Boundary(3), "by hand", Instant.EPOCH)
-                .toJson();
+        return TopicJson.write(BoundaryRecord.setByHand(adapter, 3, "by hand", Instant.EPOCH));
     }
 
     private void apply(String adapter, byte[] value) {

@@ -1,17 +1,11 @@
-package io.tidemark.boundary;
+package io.tidemark.message;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.annotation.JsonSetter;
 import com.fasterxml.jackson.annotation.Nulls;
-import com.fasterxml.jackson.core.JsonFactory;
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.core.StreamReadFeature;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
-import io.tidemark.message.TopicJson;
-import java.io.UncheckedIOException;
 import java.time.Instant;
 import java.util.List;
 import java.util.Objects;
@@ -20,9 +14,9 @@ import java.util.OptionalInt;
 import java.util.OptionalLong;
 
 /**
- * One value of the topic {@code adapter-boundaries}; {@link TableEntry#parse} reads it. A record applies to a loaded
- * adapter version if every field that is present matches the version. A record without digests, a base model and a
- * number of layers therefore applies to every version whose model has enough layers.
+ * One value of the topic {@code adapter-boundaries}; {@link TableEntry#parse} reads it and {@link TopicJson} writes it.
+ * A record applies to a loaded adapter version if every field that is present matches the version. A record without
+ * digests, a base model and a number of layers therefore applies to every version whose model has enough layers.
  *
  * @param adapter          the id of the adapter, equal to the record's key
  * @param adapterDigest    SHA-256 of the calibrated adapter version, in lower-case hexadecimal
@@ -52,14 +46,12 @@ public record BoundaryRecord(
         int boundary,
 
         Optional<String> objective,
-        List<Double> curve,
+        @JsonInclude(JsonInclude.Include.NON_EMPTY) List<Double> curve,
         OptionalLong samples,
         OptionalInt previousBoundary,
         Optional<String> reason,
         Optional<Instant> calibratedAt,
         boolean pinned) {
-
-    static final ObjectMapper JSON = newMapper();
 
     /** @throws IllegalArgumentException if a field is out of range or fields contradict each other */
     public BoundaryRecord {
@@ -80,14 +72,14 @@ public record BoundaryRecord(
     }
 
     /** A pinned record of an operator. It applies to every version of the adapter whose model has enough layers. */
-    public static BoundaryRecord setByHand(String adapter, Boundary boundary, String reason, Instant now) {
+    public static BoundaryRecord setByHand(String adapter, int boundary, String reason, Instant now) {
         return new BoundaryRecord(
                 adapter,
                 Optional.empty(),
                 Optional.empty(),
                 Optional.empty(),
                 OptionalInt.empty(),
-                boundary.layers(),
+                boundary,
                 Optional.empty(),
                 List.of(),
                 OptionalLong.empty(),
@@ -97,50 +89,9 @@ public record BoundaryRecord(
                 true);
     }
 
-    /** The value of the Kafka record: UTF-8 encoded JSON without the absent fields. */
-    public byte[] toJson() {
-        try {
-            return JSON.writeValueAsBytes(this);
-        } catch (JsonProcessingException e) {
-            throw new UncheckedIOException("cannot write the boundary record of adapter '" + adapter + "' as JSON", e);
-        }
-    }
-
-    /**
-     * Why this record does not apply to a loaded version; empty if it applies. An absent field matches every version.
-     */
-    Optional<AppliedBoundary.Reason> mismatch(LoadedVersion loaded) {
-        if (adapterDigest.filter(digest -> !digest.equals(loaded.digest())).isPresent()) {
-            return Optional.of(AppliedBoundary.Reason.FOREIGN_DIGEST);
-        }
-        if (baseModel.filter(name -> !name.equals(loaded.baseModel())).isPresent()) {
-            return Optional.of(AppliedBoundary.Reason.OTHER_BASE_MODEL);
-        }
-        if (baseDigest.filter(digest -> !digest.equals(loaded.baseDigest())).isPresent()) {
-            return Optional.of(AppliedBoundary.Reason.OTHER_BASE_DIGEST);
-        }
-        if (numLayers.isPresent() && numLayers.getAsInt() != loaded.numLayers()) {
-            return Optional.of(AppliedBoundary.Reason.OTHER_NUM_LAYERS);
-        }
-        if (boundary > loaded.numLayers()) {
-            return Optional.of(AppliedBoundary.Reason.NOT_ENOUGH_LAYERS);
-        }
-        return Optional.empty();
-    }
-
     private static void require(boolean condition, String message) {
         if (!condition) {
             throw new IllegalArgumentException(message);
         }
-    }
-
-    private static ObjectMapper newMapper() {
-        ObjectMapper mapper = TopicJson.newMapper(JsonFactory.builder()
-                .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
-                .build());
-        // omits an empty curve
-        mapper.configOverride(List.class)
-                .setInclude(JsonInclude.Value.construct(JsonInclude.Include.NON_EMPTY, JsonInclude.Include.ALWAYS));
-        return mapper;
     }
 }

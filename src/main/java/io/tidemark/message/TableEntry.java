@@ -1,4 +1,4 @@
-package io.tidemark.boundary;
+package io.tidemark.message;
 
 import com.fasterxml.jackson.core.JsonParseException;
 import com.fasterxml.jackson.core.JsonProcessingException;
@@ -34,7 +34,7 @@ public sealed interface TableEntry {
             return new Absent();
         }
         try {
-            BoundaryRecord record = BoundaryRecord.JSON.readValue(value, BoundaryRecord.class);
+            BoundaryRecord record = TopicJson.readBoundary(value);
             if (record == null) {
                 return new Broken("invalid_record", "the value is null, not a JSON object");
             }

@@ -2,10 +2,10 @@ package io.tidemark.client;
 
 /** Receives events and results while requests run, on the thread that called {@link RequestClient#send}. */
 @FunctionalInterface
-public interface AnswerListener {
+public interface ResultListener {
 
     /** Ignores all calls. */
-    AnswerListener NONE = answer -> {};
+    ResultListener NONE = result -> {};
 
     /** A chunk of a choice's text. Chunks arrive in order and belong to the latest attempt. */
     default void onText(String id, int choice, String chunk) {}
@@ -14,5 +14,5 @@ public interface AnswerListener {
     default void onRestart(String id) {}
 
     /** The result of a request; called once per request. */
-    void onAnswer(Answer answer);
+    void onResult(RequestResult result);
 }

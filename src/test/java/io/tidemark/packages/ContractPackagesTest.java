@@ -1,0 +1,51 @@
+package io.tidemark.packages;
+
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
+
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import com.tngtech.archunit.core.importer.ImportOption;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+
+/** What programs need to use the contract: other processes may use these packages without the rest of Tidemark. */
+@DisplayName("The packages of the contract")
+class ContractPackagesTest {
+
+    private final JavaClasses contract = new ClassFileImporter()
+            .withImportOption(new ImportOption.DoNotIncludeTests())
+            .importPackages("io.tidemark.boundary", "io.tidemark.message", "io.tidemark.client");
+
+    @Test
+    @DisplayName("The rules of boundaries need the JDK only")
+    void boundary() {
+        dependOnlyOn("io.tidemark.boundary..");
+    }
+
+    @Test
+    @DisplayName("The records of the topics need Jackson only")
+    void message() {
+        dependOnlyOn("io.tidemark.message..", "com.fasterxml.jackson..");
+    }
+
+    @Test
+    @DisplayName("The client needs the records, Jackson and Kafka's clients only")
+    void client() {
+        dependOnlyOn("io.tidemark.client..", "io.tidemark.message..", "com.fasterxml.jackson..", "org.apache.kafka..");
+    }
+
+    /** @param own a package, which depends on the JDK, itself and {@code others} */
+    private void dependOnlyOn(String own, String... others) {
+        String[] allowed = new String[others.length + 2];
+        allowed[0] = "java..";
+        allowed[1] = own;
+        System.arraycopy(others, 0, allowed, 2, others.length);
+        classes()
+                .that()
+                .resideInAPackage(own)
+                .should()
+                .onlyDependOnClassesThat()
+                .resideInAnyPackage(allowed)
+                .check(contract);
+    }
+}
