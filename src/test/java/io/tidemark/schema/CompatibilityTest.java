@@ -173,7 +173,11 @@ class CompatibilityTest {
             return limits.stream()
                     .filter(now::has)
                     .anyMatch(limit -> !before.has(limit)
-                            || sign * now.get(limit).decimalValue().compareTo(before.get(limit).decimalValue()) < 0);
+                            || sign
+                                            * now.get(limit)
+                                                    .decimalValue()
+                                                    .compareTo(before.get(limit).decimalValue())
+                                    < 0);
         }
 
         private Set<String> required(AsyncApi api, JsonNode schema) {
