@@ -10,25 +10,26 @@ import json
 import pathlib
 import sys
 
-from jsonschema import Draft202012Validator
+import yaml
+from jsonschema import Draft7Validator
 from jsonschema.exceptions import best_match
-from referencing import Registry, Resource
 
-SCHEMAS = pathlib.Path(__file__).resolve().parents[2] / "src" / "main" / "resources" / "schemas"
+ASYNCAPI = pathlib.Path(__file__).resolve().parents[2] / "docs" / "asyncapi.yaml"
 CORRELATION = ("kafka_correlationId", "REPLY_CORRELATION_ID", "correlation-id")
 COPIED_BYTES = 1024
 
 
 class Schema:
-    """One of the project's schemas, with its references to local files."""
+    """One of the schemas of docs/asyncapi.yaml, which are JSON Schema of draft 7."""
 
-    _registry = None
+    _components = None
 
     def __init__(self, name):
-        if Schema._registry is None:
-            Schema._registry = Registry().with_resources(
-                (file.name, Resource.from_contents(json.loads(file.read_text("utf-8")))) for file in SCHEMAS.glob("*.json"))
-        self._validator = Draft202012Validator({"$ref": name}, registry=Schema._registry)
+        if Schema._components is None:
+            Schema._components = yaml.safe_load(ASYNCAPI.read_text("utf-8"))["components"]
+        if name not in Schema._components["schemas"]:
+            raise ValueError(f"{ASYNCAPI} has no schema {name}")
+        self._validator = Draft7Validator({"$ref": f"#/components/schemas/{name}", "components": Schema._components})
 
     def fault(self, value):
         """The most relevant fault of a value, without its texts; None if it is valid."""

@@ -138,7 +138,7 @@ class Verifier:
         self.counts = collections.Counter()                  # topic -> records
         self.later = 0
         self.planted = set()
-        self._schemas = {name: Schema(name + ".json")
+        self._schemas = {name: Schema(name)
                          for name in ("request", "result", "boundary-record", "dead-letter-headers", "event")}
         self._result_topics = [options.results, *options.reply_topics]
         self._optional = [topic for topic in (options.events, options.cancellations) if topic]

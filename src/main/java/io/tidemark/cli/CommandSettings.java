@@ -65,8 +65,10 @@ public final class CommandSettings {
     }
 
     private static SmallRyeConfigBuilder sources() {
-        SmallRyeConfigBuilder sources =
-                new SmallRyeConfigBuilder().addDefaultSources().addDefaultInterceptors();
+        SmallRyeConfigBuilder sources = new SmallRyeConfigBuilder()
+                .addDefaultSources()
+                .addDefaultInterceptors()
+                .addDiscoveredCustomizers();
         try {
             return Files.isRegularFile(FILE)
                     ? sources.withSources(

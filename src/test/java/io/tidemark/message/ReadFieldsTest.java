@@ -3,16 +3,14 @@ package io.tidemark.message;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy;
 import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.domain.JavaMethod;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
-import java.io.IOException;
+import io.tidemark.schema.AsyncApi;
 import java.lang.reflect.RecordComponent;
-import java.nio.file.Path;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
@@ -35,16 +33,15 @@ class ReadFieldsTest {
 
     @Test
     @DisplayName("Every field that is parsed is read outside the package, unless its schema says that nothing reads it")
-    void unreadFields() throws IOException {
+    void unreadFields() {
         JavaClasses classes = new ClassFileImporter()
                 .withImportOption(new ImportOption.DoNotIncludeTests())
                 .importPackages("io.tidemark");
+        AsyncApi document = AsyncApi.current();
         Set<String> unread = new TreeSet<>();
         Set<String> declared = new TreeSet<>();
         for (Map.Entry<Class<?>, String> entry : SCHEMAS.entrySet()) {
-            JsonNode schema = new ObjectMapper()
-                    .readTree(Path.of("src/main/resources/schemas", entry.getValue() + ".json")
-                            .toFile());
+            JsonNode schema = document.definition(entry.getValue());
             for (RecordComponent component : entry.getKey().getRecordComponents()) {
                 String field = SnakeCaseStrategy.INSTANCE.translate(component.getName());
                 if (!isRead(classes.get(entry.getKey()), component.getName())) {

@@ -48,9 +48,6 @@ class SchemaTest {
                         List.of(
                                 new ValidationBatch.Example(new Input.Prompt("p"), "c"),
                                 new ValidationBatch.Example(chat, "c"))));
-        assertThat(Schema.named("adapter-registration").problems("""
-                        {"adapter": "a", "path": "/adapters/a", "adapter_digest": "3fa2", "base_model": "m",
-                         "registered_at": "1970-01-01T00:00:00Z"}""")).isEmpty();
         ErrorBody error = ErrorBody.invalidRequest("unknown_adapter", "model", "no adapter");
         satisfies(
                 "dead-letter-headers",
@@ -72,7 +69,6 @@ class SchemaTest {
             examples      | validation-batch | {"batch_id": "b", "adapter": "a", "examples": []}
             completion    | validation-batch | {"batch_id": "b", "adapter": "a", "examples": [{"prompt": "p"}]}
             prompt        | validation-batch | {"batch_id": "b", "adapter": "a", "examples": [{"completion": "c"}]}
-            path          | adapter-registration | {"adapter": "a"}
             tidemark.size | dead-letter-headers  | {"tidemark.error.code": "x"}
             tidemark      | result           | {"id": "r", "object": "error", "created": 1, "error": {"type": "t", "code": "c", "message": "m"}}
             source        | result           | {"id": "r", "object": "error", "created": 1, "error": {"type": "t", "code": "c", "message": "m"}, "tidemark": {"base_model": "m", "worker": "w", "attempt": 1}}

@@ -1,25 +1,27 @@
 package io.tidemark.schema;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.networknt.schema.Error;
 import com.networknt.schema.InputFormat;
-import com.networknt.schema.SchemaLocation;
 import com.networknt.schema.SchemaRegistry;
 import com.networknt.schema.SpecificationVersion;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 
-/** A published schema. Formats such as {@code date-time} are validated. */
+/** A schema of an AsyncAPI document. Formats such as {@code date-time} are validated. */
 public final class Schema {
 
     private final com.networknt.schema.Schema schema;
 
-    private Schema(com.networknt.schema.Schema schema) {
-        this.schema = schema;
+    /** @param schema with the schemas that it refers to; AsyncAPI's schemas are a superset of draft 7 */
+    Schema(JsonNode schema) {
+        this.schema =
+                SchemaRegistry.withDefaultDialect(SpecificationVersion.DRAFT_7).getSchema(schema);
     }
 
+    /** A schema of {@code docs/asyncapi.yaml}. */
     public static Schema named(String name) {
-        return new Schema(SchemaRegistry.withDefaultDialect(SpecificationVersion.DRAFT_2020_12)
-                .getSchema(SchemaLocation.of("classpath:schemas/" + name + ".json")));
+        return AsyncApi.current().schema(name);
     }
 
     public List<Error> problems(byte[] json) {
@@ -31,5 +33,9 @@ public final class Schema {
                 json,
                 InputFormat.JSON,
                 context -> context.executionConfig(config -> config.formatAssertionsEnabled(true)));
+    }
+
+    List<Error> problems(JsonNode json) {
+        return problems(json.toString());
     }
 }

@@ -307,10 +307,5 @@ public interface TidemarkSettings {
         @WithDefault("calibration-state")
         @NotBlank
         String calibrationState();
-
-        /** Reserved: no service creates or reads the topic. */
-        @WithDefault("adapters")
-        @NotBlank
-        String adapters();
     }
 }

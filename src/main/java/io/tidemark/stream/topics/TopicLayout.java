@@ -31,7 +31,6 @@ public record TopicLayout(
         String validationDeadLetters,
         String boundaries,
         String calibrationState,
-        String adapters,
         int partitions,
         int calibrationPartitions,
         short replicationFactor) {
@@ -64,7 +63,6 @@ public record TopicLayout(
                 prefix + settings.validationDeadLetters(),
                 prefix + settings.adapterBoundaries(),
                 prefix + settings.calibrationState(),
-                prefix + settings.adapters(),
                 settings.partitions(),
                 settings.calibrationPartitions(),
                 settings.replicationFactor());

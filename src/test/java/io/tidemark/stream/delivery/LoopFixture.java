@@ -146,7 +146,6 @@ final class LoopFixture implements AutoCloseable {
                     name + "-batch-letters",
                     name + "-boundaries",
                     name + "-state",
-                    name + "-adapters",
                     partitions,
                     1,
                     (short) 1);

@@ -1,0 +1,180 @@
+package io.tidemark.schema;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidemark.boundary.TableEntry;
+import io.tidemark.calibration.CalibrationState;
+import io.tidemark.message.CancellationMessage;
+import io.tidemark.message.CompletionResult;
+import io.tidemark.message.ErrorResult;
+import io.tidemark.message.EventMessage;
+import io.tidemark.message.Parsed;
+import io.tidemark.message.RequestMessage;
+import io.tidemark.message.TopicJson;
+import io.tidemark.message.ValidationBatch;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** A newer version adds fields to objects and headers to records. These tests stand for an older reader. */
+@DisplayName("A record of a newer version")
+class NewerRecordsTest {
+
+    private static final String UNKNOWN = "x_later";
+
+    /** A map of token ids: its fields are not those of a record. */
+    private static final Set<String> MAPS = Set.of("logit_bias");
+    /** Also objects that readers pass on as they are: to chat templates, or as the message of an assistant. */
+    private static final Set<String> PASSED_ON = Set.of("logit_bias", "tools", "tool_calls", "message");
+
+    private static final int MAX_BYTES = 1 << 20;
+
+    static Stream<TopicRecord> examples() {
+        return AsyncApi.current().examples().stream();
+    }
+
+    static Stream<TopicRecord> values() {
+        return examples().filter(example -> !example.topic().endsWith("dead-letters"));
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @MethodSource("values")
+    @DisplayName("Satisfies the schema of an older reader with unknown fields in every object")
+    void schemasAcceptUnknownFields(TopicRecord record) {
+        TopicRecord newer = newer(record, MAPS);
+        assertThat(AsyncApi.current().problems(newer)).isEmpty();
+        assertThat(AsyncApi.released("0.1").problems(newer)).isEmpty();
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @MethodSource("examples")
+    @DisplayName("Satisfies the schema of an older reader with an unknown header of any bytes")
+    void schemasAcceptUnknownHeaders(TopicRecord record) {
+        TopicRecord newer = record.withHeader("x-later", new byte[] {-1});
+        assertThat(AsyncApi.current().problems(newer)).isEmpty();
+        assertThat(AsyncApi.released("0.1").problems(newer)).isEmpty();
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @MethodSource("values")
+    @DisplayName("Is read like the same record without its unknown fields")
+    void readersIgnoreUnknownFields(TopicRecord record) throws IOException {
+        Object known = read(record);
+        assertThat(known).isNotInstanceOfAny(Parsed.Invalid.class, TableEntry.Broken.class);
+        assertThat(read(newer(record, PASSED_ON))).isEqualTo(known);
+        assertThat(read(newer(record, MAPS))).isNotInstanceOf(Parsed.Invalid.class);
+    }
+
+    @Test
+    @DisplayName("Keeps its unknown fields if it is a calibration state that an older calibrator continues")
+    void statesKeepUnknownFields() {
+        TopicRecord record = examples()
+                .filter(example -> example.topic().equals("calibration-state"))
+                .findFirst()
+                .orElseThrow()
+                .with(json -> json.put(UNKNOWN, 3));
+        CalibrationState state = CalibrationState.parse(record.keyText(), record.value());
+        assertThat(new TopicRecord(record.topic(), record.key(), state.toJson(), List.of())
+                        .json()
+                        .path(UNKNOWN)
+                        .asInt())
+                .isEqualTo(3);
+    }
+
+    @Test
+    @DisplayName("Is tested with unknown fields in the objects of all levels")
+    void everyLevel() {
+        List<String> changed = new ArrayList<>();
+        values().forEach(record -> collect(record.topic(), newer(record, MAPS).json(), changed));
+        assertThat(changed)
+                .contains(
+                        "generation-requests",
+                        "generation-requests/messages/content",
+                        "generation-requests/response_format",
+                        "generation-events",
+                        "generation-results/choices/logprobs/content/top_logprobs",
+                        "generation-results/choices/message",
+                        "generation-results/error",
+                        "generation-results/tidemark/source",
+                        "generation-results/usage/prompt_tokens_details",
+                        "generation-cancellations/source",
+                        "validation-batches/examples/messages",
+                        "adapter-boundaries",
+                        "calibration-state/statistics",
+                        "calibration-state/claim");
+    }
+
+    /** What the reader of the topic makes of a record. */
+    private static Object read(TopicRecord record) throws IOException {
+        return switch (record.topic()) {
+            case "generation-requests" -> RequestMessage.parse(record.value(), MAX_BYTES);
+            case "generation-events" -> result(record, EventMessage.class);
+            case "generation-results" ->
+                result(
+                        record,
+                        record.json().path("object").asText().equals(ErrorResult.ERROR)
+                                ? ErrorResult.class
+                                : CompletionResult.class);
+            case "generation-cancellations" -> CancellationMessage.parse(record.value());
+            case "validation-batches" -> ValidationBatch.parse(record.value(), MAX_BYTES, 10);
+            case "adapter-boundaries" -> TableEntry.parse(record.keyText(), record.value());
+            case "calibration-state" -> withoutOtherFields(CalibrationState.parse(record.keyText(), record.value()));
+            default -> throw new IllegalArgumentException(record.topic());
+        };
+    }
+
+    private static Object result(TopicRecord record, Class<?> type) throws IOException {
+        return TopicJson.newMapper(new JsonFactory()).readValue(record.value(), type);
+    }
+
+    private static CalibrationState withoutOtherFields(CalibrationState state) {
+        return new CalibrationState(
+                state.adapter(),
+                state.inputPartition(),
+                state.adapterDigest(),
+                state.baseModel(),
+                state.baseDigest(),
+                state.computeType(),
+                state.statistics(),
+                state.countedBatches(),
+                state.claim(),
+                Map.of());
+    }
+
+    private static TopicRecord newer(TopicRecord record, Set<String> without) {
+        return record.with(json -> addUnknownFields(json, without));
+    }
+
+    private static void addUnknownFields(JsonNode node, Set<String> without) {
+        node.properties().forEach(field -> {
+            if (!without.contains(field.getKey())) {
+                addUnknownFields(field.getValue(), without);
+            }
+        });
+        if (node instanceof ObjectNode object) {
+            object.putObject(UNKNOWN).putArray("a").add(1);
+        } else if (node.isArray()) {
+            node.forEach(element -> addUnknownFields(element, without));
+        }
+    }
+
+    private static void collect(String path, JsonNode node, List<String> changed) {
+        if (node.has(UNKNOWN)) {
+            changed.add(path);
+        }
+        node.properties().forEach(field -> collect(path + "/" + field.getKey(), field.getValue(), changed));
+        if (node.isArray()) {
+            node.forEach(element -> collect(path, element, changed));
+        }
+    }
+}

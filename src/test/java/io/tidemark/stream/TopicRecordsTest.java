@@ -1,0 +1,224 @@
+package io.tidemark.stream;
+
+import static io.tidemark.stream.WorkerTopics.BOUNDARIES;
+import static io.tidemark.stream.WorkerTopics.DEAD_LETTERS;
+import static io.tidemark.stream.WorkerTopics.EVENTS;
+import static io.tidemark.stream.WorkerTopics.REQUESTS;
+import static io.tidemark.stream.WorkerTopics.RESULTS;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.quarkus.test.common.QuarkusTestResource;
+import io.quarkus.test.junit.QuarkusTest;
+import io.tidemark.boundary.Boundary;
+import io.tidemark.boundary.BoundaryRecord;
+import io.tidemark.client.Answer;
+import io.tidemark.client.AnswerListener;
+import io.tidemark.client.BoundaryTopic;
+import io.tidemark.client.CalibrationClient;
+import io.tidemark.client.Cluster;
+import io.tidemark.client.RequestClient;
+import io.tidemark.client.Topics;
+import io.tidemark.client.ValidationBatch;
+import io.tidemark.message.CancellationMessage;
+import io.tidemark.message.Provenance;
+import io.tidemark.message.TopicJson;
+import io.tidemark.schema.AsyncApi;
+import io.tidemark.schema.PlantedFault;
+import io.tidemark.schema.TopicRecord;
+import jakarta.inject.Inject;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.awaitility.Awaitility;
+import org.eclipse.microprofile.config.inject.ConfigProperty;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+
+@DisplayName("The records on the topics")
+@QuarkusTest
+@QuarkusTestResource(BrokerResource.class)
+class TopicRecordsTest {
+
+    private static final String CANCELLATIONS = "generation-cancellations";
+    private static final String BATCHES = "validation-batches";
+    private static final String BATCH_LETTERS = "validation-dead-letters";
+    /** The key of the records that this test makes invalid. */
+    private static final String INVALID = "invalid";
+
+    /** With so many examples a calibrator writes a boundary, the default of tidemark.calibrator.min-samples. */
+    private static final int MIN_SAMPLES = 8;
+
+    private static final Duration TIMEOUT = Duration.ofSeconds(60);
+
+    private final AsyncApi api = AsyncApi.current();
+    private final AsyncApi released = AsyncApi.released("0.1");
+
+    @Inject
+    TopicClient client;
+
+    @ConfigProperty(name = "kafka.bootstrap.servers")
+    String brokers;
+
+    @Test
+    @DisplayName("Of client, worker and calibrator satisfy the AsyncAPI document, and with one fault they do not")
+    void satisfyTheDocument() {
+        List<TopicRecord> records = new ArrayList<>();
+        try (KafkaConsumer<byte[], byte[]> reader = reader()) {
+            sendRequests();
+            sendCancellations();
+            sendBatches();
+            setBoundaries();
+            Awaitility.await().atMost(TIMEOUT).pollInSameThread().untilAsserted(() -> {
+                reader.poll(Duration.ofMillis(100)).forEach(record -> records.add(captured(record)));
+                assertThat(missing(records)).isEmpty();
+            });
+        }
+        assertThat(records).filteredOn(record -> !isInvalid(record)).allSatisfy(record -> {
+            assertThat(api.problems(record)).isEmpty();
+            assertThat(released.problems(record)).as("by release 0.1").isEmpty();
+        });
+        assertThat(records)
+                .filteredOn(TopicRecordsTest::isInvalid)
+                .hasSize(2)
+                .allSatisfy(record -> assertThat(api.problems(record)).isNotEmpty());
+        assertFaultsAreRefused(records);
+    }
+
+    private void assertFaultsAreRefused(List<TopicRecord> records) {
+        for (PlantedFault fault : PlantedFault.all()) {
+            TopicRecord record = records.stream()
+                    .filter(each -> each.topic().equals(fault.topic()) && each.value() != null && !isInvalid(each))
+                    .findFirst()
+                    .orElseThrow();
+            assertThat(api.problems(fault.plant().apply(record)))
+                    .as(fault.toString())
+                    .isNotEmpty();
+        }
+    }
+
+    /** Streamed, with log-probabilities, as chat with two choices, refused, invalid, and with a reply topic. */
+    private void sendRequests() {
+        List<ObjectNode> requests = Stream.of("""
+                        {"id": "records-1", "model": "qv", "prompt": "the river", "max_tokens": 4, "stream": true,
+                         "logprobs": 2, "stop": ["zzz"], "logit_bias": {"3": 1.5}}""", """
+                        {"id": "records-2", "model": "llama-gqa", "messages": [{"role": "user", "content": "hello"}],
+                         "max_tokens": 3, "n": 2}""", """
+                        {"id": "records-3", "model": "nobody", "prompt": "x"}""")
+                .map(text -> (ObjectNode) TopicClient.json(TopicClient.bytes(text)))
+                .toList();
+        assertThat(send(requests)).hasSize(3);
+        client.send(
+                REQUESTS, INVALID, "{\"id\": \"records-4\", \"model\": \"qv\", \"prompt\": \"x\", \"max_tokens\": 0}");
+        ProducerRecord<byte[], byte[]> withHeaders = new ProducerRecord<>(REQUESTS, null, TopicClient.bytes("""
+                {"model": "qv", "prompt": "x", "max_tokens": 2, "stream": true}"""));
+        withHeaders
+                .headers()
+                .add("traceparent", TopicClient.bytes("00-1234567890abcdef1234567890abcdef-1234567890abcdef-01"))
+                .add("kafka_correlationId", new byte[] {-1, 0, -2})
+                .add("kafka_replyTopic", TopicClient.bytes(BrokerResource.REPLIES))
+                .add("kafka_replyPartition", ByteBuffer.allocate(4).putInt(1).array());
+        client.send(withHeaders);
+    }
+
+    private List<Answer> send(List<ObjectNode> requests) {
+        try (RequestClient requestClient = new RequestClient(new Cluster(brokers), topics())) {
+            return requestClient.send(requests, AnswerListener.NONE, TIMEOUT);
+        }
+    }
+
+    private void sendCancellations() {
+        client.send(CANCELLATIONS, "records-1", TopicJson.write(CancellationMessage.ofId("records-1")));
+        client.send(
+                CANCELLATIONS, null, TopicJson.write(CancellationMessage.ofSource(new Provenance.Source("t", 0, 1))));
+    }
+
+    /** A batch that is counted, one for an unknown adapter, and an invalid one. */
+    private void sendBatches() {
+        List<JsonNode> examples = IntStream.range(0, MIN_SAMPLES)
+                .mapToObj(i -> TopicClient.json(TopicClient.bytes(
+                        "{\"prompt\": \"number " + i + "\", \"completion\": \"the answer " + i + "\"}")))
+                .toList();
+        List<ValidationBatch> batches = Stream.concat(
+                        ValidationBatch.split("qv", examples, MIN_SAMPLES).stream(),
+                        ValidationBatch.split("nobody", examples, MIN_SAMPLES).stream())
+                .toList();
+        assertThat(new CalibrationClient(new Cluster(brokers), topics(), "tidemark-calibrators")
+                        .calibrate(batches, done -> {}, TIMEOUT))
+                .hasSize(1);
+        client.send(BATCHES, INVALID, "{\"batch_id\": \"b\", \"adapter\": \"qv\", \"examples\": []}");
+    }
+
+    /** The boundaries of an operator, and tombstones, which leave the adapters as the other tests expect them. */
+    private void setBoundaries() {
+        BoundaryTopic boundaries = new BoundaryTopic(new Cluster(brokers), topics());
+        boundaries.put(BoundaryRecord.setByHand("records", new Boundary(2), "a test", Instant.now()));
+        boundaries.remove("records");
+        boundaries.remove("qv");
+        ObjectNode request = (ObjectNode) TopicClient.json(TopicClient.bytes("""
+                {"id": "records-full", "model": "qv", "prompt": "x", "max_tokens": 1}"""));
+        Awaitility.await()
+                .atMost(TIMEOUT)
+                .until(() ->
+                        !send(List.of(request)).get(0).json().path("tidemark").has("boundary_offset"));
+    }
+
+    private static Topics topics() {
+        return new Topics(REQUESTS, EVENTS, RESULTS, BATCHES, BATCH_LETTERS, BOUNDARIES);
+    }
+
+    /** Reads what is written to the topics of the document and the reply topic from now on. */
+    private KafkaConsumer<byte[], byte[]> reader() {
+        KafkaConsumer<byte[], byte[]> reader = new KafkaConsumer<>(
+                Map.of("bootstrap.servers", brokers, "isolation.level", "read_committed"),
+                new ByteArrayDeserializer(),
+                new ByteArrayDeserializer());
+        Set<TopicPartition> partitions = Stream.concat(api.addresses().stream(), Stream.of(BrokerResource.REPLIES))
+                .flatMap(topic -> reader.partitionsFor(topic).stream())
+                .map(info -> new TopicPartition(info.topic(), info.partition()))
+                .collect(Collectors.toSet());
+        reader.assign(partitions);
+        reader.seekToEnd(partitions);
+        partitions.forEach(reader::position);
+        return reader;
+    }
+
+    /** The records of a reply topic are results. */
+    private static TopicRecord captured(ConsumerRecord<byte[], byte[]> record) {
+        return TopicRecord.of(record.topic().equals(BrokerResource.REPLIES) ? RESULTS : record.topic(), record);
+    }
+
+    /** The topics of which some outcome of what was sent has not been read. */
+    private Set<String> missing(List<TopicRecord> records) {
+        Map<String, Integer> expected = Map.of(DEAD_LETTERS, 2, BATCH_LETTERS, 2, BOUNDARIES, 4);
+        return api.addresses().stream()
+                .filter(topic -> {
+                    List<TopicRecord> read = records.stream()
+                            .filter(record -> record.topic().equals(topic))
+                            .toList();
+                    boolean copied = !Set.of(EVENTS, RESULTS).contains(topic)
+                            || read.stream()
+                                    .flatMap(record -> record.headers().stream())
+                                    .anyMatch(header -> header.key().equals("kafka_correlationId"));
+                    return read.size() < expected.getOrDefault(topic, 1) || !copied;
+                })
+                .collect(Collectors.toSet());
+    }
+
+    private static boolean isInvalid(TopicRecord record) {
+        return Set.of(REQUESTS, BATCHES).contains(record.topic()) && INVALID.equals(TopicClient.text(record.key()));
+    }
+}
