@@ -1,5 +1,6 @@
 package io.tidemark.decoder;
 
+import io.tidemark.boundary.Boundary;
 import io.tidemark.decoder.attention.AttentionCall.Chunk;
 import io.tidemark.decoder.attention.AttentionPlan;
 import io.tidemark.decoder.attention.AttentionTiling;
@@ -7,8 +8,10 @@ import io.tidemark.decoder.kvcache.KvBlock;
 import io.tidemark.decoder.lora.LoraPlacement;
 import io.tidemark.decoder.lora.LoraPlacement.Place;
 import io.tidemark.decoder.lora.LoraWeights;
-import io.tidemark.decoder.weights.DecoderScript;
-import java.nio.LongBuffer;
+import io.tidemark.decoder.script.DecoderLayouts.LoraSpanField;
+import io.tidemark.decoder.script.DecoderLayouts.OverrideSpanField;
+import io.tidemark.decoder.script.DecoderLayouts.PlanPart;
+import io.tidemark.decoder.script.PartList;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -65,7 +68,7 @@ final class StepPlan {
         this.placement = placement;
         blocks = batch.stream().map(row -> row.slot().block()).distinct().toList();
         List<StepRow> ordered = new ArrayList<>(batch);
-        ordered.sort(Comparator.comparingInt(this::groupOrder)
+        ordered.sort(Comparator.comparingLong(this::groupOrder)
                 .thenComparing(
                         Comparator.comparingInt(StepRow::effectiveLoraLayers).reversed())
                 .thenComparingInt(this::adapterOrder)
@@ -86,9 +89,9 @@ final class StepPlan {
     }
 
     /** Packed groups come first, then unpacked adapters, then rows without LoRA. */
-    private int groupOrder(StepRow row) {
+    private long groupOrder(StepRow row) {
         if (row.effectiveLoraLayers() == 0) {
-            return Integer.MAX_VALUE;
+            return Long.MAX_VALUE;
         }
         Place place = placement.place(row.lora().orElseThrow());
         return place.isPacked() ? place.group() : placement.groups().size();
@@ -190,24 +193,28 @@ final class StepPlan {
         return !loraSpans.isEmpty() && !hasUnpacked() && isPlain();
     }
 
-    /** The token ids, their positions, the last token of each sampled row, and the numbers of the attention plan. */
-    long[] numbers() {
-        LongBuffer numbers = LongBuffer.allocate(2 * tokens + sampled.size() + attention.size());
+    /** The plan as the script takes it. */
+    PartList<PlanPart> parts() {
+        PartList<PlanPart> parts = new PartList<>(PlanPart.class);
+        long[] ids = new long[tokens];
+        long[] positions = new long[tokens];
+        int next = 0;
         for (PlannedRow planned : rows) {
+            int position = planned.row().position();
             for (int token : planned.row().tokens()) {
-                numbers.put(token);
+                ids[next] = token;
+                positions[next++] = position++;
             }
         }
-        for (PlannedRow planned : rows) {
-            for (int i = 0; i < planned.tokens(); i++) {
-                numbers.put(planned.row().position() + i);
-            }
-        }
-        for (PlannedRow planned : sampled) {
-            numbers.put(planned.endToken() - 1);
-        }
-        attention.putInto(numbers);
-        return numbers.array();
+        parts.set(PlanPart.IDS, ids);
+        parts.set(PlanPart.POSITIONS, positions);
+        parts.set(
+                PlanPart.SAMPLED,
+                sampled.stream().mapToLong(planned -> planned.endToken() - 1).toArray());
+        parts.set(PlanPart.SLOTS, attention.slots());
+        parts.set(PlanPart.ORDER, attention.order());
+        parts.set(PlanPart.RESTORED_ORDER, attention.restoredOrder());
+        return parts;
     }
 
     List<long[]> attentionNumbers() {
@@ -216,28 +223,32 @@ final class StepPlan {
                 .toList();
     }
 
-    /** The LoRA spans in the layout of {@code lora.torchscript}. */
+    /** The LoRA spans as {@link LoraSpanField} lists. */
     List<long[]> loraNumbers() {
         if (loraSpans.isEmpty()) {
-            return List.of(DecoderScript.noLoraSpan());
+            return List.of(LoraSpanField.empty());
         }
         return loraSpans.stream()
                 .map(span -> {
                     Place place = placement.place(span.weights());
-                    return new long[] {
-                        span.firstToken(), span.endToken(), span.loraLayers(), place.group(), place.member()
-                    };
+                    return LoraSpanField.span(
+                            span.firstToken(),
+                            span.endToken(),
+                            new Boundary(span.loraLayers()),
+                            place.group(),
+                            place.member());
                 })
                 .toList();
     }
 
-    /** The override spans in the layout of {@code overrides.torchscript}. */
+    /** The override spans as {@link OverrideSpanField} lists. */
     List<long[]> overrideNumbers() {
         if (overrideSpans.isEmpty()) {
-            return List.of(DecoderScript.noOverrideSpan());
+            return List.of(OverrideSpanField.empty());
         }
         return overrideSpans.stream()
-                .map(span -> new long[] {span.firstToken(), span.endToken(), span.firstSampled(), span.endSampled()})
+                .map(span -> OverrideSpanField.span(
+                        span.firstToken(), span.endToken(), span.firstSampled(), span.endSampled()))
                 .toList();
     }
 

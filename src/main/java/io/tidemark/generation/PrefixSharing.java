@@ -1,8 +1,8 @@
 package io.tidemark.generation;
 
-import io.tidemark.decoder.DecoderException;
 import io.tidemark.decoder.kvcache.KvPool;
 import io.tidemark.decoder.kvcache.PrefixCache;
+import io.tidemark.decoder.script.DecoderException;
 import java.util.List;
 
 /**

@@ -1,7 +1,7 @@
 package io.tidemark.decoder.kvcache;
 
-import io.tidemark.decoder.DecoderException;
 import io.tidemark.decoder.lora.LoraWeights;
+import io.tidemark.decoder.script.DecoderException;
 import io.tidemark.torch.Value;
 import java.util.ArrayList;
 import java.util.Collections;
