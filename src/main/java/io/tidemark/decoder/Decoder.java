@@ -146,7 +146,7 @@ public final class Decoder implements AutoCloseable {
         }
         Map<LoraWeights, Integer> promptTokens = new LinkedHashMap<>();
         for (StepRow row : batch) {
-            if (row.effectiveLoraLayers() > 0) {
+            if (row.hasLora()) {
                 int tokens = row.tokens().size() > 1 ? row.tokens().size() : 0;
                 promptTokens.merge(row.lora().orElseThrow(), tokens, Integer::sum);
             }

@@ -53,7 +53,7 @@ final class StepPlan {
     }
 
     /** Tokens {@code [firstToken, endToken)}, whose rows have the same adapter and boundary. */
-    record LoraSpan(int firstToken, int endToken, int loraLayers, LoraWeights weights) {}
+    record LoraSpan(int firstToken, int endToken, Boundary boundary, LoraWeights weights) {}
 
     /**
      * Tokens {@code [firstToken, endToken)}, whose rows have the same adapter with overrides, and their indices
@@ -70,7 +70,7 @@ final class StepPlan {
         List<StepRow> ordered = new ArrayList<>(batch);
         ordered.sort(Comparator.comparingLong(this::groupOrder)
                 .thenComparing(
-                        Comparator.comparingInt(StepRow::effectiveLoraLayers).reversed())
+                        Comparator.comparing(StepRow::effectiveBoundary).reversed())
                 .thenComparingInt(this::adapterOrder)
                 .thenComparing(row -> row.tokens().size() > 1)
                 .thenComparingInt(row -> blocks.indexOf(row.slot().block()))
@@ -90,7 +90,7 @@ final class StepPlan {
 
     /** Packed groups come first, then unpacked adapters, then rows without LoRA. */
     private long groupOrder(StepRow row) {
-        if (row.effectiveLoraLayers() == 0) {
+        if (!row.hasLora()) {
             return Long.MAX_VALUE;
         }
         Place place = placement.place(row.lora().orElseThrow());
@@ -110,19 +110,19 @@ final class StepPlan {
     private List<LoraSpan> findLoraSpans() {
         List<LoraSpan> spans = new ArrayList<>();
         for (PlannedRow planned : rows) {
-            int loraLayers = planned.row().effectiveLoraLayers();
-            if (loraLayers == 0) {
+            if (!planned.row().hasLora()) {
                 continue;
             }
+            Boundary boundary = planned.row().boundary();
             LoraWeights weights = planned.row().lora().orElseThrow();
             int last = spans.size() - 1;
             if (last >= 0
                     && spans.get(last).weights() == weights
-                    && spans.get(last).loraLayers() == loraLayers) {
+                    && spans.get(last).boundary().equals(boundary)) {
                 int first = spans.get(last).firstToken();
-                spans.set(last, new LoraSpan(first, planned.endToken(), loraLayers, weights));
+                spans.set(last, new LoraSpan(first, planned.endToken(), boundary, weights));
             } else {
-                spans.add(new LoraSpan(planned.firstToken(), planned.endToken(), loraLayers, weights));
+                spans.add(new LoraSpan(planned.firstToken(), planned.endToken(), boundary, weights));
             }
         }
         return List.copyOf(spans);
@@ -234,7 +234,7 @@ final class StepPlan {
                     return LoraSpanField.span(
                             span.firstToken(),
                             span.endToken(),
-                            new Boundary(span.loraLayers()),
+                            span.boundary(),
                             place.group(),
                             place.member());
                 })

@@ -125,6 +125,6 @@ final class PrefixSharing {
 
     private static PrefixCache.Scope scope(Sequence sequence) {
         GenerationRequest request = sequence.owner().request();
-        return PrefixCache.Scope.of(request.lora(), request.boundary().layers());
+        return PrefixCache.Scope.of(request.lora(), request.boundary());
     }
 }

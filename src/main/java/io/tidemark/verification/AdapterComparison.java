@@ -82,7 +82,7 @@ final class AdapterComparison {
             for (Boundary boundary : boundaries) {
                 KvSlot slot = pool.reserve(prompt.size()).orElseThrow();
                 rows.add(new StepRow(
-                        slot, prompt, 0, Optional.of(lora), boundary.layers(), Optional.of(TokenSampling.greedy())));
+                        slot, prompt, 0, Optional.of(lora), boundary, Optional.of(TokenSampling.greedy())));
             }
             return model.decoder().logits(rows);
         }

@@ -1,5 +1,6 @@
 package io.tidemark.decoder;
 
+import io.tidemark.boundary.Boundary;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.adapter.AdapterStore;
@@ -80,7 +81,7 @@ class DecoderMemoryTest {
                 .withCounts(new TokenCounts(List.of(7, 8)))
                 .withTop(3);
         for (int i = 0; i < steps; i++) {
-            decoder.step(List.of(new StepRow(slot, List.of(5), i % 64, lora, 1, Optional.of(rule))));
+            decoder.step(List.of(new StepRow(slot, List.of(5), i % 64, lora, new Boundary(1), Optional.of(rule))));
         }
     }
 

@@ -1,5 +1,6 @@
 package io.tidemark.decoder;
 
+import io.tidemark.boundary.Boundary;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.adapter.AdapterStore;
@@ -40,7 +41,7 @@ class DeterministicStepTest {
 
         StepRow row(KvSlot slot, int from, int to) {
             return new StepRow(
-                    slot, tokens.subList(from, to), from, lora, boundary, Optional.of(TokenSampling.greedy()));
+                    slot, tokens.subList(from, to), from, lora, new Boundary(boundary), Optional.of(TokenSampling.greedy()));
         }
     }
 

@@ -1,5 +1,6 @@
 package io.tidemark.decoder;
 
+import io.tidemark.boundary.Boundary;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
@@ -39,7 +40,7 @@ class MixedBatchTest {
                     tokens.subList(from, to),
                     from,
                     lora,
-                    boundary,
+                    new Boundary(boundary),
                     sampled ? Optional.of(TokenSampling.greedy()) : Optional.empty());
         }
     }

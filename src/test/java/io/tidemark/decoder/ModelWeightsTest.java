@@ -1,5 +1,6 @@
 package io.tidemark.decoder;
 
+import io.tidemark.boundary.Boundary;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -227,7 +228,7 @@ class ModelWeightsTest {
                             List.of(5, 6, 7, 300),
                             0,
                             Optional.empty(),
-                            0,
+                            new Boundary(0),
                             Optional.of(TokenSampling.greedy()))))
                     .get(0);
         }

@@ -1,5 +1,6 @@
 package io.tidemark.decoder;
 
+import io.tidemark.boundary.Boundary;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
@@ -145,7 +146,7 @@ class SlidingWindowTest {
                                 tokens.subList(done[row], done[row] + size),
                                 done[row],
                                 Optional.empty(),
-                                0,
+                                new Boundary(0),
                                 Optional.of(TokenSampling.greedy())));
                         done[row] += size;
                     }

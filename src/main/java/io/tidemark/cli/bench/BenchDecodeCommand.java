@@ -1,5 +1,6 @@
 package io.tidemark.cli.bench;
 
+import io.tidemark.boundary.Boundary;
 import io.tidemark.benchmark.DecodeBenchmark;
 import io.tidemark.benchmark.DecodeBenchmark.Speed;
 import io.tidemark.benchmark.DecodeBenchmark.Variant;
@@ -137,9 +138,9 @@ final class BenchDecodeCommand implements Callable<Integer> {
 
     private static List<Variant> variants(int adapters, int layers) {
         return List.of(
-                new Variant("base", 0, 0),
-                new Variant(adapters + ", all layers", adapters, layers),
-                new Variant(adapters + ", boundary " + layers / 3, adapters, layers / 3));
+                new Variant("base", 0, new Boundary(0)),
+                new Variant(adapters + ", all layers", adapters, Boundary.full(layers)),
+                new Variant(adapters + ", boundary " + layers / 3, adapters, new Boundary(layers / 3)));
     }
 
     private void print(ModelOptions options, int rows, List<Variant> variants, DecodeBenchmark bench, PrintWriter out) {

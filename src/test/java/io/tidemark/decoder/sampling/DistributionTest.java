@@ -1,5 +1,6 @@
 package io.tidemark.decoder.sampling;
 
+import io.tidemark.boundary.Boundary;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
@@ -53,7 +54,7 @@ class DistributionTest {
                             List.of(TransformersCase.TOKEN),
                             0,
                             Optional.empty(),
-                            0,
+                            new Boundary(0),
                             Optional.of(rules.get(i))))
                     .toList();
         }

@@ -1,5 +1,6 @@
 package io.tidemark.decoder.sampling;
 
+import io.tidemark.boundary.Boundary;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
@@ -153,7 +154,7 @@ class SamplingTest {
                 List<SampledToken> choices = decoder.step(List.of(
                         row(own.reserve(4).orElseThrow(), TokenSampling.greedy()),
                         new StepRow(
-                                own.reserve(4).orElseThrow(), List.of(5, 6, 7), 0, overflowing, 6, Optional.of(rule))));
+                                own.reserve(4).orElseThrow(), List.of(5, 6, 7), 0, overflowing, new Boundary(6), Optional.of(rule))));
                 assertThat(choices).extracting(SampledToken::finite).containsExactly(true, false);
                 assertThat(choices.get(0).token()).isEqualTo(best);
             }
@@ -178,6 +179,6 @@ class SamplingTest {
     }
 
     private static StepRow row(KvSlot slot, TokenSampling rule) {
-        return new StepRow(slot, List.of(31), 0, Optional.empty(), 0, Optional.of(rule));
+        return new StepRow(slot, List.of(31), 0, Optional.empty(), new Boundary(0), Optional.of(rule));
     }
 }
