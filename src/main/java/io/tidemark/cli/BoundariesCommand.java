@@ -3,6 +3,7 @@ package io.tidemark.cli;
 import io.tidemark.boundary.Boundary;
 import io.tidemark.boundary.BoundaryRecord;
 import io.tidemark.boundary.TableEntry;
+import io.tidemark.cli.console.CommandException;
 import io.tidemark.client.BoundaryTopic;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;

@@ -4,11 +4,11 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.tidemark.benchmark.GenerationBenchmark;
 import io.tidemark.benchmark.GenerationBenchmark.Row;
+import io.tidemark.benchmark.GenerationBenchmark;
 import io.tidemark.boundary.Boundary;
-import io.tidemark.cli.FailureText;
-import io.tidemark.cli.TidemarkCommand;
+import io.tidemark.cli.console.FailureText;
+import io.tidemark.cli.console.ProgramVersion;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.decoder.lora.LoraWeights;
 import java.io.BufferedReader;
@@ -56,7 +56,7 @@ final class BenchQuestions {
                                     "versions",
                                     Map.of(
                                             "tidemark",
-                                            TidemarkCommand.Version.ofJar(),
+                                            ProgramVersion.ofJar(),
                                             "java",
                                             Runtime.version().toString()));
                         case "greedy" -> greedy(question);

@@ -1,7 +1,5 @@
 package io.tidemark.decoder.script;
 
-import java.util.Arrays;
-
 /**
  * Numbers in several parts, which the script takes as one list with the parts one after another and one list with their
  * sizes. One list of numbers crosses the border faster than several.
@@ -22,11 +20,25 @@ public final class PartList<P extends Enum<P>> {
 
     /** All numbers; every part must be set. */
     public long[] numbers() {
-        return Arrays.stream(parts).flatMapToLong(Arrays::stream).toArray();
+        int size = 0;
+        for (long[] part : parts) {
+            size += part.length;
+        }
+        long[] numbers = new long[size];
+        int end = 0;
+        for (long[] part : parts) {
+            System.arraycopy(part, 0, numbers, end, part.length);
+            end += part.length;
+        }
+        return numbers;
     }
 
     /** The size of each part; every part must be set. */
     public long[] sizes() {
-        return Arrays.stream(parts).mapToLong(part -> part.length).toArray();
+        long[] sizes = new long[parts.length];
+        for (int part = 0; part < sizes.length; part++) {
+            sizes[part] = parts[part].length;
+        }
+        return sizes;
     }
 }
