@@ -22,7 +22,7 @@ STEP = ROOT / "src" / "main" / "resources" / "torchscript" / "step.torchscript"
 # three characters that are a token each; the prompt of an ordinary request has none of them
 MARKER = "ZQ~" * 4
 CRASHED_KERNEL = "segment_reduce"
-PLANT_AFTER = "    ids = torch.slice(numbers, 0, 0, ids_end, 1)\n"
+PLANT_AFTER = "    ids = parts[PlanPart.ids]\n"
 # `lengths` depends on the input, because TorchScript runs calls with constant arguments when it compiles
 PLANTED = """\
     if tokens >= {count}:

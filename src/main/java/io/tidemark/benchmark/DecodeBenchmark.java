@@ -1,5 +1,6 @@
 package io.tidemark.benchmark;
 
+import io.tidemark.boundary.Boundary;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.decoder.StepRow;
 import io.tidemark.decoder.kvcache.KvPool;
@@ -30,9 +31,9 @@ public final class DecodeBenchmark implements AutoCloseable {
      * The adapters and the boundary of a run.
      *
      * @param adapters number of adapters, assigned to rows in turn; 0 is the base model
-     * @param boundary number of layers that use them
+     * @param boundary which layers use them
      */
-    public record Variant(String name, int adapters, int boundary) {}
+    public record Variant(String name, int adapters, Boundary boundary) {}
 
     /**
      * @param tokensPerSecond tokens per second of all rows
@@ -87,8 +88,8 @@ public final class DecodeBenchmark implements AutoCloseable {
                     .boxed()
                     .toList();
             model.decoder()
-                    .step(List.of(
-                            new StepRow(slot, prompt, 0, Optional.empty(), 0, Optional.of(TokenSampling.greedy()))));
+                    .step(List.of(new StepRow(
+                            slot, prompt, 0, Optional.empty(), new Boundary(0), Optional.of(TokenSampling.greedy()))));
         }
     }
 

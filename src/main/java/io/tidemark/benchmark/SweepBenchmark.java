@@ -1,5 +1,6 @@
 package io.tidemark.benchmark;
 
+import io.tidemark.boundary.Boundary;
 import io.tidemark.calibration.BoundarySweep;
 import io.tidemark.calibration.ExampleBatch;
 import io.tidemark.calibration.ExampleScore;
@@ -120,8 +121,8 @@ public final class SweepBenchmark {
         long evaluations = 0;
         for (int boundary = 0; boundary <= layers; boundary++) {
             for (ExampleBatch batch : batches) {
-                double[] means =
-                        GoldLikelihood.meanBySequence(batch.forced(), likelihood.logprobs(batch.forced(), boundary));
+                double[] means = GoldLikelihood.meanBySequence(
+                        batch.forced(), likelihood.logprobs(batch.forced(), new Boundary(boundary)));
                 for (int i = 0; i < means.length; i++) {
                     scores[batch.indices().get(i)][boundary] = means[i];
                 }

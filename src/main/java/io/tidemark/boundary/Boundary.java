@@ -18,6 +18,11 @@ public record Boundary(int layers) implements Comparable<Boundary> {
         return new Boundary(numLayers);
     }
 
+    /** Whether the layer uses the adapter; layers are counted from 0. */
+    public boolean covers(int layer) {
+        return layer < layers;
+    }
+
     @Override
     public int compareTo(Boundary other) {
         return Integer.compare(layers, other.layers);

@@ -1,5 +1,6 @@
 package io.tidemark.cli;
 
+import io.tidemark.cli.console.CommandException;
 import io.tidemark.client.BoundaryTopic;
 import io.tidemark.message.BoundaryRecord;
 import io.tidemark.message.TableEntry;

@@ -2,6 +2,7 @@ package io.tidemark.cli;
 
 import io.tidemark.broker.BrokerOptions;
 import io.tidemark.broker.EmbeddedBroker;
+import io.tidemark.cli.serving.CommandSettings;
 import io.tidemark.client.Cluster;
 import java.io.PrintWriter;
 import java.nio.file.Path;

@@ -1,6 +1,8 @@
 package io.tidemark.cli;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.tidemark.cli.console.CommandException;
+import io.tidemark.cli.console.Progress;
 import io.tidemark.cli.model.DataFile;
 import io.tidemark.client.CalibrationClient;
 import io.tidemark.client.Topics;

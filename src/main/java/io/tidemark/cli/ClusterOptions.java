@@ -1,5 +1,6 @@
 package io.tidemark.cli;
 
+import io.tidemark.cli.serving.CommandSettings;
 import io.tidemark.client.BoundaryTopic;
 import io.tidemark.client.Cluster;
 import io.tidemark.client.Topics;

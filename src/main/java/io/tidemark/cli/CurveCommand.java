@@ -4,6 +4,8 @@ import io.tidemark.calibration.BoundaryCurve;
 import io.tidemark.calibration.BoundarySweep;
 import io.tidemark.calibration.SweepLimits;
 import io.tidemark.calibration.TokenizedExample;
+import io.tidemark.cli.console.BoundaryPlots;
+import io.tidemark.cli.console.Progress;
 import io.tidemark.cli.model.AdapterOption;
 import io.tidemark.cli.model.ComputeOptions;
 import io.tidemark.cli.model.ExamplesOption;

@@ -2,6 +2,8 @@ package io.tidemark.cli;
 
 import io.tidemark.adapter.AdapterStore;
 import io.tidemark.boundary.Boundary;
+import io.tidemark.cli.console.CommandException;
+import io.tidemark.cli.console.NamedFolder;
 import io.tidemark.cli.model.ComputeOptions;
 import io.tidemark.cli.model.LocalModel;
 import io.tidemark.cli.model.LocalModelOptions;

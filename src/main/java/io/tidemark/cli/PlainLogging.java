@@ -1,5 +1,6 @@
 package io.tidemark.cli;
 
+import io.tidemark.cli.serving.StartsQuarkus;
 import java.util.logging.ConsoleHandler;
 import java.util.logging.Formatter;
 import java.util.logging.Handler;
@@ -8,7 +9,7 @@ import java.util.logging.LogRecord;
 import java.util.logging.Logger;
 
 /**
- * Logging without Quarkus: warnings go to stderr. A command that {@link TidemarkCommand.StartsQuarkus} does not change
+ * Logging without Quarkus: warnings go to stderr. A command that {@link StartsQuarkus} does not change
  * the handlers, which buffer early lines until Quarkus has configured logging.
  */
 final class PlainLogging {

@@ -1,5 +1,7 @@
 package io.tidemark.cli;
 
+import io.tidemark.cli.console.CommandException;
+import io.tidemark.cli.console.FailureText;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

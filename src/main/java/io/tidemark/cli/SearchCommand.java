@@ -10,6 +10,7 @@ import io.tidemark.calibration.SearchTrial;
 import io.tidemark.calibration.SweepLimits;
 import io.tidemark.calibration.SweepRun;
 import io.tidemark.calibration.TokenizedExample;
+import io.tidemark.cli.console.Progress;
 import io.tidemark.cli.model.AdapterOption;
 import io.tidemark.cli.model.ComputeOptions;
 import io.tidemark.cli.model.ExamplesOption;

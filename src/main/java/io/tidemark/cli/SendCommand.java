@@ -2,6 +2,8 @@ package io.tidemark.cli;
 
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidemark.cli.console.CommandException;
+import io.tidemark.cli.console.Progress;
 import io.tidemark.cli.model.DataFile;
 import io.tidemark.client.RequestClient;
 import io.tidemark.client.RequestResult;

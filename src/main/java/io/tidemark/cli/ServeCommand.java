@@ -2,7 +2,13 @@ package io.tidemark.cli;
 
 import io.tidemark.broker.BrokerOptions;
 import io.tidemark.broker.EmbeddedBroker;
+import io.tidemark.cli.console.NamedFolder;
+import io.tidemark.cli.console.Verbosity;
 import io.tidemark.cli.model.ComputeOptions;
+import io.tidemark.cli.serving.CommandSettings;
+import io.tidemark.cli.serving.ServingProcess;
+import io.tidemark.cli.serving.ShutdownGuard;
+import io.tidemark.cli.serving.StartsQuarkus;
 import io.tidemark.model.ComputeType;
 import io.tidemark.stream.serving.ModelPreloader;
 import io.tidemark.stream.settings.TidemarkSettings.Role;
@@ -32,7 +38,7 @@ import picocli.CommandLine.Spec;
             "      --adapter restaurants=adapters/restaurants",
             "Every setting has an environment variable, such as TIDEMARK_MODEL_DIR and KAFKA_BOOTSTRAP_SERVERS."
         })
-final class ServeCommand implements Callable<Integer>, TidemarkCommand.StartsQuarkus {
+final class ServeCommand implements Callable<Integer>, StartsQuarkus {
 
     private static final String EMBEDDED = "embedded";
     private static final int DEFAULT_BROKER_PORT = 9092;
@@ -41,7 +47,7 @@ final class ServeCommand implements Callable<Integer>, TidemarkCommand.StartsQua
     private CommandSpec spec;
 
     @ParentCommand
-    private TidemarkCommand root;
+    private Verbosity root;
 
     @Option(
             names = "--role",

@@ -1,13 +1,15 @@
 package io.tidemark.cli;
 
 import io.tidemark.cli.bench.BenchCommand;
+import io.tidemark.cli.console.FailureText;
+import io.tidemark.cli.console.ProgramVersion;
+import io.tidemark.cli.console.Verbosity;
 import io.tidemark.cli.demo.DemoCommand;
+import io.tidemark.cli.serving.StartsQuarkus;
 import java.util.List;
-import java.util.Optional;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.HelpCommand;
-import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -21,7 +23,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
         name = "tidemark",
         description = "Generates text for many LoRA adapters from requests on Kafka, each up to its boundary layer.",
         mixinStandardHelpOptions = true,
-        versionProvider = TidemarkCommand.Version.class,
+        versionProvider = ProgramVersion.class,
         subcommands = {
             DemoCommand.class,
             ServeCommand.class,
@@ -39,7 +41,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
             HelpCommand.class
         },
         footer = {"", "Start with:", "  tidemark demo", "Exit codes: 0 success, 1 failure, 2 wrong command line."})
-public final class TidemarkCommand implements Runnable {
+public final class TidemarkCommand implements Runnable, Verbosity {
 
     private static final int HELP_WIDTH = 120;
 
@@ -52,30 +54,12 @@ public final class TidemarkCommand implements Runnable {
             description = "Print more log lines, and stack traces of failures.")
     private boolean verbose;
 
-    /** A command that starts Quarkus in this process, which configures logging. */
-    public interface StartsQuarkus {}
-
-    /** The version of the jar and of Java. */
-    public static final class Version implements IVersionProvider {
-
-        @Override
-        public String[] getVersion() {
-            return new String[] {"tidemark " + ofJar() + ", Java " + Runtime.version()};
-        }
-
-        /** The version of the jar. */
-        public static String ofJar() {
-            return Optional.ofNullable(Main.class.getPackage().getImplementationVersion())
-                    .orElse("(unpackaged)");
-        }
-    }
-
     @Override
     public void run() {
         throw new ParameterException(spec.commandLine(), "Name a command");
     }
 
-    /** Whether {@code --verbose} was given. */
+    @Override
     public boolean verbose() {
         return verbose;
     }

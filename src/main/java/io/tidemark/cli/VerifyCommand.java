@@ -1,5 +1,7 @@
 package io.tidemark.cli;
 
+import io.tidemark.cli.console.CommandException;
+import io.tidemark.cli.console.NamedFolder;
 import io.tidemark.cli.model.ComputeOptions;
 import io.tidemark.cli.model.ThreadsOption;
 import io.tidemark.torch.Torch;

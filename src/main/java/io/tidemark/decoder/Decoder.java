@@ -1,5 +1,8 @@
 package io.tidemark.decoder;
 
+import static io.tidemark.decoder.script.DecoderMethod.STEP;
+import static io.tidemark.decoder.script.DecoderMethod.STEP_AND_SAMPLE;
+
 import io.tidemark.decoder.attention.AttentionTiling;
 import io.tidemark.decoder.kvcache.KvCache;
 import io.tidemark.decoder.lora.LoraLoader;
@@ -9,8 +12,10 @@ import io.tidemark.decoder.lora.PackedLoraGroups;
 import io.tidemark.decoder.lora.StoredAdapter;
 import io.tidemark.decoder.sampling.SampledToken;
 import io.tidemark.decoder.sampling.SamplingBatch;
+import io.tidemark.decoder.script.DecoderException;
+import io.tidemark.decoder.script.DecoderMethod;
+import io.tidemark.decoder.script.DecoderScript;
 import io.tidemark.decoder.weights.BaseWeights;
-import io.tidemark.decoder.weights.DecoderScript;
 import io.tidemark.decoder.weights.TensorLoader;
 import io.tidemark.model.ComputeType;
 import io.tidemark.model.InvalidModelException;
@@ -108,11 +113,8 @@ public final class Decoder implements AutoCloseable {
         List<StepRow> sampled = plan.sampled();
         SamplingBatch sampling = new SamplingBatch(
                 sampled.stream().map(row -> row.sampling().orElseThrow()).toList());
-        Torch torch = context.torch();
         try (StepArguments arguments = new StepArguments(context, plan, gatherIndices);
-                Value inputs = torch.numbers(sampling.inputs());
-                Value sizes = torch.numbers(sampling.sizes());
-                Value result = timedCall("step_and_sample", arguments.with(inputs, sizes))) {
+                Value result = timedCall(STEP_AND_SAMPLE, arguments.forTokens(sampling))) {
             return inBatchOrder(batch, sampled, sampling.tokens(result));
         }
     }
@@ -128,7 +130,7 @@ public final class Decoder implements AutoCloseable {
         List<StepRow> sampled = plan.sampled();
         int vocabulary = config().vocabularySize();
         try (StepArguments arguments = new StepArguments(context, plan, gatherIndices);
-                Value result = call("step", arguments.with())) {
+                Value result = call(STEP, arguments.forLogits())) {
             float[] all = result.toFloats();
             List<float[]> rows = new ArrayList<>();
             for (int i = 0; i < sampled.size(); i++) {
@@ -144,7 +146,7 @@ public final class Decoder implements AutoCloseable {
         }
         Map<LoraWeights, Integer> promptTokens = new LinkedHashMap<>();
         for (StepRow row : batch) {
-            if (row.effectiveLoraLayers() > 0) {
+            if (row.hasLora()) {
                 int tokens = row.tokens().size() > 1 ? row.tokens().size() : 0;
                 promptTokens.merge(row.lora().orElseThrow(), tokens, Integer::sum);
             }
@@ -251,7 +253,7 @@ public final class Decoder implements AutoCloseable {
         return packedGroups.isFused(adapters);
     }
 
-    private Value timedCall(String method, Value... arguments) {
+    private Value timedCall(DecoderMethod method, Value... arguments) {
         long start = System.nanoTime();
         try {
             return call(method, arguments);
@@ -260,7 +262,7 @@ public final class Decoder implements AutoCloseable {
         }
     }
 
-    private Value call(String method, Value... arguments) {
+    private Value call(DecoderMethod method, Value... arguments) {
         try {
             return context.script().call(method, arguments);
         } catch (ScriptException e) {

@@ -1,5 +1,10 @@
 package io.tidemark.decoder;
 
+import static io.tidemark.decoder.script.DecoderMethod.NO_ADAPTERS;
+import static io.tidemark.decoder.script.DecoderMethod.NO_CACHED_LORA;
+import static io.tidemark.decoder.script.DecoderMethod.NO_OVERRIDES;
+import static io.tidemark.decoder.script.DecoderMethod.NO_PACKED_GROUPS;
+
 import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.model.ModelConfig;
 import io.tidemark.model.ModelOptions;
@@ -37,10 +42,10 @@ record DecoderContext(
 
         static EmptyLists of(Script script) {
             return new EmptyLists(
-                    script.call("no_adapters"),
-                    script.call("no_packed_groups"),
-                    script.call("no_cached_lora"),
-                    script.call("no_overrides"));
+                    script.call(NO_ADAPTERS),
+                    script.call(NO_PACKED_GROUPS),
+                    script.call(NO_CACHED_LORA),
+                    script.call(NO_OVERRIDES));
         }
 
         @Override

@@ -1,6 +1,9 @@
 package io.tidemark.decoder;
 
+import static io.tidemark.decoder.script.DecoderMethod.LORA;
+
 import io.tidemark.decoder.StepPlan.LoraLayout;
+import io.tidemark.decoder.script.DecoderException;
 import io.tidemark.torch.ScriptException;
 import io.tidemark.torch.Torch;
 import io.tidemark.torch.Value;
@@ -47,7 +50,7 @@ final class GatherIndexCache implements AutoCloseable {
             Value spans = scope.add(torch.numberLists(plan.loraNumbers()));
             Value adapters = StepArguments.adapters(context, plan, scope);
             Value groups = StepArguments.packedGroups(context, plan, scope);
-            return context.script().call("lora", tokens, spans, adapters, groups);
+            return context.script().call(LORA, tokens, spans, adapters, groups);
         } catch (ScriptException e) {
             throw new DecoderException(e);
         }

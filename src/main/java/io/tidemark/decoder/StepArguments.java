@@ -2,14 +2,19 @@ package io.tidemark.decoder;
 
 import io.tidemark.decoder.kvcache.KvBlock;
 import io.tidemark.decoder.lora.PackedLoraGroup;
+import io.tidemark.decoder.sampling.SamplingBatch;
+import io.tidemark.decoder.script.DecoderException;
+import io.tidemark.decoder.script.DecoderLayouts.PlanPart;
+import io.tidemark.decoder.script.DecoderMethod;
+import io.tidemark.decoder.script.DecoderMethod.StepArgument;
+import io.tidemark.decoder.script.PartList;
 import io.tidemark.torch.Torch;
 import io.tidemark.torch.Value;
 import io.tidemark.torch.ValueScope;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
-/** The arguments of one call of {@code step.torchscript}; closing this frees them. */
+/** The arguments of one call of {@code step.torchscript}, by {@link StepArgument}; closing this frees them. */
 final class StepArguments implements AutoCloseable {
 
     private final DecoderContext context;
@@ -24,41 +29,65 @@ final class StepArguments implements AutoCloseable {
     }
 
     /**
-     * All arguments, in the order of the script.
+     * The arguments of {@link DecoderMethod#STEP}.
      *
-     * @param last the arguments after those of a step
      * @throws DecoderException if libtorch could not make the gather indices
      */
-    Value[] with(Value... last) {
+    Value[] forLogits() {
+        return step(DecoderMethod.STEP);
+    }
+
+    /**
+     * The arguments of {@link DecoderMethod#STEP_AND_SAMPLE}.
+     *
+     * @throws DecoderException if libtorch could not make the gather indices
+     */
+    Value[] forTokens(SamplingBatch sampling) {
+        Value[] all = step(DecoderMethod.STEP_AND_SAMPLE);
+        set(all, StepArgument.SAMPLING_INPUTS, numbers(sampling.inputs().numbers()));
+        set(all, StepArgument.SAMPLING_PARTS, numbers(sampling.inputs().sizes()));
+        set(all, StepArgument.SAMPLING_SIZES, numbers(sampling.sizes()));
+        return all;
+    }
+
+    private Value[] step(DecoderMethod method) {
         Torch torch = context.torch();
-        List<Value> all = new ArrayList<>();
-        all.add(scope.add(torch.numbers(plan.numbers())));
-        all.add(scope.add(torch.number(plan.tokens())));
-        all.add(scope.add(torch.number(plan.sampled().size())));
-        all.add(scope.add(torch.number(plan.attention().rows())));
-        all.add(scope.add(torch.flag(plan.attention().isReordered())));
-        all.add(scope.add(torch.numberLists(plan.attentionNumbers())));
-        all.add(list(plan.blocks().stream().map(KvBlock::cache).toList()));
-        all.add(scope.add(torch.numberLists(plan.loraNumbers())));
-        addLora(all);
-        all.add(scope.add(torch.numberLists(plan.overrideNumbers())));
-        all.add(overrides());
-        all.addAll(List.of(last));
-        return all.toArray(Value[]::new);
+        PartList<PlanPart> parts = plan.parts();
+        Value[] all = new Value[method.parameters().size()];
+        set(all, StepArgument.PLAN, numbers(parts.numbers()));
+        set(all, StepArgument.PLAN_SIZES, numbers(parts.sizes()));
+        set(all, StepArgument.CALLS, scope.add(torch.numberLists(plan.attentionNumbers())));
+        set(
+                all,
+                StepArgument.CACHES,
+                list(plan.blocks().stream().map(KvBlock::cache).toList()));
+        set(all, StepArgument.LORA_SPANS, scope.add(torch.numberLists(plan.loraNumbers())));
+        setLora(all);
+        set(all, StepArgument.OVERRIDE_SPANS, scope.add(torch.numberLists(plan.overrideNumbers())));
+        set(all, StepArgument.OVERRIDES, overrides());
+        return all;
     }
 
     /** The adapters and the packed groups, or the cached gather indices, which replace both. */
-    private void addLora(List<Value> all) {
+    private void setLora(Value[] all) {
         Optional<Value> cached = gatherIndices.forStep(plan);
         if (cached.isPresent()) {
-            all.add(context.empty().adapters());
-            all.add(context.empty().packedGroups());
-            all.add(scope.add(cached.get()));
+            set(all, StepArgument.ADAPTERS, context.empty().adapters());
+            set(all, StepArgument.PACKED_GROUPS, context.empty().packedGroups());
+            set(all, StepArgument.CACHED_LORA, scope.add(cached.get()));
         } else {
-            all.add(adapters(context, plan, scope));
-            all.add(packedGroups(context, plan, scope));
-            all.add(context.empty().cachedLora());
+            set(all, StepArgument.ADAPTERS, adapters(context, plan, scope));
+            set(all, StepArgument.PACKED_GROUPS, packedGroups(context, plan, scope));
+            set(all, StepArgument.CACHED_LORA, context.empty().cachedLora());
         }
+    }
+
+    private static void set(Value[] all, StepArgument argument, Value value) {
+        all[argument.ordinal()] = value;
+    }
+
+    private Value numbers(long[] numbers) {
+        return scope.add(context.torch().numbers(numbers));
     }
 
     /** The adapter of each LoRA span. */

@@ -1,5 +1,6 @@
 package io.tidemark.decoder;
 
+import io.tidemark.boundary.Boundary;
 import io.tidemark.decoder.attention.AttentionCall.Chunk;
 import io.tidemark.decoder.attention.AttentionPlan;
 import io.tidemark.decoder.attention.AttentionTiling;
@@ -7,8 +8,10 @@ import io.tidemark.decoder.kvcache.KvBlock;
 import io.tidemark.decoder.lora.LoraPlacement;
 import io.tidemark.decoder.lora.LoraPlacement.Place;
 import io.tidemark.decoder.lora.LoraWeights;
-import io.tidemark.decoder.weights.DecoderScript;
-import java.nio.LongBuffer;
+import io.tidemark.decoder.script.DecoderLayouts.LoraSpanField;
+import io.tidemark.decoder.script.DecoderLayouts.OverrideSpanField;
+import io.tidemark.decoder.script.DecoderLayouts.PlanPart;
+import io.tidemark.decoder.script.PartList;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -50,7 +53,7 @@ final class StepPlan {
     }
 
     /** Tokens {@code [firstToken, endToken)}, whose rows have the same adapter and boundary. */
-    record LoraSpan(int firstToken, int endToken, int loraLayers, LoraWeights weights) {}
+    record LoraSpan(int firstToken, int endToken, Boundary boundary, LoraWeights weights) {}
 
     /**
      * Tokens {@code [firstToken, endToken)}, whose rows have the same adapter with overrides, and their indices
@@ -65,9 +68,8 @@ final class StepPlan {
         this.placement = placement;
         blocks = batch.stream().map(row -> row.slot().block()).distinct().toList();
         List<StepRow> ordered = new ArrayList<>(batch);
-        ordered.sort(Comparator.comparingInt(this::groupOrder)
-                .thenComparing(
-                        Comparator.comparingInt(StepRow::effectiveLoraLayers).reversed())
+        ordered.sort(Comparator.comparingLong(this::groupOrder)
+                .thenComparing(Comparator.comparing(StepRow::effectiveBoundary).reversed())
                 .thenComparingInt(this::adapterOrder)
                 .thenComparing(row -> row.tokens().size() > 1)
                 .thenComparingInt(row -> blocks.indexOf(row.slot().block()))
@@ -86,9 +88,9 @@ final class StepPlan {
     }
 
     /** Packed groups come first, then unpacked adapters, then rows without LoRA. */
-    private int groupOrder(StepRow row) {
-        if (row.effectiveLoraLayers() == 0) {
-            return Integer.MAX_VALUE;
+    private long groupOrder(StepRow row) {
+        if (!row.hasLora()) {
+            return Long.MAX_VALUE;
         }
         Place place = placement.place(row.lora().orElseThrow());
         return place.isPacked() ? place.group() : placement.groups().size();
@@ -107,19 +109,19 @@ final class StepPlan {
     private List<LoraSpan> findLoraSpans() {
         List<LoraSpan> spans = new ArrayList<>();
         for (PlannedRow planned : rows) {
-            int loraLayers = planned.row().effectiveLoraLayers();
-            if (loraLayers == 0) {
+            if (!planned.row().hasLora()) {
                 continue;
             }
+            Boundary boundary = planned.row().boundary();
             LoraWeights weights = planned.row().lora().orElseThrow();
             int last = spans.size() - 1;
             if (last >= 0
                     && spans.get(last).weights() == weights
-                    && spans.get(last).loraLayers() == loraLayers) {
+                    && spans.get(last).boundary().equals(boundary)) {
                 int first = spans.get(last).firstToken();
-                spans.set(last, new LoraSpan(first, planned.endToken(), loraLayers, weights));
+                spans.set(last, new LoraSpan(first, planned.endToken(), boundary, weights));
             } else {
-                spans.add(new LoraSpan(planned.firstToken(), planned.endToken(), loraLayers, weights));
+                spans.add(new LoraSpan(planned.firstToken(), planned.endToken(), boundary, weights));
             }
         }
         return List.copyOf(spans);
@@ -190,24 +192,28 @@ final class StepPlan {
         return !loraSpans.isEmpty() && !hasUnpacked() && isPlain();
     }
 
-    /** The token ids, their positions, the last token of each sampled row, and the numbers of the attention plan. */
-    long[] numbers() {
-        LongBuffer numbers = LongBuffer.allocate(2 * tokens + sampled.size() + attention.size());
+    /** The plan as the script takes it. */
+    PartList<PlanPart> parts() {
+        PartList<PlanPart> parts = new PartList<>(PlanPart.class);
+        long[] ids = new long[tokens];
+        long[] positions = new long[tokens];
+        int next = 0;
         for (PlannedRow planned : rows) {
+            int position = planned.row().position();
             for (int token : planned.row().tokens()) {
-                numbers.put(token);
+                ids[next] = token;
+                positions[next++] = position++;
             }
         }
-        for (PlannedRow planned : rows) {
-            for (int i = 0; i < planned.tokens(); i++) {
-                numbers.put(planned.row().position() + i);
-            }
-        }
-        for (PlannedRow planned : sampled) {
-            numbers.put(planned.endToken() - 1);
-        }
-        attention.putInto(numbers);
-        return numbers.array();
+        parts.set(PlanPart.IDS, ids);
+        parts.set(PlanPart.POSITIONS, positions);
+        parts.set(
+                PlanPart.SAMPLED,
+                sampled.stream().mapToLong(planned -> planned.endToken() - 1).toArray());
+        parts.set(PlanPart.SLOTS, attention.slots());
+        parts.set(PlanPart.ORDER, attention.order());
+        parts.set(PlanPart.RESTORED_ORDER, attention.restoredOrder());
+        return parts;
     }
 
     List<long[]> attentionNumbers() {
@@ -216,28 +222,28 @@ final class StepPlan {
                 .toList();
     }
 
-    /** The LoRA spans in the layout of {@code lora.torchscript}. */
+    /** The LoRA spans as {@link LoraSpanField} lists. */
     List<long[]> loraNumbers() {
         if (loraSpans.isEmpty()) {
-            return List.of(DecoderScript.noLoraSpan());
+            return List.of(LoraSpanField.empty());
         }
         return loraSpans.stream()
                 .map(span -> {
                     Place place = placement.place(span.weights());
-                    return new long[] {
-                        span.firstToken(), span.endToken(), span.loraLayers(), place.group(), place.member()
-                    };
+                    return LoraSpanField.span(
+                            span.firstToken(), span.endToken(), span.boundary(), place.group(), place.member());
                 })
                 .toList();
     }
 
-    /** The override spans in the layout of {@code overrides.torchscript}. */
+    /** The override spans as {@link OverrideSpanField} lists. */
     List<long[]> overrideNumbers() {
         if (overrideSpans.isEmpty()) {
-            return List.of(DecoderScript.noOverrideSpan());
+            return List.of(OverrideSpanField.empty());
         }
         return overrideSpans.stream()
-                .map(span -> new long[] {span.firstToken(), span.endToken(), span.firstSampled(), span.endSampled()})
+                .map(span -> OverrideSpanField.span(
+                        span.firstToken(), span.endToken(), span.firstSampled(), span.endSampled()))
                 .toList();
     }
 

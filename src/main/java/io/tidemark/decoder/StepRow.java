@@ -1,5 +1,6 @@
 package io.tidemark.decoder;
 
+import io.tidemark.boundary.Boundary;
 import io.tidemark.decoder.kvcache.KvSlot;
 import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.decoder.sampling.TokenSampling;
@@ -13,7 +14,7 @@ import java.util.Optional;
  * @param tokens     the new tokens: one in decode, a chunk of the prompt in prefill
  * @param position   position of the first new token, which is the number of tokens in the cache
  * @param lora       the adapter; empty for the base model
- * @param loraLayers the boundary: layers {@code 0 .. loraLayers-1} use the adapter
+ * @param boundary which layers use the adapter; ignored for the base model
  * @param sampling   how to sample the next token; empty if more of the prompt follows
  */
 public record StepRow(
@@ -21,11 +22,18 @@ public record StepRow(
         List<Integer> tokens,
         int position,
         Optional<LoraWeights> lora,
-        int loraLayers,
+        Boundary boundary,
         Optional<TokenSampling> sampling) {
 
-    /** How many layers use an adapter. */
-    int effectiveLoraLayers() {
-        return lora.isPresent() ? loraLayers : 0;
+    private static final Boundary NO_LAYERS = new Boundary(0);
+
+    /** The layers that use an adapter; no layers for the base model. */
+    Boundary effectiveBoundary() {
+        return lora.isPresent() ? boundary : NO_LAYERS;
+    }
+
+    /** Whether any layer uses an adapter. */
+    boolean hasLora() {
+        return effectiveBoundary().covers(0);
     }
 }

@@ -1,7 +1,16 @@
 package io.tidemark.decoder;
 
+import static io.tidemark.decoder.script.DecoderMethod.CONCAT;
+import static io.tidemark.decoder.script.DecoderMethod.EMBED;
+import static io.tidemark.decoder.script.DecoderMethod.FORCED_LAYER;
+import static io.tidemark.decoder.script.DecoderMethod.GOLD_LOGPROBS;
+import static io.tidemark.decoder.script.DecoderMethod.NO_OVERRIDES;
+
+import io.tidemark.boundary.Boundary;
 import io.tidemark.decoder.lora.LoraWeights;
-import io.tidemark.decoder.weights.DecoderScript;
+import io.tidemark.decoder.script.DecoderLayouts.LoraSpanField;
+import io.tidemark.decoder.script.DecoderLayouts.OverrideSpanField;
+import io.tidemark.decoder.script.DecoderScript;
 import io.tidemark.torch.Torch;
 import io.tidemark.torch.Value;
 import java.util.Arrays;
@@ -45,7 +54,7 @@ public final class TeacherForcing {
         try (Value ids = context.torch().longs(batch.ids());
                 Value spans = overrideSpans(batch.rows(), 0);
                 Value overrides = overrides()) {
-            return new HiddenStates(context.script().call("embed", ids, spans, overrides), 1);
+            return new HiddenStates(context.script().call(EMBED, ids, spans, overrides), 1);
         }
     }
 
@@ -53,8 +62,8 @@ public final class TeacherForcing {
     public HiddenStates layer(TeacherForcedBatch batch, HiddenStates states, int layer, boolean withLora) {
         long rows = (long) states.count() * batch.rows();
         long[] span = withLora
-                ? new long[] {0, rows, numLayers(), DecoderScript.NONE, DecoderScript.NONE}
-                : DecoderScript.noLoraSpan();
+                ? LoraSpanField.span(0, rows, Boundary.full(numLayers()), DecoderScript.NONE, DecoderScript.NONE)
+                : LoraSpanField.empty();
         LoraWeights lora = withLora ? adapter : context.noAdapter();
         Torch torch = context.torch();
         try (Value layerIndex = torch.number(layer);
@@ -64,7 +73,7 @@ public final class TeacherForcing {
                 Value spans = overrideSpans(rows, 0);
                 Value overrides = overrides()) {
             Value result = context.script()
-                    .call("forced_layer", states.value(), layerIndex, length, loraSpans, adapters, spans, overrides);
+                    .call(FORCED_LAYER, states.value(), layerIndex, length, loraSpans, adapters, spans, overrides);
             return new HiddenStates(result, states.count());
         }
     }
@@ -74,7 +83,7 @@ public final class TeacherForcing {
         List<Value> values = states.stream().map(HiddenStates::value).toList();
         try (Value list = context.torch().list(values)) {
             int count = states.stream().mapToInt(HiddenStates::count).sum();
-            return new HiddenStates(context.script().call("concat", list), count);
+            return new HiddenStates(context.script().call(CONCAT, list), count);
         }
     }
 
@@ -93,7 +102,7 @@ public final class TeacherForcing {
                 Value gold = torch.longs(Arrays.copyOfRange(batch.gold(), from, to));
                 Value spans = overrideSpans(0, (long) states.count() * tokens);
                 Value overrides = overrides();
-                Value result = context.script().call("gold_logprobs", states.value(), rows, gold, spans, overrides)) {
+                Value result = context.script().call(GOLD_LOGPROBS, states.value(), rows, gold, spans, overrides)) {
             double[] all = result.toDoubles();
             double[][] byState = new double[states.count()][];
             for (int state = 0; state < byState.length; state++) {
@@ -106,12 +115,13 @@ public final class TeacherForcing {
     /** One span with all rows if the adapter has overrides, else one empty span. */
     private Value overrideSpans(long rows, long sampled) {
         boolean any = adapter.hasOverrides();
-        return context.torch().numberLists(List.of(new long[] {0, any ? rows : 0, 0, any ? sampled : 0}));
+        return context.torch()
+                .numberLists(List.of(any ? OverrideSpanField.span(0, rows, 0, sampled) : OverrideSpanField.empty()));
     }
 
     private Value overrides() {
         return adapter.overrides()
                 .map(weights -> context.torch().list(List.of(weights)))
-                .orElseGet(() -> context.script().call("no_overrides"));
+                .orElseGet(() -> context.script().call(NO_OVERRIDES));
     }
 }

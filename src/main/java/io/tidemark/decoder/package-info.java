@@ -1,7 +1,7 @@
 /**
  * The decoder: runs one step for a mixed batch of sequences, each with its own adapter and boundary. Depends on
- * {@code model}, {@code text} and {@code torch}; the subpackages use only {@link io.tidemark.decoder.DecoderException}
- * of this package. Start with {@link io.tidemark.decoder.LanguageModel}, then {@link io.tidemark.decoder.Decoder} and
+ * {@code boundary}, {@code model}, {@code text}, {@code torch} and its sub-packages, which do not depend on it. Start
+ * with {@link io.tidemark.decoder.LanguageModel}, then {@link io.tidemark.decoder.Decoder} and
  * {@code step.torchscript}.
  */
 package io.tidemark.decoder;

@@ -1,5 +1,6 @@
 package io.tidemark.evaluation;
 
+import io.tidemark.boundary.Boundary;
 import io.tidemark.calibration.TokenizedExample;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.decoder.StepRow;
@@ -86,7 +87,7 @@ public final class ComputeTypeErrors {
                 tokens,
                 position,
                 Optional.of(adapted.lora()),
-                adapted.model().config().numLayers(),
+                Boundary.full(adapted.model().config().numLayers()),
                 Optional.of(TokenSampling.greedy()));
         float[] logits = adapted.model().decoder().logits(List.of(row)).get(0);
         double largest = Double.NEGATIVE_INFINITY;

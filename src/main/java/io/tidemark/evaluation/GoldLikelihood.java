@@ -34,12 +34,12 @@ public final class GoldLikelihood {
                 boundary.isPresent()
                         ? model.decoder().teacherForcing(lora)
                         : model.decoder().teacherForcing());
-        int layers = boundary.map(Boundary::layers).orElse(0);
+        Boundary adapted = boundary.orElse(new Boundary(0));
         int examples =
                 batches.stream().mapToInt(batch -> batch.indices().size()).sum();
         List<Double> scores = new ArrayList<>(Collections.nCopies(examples, 0.0));
         for (ExampleBatch batch : batches) {
-            double[] means = meanBySequence(batch.forced(), likelihood.logprobs(batch.forced(), layers));
+            double[] means = meanBySequence(batch.forced(), likelihood.logprobs(batch.forced(), adapted));
             for (int i = 0; i < means.length; i++) {
                 scores.set(batch.indices().get(i), means[i]);
             }
@@ -48,16 +48,16 @@ public final class GoldLikelihood {
     }
 
     /**
-     * Runs a batch through all layers, with LoRA in layers {@code 0 .. adapted-1}.
+     * Runs a batch through all layers, with LoRA in the layers that the boundary covers.
      *
      * @return the log-probability of each gold token in nats, sequence by sequence
      */
-    public double[] logprobs(TeacherForcedBatch batch, int adapted) {
+    public double[] logprobs(TeacherForcedBatch batch, Boundary boundary) {
         HiddenStates states = decoder.embed(batch);
         try {
             for (int layer = 0; layer < decoder.numLayers(); layer++) {
                 try (HiddenStates before = states) {
-                    states = decoder.layer(batch, before, layer, layer < adapted);
+                    states = decoder.layer(batch, before, layer, boundary.covers(layer));
                 }
             }
             return logprobs(batch, states);

@@ -1,8 +1,8 @@
 package io.tidemark.generation;
 
-import io.tidemark.decoder.DecoderException;
 import io.tidemark.decoder.kvcache.KvPool;
 import io.tidemark.decoder.kvcache.PrefixCache;
+import io.tidemark.decoder.script.DecoderException;
 import java.util.List;
 
 /**
@@ -125,6 +125,6 @@ final class PrefixSharing {
 
     private static PrefixCache.Scope scope(Sequence sequence) {
         GenerationRequest request = sequence.owner().request();
-        return PrefixCache.Scope.of(request.lora(), request.boundary().layers());
+        return PrefixCache.Scope.of(request.lora(), request.boundary());
     }
 }

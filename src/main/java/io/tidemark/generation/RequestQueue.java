@@ -338,7 +338,7 @@ final class RequestQueue {
             return Optional.empty();
         }
         return Optional.of(new Prefix(
-                PrefixCache.Scope.of(request.lora(), request.boundary().layers()),
+                PrefixCache.Scope.of(request.lora(), request.boundary()),
                 List.copyOf(request.prompt().subList(0, PREFIX_TOKENS))));
     }
 }

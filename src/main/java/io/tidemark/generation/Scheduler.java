@@ -1,10 +1,10 @@
 package io.tidemark.generation;
 
 import io.tidemark.decoder.Decoder;
-import io.tidemark.decoder.DecoderException;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.decoder.kvcache.KvPool;
 import io.tidemark.decoder.kvcache.KvSlot;
+import io.tidemark.decoder.script.DecoderException;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;

@@ -155,7 +155,7 @@ final class Sequence {
                 List.copyOf(tokens),
                 cachedTokens,
                 request.lora(),
-                request.boundary().layers(),
+                request.boundary(),
                 samples ? Optional.of(nextSampling()) : Optional.empty());
     }
 

@@ -1,9 +1,9 @@
 package io.tidemark.generation;
 
 import io.tidemark.decoder.Decoder;
-import io.tidemark.decoder.DecoderException;
 import io.tidemark.decoder.StepRow;
 import io.tidemark.decoder.sampling.SampledToken;
+import io.tidemark.decoder.script.DecoderException;
 import io.tidemark.generation.Scheduler.ScheduledRow;
 import io.tidemark.text.LogText;
 import java.util.ArrayList;

@@ -8,17 +8,11 @@ import java.util.stream.Collectors;
 public enum ComputeType {
 
     /** 32-bit floating point. */
-    FP32(0),
+    FP32,
     /** 16-bit weights and activations. */
-    BF16(1),
+    BF16,
     /** 8-bit weights and activations, with fbgemm; on CPUs only. */
-    INT8(2);
-
-    private final int code;
-
-    ComputeType(int code) {
-        this.code = code;
-    }
+    INT8;
 
     /**
      * The type with this label.
@@ -36,11 +30,6 @@ public enum ComputeType {
     /** {@code fp32}, {@code bf16} or {@code int8}. */
     public String label() {
         return name().toLowerCase(Locale.ROOT);
-    }
-
-    /** The number of this type in the TorchScript files. */
-    public int code() {
-        return code;
     }
 
     private static String labels() {

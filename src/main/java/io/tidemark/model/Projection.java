@@ -1,7 +1,5 @@
 package io.tidemark.model;
 
-import java.util.List;
-
 /** The linear modules of a decoder layer. */
 public enum Projection {
     Q("self_attn.q_proj"),
@@ -12,9 +10,6 @@ public enum Projection {
     UP("mlp.up_proj"),
     DOWN("mlp.down_proj");
 
-    private static final List<List<Projection>> SHARING_INPUT =
-            List.of(List.of(Q, K, V), List.of(O), List.of(GATE, UP), List.of(DOWN));
-
     private final String path;
 
     Projection(String path) {
@@ -24,11 +19,6 @@ public enum Projection {
     /** The module's name below {@code model.layers.N}. */
     public String path() {
         return path;
-    }
-
-    /** Modules that read the same input, in the order in which the decoder concatenates their weights. */
-    public static List<List<Projection>> sharingInput() {
-        return SHARING_INPUT;
     }
 
     public int inputWidth(ModelConfig config) {

@@ -61,6 +61,11 @@ public final class Script implements AutoCloseable {
         }
     }
 
+    /** Calls a method with its parameters in order, as {@link #call(String, Value...)}. */
+    public Value call(ScriptMethod method, Value... arguments) {
+        return call(method.method(), arguments);
+    }
+
     @Override
     public void close() {
         block.close();

@@ -1,5 +1,6 @@
 package io.tidemark.adapter;
 
+import io.tidemark.boundary.Boundary;
 import io.tidemark.decoder.StepRow;
 import io.tidemark.decoder.kvcache.KvPool;
 import io.tidemark.fixture.FixtureModel;
@@ -57,7 +58,7 @@ final class AdapterCacheFixture implements AutoCloseable {
                             List.of(5),
                             0,
                             Optional.of(lease.adapter().weights()),
-                            1,
+                            new Boundary(1),
                             Optional.empty())));
             return true;
         } catch (IllegalStateException e) {

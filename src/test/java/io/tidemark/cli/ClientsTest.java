@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.broker.BrokerOptions;
 import io.tidemark.broker.EmbeddedBroker;
+import io.tidemark.cli.console.Progress;
+import io.tidemark.cli.serving.CommandSettings;
 import io.tidemark.client.Cluster;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -5,9 +5,10 @@ import java.io.StringWriter;
 import picocli.CommandLine;
 
 /** One run of the command line in the JVM of the test. */
-record CommandLineRun(int exitCode, String out, String err) {
+public record CommandLineRun(int exitCode, String out, String err) {
 
-    static CommandLineRun of(String... arguments) {
+    /** Runs {@code tidemark} with these arguments. */
+    public static CommandLineRun of(String... arguments) {
         StringWriter out = new StringWriter();
         StringWriter err = new StringWriter();
         CommandLine line = TidemarkCommand.commandLine()

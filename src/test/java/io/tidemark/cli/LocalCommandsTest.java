@@ -2,6 +2,7 @@ package io.tidemark.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.tidemark.cli.console.Progress;
 import io.tidemark.cli.model.ThreadsOption;
 import io.tidemark.message.EndingFields;
 import io.tidemark.torch.Processors;

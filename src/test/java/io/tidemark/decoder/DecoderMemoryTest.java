@@ -3,6 +3,7 @@ package io.tidemark.decoder;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.adapter.AdapterStore;
+import io.tidemark.boundary.Boundary;
 import io.tidemark.decoder.kvcache.KvPool;
 import io.tidemark.decoder.kvcache.KvSlot;
 import io.tidemark.decoder.lora.LoraWeights;
@@ -80,7 +81,7 @@ class DecoderMemoryTest {
                 .withCounts(new TokenCounts(List.of(7, 8)))
                 .withTop(3);
         for (int i = 0; i < steps; i++) {
-            decoder.step(List.of(new StepRow(slot, List.of(5), i % 64, lora, 1, Optional.of(rule))));
+            decoder.step(List.of(new StepRow(slot, List.of(5), i % 64, lora, new Boundary(1), Optional.of(rule))));
         }
     }
 

@@ -3,6 +3,7 @@ package io.tidemark.decoder;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.adapter.AdapterStore;
+import io.tidemark.boundary.Boundary;
 import io.tidemark.decoder.kvcache.KvPool;
 import io.tidemark.decoder.kvcache.KvSlot;
 import io.tidemark.decoder.lora.LoraWeights;
@@ -40,7 +41,12 @@ class DeterministicStepTest {
 
         StepRow row(KvSlot slot, int from, int to) {
             return new StepRow(
-                    slot, tokens.subList(from, to), from, lora, boundary, Optional.of(TokenSampling.greedy()));
+                    slot,
+                    tokens.subList(from, to),
+                    from,
+                    lora,
+                    new Boundary(boundary),
+                    Optional.of(TokenSampling.greedy()));
         }
     }
 

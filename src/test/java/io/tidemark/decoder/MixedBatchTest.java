@@ -3,6 +3,7 @@ package io.tidemark.decoder;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import io.tidemark.boundary.Boundary;
 import io.tidemark.decoder.kvcache.KvPool;
 import io.tidemark.decoder.kvcache.KvSlot;
 import io.tidemark.decoder.lora.LoraWeights;
@@ -39,7 +40,7 @@ class MixedBatchTest {
                     tokens.subList(from, to),
                     from,
                     lora,
-                    boundary,
+                    new Boundary(boundary),
                     sampled ? Optional.of(TokenSampling.greedy()) : Optional.empty());
         }
     }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidemark.boundary.Boundary;
 import io.tidemark.decoder.kvcache.KvPool;
 import io.tidemark.decoder.sampling.TokenSampling;
 import io.tidemark.fixture.FixtureModel;
@@ -227,7 +228,7 @@ class ModelWeightsTest {
                             List.of(5, 6, 7, 300),
                             0,
                             Optional.empty(),
-                            0,
+                            new Boundary(0),
                             Optional.of(TokenSampling.greedy()))))
                     .get(0);
         }

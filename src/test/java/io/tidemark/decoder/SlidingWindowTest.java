@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidemark.boundary.Boundary;
 import io.tidemark.decoder.kvcache.KvPool;
 import io.tidemark.decoder.kvcache.KvSlot;
 import io.tidemark.decoder.sampling.TokenSampling;
@@ -145,7 +146,7 @@ class SlidingWindowTest {
                                 tokens.subList(done[row], done[row] + size),
                                 done[row],
                                 Optional.empty(),
-                                0,
+                                new Boundary(0),
                                 Optional.of(TokenSampling.greedy())));
                         done[row] += size;
                     }

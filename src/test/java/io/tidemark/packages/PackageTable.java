@@ -12,11 +12,11 @@ import java.util.regex.Pattern;
 /** Reads the table of packages in docs/architecture.md. */
 final class PackageTable {
 
-    private static final Pattern ROW = Pattern.compile("(?m)^\\| `(\\w+)` \\|[^|]*\\| ([\\w, ]+) \\|$");
+    private static final Pattern ROW = Pattern.compile("(?m)^\\| `([\\w.]+)` \\|[^|]*\\| ([\\w., ]+) \\|$");
 
     private PackageTable() {}
 
-    /** Each package with the packages that it may use. */
+    /** Each package with the packages that it may use, as names below {@code io.tidemark}. */
     static Map<String, Set<String>> in(Path document) throws IOException {
         Map<String, Set<String>> allowed = new HashMap<>();
         Matcher row = ROW.matcher(Files.readString(document));

@@ -1,6 +1,7 @@
 package io.tidemark.packages;
 
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.tngtech.archunit.base.DescribedPredicate;
@@ -53,8 +54,8 @@ class PackagesTest {
         Map<String, Set<String>> violations = new TreeMap<>();
         for (JavaClass from : classes) {
             from.getDirectDependenciesFromSelf().forEach(dependency -> {
-                String target = topLevel(dependency.getTargetClass());
-                String origin = topLevel(from);
+                String target = nameOf(dependency.getTargetClass());
+                String origin = nameOf(from);
                 if (!target.isEmpty()
                         && !target.equals(origin)
                         && !allowed.getOrDefault(origin, Set.of()).contains(target)) {
@@ -68,10 +69,16 @@ class PackagesTest {
     }
 
     @Test
+    @DisplayName("Have no cycles, sub-packages included")
+    void haveNoCycles() {
+        slices().matching("io.tidemark.(**)").should().beFreeOfCycles().check(classes);
+    }
+
+    @Test
     @DisplayName("Are all in the table, and each has a package-info")
     void areNamedAndDescribed() {
         Set<String> found = new HashSet<>();
-        classes.forEach(type -> found.add(topLevel(type)));
+        classes.forEach(type -> found.add(nameOf(type)));
         assertThat(found).isEqualTo(allowed.keySet());
         Set<String> undescribed = new TreeSet<>();
         for (JavaPackage each : classes.getDefaultPackage().getSubpackagesInTree()) {
@@ -131,9 +138,9 @@ class PackagesTest {
                 type -> Set.of(type.getPackageName().split("\\.")).stream().anyMatch(names::contains));
     }
 
-    /** The top-level package of a class of this project; empty for any other class. */
-    private static String topLevel(JavaClass type) {
+    /** The package of a class of this project below {@code io.tidemark}; empty for any other class. */
+    private static String nameOf(JavaClass type) {
         String name = type.getPackageName();
-        return name.startsWith(BASE) ? name.substring(BASE.length()).split("\\.")[0] : "";
+        return name.startsWith(BASE) ? name.substring(BASE.length()) : "";
     }
 }

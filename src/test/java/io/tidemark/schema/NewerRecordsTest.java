@@ -2,20 +2,19 @@ package io.tidemark.schema;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.tidemark.boundary.TableEntry;
 import io.tidemark.calibration.CalibrationState;
+import io.tidemark.message.CalibrationStateRecord;
 import io.tidemark.message.CancellationMessage;
 import io.tidemark.message.CompletionResult;
 import io.tidemark.message.ErrorResult;
 import io.tidemark.message.EventMessage;
 import io.tidemark.message.Parsed;
 import io.tidemark.message.RequestMessage;
+import io.tidemark.message.TableEntry;
 import io.tidemark.message.TopicJson;
 import io.tidemark.message.ValidationBatch;
-import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -68,7 +67,7 @@ class NewerRecordsTest {
     @ParameterizedTest(name = "{0}")
     @MethodSource("values")
     @DisplayName("Is read like the same record without its unknown fields")
-    void readersIgnoreUnknownFields(TopicRecord record) throws IOException {
+    void readersIgnoreUnknownFields(TopicRecord record) {
         Object known = read(record);
         assertThat(known).isNotInstanceOfAny(Parsed.Invalid.class, TableEntry.Broken.class);
         assertThat(read(newer(record, PASSED_ON))).isEqualTo(known);
@@ -83,8 +82,8 @@ class NewerRecordsTest {
                 .findFirst()
                 .orElseThrow()
                 .with(json -> json.put(UNKNOWN, 3));
-        CalibrationState state = CalibrationState.parse(record.keyText(), record.value());
-        assertThat(new TopicRecord(record.topic(), record.key(), state.toJson(), List.of())
+        CalibrationState state = CalibrationState.of(CalibrationStateRecord.parse(record.keyText(), record.value()));
+        assertThat(new TopicRecord(record.topic(), record.key(), TopicJson.write(state.toRecord()), List.of())
                         .json()
                         .path(UNKNOWN)
                         .asInt())
@@ -115,7 +114,7 @@ class NewerRecordsTest {
     }
 
     /** What the reader of the topic makes of a record. */
-    private static Object read(TopicRecord record) throws IOException {
+    private static Object read(TopicRecord record) {
         return switch (record.topic()) {
             case "generation-requests" -> RequestMessage.parse(record.value(), MAX_BYTES);
             case "generation-events" -> result(record, EventMessage.class);
@@ -128,17 +127,18 @@ class NewerRecordsTest {
             case "generation-cancellations" -> CancellationMessage.parse(record.value());
             case "validation-batches" -> ValidationBatch.parse(record.value(), MAX_BYTES, 10);
             case "adapter-boundaries" -> TableEntry.parse(record.keyText(), record.value());
-            case "calibration-state" -> withoutOtherFields(CalibrationState.parse(record.keyText(), record.value()));
+            case "calibration-state" ->
+                withoutOtherFields(CalibrationStateRecord.parse(record.keyText(), record.value()));
             default -> throw new IllegalArgumentException(record.topic());
         };
     }
 
-    private static Object result(TopicRecord record, Class<?> type) throws IOException {
-        return TopicJson.newMapper(new JsonFactory()).readValue(record.value(), type);
+    private static Object result(TopicRecord record, Class<?> type) {
+        return TopicJson.read(record.value(), type);
     }
 
-    private static CalibrationState withoutOtherFields(CalibrationState state) {
-        return new CalibrationState(
+    private static CalibrationStateRecord withoutOtherFields(CalibrationStateRecord state) {
+        return new CalibrationStateRecord(
                 state.adapter(),
                 state.inputPartition(),
                 state.adapterDigest(),

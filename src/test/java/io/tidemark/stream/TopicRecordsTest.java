@@ -11,18 +11,17 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.quarkus.test.common.QuarkusTestResource;
 import io.quarkus.test.junit.QuarkusTest;
-import io.tidemark.boundary.Boundary;
-import io.tidemark.boundary.BoundaryRecord;
-import io.tidemark.client.Answer;
-import io.tidemark.client.AnswerListener;
 import io.tidemark.client.BoundaryTopic;
 import io.tidemark.client.CalibrationClient;
 import io.tidemark.client.Cluster;
 import io.tidemark.client.RequestClient;
+import io.tidemark.client.RequestResult;
+import io.tidemark.client.ResultListener;
 import io.tidemark.client.Topics;
-import io.tidemark.client.ValidationBatch;
+import io.tidemark.message.BoundaryRecord;
 import io.tidemark.message.CancellationMessage;
 import io.tidemark.message.Provenance;
+import io.tidemark.message.RawValidationBatch;
 import io.tidemark.message.TopicJson;
 import io.tidemark.schema.AsyncApi;
 import io.tidemark.schema.PlantedFault;
@@ -134,9 +133,9 @@ class TopicRecordsTest {
         client.send(withHeaders);
     }
 
-    private List<Answer> send(List<ObjectNode> requests) {
+    private List<RequestResult> send(List<ObjectNode> requests) {
         try (RequestClient requestClient = new RequestClient(new Cluster(brokers), topics())) {
-            return requestClient.send(requests, AnswerListener.NONE, TIMEOUT);
+            return requestClient.send(requests, ResultListener.NONE, TIMEOUT);
         }
     }
 
@@ -152,9 +151,9 @@ class TopicRecordsTest {
                 .mapToObj(i -> TopicClient.json(TopicClient.bytes(
                         "{\"prompt\": \"number " + i + "\", \"completion\": \"the answer " + i + "\"}")))
                 .toList();
-        List<ValidationBatch> batches = Stream.concat(
-                        ValidationBatch.split("qv", examples, MIN_SAMPLES).stream(),
-                        ValidationBatch.split("nobody", examples, MIN_SAMPLES).stream())
+        List<RawValidationBatch> batches = Stream.concat(
+                        CalibrationClient.split("qv", examples, MIN_SAMPLES).stream(),
+                        CalibrationClient.split("nobody", examples, MIN_SAMPLES).stream())
                 .toList();
         assertThat(new CalibrationClient(new Cluster(brokers), topics(), "tidemark-calibrators")
                         .calibrate(batches, done -> {}, TIMEOUT))
@@ -165,15 +164,19 @@ class TopicRecordsTest {
     /** The boundaries of an operator, and tombstones, which leave the adapters as the other tests expect them. */
     private void setBoundaries() {
         BoundaryTopic boundaries = new BoundaryTopic(new Cluster(brokers), topics());
-        boundaries.put(BoundaryRecord.setByHand("records", new Boundary(2), "a test", Instant.now()));
+        boundaries.put(BoundaryRecord.setByHand("records", 2, "a test", Instant.now()));
         boundaries.remove("records");
         boundaries.remove("qv");
         ObjectNode request = (ObjectNode) TopicClient.json(TopicClient.bytes("""
                 {"id": "records-full", "model": "qv", "prompt": "x", "max_tokens": 1}"""));
         Awaitility.await()
                 .atMost(TIMEOUT)
-                .until(() ->
-                        !send(List.of(request)).get(0).json().path("tidemark").has("boundary_offset"));
+                .until(() -> send(List.of(request))
+                        .get(0)
+                        .message()
+                        .tidemark()
+                        .boundaryOffset()
+                        .isEmpty());
     }
 
     private static Topics topics() {

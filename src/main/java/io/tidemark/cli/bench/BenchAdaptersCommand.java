@@ -5,7 +5,7 @@ import io.tidemark.benchmark.AdapterBenchmark.InterTokenLatencies;
 import io.tidemark.benchmark.AdapterBenchmark.Run;
 import io.tidemark.benchmark.AdapterWorkload;
 import io.tidemark.benchmark.SyntheticAdapters;
-import io.tidemark.cli.CommandException;
+import io.tidemark.cli.console.CommandException;
 import io.tidemark.cli.model.ComputeOptions;
 import io.tidemark.cli.model.LocalModel;
 import io.tidemark.cli.model.LocalModelOptions;

@@ -4,6 +4,7 @@ import io.tidemark.benchmark.DecodeBenchmark;
 import io.tidemark.benchmark.DecodeBenchmark.Speed;
 import io.tidemark.benchmark.DecodeBenchmark.Variant;
 import io.tidemark.benchmark.SyntheticAdapters;
+import io.tidemark.boundary.Boundary;
 import io.tidemark.cli.model.ComputeOptions;
 import io.tidemark.cli.model.LocalModel;
 import io.tidemark.cli.model.LocalModelOptions;
@@ -137,9 +138,9 @@ final class BenchDecodeCommand implements Callable<Integer> {
 
     private static List<Variant> variants(int adapters, int layers) {
         return List.of(
-                new Variant("base", 0, 0),
-                new Variant(adapters + ", all layers", adapters, layers),
-                new Variant(adapters + ", boundary " + layers / 3, adapters, layers / 3));
+                new Variant("base", 0, new Boundary(0)),
+                new Variant(adapters + ", all layers", adapters, Boundary.full(layers)),
+                new Variant(adapters + ", boundary " + layers / 3, adapters, new Boundary(layers / 3)));
     }
 
     private void print(ModelOptions options, int rows, List<Variant> variants, DecodeBenchmark bench, PrintWriter out) {

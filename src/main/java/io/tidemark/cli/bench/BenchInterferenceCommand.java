@@ -1,8 +1,8 @@
 package io.tidemark.cli.bench;
 
 import io.tidemark.benchmark.InterferenceBenchmark;
-import io.tidemark.cli.CommandException;
-import io.tidemark.cli.NamedFolder;
+import io.tidemark.cli.console.CommandException;
+import io.tidemark.cli.console.NamedFolder;
 import io.tidemark.cli.model.ComputeOptions;
 import io.tidemark.cli.model.LocalModel;
 import io.tidemark.cli.model.LocalModelOptions;

@@ -7,8 +7,8 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidemark.benchmark.GenerationBenchmark;
 import io.tidemark.benchmark.GenerationBenchmark.Row;
 import io.tidemark.boundary.Boundary;
-import io.tidemark.cli.FailureText;
-import io.tidemark.cli.TidemarkCommand;
+import io.tidemark.cli.console.FailureText;
+import io.tidemark.cli.console.ProgramVersion;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.input.InputEncoder;
@@ -59,7 +59,7 @@ final class BenchQuestions {
                                     "versions",
                                     Map.of(
                                             "tidemark",
-                                            TidemarkCommand.Version.ofJar(),
+                                            ProgramVersion.ofJar(),
                                             "java",
                                             Runtime.version().toString()));
                         case "greedy" -> greedy(question);

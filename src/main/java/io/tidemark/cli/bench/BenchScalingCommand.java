@@ -3,7 +3,7 @@ package io.tidemark.cli.bench;
 import io.tidemark.benchmark.scaling.ScalingResult;
 import io.tidemark.benchmark.scaling.ScalingSimulation;
 import io.tidemark.benchmark.scaling.Signal;
-import io.tidemark.cli.Progress;
+import io.tidemark.cli.console.Progress;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;

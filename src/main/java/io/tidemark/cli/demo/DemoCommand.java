@@ -1,8 +1,9 @@
 package io.tidemark.cli.demo;
 
 import io.tidemark.broker.EmbeddedBroker;
-import io.tidemark.cli.ShutdownGuard;
-import io.tidemark.cli.TidemarkCommand;
+import io.tidemark.cli.console.Verbosity;
+import io.tidemark.cli.serving.ShutdownGuard;
+import io.tidemark.cli.serving.StartsQuarkus;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -24,13 +25,13 @@ import picocli.CommandLine.Spec;
             "  tidemark demo",
             "  tidemark demo --keep --broker-port 9092"
         })
-public final class DemoCommand implements Callable<Integer>, TidemarkCommand.StartsQuarkus {
+public final class DemoCommand implements Callable<Integer>, StartsQuarkus {
 
     @Spec
     private CommandSpec spec;
 
     @ParentCommand
-    private TidemarkCommand root;
+    private Verbosity root;
 
     @Option(
             names = "--keep",

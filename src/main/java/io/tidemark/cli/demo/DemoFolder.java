@@ -1,8 +1,8 @@
 package io.tidemark.cli.demo;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.tidemark.cli.CommandException;
-import io.tidemark.cli.NamedFolder;
+import io.tidemark.cli.console.CommandException;
+import io.tidemark.cli.console.NamedFolder;
 import io.tidemark.cli.model.DataFile;
 import java.io.IOException;
 import java.io.UncheckedIOException;

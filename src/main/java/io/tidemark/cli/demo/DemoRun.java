@@ -2,7 +2,7 @@ package io.tidemark.cli.demo;
 
 import io.tidemark.broker.BrokerOptions;
 import io.tidemark.broker.EmbeddedBroker;
-import io.tidemark.cli.ServingProcess;
+import io.tidemark.cli.serving.ServingProcess;
 import io.tidemark.client.Cluster;
 import io.tidemark.stream.settings.TidemarkSettings.Role;
 import java.io.IOException;

@@ -1,7 +1,7 @@
 package io.tidemark.cli.demo;
 
-import io.tidemark.cli.CommandException;
-import io.tidemark.cli.ServingProcess;
+import io.tidemark.cli.console.CommandException;
+import io.tidemark.cli.serving.ServingProcess;
 import java.io.IOException;
 import java.net.URI;
 import java.net.http.HttpClient;

@@ -1,8 +1,8 @@
 package io.tidemark.cli.demo;
 
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
-import io.tidemark.cli.BoundaryPlots;
-import io.tidemark.cli.Progress;
+import io.tidemark.cli.console.BoundaryPlots;
+import io.tidemark.cli.console.Progress;
 import io.tidemark.cli.demo.DemoReport.Calibration;
 import io.tidemark.cli.demo.DemoReport.Reply;
 import io.tidemark.client.ResultListener;

@@ -1,6 +1,6 @@
 package io.tidemark.cli.model;
 
-import io.tidemark.cli.NamedFolder;
+import io.tidemark.cli.console.NamedFolder;
 import io.tidemark.decoder.lora.LoraWeights;
 import picocli.CommandLine.Option;
 

@@ -1,6 +1,6 @@
 package io.tidemark.cli.model;
 
-import io.tidemark.cli.CommandException;
+import io.tidemark.cli.console.CommandException;
 import io.tidemark.model.ComputeType;
 import io.tidemark.model.ModelOptions;
 import picocli.CommandLine.ITypeConverter;

@@ -2,7 +2,9 @@ package io.tidemark.decoder.attention;
 
 import io.tidemark.decoder.kvcache.KvBlock;
 import io.tidemark.decoder.kvcache.KvSlot;
-import io.tidemark.decoder.weights.DecoderScript;
+import io.tidemark.decoder.script.DecoderLayouts.CallField;
+import io.tidemark.decoder.script.DecoderLayouts.CallKind;
+import io.tidemark.decoder.script.DecoderScript;
 import java.util.List;
 
 /**
@@ -17,11 +19,7 @@ import java.util.List;
  */
 public record AttentionCall(KvBlock block, List<Chunk> chunks, int queries, Span span) {
 
-    /** The kinds of calls in {@code attention.torchscript}. */
-    static final long CACHED = 0;
-
-    static final long CAUSAL = 1;
-    static final long PACKED = 2;
+    private static final int FIELDS = CallField.values().length;
 
     /**
      * Consecutive tokens of one row.
@@ -66,16 +64,29 @@ public record AttentionCall(KvBlock block, List<Chunk> chunks, int queries, Span
     }
 
     /**
-     * The numbers that {@code attention.torchscript} takes for a call.
+     * The call as the script takes it, a {@link CallField} list.
      *
      * @param blockIndex index of the block in the step's list of blocks
      */
     public long[] numbers(int blockIndex) {
-        int end = isPacked() ? firstSlot() + 1 : endSlot();
-        long kind = isPacked() ? PACKED : span.sequenceStart() ? CAUSAL : CACHED;
-        long only = chunks.size() == 1 && queries == 1 ? chunks.get(0).position() : DecoderScript.NONE;
-        return new long[] {
-            blockIndex, firstSlot(), end, queries, span.tokens(), kind, block.ringCapacity(), span.ringTokens(), only
-        };
+        boolean single = chunks.size() == 1 && queries == 1;
+        long[] numbers = new long[FIELDS];
+        numbers[CallField.BLOCK.ordinal()] = blockIndex;
+        numbers[CallField.FIRST_SLOT.ordinal()] = firstSlot();
+        numbers[CallField.END_SLOT.ordinal()] = isPacked() ? firstSlot() + 1 : endSlot();
+        numbers[CallField.QUERIES.ordinal()] = queries;
+        numbers[CallField.SPAN.ordinal()] = span.tokens();
+        numbers[CallField.KIND.ordinal()] = kind().ordinal();
+        numbers[CallField.RING_CAPACITY.ordinal()] = block.ringCapacity();
+        numbers[CallField.RING_SPAN.ordinal()] = span.ringTokens();
+        numbers[CallField.ONLY_POSITION.ordinal()] = single ? chunks.get(0).position() : DecoderScript.NONE;
+        return numbers;
+    }
+
+    private CallKind kind() {
+        if (isPacked()) {
+            return CallKind.PACKED;
+        }
+        return span.sequenceStart() ? CallKind.CAUSAL : CallKind.CACHED;
     }
 }

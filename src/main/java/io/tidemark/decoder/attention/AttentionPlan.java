@@ -3,7 +3,6 @@ package io.tidemark.decoder.attention;
 import io.tidemark.decoder.attention.AttentionCall.Chunk;
 import io.tidemark.decoder.attention.AttentionCall.Span;
 import io.tidemark.decoder.kvcache.KvBlock;
-import java.nio.LongBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -65,20 +64,19 @@ public final class AttentionPlan {
         return reordered;
     }
 
-    /** How many numbers {@link #putInto} writes. */
-    public int size() {
-        return reordered ? 2 * rows() + tokens : rows();
+    /** The slot of each row {@code [rows]}. */
+    public long[] slots() {
+        return slotOfRow.clone();
     }
 
-    /**
-     * Writes the slot of each row {@code [rows]}. If the order differs, the token of each row {@code [rows]} and the
-     * row with the result of each token {@code [tokens]} follow.
-     */
-    public void putInto(LongBuffer numbers) {
-        numbers.put(slotOfRow);
-        if (reordered) {
-            numbers.put(tokenOfRow).put(rowOfToken());
-        }
+    /** The token of each row {@code [rows]}; empty if rows and tokens have the same order. */
+    public long[] order() {
+        return reordered ? tokenOfRow.clone() : new long[0];
+    }
+
+    /** The row with the result of each token {@code [tokens]}; empty if rows and tokens have the same order. */
+    public long[] restoredOrder() {
+        return reordered ? rowOfToken() : new long[0];
     }
 
     private static boolean isIdentity(long[] order, int tokens) {

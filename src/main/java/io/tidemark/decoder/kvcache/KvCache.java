@@ -1,6 +1,15 @@
 package io.tidemark.decoder.kvcache;
 
-import io.tidemark.decoder.DecoderException;
+import static io.tidemark.decoder.script.DecoderMethod.CLEAR_SLOT;
+import static io.tidemark.decoder.script.DecoderMethod.COPY_SLOT;
+import static io.tidemark.decoder.script.DecoderMethod.COPY_TOKENS;
+import static io.tidemark.decoder.script.DecoderMethod.FILL_SLOT;
+import static io.tidemark.decoder.script.DecoderMethod.IS_FINITE;
+import static io.tidemark.decoder.script.DecoderMethod.KV_ELEMENT_BYTES;
+import static io.tidemark.decoder.script.DecoderMethod.NEW_CACHE;
+
+import io.tidemark.decoder.script.DecoderException;
+import io.tidemark.decoder.script.DecoderMethod;
 import io.tidemark.model.ModelConfig;
 import io.tidemark.torch.Script;
 import io.tidemark.torch.ScriptException;
@@ -38,7 +47,7 @@ public final class KvCache {
         this.config = config;
         this.windowedLayers =
                 (int) config.windows().stream().filter(OptionalInt::isPresent).count();
-        try (Value bytes = call("kv_element_bytes")) {
+        try (Value bytes = call(KV_ELEMENT_BYTES)) {
             this.bytesPerToken = config.kvElementsPerToken() * bytes.toNumber();
         }
     }
@@ -88,7 +97,7 @@ public final class KvCache {
                 Value count = torch.number(slots);
                 Value length = torch.number(capacity);
                 Value ring = torch.number(ringCapacity)) {
-            return new KvBlock(call("new_cache", like, count, length, ring), slots, capacity, ringCapacity);
+            return new KvBlock(call(NEW_CACHE, like, count, length, ring), slots, capacity, ringCapacity);
         }
     }
 
@@ -97,8 +106,8 @@ public final class KvCache {
         try (Value index = torch.number(slot.index());
                 Value start = torch.number(from);
                 Value end = torch.number(to)) {
-            Value copy = call("copy_tokens", slot.block().cache(), index, start, end);
-            try (Value finite = call("is_finite", copy)) {
+            Value copy = call(COPY_TOKENS, slot.block().cache(), index, start, end);
+            try (Value finite = call(IS_FINITE, copy)) {
                 if (finite.toFlag()) {
                     return Optional.of(copy);
                 }
@@ -112,7 +121,7 @@ public final class KvCache {
     void fill(KvSlot slot, List<Value> copies) {
         try (Value index = torch.number(slot.index());
                 Value list = torch.list(copies)) {
-            call("fill_slot", slot.block().cache(), index, list).close();
+            call(FILL_SLOT, slot.block().cache(), index, list).close();
         }
     }
 
@@ -121,7 +130,7 @@ public final class KvCache {
         try (Value source = torch.number(from.index());
                 Value target = torch.number(to.index());
                 Value length = torch.number(tokens)) {
-            call("copy_slot", from.block().cache(), source, to.block().cache(), target, length)
+            call(COPY_SLOT, from.block().cache(), source, to.block().cache(), target, length)
                     .close();
         }
     }
@@ -129,11 +138,11 @@ public final class KvCache {
     /** Sets a slot to zero. */
     void clear(KvSlot slot) {
         try (Value index = torch.number(slot.index())) {
-            call("clear_slot", slot.block().cache(), index).close();
+            call(CLEAR_SLOT, slot.block().cache(), index).close();
         }
     }
 
-    private Value call(String method, Value... arguments) {
+    private Value call(DecoderMethod method, Value... arguments) {
         try {
             return script.call(method, arguments);
         } catch (ScriptException e) {

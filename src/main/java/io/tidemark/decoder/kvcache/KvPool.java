@@ -1,6 +1,6 @@
 package io.tidemark.decoder.kvcache;
 
-import io.tidemark.decoder.DecoderException;
+import io.tidemark.decoder.script.DecoderException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;

@@ -1,7 +1,8 @@
 package io.tidemark.decoder.kvcache;
 
-import io.tidemark.decoder.DecoderException;
+import io.tidemark.boundary.Boundary;
 import io.tidemark.decoder.lora.LoraWeights;
+import io.tidemark.decoder.script.DecoderException;
 import io.tidemark.torch.Value;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -36,14 +37,16 @@ public final class PrefixCache implements AutoCloseable {
      * base model and the compute type, is the same for the whole process. The adapter is identified by its loaded
      * weights: a reloaded adapter is another scope, even if its version is the same.
      *
-     * @param lora       the adapter; empty for the base model
-     * @param loraLayers the boundary
+     * @param lora     the adapter; empty for the base model
+     * @param boundary which layers use the adapter; no layers for the base model
      */
-    public record Scope(Optional<LoraWeights> lora, int loraLayers) {
+    public record Scope(Optional<LoraWeights> lora, Boundary boundary) {
+
+        private static final Boundary NO_LAYERS = new Boundary(0);
 
         /** The scope of rows with this adapter and boundary; without an adapter the boundary is ignored. */
-        public static Scope of(Optional<LoraWeights> lora, int loraLayers) {
-            return new Scope(lora, lora.isPresent() ? loraLayers : 0);
+        public static Scope of(Optional<LoraWeights> lora, Boundary boundary) {
+            return new Scope(lora, lora.isPresent() ? boundary : NO_LAYERS);
         }
     }
 

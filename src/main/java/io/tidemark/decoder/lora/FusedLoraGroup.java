@@ -1,6 +1,6 @@
 package io.tidemark.decoder.lora;
 
-import io.tidemark.decoder.DecoderException;
+import io.tidemark.decoder.script.DecoderException;
 import io.tidemark.model.ModelConfig;
 import io.tidemark.model.ModelOptions;
 import java.util.Collection;

@@ -1,5 +1,20 @@
 package io.tidemark.decoder.lora;
 
+import static io.tidemark.decoder.script.DecoderMethod.ADAPTER;
+import static io.tidemark.decoder.script.DecoderMethod.ADAPTER_BYTES;
+import static io.tidemark.decoder.script.DecoderMethod.CONCAT_A;
+import static io.tidemark.decoder.script.DecoderMethod.CONCAT_B;
+import static io.tidemark.decoder.script.DecoderMethod.DORA_FACTOR;
+import static io.tidemark.decoder.script.DecoderMethod.OVERRIDE_BYTES;
+import static io.tidemark.decoder.script.DecoderMethod.PACKED_BYTES;
+import static io.tidemark.decoder.script.DecoderMethod.PACK_ADAPTER;
+import static io.tidemark.decoder.script.DecoderMethod.SCALED;
+import static io.tidemark.decoder.script.DecoderMethod.SCALED_B;
+
+import io.tidemark.decoder.script.DecoderLayouts.LinearModule;
+import io.tidemark.decoder.script.DecoderLayouts.LoraFactor;
+import io.tidemark.decoder.script.DecoderLayouts.LoraScale;
+import io.tidemark.decoder.script.DecoderMethod;
 import io.tidemark.decoder.weights.TensorLoader;
 import io.tidemark.model.ComputeType;
 import io.tidemark.model.InvalidModelException;
@@ -12,6 +27,7 @@ import io.tidemark.torch.Value;
 import io.tidemark.torch.ValueScope;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -48,10 +64,9 @@ public final class LoraLoader {
             Value tensors = scope.add(layers(source, adapter.layers()));
             Optional<Value> packed = packed(tensors);
             packed.ifPresent(scope::add);
-            long packedBytes =
-                    packed.map(value -> number("packed_bytes", value)).orElse(0L);
-            long bytes = number("adapter_bytes", tensors)
-                    + overrides.map(value -> number("override_bytes", value)).orElse(0L)
+            long packedBytes = packed.map(value -> number(PACKED_BYTES, value)).orElse(0L);
+            long bytes = number(ADAPTER_BYTES, tensors)
+                    + overrides.map(value -> number(OVERRIDE_BYTES, value)).orElse(0L)
                     + packedBytes;
             scope.release();
             return new LoraWeights(tensors, isPlain(adapter.layers()), overrides, packed, packedBytes, bytes);
@@ -61,11 +76,11 @@ public final class LoraLoader {
     /** Present with int8 only, where sums over a few byte tables take less time than many small products. */
     private Optional<Value> packed(Value tensors) {
         return computeType == ComputeType.INT8
-                ? Optional.of(loader.script().call("pack_adapter", tensors))
+                ? Optional.of(loader.script().call(PACK_ADAPTER, tensors))
                 : Optional.empty();
     }
 
-    private long number(String method, Value value) {
+    private long number(DecoderMethod method, Value value) {
         try (Value number = loader.script().call(method, value)) {
             return number.toNumber();
         }
@@ -77,18 +92,14 @@ public final class LoraLoader {
             List<Value> tensors = new ArrayList<>();
             List<Value> factorsAndShifts = new ArrayList<>();
             for (int layer = 0; layer < layers.size(); layer++) {
-                for (int fused = 0; fused < Projection.sharingInput().size(); fused++) {
-                    List<Linear> linears = linears(
-                            source,
-                            layer,
-                            layers.get(layer),
-                            Projection.sharingInput().get(fused));
-                    addFused(scope, tensors, factorsAndShifts, linears, layer, fused);
+                for (LinearModule module : LinearModule.values()) {
+                    List<Linear> linears = linears(source, layer, layers.get(layer), module.parts());
+                    addFused(scope, tensors, factorsAndShifts, linears, layer, module);
                 }
             }
             Value factors = scope.add(loader.torch().list(tensors));
             Value scales = scope.add(loader.torch().list(isPlain(layers) ? tensors.subList(0, 1) : factorsAndShifts));
-            return loader.script().call("adapter", factors, scales);
+            return loader.script().call(ADAPTER, factors, scales);
         }
     }
 
@@ -118,7 +129,7 @@ public final class LoraLoader {
             List<Value> factorsAndShifts,
             List<Linear> linears,
             int layer,
-            int fused) {
+            LinearModule module) {
         try (ValueScope parts = new ValueScope()) {
             linears.forEach(linear -> List.of(linear.a(), linear.b(), linear.factor(), linear.shift())
                     .forEach(parts::add));
@@ -127,13 +138,19 @@ public final class LoraLoader {
             Value allB = parts.add(
                     loader.torch().list(linears.stream().map(Linear::b).toList()));
             Value layerIndex = parts.add(loader.torch().number(layer));
-            Value fusedIndex = parts.add(loader.torch().number(fused));
-            tensors.add(scope.add(loader.script().call("concat_a", allA, layerIndex, fusedIndex)));
-            tensors.add(scope.add(loader.script().call("concat_b", allB)));
-            factorsAndShifts.add(
+            Value moduleIndex = parts.add(loader.torch().number(module.ordinal()));
+            Map<LoraFactor, Value> factors = new EnumMap<>(LoraFactor.class);
+            factors.put(LoraFactor.A, scope.add(loader.script().call(CONCAT_A, allA, layerIndex, moduleIndex)));
+            factors.put(LoraFactor.B, scope.add(loader.script().call(CONCAT_B, allB)));
+            tensors.addAll(factors.values());
+            Map<LoraScale, Value> scales = new EnumMap<>(LoraScale.class);
+            scales.put(
+                    LoraScale.FACTOR,
                     scope.add(loader.concat(linears.stream().map(Linear::factor).toList())));
-            factorsAndShifts.add(
+            scales.put(
+                    LoraScale.SHIFT,
                     scope.add(loader.concat(linears.stream().map(Linear::shift).toList())));
+            factorsAndShifts.addAll(scales.values());
         }
     }
 
@@ -162,7 +179,7 @@ public final class LoraLoader {
             Value factor = module.magnitude()
                     .map(magnitude -> doraFactor(source, magnitude, base.orElseThrow(), a, b, scale))
                     .orElseGet(() -> loader.filled(1, out));
-            Value scaledB = loader.script().call("scaled_b", b, scale, factor);
+            Value scaledB = loader.script().call(SCALED_B, b, scale, factor);
             return new Linear(a, scaledB, factor, shift(source, module, out, scale));
         }
     }
@@ -170,7 +187,7 @@ public final class LoraLoader {
     private Value doraFactor(Path source, StoredTensor magnitude, StoredTensor base, Value a, Value b, Value scale) {
         try (Value magnitudes = loader.load(source, magnitude);
                 Value weight = loader.load(modelFolder, base)) {
-            return loader.script().call("dora_factor", magnitudes, weight, a, b, scale);
+            return loader.script().call(DORA_FACTOR, magnitudes, weight, a, b, scale);
         }
     }
 
@@ -179,7 +196,7 @@ public final class LoraLoader {
             return loader.zeros(out);
         }
         try (Value bias = loader.load(source, module.bias().get())) {
-            return loader.script().call("scaled", bias, scale);
+            return loader.script().call(SCALED, bias, scale);
         }
     }
 }

@@ -1,5 +1,8 @@
 package io.tidemark.decoder.lora;
 
+import static io.tidemark.decoder.script.DecoderScript.NONE;
+
+import io.tidemark.decoder.script.DecoderScript;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -16,16 +19,16 @@ public record LoraPlacement(List<PackedLoraGroup> groups, Map<LoraWeights, Place
     /** All adapters run unpacked. */
     public static final LoraPlacement UNPACKED = new LoraPlacement(List.of(), Map.of());
 
-    private static final Place NO_PLACE = new Place(-1, -1);
+    private static final Place NO_PLACE = new Place(NONE, NONE);
 
     /**
-     * @param group  index of the packed group, -1 if unpacked
-     * @param member index of the adapter in the group, -1 if unpacked
+     * @param group  index of the packed group, {@link DecoderScript#NONE} if unpacked
+     * @param member index of the adapter in the group, {@link DecoderScript#NONE} if unpacked
      */
-    public record Place(int group, int member) {
+    public record Place(long group, long member) {
 
         public boolean isPacked() {
-            return group >= 0;
+            return group != NONE;
         }
     }
 

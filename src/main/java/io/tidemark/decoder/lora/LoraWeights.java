@@ -1,5 +1,7 @@
 package io.tidemark.decoder.lora;
 
+import static io.tidemark.decoder.script.DecoderMethod.NO_ADAPTER;
+
 import io.tidemark.torch.Script;
 import io.tidemark.torch.Value;
 import java.util.List;
@@ -39,7 +41,7 @@ public final class LoraWeights implements AutoCloseable {
 
     /** A placeholder for steps without adapters. */
     public static LoraWeights none(Script script) {
-        return new LoraWeights(script.call("no_adapter"), true, Optional.empty(), Optional.empty(), 0, 0);
+        return new LoraWeights(script.call(NO_ADAPTER), true, Optional.empty(), Optional.empty(), 0, 0);
     }
 
     /** The LoRA of the blocks' linear modules: an {@code Adapter} of {@code weights.torchscript}. */

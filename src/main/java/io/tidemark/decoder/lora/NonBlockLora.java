@@ -1,6 +1,19 @@
 package io.tidemark.decoder.lora;
 
+import static io.tidemark.decoder.script.DecoderMethod.EMBEDDING_DORA_FACTOR;
+import static io.tidemark.decoder.script.DecoderMethod.EQUAL;
+import static io.tidemark.decoder.script.DecoderMethod.EQUAL_TRANSPOSED;
+import static io.tidemark.decoder.script.DecoderMethod.HEAD_DORA_FACTOR;
+import static io.tidemark.decoder.script.DecoderMethod.HEAD_NORMS;
+import static io.tidemark.decoder.script.DecoderMethod.OVERRIDES;
+import static io.tidemark.decoder.script.DecoderMethod.SCALED;
+import static io.tidemark.decoder.script.DecoderMethod.SCALED_B;
+import static io.tidemark.decoder.script.DecoderMethod.TRANSPOSED_FACTOR;
+
 import io.tidemark.decoder.lora.StoredAdapter.Duplicate;
+import io.tidemark.decoder.script.DecoderLayouts.LayerNorm;
+import io.tidemark.decoder.script.DecoderLayouts.OverrideTensor;
+import io.tidemark.decoder.script.DecoderMethod;
 import io.tidemark.decoder.weights.TensorLoader;
 import io.tidemark.model.InvalidModelException;
 import io.tidemark.model.ModelConfig;
@@ -11,6 +24,7 @@ import io.tidemark.torch.Value;
 import io.tidemark.torch.ValueScope;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -54,20 +68,31 @@ final class NonBlockLora {
         Optional<LoraModule> embedding = Optional.ofNullable(adapter.nonBlock().get(ModuleNames.EMBEDDING));
         Optional<LoraModule> head = Optional.ofNullable(adapter.nonBlock().get(ModuleNames.HEAD));
         try (ValueScope scope = new ValueScope()) {
-            List<Value> list = new ArrayList<>();
-            list.add(scope.add(override(overrides, ModuleNames.EMBEDDING)));
-            list.addAll(embeddingLora(scope, overrides, embedding));
-            list.add(scope.add(override(overrides, ModuleNames.HEAD)));
-            list.addAll(headLora(scope, overrides, head));
-            list.add(scope.add(override(overrides, ModuleNames.FINAL_NORM)));
-            for (int layer = 0; layer < config.numLayers(); layer++) {
-                list.add(scope.add(override(overrides, ModuleNames.attentionNorm(layer))));
-                list.add(scope.add(override(overrides, ModuleNames.mlpNorm(layer))));
-                list.add(scope.add(headNorms(overrides, layer)));
+            Map<OverrideTensor, Value> tensors = new EnumMap<>(OverrideTensor.class);
+            for (OverrideTensor tensor : OverrideTensor.values()) {
+                tensors.put(tensor, none(scope));
             }
-            return Optional.of(
-                    loader.script().call("overrides", scope.add(loader.torch().list(list))));
+            tensors.put(OverrideTensor.EMBEDDING, scope.add(override(overrides, ModuleNames.EMBEDDING)));
+            embedding.ifPresent(lora -> putEmbeddingLora(tensors, scope, overrides, lora));
+            tensors.put(OverrideTensor.HEAD, scope.add(override(overrides, ModuleNames.HEAD)));
+            head.ifPresent(lora -> putHeadLora(tensors, scope, overrides, lora));
+            tensors.put(OverrideTensor.FINAL_NORM, scope.add(override(overrides, ModuleNames.FINAL_NORM)));
+            List<Value> norms = new ArrayList<>();
+            for (int layer = 0; layer < config.numLayers(); layer++) {
+                norms.addAll(norms(scope, overrides, layer).values());
+            }
+            Value tensorList = scope.add(loader.torch().list(List.copyOf(tensors.values())));
+            return Optional.of(loader.script()
+                    .call(OVERRIDES, tensorList, scope.add(loader.torch().list(norms))));
         }
+    }
+
+    private Map<LayerNorm, Value> norms(ValueScope scope, Map<String, StoredTensor> overrides, int layer) {
+        Map<LayerNorm, Value> norms = new EnumMap<>(LayerNorm.class);
+        norms.put(LayerNorm.ATTENTION, scope.add(override(overrides, ModuleNames.attentionNorm(layer))));
+        norms.put(LayerNorm.MLP, scope.add(override(overrides, ModuleNames.mlpNorm(layer))));
+        norms.put(LayerNorm.HEADS, scope.add(headNorms(overrides, layer)));
+        return norms;
     }
 
     /** The overrides, and the copies that differ from the base model. */
@@ -113,7 +138,7 @@ final class NonBlockLora {
         }
         try (Value one = loader.load(folder, original);
                 Value other = loader.load(source, copy);
-                Value equal = loader.script().call(transposed ? "equal_transposed" : "equal", one, other)) {
+                Value equal = loader.script().call(transposed ? EQUAL_TRANSPOSED : EQUAL, one, other)) {
             return equal.toFlag();
         }
     }
@@ -143,7 +168,7 @@ final class NonBlockLora {
                 Value k = overrideOrBase(overrides, key);
                 Value heads = loader.torch().number(config.heads());
                 Value kvHeads = loader.torch().number(config.kvHeads())) {
-            return loader.script().call("head_norms", q, heads, k, kvHeads);
+            return loader.script().call(HEAD_NORMS, q, heads, k, kvHeads);
         }
     }
 
@@ -153,41 +178,51 @@ final class NonBlockLora {
                 : loader.load(modelFolder, WeightFiles.read(modelFolder).get(name));
     }
 
-    /** A {@code [vocabulary, r]}, B {@code [r, hidden]} and factor {@code [hidden]}; no elements without LoRA. */
-    private List<Value> embeddingLora(
-            ValueScope scope, Map<String, StoredTensor> overrides, Optional<LoraModule> lora) {
-        return lora.map(module -> factors(scope, overrides, module, ModuleNames.EMBEDDING, "embedding_dora_factor"))
-                .orElseGet(() -> List.of(none(scope), none(scope), none(scope)));
+    private void putEmbeddingLora(
+            Map<OverrideTensor, Value> tensors,
+            ValueScope scope,
+            Map<String, StoredTensor> overrides,
+            LoraModule lora) {
+        Factors factors = factors(scope, overrides, lora, ModuleNames.EMBEDDING, EMBEDDING_DORA_FACTOR);
+        tensors.put(OverrideTensor.EMBEDDING_A, factors.a());
+        tensors.put(OverrideTensor.EMBEDDING_B, factors.b());
+        tensors.put(OverrideTensor.EMBEDDING_FACTOR, factors.factor());
     }
 
-    /**
-     * A {@code [hidden, r]}, B {@code [r, vocabulary]}, factor and shift {@code [vocabulary]}; no elements without
-     * LoRA.
-     */
-    private List<Value> headLora(ValueScope scope, Map<String, StoredTensor> overrides, Optional<LoraModule> lora) {
-        List<Value> tensors = new ArrayList<>(
-                lora.map(module -> factors(scope, overrides, module, ModuleNames.HEAD, "head_dora_factor"))
-                        .orElseGet(() -> List.of(none(scope), none(scope), none(scope))));
-        tensors.add(lora.map(module -> shift(scope, module)).orElseGet(() -> none(scope)));
-        return tensors;
+    private void putHeadLora(
+            Map<OverrideTensor, Value> tensors,
+            ValueScope scope,
+            Map<String, StoredTensor> overrides,
+            LoraModule lora) {
+        Factors factors = factors(scope, overrides, lora, ModuleNames.HEAD, HEAD_DORA_FACTOR);
+        tensors.put(OverrideTensor.HEAD_A, factors.a());
+        tensors.put(OverrideTensor.HEAD_B, factors.b());
+        tensors.put(OverrideTensor.HEAD_FACTOR, factors.factor());
+        tensors.put(OverrideTensor.HEAD_SHIFT, shift(scope, lora));
     }
 
     /** The transposes of A and B, and the factor. Scale and factor are multiplied into B. */
-    private List<Value> factors(
-            ValueScope scope, Map<String, StoredTensor> overrides, LoraModule module, String name, String doraMethod) {
+    private record Factors(Value a, Value b, Value factor) {}
+
+    private Factors factors(
+            ValueScope scope,
+            Map<String, StoredTensor> overrides,
+            LoraModule module,
+            String name,
+            DecoderMethod doraMethod) {
         try (Value a = loader.load(source, module.a());
                 Value b = loader.load(source, module.b());
                 Value scale = loader.torch().number(module.scale());
                 Value one = loader.torch().number(1.0)) {
-            Value transposedA = call(scope, "transposed_factor", a, one);
+            Value transposedA = call(scope, TRANSPOSED_FACTOR, a, one);
             if (module.magnitude().isEmpty()) {
-                return List.of(transposedA, call(scope, "transposed_factor", b, scale), none(scope));
+                return new Factors(transposedA, call(scope, TRANSPOSED_FACTOR, b, scale), none(scope));
             }
             try (Value magnitude = loader.load(source, module.magnitude().get());
                     Value weight = weight(overrides, name)) {
                 Value factor = call(scope, doraMethod, magnitude, weight, a, b, scale);
-                try (Value scaledB = loader.script().call("scaled_b", b, scale, factor)) {
-                    return List.of(transposedA, call(scope, "transposed_factor", scaledB, one), factor);
+                try (Value scaledB = loader.script().call(SCALED_B, b, scale, factor)) {
+                    return new Factors(transposedA, call(scope, TRANSPOSED_FACTOR, scaledB, one), factor);
                 }
             }
         }
@@ -205,11 +240,11 @@ final class NonBlockLora {
         }
         try (Value bias = loader.load(source, module.bias().get());
                 Value scale = loader.torch().number(module.scale())) {
-            return call(scope, "scaled", bias, scale);
+            return call(scope, SCALED, bias, scale);
         }
     }
 
-    private Value call(ValueScope scope, String method, Value... arguments) {
+    private Value call(ValueScope scope, DecoderMethod method, Value... arguments) {
         return scope.add(loader.script().call(method, arguments));
     }
 

@@ -1,6 +1,11 @@
 package io.tidemark.decoder.lora;
 
-import io.tidemark.decoder.DecoderException;
+import static io.tidemark.decoder.script.DecoderMethod.FUSE_WITH_BASE;
+import static io.tidemark.decoder.script.DecoderMethod.MERGE_GROUPS;
+import static io.tidemark.decoder.script.DecoderMethod.PACKED_BYTES;
+
+import io.tidemark.decoder.script.DecoderException;
+import io.tidemark.decoder.script.DecoderMethod;
 import io.tidemark.torch.BackgroundExecutor;
 import io.tidemark.torch.Script;
 import io.tidemark.torch.Torch;
@@ -70,7 +75,7 @@ final class PackedGroupBuilder implements AutoCloseable {
         fusing = Optional.of(CompletableFuture.supplyAsync(
                 () -> {
                     try (source) {
-                        return build(group.members(), "fuse_with_base", source);
+                        return build(group.members(), FUSE_WITH_BASE, source);
                     }
                 },
                 executor));
@@ -119,7 +124,7 @@ final class PackedGroupBuilder implements AutoCloseable {
         List<PackedLoraGroup> groups = new ArrayList<>();
         try {
             for (int i = 0; i < memberLists.size(); i++) {
-                groups.add(build(memberLists.get(i), "merge_groups", sources.get(i)));
+                groups.add(build(memberLists.get(i), MERGE_GROUPS, sources.get(i)));
             }
             return groups;
         } catch (RuntimeException e) {
@@ -130,9 +135,9 @@ final class PackedGroupBuilder implements AutoCloseable {
         }
     }
 
-    private PackedLoraGroup build(List<LoraWeights> members, String method, Value source) {
+    private PackedLoraGroup build(List<LoraWeights> members, DecoderMethod method, Value source) {
         Value group = script.call(method, source);
-        try (Value bytes = script.call("packed_bytes", group)) {
+        try (Value bytes = script.call(PACKED_BYTES, group)) {
             return new PackedLoraGroup(members, group, bytes.toNumber());
         } catch (RuntimeException e) {
             group.close();

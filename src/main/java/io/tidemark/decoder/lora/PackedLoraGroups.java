@@ -1,7 +1,7 @@
 package io.tidemark.decoder.lora;
 
-import io.tidemark.decoder.DecoderException;
 import io.tidemark.decoder.lora.FusedLoraGroup.SingleGroupSteps;
+import io.tidemark.decoder.script.DecoderException;
 import io.tidemark.model.ModelConfig;
 import io.tidemark.model.ModelOptions;
 import io.tidemark.torch.Script;

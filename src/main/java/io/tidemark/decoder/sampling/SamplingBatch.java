@@ -1,6 +1,13 @@
 package io.tidemark.decoder.sampling;
 
 import io.tidemark.decoder.sampling.SampledToken.Alternative;
+import io.tidemark.decoder.script.DecoderLayouts.BiasColumn;
+import io.tidemark.decoder.script.DecoderLayouts.CountColumn;
+import io.tidemark.decoder.script.DecoderLayouts.ParamColumn;
+import io.tidemark.decoder.script.DecoderLayouts.SamplingOutput;
+import io.tidemark.decoder.script.DecoderLayouts.SamplingPart;
+import io.tidemark.decoder.script.DecoderLayouts.SamplingSize;
+import io.tidemark.decoder.script.PartList;
 import io.tidemark.torch.Value;
 import io.tidemark.torch.ValueScope;
 import java.util.ArrayList;
@@ -10,7 +17,7 @@ import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
 
 /**
- * The sampling inputs of a step's rows in the layout of {@code sampling.torchscript}, and the conversion of its result.
+ * The sampling inputs of a step's rows as {@code sampling.torchscript} takes them, and the conversion of its result.
  * The size of the inputs depends on the rows' tokens and parameters, not on the vocabulary.
  */
 public final class SamplingBatch {
@@ -32,10 +39,7 @@ public final class SamplingBatch {
     /** Indices of the rows that report log-probabilities. */
     private final List<Integer> reported;
 
-    private final DoubleStream.Builder builder = DoubleStream.builder();
-    private final long[] inputs;
-    private long tokenCounts;
-    private long biases;
+    private final PartList<SamplingPart> inputs = new PartList<>(SamplingPart.class);
 
     public SamplingBatch(List<TokenSampling> rows) {
         this.rows = rows;
@@ -45,30 +49,35 @@ public final class SamplingBatch {
                 .sorted(Comparator.comparing(i -> method(rows.get(i))))
                 .toList();
         reported = indices().filter(i -> rows.get(i).top().isPresent()).boxed().toList();
-        processed.forEach(this::addParams);
-        IntStream.range(0, processed.size()).forEach(this::addTokenCounts);
-        IntStream.range(0, processed.size()).forEach(this::addBiases);
-        reported.forEach(builder::add);
-        inputs = builder.build().mapToLong(Double::doubleToRawLongBits).toArray();
+        DoubleStream.Builder params = DoubleStream.builder();
+        DoubleStream.Builder tokenCounts = DoubleStream.builder();
+        DoubleStream.Builder biases = DoubleStream.builder();
+        for (int index = 0; index < processed.size(); index++) {
+            int row = processed.get(index);
+            addParams(params, row, rows.get(row));
+            addTokenCounts(tokenCounts, index, rows.get(row));
+            addBiases(biases, index, rows.get(row));
+        }
+        inputs.set(SamplingPart.PARAMS, bits(params.build()));
+        inputs.set(SamplingPart.TOKEN_COUNTS, bits(tokenCounts.build()));
+        inputs.set(SamplingPart.BIASES, bits(biases.build()));
+        inputs.set(SamplingPart.REPORTS, bits(reported.stream().mapToDouble(Integer::doubleValue)));
     }
 
     /** The bits of the inputs, which are float64 numbers. */
-    public long[] inputs() {
+    public PartList<SamplingPart> inputs() {
         return inputs;
     }
 
-    /** The sizes of the parts of the inputs and of the result. */
+    /** How many rows are sampled in which way, a {@link SamplingSize} list. */
     public long[] sizes() {
-        return new long[] {
-            processed(Method.GREEDY),
-            processed(Method.FULL_VOCABULARY),
-            processed(Method.TOP_K),
-            processed(Method.TOP_P),
-            tokenCounts,
-            biases,
-            reported.size(),
-            maxAlternatives()
-        };
+        long[] sizes = new long[SamplingSize.values().length];
+        sizes[SamplingSize.GREEDY.ordinal()] = processed(Method.GREEDY);
+        sizes[SamplingSize.FULL_VOCABULARY.ordinal()] = processed(Method.FULL_VOCABULARY);
+        sizes[SamplingSize.TOP_K.ordinal()] = processed(Method.TOP_K);
+        sizes[SamplingSize.TOP_P.ordinal()] = processed(Method.TOP_P);
+        sizes[SamplingSize.ALTERNATIVES.ordinal()] = maxAlternatives();
+        return sizes;
     }
 
     /** The token of each row, from the list of tensors that the script returns. */
@@ -76,11 +85,15 @@ public final class SamplingBatch {
         try (ValueScope scope = new ValueScope()) {
             List<Value> tensors = result.toList();
             tensors.forEach(scope::add);
-            long[] ids = tensors.get(0).toLongs();
+            long[] ids = tensors.get(SamplingOutput.TOKENS.ordinal()).toLongs();
             List<SampledToken> tokens = new ArrayList<>();
             indices().forEach(i -> tokens.add(new SampledToken((int) ids[i], ids[rows.size() + i] != 0, 0, List.of())));
             if (!reported.isEmpty()) {
-                addLogprobs(tokens, tensors.get(1).toFloats(), tensors.get(2), tensors.get(3));
+                addLogprobs(
+                        tokens,
+                        tensors.get(SamplingOutput.LOGPROBS.ordinal()).toFloats(),
+                        tensors.get(SamplingOutput.TOP_TOKENS.ordinal()),
+                        tensors.get(SamplingOutput.TOP_LOGPROBS.ordinal()));
             }
             return tokens;
         }
@@ -115,43 +128,60 @@ public final class SamplingBatch {
         return params.topP() < 1 ? Method.TOP_P : Method.FULL_VOCABULARY;
     }
 
-    private void addParams(int row) {
-        SamplingParams params = rows.get(row).params();
-        DoubleStream.of(
-                        row,
-                        params.temperature(),
-                        params.topP(),
-                        params.topK(),
-                        params.minP(),
-                        params.penalties().repetition(),
-                        params.penalties().presence(),
-                        params.penalties().frequency(),
-                        rows.get(row).uniform())
-                .forEach(builder::add);
+    private static void addParams(DoubleStream.Builder all, int row, TokenSampling sampling) {
+        SamplingParams params = sampling.params();
+        double[] columns = new double[ParamColumn.values().length];
+        columns[ParamColumn.ROW.ordinal()] = row;
+        columns[ParamColumn.TEMPERATURE.ordinal()] = params.temperature();
+        columns[ParamColumn.TOP_P.ordinal()] = params.topP();
+        columns[ParamColumn.TOP_K.ordinal()] = params.topK();
+        columns[ParamColumn.MIN_P.ordinal()] = params.minP();
+        columns[ParamColumn.REPETITION.ordinal()] = params.penalties().repetition();
+        columns[ParamColumn.PRESENCE.ordinal()] = params.penalties().presence();
+        columns[ParamColumn.FREQUENCY.ordinal()] = params.penalties().frequency();
+        columns[ParamColumn.UNIFORM.ordinal()] = sampling.uniform();
+        add(all, columns);
     }
 
     /** @param index the row's index among the rows with processed logits */
-    private void addTokenCounts(int index) {
-        TokenSampling row = rows.get(processed.get(index));
+    private static void addTokenCounts(DoubleStream.Builder all, int index, TokenSampling row) {
         Penalties penalties = row.params().penalties();
-        if (!penalties.areOff()) {
-            row.counts().forEach((token, count) -> {
-                if (count > 0 || penalties.coverPrompt()) {
-                    builder.add(index).add(token).add(count);
-                    tokenCounts++;
-                }
-            });
+        if (penalties.areOff()) {
+            return;
+        }
+        double[] columns = new double[CountColumn.values().length];
+        columns[CountColumn.INDEX.ordinal()] = index;
+        row.counts().forEach((token, count) -> {
+            if (count > 0 || penalties.coverPrompt()) {
+                columns[CountColumn.TOKEN.ordinal()] = token;
+                columns[CountColumn.VALUE.ordinal()] = count;
+                add(all, columns);
+            }
+        });
+    }
+
+    /** @param index the row's index among the rows with processed logits */
+    private static void addBiases(DoubleStream.Builder all, int index, TokenSampling row) {
+        row.params().logitBias().forEach((token, bias) -> addBias(all, index, token, bias));
+        row.banned().forEach(token -> addBias(all, index, token, Double.NEGATIVE_INFINITY));
+    }
+
+    private static void addBias(DoubleStream.Builder all, int index, int token, double bias) {
+        double[] columns = new double[BiasColumn.values().length];
+        columns[BiasColumn.INDEX.ordinal()] = index;
+        columns[BiasColumn.TOKEN.ordinal()] = token;
+        columns[BiasColumn.VALUE.ordinal()] = bias;
+        add(all, columns);
+    }
+
+    private static void add(DoubleStream.Builder all, double[] columns) {
+        for (double column : columns) {
+            all.add(column);
         }
     }
 
-    /** @param index the row's index among the rows with processed logits */
-    private void addBiases(int index) {
-        TokenSampling row = rows.get(processed.get(index));
-        row.params()
-                .logitBias()
-                .forEach((token, bias) -> builder.add(index).add(token).add(bias));
-        row.banned().forEach(token -> builder.add(index).add(token).add(Double.NEGATIVE_INFINITY));
-        biases += row.params().logitBias().size() + row.banned().size();
+    private static long[] bits(DoubleStream numbers) {
+        return numbers.mapToLong(Double::doubleToRawLongBits).toArray();
     }
 
     private long processed(Method method) {

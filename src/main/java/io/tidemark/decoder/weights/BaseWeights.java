@@ -1,5 +1,18 @@
 package io.tidemark.decoder.weights;
 
+import static io.tidemark.decoder.script.DecoderMethod.ADD_HEAD;
+import static io.tidemark.decoder.script.DecoderMethod.ADD_LAYER;
+import static io.tidemark.decoder.script.DecoderMethod.EMBED;
+import static io.tidemark.decoder.script.DecoderMethod.HEAD_NORMS;
+import static io.tidemark.decoder.script.DecoderMethod.INSTALL;
+import static io.tidemark.decoder.script.DecoderMethod.NO_OVERRIDES;
+
+import io.tidemark.decoder.script.DecoderLayouts.LayerNorm;
+import io.tidemark.decoder.script.DecoderLayouts.LinearModule;
+import io.tidemark.decoder.script.DecoderLayouts.LinearTensor;
+import io.tidemark.decoder.script.DecoderLayouts.OverrideSpanField;
+import io.tidemark.decoder.script.DecoderMethod.InstallArgument;
+import io.tidemark.decoder.script.DecoderScript;
 import io.tidemark.model.ComputeType;
 import io.tidemark.model.InvalidModelException;
 import io.tidemark.model.ModelConfig;
@@ -13,6 +26,7 @@ import io.tidemark.torch.ValueScope;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.EnumMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -98,30 +112,36 @@ public final class BaseWeights {
         int vocabulary = config.vocabularySize();
         int hidden = config.hiddenSize();
         Value embedding = scope.add(load("model.embed_tokens.weight", vocabulary, hidden));
-        loader.script()
-                .call(
-                        "install",
-                        embedding,
-                        scope.add(load("model.norm.weight", hidden)),
-                        config.tiedEmbeddings() ? embedding : scope.add(load("lm_head.weight", vocabulary, hidden)),
-                        scope.add(torch.floats(config.rope().inverseFrequencies(config.headDim()))),
-                        scope.add(torch.number(config.rope().attentionFactor())),
-                        scope.add(torch.number(config.normEpsilon())),
-                        scope.add(torch.number(hidden)),
-                        scope.add(torch.number(config.heads())),
-                        scope.add(torch.number(config.kvHeads())),
-                        scope.add(torch.number(config.headDim())),
-                        scope.add(torch.number(config.intermediateSize())),
-                        scope.add(torch.numbers(windows(config))),
-                        scope.add(torch.number(options.computeType().code())),
-                        scope.add(torch.flag(options.deterministic())))
-                .close();
+        Map<InstallArgument, Value> arguments = new EnumMap<>(InstallArgument.class);
+        arguments.put(InstallArgument.EMBEDDING, embedding);
+        arguments.put(InstallArgument.FINAL_NORM, scope.add(load("model.norm.weight", hidden)));
+        arguments.put(
+                InstallArgument.HEAD,
+                config.tiedEmbeddings() ? embedding : scope.add(load("lm_head.weight", vocabulary, hidden)));
+        arguments.put(
+                InstallArgument.INVERSE_FREQUENCIES,
+                scope.add(torch.floats(config.rope().inverseFrequencies(config.headDim()))));
+        arguments.put(
+                InstallArgument.ROPE_FACTOR,
+                scope.add(torch.number(config.rope().attentionFactor())));
+        arguments.put(InstallArgument.EPSILON, scope.add(torch.number(config.normEpsilon())));
+        arguments.put(InstallArgument.HIDDEN, scope.add(torch.number(hidden)));
+        arguments.put(InstallArgument.HEADS, scope.add(torch.number(config.heads())));
+        arguments.put(InstallArgument.KV_HEADS, scope.add(torch.number(config.kvHeads())));
+        arguments.put(InstallArgument.HEAD_DIM, scope.add(torch.number(config.headDim())));
+        arguments.put(InstallArgument.INTERMEDIATE, scope.add(torch.number(config.intermediateSize())));
+        arguments.put(InstallArgument.WINDOWS, scope.add(torch.numbers(windows(config))));
+        arguments.put(
+                InstallArgument.COMPUTE_TYPE,
+                scope.add(torch.number(options.computeType().ordinal())));
+        arguments.put(InstallArgument.DETERMINISTIC, scope.add(torch.flag(options.deterministic())));
+        loader.script().call(INSTALL, arguments.values().toArray(Value[]::new)).close();
     }
 
     private void installLayers(long[] sampleTokens, ComputeType type) {
         try (Value states =
                 type == ComputeType.INT8 ? packedLayers(sampleTokens) : layers(sampleTokens, Value::close)) {
-            loader.script().call("add_head", states).close();
+            loader.script().call(ADD_HEAD, states).close();
         }
     }
 
@@ -151,7 +171,7 @@ public final class BaseWeights {
                 Value norms = scope.add(loader.torch().list(norms(scope, layer)));
                 Value linears = linears(layer);
                 try {
-                    states = loader.script().call("add_layer", norms, linears, states);
+                    states = loader.script().call(ADD_LAYER, norms, linears, states);
                 } catch (RuntimeException e) {
                     linears.close();
                     throw e;
@@ -164,9 +184,9 @@ public final class BaseWeights {
 
     private Value embedded(long[] sampleTokens) {
         try (Value ids = loader.torch().longs(sampleTokens);
-                Value spans = loader.torch().numberLists(List.of(DecoderScript.noOverrideSpan()));
-                Value overrides = loader.script().call("no_overrides")) {
-            return loader.script().call("embed", ids, spans, overrides);
+                Value spans = loader.torch().numberLists(List.of(OverrideSpanField.empty()));
+                Value overrides = loader.script().call(NO_OVERRIDES)) {
+            return loader.script().call(EMBED, ids, spans, overrides);
         }
     }
 
@@ -178,26 +198,30 @@ public final class BaseWeights {
 
     private List<Value> norms(ValueScope scope, int layer) {
         String prefix = prefix(layer);
-        return List.of(
-                scope.add(load(prefix + "input_layernorm.weight", config.hiddenSize())),
-                scope.add(load(prefix + "post_attention_layernorm.weight", config.hiddenSize())),
-                scope.add(headNorms(prefix)));
+        Map<LayerNorm, Value> norms = new EnumMap<>(LayerNorm.class);
+        norms.put(LayerNorm.ATTENTION, scope.add(load(prefix + "input_layernorm.weight", config.hiddenSize())));
+        norms.put(LayerNorm.MLP, scope.add(load(prefix + "post_attention_layernorm.weight", config.hiddenSize())));
+        norms.put(LayerNorm.HEADS, scope.add(headNorms(prefix)));
+        return List.copyOf(norms.values());
     }
 
     private Value linears(int layer) {
-        List<Boolean> biased = List.of(
-                config.biases().qkv(),
-                config.biases().o(),
-                config.biases().mlp(),
-                config.biases().mlp());
         try (ValueScope scope = new ValueScope()) {
             List<Value> linears = new ArrayList<>();
-            for (int module = 0; module < biased.size(); module++) {
-                addLinear(
-                        scope, linears, prefix(layer), Projection.sharingInput().get(module), biased.get(module));
+            for (LinearModule module : LinearModule.values()) {
+                linears.addAll(linear(scope, prefix(layer), module.parts(), isBiased(module))
+                        .values());
             }
             return loader.torch().list(linears);
         }
+    }
+
+    private boolean isBiased(LinearModule module) {
+        return switch (module) {
+            case QKV -> config.biases().qkv();
+            case O_PROJ -> config.biases().o();
+            case GATE_UP, DOWN -> config.biases().mlp();
+        };
     }
 
     private static String prefix(int layer) {
@@ -213,12 +237,11 @@ public final class BaseWeights {
                 Value k = load(prefix + "self_attn.k_norm.weight", config.headDim());
                 Value heads = loader.torch().number(config.heads());
                 Value kvHeads = loader.torch().number(config.kvHeads())) {
-            return loader.script().call("head_norms", q, heads, k, kvHeads);
+            return loader.script().call(HEAD_NORMS, q, heads, k, kvHeads);
         }
     }
 
-    private void addLinear(
-            ValueScope scope, List<Value> linears, String prefix, List<Projection> modules, boolean biased) {
+    private Map<LinearTensor, Value> linear(ValueScope scope, String prefix, List<Projection> modules, boolean biased) {
         try (ValueScope parts = new ValueScope()) {
             List<Value> weights = new ArrayList<>();
             List<Value> biases = new ArrayList<>();
@@ -228,8 +251,10 @@ public final class BaseWeights {
                 weights.add(parts.add(load(name + ".weight", out, module.inputWidth(config))));
                 biases.add(parts.add(biased ? load(name + ".bias", out) : loader.zeros(0)));
             }
-            linears.add(scope.add(loader.concat(weights)));
-            linears.add(scope.add(loader.concat(biases)));
+            Map<LinearTensor, Value> tensors = new EnumMap<>(LinearTensor.class);
+            tensors.put(LinearTensor.WEIGHT, scope.add(loader.concat(weights)));
+            tensors.put(LinearTensor.BIAS, scope.add(loader.concat(biases)));
+            return tensors;
         }
     }
 }

@@ -1,5 +1,9 @@
 package io.tidemark.decoder.weights;
 
+import static io.tidemark.decoder.script.DecoderMethod.INSTALL_PACKED;
+import static io.tidemark.decoder.script.DecoderMethod.MEASURED_RMS;
+import static io.tidemark.decoder.script.DecoderMethod.PACKED_LAYER;
+
 import io.tidemark.torch.BackgroundExecutor;
 import io.tidemark.torch.Value;
 import java.util.Optional;
@@ -26,7 +30,7 @@ final class Int8LayerPacker implements AutoCloseable {
 
     /** Packs the layer that was added to the script last. Closes {@code linears}. */
     void add(Value linears) {
-        Value rms = loader.script().call("measured_rms");
+        Value rms = loader.script().call(MEASURED_RMS);
         if (packing.filter(last -> !last.isDone()).isPresent()) {
             try (Value packed = pack(rms, linears)) {
                 finish();
@@ -41,7 +45,7 @@ final class Int8LayerPacker implements AutoCloseable {
     private Value pack(Value rms, Value linears) {
         try (rms;
                 linears) {
-            return loader.script().call("packed_layer", rms, linears);
+            return loader.script().call(PACKED_LAYER, rms, linears);
         }
     }
 
@@ -61,7 +65,7 @@ final class Int8LayerPacker implements AutoCloseable {
     }
 
     private void install(Value packed) {
-        loader.script().call("install_packed", packed).close();
+        loader.script().call(INSTALL_PACKED, packed).close();
     }
 
     @Override

@@ -1,5 +1,11 @@
 package io.tidemark.decoder.weights;
 
+import static io.tidemark.decoder.script.DecoderMethod.ALL_FINITE;
+import static io.tidemark.decoder.script.DecoderMethod.CONCAT;
+import static io.tidemark.decoder.script.DecoderMethod.DECODE;
+import static io.tidemark.decoder.script.DecoderMethod.FILLED;
+import static io.tidemark.decoder.script.DecoderMethod.ZEROS;
+
 import io.tidemark.model.InvalidModelException;
 import io.tidemark.model.StoredTensor;
 import io.tidemark.torch.Script;
@@ -33,7 +39,7 @@ public record TensorLoader(Torch torch, Script script) {
                 Value type = torch.number(tensor.type().torchCode());
                 Value shape = torch.numbers(
                         tensor.shape().stream().mapToLong(Long::longValue).toArray())) {
-            Value value = script.call("decode", raw, type, shape);
+            Value value = script.call(DECODE, raw, type, shape);
             if (!isFinite(value)) {
                 value.close();
                 throw InvalidModelException.broken(
@@ -47,7 +53,7 @@ public record TensorLoader(Torch torch, Script script) {
     public Value zeros(long... shape) {
         try (Value like = torch.floats(0);
                 Value sizes = torch.numbers(shape)) {
-            return script.call("zeros", like, sizes);
+            return script.call(ZEROS, like, sizes);
         }
     }
 
@@ -55,19 +61,19 @@ public record TensorLoader(Torch torch, Script script) {
     public Value filled(double number, long... shape) {
         try (Value zeros = zeros(shape);
                 Value value = torch.number(number)) {
-            return script.call("filled", zeros, value);
+            return script.call(FILLED, zeros, value);
         }
     }
 
     /** Concatenates tensors in the first dimension. */
     public Value concat(List<Value> tensors) {
         try (Value list = torch.list(tensors)) {
-            return script.call("concat", list);
+            return script.call(CONCAT, list);
         }
     }
 
     private boolean isFinite(Value tensor) {
-        try (Value finite = script.call("all_finite", tensor)) {
+        try (Value finite = script.call(ALL_FINITE, tensor)) {
             return finite.toFlag();
         }
     }

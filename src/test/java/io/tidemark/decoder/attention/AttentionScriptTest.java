@@ -1,9 +1,11 @@
 package io.tidemark.decoder.attention;
 
-import static io.tidemark.decoder.weights.DecoderScript.NONE;
+import static io.tidemark.decoder.script.DecoderScript.NONE;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.tidemark.decoder.weights.DecoderScript;
+import io.tidemark.decoder.script.DecoderLayouts.CallField;
+import io.tidemark.decoder.script.DecoderLayouts.CallKind;
+import io.tidemark.decoder.script.DecoderScript;
 import io.tidemark.torch.Script;
 import io.tidemark.torch.Torch;
 import io.tidemark.torch.TorchOptions;
@@ -27,10 +29,6 @@ class AttentionScriptTest {
     private static final int HEAD_DIM = 8;
     private static final int CAPACITY = 16;
     private static final int RING_CAPACITY = 12;
-
-    private static final long CACHED = 0;
-    private static final long CAUSAL = 1;
-    private static final long PACKED = 2;
 
     private Torch torch;
     private Script script;
@@ -111,23 +109,24 @@ class AttentionScriptTest {
     /** First tokens alone and packed, chunks, single queries together and alone, until the ring has wrapped. */
     private static List<List<Call>> steps() {
         return List.of(
-                List.of(several(0, 0, 5, CAUSAL), packed(new int[] {3, 1}, new int[] {2, 3}), several(2, 0, 4, CAUSAL)),
-                List.of(several(0, 5, 4, CACHED), single(1, 3, 4)),
-                List.of(several(0, 9, 3, CACHED), single(2, 5)),
+                List.of(
+                        several(0, 0, 5, CallKind.CAUSAL),
+                        packed(new int[] {3, 1}, new int[] {2, 3}),
+                        several(2, 0, 4, CallKind.CAUSAL)),
+                List.of(several(0, 5, 4, CallKind.CACHED), single(1, 3, 4)),
+                List.of(several(0, 9, 3, CallKind.CACHED), single(2, 5)),
                 List.of(single(0, 12, 4, 6, 2)),
                 List.of(single(0, 13), single(2, 7, 3)),
                 List.of(single(0, 14, 5, 8, 4)));
     }
 
-    private static Call several(int slot, int position, int queries, long kind) {
+    private static Call several(int slot, int position, int queries, CallKind kind) {
         int[][] rows = new int[queries][];
         for (int i = 0; i < queries; i++) {
             rows[i] = new int[] {slot, position + i};
         }
-        long read = kind == CAUSAL ? queries : CAPACITY;
-        return new Call(
-                new long[] {0, slot, slot + 1, queries, read, kind, RING_CAPACITY, Math.min(read, RING_CAPACITY), NONE},
-                rows);
+        long read = kind == CallKind.CAUSAL ? queries : CAPACITY;
+        return new Call(numbers(slot, slot + 1, queries, read, kind, NONE), rows);
     }
 
     private static Call packed(int[] slots, int[] lengths) {
@@ -138,8 +137,7 @@ class AttentionScriptTest {
             }
         }
         return new Call(
-                new long[] {0, slots[0], slots[0] + 1, rows.size(), 0, PACKED, RING_CAPACITY, 0, NONE},
-                rows.toArray(int[][]::new));
+                numbers(slots[0], slots[0] + 1, rows.size(), 0, CallKind.PACKED, NONE), rows.toArray(int[][]::new));
     }
 
     /** One query for each of neighbouring slots. */
@@ -149,11 +147,22 @@ class AttentionScriptTest {
             rows[i] = new int[] {firstSlot + i, positions[i]};
         }
         long only = positions.length == 1 ? positions[0] : NONE;
-        return new Call(
-                new long[] {
-                    0, firstSlot, firstSlot + positions.length, 1, CAPACITY, CACHED, RING_CAPACITY, RING_CAPACITY, only
-                },
-                rows);
+        int end = firstSlot + positions.length;
+        return new Call(numbers(firstSlot, end, 1, CAPACITY, CallKind.CACHED, only), rows);
+    }
+
+    private static long[] numbers(int firstSlot, int endSlot, int queries, long span, CallKind kind, long only) {
+        long[] numbers = new long[CallField.values().length];
+        numbers[CallField.BLOCK.ordinal()] = 0;
+        numbers[CallField.FIRST_SLOT.ordinal()] = firstSlot;
+        numbers[CallField.END_SLOT.ordinal()] = endSlot;
+        numbers[CallField.QUERIES.ordinal()] = queries;
+        numbers[CallField.SPAN.ordinal()] = span;
+        numbers[CallField.KIND.ordinal()] = kind.ordinal();
+        numbers[CallField.RING_CAPACITY.ordinal()] = RING_CAPACITY;
+        numbers[CallField.RING_SPAN.ordinal()] = Math.min(span, RING_CAPACITY);
+        numbers[CallField.ONLY_POSITION.ordinal()] = only;
+        return numbers;
     }
 
     private float[] attend(List<Call> step, List<List<Token>> sequences, Value cache) {

@@ -1,9 +1,9 @@
 package io.tidemark.decoder.kvcache;
 
-import static io.tidemark.decoder.weights.DecoderScript.NONE;
+import static io.tidemark.decoder.script.DecoderScript.NONE;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.tidemark.decoder.weights.DecoderScript;
+import io.tidemark.decoder.script.DecoderScript;
 import io.tidemark.torch.Script;
 import io.tidemark.torch.Torch;
 import io.tidemark.torch.TorchOptions;

@@ -3,6 +3,7 @@ package io.tidemark.decoder.kvcache;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import io.tidemark.boundary.Boundary;
 import io.tidemark.decoder.Decoder;
 import io.tidemark.decoder.StepRow;
 import io.tidemark.decoder.sampling.TokenSampling;
@@ -21,7 +22,7 @@ import org.junit.jupiter.api.TestInstance;
 class PrefixCacheTest {
 
     private static final int CHUNK = 64;
-    private static final PrefixCache.Scope BASE = PrefixCache.Scope.of(Optional.empty(), 0);
+    private static final PrefixCache.Scope BASE = PrefixCache.Scope.of(Optional.empty(), new Boundary(0));
 
     private FixtureModel fixture;
     private Decoder decoder;
@@ -133,7 +134,7 @@ class PrefixCacheTest {
                 tokens.subList(from, tokens.size()),
                 from,
                 Optional.empty(),
-                0,
+                new Boundary(0),
                 Optional.of(TokenSampling.greedy()));
     }
 

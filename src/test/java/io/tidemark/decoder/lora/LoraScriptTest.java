@@ -1,9 +1,11 @@
 package io.tidemark.decoder.lora;
 
-import static io.tidemark.decoder.weights.DecoderScript.NONE;
+import static io.tidemark.decoder.script.DecoderScript.NONE;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.tidemark.decoder.weights.DecoderScript;
+import io.tidemark.boundary.Boundary;
+import io.tidemark.decoder.script.DecoderLayouts.LoraSpanField;
+import io.tidemark.decoder.script.DecoderScript;
 import io.tidemark.model.ComputeType;
 import io.tidemark.torch.Script;
 import io.tidemark.torch.Torch;
@@ -73,7 +75,9 @@ class LoraScriptTest {
         Lora second = lora(new int[] {1, 0, 2, 5}, false);
         Value lora = layout(
                 5,
-                List.of(new long[] {0, 2, 2, NONE, NONE}, new long[] {2, 4, 1, NONE, NONE}),
+                List.of(
+                        LoraSpanField.span(0, 2, new Boundary(2), NONE, NONE),
+                        LoraSpanField.span(2, 4, new Boundary(1), NONE, NONE)),
                 List.of(adapter(first), adapter(second)),
                 scope.add(script.call("no_packed_groups")));
         for (int layer = 0; layer < LAYERS; layer++) {
@@ -111,7 +115,9 @@ class LoraScriptTest {
         }
         Value lora = layout(
                 5,
-                List.of(new long[] {0, 2, 2, 0, 0}, new long[] {2, 4, 1, shared ? 0 : 1, shared ? 1 : 0}),
+                List.of(
+                        LoraSpanField.span(0, 2, new Boundary(2), 0, 0),
+                        LoraSpanField.span(2, 4, new Boundary(1), shared ? 0 : 1, shared ? 1 : 0)),
                 List.of(adapter(first), adapter(second)),
                 scope.add(torch.list(groups)));
         Value none = scope.add(script.call("no_lora"));
@@ -150,10 +156,16 @@ class LoraScriptTest {
         Value alone = scope.add(script.call("pack_adapter", adapter));
         Value merged = scope.add(script.call(
                 "merge_groups", scope.add(torch.list(List.of(scope.add(script.call("pack_adapter", other)), alone)))));
-        Value one =
-                layout(2, List.of(new long[] {0, 2, 2, 0, 0}), List.of(adapter), scope.add(torch.list(List.of(alone))));
+        Value one = layout(
+                2,
+                List.of(LoraSpanField.span(0, 2, new Boundary(2), 0, 0)),
+                List.of(adapter),
+                scope.add(torch.list(List.of(alone))));
         Value two = layout(
-                2, List.of(new long[] {0, 2, 2, 0, 1}), List.of(adapter), scope.add(torch.list(List.of(merged))));
+                2,
+                List.of(LoraSpanField.span(0, 2, new Boundary(2), 0, 1)),
+                List.of(adapter),
+                scope.add(torch.list(List.of(merged))));
         for (int module = 0; module < INPUTS.length; module++) {
             float[] x = normal(2 * INPUTS[module]);
             assertThat(project(x, 1, module, two)).isEqualTo(project(x, 1, module, one));
@@ -177,7 +189,7 @@ class LoraScriptTest {
                         number(HEAD_DIM),
                         number(INTERMEDIATE),
                         scope.add(torch.numbers(NONE, NONE)),
-                        number(type == ComputeType.INT8 ? 2 : 0),
+                        number(type.ordinal()),
                         scope.add(torch.flag(false)))
                 .close();
         float[][][] weights = new float[LAYERS][INPUTS.length][];

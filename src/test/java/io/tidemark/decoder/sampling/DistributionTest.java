@@ -3,6 +3,7 @@ package io.tidemark.decoder.sampling;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import io.tidemark.boundary.Boundary;
 import io.tidemark.decoder.StepRow;
 import io.tidemark.decoder.kvcache.KvPool;
 import io.tidemark.decoder.kvcache.KvSlot;
@@ -53,7 +54,7 @@ class DistributionTest {
                             List.of(TransformersCase.TOKEN),
                             0,
                             Optional.empty(),
-                            0,
+                            new Boundary(0),
                             Optional.of(rules.get(i))))
                     .toList();
         }

@@ -2,6 +2,7 @@ package io.tidemark.decoder.sampling;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.tidemark.decoder.script.DecoderLayouts.ParamColumn;
 import io.tidemark.torch.Script;
 import io.tidemark.torch.ScriptSource;
 import io.tidemark.torch.Torch;
@@ -26,6 +27,7 @@ class SamplingScriptTest {
 
     private static final int ROWS = 24;
     private static final int VOCABULARY = 9000;
+    private static final int COLUMNS = ParamColumn.values().length;
 
     private Torch torch;
     private Script script;
@@ -72,16 +74,23 @@ class SamplingScriptTest {
             double value = random.nextGaussian() * spread;
             logits[i] = (float) (step == 0 ? value : Math.round(value / step) * step);
         }
-        double[] table = new double[ROWS * 9];
+        double[] table = new double[ROWS * COLUMNS];
         for (int row = 0; row < ROWS; row++) {
-            double[] knobs = {row, temperature, topP, topK, minP, 1, 0, 0, random.nextDouble()};
-            System.arraycopy(knobs, 0, table, row * 9, 9);
+            double[] columns = new double[COLUMNS];
+            columns[ParamColumn.ROW.ordinal()] = row;
+            columns[ParamColumn.TEMPERATURE.ordinal()] = temperature;
+            columns[ParamColumn.TOP_P.ordinal()] = topP;
+            columns[ParamColumn.TOP_K.ordinal()] = topK;
+            columns[ParamColumn.MIN_P.ordinal()] = minP;
+            columns[ParamColumn.REPETITION.ordinal()] = 1;
+            columns[ParamColumn.UNIFORM.ordinal()] = random.nextDouble();
+            System.arraycopy(columns, 0, table, row * COLUMNS, COLUMNS);
         }
         List<long[]> together = sampled(logits, table, topK > 0);
         assertThat(together.get(0)).isEqualTo(together.get(1));
         for (int row = 0; row < ROWS; row++) {
             float[] own = Arrays.copyOfRange(logits, row * VOCABULARY, (row + 1) * VOCABULARY);
-            assertThat(sampled(own, Arrays.copyOfRange(table, row * 9, row * 9 + 9), topK > 0)
+            assertThat(sampled(own, Arrays.copyOfRange(table, row * COLUMNS, (row + 1) * COLUMNS), topK > 0)
                             .get(0))
                     .containsExactly(together.get(0)[row]);
         }

@@ -3,6 +3,7 @@ package io.tidemark.decoder.sampling;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import io.tidemark.boundary.Boundary;
 import io.tidemark.decoder.Decoder;
 import io.tidemark.decoder.StepRow;
 import io.tidemark.decoder.kvcache.KvPool;
@@ -153,7 +154,12 @@ class SamplingTest {
                 List<SampledToken> choices = decoder.step(List.of(
                         row(own.reserve(4).orElseThrow(), TokenSampling.greedy()),
                         new StepRow(
-                                own.reserve(4).orElseThrow(), List.of(5, 6, 7), 0, overflowing, 6, Optional.of(rule))));
+                                own.reserve(4).orElseThrow(),
+                                List.of(5, 6, 7),
+                                0,
+                                overflowing,
+                                new Boundary(6),
+                                Optional.of(rule))));
                 assertThat(choices).extracting(SampledToken::finite).containsExactly(true, false);
                 assertThat(choices.get(0).token()).isEqualTo(best);
             }
@@ -178,6 +184,6 @@ class SamplingTest {
     }
 
     private static StepRow row(KvSlot slot, TokenSampling rule) {
-        return new StepRow(slot, List.of(31), 0, Optional.empty(), 0, Optional.of(rule));
+        return new StepRow(slot, List.of(31), 0, Optional.empty(), new Boundary(0), Optional.of(rule));
     }
 }

@@ -1,4 +1,4 @@
-package io.tidemark.cli;
+package io.tidemark.cli.serving;
 
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;

@@ -1,4 +1,4 @@
-package io.tidemark.cli;
+package io.tidemark.cli.console;
 
 /** A command failed; the message is one line that says what was wrong and what to do. */
 public final class CommandException extends RuntimeException {

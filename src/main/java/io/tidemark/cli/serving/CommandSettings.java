@@ -1,4 +1,4 @@
-package io.tidemark.cli;
+package io.tidemark.cli.serving;
 
 import io.smallrye.config.PropertiesConfigSource;
 import io.smallrye.config.SmallRyeConfigBuilder;
@@ -53,14 +53,14 @@ public final class CommandSettings {
     }
 
     /** Creates missing topics with the layout that workers and calibrators would create. */
-    static void createTopics(Cluster cluster) {
+    public static void createTopics(Cluster cluster) {
         try (Admin admin = cluster.admin()) {
             TopicSetup.ensure(admin, layout(sources()), Role.ALL, true, Time.system());
         }
     }
 
     /** Returns whether a setting has a value. */
-    static boolean isSet(String name) {
+    public static boolean isSet(String name) {
         return sources().build().getOptionalValue(name, String.class).isPresent();
     }
 

@@ -1,4 +1,4 @@
-package io.tidemark.cli;
+package io.tidemark.cli.console;
 
 import java.nio.file.Path;
 import picocli.CommandLine.ITypeConverter;

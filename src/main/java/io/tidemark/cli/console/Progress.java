@@ -1,4 +1,4 @@
-package io.tidemark.cli;
+package io.tidemark.cli.console;
 
 import java.io.PrintWriter;
 import me.tongfei.progressbar.DelegatingProgressBarConsumer;
@@ -13,7 +13,7 @@ import me.tongfei.progressbar.ProgressBarStyle;
 public final class Progress implements AutoCloseable {
 
     /** The launcher sets this property if stderr is a terminal; Java has no method for this. */
-    static final String TERMINAL = "io.tidemark.stderr.terminal";
+    public static final String TERMINAL = "io.tidemark.stderr.terminal";
 
     private static final int WIDTH = 100;
 

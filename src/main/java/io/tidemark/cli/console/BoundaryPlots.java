@@ -1,4 +1,4 @@
-package io.tidemark.cli;
+package io.tidemark.cli.console;
 
 import io.tidemark.calibration.BoundaryCurve;
 import io.tidemark.calibration.Objective;
@@ -22,7 +22,7 @@ public final class BoundaryPlots {
     private BoundaryPlots() {}
 
     /** The probability of gold tokens after every layer. */
-    static Plot probability(String adapter, ProbabilityCurve curve, ProbabilityCurve.Measure measure) {
+    public static Plot probability(String adapter, ProbabilityCurve curve, ProbabilityCurve.Measure measure) {
         return new Plot(
                 adapter + ": the gold token after every layer, " + curve.examples() + " examples",
                 "layers",
@@ -32,7 +32,7 @@ public final class BoundaryPlots {
     }
 
     /** The log-likelihood at every boundary, with the choices of quality, balanced and latency. */
-    static Plot boundary(String adapter, BoundaryCurve curve) {
+    public static Plot boundary(String adapter, BoundaryCurve curve) {
         Map<String, Integer> chosen = new LinkedHashMap<>();
         List.of(new Objective.Quality(), new Objective.Balanced(), new Objective.Latency())
                 .forEach(objective ->
@@ -60,7 +60,7 @@ public final class BoundaryPlots {
     }
 
     /** Writes {@code NAME.svg} to a folder, which is created if missing. */
-    static void write(Path folder, String name, Plot plot) {
+    public static void write(Path folder, String name, Plot plot) {
         Path file = folder.resolve(name + ".svg");
         try {
             Files.createDirectories(folder);

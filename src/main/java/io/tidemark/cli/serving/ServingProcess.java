@@ -1,6 +1,9 @@
-package io.tidemark.cli;
+package io.tidemark.cli.serving;
 
 import io.quarkus.runtime.Quarkus;
+import io.tidemark.cli.console.CommandException;
+import io.tidemark.cli.console.FailureText;
+import io.tidemark.cli.console.NamedFolder;
 import io.tidemark.model.ComputeType;
 import io.tidemark.stream.ServeApplication;
 import io.tidemark.stream.settings.TidemarkSettings.Role;

@@ -1,4 +1,4 @@
-package io.tidemark.cli;
+package io.tidemark.cli.console;
 
 import java.io.PrintWriter;
 import java.nio.file.AccessDeniedException;
@@ -12,7 +12,8 @@ public final class FailureText {
 
     private FailureText() {}
 
-    static void print(Exception failure, CommandLine command, boolean verbose) {
+    /** Prints a failure to the stderr of the command. */
+    public static void print(Exception failure, CommandLine command, boolean verbose) {
         PrintWriter err = command.getErr();
         err.println(command.getColorScheme().errorText("tidemark: " + oneLine(failure)));
         if (verbose) {
@@ -33,7 +34,7 @@ public final class FailureText {
     }
 
     /** As {@link #oneLine}, for the root cause. */
-    static String ofRootCause(Throwable failure) {
+    public static String ofRootCause(Throwable failure) {
         Throwable root = failure;
         while (root.getCause() != null) {
             root = root.getCause();

@@ -1,4 +1,4 @@
-package io.tidemark.decoder;
+package io.tidemark.decoder.script;
 
 /** A native call of the decoder failed: out of memory, or a shape that does not match. No sequence was changed. */
 public final class DecoderException extends RuntimeException {

@@ -1,9 +1,10 @@
-package io.tidemark.cli;
+package io.tidemark.cli.bench;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.tidemark.cli.CommandLineRun;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;

@@ -1,0 +1,296 @@
+package io.tidemark.decoder.script;
+
+import static io.tidemark.decoder.script.DecoderScript.NONE;
+
+import io.tidemark.boundary.Boundary;
+import io.tidemark.model.ComputeType;
+import io.tidemark.model.Projection;
+import io.tidemark.torch.ScriptContract.Layout;
+import java.util.List;
+import java.util.stream.Stream;
+
+/**
+ * The lists of numbers and tensors that Java and the decoder's script pass to each other. The constants of an enum are
+ * the elements of a list, in order; {@code ordinal()} is the index. The script declares a layout with the same name
+ * and the same fields, and does not load if they differ.
+ */
+public final class DecoderLayouts {
+
+    private DecoderLayouts() {}
+
+    /** All layouts of this class. */
+    static List<Layout> all() {
+        return Stream.<Class<? extends Enum<?>>>of(
+                        ComputeType.class,
+                        LinearModule.class,
+                        LinearTensor.class,
+                        LayerNorm.class,
+                        LoraFactor.class,
+                        LoraScale.class,
+                        OverrideTensor.class,
+                        PlanPart.class,
+                        CallField.class,
+                        CallKind.class,
+                        LoraSpanField.class,
+                        OverrideSpanField.class,
+                        SamplingPart.class,
+                        SamplingSize.class,
+                        ParamColumn.class,
+                        CountColumn.class,
+                        BiasColumn.class,
+                        SamplingOutput.class)
+                .map(Layout::of)
+                .toList();
+    }
+
+    /**
+     * The linears of a layer. Modules that read the same input are one linear with several parts: the weights of the
+     * modules are concatenated.
+     */
+    public enum LinearModule {
+        QKV(Projection.Q, Projection.K, Projection.V),
+        O_PROJ(Projection.O),
+        GATE_UP(Projection.GATE, Projection.UP),
+        DOWN(Projection.DOWN);
+
+        private final List<Projection> parts;
+
+        LinearModule(Projection... parts) {
+            this.parts = List.of(parts);
+        }
+
+        /** The modules, in the order in which their weights are concatenated. */
+        public List<Projection> parts() {
+            return parts;
+        }
+    }
+
+    /** The tensors of a linear of the base model, by layer and {@link LinearModule}. */
+    public enum LinearTensor {
+        /** {@code [out, in]}. */
+        WEIGHT,
+        /** {@code [out]}; no elements without a bias. */
+        BIAS
+    }
+
+    /** The norms of a layer. */
+    public enum LayerNorm {
+        /** {@code [hidden]}. */
+        ATTENTION,
+        /** {@code [hidden]}. */
+        MLP,
+        /** {@code [heads + kv heads, head dim]}; no elements if heads have no norm. */
+        HEADS
+    }
+
+    /** The LoRA of an adapter in one linear, by layer and {@link LinearModule}. */
+    public enum LoraFactor {
+        /** {@code [in, parts * rank]}. */
+        A,
+        /** {@code [rank, out]}, multiplied by scale and factor. */
+        B
+    }
+
+    /** What else a scaled adapter changes in one linear, by layer and {@link LinearModule}. */
+    public enum LoraScale {
+        /** {@code [out]}. */
+        FACTOR,
+        /** {@code [out]}. */
+        SHIFT
+    }
+
+    /** The overrides of an adapter, except for norms of layers. No elements where the adapter has none. */
+    public enum OverrideTensor {
+        /** {@code [vocabulary, hidden]}. */
+        EMBEDDING,
+        /** {@code [vocabulary, rank]}. */
+        EMBEDDING_A,
+        /** {@code [rank, hidden]}, multiplied by scale and factor. */
+        EMBEDDING_B,
+        /** {@code [hidden]}. */
+        EMBEDDING_FACTOR,
+        /** {@code [vocabulary, hidden]}. */
+        HEAD,
+        /** {@code [hidden, rank]}. */
+        HEAD_A,
+        /** {@code [rank, vocabulary]}, multiplied by scale and factor. */
+        HEAD_B,
+        /** {@code [vocabulary]}. */
+        HEAD_FACTOR,
+        /** {@code [vocabulary]}. */
+        HEAD_SHIFT,
+        /** {@code [hidden]}. */
+        FINAL_NORM
+    }
+
+    /** The parts of a step's plan, one after another in one list of numbers; a second list has their sizes. */
+    public enum PlanPart {
+        /** The token ids {@code [tokens]}. */
+        IDS,
+        /** The position of each token in its sequence {@code [tokens]}. */
+        POSITIONS,
+        /** The tokens whose logits are returned {@code [sampled]}. */
+        SAMPLED,
+        /** The cache slot of each row of the attention calls {@code [rows]}. */
+        SLOTS,
+        /** The token of each row {@code [rows]}; empty if rows and tokens have the same order. */
+        ORDER,
+        /** The row of each token {@code [tokens]}; empty if rows and tokens have the same order. */
+        RESTORED_ORDER
+    }
+
+    /** The numbers of an attention call. */
+    public enum CallField {
+        /** Index of the block in the step's list of caches. */
+        BLOCK,
+        FIRST_SLOT,
+        END_SLOT,
+        /** New tokens of each slot; of a packed call, of all slots. */
+        QUERIES,
+        /** Cached tokens that the call reads, in layers without a window. */
+        SPAN,
+        /** Index of the {@link CallKind}. */
+        KIND,
+        /** Tokens that a slot holds in layers with a window. */
+        RING_CAPACITY,
+        /** Cached tokens that the call reads, in layers with a window. */
+        RING_SPAN,
+        /** Position of the only query, or {@link DecoderScript#NONE} if there are several. */
+        ONLY_POSITION
+    }
+
+    /** How an attention call reads keys and values. */
+    public enum CallKind {
+        /** Reads the cache, with a mask. */
+        CACHED,
+        /** The first tokens of one sequence: reads the cache, causal without a mask. */
+        CAUSAL,
+        /** The first tokens of several sequences: reads the new keys and values, with a mask. */
+        PACKED
+    }
+
+    /** The numbers of a span: rows of a pass that share an adapter and a boundary. */
+    public enum LoraSpanField {
+        FIRST,
+        END,
+        BOUNDARY,
+        /** Index of the packed group, or {@link DecoderScript#NONE}. */
+        GROUP,
+        /** Index of the adapter in the packed group, or {@link DecoderScript#NONE}. */
+        MEMBER;
+
+        private static final int COUNT = values().length;
+
+        /** Rows {@code first .. end-1}. */
+        public static long[] span(long first, long end, Boundary boundary, long group, long member) {
+            long[] span = new long[COUNT];
+            span[FIRST.ordinal()] = first;
+            span[END.ordinal()] = end;
+            span[BOUNDARY.ordinal()] = boundary.layers();
+            span[GROUP.ordinal()] = group;
+            span[MEMBER.ordinal()] = member;
+            return span;
+        }
+
+        /** A span without rows, for passes without LoRA: a list that Java creates must not be empty. */
+        public static long[] empty() {
+            return span(0, 0, new Boundary(0), NONE, NONE);
+        }
+    }
+
+    /** The numbers of a span: rows of a pass that share an adapter with overrides. */
+    public enum OverrideSpanField {
+        FIRST,
+        END,
+        /** The same rows among the sampled rows. */
+        FIRST_SAMPLED,
+        END_SAMPLED;
+
+        private static final int COUNT = values().length;
+
+        /** Rows {@code first .. end-1}, and sampled rows {@code firstSampled .. endSampled-1}. */
+        public static long[] span(long first, long end, long firstSampled, long endSampled) {
+            long[] span = new long[COUNT];
+            span[FIRST.ordinal()] = first;
+            span[END.ordinal()] = end;
+            span[FIRST_SAMPLED.ordinal()] = firstSampled;
+            span[END_SAMPLED.ordinal()] = endSampled;
+            return span;
+        }
+
+        /** A span without rows, for passes without overrides. */
+        public static long[] empty() {
+            return span(0, 0, 0, 0);
+        }
+    }
+
+    /** The parts of the sampling inputs, one after another in one list; a second list has their sizes. */
+    public enum SamplingPart {
+        /** A {@link ParamColumn} row for each processed row, in the order of {@link SamplingSize}. */
+        PARAMS,
+        /** A {@link CountColumn} row for each token with a penalty. */
+        TOKEN_COUNTS,
+        /** A {@link BiasColumn} row for each biased token. */
+        BIASES,
+        /** The index of each row that reports log-probabilities. */
+        REPORTS
+    }
+
+    /** How many rows are sampled in which way, and the width of the reports. */
+    public enum SamplingSize {
+        /** Processed rows that take the token of the largest logit. */
+        GREEDY,
+        /** Processed rows that are sampled with neither top-k nor top-p. */
+        FULL_VOCABULARY,
+        /** Processed rows that are sampled with top-k. */
+        TOP_K,
+        /** Processed rows that are sampled with top-p but not top-k. */
+        TOP_P,
+        /** Most likely tokens of each report. */
+        ALTERNATIVES
+    }
+
+    /** The parameters of a processed row. */
+    public enum ParamColumn {
+        /** Index of the row in the logits. */
+        ROW,
+        TEMPERATURE,
+        TOP_P,
+        TOP_K,
+        MIN_P,
+        REPETITION,
+        PRESENCE,
+        FREQUENCY,
+        /** A uniform random number in [0, 1). */
+        UNIFORM
+    }
+
+    /** A token of a processed row to which penalties apply. */
+    public enum CountColumn {
+        /** Index of the row among the processed rows. */
+        INDEX,
+        TOKEN,
+        /** How often the row has generated the token; 0 for a token of the prompt. */
+        VALUE
+    }
+
+    /** A number that is added to a logit of a processed row. */
+    public enum BiasColumn {
+        /** Index of the row among the processed rows. */
+        INDEX,
+        TOKEN,
+        VALUE
+    }
+
+    /** The tensors that sampling returns; only the first one without reports. */
+    public enum SamplingOutput {
+        /** The token of each row, followed by 1 for each row whose logits are all finite and 0 for others. */
+        TOKENS,
+        /** The log-probability of the token of each report {@code [reports]}. */
+        LOGPROBS,
+        /** The most likely tokens of each report {@code [reports, alternatives]}. */
+        TOP_TOKENS,
+        /** Their log-probabilities {@code [reports, alternatives]}. */
+        TOP_LOGPROBS
+    }
+}

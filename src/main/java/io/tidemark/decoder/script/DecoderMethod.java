@@ -1,0 +1,128 @@
+package io.tidemark.decoder.script;
+
+import io.tidemark.torch.ScriptContract.Layout;
+import io.tidemark.torch.ScriptMethod;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+
+/**
+ * The methods of the decoder's script that Java calls, with the names of their parameters. The script does not load if
+ * a method is missing or has other parameters.
+ */
+public enum DecoderMethod implements ScriptMethod {
+    // base.torchscript
+    INSTALL(EnumSet.allOf(InstallArgument.class)),
+    ADD_LAYER("norms", "linears", "states"),
+    MEASURED_RMS(),
+    PACKED_LAYER("activation_rms", "linears"),
+    INSTALL_PACKED("packed"),
+    ADD_HEAD("states"),
+    // weights.torchscript
+    DECODE("raw", "dtype", "shape"),
+    ALL_FINITE("x"),
+    CONCAT("parts"),
+    CONCAT_A("parts", "layer", "module"),
+    CONCAT_B("parts"),
+    ADAPTER("factors", "scales"),
+    NO_ADAPTER(),
+    DORA_FACTOR("magnitude", "w", "a", "b", "scale"),
+    SCALED_B("b", "scale", "factor"),
+    SCALED("x", "scale"),
+    FILLED("x", "number"),
+    ZEROS("like", "shape"),
+    ADAPTER_BYTES("adapter"),
+    // layer.torchscript
+    HEAD_NORMS("q", "heads", "k", "kv_heads"),
+    // overrides.torchscript
+    OVERRIDES("tensors", "norms"),
+    OVERRIDE_BYTES("weights"),
+    TRANSPOSED_FACTOR("x", "scale"),
+    HEAD_DORA_FACTOR("magnitude", "w", "a", "b", "scale"),
+    EMBEDDING_DORA_FACTOR("magnitude", "w", "a", "b", "scale"),
+    EQUAL("a", "b"),
+    EQUAL_TRANSPOSED("a", "b"),
+    // packed_lora.torchscript
+    PACK_ADAPTER("adapter"),
+    MERGE_GROUPS("groups"),
+    FUSE_WITH_BASE("groups"),
+    PACKED_BYTES("group"),
+    // lora.torchscript
+    LORA("rows", "spans", "adapters", "packed_groups"),
+    // kv_cache.torchscript
+    NEW_CACHE("like", "slots", "capacity", "ring_capacity"),
+    KV_ELEMENT_BYTES(),
+    CLEAR_SLOT("cache", "slot"),
+    COPY_TOKENS("cache", "slot", "start", "end"),
+    IS_FINITE("tokens"),
+    FILL_SLOT("cache", "slot", "chunks"),
+    COPY_SLOT("source", "source_slot", "target", "target_slot", "tokens"),
+    // step.torchscript
+    STEP(EnumSet.range(StepArgument.PLAN, StepArgument.OVERRIDES)),
+    STEP_AND_SAMPLE(EnumSet.allOf(StepArgument.class)),
+    NO_ADAPTERS(),
+    NO_PACKED_GROUPS(),
+    NO_CACHED_LORA(),
+    NO_OVERRIDES(),
+    // forced.torchscript
+    EMBED("ids", "override_spans", "overrides"),
+    FORCED_LAYER("states", "layer_index", "t", "lora_spans", "adapters", "override_spans", "overrides"),
+    GOLD_LOGPROBS("states", "rows", "gold", "override_spans", "overrides");
+
+    private final String method = name().toLowerCase(Locale.ROOT);
+    private final List<String> parameters;
+
+    DecoderMethod(String... parameters) {
+        this.parameters = List.of(parameters);
+    }
+
+    DecoderMethod(Set<? extends Enum<?>> parameters) {
+        this.parameters = Layout.names(parameters);
+    }
+
+    @Override
+    public String method() {
+        return method;
+    }
+
+    @Override
+    public List<String> parameters() {
+        return parameters;
+    }
+
+    /** The arguments of {@link #INSTALL}, in order. */
+    public enum InstallArgument {
+        EMBEDDING,
+        FINAL_NORM,
+        HEAD,
+        INVERSE_FREQUENCIES,
+        ROPE_FACTOR,
+        EPSILON,
+        HIDDEN,
+        HEADS,
+        KV_HEADS,
+        HEAD_DIM,
+        INTERMEDIATE,
+        WINDOWS,
+        COMPUTE_TYPE,
+        DETERMINISTIC
+    }
+
+    /** The arguments of {@link #STEP}, in order, and then the further ones of {@link #STEP_AND_SAMPLE}. */
+    public enum StepArgument {
+        PLAN,
+        PLAN_SIZES,
+        CALLS,
+        CACHES,
+        LORA_SPANS,
+        ADAPTERS,
+        PACKED_GROUPS,
+        CACHED_LORA,
+        OVERRIDE_SPANS,
+        OVERRIDES,
+        SAMPLING_INPUTS,
+        SAMPLING_PARTS,
+        SAMPLING_SIZES
+    }
+}

@@ -1,0 +1,57 @@
+package io.tidemark.decoder.script;
+
+import io.tidemark.torch.ScriptContract;
+import io.tidemark.torch.ScriptSource;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+
+/** The source of the decoder's TorchScript class, one file per topic, and what Java shares with it. */
+public final class DecoderScript {
+
+    private static final List<String> FILES = List.of(
+            "constants",
+            "weights",
+            "base",
+            "projection",
+            "packed_lora",
+            "lora",
+            "layer",
+            "overrides",
+            "kv_cache",
+            "attention",
+            "step",
+            "sampling",
+            "forced");
+
+    /** The script's {@code NONE}: no position, no window, no packed group. */
+    public static final long NONE = -1;
+
+    private DecoderScript() {}
+
+    /** What Java and the script agree on; {@link #source} compares both. */
+    static ScriptContract contract() {
+        return new ScriptContract(DecoderLayouts.all(), List.of(DecoderMethod.values()), Map.of("NONE", NONE));
+    }
+
+    /** The files of the script on the class path. */
+    static List<String> resources() {
+        String bf16 = System.getProperty("os.arch").equals("amd64") ? "bf16_onednn" : "bf16_plain";
+        return Stream.concat(FILES.stream(), Stream.of(bf16))
+                .map(file -> "/torchscript/" + file + ".torchscript")
+                .toList();
+    }
+
+    /**
+     * The source of the script.
+     *
+     * @param more further resources with parts of the class
+     * @throws IllegalStateException if the script and Java differ; the message names layout and field
+     */
+    public static ScriptSource source(String... more) {
+        return new ScriptSource(
+                "Decoder",
+                contract(),
+                Stream.concat(resources().stream(), Stream.of(more)).toArray(String[]::new));
+    }
+}
