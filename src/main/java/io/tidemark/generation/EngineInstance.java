@@ -194,8 +194,13 @@ final class EngineInstance {
         }
     }
 
+    /** Fails a request when the engine has failed or is closed. The other requests are failed as well. */
     static void fail(SubmittedRequest request) {
-        request.fail("engine_error", "the engine failed");
+        try {
+            request.fail("engine_error", "the engine failed");
+        } catch (IllegalStateException e) {
+            LOG.log(System.Logger.Level.ERROR, "a request has no outcome", e);
+        }
     }
 
     private void run() {

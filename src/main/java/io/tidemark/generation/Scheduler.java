@@ -29,6 +29,8 @@ final class Scheduler {
     private final int chunk;
     /** In the order of their starts; written by the thread of the instance only. */
     private final List<Sequence> running = new CopyOnWriteArrayList<>();
+    /** Requests of removed sequences that could not take their outcome. */
+    private final Set<SubmittedRequest> withoutOutcome = new LinkedHashSet<>();
 
     private final PrefixSharing sharing;
 
@@ -102,9 +104,14 @@ final class Scheduler {
         queue.sequenceEnded(instance, sequence.owner().request().lora());
     }
 
+    /** Keeps a request whose last sequence has been removed, and which has no outcome, for {@link #abandon}. */
+    void keepForAbandon(SubmittedRequest request) {
+        withoutOutcome.add(request);
+    }
+
     /** Removes all sequences without releasing their slots, and returns their requests. */
     Set<SubmittedRequest> abandon() {
-        Set<SubmittedRequest> abandoned = new LinkedHashSet<>();
+        Set<SubmittedRequest> abandoned = new LinkedHashSet<>(withoutOutcome);
         running.forEach(sequence -> abandoned.add(sequence.owner()));
         running.clear();
         return abandoned;

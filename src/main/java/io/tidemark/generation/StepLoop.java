@@ -65,8 +65,19 @@ final class StepLoop {
      */
     void end(Sequence sequence, FinishReason reason) {
         sequence.owner().text(sequence.choice(), sequence.finish(reason));
-        scheduler.remove(sequence, sequence.isPrefilling());
-        sequence.owner().choiceFinished(sequence.result());
+        remove(sequence, sequence.isPrefilling());
+    }
+
+    /** Removes a sequence that has finished, then tells its request. */
+    private void remove(Sequence sequence, boolean invalid) {
+        scheduler.remove(sequence, invalid);
+        try {
+            sequence.owner().choiceFinished(sequence.result());
+        } catch (RuntimeException | Error e) {
+            // the engine ends; it must still find the request in order to fail it
+            scheduler.keepForAbandon(sequence.owner());
+            throw e;
+        }
     }
 
     private void run(List<ScheduledRow> rows) {
@@ -124,8 +135,7 @@ final class StepLoop {
             return;
         }
         if (sequence.finished().isPresent()) {
-            scheduler.remove(sequence, false);
-            sequence.owner().choiceFinished(sequence.result());
+            remove(sequence, false);
         }
     }
 

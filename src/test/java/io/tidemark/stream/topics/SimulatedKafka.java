@@ -3,6 +3,7 @@ package io.tidemark.stream.topics;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.time.VirtualTime;
+import java.lang.reflect.Constructor;
 import java.lang.reflect.Proxy;
 import java.time.Duration;
 import java.time.Instant;
@@ -18,8 +19,11 @@ import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.FenceProducersResult;
+import org.apache.kafka.clients.admin.ListConsumerGroupOffsetsResult;
 import org.apache.kafka.clients.admin.ListOffsetsResult;
 import org.apache.kafka.clients.admin.ListOffsetsResult.ListOffsetsResultInfo;
+import org.apache.kafka.clients.admin.internals.CoordinatorKey;
 import org.apache.kafka.clients.consumer.CommitFailedException;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -62,6 +66,7 @@ public final class SimulatedKafka implements KafkaClients {
     private final List<Transaction> transactions = new ArrayList<>();
     private final List<SimulatedConsumer> consumers = new ArrayList<>();
     private final List<MockProducer<byte[], byte[]>> producers = new ArrayList<>();
+    private final List<String> fenced = new ArrayList<>();
     private Optional<SimulatedConsumer> member = Optional.empty();
     private Set<TopicPartition> assignment = Set.of();
     private Optional<RuntimeException> failure = Optional.empty();
@@ -161,24 +166,51 @@ public final class SimulatedKafka implements KafkaClients {
         return new SimulatedProducer();
     }
 
-    /** Knows the end offsets only. */
+    /** Knows the end offsets and the offsets of the group, and fences producers. */
     @Override
     public Admin newAdmin() {
         onThread();
         return (Admin) Proxy.newProxyInstance(
-                getClass().getClassLoader(), new Class<?>[] {Admin.class}, (admin, method, arguments) -> {
-                    switch (method.getName()) {
-                        case "listOffsets":
-                            return new ListOffsetsResult(((Map<?, ?>) arguments[0])
-                                    .keySet().stream()
-                                            .map(TopicPartition.class::cast)
-                                            .collect(Collectors.toMap(Function.identity(), this::end)));
-                        case "close":
-                            return null;
-                        default:
-                            throw new UnsupportedOperationException(method.getName());
+                getClass().getClassLoader(),
+                new Class<?>[] {Admin.class},
+                (admin, method, arguments) -> switch (method.getName()) {
+                    case "listOffsets" ->
+                        new ListOffsetsResult(((Map<?, ?>) arguments[0])
+                                .keySet().stream()
+                                        .map(TopicPartition.class::cast)
+                                        .collect(Collectors.toMap(Function.identity(), this::end)));
+                    case "listConsumerGroupOffsets" ->
+                        newResult(
+                                ListConsumerGroupOffsetsResult.class,
+                                ((Map<?, ?>) arguments[0])
+                                        .keySet().stream()
+                                                .collect(Collectors.toMap(
+                                                        group -> CoordinatorKey.byGroupId(String.valueOf(group)),
+                                                        group -> KafkaFuture.completedFuture(Map.copyOf(committed)))));
+                    case "fenceProducers" -> {
+                        ((Collection<?>) arguments[0]).forEach(id -> fenced.add(String.valueOf(id)));
+                        yield newResult(FenceProducersResult.class, Map.of());
                     }
+                    case "close" -> null;
+                    default -> throw new UnsupportedOperationException(method.getName());
                 });
+    }
+
+    /** Kafka's results have constructors without an access modifier. */
+    private static <T> T newResult(Class<T> type, Map<?, ?> futures) throws ReflectiveOperationException {
+        Constructor<T> constructor = type.getDeclaredConstructor(Map.class);
+        constructor.setAccessible(true);
+        return constructor.newInstance(futures);
+    }
+
+    /** The transactional ids whose producers were fenced. */
+    public List<String> fenced() {
+        return List.copyOf(fenced);
+    }
+
+    /** Sets what the group has committed, as a member before this test. */
+    public void commit(TopicPartition partition, OffsetAndMetadata offset) {
+        committed.put(partition, offset);
     }
 
     private KafkaFuture<ListOffsetsResultInfo> end(TopicPartition partition) {

@@ -1,0 +1,394 @@
+package io.tidemark.stream.delivery;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.tidemark.adapter.AdapterStore;
+import io.tidemark.fixture.FixtureModel;
+import io.tidemark.generation.Completion;
+import io.tidemark.generation.FinishReason;
+import io.tidemark.load.WorkEstimate;
+import io.tidemark.request.AdapterSuggestions;
+import io.tidemark.request.Admission;
+import io.tidemark.request.Answer;
+import io.tidemark.request.Answers;
+import io.tidemark.request.RecordingEngine;
+import io.tidemark.request.RequestListener;
+import io.tidemark.request.RequestRunner;
+import io.tidemark.stream.TestSettings;
+import io.tidemark.stream.TopicClient;
+import io.tidemark.stream.tables.BoundaryTable;
+import io.tidemark.stream.topics.ReplyTopics;
+import io.tidemark.stream.topics.SimulatedKafka;
+import io.tidemark.stream.topics.SimulatedKafka.Transaction;
+import io.tidemark.stream.topics.TopicLayout;
+import io.tidemark.time.VirtualTime;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.BitSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.OptionalLong;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.TopicPartition;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+
+@DisplayName("The delivery of requests on one thread, with virtual time and a cluster in memory,")
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class OneThreadDeliveryTest {
+
+    private static final String FAMILY = "llama-gqa";
+    private static final String OWNER = "group/w-1";
+    private static final TopicLayout TOPICS =
+            TopicLayout.of(TestSettings.with(Map.of()).topics());
+    private static final TopicPartition FIRST = new TopicPartition(TOPICS.requests(), 0);
+    private static final TopicPartition SECOND = new TopicPartition(TOPICS.requests(), 1);
+
+    private FixtureModel model;
+    private AdapterStore adapters;
+
+    private VirtualTime time;
+    private SimulatedKafka kafka;
+    private RecordingEngine engine;
+    private LoopControl control;
+    private DeliveryStatus status;
+    private DeliveryLoop loop;
+    private GroupSession session;
+    private Set<Thread> threads;
+    private final List<Answer> committed = new ArrayList<>();
+    private final List<Throwable> failures = new ArrayList<>();
+
+    @BeforeAll
+    void load() {
+        model = FixtureModel.load(FAMILY);
+        adapters = new AdapterStore(model.model());
+    }
+
+    @AfterAll
+    void unload() {
+        adapters.close();
+        model.close();
+    }
+
+    @BeforeEach
+    void start() {
+        threads = Thread.getAllStackTraces().keySet();
+        time = new VirtualTime();
+        kafka = new SimulatedKafka(time, Map.of(TOPICS.requests(), 2, TOPICS.results(), 1, TOPICS.deadLetters(), 1));
+        kafka.assign(FIRST);
+        engine = new RecordingEngine();
+        committed.clear();
+        failures.clear();
+        control = new LoopControl(Duration.ofSeconds(30), time);
+        status = new DeliveryStatus(time);
+        RequestRunner requests = new RequestRunner(
+                10_000,
+                new Admission(
+                        model.model(), adapters, new BoundaryTable(), AdapterSuggestions.NONE, RequestListener.NONE),
+                adapters::lease,
+                engine,
+                new Answers(FAMILY, model.model().config().numLayers(), "w", time),
+                new RequestRunner.Threads(Runnable::run, this::schedule),
+                time,
+                failures::add);
+        RequestListener listener = new RequestListener() {
+            @Override
+            public void onCommitted(Answer answer, long nanos) {
+                committed.add(answer);
+            }
+        };
+        loop = new DeliveryLoop(
+                new DeliveryOptions("group", OWNER, 4, 0.1, Duration.ofSeconds(10), Duration.ofSeconds(30)),
+                new DeliveryLoop.Cluster(
+                        kafka,
+                        TOPICS,
+                        new ReplyRouting(
+                                List.of(),
+                                new ReplyTopics(TOPICS.results(), Map.of(TOPICS.results(), 1)),
+                                new EventWriter(event -> {}))),
+                new DeliveryLoop.Requests(requests, new WorkEstimate(engine), listener),
+                control,
+                status,
+                Runnable::run,
+                time);
+        open();
+    }
+
+    @AfterEach
+    void noThread() {
+        assertThat(failures).isEmpty();
+        assertThat(Thread.getAllStackTraces().keySet())
+                .filteredOn(thread -> !threads.contains(thread))
+                .filteredOn(thread ->
+                        thread.getThreadGroup() == Thread.currentThread().getThreadGroup())
+                .isEmpty();
+    }
+
+    @Test
+    @DisplayName("Names the owner before a request runs, and commits each result together with its offset")
+    void answers() {
+        send(FIRST, "");
+        send(FIRST, "");
+        turns(3);
+        assertThat(started()).containsExactly("0@0", "0@1");
+        assertThat(metadata(FIRST).owner()).contains(OWNER);
+        assertThat(results()).isEmpty();
+
+        finish("0@1");
+        turns(2);
+        Transaction second = last();
+        assertThat(second.records()).hasSize(1);
+        assertThat(second.offsets().get(FIRST).offset()).isZero();
+        assertThat(metadata(FIRST).finished()).isEqualTo(bits(1));
+        finish("0@0");
+        turns(2);
+        assertThat(last().offsets().get(FIRST).offset()).isEqualTo(2);
+        assertThat(answered()).containsExactly("0@1", "0@0");
+        assertThat(committed).hasSize(2);
+    }
+
+    @Test
+    @DisplayName("Ends after the open requests when it is stopped, and releases its partitions with the last commit")
+    void stops() {
+        send(FIRST, "");
+        turns(3);
+        control.stop();
+        time.schedule(Duration.ofSeconds(3), () -> finish("0@0"));
+        while (session.turn()) {
+            assertThat(time.instant()).isBefore(START.plusSeconds(4));
+        }
+        assertThat(answered()).containsExactly("0@0");
+        assertThat(metadata(FIRST).owner()).isEmpty();
+        assertThat(status.abandonedRequests()).isZero();
+        session.close();
+        assertThat(kafka.openClients()).isZero();
+    }
+
+    @Test
+    @DisplayName("Abandons what has not ended within the grace period, and its offset stays")
+    void graceIsOver() {
+        send(FIRST, "");
+        turns(3);
+        control.stop();
+        while (session.turn()) {
+            assertThat(time.instant()).isBefore(START.plusSeconds(32));
+        }
+        assertThat(time.instant()).isAfter(START.plusSeconds(30));
+        assertThat(status.abandonedRequests()).isEqualTo(1);
+        assertThat(answered()).isEmpty();
+        assertThat(kafka.committed(FIRST)).map(OffsetAndMetadata::offset).contains(0L);
+        assertThat(metadata(FIRST).owner()).isEmpty();
+    }
+
+    @Test
+    @DisplayName("Keeps a revoked partition until requests that can end within the grace have ended")
+    void revoked() {
+        kafka.assign(FIRST, SECOND);
+        send(FIRST, "");
+        send(FIRST, "");
+        send(SECOND, "");
+        turns(3);
+        engine.estimate(id -> OptionalDouble.of(id.contains("-1#") ? 1_000 : 5));
+        kafka.assign(SECOND);
+        time.schedule(Duration.ofSeconds(5), () -> finish("0@0"));
+        Instant before = time.instant();
+        turns(1);
+        assertThat(Duration.between(before, time.instant())).isBetween(Duration.ofSeconds(5), Duration.ofSeconds(6));
+        assertThat(answered()).containsExactly("0@0");
+        assertThat(engine.cancelledAfterSubmission()).singleElement().asString().contains("-0-1#");
+        assertThat(metadata(FIRST).owner()).isEmpty();
+        assertThat(metadata(SECOND).owner()).contains(OWNER);
+        assertThat(status.openRequests()).isEqualTo(1);
+    }
+
+    @Test
+    @DisplayName("Commits nothing of a lost partition, also if its requests end later")
+    void lost() {
+        send(FIRST, "");
+        turns(3);
+        int transactions = kafka.transactions().size();
+        kafka.lose(FIRST);
+        turns(1);
+        finish("0@0");
+        turns(2);
+        assertThat(kafka.transactions()).hasSize(transactions);
+        assertThat(status.openRequests()).isZero();
+    }
+
+    @Test
+    @DisplayName("Writes a result once, whether a failed commit has had an effect or not")
+    void failedCommits() {
+        send(FIRST, "");
+        send(FIRST, "");
+        turns(3);
+        kafka.failNextCommit(new KafkaException("planted"));
+        finish("0@0");
+        turns(3);
+        assertThat(answered()).containsExactly("0@0");
+        kafka.loseNextAnswer(new KafkaException("planted"));
+        finish("0@1");
+        turns(3);
+        assertThat(answered()).containsExactly("0@0", "0@1");
+        assertThat(committed).hasSize(2);
+        assertThat(kafka.committed(FIRST)).map(OffsetAndMetadata::offset).contains(2L);
+    }
+
+    @Test
+    @DisplayName("Ends the transactions of an owner that has died, and answers only what it has left")
+    void takeover() {
+        session.close();
+        for (int i = 0; i < 3; i++) {
+            send(FIRST, "");
+        }
+        kafka.commit(
+                FIRST,
+                new OffsetAndMetadata(
+                        0,
+                        new CommitMetadata(Optional.of("group/dead"), false, CrashHistory.NONE, bits(1)).toString()));
+        open();
+        turns(3);
+        assertThat(kafka.fenced()).containsExactly("group/dead");
+        assertThat(started()).containsExactly("0@0", "0@2");
+        assertThat(metadata(FIRST).crashes().deaths()).isEqualTo(1);
+    }
+
+    @Test
+    @DisplayName("Runs requests alone after two deaths, and answers a crashing request with an error")
+    void crashingRequest() {
+        session.close();
+        send(FIRST, "");
+        send(FIRST, "");
+        CrashHistory history = new CrashHistory(2, 0, 2, OptionalLong.of(0), CrashHistory.MAX_DEATHS - 1);
+        kafka.commit(
+                FIRST,
+                new OffsetAndMetadata(
+                        0, new CommitMetadata(Optional.of("group/dead"), false, history, new BitSet()).toString()));
+        open();
+        turns(7);
+        assertThat(results())
+                .singleElement()
+                .satisfies(
+                        result -> assertThat(result.at("/error/code").asText()).isEqualTo("worker_crashed"));
+        turns(4);
+        assertThat(started()).as("the other request runs").containsExactly("0@1");
+        finish("0@1");
+        turns(2);
+        assertThat(metadata(FIRST).crashes()).isEqualTo(CrashHistory.NONE);
+    }
+
+    @Test
+    @DisplayName("Ends a request at its deadline")
+    void deadline() {
+        send(FIRST, ", \"deadline\": \"" + START.plusSeconds(5) + "\"");
+        turns(3);
+        assertThat(started()).hasSize(1);
+        assertThat(engine.reasons()).isEmpty();
+        time.sleep(Duration.ofSeconds(5));
+        assertThat(engine.reasons()).containsExactly(FinishReason.DEADLINE);
+    }
+
+    @Test
+    @DisplayName("Ends without a release after a crash: the next owner finds the name of this one")
+    void crash() {
+        send(FIRST, "");
+        turns(3);
+        control.crash();
+        assertThat(session.turn()).isFalse();
+        session.close();
+        assertThat(metadata(FIRST).owner()).contains(OWNER);
+        assertThat(answered()).isEmpty();
+    }
+
+    private static final Instant START = new VirtualTime().instant();
+
+    private void open() {
+        session = loop.open();
+        session.subscribe(TOPICS.requestTopics());
+    }
+
+    private Runnable schedule(Duration delay, Runnable task) {
+        AtomicBoolean cancelled = new AtomicBoolean();
+        time.schedule(delay, () -> {
+            if (!cancelled.get()) {
+                task.run();
+            }
+        });
+        return () -> cancelled.set(true);
+    }
+
+    /** @param fields more fields of the request, each with a comma before it */
+    private void send(TopicPartition partition, String fields) {
+        kafka.append(
+                partition,
+                null,
+                TopicClient.bytes("{\"model\": \"" + model.model().name() + "\", \"prompt\": \"x\"" + fields + "}"));
+    }
+
+    private void turns(int count) {
+        for (int i = 0; i < count; i++) {
+            assertThat(session.turn()).isTrue();
+        }
+    }
+
+    /** The requests that were started, as {@code PARTITION@OFFSET}. */
+    private List<String> started() {
+        return engine.submitted().stream()
+                .map(request -> request.id().replaceFirst(".*-(\\d+)-(\\d+)#\\d+", "$1@$2"))
+                .toList();
+    }
+
+    private void finish(String request) {
+        int index = started().indexOf(request);
+        engine.listeners()
+                .get(index)
+                .onFinished(new Completion(
+                        engine.submitted().get(index).id(),
+                        List.of(new Completion.Choice(0, "done", List.of(1), FinishReason.STOP, List.of())),
+                        new Completion.Usage(1, 1, 0),
+                        new Completion.Timing(1, 1, 2)));
+    }
+
+    private List<JsonNode> results() {
+        return kafka.records(TOPICS.results()).stream()
+                .map(record -> TopicClient.json(record.value()))
+                .toList();
+    }
+
+    /** The requests that have a result, as {@code PARTITION@OFFSET}, with repetitions. */
+    private List<String> answered() {
+        return results().stream()
+                .map(result -> result.at("/tidemark/source"))
+                .map(source -> source.get("partition") + "@" + source.get("offset"))
+                .toList();
+    }
+
+    private Transaction last() {
+        List<Transaction> all = kafka.transactions();
+        return all.get(all.size() - 1);
+    }
+
+    private CommitMetadata metadata(TopicPartition partition) {
+        return CommitMetadata.of(
+                partition.toString(), kafka.committed(partition).orElseThrow());
+    }
+
+    private static BitSet bits(int... set) {
+        BitSet bits = new BitSet();
+        for (int bit : set) {
+            bits.set(bit);
+        }
+        return bits;
+    }
+}
