@@ -150,7 +150,7 @@ public final class UnreadRecords {
                 .toList();
         CompletableFuture.allOf(answers.toArray(CompletableFuture[]::new)).whenComplete((done, failure) -> {
             if (failure != null && !failed) {
-                LOG.warnf("the ends of topics of requests are not known exactly: %s", failure.getMessage());
+                LOG.warnf("the ends of request topics are not known exactly: %s", failure.getMessage());
             }
             failed = failure != null;
             listed = true;

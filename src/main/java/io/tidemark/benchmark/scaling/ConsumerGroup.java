@@ -18,7 +18,7 @@ import java.util.stream.IntStream;
 import org.apache.kafka.common.TopicPartition;
 
 /**
- * The partitions of the topic of requests and the workers that own them. A rebalance moves as few partitions as
+ * The partitions of the request topic and the workers that own them. A rebalance moves as few partitions as
  * possible. A partition that moves is first revoked: its requests that can end within the grace do so, the others are
  * abandoned. Then it has no owner for the time of the rebalance. The next owner reads from the committed offset on. A
  * change of the members during a rebalance causes another one.

@@ -1,7 +1,7 @@
 package io.tidemark.benchmark.scaling;
 
 /**
- * Properties of the topic of requests and its consumer group.
+ * Properties of the request topic and its consumer group.
  *
  * @param partitions       number of partitions
  * @param markers          offsets that transactional clients use for markers, per request

@@ -63,7 +63,7 @@ final class ScalingWorkerOptions {
             names = "--partitions",
             paramLabel = "N",
             defaultValue = "48",
-            description = "Partitions of the topic of requests. Default: ${DEFAULT-VALUE}.")
+            description = "Partitions of the request topic. Default: ${DEFAULT-VALUE}.")
     private int partitions;
 
     @Option(

@@ -36,7 +36,7 @@ final class AnswerTransactions implements AutoCloseable {
 
     private static final Logger LOG = Logger.getLogger(AnswerTransactions.class);
     private static final ErrorBody TOO_LARGE =
-            ErrorBody.serverError("result_too_large", "the result is larger than the topic of results permits");
+            ErrorBody.serverError("result_too_large", "the result is larger than the results topic permits");
     private static final ErrorBody NO_REPLY_TOPIC =
             ErrorBody.serverError("reply_topic_failed", "the result could not be written to the reply topic");
     private static final ErrorBody NOT_ENCODED =

@@ -43,7 +43,7 @@ record CrashHistory(int deaths, long offset, int alone, OptionalLong tried, int 
     }
 
     /** Whether requests run one at a time. */
-    boolean isAlone() {
+    boolean isIsolating() {
         return alone > 0;
     }
 

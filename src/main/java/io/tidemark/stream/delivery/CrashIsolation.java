@@ -39,11 +39,6 @@ final class CrashIsolation {
         this.readAhead = readAhead;
     }
 
-    /** Whether requests run one at a time. */
-    static boolean isIsolating(PartitionProgress progress) {
-        return progress.crashes().isAlone();
-    }
-
     /** @param unanswered requests that have started and whose answers are not committed */
     Permit permit(Collection<PartitionProgress> owned, Stream<Delivery> unanswered) {
         if (needsClaim(owned)) {
@@ -51,8 +46,8 @@ final class CrashIsolation {
             return new Permit.Nothing();
         }
         Optional<PartitionProgress> isolating = owned.stream()
-                .filter(each ->
-                        isIsolating(each) && readAhead.peek(each.partition()).isPresent())
+                .filter(each -> each.crashes().isIsolating()
+                        && readAhead.peek(each.partition()).isPresent())
                 .findFirst();
         Delivery[] open = unanswered.toArray(Delivery[]::new);
         if (Stream.of(open).anyMatch(CrashIsolation::isTried)) {
@@ -61,7 +56,7 @@ final class CrashIsolation {
         if (isolating.isPresent()) {
             return open.length > 0 ? new Permit.Nothing() : alone(isolating.get(), owned);
         }
-        owned.stream().filter(each -> !isIsolating(each)).forEach(PartitionProgress::setBusy);
+        owned.stream().filter(each -> !each.crashes().isIsolating()).forEach(PartitionProgress::setBusy);
         return needsClaim(owned) ? new Permit.Nothing() : new Permit.Anything();
     }
 

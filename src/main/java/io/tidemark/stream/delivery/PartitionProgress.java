@@ -58,7 +58,7 @@ final class PartitionProgress {
         this.position = committed;
         this.crashes = crashes;
         // until the request that runs alone starts, a death has another cause
-        this.idle = crashes.isAlone();
+        this.idle = crashes.isIsolating();
         finished.stream().forEach(bit -> this.finished.add(committed + bit));
     }
 

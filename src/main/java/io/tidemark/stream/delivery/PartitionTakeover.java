@@ -110,7 +110,7 @@ final class PartitionTakeover {
         }
         CrashHistory crashes = metadata.crashes()
                 .afterDeath(offset, Math.max(1, unread - metadata.finished().cardinality()));
-        if (crashes.isAlone()) {
+        if (crashes.isIsolating()) {
             LOG.warnf(
                     "workers have died without progress at %s-%d: the next %d requests of the partition run one at a time",
                     partition, offset, crashes.alone());

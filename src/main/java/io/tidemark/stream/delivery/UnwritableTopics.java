@@ -15,7 +15,7 @@ import org.apache.kafka.common.errors.TopicAuthorizationException;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 
 /**
- * The reply topics, and the topic of dead letters, that could not be written lately. Nothing is sent to such a topic
+ * The reply topics, and the dead-letter topic, that could not be written lately. Nothing is sent to such a topic
  * for {@value #SECONDS} s, because one record that the broker refuses aborts the transaction with all other results.
  * Used by the thread that runs transactions.
  */

@@ -127,7 +127,7 @@ public final class WorkerMetrics implements RequestListener {
     /**
      * Registers the estimate of the work that waits.
      *
-     * @param topics of requests
+     * @param topics the request topics
      * @param group  consumer group of the workers
      */
     public void bind(WorkEstimate work, RequestRunner requests, List<String> topics, String group) {

@@ -177,7 +177,7 @@ public interface TidemarkSettings {
         @WithDefault("20S")
         Duration shutdownGrace();
 
-        /** Share of requests that come from the lower topics of requests while a higher one has records. 0: none. */
+        /** Share of requests that come from the lower request topics while a higher one has records. 0: none. */
         @WithDefault("0.1")
         @DecimalMin("0")
         @DecimalMax("0.5")
@@ -270,7 +270,7 @@ public interface TidemarkSettings {
         short replicationFactor();
 
         /**
-         * The topics of requests, in order of priority; the first is the one that clients use by default. While a topic
+         * The request topics, in order of priority; the first is the one that clients use by default. While a topic
          * has records, those behind it get {@link WorkerSettings#lowPriorityShare}.
          */
         @WithDefault("generation-requests")

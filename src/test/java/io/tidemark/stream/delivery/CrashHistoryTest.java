@@ -14,8 +14,8 @@ class CrashHistoryTest {
     @DisplayName("Make requests run alone after two deaths at the same committed offset")
     void sameOffset() {
         CrashHistory once = CrashHistory.NONE.afterDeath(10, WINDOW);
-        assertThat(once.isAlone()).isFalse();
-        assertThat(once.afterDeath(10, WINDOW).isAlone()).isTrue();
+        assertThat(once.isIsolating()).isFalse();
+        assertThat(once.afterDeath(10, WINDOW).isIsolating()).isTrue();
     }
 
     @Test
@@ -25,7 +25,7 @@ class CrashHistoryTest {
         for (int offset = 10; offset < 20; offset++) {
             history = history.afterDeath(offset, WINDOW);
         }
-        assertThat(history.isAlone()).isFalse();
+        assertThat(history.isIsolating()).isFalse();
         assertThat(history.deaths()).isOne();
     }
 
@@ -46,7 +46,7 @@ class CrashHistoryTest {
     void window() {
         CrashHistory history = CrashHistory.NONE.afterDeath(10, WINDOW).afterDeath(10, WINDOW);
         for (int offset = 10; offset < 10 + WINDOW; offset++) {
-            assertThat(history.isAlone()).isTrue();
+            assertThat(history.isIsolating()).isTrue();
             history = history.trying(offset).finished(offset);
         }
         assertThat(history).isEqualTo(CrashHistory.NONE);
@@ -57,7 +57,7 @@ class CrashHistoryTest {
     void betweenRequests() {
         CrashHistory alone = CrashHistory.NONE.afterDeath(10, WINDOW).afterDeath(10, WINDOW);
         CrashHistory later = alone.trying(10).finished(10).afterDeath(11, WINDOW);
-        assertThat(later.isAlone()).isTrue();
+        assertThat(later.isIsolating()).isTrue();
         assertThat(later.tries()).isZero();
     }
 }

@@ -296,7 +296,7 @@ class DeliveryLoopTest {
     }
 
     @Test
-    @DisplayName("Writes an error to the topic of results if a reply topic was deleted")
+    @DisplayName("Writes an error to the results topic if a reply topic was deleted")
     void deletedReplyTopic() throws Exception {
         topics = fixture.newCase(1);
         String reply = topics.addReplyTopic();

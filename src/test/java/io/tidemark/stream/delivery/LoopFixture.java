@@ -87,7 +87,7 @@ final class LoopFixture implements AutoCloseable {
         broker.close();
     }
 
-    /** Creates the topics of a case: one topic of requests, and results and dead letters with one partition. */
+    /** Creates the topics of a case: one request topic, and results and dead letters with one partition. */
     Case newCase(int partitions) {
         return newCase(partitions, 1, Map.of());
     }
@@ -191,7 +191,7 @@ final class LoopFixture implements AutoCloseable {
             return topic;
         }
 
-        /** Deletes the topic of results. What was read from it is forgotten. */
+        /** Deletes the results topic. What was read from it is forgotten. */
         void deleteResults() {
             await(admin.deleteTopics(List.of(results())).all());
             read.clear();
@@ -248,7 +248,7 @@ final class LoopFixture implements AutoCloseable {
             client.send(new ProducerRecord<>(to.topic(), to.partition(), null, request));
         }
 
-        /** Waits until the ends of the partitions of the first topic of requests are committed. */
+        /** Waits until the ends of the partitions of the first request topic are committed. */
         void awaitNoLag() {
             for (int partition = 0; partition < layout.partitions(); partition++) {
                 TopicPartition each = partition(partition);

@@ -53,7 +53,7 @@ class ReplyRoutingTest {
     }
 
     @Test
-    @DisplayName("Without reply headers the result goes to the topic of results; its key determines the partition")
+    @DisplayName("Without reply headers the result goes to the results topic; its key determines the partition")
     void noHeaders() {
         TopicReply reply = routing("").reply(request);
         assertAccepted(reply, "results", OptionalInt.empty());
@@ -63,14 +63,14 @@ class ReplyRoutingTest {
     }
 
     @Test
-    @DisplayName("A topic without a partition leaves the partition to the key, and the topic of results may be named")
+    @DisplayName("A topic without a partition leaves the partition to the key, and the results topic may be named")
     void topicOnly() {
         with("REPLY_TOPIC", "results".getBytes(UTF_8));
         assertAccepted(routing("").reply(request), "results", OptionalInt.empty());
     }
 
     @Test
-    @DisplayName("A partition without a topic is one of the topic of results")
+    @DisplayName("A partition without a topic is one of the results topic")
     void partitionOnly() {
         with("REPLY_PARTITION", new byte[] {0, 0, 0, 3});
         assertAccepted(routing("").reply(request), "results", OptionalInt.of(3));

@@ -28,7 +28,7 @@ class ReplyTopicTest {
     private final ConsumerRecord<byte[], byte[]> request = new ConsumerRecord<>("requests", 0, 7, null, new byte[1]);
 
     @Test
-    @DisplayName("Is answered there in place of the topic of results, with its correlation id and in one transaction")
+    @DisplayName("Is answered there in place of the results topic, with its correlation id and in one transaction")
     void directed() {
         request("kafka_replyTopic", "my-replies".getBytes(UTF_8));
         request("kafka_replyPartition", new byte[] {0, 0, 0, 1});
@@ -46,7 +46,7 @@ class ReplyTopicTest {
     }
 
     @Test
-    @DisplayName("Is answered on the topic of results, with its correlation id, if that topic is not allowed")
+    @DisplayName("Is answered on the results topic, with its correlation id, if that topic is not allowed")
     void notAllowed() {
         request("REPLY_TOPIC", "elsewhere".getBytes(UTF_8));
         request("REPLY_CORRELATION_ID", "c".getBytes(UTF_8));

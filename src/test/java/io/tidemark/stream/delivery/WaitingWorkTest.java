@@ -75,7 +75,7 @@ class WaitingWorkTest {
     }
 
     @Test
-    @DisplayName("Counts each topic of requests, and nothing after the worker has lost its partitions")
+    @DisplayName("Counts each request topic, and nothing after the worker has lost its partitions")
     void severalTopics() {
         try (Case topics = fixture.newCase(1, 2, Map.of())) {
             for (int i = 0; i < 100; i++) {
