@@ -3,7 +3,6 @@ package io.tidemark.stream.delivery;
 import io.tidemark.message.Provenance.Source;
 import io.tidemark.request.ReceivedRequest;
 import io.tidemark.request.RequestRunner;
-import io.tidemark.stream.delivery.AnswerTransactions.Outcome;
 import io.tidemark.stream.delivery.CrashIsolation.Permit;
 import io.tidemark.time.Time;
 import java.time.Duration;
@@ -18,7 +17,6 @@ import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
-import java.util.function.BooleanSupplier;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.kafka.clients.admin.Admin;
@@ -52,10 +50,8 @@ import org.jboss.logging.Logger;
 final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
 
     private static final Logger LOG = Logger.getLogger(GroupSession.class);
-    /** Of one poll without work, and between two attempts to commit after a failure. */
+    /** Of one poll without work. */
     private static final Duration POLL = Duration.ofMillis(100);
-    /** Between two attempts to commit outside of a poll. */
-    private static final Duration COMMIT_PAUSE = Duration.ofMillis(5);
 
     private static final Duration CLIENT_CLOSE = Duration.ofSeconds(5);
     /** Time between two commits of idle partitions. */
@@ -74,17 +70,12 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
     private final PendingAnswers answers;
     private final ReadAhead readAhead;
     private final CrashIsolation isolation;
+    private final ResultCommits commits;
     private final Map<TopicPartition, PartitionProgress> owned = new LinkedHashMap<>();
     /** Started requests without an answer. */
     private final Set<Delivery> running = new HashSet<>();
     /** Answers from other threads. */
     private final ConcurrentLinkedQueue<PendingAnswer> ended = new ConcurrentLinkedQueue<>();
-
-    /** Transactions that have failed since the last one that was committed. */
-    private int failedTransactions;
-
-    /** Whether the next attempt to commit waits, after one that has failed. */
-    private boolean backOff;
 
     private long skippedNanos;
 
@@ -120,6 +111,8 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
         this.answers = parts.answers();
         this.readAhead = parts.readAhead();
         this.isolation = new CrashIsolation(readAhead);
+        this.commits = new ResultCommits(
+                answers, parts.takeover(), options.transactionalId(), owned, consumer::groupMetadata, time);
         this.skippedNanos = time.nanoTime();
     }
 
@@ -133,12 +126,8 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
         if (control.isCrashed()) {
             return false;
         }
-        if (answers.hasEnded()) {
-            finishTransaction();
-        }
-        if (!backOff) {
-            beginTransaction();
-        }
+        takeAnswers();
+        commits.turn();
         boolean answered = running.isEmpty() && answers.writable().findAny().isEmpty();
         if (control.isStopping() && (answered || control.isGraceOver())) {
             status.abandoned(running.size());
@@ -151,7 +140,7 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
         skip();
         // a request that was just read does not wait for the next turn
         startRequests();
-        status.disrupted(disruption());
+        status.disrupted(commits.disruption());
         turned();
         return true;
     }
@@ -187,19 +176,13 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
     private ConsumerRecords<byte[], byte[]> poll() {
         control.polls(Optional.of(consumer));
         try {
-            return consumer.poll(!backOff && hasWork() ? Duration.ZERO : POLL);
+            return consumer.poll(commits.isDue(!ended.isEmpty()) ? Duration.ZERO : POLL);
         } catch (WakeupException e) {
             return ConsumerRecords.empty();
         } finally {
             control.polls(Optional.empty());
-            backOff = false;
+            commits.polled();
         }
-    }
-
-    private boolean hasWork() {
-        return !ended.isEmpty()
-                || answers.hasEnded()
-                || !answers.isRunning() && owned.values().stream().anyMatch(PartitionProgress::needsCommit);
     }
 
     private void read(ConsumerRecords<byte[], byte[]> records) {
@@ -284,84 +267,13 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
         });
     }
 
-    private void beginTransaction() {
+    /** Takes the answers that have arrived; those of abandoned requests are dropped. */
+    private void takeAnswers() {
         for (PendingAnswer answer = ended.poll(); answer != null; answer = ended.poll()) {
             if (running.remove(answer.delivery())) {
                 answers.add(answer);
             }
         }
-        answers.begin(owned.values(), consumer.groupMetadata());
-    }
-
-    /** Waits for the end of the running transaction. Returns false if none runs or its commit failed. */
-    private boolean finishTransaction() {
-        Optional<Outcome> outcome = answers.finish();
-        if (outcome.isEmpty()) {
-            return false;
-        }
-        if (outcome.get() == Outcome.COMMITTED) {
-            failedTransactions = 0;
-            return true;
-        }
-        failedTransactions++;
-        backOff = true;
-        if (outcome.get() == Outcome.UNKNOWN) {
-            reconcile();
-        }
-        return false;
-    }
-
-    /** Why answers are not committed at the moment. A single failure is usual while the group rebalances. */
-    private Optional<String> disruption() {
-        if (answers.isDelayed()) {
-            return Optional.of("a transaction has been running for more than 10 s");
-        }
-        boolean waiting = answers.size() > 0 || needsCommit(owned.values());
-        return failedTransactions > 1 && waiting
-                ? answers.failure().map(reason -> "results can't be committed: " + reason)
-                : Optional.empty();
-    }
-
-    /**
-     * Commits while there is something to commit: waits for the running transaction, then runs one with what is left.
-     *
-     * @param more   whether to go on; asked before each commit
-     * @param failed called when nothing was left or the commit has failed
-     */
-    private void commitWhile(BooleanSupplier more, Runnable failed) {
-        while (more.getAsBoolean()) {
-            finishTransaction();
-            beginTransaction();
-            if (!finishTransaction()) {
-                failed.run();
-            }
-        }
-    }
-
-    /** Between two attempts to commit outside of a poll: longer after a failure. */
-    private void pause() {
-        time.sleep(backOff ? POLL : COMMIT_PAUSE);
-        backOff = false;
-    }
-
-    private static boolean needsCommit(Collection<PartitionProgress> partitions) {
-        return partitions.stream().anyMatch(PartitionProgress::needsCommit);
-    }
-
-    /**
-     * Reads from the committed offsets which results a transaction of unknown outcome has committed.
-     *
-     * @throws KafkaException if a partition has another owner; the next session reads what is left
-     */
-    private void reconcile() {
-        parts.takeover().committed(owned.keySet()).forEach((partition, offset) -> {
-            PartitionProgress progress = owned.get(partition);
-            CommitMetadata metadata = CommitMetadata.of(partition.toString(), offset);
-            if (progress.isClaimed() && metadata.hasOtherOwner(options.transactionalId())) {
-                throw new KafkaException("partition " + partition + " has another owner");
-            }
-            answers.committed(progress, progress.reconcile(offset.offset(), metadata.finished()));
-        });
     }
 
     @Override
@@ -381,12 +293,13 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
             drop(partitions);
             return;
         }
-        finishTransaction();
+        commits.awaitRunning();
         partitions.forEach(readAhead::remove);
         abandonSlow(partitions);
         long start = time.nanoTime();
-        commitWhile(
+        commits.commitWhile(
                 () -> {
+                    takeAnswers();
                     startRequests();
                     turned();
                     return !runningOf(partitions).isEmpty()
@@ -394,7 +307,7 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
                             && !control.isGraceOver()
                             && !control.isCrashed();
                 },
-                this::pause);
+                commits::pause);
         if (control.isCrashed()) {
             drop(partitions);
         } else {
@@ -430,10 +343,10 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
         List<PartitionProgress> released = all.stream().map(owned::get).toList();
         released.forEach(PartitionProgress::release);
         long start = time.nanoTime();
-        commitWhile(
+        commits.commitWhile(
                 () -> time.nanosSince(start) < RELEASE_NANOS
-                        && (needsCommit(released) || answers.hasAnswersOf(released)),
-                this::pause);
+                        && (ResultCommits.needsCommit(released) || answers.hasAnswersOf(released)),
+                commits::pause);
         drop(all);
     }
 
@@ -443,12 +356,12 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
      */
     private void releaseAll() {
         runningOf(owned.keySet()).forEach(this::abandon);
-        commitWhile(
+        commits.commitWhile(
                 () -> {
                     // a poll may have assigned more partitions
                     owned.values().forEach(PartitionProgress::release);
                     return !control.givesUp()
-                            && (needsCommit(owned.values())
+                            && (ResultCommits.needsCommit(owned.values())
                                     || answers.writable().findAny().isPresent());
                 },
                 () -> {
