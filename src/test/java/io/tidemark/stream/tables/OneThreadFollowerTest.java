@@ -1,0 +1,121 @@
+package io.tidemark.stream.tables;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tidemark.stream.topics.KafkaThread;
+import io.tidemark.stream.topics.SimulatedKafka;
+import io.tidemark.time.VirtualTime;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.TimeoutException;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+
+@DisplayName("A follower on one thread, with virtual time and a cluster in memory,")
+class OneThreadFollowerTest {
+
+    private static final TopicPartition FIRST = new TopicPartition("followed", 0);
+    private static final TopicPartition SECOND = new TopicPartition("followed", 1);
+    private static final TopicFollower.Limits LIMITS =
+            new TopicFollower.Limits(Duration.ofSeconds(10), Duration.ofSeconds(30));
+
+    private final VirtualTime time = new VirtualTime();
+    private final SimulatedKafka kafka = new SimulatedKafka(time, Map.of("followed", 2));
+    private final List<Runnable> started = new ArrayList<>();
+    private final List<String> values = new ArrayList<>();
+
+    private TopicFollower start(TableReader.Sink sink) {
+        return TopicFollower.ofTable(new KafkaThread(kafka, time, started::add), "followed", LIMITS, sink);
+    }
+
+    private void collect(ConsumerRecord<byte[], byte[]> record) {
+        values.add(new String(record.value(), UTF_8));
+    }
+
+    private void append(TopicPartition partition, String value) {
+        kafka.append(partition, "key".getBytes(UTF_8), value.getBytes(UTF_8));
+    }
+
+    @Test
+    @DisplayName("has all records when it starts, passes new ones, and ends its one task when it is closed")
+    void follows() {
+        append(FIRST, "a");
+        append(SECOND, "b");
+        TopicFollower follower = start(this::collect);
+        assertThat(values).containsExactlyInAnyOrder("a", "b");
+        append(SECOND, "c");
+        follower.turn();
+        assertThat(values).last().isEqualTo("c");
+        assertThat(follower.lag()).isZero();
+
+        time.schedule(Duration.ofMillis(500), () -> started.remove(0).run());
+        follower.close();
+        assertThat(follower.isAlive()).isFalse();
+        assertThat(started).isEmpty();
+        assertThat(kafka.openClients()).isZero();
+        assertThat(follower.failure().toCompletableFuture()).isNotDone();
+    }
+
+    @Test
+    @DisplayName("reports a failed poll, and polls again one second later")
+    void failedPoll() {
+        TopicFollower follower = start(this::collect);
+        kafka.consumers().get(0).setPollException(new TimeoutException("no broker"));
+        Instant before = time.instant();
+        follower.turn();
+        assertThat(follower.disruption()).get().asString().contains("topic 'followed' can't be read: no broker");
+        assertThat(time.instant()).isEqualTo(before.plusSeconds(1));
+        append(FIRST, "a");
+        follower.turn();
+        assertThat(values).containsExactly("a");
+        assertThat(follower.disruption()).isEmpty();
+    }
+
+    @Test
+    @DisplayName("continues behind a record at which its sink throws an exception")
+    void failingSink() {
+        TopicFollower follower = start(record -> {
+            collect(record);
+            if (values.size() == 1) {
+                throw new IllegalStateException("for this test");
+            }
+        });
+        append(FIRST, "a");
+        follower.turn();
+        append(FIRST, "b");
+        follower.turn();
+        assertThat(values).containsExactly("a", "b");
+        assertThat(follower.disruption()).isEmpty();
+    }
+
+    @Test
+    @DisplayName("says that its table is stale when it has not run for longer than the permitted staleness")
+    void stale() {
+        TopicFollower follower = start(this::collect);
+        follower.turn();
+        time.sleep(Duration.ofSeconds(31));
+        assertThat(follower.disruption()).get().asString().contains("has not been read to its end for 31 s");
+        follower.turn();
+        assertThat(follower.disruption()).isEmpty();
+    }
+
+    @Test
+    @DisplayName("ends at an Error of its sink, closes its clients, and reports the Error")
+    void error() {
+        Error error = new OutOfMemoryError("for this test");
+        TopicFollower follower = start(record -> {
+            throw error;
+        });
+        append(FIRST, "a");
+        follower.run();
+        assertThat(follower.isAlive()).isFalse();
+        assertThat(follower.failure().toCompletableFuture()).isCompletedWithValue(error);
+        assertThat(kafka.openClients()).isZero();
+    }
+}

@@ -1,0 +1,339 @@
+package io.tidemark.stream.topics;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tidemark.time.VirtualTime;
+import java.lang.reflect.Proxy;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.ListOffsetsResult;
+import org.apache.kafka.clients.admin.ListOffsetsResult.ListOffsetsResultInfo;
+import org.apache.kafka.clients.consumer.CommitFailedException;
+import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.ConsumerRecords;
+import org.apache.kafka.clients.consumer.MockConsumer;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.clients.consumer.OffsetCommitCallback;
+import org.apache.kafka.clients.producer.MockProducer;
+import org.apache.kafka.clients.producer.Producer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.KafkaFuture;
+import org.apache.kafka.common.PartitionInfo;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+
+/**
+ * A cluster in memory with one consumer group, for services on the thread of a test. A poll that finds nothing sleeps
+ * for its timeout in virtual time. As in a real cluster, the members of the group take over a new assignment in a poll,
+ * a transaction is visible to consumers when it is committed and ends with a marker that has an offset, and a
+ * transaction of a member that does not own the partitions of its offsets can't be committed. All methods throw an
+ * {@link AssertionError} on any other thread.
+ */
+public final class SimulatedKafka implements KafkaClients {
+
+    /** What one transaction has committed. */
+    public record Transaction(
+            List<ProducerRecord<byte[], byte[]>> records, Map<TopicPartition, OffsetAndMetadata> offsets) {}
+
+    private static final class Log {
+
+        private final List<ConsumerRecord<byte[], byte[]>> records = new ArrayList<>();
+        private long end;
+    }
+
+    private final Thread thread = Thread.currentThread();
+    private final VirtualTime time;
+    private final Map<String, Integer> partitions;
+    private final Map<TopicPartition, Log> logs = new HashMap<>();
+    private final Map<TopicPartition, OffsetAndMetadata> committed = new HashMap<>();
+    private final List<Transaction> transactions = new ArrayList<>();
+    private final List<SimulatedConsumer> consumers = new ArrayList<>();
+    private final List<MockProducer<byte[], byte[]>> producers = new ArrayList<>();
+    private Optional<SimulatedConsumer> member = Optional.empty();
+    private Set<TopicPartition> assignment = Set.of();
+    private Optional<RuntimeException> failure = Optional.empty();
+    private boolean failsAfterCommit;
+
+    /** @param partitions the topics and the number of their partitions */
+    public SimulatedKafka(VirtualTime time, Map<String, Integer> partitions) {
+        this.time = time;
+        this.partitions = Map.copyOf(partitions);
+        partitions.forEach((topic, count) -> IntStream.range(0, count)
+                .forEach(partition -> logs.put(new TopicPartition(topic, partition), new Log())));
+    }
+
+    /** Appends a committed record. */
+    public void append(TopicPartition partition, byte[] key, byte[] value) {
+        Log log = logs.get(partition);
+        log.records.add(new ConsumerRecord<>(partition.topic(), partition.partition(), log.end, key, value));
+        log.end++;
+    }
+
+    /** The committed records of the first partition of a topic. */
+    public List<ConsumerRecord<byte[], byte[]>> records(String topic) {
+        return List.copyOf(logs.get(new TopicPartition(topic, 0)).records);
+    }
+
+    /** What the group has committed. */
+    public Optional<OffsetAndMetadata> committed(TopicPartition partition) {
+        return Optional.ofNullable(committed.get(partition));
+    }
+
+    /** The committed transactions, the first one first. */
+    public List<Transaction> transactions() {
+        return List.copyOf(transactions);
+    }
+
+    /** The newest member of the group revokes and takes these partitions in its next poll. */
+    public void assign(TopicPartition... owned) {
+        assignment = Set.of(owned);
+    }
+
+    /** The newest member of the group loses these partitions in its next poll, without a revocation. */
+    public void lose(TopicPartition... lost) {
+        Set<TopicPartition> left = new HashSet<>(assignment);
+        left.removeAll(Set.of(lost));
+        assignment = Set.copyOf(left);
+        member().schedulePollTask(() -> {
+            member().unpause(assignment);
+            member().losePartitions(Set.of(lost));
+        });
+    }
+
+    /** The next commit of a transaction fails, and nothing is committed. */
+    public void failNextCommit(RuntimeException reason) {
+        failure = Optional.of(reason);
+        failsAfterCommit = false;
+    }
+
+    /** The next transaction is committed, and its producer does not receive the answer. */
+    public void loseNextAnswer(RuntimeException reason) {
+        failure = Optional.of(reason);
+        failsAfterCommit = true;
+    }
+
+    /** The consumers, the oldest first. */
+    public List<SimulatedConsumer> consumers() {
+        return List.copyOf(consumers);
+    }
+
+    /** The consumer that joined the group last. */
+    public SimulatedConsumer member() {
+        return member.orElseThrow();
+    }
+
+    /** The number of consumers and producers that are not closed. */
+    public int openClients() {
+        return (int) (consumers.stream().filter(consumer -> !consumer.closed()).count()
+                + producers.stream().filter(producer -> !producer.closed()).count());
+    }
+
+    private void onThread() {
+        assertThat(Thread.currentThread()).isSameAs(thread);
+    }
+
+    @Override
+    public Consumer<byte[], byte[]> newConsumer(Map<String, Object> overrides) {
+        return new SimulatedConsumer();
+    }
+
+    @Override
+    public Consumer<byte[], byte[]> newGroupMember(String group, String clientId, int maxPollRecords) {
+        SimulatedConsumer joined = new SimulatedConsumer();
+        joined.setMaxPollRecords(maxPollRecords);
+        joined.maxRecords = maxPollRecords;
+        member = Optional.of(joined);
+        return joined;
+    }
+
+    @Override
+    public Producer<byte[], byte[]> newTransactionalProducer(String transactionalId, Map<String, Object> overrides) {
+        return new SimulatedProducer();
+    }
+
+    /** Knows the end offsets only. */
+    @Override
+    public Admin newAdmin() {
+        onThread();
+        return (Admin) Proxy.newProxyInstance(
+                getClass().getClassLoader(), new Class<?>[] {Admin.class}, (admin, method, arguments) -> {
+                    switch (method.getName()) {
+                        case "listOffsets":
+                            return new ListOffsetsResult(((Map<?, ?>) arguments[0])
+                                    .keySet().stream()
+                                            .map(TopicPartition.class::cast)
+                                            .collect(Collectors.toMap(Function.identity(), this::end)));
+                        case "close":
+                            return null;
+                        default:
+                            throw new UnsupportedOperationException(method.getName());
+                    }
+                });
+    }
+
+    private KafkaFuture<ListOffsetsResultInfo> end(TopicPartition partition) {
+        return KafkaFuture.completedFuture(new ListOffsetsResultInfo(logs.get(partition).end, 0, Optional.empty()));
+    }
+
+    @Override
+    public Optional<String> property(String name) {
+        return Optional.empty();
+    }
+
+    /** A consumer, with the moments of its polls. */
+    public final class SimulatedConsumer extends MockConsumer<byte[], byte[]> {
+
+        private final List<Instant> polls = new ArrayList<>();
+        private int maxRecords = Integer.MAX_VALUE;
+
+        private SimulatedConsumer() {
+            super("earliest");
+            onThread();
+            partitions.forEach((topic, count) -> updatePartitions(
+                    topic,
+                    IntStream.range(0, count)
+                            .mapToObj(partition -> new PartitionInfo(topic, partition, null, null, null))
+                            .toList()));
+            updateBeginningOffsets(logs.keySet().stream().collect(Collectors.toMap(Function.identity(), log -> 0L)));
+            consumers.add(this);
+        }
+
+        /** When this consumer was polled. */
+        public List<Instant> polls() {
+            return List.copyOf(polls);
+        }
+
+        @Override
+        public synchronized ConsumerRecords<byte[], byte[]> poll(Duration timeout) {
+            onThread();
+            polls.add(time.instant());
+            super.commitAsync(committed, null);
+            // tasks of the test, exceptions, start positions
+            super.poll(timeout);
+            if (!subscription().isEmpty() && !assignment().equals(assignment)) {
+                unpause(assignment);
+                rebalance(assignment);
+            }
+            Map<TopicPartition, List<ConsumerRecord<byte[], byte[]>>> found = new HashMap<>();
+            assignment().stream()
+                    .filter(partition -> !paused().contains(partition))
+                    .forEach(partition -> {
+                        List<ConsumerRecord<byte[], byte[]>> records = read(partition);
+                        if (!records.isEmpty()) {
+                            found.put(partition, records);
+                        }
+                    });
+            if (found.isEmpty()) {
+                time.sleep(timeout);
+            }
+            return new ConsumerRecords<>(found, Map.of());
+        }
+
+        /** A mock keeps a partition paused that it does not own any more; a real consumer does not. */
+        private void unpause(Set<TopicPartition> kept) {
+            resume(paused().stream()
+                    .filter(partition -> !kept.contains(partition))
+                    .toList());
+        }
+
+        private List<ConsumerRecord<byte[], byte[]>> read(TopicPartition partition) {
+            Log log = logs.get(partition);
+            long position = position(partition);
+            List<ConsumerRecord<byte[], byte[]>> records = log.records.stream()
+                    .filter(record -> record.offset() >= position)
+                    .limit(maxRecords)
+                    .toList();
+            long next = records.isEmpty()
+                    ? position
+                    : records.get(records.size() - 1).offset() + 1;
+            boolean more = log.records.stream().anyMatch(record -> record.offset() >= next);
+            seek(partition, more ? next : log.end);
+            return records;
+        }
+
+        @Override
+        public synchronized Map<TopicPartition, Long> endOffsets(Collection<TopicPartition> of) {
+            return of.stream().collect(Collectors.toMap(Function.identity(), partition -> logs.get(partition).end));
+        }
+
+        @Override
+        public Map<TopicPartition, Long> endOffsets(Collection<TopicPartition> of, Duration timeout) {
+            return endOffsets(of);
+        }
+
+        @Override
+        public synchronized Map<TopicPartition, OffsetAndMetadata> committed(Set<TopicPartition> of) {
+            return committed.entrySet().stream()
+                    .filter(offset -> of.contains(offset.getKey()))
+                    .collect(Collectors.toMap(Map.Entry::getKey, Map.Entry::getValue));
+        }
+
+        @Override
+        public synchronized void commitAsync(
+                Map<TopicPartition, OffsetAndMetadata> offsets, OffsetCommitCallback callback) {
+            onThread();
+            requireOwned(offsets);
+            super.commitAsync(offsets, callback);
+            committed.putAll(offsets);
+        }
+    }
+
+    private void requireOwned(Map<TopicPartition, OffsetAndMetadata> offsets) {
+        if (!member.orElseThrow().assignment().containsAll(offsets.keySet())) {
+            throw new CommitFailedException("the member does not own " + offsets.keySet());
+        }
+    }
+
+    private final class SimulatedProducer extends MockProducer<byte[], byte[]> {
+
+        SimulatedProducer() {
+            super(true, null, new ByteArraySerializer(), new ByteArraySerializer());
+            onThread();
+            producers.add(this);
+        }
+
+        @Override
+        public void commitTransaction() {
+            onThread();
+            Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>();
+            uncommittedOffsets().values().forEach(offsets::putAll);
+            Transaction transaction = new Transaction(List.copyOf(uncommittedRecords()), Map.copyOf(offsets));
+            requireOwned(offsets);
+            Optional<RuntimeException> failing = failure;
+            failure = Optional.empty();
+            if (failing.isEmpty() || failsAfterCommit) {
+                super.commitTransaction();
+                apply(transaction);
+            }
+            failing.ifPresent(reason -> {
+                throw reason;
+            });
+        }
+    }
+
+    private void apply(Transaction transaction) {
+        transactions.add(transaction);
+        Set<TopicPartition> written = new HashSet<>();
+        transaction.records().forEach(record -> {
+            TopicPartition partition = new TopicPartition(record.topic(), 0);
+            append(partition, record.key(), record.value());
+            written.add(partition);
+        });
+        // the marker of the transaction
+        written.forEach(partition -> logs.get(partition).end++);
+        committed.putAll(transaction.offsets());
+    }
+}
