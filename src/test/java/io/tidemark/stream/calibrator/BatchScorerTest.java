@@ -2,8 +2,10 @@ package io.tidemark.stream.calibrator;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
+import io.tidemark.adapter.AdapterLease;
 import io.tidemark.adapter.AdapterStore;
 import io.tidemark.calibration.SweepLimits;
 import io.tidemark.fixture.FixtureModel;
@@ -11,6 +13,8 @@ import io.tidemark.fixture.Folders;
 import io.tidemark.time.Time;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
+import org.apache.kafka.common.errors.TimeoutException;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -36,6 +40,31 @@ class BatchScorerTest {
                     catchThrowableOfType(BatchScorer.RejectedException.class, () -> scorer.read(batch, () -> true));
             assertThat(refused.error().code()).isEqualTo("adapter_unusable");
             assertThat(refused.error().message()).isEqualTo("adapter 'mine' can't be loaded");
+        }
+    }
+
+    @Test
+    @DisplayName("A wait for an adapter that ends with an exception keeps no lease, so that the adapter can be evicted")
+    void keepsNoLease() throws Exception {
+        try (FixtureModel fixture = FixtureModel.load(FAMILY);
+                AdapterStore adapters = new AdapterStore(
+                        fixture.model(), fixture.adapter("all").bytes())) {
+            adapters.register("first", Folders.adapter(FAMILY, "all"));
+            adapters.register("second", Folders.adapter(FAMILY, "all"));
+            BatchScorer scorer = new BatchScorer(
+                    fixture.model(), adapters, 10, SweepLimits.DEFAULT, SweepExecutor.onOwnThreads(), Time.system());
+            byte[] batch = ("{\"batch_id\": \"b\", \"adapter\": \"second\","
+                            + " \"examples\": [{\"prompt\": \"x\", \"completion\": \"y\"}]}")
+                    .getBytes(UTF_8);
+            // there is memory for one adapter, so the second one waits for the end of this lease
+            try (AdapterLease first = adapters.awaitLease("first")) {
+                assertThatThrownBy(() -> scorer.read(batch, () -> {
+                            throw new TimeoutException("no broker");
+                        }))
+                        .isInstanceOf(TimeoutException.class);
+            }
+            adapters.awaitLease("second").close();
+            assertThat(adapters.lease("first")).succeedsWithin(Duration.ofSeconds(30));
         }
     }
 }

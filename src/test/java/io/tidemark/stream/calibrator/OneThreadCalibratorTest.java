@@ -307,6 +307,7 @@ class OneThreadCalibratorTest {
         assertThat(committed()).isZero();
         assertThat(attempts().path("running_in").isTextual()).isTrue();
         assertThat(reported).isEmpty();
+        assertThat(calibrator.disruption()).isEmpty();
     }
 
     @Test

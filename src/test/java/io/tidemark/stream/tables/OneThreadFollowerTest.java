@@ -99,8 +99,8 @@ class OneThreadFollowerTest {
     void stale() {
         TopicFollower follower = start(this::collect);
         follower.turn();
-        time.sleep(Duration.ofSeconds(30));
-        assertThat(follower.disruption()).get().asString().contains("has not been read to its end for 30 s");
+        time.sleep(Duration.ofSeconds(31));
+        assertThat(follower.disruption()).get().asString().contains("has not been read to its end for 31 s");
         follower.turn();
         assertThat(follower.disruption()).isEmpty();
     }

@@ -112,7 +112,10 @@ public final class SimulatedKafka implements KafkaClients {
         Set<TopicPartition> left = new HashSet<>(assignment);
         left.removeAll(Set.of(lost));
         assignment = Set.copyOf(left);
-        member.orElseThrow().schedulePollTask(() -> member.orElseThrow().losePartitions(Set.of(lost)));
+        member().schedulePollTask(() -> {
+            member().unpause(assignment);
+            member().losePartitions(Set.of(lost));
+        });
     }
 
     /** The next commit of a transaction fails, and nothing is committed. */
@@ -253,6 +256,7 @@ public final class SimulatedKafka implements KafkaClients {
             // tasks of the test, exceptions, start positions
             super.poll(timeout);
             if (!subscription().isEmpty() && !assignment().equals(assignment)) {
+                unpause(assignment);
                 rebalance(assignment);
             }
             Map<TopicPartition, List<ConsumerRecord<byte[], byte[]>>> found = new HashMap<>();
@@ -268,6 +272,13 @@ public final class SimulatedKafka implements KafkaClients {
                 time.sleep(timeout);
             }
             return new ConsumerRecords<>(found, Map.of());
+        }
+
+        /** A mock keeps a partition paused that it does not own any more; a real consumer does not. */
+        private void unpause(Set<TopicPartition> kept) {
+            resume(paused().stream()
+                    .filter(partition -> !kept.contains(partition))
+                    .toList());
         }
 
         private List<ConsumerRecord<byte[], byte[]>> read(TopicPartition partition) {
