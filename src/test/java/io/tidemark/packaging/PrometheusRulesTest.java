@@ -16,13 +16,15 @@ import java.util.regex.Pattern;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 @DisplayName("The Prometheus rules")
 class PrometheusRulesTest {
 
     private static final Path FOLDER = Path.of("k8s/components/prometheus");
     private static final ObjectMapper YAML = new ObjectMapper(new YAMLFactory());
-    private static final Pattern METRIC = Pattern.compile("tidemark[_:]\\w+(?::\\w+)*");
+    private static final Pattern METRIC = Pattern.compile("tidemark[_:][a-z]\\w*(?::\\w+)*");
 
     @Test
     @DisplayName("Use only metrics that the configuration page lists, and series that they record")
@@ -31,14 +33,36 @@ class PrometheusRulesTest {
         String page = Files.readString(Path.of("docs/configuration.md"));
         List<String> recorded = rules.findValuesAsText("record");
         TreeSet<String> used = new TreeSet<>();
-        for (String expression : rules.findValuesAsText("expr")) {
-            Matcher metric = METRIC.matcher(expression);
-            while (metric.find()) {
-                used.add(metric.group());
-            }
-        }
+        rules.findValuesAsText("expr").forEach(expression -> used.addAll(metrics(expression)));
         assertThat(used).contains("tidemark_outstanding_tokens", "tidemark:tokens_per_second");
         assertThat(used).allMatch(name -> recorded.contains(name) || page.contains("`" + name + "`"));
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @ValueSource(
+            strings = {
+                "docs/scaling.md",
+                "docs/decisions.md",
+                "docs/kubernetes.md",
+                "k8s/components/keda/worker-scaled-object.yaml",
+                "src/main/java/io/tidemark/benchmark/scaling/Prometheus.java"
+            })
+    @DisplayName("And the files that name their series name only those that exist")
+    void metricsOfPagesExist(String file) throws IOException {
+        List<String> recorded =
+                YAML.readTree(FOLDER.resolve("rules.yaml").toFile()).findValuesAsText("record");
+        String page = Files.readString(Path.of("docs/configuration.md"));
+        assertThat(metrics(Files.readString(Path.of(file))))
+                .allMatch(name -> recorded.contains(name) || page.contains("`" + name + "`"));
+    }
+
+    private static TreeSet<String> metrics(String text) {
+        TreeSet<String> names = new TreeSet<>();
+        Matcher metric = METRIC.matcher(text);
+        while (metric.find()) {
+            names.add(metric.group());
+        }
+        return names;
     }
 
     @Test

@@ -2,6 +2,7 @@ package io.tidemark.benchmark.scaling;
 
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Comparator;
 import java.util.Deque;
 import java.util.LinkedHashMap;
@@ -14,17 +15,20 @@ import java.util.function.Consumer;
 import java.util.function.Predicate;
 import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
+import org.apache.kafka.common.TopicPartition;
 
 /**
  * The partitions of the topic of requests and the workers that own them. A rebalance moves as few partitions as
  * possible. A partition that moves is first revoked: its requests that can end within the grace do so, the others are
- * abandoned. Then it has no owner for the time of the rebalance. A change of the members during a rebalance causes
- * another one.
+ * abandoned. Then it has no owner for the time of the rebalance. The next owner reads from the committed offset on. A
+ * change of the members during a rebalance causes another one.
  */
 final class ConsumerGroup implements Worker.Records {
 
     /** Interval at which a revocation checks whether the running requests have ended. */
     private static final double REVOKE_CHECK = 0.25;
+    /** Requests of a partition that its owner reads and does not start, as in a real worker. */
+    private static final int READ_AHEAD = 32;
 
     private final VirtualClock clock;
     private final GroupSettings settings;
@@ -37,15 +41,24 @@ final class ConsumerGroup implements Worker.Records {
     private boolean changed;
 
     private static final class Partition {
+        final TopicPartition id;
         final List<Request> log = new ArrayList<>();
         /** Requests that no worker has started, in the order of their offsets. */
         final PriorityQueue<Request> waiting = new PriorityQueue<>(Comparator.comparingInt(each -> each.offset));
         /** The oldest request without a result. */
         int committed;
+        /** The next record that the owner reads. */
+        int next;
+        /** Requests that were read and are not started. */
+        int unstarted;
 
         Optional<Worker> owner = Optional.empty();
         /** Whether a rebalance has revoked it and not assigned it yet. */
         boolean revoked;
+
+        Partition(TopicPartition id) {
+            this.id = id;
+        }
     }
 
     /** @param results takes each request when it has ended */
@@ -54,7 +67,7 @@ final class ConsumerGroup implements Worker.Records {
         this.settings = settings;
         this.results = results;
         this.partitions = IntStream.range(0, settings.partitions())
-                .mapToObj(any -> new Partition())
+                .mapToObj(number -> new Partition(new TopicPartition(Worker.TOPIC, number)))
                 .toList();
     }
 
@@ -64,14 +77,28 @@ final class ConsumerGroup implements Worker.Records {
         request.offset = partition.log.size();
         partition.log.add(request);
         partition.waiting.add(request);
+        readAhead(partition);
         if (!partition.revoked) {
             partition.owner.ifPresent(Worker::wake);
+        }
+    }
+
+    private static void readAhead(Partition partition) {
+        if (partition.owner.isEmpty() || partition.revoked) {
+            return;
+        }
+        while (partition.unstarted < READ_AHEAD && partition.next < partition.log.size()) {
+            // requests that have ended after the committed offset are skipped
+            partition.unstarted += partition.log.get(partition.next).finished ? 0 : 1;
+            partition.next++;
+            partition.owner.get().read(partition.id);
         }
     }
 
     /** Adds a worker, which gets partitions in the next rebalance. */
     void join(Worker worker) {
         members.put(worker, new ArrayDeque<>());
+        worker.measure();
         rebalance();
     }
 
@@ -82,7 +109,10 @@ final class ConsumerGroup implements Worker.Records {
             Partition partition = owned.remove();
             owned.add(partition);
             if (!partition.revoked && !partition.waiting.isEmpty()) {
-                return Optional.of(partition.waiting.remove());
+                Request next = partition.waiting.remove();
+                partition.unstarted--;
+                readAhead(partition);
+                return Optional.of(next);
             }
         }
         return Optional.empty();
@@ -114,12 +144,28 @@ final class ConsumerGroup implements Worker.Records {
                 * (1 + settings.markers());
     }
 
-    /** Requests that a worker owns and has not read into its engine. */
-    int waiting(Worker worker) {
-        return members.getOrDefault(worker, new ArrayDeque<>()).stream()
-                .filter(each -> !each.revoked)
-                .mapToInt(each -> each.waiting.size())
-                .sum();
+    @Override
+    public Collection<TopicPartition> owned(Worker worker) {
+        return members.get(worker).stream().map(each -> each.id).toList();
+    }
+
+    @Override
+    public int unstarted(Worker worker) {
+        return members.get(worker).stream().mapToInt(each -> each.unstarted).sum();
+    }
+
+    @Override
+    public long position(TopicPartition partition) {
+        return offset(partitions.get(partition.partition()).next);
+    }
+
+    @Override
+    public long end(TopicPartition partition) {
+        return offset(partitions.get(partition.partition()).log.size());
+    }
+
+    private long offset(int records) {
+        return Math.round(records * (1 + settings.markers()));
     }
 
     /** Arrival of the oldest request without a token. */
@@ -203,9 +249,13 @@ final class ConsumerGroup implements Worker.Records {
     private void assign(Map<Partition, Worker> moves) {
         moves.forEach((partition, worker) -> {
             partition.revoked = false;
+            partition.next = partition.committed;
+            partition.unstarted = 0;
             if (members.containsKey(worker)) {
                 partition.owner = Optional.of(worker);
                 members.get(worker).add(partition);
+                worker.assigned(List.of(partition.id));
+                readAhead(partition);
             }
         });
         members.keySet().forEach(Worker::wake);
@@ -222,7 +272,10 @@ final class ConsumerGroup implements Worker.Records {
     }
 
     private void requeue(List<Request> requests) {
-        requests.forEach(request -> partition(request).waiting.add(request));
+        for (Request request : requests) {
+            partition(request).waiting.add(request);
+            partition(request).unstarted++;
+        }
     }
 
     private Partition partition(Request request) {

@@ -1,39 +1,72 @@
 package io.tidemark.benchmark.scaling;
 
+import io.tidemark.load.WorkEstimate;
 import java.util.ArrayDeque;
-import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Deque;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalDouble;
+import java.util.function.Function;
 
-/** The scraped metrics of all workers and the queries of the scaler. Values are as old as the last scrape. */
+/**
+ * The scraped metrics of all workers, and the series that the scaler queries: those of the rules in
+ * {@code k8s/components/prometheus}, evaluated at each query. Values are as old as the last scrape.
+ */
 final class Prometheus {
 
-    /** Range of {@code rate(tidemark_tokens_total[2m])}. */
+    /** Range of {@code rate(tidemark_engine_tokens_total[2m])}. */
     private static final double RANGE = 120;
+    /** Range of the {@code last_day} series. */
+    private static final double DAY = 24 * 3600;
+    /** Tokens of a record before the first answer. */
+    private static final double FIRST_TOKENS_PER_RECORD = 512;
 
     private final VirtualClock clock;
-    private final ConsumerGroup group;
     private final Map<Worker, Deque<Sample>> series = new LinkedHashMap<>();
-    /** Infinite before the first measurement, so that queries without a value count as 0. */
-    private double lastCapacity = Double.POSITIVE_INFINITY;
+    /** The last sample of each worker. */
+    private final Map<Worker, Sample> lastDay = new LinkedHashMap<>();
 
-    private record Sample(double time, double waitingTokens, OptionalDouble tokensPerSecond, double tokens) {}
+    /**
+     * The metrics of a worker.
+     *
+     * @param outstandingTokens {@code tidemark_outstanding_tokens}
+     * @param waitingRecords    {@code tidemark_waiting_records}
+     * @param tokensPerRecord   {@code tidemark_tokens_per_record}
+     * @param tokensPerSecond   {@code tidemark_tokens_per_second}
+     * @param engineTokens      {@code tidemark_engine_tokens_total}
+     */
+    private record Sample(
+            double time,
+            double outstandingTokens,
+            double waitingRecords,
+            OptionalDouble tokensPerRecord,
+            OptionalDouble tokensPerSecond,
+            long engineTokens) {
 
-    Prometheus(VirtualClock clock, ConsumerGroup group) {
+        private static Sample of(double time, Worker worker) {
+            WorkEstimate work = worker.work();
+            return new Sample(
+                    time,
+                    work.outstandingTokens(),
+                    work.waitingRecords(Worker.TOPIC),
+                    work.tokensPerRecord(),
+                    work.tokensPerSecond(),
+                    worker.tokensProcessed());
+        }
+    }
+
+    Prometheus(VirtualClock clock) {
         this.clock = clock;
-        this.group = group;
     }
 
     /** Reads the metrics of a worker now and after each interval, until it has stopped. */
     void scrape(Worker worker, double interval) {
         Deque<Sample> samples = series.computeIfAbsent(worker, any -> new ArrayDeque<>());
         if (!worker.isStopped()) {
-            double topic = group.waiting(worker) * worker.tokensPerRequest();
-            samples.add(new Sample(
-                    clock.now(), worker.outstandingTokens() + topic, worker.tokensPerSecond(), worker.tokens()));
+            samples.add(Sample.of(clock.now(), worker));
+            lastDay.put(worker, samples.getLast());
         }
         while (!samples.isEmpty() && samples.getFirst().time < clock.now() - RANGE) {
             samples.remove();
@@ -45,33 +78,45 @@ final class Prometheus {
         }
     }
 
-    /** {@code tidemark:work_seconds}: the tokens that wait over the capacity of a worker. */
+    /** {@code tidemark:work_seconds}; 0 if no capacity is known, as KEDA reads an empty series. */
     double workSeconds() {
-        return current().stream().mapToDouble(Sample::waitingTokens).sum() / capacity();
+        List<Sample> current = current();
+        double records = current.stream().mapToDouble(Sample::waitingRecords).sum();
+        double tokens = current.stream().mapToDouble(Sample::outstandingTokens).sum()
+                + records * mean(Sample::tokensPerRecord).orElse(FIRST_TOKENS_PER_RECORD);
+        OptionalDouble perSecond = mean(Sample::tokensPerSecond);
+        return perSecond.isPresent() ? tokens / perSecond.getAsDouble() : 0;
     }
 
-    /** {@code tidemark:load_workers}: the rate of processed tokens over the capacity of a worker. */
-    double load() {
-        return series.values().stream().mapToDouble(this::rate).sum() / capacity();
+    /** {@code tidemark:load_workers}; 0 if no capacity is known. */
+    double loadWorkers() {
+        OptionalDouble perSecond = mean(Sample::tokensPerSecond);
+        return perSecond.isPresent()
+                ? series.values().stream().mapToDouble(this::rate).sum() / perSecond.getAsDouble()
+                : 0;
     }
 
-    /** {@code tidemark:tokens_per_second}: the mean over the workers that have measured it, or else the last mean. */
-    private double capacity() {
-        lastCapacity = current().stream()
-                .flatMapToDouble(each -> each.tokensPerSecond.stream())
-                .average()
-                .orElse(lastCapacity);
-        return lastCapacity;
+    /** The mean over the workers that export a value, or else over those of the last day. */
+    private OptionalDouble mean(Function<Sample, OptionalDouble> value) {
+        OptionalDouble present = mean(current(), value);
+        if (present.isPresent()) {
+            return present;
+        }
+        lastDay.values().removeIf(each -> each.time <= clock.now() - DAY);
+        return mean(lastDay.values(), value);
+    }
+
+    private static OptionalDouble mean(Collection<Sample> samples, Function<Sample, OptionalDouble> value) {
+        return samples.stream()
+                .flatMapToDouble(each -> value.apply(each).stream())
+                .average();
     }
 
     private List<Sample> current() {
-        List<Sample> current = new ArrayList<>();
-        series.forEach((worker, samples) -> {
-            if (!worker.isStopped()) {
-                current.add(samples.getLast());
-            }
-        });
-        return current;
+        return series.entrySet().stream()
+                .filter(each -> !each.getKey().isStopped())
+                .map(each -> each.getValue().getLast())
+                .toList();
     }
 
     /** {@code rate} with its extrapolation to the limits of the range. */
@@ -85,13 +130,13 @@ final class Prometheus {
         Sample last = inRange.get(inRange.size() - 1);
         double sampled = last.time - first.time;
         double interval = sampled / (inRange.size() - 1);
-        double increase = last.tokens - first.tokens;
+        double increase = last.engineTokens - first.engineTokens;
         double before = first.time - (clock.now() - RANGE);
         double after = clock.now() - last.time;
         before = before < 1.1 * interval ? before : interval / 2;
         after = after < 1.1 * interval ? after : interval / 2;
         if (increase > 0) {
-            before = Math.min(before, sampled * first.tokens / increase);
+            before = Math.min(before, sampled * first.engineTokens / increase);
         }
         return increase * (sampled + before + after) / sampled / RANGE;
     }

@@ -93,7 +93,7 @@ public final class ScalingSimulation {
             this.requests = requests;
             this.target = target;
             this.group = new ConsumerGroup(clock, groupSettings, any -> finished++);
-            this.prometheus = new Prometheus(clock, group);
+            this.prometheus = new Prometheus(clock);
             this.autoscaler = new HorizontalAutoscaler(
                     Math.max(1, scaler.minReplicas()),
                     scaler.maxReplicas(),
@@ -148,7 +148,7 @@ public final class ScalingSimulation {
                 // no more workers than partitions, as with allowIdleConsumers: false
                 case LAG -> Math.min(group.lag(), threshold * groupSettings.partitions());
                 case WORK -> prometheus.workSeconds();
-                case LOAD -> prometheus.load();
+                case LOAD -> prometheus.loadWorkers();
             };
         }
 

@@ -19,6 +19,11 @@ final class VirtualClock {
         return now;
     }
 
+    /** The same time in nanoseconds. */
+    long nanos() {
+        return Math.round(now * 1e9);
+    }
+
     /** Runs an action after a delay in seconds. */
     void after(double delay, Runnable action) {
         events.add(new Event(now + Math.max(0, delay), added++, action));

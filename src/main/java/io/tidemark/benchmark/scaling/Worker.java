@@ -1,34 +1,42 @@
 package io.tidemark.benchmark.scaling;
 
+import io.tidemark.generation.EngineLoad;
+import io.tidemark.load.UnreadRecords;
+import io.tidemark.load.WorkEstimate;
 import java.util.ArrayDeque;
+import java.util.Collection;
 import java.util.Comparator;
 import java.util.Deque;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.OptionalLong;
 import java.util.PriorityQueue;
+import java.util.concurrent.CompletableFuture;
 import java.util.function.Predicate;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.apache.kafka.common.TopicPartition;
 
 /**
- * The engine of a worker. Prompts are processed one after the other, before anything else; then running sequences
- * share the decoding rate equally. The worker takes requests from its partitions up to the limit of running and queued
- * ones.
+ * A worker with a simulated engine. Prompts are processed one after the other, before anything else; then running
+ * sequences share the decoding rate equally. The worker takes requests from its partitions up to the limit of running
+ * and queued ones. What it exports is computed by the classes that a real worker uses: {@link WorkEstimate} and
+ * {@link UnreadRecords}.
  */
-final class Worker {
+final class Worker implements EngineLoad {
 
-    /** Saturated time after which the capacity is known. */
-    private static final double CAPACITY_SECONDS = 15;
-    /** Saturated time that the capacity is measured over. */
-    private static final double CAPACITY_WINDOW = 60;
-    /** Number of requests over which lengths are averaged. */
-    private static final int RECENT = 64;
-    /** Tokens of a prompt and of a completion before the first request has ended. */
-    private static final double FIRST_TOKENS = 256;
+    /** The requests topic. */
+    static final String TOPIC = "generation-requests";
+    /** Time between two measurements, as in a real worker. */
+    private static final double MEASURE_SECONDS = 1;
 
     private final VirtualClock clock;
     private final WorkerSettings settings;
     private final Records records;
+    private final WorkEstimate work = new WorkEstimate(this);
+    private final UnreadRecords unread;
     private final Deque<Request> queued = new ArrayDeque<>();
     private final Deque<Request> prefilling = new ArrayDeque<>();
     private final PriorityQueue<Request> decoding =
@@ -45,15 +53,7 @@ final class Worker {
     /** Number of the last scheduled event; earlier ones are void. */
     private long scheduled;
 
-    /** Tokens processed since the start. */
-    private double tokens;
-    /** Time with queued requests, and the tokens processed in it; older time counts less. */
-    private double saturatedSeconds;
-
-    private double saturatedTokens;
-    private double meanPrompt = FIRST_TOKENS;
-    private double meanCompletion = FIRST_TOKENS;
-    private int recent;
+    private double tokensProcessed;
 
     /** Where requests come from and go to. */
     interface Records {
@@ -64,6 +64,18 @@ final class Worker {
 
         /** The worker has stopped: no request is open. */
         void left(Worker worker);
+
+        /** The partitions that the worker owns, those that are being revoked included. */
+        Collection<TopicPartition> owned(Worker worker);
+
+        /** The offset up to which the owner has read a partition. */
+        long position(TopicPartition partition);
+
+        /** The last stable offset of a partition. */
+        long end(TopicPartition partition);
+
+        /** Requests that the worker has read and not started. */
+        int unstarted(Worker worker);
     }
 
     Worker(VirtualClock clock, WorkerSettings settings, Records records) {
@@ -71,6 +83,36 @@ final class Worker {
         this.settings = settings;
         this.records = records;
         this.computed = clock.now();
+        this.unread = new UnreadRecords(
+                partitions -> partitions.stream()
+                        .collect(Collectors.toMap(
+                                each -> each, each -> CompletableFuture.completedFuture(records.end(each)))),
+                partition -> OptionalLong.of(records.position(partition)));
+    }
+
+    /** Measures now and every second, until the worker has stopped. Called when the worker joins its group. */
+    void measure() {
+        if (!isStopped()) {
+            work.sample(clock.nanos());
+            work.unread(unread.byTopic(records.owned(this), clock.nanos()));
+            clock.after(MEASURE_SECONDS, this::measure);
+        }
+    }
+
+    /** Called when the worker has got partitions, before it reads from them. */
+    void assigned(Collection<TopicPartition> partitions) {
+        unread.assigned(partitions);
+    }
+
+    /** Called for each record that the worker reads. */
+    void read(TopicPartition partition) {
+        unread.read(partition);
+    }
+
+    /** What the worker exports. */
+    WorkEstimate work() {
+        work.unstarted(Map.of(TOPIC, records.unstarted(this)));
+        return work;
     }
 
     /** Takes requests if there are new ones. */
@@ -136,25 +178,14 @@ final class Worker {
     private void advance() {
         double seconds = clock.now() - computed;
         computed = clock.now();
-        double processed = 0;
         if (!prefilling.isEmpty()) {
-            processed = seconds * settings.throughput().prefill();
+            double processed = seconds * settings.throughput().prefill();
             prefilled += processed;
+            tokensProcessed += processed;
         } else if (!decoding.isEmpty()) {
-            processed = seconds * settings.throughput().decodeRate(decoding.size());
+            double processed = seconds * settings.throughput().decodeRate(decoding.size());
             served += processed / decoding.size();
-        }
-        count(processed, seconds);
-    }
-
-    private void count(double processed, double seconds) {
-        tokens += processed;
-        if (!queued.isEmpty()) {
-            saturatedSeconds += seconds;
-            saturatedTokens += processed;
-            double kept = CAPACITY_WINDOW / Math.max(CAPACITY_WINDOW, saturatedSeconds);
-            saturatedSeconds *= kept;
-            saturatedTokens *= kept;
+            tokensProcessed += processed;
         }
     }
 
@@ -185,7 +216,7 @@ final class Worker {
     /** The first prompt is processed, which gives the first token. */
     private void prefilled() {
         advance();
-        count(1, 0);
+        tokensProcessed++;
         Request request = prefilling.remove();
         prefilled = 0;
         request.firstToken = clock.now();
@@ -210,9 +241,7 @@ final class Worker {
     }
 
     private void finish(Request request) {
-        recent = Math.min(RECENT, recent + 1);
-        meanPrompt += (request.prompt - meanPrompt) / recent;
-        meanCompletion += (request.completion - meanCompletion) / recent;
+        work.answered(request.prompt, request.completion, 1);
         if (request.finished) {
             throw new IllegalStateException("a request has ended twice");
         }
@@ -278,45 +307,32 @@ final class Worker {
         return left * running() / settings.throughput().decodeRate(running());
     }
 
-    /** {@code tidemark_tokens_total}: processed prompt and completion tokens. */
-    double tokens() {
+    @Override
+    public long tokensProcessed() {
         advance();
-        return tokens;
+        return Math.round(tokensProcessed);
     }
 
-    /** {@code tidemark_tokens_per_second}: the rate while requests were queued; empty before it is known. */
-    OptionalDouble tokensPerSecond() {
-        return saturatedSeconds < CAPACITY_SECONDS
-                ? OptionalDouble.empty()
-                : OptionalDouble.of(saturatedTokens / saturatedSeconds);
+    @Override
+    public boolean isSaturated() {
+        return running() >= settings.maxNumSeqs();
     }
 
-    /**
-     * {@code tidemark_outstanding_tokens}: tokens that the open requests still need. The length of a completion is
-     * estimated as the mean of recent ones, at most {@code max_tokens}, and at least one more than has been generated.
-     */
-    double outstandingTokens() {
+    @Override
+    public double tokensLeft(double completionTokens) {
         advance();
-        double tokens = -prefilled;
+        double left = -prefilled;
         for (Request request : queued) {
-            tokens += request.prompt + estimatedCompletion(request);
+            left += request.prompt + request.expectedTokens(completionTokens);
         }
         for (Request request : prefilling) {
-            tokens += request.prompt + estimatedCompletion(request);
+            left += request.prompt + request.expectedTokens(completionTokens);
         }
         for (Request request : decoding) {
             double generated = generated(request);
-            tokens += Math.max(estimatedCompletion(request) - generated, 1);
+            double expected = Math.max(1, request.expectedTokens(completionTokens) - generated);
+            left += Math.min(expected, request.maxTokens - generated);
         }
-        return tokens;
-    }
-
-    private double estimatedCompletion(Request request) {
-        return Math.min(request.maxTokens, meanCompletion);
-    }
-
-    /** Mean tokens of recent requests. */
-    double tokensPerRequest() {
-        return meanPrompt + meanCompletion;
+        return left;
     }
 }

@@ -1,0 +1,104 @@
+package io.tidemark.benchmark.scaling;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.Map;
+import java.util.TreeMap;
+import org.assertj.core.data.Percentage;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+
+@DisplayName("Simulated Prometheus")
+class PrometheusTest {
+
+    private static final Percentage ROUNDING = Percentage.withPercentage(1e-6);
+    private static final WorkerSettings SETTINGS =
+            new WorkerSettings(new Throughput(new TreeMap<>(Map.of(1, 10.0, 4, 20.0)), 1000), 4, 2, 0, 20);
+    private static final double SCRAPE_SECONDS = 10;
+
+    private final VirtualClock clock = new VirtualClock();
+    private final Prometheus prometheus = new Prometheus(clock);
+    private final ConsumerGroup group = new ConsumerGroup(clock, new GroupSettings(2, 0, 3, 10), any -> {});
+    private Worker first;
+
+    @BeforeEach
+    void start() {
+        first = join();
+    }
+
+    private Worker join() {
+        Worker worker = new Worker(clock, SETTINGS, group);
+        group.join(worker);
+        prometheus.scrape(worker, SCRAPE_SECONDS);
+        return worker;
+    }
+
+    private void append(int count, int completion) {
+        for (int i = 0; i < count; i++) {
+            group.append(new Request(clock.now(), i % 2, 10, completion, completion));
+        }
+    }
+
+    private void runTo(double time) {
+        boolean[] reached = {false};
+        clock.after(time - clock.now(), () -> reached[0] = true);
+        while (!reached[0]) {
+            clock.step();
+        }
+    }
+
+    @Test
+    @DisplayName("Reads 0 as the work and the load until a worker has measured its capacity")
+    void unknownCapacity() {
+        append(3, 1000);
+        runTo(60);
+        assertThat(first.work().outstandingTokens()).isPositive();
+        assertThat(prometheus.workSeconds()).isZero();
+        assertThat(prometheus.loadWorkers()).isZero();
+    }
+
+    @Test
+    @DisplayName("Counts the records of a worker without an answer with the mean of the others")
+    void newWorker() {
+        append(150, 50);
+        runTo(50.5);
+        Worker second = join();
+        while (second.work().waitingRecords(Worker.TOPIC) == 0) {
+            runTo(clock.now() + 0.5);
+        }
+        prometheus.scrape(first, SCRAPE_SECONDS);
+        prometheus.scrape(second, SCRAPE_SECONDS);
+        double perRecord = first.work().tokensPerRecord().orElseThrow();
+        double perSecond = first.work().tokensPerSecond().orElseThrow();
+        assertThat(second.work().tokensPerRecord()).isEmpty();
+        assertThat(second.work().tokensPerSecond()).isEmpty();
+        double waiting = second.work().waitingRecords(Worker.TOPIC);
+        double tokens = first.work().outstandingTokens()
+                + second.work().outstandingTokens()
+                + (first.work().waitingRecords(Worker.TOPIC) + waiting) * perRecord;
+        assertThat(prometheus.workSeconds()).isCloseTo(tokens / perSecond, ROUNDING);
+    }
+
+    @Test
+    @DisplayName("Uses the capacity of the last day's workers if no present one has measured it, and forgets it then")
+    void lastDay() {
+        append(50, 50);
+        runTo(60);
+        double perSecond = first.work().tokensPerSecond().orElseThrow();
+        runTo(300);
+        first.stop();
+        runTo(400);
+        assertThat(prometheus.workSeconds()).as("no worker").isZero();
+        Worker second = join();
+        append(2, 1_000_000);
+        runTo(3600);
+        assertThat(second.work().tokensPerSecond()).isEmpty();
+        prometheus.scrape(second, SCRAPE_SECONDS);
+        assertThat(prometheus.workSeconds())
+                .isCloseTo(second.work().outstandingTokens() / perSecond, Percentage.withPercentage(10));
+        assertThat(prometheus.loadWorkers()).isPositive();
+        runTo(25 * 3600);
+        assertThat(prometheus.workSeconds()).isZero();
+    }
+}
