@@ -88,8 +88,8 @@ public final class DecodeBenchmark implements AutoCloseable {
                     .boxed()
                     .toList();
             model.decoder()
-                    .step(List.of(
-                            new StepRow(slot, prompt, 0, Optional.empty(), new Boundary(0), Optional.of(TokenSampling.greedy()))));
+                    .step(List.of(new StepRow(
+                            slot, prompt, 0, Optional.empty(), new Boundary(0), Optional.of(TokenSampling.greedy()))));
         }
     }
 

@@ -121,8 +121,8 @@ public final class SweepBenchmark {
         long evaluations = 0;
         for (int boundary = 0; boundary <= layers; boundary++) {
             for (ExampleBatch batch : batches) {
-                double[] means =
-                        GoldLikelihood.meanBySequence(batch.forced(), likelihood.logprobs(batch.forced(), new Boundary(boundary)));
+                double[] means = GoldLikelihood.meanBySequence(
+                        batch.forced(), likelihood.logprobs(batch.forced(), new Boundary(boundary)));
                 for (int i = 0; i < means.length; i++) {
                     scores[batch.indices().get(i)][boundary] = means[i];
                 }

@@ -7,6 +7,7 @@ import io.tidemark.cli.console.Verbosity;
 import io.tidemark.cli.demo.DemoCommand;
 import io.tidemark.cli.serving.StartsQuarkus;
 import java.util.List;
+import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.HelpCommand;
 import picocli.CommandLine.Model.CommandSpec;
@@ -16,7 +17,6 @@ import picocli.CommandLine.ParseResult;
 import picocli.CommandLine.ScopeType;
 import picocli.CommandLine.Spec;
 import picocli.CommandLine.UnmatchedArgumentException;
-import picocli.CommandLine;
 
 /** The root command: the list of commands and the behaviour that they share. */
 @Command(

@@ -69,8 +69,7 @@ final class StepPlan {
         blocks = batch.stream().map(row -> row.slot().block()).distinct().toList();
         List<StepRow> ordered = new ArrayList<>(batch);
         ordered.sort(Comparator.comparingLong(this::groupOrder)
-                .thenComparing(
-                        Comparator.comparing(StepRow::effectiveBoundary).reversed())
+                .thenComparing(Comparator.comparing(StepRow::effectiveBoundary).reversed())
                 .thenComparingInt(this::adapterOrder)
                 .thenComparing(row -> row.tokens().size() > 1)
                 .thenComparingInt(row -> blocks.indexOf(row.slot().block()))
@@ -232,11 +231,7 @@ final class StepPlan {
                 .map(span -> {
                     Place place = placement.place(span.weights());
                     return LoraSpanField.span(
-                            span.firstToken(),
-                            span.endToken(),
-                            span.boundary(),
-                            place.group(),
-                            place.member());
+                            span.firstToken(), span.endToken(), span.boundary(), place.group(), place.member());
                 })
                 .toList();
     }

@@ -81,8 +81,8 @@ final class AdapterComparison {
             List<StepRow> rows = new ArrayList<>();
             for (Boundary boundary : boundaries) {
                 KvSlot slot = pool.reserve(prompt.size()).orElseThrow();
-                rows.add(new StepRow(
-                        slot, prompt, 0, Optional.of(lora), boundary, Optional.of(TokenSampling.greedy())));
+                rows.add(
+                        new StepRow(slot, prompt, 0, Optional.of(lora), boundary, Optional.of(TokenSampling.greedy())));
             }
             return model.decoder().logits(rows);
         }

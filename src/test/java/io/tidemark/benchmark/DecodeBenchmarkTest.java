@@ -1,10 +1,10 @@
 package io.tidemark.benchmark;
 
-import io.tidemark.boundary.Boundary;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.benchmark.DecodeBenchmark.Speed;
 import io.tidemark.benchmark.DecodeBenchmark.Variant;
+import io.tidemark.boundary.Boundary;
 import io.tidemark.fixture.FixtureModel;
 import java.util.List;
 import org.junit.jupiter.api.DisplayName;
@@ -20,7 +20,12 @@ class DecodeBenchmarkTest {
                 DecodeBenchmark bench = new DecodeBenchmark(
                         fixture.model(), List.of(fixture.adapter("all"), fixture.adapter("qv")), 5, 2)) {
             List<List<Speed>> speeds = bench.run(
-                    3, List.of(new Variant("base", 0, new Boundary(0)), new Variant("two", 2, new Boundary(6)), new Variant("one", 1, new Boundary(2))), 2);
+                    3,
+                    List.of(
+                            new Variant("base", 0, new Boundary(0)),
+                            new Variant("two", 2, new Boundary(6)),
+                            new Variant("one", 1, new Boundary(2))),
+                    2);
             assertThat(speeds)
                     .hasSize(3)
                     .allSatisfy(runs -> assertThat(runs).hasSize(2).allSatisfy(speed -> {

@@ -1,7 +1,7 @@
 package io.tidemark.decoder;
 
-import io.tidemark.boundary.Boundary;
 import io.tidemark.adapter.AdapterStore;
+import io.tidemark.boundary.Boundary;
 import io.tidemark.decoder.kvcache.KvPool;
 import io.tidemark.decoder.kvcache.KvSlot;
 import io.tidemark.decoder.lora.LoraWeights;
@@ -114,7 +114,8 @@ public final class AdapterBatch implements AutoCloseable {
 
     /** A step with one row and without sampling. */
     public List<SampledToken> step(List<Integer> tokens) {
-        StepRow row = new StepRow(pool.reserve(64).orElseThrow(), tokens, 0, Optional.empty(), new Boundary(0), Optional.empty());
+        StepRow row = new StepRow(
+                pool.reserve(64).orElseThrow(), tokens, 0, Optional.empty(), new Boundary(0), Optional.empty());
         return model.decoder().step(List.of(row));
     }
 

@@ -1,9 +1,9 @@
 package io.tidemark.decoder;
 
-import io.tidemark.boundary.Boundary;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import io.tidemark.boundary.Boundary;
 import io.tidemark.decoder.kvcache.KvPool;
 import io.tidemark.decoder.kvcache.KvSlot;
 import io.tidemark.decoder.lora.LoraWeights;

@@ -1,10 +1,10 @@
 package io.tidemark.decoder;
 
-import io.tidemark.boundary.Boundary;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidemark.boundary.Boundary;
 import io.tidemark.decoder.kvcache.KvPool;
 import io.tidemark.decoder.kvcache.KvSlot;
 import io.tidemark.decoder.sampling.TokenSampling;

@@ -1,8 +1,8 @@
 package io.tidemark.cli.bench;
 
+import io.tidemark.benchmark.AdapterBenchmark;
 import io.tidemark.benchmark.AdapterBenchmark.InterTokenLatencies;
 import io.tidemark.benchmark.AdapterBenchmark.Run;
-import io.tidemark.benchmark.AdapterBenchmark;
 import io.tidemark.benchmark.AdapterWorkload;
 import io.tidemark.benchmark.SyntheticAdapters;
 import io.tidemark.cli.console.CommandException;

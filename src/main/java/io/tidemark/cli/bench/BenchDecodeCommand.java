@@ -1,10 +1,10 @@
 package io.tidemark.cli.bench;
 
-import io.tidemark.boundary.Boundary;
 import io.tidemark.benchmark.DecodeBenchmark;
 import io.tidemark.benchmark.DecodeBenchmark.Speed;
 import io.tidemark.benchmark.DecodeBenchmark.Variant;
 import io.tidemark.benchmark.SyntheticAdapters;
+import io.tidemark.boundary.Boundary;
 import io.tidemark.cli.model.ComputeOptions;
 import io.tidemark.cli.model.LocalModel;
 import io.tidemark.cli.model.LocalModelOptions;

@@ -1,7 +1,7 @@
 package io.tidemark.cli.bench;
 
-import io.tidemark.benchmark.GenerationBenchmark.RowTimes;
 import io.tidemark.benchmark.GenerationBenchmark;
+import io.tidemark.benchmark.GenerationBenchmark.RowTimes;
 import io.tidemark.benchmark.GenerationCase;
 import io.tidemark.cli.console.NamedFolder;
 import io.tidemark.cli.model.ComputeOptions;

@@ -1,9 +1,9 @@
 package io.tidemark.decoder.kvcache;
 
-import io.tidemark.boundary.Boundary;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import io.tidemark.boundary.Boundary;
 import io.tidemark.decoder.Decoder;
 import io.tidemark.decoder.StepRow;
 import io.tidemark.decoder.sampling.TokenSampling;

@@ -1,9 +1,9 @@
 package io.tidemark.decoder.sampling;
 
-import io.tidemark.boundary.Boundary;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import io.tidemark.boundary.Boundary;
 import io.tidemark.decoder.Decoder;
 import io.tidemark.decoder.StepRow;
 import io.tidemark.decoder.kvcache.KvPool;
@@ -154,7 +154,12 @@ class SamplingTest {
                 List<SampledToken> choices = decoder.step(List.of(
                         row(own.reserve(4).orElseThrow(), TokenSampling.greedy()),
                         new StepRow(
-                                own.reserve(4).orElseThrow(), List.of(5, 6, 7), 0, overflowing, new Boundary(6), Optional.of(rule))));
+                                own.reserve(4).orElseThrow(),
+                                List.of(5, 6, 7),
+                                0,
+                                overflowing,
+                                new Boundary(6),
+                                Optional.of(rule))));
                 assertThat(choices).extracting(SampledToken::finite).containsExactly(true, false);
                 assertThat(choices.get(0).token()).isEqualTo(best);
             }
