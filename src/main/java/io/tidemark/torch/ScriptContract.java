@@ -11,7 +11,7 @@ import java.util.stream.StreamSupport;
  * Java's description of what it shares with a script. The script has a description of its own, and both are compared
  * when the script is loaded.
  *
- * @param layouts   the lists that Java and the script read by index. Java may lack no layout of the script
+ * @param layouts   the lists that both sides read by index; the script has no others
  * @param methods   the methods that Java calls; the script may have others
  * @param constants constants with the same value on both sides; the script may have others
  */

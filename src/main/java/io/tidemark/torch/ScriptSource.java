@@ -53,7 +53,7 @@ public final class ScriptSource {
     record Attribute(String name, String type) {}
 
     /**
-     * A script that agrees with Java on nothing but the calls of its methods.
+     * A script without a contract.
      *
      * @throws IllegalStateException if a resource is not on the class path or has another class
      * @throws IllegalArgumentException if an attribute is neither a list, a number, a {@code bool} nor a
@@ -67,7 +67,7 @@ public final class ScriptSource {
     }
 
     /**
-     * A script that must agree with a contract.
+     * A script that is compared with a contract.
      *
      * @throws IllegalStateException as above, or if script and contract differ; the message names layout and field
      * @throws IllegalArgumentException as above
