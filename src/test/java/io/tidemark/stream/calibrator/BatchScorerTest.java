@@ -47,8 +47,8 @@ class BatchScorerTest {
     @DisplayName("A wait for an adapter that ends with an exception keeps no lease, so that the adapter can be evicted")
     void keepsNoLease() throws Exception {
         try (FixtureModel fixture = FixtureModel.load(FAMILY);
-                AdapterStore adapters = new AdapterStore(
-                        fixture.model(), fixture.adapter("all").bytes())) {
+                AdapterStore adapters =
+                        new AdapterStore(fixture.model(), fixture.adapter("all").bytes())) {
             adapters.register("first", Folders.adapter(FAMILY, "all"));
             adapters.register("second", Folders.adapter(FAMILY, "all"));
             BatchScorer scorer = new BatchScorer(
