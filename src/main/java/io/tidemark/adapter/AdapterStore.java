@@ -43,8 +43,8 @@ public final class AdapterStore implements AutoCloseable {
      * Registers a PEFT folder under an id. Validates the config and the headers of all tensors; values that are not
      * finite are found when the adapter is loaded.
      *
-     * @throws InvalidAdapterException if the id is taken or the folder cannot be applied exactly; the message names file
-     *     and field
+     * @throws InvalidAdapterException if the id is taken or the folder cannot be applied exactly; the message names
+     *     file and field
      */
     public void register(String id, Path folder) {
         if (id.isBlank() || id.equals(baseModel)) {
@@ -104,8 +104,8 @@ public final class AdapterStore implements AutoCloseable {
      * Registers and loads a folder, and keeps the adapter in memory until the store is closed. Blocks until it is
      * loaded.
      *
-     * @throws InvalidAdapterException if the id is taken or the folder cannot be applied exactly; the message names file
-     *     and field
+     * @throws InvalidAdapterException if the id is taken or the folder cannot be applied exactly; the message names
+     *     file and field
      */
     public LoadedAdapter load(String id, Path folder) {
         register(id, folder);

@@ -26,7 +26,8 @@ import java.util.Optional;
  * @param inputPartition the partition of {@code validation-batches}
  * @param adapterDigest  the adapter version that scored the examples
  * @param baseModel      the name of the base model that scored the examples
- * @param baseDigest     the digest of its files; empty in states of older calibrators, which match every base of the name
+ * @param baseDigest     the digest of its files; empty in states of older calibrators, which match every base of the
+ *                       name
  * @param computeType    the numeric type of its linear modules; empty in states of older calibrators
  * @param statistics     the statistics of the examples
  * @param countedBatches the last batches that the statistics include, oldest first: hashes of their ids, which bounds

@@ -199,8 +199,8 @@ final class SendCommand implements Callable<Integer> {
 
     /**
      * Prints the text of one request to stdout while it is generated, and a summary to stderr. Another attempt usually
-     * generates the same text: then nothing is printed twice. If the text differs from what is printed, it is printed from
-     * its beginning on a new line, so that the last lines of stdout are the text of the result.
+     * generates the same text: then nothing is printed twice. If the text differs from what is printed, it is printed
+     * from its beginning on a new line, so that the last lines of stdout are the text of the result.
      */
     static final class StreamPrinter implements ResultListener {
 

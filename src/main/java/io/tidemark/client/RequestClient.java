@@ -18,12 +18,12 @@ import org.apache.kafka.clients.producer.RecordMetadata;
 
 /**
  * Sends requests and reads {@code generation-events} and {@code generation-results} until each request has its result.
- * Reads committed results only, and matches them by {@code tidemark.source}, the position of the request's record. Values
- * that are no results or events are ignored, since other producers may write to the topics. An instance is used by one
- * thread.
+ * Reads committed results only, and matches them by {@code tidemark.source}, the position of the request's record.
+ * Values that are no results or events are ignored, since other producers may write to the topics. An instance is used
+ * by one thread.
  *
- * <p>Requests are JSON objects and not {@link io.tidemark.message.RequestMessage}, because they are sent as they are, with
- * unknown and invalid fields: the worker checks them, and its result names what is wrong.
+ * <p>Requests are JSON objects and not {@link io.tidemark.message.RequestMessage}, because they are sent as they are,
+ * with unknown and invalid fields: the worker checks them, and its result names what is wrong.
  */
 public final class RequestClient implements AutoCloseable {
 

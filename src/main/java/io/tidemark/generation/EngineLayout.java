@@ -25,8 +25,8 @@ public record EngineLayout(int instances, int threads, int maxThreads, int minTo
     /** Maximum default of {@code maxThreads}; not measured on more than two processors. */
     private static final int MAX_DEFAULT_MAX_THREADS = 16;
     /**
-     * Minimum weights in a layer of models whose steps of one token use {@code maxThreads}. SmolLM2-135M has 3.5 million
-     * and is fastest with one thread; with 61 million, two threads are as fast or faster.
+     * Minimum weights in a layer of models whose steps of one token use {@code maxThreads}. SmolLM2-135M has 3.5
+     * million and is fastest with one thread; with 61 million, two threads are as fast or faster.
      */
     private static final long WIDE_LAYER_WEIGHTS = 24_000_000;
     /** Minimum tokens, for example of a short prompt, for which {@code maxThreads} are faster with a smaller model. */

@@ -116,8 +116,8 @@ final class Sequence {
     }
 
     /**
-     * An estimate of the prompt tokens that are not yet processed and of the tokens that will be generated, at least one.
-     * Any thread may call.
+     * An estimate of the prompt tokens that are not yet processed and of the tokens that will be generated, at least
+     * one. Any thread may call.
      *
      * @param completionTokens the usual length of a choice
      */

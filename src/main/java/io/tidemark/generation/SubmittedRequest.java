@@ -93,8 +93,8 @@ final class SubmittedRequest {
     }
 
     /**
-     * Gives the listener its outcome. If it throws an exception, it gets a failure instead, so that its request does not
-     * stay open.
+     * Gives the listener its outcome. If it throws an exception, it gets a failure instead, so that its request does
+     * not stay open.
      *
      * @throws IllegalStateException if it throws an exception again, which ends the engine
      */

@@ -6,8 +6,8 @@ import java.util.OptionalDouble;
 
 /**
  * Estimates the work that waits for this worker: the tokens that requests in the engine still need, the records that
- * are not in the engine, the mean tokens of a record, and the tokens per second that the worker can process. A request in the engine counts with its prompt and the mean
- * length of recent completions. Thread-safe.
+ * are not in the engine, the mean tokens of a record, and the tokens per second that the worker can process. A request
+ * in the engine counts with its prompt and the mean length of recent completions. Thread-safe.
  */
 public final class WorkEstimate {
 

@@ -55,8 +55,8 @@ public record CalibrationStateRecord(
     }
 
     /**
-     * The batch that a calibrator is about to score. Of two partitions with the same batch, the one whose claim is first
-     * on the topic counts it.
+     * The batch that a calibrator is about to score. Of two partitions with the same batch, the one whose claim is
+     * first on the topic counts it.
      *
      * @param batch  the hash of the batch's id
      * @param offset the offset of the batch in its input partition

@@ -5,8 +5,8 @@ import java.util.Optional;
 /**
  * An error, as its sender receives it.
  *
- * @param type    the class of the error, as in OpenAI's API: {@link #INVALID_REQUEST} for an invalid request, validation
- *                batch or cancellation, or {@link #SERVER_ERROR}
+ * @param type    the class of the error, as in OpenAI's API: {@link #INVALID_REQUEST} for an invalid request,
+ *                validation batch or cancellation, or {@link #SERVER_ERROR}
  * @param code    a code for programs; {@link RequestMessage#parse} lists those of invalid records
  * @param message a description for people, without text of the prompt
  * @param param   the invalid field, such as {@code max_tokens} or {@code messages[2].role}

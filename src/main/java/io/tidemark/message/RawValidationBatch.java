@@ -7,9 +7,9 @@ import java.nio.charset.StandardCharsets;
 import java.util.List;
 
 /**
- * A {@link ValidationBatch} whose examples are JSON that has not been parsed. Clients send this form: the examples reach
- * the calibrator as they are in a file, and the calibrator decides whether they are valid. Parsing would drop unknown
- * fields, and the client would refuse a batch that becomes a dead letter.
+ * A {@link ValidationBatch} whose examples are JSON that has not been parsed. Clients send this form: the examples
+ * reach the calibrator as they are in a file, and the calibrator decides whether they are valid. Parsing would drop
+ * unknown fields, and the client would refuse a batch that becomes a dead letter.
  *
  * @param batchId  identifies the batch; a batch counts once even if it is sent repeatedly
  * @param adapter  the id of the adapter, which is also the key of the Kafka record

@@ -83,8 +83,8 @@ public record RequestMessage(
 
     /**
      * The instant at which the request ends: {@code deadline} or the end of {@code timeout_ms}, whichever is earlier. A
-     * request that has not run until then gets a result without text, with the finish reason {@code deadline}. A request
-     * that is running is cut, and its result has the text so far. The clock of the worker decides.
+     * request that has not run until then gets a result without text, with the finish reason {@code deadline}. A
+     * request that is running is cut, and its result has the text so far. The clock of the worker decides.
      *
      * @param timestamp of the request's record, milliseconds since 1970
      * @return empty if the request has neither field; {@link Instant#toEpochMilli} never overflows

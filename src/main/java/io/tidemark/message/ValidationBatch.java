@@ -27,8 +27,8 @@ public record ValidationBatch(String batchId, String adapter, List<Example> exam
     public record Example(@JsonUnwrapped Input input, String completion) {
 
         /**
-         * Parses an example that stands alone, such as a line of a data file. The rules, error types and codes are those
-         * of an example in a batch; the paths of fields begin at the example. Other fields are ignored.
+         * Parses an example that stands alone, such as a line of a data file. The rules, error types and codes are
+         * those of an example in a batch; the paths of fields begin at the example. Other fields are ignored.
          *
          * @param maxBytes larger values are rejected without parsing
          */

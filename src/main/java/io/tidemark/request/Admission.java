@@ -83,7 +83,9 @@ public final class Admission {
         }
     }
 
-    /** @throws RejectedException for an unknown model, a boundary above the number of layers, or an input without tokens */
+    /**
+     * @throws RejectedException for an unknown model, a boundary above the number of layers, or an input without tokens
+     */
     Prepared prepare(Parsed request) throws RejectedException {
         RequestMessage message = request.message();
         Optional<String> adapter = resolveAdapter(message);

@@ -38,8 +38,9 @@ import org.jboss.logging.Logger;
  * partition receives it.
  *
  * <p>Every request that is not abandoned gets its answer, once. An exception while an answer is made becomes the answer
- * {@code internal_error}. An {@link Error}, and an exception of the taker of an answer, are passed to {@code onFailure},
- * which must end the process. An exception to this is {@link StackOverflowError}, which depends on the input alone.
+ * {@code internal_error}. An {@link Error}, and an exception of the taker of an answer, are passed to {@code
+ * onFailure}, which must end the process. An exception to this is {@link StackOverflowError}, which depends on the
+ * input alone.
  *
  * <p>All methods may be called from any thread. Parsing and tokenization run on the executor of admission, which must
  * run one task at a time, in order. A request that waits for its adapter does not block the requests behind it.
@@ -264,8 +265,8 @@ public final class RequestRunner {
     }
 
     /**
-     * Ends the open requests that a cancellation names; their results contain the text generated so far. Also applies to
-     * requests that are received later. A request whose record is newer than a cancellation of its id continues.
+     * Ends the open requests that a cancellation names; their results contain the text generated so far. Also applies
+     * to requests that are received later. A request whose record is newer than a cancellation of its id continues.
      *
      * @param timestamp of the record of the cancellation, milliseconds since 1970
      */

@@ -67,9 +67,9 @@ public final class ChatTemplate {
     }
 
     /**
-     * Renders messages and the tools that the model may call, up to the beginning of the model's reply. A template whose
-     * source has no {@code developer} gets messages of this role with the role {@code system}: many templates skip a role
-     * that they don't know.
+     * Renders messages and the tools that the model may call, up to the beginning of the model's reply. A template
+     * whose source has no {@code developer} gets messages of this role with the role {@code system}: many templates
+     * skip a role that they don't know.
      *
      * @param messages {@code role}, {@code content} and any other fields as plain JSON values. Their order matters to
      *                 templates that print a message as JSON. Fields that are null are left out, as in transformers

@@ -11,8 +11,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * A reference of transformers and PEFT for one adapter: summed log-probabilities of gold completions, and the boundaries
- * that they give.
+ * A reference of transformers and PEFT for one adapter: summed log-probabilities of gold completions, and the
+ * boundaries that they give.
  *
  * @param tokens            number of completion tokens of each example, the end-of-sequence token included
  * @param logprobByBoundary for each example, the sums at the boundaries 0 to L

@@ -26,8 +26,8 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 
 /**
- * Answers a prompt with the prompt, sends its first character as an event, and fails the prompt {@code fail}. Before each
- * result it writes two others with the same id: one of another record, and one in a transaction that it aborts.
+ * Answers a prompt with the prompt, sends its first character as an event, and fails the prompt {@code fail}. Before
+ * each result it writes two others with the same id: one of another record, and one in a transaction that it aborts.
  */
 final class ScriptedWorker extends ScriptedService {
 

@@ -36,8 +36,8 @@ import java.util.stream.Stream;
 
 /**
  * The fields that Kubernetes permits in a document. Core kinds are those of the Kubernetes client's models; custom
- * resources are those of their definitions in {@code src/test/resources/crds}. A field that neither has is a problem, as
- * for an API server with strict validation.
+ * resources are those of their definitions in {@code src/test/resources/crds}. A field that neither has is a problem,
+ * as for an API server with strict validation.
  */
 final class KubernetesFields {
 

@@ -34,8 +34,8 @@ import org.apache.kafka.common.resource.ResourcePattern;
 import org.apache.kafka.common.resource.ResourceType;
 
 /**
- * A broker with a listener as that of the Kubernetes component {@code strimzi}: TLS with a certificate of an authority of
- * its own, SCRAM-SHA-512, and an authorizer. It has the component's users, rights and topics, one replica each.
+ * A broker with a listener as that of the Kubernetes component {@code strimzi}: TLS with a certificate of an authority
+ * of its own, SCRAM-SHA-512, and an authorizer. It has the component's users, rights and topics, one replica each.
  */
 final class SecuredBroker implements AutoCloseable {
 

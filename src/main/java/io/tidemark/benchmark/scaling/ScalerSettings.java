@@ -7,7 +7,8 @@ package io.tidemark.benchmark.scaling;
  * @param maxReplicas          {@code maxReplicaCount}
  * @param stabilizationSeconds {@code scaleDown.stabilizationWindowSeconds}
  * @param cooldownSeconds      {@code cooldownPeriod}
- * @param metricsSeconds       interval of the values that the scaler reads: Prometheus scrapes workers and evaluates rules
+ * @param metricsSeconds       interval of the values that the scaler reads: Prometheus scrapes workers and evaluates
+ *                             rules
  */
 public record ScalerSettings(
         int minReplicas, int maxReplicas, double stabilizationSeconds, double cooldownSeconds, double metricsSeconds) {

@@ -20,7 +20,9 @@ public record Signal(OptionalInt replicas, Map<Trigger, Double> thresholds, Opti
 
     /** A metric of the scaler. */
     public enum Trigger {
-        /** Offsets behind the committed ones: waiting and running requests, finished ones behind a long one, markers. */
+        /**
+         * Offsets behind the committed ones: waiting and running requests, finished ones behind a long one, markers.
+         */
         LAG,
         /** Seconds that one worker needs for all waiting and running requests. */
         WORK,

@@ -28,7 +28,9 @@ public final class LocalModel implements AutoCloseable {
         this.adapters = new AdapterStore(language);
     }
 
-    /** @throws io.tidemark.model.InvalidModelException as {@link LanguageModel#load(Path, String, Torch, ModelOptions)} */
+    /**
+     * @throws io.tidemark.model.InvalidModelException as {@link LanguageModel#load(Path, String, Torch, ModelOptions)}
+     */
     static LocalModel open(Path folder, TorchOptions options, ModelOptions compute) {
         Torch torch = Torch.open(options);
         try {

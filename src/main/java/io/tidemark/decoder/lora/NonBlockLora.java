@@ -56,8 +56,8 @@ final class NonBlockLora {
      * Loads the {@code Overrides} of {@code overrides.torchscript}; empty if the adapter uses all weights of the base
      * model.
      *
-     * @throws InvalidModelException if a tensor is not finite, differs from its duplicate, or shows that the adapter was
-     *     trained on another base model and cannot replace the base model's tensor
+     * @throws InvalidModelException if a tensor is not finite, differs from its duplicate, or shows that the adapter
+     *     was trained on another base model and cannot replace the base model's tensor
      */
     Optional<Value> load(StoredAdapter adapter) {
         adapter.duplicates().forEach(this::requireEqual);

@@ -177,8 +177,8 @@ public final class PackedLoraGroups implements AutoCloseable {
     }
 
     /**
-     * @param allPacked whether all adapters of the step are packed. If a prompt makes one of them run unpacked, the step
-     *                  uses the groups that exist, and it does not count for building others.
+     * @param allPacked whether all adapters of the step are packed. If a prompt makes one of them run unpacked, the
+     *                  step uses the groups that exist, and it does not count for building others.
      */
     private LoraPlacement placeInSharedGroups(Instance instance, boolean allPacked) {
         Set<LoraWeights> runningAnywhere = new LinkedHashSet<>();

@@ -12,8 +12,8 @@ public interface SweepExecutor {
      * Runs a sweep to its end and closes it. After this method has returned or thrown, no thread uses the adapter of
      * the sweep.
      *
-     * @param shouldContinue called on the calling thread at least every 100 ms with the progress, 0 to 1; false ends the
-     *                       sweep
+     * @param shouldContinue called on the calling thread at least every 100 ms with the progress, 0 to 1; false ends
+     *                       the sweep
      * @return the scores in the order of the examples
      * @throws SweepAbandonedException if the sweep was ended
      */

@@ -42,7 +42,10 @@ final class PartitionTakeover {
     private static final long ADMIN_TIMEOUT_S = 30;
     /** Time of one call of the consumer. */
     private static final Duration CALL = Duration.ofSeconds(5);
-    /** Age from which an open transaction counts as one of a dead worker: those of a live worker usually take milliseconds. */
+    /**
+     * Age from which an open transaction counts as one of a dead worker: those of a live worker usually take
+     * milliseconds.
+     */
     private static final long LEFT_BEHIND_MS = 2_000;
 
     private final DeliveryOptions options;

@@ -32,9 +32,9 @@ import org.jboss.logging.Logger;
  * the next one.
  *
  * <p>Used by the thread {@code tidemark-requests} only, because brokers check the member and the generation of a commit
- * but not who owns a partition. The thread that polls chooses the contents of a transaction and takes the group metadata.
- * It calls {@link #finish} before it gives a partition back. A transaction that runs when a partition is lost needs no
- * wait: brokers refuse it, or the next owner ends it.
+ * but not who owns a partition. The thread that polls chooses the contents of a transaction and takes the group
+ * metadata. It calls {@link #finish} before it gives a partition back. A transaction that runs when a partition is lost
+ * needs no wait: brokers refuse it, or the next owner ends it.
  */
 final class PendingAnswers implements AutoCloseable {
 

@@ -49,8 +49,8 @@ final class UnwritableTopics {
     }
 
     /**
-     * Adds a topic if the failure of a send was about the topic: it is missing, its name is invalid, or this process may
-     * not write to it.
+     * Adds a topic if the failure of a send was about the topic: it is missing, its name is invalid, or this process
+     * may not write to it.
      *
      * @return whether it was
      */

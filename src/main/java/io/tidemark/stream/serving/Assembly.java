@@ -105,7 +105,10 @@ final class Assembly implements AutoCloseable {
         };
     }
 
-    /** Creates or checks the topics, then opens the services of the role one after the other. Returns early after {@link #stop}. */
+    /**
+     * Creates or checks the topics, then opens the services of the role one after the other. Returns early after {@link
+     * #stop}.
+     */
     synchronized void open() {
         try (Admin admin = kafka.newAdmin()) {
             TopicSetup.ensure(admin, topics, settings.role(), settings.topics().create(), Time.system());

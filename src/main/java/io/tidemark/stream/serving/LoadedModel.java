@@ -56,9 +56,9 @@ record LoadedModel(Torch torch, LanguageModel model) implements AutoCloseable {
     }
 
     /**
-     * Generates a few tokens. TorchScript optimizes and compiles the code of a step in its first executions, which takes
-     * seconds on busy processors. Without this, a worker would do so when it owns partitions, and their requests would
-     * wait.
+     * Generates a few tokens. TorchScript optimizes and compiles the code of a step in its first executions, which
+     * takes seconds on busy processors. Without this, a worker would do so when it owns partitions, and their requests
+     * would wait.
      */
     private static void warmUp(LanguageModel model) {
         EngineLimits limits =

@@ -11,8 +11,8 @@ package io.tidemark.stream.serving;
  *      └─────── shutdown ───────────┴────▶ STOPPING
  * </pre>
  *
- * <p>The process ends in the phases {@code STOPPING} and {@code FAILED}. A failure during a shutdown does not change the
- * phase, nor does a shutdown after a failure.
+ * <p>The process ends in the phases {@code STOPPING} and {@code FAILED}. A failure during a shutdown does not change
+ * the phase, nor does a shutdown after a failure.
  */
 public enum Phase {
     LOADING,

@@ -178,7 +178,9 @@ final class WorkerService implements Service {
         }
     }
 
-    /** Called on any thread. Requests without an answer are abandoned, and whoever started the service ends the process. */
+    /**
+     * Called on any thread. Requests without an answer are abandoned, and whoever started the service ends the process.
+     */
     private void fail(Throwable reason) {
         crash();
         error.complete(reason);

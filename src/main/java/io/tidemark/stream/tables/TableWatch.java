@@ -8,9 +8,9 @@ import org.apache.kafka.common.TopicPartition;
 
 /**
  * Compares the positions of a reader with the ends of its topic. The reader is complete as of a moment if it has passed
- * the ends that the topic had then. With overlapping transactions, a reader may never reach the newest ends, so the ends
- * of one moment are kept until the reader has passed them. One thread observes; any thread may query. Times are those
- * of {@link io.tidemark.time.Time#nanoTime}.
+ * the ends that the topic had then. With overlapping transactions, a reader may never reach the newest ends, so the
+ * ends of one moment are kept until the reader has passed them. One thread observes; any thread may query. Times are
+ * those of {@link io.tidemark.time.Time#nanoTime}.
  */
 final class TableWatch {
 

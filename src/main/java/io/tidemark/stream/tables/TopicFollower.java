@@ -91,8 +91,8 @@ public final class TopicFollower implements AutoCloseable {
     }
 
     /**
-     * Reads the records of a topic since a moment to its end on the calling thread, then follows it. Also passes records
-     * of open and of aborted transactions.
+     * Reads the records of a topic since a moment to its end on the calling thread, then follows it. Also passes
+     * records of open and of aborted transactions.
      *
      * @param thread runs the follower until it is closed
      * @param sink   called by one thread at a time

@@ -26,7 +26,9 @@ public interface KafkaClients {
      */
     Consumer<byte[], byte[]> newGroupMember(String group, String clientId, int maxPollRecords);
 
-    /** Creates an idempotent producer with {@code acks=all} and with transactions; {@code overrides} take precedence. */
+    /**
+     * Creates an idempotent producer with {@code acks=all} and with transactions; {@code overrides} take precedence.
+     */
     Producer<byte[], byte[]> newTransactionalProducer(String transactionalId, Map<String, Object> overrides);
 
     Admin newAdmin();

@@ -107,8 +107,8 @@ public record KafkaConnection(Map<String, Object> properties) implements KafkaCl
     }
 
     /**
-     * {@inheritDoc} If the properties set neither the session timeout nor the heartbeat interval, another member usually
-     * gets the partitions of a killed one within 11 s.
+     * {@inheritDoc} If the properties set neither the session timeout nor the heartbeat interval, another member
+     * usually gets the partitions of a killed one within 11 s.
      */
     @Override
     public KafkaConsumer<byte[], byte[]> newGroupMember(String group, String clientId, int maxPollRecords) {

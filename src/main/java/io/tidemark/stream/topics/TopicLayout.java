@@ -74,8 +74,8 @@ public record TopicLayout(
     }
 
     /**
-     * The topics that a process of a role uses, as they are created. Their {@code cleanup.policy} is required of existing
-     * topics, too, and another {@code message.timestamp.type} of existing topics is reported.
+     * The topics that a process of a role uses, as they are created. Their {@code cleanup.policy} is required of
+     * existing topics, too, and another {@code message.timestamp.type} of existing topics is reported.
      */
     List<NewTopic> newTopics(Role role) {
         Map<String, String> largeRecords = maxMessageBytes(TopicSettings.MAX_RECORD_BYTES);
