@@ -1,5 +1,6 @@
 package io.tidemark.decoder;
 
+import io.tidemark.boundary.LoadedVersion;
 import io.tidemark.model.ComputeType;
 import io.tidemark.model.InvalidModelException;
 import io.tidemark.model.ModelConfig;
@@ -105,6 +106,15 @@ public final class LanguageModel implements AutoCloseable {
     /** The numeric type of the linear modules. */
     public ComputeType computeType() {
         return decoder.options().computeType();
+    }
+
+    /**
+     * A version of an adapter on this model, for the rules of boundaries.
+     *
+     * @param adapterDigest SHA-256 of the adapter
+     */
+    public LoadedVersion version(String adapterDigest) {
+        return new LoadedVersion(name, digest, computeType().label(), adapterDigest, config().numLayers());
     }
 
     public ModelConfig config() {

@@ -4,7 +4,6 @@ import io.tidemark.adapter.AdapterStore;
 import io.tidemark.adapter.LoadedAdapter;
 import io.tidemark.boundary.AppliedBoundary;
 import io.tidemark.boundary.Boundary;
-import io.tidemark.boundary.LoadedVersion;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.decoder.sampling.Penalties;
 import io.tidemark.decoder.sampling.SamplingParams;
@@ -124,7 +123,8 @@ public final class Admission {
      */
     public Optional<Boundary> currentBoundary(String adapter) {
         return adapters.digest(adapter)
-                .map(digest -> boundaries.of(adapter, version(digest)).applied().boundary());
+                .map(digest ->
+                        boundaries.of(adapter, model.version(digest)).applied().boundary());
     }
 
     private Optional<String> resolveAdapter(RequestMessage request) throws RejectedException {
@@ -156,16 +156,11 @@ public final class Admission {
                     new Boundary(request.boundary().getAsInt()),
                     OptionalLong.empty());
         }
-        InForce inForce = boundaries.of(loaded.id(), version(loaded.digest()));
+        InForce inForce = boundaries.of(loaded.id(), model.version(loaded.digest()));
         if (inForce.applied() instanceof AppliedBoundary.FullLora full) {
             listener.onFullLora(full.reason());
         }
         return new PinnedAdapter(loaded.id(), loaded.digest(), inForce.applied().boundary(), inForce.offset());
-    }
-
-    private LoadedVersion version(String digest) {
-        return new LoadedVersion(
-                model.name(), model.digest(), model.computeType().label(), digest, numLayers);
     }
 
     private List<Integer> encode(Input input) throws RejectedException {

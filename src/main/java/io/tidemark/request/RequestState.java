@@ -19,6 +19,9 @@ import java.util.Optional;
  *   each state but Answered ── abandoned ──▶ Abandoned
  * </pre>
  *
+ * <p>{@link RequestRunner#abandonAll} sets a flag that counts as the state Abandoned. {@link RequestRunner#crashed}
+ * makes an answer without these states.
+ *
  * <p>A cancellation or a deadline ends a running request in the engine. A prepared request keeps the reason until its
  * adapter is in memory. A cancellation of a request that is not prepared is found when it is.
  */

@@ -27,7 +27,7 @@ import org.apache.kafka.common.TopicPartition;
  */
 final class Worker implements EngineLoad {
 
-    /** The requests topic. */
+    /** The request topic. */
     static final String TOPIC = "generation-requests";
     /** Time between two measurements, as in a real worker. */
     private static final double MEASURE_SECONDS = 1;

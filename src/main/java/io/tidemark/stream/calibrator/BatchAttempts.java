@@ -10,8 +10,8 @@ import java.util.Optional;
 /**
  * How often the batch at a committed offset has failed: the metadata of that offset, as JSON. A calibrator commits the
  * offset of a batch before it reads the batch, with its own process as {@code running_in}. A process that dies leaves
- * this entry, and the next calibrator counts it as a failure. A calibrator that stops, loses the partition or fails
- * with an exception removes the entry.
+ * this entry, and the next calibrator counts it as a failure. A calibrator that stops, gives the partition back or
+ * fails with an exception removes the entry. One that loses the partition leaves it.
  *
  * @param version   the version of this format, {@value #VERSION}
  * @param failures  unexpected errors and deaths of processes

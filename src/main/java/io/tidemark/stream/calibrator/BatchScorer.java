@@ -150,12 +150,7 @@ public final class BatchScorer {
         }
         List<TokenizedExample> examples = encode(batch.examples());
         AdapterLease lease = lease(batch.adapter(), shouldContinue);
-        LoadedVersion version = new LoadedVersion(
-                model.name(),
-                model.digest(),
-                model.computeType().label(),
-                lease.adapter().digest(),
-                model.config().numLayers());
+        LoadedVersion version = model.version(lease.adapter().digest());
         return new TokenizedBatch(batch.batchId(), lease, version, examples);
     }
 

@@ -41,12 +41,13 @@ import org.jboss.logging.Logger;
  *   polled ── dead letter ────────────────────> done     it has failed three times
  *   open   ── state that claims the batch ────> open     before the sweep
  *   open   ── {@link BatchOutcome} ────────────────────> done     scored, rejected or skipped
- *   open   ── attempts ───────────────────────> polled   stop, revocation, or an exception of a Kafka client
+ *   open   ── attempts ───────────────────────> polled   stop, revocation, failed engine, exception of a client
  *   open   ── attempts + 1 ───────────────────> polled   other exception, Error, or records that are too large
- *   open   ── nothing ────────────────────────> polled   lost partition or dead process: another process adds 1
+ *   open   ── nothing ────────────────────────> polled   lost partition, dead process, or failed commit of the
+ *                                                        outcome: another process adds 1
  * </pre>
  *
- * <p>An error of a client ends the session with an exception. All methods are called by one thread.
+ * <p>An exception of a Kafka client ends the session. All methods are called by one thread.
  */
 final class CalibratorSession implements ConsumerRebalanceListener, AutoCloseable {
 
@@ -62,7 +63,7 @@ final class CalibratorSession implements ConsumerRebalanceListener, AutoCloseabl
     private final Consumer<byte[], byte[]> consumer;
     private final PollHeartbeat heartbeat;
     private final CalibratorTables tables;
-    private final DecisionPublisher publisher;
+    private final OutcomeTransactions publisher;
     private final Set<TopicPartition> owned = new HashSet<>();
     private boolean assigned;
 
@@ -99,7 +100,7 @@ final class CalibratorSession implements ConsumerRebalanceListener, AutoCloseabl
             throw e;
         }
         try {
-            publisher = new DecisionPublisher(thread.kafka(), options.transactionalId(), options.topics(), consumer);
+            publisher = new OutcomeTransactions(thread.kafka(), options.transactionalId(), options.topics(), consumer);
         } catch (RuntimeException e) {
             tables.close();
             consumer.close();
@@ -352,7 +353,7 @@ final class CalibratorSession implements ConsumerRebalanceListener, AutoCloseabl
     private void releaseWithoutPublisher(OpenBatch batch) {
         open = Optional.empty();
         try {
-            consumer.commitSync(DecisionPublisher.positionOf(batch.record(), batch.attempts()), RELEASE_TIMEOUT);
+            consumer.commitSync(OutcomeTransactions.positionOf(batch.record(), batch.attempts()), RELEASE_TIMEOUT);
         } catch (KafkaException e) {
             LOG.warnf("the batch stays marked as running in this process: %s", e.getMessage());
         }

@@ -36,7 +36,7 @@ final class AnswerTransactions implements AutoCloseable {
 
     private static final Logger LOG = Logger.getLogger(AnswerTransactions.class);
     private static final ErrorBody TOO_LARGE =
-            ErrorBody.serverError("result_too_large", "the result is larger than the results topic permits");
+            ErrorBody.serverError("result_too_large", "the result is larger than its topic permits");
     private static final ErrorBody NO_REPLY_TOPIC =
             ErrorBody.serverError("reply_topic_failed", "the result could not be written to the reply topic");
     private static final ErrorBody NOT_ENCODED =
@@ -118,7 +118,7 @@ final class AnswerTransactions implements AutoCloseable {
             }
             LOG.warnf("a transaction with %d results failed and is repeated: %s", answers.size(), e.getMessage());
             boolean aborted = abort();
-            changeCulprit(failures);
+            changeFailed(failures);
             if (!aborted) {
                 replace();
                 return Outcome.UNKNOWN;
@@ -219,7 +219,7 @@ final class AnswerTransactions implements AutoCloseable {
      * Finds the answer whose record failed first, and changes it so that the next transaction can be written. Later
      * failures are not a cause: the producer gives the same exception to records that it has not sent yet.
      */
-    private void changeCulprit(List<Failure> failures) {
+    private void changeFailed(List<Failure> failures) {
         Optional<Failure> first = first(failures);
         if (first.isEmpty()) {
             return;

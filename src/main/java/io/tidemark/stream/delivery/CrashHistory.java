@@ -4,8 +4,8 @@ import java.util.Map;
 import java.util.OptionalLong;
 
 /**
- * The deaths of the owners of a partition, kept in {@link CommitMetadata}. It finds the request that ends every worker
- * that runs it:
+ * The deaths of the owners of a partition, kept in {@link CommitMetadata}. It finds a crashing request, which
+ * ends every worker that runs it:
  *
  * <ol>
  *   <li>Each death without progress is counted: one after which the committed offset is the same as at the death
@@ -57,7 +57,7 @@ record CrashHistory(int deaths, long offset, int alone, OptionalLong tried, int 
     }
 
     /** Whether the named request has ended workers and must not run again. */
-    boolean isCulprit(long request) {
+    boolean isCrashing(long request) {
         return isTrying(request) && tries >= MAX_DEATHS;
     }
 

@@ -72,7 +72,7 @@ final class CrashIsolation {
             return new Permit.Nothing();
         }
         Delivery delivery = readAhead.take(progress.partition()).orElseThrow();
-        if (progress.crashes().isCulprit(delivery.offset())) {
+        if (progress.crashes().isCrashing(delivery.offset())) {
             LOG.errorf("the request at %s has ended workers and is not repeated", delivery);
             return new Permit.Crashing(delivery);
         }

@@ -9,7 +9,7 @@ public final class DeliveryStatus {
 
     private final Time time;
     private volatile Optional<String> disruption = Optional.empty();
-    private volatile int openRequests;
+    private volatile int runningRequests;
     private volatile int abandonedRequests;
     private volatile long lastTurnNanos;
 
@@ -18,9 +18,9 @@ public final class DeliveryStatus {
         this.lastTurnNanos = time.nanoTime();
     }
 
-    /** Number of requests that run or wait in the engine. */
-    public int openRequests() {
-        return openRequests;
+    /** Number of requests that have started and have no answer: in admission, queued or running. */
+    public int runningRequests() {
+        return runningRequests;
     }
 
     /** Number of open requests that were abandoned because the grace period was over. */
@@ -39,8 +39,8 @@ public final class DeliveryStatus {
     }
 
     /** Called after each turn. */
-    void turned(int open) {
-        openRequests = open;
+    void turned(int running) {
+        runningRequests = running;
         lastTurnNanos = time.nanoTime();
     }
 

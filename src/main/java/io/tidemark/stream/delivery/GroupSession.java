@@ -70,7 +70,7 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
     private final PendingAnswers answers;
     private final ReadAhead readAhead;
     private final CrashIsolation isolation;
-    private final ResultCommits commits;
+    private final AnswerCommits commits;
     private final Map<TopicPartition, PartitionProgress> owned = new LinkedHashMap<>();
     /** Started requests without an answer. */
     private final Set<Delivery> running = new HashSet<>();
@@ -111,7 +111,7 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
         this.answers = parts.answers();
         this.readAhead = parts.readAhead();
         this.isolation = new CrashIsolation(readAhead);
-        this.commits = new ResultCommits(
+        this.commits = new AnswerCommits(
                 answers, parts.takeover(), options.transactionalId(), owned, consumer::groupMetadata, time);
         this.skippedNanos = time.nanoTime();
     }
@@ -250,7 +250,7 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
 
     private void startAny() {
         // results that can't be written don't pile up
-        while (running.size() < options.maxOpen() && answers.size() < PendingAnswers.MAX_RESULTS_PER_TRANSACTION) {
+        while (running.size() < options.maxRunning() && answers.size() < PendingAnswers.MAX_RESULTS_PER_TRANSACTION) {
             Optional<Delivery> next = readAhead.take();
             if (next.isEmpty()) {
                 return;
@@ -345,7 +345,7 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
         long start = time.nanoTime();
         commits.commitWhile(
                 () -> time.nanosSince(start) < RELEASE_NANOS
-                        && (ResultCommits.needsCommit(released) || answers.hasAnswersOf(released)),
+                        && (AnswerCommits.needsCommit(released) || answers.hasAnswersOf(released)),
                 commits::pause);
         drop(all);
     }
@@ -361,7 +361,7 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
                     // a poll may have assigned more partitions
                     owned.values().forEach(PartitionProgress::release);
                     return !control.givesUp()
-                            && (ResultCommits.needsCommit(owned.values())
+                            && (AnswerCommits.needsCommit(owned.values())
                                     || answers.writable().findAny().isPresent());
                 },
                 () -> {

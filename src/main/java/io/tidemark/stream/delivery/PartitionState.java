@@ -11,7 +11,8 @@ package io.tidemark.stream.delivery;
  *                                              Releasing ── a commit names no owner ──▶ Released
  * </pre>
  *
- * <p>A partition that is lost is dropped in any state, without a commit. No request starts before the partition is
+ * <p>A commit that began before the release leaves the state Releasing. A partition that is lost is dropped in any
+ * state, without a commit. No request starts before the partition is
  * claimed: after a death, the name in the metadata tells the next owner whose transaction to end.
  */
 sealed interface PartitionState {
@@ -25,7 +26,7 @@ sealed interface PartitionState {
     /**
      * The next commit names no owner.
      *
-     * @param claimed whether the committed metadata may name this process
+     * @param claimed whether a commit is known to have named this process
      */
     record Releasing(boolean claimed) implements PartitionState {}
 

@@ -125,9 +125,9 @@ final class PartitionTakeover {
     private int unread(TopicPartition partition, long offset) {
         try {
             long end = consumer.endOffsets(Set.of(partition), CALL).get(partition);
-            return (int) Math.min(options.maxOpen(), end - offset);
+            return (int) Math.min(options.maxRunning(), end - offset);
         } catch (TimeoutException | WakeupException e) {
-            return options.maxOpen();
+            return options.maxRunning();
         }
     }
 

@@ -119,7 +119,7 @@ public final class WorkerMetrics implements RequestListener {
 
     /** Registers the meters of the delivery of requests. */
     public void bind(DeliveryStatus delivery, EventWriter events, TopicFollower cancellations) {
-        gauge("tidemark.open.requests", "requests that run or wait in the engine", delivery::openRequests);
+        gauge("tidemark.open.requests", "requests that run or wait in the engine", delivery::runningRequests);
         counter("tidemark.events.dropped", "events that the broker did not take in time", events, EventWriter::dropped);
         TableMetrics.bind(registry, cancellations);
     }

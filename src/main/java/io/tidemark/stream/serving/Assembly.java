@@ -73,6 +73,7 @@ final class Assembly implements AutoCloseable {
     private AdapterStore store;
     private BoundaryTable table;
     private Optional<GenerationEngine> engine = Optional.empty();
+    private int maxNumSeqs;
 
     /**
      * @param events    the channel of events; throws an exception if its buffer is full
@@ -179,7 +180,10 @@ final class Assembly implements AutoCloseable {
     }
 
     private Service engine() {
-        EngineSizes sizes = sizes();
+        // once, because an engine that runs has taken its share of a GPU's memory
+        EngineSizes sizes = EngineSizes.of(
+                settings.engine(), loaded.model().decoder(), loaded.torch().freeGpuBytes());
+        maxNumSeqs = sizes.limits().maxNumSeqs();
         LOG.infof(
                 "engine: %d instances of %d threads, up to %d sequences",
                 sizes.layout().instances(),
@@ -201,11 +205,6 @@ final class Assembly implements AutoCloseable {
         };
     }
 
-    private EngineSizes sizes() {
-        return EngineSizes.of(
-                settings.engine(), loaded.model().decoder(), loaded.torch().freeGpuBytes());
-    }
-
     private Service worker() {
         WorkerService worker = new WorkerService(
                 settings,
@@ -215,7 +214,7 @@ final class Assembly implements AutoCloseable {
                         store,
                         table,
                         engine.orElseThrow(),
-                        sizes().limits().maxNumSeqs() + settings.engine().maxQueuedRequests()),
+                        maxNumSeqs + settings.engine().maxQueuedRequests()),
                 new WorkerMetrics(registry, this::isModel));
         worker.error().thenRun(onFailure);
         return worker;

@@ -83,14 +83,14 @@ final class WorkerService implements Service {
      * The parts of a process that answer requests. They must stay open until the service is closed.
      *
      * @param boundaries read to the end of its topic
-     * @param maxOpen    requests that may run and wait in the engine together
+     * @param maxRunning    requests that may run and wait in the engine together
      */
     record Backend(
             LanguageModel model,
             AdapterStore adapters,
             BoundaryTable boundaries,
             GenerationEngine engine,
-            int maxOpen) {}
+            int maxRunning) {}
 
     /**
      * Reads the cancellations of the last hour, then starts to read requests.
@@ -134,7 +134,7 @@ final class WorkerService implements Service {
                 new DeliveryOptions(
                         group,
                         transactionalId(group, cluster.worker()),
-                        backend.maxOpen(),
+                        backend.maxRunning(),
                         settings.worker().lowPriorityShare(),
                         settings.worker().revokeGrace(),
                         grace),

@@ -255,7 +255,7 @@ public interface TidemarkSettings {
         @WithDefault("true")
         boolean create();
 
-        /** Partitions of the topics of requests, events, results and dead letters. */
+        /** Partitions of the request topics, and of the topics of events, results and dead letters. */
         @WithDefault("4")
         @Min(1)
         int partitions();

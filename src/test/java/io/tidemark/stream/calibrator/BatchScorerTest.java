@@ -48,9 +48,9 @@ class BatchScorerTest {
     void keepsNoLease() throws Exception {
         try (FixtureModel fixture = FixtureModel.load(FAMILY);
                 AdapterStore adapters =
-                        new AdapterStore(fixture.model(), fixture.adapter("all").bytes())) {
-            adapters.register("first", Folders.adapter(FAMILY, "all"));
-            adapters.register("second", Folders.adapter(FAMILY, "all"));
+                        new AdapterStore(fixture.model(), fixture.adapter("qv").bytes())) {
+            adapters.register("first", Folders.adapter(FAMILY, "qv"));
+            adapters.register("second", Folders.adapter(FAMILY, "qv"));
             BatchScorer scorer = new BatchScorer(
                     fixture.model(), adapters, 10, SweepLimits.DEFAULT, SweepExecutor.onOwnThreads(), Time.system());
             byte[] batch = ("{\"batch_id\": \"b\", \"adapter\": \"second\","

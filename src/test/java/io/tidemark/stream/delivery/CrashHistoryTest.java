@@ -34,11 +34,11 @@ class CrashHistoryTest {
     void culprit() {
         CrashHistory alone = CrashHistory.NONE.afterDeath(10, WINDOW).afterDeath(10, WINDOW);
         CrashHistory trying = alone.trying(10);
-        assertThat(trying.isCulprit(10)).isFalse();
-        assertThat(trying.afterDeath(10, WINDOW).isCulprit(10)).isFalse();
+        assertThat(trying.isCrashing(10)).isFalse();
+        assertThat(trying.afterDeath(10, WINDOW).isCrashing(10)).isFalse();
         CrashHistory twice = trying.afterDeath(10, WINDOW).afterDeath(10, WINDOW);
-        assertThat(twice.isCulprit(10)).isTrue();
-        assertThat(twice.isCulprit(11)).isFalse();
+        assertThat(twice.isCrashing(10)).isTrue();
+        assertThat(twice.isCrashing(11)).isFalse();
     }
 
     @Test

@@ -138,7 +138,7 @@ class DeliveryLoopTest {
         release.countDown();
         Awaitility.await()
                 .atMost(TIMEOUT)
-                .until(() -> first.status().openRequests() == 0
+                .until(() -> first.status().runningRequests() == 0
                         && first.status().disruption().isEmpty());
         second.finish("0@2");
         topics.awaitAnswered(3);
@@ -213,7 +213,7 @@ class DeliveryLoopTest {
     void fenced() throws Exception {
         topics = fixture.newCase(1);
         topics.send(0, 8);
-        Worker worker = topics.startWorker(new Setup().maxOpen(8));
+        Worker worker = topics.startWorker(new Setup().maxRunning(8));
         worker.awaitStarted(8);
         for (int i = 0; i < 4; i++) {
             fixture.admin()
@@ -305,7 +305,7 @@ class DeliveryLoopTest {
         }
         topics.send(0, 1);
         Worker worker = topics.startWorker(
-                new Setup().maxOpen(6).property("delivery.timeout.ms", 2000).property("request.timeout.ms", 1000));
+                new Setup().maxRunning(6).property("delivery.timeout.ms", 2000).property("request.timeout.ms", 1000));
         worker.awaitStarted(6);
         worker.finish("0@0");
         Awaitility.await()
@@ -390,7 +390,7 @@ class DeliveryLoopTest {
             topics.send(1, 0, "");
             topics.send(0, 0, "");
         }
-        Worker worker = topics.startWorker(new Setup().maxOpen(1));
+        Worker worker = topics.startWorker(new Setup().maxRunning(1));
         answerInOrder(worker, 60);
         List<String> started = worker.engine().submitted().stream()
                 .map(request -> request.id().contains("requests0") ? "high" : "low")
@@ -410,7 +410,7 @@ class DeliveryLoopTest {
         topics = fixture.newCase(2);
         topics.send(0, 150);
         topics.send(1, 3);
-        Worker worker = topics.startWorker(new Setup().maxOpen(1));
+        Worker worker = topics.startWorker(new Setup().maxRunning(1));
         answerInOrder(worker, 60);
         assertThat(worker.started().indexOf("1@2")).isBetween(0, 20);
     }
@@ -447,7 +447,7 @@ class DeliveryLoopTest {
     void grace() {
         topics = fixture.newCase(1);
         topics.send(0, 3);
-        Worker worker = topics.startWorker(new Setup().maxOpen(2).grace(TIMEOUT));
+        Worker worker = topics.startWorker(new Setup().maxRunning(2).grace(TIMEOUT));
         worker.awaitStarted(2);
         worker.control().stop();
         worker.finish("0@1", "0@0");

@@ -266,7 +266,8 @@ final class LoopFixture implements AutoCloseable {
 
         private List<String> openRequests() {
             return workers.stream()
-                    .map(worker -> worker.name + ": " + worker.status.openRequests() + " " + worker.status.disruption())
+                    .map(worker ->
+                            worker.name + ": " + worker.status.runningRequests() + " " + worker.status.disruption())
                     .toList();
         }
 
@@ -372,14 +373,14 @@ final class LoopFixture implements AutoCloseable {
 
     /** Options of a worker, and what happens on its thread of requests. */
     static final class Setup {
-        int maxOpen = 4;
+        int maxRunning = 4;
         Duration grace = Duration.ZERO;
         Duration revokeGrace = Duration.ofSeconds(20);
         Runnable onCommitted = () -> {};
         final Map<String, Object> properties = new HashMap<>();
 
-        Setup maxOpen(int requests) {
-            maxOpen = requests;
+        Setup maxRunning(int requests) {
+            maxRunning = requests;
             return this;
         }
 
@@ -447,7 +448,7 @@ final class LoopFixture implements AutoCloseable {
             };
             DeliveryLoop loop = new DeliveryLoop(
                     new DeliveryOptions(
-                            of.group(), transactionalId, setup.maxOpen, 0.1, setup.revokeGrace, setup.grace),
+                            of.group(), transactionalId, setup.maxRunning, 0.1, setup.revokeGrace, setup.grace),
                     new DeliveryLoop.Cluster(
                             new KafkaConnection(properties),
                             of.layout,

@@ -210,7 +210,7 @@ class OneThreadDeliveryTest {
         assertThat(engine.cancelledAfterSubmission()).singleElement().asString().contains("-0-1#");
         assertThat(metadata(FIRST).owner()).isEmpty();
         assertThat(metadata(SECOND).owner()).contains(OWNER);
-        assertThat(status.openRequests()).isEqualTo(1);
+        assertThat(status.runningRequests()).isEqualTo(1);
     }
 
     @Test
@@ -224,7 +224,7 @@ class OneThreadDeliveryTest {
         finish("0@0");
         turns(2);
         assertThat(kafka.transactions()).hasSize(transactions);
-        assertThat(status.openRequests()).isZero();
+        assertThat(status.runningRequests()).isZero();
     }
 
     @Test

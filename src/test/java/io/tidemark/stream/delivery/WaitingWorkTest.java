@@ -83,7 +83,7 @@ class WaitingWorkTest {
                 topics.send(1, 0, "");
                 topics.send(1, 0, "");
             }
-            Worker worker = topics.startWorker(new Setup().maxOpen(1));
+            Worker worker = topics.startWorker(new Setup().maxRunning(1));
             String urgent = topics.layout().requestTopics().get(0);
             String batch = topics.layout().requestTopics().get(1);
             answerOne(worker);
@@ -107,6 +107,6 @@ class WaitingWorkTest {
     /** Records that wait, and requests that run. */
     private static double records(Case topics, Worker worker) {
         return worker.work().waitingRecords(topics.partition(0).topic())
-                + worker.status().openRequests();
+                + worker.status().runningRequests();
     }
 }

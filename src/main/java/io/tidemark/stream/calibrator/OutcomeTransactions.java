@@ -29,13 +29,13 @@ import org.apache.kafka.common.TopicPartition;
  * <p>All methods that commit throw {@link KafkaException} if nothing was committed, or if the outcome of the commit is
  * unknown. The producer is unusable afterwards; close it.
  */
-final class DecisionPublisher implements AutoCloseable {
+final class OutcomeTransactions implements AutoCloseable {
 
     private final TopicLayout topics;
     private final Consumer<byte[], byte[]> consumer;
     private final Producer<byte[], byte[]> producer;
 
-    DecisionPublisher(
+    OutcomeTransactions(
             KafkaClients kafka, String transactionalId, TopicLayout topics, Consumer<byte[], byte[]> consumer) {
         this.topics = topics;
         this.consumer = consumer;

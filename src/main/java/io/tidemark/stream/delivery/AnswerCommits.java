@@ -18,7 +18,7 @@ import org.apache.kafka.common.TopicPartition;
  *
  * <p>Used by the thread {@code tidemark-requests} only.
  */
-final class ResultCommits {
+final class AnswerCommits {
 
     /** Between two attempts outside of a poll. */
     private static final Duration PAUSE = Duration.ofMillis(5);
@@ -43,7 +43,7 @@ final class ResultCommits {
      * @param owned           the owned partitions; a view that the session changes
      * @param group           the metadata of the group at the moment
      */
-    ResultCommits(
+    AnswerCommits(
             PendingAnswers answers,
             PartitionTakeover takeover,
             String transactionalId,
