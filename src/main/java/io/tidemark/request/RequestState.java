@@ -12,7 +12,7 @@ import java.util.Optional;
  * <pre>
  *   Received ── valid ──▶ Parsed ── prompt tokenized ──▶ Prepared ── adapter in memory ──▶ Running
  *      │                    │                               │                                │
- *      │ invalid            │ refused, expired, rejected    │ adapter unusable, rejected     │ completed, failed
+ *      │ invalid, failed    │ refused, expired, rejected    │ adapter unusable, rejected     │ completed, failed
  *      ▼                    ▼                               ▼                                ▼
  *   Answered ◀──────────────┴───────────────────────────────┴────────────────────────────────┘
  *
