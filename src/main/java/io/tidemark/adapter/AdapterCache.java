@@ -148,7 +148,8 @@ final class AdapterCache implements AutoCloseable {
 
     /**
      * @return completed if the adapter is in memory, otherwise when it has been loaded; fails with
-     *     {@link InvalidAdapterException}, also without a load if one failed less than 30 seconds ago
+     *     {@link InvalidAdapterException}, also without a load if one failed less than 30 seconds ago, or with the
+     *     {@link Error} that has ended the load
      */
     CompletableFuture<AdapterLease> lease(Registration registration) {
         synchronized (lock) {
@@ -233,11 +234,14 @@ final class AdapterCache implements AutoCloseable {
             freeUnused();
         } catch (InvalidAdapterException e) {
             refuse(registration, e);
-        } catch (InterruptedException | RuntimeException | Error e) {
-            // errors too: otherwise the leases that wait for this load would never complete
+        } catch (InterruptedException | RuntimeException e) {
             refuse(
                     registration,
                     InvalidAdapterException.broken(registration.folder, "could not be loaded: " + e.getMessage(), e));
+        } catch (Error e) {
+            // whoever waits for the adapter ends the process
+            LOG.log(System.Logger.Level.ERROR, "the load of adapter '" + registration.id + "' has failed", e);
+            failWaiting(registration, e);
         }
     }
 
@@ -289,16 +293,22 @@ final class AdapterCache implements AutoCloseable {
     }
 
     private void refuse(Registration registration, InvalidAdapterException reason) {
-        List<CompletableFuture<AdapterLease>> waiting;
         synchronized (lock) {
-            failures++;
             registration.refused(reason, System.nanoTime());
-            waiting = registration.takeWaiting();
         }
         // once for each load: senders are not told the reason
         LOG.log(
                 System.Logger.Level.WARNING,
                 "adapter '" + registration.id + "' can't be loaded: " + reason.getMessage());
+        failWaiting(registration, reason);
+    }
+
+    private void failWaiting(Registration registration, Throwable reason) {
+        List<CompletableFuture<AdapterLease>> waiting;
+        synchronized (lock) {
+            failures++;
+            waiting = registration.takeWaiting();
+        }
         waiting.forEach(waiter -> waiter.completeExceptionally(reason));
     }
 

@@ -18,7 +18,7 @@ import io.tidemark.generation.GenerationRequest;
 import io.tidemark.generation.Outcome;
 import io.tidemark.generation.RequestRejectedException;
 import io.tidemark.input.InputEncoder;
-import io.tidemark.input.InvalidInputException;
+import io.tidemark.input.RejectedException;
 import io.tidemark.message.ChatTurn;
 import io.tidemark.message.Input;
 import java.io.PrintWriter;
@@ -125,7 +125,7 @@ final class GenerateCommand implements Callable<Integer> {
                 .orElseGet(() -> new Input.Prompt(input.prompt().orElse("")));
         try {
             return new InputEncoder(language).encode(content);
-        } catch (InvalidInputException e) {
+        } catch (RejectedException e) {
             throw new CommandException(e.getMessage(), e);
         }
     }

@@ -194,11 +194,20 @@ final class EngineInstance {
         }
     }
 
-    /** Fails a request when the engine has failed or is closed. The other requests are failed as well. */
+    /** Fails a request when the engine has failed. */
     static void fail(SubmittedRequest request) {
+        endQuietly(() -> request.fail("engine_error", "the engine failed"));
+    }
+
+    private static void cancelBeforeStart(SubmittedRequest request) {
+        endQuietly(() -> request.endBeforeStart(FinishReason.CANCELLED));
+    }
+
+    /** When the engine ends, a listener that throws must not keep the other requests without an outcome. */
+    private static void endQuietly(Runnable end) {
         try {
-            request.fail("engine_error", "the engine failed");
-        } catch (IllegalStateException e) {
+            end.run();
+        } catch (RuntimeException | Error e) {
             LOG.log(System.Logger.Level.ERROR, "a request has no outcome", e);
         }
     }
@@ -236,9 +245,7 @@ final class EngineInstance {
         } finally {
             queue.withdraw(index);
             scheduler.abandon().forEach(EngineInstance::fail);
-            queue.close()
-                    .forEach(
-                            aborted ? EngineInstance::fail : request -> request.endBeforeStart(FinishReason.CANCELLED));
+            queue.close().forEach(aborted ? EngineInstance::fail : EngineInstance::cancelBeforeStart);
             pool.close();
             decoder.close();
         }
@@ -294,7 +301,7 @@ final class EngineInstance {
     }
 
     private void end(Predicate<SubmittedRequest> which, FinishReason reason) {
-        queue.cancel(which, reason).forEach(request -> request.endBeforeStart(reason));
+        scheduler.end(queue.cancel(which, reason), request -> request.endBeforeStart(reason));
         scheduler.sequences(which).forEach(sequence -> loop.end(sequence, reason));
         updateStats();
     }

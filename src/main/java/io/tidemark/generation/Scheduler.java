@@ -6,12 +6,14 @@ import io.tidemark.decoder.kvcache.KvPool;
 import io.tidemark.decoder.kvcache.KvSlot;
 import io.tidemark.decoder.script.DecoderException;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.function.Consumer;
 import java.util.function.Predicate;
 
 /**
@@ -29,7 +31,7 @@ final class Scheduler {
     private final int chunk;
     /** In the order of their starts; written by the thread of the instance only. */
     private final List<Sequence> running = new CopyOnWriteArrayList<>();
-    /** Requests of removed sequences that could not take their outcome. */
+    /** Requests without sequences that have not taken their outcome. */
     private final Set<SubmittedRequest> withoutOutcome = new LinkedHashSet<>();
 
     private final PrefixSharing sharing;
@@ -104,9 +106,18 @@ final class Scheduler {
         queue.sequenceEnded(instance, sequence.owner().request().lora());
     }
 
-    /** Keeps a request whose last sequence has been removed, and which has no outcome, for {@link #abandon}. */
-    void keepForAbandon(SubmittedRequest request) {
-        withoutOutcome.add(request);
+    /**
+     * Gives requests an outcome when they are no longer in the queue and have no sequences. If the listener of one of them
+     * throws, the engine ends, and {@link #abandon} returns this one and those after it.
+     *
+     * @param giving gives a request its outcome
+     */
+    void end(Collection<SubmittedRequest> requests, Consumer<SubmittedRequest> giving) {
+        withoutOutcome.addAll(requests);
+        for (SubmittedRequest request : requests) {
+            giving.accept(request);
+            withoutOutcome.remove(request);
+        }
     }
 
     /** Removes all sequences without releasing their slots, and returns their requests. */
@@ -167,13 +178,17 @@ final class Scheduler {
             } catch (DecoderException e) {
                 // the device is out of memory although the budget is not
                 queue.drop();
-                request.fail("engine_error", "the device is out of memory for keys and values");
+                end(
+                        List.of(request),
+                        each -> each.fail("engine_error", "the device is out of memory for keys and values"));
                 continue;
             }
             if (request.cancelled().isPresent()) {
                 slots.ifPresent(unused -> unused.forEach(pool::release));
                 queue.drop();
-                request.endBeforeStart(request.cancelled().get());
+                end(
+                        List.of(request),
+                        each -> each.endBeforeStart(each.cancelled().orElseThrow()));
             } else if (slots.isEmpty()) {
                 queue.refuse(
                         instance, pool.bytes(tokens, request.request().params().choices()));

@@ -71,13 +71,7 @@ final class StepLoop {
     /** Removes a sequence that has finished, then tells its request. */
     private void remove(Sequence sequence, boolean invalid) {
         scheduler.remove(sequence, invalid);
-        try {
-            sequence.owner().choiceFinished(sequence.result());
-        } catch (RuntimeException | Error e) {
-            // the engine ends; it must still find the request in order to fail it
-            scheduler.keepForAbandon(sequence.owner());
-            throw e;
-        }
+        scheduler.end(List.of(sequence.owner()), owner -> owner.choiceFinished(sequence.result()));
     }
 
     private void run(List<ScheduledRow> rows) {
@@ -163,6 +157,6 @@ final class StepLoop {
     private void fail(Sequence failed, String message) {
         SubmittedRequest request = failed.owner();
         scheduler.sequences(request::equals).forEach(sequence -> scheduler.remove(sequence, true));
-        request.fail("engine_error", message);
+        scheduler.end(List.of(request), each -> each.fail("engine_error", message));
     }
 }

@@ -28,14 +28,13 @@ public final class InputEncoder {
      * Encodes the input of a request. The number of tokens may exceed the context length.
      *
      * @return at least one token id
-     * @throws InvalidInputException with the code {@code chat_template_failed}, or {@code invalid_value} for an input
+     * @throws RejectedException with the code {@code chat_template_failed}, or {@code invalid_value} for an input
      *                               without tokens
      */
-    public List<Integer> encode(Input input) throws InvalidInputException {
+    public List<Integer> encode(Input input) throws RejectedException {
         List<Integer> tokens = tokens(input, input.field());
         if (tokens.isEmpty()) {
-            throw new InvalidInputException(
-                    "invalid_value", input.field(), "'" + input.field() + "' tokenizes to nothing");
+            throw new RejectedException("invalid_value", input.field(), "'" + input.field() + "' tokenizes to nothing");
         }
         return tokens;
     }
@@ -45,23 +44,23 @@ public final class InputEncoder {
      * {@link LanguageModel#completionEnd end-of-sequence token}.
      *
      * @param path where the example is in its document, such as {@code examples[3]}; empty if it is the document
-     * @throws InvalidInputException with the code {@code chat_template_failed}, {@code invalid_value} for a prompt or
+     * @throws RejectedException with the code {@code chat_template_failed}, {@code invalid_value} for a prompt or
      *                               completion without tokens, or {@code context_length_exceeded}
      */
-    public TokenizedExample encode(ValidationBatch.Example example, String path) throws InvalidInputException {
+    public TokenizedExample encode(ValidationBatch.Example example, String path) throws RejectedException {
         String subject = path.isEmpty() ? "the example" : "'" + path + "'";
         String field = example.input().field();
         List<Integer> prompt = tokens(example.input(), path.isEmpty() ? field : path + "." + field);
         List<Integer> completion = new ArrayList<>(model.tokenizer().encodePlain(example.completion()));
         if (prompt.isEmpty() || completion.isEmpty()) {
-            throw new InvalidInputException(
+            throw new RejectedException(
                     "invalid_value", path, subject + " has a prompt or completion that tokenizes to nothing");
         }
         completion.add(model.completionEnd());
         TokenizedExample encoded = new TokenizedExample(prompt, completion);
         int context = model.config().contextLength();
         if (encoded.tokens() > context) {
-            throw new InvalidInputException(
+            throw new RejectedException(
                     "context_length_exceeded",
                     path,
                     subject + " has " + encoded.tokens() + " tokens; the context length of the model is " + context);
@@ -69,20 +68,20 @@ public final class InputEncoder {
         return encoded;
     }
 
-    private List<Integer> tokens(Input input, String field) throws InvalidInputException {
+    private List<Integer> tokens(Input input, String field) throws RejectedException {
         if (input instanceof Input.Messages chat) {
             return tokens(chat, field);
         }
         return model.tokenizer().encodePrompt(((Input.Prompt) input).prompt());
     }
 
-    private List<Integer> tokens(Input.Messages chat, String field) throws InvalidInputException {
+    private List<Integer> tokens(Input.Messages chat, String field) throws RejectedException {
         try {
             String rendered = model.chatTemplate()
                     .render(chat.messages().stream().map(ChatTurn::fields).toList(), chat.tools());
             return model.tokenizer().encodePlain(rendered);
         } catch (ChatTemplateException e) {
-            throw new InvalidInputException("chat_template_failed", field, e.getMessage());
+            throw new RejectedException("chat_template_failed", field, e.getMessage());
         }
     }
 }

@@ -11,10 +11,8 @@ import io.tidemark.generation.GenerationParams;
 import io.tidemark.generation.GenerationRequest;
 import io.tidemark.generation.StopConditions;
 import io.tidemark.input.InputEncoder;
-import io.tidemark.input.InvalidInputException;
+import io.tidemark.input.RejectedException;
 import io.tidemark.message.EndingFields;
-import io.tidemark.message.ErrorBody;
-import io.tidemark.message.Input;
 import io.tidemark.message.RequestMessage;
 import io.tidemark.message.SamplingFields;
 import io.tidemark.request.AdmittedRequest.PinnedAdapter;
@@ -61,34 +59,13 @@ public final class Admission {
         this.listener = listener;
     }
 
-    /** The request can't be served; {@link #error} goes to its sender. */
-    static final class RejectedException extends Exception {
-
-        private static final long serialVersionUID = 1L;
-
-        private final transient ErrorBody error;
-
-        private RejectedException(ErrorBody error) {
-            super(error.message(), null, false, false);
-            this.error = error;
-        }
-
-        private RejectedException(String code, String param, String message) {
-            this(ErrorBody.invalidRequest(code, param, message));
-        }
-
-        ErrorBody error() {
-            return error;
-        }
-    }
-
     /**
      * @throws RejectedException for an unknown model, a boundary above the number of layers, or an input without tokens
      */
     Prepared prepare(Parsed request) throws RejectedException {
         RequestMessage message = request.message();
         Optional<String> adapter = resolveAdapter(message);
-        List<Integer> prompt = encode(message.input());
+        List<Integer> prompt = encoder.encode(message.input());
         GenerationParams params = new GenerationParams(
                 stopConditions(message.ending()),
                 sampling(message.sampling()),
@@ -161,14 +138,6 @@ public final class Admission {
             listener.onFullLora(full.reason());
         }
         return new PinnedAdapter(loaded.id(), loaded.digest(), inForce.applied().boundary(), inForce.offset());
-    }
-
-    private List<Integer> encode(Input input) throws RejectedException {
-        try {
-            return encoder.encode(input);
-        } catch (InvalidInputException e) {
-            throw new RejectedException(e.error());
-        }
     }
 
     private static SamplingParams sampling(SamplingFields fields) {

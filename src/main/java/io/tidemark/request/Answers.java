@@ -55,6 +55,7 @@ public final class Answers {
                     error,
                     provenance(request, admitted, Optional.empty()));
         }
+        long ended = time.nanoTime();
         Completion completion = (Completion) outcome;
         Input input = admitted.message().input();
         Completion.Usage usage = completion.usage();
@@ -74,7 +75,7 @@ public final class Answers {
                 Optional.empty(),
                 label(completion.choices().get(0).finishReason()),
                 Optional.of(completion),
-                time.nanoTime());
+                ended);
     }
 
     /** The answer of a request whose deadline had passed when it was read: choices without text. */

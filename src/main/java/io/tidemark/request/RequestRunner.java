@@ -6,6 +6,7 @@ import io.tidemark.generation.Engine;
 import io.tidemark.generation.FinishReason;
 import io.tidemark.generation.Outcome;
 import io.tidemark.generation.RequestRejectedException;
+import io.tidemark.input.RejectedException;
 import io.tidemark.message.CancellationMessage;
 import io.tidemark.message.ErrorBody;
 import io.tidemark.message.Parsed;
@@ -255,7 +256,7 @@ public final class RequestRunner {
                 message = Optional.of(valid.record());
             }
         } catch (RuntimeException | StackOverflowError e) {
-            LOG.errorf(e, "the request at %s could not be parsed", request.source());
+            LOG.errorf(e, "the request at %s could not be parsed", position(request.source()));
         }
         return answers.rejected(
                 request,
@@ -306,7 +307,7 @@ public final class RequestRunner {
         return RequestMessage.parse(request.value().orElse(null), maxRequestBytes);
     }
 
-    private boolean parse(Run run) throws Admission.RejectedException, RequestRejectedException {
+    private boolean parse(Run run) throws RejectedException, RequestRejectedException {
         Parsed<RequestMessage> parsed = parse(run.request);
         if (parsed instanceof Parsed.Invalid<RequestMessage> invalid) {
             reject(run, invalid.id().orElseGet(run.request::derivedId), invalid.error());
@@ -316,8 +317,7 @@ public final class RequestRunner {
         return valid.isPresent() && prepare(run, valid.get());
     }
 
-    private boolean prepare(Run run, RequestState.Parsed parsed)
-            throws Admission.RejectedException, RequestRejectedException {
+    private boolean prepare(Run run, RequestState.Parsed parsed) throws RejectedException, RequestRejectedException {
         Optional<ErrorBody> refusal = run.request.reply().refusal();
         if (refusal.isPresent()) {
             reject(run, parsed.id(), refusal.get());
@@ -360,14 +360,14 @@ public final class RequestRunner {
 
     private interface Step {
         /** Returns whether the engine has the request. */
-        boolean run() throws Admission.RejectedException, RequestRejectedException;
+        boolean run() throws RejectedException, RequestRejectedException;
     }
 
     /** Runs a step of the admission, unless the request is abandoned. Returns whether the engine has the request. */
     private boolean attempt(Run run, Step step) {
         try {
             return !run.isAbandoned() && step.run();
-        } catch (Admission.RejectedException | RequestRejectedException | RuntimeException | Error e) {
+        } catch (RejectedException | RequestRejectedException | RuntimeException | Error e) {
             fail(run, e);
             return false;
         }
@@ -377,7 +377,7 @@ public final class RequestRunner {
     private void fail(Run run, Throwable reason) {
         if (reason instanceof Error && !(reason instanceof StackOverflowError)) {
             failed(run, reason);
-        } else {
+        } else if (!run.isAbandoned()) {
             reject(run, run.id(), error(run, reason));
         }
     }
@@ -410,7 +410,7 @@ public final class RequestRunner {
     private Answer made(Run run, Supplier<Answer> making) {
         try {
             return making.get();
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | StackOverflowError e) {
             LOG.errorf(e, "the result of request '%s' could not be built", LogText.of(run.id()));
             return answers.rejected(run.request, run.id(), run.model(), ANSWER_FAILED);
         }
@@ -423,7 +423,7 @@ public final class RequestRunner {
 
     /** The error for the sender. Exceptions other than rejections are logged, and the error has no details of them. */
     private static ErrorBody error(Run run, Throwable reason) {
-        if (reason instanceof Admission.RejectedException rejected) {
+        if (reason instanceof RejectedException rejected) {
             return rejected.error();
         }
         if (run.state instanceof Known known) {

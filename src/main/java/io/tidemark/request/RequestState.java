@@ -69,9 +69,9 @@ sealed interface RequestState {
             Optional<FinishReason> cancelled)
             implements Known {
 
-        /** The first reason counts. */
+        /** The last reason counts. */
         Prepared cancelled(FinishReason reason) {
-            return new Prepared(id, message, adapter, prompt, params, cancelled.or(() -> Optional.of(reason)));
+            return new Prepared(id, message, adapter, prompt, params, Optional.of(reason));
         }
 
         Running running() {

@@ -100,6 +100,16 @@ class AdapterCacheTest {
     }
 
     @Test
+    @DisplayName("An error that ends a load is passed to all leases that wait, because it must end the process")
+    void passesErrorsOn() {
+        AdapterStore store = fixture.memoryFor(4);
+        fixture.loader().endWith(new OutOfMemoryError("planted"));
+        for (CompletableFuture<AdapterLease> waiting : List.of(store.lease("a"), store.lease("a"))) {
+            assertThatThrownBy(waiting::join).hasCauseInstanceOf(OutOfMemoryError.class);
+        }
+    }
+
+    @Test
     @DisplayName("A cancelled future holds no lease")
     void cancelledFutureHoldsNoLease() {
         AdapterStore store = fixture.memoryFor(1);

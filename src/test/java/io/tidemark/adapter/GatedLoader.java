@@ -2,6 +2,7 @@ package io.tidemark.adapter;
 
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 
@@ -13,6 +14,7 @@ final class GatedLoader implements AdapterCache.Loader {
     private final List<String> threads = new CopyOnWriteArrayList<>();
     private volatile CountDownLatch gate = new CountDownLatch(0);
     private volatile String broken = "";
+    private volatile Optional<Error> error = Optional.empty();
 
     GatedLoader(AdapterCache.Loader real) {
         this.real = real;
@@ -26,6 +28,11 @@ final class GatedLoader implements AdapterCache.Loader {
 
     void breakLoadsOf(String id) {
         broken = id;
+    }
+
+    /** Later loads end with an error. */
+    void endWith(Error planted) {
+        error = Optional.of(planted);
     }
 
     List<String> loads() {
@@ -50,6 +57,9 @@ final class GatedLoader implements AdapterCache.Loader {
         } catch (InterruptedException e) {
             throw new IllegalStateException(e);
         }
+        error.ifPresent(planted -> {
+            throw planted;
+        });
         if (id.equals(broken)) {
             throw InvalidAdapterException.broken(folder, "is broken for this test");
         }

@@ -116,7 +116,7 @@ class InputEncoderTest {
     }
 
     private static ErrorBody error(ThrowingCallable encode) {
-        return catchThrowableOfType(InvalidInputException.class, encode).error();
+        return catchThrowableOfType(RejectedException.class, encode).error();
     }
 
     private static ErrorBody error(String code, String param, String message) {

@@ -6,9 +6,11 @@ import io.tidemark.adapter.AdapterLease;
 import io.tidemark.adapter.AdapterStore;
 import io.tidemark.adapter.InvalidAdapterException;
 import io.tidemark.generation.Outcome.Failure;
+import io.tidemark.message.ErrorBody;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
@@ -93,6 +95,18 @@ class ColdAdapterTest {
             assertThat(small.lease("warm")).succeedsWithin(Duration.ofSeconds(10));
         }
         assertThat(answered).isNotDone();
+        assertThat(fixture.engine().submitted()).isEmpty();
+    }
+
+    @Test
+    @DisplayName("Is not loaded for a request whose reply target refuses it; the result has the error of the target")
+    void refusedByTarget() {
+        ErrorBody refusal = ErrorBody.invalidRequest("reply_topic_not_allowed", "REPLY_TOPIC", "not allowed");
+        ReceivedRequest request = fixture.received(
+                1, 0, "{\"model\": \"cold\", \"prompt\": \"x\", \"max_tokens\": 4}", Optional.of(refusal));
+        assertThat(fixture.deliver(request)).isCompleted();
+        assertThat(fixture.results()).contains("reply_topic_not_allowed", "\"param\":\"REPLY_TOPIC\"");
+        assertThat(fixture.noAdapterRequested()).isTrue();
         assertThat(fixture.engine().submitted()).isEmpty();
     }
 }

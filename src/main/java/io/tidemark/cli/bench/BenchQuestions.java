@@ -12,7 +12,7 @@ import io.tidemark.cli.console.ProgramVersion;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.input.InputEncoder;
-import io.tidemark.input.InvalidInputException;
+import io.tidemark.input.RejectedException;
 import io.tidemark.message.Input;
 import java.io.BufferedReader;
 import java.io.PrintWriter;
@@ -73,12 +73,12 @@ final class BenchQuestions {
                             throw new IllegalArgumentException(
                                     "'do' must be open, greedy or measure, not " + question.path("do"));
                     });
-        } catch (JsonProcessingException | InvalidInputException | RuntimeException e) {
+        } catch (JsonProcessingException | RejectedException | RuntimeException e) {
             return json.createObjectNode().put("error", FailureText.oneLine(e));
         }
     }
 
-    private Map<String, List<Integer>> greedy(JsonNode question) throws InvalidInputException {
+    private Map<String, List<Integer>> greedy(JsonNode question) throws RejectedException {
         List<Integer> prompt = new InputEncoder(model)
                 .encode(new Input.Prompt(question.path("prompt").asText()));
         Optional<LoraWeights> lora = question.path("adapter").isTextual() ? check : Optional.empty();

@@ -10,7 +10,7 @@ import io.tidemark.cli.console.FailureText;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.evaluation.LabelledExample;
 import io.tidemark.input.InputEncoder;
-import io.tidemark.input.InvalidInputException;
+import io.tidemark.input.RejectedException;
 import io.tidemark.message.Parsed;
 import io.tidemark.message.ValidationBatch;
 import io.tidemark.stream.settings.TidemarkSettings.TopicSettings;
@@ -118,7 +118,7 @@ public record DataFile(Path path) {
         try {
             return new LabelledExample(
                     encoder.encode(example, ""), references(line.object(), example), answer(line.object()));
-        } catch (InvalidInputException e) {
+        } catch (RejectedException e) {
             throw new CommandException(line.place() + ": " + e.getMessage(), e);
         }
     }

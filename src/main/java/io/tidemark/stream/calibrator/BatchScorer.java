@@ -10,7 +10,7 @@ import io.tidemark.calibration.SweepLimits;
 import io.tidemark.calibration.TokenizedExample;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.input.InputEncoder;
-import io.tidemark.input.InvalidInputException;
+import io.tidemark.input.RejectedException;
 import io.tidemark.message.ErrorBody;
 import io.tidemark.message.Parsed;
 import io.tidemark.message.ValidationBatch;
@@ -51,27 +51,6 @@ public final class BatchScorer {
         @Override
         public void close() {
             lease.close();
-        }
-    }
-
-    /** The batch cannot be scored and becomes a dead letter. */
-    static final class RejectedException extends Exception {
-
-        private static final long serialVersionUID = 1L;
-
-        private final transient ErrorBody error;
-
-        RejectedException(ErrorBody error) {
-            super(error.message(), null, false, false);
-            this.error = error;
-        }
-
-        private RejectedException(String code, String param, String message) {
-            this(ErrorBody.invalidRequest(code, param, message));
-        }
-
-        ErrorBody error() {
-            return error;
         }
     }
 
@@ -156,12 +135,8 @@ public final class BatchScorer {
 
     private List<TokenizedExample> encode(List<ValidationBatch.Example> examples) throws RejectedException {
         List<TokenizedExample> encoded = new ArrayList<>();
-        try {
-            for (ValidationBatch.Example example : examples) {
-                encoded.add(encoder.encode(example, "examples[" + encoded.size() + "]"));
-            }
-        } catch (InvalidInputException e) {
-            throw new RejectedException(e.error());
+        for (ValidationBatch.Example example : examples) {
+            encoded.add(encoder.encode(example, "examples[" + encoded.size() + "]"));
         }
         return encoded;
     }
@@ -185,6 +160,9 @@ public final class BatchScorer {
         try {
             return lease.join();
         } catch (CompletionException e) {
+            if (e.getCause() instanceof Error error) {
+                throw error;
+            }
             throw new RejectedException(ErrorBody.adapterUnusable(id));
         }
     }

@@ -3,6 +3,7 @@ package io.tidemark.stream.calibrator;
 import io.tidemark.calibration.CalibrationState;
 import io.tidemark.calibration.Decision;
 import io.tidemark.calibration.ExampleScore;
+import io.tidemark.input.RejectedException;
 import io.tidemark.message.ErrorBody;
 import io.tidemark.stream.calibrator.BatchScorer.TokenizedBatch;
 import io.tidemark.stream.tables.TableReadException;
@@ -242,7 +243,7 @@ final class CalibratorSession implements ConsumerRebalanceListener, AutoCloseabl
                     .plus(batch.batchId(), scores);
             return new BatchOutcome.Scored(
                     state, tables.states().replacedBy(state, batch.version()), decide(batch, state), seconds);
-        } catch (BatchScorer.RejectedException e) {
+        } catch (RejectedException e) {
             return new BatchOutcome.Rejected(e.error());
         }
     }

@@ -82,23 +82,18 @@ final class AnswerCommits {
         return !backOff && (arrived || answers.hasEnded() || !answers.isRunning() && needsCommit(owned.values()));
     }
 
-    /** Waits for the end of the running transaction, if one runs. */
-    void awaitRunning() {
-        finish();
-    }
-
     /**
      * Commits while there is something to commit: waits for the running transaction, then runs one with what is left.
      *
-     * @param more   whether to go on; asked before each commit
-     * @param failed called when nothing was left or the commit has failed
+     * @param more      whether to go on; asked before each commit
+     * @param otherwise called when nothing was left or the commit has failed
      */
-    void commitWhile(BooleanSupplier more, Runnable failed) {
+    void commitWhile(BooleanSupplier more, Runnable otherwise) {
         while (more.getAsBoolean()) {
             finish();
             begin();
             if (!finish()) {
-                failed.run();
+                otherwise.run();
             }
         }
     }
@@ -129,7 +124,7 @@ final class AnswerCommits {
     }
 
     /** Waits for the end of the running transaction. Returns false if none runs or its commit failed. */
-    private boolean finish() {
+    boolean finish() {
         Optional<Outcome> outcome = answers.finish();
         if (outcome.isEmpty()) {
             return false;

@@ -168,6 +168,9 @@ final class AnswerTransactions implements AutoCloseable {
             Producer<byte[], byte[]> opened = producers.get();
             try {
                 opened.initTransactions();
+                if (closed) {
+                    throw new KafkaException("the session has ended");
+                }
                 return opened;
             } catch (TimeoutException e) {
                 opened.close(Duration.ZERO);

@@ -39,8 +39,13 @@ final class CrashIsolation {
         this.readAhead = readAhead;
     }
 
-    /** @param unanswered requests that have started and whose answers are not committed */
-    Permit permit(Collection<PartitionProgress> owned, Stream<Delivery> unanswered) {
+    /**
+     * What may start next. A single request is taken from those that were read, and partitions are marked for the next
+     * commit.
+     *
+     * @param unanswered requests that have started and whose answers are not committed
+     */
+    Permit next(Collection<PartitionProgress> owned, Stream<Delivery> unanswered) {
         if (needsClaim(owned)) {
             // a partition is named in a commit before its requests run
             return new Permit.Nothing();

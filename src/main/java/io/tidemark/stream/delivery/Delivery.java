@@ -1,6 +1,8 @@
 package io.tidemark.stream.delivery;
 
+import io.tidemark.message.Provenance.Source;
 import io.tidemark.request.ReceivedRequest;
+import java.util.Optional;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.TopicPartition;
 
@@ -16,19 +18,27 @@ final class Delivery {
     private final ReceivedRequest request;
 
     /**
-     * @param progress of the partition of the record
-     * @param reply    where the answer goes
-     * @param request  the record as a request
+     * @param progress      of the partition of the record
+     * @param reply         where the answer goes
+     * @param attempt       generation of the consumer group in which the record was read
+     * @param receivedNanos when the record was read
      */
     Delivery(
             ConsumerRecord<byte[], byte[]> record,
             PartitionProgress progress,
             TopicReply reply,
-            ReceivedRequest request) {
+            long attempt,
+            long receivedNanos) {
         this.record = record;
         this.progress = progress;
         this.reply = reply;
-        this.request = request;
+        this.request = new ReceivedRequest(
+                new Source(record.topic(), record.partition(), record.offset()),
+                Optional.ofNullable(record.value()),
+                record.timestamp(),
+                attempt,
+                receivedNanos,
+                reply);
     }
 
     ConsumerRecord<byte[], byte[]> record() {

@@ -75,9 +75,7 @@ public final class DeliveryLoop {
         while (!control.isOver()) {
             try (GroupSession session = open()) {
                 session.subscribe(cluster.topics().requestTopics());
-                while (session.turn()) {
-                    // until the session has ended
-                }
+                run(session);
             } catch (KafkaException e) {
                 LOG.warnf("requests are read again from the last commit: %s", KafkaConnection.reason(e));
                 retryAfter(e);
@@ -85,6 +83,19 @@ public final class DeliveryLoop {
                 LOG.error("requests are read again from the last commit", e);
                 retryAfter(e);
             }
+        }
+    }
+
+    /** Runs turns until the session has ended. After an error it does not release its partitions. */
+    private void run(GroupSession session) {
+        try {
+            boolean more;
+            do {
+                more = session.turn();
+            } while (more);
+        } catch (Error e) {
+            control.crash();
+            throw e;
         }
     }
 

@@ -7,13 +7,12 @@ import java.time.Duration;
  *
  * @param group           consumer group of the workers
  * @param transactionalId of this process
- * @param maxRunning         requests that have started and have no answer, at most
+ * @param maxRunning      requests that have started and have no answer, at most
  * @param lowerShare      share of starts of lower topics, see {@link ReadAhead}
  * @param revokeGrace     time that requests of a revoked partition have to end
- * @param grace           time that open requests have to end after {@link LoopControl#stop}
  */
 public record DeliveryOptions(
-        String group, String transactionalId, int maxRunning, double lowerShare, Duration revokeGrace, Duration grace) {
+        String group, String transactionalId, int maxRunning, double lowerShare, Duration revokeGrace) {
 
     /** Between group and worker in a transactional id. */
     public static final String SEPARATOR = "/";

@@ -1,7 +1,5 @@
 package io.tidemark.stream.delivery;
 
-import io.tidemark.message.Provenance.Source;
-import io.tidemark.request.ReceivedRequest;
 import io.tidemark.request.RequestRunner;
 import io.tidemark.stream.delivery.CrashIsolation.Permit;
 import io.tidemark.time.Time;
@@ -198,30 +196,15 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
             }
             parts.backlog().read(progress.partition());
             if (progress.open(record.offset())) {
-                readAhead.add(delivery(record, progress, attempt));
+                readAhead.add(new Delivery(record, progress, routing.reply(record), attempt, time.nanoTime()));
             }
         }
-    }
-
-    private Delivery delivery(ConsumerRecord<byte[], byte[]> record, PartitionProgress progress, long attempt) {
-        TopicReply reply = routing.reply(record);
-        return new Delivery(
-                record,
-                progress,
-                reply,
-                new ReceivedRequest(
-                        new Source(record.topic(), record.partition(), record.offset()),
-                        Optional.ofNullable(record.value()),
-                        record.timestamp(),
-                        attempt,
-                        time.nanoTime(),
-                        reply));
     }
 
     /** Pauses the partitions of which enough requests are read, and resumes the others. */
     private void pausePartitions() {
         Set<TopicPartition> full = owned.values().stream()
-                .filter(each -> control.isStopping() || each.isWindowFull() || readAhead.isFull(each.partition()))
+                .filter(each -> control.isOver() || each.isWindowFull() || readAhead.isFull(each.partition()))
                 .map(PartitionProgress::partition)
                 .collect(Collectors.toSet());
         Set<TopicPartition> paused = consumer.paused();
@@ -232,12 +215,12 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
     }
 
     private void startRequests() {
-        if (control.isStopping()) {
+        if (control.isOver()) {
             return;
         }
         Stream<Delivery> unanswered =
                 Stream.concat(running.stream(), answers.writable().map(PendingAnswer::delivery));
-        Permit permit = isolation.permit(owned.values(), unanswered);
+        Permit permit = isolation.next(owned.values(), unanswered);
         if (permit instanceof Permit.Alone alone) {
             start(alone.delivery());
         } else if (permit instanceof Permit.Crashing crashing) {
@@ -293,7 +276,7 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
             drop(partitions);
             return;
         }
-        commits.awaitRunning();
+        commits.finish();
         partitions.forEach(readAhead::remove);
         abandonSlow(partitions);
         long start = time.nanoTime();

@@ -35,7 +35,9 @@ sealed interface PartitionState {
 
     /** Whether a commit has named this process as the owner. */
     default boolean isClaimed() {
-        return this instanceof Claimed || this instanceof Releasing releasing && releasing.claimed();
+        return this instanceof Claimed
+                || this instanceof Released
+                || this instanceof Releasing releasing && releasing.claimed();
     }
 
     /** Whether commits name this process as the owner. */

@@ -216,8 +216,13 @@ final class PendingAnswers implements AutoCloseable {
             if (current.isPresent()) {
                 current.get().outcome.get(CLOSE_SECONDS, TimeUnit.SECONDS);
             }
-        } catch (ExecutionException | TimeoutException e) {
-            LOG.debugf("the last transaction has not ended in order: %s", e.getMessage());
+        } catch (ExecutionException e) {
+            if (e.getCause() instanceof Error error) {
+                throw error;
+            }
+            LOG.debugf("the last transaction has failed: %s", e.getMessage());
+        } catch (TimeoutException e) {
+            LOG.debug("the last transaction has not ended");
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }

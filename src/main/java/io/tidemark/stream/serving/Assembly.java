@@ -34,6 +34,7 @@ import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
 import java.util.SortedMap;
+import java.util.TreeMap;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentLinkedDeque;
 import java.util.function.Consumer;
@@ -69,6 +70,7 @@ final class Assembly implements AutoCloseable {
 
     // set before the services that use them are opened
     private Optional<ReplyTopics> replies = Optional.empty();
+    private SortedMap<String, Path> folders = new TreeMap<>();
     private LoadedModel loaded;
     private AdapterStore store;
     private BoundaryTable table;
@@ -111,6 +113,7 @@ final class Assembly implements AutoCloseable {
      * #stop}.
      */
     synchronized void open() {
+        folders = AdapterFolders.of(settings);
         try (Admin admin = kafka.newAdmin()) {
             TopicSetup.ensure(admin, topics, settings.role(), settings.topics().create(), Time.system());
             if (settings.role().generates()) {
@@ -128,7 +131,7 @@ final class Assembly implements AutoCloseable {
 
     private Service model() {
         ModelChoice choice = ModelChoice.of(settings.model(), settings.engine());
-        if (AdapterFolders.of(settings).containsKey(choice.name())) {
+        if (folders.containsKey(choice.name())) {
             throw new IllegalArgumentException("adapter '" + choice.name() + "' has the name of the base model");
         }
         LOG.infof("loading model '%s' from %s", choice.name(), choice.folder());
@@ -140,7 +143,6 @@ final class Assembly implements AutoCloseable {
     }
 
     private Service adapters() {
-        SortedMap<String, Path> folders = AdapterFolders.of(settings);
         store = new AdapterStore(
                 loaded.model(), settings.engine().adapterBytes().asLongValue());
         folders.forEach(store::register);
@@ -274,11 +276,17 @@ final class Assembly implements AutoCloseable {
         return services.stream().flatMap(service -> service.failure().stream()).findFirst();
     }
 
-    /** A disruption that may resolve itself. */
+    /** Disruptions that may resolve themselves. */
     Optional<String> disruption() {
-        return services.stream()
+        List<String> reasons = services.stream()
                 .flatMap(service -> service.disruption().stream())
-                .findFirst();
+                .toList();
+        return reasons.isEmpty() ? Optional.empty() : Optional.of(String.join("; ", reasons));
+    }
+
+    /** Abandons all work after the failure of a service. */
+    void crash() {
+        services.forEach(Service::crash);
     }
 
     /** Closes the services, most recently opened first: the sweep of a calibrator would slow down the open requests. */
@@ -286,10 +294,13 @@ final class Assembly implements AutoCloseable {
     public synchronized void close() {
         while (!services.isEmpty()) {
             try {
-                services.pop().close();
+                // it stays in the list until it has ended, for the health checks
+                services.element().close();
             } catch (RuntimeException e) {
                 // the other services are closed as well
                 LOG.warnf(e, "a service could not be closed: %s", e.getMessage());
+            } finally {
+                services.pop();
             }
         }
     }

@@ -18,6 +18,9 @@ interface Service extends AutoCloseable {
         return Optional.empty();
     }
 
+    /** Abandons all work, because the process has failed: {@link #close} then does not wait for it. */
+    default void crash() {}
+
     /** Ends the work in order, and frees what the service has opened. */
     @Override
     void close();

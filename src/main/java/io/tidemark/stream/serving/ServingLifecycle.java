@@ -37,8 +37,8 @@ public class ServingLifecycle {
     private static final Logger LOG = Logger.getLogger(ServingLifecycle.class);
     /** Events that may wait for the broker: some seconds of a full worker. */
     private static final int EVENT_BUFFER = 16_384;
-    /** Time that a process with a failed service has to end. A thread may have left a lock held. */
-    private static final Duration EXIT_TIMEOUT = Duration.ofSeconds(30);
+    /** A process with a failed service is halted if it has not ended by then. A thread may have left a lock held. */
+    private static final Duration HALT_AFTER = Duration.ofSeconds(30);
 
     private final TidemarkSettings settings;
     private final KafkaConnection kafka;
@@ -127,8 +127,9 @@ public class ServingLifecycle {
     /** Ends the process. Its open requests are not committed, so another worker receives them. */
     private void serviceFailed() {
         phase.updateAndGet(Phase::failed);
+        assembly.ifPresent(Assembly::crash);
         LOG.error("a service has failed; the process ends and abandons its open requests for redelivery");
-        CompletableFuture.delayedExecutor(EXIT_TIMEOUT.toSeconds(), TimeUnit.SECONDS)
+        CompletableFuture.delayedExecutor(HALT_AFTER.toSeconds(), TimeUnit.SECONDS)
                 .execute(ServingLifecycle::halt);
         Quarkus.asyncExit(1);
     }

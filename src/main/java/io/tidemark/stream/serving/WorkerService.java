@@ -54,13 +54,13 @@ final class WorkerService implements Service {
     private static final int RANDOM_CHARACTERS = 8;
 
     private final LoopControl control;
-    private final DeliveryStatus status = new DeliveryStatus(Time.system());
+    private final DeliveryStatus status;
     private final RequestRunner requests;
     private final CancellationReader cancellations;
     private final Duration grace;
     private final Thread thread;
-    private final ExecutorService admission = executor("tidemark-admission");
-    private final ExecutorService transactions = executor("tidemark-transactions");
+    private final ExecutorService admissionThread = executor("tidemark-admission");
+    private final ExecutorService transactionThread = executor("tidemark-transactions");
     private final ScheduledThreadPoolExecutor deadlines =
             new ScheduledThreadPoolExecutor(1, work -> new Thread(work, "tidemark-deadlines"));
     private final CompletableFuture<Throwable> error = new CompletableFuture<>();
@@ -83,7 +83,7 @@ final class WorkerService implements Service {
      * The parts of a process that answer requests. They must stay open until the service is closed.
      *
      * @param boundaries read to the end of its topic
-     * @param maxRunning    requests that may run and wait in the engine together
+     * @param maxRunning requests that may run and wait in the engine together
      */
     record Backend(
             LanguageModel model,
@@ -104,7 +104,7 @@ final class WorkerService implements Service {
         grace = settings.worker().shutdownGrace();
         control = new LoopControl(grace, time);
         deadlines.setRemoveOnCancelPolicy(true);
-        Admission prepared = new Admission(
+        Admission admission = new Admission(
                 model,
                 adapters,
                 backend.boundaries(),
@@ -112,11 +112,11 @@ final class WorkerService implements Service {
                 metrics);
         requests = new RequestRunner(
                 Math.toIntExact(settings.limits().requestBytes().asLongValue()),
-                prepared,
+                admission,
                 adapters::lease,
                 backend.engine(),
                 new Answers(model.name(), model.config().numLayers(), cluster.worker(), time),
-                new RequestRunner.Threads(admission, this::schedule),
+                new RequestRunner.Threads(admissionThread, this::schedule),
                 time,
                 this::fail);
         String cancelled = cluster.topics().cancellations();
@@ -127,6 +127,8 @@ final class WorkerService implements Service {
                         settings.tables().loadTimeout(), settings.tables().maxStaleness()),
                 requests::cancel);
         cancellations.follower().failure().thenAccept(this::fail);
+        // after the cancellations, whose reading may take long
+        status = new DeliveryStatus(time);
         EventWriter events = new EventWriter(cluster.events());
         WorkEstimate work = new WorkEstimate(backend.engine());
         String group = settings.worker().group();
@@ -136,8 +138,7 @@ final class WorkerService implements Service {
                         transactionalId(group, cluster.worker()),
                         backend.maxRunning(),
                         settings.worker().lowPriorityShare(),
-                        settings.worker().revokeGrace(),
-                        grace),
+                        settings.worker().revokeGrace()),
                 new DeliveryLoop.Cluster(
                         cluster.kafka(),
                         cluster.topics(),
@@ -145,12 +146,12 @@ final class WorkerService implements Service {
                 new DeliveryLoop.Requests(requests, work, metrics),
                 control,
                 status,
-                transactions,
+                transactionThread,
                 time);
         metrics.bind(status, events, cancellations.follower());
         metrics.bind(backend.engine(), group);
         metrics.bind(work, requests, cluster.topics().requestTopics(), group);
-        metrics.bind(backend.boundaries(), adapters.ids(), prepared);
+        metrics.bind(backend.boundaries(), adapters.ids(), admission);
         backend.engine().failure().thenRun(this::crash);
         thread = new Thread(() -> run(loop), "tidemark-requests");
         thread.start();
@@ -186,8 +187,9 @@ final class WorkerService implements Service {
         error.complete(reason);
     }
 
-    /** Ends the loop without a release of the partitions. Called when the engine has failed as well. */
-    private void crash() {
+    /** Ends the loop without a release of the partitions: the next owners count a death. */
+    @Override
+    public void crash() {
         requests.abandonAll();
         control.crash();
     }
@@ -234,9 +236,9 @@ final class WorkerService implements Service {
         }
         LOG.infof("worker stopped: %d open requests abandoned for redelivery", status.abandonedRequests());
         cancellations.close();
-        admission.shutdownNow();
+        admissionThread.shutdownNow();
         deadlines.shutdownNow();
-        transactions.shutdownNow();
+        transactionThread.shutdownNow();
     }
 
     /**

@@ -10,6 +10,7 @@ import io.tidemark.adapter.AdapterStore;
 import io.tidemark.calibration.SweepLimits;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.Folders;
+import io.tidemark.input.RejectedException;
 import io.tidemark.time.Time;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -36,8 +37,8 @@ class BatchScorerTest {
             byte[] batch = ("{\"batch_id\": \"b\", \"adapter\": \"mine\","
                             + " \"examples\": [{\"prompt\": \"x\", \"completion\": \"y\"}]}")
                     .getBytes(UTF_8);
-            BatchScorer.RejectedException refused =
-                    catchThrowableOfType(BatchScorer.RejectedException.class, () -> scorer.read(batch, () -> true));
+            RejectedException refused =
+                    catchThrowableOfType(RejectedException.class, () -> scorer.read(batch, () -> true));
             assertThat(refused.error().code()).isEqualTo("adapter_unusable");
             assertThat(refused.error().message()).isEqualTo("adapter 'mine' can't be loaded");
         }

@@ -1,10 +1,8 @@
 package io.tidemark.stream.delivery;
 
 import io.tidemark.message.ErrorBody;
-import io.tidemark.message.Provenance.Source;
 import io.tidemark.request.Answer;
 import io.tidemark.request.Answers;
-import io.tidemark.request.ReceivedRequest;
 import io.tidemark.stream.topics.ReplyTopics;
 import io.tidemark.time.Time;
 import java.util.BitSet;
@@ -37,18 +35,7 @@ final class Deliveries {
     }
 
     static Delivery delivery(PartitionProgress progress, ConsumerRecord<byte[], byte[]> record, ReplyRouting routing) {
-        TopicReply reply = routing.reply(record);
-        return new Delivery(
-                record,
-                progress,
-                reply,
-                new ReceivedRequest(
-                        new Source(record.topic(), record.partition(), record.offset()),
-                        Optional.ofNullable(record.value()),
-                        record.timestamp(),
-                        1,
-                        0,
-                        reply));
+        return new Delivery(record, progress, routing.reply(record), 1, 0);
     }
 
     /** An answer with an error. */

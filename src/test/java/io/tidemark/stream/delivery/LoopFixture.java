@@ -447,8 +447,7 @@ final class LoopFixture implements AutoCloseable {
                 }
             };
             DeliveryLoop loop = new DeliveryLoop(
-                    new DeliveryOptions(
-                            of.group(), transactionalId, setup.maxRunning, 0.1, setup.revokeGrace, setup.grace),
+                    new DeliveryOptions(of.group(), transactionalId, setup.maxRunning, 0.1, setup.revokeGrace),
                     new DeliveryLoop.Cluster(
                             new KafkaConnection(properties),
                             of.layout,

@@ -110,7 +110,7 @@ class OneThreadDeliveryTest {
             }
         };
         loop = new DeliveryLoop(
-                new DeliveryOptions("group", OWNER, 4, 0.1, Duration.ofSeconds(10), Duration.ofSeconds(30)),
+                new DeliveryOptions("group", OWNER, 4, 0.1, Duration.ofSeconds(10)),
                 new DeliveryLoop.Cluster(
                         kafka,
                         TOPICS,
@@ -177,11 +177,12 @@ class OneThreadDeliveryTest {
     }
 
     @Test
-    @DisplayName("Abandons what has not ended within the grace period, and its offset stays")
+    @DisplayName("Abandons what has not ended within the grace period of the first stop, and its offset stays")
     void graceIsOver() {
         send(FIRST, "");
         turns(3);
         control.stop();
+        time.schedule(Duration.ofSeconds(20), control::stop);
         while (session.turn()) {
             assertThat(time.instant()).isBefore(START.plusSeconds(32));
         }

@@ -1,0 +1,30 @@
+package io.tidemark.input;
+
+import io.tidemark.message.ErrorBody;
+
+/** A request, a batch or an example can't be processed. {@link #error} goes to its sender. */
+public final class RejectedException extends Exception {
+
+    private static final long serialVersionUID = 1L;
+
+    private final transient ErrorBody error;
+
+    public RejectedException(ErrorBody error) {
+        super(error.message(), null, false, false);
+        this.error = error;
+    }
+
+    /**
+     * An error in what the sender wrote.
+     *
+     * @param field the path of the field
+     */
+    public RejectedException(String code, String field, String message) {
+        this(ErrorBody.invalidRequest(code, field, message));
+    }
+
+    /** Code, message and, if one field is wrong, its path. */
+    public ErrorBody error() {
+        return error;
+    }
+}
