@@ -107,8 +107,8 @@ final class Scheduler {
     }
 
     /**
-     * Gives requests an outcome when they are no longer in the queue and have no sequences. If the listener of one of them
-     * throws, the engine ends, and {@link #abandon} returns this one and those after it.
+     * Gives requests an outcome when they are no longer in the queue and have no sequences. If the listener of one of
+     * them throws, the engine ends, and {@link #abandon} returns this one and those after it.
      *
      * @param giving gives a request its outcome
      */

@@ -1,6 +1,7 @@
 package io.tidemark.input;
 
 import io.tidemark.message.ErrorBody;
+import java.util.Optional;
 
 /** A request, a batch or an example can't be processed. {@link #error} goes to its sender. */
 public final class RejectedException extends Exception {
@@ -17,10 +18,11 @@ public final class RejectedException extends Exception {
     /**
      * An error in what the sender wrote.
      *
-     * @param field the path of the field
+     * @param field the path of the field; empty for the whole record
      */
     public RejectedException(String code, String field, String message) {
-        this(ErrorBody.invalidRequest(code, field, message));
+        this(new ErrorBody(
+                ErrorBody.INVALID_REQUEST, code, message, Optional.of(field).filter(path -> !path.isEmpty())));
     }
 
     /** Code, message and, if one field is wrong, its path. */
