@@ -23,7 +23,7 @@ public final class DeliveryStatus {
         return runningRequests;
     }
 
-    /** Number of open requests that were abandoned because the grace period was over. */
+    /** Number of open requests that were abandoned after a crash or because the grace period was over. */
     public int abandonedRequests() {
         return abandonedRequests;
     }
@@ -48,7 +48,7 @@ public final class DeliveryStatus {
         disruption = reason;
     }
 
-    /** Called when the grace period is over. */
+    /** Called when the loop ends. */
     void abandoned(int open) {
         abandonedRequests = open;
     }

@@ -122,6 +122,7 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
     /** One turn. Returns false when the session has ended: after a crash, or when it has released its partitions. */
     boolean turn() {
         if (control.isCrashed()) {
+            status.abandoned(running.size());
             return false;
         }
         takeAnswers();
