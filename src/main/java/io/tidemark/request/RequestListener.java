@@ -17,4 +17,7 @@ public interface RequestListener {
      * @param nanos {@link io.tidemark.time.Time#nanoTime} of the commit
      */
     default void onCommitted(Answer answer, long nanos) {}
+
+    /** A reply topic does not take records: its results become errors on the results topic. */
+    default void onTopicSetAside(String topic) {}
 }

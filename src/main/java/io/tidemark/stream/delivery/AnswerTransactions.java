@@ -3,31 +3,53 @@ package io.tidemark.stream.delivery;
 import io.tidemark.message.ErrorBody;
 import io.tidemark.stream.topics.KafkaConnection;
 import io.tidemark.stream.topics.TopicLayout;
-import io.tidemark.text.LogText;
 import io.tidemark.time.Time;
 import java.io.UncheckedIOException;
 import java.time.Duration;
-import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.Set;
 import java.util.function.BooleanSupplier;
-import java.util.function.Supplier;
 import org.apache.kafka.clients.consumer.ConsumerGroupMetadata;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.ApiException;
+import org.apache.kafka.common.errors.AuthenticationException;
+import org.apache.kafka.common.errors.AuthorizationException;
+import org.apache.kafka.common.errors.ConcurrentTransactionsException;
+import org.apache.kafka.common.errors.FencedInstanceIdException;
+import org.apache.kafka.common.errors.InvalidPidMappingException;
+import org.apache.kafka.common.errors.InvalidProducerEpochException;
+import org.apache.kafka.common.errors.InvalidTopicException;
+import org.apache.kafka.common.errors.InvalidTxnStateException;
+import org.apache.kafka.common.errors.NotEnoughReplicasAfterAppendException;
+import org.apache.kafka.common.errors.NotEnoughReplicasException;
+import org.apache.kafka.common.errors.OutOfOrderSequenceException;
+import org.apache.kafka.common.errors.ProducerFencedException;
+import org.apache.kafka.common.errors.RecordBatchTooLargeException;
 import org.apache.kafka.common.errors.RecordTooLargeException;
+import org.apache.kafka.common.errors.RetriableException;
 import org.apache.kafka.common.errors.TimeoutException;
+import org.apache.kafka.common.errors.TopicAuthorizationException;
+import org.apache.kafka.common.errors.TransactionAbortableException;
+import org.apache.kafka.common.errors.TransactionAbortedException;
+import org.apache.kafka.common.errors.TransactionCoordinatorFencedException;
+import org.apache.kafka.common.errors.UnknownProducerIdException;
+import org.apache.kafka.common.errors.UnsupportedVersionException;
 import org.apache.kafka.common.header.Header;
 import org.jboss.logging.Logger;
 
 /**
  * Writes answers and the offsets of their requests, each batch of them in one transaction of one transactional
- * producer. {@link #write} begins and ends it. After a failure it changes the answer that has caused it, so that the
- * next transaction can be written.
+ * producer. {@link #write} begins and ends it. After a failure it changes the answer that has caused it, or sets the reply
+ * topic aside that has caused it, so that the next transaction can be written. If the brokers can't end a transaction,
+ * the next one has a new transactional id.
  *
  * <p>Used by one thread at a time. {@link PendingAnswers} calls {@link #write} on the thread
  * {@code tidemark-transactions}.
@@ -42,21 +64,51 @@ final class AnswerTransactions implements AutoCloseable {
     private static final ErrorBody NOT_ENCODED =
             ErrorBody.serverError("internal_error", "the result could not be encoded");
     private static final Duration RETRY = Duration.ofMillis(200);
+    private static final Duration LONGEST_RENEWAL = Duration.ofSeconds(30);
     private static final Duration CLOSE = Duration.ofSeconds(5);
+
+    /** A transaction that fails later has failed by its duration. Calls of the producer time out after 5 s. */
+    private static final long SLOW_NANOS = Duration.ofSeconds(4).toNanos();
+
+    /** How long no dead letter is written after their topic has failed. */
+    private static final long WITHOUT_LETTERS_NANOS = Duration.ofSeconds(60).toNanos();
+
+    /** Failures of records that say nothing about their topic: the producer or its transaction can't go on. */
+    private static final Set<Class<? extends ApiException>> OF_PRODUCER = Set.of(
+            ProducerFencedException.class,
+            InvalidProducerEpochException.class,
+            InvalidPidMappingException.class,
+            InvalidTxnStateException.class,
+            OutOfOrderSequenceException.class,
+            UnknownProducerIdException.class,
+            TransactionAbortedException.class,
+            TransactionAbortableException.class,
+            ConcurrentTransactionsException.class,
+            TransactionCoordinatorFencedException.class,
+            FencedInstanceIdException.class,
+            UnsupportedVersionException.class);
 
     /** Upper bound for what a batch adds to a record. */
     private static final int RECORD_OVERHEAD_BYTES = 1024;
 
-    private final Supplier<Producer<byte[], byte[]>> producers;
+    private final ResultProducers producers;
     private final TopicLayout topics;
     private final UnwritableTopics unwritable;
     private final BooleanSupplier givesUp;
     private final Time time;
+    private final TransactionSize size = new TransactionSize();
+    /** Reply topics whose records the last transactions with them have waited for, and how many these were. */
+    private final Map<String, Integer> doubts = new HashMap<>();
 
     private volatile Producer<byte[], byte[]> producer;
     private volatile boolean closed;
     /** Read by other threads. */
     private volatile Optional<String> failure = Optional.empty();
+
+    /** When the dead-letter topic could not be written. */
+    private OptionalLong lettersFailedNanos = OptionalLong.empty();
+    /** New transactional ids since the last commit that were of no use. */
+    private int renewals;
 
     /** How a transaction ended. */
     enum Outcome {
@@ -67,15 +119,9 @@ final class AnswerTransactions implements AutoCloseable {
         UNKNOWN
     }
 
-    /** A record of a transaction whose send has failed. */
-    private record Failure(PendingAnswer answer, boolean isLetter, Exception reason) {}
-
-    /**
-     * @param producers creates a transactional producer; all of them have the same transactional id
-     * @param givesUp   true ends the wait for a broker that does not respond
-     */
+    /** @param givesUp true ends the wait for a broker that does not respond */
     AnswerTransactions(
-            Supplier<Producer<byte[], byte[]>> producers,
+            ResultProducers producers,
             TopicLayout topics,
             UnwritableTopics unwritable,
             BooleanSupplier givesUp,
@@ -88,6 +134,16 @@ final class AnswerTransactions implements AutoCloseable {
         this.producer = open();
     }
 
+    /** The transactional id of the next transaction. */
+    String transactionalId() {
+        return producers.id();
+    }
+
+    /** Upper bound for the bytes of the next transaction; a single answer may have more. */
+    long maxBytes() {
+        return size.limit();
+    }
+
     /**
      * Writes answers and offsets.
      *
@@ -97,19 +153,24 @@ final class AnswerTransactions implements AutoCloseable {
      */
     Outcome write(
             List<PendingAnswer> answers, Map<TopicPartition, OffsetAndMetadata> offsets, ConsumerGroupMetadata group) {
-        List<Failure> failures = new ArrayList<>();
+        unwritable.turn();
+        SentRecords sent = new SentRecords();
+        long begin = time.nanoTime();
         boolean committing = false;
         try {
             producer.beginTransaction();
             for (PendingAnswer answer : answers) {
-                send(answer, failures);
+                send(answer, sent);
                 // a further send could wait for metadata or memory although the transaction has failed
-                throwFirst(failures);
+                throwFirst(sent);
             }
             producer.sendOffsetsToTransaction(offsets, group);
             committing = true;
             commit();
             failure = Optional.empty();
+            renewals = 0;
+            sent.topics().forEach(doubts::remove);
+            size.committed(bytes(answers));
             return Outcome.COMMITTED;
         } catch (RuntimeException e) {
             failure = Optional.of(String.valueOf(e.getMessage()));
@@ -117,13 +178,44 @@ final class AnswerTransactions implements AutoCloseable {
                 throw e;
             }
             LOG.warnf("a transaction with %d results failed and is repeated: %s", answers.size(), e.getMessage());
-            boolean aborted = abort();
-            changeFailed(failures);
-            if (!aborted) {
+            if (time.nanosSince(begin) > SLOW_NANOS || e.getCause() instanceof RecordBatchTooLargeException) {
+                size.failed(bytes(answers));
+            }
+            // if the transaction before has not ended, an abort waits in vain
+            boolean stuck = sent.first().isEmpty() && e instanceof TimeoutException && producers.isStuck();
+            boolean aborted = !stuck && abort();
+            boolean changed = changeFailed(sent);
+            stuck |= aborted && sent.first().isPresent() && producers.isStuck();
+            if (stuck) {
+                renew(changed);
+            }
+            if (stuck || !aborted) {
                 replace();
                 return Outcome.UNKNOWN;
             }
             return committing ? Outcome.UNKNOWN : Outcome.ABORTED;
+        }
+    }
+
+    private static long bytes(List<PendingAnswer> answers) {
+        return answers.stream().mapToLong(PendingAnswer::bytes).sum();
+    }
+
+    /**
+     * Takes a new transactional id, because the brokers can't end the transaction of this one. Waits longer each time,
+     * unless the cause was found: an id that is of no use costs the brokers memory.
+     *
+     * @param mended whether the next transaction is without the cause
+     */
+    private void renew(boolean mended) {
+        producers.renew();
+        if (mended) {
+            return;
+        }
+        long wait = Math.min(LONGEST_RENEWAL.toNanos(), RETRY.toNanos() << Math.min(renewals++, Short.SIZE));
+        long begin = time.nanoTime();
+        while (time.nanosSince(begin) < wait && !closed && !givesUp.getAsBoolean()) {
+            time.sleep(RETRY);
         }
     }
 
@@ -165,7 +257,7 @@ final class AnswerTransactions implements AutoCloseable {
 
     private Producer<byte[], byte[]> open() {
         while (true) {
-            Producer<byte[], byte[]> opened = producers.get();
+            Producer<byte[], byte[]> opened = producers.open();
             try {
                 opened.initTransactions();
                 if (closed) {
@@ -178,7 +270,11 @@ final class AnswerTransactions implements AutoCloseable {
                     throw e;
                 }
                 LOG.warnf("the producer of results is opened again: %s", e.getMessage());
-                time.sleep(RETRY);
+                if (producers.isStuck()) {
+                    renew(false);
+                } else {
+                    time.sleep(RETRY);
+                }
             } catch (RuntimeException e) {
                 opened.close(Duration.ZERO);
                 throw e;
@@ -186,7 +282,7 @@ final class AnswerTransactions implements AutoCloseable {
         }
     }
 
-    private void send(PendingAnswer answer, List<Failure> failures) {
+    private void send(PendingAnswer answer, SentRecords sent) {
         if (unwritable.contains(answer.topic())) {
             answer.divert(topics.results(), NO_REPLY_TOPIC);
         }
@@ -202,60 +298,114 @@ final class AnswerTransactions implements AutoCloseable {
             answer.replaceBy(TOO_LARGE);
             result = answer.result();
         }
-        producer.send(result, (metadata, reason) -> fail(failures, answer, false, reason));
-        if (!unwritable.contains(topics.deadLetters())) {
+        producer.send(result, sent.callback(answer, false, result));
+        if (lettersFailedNanos.isEmpty() || time.nanosSince(lettersFailedNanos.getAsLong()) >= WITHOUT_LETTERS_NANOS) {
             answer.letter(topics.deadLetters())
-                    .ifPresent(letter ->
-                            producer.send(letter, (metadata, reason) -> fail(failures, answer, true, reason)));
-        }
-    }
-
-    private static void fail(List<Failure> failures, PendingAnswer answer, boolean isLetter, Exception reason) {
-        if (reason != null) {
-            synchronized (failures) {
-                failures.add(new Failure(answer, isLetter, reason));
-            }
+                    .ifPresent(letter -> producer.send(letter, sent.callback(answer, true, letter)));
         }
     }
 
     /**
-     * Finds the answer whose record failed first, and changes it so that the next transaction can be written. Later
-     * failures are not a cause: the producer gives the same exception to records that it has not sent yet.
+     * Finds the answer whose record failed first, and changes it, or sets its topic aside, so that the next
+     * transaction can be written. Later failures are not a cause: the producer gives the same exception to records
+     * that it has not sent yet.
+     *
+     * @return whether the next transaction is without what has failed
      */
-    private void changeFailed(List<Failure> failures) {
-        Optional<Failure> first = first(failures);
+    private boolean changeFailed(SentRecords sent) {
+        Optional<SentRecords.Failure> first = sent.first();
         if (first.isEmpty()) {
-            return;
+            return setUnacknowledgedAside(sent);
         }
-        PendingAnswer answer = first.get().answer;
-        Exception reason = first.get().reason;
+        PendingAnswer answer = first.get().answer();
+        Exception reason = first.get().reason();
         boolean tooLarge = reason instanceof RecordTooLargeException;
-        if (first.get().isLetter) {
-            if (tooLarge || unwritable.add(topics.deadLetters(), reason)) {
-                LOG.warnf(
-                        "the dead letter of the request at %s can't be written and is left out: %s",
-                        answer.delivery(), reason.getMessage());
-                answer.leaveOutLetter();
-            }
-        } else if (tooLarge) {
-            if (answer.answer().error().equals(Optional.of(TOO_LARGE))) {
-                answer.markUnwritable();
-            }
+        if (first.get().isLetter()) {
+            return leaveOut(answer, tooLarge, reason);
+        }
+        boolean toResults = answer.topic().equals(topics.results());
+        if (tooLarge && !answer.answer().error().equals(Optional.of(TOO_LARGE))) {
             answer.replaceBy(TOO_LARGE);
-        } else if (!answer.topic().equals(topics.results()) && unwritable.add(answer.topic(), reason)) {
-            LOG.warnf("the reply topic '%s' can't be written: %s", LogText.of(answer.topic()), reason.getMessage());
+            return true;
         }
+        if (tooLarge && toResults) {
+            answer.markUnwritable();
+            return true;
+        }
+        if (toResults) {
+            return false;
+        }
+        if (!tooLarge && isDelay(reason)) {
+            return setUnacknowledgedAside(sent);
+        }
+        if (isOfProducer(reason)) {
+            return false;
+        }
+        unwritable.add(answer.topic(), sent.unacknowledged(answer.topic()), reason.getMessage());
+        return true;
     }
 
-    private static Optional<Failure> first(List<Failure> failures) {
-        synchronized (failures) {
-            return failures.stream().findFirst();
+    private boolean leaveOut(PendingAnswer answer, boolean tooLarge, Exception reason) {
+        boolean topicFails = reason instanceof TopicAuthorizationException
+                || reason instanceof InvalidTopicException
+                || isDelay(reason) && unwritable.isMissing(topics.deadLetters());
+        if (!tooLarge && !topicFails) {
+            return false;
         }
+        if (topicFails) {
+            lettersFailedNanos = OptionalLong.of(time.nanoTime());
+        }
+        LOG.warnf(
+                "the dead letter of the request at %s can't be written and is left out: %s",
+                answer.delivery(), reason.getMessage());
+        answer.leaveOutLetter();
+        return true;
     }
 
-    private static void throwFirst(List<Failure> failures) {
-        first(failures).ifPresent(failure -> {
-            throw new KafkaException("a record could not be sent: " + failure.reason.getMessage(), failure.reason);
+    /**
+     * Sets the reply topics aside whose records no broker has acknowledged in time: if the cluster names a fault of the
+     * topic, or in the second such transaction if brokers have acknowledged records of other topics.
+     *
+     * @return whether there was one
+     */
+    private boolean setUnacknowledgedAside(SentRecords sent) {
+        boolean found = false;
+        for (String topic : sent.topics()) {
+            Set<Integer> partitions = sent.unacknowledged(topic);
+            if (topic.equals(topics.results()) || topic.equals(topics.deadLetters()) || !sent.isUnacknowledged(topic)) {
+                continue;
+            }
+            Optional<String> fault = unwritable.fault(topic, partitions);
+            if (fault.isEmpty() && sent.isAnyAcknowledged() && doubts.merge(topic, 1, Integer::sum) > 1) {
+                fault = Optional.of("no broker has acknowledged its records in two transactions");
+            }
+            if (fault.isPresent()) {
+                doubts.remove(topic);
+                unwritable.add(topic, partitions, fault.get());
+                found = true;
+            }
+        }
+        return found;
+    }
+
+    /** Whether a record has failed because no broker has taken it in time, for whatever reason. */
+    private static boolean isDelay(Exception reason) {
+        return reason instanceof RetriableException && !(reason instanceof NotEnoughReplicasException)
+                && !(reason instanceof NotEnoughReplicasAfterAppendException);
+    }
+
+    /** Whether the failure of a record says that the producer can't go on, or nothing about the record's topic. */
+    private static boolean isOfProducer(Exception reason) {
+        return !(reason instanceof ApiException)
+                || reason instanceof AuthenticationException
+                || reason instanceof AuthorizationException && !(reason instanceof TopicAuthorizationException)
+                || OF_PRODUCER.stream().anyMatch(type -> type.isInstance(reason));
+    }
+
+    private static void throwFirst(SentRecords sent) {
+        sent.first().ifPresent(failure -> {
+            throw new KafkaException(
+                    "a record could not be sent: " + failure.reason().getMessage(), failure.reason());
         });
     }
 

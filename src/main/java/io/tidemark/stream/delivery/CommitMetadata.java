@@ -39,9 +39,13 @@ record CommitMetadata(Optional<String> owner, boolean idle, CrashHistory crashes
         }
     }
 
-    /** Whether a process with another transactional id owns the partition, or has died as its owner. */
+    /**
+     * Whether another process owns the partition, or has died as its owner.
+     *
+     * @param transactionalId of this process; the owner may be a further id of it
+     */
     boolean hasOtherOwner(String transactionalId) {
-        return owner.filter(id -> !id.equals(transactionalId)).isPresent();
+        return owner.filter(id -> !DeliveryOptions.isOf(transactionalId, id)).isPresent();
     }
 
     /**

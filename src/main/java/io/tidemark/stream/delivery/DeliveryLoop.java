@@ -40,6 +40,8 @@ public final class DeliveryLoop {
     private final LoopControl control;
     private final DeliveryStatus status;
     private final Executor transactions;
+    private final ResultProducers producers;
+    private final UnwritableTopics unwritable;
     private final Time time;
 
     /** The cluster, its topics, and where answers may go. */
@@ -52,21 +54,35 @@ public final class DeliveryLoop {
      */
     public record Requests(RequestRunner runner, WorkEstimate work, RequestListener listener) {}
 
-    /** @param transactions runs one transaction at a time */
+    /**
+     * Where the loop waits for brokers, apart from its own thread.
+     *
+     * @param transactions runs one transaction at a time
+     * @param probes       tries reply topics that are set aside
+     */
+    public record Threads(Executor transactions, Executor probes) {}
+
     public DeliveryLoop(
             DeliveryOptions options,
             Cluster cluster,
             Requests requests,
             LoopControl control,
             DeliveryStatus status,
-            Executor transactions,
+            Threads threads,
             Time time) {
         this.options = options;
         this.cluster = cluster;
         this.requests = requests;
         this.control = control;
         this.status = status;
-        this.transactions = transactions;
+        this.transactions = threads.transactions();
+        this.producers = ResultProducers.of(cluster.kafka(), options.transactionalId(), time);
+        this.unwritable = new UnwritableTopics(
+                UnwritableTopics.checks(cluster.kafka(), options.transactionalId()),
+                threads.probes(),
+                status,
+                requests.listener(),
+                time);
         this.time = time;
     }
 
@@ -129,9 +145,9 @@ public final class DeliveryLoop {
                 UnreadRecords.listing(admin), partition -> GroupSession.position(consumer, partition));
         Backlog backlog = new Backlog(requests.work(), unread, time);
         AnswerTransactions answers = new AnswerTransactions(
-                new ResultProducers(cluster.kafka(), options.transactionalId()),
+                producers,
                 cluster.topics(),
-                UnwritableTopics.of(admin, time),
+                unwritable,
                 control::givesUpProducer,
                 time);
         GroupSession.Parts parts = new GroupSession.Parts(

@@ -6,7 +6,7 @@ import java.time.Duration;
  * How a worker takes part in the delivery of requests.
  *
  * @param group           consumer group of the workers
- * @param transactionalId of this process
+ * @param transactionalId of this process; further ones of the process begin with it
  * @param maxRunning      requests that have started and have no answer, at most
  * @param lowerShare      share of starts of lower topics, see {@link ReadAhead}
  * @param revokeGrace     time that requests of a revoked partition have to end
@@ -16,4 +16,22 @@ public record DeliveryOptions(
 
     /** Between group and worker in a transactional id. */
     public static final String SEPARATOR = "/";
+
+    /** Between the transactional id of a process and what is added for a further one. */
+    private static final String FURTHER = ".";
+
+    /** A further transactional id of a process, see {@link ResultProducers#renew}. */
+    static String renewed(String transactionalId, int number) {
+        return transactionalId + FURTHER + number;
+    }
+
+    /** A transactional id of a process for a probe, see {@link TopicProbe}. */
+    static String ofProbe(String transactionalId, int number) {
+        return transactionalId + FURTHER + "probe" + number;
+    }
+
+    /** Whether an id is that of a process, or a further one of it. */
+    static boolean isOf(String transactionalId, String id) {
+        return id.equals(transactionalId) || id.startsWith(transactionalId + FURTHER);
+    }
 }

@@ -2,13 +2,16 @@ package io.tidemark.stream.delivery;
 
 import io.tidemark.time.Time;
 import java.time.Duration;
+import java.util.Collection;
 import java.util.Optional;
+import java.util.Set;
 
 /** What the loop that delivers requests reports to health checks and metrics. Written by its thread, read by any. */
 public final class DeliveryStatus {
 
     private final Time time;
     private volatile Optional<String> disruption = Optional.empty();
+    private volatile Set<String> topicsSetAside = Set.of();
     private volatile int runningRequests;
     private volatile int abandonedRequests;
     private volatile long lastTurnNanos;
@@ -33,6 +36,11 @@ public final class DeliveryStatus {
         return disruption;
     }
 
+    /** The reply topics whose results become errors on the results topic, because they do not take records. */
+    public Set<String> topicsSetAside() {
+        return topicsSetAside;
+    }
+
     /** Time since the last turn of the loop. */
     public Duration sinceLastTurn() {
         return Duration.ofNanos(time.nanosSince(lastTurnNanos));
@@ -46,6 +54,11 @@ public final class DeliveryStatus {
 
     void disrupted(Optional<String> reason) {
         disruption = reason;
+    }
+
+    /** Called by the thread that runs transactions. */
+    void setAside(Collection<String> topics) {
+        topicsSetAside = Set.copyOf(topics);
     }
 
     /** Called when the loop ends. */

@@ -21,7 +21,6 @@ import org.apache.kafka.common.TopicPartition;
 final class PartitionProgress {
 
     private final TopicPartition partition;
-    private final String owner;
     private final NavigableSet<Long> open = new TreeSet<>();
     /** Finished offsets from the committed offset on. */
     private final NavigableSet<Long> finished = new TreeSet<>();
@@ -30,6 +29,9 @@ final class PartitionProgress {
     private long committed;
     private long position;
     private boolean idle;
+    /** The transactional id that the next commit names. */
+    private String owner;
+
     private PartitionState state = new PartitionState.Assigned();
     /** Number of changes of the metadata that need a commit even if no request ends. */
     private int revision = 1;
@@ -189,6 +191,14 @@ final class PartitionProgress {
     void setBusy() {
         if (idle) {
             idle = false;
+            revision++;
+        }
+    }
+
+    /** Sets the transactional id of this process, which the next commit names. */
+    void setOwner(String transactionalId) {
+        if (!owner.equals(transactionalId)) {
+            owner = transactionalId;
             revision++;
         }
     }

@@ -15,6 +15,7 @@ import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.FenceProducersOptions;
 import org.apache.kafka.clients.admin.ListConsumerGroupOffsetsSpec;
 import org.apache.kafka.clients.admin.ListTransactionsOptions;
 import org.apache.kafka.clients.admin.TransactionListing;
@@ -40,6 +41,8 @@ final class PartitionTakeover {
 
     private static final Logger LOG = Logger.getLogger(PartitionTakeover.class);
     private static final long ADMIN_TIMEOUT_S = 30;
+    /** Of a call that ends transactions. It fails if the end is decided and a partition does not take the marker. */
+    private static final int FENCE_TIMEOUT_MS = 10_000;
     /** Time of one call of the consumer. */
     private static final Duration CALL = Duration.ofSeconds(5);
     /**
@@ -166,7 +169,7 @@ final class PartitionTakeover {
                     .stream()
                     .map(TransactionListing::transactionalId)
                     .filter(id -> id.startsWith(options.group() + DeliveryOptions.SEPARATOR)
-                            && !id.equals(options.transactionalId()))
+                            && !DeliveryOptions.isOf(options.transactionalId(), id))
                     .collect(Collectors.toSet());
         } catch (KafkaException e) {
             LOG.warnf("the open transactions can't be listed; their timeout ends them: %s", e.getMessage());
@@ -180,7 +183,8 @@ final class PartitionTakeover {
         }
         LOG.infof("ends the transactions of %s, which did not give its partitions back", owners);
         try {
-            await(admin.fenceProducers(owners).all());
+            await(admin.fenceProducers(owners, new FenceProducersOptions().timeoutMs(FENCE_TIMEOUT_MS))
+                    .all());
         } catch (KafkaException e) {
             LOG.warnf("the transactions of %s can't be ended; their timeout ends them: %s", owners, e.getMessage());
         }

@@ -4,20 +4,27 @@ import io.tidemark.message.ErrorBody;
 import io.tidemark.message.TopicJson;
 import io.tidemark.request.Answer;
 import io.tidemark.stream.topics.DeadLetter;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.Optional;
 import org.apache.kafka.clients.producer.ProducerRecord;
 
 /**
  * The answer of a delivery until its commit, and how it is written: where the result goes, whether an error replaces
- * it, and whether it has a dead letter. Changed by the thread that runs transactions.
+ * it, and whether it has a dead letter. Changed by the thread that runs transactions. The
+ * thread that polls asks for {@link #bytes} while no transaction runs.
  */
 final class PendingAnswer {
+
+    /** Of the key, the headers and the format of a record, usually. */
+    private static final int RECORD_BYTES = 512;
 
     private final Delivery delivery;
     private Answer answer;
     private TopicReply reply;
     private boolean withoutLetter;
+    /** The encoded result, once it is needed. */
+    private Optional<byte[]> value = Optional.empty();
     /** Also read by the thread that polls while a transaction runs. */
     private volatile boolean unwritable;
 
@@ -52,6 +59,7 @@ final class PendingAnswer {
     /** Writes an error in place of the result. */
     void replaceBy(ErrorBody error) {
         answer = answer.replacedBy(error);
+        value = Optional.empty();
     }
 
     /** Writes an error to another topic in place of the result. */
@@ -66,7 +74,25 @@ final class PendingAnswer {
 
     /** @throws java.io.UncheckedIOException if the result can't be encoded */
     ProducerRecord<byte[], byte[]> result() {
-        return reply.result(answer.result().id().getBytes(StandardCharsets.UTF_8), TopicJson.write(answer.result()));
+        return reply.result(answer.result().id().getBytes(StandardCharsets.UTF_8), value());
+    }
+
+    private byte[] value() {
+        byte[] encoded = value.orElseGet(() -> TopicJson.write(answer.result()));
+        value = Optional.of(encoded);
+        return encoded;
+    }
+
+    /** Bytes of the records of this answer, about. */
+    long bytes() {
+        byte[] request = delivery.record().value();
+        long letter = answer.error().isEmpty() || withoutLetter ? 0 : RECORD_BYTES + (request == null ? 0 : request.length);
+        try {
+            return RECORD_BYTES + value().length + letter;
+        } catch (UncheckedIOException e) {
+            // an error replaces the result when it is written
+            return RECORD_BYTES + letter;
+        }
     }
 
     /** The dead letter of a request whose result is an error. */

@@ -133,11 +133,8 @@ final class PendingAnswers implements AutoCloseable {
         if (isRunning()) {
             return;
         }
-        List<PendingAnswer> batch = writable()
-                .filter(answer ->
-                        answer.delivery().progress().fits(answer.delivery().offset()))
-                .limit(MAX_RESULTS_PER_TRANSACTION)
-                .toList();
+        owned.forEach(progress -> progress.setOwner(transactions.transactionalId()));
+        List<PendingAnswer> batch = batch();
         Map<PartitionProgress, List<Long>> ending = new LinkedHashMap<>();
         owned.stream()
                 .filter(PartitionProgress::needsCommit)
@@ -158,6 +155,25 @@ final class PendingAnswers implements AutoCloseable {
                 CompletableFuture.supplyAsync(() -> transactions.write(batch, offsets, group), executor);
         current = Optional.of(new Transaction(Set.copyOf(batch), commits, outcome, time.nanoTime()));
         outcome.whenComplete((result, failure) -> onEnd.run());
+    }
+
+    /** The answers of the next transaction: the oldest ones, as many as its limits permit, and at least one. */
+    private List<PendingAnswer> batch() {
+        List<PendingAnswer> batch = new ArrayList<>();
+        long bytes = 0;
+        for (PendingAnswer answer : answers) {
+            if (answer.isUnwritable()
+                    || !answer.delivery().progress().fits(answer.delivery().offset())) {
+                continue;
+            }
+            bytes += answer.bytes();
+            if (batch.size() == MAX_RESULTS_PER_TRANSACTION
+                    || !batch.isEmpty() && bytes > transactions.maxBytes()) {
+                break;
+            }
+            batch.add(answer);
+        }
+        return batch;
     }
 
     /**

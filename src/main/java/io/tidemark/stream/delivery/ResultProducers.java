@@ -1,18 +1,27 @@
 package io.tidemark.stream.delivery;
 
 import io.tidemark.stream.topics.KafkaClients;
+import io.tidemark.time.Time;
+import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
-import java.util.function.Supplier;
+import java.util.function.Function;
+import java.util.function.Predicate;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerConfig;
+import org.jboss.logging.Logger;
 
 /**
- * Creates the producers of results, with the timeouts that their transactions need.
+ * Creates the producers of results, and names them: all have the transactional id of the process, until a transaction
+ * of this id can't be ended. The brokers write a marker into each partition of a transaction. If a partition refuses
+ * the marker or has no leader, the id is of no use from then on, for hours or forever, and {@link #renew} takes a new
+ * one.
  *
- * @param transactionalId of this process; all its producers have it
+ * <p>A process has one, which outlives the sessions of its group. Used by one thread at a time; {@link #id} by any.
  */
-record ResultProducers(KafkaClients kafka, String transactionalId) implements Supplier<Producer<byte[], byte[]>> {
+final class ResultProducers {
+
+    private static final Logger LOG = Logger.getLogger(ResultProducers.class);
 
     /** Bounds how long a dead worker delays readers, if no other worker ends its transaction. */
     private static final int TRANSACTION_TIMEOUT_MS = 10_000;
@@ -30,8 +39,79 @@ record ResultProducers(KafkaClients kafka, String transactionalId) implements Su
      */
     private static final int RETRY_BACKOFF_MS = 2;
 
-    @Override
-    public Producer<byte[], byte[]> get() {
+    /** Markers are usually written within milliseconds. */
+    private static final int MARKER_CHECKS = 6;
+
+    private static final Duration MARKER_WAIT = Duration.ofMillis(200);
+
+    private final Function<String, Producer<byte[], byte[]>> producers;
+    private final String first;
+    private final Predicate<String> isEnding;
+    private final Time time;
+    private volatile String id;
+    private int renewals;
+
+    /**
+     * @param producers creates a producer with a transactional id
+     * @param first     transactional id of the process
+     * @param isEnding  whether the end of the last transaction of an id is decided, and not all markers are written
+     */
+    ResultProducers(
+            Function<String, Producer<byte[], byte[]>> producers,
+            String first,
+            Predicate<String> isEnding,
+            Time time) {
+        this.producers = producers;
+        this.first = first;
+        this.isEnding = isEnding;
+        this.time = time;
+        this.id = first;
+    }
+
+    static ResultProducers of(KafkaClients kafka, String first, Time time) {
+        return new ResultProducers(
+                id -> kafka.newTransactionalProducer(id, config(kafka)),
+                first,
+                new ClusterDiagnosis(kafka)::isEnding,
+                time);
+    }
+
+    /** A producer that is not initialized. */
+    Producer<byte[], byte[]> open() {
+        return producers.apply(id);
+    }
+
+    /** The transactional id of the latest producer. */
+    String id() {
+        return id;
+    }
+
+    /**
+     * Whether the last transaction of the id can't be ended: its end is decided, and a partition does not take the
+     * marker for more than a second.
+     */
+    boolean isStuck() {
+        for (int check = 0; isEnding.test(id); check++) {
+            if (check == MARKER_CHECKS) {
+                return true;
+            }
+            time.sleep(MARKER_WAIT);
+        }
+        return false;
+    }
+
+    /**
+     * Takes a new transactional id. The last transaction of the old one must be decided, as {@link #isStuck} says:
+     * then it can't be committed later.
+     */
+    void renew() {
+        String old = id;
+        id = DeliveryOptions.renewed(first, ++renewals);
+        LOG.warnf("a partition does not take the end of the last transaction of %s: the next one has the id %s", old, id);
+    }
+
+    /** The timeouts that transactions of results need. */
+    static Map<String, Object> config(KafkaClients kafka) {
         Map<String, Object> config = new HashMap<>(Map.of(
                 ProducerConfig.TRANSACTION_TIMEOUT_CONFIG, TRANSACTION_TIMEOUT_MS,
                 ProducerConfig.MAX_BLOCK_MS_CONFIG, MAX_BLOCK_MS,
@@ -47,6 +127,6 @@ record ResultProducers(KafkaClients kafka, String transactionalId) implements Su
                     ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG,
                     Math.max(DELIVERY_TIMEOUT_MS, Integer.parseInt(request)));
         }
-        return kafka.newTransactionalProducer(transactionalId, config);
+        return config;
     }
 }

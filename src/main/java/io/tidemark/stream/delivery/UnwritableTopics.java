@@ -1,84 +1,183 @@
 package io.tidemark.stream.delivery;
 
+import io.tidemark.request.RequestListener;
+import io.tidemark.stream.topics.KafkaClients;
+import io.tidemark.text.LogText;
 import io.tidemark.time.Time;
+import java.time.Duration;
+import java.util.Collection;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.TimeUnit;
-import java.util.function.Predicate;
-import org.apache.kafka.clients.admin.Admin;
-import org.apache.kafka.common.errors.InterruptException;
-import org.apache.kafka.common.errors.InvalidTopicException;
-import org.apache.kafka.common.errors.TimeoutException;
-import org.apache.kafka.common.errors.TopicAuthorizationException;
-import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
+import java.util.Optional;
+import java.util.Queue;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.Executor;
+import org.jboss.logging.Logger;
 
 /**
- * The reply topics, and the dead-letter topic, that could not be written lately. Nothing is sent to such a topic
- * for {@value #SECONDS} s, because one record that the broker refuses aborts the transaction with all other results.
- * Used by the thread that runs transactions.
+ * The reply topics that are set aside, because they do not take records: one record that a broker refuses aborts the
+ * transaction with all other results. A probe finds out from time to time whether a topic takes records again. The time
+ * between two probes grows from 1 min to 32 min while they fail. It keeps growing for a topic that fails again soon
+ * after a probe has succeeded.
+ *
+ * <p>A process has one, which outlives the sessions of its group. Used by the thread that runs transactions, except for
+ * the probes.
  */
 final class UnwritableTopics {
 
-    private static final int SECONDS = 60;
-    private static final long NANOS = TimeUnit.SECONDS.toNanos(SECONDS);
+    private static final Logger LOG = Logger.getLogger(UnwritableTopics.class);
+    private static final long FIRST_WAIT = Duration.ofMinutes(1).toNanos();
+    private static final long LONGEST_WAIT = Duration.ofMinutes(32).toNanos();
 
-    /** Of a call of the admin client. */
-    private static final int CALL_SECONDS = 5;
-
-    private final Predicate<String> isMissing;
+    private final Checks checks;
+    private final Executor executor;
+    private final DeliveryStatus status;
+    private final RequestListener listener;
     private final Time time;
-    /** The time of the last failure. */
-    private final Map<String, Long> failures = new HashMap<>();
+    private final Map<String, Aside> topics = new HashMap<>();
+    /** Topics that were set aside and are used again. */
+    private final Map<String, Returned> returned = new HashMap<>();
+    /** Filled by the thread of probes. */
+    private final Queue<Probed> probed = new ConcurrentLinkedQueue<>();
 
-    /** @param isMissing asks the cluster whether a topic does not exist */
-    UnwritableTopics(Predicate<String> isMissing, Time time) {
-        this.isMissing = isMissing;
-        this.time = time;
-    }
+    /** What is asked about a topic. */
+    interface Checks {
 
-    /** Asks the cluster with an admin client. */
-    static UnwritableTopics of(Admin admin, Time time) {
-        return new UnwritableTopics(topic -> isMissing(admin, topic), time);
-    }
+        /** Whether the cluster says that a topic does not exist. */
+        boolean isMissing(String topic);
 
-    boolean contains(String topic) {
-        Long since = failures.get(topic);
-        return since != null && time.nanosSince(since) < NANOS;
+        /** What the cluster says about a topic whose records time out; empty if it names no fault. */
+        Optional<String> fault(String topic, Collection<Integer> partitions);
+
+        /** Writes to a topic. Returns why it can't be written; empty if it can. Called by the executor. */
+        Optional<String> probe(String topic, Collection<Integer> partitions);
     }
 
     /**
-     * Adds a topic if the failure of a send was about the topic: it is missing, its name is invalid, or this process
-     * may not write to it.
+     * A topic that is set aside.
      *
-     * @return whether it was
+     * @param partitions  that have failed
+     * @param probedNanos the time of the last probe, or when the topic was set aside
+     * @param waitNanos   until the next probe
      */
-    boolean add(String topic, Exception failure) {
-        if (!isAbout(topic, failure)) {
-            return false;
+    private record Aside(Set<Integer> partitions, long probedNanos, long waitNanos, boolean probing) {}
+
+    private record Returned(long nanos, long waitNanos) {}
+
+    private record Probed(String topic, Optional<String> failure, long nanos) {}
+
+    /** @param executor runs probes, which wait for brokers */
+    UnwritableTopics(Checks checks, Executor executor, DeliveryStatus status, RequestListener listener, Time time) {
+        this.checks = checks;
+        this.executor = executor;
+        this.status = status;
+        this.listener = listener;
+        this.time = time;
+    }
+
+    /** The checks of a cluster. */
+    static Checks checks(KafkaClients kafka, String owner) {
+        ClusterDiagnosis diagnosis = new ClusterDiagnosis(kafka);
+        TopicProbe probe = new TopicProbe(kafka, owner);
+        return new Checks() {
+            @Override
+            public boolean isMissing(String topic) {
+                return diagnosis.isMissing(topic);
+            }
+
+            @Override
+            public Optional<String> fault(String topic, Collection<Integer> partitions) {
+                return diagnosis.fault(topic, partitions);
+            }
+
+            @Override
+            public Optional<String> probe(String topic, Collection<Integer> partitions) {
+                return probe.failure(topic, partitions);
+            }
+        };
+    }
+
+    boolean contains(String topic) {
+        return topics.containsKey(topic);
+    }
+
+    /** Whether the cluster says that a topic does not exist. */
+    boolean isMissing(String topic) {
+        return checks.isMissing(topic);
+    }
+
+    /** What the cluster says about a topic whose records time out; empty if it names no fault. */
+    Optional<String> fault(String topic, Collection<Integer> partitions) {
+        return checks.fault(topic, partitions);
+    }
+
+    /**
+     * Sets a topic aside.
+     *
+     * @param partitions that have failed, as far as they are known
+     */
+    void add(String topic, Collection<Integer> partitions, String cause) {
+        long wait = FIRST_WAIT;
+        Returned last = returned.remove(topic);
+        if (last != null && time.nanosSince(last.nanos) < 2 * last.waitNanos) {
+            wait = Math.min(LONGEST_WAIT, 2 * last.waitNanos);
         }
-        failures.put(topic, time.nanoTime());
-        return true;
+        Aside before = topics.put(topic, new Aside(new TreeSet<>(partitions), time.nanoTime(), wait, false));
+        if (before == null) {
+            LOG.warnf(
+                    "the reply topic '%s' is set aside, and its results become errors on the results topic: %s; mend the"
+                            + " topic or remove it from tidemark.replies.topics",
+                    LogText.of(topic), LogText.of(cause));
+            listener.onTopicSetAside(topic);
+        }
+        status.setAside(topics.keySet());
     }
 
-    private boolean isAbout(String topic, Exception failure) {
-        return failure instanceof TopicAuthorizationException
-                || failure instanceof InvalidTopicException
-                || (failure instanceof TimeoutException || failure instanceof UnknownTopicOrPartitionException)
-                        && isMissing.test(topic);
+    /** Takes the outcomes of probes, and starts those that are due. */
+    void turn() {
+        for (Probed outcome = probed.poll(); outcome != null; outcome = probed.poll()) {
+            take(outcome);
+        }
+        for (Map.Entry<String, Aside> entry : topics.entrySet()) {
+            Aside aside = entry.getValue();
+            if (!aside.probing && time.nanosSince(aside.probedNanos) >= aside.waitNanos) {
+                entry.setValue(new Aside(aside.partitions, aside.probedNanos, aside.waitNanos, true));
+                executor.execute(() -> probe(entry.getKey(), aside.partitions));
+            }
+        }
     }
 
-    private static boolean isMissing(Admin admin, String topic) {
+    private void probe(String topic, Set<Integer> partitions) {
+        Optional<String> failure;
         try {
-            admin.describeTopics(List.of(topic)).allTopicNames().get(CALL_SECONDS, TimeUnit.SECONDS);
-            return false;
-        } catch (ExecutionException e) {
-            return e.getCause() instanceof UnknownTopicOrPartitionException;
-        } catch (java.util.concurrent.TimeoutException e) {
-            return false;
-        } catch (InterruptedException e) {
-            throw new InterruptException(e);
+            failure = checks.probe(topic, partitions);
+        } catch (RuntimeException e) {
+            failure = Optional.of(String.valueOf(e));
         }
+        probed.add(new Probed(topic, failure, time.nanoTime()));
+    }
+
+    private void take(Probed outcome) {
+        Aside aside = topics.get(outcome.topic);
+        if (aside == null) {
+            return;
+        }
+        if (outcome.failure.isPresent()) {
+            topics.put(
+                    outcome.topic,
+                    new Aside(
+                            aside.partitions,
+                            outcome.nanos,
+                            Math.min(LONGEST_WAIT, 2 * aside.waitNanos),
+                            false));
+            LOG.debugf("the reply topic '%s' stays aside: %s", LogText.of(outcome.topic), outcome.failure.get());
+            return;
+        }
+        topics.remove(outcome.topic);
+        returned.put(outcome.topic, new Returned(outcome.nanos, aside.waitNanos));
+        LOG.infof("the reply topic '%s' takes records again and is used", LogText.of(outcome.topic));
+        status.setAside(topics.keySet());
     }
 }

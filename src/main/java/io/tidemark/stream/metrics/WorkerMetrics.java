@@ -77,6 +77,12 @@ public final class WorkerMetrics implements RequestListener {
         answer.completion().ifPresent(completion -> record(answer, completion, adapter, nanos));
     }
 
+    /** The tag is bounded: only topics of {@code tidemark.replies.topics} are set aside. */
+    @Override
+    public void onTopicSetAside(String topic) {
+        registry.counter("tidemark.reply.topic.failures", "topic", topic).increment();
+    }
+
     private void record(Answer answer, Completion completion, String adapter, long nanos) {
         registry.counter("tidemark.tokens", "adapter", adapter, "kind", "prompt")
                 .increment(completion.usage().promptTokens());
@@ -121,6 +127,10 @@ public final class WorkerMetrics implements RequestListener {
     public void bind(DeliveryStatus delivery, EventWriter events, TopicFollower cancellations) {
         gauge("tidemark.open.requests", "requests that run or wait in the engine", delivery::runningRequests);
         counter("tidemark.events.dropped", "events that the broker did not take in time", events, EventWriter::dropped);
+        gauge(
+                "tidemark.reply.topics.set.aside",
+                "reply topics that do not take records, so that their results become errors on the results topic",
+                () -> delivery.topicsSetAside().size());
         TableMetrics.bind(registry, cancellations);
     }
 

@@ -61,6 +61,7 @@ final class WorkerService implements Service {
     private final Thread thread;
     private final ExecutorService admissionThread = executor("tidemark-admission");
     private final ExecutorService transactionThread = executor("tidemark-transactions");
+    private final ExecutorService probeThread = executor("tidemark-probes");
     private final ScheduledThreadPoolExecutor deadlines =
             new ScheduledThreadPoolExecutor(1, work -> new Thread(work, "tidemark-deadlines"));
     private final CompletableFuture<Throwable> error = new CompletableFuture<>();
@@ -146,7 +147,7 @@ final class WorkerService implements Service {
                 new DeliveryLoop.Requests(requests, work, metrics),
                 control,
                 status,
-                transactionThread,
+                new DeliveryLoop.Threads(transactionThread, probeThread),
                 time);
         metrics.bind(status, events, cancellations.follower());
         metrics.bind(backend.engine(), group);
@@ -239,6 +240,7 @@ final class WorkerService implements Service {
         admissionThread.shutdownNow();
         deadlines.shutdownNow();
         transactionThread.shutdownNow();
+        probeThread.shutdownNow();
     }
 
     /**

@@ -7,6 +7,7 @@ import io.tidemark.message.CompletionResult;
 import io.tidemark.message.Provenance;
 import io.tidemark.message.ResultMessage;
 import io.tidemark.request.Answer;
+import io.tidemark.request.RequestListener;
 import io.tidemark.stream.TestSettings;
 import io.tidemark.stream.delivery.AnswerTransactions.Outcome;
 import io.tidemark.stream.topics.ReplyTopics;
@@ -15,9 +16,12 @@ import io.tidemark.time.VirtualTime;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.apache.kafka.clients.consumer.ConsumerGroupMetadata;
@@ -28,12 +32,20 @@ import org.apache.kafka.clients.producer.MockProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.InvalidRecordException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.ClusterAuthorizationException;
+import org.apache.kafka.common.errors.InvalidProducerEpochException;
+import org.apache.kafka.common.errors.InvalidTimestampException;
+import org.apache.kafka.common.errors.NotEnoughReplicasException;
+import org.apache.kafka.common.errors.PolicyViolationException;
 import org.apache.kafka.common.errors.ProducerFencedException;
 import org.apache.kafka.common.errors.RecordTooLargeException;
+import org.apache.kafka.common.errors.SaslAuthenticationException;
 import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.errors.TopicAuthorizationException;
+import org.apache.kafka.common.errors.TransactionAbortedException;
+import org.apache.kafka.common.errors.TransactionalIdAuthorizationException;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -49,6 +61,12 @@ class AnswerTransactionsTest {
     private static final TopicLayout TOPICS =
             TopicLayout.of(TestSettings.with(Map.of()).topics());
 
+    private static final String REPLIES = "replies";
+    private static final ReplyRouting ROUTING = new ReplyRouting(
+            List.of(),
+            new ReplyTopics(TOPICS.results(), Map.of(TOPICS.results(), 1, REPLIES, 1)),
+            new EventWriter(event -> {}));
+
     /** A producer whose faults the test plants. */
     private static final class FaultyProducer extends MockProducer<byte[], byte[]> {
 
@@ -59,6 +77,7 @@ class AnswerTransactionsTest {
         /** Given to the callbacks of later sends of the transaction, as by Kafka's producer. */
         private Optional<RuntimeException> state = Optional.empty();
 
+        private Runnable onSend = () -> {};
         private String failingTopic = TOPICS.results();
         private boolean effective;
         private int sends;
@@ -74,6 +93,7 @@ class AnswerTransactionsTest {
         @Override
         public synchronized Future<RecordMetadata> send(ProducerRecord<byte[], byte[]> record, Callback callback) {
             sends++;
+            onSend.run();
             if (sendFailure.isPresent() && record.topic().equals(failingTopic)) {
                 state = sendFailure;
                 sendFailure = Optional.empty();
@@ -86,7 +106,8 @@ class AnswerTransactionsTest {
                     callback.onCompletion(null, reason);
                 }
             });
-            return super.send(record, callback);
+            // Kafka's producer calls a callback once
+            return super.send(record, state.isPresent() ? (metadata, reason) -> {} : callback);
         }
 
         @Override
@@ -118,15 +139,45 @@ class AnswerTransactionsTest {
     private final AtomicBoolean givesUp = new AtomicBoolean();
     private final VirtualTime time = new VirtualTime();
     private String missingTopic = "";
-    private final AnswerTransactions transactions = new AnswerTransactions(
-            () -> {
+    private Optional<String> probeFailure = Optional.of("refused");
+    private final List<String> probes = new ArrayList<>();
+    /** Transactional ids whose transactions can't be ended. */
+    private final Set<String> stuck = new HashSet<>();
+    private final List<String> setAside = new ArrayList<>();
+    private final DeliveryStatus status = new DeliveryStatus(time);
+    private final UnwritableTopics.Checks checks = new UnwritableTopics.Checks() {
+        @Override
+        public boolean isMissing(String topic) {
+            return topic.equals(missingTopic);
+        }
+
+        @Override
+        public Optional<String> fault(String topic, Collection<Integer> partitions) {
+            return isMissing(topic) ? Optional.of("missing") : Optional.empty();
+        }
+
+        @Override
+        public Optional<String> probe(String topic, Collection<Integer> partitions) {
+            probes.add(topic);
+            return probeFailure;
+        }
+    };
+    private final RequestListener listener = new RequestListener() {
+        @Override
+        public void onTopicSetAside(String topic) {
+            setAside.add(topic);
+        }
+    };
+    private final ResultProducers ids = new ResultProducers(
+            id -> {
                 producers.add(new FaultyProducer());
                 return latest();
             },
-            TOPICS,
-            new UnwritableTopics(topic -> topic.equals(missingTopic), time),
-            givesUp::get,
+            "worker",
+            stuck::contains,
             time);
+    private final AnswerTransactions transactions = new AnswerTransactions(
+            ids, TOPICS, new UnwritableTopics(checks, Runnable::run, status, listener, time), givesUp::get, time);
     private final PartitionProgress progress = Deliveries.progress(PARTITION);
 
     static List<RuntimeException> failuresOfSend() {
@@ -242,30 +293,173 @@ class AnswerTransactionsTest {
         assertThat(latest().history()).hasSize(1);
     }
 
-    @Test
-    @DisplayName("Write an error to the results topic for a minute after a reply topic could not be written")
-    void unwritableReplyTopic() {
-        ConsumerRecord<byte[], byte[]> record = new ConsumerRecord<>(PARTITION.topic(), 0, 0, null, new byte[1]);
-        record.headers().add("kafka_replyTopic", "replies".getBytes(StandardCharsets.UTF_8));
-        ReplyRouting routing = new ReplyRouting(
-                List.of(),
-                new ReplyTopics(TOPICS.results(), Map.of(TOPICS.results(), 1, "replies", 1)),
-                new EventWriter(event -> {}));
-        List<PendingAnswer> failing = List.of(replying(record, routing));
-        latest().failingTopic = "replies";
-        latest().sendFailure = Optional.of(new TopicAuthorizationException("denied"));
+    static List<RuntimeException> refusals() {
+        return List.of(
+                new TopicAuthorizationException("denied"),
+                new InvalidTimestampException("out of range"),
+                new NotEnoughReplicasException("too few replicas"),
+                new InvalidRecordException("no key"),
+                new PolicyViolationException("refused"));
+    }
+
+    @ParameterizedTest
+    @MethodSource("refusals")
+    @DisplayName("Set a reply topic aside at once when it refuses a record, until a probe succeeds")
+    void unwritableReplyTopic(RuntimeException refusal) {
+        List<PendingAnswer> failing = List.of(replying(0));
+        latest().failingTopic = REPLIES;
+        latest().sendFailure = Optional.of(refusal);
         assertThat(write(failing)).isNotEqualTo(Outcome.COMMITTED);
+        assertThat(status.topicsSetAside()).containsExactly(REPLIES);
+        assertThat(setAside).containsExactly(REPLIES);
         assertThat(write(failing)).isEqualTo(Outcome.COMMITTED);
         assertThat(failing.get(0).answer().error().orElseThrow().code()).isEqualTo("reply_topic_failed");
         time.sleep(Duration.ofSeconds(59));
-        List<PendingAnswer> diverted = List.of(replying(record, routing));
-        assertThat(write(diverted)).isEqualTo(Outcome.COMMITTED);
+        assertThat(write(List.of(replying(1)))).isEqualTo(Outcome.COMMITTED);
+        assertThat(probes).isEmpty();
         time.sleep(Duration.ofSeconds(1));
-        assertThat(write(List.of(replying(record, routing)))).isEqualTo(Outcome.COMMITTED);
+        assertThat(write(List.of(replying(2)))).isEqualTo(Outcome.COMMITTED);
+        assertThat(probes).as("the first one, which fails").hasSize(1);
+        probeFailure = Optional.empty();
+        time.sleep(Duration.ofSeconds(119));
+        assertThat(write(List.of(replying(3)))).isEqualTo(Outcome.COMMITTED);
+        assertThat(probes).hasSize(1);
+        time.sleep(Duration.ofSeconds(1));
+        assertThat(write(List.of(replying(4)))).isEqualTo(Outcome.COMMITTED);
+        assertThat(probes).hasSize(2);
+        assertThat(write(List.of(replying(5)))).isEqualTo(Outcome.COMMITTED);
+        assertThat(status.topicsSetAside()).isEmpty();
         assertThat(latest().history())
                 .extracting(ProducerRecord::topic)
                 .filteredOn(topic -> !topic.equals(TOPICS.deadLetters()))
-                .containsExactly(TOPICS.results(), TOPICS.results(), "replies");
+                .containsOnlyOnce(REPLIES)
+                .hasSize(6);
+    }
+
+    static List<RuntimeException> failuresOfProducer() {
+        return List.of(
+                new ProducerFencedException("fenced"),
+                new InvalidProducerEpochException("fenced"),
+                new TransactionalIdAuthorizationException("denied"),
+                new ClusterAuthorizationException("denied"),
+                new SaslAuthenticationException("denied"),
+                new TransactionAbortedException("aborted"),
+                new KafkaException("the producer is in an error state"),
+                new TimeoutException("no answer"));
+    }
+
+    @ParameterizedTest
+    @MethodSource("failuresOfProducer")
+    @DisplayName("Set no reply topic aside when the producer fails, or no broker answers")
+    void failingProducer(RuntimeException reason) {
+        List<PendingAnswer> answers = List.of(replying(0));
+        latest().failingTopic = REPLIES;
+        for (int i = 0; i < 3; i++) {
+            latest().sendFailure = Optional.of(reason);
+            assertThat(write(answers)).isNotEqualTo(Outcome.COMMITTED);
+        }
+        assertThat(status.topicsSetAside()).isEmpty();
+        assertThat(write(answers)).isEqualTo(Outcome.COMMITTED);
+        assertThat(latest().history()).extracting(ProducerRecord::topic).contains(REPLIES);
+    }
+
+    @Test
+    @DisplayName("Set a reply topic aside whose records are not acknowledged in time, if those of others are")
+    void notAcknowledged() {
+        List<PendingAnswer> answers = List.of(answer(0), replying(1));
+        latest().failingTopic = REPLIES;
+        for (int i = 0; i < 2; i++) {
+            assertThat(status.topicsSetAside()).isEmpty();
+            latest().sendFailure = Optional.of(new TimeoutException("expired"));
+            assertThat(write(answers)).isNotEqualTo(Outcome.COMMITTED);
+        }
+        assertThat(status.topicsSetAside()).containsExactly(REPLIES);
+        assertThat(write(answers)).isEqualTo(Outcome.COMMITTED);
+        assertThat(answers.get(0).answer().error()).isEmpty();
+    }
+
+    @Test
+    @DisplayName("Set a reply topic aside that refuses even the error in place of a large result")
+    void tooLargeReply() {
+        List<PendingAnswer> answers = List.of(replying(0), answer(1));
+        latest().failingTopic = REPLIES;
+        for (int i = 0; i < 2; i++) {
+            latest().sendFailure = Optional.of(new RecordTooLargeException("too large"));
+            assertThat(write(answers)).isNotEqualTo(Outcome.COMMITTED);
+        }
+        assertThat(write(answers)).isEqualTo(Outcome.COMMITTED);
+        assertThat(answers.get(0).answer().error().orElseThrow().code()).isEqualTo("reply_topic_failed");
+    }
+
+    @Test
+    @DisplayName("Wait longer for a probe of a topic that fails again soon after a probe has succeeded")
+    void flapping() {
+        latest().failingTopic = REPLIES;
+        probeFailure = Optional.empty();
+        for (int seconds : List.of(60, 120, 240)) {
+            latest().sendFailure = Optional.of(new InvalidTimestampException("out of range"));
+            write(List.of(replying(0)));
+            probes.clear();
+            time.sleep(Duration.ofSeconds(seconds - 1));
+            write(List.of(answer(1)));
+            assertThat(probes).isEmpty();
+            time.sleep(Duration.ofSeconds(1));
+            write(List.of(answer(2)));
+            assertThat(probes).hasSize(1);
+            write(List.of(answer(3)));
+            assertThat(status.topicsSetAside()).isEmpty();
+        }
+    }
+
+    @Test
+    @DisplayName("Go on with a new transactional id, which commits name, when a transaction can't be ended")
+    void stuckTransaction() {
+        List<PendingAnswer> answers = List.of(replying(0), answer(1));
+        latest().failingTopic = REPLIES;
+        latest().sendFailure = Optional.of(new InvalidTimestampException("out of range"));
+        stuck.add("worker");
+        assertThat(write(answers)).isEqualTo(Outcome.UNKNOWN);
+        assertThat(transactions.transactionalId()).isEqualTo("worker.1");
+        assertThat(producers).hasSize(2);
+        assertThat(producers.get(0).closed()).isTrue();
+        assertThat(write(answers)).isEqualTo(Outcome.COMMITTED);
+        assertThat(results()).hasSize(2);
+    }
+
+    @Test
+    @DisplayName("Go on with a new transactional id when the end of a committed transaction blocks the next one")
+    void stuckCommit() {
+        stuck.add("worker");
+        latest().sendException = new TimeoutException("concurrent transactions");
+        assertThat(write(List.of(answer(0)))).isEqualTo(Outcome.UNKNOWN);
+        assertThat(transactions.transactionalId()).isEqualTo("worker.1");
+        assertThat(write(List.of(answer(0)))).isEqualTo(Outcome.COMMITTED);
+    }
+
+    @Test
+    @DisplayName("Keep the transactional id when the broker does not answer for another reason")
+    void notStuck() {
+        latest().sendException = new TimeoutException("no broker");
+        assertThat(write(List.of(answer(0)))).isNotEqualTo(Outcome.COMMITTED);
+        assertThat(transactions.transactionalId()).isEqualTo("worker");
+    }
+
+    @Test
+    @DisplayName("Have half the bytes after one that took too long, and twice the bytes after one that used them")
+    void bytes() {
+        List<PendingAnswer> answers = List.of(answer(0), answer(1));
+        long bytes = answers.stream().mapToLong(PendingAnswer::bytes).sum();
+        assertThat(transactions.maxBytes()).isEqualTo(TransactionSize.MAX_BYTES);
+        latest().onSend = () -> time.sleep(Duration.ofSeconds(8));
+        latest().sendFailure = Optional.of(new TimeoutException("expired"));
+        write(answers);
+        assertThat(transactions.maxBytes()).isLessThan(TransactionSize.MAX_BYTES).isGreaterThanOrEqualTo(bytes / 2);
+    }
+
+    private PendingAnswer replying(long offset) {
+        ConsumerRecord<byte[], byte[]> record = new ConsumerRecord<>(PARTITION.topic(), 0, offset, null, new byte[1]);
+        record.headers().add("kafka_replyTopic", REPLIES.getBytes(StandardCharsets.UTF_8));
+        return replying(record, ROUTING);
     }
 
     private PendingAnswer replying(ConsumerRecord<byte[], byte[]> record, ReplyRouting routing) {

@@ -3,13 +3,17 @@ package io.tidemark.stream.delivery;
 import io.tidemark.message.ErrorBody;
 import io.tidemark.request.Answer;
 import io.tidemark.request.Answers;
+import io.tidemark.request.RequestListener;
 import io.tidemark.stream.topics.ReplyTopics;
 import io.tidemark.time.Time;
 import java.util.BitSet;
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Supplier;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.common.TopicPartition;
 
 /** Makes deliveries of request records, and their answers, for tests. */
@@ -36,6 +40,33 @@ final class Deliveries {
 
     static Delivery delivery(PartitionProgress progress, ConsumerRecord<byte[], byte[]> record, ReplyRouting routing) {
         return new Delivery(record, progress, routing.reply(record), 1, 0);
+    }
+
+    /** Producers whose transactions the cluster can always end. */
+    static ResultProducers producers(Supplier<Producer<byte[], byte[]>> producers) {
+        return new ResultProducers(id -> producers.get(), "worker", id -> false, Time.system());
+    }
+
+    /** No topic is set aside, and the cluster names no fault. */
+    static UnwritableTopics noUnwritableTopics() {
+        UnwritableTopics.Checks checks = new UnwritableTopics.Checks() {
+            @Override
+            public boolean isMissing(String topic) {
+                return false;
+            }
+
+            @Override
+            public Optional<String> fault(String topic, Collection<Integer> partitions) {
+                return Optional.empty();
+            }
+
+            @Override
+            public Optional<String> probe(String topic, Collection<Integer> partitions) {
+                return Optional.empty();
+            }
+        };
+        return new UnwritableTopics(
+                checks, Runnable::run, new DeliveryStatus(Time.system()), RequestListener.NONE, Time.system());
     }
 
     /** An answer with an error. */

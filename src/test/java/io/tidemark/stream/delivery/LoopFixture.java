@@ -23,6 +23,7 @@ import io.tidemark.stream.topics.KafkaConnection;
 import io.tidemark.stream.topics.ReplyTopics;
 import io.tidemark.stream.topics.TopicLayout;
 import io.tidemark.time.Time;
+import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -47,6 +48,7 @@ import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.internals.RecordHeader;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
@@ -185,10 +187,23 @@ final class LoopFixture implements AutoCloseable {
 
         /** Permits a reply topic, which is created. */
         String addReplyTopic() {
+            return addReplyTopic(1, Map.of());
+        }
+
+        /** Permits a reply topic, which is created with these configs. */
+        String addReplyTopic(int partitions, Map<String, String> configs) {
             String topic = name + "-reply";
-            create(new NewTopic(topic, 1, (short) 1));
-            replies = Map.of(results(), 1, topic, 1);
+            create(new NewTopic(topic, partitions, (short) 1).configs(configs));
+            replies = Map.of(results(), 1, topic, partitions);
             return topic;
+        }
+
+        /** Deletes a reply topic and creates it again. */
+        void replaceReplyTopic(String topic, int partitions) {
+            await(admin.deleteTopics(List.of(topic)).all());
+            Awaitility.await().atMost(TIMEOUT).until(() -> !await(admin.listTopics().names())
+                    .contains(topic));
+            create(new NewTopic(topic, partitions, (short) 1));
         }
 
         /** Deletes the results topic. What was read from it is forgotten. */
@@ -272,13 +287,24 @@ final class LoopFixture implements AutoCloseable {
         }
 
         void sendWithReply(String topic) {
-            ProducerRecord<byte[], byte[]> record = new ProducerRecord<>(
+            sendWithReply(List.of(new RecordHeader("kafka_replyTopic", TopicClient.bytes(topic))));
+        }
+
+        void sendWithReply(String topic, int partition) {
+            sendWithReply(List.of(
+                    new RecordHeader("kafka_replyTopic", TopicClient.bytes(topic)),
+                    new RecordHeader(
+                            "kafka_replyPartition",
+                            ByteBuffer.allocate(4).putInt(partition).array())));
+        }
+
+        private void sendWithReply(List<Header> headers) {
+            write(new ProducerRecord<>(
                     requestTopics.get(0),
                     0,
                     (byte[]) null,
                     TopicClient.bytes("{\"model\": \"" + fixture.model().name() + "\", \"prompt\": \"x\"}"),
-                    List.of(new RecordHeader("kafka_replyTopic", TopicClient.bytes(topic))));
-            write(record);
+                    headers));
         }
 
         void write(ProducerRecord<byte[], byte[]> record) {
@@ -410,6 +436,7 @@ final class LoopFixture implements AutoCloseable {
         private final WorkEstimate work = new WorkEstimate(engine);
         private final ExecutorService admission = Executors.newSingleThreadExecutor();
         private final ExecutorService transactions = Executors.newSingleThreadExecutor();
+        private final ExecutorService probes = Executors.newSingleThreadExecutor();
         private final ScheduledExecutorService deadlines = Executors.newSingleThreadScheduledExecutor();
         private final LoopControl control;
         private final DeliveryStatus status = new DeliveryStatus(Time.system());
@@ -458,7 +485,7 @@ final class LoopFixture implements AutoCloseable {
                     new DeliveryLoop.Requests(requests, work, listener),
                     control,
                     status,
-                    transactions,
+                    new DeliveryLoop.Threads(transactions, probes),
                     Time.system());
             thread = new Thread(loop::run, "requests of " + name);
         }
@@ -571,6 +598,7 @@ final class LoopFixture implements AutoCloseable {
             admission.shutdownNow();
             deadlines.shutdownNow();
             transactions.shutdownNow();
+            probes.shutdownNow();
         }
     }
 

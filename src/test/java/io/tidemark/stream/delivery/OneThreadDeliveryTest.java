@@ -121,7 +121,7 @@ class OneThreadDeliveryTest {
                 new DeliveryLoop.Requests(requests, new WorkEstimate(engine), listener),
                 control,
                 status,
-                Runnable::run,
+                new DeliveryLoop.Threads(Runnable::run, Runnable::run),
                 time);
         open();
     }

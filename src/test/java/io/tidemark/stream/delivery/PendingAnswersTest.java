@@ -63,9 +63,9 @@ class PendingAnswersTest {
     private final ExecutorService thread = Executors.newSingleThreadExecutor();
     private final PendingAnswers answers = new PendingAnswers(
             new AnswerTransactions(
-                    () -> producer,
+                    Deliveries.producers(() -> producer),
                     TOPICS,
-                    new UnwritableTopics(topic -> false, Time.system()),
+                    Deliveries.noUnwritableTopics(),
                     () -> false,
                     Time.system()),
             thread,

@@ -1,0 +1,116 @@
+package io.tidemark.stream.delivery;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.tidemark.stream.delivery.LoopFixture.Case;
+import io.tidemark.stream.delivery.LoopFixture.Setup;
+import io.tidemark.stream.delivery.LoopFixture.Worker;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+@DisplayName("A reply topic that its owner has made unwritable")
+@Timeout(90)
+class UnwritableReplyTopicTest {
+
+    private static LoopFixture fixture;
+    private Case topics;
+
+    @BeforeAll
+    static void startBroker() {
+        fixture = new LoopFixture();
+    }
+
+    @AfterAll
+    static void stopBroker() {
+        fixture.close();
+    }
+
+    @AfterEach
+    void endWorkers() {
+        topics.close();
+    }
+
+    @Test
+    @DisplayName("Costs only its own answers if it refuses every timestamp, although no transaction with it can be ended")
+    void refusesTimestamps() {
+        topics = fixture.newCase(1);
+        String reply = topics.addReplyTopic(1, Map.of("message.timestamp.before.max.ms", "0"));
+        for (int i = 0; i < 6; i++) {
+            topics.sendWithReply(reply);
+        }
+        topics.send(0, 40);
+        Worker worker = topics.startWorker(new Setup().maxRunning(46));
+        worker.awaitStarted(46);
+        finish(worker, 0, 6);
+        finish(worker, 6, 46);
+        topics.awaitAnswered(46);
+        assertErrors(6, 46);
+        topics.send(0, 1);
+        worker.awaitStarted(47);
+        finish(worker, 46, 47);
+        topics.awaitAnswered(47);
+        worker.stop();
+        assertReleased();
+    }
+
+    @Test
+    @DisplayName("Costs only its own answers if it has fewer partitions than when the worker started")
+    void fewerPartitions() {
+        topics = fixture.newCase(1);
+        String reply = topics.addReplyTopic(3, Map.of());
+        for (int i = 0; i < 3; i++) {
+            topics.sendWithReply(reply, 2);
+        }
+        topics.send(0, 6);
+        Worker worker = topics.startWorker(new Setup().maxRunning(9));
+        worker.awaitStarted(9);
+        finish(worker, 2, 4);
+        topics.awaitAnswered(1);
+        topics.replaceReplyTopic(reply, 1);
+        finish(worker, 0, 2);
+        finish(worker, 4, 9);
+        topics.awaitAnswered(8);
+        assertThat(codes(0, 2)).containsOnly("reply_topic_failed");
+        assertThat(topics.answered()).doesNotContain("0@2");
+        assertThat(topics.visibleLetters()).hasSize(2);
+        worker.stop();
+        assertReleased();
+    }
+
+    private static void finish(Worker worker, int from, int to) {
+        for (int i = from; i < to; i++) {
+            worker.finish("0@" + i);
+        }
+    }
+
+    /** The first requests have an error and a dead letter, and each request one result. */
+    private void assertErrors(int errors, int all) {
+        assertThat(topics.answered()).hasSize(all).doesNotHaveDuplicates();
+        assertThat(codes(0, errors)).hasSize(errors).containsOnly("reply_topic_failed");
+        assertThat(codes(errors, all)).isEmpty();
+        assertThat(topics.visibleLetters()).hasSize(errors);
+    }
+
+    private List<String> codes(int from, int to) {
+        return topics.visibleResults().stream()
+                .filter(result -> {
+                    long offset = result.get("tidemark").get("source").get("offset").asLong();
+                    return offset >= from && offset < to && result.has("error");
+                })
+                .map(result -> result.get("error").get("code"))
+                .map(JsonNode::asText)
+                .toList();
+    }
+
+    /** The last commit names no owner, so that the next owner counts no death. */
+    private void assertReleased() {
+        assertThat(CommitMetadata.of("", topics.committed(topics.partition(0)))).isEqualTo(CommitMetadata.NONE);
+    }
+}
