@@ -178,13 +178,14 @@ final class AnswerTransactions implements AutoCloseable {
                 throw e;
             }
             LOG.warnf("a transaction with %d results failed and is repeated: %s", answers.size(), e.getMessage());
-            if (time.nanosSince(begin) > SLOW_NANOS || e.getCause() instanceof RecordBatchTooLargeException) {
+            boolean slow = time.nanosSince(begin) > SLOW_NANOS;
+            if (slow || e.getCause() instanceof RecordBatchTooLargeException) {
                 size.failed(bytes(answers));
             }
             // if the transaction before has not ended, an abort waits in vain
             boolean stuck = sent.first().isEmpty() && e instanceof TimeoutException && producers.isStuck();
             boolean aborted = !stuck && abort();
-            boolean changed = changeFailed(sent);
+            boolean changed = changeFailed(sent, slow);
             stuck |= aborted && sent.first().isPresent() && producers.isStuck();
             if (stuck) {
                 renew(changed);
@@ -310,12 +311,13 @@ final class AnswerTransactions implements AutoCloseable {
      * transaction can be written. Later failures are not a cause: the producer gives the same exception to records
      * that it has not sent yet.
      *
+     * @param slow whether the transaction may have failed by its duration
      * @return whether the next transaction is without what has failed
      */
-    private boolean changeFailed(SentRecords sent) {
+    private boolean changeFailed(SentRecords sent, boolean slow) {
         Optional<SentRecords.Failure> first = sent.first();
         if (first.isEmpty()) {
-            return setUnacknowledgedAside(sent);
+            return slow && setUnacknowledgedAside(sent);
         }
         PendingAnswer answer = first.get().answer();
         Exception reason = first.get().reason();
@@ -332,13 +334,10 @@ final class AnswerTransactions implements AutoCloseable {
             answer.markUnwritable();
             return true;
         }
-        if (toResults) {
-            return false;
-        }
-        if (!tooLarge && isDelay(reason)) {
+        if (isDelay(reason) || slow && isOfProducer(reason)) {
             return setUnacknowledgedAside(sent);
         }
-        if (isOfProducer(reason)) {
+        if (toResults || isOfProducer(reason)) {
             return false;
         }
         unwritable.add(answer.topic(), sent.unacknowledged(answer.topic()), reason.getMessage());
@@ -364,19 +363,20 @@ final class AnswerTransactions implements AutoCloseable {
 
     /**
      * Sets the reply topics aside whose records no broker has acknowledged in time: if the cluster names a fault of the
-     * topic, or in the second such transaction if brokers have acknowledged records of other topics.
+     * topic, or in the second such transaction if brokers have acknowledged the records of the results topic.
      *
      * @return whether there was one
      */
     private boolean setUnacknowledgedAside(SentRecords sent) {
         boolean found = false;
+        boolean othersAreWritten = sent.isAnyAcknowledged() && !sent.isUnacknowledged(topics.results());
         for (String topic : sent.topics()) {
             Set<Integer> partitions = sent.unacknowledged(topic);
             if (topic.equals(topics.results()) || topic.equals(topics.deadLetters()) || !sent.isUnacknowledged(topic)) {
                 continue;
             }
             Optional<String> fault = unwritable.fault(topic, partitions);
-            if (fault.isEmpty() && sent.isAnyAcknowledged() && doubts.merge(topic, 1, Integer::sum) > 1) {
+            if (fault.isEmpty() && othersAreWritten && doubts.merge(topic, 1, Integer::sum) > 1) {
                 fault = Optional.of("no broker has acknowledged its records in two transactions");
             }
             if (fault.isPresent()) {

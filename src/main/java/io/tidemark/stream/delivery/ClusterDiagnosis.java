@@ -75,26 +75,7 @@ final class ClusterDiagnosis {
         try (Closing admin = new Closing(kafka.newAdmin())) {
             TopicDescription description = await(
                     admin.client.describeTopics(List.of(topic)).topicNameValues().get(topic));
-            int count = description.partitions().size();
-            Optional<Integer> missing =
-                    partitions.stream().filter(number -> number >= count).findFirst();
-            if (missing.isPresent()) {
-                return Optional.of("it has no partition " + missing.get() + " any more, but " + count + " partitions");
-            }
-            int needed = inSync(admin.client, topic);
-            for (TopicPartitionInfo partition : description.partitions()) {
-                if (!partitions.isEmpty() && !partitions.contains(partition.partition())) {
-                    continue;
-                }
-                if (partition.leader() == null || partition.leader().isEmpty()) {
-                    return Optional.of("partition " + partition.partition() + " has no leader");
-                }
-                if (partition.isr().size() < Math.min(needed, partition.replicas().size())) {
-                    return Optional.of("partition " + partition.partition() + " has " + partition.isr().size()
-                            + " replicas in sync, but min.insync.replicas is " + needed);
-                }
-            }
-            return Optional.empty();
+            return fault(description, partitions, inSync(admin.client, topic));
         } catch (ExecutionException e) {
             return e.getCause() instanceof UnknownTopicOrPartitionException
                     ? Optional.of("it does not exist")
@@ -102,6 +83,29 @@ final class ClusterDiagnosis {
         } catch (TimeoutException | KafkaException e) {
             return Optional.empty();
         }
+    }
+
+    /** @param needed the setting {@code min.insync.replicas}; brokers take at most the number of replicas */
+    static Optional<String> fault(TopicDescription description, Collection<Integer> partitions, int needed) {
+        int count = description.partitions().size();
+        Optional<Integer> missing =
+                partitions.stream().filter(number -> number >= count).findFirst();
+        if (missing.isPresent()) {
+            return Optional.of("it has no partition " + missing.get() + " any more, but " + count + " partitions");
+        }
+        for (TopicPartitionInfo partition : description.partitions()) {
+            if (!partitions.isEmpty() && !partitions.contains(partition.partition())) {
+                continue;
+            }
+            if (partition.leader() == null || partition.leader().isEmpty()) {
+                return Optional.of("partition " + partition.partition() + " has no leader");
+            }
+            if (partition.isr().size() < Math.min(needed, partition.replicas().size())) {
+                return Optional.of("partition " + partition.partition() + " has "
+                        + partition.isr().size() + " replicas in sync, but min.insync.replicas is " + needed);
+            }
+        }
+        return Optional.empty();
     }
 
     private static int inSync(Admin admin, String topic) throws TimeoutException {

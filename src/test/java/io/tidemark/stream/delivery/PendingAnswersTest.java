@@ -15,6 +15,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.kafka.clients.consumer.ConsumerGroupMetadata;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.MockProducer;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
@@ -61,9 +62,10 @@ class PendingAnswersTest {
     private final AtomicInteger ends = new AtomicInteger();
     private final AtomicInteger committed = new AtomicInteger();
     private final ExecutorService thread = Executors.newSingleThreadExecutor();
+    private final ResultProducers producers = Deliveries.producers(() -> producer);
     private final PendingAnswers answers = new PendingAnswers(
             new AnswerTransactions(
-                    Deliveries.producers(() -> producer),
+                    producers,
                     TOPICS,
                     Deliveries.noUnwritableTopics(),
                     () -> false,
@@ -123,6 +125,54 @@ class PendingAnswersTest {
         assertThatThrownBy(answers::finish).isInstanceOf(OutOfMemoryError.class);
         assertThat(answers.isRunning()).isFalse();
         assertThat(committed).hasValue(0);
+    }
+
+    @Test
+    @DisplayName("Are divided into transactions of at most 16 MiB, the oldest ones first")
+    void bytes() {
+        producer.permitted.countDown();
+        for (int i = 0; i < 5; i++) {
+            end(i, 5 << 20);
+        }
+        for (int left : List.of(2, 0)) {
+            answers.begin(List.of(progress), GROUP);
+            assertThat(answers.finish()).contains(Outcome.COMMITTED);
+            assertThat(answers.size()).isEqualTo(left);
+        }
+        assertThat(producer.history()).hasSize(10);
+        assertThat(progress.commit(List.of()).target().offset()).isEqualTo(5);
+    }
+
+    @Test
+    @DisplayName("Are written with the new transactional id as the owner after the old one could not end a transaction")
+    void newOwner() {
+        producer.permitted.countDown();
+        answers.begin(List.of(progress), GROUP);
+        assertThat(answers.finish()).contains(Outcome.COMMITTED);
+        producers.renew();
+        assertThat(progress.needsClaim()).isFalse();
+        end(0);
+        answers.begin(List.of(progress), GROUP);
+        assertThat(answers.finish()).contains(Outcome.COMMITTED);
+        CommitMetadata metadata = CommitMetadata.of(
+                "",
+                producer.consumerGroupOffsetsHistory()
+                        .get(1)
+                        .get("group")
+                        .get(progress.partition()));
+        assertThat(metadata.owner()).contains("worker.1");
+        assertThat(metadata.hasOtherOwner("worker")).isFalse();
+        assertThat(metadata.hasOtherOwner("worke")).isTrue();
+    }
+
+    /** Opens a request and adds its answer, whose dead letter has the request's value. */
+    private void end(int offset, int bytes) {
+        progress.open(offset);
+        Delivery delivery = Deliveries.delivery(
+                progress,
+                new ConsumerRecord<>(TOPICS.requests(), 0, offset, null, new byte[bytes]),
+                Deliveries.toResults(TOPICS.results()));
+        answers.add(new PendingAnswer(delivery, Deliveries.error(delivery)));
     }
 
     /** Opens a request and adds its answer. */

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.tidemark.stream.delivery.LoopFixture.Case;
 import io.tidemark.stream.delivery.LoopFixture.Setup;
 import io.tidemark.stream.delivery.LoopFixture.Worker;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.AfterAll;
@@ -58,6 +59,47 @@ class UnwritableReplyTopicTest {
         topics.awaitAnswered(47);
         worker.stop();
         assertReleased();
+    }
+
+    @Test
+    @DisplayName("Does not prevent the release of partitions, so that the next owner counts no death")
+    void releases() {
+        topics = fixture.newCase(1);
+        String reply = topics.addReplyTopic(1, Map.of("message.timestamp.before.max.ms", "0"));
+        topics.sendWithReply(reply);
+        Worker worker = topics.startWorker(new Setup().grace(Duration.ofSeconds(20)));
+        worker.awaitStarted(1);
+        worker.control().stop();
+        finish(worker, 0, 1);
+        worker.stop();
+        topics.awaitAnswered(1);
+        assertErrors(1, 1);
+        assertReleased();
+    }
+
+    @Test
+    @DisplayName("Leaves the new transactional id in the commits: the next owner of a killed worker answers the rest once")
+    void killed() {
+        topics = fixture.newCase(1);
+        String reply = topics.addReplyTopic(1, Map.of("message.timestamp.before.max.ms", "0"));
+        topics.sendWithReply(reply);
+        topics.send(0, 2);
+        Worker worker = topics.startWorker();
+        worker.awaitStarted(3);
+        finish(worker, 0, 2);
+        topics.awaitAnswered(2);
+        assertThat(CommitMetadata.of("", topics.committed(topics.partition(0))).owner())
+                .contains(worker.transactionalId() + ".1");
+        worker.kill();
+        topics.removeMembers();
+        Worker next = topics.startWorker();
+        next.awaitStarted("0@2");
+        next.finish("0@2");
+        topics.awaitAnswered(3);
+        next.stop();
+        assertErrors(1, 3);
+        assertThat(CommitMetadata.of("", topics.committed(topics.partition(0))).owner())
+                .isEmpty();
     }
 
     @Test
