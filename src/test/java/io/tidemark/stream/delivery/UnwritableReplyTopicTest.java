@@ -7,8 +7,14 @@ import io.tidemark.stream.delivery.LoopFixture.Case;
 import io.tidemark.stream.delivery.LoopFixture.Setup;
 import io.tidemark.stream.delivery.LoopFixture.Worker;
 import java.time.Duration;
+import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -124,6 +130,33 @@ class UnwritableReplyTopicTest {
         assertThat(topics.visibleLetters()).hasSize(2);
         worker.stop();
         assertReleased();
+    }
+
+    @Test
+    @DisplayName("Does not keep a worker from the partitions of a dead owner whose last transaction can't be ended")
+    void stuckOwner() {
+        topics = fixture.newCase(1);
+        String reply = topics.addReplyTopic(1, Map.of("message.timestamp.before.max.ms", "0"));
+        topics.send(0, 1);
+        String dead = topics.group() + "-dead";
+        try (KafkaProducer<byte[], byte[]> producer = new KafkaProducer<>(
+                Map.of("bootstrap.servers", fixture.bootstrapServers(), "transactional.id", dead),
+                new ByteArraySerializer(),
+                new ByteArraySerializer())) {
+            producer.initTransactions();
+            producer.beginTransaction();
+            producer.send(new ProducerRecord<>(reply, new byte[1]));
+            producer.flush();
+            producer.abortTransaction();
+        }
+        CommitMetadata metadata = new CommitMetadata(Optional.of(dead), false, CrashHistory.NONE, new BitSet());
+        topics.setCommitted(topics.partition(0), new OffsetAndMetadata(0, metadata.toString()));
+        Worker worker = topics.startWorker();
+        worker.awaitStarted(1);
+        finish(worker, 0, 1);
+        topics.awaitAnswered(1);
+        worker.stop();
+        assertThat(topics.answered()).containsExactly("0@0");
     }
 
     private static void finish(Worker worker, int from, int to) {

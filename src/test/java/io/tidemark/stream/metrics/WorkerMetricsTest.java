@@ -73,6 +73,14 @@ class WorkerMetricsTest {
     }
 
     @Test
+    @DisplayName("Count how often a reply topic was set aside, by topic")
+    void replyTopics() {
+        metrics.onTopicSetAside("replies");
+        metrics.onTopicSetAside("replies");
+        assertThat(registry.scrape()).contains("tidemark_reply_topic_failures_total{topic=\"replies\",} 2");
+    }
+
+    @Test
     @DisplayName("Count requests by adapter and outcome; names that are no model share the tag unknown")
     void requests() {
         metrics.onCommitted(answer("a", new Completion.Timing(1, 1, 2), 1), 0);
