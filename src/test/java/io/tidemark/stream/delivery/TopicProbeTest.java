@@ -35,17 +35,17 @@ class TopicProbeTest {
                     new KafkaConnection(Map.of("bootstrap.servers", broker.bootstrapServers()));
             try (Admin admin = kafka.newAdmin()) {
                 admin.createTopics(List.of(new NewTopic(TOPIC, 2, (short) 1)
-                                .configs(Map.of("message.timestamp.before.max.ms", "0"))))
+                                .configs(Map.of("max.message.bytes", "50"))))
                         .all()
                         .get();
                 TopicProbe probe = new TopicProbe(kafka, "group/worker");
-                assertThat(probe.failure(TOPIC, Set.of(1)).orElseThrow()).contains("out of range");
+                assertThat(probe.failure(TOPIC, Set.of(1)).orElseThrow()).contains("larger than");
                 // the end of the first probe's transaction is refused, too, and must not delay the next probe
                 assertThat(probe.failure(TOPIC, Set.of())).isPresent();
                 admin.incrementalAlterConfigs(Map.of(
                                 new ConfigResource(ConfigResource.Type.TOPIC, TOPIC),
                                 List.of(new AlterConfigOp(
-                                        new ConfigEntry("message.timestamp.before.max.ms", ""),
+                                        new ConfigEntry("max.message.bytes", ""),
                                         AlterConfigOp.OpType.DELETE))))
                         .all()
                         .get();

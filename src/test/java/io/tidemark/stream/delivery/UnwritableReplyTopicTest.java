@@ -26,8 +26,12 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(90)
 class UnwritableReplyTopicTest {
 
+    /** No record and no marker, which has 78 bytes, is that small. */
+    private static final Map<String, String> REFUSES_EVERYTHING = Map.of("max.message.bytes", "50");
+
     private static LoopFixture fixture;
     private Case topics;
+    private Worker worker;
 
     @BeforeAll
     static void startBroker() {
@@ -45,19 +49,10 @@ class UnwritableReplyTopicTest {
     }
 
     @Test
-    @DisplayName("Costs only its own answers if it refuses every timestamp, although no transaction with it can be ended")
-    void refusesTimestamps() {
+    @DisplayName("Costs only its own answers if it takes no record and no end of a transaction")
+    void refusesEverything() {
         topics = fixture.newCase(1);
-        String reply = topics.addReplyTopic(1, Map.of("message.timestamp.before.max.ms", "0"));
-        for (int i = 0; i < 6; i++) {
-            topics.sendWithReply(reply);
-        }
-        topics.send(0, 40);
-        Worker worker = topics.startWorker(new Setup().maxRunning(46));
-        worker.awaitStarted(46);
-        finish(worker, 0, 6);
-        finish(worker, 6, 46);
-        topics.awaitAnswered(46);
+        answerWithReplyTopic(REFUSES_EVERYTHING);
         assertErrors(6, 46);
         topics.send(0, 1);
         worker.awaitStarted(47);
@@ -68,12 +63,39 @@ class UnwritableReplyTopicTest {
     }
 
     @Test
+    @DisplayName("Costs only its own answers if it refuses timestamps before the current millisecond")
+    void refusesTimestamps() {
+        topics = fixture.newCase(1);
+        answerWithReplyTopic(Map.of("message.timestamp.before.max.ms", "0"));
+        // a record of the current millisecond is taken
+        List<String> codes = codes(0, 6);
+        assertThat(codes).isNotEmpty().containsOnly("reply_topic_failed");
+        assertThat(topics.visibleLetters()).hasSize(codes.size());
+        assertThat(topics.answered()).hasSize(40 + codes.size()).doesNotHaveDuplicates();
+        worker.stop();
+        assertReleased();
+    }
+
+    /** Answers six requests that name a reply topic, and 40 others. */
+    private void answerWithReplyTopic(Map<String, String> configs) {
+        String reply = topics.addReplyTopic(1, configs);
+        for (int i = 0; i < 6; i++) {
+            topics.sendWithReply(reply);
+        }
+        topics.send(0, 40);
+        worker = topics.startWorker(new Setup().maxRunning(46));
+        worker.awaitStarted(46);
+        finish(worker, 0, 46);
+        topics.awaitNoLag();
+    }
+
+    @Test
     @DisplayName("Does not prevent the release of partitions, so that the next owner counts no death")
     void releases() {
         topics = fixture.newCase(1);
-        String reply = topics.addReplyTopic(1, Map.of("message.timestamp.before.max.ms", "0"));
+        String reply = topics.addReplyTopic(1, REFUSES_EVERYTHING);
         topics.sendWithReply(reply);
-        Worker worker = topics.startWorker(new Setup().grace(Duration.ofSeconds(20)));
+        worker = topics.startWorker(new Setup().grace(Duration.ofSeconds(20)));
         worker.awaitStarted(1);
         worker.control().stop();
         finish(worker, 0, 1);
@@ -87,15 +109,16 @@ class UnwritableReplyTopicTest {
     @DisplayName("Leaves the new transactional id in the commits: the next owner of a killed worker answers the rest once")
     void killed() {
         topics = fixture.newCase(1);
-        String reply = topics.addReplyTopic(1, Map.of("message.timestamp.before.max.ms", "0"));
+        String reply = topics.addReplyTopic(1, REFUSES_EVERYTHING);
         topics.sendWithReply(reply);
         topics.send(0, 2);
-        Worker worker = topics.startWorker();
+        worker = topics.startWorker();
         worker.awaitStarted(3);
         finish(worker, 0, 2);
         topics.awaitAnswered(2);
         assertThat(CommitMetadata.of("", topics.committed(topics.partition(0))).owner())
-                .contains(worker.transactionalId() + ".1");
+                .as("one new id for the large result, one for its error")
+                .contains(worker.transactionalId() + ".2");
         worker.kill();
         topics.removeMembers();
         Worker next = topics.startWorker();
@@ -117,7 +140,7 @@ class UnwritableReplyTopicTest {
             topics.sendWithReply(reply, 2);
         }
         topics.send(0, 6);
-        Worker worker = topics.startWorker(new Setup().maxRunning(9));
+        worker = topics.startWorker(new Setup().maxRunning(9));
         worker.awaitStarted(9);
         finish(worker, 2, 4);
         topics.awaitAnswered(1);
@@ -136,7 +159,7 @@ class UnwritableReplyTopicTest {
     @DisplayName("Does not keep a worker from the partitions of a dead owner whose last transaction can't be ended")
     void stuckOwner() {
         topics = fixture.newCase(1);
-        String reply = topics.addReplyTopic(1, Map.of("message.timestamp.before.max.ms", "0"));
+        String reply = topics.addReplyTopic(1, REFUSES_EVERYTHING);
         topics.send(0, 1);
         String dead = topics.group() + "-dead";
         try (KafkaProducer<byte[], byte[]> producer = new KafkaProducer<>(
@@ -151,7 +174,7 @@ class UnwritableReplyTopicTest {
         }
         CommitMetadata metadata = new CommitMetadata(Optional.of(dead), false, CrashHistory.NONE, new BitSet());
         topics.setCommitted(topics.partition(0), new OffsetAndMetadata(0, metadata.toString()));
-        Worker worker = topics.startWorker();
+        worker = topics.startWorker();
         worker.awaitStarted(1);
         finish(worker, 0, 1);
         topics.awaitAnswered(1);
