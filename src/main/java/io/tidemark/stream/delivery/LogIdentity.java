@@ -19,6 +19,9 @@ record LogIdentity(Optional<String> topic, OptionalInt epoch) {
     /** Of a commit that does not name its log. */
     static final LogIdentity NONE = new LogIdentity(Optional.empty(), OptionalInt.empty());
 
+    /** Of the text of an id. */
+    private static final int MAX_ID = 32;
+
     private static final String TOPIC = "topic";
     private static final String EPOCH = "epoch";
 
@@ -32,7 +35,11 @@ record LogIdentity(Optional<String> topic, OptionalInt epoch) {
         return epoch.isPresent() && epoch.getAsInt() >= newest ? this : new LogIdentity(topic, OptionalInt.of(newest));
     }
 
+    /** @throws IllegalArgumentException if a field is invalid */
     static LogIdentity parse(Map<String, String> fields) {
+        if (fields.getOrDefault(TOPIC, "").length() > MAX_ID) {
+            throw new IllegalArgumentException("'topic' has more than " + MAX_ID + " characters");
+        }
         return new LogIdentity(
                 Optional.ofNullable(fields.get(TOPIC)),
                 fields.containsKey(EPOCH) ? OptionalInt.of(Integer.parseInt(fields.get(EPOCH))) : OptionalInt.empty());

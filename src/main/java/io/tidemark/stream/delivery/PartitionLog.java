@@ -1,6 +1,7 @@
 package io.tidemark.stream.delivery;
 
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.OptionalLong;
 
 /**
@@ -9,8 +10,23 @@ import java.util.OptionalLong;
  * @param topic id of the topic
  * @param start the first offset that retention has kept
  * @param end   the high watermark
+ * @param epoch the newest leader epoch
  */
-record PartitionLog(Optional<String> topic, OptionalLong start, OptionalLong end) {
+record PartitionLog(Optional<String> topic, OptionalLong start, OptionalLong end, OptionalInt epoch) {
 
-    static final PartitionLog UNKNOWN = new PartitionLog(Optional.empty(), OptionalLong.empty(), OptionalLong.empty());
+    /** The identity of a commit without an epoch that this log can't have, which only another program can have set. */
+    LogIdentity possible(LogIdentity committed) {
+        boolean isFuture = committed.epoch().isPresent()
+                && epoch.isPresent()
+                && committed.epoch().getAsInt() > epoch.getAsInt();
+        return isFuture ? new LogIdentity(committed.topic(), OptionalInt.empty()) : committed;
+    }
+
+    /** Whether the leader can compare its log with that of a commit: an epoch of another topic has no meaning. */
+    boolean isComparable(LogIdentity committed) {
+        return epoch.isPresent()
+                && possible(committed).epoch().isPresent()
+                && committed.topic().isPresent()
+                && committed.topic().equals(topic);
+    }
 }

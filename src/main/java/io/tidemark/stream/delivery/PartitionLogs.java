@@ -7,6 +7,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
@@ -19,6 +20,7 @@ import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.DescribeTopicsOptions;
 import org.apache.kafka.clients.admin.ListOffsetsOptions;
 import org.apache.kafka.clients.admin.ListOffsetsResult;
+import org.apache.kafka.clients.admin.ListOffsetsResult.ListOffsetsResultInfo;
 import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.admin.TopicDescription;
 import org.apache.kafka.common.IsolationLevel;
@@ -78,17 +80,28 @@ final class PartitionLogs {
      */
     Map<TopicPartition, PartitionLog> read(Collection<TopicPartition> partitions) {
         Map<String, CompletableFuture<TopicDescription>> topics = describe(partitions);
-        Map<TopicPartition, CompletableFuture<Long>> starts =
+        Map<TopicPartition, CompletableFuture<ListOffsetsResultInfo>> starts =
                 list(partitions, OffsetSpec.earliest(), IsolationLevel.READ_UNCOMMITTED);
-        Map<TopicPartition, CompletableFuture<Long>> last =
+        Map<TopicPartition, CompletableFuture<ListOffsetsResultInfo>> last =
                 list(partitions, OffsetSpec.latest(), IsolationLevel.READ_UNCOMMITTED);
         return partitions.stream()
                 .collect(Collectors.toMap(
                         Function.identity(),
-                        each -> new PartitionLog(
-                                answer(topics.get(each.topic())).map(PartitionLogs::id),
-                                answer(starts.get(each)).map(OptionalLong::of).orElseGet(OptionalLong::empty),
-                                answer(last.get(each)).map(OptionalLong::of).orElseGet(OptionalLong::empty))));
+                        each -> log(
+                                answer(topics.get(each.topic())), answer(starts.get(each)), answer(last.get(each)))));
+    }
+
+    private static PartitionLog log(
+            Optional<TopicDescription> topic,
+            Optional<ListOffsetsResultInfo> start,
+            Optional<ListOffsetsResultInfo> end) {
+        return new PartitionLog(
+                topic.map(PartitionLogs::id),
+                start.map(info -> OptionalLong.of(info.offset())).orElseGet(OptionalLong::empty),
+                end.map(info -> OptionalLong.of(info.offset())).orElseGet(OptionalLong::empty),
+                end.flatMap(ListOffsetsResultInfo::leaderEpoch)
+                        .map(OptionalInt::of)
+                        .orElseGet(OptionalInt::empty));
     }
 
     /**
@@ -107,16 +120,16 @@ final class PartitionLogs {
         Set<TopicPartition> partitions =
                 owned.stream().map(PartitionProgress::partition).collect(Collectors.toSet());
         ends.keySet().retainAll(partitions);
-        Map<TopicPartition, CompletableFuture<Long>> stable =
+        Map<TopicPartition, CompletableFuture<ListOffsetsResultInfo>> stable =
                 list(partitions, OffsetSpec.latest(), IsolationLevel.READ_COMMITTED);
-        Map<TopicPartition, CompletableFuture<Long>> last =
+        Map<TopicPartition, CompletableFuture<ListOffsetsResultInfo>> last =
                 list(partitions, OffsetSpec.latest(), IsolationLevel.READ_UNCOMMITTED);
         List<CompletableFuture<?>> answers = new ArrayList<>();
         describe(partitions)
                 .forEach((topic, found) ->
                         answers.add(found.thenAccept(description -> topicIds.put(topic, id(description)))));
         partitions.forEach(each -> answers.add(stable.get(each)
-                .thenCombine(last.get(each), Ends::new)
+                .thenCombine(last.get(each), (lower, upper) -> new Ends(lower.offset(), upper.offset()))
                 .thenAccept(found -> ends.put(each, found))));
         CompletableFuture.allOf(answers.toArray(CompletableFuture[]::new)).whenComplete((done, failure) -> {
             if (failure != null) {
@@ -174,7 +187,7 @@ final class PartitionLogs {
                 .collect(Collectors.toMap(Map.Entry::getKey, each -> future(each.getValue())));
     }
 
-    private Map<TopicPartition, CompletableFuture<Long>> list(
+    private Map<TopicPartition, CompletableFuture<ListOffsetsResultInfo>> list(
             Collection<TopicPartition> partitions, OffsetSpec spec, IsolationLevel isolation) {
         ListOffsetsResult offsets = admin.listOffsets(
                 partitions.stream().collect(Collectors.toMap(Function.identity(), any -> spec)),
@@ -182,8 +195,7 @@ final class PartitionLogs {
         return partitions.stream()
                 .collect(Collectors.toMap(
                         Function.identity(),
-                        each -> future(offsets.partitionResult(each))
-                                .thenApply(ListOffsetsResult.ListOffsetsResultInfo::offset)));
+                        each -> future(offsets.partitionResult(each))));
     }
 
     private static <T> CompletableFuture<T> future(KafkaFuture<T> answer) {

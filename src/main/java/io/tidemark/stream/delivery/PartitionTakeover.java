@@ -112,12 +112,14 @@ final class PartitionTakeover {
 
     private PartitionProgress progress(
             TopicPartition partition, OffsetAndMetadata commit, PartitionLog log, OptionalLong diverged) {
-        StartOffset start = StartOffset.of(commit.offset(), metadata(partition, commit), log, diverged);
+        CommitMetadata committed = metadata(partition, commit);
+        StartOffset start =
+                StartOffset.of(commit.offset(), committed.in(log.possible(committed.log())), log, diverged);
         report(partition, commit.offset(), start, log);
         CommitMetadata metadata = start.metadata();
         consumer.seek(
                 partition,
-                position(start.offset(), isComparable(metadata.log(), log) ? metadata.log() : LogIdentity.NONE));
+                position(start.offset(), log.isComparable(metadata.log()) ? metadata.log() : LogIdentity.NONE));
         CrashHistory crashes = crashes(partition, start.offset(), metadata);
         LogIdentity identity = new LogIdentity(
                 log.topic().or(() -> metadata.log().topic()), metadata.log().epoch());
@@ -136,13 +138,6 @@ final class PartitionTakeover {
                 "");
     }
 
-    /** Whether a leader can compare: an epoch of another topic has no meaning. */
-    private static boolean isComparable(LogIdentity committed, PartitionLog log) {
-        return committed.epoch().isPresent()
-                && committed.topic().isPresent()
-                && committed.topic().equals(log.topic());
-    }
-
     /**
      * Asks the leaders whether their logs have the records that the group has read last. Waits for about 5 s at most: the
      * consumer asks the others again before it reads, and {@link #outOfRange} has their answer.
@@ -154,7 +149,7 @@ final class PartitionTakeover {
         Set<TopicPartition> asked = new HashSet<>();
         committed.forEach((partition, commit) -> {
             CommitMetadata metadata = metadata(partition, commit);
-            if (isComparable(metadata.log(), found.get(partition))) {
+            if (found.get(partition).isComparable(metadata.log())) {
                 asked.add(partition);
                 consumer.seek(
                         partition,

@@ -334,6 +334,26 @@ class OneThreadDeliveryTest {
     }
 
     @Test
+    @DisplayName("Reads on if another program has committed an epoch that the log can't have")
+    void futureEpoch() {
+        answerAll(2);
+        session.close();
+        send(FIRST, "");
+        LogIdentity log = metadata(FIRST).log();
+        kafka.commit(
+                FIRST,
+                new OffsetAndMetadata(
+                        2, CommitMetadata.NONE.in(log.at(Integer.MAX_VALUE)).toString()));
+        open();
+        turns(3);
+        assertThat(started().subList(2, started().size())).containsExactly("0@2");
+        finish("0@2");
+        turns(2);
+        assertThat(metadata(FIRST).log()).isEqualTo(log);
+        assertThat(status.requestTopics().replacedLogs(FIRST.topic())).isZero();
+    }
+
+    @Test
     @DisplayName("Reads a topic that was created again from its beginning, also if it has more records than before")
     void createdAgain() {
         answerAll(2);
