@@ -31,9 +31,9 @@ import org.apache.kafka.common.errors.InterruptException;
 import org.jboss.logging.Logger;
 
 /**
- * The logs of request partitions: their topic ids, their first offsets and their ends. {@link #read} waits for them when
- * partitions are assigned. {@link #turned} lists those of the owned partitions every {@value #LIST_SECONDS} s without a
- * wait. It finds topics that were created again, and offsets behind open transactions.
+ * The logs of request partitions: their topic ids, their first offsets and their ends. {@link #read} waits for them
+ * when partitions are assigned. {@link #turned} lists those of the owned partitions every {@value #LIST_SECONDS} s
+ * without a wait. It finds topics that were created again, and offsets behind open transactions.
  *
  * <p>Used by the thread {@code tidemark-requests}. The answers of a listing arrive on the thread of the admin client.
  */
@@ -107,7 +107,8 @@ final class PartitionLogs {
     /**
      * Called after each turn of a session.
      *
-     * @throws KafkaException if the topic of a partition was created again; the next session reads it from its beginning
+     * @throws KafkaException if the topic of a partition was created again; the next session reads it from its
+     *     beginning
      */
     void turned(Collection<PartitionProgress> owned) {
         long now = time.nanoTime();

@@ -139,8 +139,8 @@ final class PartitionTakeover {
     }
 
     /**
-     * Asks the leaders whether their logs have the records that the group has read last. Waits for about 5 s at most: the
-     * consumer asks the others again before it reads, and {@link #outOfRange} has their answer.
+     * Asks the leaders whether their logs have the records that the group has read last. Waits for about 5 s at most:
+     * the consumer asks the others again before it reads, and {@link #outOfRange} has their answer.
      *
      * @return the first offset at which a log differs, 0 if a leader does not know it
      */
@@ -193,7 +193,10 @@ final class PartitionTakeover {
                 LOG.warnf(
                         "the log of %s was truncated below what the group has read (committed offset %d, end %s);"
                                 + " requests are read from offset %d, and may be answered again",
-                        partition, committed, log.end().isPresent() ? log.end().getAsLong() : "unknown", start.offset());
+                        partition,
+                        committed,
+                        log.end().isPresent() ? log.end().getAsLong() : "unknown",
+                        start.offset());
             }
             case RECREATED -> {
                 logs.status().replaced(partition.topic());
@@ -208,14 +211,14 @@ final class PartitionTakeover {
     private void expired(TopicPartition partition, long from, long to, long lost) {
         logs.status().expired(partition.topic(), lost);
         LOG.warnf(
-                "retention has deleted %d offsets of %s, from %d to %d, before a worker has read or answered them; their"
-                        + " requests have no result",
+                "retention has deleted %d offsets of %s, from %d to %d, before a worker has read or answered them;"
+                        + " their requests have no result",
                 lost, partition, from, to - 1);
     }
 
     /**
-     * Called when a poll finds that the logs do not have the positions of the consumer. Continues at the first record if
-     * retention has deleted the position.
+     * Called when a poll finds that the logs do not have the positions of the consumer. Continues at the first record
+     * if retention has deleted the position.
      *
      * @throws KafkaException if a log was truncated or its topic created again; the next session compares it with the
      *     committed offset

@@ -61,7 +61,8 @@ public final class ClusterSettings {
             "offsets.retention.minutes",
             TimeUnit.DAYS.toMinutes(7),
             false,
-            "the cluster deletes the offsets of a group without members after this time, and requests are answered again");
+            "the cluster deletes the offsets of a group without members after this time, and requests are answered"
+                    + " again");
 
     private static final Minimum TRANSACTION_STATE = new Minimum(
             "transaction.state.log.min.isr",
@@ -104,7 +105,8 @@ public final class ClusterSettings {
             throw new IllegalStateException("interrupted while reading the settings of the cluster", e);
         } catch (ExecutionException e) {
             throw new IllegalStateException(
-                    "could not read the settings of the cluster: " + KafkaConnection.reason(e.getCause()), e.getCause());
+                    "could not read the settings of the cluster: " + KafkaConnection.reason(e.getCause()),
+                    e.getCause());
         } catch (TimeoutException e) {
             throw new IllegalStateException(
                     "the Kafka cluster did not answer within " + TopicSetup.TIMEOUT_S + " s", e);
@@ -123,8 +125,8 @@ public final class ClusterSettings {
             return Optional.empty();
         }
         return Optional.of("its feature " + FEATURE + " is " + version + ", and " + TRANSACTION_VERSION
-                + " is required, so that a delayed commit of an aborted transaction has no effect; use Kafka 4.0 or later"
-                + " and run 'kafka-features.sh upgrade --feature " + FEATURE + "=" + TRANSACTION_VERSION + "'");
+                + " is required, so that a delayed commit of an aborted transaction has no effect; use Kafka 4.0 or"
+                + " later and run 'kafka-features.sh upgrade --feature " + FEATURE + "=" + TRANSACTION_VERSION + "'");
     }
 
     private static void brokers(Admin admin, boolean answers, List<String> refused, List<String> warnings)

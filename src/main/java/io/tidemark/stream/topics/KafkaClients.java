@@ -19,8 +19,8 @@ public interface KafkaClients {
     Consumer<byte[], byte[]> newConsumer(Map<String, Object> overrides);
 
     /**
-     * Creates a consumer that joins a group: of committed records, with cooperative rebalances and without commits of its
-     * own.
+     * Creates a consumer that joins a group: of committed records, with cooperative rebalances and without commits of
+     * its own.
      *
      * @param maxPollRecords records of one poll
      * @param offsetReset    {@code earliest} to continue at the earliest record if the group has no offset or the log

@@ -242,7 +242,9 @@ public final class SimulatedKafka implements KafkaClients {
                                                         each.getValue() instanceof OffsetSpec.EarliestSpec))));
                     case "describeTopics" ->
                         new DescribedTopics(((Collection<?>) arguments[0])
-                                .stream().map(String::valueOf).collect(Collectors.toMap(Function.identity(), this::describe)));
+                                .stream()
+                                        .map(String::valueOf)
+                                        .collect(Collectors.toMap(Function.identity(), this::describe)));
                     case "listConsumerGroupOffsets" ->
                         newResult(
                                 ListConsumerGroupOffsetsResult.class,
