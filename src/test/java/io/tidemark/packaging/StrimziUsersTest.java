@@ -136,6 +136,7 @@ class StrimziUsersTest {
             return Optional.of("topic " + topic.group(1));
         }
         return Stream.of(
+                        Map.entry("cluster", "cluster "),
                         Map.entry("group of the workers", "group tidemark-workers"),
                         Map.entry("group of the calibrators", "group tidemark-calibrators"),
                         Map.entry("group of a client", "group tidemark-client-*"),

@@ -30,6 +30,7 @@ import org.apache.kafka.common.acl.AclBinding;
 import org.apache.kafka.common.acl.AclOperation;
 import org.apache.kafka.common.acl.AclPermissionType;
 import org.apache.kafka.common.resource.PatternType;
+import org.apache.kafka.common.resource.Resource;
 import org.apache.kafka.common.resource.ResourcePattern;
 import org.apache.kafka.common.resource.ResourceType;
 
@@ -163,7 +164,8 @@ final class SecuredBroker implements AutoCloseable {
             JsonNode resource = acl.path("resource");
             ResourcePattern pattern = new ResourcePattern(
                     ResourceType.fromString(upperCase(resource.path("type"))),
-                    resource.path("name").asText(),
+                    // Strimzi names the cluster itself
+                    resource.path("name").asText(Resource.CLUSTER_NAME),
                     resource.path("patternType").asText().equals("prefix")
                             ? PatternType.PREFIXED
                             : PatternType.LITERAL);

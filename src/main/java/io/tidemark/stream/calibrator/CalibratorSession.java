@@ -92,7 +92,7 @@ final class CalibratorSession implements ConsumerRebalanceListener, AutoCloseabl
         this.listener = listener;
         this.time = thread.time();
         // one record, because each is handled before the next poll
-        this.consumer = thread.kafka().newGroupMember(options.group(), options.transactionalId(), 1);
+        this.consumer = thread.kafka().newGroupMember(options.group(), options.transactionalId(), 1, "earliest");
         this.heartbeat = new PollHeartbeat(consumer, time);
         try {
             tables = new CalibratorTables(thread.kafka(), time, options.topics());

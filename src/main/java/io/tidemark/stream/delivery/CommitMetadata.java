@@ -15,14 +15,15 @@ import org.jboss.logging.Logger;
 /**
  * The metadata of a committed offset of a request partition: who owns the partition, how often its owners have died,
  * and which requests above the offset have a result. It is text of the form
- * {@code tidemark/1 owner=ID crashes=2@1400 done=BASE64}. Unknown fields are ignored.
+ * {@code tidemark/1 owner=ID topic=ID epoch=3 crashes=2@1400 done=BASE64}. Unknown fields are ignored.
  *
  * @param owner    transactional id of the worker that owns the partition; empty after an orderly release
  * @param idle     whether the owner runs no request of the partition, so that none of them can cause its death
  * @param crashes  the deaths of owners
  * @param finished bit {@code i} is set if the request at the committed offset + {@code i} has a result
+ * @param log      the log that the offsets belong to
  */
-record CommitMetadata(Optional<String> owner, boolean idle, CrashHistory crashes, BitSet finished) {
+record CommitMetadata(Optional<String> owner, boolean idle, CrashHistory crashes, BitSet finished, LogIdentity log) {
 
     /** Largest distance from the committed offset of a finished request: 2,732 characters of base64. */
     static final int MAX_FINISHED = 16_384;
@@ -37,6 +38,26 @@ record CommitMetadata(Optional<String> owner, boolean idle, CrashHistory crashes
         if (finished.length() > MAX_FINISHED) {
             throw new IllegalArgumentException("bit " + (finished.length() - 1) + " is above " + MAX_FINISHED);
         }
+    }
+
+    /** Does not name its log. */
+    CommitMetadata(Optional<String> owner, boolean idle, CrashHistory crashes, BitSet finished) {
+        this(owner, idle, crashes, finished, LogIdentity.NONE);
+    }
+
+    /** The same with another log. */
+    CommitMetadata in(LogIdentity other) {
+        return new CommitMetadata(owner, idle, crashes, finished, other);
+    }
+
+    /** The same with another finished set. */
+    CommitMetadata finished(BitSet other) {
+        return new CommitMetadata(owner, idle, crashes, other, log);
+    }
+
+    /** The same without an owner. */
+    CommitMetadata withoutOwner() {
+        return new CommitMetadata(Optional.empty(), idle, crashes, finished, log);
     }
 
     /**
@@ -88,7 +109,8 @@ record CommitMetadata(Optional<String> owner, boolean idle, CrashHistory crashes
                 CrashHistory.parse(fields),
                 Optional.ofNullable(fields.get("done"))
                         .map(done -> BitSet.valueOf(Base64.getDecoder().decode(done)))
-                        .orElseGet(BitSet::new));
+                        .orElseGet(BitSet::new),
+                LogIdentity.parse(fields));
     }
 
     /** The text, at most 3 KiB for an owner of up to 240 characters; the broker's default limit is 4,096 bytes. */
@@ -99,6 +121,7 @@ record CommitMetadata(Optional<String> owner, boolean idle, CrashHistory crashes
         if (idle) {
             text.append(" idle=1");
         }
+        log.appendTo(text);
         crashes.appendTo(text);
         if (!finished.isEmpty()) {
             text.append(" done=").append(Base64.getEncoder().encodeToString(finished.toByteArray()));

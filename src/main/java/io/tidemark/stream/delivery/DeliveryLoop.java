@@ -125,7 +125,7 @@ public final class DeliveryLoop {
     /** Opens the clients of a session. */
     GroupSession open() {
         Consumer<byte[], byte[]> consumer =
-                cluster.kafka().newGroupMember(options.group(), options.transactionalId(), READ_AHEAD);
+                cluster.kafka().newGroupMember(options.group(), options.transactionalId(), READ_AHEAD, "none");
         try {
             Admin admin = cluster.kafka().newAdmin();
             try {
@@ -150,10 +150,11 @@ public final class DeliveryLoop {
                 unwritable,
                 control::givesUpProducer,
                 time);
+        PartitionLogs logs = new PartitionLogs(admin, status.requestTopics(), time);
         GroupSession.Parts parts = new GroupSession.Parts(
                 consumer,
                 admin,
-                new PartitionTakeover(options, consumer, admin, control::givesUp),
+                new PartitionTakeover(options, consumer, admin, logs, control::givesUp),
                 new PendingAnswers(
                         answers,
                         transactions,
@@ -164,7 +165,8 @@ public final class DeliveryLoop {
                         },
                         time),
                 new ReadAhead(cluster.topics().requestTopics(), options.lowerShare(), READ_AHEAD),
-                backlog);
+                backlog,
+                logs);
         return new GroupSession(options, parts, requests.runner(), cluster.routing(), control, status, time);
     }
 }

@@ -10,6 +10,7 @@ import java.util.Set;
 public final class DeliveryStatus {
 
     private final Time time;
+    private final RequestTopicStatus requestTopics = new RequestTopicStatus();
     private volatile Optional<String> disruption = Optional.empty();
     private volatile Set<String> topicsSetAside = Set.of();
     private volatile int runningRequests;
@@ -29,6 +30,11 @@ public final class DeliveryStatus {
     /** Number of open requests that were abandoned after a crash or because the grace period was over. */
     public int abandonedRequests() {
         return abandonedRequests;
+    }
+
+    /** What happened to the logs of the request topics. */
+    public RequestTopicStatus requestTopics() {
+        return requestTopics;
     }
 
     /** Why requests are not answered at the moment. */

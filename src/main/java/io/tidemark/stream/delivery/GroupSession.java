@@ -23,6 +23,7 @@ import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
+import org.apache.kafka.clients.consumer.OffsetOutOfRangeException;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.TimeoutException;
@@ -88,7 +89,8 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
             PartitionTakeover takeover,
             PendingAnswers answers,
             ReadAhead readAhead,
-            Backlog backlog) {}
+            Backlog backlog,
+            PartitionLogs logs) {}
 
     GroupSession(
             DeliveryOptions options,
@@ -141,6 +143,7 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
         startRequests();
         status.disrupted(commits.disruption());
         turned();
+        parts.logs().turned(owned.values());
         return true;
     }
 
@@ -178,6 +181,9 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
             return consumer.poll(commits.isDue(!ended.isEmpty()) ? Duration.ZERO : POLL);
         } catch (WakeupException e) {
             return ConsumerRecords.empty();
+        } catch (OffsetOutOfRangeException e) {
+            parts.takeover().outOfRange(e);
+            return ConsumerRecords.empty();
         } finally {
             control.polls(Optional.empty());
             commits.polled();
@@ -195,6 +201,7 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
                 throw new KafkaException("partition " + progress.partition() + " was truncated to offset "
                         + record.offset() + " or before");
             }
+            progress.read(record.leaderEpoch());
             parts.backlog().read(progress.partition());
             if (progress.open(record.offset())) {
                 readAhead.add(new Delivery(record, progress, routing.reply(record), attempt, time.nanoTime()));

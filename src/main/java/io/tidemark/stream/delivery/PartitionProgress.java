@@ -26,6 +26,7 @@ final class PartitionProgress {
     private final NavigableSet<Long> finished = new TreeSet<>();
 
     private CrashHistory crashes;
+    private LogIdentity log;
     private long committed;
     private long position;
     private boolean idle;
@@ -51,10 +52,17 @@ final class PartitionProgress {
     /**
      * @param owner     transactional id of this process
      * @param committed the committed offset
-     * @param finished  the finished offsets above it
+     * @param metadata  of the committed offset
      */
+    PartitionProgress(TopicPartition partition, String owner, long committed, CommitMetadata metadata) {
+        this(partition, owner, committed, metadata.finished(), metadata.crashes());
+        this.log = metadata.log();
+    }
+
+    /** Of a log without an identity. */
     PartitionProgress(TopicPartition partition, String owner, long committed, BitSet finished, CrashHistory crashes) {
         this.partition = partition;
+        this.log = LogIdentity.NONE;
         this.owner = owner;
         this.committed = committed;
         this.position = committed;
@@ -70,6 +78,15 @@ final class PartitionProgress {
 
     CrashHistory crashes() {
         return crashes;
+    }
+
+    LogIdentity log() {
+        return log;
+    }
+
+    /** Called for each record that was read, with the leader epoch of its batch. */
+    void read(Optional<Integer> epoch) {
+        epoch.ifPresent(number -> log = log.at(number));
     }
 
     /** Opens a request that was read. Returns false if it has a result already. */
@@ -126,7 +143,7 @@ final class PartitionProgress {
         }
         OffsetAndMetadata target = new OffsetAndMetadata(
                 offset,
-                new CommitMetadata(state.isOwner() ? Optional.of(owner) : Optional.empty(), idle, history, bits)
+                new CommitMetadata(state.isOwner() ? Optional.of(owner) : Optional.empty(), idle, history, bits, log)
                         .toString());
         return new Commit(target, ends, state, revision);
     }

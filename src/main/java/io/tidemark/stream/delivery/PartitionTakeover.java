@@ -1,13 +1,16 @@
 package io.tidemark.stream.delivery;
 
+import io.tidemark.text.LogText;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -21,7 +24,9 @@ import org.apache.kafka.clients.admin.ListTransactionsOptions;
 import org.apache.kafka.clients.admin.TransactionListing;
 import org.apache.kafka.clients.admin.TransactionState;
 import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.LogTruncationException;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.clients.consumer.OffsetOutOfRangeException;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.TopicPartition;
@@ -54,14 +59,20 @@ final class PartitionTakeover {
     private final DeliveryOptions options;
     private final Consumer<byte[], byte[]> consumer;
     private final Admin admin;
+    private final PartitionLogs logs;
     private final BooleanSupplier givesUp;
 
     /** @param givesUp true ends the wait for a broker that does not respond */
     PartitionTakeover(
-            DeliveryOptions options, Consumer<byte[], byte[]> consumer, Admin admin, BooleanSupplier givesUp) {
+            DeliveryOptions options,
+            Consumer<byte[], byte[]> consumer,
+            Admin admin,
+            PartitionLogs logs,
+            BooleanSupplier givesUp) {
         this.options = options;
         this.consumer = consumer;
         this.admin = admin;
+        this.logs = logs;
         this.givesUp = givesUp;
     }
 
@@ -73,36 +84,182 @@ final class PartitionTakeover {
     List<PartitionProgress> of(Collection<TopicPartition> partitions) {
         // first the owners, without a wait for open transactions, in order to end these
         endTransactionsOf(lastCommits(partitions).entrySet().stream()
-                .map(last -> CommitMetadata.of(last.getKey().toString(), last.getValue()))
+                .map(last -> metadata(last.getKey(), last.getValue()))
                 .filter(metadata -> metadata.hasOtherOwner(options.transactionalId()))
                 .map(metadata -> metadata.owner().orElseThrow())
                 .collect(Collectors.toSet()));
         Map<TopicPartition, OffsetAndMetadata> committed = committed(partitions);
-        List<PartitionProgress> progress = new ArrayList<>();
-        for (TopicPartition partition : partitions) {
-            long offset = untilAnswered(() -> consumer.position(partition, CALL));
-            CommitMetadata metadata = metadata(partition, offset, committed);
-            progress.add(new PartitionProgress(
-                    partition,
-                    options.transactionalId(),
-                    offset,
-                    metadata.finished(),
-                    crashes(partition, offset, metadata)));
-        }
-        return progress;
+        Map<TopicPartition, PartitionLog> found = logs.read(partitions);
+        Map<TopicPartition, Long> diverged = diverged(committed, found);
+        return partitions.stream()
+                .map(each -> Optional.ofNullable(committed.get(each))
+                        .map(commit -> progress(each, commit, found.get(each), optional(diverged.get(each))))
+                        .orElseGet(() -> fromBeginning(each, found.get(each))))
+                .toList();
     }
 
-    /** The metadata, which is relative to the committed offset: it is void if the log no longer has this offset. */
-    private static CommitMetadata metadata(
-            TopicPartition partition, long position, Map<TopicPartition, OffsetAndMetadata> committed) {
-        OffsetAndMetadata offset = committed.get(partition);
-        if (offset != null && offset.offset() != position) {
-            LOG.warnf(
-                    "partition %s is read from offset %d, not from the committed offset %d; requests may be answered again",
-                    partition, position, offset.offset());
-            return CommitMetadata.NONE;
+    private static OptionalLong optional(Long value) {
+        return value == null ? OptionalLong.empty() : OptionalLong.of(value);
+    }
+
+    /** The progress of a partition of which the group has committed nothing. */
+    private PartitionProgress fromBeginning(TopicPartition partition, PartitionLog log) {
+        consumer.seekToBeginning(Set.of(partition));
+        long offset = untilAnswered(() -> consumer.position(partition, CALL));
+        return new PartitionProgress(
+                partition,
+                options.transactionalId(),
+                offset,
+                CommitMetadata.NONE.in(new LogIdentity(log.topic(), OptionalInt.empty())));
+    }
+
+    private PartitionProgress progress(
+            TopicPartition partition, OffsetAndMetadata commit, PartitionLog log, OptionalLong diverged) {
+        CommitMetadata committed = metadata(partition, commit);
+        StartOffset start =
+                StartOffset.of(commit.offset(), committed.in(log.possible(committed.log())), log, diverged);
+        report(partition, commit.offset(), start, log);
+        CommitMetadata metadata = start.metadata();
+        consumer.seek(
+                partition,
+                position(start.offset(), log.isComparable(metadata.log()) ? metadata.log() : LogIdentity.NONE));
+        CrashHistory crashes = crashes(partition, start.offset(), metadata);
+        LogIdentity identity = new LogIdentity(
+                log.topic().or(() -> metadata.log().topic()), metadata.log().epoch());
+        return new PartitionProgress(
+                partition,
+                options.transactionalId(),
+                start.offset(),
+                new CommitMetadata(metadata.owner(), metadata.idle(), crashes, metadata.finished(), identity));
+    }
+
+    /** The consumer compares a position that has a leader epoch with the log before it reads from there. */
+    private static OffsetAndMetadata position(long offset, LogIdentity log) {
+        return new OffsetAndMetadata(
+                offset,
+                log.epoch().isPresent() ? Optional.of(log.epoch().getAsInt()) : Optional.empty(),
+                "");
+    }
+
+    /**
+     * Asks the leaders whether their logs have the records that the group has read last. Waits for about 5 s at most:
+     * the consumer asks the others again before it reads, and {@link #outOfRange} has their answer.
+     *
+     * @return the first offset at which a log differs, 0 if a leader does not know it
+     */
+    private Map<TopicPartition, Long> diverged(
+            Map<TopicPartition, OffsetAndMetadata> committed, Map<TopicPartition, PartitionLog> found) {
+        Set<TopicPartition> asked = new HashSet<>();
+        committed.forEach((partition, commit) -> {
+            CommitMetadata metadata = metadata(partition, commit);
+            if (found.get(partition).isComparable(metadata.log())) {
+                asked.add(partition);
+                consumer.seek(
+                        partition,
+                        position(StartOffset.behindFinished(commit.offset(), metadata), metadata.log()));
+            }
+        });
+        Map<TopicPartition, Long> diverged = new HashMap<>();
+        Duration wait = CALL;
+        for (TopicPartition partition : asked) {
+            boolean answered = diverged.containsKey(partition);
+            while (!answered) {
+                try {
+                    consumer.position(partition, wait);
+                    answered = true;
+                } catch (LogTruncationException e) {
+                    // it may name other partitions, whose answers came together
+                    e.offsetOutOfRangePartitions().forEach((each, position) -> {
+                        OffsetAndMetadata offset = e.divergentOffsets().get(each);
+                        diverged.put(each, offset == null ? 0 : offset.offset());
+                        consumer.seek(each, position);
+                    });
+                    answered = diverged.containsKey(partition);
+                } catch (TimeoutException e) {
+                    LOG.warnf("the log of %s can't be compared with the committed offset yet", partition);
+                    wait = Duration.ZERO;
+                    answered = true;
+                } catch (WakeupException e) {
+                    LOG.trace("a call was woken up and is repeated");
+                }
+            }
         }
-        return CommitMetadata.of(partition.toString(), offset);
+        return diverged;
+    }
+
+    private void report(TopicPartition partition, long committed, StartOffset start, PartitionLog log) {
+        switch (start.change()) {
+            case NONE -> LOG.debugf("partition %s is read from offset %d", partition, start.offset());
+            case EXPIRED -> expired(partition, committed, start.offset(), start.lost());
+            case TRUNCATED -> {
+                logs.status().replaced(partition.topic());
+                LOG.warnf(
+                        "the log of %s was truncated below what the group has read (committed offset %d, end %s);"
+                                + " requests are read from offset %d, and may be answered again",
+                        partition,
+                        committed,
+                        log.end().isPresent() ? log.end().getAsLong() : "unknown",
+                        start.offset());
+            }
+            case RECREATED -> {
+                logs.status().replaced(partition.topic());
+                LOG.warnf(
+                        "topic %s was created again; the committed offset %d of partition %d belongs to the deleted"
+                                + " topic, and requests are read from offset %d",
+                        partition.topic(), committed, partition.partition(), start.offset());
+            }
+        }
+    }
+
+    private void expired(TopicPartition partition, long from, long to, long lost) {
+        logs.status().expired(partition.topic(), lost);
+        LOG.warnf(
+                "retention has deleted %d offsets of %s, from %d to %d, before a worker has read or answered them;"
+                        + " their requests have no result",
+                lost, partition, from, to - 1);
+    }
+
+    /**
+     * Called when a poll finds that the logs do not have the positions of the consumer. Continues at the first record
+     * if retention has deleted the position.
+     *
+     * @throws KafkaException if a log was truncated or its topic created again; the next session compares it with the
+     *     committed offset
+     */
+    void outOfRange(OffsetOutOfRangeException reason) {
+        if (reason instanceof LogTruncationException) {
+            throw reason;
+        }
+        Map<TopicPartition, Long> positions = reason.offsetOutOfRangePartitions();
+        Map<TopicPartition, PartitionLog> found = logs.read(positions.keySet());
+        positions.forEach((partition, position) -> {
+            OptionalLong start = found.get(partition).start();
+            // without an answer, the next poll finds it again
+            if (start.isPresent()) {
+                long first = start.getAsLong();
+                if (position >= first) {
+                    throw reason;
+                }
+                expired(partition, position, first, first - position);
+                consumer.seek(partition, first);
+            }
+        });
+    }
+
+    /** The metadata of a commit. An owner that is no worker of this group is ignored: its transactions are not ours. */
+    private CommitMetadata metadata(TopicPartition partition, OffsetAndMetadata commit) {
+        CommitMetadata metadata = CommitMetadata.of(partition.toString(), commit);
+        if (metadata.owner().filter(id -> !isOfGroup(id)).isEmpty()) {
+            return metadata;
+        }
+        LOG.warnf(
+                "the commit %d of %s names '%s' as the owner, which is no worker of the group; it is ignored",
+                commit.offset(), partition, LogText.of(metadata.owner().orElseThrow()));
+        return metadata.withoutOwner();
+    }
+
+    private boolean isOfGroup(String transactionalId) {
+        return transactionalId.startsWith(options.group() + DeliveryOptions.SEPARATOR);
     }
 
     private CrashHistory crashes(TopicPartition partition, long offset, CommitMetadata metadata) {
@@ -168,8 +325,7 @@ final class PartitionTakeover {
                             .all())
                     .stream()
                     .map(TransactionListing::transactionalId)
-                    .filter(id -> id.startsWith(options.group() + DeliveryOptions.SEPARATOR)
-                            && !DeliveryOptions.isOf(options.transactionalId(), id))
+                    .filter(id -> isOfGroup(id) && !DeliveryOptions.isOf(options.transactionalId(), id))
                     .collect(Collectors.toSet());
         } catch (KafkaException e) {
             LOG.warnf("the open transactions can't be listed; their timeout ends them: %s", e.getMessage());
@@ -181,12 +337,13 @@ final class PartitionTakeover {
         if (owners.isEmpty()) {
             return;
         }
-        LOG.infof("ends the transactions of %s, which did not give its partitions back", owners);
+        String names = LogText.of(String.join(", ", owners));
+        LOG.infof("ends the transactions of %s, which did not give its partitions back", names);
         try {
             await(admin.fenceProducers(owners, new FenceProducersOptions().timeoutMs(FENCE_TIMEOUT_MS))
                     .all());
         } catch (KafkaException e) {
-            LOG.warnf("the transactions of %s can't be ended; their timeout ends them: %s", owners, e.getMessage());
+            LOG.warnf("the transactions of %s can't be ended; their timeout ends them: %s", names, e.getMessage());
         }
     }
 

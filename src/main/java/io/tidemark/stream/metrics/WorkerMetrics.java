@@ -15,6 +15,7 @@ import io.tidemark.request.RequestListener;
 import io.tidemark.request.RequestRunner;
 import io.tidemark.stream.delivery.DeliveryStatus;
 import io.tidemark.stream.delivery.EventWriter;
+import io.tidemark.stream.delivery.RequestTopicStatus;
 import io.tidemark.stream.tables.BoundaryTable;
 import io.tidemark.stream.tables.TopicFollower;
 import java.time.Duration;
@@ -167,6 +168,35 @@ public final class WorkerMetrics implements RequestListener {
                 () -> work.tokensPerSecond().orElse(Double.NaN),
                 GROUP,
                 group);
+    }
+
+    /**
+     * Registers what happens to the logs of the request topics.
+     *
+     * @param topics the request topics
+     * @param group  consumer group of the workers
+     */
+    public void bind(RequestTopicStatus logs, List<String> topics, String group) {
+        topics.forEach(topic -> {
+            String[] tags = {GROUP, group, "topic", topic};
+            gauge(
+                    "tidemark.held.back.offsets",
+                    "offsets in the owned partitions that can't be read because a transaction before them is open",
+                    () -> logs.heldBack(topic),
+                    tags);
+            counter(
+                    "tidemark.requests.expired.unread",
+                    "offsets that retention has deleted before a worker has read or answered them",
+                    logs,
+                    source -> source.expiredUnread(topic),
+                    tags);
+            counter(
+                    "tidemark.request.logs.replaced",
+                    "partitions that were truncated, or whose topic was created again, below what was read",
+                    logs,
+                    source -> source.replacedLogs(topic),
+                    tags);
+        });
     }
 
     /** @param group consumer group of the workers */

@@ -21,6 +21,7 @@ import io.tidemark.stream.settings.TidemarkSettings.CalibratorSettings;
 import io.tidemark.stream.settings.TidemarkSettings.Role;
 import io.tidemark.stream.tables.BoundaryTable;
 import io.tidemark.stream.tables.TopicFollower;
+import io.tidemark.stream.topics.ClusterSettings;
 import io.tidemark.stream.topics.KafkaConnection;
 import io.tidemark.stream.topics.KafkaThread;
 import io.tidemark.stream.topics.ReplyTopics;
@@ -115,6 +116,7 @@ final class Assembly implements AutoCloseable {
     synchronized void open() {
         folders = AdapterFolders.of(settings);
         try (Admin admin = kafka.newAdmin()) {
+            ClusterSettings.check(admin, settings.role().generates());
             TopicSetup.ensure(admin, topics, settings.role(), settings.topics().create(), Time.system());
             if (settings.role().generates()) {
                 replies = Optional.of(ReplyTopics.check(

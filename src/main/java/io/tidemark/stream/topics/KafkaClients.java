@@ -19,12 +19,14 @@ public interface KafkaClients {
     Consumer<byte[], byte[]> newConsumer(Map<String, Object> overrides);
 
     /**
-     * Creates a consumer that joins a group: of committed records, from the earliest one if the group has no offset,
-     * with cooperative rebalances and without commits of its own.
+     * Creates a consumer that joins a group: of committed records, with cooperative rebalances and without commits of
+     * its own.
      *
      * @param maxPollRecords records of one poll
+     * @param offsetReset    {@code earliest} to continue at the earliest record if the group has no offset or the log
+     *                       does not have it; {@code none} to throw an exception
      */
-    Consumer<byte[], byte[]> newGroupMember(String group, String clientId, int maxPollRecords);
+    Consumer<byte[], byte[]> newGroupMember(String group, String clientId, int maxPollRecords, String offsetReset);
 
     /**
      * Creates an idempotent producer with {@code acks=all} and with transactions; {@code overrides} take precedence.

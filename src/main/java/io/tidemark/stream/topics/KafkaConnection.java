@@ -111,7 +111,8 @@ public record KafkaConnection(Map<String, Object> properties) implements KafkaCl
      * usually gets the partitions of a killed one within 11 s.
      */
     @Override
-    public KafkaConsumer<byte[], byte[]> newGroupMember(String group, String clientId, int maxPollRecords) {
+    public KafkaConsumer<byte[], byte[]> newGroupMember(
+            String group, String clientId, int maxPollRecords, String offsetReset) {
         Map<String, Object> config = new HashMap<>();
         if (Collections.disjoint(properties.keySet(), DETECTION.keySet())) {
             config.putAll(DETECTION);
@@ -120,7 +121,7 @@ public record KafkaConnection(Map<String, Object> properties) implements KafkaCl
         config.put(ConsumerConfig.CLIENT_ID_CONFIG, clientId);
         config.put(ConsumerConfig.GROUP_PROTOCOL_CONFIG, "classic");
         config.put(ConsumerConfig.PARTITION_ASSIGNMENT_STRATEGY_CONFIG, CooperativeStickyAssignor.class.getName());
-        config.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
+        config.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, offsetReset);
         config.put(ConsumerConfig.MAX_POLL_RECORDS_CONFIG, maxPollRecords);
         return newConsumer(config);
     }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.nio.charset.StandardCharsets;
 import java.util.BitSet;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.OptionalLong;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.junit.jupiter.api.DisplayName;
@@ -14,6 +15,17 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 @DisplayName("The metadata of a committed offset")
 class CommitMetadataTest {
+
+    @Test
+    @DisplayName("Contains the log, and is ignored with a topic id that is too long or an epoch that is no number")
+    void log() {
+        CommitMetadata metadata = CommitMetadata.NONE.in(
+                new LogIdentity(Optional.of("lZ0XqV8vR5-Qm3mYg1k_zA"), OptionalInt.of(7)));
+        assertThat(metadata).hasToString("tidemark/1 topic=lZ0XqV8vR5-Qm3mYg1k_zA epoch=7");
+        assertThat(parsed(metadata.toString())).isEqualTo(metadata);
+        assertThat(parsed("tidemark/1 topic=" + "x".repeat(33))).isEqualTo(CommitMetadata.NONE);
+        assertThat(parsed("tidemark/1 epoch=x")).isEqualTo(CommitMetadata.NONE);
+    }
 
     @Test
     @DisplayName("Is the same after it was written and parsed")

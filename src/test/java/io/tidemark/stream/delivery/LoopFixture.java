@@ -41,6 +41,7 @@ import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.clients.admin.RecordsToDelete;
 import org.apache.kafka.clients.admin.RemoveMembersFromConsumerGroupOptions;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
@@ -263,6 +264,32 @@ final class LoopFixture implements AutoCloseable {
             client.send(new ProducerRecord<>(to.topic(), to.partition(), null, request));
         }
 
+        /** Deletes the records of a partition before an offset, as retention does. */
+        void expire(TopicPartition partition, long before) {
+            await(admin.deleteRecords(Map.of(partition, RecordsToDelete.beforeOffset(before)))
+                    .all());
+        }
+
+        /** Deletes the first request topic and creates it again. What was read of its results is forgotten. */
+        void createRequestsAgain() {
+            String topic = requestTopics.get(0);
+            await(admin.deleteTopics(List.of(topic)).all());
+            Awaitility.await().atMost(TIMEOUT).ignoreExceptions().until(() -> {
+                create(new NewTopic(topic, layout.partitions(), (short) 1));
+                return true;
+            });
+        }
+
+        /** A client whose transactions the test begins and ends. */
+        KafkaProducer<byte[], byte[]> newTransactionalClient() {
+            KafkaProducer<byte[], byte[]> client = new KafkaProducer<>(
+                    Map.of("bootstrap.servers", broker.bootstrapServers(), "transactional.id", name + "-client"),
+                    new ByteArraySerializer(),
+                    new ByteArraySerializer());
+            client.initTransactions();
+            return client;
+        }
+
         /** Waits until the ends of the partitions of the first request topic are committed. */
         void awaitNoLag() {
             for (int partition = 0; partition < layout.partitions(); partition++) {
@@ -447,7 +474,7 @@ final class LoopFixture implements AutoCloseable {
 
         private Worker(Case of, Setup setup, String name) {
             this.name = name;
-            this.transactionalId = of.name + "-" + name;
+            this.transactionalId = of.name + DeliveryOptions.SEPARATOR + name;
             control = new LoopControl(setup.grace, Time.system());
             requests = new RequestRunner(
                     10_000,

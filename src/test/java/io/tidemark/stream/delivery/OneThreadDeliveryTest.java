@@ -1,6 +1,7 @@
 package io.tidemark.stream.delivery;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.tidemark.adapter.AdapterStore;
@@ -266,6 +267,160 @@ class OneThreadDeliveryTest {
     }
 
     @Test
+    @DisplayName("Fences no producer of another application that a commit names as the owner, and counts no death")
+    void foreignOwner() {
+        session.close();
+        send(FIRST, "");
+        kafka.commit(
+                FIRST,
+                new OffsetAndMetadata(
+                        0,
+                        new CommitMetadata(Optional.of("payments-1\nERROR"), false, CrashHistory.NONE, bits())
+                                .toString()));
+        open();
+        turns(3);
+        assertThat(kafka.fenced()).isEmpty();
+        assertThat(started()).containsExactly("0@0");
+        assertThat(metadata(FIRST).owner()).contains(OWNER);
+        assertThat(metadata(FIRST).crashes()).isEqualTo(CrashHistory.NONE);
+    }
+
+    @Test
+    @DisplayName("Reads from the first offset at which a truncated log differs, and answers the records that are there")
+    void truncated() {
+        answerAll(6);
+        session.close();
+        kafka.truncate(FIRST, 3);
+        for (int i = 0; i < 5; i++) {
+            send(FIRST, "");
+        }
+        open();
+        turns(3);
+        assertThat(started().subList(6, 10)).containsExactly("0@3", "0@4", "0@5", "0@6");
+        assertThat(status.requestTopics().replacedLogs(FIRST.topic())).isEqualTo(1);
+        assertThat(status.requestTopics().expiredUnread(FIRST.topic())).isZero();
+    }
+
+    @Test
+    @DisplayName("Forgets results above the first offset at which a truncated log differs")
+    void truncatedAboveTheCommit() {
+        for (int i = 0; i < 4; i++) {
+            send(FIRST, "");
+        }
+        turns(3);
+        finish("0@1");
+        finish("0@3");
+        turns(3);
+        assertThat(metadata(FIRST).finished()).isEqualTo(bits(1, 3));
+        session.close();
+        kafka.truncate(FIRST, 2);
+        send(FIRST, "");
+        send(FIRST, "");
+        open();
+        turns(3);
+        assertThat(started().subList(4, started().size())).containsExactly("0@0", "0@2", "0@3");
+    }
+
+    @Test
+    @DisplayName("Reads a log that is shorter than the committed offset from its beginning, if the commit has no epoch")
+    void behindTheEnd() {
+        session.close();
+        send(FIRST, "");
+        kafka.commit(FIRST, new OffsetAndMetadata(10));
+        open();
+        turns(3);
+        assertThat(started()).containsExactly("0@0");
+        assertThat(status.requestTopics().replacedLogs(FIRST.topic())).isEqualTo(1);
+    }
+
+    @Test
+    @DisplayName("Reads on if another program has committed an epoch that the log can't have")
+    void futureEpoch() {
+        answerAll(2);
+        session.close();
+        send(FIRST, "");
+        LogIdentity log = metadata(FIRST).log();
+        kafka.commit(
+                FIRST,
+                new OffsetAndMetadata(
+                        2, CommitMetadata.NONE.in(log.at(Integer.MAX_VALUE)).toString()));
+        open();
+        turns(3);
+        assertThat(started().subList(2, started().size())).containsExactly("0@2");
+        finish("0@2");
+        turns(2);
+        assertThat(metadata(FIRST).log()).isEqualTo(log);
+        assertThat(status.requestTopics().replacedLogs(FIRST.topic())).isZero();
+    }
+
+    @Test
+    @DisplayName("Reads a topic that was created again from its beginning, also if it has more records than before")
+    void createdAgain() {
+        answerAll(2);
+        session.close();
+        kafka.createAgain(FIRST.topic());
+        for (int i = 0; i < 4; i++) {
+            send(FIRST, "");
+        }
+        open();
+        turns(3);
+        assertThat(started().subList(2, 6)).containsExactly("0@0", "0@1", "0@2", "0@3");
+    }
+
+    @Test
+    @DisplayName("Finds within seconds that a topic was created again while it is read")
+    void createdAgainWhileRead() {
+        answerAll(2);
+        kafka.createAgain(FIRST.topic());
+        send(FIRST, "");
+        send(FIRST, "");
+        assertThatThrownBy(() -> turns(200))
+                .isInstanceOf(KafkaException.class)
+                .hasMessageContaining("topic " + FIRST.topic() + " was created again");
+        session.close();
+        open();
+        turns(3);
+        assertThat(started().subList(2, 4)).containsExactly("0@0", "0@1");
+    }
+
+    @Test
+    @DisplayName("Counts requests that were deleted unread, and keeps the results above them")
+    void expired() {
+        for (int i = 0; i < 4; i++) {
+            send(FIRST, "");
+        }
+        turns(3);
+        finish("0@1");
+        finish("0@3");
+        turns(3);
+        session.close();
+        send(FIRST, "");
+        kafka.expire(FIRST, 3);
+        open();
+        turns(3);
+        assertThat(started().subList(4, started().size())).containsExactly("0@4");
+        assertThat(status.requestTopics().expiredUnread(FIRST.topic()))
+                .as("0 and 2")
+                .isEqualTo(2);
+    }
+
+    @Test
+    @DisplayName("Counts requests that are deleted before they are read, and continues behind them")
+    void expiredWhileRead() {
+        answerAll(2);
+        for (int i = 0; i < 4; i++) {
+            send(FIRST, "");
+        }
+        kafka.expire(FIRST, 5);
+        turns(3);
+        assertThat(started().subList(2, started().size())).containsExactly("0@5");
+        assertThat(status.requestTopics().expiredUnread(FIRST.topic())).isEqualTo(3);
+        finish("0@5");
+        turns(2);
+        assertThat(kafka.committed(FIRST)).map(OffsetAndMetadata::offset).contains(6L);
+    }
+
+    @Test
     @DisplayName("Runs requests alone after two deaths, and answers a crashing request with an error")
     void crashingRequest() {
         session.close();
@@ -310,6 +465,17 @@ class OneThreadDeliveryTest {
         session.close();
         assertThat(metadata(FIRST).owner()).contains(OWNER);
         assertThat(answered()).isEmpty();
+    }
+
+    /** Sends requests and ends them. */
+    private void answerAll(int count) {
+        for (int i = 0; i < count; i++) {
+            send(FIRST, "");
+            turns(3);
+            finish("0@" + i);
+        }
+        turns(2);
+        assertThat(kafka.committed(FIRST)).map(OffsetAndMetadata::offset).contains((long) count);
     }
 
     private static final Instant START = new VirtualTime().instant();

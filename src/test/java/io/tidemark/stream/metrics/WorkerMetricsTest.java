@@ -14,6 +14,8 @@ import io.tidemark.message.Provenance.Source;
 import io.tidemark.request.Answer;
 import io.tidemark.request.ReceivedRequest;
 import io.tidemark.request.ReplyTarget;
+import io.tidemark.stream.delivery.DeliveryStatus;
+import io.tidemark.time.Time;
 import java.time.Duration;
 import java.util.Collections;
 import java.util.List;
@@ -78,6 +80,16 @@ class WorkerMetricsTest {
         metrics.onTopicSetAside("replies");
         metrics.onTopicSetAside("replies");
         assertThat(registry.scrape()).contains("tidemark_reply_topic_failures_total{topic=\"replies\",} 2");
+    }
+
+    @Test
+    @DisplayName("Have what happened to the logs of the request topics, by group and topic, from 0 on")
+    void requestTopics() {
+        metrics.bind(new DeliveryStatus(Time.system()).requestTopics(), List.of("requests"), "workers");
+        assertThat(registry.scrape())
+                .contains("tidemark_held_back_offsets{group=\"workers\",topic=\"requests\",} 0")
+                .contains("tidemark_requests_expired_unread_total{group=\"workers\",topic=\"requests\",} 0")
+                .contains("tidemark_request_logs_replaced_total{group=\"workers\",topic=\"requests\",} 0");
     }
 
     @Test

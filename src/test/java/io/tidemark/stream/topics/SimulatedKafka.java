@@ -19,24 +19,32 @@ import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.DescribeTopicsResult;
 import org.apache.kafka.clients.admin.FenceProducersResult;
 import org.apache.kafka.clients.admin.ListConsumerGroupOffsetsResult;
 import org.apache.kafka.clients.admin.ListOffsetsResult;
 import org.apache.kafka.clients.admin.ListOffsetsResult.ListOffsetsResultInfo;
+import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.clients.admin.TopicDescription;
 import org.apache.kafka.clients.admin.internals.CoordinatorKey;
 import org.apache.kafka.clients.consumer.CommitFailedException;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
+import org.apache.kafka.clients.consumer.LogTruncationException;
 import org.apache.kafka.clients.consumer.MockConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.consumer.OffsetCommitCallback;
+import org.apache.kafka.clients.consumer.OffsetOutOfRangeException;
 import org.apache.kafka.clients.producer.MockProducer;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.PartitionInfo;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.Uuid;
+import org.apache.kafka.common.header.internals.RecordHeaders;
+import org.apache.kafka.common.record.TimestampType;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /**
@@ -55,13 +63,26 @@ public final class SimulatedKafka implements KafkaClients {
     private static final class Log {
 
         private final List<ConsumerRecord<byte[], byte[]>> records = new ArrayList<>();
+        private long start;
         private long end;
+        private int epoch;
+
+        /** The end of an epoch, as brokers answer it. */
+        private OffsetAndMetadata endOf(int of) {
+            long offset = records.stream()
+                    .filter(record -> record.leaderEpoch().orElseThrow() > of)
+                    .mapToLong(ConsumerRecord::offset)
+                    .findFirst()
+                    .orElse(end);
+            return new OffsetAndMetadata(offset, Optional.of(of), "");
+        }
     }
 
     private final Thread thread = Thread.currentThread();
     private final VirtualTime time;
     private final Map<String, Integer> partitions;
     private final Map<TopicPartition, Log> logs = new HashMap<>();
+    private final Map<String, Uuid> topicIds = new HashMap<>();
     private final Map<TopicPartition, OffsetAndMetadata> committed = new HashMap<>();
     private final List<Transaction> transactions = new ArrayList<>();
     private final List<SimulatedConsumer> consumers = new ArrayList<>();
@@ -83,8 +104,40 @@ public final class SimulatedKafka implements KafkaClients {
     /** Appends a committed record. */
     public void append(TopicPartition partition, byte[] key, byte[] value) {
         Log log = logs.get(partition);
-        log.records.add(new ConsumerRecord<>(partition.topic(), partition.partition(), log.end, key, value));
+        log.records.add(new ConsumerRecord<>(
+                partition.topic(),
+                partition.partition(),
+                log.end,
+                ConsumerRecord.NO_TIMESTAMP,
+                TimestampType.NO_TIMESTAMP_TYPE,
+                ConsumerRecord.NULL_SIZE,
+                ConsumerRecord.NULL_SIZE,
+                key,
+                value,
+                new RecordHeaders(),
+                Optional.of(log.epoch)));
         log.end++;
+    }
+
+    /** Deletes the oldest records, as retention does. */
+    public void expire(TopicPartition partition, long before) {
+        Log log = logs.get(partition);
+        log.start = before;
+        log.records.removeIf(record -> record.offset() < before);
+    }
+
+    /** An unclean election: the new leader has only the records before an offset, and a larger epoch. */
+    public void truncate(TopicPartition partition, long end) {
+        Log log = logs.get(partition);
+        log.records.removeIf(record -> record.offset() >= end);
+        log.end = end;
+        log.epoch++;
+    }
+
+    /** Deletes a topic and creates it again. The committed offsets stay, as those of a commit that is late. */
+    public void createAgain(String topic) {
+        logs.replaceAll((partition, log) -> partition.topic().equals(topic) ? new Log() : log);
+        topicIds.put(topic, Uuid.randomUuid());
     }
 
     /** The committed records of the first partition of a topic. */
@@ -156,8 +209,10 @@ public final class SimulatedKafka implements KafkaClients {
     }
 
     @Override
-    public Consumer<byte[], byte[]> newGroupMember(String group, String clientId, int maxPollRecords) {
+    public Consumer<byte[], byte[]> newGroupMember(
+            String group, String clientId, int maxPollRecords, String offsetReset) {
         SimulatedConsumer joined = new SimulatedConsumer();
+        joined.resets = !offsetReset.equals("none");
         joined.setMaxPollRecords(maxPollRecords);
         joined.maxRecords = maxPollRecords;
         member = Optional.of(joined);
@@ -179,9 +234,17 @@ public final class SimulatedKafka implements KafkaClients {
                 (admin, method, arguments) -> switch (method.getName()) {
                     case "listOffsets" ->
                         new ListOffsetsResult(((Map<?, ?>) arguments[0])
-                                .keySet().stream()
-                                        .map(TopicPartition.class::cast)
-                                        .collect(Collectors.toMap(Function.identity(), this::end)));
+                                .entrySet().stream()
+                                        .collect(Collectors.toMap(
+                                                each -> (TopicPartition) each.getKey(),
+                                                each -> offset(
+                                                        (TopicPartition) each.getKey(),
+                                                        each.getValue() instanceof OffsetSpec.EarliestSpec))));
+                    case "describeTopics" ->
+                        new DescribedTopics(((Collection<?>) arguments[0])
+                                .stream()
+                                        .map(String::valueOf)
+                                        .collect(Collectors.toMap(Function.identity(), this::describe)));
                     case "listConsumerGroupOffsets" ->
                         newResult(
                                 ListConsumerGroupOffsetsResult.class,
@@ -216,8 +279,22 @@ public final class SimulatedKafka implements KafkaClients {
         committed.put(partition, offset);
     }
 
-    private KafkaFuture<ListOffsetsResultInfo> end(TopicPartition partition) {
-        return KafkaFuture.completedFuture(new ListOffsetsResultInfo(logs.get(partition).end, 0, Optional.empty()));
+    private KafkaFuture<ListOffsetsResultInfo> offset(TopicPartition partition, boolean first) {
+        Log log = logs.get(partition);
+        return KafkaFuture.completedFuture(
+                new ListOffsetsResultInfo(first ? log.start : log.end, 0, Optional.of(log.epoch)));
+    }
+
+    private KafkaFuture<TopicDescription> describe(String topic) {
+        Uuid id = topicIds.computeIfAbsent(topic, any -> Uuid.randomUuid());
+        return KafkaFuture.completedFuture(new TopicDescription(topic, false, List.of(), Set.of(), id));
+    }
+
+    private static final class DescribedTopics extends DescribeTopicsResult {
+
+        private DescribedTopics(Map<String, KafkaFuture<TopicDescription>> topics) {
+            super(null, topics);
+        }
     }
 
     @Override
@@ -229,7 +306,11 @@ public final class SimulatedKafka implements KafkaClients {
     public final class SimulatedConsumer extends MockConsumer<byte[], byte[]> {
 
         private final List<Instant> polls = new ArrayList<>();
+        /** The epochs of positions that were set and not compared with the log. */
+        private final Map<TopicPartition, Integer> epochs = new HashMap<>();
+
         private int maxRecords = Integer.MAX_VALUE;
+        private boolean resets = true;
 
         private SimulatedConsumer() {
             super("earliest");
@@ -284,6 +365,16 @@ public final class SimulatedKafka implements KafkaClients {
         private List<ConsumerRecord<byte[], byte[]>> read(TopicPartition partition) {
             Log log = logs.get(partition);
             long position = position(partition);
+            if (position < log.start || position > log.end) {
+                if (!resets) {
+                    throw new OffsetOutOfRangeException(Map.of(partition, position));
+                }
+                position = log.start;
+            }
+            return read(partition, log, position);
+        }
+
+        private List<ConsumerRecord<byte[], byte[]>> read(TopicPartition partition, Log log, long position) {
             List<ConsumerRecord<byte[], byte[]>> records = log.records.stream()
                     .filter(record -> record.offset() >= position)
                     .limit(maxRecords)
@@ -294,6 +385,36 @@ public final class SimulatedKafka implements KafkaClients {
             boolean more = log.records.stream().anyMatch(record -> record.offset() >= next);
             seek(partition, more ? next : log.end);
             return records;
+        }
+
+        @Override
+        public synchronized void seek(TopicPartition partition, OffsetAndMetadata offset) {
+            super.seek(partition, offset);
+            epochs.remove(partition);
+            offset.leaderEpoch().ifPresent(epoch -> epochs.put(partition, epoch));
+        }
+
+        @Override
+        public synchronized void seek(TopicPartition partition, long offset) {
+            super.seek(partition, offset);
+            epochs.remove(partition);
+        }
+
+        @Override
+        public synchronized long position(TopicPartition partition) {
+            long position = super.position(partition);
+            if (epochs.containsKey(partition)) {
+                OffsetAndMetadata end = logs.get(partition).endOf(epochs.get(partition));
+                if (end.offset() < position) {
+                    throw new LogTruncationException("planted", Map.of(partition, position), Map.of(partition, end));
+                }
+            }
+            return position;
+        }
+
+        @Override
+        public synchronized long position(TopicPartition partition, Duration timeout) {
+            return position(partition);
         }
 
         @Override
