@@ -42,7 +42,8 @@ class Ledger:
     def answered(self, source, worker, error):
         now = time.monotonic()
         with self._lock:
-            self._longest_silence = max(self._longest_silence, now - self._progress)
+            if self._answered:
+                self._longest_silence = max(self._longest_silence, now - self._progress)
             self._progress = now
             if source in self._answered:
                 self._repeated += 1

@@ -26,6 +26,7 @@ from records import BoundaryTable, Request, Result, Row, Schema, last_header, pa
 SILENCE_SECONDS = 60
 # a transaction of a dead process ends after its timeout of 10 s and the coordinator's scan of 10 s
 TRANSACTION_SECONDS = 30
+LEADER_CHANGES = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
 EARLIEST, COMMITTED, ALL = "earliest", "committed", "all"
 
 KINDS = {
@@ -107,9 +108,17 @@ class Topics:
     def _offsets(self, partitions, kind):
         spec = OffsetSpec.earliest() if kind == EARLIEST else OffsetSpec.latest()
         isolation = IsolationLevel.READ_UNCOMMITTED if kind == ALL else IsolationLevel.READ_COMMITTED
-        futures = self._admin.list_offsets({TopicPartition(*p): spec for p in partitions}, isolation_level=isolation,
-                                           request_timeout=30)
-        return {(p.topic, p.partition): future.result().offset for p, future in futures.items()}
+        until = time.monotonic() + SILENCE_SECONDS
+        while True:
+            futures = self._admin.list_offsets({TopicPartition(*p): spec for p in partitions}, isolation_level=isolation,
+                                               request_timeout=30)
+            try:
+                return {(p.topic, p.partition): future.result().offset for p, future in futures.items()}
+            except KafkaException as e:
+                # after the creation of a topic or the start of a broker
+                if e.args[0].code() not in LEADER_CHANGES or time.monotonic() > until:
+                    raise
+                time.sleep(0.2)
 
 
 class Findings:

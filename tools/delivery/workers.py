@@ -40,7 +40,7 @@ HANG = """\
 """
 # what a worker logs before it ends because a step has taken too long, and the setting of this time
 HANG_LOG = "the process ends without a release of its partitions"
-STEP_TIME_SETTING = "TIDEMARK_LIMITS_STEP_TIME"
+STEP_TIME_SETTING = "TIDEMARK_ENGINE_STEP_LIMIT"
 IMAGE_HEAP = "512m"   # of docker/Dockerfile
 START_SECONDS = 90
 END_SECONDS = 60
