@@ -86,9 +86,9 @@ class Ledger:
 
     @property
     def longest_silence(self):
-        """The longest time in seconds between two results."""
+        """The longest time in seconds between two results, or since the last one if requests are open."""
         with self._lock:
-            return self._longest_silence
+            return max(self._longest_silence, time.monotonic() - self._progress if self._open and self._answered else 0.0)
 
     def counts(self):
         with self._lock:

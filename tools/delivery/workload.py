@@ -70,7 +70,7 @@ class Requests:
         elif shape == 1:   # few large ones
             value["tools"] = [{"type": "function", "function": {"name": "f", "description": "d" * LARGE}}]
         elif shape == 2:   # many turns
-            value["messages"] = [{"role": "user", "content": "a"}] * (LARGE // 36)
+            value["messages"] = [{"role": "user", "content": "a b " * 100}] * (LARGE // 440)
         else:              # a long prompt, which has too many tokens
             del value["messages"]
             value["prompt"] = "the inn " * (LARGE // 8)
