@@ -6,6 +6,7 @@
     python tools/delivery/chaos.py --duration 120                     # prints its seed
     python tools/delivery/chaos.py --duration 3600 --brokers 3 --seed 7 --json chaos.json
     python tools/delivery/chaos.py --duration 420 --faults kill --every 40    # takeovers without another fault
+    python tools/delivery/chaos.py --duration 120 --faults "unwritable topics"
 
 The seed decides the faults, their order and the records, but not the timing of the processes. At the end the faults
 stop, the workers answer what is open, and `verify.py` reads all topics from their beginning. Exit code 1: the verifier
@@ -30,11 +31,12 @@ from confluent_kafka.admin import AdminClient, NewTopic
 import commit_proxy
 from broker import BrokerError, Cluster, free_ports
 from offset_metadata import OffsetMetadataReader
-from schedule import CRASH, FAULTS, SUSPECT_REASON, Schedule, reason_to_defer
-from traffic import QUIET, BoundarySender, Ledger, RequestSender, ResultReader, Takeover, backlog
+from schedule import CRASH, FAULTS, HANG, LARGE, PLANTED, SUSPECT_REASON, Schedule, reason_to_defer
+from traffic import QUIET, BatchReader, BatchSender, BoundarySender, HostileClient, Ledger, RequestSender, ResultReader, Takeover, backlog
 from verify import Unverifiable, run_verifier, summary
-from workers import MARKER, MODEL, START_SECONDS, WorkerError, Workers, longer_model
-from workload import Boundaries, Requests
+from workers import (CRASH_MARKER, HANG_MARKER, IMAGE_HEAP, MODEL, START_SECONDS, STEP_TIME_SETTING, WorkerError, Workers,
+                     longer_model)
+from workload import Batches, Boundaries, Requests
 
 LOG = logging.getLogger("chaos")
 
@@ -52,9 +54,20 @@ SESSION_SECONDS = 10   # workers have 8 s
 FIRST_RESULTS = 50     # before the first fault
 SETTLE_SECONDS = 120   # the longest time without a result at the end
 
-LOST = "lost responses"  # no fault of a process: they have their own times
+STALL_SECONDS = 120    # the longest time without a result of any request
+
+# no faults of a process: they have their own times
+LOST, BATCHES, UNWRITABLE, HOSTILE = "lost responses", "validation batches", "unwritable topics", "hostile client"
+BESIDE = (LOST, BATCHES, UNWRITABLE, HOSTILE)
+LONG_SECONDS = 600     # a shorter run has none of LONG_FAULTS by default: each needs more than a minute
+LONG_FAULTS = (HANG,)
 COMMIT_SECONDS = 4     # mean time between lost responses to commits
 BOUNDARY_SECONDS = 2
+BATCH_SECONDS = 2
+HOSTILE_SECONDS = 8    # between the transactions of the hostile client
+BURST = 24             # large requests at once
+STEP_TIME = "10S"      # after which a step hangs
+MARKERS = {CRASH: ("crash", CRASH_MARKER * 5), HANG: ("hang", HANG_MARKER * 5)}
 
 
 class Chaos:
@@ -65,7 +78,7 @@ class Chaos:
         self._folder = folder
         # a source of random numbers each, so that the timing of one part does not change the others
         self._random = {name: random.Random(f"{options.seed}-{name}")
-                        for name in ("faults", "requests", "boundaries", "workers", "commits")}
+                        for name in ("faults", "requests", "boundaries", "workers", "commits", "batches", "hostile")}
         ports = free_ports(4 * options.brokers + SLOTS)
         broker_ports = [tuple(ports[4 * n:4 * n + 3]) for n in range(options.brokers)]
         proxy_ports = ports[3:4 * options.brokers:4]
@@ -76,13 +89,19 @@ class Chaos:
                     "TIDEMARK_ADAPTER_FOLDER": str(MODEL / "adapters"), "TIDEMARK_ENGINE_THREADS": "1",
                     "TIDEMARK_ENGINE_PROCESSORS": "1", "TIDEMARK_ENGINE_KV_BYTES": "96M", "TIDEMARK_WORKER_SHUTDOWN_GRACE": "3S",
                     "TIDEMARK_TOPICS_GENERATION_REQUESTS": ",".join(REQUEST_TOPICS),
-                    "TIDEMARK_REPLIES_TOPICS": ",".join(REPLY_TOPICS)}
+                    "TIDEMARK_REPLIES_TOPICS": ",".join([*REPLY_TOPICS, *self._unwritable()])}
+        if HANG in options.faults:
+            settings[STEP_TIME_SETTING] = STEP_TIME
+        if BATCHES in options.faults:
+            # each worker is a calibrator too, so that every fault of a worker is one of a calibrator
+            settings.update({"TIDEMARK_ROLE": "all", "TIDEMARK_TOPICS_CALIBRATION_PARTITIONS": "2"})
         self._workers = Workers(folder, self._random["workers"], self._cluster.workers, SLOTS, settings,
-                                ports[4 * options.brokers:])
+                                ports[4 * options.brokers:], options.heap)
         self._ledger = Ledger()
-        self._requests = Requests(self._random["requests"], BASE, ADAPTERS, LAYERS, REQUEST_TOPICS, REPLY_TOPICS, LONG_TOKENS)
+        self._requests = self._new_requests("requests")
         self._schedule = Schedule(self._random["faults"], options.faults, options.every)
         self._metadata = None
+        self._batches = None
         self._admin = None
         self._faults = []        # (seconds since the start, kind, what)
         self._actions = []       # (when, number, function): the second half of a fault
@@ -92,35 +111,58 @@ class Chaos:
         self._planted = []
         self._begin = None
 
+    def _unwritable(self):
+        """
+        Reply topics with a setting that lets the broker refuse all records, transaction markers included: records must not
+        be older than the broker's clock, or more replicas must be in sync than there are.
+        """
+        return {"replies-old": {"message.timestamp.before.max.ms": "0"},
+                "replies-short": {"min.insync.replicas": str(self._options.brokers + 1)}} if UNWRITABLE in self._options.faults else {}
+
+    def _new_requests(self, name, count=0):
+        return Requests(self._random[name], BASE, ADAPTERS, LAYERS, REQUEST_TOPICS, [*REPLY_TOPICS, *self._unwritable()], LONG_TOKENS,
+                        count)
+
     def run(self):
         """Returns the report."""
         try:
             self._proxy.start()
             self._cluster.start()
             self._admin = AdminClient({"bootstrap.servers": self._cluster.clients, **QUIET})
-            for future in self._admin.create_topics([NewTopic(topic, 4, -1) for topic in REPLY_TOPICS]).values():
+            topics = [NewTopic(topic, 4, -1) for topic in REPLY_TOPICS]
+            topics += [NewTopic(topic, 2, -1, config=config) for topic, config in self._unwritable().items()]
+            for future in self._admin.create_topics(topics).values():
                 future.result(30)
             self._workers.await_answering()
-            reader = ResultReader(self._cluster.clients, [RESULT_TOPIC, *REPLY_TOPICS], self._ledger)
+            reader = ResultReader(self._cluster.clients, [RESULT_TOPIC, *REPLY_TOPICS, *self._unwritable()], self._ledger)
             sender = RequestSender(self._cluster.clients, self._requests, self._ledger, backlog(self._options.backlog))
             boundaries = BoundarySender(self._cluster.clients, Boundaries(self._random["boundaries"], ADAPTERS[:-1], LAYERS),
                                         self._random["boundaries"], BOUNDARY_SECONDS)
             self._metadata = OffsetMetadataReader(self._cluster.clients, GROUP)
-            for thread in (reader, sender, boundaries, self._metadata):
-                thread.start()
+            hostile = HostileClient(self._cluster.clients, self._new_requests("hostile", 10 ** 6), self._random["hostile"], self._ledger,
+                                    HOSTILE_SECONDS) if HOSTILE in self._options.faults else None
+            batches = BatchSender(self._cluster.clients, Batches(self._random["batches"], ADAPTERS[1:]), self._random["batches"],
+                                  BATCH_SECONDS) if BATCHES in self._options.faults else None
+            self._batches = BatchReader(self._cluster.clients) if batches else None
+            for thread in (reader, sender, boundaries, self._metadata, hostile, self._batches, batches):
+                if thread is not None:
+                    thread.start()
             self._begin = time.monotonic()
             self._await_results()
             self._begin = time.monotonic()
             self._break(sender)
             LOG.info("no more faults; %d requests are open", self._ledger.open())
             self._heal()
-            boundaries.end()
-            sender.end()
+            for thread in (hostile, batches, boundaries, sender):
+                if thread is not None:
+                    thread.end()
             answered = self._settle()
             self._metadata.end()
             self._workers.end()
             reader.end()
-            report = self._report(sender, boundaries, answered)
+            if self._batches is not None:
+                self._batches.end()
+            report = self._report(sender, boundaries, batches, hostile, answered)
             report["verifier"] = self._verify()
             return report
         finally:
@@ -162,8 +204,9 @@ class Chaos:
 
     def _next_kind(self):
         """The next fault that may begin now, or None."""
-        killing = self._ledger.open("crash") > 0
-        suspects = [each for each in self._metadata.suspects if not self._ledger.is_open(each, "crash")]
+        killing = any(self._ledger.open(kind) for kind, _ in MARKERS.values())
+        suspects = [each for each in self._metadata.suspects
+                    if not any(self._ledger.is_open(each, kind) for kind, _ in MARKERS.values())]
         before = self._schedule.deferred.get(SUSPECT_REASON, 0)
         kind = self._schedule.take(lambda each: reason_to_defer(each, killing, bool(suspects)))
         if (count := self._schedule.deferred.get(SUSPECT_REASON, 0) - before) > 0:
@@ -183,11 +226,15 @@ class Chaos:
 
     def _fault(self, kind, faults, sender):
         """Begins a fault; False if it is not possible now."""
-        if kind == CRASH:
-            record = self._requests.marked(MARKER * 5)
+        if kind in PLANTED:
+            record = self._requests.marked(*MARKERS[kind])
             sender.send_next(record)
             self._planted.append(record.id)
             return self._record(kind, record.id)
+        if kind == LARGE:
+            for _ in range(BURST):
+                sender.send_next(self._requests.large())
+            return self._record(kind, f"{BURST} of about a megabyte")
         if kind == "scale":
             seconds = faults.uniform(6, 14)
             self._workers.set_scale(1)
@@ -267,9 +314,14 @@ class Chaos:
         self._workers.await_answering()
 
     def _settle(self):
-        """Whether every request has a result in the end."""
-        while self._ledger.open():
-            if self._ledger.seconds_without_result > SETTLE_SECONDS:
+        """Whether every request has a result in the end, and every batch is counted or a dead letter."""
+        while self._ledger.open() or self._batches is not None and self._batches.open():
+            silence = self._ledger.seconds_without_result
+            if self._batches is not None:
+                silence = min(silence, self._batches.seconds_without_record)
+            if silence > SETTLE_SECONDS:
+                if not self._ledger.open():
+                    return True   # the verifier names the batches
                 LOG.error("%d requests have no result: %s …", self._ledger.open(), self._ledger.some_open())
                 return False
             self._tick(time.monotonic())
@@ -277,12 +329,16 @@ class Chaos:
         self._workers.sample_memory()
         return True
 
-    def _report(self, sender, boundaries, answered):
+    def _report(self, sender, boundaries, batches, hostile, answered):
         counts = self._ledger.counts()
         failures = self._workers.failures + self._broker_failures + self._metadata.failures
         crashed = counts["errors"].get("worker_crashed", 0)
         if answered and crashed < len(self._planted):
             failures.append(f"{len(self._planted)} requests kill workers, but {crashed} results are worker_crashed")
+        if answered and self._unwritable() and not counts["errors"].get("reply_topic_failed"):
+            failures.append("no result is reply_topic_failed, although requests name topics that cannot be written")
+        if (silence := self._ledger.longest_silence) > STALL_SECONDS:
+            failures.append(f"no request had a result for {silence:.0f} s")
         begin_end = {worker.name: worker.memory for worker in self._workers.all if len(worker.memory) > 1}
         oldest = max(begin_end, key=lambda name: begin_end[name][-1][0], default=None)
         return {
@@ -291,9 +347,12 @@ class Chaos:
             "deferred": self._schedule.deferred,
             "lost_responses": [name for _, name in self._proxy.lost],
             "boundary_records": boundaries.counts,
-            "requests": counts, "all_answered": answered, "unsent": sender.failures,
+            "batches": batches.counts if batches else {}, "transactions": hostile.counts if hostile else {},
+            "requests": counts, "all_answered": answered, "unsent": sender.failures + (batches.failures if batches else []),
+            "longest_silence": round(silence, 1),
             "rebalances": max(0, self._proxy.generations(GROUP) - 1),
-            "planted_crashes": self._workers.planted_crashes, "crashing_requests": len(self._planted),
+            "planted_crashes": self._workers.planted_crashes, "planted_hangs": self._workers.planted_hangs,
+            "crashing_requests": len(self._planted),
             "takeovers": [self._takeover(each) for each in self._takeovers],
             "memory": [{"worker": worker.name, "first": worker.memory[0], "last": worker.memory[-1]}
                        for worker in self._workers.all if worker.memory],
@@ -316,9 +375,13 @@ class Chaos:
     def _verify(self):
         planted = self._folder / "planted"
         planted.write_text("\n".join(self._planted))
-        return run_verifier(self._cluster.clients, "--requests", ",".join(REQUEST_TOPICS), "--reply-topics",
-                            ",".join(REPLY_TOPICS), "--events", "generation-events", "--cancellations",
-                            "generation-cancellations", "--planted-crashes", str(planted))
+        options = ["--requests", ",".join(REQUEST_TOPICS), "--reply-topics", ",".join(REPLY_TOPICS), "--events", "generation-events",
+                   "--cancellations", "generation-cancellations", "--planted-crashes", str(planted)]
+        if self._unwritable():
+            options += ["--unwritable-topics", ",".join(self._unwritable())]
+        if self._batches is not None:
+            options += ["--validation-batches", "validation-batches"]
+        return run_verifier(self._cluster.clients, *options)
 
 
 def print_report(report):
@@ -329,8 +392,10 @@ def print_report(report):
     if report["deferred"]:
         print("faults deferred: " + ", ".join(f"{count} because {why}" for why, count in report["deferred"].items()))
     print(f"responses to commits lost: {len(report['lost_responses'])}; boundary records: {report['boundary_records']}")
-    print(f"worker processes: {report['worker_processes']}, of which {report['planted_crashes']} ended at one of "
-          f"{report['crashing_requests']} crashing requests; rebalances: {report['rebalances']}")
+    print(f"validation batches: {report['batches']}; transactions of the hostile client: {report['transactions']}")
+    print(f"worker processes: {report['worker_processes']}, of which {report['planted_crashes']} crashed and "
+          f"{report['planted_hangs']} hung at one of {report['crashing_requests']} requests; rebalances: {report['rebalances']}")
+    print(f"longest time without a result: {report['longest_silence']} s")
     print(f"requests: {requests['sent']}; answered {requests['answered']}, open {requests['open']}, "
           f"repeated results {requests['repeated']}; errors {requests['errors']}")
     for alone in (True, False):
@@ -360,8 +425,10 @@ def main():
     parser.add_argument("--seed", type=int, default=random.randrange(10 ** 6), help="by default a random one, which is printed")
     parser.add_argument("--duration", type=int, default=120, help="seconds with faults (default 120)")
     parser.add_argument("--brokers", type=int, choices=(1, 3), default=1, help="3: three replicas, of which two must be in sync")
-    parser.add_argument("--faults", type=lambda names: names.split(","), default=[*FAULTS, LOST], metavar="KIND,KIND",
-                        help=f"only these of: {', '.join([*FAULTS, LOST])}")
+    parser.add_argument("--faults", type=lambda names: names.split(","), metavar="KIND,KIND",
+                        help=f"only these of: {', '.join([*FAULTS, *BESIDE])}. By default all; a run of less than "
+                             f"{LONG_SECONDS} s has no {', '.join(LONG_FAULTS)}")
+    parser.add_argument("--heap", default=IMAGE_HEAP, help="maximum heap of a worker (default %(default)s, as in the image)")
     parser.add_argument("--every", type=float, metavar="SECONDS",
                         help="time between two faults, none of which overlap; each kill then needs another worker that "
                              "takes over. By default random times that depend on the fault")
@@ -369,7 +436,9 @@ def main():
     parser.add_argument("--json", type=pathlib.Path, help="file for the report")
     parser.add_argument("--dir", type=pathlib.Path, help="folder for logs and data, which is kept; by default a temporary one")
     options = parser.parse_args()
-    if unknown := set(options.faults) - {*FAULTS, LOST}:
+    if options.faults is None:
+        options.faults = [kind for kind in (*FAULTS, *BESIDE) if options.duration >= LONG_SECONDS or kind not in LONG_FAULTS]
+    if unknown := set(options.faults) - {*FAULTS, *BESIDE}:
         parser.error(f"no faults {sorted(unknown)}")
     logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stdout)
     folder = options.dir or pathlib.Path(tempfile.mkdtemp(prefix="tidemark-chaos"))

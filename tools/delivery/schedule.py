@@ -2,10 +2,11 @@
 
 # the mean time in seconds until the next fault
 FAULTS = {"kill": 12, "terminate": 5, "suspend": 12, "broker restart": 10, "broker kill": 10, "scale": 12,
-          "crashing request": 6}
-# faults in random order, and one crashing request at the end of each round
-ROUND = ["kill", "kill", "kill", "terminate", "suspend", "broker restart", "broker kill", "scale"]
-CRASH = "crashing request"
+          "large requests": 6, "crashing request": 6, "hanging request": 6}
+# faults in random order; at the end of each round one request of PLANTED, in turn
+ROUND = ["kill", "kill", "kill", "terminate", "suspend", "broker restart", "broker kill", "scale", "large requests"]
+CRASH, HANG, LARGE = "crashing request", "hanging request", "large requests"
+PLANTED = (CRASH, HANG)
 # these always count as deaths of a worker
 DEATHS = ("kill", "suspend")
 # these always or sometimes count: a worker cannot commit its release while no broker responds
@@ -13,7 +14,7 @@ ENDS = (*DEATHS, "terminate", "scale")
 OVERLAP = 0.2          # share of faults that the next one follows at once
 
 # why a fault is deferred
-KILLING_REASON = "a crashing request is open"
+KILLING_REASON = "a crashing or hanging request is open"
 SUSPECT_REASON = "a request that does not kill was running alone at a death"
 
 
@@ -21,12 +22,12 @@ def reason_to_defer(kind, killing, suspect):
     """
     Why a fault may not begin now; None if it may.
 
-    A death while a crashing request is open could make a second request run alone, and a request that was running
+    A death while a crashing or hanging request is open could make a second request run alone, and a request that was running
     alone at one death gets `worker_crashed` at the second. The metadata does not record the cause of a death.
 
-    killing: whether a crashing request is open; suspect: whether another request was running alone at a death
+    killing: whether a crashing or hanging request is open; suspect: whether another request was running alone at a death
     """
-    if killing and kind in (*DEATHS, CRASH):
+    if killing and kind in (*DEATHS, *PLANTED):
         return KILLING_REASON
     return SUSPECT_REASON if suspect and kind in ENDS else None
 
@@ -38,7 +39,7 @@ class Schedule:
         """kinds: of faults that may occur; every: seconds between two faults, which then never overlap"""
         self._random = random
         self._round = [kind for kind in ROUND if kind in kinds]
-        self._last = [CRASH] if CRASH in kinds else []
+        self._last = [kind for kind in PLANTED if kind in kinds]
         self._every = every
         self._queue = []     # (kind, whether it was deferred)
         self.deferred = {}   # number of faults for each reason
@@ -52,7 +53,8 @@ class Schedule:
         """
         first = self._first(held)
         if first is None and len(self._queue) <= len(self._round):
-            self._queue += [(kind, False) for kind in self._random.sample(self._round, len(self._round)) + self._last]
+            self._queue += [(kind, False) for kind in self._random.sample(self._round, len(self._round)) + self._last[:1]]
+            self._last = self._last[1:] + self._last[:1]
             first = self._first(held)
         for n in range(min(1, len(self._queue)) if first is None else first):
             kind, deferred = self._queue[n]

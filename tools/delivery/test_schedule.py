@@ -2,7 +2,7 @@
 import random
 import unittest
 
-from schedule import CRASH, ENDS, FAULTS, KILLING_REASON, ROUND, SUSPECT_REASON, Schedule, reason_to_defer
+from schedule import CRASH, ENDS, FAULTS, HANG, KILLING_REASON, LARGE, ROUND, SUSPECT_REASON, Schedule, reason_to_defer
 
 
 def free(kind):
@@ -22,7 +22,7 @@ class Holds(unittest.TestCase):
         self.assertEqual({"kill", "suspend", "terminate", "scale"}, self.held(killing=False, suspect=True))
 
     def test_deaths_and_the_next_request_that_kills_wait_while_one_is_open(self):
-        self.assertEqual({"kill", "suspend", CRASH}, self.held(killing=True, suspect=False))
+        self.assertEqual({"kill", "suspend", CRASH, HANG}, self.held(killing=True, suspect=False))
 
     def test_otherwise_no_fault_waits(self):
         self.assertEqual(set(), self.held(killing=False, suspect=False))
@@ -33,18 +33,27 @@ class Order(unittest.TestCase):
     def schedule(self, kinds=FAULTS, every=None):
         return Schedule(random.Random(7), kinds, every)
 
-    def test_a_round_has_each_fault_as_often_as_planned_and_the_request_that_kills_at_its_end(self):
-        schedule = self.schedule()
-        for _ in range(3):
-            taken = [schedule.take(free) for _ in range(len(ROUND) + 1)]
-            self.assertEqual(sorted(ROUND), sorted(taken[:-1]))
-            self.assertEqual(CRASH, taken[-1])
+    def rounds(self, schedule, count):
+        """The last fault of each round; the others are as often in it as planned."""
+        last = []
+        for _ in range(count):
+            *taken, killing = [schedule.take(free) for _ in range(len(ROUND) + 1)]
+            self.assertEqual(sorted(ROUND), sorted(taken))
+            last.append(killing)
         self.assertEqual({}, schedule.deferred)
+        return last
+
+    def test_a_round_has_each_fault_as_often_as_planned_and_requests_that_kill_in_turn_at_its_end(self):
+        self.assertEqual([CRASH, HANG, CRASH], self.rounds(self.schedule(), 3))
+
+    def test_without_a_hanging_request_each_round_ends_with_a_crashing_one(self):
+        self.assertEqual([CRASH, CRASH], self.rounds(self.schedule([kind for kind in FAULTS if kind != HANG]), 2))
 
     def test_other_faults_pass_those_that_are_deferred(self):
         schedule = self.schedule()
-        passed = [schedule.take(suspecting) for _ in range(6)]
-        self.assertEqual(["broker kill", "broker restart", CRASH] * 2, sorted(passed[:3]) + sorted(passed[3:]))
+        passed = [schedule.take(suspecting) for _ in range(8)]
+        self.assertEqual(["broker kill", "broker restart", CRASH, LARGE, "broker kill", "broker restart", HANG, LARGE],
+                         sorted(passed[:4]) + sorted(passed[4:]))
 
     def test_deferred_faults_begin_first_and_none_is_dropped(self):
         schedule = self.schedule()

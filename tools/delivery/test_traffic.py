@@ -1,7 +1,8 @@
 """python -m unittest discover -s tools/delivery"""
 import unittest
+from unittest import mock
 
-from traffic import Takeover
+from traffic import Ledger, Takeover
 
 PARTITIONS = [("requests", 0), ("requests", 1)]
 DEAD = "group%2Fworker-1-0000aaaa"
@@ -33,6 +34,32 @@ class Takeovers(unittest.TestCase):
             takeover.see(partition, "worker-2", takeover.killed + 12)
         self.assertTrue(takeover.complete)
         self.assertEqual(12, takeover.worst_first_result)
+
+
+class Silence(unittest.TestCase):
+
+    def ledger(self, *events):
+        """Events are (second, source or None for no result); returns the longest silence after the last one."""
+        clock = mock.Mock(return_value=0)
+        with mock.patch("traffic.time.monotonic", clock):
+            ledger = Ledger()
+            for offset in range(3):
+                ledger.sent(("requests", 0, offset), "request")
+            for second, offset in events:
+                clock.return_value = second
+                if offset is not None:
+                    ledger.answered(("requests", 0, offset), "worker-1", None)
+            return ledger.longest_silence
+
+    def test_it_is_the_longest_time_between_two_results(self):
+        self.assertEqual(8, self.ledger((100, 0), (108, 1), (110, 2)))
+
+    def test_it_includes_the_time_since_the_last_result_while_requests_are_open(self):
+        self.assertEqual(90, self.ledger((100, 0), (108, 1), (198, None)))
+        self.assertEqual(8, self.ledger((100, 0), (108, 1), (110, 2), (198, None)))
+
+    def test_the_time_before_the_first_result_does_not_count(self):
+        self.assertEqual(0, self.ledger((100, None)))
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ class Scene:
         self.producer = producer
         self.start = int(time.time() * 1000) - 3_600_000
         partitions = {"requests": 3, "urgent": 1, "results": 3, "replies": 2, "letters": 2, "boundaries": 1, "events": 1,
-                      "cancellations": 1}
+                      "cancellations": 1, "closed": 1, "batches": 2, "batch-letters": 2, "states": 1}
         admin = AdminClient({"bootstrap.servers": broker, **QUIET})
         for created in admin.create_topics([NewTopic(self.prefix + name, n, 1) for name, n in partitions.items()]).values():
             created.result()
@@ -87,7 +87,7 @@ class Scene:
             "tidemark": provenance}
         return self.write(topic, ident, json.dumps(result), at, headers, producer, partition)
 
-    def error(self, request, code="invalid_json", at=101, letter=True, headers=None):
+    def error(self, request, code="invalid_json", at=101, letter=True, headers=None, topic="results"):
         """Writes an error result and, unless {letter} is false, its dead letter."""
         value, source = request
         ident = (value or {}).get("id") or "-".join(map(str, source))
@@ -95,22 +95,24 @@ class Scene:
                   "error": {"type": "invalid_request_error", "code": code, "message": "m"},
                   "tidemark": {"source": dict(zip(("topic", "partition", "offset"), source)), "base_model": BASE, "worker": "w",
                                "attempt": 1}}
-        self.write("results", ident, json.dumps(result), at, headers)
+        self.write(topic, ident, json.dumps(result), at, headers)
         if letter:
             self.letter(source, code, at)
 
-    def letter(self, source, code, at=101):
+    def letter(self, source, code, at=101, topic="letters"):
         names = ("tidemark.source.topic", "tidemark.source.partition", "tidemark.source.offset")
         headers = [*zip(names, (str(part).encode() for part in source)), ("tidemark.error.code", code.encode()),
                    ("tidemark.error.message", b"m"), ("tidemark.size", b"3")]
-        self.write("letters", None, b"{}", at, headers)
+        self.write(topic, None, b"{}", at, headers)
 
     def verifier(self, *arguments):
         p = self.prefix
         return verify.Verifier(verify.arguments([
             self.broker, "--requests", f"{p}requests,{p}urgent", "--results", p + "results", "--reply-topics", p + "replies",
             "--dead-letters", p + "letters", "--boundaries", p + "boundaries", "--events", p + "events",
-            "--cancellations", p + "cancellations", "--staleness", "10", "--client", "log_level=0", *arguments]))
+            "--cancellations", p + "cancellations", "--unwritable-topics", p + "closed", "--validation-batches", p + "batches",
+            "--validation-dead-letters", p + "batch-letters", "--calibration-state", p + "states", "--staleness", "10",
+            "--client", "log_level=0", *arguments]))
 
 
 class VerifierTest(unittest.TestCase):
@@ -338,6 +340,29 @@ class VerifierTest(unittest.TestCase):
         s.answer(s.request(BASE, headers=[("correlation-id", b"7")]), headers=[("correlation-id", b"8")])
         s.answer(s.request(BASE, headers=[("kafka_replyTopic", b"elsewhere")]))
         self.check({"wrong_destination": 5})
+
+    def test_unwritable_topic(self):
+        s = self.scene
+        closed = [("kafka_replyTopic", (s.prefix + "closed").encode()), ("kafka_correlationId", b"\x07")]
+        s.error(s.request(BASE, headers=closed), "reply_topic_failed", headers=closed[1:])
+        s.error((None, s.write("requests", None, b"{", at=100, headers=closed)), "reply_topic_failed", headers=closed[1:])
+        s.answer(s.request(BASE, headers=closed), topic="closed", headers=closed[1:])   # before it was closed
+        worker = self.transactional("worker")
+        s.answer(s.request(BASE), topic="closed", producer=worker)
+        with mock.patch.object(verify, "TRANSACTION_SECONDS", 0):
+            self.check({"missing": 1})                                         # and its transaction never ends
+        worker.abort_transaction(30)
+
+    def test_wrong_result_of_an_unwritable_topic(self):
+        s = self.scene
+        closed = [("kafka_replyTopic", (s.prefix + "closed").encode())]
+        s.answer(s.request(BASE, headers=closed))                              # an answer, not the error
+        s.error(s.request(BASE, headers=closed), "internal_error")             # another error
+        s.error(s.request(BASE, headers=closed), "reply_topic_failed", letter=False)
+        s.error(s.request(BASE), "reply_topic_failed")                         # named no topic
+        open_topic = [("kafka_replyTopic", (s.prefix + "replies").encode())]
+        s.error(s.request(BASE, headers=open_topic), "reply_topic_failed", topic="replies")   # named one that can be written
+        self.check({"wrong_destination": 4, "error_without_dead_letter": 1})
 
     def test_wrong_end(self):
         s = self.scene

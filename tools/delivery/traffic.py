@@ -1,6 +1,6 @@
 """Sends the records of a run and follows the results.
 
-`Ledger` knows which requests are open. `ResultReader` and the two senders run on threads of their own.
+`Ledger` knows which requests are open. Readers and senders run on threads of their own.
 """
 import heapq
 import json
@@ -10,6 +10,8 @@ import time
 
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
+from calibration import Calibrations
+from records import Schema
 from workload import Record, encode
 
 LOG = logging.getLogger("chaos")
@@ -29,6 +31,7 @@ class Ledger:
         self._last_worker = {}   # of each partition of requests
         self._watches = []
         self._progress = time.monotonic()
+        self._longest_silence = 0.0
 
     def sent(self, source, kind):
         with self._lock:
@@ -39,6 +42,8 @@ class Ledger:
     def answered(self, source, worker, error):
         now = time.monotonic()
         with self._lock:
+            if self._answered:
+                self._longest_silence = max(self._longest_silence, now - self._progress)
             self._progress = now
             if source in self._answered:
                 self._repeated += 1
@@ -78,6 +83,12 @@ class Ledger:
     def seconds_without_result(self):
         with self._lock:
             return time.monotonic() - self._progress
+
+    @property
+    def longest_silence(self):
+        """The longest time in seconds between two results, or since the last one if requests are open."""
+        with self._lock:
+            return max(self._longest_silence, time.monotonic() - self._progress if self._open and self._answered else 0.0)
 
     def counts(self):
         with self._lock:
@@ -292,3 +303,146 @@ class BoundarySender(threading.Thread):
             producer.commit_transaction(30)
             kind = record.kind
         self.counts[kind] = self.counts.get(kind, 0) + 1
+
+
+class BatchSender(threading.Thread):
+    """Sends validation batches."""
+
+    def __init__(self, brokers, batches, random, seconds):
+        """seconds: mean time between two records"""
+        super().__init__(name="batches", daemon=True)
+        self._batches = batches
+        self._random = random
+        self._seconds = seconds
+        self._ended = threading.Event()
+        self._producer = Producer({"bootstrap.servers": brokers, "enable.idempotence": True, "delivery.timeout.ms": 300_000, **QUIET})
+        self.counts = {}
+        self.failures = []
+
+    def run(self):
+        while not self._ended.wait(self._random.expovariate(1 / self._seconds)):
+            record = self._batches.next()
+            self._producer.produce(record.topic, record.value, record.key, on_delivery=self._delivered)
+            self._producer.poll(0)
+            self.counts[record.kind] = self.counts.get(record.kind, 0) + 1
+        self._producer.flush(120)
+
+    def end(self):
+        """Returns when the broker has all records."""
+        self._ended.set()
+        self.join()
+
+    def _delivered(self, error, message):
+        if error is not None:
+            self.failures.append(f"a validation batch was not sent: {error}")
+
+
+class BatchReader(threading.Thread):
+    """Reads batches, their dead letters and the calibration states, to say whether a batch is open."""
+
+    def __init__(self, brokers, batches="validation-batches", letters="validation-dead-letters", states="calibration-state"):
+        super().__init__(name="batch-states", daemon=True)
+        self._lock = threading.Lock()
+        self._calibrations = Calibrations({name: Schema(name) for name in ("validation-batch", "calibration-state")}, 0)
+        self._take = {batches: lambda message: self._calibrations.take_batch(message, True),
+                      letters: self._calibrations.take_letter, states: self._calibrations.take_state}
+        self._progress = time.monotonic()
+        self._ended = threading.Event()
+        self._consumer = Consumer({"bootstrap.servers": brokers, "group.id": "chaos-batches", "enable.auto.commit": False,
+                                   "isolation.level": "read_committed", **QUIET})
+
+    def run(self):
+        self._consumer.assign([TopicPartition(topic, partition, 0) for topic in self._take
+                               for partition in self._consumer.list_topics(topic, timeout=30).topics[topic].partitions])
+        while not self._ended.is_set():
+            for message in self._consumer.consume(500, timeout=0.2):
+                if message.error() is None:
+                    with self._lock:
+                        self._take[message.topic()](message)
+                        self._progress = time.monotonic()
+        self._consumer.close()
+
+    def end(self):
+        self._ended.set()
+        self.join()
+
+    def open(self):
+        """Whether a batch is neither counted nor a dead letter."""
+        with self._lock:
+            return self._calibrations.open()
+
+    @property
+    def seconds_without_record(self):
+        with self._lock:
+            return time.monotonic() - self._progress
+
+
+class HostileClient(threading.Thread):
+    """
+    Sends requests in transactions. It commits some, aborts others, and leaves others open until they time out, which
+    hides the records behind them from the workers for 10 to 20 s.
+    """
+
+    TIMEOUT_SECONDS = 10
+    SHARES = {"committed": 5, "aborted": 3, "left open": 2}
+
+    def __init__(self, brokers, requests, random, ledger, seconds):
+        """seconds: mean time between two transactions"""
+        super().__init__(name="hostile", daemon=True)
+        self._brokers = brokers
+        self._requests = requests
+        self._random = random
+        self._ledger = ledger
+        self._seconds = seconds
+        self._ended = threading.Event()
+        self._left = []      # producers with an open transaction, which must not be destroyed before its timeout
+        self._producers = 0
+        self.counts = {}
+
+    def run(self):
+        producer = None
+        while not self._ended.wait(self._random.expovariate(1 / self._seconds)):
+            kind = self._random.choices(list(self.SHARES), list(self.SHARES.values()))[0]
+            try:
+                if producer is None:
+                    producer = self._new_producer()
+                self._write(producer, kind)
+            except (KafkaException, BufferError) as e:
+                LOG.debug("the outcome of a transaction of requests is unknown: %s", e)
+                kind, producer = "unknown", None
+            self.counts[kind] = self.counts.get(kind, 0) + 1
+            if kind == "left open":
+                self._left = [*self._left, producer][-4:]
+                producer = None
+
+    def end(self):
+        self._ended.set()
+        self.join()
+
+    def _new_producer(self):
+        # each has an id of its own: another one with the same id would end the open transaction
+        self._producers += 1
+        producer = Producer({"bootstrap.servers": self._brokers, "transactional.id": f"chaos-hostile-{self._producers}",
+                             "transaction.timeout.ms": self.TIMEOUT_SECONDS * 1000, **QUIET})
+        producer.init_transactions(30)
+        return producer
+
+    def _write(self, producer, kind):
+        sources = []
+
+        def delivered(error, message):
+            if error is None:
+                sources.append((message.topic(), message.partition(), message.offset()))
+
+        producer.begin_transaction()
+        # records of one key are in one partition, so that an open transaction hides one partition of each topic
+        records = [self._requests.next() for _ in range(self._random.randint(1, 5))]
+        for record in records:
+            producer.produce(record.topic, record.value, records[0].key or b"", headers=list(record.headers), on_delivery=delivered)
+        producer.flush(10)   # the records are in the log before the transaction ends
+        if kind == "committed":
+            producer.commit_transaction(30)
+            for source in sources:
+                self._ledger.sent(source, "transactional")
+        elif kind == "aborted":
+            producer.abort_transaction(30)

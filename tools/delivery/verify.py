@@ -19,12 +19,14 @@ import time
 from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
+import calibration
 from records import BoundaryTable, Request, Result, Row, Schema, last_header, parse_json, place, source_of, text
 
 # the broker answers no fetch for so long: it is down
 SILENCE_SECONDS = 60
 # a transaction of a dead process ends after its timeout of 10 s and the coordinator's scan of 10 s
 TRANSACTION_SECONDS = 30
+LEADER_CHANGES = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
 EARLIEST, COMMITTED, ALL = "earliest", "committed", "all"
 
 KINDS = {
@@ -47,11 +49,13 @@ KINDS = {
     "dead_letter_wrong": "dead letters with invalid headers or another error",
     "event_out_of_schema": "events out of schema",
     "open_transaction": "partitions with a transaction that does not end; what follows it is not verified",
+    **calibration.KINDS,
 }
 
 # a request with one of the headers of a row has those of this row only
 REPLY_HEADERS = (("kafka_replyTopic", "kafka_replyPartition"), ("REPLY_TOPIC", "REPLY_PARTITION"))
 REPLY_REFUSALS = ("reply_topic_not_allowed", "invalid_reply_partition")
+REPLY_FAILED = "reply_topic_failed"
 
 
 class Unverifiable(Exception):
@@ -104,9 +108,17 @@ class Topics:
     def _offsets(self, partitions, kind):
         spec = OffsetSpec.earliest() if kind == EARLIEST else OffsetSpec.latest()
         isolation = IsolationLevel.READ_UNCOMMITTED if kind == ALL else IsolationLevel.READ_COMMITTED
-        futures = self._admin.list_offsets({TopicPartition(*p): spec for p in partitions}, isolation_level=isolation,
-                                           request_timeout=30)
-        return {(p.topic, p.partition): future.result().offset for p, future in futures.items()}
+        until = time.monotonic() + SILENCE_SECONDS
+        while True:
+            futures = self._admin.list_offsets({TopicPartition(*p): spec for p in partitions}, isolation_level=isolation,
+                                               request_timeout=30)
+            try:
+                return {(p.topic, p.partition): future.result().offset for p, future in futures.items()}
+            except KafkaException as e:
+                # after the creation of a topic or the start of a broker
+                if e.args[0].code() not in LEADER_CHANGES or time.monotonic() > until:
+                    raise
+                time.sleep(0.2)
 
 
 class Findings:
@@ -139,9 +151,13 @@ class Verifier:
         self.later = 0
         self.planted = set()
         self._schemas = {name: Schema(name)
-                         for name in ("request", "result", "boundary-record", "dead-letter-headers", "event")}
-        self._result_topics = [options.results, *options.reply_topics]
-        self._optional = [topic for topic in (options.events, options.cancellations) if topic]
+                         for name in ("request", "result", "boundary-record", "dead-letter-headers", "event", "validation-batch",
+                                      "calibration-state")}
+        self._result_topics = [options.results, *options.reply_topics, *options.unwritable_topics]
+        self._calibration_topics = [options.validation_batches, options.validation_dead_letters, options.calibration_state] \
+            if options.validation_batches else []
+        self._calibrations = calibration.Calibrations(self._schemas, options.min_samples)
+        self._optional = [topic for topic in (options.events, options.cancellations, *self._calibration_topics) if topic]
 
     def run(self):
         """Reads and judges; returns the report."""
@@ -162,10 +178,13 @@ class Verifier:
         if topics.partitions[self.options.boundaries] != 1:
             raise Unverifiable(f"{self.options.boundaries} has more than one partition, so its last record is not defined")
         self._partitions = topics.partitions
-        self._first, self._ends = topics.first, topics.ends(COMMITTED, self.options.requests)
+        self._first = topics.first
+        known = topics.ends(COMMITTED, [*self.options.requests, self.options.validation_batches])
+        self._ends = {p: end for p, end in known.items() if p[0] in self.options.requests}
+        self._batch_ends = {p: end for p, end in known.items() if p not in self._ends}
         self.requests = {p: {} for p in self._ends}
         self._read_committed(topics)
-        while self._unanswered() and time.monotonic() < until:
+        while (self._unanswered() or self._calibrations.open()) and time.monotonic() < until:
             for message in topics.read(min(1.0, until - time.monotonic())):
                 self._take(message)
         self._read_open(topics, max(until, time.monotonic() + TRANSACTION_SECONDS))
@@ -186,7 +205,8 @@ class Verifier:
         Reads the records of the transactions that are open now. The records of one transaction do not become visible at
         once: a result can be visible before its dead letter.
         """
-        ends = topics.ends(ALL)
+        # an unwritable topic may refuse the marker that ends a transaction
+        ends = {p: end for p, end in topics.ends(ALL).items() if p[0] not in self.options.unwritable_topics}
         while (unread := topics.unread(ends)) and time.monotonic() < until:
             for message in topics.read(0.5):
                 self._take(message)
@@ -211,10 +231,23 @@ class Verifier:
             adapter = text(message.key())
             if adapter is not None:
                 self.table.add(adapter, Row(message, adapter, self._schemas["boundary-record"], self.options.base_digest))
+            if self._calibration_topics:
+                self._calibrations.take_boundary(message)
+        elif topic in self._calibration_topics:
+            self._take_calibration(message)
         elif topic == self.options.cancellations:
             self._take_cancellation(message)
         else:
             self._check_event(message)
+
+    def _take_calibration(self, message):
+        if message.topic() == self.options.validation_batches:
+            judged = message.offset() < self._batch_ends[message.topic(), message.partition()]
+            self._calibrations.take_batch(message, judged)
+        elif message.topic() == self.options.calibration_state:
+            self._calibrations.take_state(message)
+        else:
+            self._calibrations.take_letter(message)
 
     def _take_request(self, message):
         at = message.topic(), message.partition()
@@ -321,6 +354,9 @@ class Verifier:
                 elif offset not in self.requests.get(at, ()) and not self._is_later(at, offset):
                     self.found.add("dead_letter_without_error", f"{place(*at, offset)}: {code}, and no request record")
 
+        if self._calibration_topics:
+            self._calibrations.judge(self.found.add)
+
     def _judge_unknown(self, at, offset, result):
         if self._is_later(at, offset):
             self.later += 1
@@ -367,6 +403,12 @@ class Verifier:
 
     def _judge_destination(self, request, result):
         topic, partition, refusal = request.destination or (self.options.results, None, None)
+        if topic in self.options.unwritable_topics and result.topic != topic:
+            topic, partition, refusal = self.options.results, None, REPLY_FAILED
+        if refusal is None and result.error == REPLY_FAILED:
+            self.found.add("wrong_destination", f"{request}: {result.place} is {REPLY_FAILED}, but {topic} can be written")
+        elif refusal == REPLY_FAILED and result.error not in (None, REPLY_FAILED):
+            self.found.add("wrong_destination", f"{request}: {result.place} is {result.error}, not {REPLY_FAILED}")
         if result.topic != topic or partition not in (None, result.partition):
             wanted = topic if partition is None else f"{topic}-{partition}"
             self.found.add("wrong_destination", f"{request}: {result.place}, not {wanted}")
@@ -465,6 +507,7 @@ class Verifier:
             "planted": {"named": len(self.planted), "crashed": sum(
                 1 for r, q in results if r.error == "worker_crashed" and {q.id, q.place} & self.planted)},
             "later": self.later,
+            "calibration": self._calibrations.report() if self._calibration_topics else None,
             "findings": {kind: {"what": what, "count": self.found.counts[kind], "first": self.found.first[kind]}
                          for kind, what in KINDS.items()},
             "seconds": round(seconds, 1),
@@ -481,6 +524,9 @@ def summary(report):
     lines += [f"  error {code}: {count:,}" for code, count in report["errors"].items()]
     if report["planted"]["named"]:
         lines.append(f"  planted crashes: {report['planted']['named']:,}, of which worker_crashed {report['planted']['crashed']:,}")
+    if report["calibration"]:
+        lines.append("  validation batches: {batches:,}, counted {counted:,}, dead letters {dead_letters:,}; boundary records of "
+                     "calibrators: {decisions:,}".format(**report["calibration"]))
     if report["later"]:
         lines.append(f"  results of requests written after the verification began: {report['later']:,}")
     for finding in report["findings"].values():
@@ -518,10 +564,18 @@ def arguments(argv=None):
     parser.add_argument("--requests", type=names, default=["generation-requests"], help="topics, comma-separated")
     parser.add_argument("--results", default="generation-results")
     parser.add_argument("--reply-topics", type=names, default=[], help="all topics of tidemark.replies.topics, comma-separated")
+    parser.add_argument("--unwritable-topics", type=names, default=[],
+                        help=f"reply topics that cannot be written: a request that names one has the error {REPLY_FAILED}")
     parser.add_argument("--dead-letters", default="generation-dead-letters")
     parser.add_argument("--boundaries", default="adapter-boundaries")
     parser.add_argument("--events", help="events topic; not read by default")
     parser.add_argument("--cancellations", help="cancellations topic; not read by default")
+    parser.add_argument("--validation-batches", help="topic of validation batches; it, its dead letters and the calibration "
+                                                     "states are not read by default")
+    parser.add_argument("--validation-dead-letters", default="validation-dead-letters")
+    parser.add_argument("--calibration-state", default="calibration-state")
+    parser.add_argument("--min-samples", type=int, default=8,
+                        help="the calibrators' tidemark.calibrator.min-samples (%(default)s)")
     parser.add_argument("--adapter-digest", type=named, action="append", default=[], metavar="ID=SHA256",
                         help="the version that must answer for an adapter; repeatable")
     parser.add_argument("--base-digest", metavar="SHA256",

@@ -1,8 +1,9 @@
-"""Worker processes: the packaged application. Those of a chaos run have a native crash planted in their step.
+"""Worker processes: the packaged application. Those of a chaos run have a native crash and a hang planted in their step.
 
-The planted crash needs no hook in the product. Workers run with a copy of `step.torchscript` before the application on
-the class path. The copy calls a libtorch kernel that reads far outside its input when a step has the marker's tokens.
-So the process gets a SIGSEGV in the prefill of a request with the marker in its prompt, and nowhere else.
+Neither needs a hook in the product. Workers run with a copy of `step.torchscript` before the application on the class
+path. If a step has the tokens of CRASH_MARKER, the copy calls a libtorch kernel that reads far outside its input, and the
+process gets a SIGSEGV. If a step has those of HANG_MARKER, the copy opens a FIFO that nobody writes: the step never ends,
+and uses no processor. Both happen in the prefill of a request with the marker in its prompt, and nowhere else.
 """
 import json
 import os
@@ -20,17 +21,27 @@ JAR = ROOT / "target" / "quarkus-app" / "quarkus-run.jar"
 MODEL = ROOT / "src" / "test" / "resources" / "models" / "llama-gqa"
 STEP = ROOT / "src" / "main" / "resources" / "torchscript" / "step.torchscript"
 # three characters that are a token each; the prompt of an ordinary request has none of them
-MARKER = "ZQ~" * 4
+CRASH_MARKER = "ZQ~" * 4
+HANG_MARKER = "XJ^" * 4
 CRASHED_KERNEL = "segment_reduce"
 PLANT_AFTER = "    ids = parts[PlanPart.ids]\n"
-# `lengths` depends on the input, because TorchScript runs calls with constant arguments when it compiles
-PLANTED = """\
+# the calls depend on the input, because TorchScript runs calls with constant arguments when it compiles
+AT_MARKER = """\
     if tokens >= {count}:
       marker = torch.tensor({ids}, dtype=INT64, device=self.embedding.device, requires_grad=False)
       if bool(torch.any(torch.all(torch.eq(torch.unfold(ids, 0, {count}, 1), marker), 1))):
+"""
+CRASH = """\
         lengths = torch.add(torch.mul(torch.slice(ids, 0, 0, 1, 1), 0), 1099511627776)
         print(torch.segment_reduce(torch.ones([4]), "sum", lengths=lengths, unsafe=True))
 """
+HANG = """\
+        print(torch.from_file("{fifo}", False, tokens))
+"""
+# what a worker logs before it ends because a step has taken too long, and the setting of this time
+HANG_LOG = "the process ends without a release of its partitions"
+STEP_TIME_SETTING = "TIDEMARK_ENGINE_STEP_LIMIT"
+IMAGE_HEAP = "512m"   # of docker/Dockerfile
 START_SECONDS = 90
 END_SECONDS = 60
 
@@ -40,13 +51,18 @@ class WorkerError(Exception):
 
 
 def planted_jar(folder):
-    """A jar with the step that crashes at the marker."""
+    """A jar with the step that crashes and hangs at the markers."""
     vocabulary = json.loads((MODEL / "tokenizer.json").read_text())["model"]["vocab"]
-    ids = [vocabulary[character] for character in MARKER]
     step = STEP.read_text()
     if step.count(PLANT_AFTER) != 1:
-        raise WorkerError(f"{STEP} has no line '{PLANT_AFTER.strip()}', after which the crash is planted")
-    planted = step.replace(PLANT_AFTER, PLANT_AFTER + PLANTED.format(count=len(ids), ids=ids))
+        raise WorkerError(f"{STEP} has no line '{PLANT_AFTER.strip()}', after which the faults are planted")
+    fifo = folder / "never-written"
+    os.mkfifo(fifo)
+    planted = PLANT_AFTER
+    for marker, fault in ((CRASH_MARKER, CRASH), (HANG_MARKER, HANG.format(fifo=fifo))):
+        ids = [vocabulary[character] for character in marker]
+        planted += AT_MARKER.format(count=len(ids), ids=ids) + fault
+    planted = step.replace(PLANT_AFTER, planted)
     with zipfile.ZipFile(folder / "planted.jar", "w") as jar:
         jar.writestr("torchscript/step.torchscript", planted)
     return folder / "planted.jar"
@@ -120,15 +136,15 @@ class Worker:
 class Launcher:
     """Starts processes of the packaged application with the same brokers and settings."""
 
-    def __init__(self, folder, brokers, settings, first=()):
+    def __init__(self, folder, brokers, settings, first=(), heap="256m"):
         """
         folder: of logs and crash reports; brokers: bootstrap.servers of the workers; settings: further environment
-        variables; first: jars that are before the application on the class path
+        variables; first: jars that are before the application on the class path; heap: the maximum heap
         """
         self._folder = folder
         self._environment = {**os.environ, "KAFKA_BOOTSTRAP_SERVERS": brokers, **settings}
         java = os.environ["JAVA_HOME"] + "/bin/java" if "JAVA_HOME" in os.environ else "java"
-        self._command = [java, "-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:-CreateCoredumpOnCrash",
+        self._command = [java, f"-Xmx{heap}", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:-CreateCoredumpOnCrash",
                          f"-XX:ErrorFile={folder}/crash-%p.log", "-cp", ":".join(map(str, [*first, JAR])), main_class(), "serve"]
 
     def start(self, name, port, log_name):
@@ -139,6 +155,13 @@ class Launcher:
                                        stdout=out, stderr=subprocess.STDOUT, start_new_session=True)
         return Worker(name, port, process, log)
 
+    @staticmethod
+    def ended_by_hang(worker):
+        """Whether its log says that it ended because a step had taken too long."""
+        with worker.log.open("rb") as log:
+            log.seek(max(0, worker.log.stat().st_size - 65536))
+            return HANG_LOG.encode() in log.read()
+
     def crash_report(self, worker):
         """What the JVM has written about a crash in native code, or an empty text."""
         report = self._folder / f"crash-{worker.process.pid}.log"
@@ -148,11 +171,14 @@ class Launcher:
 class Workers:
     """Keeps `scale` of the slots running, as a deployment does: a process that has ended is started anew."""
 
-    def __init__(self, folder, random, brokers, slots, settings, ports):
-        """brokers: bootstrap.servers of the workers; settings: further environment variables; ports: HTTP, one a slot"""
+    def __init__(self, folder, random, brokers, slots, settings, ports, heap):
+        """
+        brokers: bootstrap.servers of the workers; settings: further environment variables; ports: HTTP, one a slot; heap:
+        the maximum heap of each
+        """
         self._random = random
         self._ports = ports
-        self._launcher = Launcher(folder, brokers, settings, [planted_jar(folder)])
+        self._launcher = Launcher(folder, brokers, settings, [planted_jar(folder)], heap)
         self._restart_at = [0.0] * slots
         self._starts = 0
         self.scale = set(range(slots))
@@ -160,6 +186,7 @@ class Workers:
         self.all = []
         self.failures = []
         self.planted_crashes = 0
+        self.planted_hangs = 0
 
     def answering(self):
         return [worker for worker in self.current if worker is not None and worker.answers]
@@ -272,6 +299,8 @@ class Workers:
         self._restart_at[self._slot(worker)] = time.monotonic() + self._random.uniform(0.5, 3)
         if CRASHED_KERNEL in self._launcher.crash_report(worker)[:4000]:
             self.planted_crashes += 1
+        elif self._launcher.ended_by_hang(worker):
+            self.planted_hangs += 1
         elif worker.terminated is None or code not in (143, -signal.SIGTERM):
             ended = "after SIGTERM" if worker.terminated is not None else "by itself"
             self.failures.append(f"{worker.name} ended {ended} with code {code}, see {worker.log}:\n{worker.log_tail()}")

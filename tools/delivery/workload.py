@@ -8,7 +8,8 @@ import datetime
 import json
 
 WORDS = "the area of a friend whose layers are sold in April ground coffee and rain over Hundred kings nearest to the inn".split()
-BIG = 1_200_000   # above tidemark.limits.request-bytes
+BIG = 1_200_000     # above tidemark.limits.request-bytes
+LARGE = 1_000_000   # below it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,12 +26,13 @@ class Record:
 
 class Requests:
 
-    def __init__(self, random, base, adapters, layers, topics, reply_topics, long_tokens):
+    def __init__(self, random, base, adapters, layers, topics, reply_topics, long_tokens, count=0):
         """
         base, adapters, layers: name of the base model, adapter ids, and number of decoder layers
         topics: request topics, the most urgent first
         reply_topics: topics that a request may name for its result
         long_tokens: the most tokens of a choice of a long request
+        count: ids begin behind this number
         """
         self._random = random
         self._base = base
@@ -39,19 +41,40 @@ class Requests:
         self._topics = topics
         self._reply_topics = reply_topics
         self._long_tokens = long_tokens
-        self._count = 0
+        self._count = count
 
     def next(self):
         """A valid request in 97 of 100 records, else a poison record."""
         self._count += 1
         return self._poison() if self._random.random() < 0.03 else self._request()
 
-    def marked(self, prompt):
+    def marked(self, kind, prompt):
         """A request with this prompt, which does nothing else that is unusual."""
         self._count += 1
-        name = f"crash-{self._count}"
+        name = f"{kind}-{self._count}"
         return Record(self._topics[-1], encode({"id": name, "model": self._base, "prompt": prompt, "max_tokens": 4}),
-                      self._key(), kind="crash", id=name)
+                      self._key(), kind=kind, id=name)
+
+    def large(self):
+        """
+        A request of about a megabyte that costs much memory when it is parsed, printed or tokenized. Whether a limit refuses
+        it does not matter: it has a result.
+        """
+        self._count += 1
+        name, r = f"large-{self._count}", self._random
+        messages = [{"role": "user", "content": self._text()}]
+        value = {"id": name, "model": self._base, "max_tokens": 1, "messages": messages}
+        shape = r.randrange(4)
+        if shape == 0:     # many small values
+            value["tools"] = [{"type": "function", "function": {"name": "f", "parameters": {"x": [{}] * (LARGE // 4)}}}]
+        elif shape == 1:   # few large ones
+            value["tools"] = [{"type": "function", "function": {"name": "f", "description": "d" * LARGE}}]
+        elif shape == 2:   # many turns
+            value["messages"] = [{"role": "user", "content": "a b " * 100}] * (LARGE // 440)
+        else:              # a long prompt, which has too many tokens
+            del value["messages"]
+            value["prompt"] = "the inn " * (LARGE // 8)
+        return Record(self._topics[-1], encode(value, compact=True), self._key(), kind="large", id=name)
 
     def _request(self):
         r = self._random
@@ -188,8 +211,39 @@ class Boundaries:
         return Record(self._topic, value, adapter.encode(), kind=kind)
 
 
-def encode(value):
-    return json.dumps(value).encode()
+class Batches:
+    """Validation batches."""
+
+    def __init__(self, random, adapters, topic="validation-batches"):
+        self._random = random
+        self._adapters = adapters
+        self._topic = topic
+        self._count = 0
+        self._sent = []
+
+    def next(self):
+        """A new batch in eight of ten records, else one of the last ten again, also with another key, or an invalid one."""
+        r, share = self._random, self._random.random()
+        if share < 0.12 and self._sent:
+            return dataclasses.replace(r.choice(self._sent), key=r.randbytes(4))
+        self._count += 1
+        value = {"batch_id": f"b-{self._count}", "adapter": r.choice(self._adapters),
+                 "examples": [self._example() for _ in range(r.randint(1, 4))]}
+        if share > 0.92:
+            poison = r.choice([b"{", b"", None, encode({**value, "examples": []}), encode({**value, "adapter": "unknown"}),
+                               encode({**value, "examples": [{"prompt": "a"}]})])
+            return Record(self._topic, poison, r.randbytes(4), kind="bad batch")
+        record = Record(self._topic, encode(value), value["adapter"].encode(), kind="batch", id=value["batch_id"])
+        self._sent = [*self._sent, record][-10:]
+        return record
+
+    def _example(self):
+        r = self._random
+        return {"prompt": " ".join(r.choices(WORDS, k=r.randint(1, 12))), "completion": " ".join(r.choices(WORDS, k=r.randint(1, 8)))}
+
+
+def encode(value, compact=False):
+    return json.dumps(value, separators=(",", ":") if compact else None).encode()
 
 
 def instant(seconds):

@@ -221,6 +221,8 @@ public final class TopicJson {
                         .build())
                 // clients choose the field names, and interned names are never freed
                 .disable(JsonFactory.Feature.INTERN_FIELD_NAMES)
+                // the table of names fails with an IllegalStateException on many names with the same hash
+                .disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES)
                 .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
                 // Python's json module writes NaN; parsing it makes an error that names the field possible
                 .enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS)

@@ -91,7 +91,7 @@ record CommitMetadata(Optional<String> owner, boolean idle, CrashHistory crashes
     }
 
     private static CommitMetadata parse(String text) {
-        String[] words = text.split(" ");
+        String[] words = text.split(" ", -1);
         if (!words[0].equals(VERSION)) {
             throw new IllegalArgumentException("it does not start with '" + VERSION + "'");
         }

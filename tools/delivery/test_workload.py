@@ -1,0 +1,66 @@
+"""python -m unittest discover -s tools/delivery"""
+import json
+import random
+import unittest
+
+from calibration import hash_of
+from records import Schema, parse_json
+from workers import CRASH_MARKER, HANG_MARKER
+from workload import WORDS, Batches, Requests
+
+
+def valid(schema, value):
+    try:
+        return schema.fault(parse_json(value)) is None
+    except ValueError:
+        return False
+
+
+class WorkloadTest(unittest.TestCase):
+
+    def requests(self, seed=7):
+        return Requests(random.Random(seed), "base", ["a", "b"], 6, ["urgent", "requests"], ["replies"], 4000)
+
+    def test_large_requests_are_valid_and_below_the_limit(self):
+        requests, schema, shapes = self.requests(), Schema("request"), set()
+        for _ in range(20):
+            record = requests.large()
+            self.assertTrue(500_000 < len(record.value) < 1 << 20, len(record.value))
+            value = json.loads(record.value)
+            shape = "tools" in value, len(value.get("messages", ()))
+            self.assertTrue(shape in shapes or valid(schema, record.value))
+            shapes.add(shape)
+        self.assertEqual(3, len(shapes))
+
+    def test_a_marked_request_has_its_kind_and_only_its_own_marker(self):
+        for kind, marker in (("crash", CRASH_MARKER), ("hang", HANG_MARKER)):
+            record = self.requests().marked(kind, marker * 5)
+            self.assertEqual((kind, f"{kind}-1"), (record.kind, record.id))
+            prompt = json.loads(record.value)["prompt"]
+            self.assertEqual({marker}, {each for each in (CRASH_MARKER, HANG_MARKER) if each in prompt})
+
+    def test_no_other_request_has_a_character_of_a_marker(self):
+        self.assertEqual(set(), set(CRASH_MARKER + HANG_MARKER) & set(" ".join(WORDS)))
+
+    def test_batches_are_new_repeated_or_invalid(self):
+        schema, batches = Schema("validation-batch"), Batches(random.Random(7), ["a", "b"])
+        records = [batches.next() for _ in range(400)]
+        good = [record for record in records if record.kind == "batch"]
+        self.assertTrue(all(valid(schema, record.value) for record in good))
+        ids = [json.loads(record.value)["batch_id"] for record in good]
+        self.assertTrue(20 < len(ids) - len(set(ids)) < 80)
+        self.assertEqual(len(set(ids)), len({hash_of(each) for each in ids}))
+        contents = {each: {record.value for record, name in zip(good, ids) if name == each} for each in ids}
+        self.assertEqual({1}, {len(values) for values in contents.values()}, "a repetition has the same examples")
+        bad = [record for record in records if record.kind == "bad batch"]
+        unknown = [record for record in bad if valid(schema, record.value)]
+        self.assertTrue(all(json.loads(record.value)["adapter"] == "unknown" for record in unknown))
+        self.assertTrue(10 < len(bad) < 60)
+
+    def test_the_seed_decides_the_batches(self):
+        one, two = (Batches(random.Random(7), ["a", "b"]) for _ in range(2))
+        self.assertEqual([one.next() for _ in range(50)], [two.next() for _ in range(50)])
+
+
+if __name__ == "__main__":
+    unittest.main()
