@@ -6,12 +6,9 @@ import io.tidemark.stream.topics.TopicLayout;
 import io.tidemark.time.Time;
 import java.io.UncheckedIOException;
 import java.time.Duration;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalLong;
-import java.util.Set;
 import java.util.function.BooleanSupplier;
 import org.apache.kafka.clients.consumer.ConsumerGroupMetadata;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
@@ -19,37 +16,16 @@ import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.errors.ApiException;
-import org.apache.kafka.common.errors.AuthenticationException;
-import org.apache.kafka.common.errors.AuthorizationException;
-import org.apache.kafka.common.errors.ConcurrentTransactionsException;
-import org.apache.kafka.common.errors.FencedInstanceIdException;
-import org.apache.kafka.common.errors.InvalidPidMappingException;
-import org.apache.kafka.common.errors.InvalidProducerEpochException;
-import org.apache.kafka.common.errors.InvalidTopicException;
-import org.apache.kafka.common.errors.InvalidTxnStateException;
-import org.apache.kafka.common.errors.NotEnoughReplicasAfterAppendException;
-import org.apache.kafka.common.errors.NotEnoughReplicasException;
-import org.apache.kafka.common.errors.OutOfOrderSequenceException;
-import org.apache.kafka.common.errors.ProducerFencedException;
 import org.apache.kafka.common.errors.RecordBatchTooLargeException;
-import org.apache.kafka.common.errors.RecordTooLargeException;
-import org.apache.kafka.common.errors.RetriableException;
 import org.apache.kafka.common.errors.TimeoutException;
-import org.apache.kafka.common.errors.TopicAuthorizationException;
-import org.apache.kafka.common.errors.TransactionAbortableException;
-import org.apache.kafka.common.errors.TransactionAbortedException;
-import org.apache.kafka.common.errors.TransactionCoordinatorFencedException;
-import org.apache.kafka.common.errors.UnknownProducerIdException;
-import org.apache.kafka.common.errors.UnsupportedVersionException;
 import org.apache.kafka.common.header.Header;
 import org.jboss.logging.Logger;
 
 /**
  * Writes answers and the offsets of their requests, each batch of them in one transaction of one transactional
- * producer. {@link #write} begins and ends it. After a failure it changes the answer that has caused it, or sets the reply
- * topic aside that has caused it, so that the next transaction can be written. If the brokers can't end a transaction,
- * the next one has a new transactional id.
+ * producer. {@link #write} begins and ends it. After a failure, {@link FailedRecords} changes what has caused it, so
+ * that the next transaction can be written. If the brokers can't end a transaction, the next one has a new
+ * transactional id.
  *
  * <p>Used by one thread at a time. {@link PendingAnswers} calls {@link #write} on the thread
  * {@code tidemark-transactions}.
@@ -57,8 +33,6 @@ import org.jboss.logging.Logger;
 final class AnswerTransactions implements AutoCloseable {
 
     private static final Logger LOG = Logger.getLogger(AnswerTransactions.class);
-    private static final ErrorBody TOO_LARGE =
-            ErrorBody.serverError("result_too_large", "the result is larger than its topic permits");
     private static final ErrorBody NO_REPLY_TOPIC =
             ErrorBody.serverError("reply_topic_failed", "the result could not be written to the reply topic");
     private static final ErrorBody NOT_ENCODED =
@@ -70,24 +44,6 @@ final class AnswerTransactions implements AutoCloseable {
     /** A transaction that fails later has failed by its duration. Calls of the producer time out after 5 s. */
     private static final long SLOW_NANOS = Duration.ofSeconds(4).toNanos();
 
-    /** How long no dead letter is written after their topic has failed. */
-    private static final long WITHOUT_LETTERS_NANOS = Duration.ofSeconds(60).toNanos();
-
-    /** Failures of records that say nothing about their topic: the producer or its transaction can't go on. */
-    private static final Set<Class<? extends ApiException>> OF_PRODUCER = Set.of(
-            ProducerFencedException.class,
-            InvalidProducerEpochException.class,
-            InvalidPidMappingException.class,
-            InvalidTxnStateException.class,
-            OutOfOrderSequenceException.class,
-            UnknownProducerIdException.class,
-            TransactionAbortedException.class,
-            TransactionAbortableException.class,
-            ConcurrentTransactionsException.class,
-            TransactionCoordinatorFencedException.class,
-            FencedInstanceIdException.class,
-            UnsupportedVersionException.class);
-
     /** Upper bound for what a batch adds to a record. */
     private static final int RECORD_OVERHEAD_BYTES = 1024;
 
@@ -97,16 +53,13 @@ final class AnswerTransactions implements AutoCloseable {
     private final BooleanSupplier givesUp;
     private final Time time;
     private final TransactionSize size = new TransactionSize();
-    /** Reply topics whose records the last transactions with them have waited for, and how many these were. */
-    private final Map<String, Integer> doubts = new HashMap<>();
+    private final FailedRecords failed;
 
     private volatile Producer<byte[], byte[]> producer;
     private volatile boolean closed;
     /** Read by other threads. */
     private volatile Optional<String> failure = Optional.empty();
 
-    /** When the dead-letter topic could not be written. */
-    private OptionalLong lettersFailedNanos = OptionalLong.empty();
     /** New transactional ids since the last commit that were of no use. */
     private int renewals;
 
@@ -131,6 +84,7 @@ final class AnswerTransactions implements AutoCloseable {
         this.unwritable = unwritable;
         this.givesUp = givesUp;
         this.time = time;
+        this.failed = new FailedRecords(topics, unwritable, time);
         this.producer = open();
     }
 
@@ -169,7 +123,7 @@ final class AnswerTransactions implements AutoCloseable {
             commit();
             failure = Optional.empty();
             renewals = 0;
-            sent.topics().forEach(doubts::remove);
+            failed.committed(sent);
             size.committed(bytes(answers));
             return Outcome.COMMITTED;
         } catch (RuntimeException e) {
@@ -185,7 +139,7 @@ final class AnswerTransactions implements AutoCloseable {
             // if the transaction before has not ended, an abort waits in vain
             boolean stuck = sent.first().isEmpty() && e instanceof TimeoutException && producers.isStuck();
             boolean aborted = !stuck && abort();
-            boolean changed = changeFailed(sent, slow);
+            boolean changed = failed.repair(sent, slow);
             stuck |= aborted && sent.first().isPresent() && producers.isStuck();
             if (stuck) {
                 renew(changed);
@@ -296,110 +250,14 @@ final class AnswerTransactions implements AutoCloseable {
             result = answer.result();
         }
         if (isTooLarge(result)) {
-            answer.replaceBy(TOO_LARGE);
+            answer.replaceBy(FailedRecords.TOO_LARGE);
             result = answer.result();
         }
         producer.send(result, sent.callback(answer, false, result));
-        if (lettersFailedNanos.isEmpty() || time.nanosSince(lettersFailedNanos.getAsLong()) >= WITHOUT_LETTERS_NANOS) {
+        if (failed.permitsLetters()) {
             answer.letter(topics.deadLetters())
                     .ifPresent(letter -> producer.send(letter, sent.callback(answer, true, letter)));
         }
-    }
-
-    /**
-     * Finds the answer whose record failed first, and changes it, or sets its topic aside, so that the next
-     * transaction can be written. Later failures are not a cause: the producer gives the same exception to records
-     * that it has not sent yet.
-     *
-     * @param slow whether the transaction may have failed by its duration
-     * @return whether the next transaction is without what has failed
-     */
-    private boolean changeFailed(SentRecords sent, boolean slow) {
-        Optional<SentRecords.Failure> first = sent.first();
-        if (first.isEmpty()) {
-            return slow && setUnacknowledgedAside(sent);
-        }
-        PendingAnswer answer = first.get().answer();
-        Exception reason = first.get().reason();
-        boolean tooLarge = reason instanceof RecordTooLargeException;
-        if (first.get().isLetter()) {
-            return leaveOut(answer, tooLarge, reason);
-        }
-        boolean toResults = answer.topic().equals(topics.results());
-        if (tooLarge && !answer.answer().error().equals(Optional.of(TOO_LARGE))) {
-            answer.replaceBy(TOO_LARGE);
-            return true;
-        }
-        if (tooLarge && toResults) {
-            answer.markUnwritable();
-            return true;
-        }
-        if (isDelay(reason) || slow && isOfProducer(reason)) {
-            return setUnacknowledgedAside(sent);
-        }
-        if (toResults || isOfProducer(reason)) {
-            return false;
-        }
-        unwritable.add(answer.topic(), sent.unacknowledged(answer.topic()), reason.getMessage());
-        return true;
-    }
-
-    private boolean leaveOut(PendingAnswer answer, boolean tooLarge, Exception reason) {
-        boolean topicFails = reason instanceof TopicAuthorizationException
-                || reason instanceof InvalidTopicException
-                || isDelay(reason) && unwritable.isMissing(topics.deadLetters());
-        if (!tooLarge && !topicFails) {
-            return false;
-        }
-        if (topicFails) {
-            lettersFailedNanos = OptionalLong.of(time.nanoTime());
-        }
-        LOG.warnf(
-                "the dead letter of the request at %s can't be written and is left out: %s",
-                answer.delivery(), reason.getMessage());
-        answer.leaveOutLetter();
-        return true;
-    }
-
-    /**
-     * Sets the reply topics aside whose records no broker has acknowledged in time: if the cluster names a fault of the
-     * topic, or in the second such transaction if brokers have acknowledged the records of the results topic.
-     *
-     * @return whether there was one
-     */
-    private boolean setUnacknowledgedAside(SentRecords sent) {
-        boolean found = false;
-        boolean othersAreWritten = sent.isAnyAcknowledged() && !sent.isUnacknowledged(topics.results());
-        for (String topic : sent.topics()) {
-            Set<Integer> partitions = sent.unacknowledged(topic);
-            if (topic.equals(topics.results()) || topic.equals(topics.deadLetters()) || !sent.isUnacknowledged(topic)) {
-                continue;
-            }
-            Optional<String> fault = unwritable.fault(topic, partitions);
-            if (fault.isEmpty() && othersAreWritten && doubts.merge(topic, 1, Integer::sum) > 1) {
-                fault = Optional.of("no broker has acknowledged its records in two transactions");
-            }
-            if (fault.isPresent()) {
-                doubts.remove(topic);
-                unwritable.add(topic, partitions, fault.get());
-                found = true;
-            }
-        }
-        return found;
-    }
-
-    /** Whether a record has failed because no broker has taken it in time, for whatever reason. */
-    private static boolean isDelay(Exception reason) {
-        return reason instanceof RetriableException && !(reason instanceof NotEnoughReplicasException)
-                && !(reason instanceof NotEnoughReplicasAfterAppendException);
-    }
-
-    /** Whether the failure of a record says that the producer can't go on, or nothing about the record's topic. */
-    private static boolean isOfProducer(Exception reason) {
-        return !(reason instanceof ApiException)
-                || reason instanceof AuthenticationException
-                || reason instanceof AuthorizationException && !(reason instanceof TopicAuthorizationException)
-                || OF_PRODUCER.stream().anyMatch(type -> type.isInstance(reason));
     }
 
     private static void throwFirst(SentRecords sent) {

@@ -86,7 +86,8 @@ final class PendingAnswer {
     /** Bytes of the records of this answer, about. */
     long bytes() {
         byte[] request = delivery.record().value();
-        long letter = answer.error().isEmpty() || withoutLetter ? 0 : RECORD_BYTES + (request == null ? 0 : request.length);
+        boolean hasLetter = answer.error().isPresent() && !withoutLetter;
+        long letter = hasLetter ? RECORD_BYTES + (request == null ? 0 : request.length) : 0;
         try {
             return RECORD_BYTES + value().length + letter;
         } catch (UncheckedIOException e) {

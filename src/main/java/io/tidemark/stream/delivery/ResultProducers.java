@@ -1,6 +1,7 @@
 package io.tidemark.stream.delivery;
 
 import io.tidemark.stream.topics.KafkaClients;
+import io.tidemark.text.LogText;
 import io.tidemark.time.Time;
 import java.time.Duration;
 import java.util.HashMap;
@@ -107,7 +108,9 @@ final class ResultProducers {
     void renew() {
         String old = id;
         id = DeliveryOptions.renewed(first, ++renewals);
-        LOG.warnf("a partition does not take the end of the last transaction of %s: the next one has the id %s", old, id);
+        LOG.warnf(
+                "a partition does not take the end of the last transaction of %s: the next one has the id %s",
+                LogText.of(old), LogText.of(id));
     }
 
     /** The timeouts that transactions of results need. */

@@ -172,7 +172,7 @@ final class UnwritableTopics {
                             outcome.nanos,
                             Math.min(LONGEST_WAIT, 2 * aside.waitNanos),
                             false));
-            LOG.debugf("the reply topic '%s' stays aside: %s", LogText.of(outcome.topic), outcome.failure.get());
+            LOG.debugf("the reply topic '%s' stays aside: %s", LogText.of(outcome.topic), LogText.of(outcome.failure.get()));
             return;
         }
         topics.remove(outcome.topic);

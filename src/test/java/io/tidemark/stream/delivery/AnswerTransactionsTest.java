@@ -412,7 +412,7 @@ class AnswerTransactionsTest {
     }
 
     @Test
-    @DisplayName("Go on with a new transactional id, which commits name, when a transaction can't be ended")
+    @DisplayName("Go on with a new transactional id when a transaction can't be ended")
     void stuckTransaction() {
         List<PendingAnswer> answers = List.of(replying(0), answer(1));
         latest().failingTopic = REPLIES;
@@ -445,7 +445,7 @@ class AnswerTransactionsTest {
     }
 
     @Test
-    @DisplayName("Have half the bytes after one that took too long, and twice the bytes after one that used them")
+    @DisplayName("Have at most half the bytes of one that took too long")
     void bytes() {
         List<PendingAnswer> answers = List.of(answer(0), answer(1));
         long bytes = answers.stream().mapToLong(PendingAnswer::bytes).sum();

@@ -106,7 +106,7 @@ class UnwritableReplyTopicTest {
     }
 
     @Test
-    @DisplayName("Leaves the new transactional id in the commits: the next owner of a killed worker answers the rest once")
+    @DisplayName("Leaves the new transactional id in commits: the next owner after a kill answers the rest once")
     void killed() {
         topics = fixture.newCase(1);
         String reply = topics.addReplyTopic(1, REFUSES_EVERYTHING);
