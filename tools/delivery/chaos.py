@@ -32,7 +32,8 @@ import commit_proxy
 from broker import BrokerError, Cluster, free_ports
 from offset_metadata import OffsetMetadataReader
 from schedule import CRASH, FAULTS, HANG, LARGE, PLANTED, SUSPECT_REASON, Schedule, reason_to_defer
-from traffic import QUIET, BatchReader, BatchSender, BoundarySender, HostileClient, Ledger, RequestSender, ResultReader, Takeover, backlog
+from traffic import (QUIET, BatchReader, BatchSender, BoundarySender, HostileClient, Ledger, RequestSender, ResultReader,
+                     Takeover, backlog)
 from verify import Unverifiable, run_verifier, summary
 from workers import (CRASH_MARKER, HANG_MARKER, IMAGE_HEAP, MODEL, START_SECONDS, STEP_TIME_SETTING, WorkerError, Workers,
                      longer_model)
@@ -116,12 +117,14 @@ class Chaos:
         Reply topics with a setting that lets the broker refuse all records, transaction markers included: records must not
         be older than the broker's clock, or more replicas must be in sync than there are.
         """
+        if UNWRITABLE not in self._options.faults:
+            return {}
         return {"replies-old": {"message.timestamp.before.max.ms": "0"},
-                "replies-short": {"min.insync.replicas": str(self._options.brokers + 1)}} if UNWRITABLE in self._options.faults else {}
+                "replies-short": {"min.insync.replicas": str(self._options.brokers + 1)}}
 
     def _new_requests(self, name, count=0):
-        return Requests(self._random[name], BASE, ADAPTERS, LAYERS, REQUEST_TOPICS, [*REPLY_TOPICS, *self._unwritable()], LONG_TOKENS,
-                        count)
+        return Requests(self._random[name], BASE, ADAPTERS, LAYERS, REQUEST_TOPICS, [*REPLY_TOPICS, *self._unwritable()],
+                        LONG_TOKENS, count)
 
     def run(self):
         """Returns the report."""
@@ -139,8 +142,8 @@ class Chaos:
             boundaries = BoundarySender(self._cluster.clients, Boundaries(self._random["boundaries"], ADAPTERS[:-1], LAYERS),
                                         self._random["boundaries"], BOUNDARY_SECONDS)
             self._metadata = OffsetMetadataReader(self._cluster.clients, GROUP)
-            hostile = HostileClient(self._cluster.clients, self._new_requests("hostile", 10 ** 6), self._random["hostile"], self._ledger,
-                                    HOSTILE_SECONDS) if HOSTILE in self._options.faults else None
+            hostile = HostileClient(self._cluster.clients, self._new_requests("hostile", 10 ** 6), self._random["hostile"],
+                                    self._ledger, HOSTILE_SECONDS) if HOSTILE in self._options.faults else None
             batches = BatchSender(self._cluster.clients, Batches(self._random["batches"], ADAPTERS[1:]), self._random["batches"],
                                   BATCH_SECONDS) if BATCHES in self._options.faults else None
             self._batches = BatchReader(self._cluster.clients) if batches else None
