@@ -30,6 +30,7 @@ final class PartitionProgress {
     private long committed;
     private long position;
     private boolean idle;
+    private boolean keepsOwner;
     private PartitionState state = new PartitionState.Assigned();
     /** Number of changes of the metadata that need a commit even if no request ends. */
     private int revision = 1;
@@ -193,9 +194,14 @@ final class PartitionProgress {
         }
     }
 
+    /** Makes {@link #release} without effect: the next owner counts a death. */
+    void keepOwner() {
+        keepsOwner = true;
+    }
+
     /** Gives the partition back: the next commit names no owner. */
     void release() {
-        PartitionState released = state.release();
+        PartitionState released = keepsOwner ? state : state.release();
         if (released != state) {
             state = released;
             revision++;
