@@ -60,7 +60,7 @@ final class Assembly implements AutoCloseable {
     private static final Logger LOG = Logger.getLogger(Assembly.class);
     private static final int RANDOM_NAME_CHARACTERS = 6;
     /** How long a step may take when the process ends. Its requests are abandoned already. */
-    private static final Duration ENGINE_END = Duration.ofSeconds(15);
+    private static final Duration ENGINE_END = Duration.ofSeconds(10);
 
     private final TidemarkSettings settings;
     private final KafkaConnection kafka;

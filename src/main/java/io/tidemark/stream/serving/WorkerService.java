@@ -52,7 +52,7 @@ final class WorkerService implements Service {
     /** Longer than the longest wait of the loop for a broker. */
     private static final Duration STUCK = Duration.ofSeconds(60);
 
-    private static final Duration ADMISSION_END = Duration.ofSeconds(15);
+    private static final Duration ADMISSION_END = Duration.ofSeconds(10);
     private static final int RANDOM_CHARACTERS = 8;
 
     private final LoopControl control;
