@@ -279,6 +279,7 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
         }
         commits.finish();
         partitions.forEach(readAhead::remove);
+        keepHanging(partitions);
         abandonSlow(partitions);
         long start = time.nanoTime();
         commits.commitWhile(
