@@ -38,7 +38,7 @@ import java.util.function.Function;
 final class RequestRunnerFixture implements AutoCloseable {
 
     /** Checked when the test calls {@link RequestRunner#tick}. */
-    static final TimeLimits LIMITS = new TimeLimits(Duration.ofSeconds(5), Duration.ofSeconds(3));
+    static final TimeLimits LIMITS = new TimeLimits(Duration.ofSeconds(30), Duration.ofSeconds(3));
 
     private static final String FAMILY = "llama-gqa";
 
