@@ -1,14 +1,20 @@
 package io.tidemark.adapter;
 
 import io.tidemark.torch.BackgroundExecutor;
+import io.tidemark.time.RunningTime;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 
 /**
@@ -18,9 +24,14 @@ import java.util.concurrent.TimeUnit;
  * its memory is freed when the last lease is closed. Otherwise a few adapters that are always in use could keep all
  * others out forever.
  *
- * <p>The methods may be called from any thread. One thread, {@code tidemark-adapters}, waits for memory, loads and
- * frees, one adapter at a time; all other methods except {@link #close} return without waiting for it. One lock guards
- * all state.
+ * <p>The methods may be called from any thread. One thread, {@code tidemark-adapters}, waits for memory and for a
+ * thread that loads, one adapter after the other, and frees. At most {@value #MAX_LOADS} adapters load at a time, each
+ * on a thread of the given executor. All other methods except {@link #close} return without waiting for these threads.
+ * One lock guards all state.
+ *
+ * <p>A load beyond its time limit <em>hangs</em>: whoever waits for it gets an {@link AdapterLoadTimeoutException}, as
+ * do later leases of the adapter until the load ends. Its memory no longer counts, and another thread takes its place,
+ * until {@value #MAX_THREADS} threads are in use. If all of them hang, no adapter can be loaded until one ends.
  */
 final class AdapterCache implements AutoCloseable {
 
@@ -29,9 +40,22 @@ final class AdapterCache implements AutoCloseable {
     /** How long a failed load is remembered; a repaired folder is then loaded without a restart. */
     private static final long REFUSAL_NANOS = TimeUnit.SECONDS.toNanos(30);
 
+    /** Loads at a time, without those that hang. */
+    static final int MAX_LOADS = 4;
+    /** Threads that load, with those that hang. */
+    static final int MAX_THREADS = 12;
+
+    /** Assumed memory of a first load for each byte of its file, while other loads run. */
+    private static final double FIRST_BYTES_PER_FILE_BYTE = 4;
+
+    private static final long CLOSE_NANOS = TimeUnit.SECONDS.toNanos(60);
+
     private final Loader loader;
     private final long budget;
     private final BackgroundExecutor thread;
+    private final Executor loadThreads;
+    private final Duration loadLimit;
+    private final RunningTime<Load> loadTimes = new RunningTime<>();
     private final Object lock = new Object();
 
     /** In order of the last lease, the oldest first. */
@@ -39,8 +63,13 @@ final class AdapterCache implements AutoCloseable {
     /** Evicted adapters that have leases, or that are not yet freed. */
     private final List<CachedAdapter> evicted = new ArrayList<>();
 
+    /** Adapters that load or wait for their thread. */
+    private final Set<Load> loading = Collections.newSetFromMap(new IdentityHashMap<>());
+
     private long cachedBytes;
     private long evictedBytes;
+    /** Reserved for loads that do not hang. */
+    private long loadingBytes;
     /** The highest ratio of memory to file size of the loaded adapters; estimates the memory before a first load. */
     private double bytesPerFileByte = 1;
 
@@ -55,7 +84,7 @@ final class AdapterCache implements AutoCloseable {
     /** Reads adapters from folders. */
     interface Loader {
 
-        /** Called once, on the loading thread, before the first load. */
+        /** Called on each thread that loads, before its first load. */
         default void lowerThreadPriority() {}
 
         /**
@@ -81,6 +110,7 @@ final class AdapterCache implements AutoCloseable {
         private OptionalLong loadedBytes = OptionalLong.empty();
         private Optional<InvalidAdapterException> refusal = Optional.empty();
         private long refusedNanos;
+        private boolean hangs;
 
         /** @param fileBytes size of the weights file */
         Registration(String id, Path folder, long fileBytes) {
@@ -111,6 +141,20 @@ final class AdapterCache implements AutoCloseable {
         }
     }
 
+    /** A load that has its memory. The lock of the cache guards its state. */
+    private static final class Load {
+
+        private final Registration registration;
+        private final long reservedBytes;
+        private Optional<Thread> running = Optional.empty();
+        private boolean hangs;
+
+        Load(Registration registration, long reservedBytes) {
+            this.registration = registration;
+            this.reservedBytes = reservedBytes;
+        }
+    }
+
     private static final class CachedAdapter {
 
         private final LoadedAdapter adapter;
@@ -129,10 +173,16 @@ final class AdapterCache implements AutoCloseable {
         }
     }
 
-    AdapterCache(Loader loader, long budget) {
+    /**
+     * @param loadThreads has a thread for each of {@value #MAX_THREADS} tasks
+     * @param loadLimit   time after which a load hangs, see {@link #tick}
+     */
+    AdapterCache(Loader loader, long budget, Executor loadThreads, Duration loadLimit) {
         this.loader = loader;
         this.budget = budget;
         this.thread = new BackgroundExecutor("tidemark-adapters", loader::lowerThreadPriority);
+        this.loadThreads = loadThreads;
+        this.loadLimit = loadLimit;
     }
 
     /**
@@ -148,8 +198,8 @@ final class AdapterCache implements AutoCloseable {
 
     /**
      * @return completed if the adapter is in memory, otherwise when it has been loaded; fails with
-     *     {@link InvalidAdapterException}, also without a load if one failed less than 30 seconds ago, or with the
-     *     {@link Error} that has ended the load
+     *     {@link InvalidAdapterException}, also without a load if one failed less than 30 seconds ago, with
+     *     {@link AdapterLoadTimeoutException} if the load hangs, or with the {@link Error} that has ended the load
      */
     CompletableFuture<AdapterLease> lease(Registration registration) {
         synchronized (lock) {
@@ -164,6 +214,9 @@ final class AdapterCache implements AutoCloseable {
                     : registration.refusedSince(System.nanoTime() - REFUSAL_NANOS);
             if (refusal.isPresent()) {
                 return CompletableFuture.failedFuture(refusal.get());
+            }
+            if (registration.hangs || allThreadsHang()) {
+                return CompletableFuture.failedFuture(timeout(registration));
             }
             CompletableFuture<AdapterLease> waiter = new CompletableFuture<>();
             registration.waiting.add(waiter);
@@ -192,21 +245,54 @@ final class AdapterCache implements AutoCloseable {
                     loads,
                     loadNanos,
                     evictions,
-                    failures);
+                    failures,
+                    hangingLoads());
         }
     }
 
     /**
-     * Fails the leases that wait, interrupts a running load at its next tensor, and frees all adapters. No step may use
-     * an adapter any more.
+     * Finds loads that hang, and fails whoever waits for them. Called a second after the end of the last call, see
+     * {@link RunningTime}.
+     */
+    void tick() {
+        List<Load> late;
+        synchronized (lock) {
+            loadTimes.tick(
+                    loading.stream().filter(load -> load.running.isPresent()).toList());
+            late = loadTimes.since(loadLimit).stream()
+                    .filter(load -> !load.hangs && loading.contains(load))
+                    .toList();
+            for (Load load : late) {
+                load.hangs = true;
+                load.registration.hangs = true;
+                loadingBytes -= load.reservedBytes;
+                // may end a read from a volume that responds again
+                load.running.ifPresent(Thread::interrupt);
+            }
+            lock.notifyAll();
+        }
+        for (Load load : late) {
+            LOG.log(
+                    System.Logger.Level.ERROR,
+                    "the load of adapter '" + load.registration.id + "' has not ended within " + loadLimit.toSeconds()
+                            + " s (tidemark.engine.adapter-load-limit): " + load.registration.folder);
+            failWaiting(load.registration, timeout(load.registration));
+        }
+    }
+
+    /**
+     * Fails the leases that wait, interrupts running loads at their next tensor, and frees all adapters. Waits up to 60
+     * seconds for loads that do not hang. No step may use an adapter any more.
      */
     @Override
     public void close() {
         synchronized (lock) {
             closed = true;
+            loading.forEach(load -> load.running.ifPresent(Thread::interrupt));
             lock.notifyAll();
         }
         thread.close();
+        awaitLoads();
         synchronized (lock) {
             cached.values().forEach(AdapterCache::free);
             evicted.forEach(AdapterCache::free);
@@ -217,49 +303,118 @@ final class AdapterCache implements AutoCloseable {
         }
     }
 
-    /** On the loading thread. */
+    private void awaitLoads() {
+        long start = System.nanoTime();
+        synchronized (lock) {
+            try {
+                while (loading.stream().anyMatch(load -> !load.hangs) && System.nanoTime() - start < CLOSE_NANOS) {
+                    lock.wait(TimeUnit.SECONDS.toMillis(1));
+                }
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+        }
+    }
+
+    /** On the thread of the cache: waits until the adapter can load, and has it loaded. */
     private void load(Registration registration) {
         try {
             requireWithinBudget(registration, registration.bytes(1));
-            waitForMemory(registration);
+            Load load = reserve(registration);
+            loadThreads.execute(() -> run(load));
+        } catch (InvalidAdapterException e) {
+            refuse(registration, e);
+        } catch (AdapterLoadTimeoutException e) {
+            failWaiting(registration, e);
+        } catch (InterruptedException | RuntimeException e) {
+            refuse(registration, notLoaded(registration, e));
+        }
+    }
+
+    /** On a thread that loads. */
+    private void run(Load load) {
+        Registration registration = load.registration;
+        try {
+            synchronized (lock) {
+                if (closed) {
+                    throw closedRefusal(registration);
+                }
+                load.running = Optional.of(Thread.currentThread());
+            }
             long start = System.nanoTime();
             LoadedAdapter loaded = loader.load(registration.id, registration.folder);
             try {
                 requireWithinBudget(registration, loaded.weights().bytes());
+                add(load, new CachedAdapter(loaded), System.nanoTime() - start);
             } catch (InvalidAdapterException e) {
                 loaded.weights().close();
                 throw e;
             }
-            add(registration, new CachedAdapter(loaded), System.nanoTime() - start);
-            freeUnused();
         } catch (InvalidAdapterException e) {
+            ended(load);
             refuse(registration, e);
-        } catch (InterruptedException | RuntimeException e) {
-            refuse(
-                    registration,
-                    InvalidAdapterException.broken(registration.folder, "could not be loaded: " + e.getMessage(), e));
+        } catch (RuntimeException e) {
+            ended(load);
+            refuse(registration, notLoaded(registration, e));
         } catch (Error e) {
             // whoever waits for the adapter ends the process
             LOG.log(System.Logger.Level.ERROR, "the load of adapter '" + registration.id + "' has failed", e);
+            ended(load);
             failWaiting(registration, e);
+        }
+        freeSoon();
+    }
+
+    private void ended(Load load) {
+        synchronized (lock) {
+            loading.remove(load);
+            load.registration.hangs = false;
+            if (!load.hangs) {
+                loadingBytes -= load.reservedBytes;
+            }
+            lock.notifyAll();
         }
     }
 
+    private int hangingLoads() {
+        return (int) loading.stream().filter(load -> load.hangs).count();
+    }
+
+    private boolean allThreadsHang() {
+        return hangingLoads() == MAX_THREADS;
+    }
+
+    private boolean hasThread() {
+        return loading.size() < MAX_THREADS && loading.size() - hangingLoads() < MAX_LOADS;
+    }
+
     /**
-     * Evicts adapters and waits until this one fits the budget. An estimate above the budget is no reason to refuse it.
+     * Evicts adapters and waits until this one fits the budget and has a thread. An estimate above the budget is no
+     * reason to refuse it.
+     *
+     * @throws AdapterLoadTimeoutException if all threads hang
      */
-    private void waitForMemory(Registration registration) throws InterruptedException {
+    private Load reserve(Registration registration) throws InterruptedException {
         while (true) {
             freeUnused();
             synchronized (lock) {
-                long bytes = Math.min(budget, registration.bytes(bytesPerFileByte));
                 if (closed) {
                     throw closedRefusal(registration);
                 }
-                if (bytes <= budget - cachedBytes - evictedBytes) {
-                    return;
+                if (allThreadsHang()) {
+                    throw timeout(registration);
                 }
-                evictFor(bytes);
+                long bytes = Math.min(
+                        budget, registration.bytes(loads == 0 ? FIRST_BYTES_PER_FILE_BYTE : bytesPerFileByte));
+                if (hasThread()) {
+                    if (bytes <= budget - cachedBytes - evictedBytes - loadingBytes) {
+                        Load load = new Load(registration, bytes);
+                        loading.add(load);
+                        loadingBytes += bytes;
+                        return load;
+                    }
+                    evictFor(bytes);
+                }
                 if (evicted.stream().noneMatch(CachedAdapter::isUnused)) {
                     lock.wait();
                 }
@@ -267,10 +422,16 @@ final class AdapterCache implements AutoCloseable {
         }
     }
 
-    private void add(Registration registration, CachedAdapter adapter, long nanos) {
+    /** @throws InvalidAdapterException if the cache has been closed */
+    private void add(Load load, CachedAdapter adapter, long nanos) {
+        Registration registration = load.registration;
         List<CompletableFuture<AdapterLease>> waiting;
         List<AdapterLease> granted;
         synchronized (lock) {
+            if (closed) {
+                throw closedRefusal(registration);
+            }
+            ended(load);
             loads++;
             loadNanos += nanos;
             registration.digest = Optional.of(adapter.adapter.digest());
@@ -317,12 +478,12 @@ final class AdapterCache implements AutoCloseable {
         List<CachedAdapter> unused =
                 cached.values().stream().filter(CachedAdapter::isUnused).toList();
         for (CachedAdapter next : unused) {
-            if (bytes <= budget - cachedBytes - leasedEvictedBytes()) {
+            if (bytes <= budget - cachedBytes - loadingBytes - leasedEvictedBytes()) {
                 return;
             }
             evict(next);
         }
-        while (bytes > budget - cachedBytes && !cached.isEmpty()) {
+        while (bytes > budget - cachedBytes - loadingBytes && !cached.isEmpty()) {
             evict(cached.values().iterator().next());
         }
     }
@@ -348,18 +509,25 @@ final class AdapterCache implements AutoCloseable {
         return new AdapterLease(adapter.adapter, () -> release(adapter));
     }
 
-    /** On the thread that closes a lease; memory is freed on the loading thread. */
+    /** On the thread that closes a lease. */
     private void release(CachedAdapter adapter) {
         synchronized (lock) {
             adapter.leases--;
             lock.notifyAll();
+        }
+        freeSoon();
+    }
+
+    /** Memory is freed on the thread of the cache. */
+    private void freeSoon() {
+        synchronized (lock) {
             if (!closed && evicted.stream().anyMatch(CachedAdapter::isUnused)) {
                 thread.execute(this::freeUnused);
             }
         }
     }
 
-    /** Frees evicted adapters without leases, outside the lock: it takes milliseconds. On the loading thread. */
+    /** Frees evicted adapters without leases, outside the lock: it takes milliseconds. On the thread of the cache. */
     private void freeUnused() {
         List<CachedAdapter> unused;
         synchronized (lock) {
@@ -384,6 +552,16 @@ final class AdapterCache implements AutoCloseable {
                     "takes " + bytes + " bytes, more than the budget of " + budget
                             + " bytes for all adapters; increase tidemark.engine.adapter-bytes");
         }
+    }
+
+    private static InvalidAdapterException notLoaded(Registration registration, Exception reason) {
+        return InvalidAdapterException.broken(
+                registration.folder, "could not be loaded: " + reason.getMessage(), reason);
+    }
+
+    private AdapterLoadTimeoutException timeout(Registration registration) {
+        return new AdapterLoadTimeoutException(
+                "adapter '" + registration.id + "' was not loaded within " + loadLimit.toSeconds() + " s");
     }
 
     private static InvalidAdapterException closedRefusal(Registration registration) {

@@ -12,6 +12,7 @@ package io.tidemark.adapter;
  * @param loadNanos     total time of completed loads, without the wait for memory
  * @param evictions     adapters evicted
  * @param failures      failed loads
+ * @param hangingLoads  loads that are beyond their time limit and have not ended
  */
 public record AdapterStats(
         int registered,
@@ -22,4 +23,5 @@ public record AdapterStats(
         long loads,
         long loadNanos,
         long evictions,
-        long failures) {}
+        long failures,
+        int hangingLoads) {}

@@ -2,6 +2,7 @@ package io.tidemark.adapter;
 
 import io.tidemark.decoder.LanguageModel;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Collections;
 import java.util.Map;
 import java.util.NoSuchElementException;
@@ -11,11 +12,14 @@ import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Executor;
+import java.util.concurrent.Executors;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * The adapters of one base model by id. Any number can be registered. An adapter is loaded when it is leased, on the
- * thread {@code tidemark-adapters}, and stays in memory until the byte budget requires its eviction. The methods may be
- * called from any thread; only {@link #awaitLease} and {@link #load} wait for a load.
+ * The adapters of one base model by id. Any number can be registered. An adapter is loaded when it is leased, on a
+ * daemon thread {@code tidemark-adapter-load-N}, and stays in memory until the byte budget requires its eviction. The
+ * methods may be called from any thread; only {@link #awaitLease} and {@link #load} wait for a load.
  */
 public final class AdapterStore implements AutoCloseable {
 
@@ -31,12 +35,41 @@ public final class AdapterStore implements AutoCloseable {
 
     /** @param budget maximum bytes of all adapters in memory, at least those of the largest adapter */
     public AdapterStore(LanguageModel model, long budget) {
-        this(model.name(), new FolderLoader(model), budget);
+        this(model, budget, Duration.ofDays(1_000));
     }
 
-    AdapterStore(String baseModel, AdapterCache.Loader loader, long budget) {
+    /**
+     * @param budget    maximum bytes of all adapters in memory, at least those of the largest adapter
+     * @param loadLimit time after which a load hangs, checked by {@link #tick}
+     */
+    public AdapterStore(LanguageModel model, long budget, Duration loadLimit) {
+        this(model.name(), new FolderLoader(model), budget, loadLimit);
+    }
+
+    AdapterStore(String baseModel, AdapterCache.Loader loader, long budget, Duration loadLimit) {
+        this(baseModel, loader, budget, loadThreads(loader), loadLimit);
+    }
+
+    /** @param loadThreads has a thread for each of {@link AdapterCache#MAX_THREADS} tasks */
+    AdapterStore(
+            String baseModel, AdapterCache.Loader loader, long budget, Executor loadThreads, Duration loadLimit) {
         this.baseModel = baseModel;
-        this.cache = new AdapterCache(loader, budget);
+        this.cache = new AdapterCache(loader, budget, loadThreads, loadLimit);
+    }
+
+    /** Threads that end when they have been idle for a minute. */
+    private static Executor loadThreads(AdapterCache.Loader loader) {
+        AtomicInteger started = new AtomicInteger();
+        return Executors.newCachedThreadPool(task -> {
+            Thread thread = new Thread(
+                    () -> {
+                        loader.lowerThreadPriority();
+                        task.run();
+                    },
+                    "tidemark-adapter-load-" + started.getAndIncrement());
+            thread.setDaemon(true);
+            return thread;
+        });
     }
 
     /**
@@ -75,11 +108,12 @@ public final class AdapterStore implements AutoCloseable {
     }
 
     /**
-     * Leases an adapter. All leases that wait for one adapter share one load; different adapters are loaded in the
-     * order of their first lease.
+     * Leases an adapter. All leases that wait for one adapter share one load; different adapters begin to load
+     * in the order of their first lease.
      *
      * @return completed if the adapter is in memory, otherwise when it has been loaded; fails with
-     *     {@link InvalidAdapterException}, which is remembered for 30 seconds
+     *     {@link InvalidAdapterException}, which is remembered for 30 seconds, or with {@link
+     *     AdapterLoadTimeoutException}
      * @throws NoSuchElementException if the id is not registered
      */
     public CompletableFuture<AdapterLease> lease(String id) {
@@ -122,6 +156,13 @@ public final class AdapterStore implements AutoCloseable {
     /** An adapter that was loaded with {@link #load}. */
     public Optional<LoadedAdapter> find(String id) {
         return Optional.ofNullable(kept.get(id)).map(AdapterLease::adapter);
+    }
+
+    /**
+     * Finds loads that hang, and fails the leases that wait for them. Called a second after the end of the last call.
+     */
+    public void tick() {
+        cache.tick();
     }
 
     /** Counters since the store was created, and current sizes. */

@@ -165,7 +165,8 @@ public final class AdapterBenchmark {
                 now.loads() - before.loads(),
                 now.loadNanos() - before.loadNanos(),
                 now.evictions() - before.evictions(),
-                now.failures() - before.failures());
+                now.failures() - before.failures(),
+                now.hangingLoads());
     }
 
     private static OptionalLong processBytes() {

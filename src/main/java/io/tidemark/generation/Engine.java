@@ -31,7 +31,7 @@ public interface Engine extends EngineLoad {
 
     /**
      * Ends a queued or running request with the text generated so far. Does nothing if the engine has no request of
-     * this id.
+     * this id. A queued request ends at once, on the calling thread; a running one after its step.
      *
      * @param reason the finish reason of all its choices that have not finished
      * @throws IllegalStateException if the engine is closed
@@ -46,6 +46,9 @@ public interface Engine extends EngineLoad {
      * @return empty if the request waits in the queue or the engine has no request of this id
      */
     OptionalDouble secondsLeft(String requestId);
+
+    /** What the instances do at the moment, without those that wait for work. */
+    List<RunningStep> runningSteps();
 
     /** Counters and load as of the last step of each instance; queue and running sequences are current. */
     EngineStats stats();

@@ -4,8 +4,11 @@ import io.tidemark.decoder.Decoder;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.decoder.kvcache.KvBudget;
 import io.tidemark.decoder.kvcache.KvPool;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.List;
+import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
 import java.util.concurrent.BlockingQueue;
@@ -41,6 +44,8 @@ final class EngineInstance {
     private volatile double secondsPerStep = Double.POSITIVE_INFINITY;
 
     private volatile boolean aborted;
+    /** Empty while the thread waits for work. */
+    private volatile Optional<RunningStep> runningStep = Optional.empty();
 
     /** Commands of other threads for the thread of an instance, which alone runs them. */
     private static final class CommandQueue {
@@ -119,7 +124,10 @@ final class EngineInstance {
         this.scheduler =
                 new Scheduler(model, decoder, index, queue, pool, share(limits.prefillTokensPerStep(), instances));
         this.loop = new StepLoop(
-                decoder, scheduler, new StepThreads(layout, () -> index == 0 && queue.isAlone(index), processors));
+                decoder,
+                scheduler,
+                new StepThreads(layout, () -> index == 0 && queue.isAlone(index), processors),
+                this::started);
         this.thread = new Thread(this::run, "tidemark-engine-" + index);
     }
 
@@ -175,6 +183,15 @@ final class EngineInstance {
         return thread.isAlive();
     }
 
+    /** What the thread does at the moment; empty while it waits for work. */
+    Optional<RunningStep> runningStep() {
+        return runningStep;
+    }
+
+    private void started(List<String> requests) {
+        runningStep = Optional.of(new RunningStep(index, requests));
+    }
+
     /** Ends running requests as cancelled after the current step, then the thread. */
     void stop() {
         commands.close();
@@ -186,12 +203,14 @@ final class EngineInstance {
         commands.close();
     }
 
-    void join() {
+    /** Waits until the thread has ended. Returns false if it has not. */
+    boolean join(Duration timeout) {
         try {
-            thread.join();
+            thread.join(timeout.toMillis());
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
+        return !thread.isAlive();
     }
 
     /** Fails a request when the engine has failed. */
@@ -218,6 +237,7 @@ final class EngineInstance {
             decoder.setThreads(threads);
             while (!commands.isClosed()) {
                 long start = System.nanoTime();
+                started(List.of());
                 commands.runAll();
                 freeUnusedMemory();
                 boolean stepped = loop.step();
@@ -230,6 +250,7 @@ final class EngineInstance {
                     recordStep(System.nanoTime() - start);
                 }
                 if (!busy && scheduler.running() == 0) {
+                    runningStep = Optional.empty();
                     commands.awaitAndRun();
                 }
             }
@@ -243,6 +264,7 @@ final class EngineInstance {
             onFailure.run();
             commands.runAll();
         } finally {
+            runningStep = Optional.empty();
             queue.withdraw(index);
             scheduler.abandon().forEach(EngineInstance::fail);
             queue.close().forEach(aborted ? EngineInstance::fail : EngineInstance::cancelBeforeStart);
@@ -258,6 +280,7 @@ final class EngineInstance {
             return false;
         }
         boolean more = false;
+        started(List.of());
         processors.readLock().lock();
         try {
             decoder.setThreads(threads);

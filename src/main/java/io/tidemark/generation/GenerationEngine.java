@@ -4,6 +4,7 @@ import io.tidemark.decoder.LanguageModel;
 import io.tidemark.decoder.kvcache.KvBudget;
 import io.tidemark.decoder.kvcache.KvPool;
 import io.tidemark.model.ModelConfig;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
@@ -12,6 +13,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
+import java.util.function.Predicate;
 
 /**
  * Runs requests with continuous batching in one or several {@link EngineInstance}s. Each instance is a thread with its
@@ -116,8 +118,16 @@ public final class GenerationEngine implements Engine, AutoCloseable {
 
     @Override
     public void cancel(String requestId, FinishReason reason) {
-        instances.forEach(
-                instance -> instance.cancel(request -> request.request().id().equals(requestId), reason));
+        Predicate<SubmittedRequest> which = request -> request.request().id().equals(requestId);
+        queue.cancel(which, reason).forEach(request -> request.endBeforeStart(reason));
+        instances.forEach(instance -> instance.cancel(which, reason));
+    }
+
+    @Override
+    public List<RunningStep> runningSteps() {
+        return instances.stream()
+                .flatMap(instance -> instance.runningStep().stream())
+                .toList();
     }
 
     @Override
@@ -184,8 +194,17 @@ public final class GenerationEngine implements Engine, AutoCloseable {
     /** Ends queued and running requests as cancelled, waits for the threads and frees the KV caches. */
     @Override
     public void close() {
+        close(Duration.ofMillis(Long.MAX_VALUE));
+    }
+
+    /**
+     * The same, but waits for each instance at most this long.
+     *
+     * @return false if an instance has not ended: its step hangs and uses the model
+     */
+    public boolean close(Duration timeout) {
         instances.forEach(EngineInstance::stop);
-        instances.forEach(EngineInstance::join);
+        return instances.stream().allMatch(instance -> instance.join(timeout));
     }
 
     /**

@@ -9,6 +9,7 @@ import io.tidemark.text.LogText;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
+import java.util.function.Consumer;
 
 /**
  * The hot path: schedules a step, runs it in one native call, and gives each sequence its token. Used by the thread of
@@ -21,14 +22,17 @@ final class StepLoop {
     private final Decoder decoder;
     private final Scheduler scheduler;
     private final StepThreads threads;
+    private final Consumer<List<String>> started;
     private long steps;
     private long promptTokens;
     private long generatedTokens;
 
-    StepLoop(Decoder decoder, Scheduler scheduler, StepThreads threads) {
+    /** @param started told of each native step, with the ids of its requests */
+    StepLoop(Decoder decoder, Scheduler scheduler, StepThreads threads, Consumer<List<String>> started) {
         this.decoder = decoder;
         this.scheduler = scheduler;
         this.threads = threads;
+        this.started = started;
     }
 
     /** Runs one step; returns false if there is nothing to run. */
@@ -78,7 +82,7 @@ final class StepLoop {
         List<StepRow> batch = rows.stream()
                 .map(row -> row.sequence().nextRow(row.promptTokens()))
                 .toList();
-        Iterator<SampledToken> sampled = step(batch).iterator();
+        Iterator<SampledToken> sampled = step(rows, batch).iterator();
         List<Sequence> sampling = new ArrayList<>();
         for (int i = 0; i < batch.size(); i++) {
             Sequence sequence = rows.get(i).sequence();
@@ -99,9 +103,14 @@ final class StepLoop {
         }
     }
 
-    private List<SampledToken> step(List<StepRow> batch) {
+    private List<SampledToken> step(List<ScheduledRow> rows, List<StepRow> batch) {
         int batchTokens = batch.stream().mapToInt(row -> row.tokens().size()).sum();
         return threads.run(batchTokens, count -> {
+            // not before: an instance that waits for the step of another one is not the cause of the wait
+            started.accept(rows.stream()
+                    .map(row -> row.sequence().owner().request().id())
+                    .distinct()
+                    .toList());
             decoder.setThreads(count);
             return decoder.step(batch);
         });

@@ -8,6 +8,7 @@ import io.tidemark.message.ValidationBatch;
 import io.tidemark.text.ChatTemplateException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.BooleanSupplier;
 
 /**
  * Turns inputs into the token ids that the model gets. A prompt is tokenized with the special tokens that the tokenizer
@@ -24,15 +25,21 @@ public final class InputEncoder {
         this.model = model;
     }
 
+    /** Encodes the input of a request; nothing interrupts it. See {@link #encode(Input, BooleanSupplier)}. */
+    public List<Integer> encode(Input input) throws RejectedException {
+        return encode(input, () -> false);
+    }
+
     /**
      * Encodes the input of a request. The number of tokens may exceed the context length.
      *
+     * @param interrupted whether the chat template must end; read often, on the calling thread
      * @return at least one token id
-     * @throws RejectedException with the code {@code chat_template_failed}, or {@code invalid_value} for an input
-     *                               without tokens
+     * @throws RejectedException with the code {@code chat_template_failed}, {@code chat_template_timeout} after an
+     *                               interruption, or {@code invalid_value} for an input without tokens
      */
-    public List<Integer> encode(Input input) throws RejectedException {
-        List<Integer> tokens = tokens(input, input.field());
+    public List<Integer> encode(Input input, BooleanSupplier interrupted) throws RejectedException {
+        List<Integer> tokens = tokens(input, input.field(), interrupted);
         if (tokens.isEmpty()) {
             throw new RejectedException("invalid_value", input.field(), "'" + input.field() + "' tokenizes to nothing");
         }
@@ -50,7 +57,7 @@ public final class InputEncoder {
     public TokenizedExample encode(ValidationBatch.Example example, String path) throws RejectedException {
         String subject = path.isEmpty() ? "the example" : "'" + path + "'";
         String field = example.input().field();
-        List<Integer> prompt = tokens(example.input(), path.isEmpty() ? field : path + "." + field);
+        List<Integer> prompt = tokens(example.input(), path.isEmpty() ? field : path + "." + field, () -> false);
         List<Integer> completion = new ArrayList<>(model.tokenizer().encodePlain(example.completion()));
         if (prompt.isEmpty() || completion.isEmpty()) {
             throw new RejectedException(
@@ -68,19 +75,26 @@ public final class InputEncoder {
         return encoded;
     }
 
-    private List<Integer> tokens(Input input, String field) throws RejectedException {
+    private List<Integer> tokens(Input input, String field, BooleanSupplier interrupted) throws RejectedException {
         if (input instanceof Input.Messages chat) {
-            return tokens(chat, field);
+            return tokens(chat, field, interrupted);
         }
         return model.tokenizer().encodePrompt(((Input.Prompt) input).prompt());
     }
 
-    private List<Integer> tokens(Input.Messages chat, String field) throws RejectedException {
+    private List<Integer> tokens(Input.Messages chat, String field, BooleanSupplier interrupted)
+            throws RejectedException {
         try {
             String rendered = model.chatTemplate()
-                    .render(chat.messages().stream().map(ChatTurn::fields).toList(), chat.tools());
+                    .render(chat.messages().stream().map(ChatTurn::fields).toList(), chat.tools(), interrupted);
             return model.tokenizer().encodePlain(rendered);
         } catch (ChatTemplateException e) {
+            if (e.isInterrupted()) {
+                throw new RejectedException(
+                        "chat_template_timeout",
+                        field,
+                        "the model's chat template took longer than the worker permits for '" + field + "'");
+            }
             throw new RejectedException("chat_template_failed", field, e.getMessage());
         }
     }

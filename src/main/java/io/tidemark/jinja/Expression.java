@@ -96,6 +96,7 @@ sealed interface Expression {
         public Object evaluate(Scope scope) {
             Object called = Values.requireDefined(function.evaluate(scope));
             if (called instanceof Callable callable) {
+                scope.checkpoint();
                 return callable.call(arguments.evaluate(scope));
             }
             throw new JinjaException("'" + Values.type(called) + "' object is not callable");
@@ -111,7 +112,9 @@ sealed interface Expression {
             if (filtered instanceof Markup && !Filters.supportsMarkup(name)) {
                 throw new JinjaException("filter '" + name + "' is not supported on the result of 'safe'");
             }
-            return filter.apply(filtered, arguments.evaluate(scope));
+            Arguments given = arguments.evaluate(scope);
+            scope.checkpoint();
+            return filter.apply(filtered, given);
         }
     }
 

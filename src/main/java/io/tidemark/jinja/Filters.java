@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -155,16 +156,31 @@ final class Filters {
 
     private static Object unique(Object value, Arguments arguments) {
         Map<String, Object> bound = arguments.bind("filter 'unique'", 0, "case_sensitive", "attribute");
-        List<Object> keys = new ArrayList<>();
+        Set<Object> keys = new HashSet<>();
         List<Object> unique = new ArrayList<>();
         for (Object element : Values.elements(value)) {
-            Object key = key(element, bound);
-            if (keys.stream().noneMatch(each -> Operators.equal(each, key))) {
-                keys.add(key);
+            if (keys.add(hashable(key(element, bound)))) {
                 unique.add(element);
             }
         }
         return LazySequence.generator(unique);
+    }
+
+    /** A value that is equal in Java if the given one is equal in Python. As in Python, lists and maps have none. */
+    private static Object hashable(Object key) {
+        Object value = Markup.unwrap(key);
+        if (value instanceof List || value instanceof Map) {
+            throw new JinjaException("unhashable type: '" + Values.type(value) + "'");
+        }
+        if (value instanceof Tuple tuple) {
+            return new Tuple(tuple.elements().stream().map(Filters::hashable).toList());
+        }
+        if (value instanceof Boolean bool) {
+            return bool ? 1L : 0L;
+        }
+        return value instanceof Double real && real == Math.rint(real) && Math.abs(real) < Long.MAX_VALUE
+                ? (Object) (long) (double) real
+                : value;
     }
 
     /**
@@ -250,7 +266,7 @@ final class Filters {
         Object defaultValue = arguments.bind("filter 'int'", 0, "default").getOrDefault("default", 0L);
         Object real = value instanceof Boolean || value instanceof Long ? value : toFloat(value, Arguments.NONE);
         if (value instanceof String text
-                && !text.strip().matches("[-+]?\\d+(_\\d+)*|[-+]?(\\d+\\.?\\d*|\\.\\d+)([eE][-+]?\\d+)?")) {
+                && !text.strip().matches("[-+]?\\d++(_\\d++)*+|[-+]?(\\d++(\\.\\d*+)?+|\\.\\d++)([eE][-+]?\\d++)?")) {
             return defaultValue;
         }
         boolean none = value instanceof None || value instanceof List || value instanceof Map || value instanceof Tuple;
@@ -263,7 +279,7 @@ final class Filters {
             return Values.real(value);
         }
         boolean number = value instanceof String text
-                && text.strip().matches("[-+]?(\\d+(_\\d+)*\\.?\\d*|\\.\\d+)([eE][-+]?\\d+)?");
+                && text.strip().matches("[-+]?(\\d++(_\\d++)*+(\\.\\d*+)?+|\\.\\d++)([eE][-+]?\\d++)?");
         return number ? Double.parseDouble(((String) value).strip().replace("_", "")) : defaultValue;
     }
 

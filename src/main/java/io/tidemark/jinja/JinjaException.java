@@ -12,16 +12,22 @@ public final class JinjaException extends RuntimeException {
     /** Counted from 1; 0 when the line is not known yet. */
     private final int line;
 
-    private final boolean raised;
+    private final Cause cause;
 
-    JinjaException(String message) {
-        this(message, 0, false);
+    private enum Cause {
+        FAILED,
+        RAISED,
+        INTERRUPTED
     }
 
-    private JinjaException(String message, int line, boolean raised) {
+    JinjaException(String message) {
+        this(message, 0, Cause.FAILED);
+    }
+
+    private JinjaException(String message, int line, Cause cause) {
         super(message);
         this.line = line;
-        this.raised = raised;
+        this.cause = cause;
     }
 
     /** An exception whose message begins with the line number. */
@@ -31,7 +37,12 @@ public final class JinjaException extends RuntimeException {
 
     /** The exception of the template's own call of {@code raise_exception}. */
     static JinjaException raised(String message) {
-        return new JinjaException(message, 0, true);
+        return new JinjaException(message, 0, Cause.RAISED);
+    }
+
+    /** The exception of a rendering that was interrupted. */
+    static JinjaException interrupted() {
+        return new JinjaException("the rendering was interrupted", 0, Cause.INTERRUPTED);
     }
 
     /** Adds the line number, unless the exception has one already: the line of the innermost statement is kept. */
@@ -39,14 +50,19 @@ public final class JinjaException extends RuntimeException {
         if (line > 0) {
             return this;
         }
-        String message = raised ? getMessage() : "line " + number + ": " + getMessage();
-        JinjaException located = new JinjaException(message, number, raised);
+        String message = isRaised() ? getMessage() : "line " + number + ": " + getMessage();
+        JinjaException located = new JinjaException(message, number, cause);
         located.setStackTrace(getStackTrace());
         return located;
     }
 
     /** Whether the template called {@code raise_exception}; the message is then exactly the one that it passed. */
     public boolean isRaised() {
-        return raised;
+        return cause == Cause.RAISED;
+    }
+
+    /** Whether the rendering was interrupted. */
+    public boolean isInterrupted() {
+        return cause == Cause.INTERRUPTED;
     }
 }

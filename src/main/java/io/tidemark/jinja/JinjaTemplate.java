@@ -3,6 +3,7 @@ package io.tidemark.jinja;
 import java.time.ZonedDateTime;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 
 /**
@@ -41,10 +42,22 @@ public final class JinjaTemplate {
      * @throws JinjaException if the template calls {@code raise_exception} or does what fails in Python
      */
     public String render(Map<String, ?> variables) {
+        return render(variables, () -> false);
+    }
+
+    /**
+     * Renders the template, unless it is interrupted: loops, filters and calls ask whether they are.
+     *
+     * @param variables   JSON values: null, booleans, numbers, strings, collections and maps
+     * @param interrupted read often, on the calling thread
+     * @throws JinjaException if the template calls {@code raise_exception}, does what fails in Python, or is
+     *     interrupted
+     */
+    public String render(Map<String, ?> variables, BooleanSupplier interrupted) {
         Map<String, Object> names = new HashMap<>(Functions.all(clock));
         variables.forEach((name, value) -> names.put(name, Values.of(value)));
         try {
-            return body.render(Scope.of(names));
+            return body.render(Scope.of(names, interrupted));
         } catch (StackOverflowError e) {
             throw new JinjaException("rendering the template with these values is nested too deeply");
         }

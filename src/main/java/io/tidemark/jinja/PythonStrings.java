@@ -2,6 +2,7 @@ package io.tidemark.jinja;
 
 import io.tidemark.jinja.PyObject.None;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Locale;
@@ -65,20 +66,26 @@ final class PythonStrings {
      */
     static List<Object> words(String text, long maxSplit) {
         List<Object> words = new ArrayList<>();
-        String rest = strip(text, PythonStrings::isSpace, true, false);
-        while (!rest.isEmpty()) {
-            int end = 0;
-            while (end < rest.length() && !isSpace(rest.codePointAt(end))) {
-                end += Character.charCount(rest.codePointAt(end));
-            }
+        int from = skip(text, 0, true);
+        while (from < text.length()) {
             if (maxSplit >= 0 && words.size() == maxSplit) {
-                words.add(rest);
+                words.add(text.substring(from));
                 break;
             }
-            words.add(rest.substring(0, end));
-            rest = strip(rest.substring(end), PythonStrings::isSpace, true, false);
+            int end = skip(text, from, false);
+            words.add(text.substring(from, end));
+            from = skip(text, end, true);
         }
         return words;
+    }
+
+    /** The end of the run of white space, or of other characters, that begins at an index. */
+    private static int skip(String text, int from, boolean space) {
+        int end = from;
+        while (end < text.length() && isSpace(text.codePointAt(end)) == space) {
+            end += Character.charCount(text.codePointAt(end));
+        }
+        return end;
     }
 
     static List<Object> split(String text, String separator, long maxSplit) {
@@ -101,14 +108,15 @@ final class PythonStrings {
         List<Object> parts = new ArrayList<>();
         int to = text.length();
         while (parts.size() != maxSplit) {
-            int at = text.substring(0, to).lastIndexOf(separator);
+            int at = text.lastIndexOf(separator, to - separator.length());
             if (at < 0) {
                 break;
             }
-            parts.add(0, text.substring(at + separator.length(), to));
+            parts.add(text.substring(at + separator.length(), to));
             to = at;
         }
-        parts.add(0, text.substring(0, to));
+        parts.add(text.substring(0, to));
+        Collections.reverse(parts);
         return parts;
     }
 

@@ -3,24 +3,40 @@ package io.tidemark.jinja;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.BooleanSupplier;
 
 /** The variables of a block. A lookup continues in the enclosing scopes; an assignment changes only this scope. */
 final class Scope {
 
     private final Optional<Scope> enclosing;
     private final Map<String, Object> variables;
+    private final BooleanSupplier interrupted;
 
-    private Scope(Optional<Scope> enclosing, Map<String, Object> variables) {
+    private Scope(Optional<Scope> enclosing, Map<String, Object> variables, BooleanSupplier interrupted) {
         this.enclosing = enclosing;
         this.variables = variables;
+        this.interrupted = interrupted;
     }
 
-    static Scope of(Map<String, Object> variables) {
-        return new Scope(Optional.empty(), new HashMap<>(variables));
+    /** @param interrupted whether the rendering must end, see {@link #checkpoint} */
+    static Scope of(Map<String, Object> variables, BooleanSupplier interrupted) {
+        return new Scope(Optional.empty(), new HashMap<>(variables), interrupted);
     }
 
     Scope inner() {
-        return new Scope(Optional.of(this), new HashMap<>());
+        return new Scope(Optional.of(this), new HashMap<>(), interrupted);
+    }
+
+    /**
+     * Called in each iteration of a loop, and before each filter and call. What runs between two calls takes time in
+     * proportion to the size of its values.
+     *
+     * @throws JinjaException if the rendering was interrupted
+     */
+    void checkpoint() {
+        if (interrupted.getAsBoolean()) {
+            throw JinjaException.interrupted();
+        }
     }
 
     Object get(String name) {

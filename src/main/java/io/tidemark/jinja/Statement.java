@@ -117,6 +117,7 @@ sealed interface Statement {
             }
             LoopContext loop = new LoopContext(elements);
             for (int i = 0; i < elements.size(); i++) {
+                scope.checkpoint();
                 loop.moveTo(i);
                 Scope inner = scope.inner();
                 target.assign(elements.get(i), inner);
@@ -134,6 +135,7 @@ sealed interface Statement {
             }
             List<Object> selected = new ArrayList<>();
             for (Object element : elements) {
+                scope.checkpoint();
                 Scope inner = scope.inner();
                 target.assign(element, inner);
                 if (Values.isTrue(condition.get().evaluate(inner))) {
@@ -249,6 +251,7 @@ sealed interface Statement {
 
         @Override
         public Object call(Arguments arguments) {
+            enclosing.checkpoint();
             Scope scope = enclosing.inner();
             Map<String, Object> named = new HashMap<>(arguments.named());
             if (definition.parameters().stream().noneMatch(each -> each.name().equals(CALLER))

@@ -26,6 +26,12 @@ public record ErrorBody(String type, String code, String message, Optional<Strin
         return serverError("adapter_unusable", "adapter '" + adapter + "' can't be loaded");
     }
 
+    /** The adapter was not loaded in time. */
+    public static ErrorBody adapterTimeout(String adapter) {
+        return serverError(
+                "adapter_load_timeout", "adapter '" + adapter + "' was not loaded in time; send the request again later");
+    }
+
     /** A failure of the server for a valid request. */
     public static ErrorBody serverError(String code, String message) {
         return new ErrorBody(SERVER_ERROR, code, message, Optional.empty());

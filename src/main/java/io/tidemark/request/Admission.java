@@ -27,6 +27,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
+import java.util.function.BooleanSupplier;
 
 /**
  * Turns parsed requests into requests for the engine: tokenizes the input, resolves the adapter, and pins its version
@@ -60,12 +61,14 @@ public final class Admission {
     }
 
     /**
-     * @throws RejectedException for an unknown model, a boundary above the number of layers, or an input without tokens
+     * @param interrupted whether the chat template must end
+     * @throws RejectedException for an unknown model, a boundary above the number of layers, an input without tokens, or
+     *     a chat template that fails or is interrupted
      */
-    Prepared prepare(Parsed request) throws RejectedException {
+    Prepared prepare(Parsed request, BooleanSupplier interrupted) throws RejectedException {
         RequestMessage message = request.message();
         Optional<String> adapter = resolveAdapter(message);
-        List<Integer> prompt = encoder.encode(message.input());
+        List<Integer> prompt = encoder.encode(message.input(), interrupted);
         GenerationParams params = new GenerationParams(
                 stopConditions(message.ending()),
                 sampling(message.sampling()),

@@ -78,11 +78,11 @@ public final class Answers {
                 ended);
     }
 
-    /** The answer of a request whose deadline had passed when it was read: choices without text. */
-    Answer expired(ReceivedRequest request, String id, RequestMessage message) {
+    /** The answer of a request that ends before the engine has it: choices without text. */
+    Answer unstarted(ReceivedRequest request, String id, RequestMessage message, FinishReason reason) {
         List<CompletionResult.Choice> choices = IntStream.range(0, message.n())
                 .mapToObj(index -> CompletionResult.Choice.answering(
-                        message.input(), index, "", label(FinishReason.DEADLINE), Optional.empty()))
+                        message.input(), index, "", label(reason), Optional.empty()))
                 .toList();
         CompletionResult result = new CompletionResult(
                 id,
@@ -92,8 +92,7 @@ public final class Answers {
                 choices,
                 CompletionResult.Usage.of(0, 0, 0),
                 rejected(request));
-        return new Answer(
-                request, result, Optional.empty(), label(FinishReason.DEADLINE), Optional.empty(), time.nanoTime());
+        return new Answer(request, result, Optional.empty(), label(reason), Optional.empty(), time.nanoTime());
     }
 
     /** The answer of a request that was not generated. */

@@ -5,6 +5,7 @@ import io.tidemark.generation.GenerationListener;
 import io.tidemark.generation.Outcome;
 import io.tidemark.generation.Outcome.Failure;
 import io.tidemark.message.EventMessage;
+import io.tidemark.message.RequestMessage;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
@@ -31,6 +32,14 @@ final class RequestEvents implements GenerationListener {
         this.finished = finished;
         this.sequences = new long[admitted.message().n()];
         this.ended = new boolean[admitted.message().n()];
+    }
+
+    /** Writes the last events of a streamed request that ends before the engine has it. */
+    static void unstarted(ReceivedRequest request, String id, RequestMessage message, FinishReason reason) {
+        for (int choice = 0; message.stream() && choice < message.n(); choice++) {
+            request.reply()
+                    .send(new EventMessage(id, request.attempt(), choice, 0, "", Optional.of(Answers.label(reason))));
+        }
     }
 
     @Override

@@ -1,6 +1,7 @@
 package io.tidemark.request;
 
 import io.tidemark.adapter.AdapterLease;
+import io.tidemark.adapter.AdapterLoadTimeoutException;
 import io.tidemark.adapter.InvalidAdapterException;
 import io.tidemark.generation.Engine;
 import io.tidemark.generation.FinishReason;
@@ -15,12 +16,14 @@ import io.tidemark.message.RequestMessage;
 import io.tidemark.request.RequestState.Known;
 import io.tidemark.request.RequestState.Prepared;
 import io.tidemark.text.LogText;
+import io.tidemark.time.RunningTime;
 import io.tidemark.time.Time;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
@@ -29,6 +32,7 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 import org.jboss.logging.Logger;
 
 /**
@@ -68,6 +72,7 @@ public final class RequestRunner {
     private final Threads threads;
     private final Time time;
     private final Consumer<Throwable> onFailure;
+    private final Watchdog watchdog;
 
     private final Map<ReceivedRequest, Run> runs = new ConcurrentHashMap<>();
     private final RecentCancellations cancellations = new RecentCancellations();
@@ -87,8 +92,15 @@ public final class RequestRunner {
      *
      * @param admission runs one task at a time, in order
      * @param deadlines ends requests whose deadline has passed
+     * @param limits    checked by {@link #tick}
      */
-    public record Threads(Executor admission, Timer deadlines) {}
+    public record Threads(Executor admission, Timer deadlines, TimeLimits limits) {
+
+        /** Without time limits. */
+        public Threads(Executor admission, Timer deadlines) {
+            this(admission, deadlines, TimeLimits.NONE);
+        }
+    }
 
     /**
      * @param maxRequestBytes larger requests are rejected without parsing
@@ -112,6 +124,7 @@ public final class RequestRunner {
         this.threads = threads;
         this.time = time;
         this.onFailure = onFailure;
+        this.watchdog = new Watchdog(engine, threads.limits());
     }
 
     /** A request and its state. */
@@ -124,6 +137,9 @@ public final class RequestRunner {
 
         /** Written by transitions, which hold the lock of this object. */
         private volatile RequestState state = new RequestState.Received();
+
+        /** Set on the thread of admission, before it reads it. */
+        private Watchdog.AdmissionRun admission;
 
         /** Guarded by this object. */
         private Runnable cancelDeadline = () -> {};
@@ -146,10 +162,16 @@ public final class RequestRunner {
             return allAbandoned || state instanceof RequestState.Abandoned;
         }
 
+        /** Whether the chat template must end: it has taken too long, or the request has ended. */
+        private boolean isInterrupted() {
+            return admission.isInterrupted() || isAbandoned() || state.hasEnded();
+        }
+
         private boolean isInEngine() {
             return state instanceof RequestState.Running;
         }
 
+        /** Empty if the request has been abandoned. */
         private synchronized Optional<RequestState.Parsed> parsed(RequestMessage message) {
             if (!(state instanceof RequestState.Received received)) {
                 return Optional.empty();
@@ -159,20 +181,25 @@ public final class RequestRunner {
             return Optional.of(parsed);
         }
 
-        /** Returns false if the request has been abandoned. */
-        private synchronized boolean prepared(Prepared prepared, Optional<Instant> end) {
+        private synchronized void endAt(Instant deadline) {
+            if (!state.hasEnded()) {
+                cancelDeadline = threads.deadlines()
+                        .schedule(Duration.between(time.instant(), deadline), () -> cancel(FinishReason.DEADLINE));
+            }
+        }
+
+        /** Returns false if the request has ended. */
+        private synchronized boolean prepared(Prepared prepared) {
             if (state.hasEnded()) {
                 return false;
             }
             state = prepared;
-            end.ifPresent(instant -> cancelDeadline = threads.deadlines()
-                    .schedule(Duration.between(time.instant(), instant), () -> cancel(FinishReason.DEADLINE)));
             return true;
         }
 
         /**
-         * Submits the request and ends it again if it was cancelled before. The lock is held, so that a cancellation
-         * comes before or after the submission: the engine ignores one that precedes it.
+         * Submits the request. The lock is held, so that a cancellation comes before or after the submission: the
+         * engine ignores one that precedes it.
          */
         private synchronized boolean submit(AdmittedRequest admitted, Optional<AdapterLease> lease)
                 throws RequestRejectedException {
@@ -186,15 +213,14 @@ public final class RequestRunner {
             if (!state.hasEnded()) {
                 state = prepared.running();
             }
-            prepared.cancelled().ifPresent(this::cancelInEngine);
             return true;
         }
 
         private synchronized void cancel(FinishReason reason) {
-            if (state instanceof Prepared prepared) {
-                state = prepared.cancelled(reason);
-            } else if (isInEngine()) {
+            if (isInEngine()) {
                 cancelInEngine(reason);
+            } else if (state instanceof Known known) {
+                endUnstarted(this, known, reason);
             }
         }
 
@@ -242,7 +268,7 @@ public final class RequestRunner {
         Run run = new Run(request, taker);
         runs.put(request, run);
         try {
-            threads.admission().execute(() -> attempt(run, () -> parse(run)));
+            threads.admission().execute(() -> admit(run, () -> parse(run)));
         } catch (RejectedExecutionException e) {
             LOG.debugf("a request was read after the worker was closed: %s", e.getMessage());
         }
@@ -303,8 +329,67 @@ public final class RequestRunner {
                 .count();
     }
 
+    /**
+     * Checks the time limits; called a second after the end of the last call, see {@link RunningTime}. An admission
+     * beyond its limit is interrupted. A step or an admission that hangs ends the process: the log names its requests.
+     */
+    public void tick() {
+        boolean found = watchdog.hang().isPresent();
+        watchdog.tick()
+                .ifPresent(run -> LOG.warnf(
+                        "the admission of request %s takes too long and is interrupted"
+                                + " (tidemark.limits.admission-time)",
+                        describe(Set.of(run.request()))));
+        Optional<Watchdog.Hang> hang = watchdog.hang();
+        if (hang.isPresent() && !found) {
+            LOG.errorf(
+                    "%s; the process ends without a release of its partitions; the requests are: %s",
+                    hang.get().what(), describe(hang.get().requests()));
+            onFailure.accept(new IllegalStateException(hang.get().what()));
+        }
+    }
+
+    /** What hangs, if something does: only the end of the process resolves it. */
+    public Optional<String> hang() {
+        return watchdog.hang().map(Watchdog.Hang::what);
+    }
+
+    /** How long the oldest running step of the engine has taken, in whole seconds. */
+    public Duration stepAge() {
+        return watchdog.stepAge();
+    }
+
+    /**
+     * Whether an open request is in a step or an admission that seems to hang. A worker that gives its partition back
+     * then must not remove its name: the end of this worker may be the request's fault.
+     */
+    public boolean seemsToHang(ReceivedRequest request) {
+        return Optional.ofNullable(runs.get(request))
+                .filter(run -> watchdog.isSuspect(run.engineId))
+                .isPresent();
+    }
+
+    /** Ids and positions of open requests, for the log. */
+    private String describe(Set<String> engineIds) {
+        return runs.values().stream()
+                .filter(run -> engineIds.contains(run.engineId))
+                .map(run -> "'" + LogText.of(run.id()) + "' at " + position(run.request.source()))
+                .sorted()
+                .collect(Collectors.joining(", "));
+    }
+
     private Parsed<RequestMessage> parse(ReceivedRequest request) {
         return RequestMessage.parse(request.value().orElse(null), maxRequestBytes);
+    }
+
+    /** A step of the admission on its thread, within the time limit. Returns whether the engine has the request. */
+    private boolean admit(Run run, Step step) {
+        run.admission = watchdog.admits(run.engineId);
+        try {
+            return attempt(run, step);
+        } finally {
+            watchdog.admitted();
+        }
     }
 
     private boolean parse(Run run) throws RejectedException, RequestRejectedException {
@@ -325,16 +410,18 @@ public final class RequestRunner {
         }
         Optional<Instant> deadline = parsed.message().expiry(run.request.timestamp());
         if (deadline.filter(end -> !end.isAfter(time.instant())).isPresent()) {
-            complete(run, () -> answers.expired(run.request, parsed.id(), parsed.message()));
+            run.cancel(FinishReason.DEADLINE);
             return false;
         }
-        Prepared prepared = admission.prepare(parsed);
-        engine.validate(prepared.prompt(), prepared.params());
-        if (!run.prepared(prepared, deadline)) {
-            return false;
-        }
+        deadline.ifPresent(run::endAt);
         if (isCancelled(run)) {
             run.cancel(FinishReason.CANCELLED);
+            return false;
+        }
+        Prepared prepared = admission.prepare(parsed, run::isInterrupted);
+        engine.validate(prepared.prompt(), prepared.params());
+        if (!run.prepared(prepared)) {
+            return false;
         }
         if (prepared.adapter().isEmpty()) {
             return run.submit(admission.admit(prepared, run.engineId, Optional.empty()), Optional.empty());
@@ -349,7 +436,7 @@ public final class RequestRunner {
             fail(run, failure);
             return;
         }
-        boolean submitted = attempt(
+        boolean submitted = admit(
                 run,
                 () -> run.submit(
                         admission.admit(prepared, run.engineId, Optional.of(lease.adapter())), Optional.of(lease)));
@@ -386,7 +473,14 @@ public final class RequestRunner {
         complete(run, () -> answers.rejected(run.request, id, run.model(), error));
     }
 
-    /** Called on a thread of the engine. */
+    private void endUnstarted(Run run, Known known, FinishReason reason) {
+        complete(run, () -> {
+            RequestEvents.unstarted(run.request, known.id(), known.message(), reason);
+            return answers.unstarted(run.request, known.id(), known.message(), reason);
+        });
+    }
+
+    /** Called on a thread of the engine, or on the one that cancels a queued request. */
     private void finished(Run run, AdmittedRequest admitted, Optional<AdapterLease> lease, Outcome outcome) {
         lease.ifPresent(AdapterLease::close);
         complete(run, () -> answers.finished(run.request, admitted, outcome));
@@ -430,6 +524,9 @@ public final class RequestRunner {
             if (reason instanceof RequestRejectedException refused) {
                 String param = refused.isAboutPrompt() ? known.message().input().field() : refused.param();
                 return ErrorBody.invalidRequest(refused.code(), param, refused.getMessage());
+            }
+            if (reason instanceof AdapterLoadTimeoutException) {
+                return ErrorBody.adapterTimeout(known.message().model());
             }
             if (reason instanceof InvalidAdapterException) {
                 return ErrorBody.adapterUnusable(known.message().model());

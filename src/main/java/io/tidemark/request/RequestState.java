@@ -1,6 +1,5 @@
 package io.tidemark.request;
 
-import io.tidemark.generation.FinishReason;
 import io.tidemark.generation.GenerationParams;
 import io.tidemark.message.RequestMessage;
 import java.util.List;
@@ -12,7 +11,8 @@ import java.util.Optional;
  * <pre>
  *   Received ── valid ──▶ Parsed ── prompt tokenized ──▶ Prepared ── adapter in memory ──▶ Running
  *      │                    │                               │                                │
- *      │ invalid, failed    │ refused, expired, rejected    │ adapter unusable, rejected     │ completed, failed
+ *      │ invalid, failed    │ refused, rejected,            │ adapter unusable, rejected,    │ completed, failed
+ *      │                    │ deadline, cancelled           │ deadline, cancelled            │
  *      ▼                    ▼                               ▼                                ▼
  *   Answered ◀──────────────┴───────────────────────────────┴────────────────────────────────┘
  *
@@ -22,8 +22,9 @@ import java.util.Optional;
  * <p>{@link RequestRunner#abandonAll} sets a flag that counts as the state Abandoned. {@link RequestRunner#crashed}
  * makes an answer without these states.
  *
- * <p>A cancellation or a deadline ends a running request in the engine. A prepared request keeps the reason until its
- * adapter is in memory. A cancellation of a request that is not prepared is found when it is.
+ * <p>A cancellation or a deadline ends a parsed or prepared request at once, also while its chat template is rendered
+ * or its adapter loads. A running request ends in the engine: at once if it waits in the queue, otherwise after its
+ * step. The fields of a received request are not known; its cancellation or deadline is found when it is parsed.
  */
 sealed interface RequestState {
 
@@ -49,30 +50,19 @@ sealed interface RequestState {
 
         /** @param prompt token ids, at least one */
         Prepared prepared(Optional<String> adapter, List<Integer> prompt, GenerationParams params) {
-            return new Prepared(id, message, adapter, prompt, params, Optional.empty());
+            return new Prepared(id, message, adapter, prompt, params);
         }
     }
 
     /**
      * The request can run when its adapter is in memory.
      *
-     * @param adapter   id of the adapter; empty for the base model
-     * @param prompt    token ids, at least one
-     * @param cancelled why the request ends as soon as it has been submitted
+     * @param adapter id of the adapter; empty for the base model
+     * @param prompt  token ids, at least one
      */
     record Prepared(
-            String id,
-            RequestMessage message,
-            Optional<String> adapter,
-            List<Integer> prompt,
-            GenerationParams params,
-            Optional<FinishReason> cancelled)
+            String id, RequestMessage message, Optional<String> adapter, List<Integer> prompt, GenerationParams params)
             implements Known {
-
-        /** The last reason counts. */
-        Prepared cancelled(FinishReason reason) {
-            return new Prepared(id, message, adapter, prompt, params, Optional.of(reason));
-        }
 
         Running running() {
             return new Running(id, message);

@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.function.BooleanSupplier;
 import java.util.regex.Pattern;
 
 /**
@@ -77,6 +78,17 @@ public final class ChatTemplate {
      * @throws ChatTemplateException if there is no template or it does not accept these messages
      */
     public String render(List<Map<String, Object>> messages, List<Map<String, Object>> tools) {
+        return render(messages, tools, () -> false);
+    }
+
+    /**
+     * The same, unless it is interrupted.
+     *
+     * @param interrupted read often, on the calling thread
+     * @throws ChatTemplateException also if the rendering was interrupted
+     */
+    public String render(
+            List<Map<String, Object>> messages, List<Map<String, Object>> tools, BooleanSupplier interrupted) {
         Map<String, Object> variables = new HashMap<>();
         Parsed parsed = select(!tools.isEmpty());
         JinjaTemplate template = parsed.template()
@@ -92,8 +104,11 @@ public final class ChatTemplate {
         variables.put("add_generation_prompt", true);
         variables.putAll(specialTokens);
         try {
-            return template.render(variables);
+            return template.render(variables, interrupted);
         } catch (JinjaException e) {
+            if (e.isInterrupted()) {
+                throw ChatTemplateException.interruption();
+            }
             throw new ChatTemplateException(
                     e.isRaised()
                             ? "the model's chat template refused the messages: " + e.getMessage()

@@ -6,6 +6,7 @@ import io.tidemark.decoder.kvcache.KvPool;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.Folders;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -14,6 +15,9 @@ import java.util.Optional;
 final class AdapterCacheFixture implements AutoCloseable {
 
     static final String FAMILY = "llama-gqa";
+
+    /** In ticks of the test. */
+    static final Duration LOAD_LIMIT = Duration.ofSeconds(3);
 
     private final FixtureModel fixture = FixtureModel.load(FAMILY);
     private final long adapterBytes = fixture.adapter("qv").bytes();
@@ -34,7 +38,7 @@ final class AdapterCacheFixture implements AutoCloseable {
     /** A store without adapters, which the fixture closes. */
     AdapterStore budget(long bytes) {
         loader = new GatedLoader(new FolderLoader(fixture.model()));
-        AdapterStore store = new AdapterStore(FAMILY, loader, bytes);
+        AdapterStore store = new AdapterStore(FAMILY, loader, bytes, LOAD_LIMIT);
         stores.add(store);
         return store;
     }

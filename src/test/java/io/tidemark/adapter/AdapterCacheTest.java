@@ -25,7 +25,7 @@ class AdapterCacheTest {
     }
 
     @Test
-    @DisplayName("An adapter is loaded when it is leased, on the thread tidemark-adapters")
+    @DisplayName("An adapter is loaded when it is leased, on a thread of its own")
     void loadsOnDemand() {
         AdapterStore store = fixture.memoryFor(4);
         assertThat(store.stats().resident()).isZero();
@@ -35,7 +35,7 @@ class AdapterCacheTest {
             assertThat(store.digest("a")).contains(lease.adapter().digest());
         }
         assertThat(fixture.loader().loads()).containsExactly("a");
-        assertThat(fixture.loader().threads()).containsExactly("tidemark-adapters");
+        assertThat(fixture.loader().threads()).containsExactly("tidemark-adapter-load-0");
         assertThat(store.stats())
                 .extracting(
                         AdapterStats::registered,

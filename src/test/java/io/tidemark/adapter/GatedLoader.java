@@ -3,6 +3,7 @@ package io.tidemark.adapter;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 
@@ -13,6 +14,8 @@ final class GatedLoader implements AdapterCache.Loader {
     private final List<String> loads = new CopyOnWriteArrayList<>();
     private final List<String> threads = new CopyOnWriteArrayList<>();
     private volatile CountDownLatch gate = new CountDownLatch(0);
+    private volatile Set<String> hanging = Set.of();
+    private volatile CountDownLatch hangingGate = new CountDownLatch(0);
     private volatile String broken = "";
     private volatile Optional<Error> error = Optional.empty();
 
@@ -24,6 +27,13 @@ final class GatedLoader implements AdapterCache.Loader {
     CountDownLatch hold() {
         gate = new CountDownLatch(1);
         return gate;
+    }
+
+    /** Loads of these adapters wait for the returned latch, also when they are interrupted. */
+    CountDownLatch hang(String... ids) {
+        hanging = Set.of(ids);
+        hangingGate = new CountDownLatch(1);
+        return hangingGate;
     }
 
     void breakLoadsOf(String id) {
@@ -57,6 +67,9 @@ final class GatedLoader implements AdapterCache.Loader {
         } catch (InterruptedException e) {
             throw new IllegalStateException(e);
         }
+        if (hanging.contains(id)) {
+            awaitUninterruptibly(hangingGate);
+        }
         error.ifPresent(planted -> {
             throw planted;
         });
@@ -64,5 +77,16 @@ final class GatedLoader implements AdapterCache.Loader {
             throw InvalidAdapterException.broken(folder, "is broken for this test");
         }
         return real.load(id, folder);
+    }
+
+    /** Like a read from a volume that does not respond. Clears the interruption, which would end the load. */
+    private static void awaitUninterruptibly(CountDownLatch latch) {
+        while (latch.getCount() > 0) {
+            try {
+                latch.await();
+            } catch (InterruptedException e) {
+                Thread.yield();
+            }
+        }
     }
 }

@@ -43,7 +43,8 @@ class StepsLeftTest {
             StepLoop loop = new StepLoop(
                     decoder,
                     scheduler,
-                    new StepThreads(EngineLayout.single(1), () -> true, new ReentrantReadWriteLock()));
+                    new StepThreads(EngineLayout.single(1), () -> true, new ReentrantReadWriteLock()),
+                    ids -> {});
             Map<String, RecordingListener> listeners = new LinkedHashMap<>();
             Map<String, List<Integer>> stated = new LinkedHashMap<>();
             int[] promptTokens = {40, 1, 7, 200, 65, 130, 33};

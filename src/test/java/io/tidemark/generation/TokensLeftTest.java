@@ -35,7 +35,8 @@ class TokensLeftTest {
             StepLoop loop = new StepLoop(
                     decoder,
                     scheduler,
-                    new StepThreads(EngineLayout.single(1), () -> true, new ReentrantReadWriteLock()));
+                    new StepThreads(EngineLayout.single(1), () -> true, new ReentrantReadWriteLock()),
+                    ids -> {});
             int[] promptTokens = {40, 1, 7, 200, 65, 130, 33};
             int total = 0;
             int furtherChoices = 0;

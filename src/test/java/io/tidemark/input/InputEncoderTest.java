@@ -44,7 +44,8 @@ class InputEncoderTest {
         Path folder = Folders.copyOfModel(FAMILY, temp);
         Files.writeString(
                 folder.resolve("chat_template.jinja"),
-                "{% if messages[0].content == 'refuse' %}{{ raise_exception('not this') }}{% endif %}");
+                "{% if messages[0].content == 'refuse' %}{{ raise_exception('not this') }}{% endif %}"
+                        + "{% if messages[0].content == 'slow' %}{% for i in range(9) %}{% endfor %}{% endif %}");
         torch = Torch.open(FixtureModel.OPTIONS);
         model = LanguageModel.load(folder, FAMILY, torch);
         encoder = new InputEncoder(model);
@@ -54,6 +55,12 @@ class InputEncoderTest {
     void close() {
         model.close();
         torch.close();
+    }
+
+    @Test
+    @DisplayName("Refuses messages whose template was interrupted, with a code of its own")
+    void interrupted() {
+        assertThat(error(() -> encoder.encode(chat("slow"), () -> true)).code()).isEqualTo("chat_template_timeout");
     }
 
     @Test

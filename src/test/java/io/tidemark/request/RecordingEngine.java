@@ -7,6 +7,7 @@ import io.tidemark.generation.GenerationListener;
 import io.tidemark.generation.GenerationParams;
 import io.tidemark.generation.GenerationRequest;
 import io.tidemark.generation.RequestRejectedException;
+import io.tidemark.generation.RunningStep;
 import java.util.List;
 import java.util.OptionalDouble;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -19,6 +20,7 @@ public final class RecordingEngine implements Engine {
     private final List<GenerationListener> listeners = new CopyOnWriteArrayList<>();
     private final List<String> cancelledAfterSubmission = new CopyOnWriteArrayList<>();
     private final List<FinishReason> reasons = new CopyOnWriteArrayList<>();
+    private volatile List<RunningStep> runningSteps = List.of();
     private volatile Function<String, OptionalDouble> secondsLeft = engineId -> OptionalDouble.empty();
 
     public List<GenerationRequest> submitted() {
@@ -42,6 +44,16 @@ public final class RecordingEngine implements Engine {
     /** @param estimate the seconds until a request ends, by its id in the engine */
     public void estimate(Function<String, OptionalDouble> estimate) {
         secondsLeft = estimate;
+    }
+
+    /** What the engine does at the moment, until the next call. */
+    public void runs(RunningStep... steps) {
+        runningSteps = List.of(steps);
+    }
+
+    @Override
+    public List<RunningStep> runningSteps() {
+        return runningSteps;
     }
 
     @Override

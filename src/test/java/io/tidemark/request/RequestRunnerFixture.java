@@ -37,12 +37,16 @@ import java.util.function.Function;
  */
 final class RequestRunnerFixture implements AutoCloseable {
 
+    /** Checked when the test calls {@link RequestRunner#tick}. */
+    static final TimeLimits LIMITS = new TimeLimits(Duration.ofSeconds(30), Duration.ofSeconds(3));
+
     private static final String FAMILY = "llama-gqa";
 
     private final Map<String, CompletableFuture<AdapterLease>> leases = new ConcurrentHashMap<>();
     private final List<Answer> answers = new CopyOnWriteArrayList<>();
     private final List<EventMessage> events = new CopyOnWriteArrayList<>();
     private final List<Throwable> failures = new CopyOnWriteArrayList<>();
+    private Runnable duringAdmission = () -> {};
     private final VirtualTime time = new VirtualTime();
     private final RecordingEngine engine = new RecordingEngine();
     private final FixtureModel fixture = FixtureModel.load(FAMILY);
@@ -65,7 +69,7 @@ final class RequestRunnerFixture implements AutoCloseable {
                 this::lease,
                 engine,
                 new Answers(FAMILY, fixture.model().config().numLayers(), "w", clock.apply(time)),
-                new RequestRunner.Threads(Runnable::run, this::schedule),
+                new RequestRunner.Threads(Runnable::run, this::schedule, LIMITS),
                 time,
                 failures::add);
     }
@@ -77,7 +81,13 @@ final class RequestRunnerFixture implements AutoCloseable {
                 task.run();
             }
         });
+        duringAdmission.run();
         return () -> cancelled.set(true);
+    }
+
+    /** Runs an action in the admission of each request with a deadline, before its prompt is rendered. */
+    void duringAdmission(Runnable action) {
+        duringAdmission = action;
     }
 
     /** A store of both adapters with memory for one of them. */

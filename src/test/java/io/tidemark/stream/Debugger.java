@@ -101,6 +101,11 @@ final class Debugger implements AutoCloseable {
         }
     }
 
+    /** Whether a thread is held. */
+    boolean isHeld() {
+        return held.getCount() == 0;
+    }
+
     /** Waits until a thread is held. */
     void awaitHeld() throws InterruptedException {
         if (!held.await(60, TimeUnit.SECONDS)) {

@@ -78,6 +78,16 @@ final class WorkerGroup implements AutoCloseable {
         }
     }
 
+    /** Produces a request for the adapter {@code all}. {@code fields} are more of its fields, each with a comma before it. */
+    void produce(int partition, String id, String fields) {
+        client.send(new ProducerRecord<>(
+                prefix + "generation-requests",
+                partition,
+                TopicClient.bytes(id),
+                TopicClient.bytes("{\"id\": \"" + id + "\", \"model\": \"all\", \"prompt\": \"x\", \"max_tokens\": 20, "
+                        + "\"stop\": []" + fields + "}")));
+    }
+
     /** Produces requests from r{from} on until {@code worker} has answered one. Returns the number of requests. */
     int produceUntilAnsweredBy(String worker, int from) {
         AtomicInteger asked = new AtomicInteger(from);

@@ -286,6 +286,7 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
         }
         commits.finish();
         partitions.forEach(readAhead::remove);
+        keepHanging(partitions);
         abandonSlow(partitions);
         long start = time.nanoTime();
         commits.commitWhile(
@@ -330,6 +331,7 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
     /** Commits what has ended, names no owner, and abandons the rest. */
     private void release(Collection<TopicPartition> partitions) {
         List<TopicPartition> all = List.copyOf(partitions);
+        keepHanging(all);
         runningOf(all).forEach(this::abandon);
         List<PartitionProgress> released = all.stream().map(owned::get).toList();
         released.forEach(PartitionProgress::release);
@@ -346,6 +348,7 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
      * this member has joined it.
      */
     private void releaseAll() {
+        keepHanging(owned.keySet());
         runningOf(owned.keySet()).forEach(this::abandon);
         commits.commitWhile(
                 () -> {
@@ -359,6 +362,19 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
                     pausePartitions();
                     poll();
                 });
+    }
+
+    /**
+     * Keeps the name of this process in partitions of which a request seems to hang. Called before the request is
+     * abandoned. If the process then ends because of this request, its next owner counts a death.
+     */
+    private void keepHanging(Collection<TopicPartition> partitions) {
+        for (Delivery delivery : runningOf(partitions)) {
+            if (requests.seemsToHang(delivery.request())) {
+                LOG.warnf("the request at %s seems to hang; its partition is not released", delivery);
+                delivery.progress().keepOwner();
+            }
+        }
     }
 
     /** Removes partitions. Their requests are abandoned and their answers are dropped. */

@@ -24,6 +24,12 @@ public final class AdapterMetrics {
                 "tidemark.adapter.resident.bytes",
                 "memory of loaded adapters",
                 AdapterStats::residentBytes);
+        gauge(
+                registry,
+                store,
+                "tidemark.adapter.hanging.loads",
+                "loads that are beyond their time limit and have not ended",
+                AdapterStats::hangingLoads);
         counter(registry, store, "tidemark.adapter.leases", "requests for an adapter", AdapterStats::leases);
         counter(registry, store, "tidemark.adapter.hits", "requests for an adapter in memory", AdapterStats::hits);
         counter(registry, store, "tidemark.adapter.evictions", "evicted adapters", AdapterStats::evictions);

@@ -148,6 +148,10 @@ public final class WorkerMetrics implements RequestListener {
                 work::outstandingTokens,
                 GROUP,
                 group);
+        gauge(
+                "tidemark.engine.step.age.seconds",
+                "how long the oldest running step has taken, in whole seconds",
+                () -> requests.stepAge().toSeconds());
         topics.forEach(topic -> gauge(
                 "tidemark.waiting.records",
                 "records in the owned partitions of a topic that are not in the engine yet; an estimate",

@@ -6,6 +6,7 @@ import io.tidemark.calibration.CalibrationPolicy;
 import io.tidemark.calibration.Objective;
 import io.tidemark.calibration.SweepLimits;
 import io.tidemark.generation.GenerationEngine;
+import io.tidemark.request.TimeLimits;
 import io.tidemark.stream.calibrator.BatchScorer;
 import io.tidemark.stream.calibrator.CalibratorOptions;
 import io.tidemark.stream.calibrator.CalibratorService;
@@ -27,10 +28,12 @@ import io.tidemark.stream.topics.KafkaThread;
 import io.tidemark.stream.topics.ReplyTopics;
 import io.tidemark.stream.topics.TopicLayout;
 import io.tidemark.stream.topics.TopicSetup;
+import io.tidemark.time.RunningTime;
 import io.tidemark.time.Time;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
@@ -38,6 +41,9 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentLinkedDeque;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.apache.kafka.clients.admin.Admin;
@@ -54,6 +60,8 @@ final class Assembly implements AutoCloseable {
 
     private static final Logger LOG = Logger.getLogger(Assembly.class);
     private static final int RANDOM_NAME_CHARACTERS = 6;
+    /** How long a step may take when the process ends. Its requests are abandoned already. */
+    private static final Duration ENGINE_END = Duration.ofSeconds(10);
 
     private final TidemarkSettings settings;
     private final KafkaConnection kafka;
@@ -61,6 +69,8 @@ final class Assembly implements AutoCloseable {
     private final MeterRegistry registry;
     private final ModelPreloader preloader;
     private final Runnable onFailure;
+    private final Runnable halt;
+    private final ScheduledExecutorService watchdog = Executors.newSingleThreadScheduledExecutor(Assembly::daemon);
     private final TopicLayout topics;
     private final String processName;
 
@@ -77,10 +87,12 @@ final class Assembly implements AutoCloseable {
     private BoundaryTable table;
     private Optional<GenerationEngine> engine = Optional.empty();
     private int maxNumSeqs;
+    private Duration stepLimit = Duration.ZERO;
 
     /**
      * @param events    the channel of events; throws an exception if its buffer is full
      * @param onFailure called on any thread when a service has failed in such a way that the process must end
+     * @param halt      ends the process at once: a thread hangs, so that its memory can't be freed
      */
     Assembly(
             TidemarkSettings settings,
@@ -88,13 +100,15 @@ final class Assembly implements AutoCloseable {
             Consumer<Message<byte[]>> events,
             MeterRegistry registry,
             ModelPreloader preloader,
-            Runnable onFailure) {
+            Runnable onFailure,
+            Runnable halt) {
         this.settings = settings;
         this.kafka = kafka;
         this.events = events;
         this.registry = registry;
         this.preloader = preloader;
         this.onFailure = onFailure;
+        this.halt = halt;
         this.topics = TopicLayout.of(settings.topics());
         this.processName = settings.workerId().orElseGet(Assembly::uniqueProcessName);
     }
@@ -146,7 +160,10 @@ final class Assembly implements AutoCloseable {
 
     private Service adapters() {
         store = new AdapterStore(
-                loaded.model(), settings.engine().adapterBytes().asLongValue());
+                loaded.model(),
+                settings.engine().adapterBytes().asLongValue(),
+                settings.engine().adapterLoadLimit());
+        everyTick(store::tick);
         folders.forEach(store::register);
         AdapterMetrics.bind(registry, store);
         LOG.infof("registered %d adapters; each is loaded by the first request for it", folders.size());
@@ -188,11 +205,15 @@ final class Assembly implements AutoCloseable {
         EngineSizes sizes = EngineSizes.of(
                 settings.engine(), loaded.model().decoder(), loaded.torch().freeGpuBytes());
         maxNumSeqs = sizes.limits().maxNumSeqs();
+        stepLimit = sizes.stepLimit(
+                settings.engine(),
+                settings.role().calibrates() ? settings.calibrator().tokensPerSlice() : 0);
         LOG.infof(
-                "engine: %d instances of %d threads, up to %d sequences",
+                "engine: %d instances of %d threads, up to %d sequences, steps of %d s at most",
                 sizes.layout().instances(),
                 sizes.layout().threads(),
-                sizes.limits().maxNumSeqs());
+                sizes.limits().maxNumSeqs(),
+                stepLimit.toSeconds());
         GenerationEngine started = GenerationEngine.start(loaded.model(), sizes.limits(), sizes.layout());
         started.failure().thenRun(onFailure);
         engine = Optional.of(started);
@@ -204,9 +225,33 @@ final class Assembly implements AutoCloseable {
 
             @Override
             public void close() {
-                started.close();
+                if (!started.close(ENGINE_END)) {
+                    LOG.error("a step of the engine does not end");
+                    halt.run();
+                }
             }
         };
+    }
+
+    /** Calls a method once a second on the thread {@code tidemark-watchdog}, with a pause of a second between calls. */
+    private void everyTick(Runnable tick) {
+        watchdog.scheduleWithFixedDelay(
+                () -> {
+                    try {
+                        tick.run();
+                    } catch (RuntimeException e) {
+                        LOG.error("a check of the time limits has failed", e);
+                    }
+                },
+                RunningTime.TICK.toMillis(),
+                RunningTime.TICK.toMillis(),
+                TimeUnit.MILLISECONDS);
+    }
+
+    private static Thread daemon(Runnable work) {
+        Thread thread = new Thread(work, "tidemark-watchdog");
+        thread.setDaemon(true);
+        return thread;
     }
 
     private Service worker() {
@@ -218,9 +263,12 @@ final class Assembly implements AutoCloseable {
                         store,
                         table,
                         engine.orElseThrow(),
-                        maxNumSeqs + settings.engine().maxQueuedRequests()),
-                new WorkerMetrics(registry, this::isModel));
+                        maxNumSeqs + settings.engine().maxQueuedRequests(),
+                        new TimeLimits(stepLimit, settings.limits().admissionTime())),
+                new WorkerMetrics(registry, this::isModel),
+                halt);
         worker.error().thenRun(onFailure);
+        everyTick(worker::tick);
         return worker;
     }
 
@@ -305,6 +353,7 @@ final class Assembly implements AutoCloseable {
                 services.pop();
             }
         }
+        watchdog.shutdownNow();
     }
 
     /**

@@ -4,6 +4,7 @@ import io.tidemark.decoder.Decoder;
 import io.tidemark.generation.EngineLayout;
 import io.tidemark.generation.EngineLimits;
 import io.tidemark.stream.settings.TidemarkSettings.EngineSettings;
+import java.time.Duration;
 import java.util.OptionalLong;
 
 /** The limits and instances of the engine: from the settings, else derived from processors, memory and model. */
@@ -15,6 +16,10 @@ record EngineSizes(EngineLimits limits, EngineLayout layout) {
     private static final int MIN_SEQS = 8;
     /** Assumed length of a sequence, prompt included, for the default of max-num-seqs. */
     private static final int SEQUENCE_TOKENS = 512;
+
+    private static final Duration STEP = Duration.ofMinutes(2);
+    /** What a token takes in a model of 8 billion parameters at 32 billion multiplications and additions a second. */
+    private static final Duration STEP_PER_TOKEN = Duration.ofMillis(500);
 
     /**
      * @param freeGpuBytes free memory of the GPU after the base weights were loaded; empty on a CPU, and if unknown
@@ -31,6 +36,16 @@ record EngineSizes(EngineLimits limits, EngineLayout layout) {
                         kvBytes,
                         engine.prefixCache().asLongValue()),
                 layout(engine, decoder));
+    }
+
+    /**
+     * The time after which a step hangs.
+     *
+     * @param sliceTokens tokens of a slice of a sweep that runs between the steps; 0 if none does
+     */
+    Duration stepLimit(EngineSettings engine, int sliceTokens) {
+        int tokens = Math.max(limits.prefillTokensPerStep() + limits.maxNumSeqs(), sliceTokens);
+        return engine.stepLimit().orElseGet(() -> STEP.plus(STEP_PER_TOKEN.multipliedBy(tokens)));
     }
 
     private static EngineLayout layout(EngineSettings engine, Decoder decoder) {

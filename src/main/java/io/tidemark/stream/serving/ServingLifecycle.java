@@ -5,6 +5,7 @@ import io.quarkus.runtime.Quarkus;
 import io.quarkus.runtime.ShutdownEvent;
 import io.quarkus.runtime.StartupEvent;
 import io.smallrye.common.annotation.Identifier;
+import io.tidemark.stream.delivery.DeliveryLoop;
 import io.tidemark.stream.settings.SettingsValidator;
 import io.tidemark.stream.settings.TidemarkSettings;
 import io.tidemark.stream.topics.KafkaConnection;
@@ -37,8 +38,12 @@ public class ServingLifecycle {
     private static final Logger LOG = Logger.getLogger(ServingLifecycle.class);
     /** Events that may wait for the broker: some seconds of a full worker. */
     private static final int EVENT_BUFFER = 16_384;
-    /** A process with a failed service is halted if it has not ended by then. A thread may have left a lock held. */
+    /** A process with a failed service is halted if it has not ended by then. A thread may hang, or
+     * have left a lock held. */
     private static final Duration HALT_AFTER = Duration.ofSeconds(30);
+
+    /** The exit code of a JVM that SIGTERM ends. */
+    private static final int TERMINATED = 128 + 15;
 
     private final TidemarkSettings settings;
     private final KafkaConnection kafka;
@@ -88,6 +93,7 @@ public class ServingLifecycle {
     void onShutdown(@Observes ShutdownEvent event) {
         phase.updateAndGet(Phase::stopping);
         assembly.ifPresent(Assembly::stop);
+        haltAfter(settings.worker().shutdownGrace().plus(DeliveryLoop.END).plus(HALT_AFTER));
         try {
             if (startThread.isPresent()) {
                 ModelPreloader.interruptUntilEnded(startThread.get(), ModelPreloader.INTERRUPT_TIMEOUT);
@@ -104,7 +110,7 @@ public class ServingLifecycle {
             if (!kafka.notInherited().isEmpty()) {
                 LOG.warnf("not passed to the Kafka clients: %s", kafka.notInherited());
             }
-            Assembly opening = new Assembly(settings, kafka, events::send, registry, preloader, this::serviceFailed);
+            Assembly opening = new Assembly(settings, kafka, events::send, registry, preloader, this::serviceFailed, this::halt);
             assembly = Optional.of(opening);
             if (phase().isOver()) {
                 return;
@@ -126,17 +132,21 @@ public class ServingLifecycle {
 
     /** Ends the process. Its open requests are not committed, so another worker receives them. */
     private void serviceFailed() {
+        haltAfter(HALT_AFTER);
         phase.updateAndGet(Phase::failed);
         assembly.ifPresent(Assembly::crash);
         LOG.error("a service has failed; the process ends and abandons its open requests for redelivery");
-        CompletableFuture.delayedExecutor(HALT_AFTER.toSeconds(), TimeUnit.SECONDS)
-                .execute(ServingLifecycle::halt);
         Quarkus.asyncExit(1);
     }
 
-    /** Ends a process whose shutdown hangs. Runs on a daemon thread, so it does not delay a shutdown that succeeds. */
-    private static void halt() {
+    /** Runs on a daemon thread, so it does not delay a shutdown that succeeds. */
+    private void haltAfter(Duration delay) {
+        CompletableFuture.delayedExecutor(delay.toSeconds(), TimeUnit.SECONDS).execute(this::halt);
+    }
+
+    /** Ends a process whose shutdown hangs. Shutdown hooks would wait for the thread that hangs. */
+    private void halt() {
         LOG.error("the process did not end in time and is halted");
-        Runtime.getRuntime().halt(1);
+        Runtime.getRuntime().halt(phase() == Phase.STOPPING ? TERMINATED : 1);
     }
 }

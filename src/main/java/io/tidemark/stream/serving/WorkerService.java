@@ -8,6 +8,7 @@ import io.tidemark.request.AdapterSuggestions;
 import io.tidemark.request.Admission;
 import io.tidemark.request.Answers;
 import io.tidemark.request.RequestRunner;
+import io.tidemark.request.TimeLimits;
 import io.tidemark.stream.delivery.CancellationReader;
 import io.tidemark.stream.delivery.DeliveryLoop;
 import io.tidemark.stream.delivery.DeliveryOptions;
@@ -51,6 +52,7 @@ final class WorkerService implements Service {
     /** Longer than the longest wait of the loop for a broker. */
     private static final Duration STUCK = Duration.ofSeconds(60);
 
+    private static final Duration ADMISSION_END = Duration.ofSeconds(10);
     private static final int RANDOM_CHARACTERS = 8;
 
     private final LoopControl control;
@@ -58,6 +60,7 @@ final class WorkerService implements Service {
     private final RequestRunner requests;
     private final CancellationReader cancellations;
     private final Duration grace;
+    private final Runnable halt;
     private final Thread thread;
     private final ExecutorService admissionThread = executor("tidemark-admission");
     private final ExecutorService transactionThread = executor("tidemark-transactions");
@@ -85,20 +88,24 @@ final class WorkerService implements Service {
      *
      * @param boundaries read to the end of its topic
      * @param maxRunning requests that may run and wait in the engine together
+     * @param limits     of steps and admissions
      */
     record Backend(
             LanguageModel model,
             AdapterStore adapters,
             BoundaryTable boundaries,
             GenerationEngine engine,
-            int maxRunning) {}
+            int maxRunning,
+            TimeLimits limits) {}
 
     /**
      * Reads the cancellations of the last hour, then starts to read requests.
      *
+     * @param halt ends the process at once: an admission hangs, so that the model can't be closed
      * @throws TableReadException if the cancellations are not read within {@code tidemark.tables.load-timeout}
      */
-    WorkerService(TidemarkSettings settings, Cluster cluster, Backend backend, WorkerMetrics metrics) {
+    WorkerService(TidemarkSettings settings, Cluster cluster, Backend backend, WorkerMetrics metrics, Runnable halt) {
+        this.halt = halt;
         LanguageModel model = backend.model();
         AdapterStore adapters = backend.adapters();
         Time time = Time.system();
@@ -117,7 +124,7 @@ final class WorkerService implements Service {
                 adapters::lease,
                 backend.engine(),
                 new Answers(model.name(), model.config().numLayers(), cluster.worker(), time),
-                new RequestRunner.Threads(admissionThread, this::schedule),
+                new RequestRunner.Threads(admissionThread, this::schedule, backend.limits()),
                 time,
                 this::fail);
         String cancelled = cluster.topics().cancellations();
@@ -196,6 +203,11 @@ final class WorkerService implements Service {
         control.crash();
     }
 
+    /** Checks the time limits of steps and admissions; called once a second. */
+    void tick() {
+        requests.tick();
+    }
+
     /** Completed with an error after which the process must end. */
     CompletionStage<Throwable> error() {
         return error.minimalCompletionStage();
@@ -213,7 +225,7 @@ final class WorkerService implements Service {
             return Optional.of("the thread that reads requests has ended");
         }
         return cancellations.isAlive()
-                ? Optional.empty()
+                ? requests.hang()
                 : Optional.of("the thread that reads cancellations has ended");
     }
 
@@ -242,6 +254,19 @@ final class WorkerService implements Service {
         deadlines.shutdownNow();
         transactionThread.shutdownNow();
         probeThread.shutdownNow();
+        awaitAdmission();
+    }
+
+    /** An admission uses the model, which is closed next. */
+    private void awaitAdmission() {
+        try {
+            if (!admissionThread.awaitTermination(ADMISSION_END.toSeconds(), TimeUnit.SECONDS)) {
+                LOG.error("the admission of a request does not end");
+                halt.run();
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
     }
 
     /**

@@ -136,6 +136,13 @@ public interface TidemarkSettings {
         @WithDefault("1G")
         MemorySize adapterBytes();
 
+        /**
+         * Time after which an adapter is not loaded: its requests get an error, and the load of another adapter takes its
+         * place.
+         */
+        @WithDefault("2M")
+        Duration adapterLoadLimit();
+
         /** Memory of packed LoRA groups that no running sequence uses, including fused base weights. Only for int8. */
         @WithDefault("512M")
         MemorySize packedLoraBytes();
@@ -144,6 +151,12 @@ public interface TidemarkSettings {
         @WithDefault("256")
         @Min(1)
         int prefillTokensPerStep();
+
+        /**
+         * Time after which a step hangs, and the process ends. Absent: 2 minutes and half a second for each token that
+         * a step may have.
+         */
+        Optional<Duration> stepLimit();
     }
 
     /** {@code tidemark.limits.*}: limits of request records. */
@@ -152,6 +165,13 @@ public interface TidemarkSettings {
         /** Maximum size of a request record, at most 4M. Larger records are rejected without parsing. */
         @WithDefault("1M")
         MemorySize requestBytes();
+
+        /**
+         * Time that the admission of a request may take. Beyond it, its chat template is interrupted, and the process
+         * ends 10 s later if the tokenizer does not return.
+         */
+        @WithDefault("30S")
+        Duration admissionTime();
 
         /** Whether errors for unknown adapters name a similar id, which may be that of another tenant. */
         @WithDefault("false")

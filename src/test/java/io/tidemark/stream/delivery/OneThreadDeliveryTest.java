@@ -8,6 +8,7 @@ import io.tidemark.adapter.AdapterStore;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.generation.Completion;
 import io.tidemark.generation.FinishReason;
+import io.tidemark.generation.RunningStep;
 import io.tidemark.load.WorkEstimate;
 import io.tidemark.request.AdapterSuggestions;
 import io.tidemark.request.Admission;
@@ -64,6 +65,7 @@ class OneThreadDeliveryTest {
     private SimulatedKafka kafka;
     private RecordingEngine engine;
     private LoopControl control;
+    private RequestRunner requests;
     private DeliveryStatus status;
     private DeliveryLoop loop;
     private GroupSession session;
@@ -94,7 +96,7 @@ class OneThreadDeliveryTest {
         failures.clear();
         control = new LoopControl(Duration.ofSeconds(30), time);
         status = new DeliveryStatus(time);
-        RequestRunner requests = new RequestRunner(
+        requests = new RequestRunner(
                 10_000,
                 new Admission(
                         model.model(), adapters, new BoundaryTable(), AdapterSuggestions.NONE, RequestListener.NONE),
@@ -192,6 +194,64 @@ class OneThreadDeliveryTest {
         assertThat(answered()).isEmpty();
         assertThat(kafka.committed(FIRST)).map(OffsetAndMetadata::offset).contains(0L);
         assertThat(metadata(FIRST).owner()).isEmpty();
+    }
+
+    @Test
+    @DisplayName("Keeps its name in a partition whose request hangs in a step when the grace period is over")
+    void hangingStep() {
+        kafka.assign(FIRST, SECOND);
+        send(FIRST, "");
+        send(FIRST, "");
+        send(SECOND, "");
+        turns(3);
+        hang("0@0", 11);
+        control.stop();
+        time.schedule(Duration.ofSeconds(5), () -> finish("0@1"));
+        while (session.turn()) {
+            assertThat(time.instant()).isBefore(START.plusSeconds(32));
+        }
+        session.close();
+        assertThat(answered()).containsExactly("0@1");
+        assertThat(status.abandonedRequests()).isEqualTo(2);
+        assertThat(metadata(FIRST).owner()).contains(OWNER);
+        assertThat(metadata(FIRST).finished()).isEqualTo(bits(1));
+        assertThat(metadata(SECOND).owner()).isEmpty();
+        assertThat(kafka.openClients()).isZero();
+    }
+
+    @Test
+    @DisplayName("Keeps its name in a revoked partition whose request hangs in a step")
+    void hangingStepOfRevoked() {
+        kafka.assign(FIRST, SECOND);
+        send(FIRST, "");
+        turns(3);
+        hang("0@0", 11);
+        kafka.assign(SECOND);
+        turns(1);
+        assertThat(metadata(FIRST).owner()).contains(OWNER);
+    }
+
+    @Test
+    @DisplayName("Releases a partition whose request is in a step that does not take longer than others")
+    void longStep() {
+        send(FIRST, "");
+        turns(3);
+        hang("0@0", 10);
+        control.stop();
+        boolean more;
+        do {
+            more = session.turn();
+        } while (more);
+        assertThat(metadata(FIRST).owner()).isEmpty();
+    }
+
+    /** Lets the engine run one step with a request, for this number of ticks after the first. */
+    private void hang(String request, int ticks) {
+        engine.runs(new RunningStep(
+                0, List.of(engine.submitted().get(started().indexOf(request)).id())));
+        for (int i = 0; i < ticks; i++) {
+            requests.tick();
+        }
     }
 
     @Test

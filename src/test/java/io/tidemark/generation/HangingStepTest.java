@@ -1,0 +1,57 @@
+package io.tidemark.generation;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tidemark.fixture.FixtureModel;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+
+@DisplayName("While a step hangs")
+class HangingStepTest {
+
+    @Test
+    @DisplayName("The engine names its requests, ends a queued request that is cancelled, and does not wait at its end")
+    void hangs() throws Exception {
+        CountDownLatch reached = new CountDownLatch(1);
+        CountDownLatch gate = new CountDownLatch(1);
+        try (FixtureModel fixture = FixtureModel.load("llama-gqa");
+                GenerationEngine engine =
+                        GenerationEngine.start(fixture.model(), new EngineLimits(1, 64, 1L << 30))) {
+            List<Integer> prompt = fixture.reference("all").prompts().get(3).ids();
+            RecordingListener running = RecordingListener.onFirstText(() -> {
+                reached.countDown();
+                await(gate);
+            });
+            engine.submit(TestRequest.of("running", prompt).tokens(500).request(), running);
+            assertThat(reached.await(60, TimeUnit.SECONDS)).isTrue();
+            assertThat(engine.runningSteps())
+                    .singleElement()
+                    .satisfies(step -> assertThat(step.requests()).containsExactly("running"));
+            RunningStep step = engine.runningSteps().get(0);
+            RecordingListener queued = RecordingListener.plain();
+            engine.submit(TestRequest.of("queued", prompt).tokens(500).request(), queued);
+            engine.cancel("queued", FinishReason.DEADLINE);
+            assertThat(queued.completion().choices())
+                    .singleElement()
+                    .satisfies(choice -> assertThat(choice.finishReason()).isEqualTo(FinishReason.DEADLINE));
+            assertThat(step.instance()).isZero();
+            assertThat(engine.runningSteps()).singleElement().isSameAs(step);
+            assertThat(engine.close(Duration.ofMillis(50))).isFalse();
+            gate.countDown();
+            assertThat(engine.close(Duration.ofSeconds(30))).isTrue();
+            assertThat(engine.runningSteps()).isEmpty();
+        }
+    }
+
+    private static void await(CountDownLatch gate) {
+        try {
+            gate.await();
+        } catch (InterruptedException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+}
