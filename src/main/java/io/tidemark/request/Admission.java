@@ -60,10 +60,12 @@ public final class Admission {
     }
 
     /**
-     * @throws RejectedException for an unknown model, a boundary above the number of layers, or an input without tokens
+     * @throws RejectedException for an exceeded limit of the tenant, an unknown model, a boundary above the number of
+     *                           layers, or an input without tokens
      */
-    Prepared prepare(Parsed request) throws RejectedException {
+    Prepared prepare(Tenant tenant, Parsed request) throws RejectedException {
         RequestMessage message = request.message();
+        tenant.check(message);
         Optional<String> adapter = resolveAdapter(message);
         List<Integer> prompt = encoder.encode(message.input());
         GenerationParams params = new GenerationParams(
@@ -80,7 +82,8 @@ public final class Admission {
      *
      * @param engineId id of this delivery of the request in the engine
      */
-    AdmittedRequest admit(Prepared prepared, String engineId, Optional<LoadedAdapter> adapter) {
+    AdmittedRequest admit(
+            Tenant tenant, Prepared prepared, String engineId, Optional<LoadedAdapter> adapter) {
         Optional<PinnedAdapter> pinned = adapter.map(loaded -> pin(loaded, prepared.message()));
         return new AdmittedRequest(
                 prepared.id(),
@@ -92,7 +95,8 @@ public final class Admission {
                         prepared.params(),
                         adapter.map(LoadedAdapter::weights),
                         pinned.map(PinnedAdapter::boundary).orElseGet(() -> Boundary.full(numLayers)),
-                        prepared.message().priority()));
+                        prepared.message().priority(),
+                        tenant.name()));
     }
 
     /**

@@ -328,7 +328,7 @@ public final class RequestRunner {
             complete(run, () -> answers.expired(run.request, parsed.id(), parsed.message()));
             return false;
         }
-        Prepared prepared = admission.prepare(parsed);
+        Prepared prepared = admission.prepare(run.request.tenant(), parsed);
         engine.validate(prepared.prompt(), prepared.params());
         if (!run.prepared(prepared, deadline)) {
             return false;
@@ -337,7 +337,8 @@ public final class RequestRunner {
             run.cancel(FinishReason.CANCELLED);
         }
         if (prepared.adapter().isEmpty()) {
-            return run.submit(admission.admit(prepared, run.engineId, Optional.empty()), Optional.empty());
+            return run.submit(
+                    admission.admit(run.request.tenant(), prepared, run.engineId, Optional.empty()), Optional.empty());
         }
         adapters.apply(prepared.adapter().get())
                 .whenCompleteAsync((lease, failure) -> onAdapter(run, prepared, lease, failure), threads.admission());
@@ -352,7 +353,9 @@ public final class RequestRunner {
         boolean submitted = attempt(
                 run,
                 () -> run.submit(
-                        admission.admit(prepared, run.engineId, Optional.of(lease.adapter())), Optional.of(lease)));
+                        admission.admit(
+                                run.request.tenant(), prepared, run.engineId, Optional.of(lease.adapter())),
+                        Optional.of(lease)));
         if (!submitted) {
             lease.close();
         }

@@ -80,6 +80,7 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
     /**
      * The clients of a session and what uses them. The session closes them.
      *
+     * @param tenants   who may have sent requests
      * @param readAhead the requests that were read and have not started
      */
     record Parts(
@@ -87,6 +88,7 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
             Admin admin,
             PartitionTakeover takeover,
             PendingAnswers answers,
+            Tenants tenants,
             ReadAhead readAhead,
             Backlog backlog) {}
 
@@ -197,7 +199,7 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
             }
             parts.backlog().read(progress.partition());
             if (progress.open(record.offset())) {
-                readAhead.add(new Delivery(record, progress, routing.reply(record), attempt, time.nanoTime()));
+                readAhead.add(new Delivery(record, progress, routing.reply(record), attempt, time.nanoTime(), parts.tenants().of(record)));
             }
         }
     }
@@ -245,6 +247,7 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
 
     private void start(Delivery delivery) {
         running.add(delivery);
+        readAhead.started(delivery);
         requests.start(delivery.request(), answer -> {
             ended.add(new PendingAnswer(delivery, answer));
             control.wake();
@@ -255,6 +258,7 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
     private void takeAnswers() {
         for (PendingAnswer answer = ended.poll(); answer != null; answer = ended.poll()) {
             if (running.remove(answer.delivery())) {
+                readAhead.ended(answer.delivery(), answer.answer().tokens());
                 answers.add(answer);
             }
         }
@@ -370,6 +374,7 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
 
     private void abandon(Delivery delivery) {
         running.remove(delivery);
+        readAhead.ended(delivery, 0);
         requests.abandon(delivery.request());
     }
 

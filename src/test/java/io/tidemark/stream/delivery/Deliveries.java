@@ -3,6 +3,7 @@ package io.tidemark.stream.delivery;
 import io.tidemark.message.ErrorBody;
 import io.tidemark.request.Answer;
 import io.tidemark.request.Answers;
+import io.tidemark.request.Tenant;
 import io.tidemark.stream.topics.ReplyTopics;
 import io.tidemark.time.Time;
 import java.util.BitSet;
@@ -35,7 +36,7 @@ final class Deliveries {
     }
 
     static Delivery delivery(PartitionProgress progress, ConsumerRecord<byte[], byte[]> record, ReplyRouting routing) {
-        return new Delivery(record, progress, routing.reply(record), 1, 0);
+        return new Delivery(record, progress, routing.reply(record), 1, 0, Tenant.unlimited(record.topic()));
     }
 
     /** An answer with an error. */
