@@ -20,8 +20,8 @@ import java.util.function.ToDoubleFunction;
  * <p>The smallest priority starts first. Among requests of one priority, the tenants take turns, and the adapters of a
  * tenant take turns in the same way, so that many requests of one tenant or for one adapter do not delay the others.
  * The base model counts as an adapter, and so does each loaded version of an adapter. A tenant or adapter that starts
- * waiting has its turn after those that wait already. Requests of one priority, tenant and adapter start in the order of
- * their submission.
+ * waiting has its turn after those that wait already. Requests of one priority, tenant and adapter start in the order
+ * of their submission.
  *
  * <p>Every {@code STARTS_PER_OLDEST}-th start takes the oldest request, whatever its priority and adapter, so that no
  * request is starved. A request that is added when {@code n} others wait is therefore at the latest the

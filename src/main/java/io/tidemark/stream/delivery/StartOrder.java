@@ -9,8 +9,8 @@ import java.util.OptionalLong;
 import java.util.function.IntPredicate;
 
 /**
- * Which tenant starts a request next. Ranks come in the order of their priority: while one can start requests, the lower
- * ones together get a fixed share of the starts, among themselves by the same rule. The topics of a rank, and the
+ * Which tenant starts a request next. Ranks come in the order of their priority: while one can start requests, the
+ * lower ones together get a fixed share of the starts, among themselves by the same rule. The topics of a rank, and the
  * tenants of a topic, share tokens by weight. A tenant whose started requests need its maximum of tokens starts no
  * further one.
  *

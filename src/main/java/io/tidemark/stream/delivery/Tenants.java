@@ -11,14 +11,11 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.header.Header;
 
 /**
- * The tenants of the request topics. A topic is one tenant, or is divided by a header: each configured name is a tenant,
- * and all other requests of the topic are one more. Kafka's ACLs protect a topic. The header is a claim of the sender.
- * Immutable.
+ * The tenants of the request topics. A topic is one tenant, or is divided by a header: each configured name is a
+ * tenant, and all other requests of the topic are one more. Kafka's ACLs protect a topic. The header is a claim of the
+ * sender. Immutable.
  */
 public final class Tenants {
-
-    /** Between a topic and a name in the name of a tenant. */
-    private static final String SEPARATOR = "/";
 
     private final String header;
     private final List<List<Integer>> ranks = new ArrayList<>();
@@ -40,15 +37,20 @@ public final class Tenants {
     }
 
     /**
-     * A tenant of a topic. Its name is that of the topic, or {@link Tenants#name} of the topic and the header's value.
+     * A tenant of a topic.
      *
+     * @param claim         value of the header; ignored for the first tenant of a topic
      * @param weight        among the tenants of the topic, 1 or more
      * @param maxOpenTokens tokens of started requests, 1 or more; empty for no maximum
      */
-    public record TenantShare(Tenant tenant, int weight, OptionalLong maxOpenTokens) {}
+    public record TenantShare(String claim, Tenant tenant, int weight, OptionalLong maxOpenTokens) {}
 
-    /** @param members indices of the tenants; the one for unnamed requests comes first */
-    record Topic(int index, int rank, int indexInRank, int weight, List<Integer> members) {}
+    /**
+     * @param members indices of the tenants; the one for unnamed requests comes first
+     * @param claims  indices of the others by the value of the header
+     */
+    record Topic(
+            int index, int rank, int indexInRank, int weight, List<Integer> members, Map<String, Integer> claims) {}
 
     /** @param topic index of the topic */
     record Member(Tenant tenant, int topic, int weight, OptionalLong maxOpenTokens) {}
@@ -77,23 +79,17 @@ public final class Tenants {
                         .map(topic -> List.of(new TopicShare(
                                 topic,
                                 1,
-                                List.of(new TenantShare(Tenant.unlimited(topic), 1, OptionalLong.empty())))))
+                                List.of(new TenantShare("", Tenant.unlimited(topic), 1, OptionalLong.empty())))))
                         .toList());
-    }
-
-    /** The name of the tenant of a topic that the header names. Names of topics can't contain the separator. */
-    public static String name(String topic, String claim) {
-        return topic + SEPARATOR + claim;
     }
 
     /** The tenant that has sent a record of a request topic. */
     Tenant of(ConsumerRecord<byte[], byte[]> record) {
         Topic topic = topic(record.topic());
         int member = topic.members().get(0);
-        Header claim = topic.members().size() == 1 ? null : record.headers().lastHeader(header);
+        Header claim = topic.claims().isEmpty() ? null : record.headers().lastHeader(header);
         if (claim != null && claim.value() != null) {
-            member = membersByName.getOrDefault(
-                    name(record.topic(), new String(claim.value(), StandardCharsets.UTF_8)), member);
+            member = topic.claims().getOrDefault(new String(claim.value(), StandardCharsets.UTF_8), member);
         }
         return members.get(member).tenant();
     }
@@ -126,12 +122,16 @@ public final class Tenants {
     private void add(TopicShare share, int rank, int indexInRank) {
         int topic = topics.size();
         List<Integer> indices = new ArrayList<>();
+        Map<String, Integer> claims = new HashMap<>();
         for (TenantShare each : share.tenants()) {
+            if (!indices.isEmpty()) {
+                claims.put(each.claim(), members.size());
+            }
             indices.add(members.size());
             membersByName.put(each.tenant().name(), members.size());
             members.add(new Member(each.tenant(), topic, each.weight(), each.maxOpenTokens()));
         }
         topicsByName.put(share.name(), topic);
-        topics.add(new Topic(topic, rank, indexInRank, share.weight(), List.copyOf(indices)));
+        topics.add(new Topic(topic, rank, indexInRank, share.weight(), List.copyOf(indices), Map.copyOf(claims)));
     }
 }

@@ -11,13 +11,13 @@ import io.tidemark.stream.settings.WeightedName;
 import java.util.List;
 import java.util.stream.Stream;
 
-/** The tenants that the settings name. Names in the settings have no prefix; those of tenants have the topics' prefix. */
+/** The tenants that the settings name. Names in settings have no prefix; names of tenants have that of the topics. */
 final class TenantShares {
 
     private final TenantPlan plan;
     private final String prefix;
 
-    private TenantShares(TenantPlan plan, String prefix) {
+    TenantShares(TenantPlan plan, String prefix) {
         this.plan = plan;
         this.prefix = prefix;
     }
@@ -25,28 +25,32 @@ final class TenantShares {
     /** @throws IllegalArgumentException whose message begins with the name of the setting */
     static Tenants of(TidemarkSettings settings) {
         TenantPlan plan = TenantPlan.of(settings.topics(), settings.tenants());
-        TenantShares shares =
-                new TenantShares(plan, settings.topics().prefix().orElse(""));
-        return new Tenants(
-                plan.header(),
-                plan.topics().ranks().stream()
-                        .map(rank -> rank.stream().map(shares::topic).toList())
-                        .toList());
+        TenantShares shares = new TenantShares(plan, settings.topics().prefix().orElse(""));
+        return new Tenants(plan.header(), shares.ranks());
+    }
+
+    /** The topics of each rank, the highest priority first. */
+    List<List<TopicShare>> ranks() {
+        return plan.topics().ranks().stream()
+                .map(rank -> rank.stream().map(this::topic).toList())
+                .toList();
     }
 
     private TopicShare topic(WeightedName topic) {
         Stream<TenantShare> named = plan.divisionsOf(topic.name()).stream()
-                .map(each -> tenant(topic.name(), Tenants.name(topic.name(), each.name()), each.weight()));
+                .map(each -> tenant(
+                        topic.name(), each.name(), TenantPlan.tenant(topic.name(), each.name()), each.weight()));
         return new TopicShare(
                 prefix + topic.name(),
                 topic.weight(),
-                Stream.concat(Stream.of(tenant(topic.name(), topic.name(), 1)), named)
+                Stream.concat(Stream.of(tenant(topic.name(), "", topic.name(), 1)), named)
                         .toList());
     }
 
-    private TenantShare tenant(String topic, String name, int weight) {
+    private TenantShare tenant(String topic, String claim, String name, int weight) {
         TenantPlan.Limits limits = plan.limits();
         return new TenantShare(
+                claim,
                 new Tenant(
                         prefix + name,
                         new Tenant.Limits(

@@ -17,9 +17,6 @@ import java.util.TreeSet;
  */
 public record TenantPlan(RequestTopics topics, String header, Map<String, List<WeightedName>> divided, Limits limits) {
 
-    /** Between a topic and a name in the name of a tenant; names of topics can't contain it. */
-    public static final String SEPARATOR = "/";
-
     private static final String PREFIX = "tidemark.tenants.";
     private static final String DIVIDED = PREFIX + "divided";
 
@@ -70,6 +67,11 @@ public record TenantPlan(RequestTopics topics, String header, Map<String, List<W
         return divided.getOrDefault(topic, List.of());
     }
 
+    /** The name of a tenant within a divided topic. Names of topics contain no slash. */
+    public static String tenant(String topic, String name) {
+        return topic + "/" + name;
+    }
+
     private void requireKnownNames() {
         Set<String> known = new TreeSet<>(topics.names());
         for (String topic : divided.keySet()) {
@@ -77,7 +79,7 @@ public record TenantPlan(RequestTopics topics, String header, Map<String, List<W
                 throw new IllegalArgumentException(DIVIDED + " must be request topics, not '" + topic + "'");
             }
         }
-        divided.forEach((topic, names) -> names.forEach(each -> known.add(topic + SEPARATOR + each.name())));
+        divided.forEach((topic, names) -> names.forEach(each -> known.add(tenant(topic, each.name()))));
         limits.byName().forEach((setting, list) -> list.names().forEach(name -> {
             if (!known.contains(name)) {
                 throw new IllegalArgumentException(PREFIX + setting + " must be limits of tenants that exist, not of '"

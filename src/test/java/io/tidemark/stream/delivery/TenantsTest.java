@@ -172,9 +172,9 @@ class TenantsTest {
                         "shared",
                         1,
                         List.of(
-                                new TenantShare(Tenant.unlimited("shared"), 1, OptionalLong.empty()),
-                                new TenantShare(Tenant.unlimited("shared/red"), 2, OptionalLong.empty()),
-                                new TenantShare(Tenant.unlimited("shared/blue"), 1, OptionalLong.empty()))),
+                                new TenantShare("", Tenant.unlimited("shared"), 1, OptionalLong.empty()),
+                                new TenantShare("red", Tenant.unlimited("shared/red"), 2, OptionalLong.empty()),
+                                new TenantShare("blue", Tenant.unlimited("shared/blue"), 1, OptionalLong.empty()))),
                 topic("own", 1, OptionalLong.empty())));
     }
 
@@ -184,7 +184,7 @@ class TenantsTest {
     }
 
     private static TopicShare topic(String name, int weight, OptionalLong maxOpenTokens) {
-        return new TopicShare(name, weight, List.of(new TenantShare(Tenant.unlimited(name), 1, maxOpenTokens)));
+        return new TopicShare(name, weight, List.of(new TenantShare("", Tenant.unlimited(name), 1, maxOpenTokens)));
     }
 
     private Delivery start(ReadAhead requests) {
