@@ -15,6 +15,7 @@ import java.util.Optional;
  * @param boundary number of lowest layers that apply the adapter; ignored without an adapter
  * @param priority of two waiting requests the one with the smaller number starts first, as in vLLM; a running request
  *                 is never preempted
+ * @param tenant   the sender; prompt prefixes are shared within a tenant only
  */
 public record GenerationRequest(
         String id,
@@ -22,7 +23,8 @@ public record GenerationRequest(
         GenerationParams params,
         Optional<LoraWeights> lora,
         Boundary boundary,
-        int priority) {
+        int priority,
+        String tenant) {
 
     public GenerationRequest {
         prompt = List.copyOf(prompt);
@@ -31,7 +33,18 @@ public record GenerationRequest(
         }
     }
 
-    /** A request of priority 0. */
+    /** A request of the only tenant. */
+    public GenerationRequest(
+            String id,
+            List<Integer> prompt,
+            GenerationParams params,
+            Optional<LoraWeights> lora,
+            Boundary boundary,
+            int priority) {
+        this(id, prompt, params, lora, boundary, priority, "");
+    }
+
+    /** A request of priority 0 of the only tenant. */
     public GenerationRequest(
             String id, List<Integer> prompt, GenerationParams params, Optional<LoraWeights> lora, Boundary boundary) {
         this(id, prompt, params, lora, boundary, 0);

@@ -7,8 +7,8 @@ import java.util.List;
 
 /**
  * Avoids computing a prompt prefix twice. The choices of a request copy the prompt of its first choice. Sequences with
- * the same adapter, boundary and prefix restore it from the prefix cache, or wait for the sequence that is computing
- * it. Used by the thread of the instance only.
+ * the same tenant, adapter, boundary and prefix restore it from the prefix cache, or wait for the sequence that is
+ * computing it. Used by the thread of the instance only.
  */
 final class PrefixSharing {
 
@@ -125,6 +125,6 @@ final class PrefixSharing {
 
     private static PrefixCache.Scope scope(Sequence sequence) {
         GenerationRequest request = sequence.owner().request();
-        return PrefixCache.Scope.of(request.lora(), request.boundary());
+        return PrefixCache.Scope.of(request.tenant(), request.lora(), request.boundary());
     }
 }

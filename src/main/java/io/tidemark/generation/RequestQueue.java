@@ -22,7 +22,7 @@ import java.util.function.Predicate;
  *
  * <p>A request goes to the instance with the lowest load: the number of its sequences, plus this number and one for
  * each background task. An instance with at most a quarter more load is preferred if it ran a prompt with the same
- * first {@code PREFIX_TOKENS} tokens, adapter and boundary, or else if it runs the same adapter.
+ * first {@code PREFIX_TOKENS} tokens, tenant, adapter and boundary, or else if it runs the same adapter.
  *
  * <p>Instances take requests between steps: {@link #offer} returns the next request to the instance that should run it.
  * That instance reserves memory and calls {@link #accept}, or {@link #refuse} if there is not enough.
@@ -338,7 +338,7 @@ final class RequestQueue {
             return Optional.empty();
         }
         return Optional.of(new Prefix(
-                PrefixCache.Scope.of(request.lora(), request.boundary()),
+                PrefixCache.Scope.of(request.tenant(), request.lora(), request.boundary()),
                 List.copyOf(request.prompt().subList(0, PREFIX_TOKENS))));
     }
 }

@@ -2,6 +2,7 @@ package io.tidemark.generation;
 
 import io.tidemark.decoder.lora.LoraWeights;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -16,10 +17,11 @@ import java.util.function.ToDoubleFunction;
 /**
  * The waiting requests, and the order in which they start.
  *
- * <p>The smallest priority starts first. Among requests of one priority, the adapters take turns, so that many requests
- * for one adapter do not delay those for another. The base model counts as an adapter, and so does each loaded version
- * of an adapter. An adapter that starts waiting has its turn after those that wait already. Requests of one priority
- * and adapter start in the order of their submission.
+ * <p>The smallest priority starts first. Among requests of one priority, the tenants take turns, and the adapters of a
+ * tenant take turns in the same way, so that many requests of one tenant or for one adapter do not delay the others.
+ * The base model counts as an adapter, and so does each loaded version of an adapter. A tenant or adapter that starts
+ * waiting has its turn after those that wait already. Requests of one priority, tenant and adapter start in the order
+ * of their submission.
  *
  * <p>Every {@code STARTS_PER_OLDEST}-th start takes the oldest request, whatever its priority and adapter, so that no
  * request is starved. A request that is added when {@code n} others wait is therefore at the latest the
@@ -35,16 +37,58 @@ final class WaitingRequests {
 
     /** The oldest first. */
     private final Set<SubmittedRequest> bySubmission = new LinkedHashSet<>();
-    /** By priority and adapter; adapters in the order of their turns, and no group is empty. */
-    private final NavigableMap<Integer, Map<Optional<LoraWeights>, Set<SubmittedRequest>>> turns = new TreeMap<>();
+    /** By priority; no group is empty. */
+    private final NavigableMap<Integer, Turns> turns = new TreeMap<>();
     /** Starts since the last one that took the oldest request. */
     private int startsByPriority;
 
+    /** Requests of one priority by tenant and adapter, each in the order of their turns. No group is empty. */
+    private static final class Turns {
+
+        private final Map<String, Map<Optional<LoraWeights>, Set<SubmittedRequest>>> tenants = new LinkedHashMap<>();
+
+        private void add(SubmittedRequest request) {
+            tenants.computeIfAbsent(request.request().tenant(), any -> new LinkedHashMap<>())
+                    .computeIfAbsent(request.request().lora(), any -> new LinkedHashSet<>())
+                    .add(request);
+        }
+
+        private SubmittedRequest next() {
+            return first(first(tenants.values()).values()).iterator().next();
+        }
+
+        private void remove(SubmittedRequest request) {
+            tenants.computeIfPresent(request.request().tenant(), (tenant, adapters) -> {
+                adapters.computeIfPresent(request.request().lora(), (lora, group) -> {
+                    group.remove(request);
+                    return group.isEmpty() ? null : group;
+                });
+                return adapters.isEmpty() ? null : adapters;
+            });
+        }
+
+        /** Ends the turn of the tenant of a request, and of its adapter. */
+        private void endTurn(GenerationRequest request) {
+            Optional.ofNullable(tenants.get(request.tenant())).ifPresent(adapters -> {
+                moveToEnd(adapters, request.lora());
+                moveToEnd(tenants, request.tenant());
+            });
+        }
+
+        private static <T> T first(Collection<T> values) {
+            return values.iterator().next();
+        }
+
+        private static <K, V> void moveToEnd(Map<K, V> map, K key) {
+            if (map.containsKey(key)) {
+                map.put(key, map.remove(key));
+            }
+        }
+    }
+
     void add(SubmittedRequest request) {
         bySubmission.add(request);
-        turns.computeIfAbsent(request.request().priority(), any -> new LinkedHashMap<>())
-                .computeIfAbsent(request.request().lora(), any -> new LinkedHashSet<>())
-                .add(request);
+        turns.computeIfAbsent(request.request().priority(), any -> new Turns()).add(request);
     }
 
     int size() {
@@ -63,31 +107,23 @@ final class WaitingRequests {
         if (startsByPriority == STARTS_PER_OLDEST - 1) {
             return Optional.of(bySubmission.iterator().next());
         }
-        Set<SubmittedRequest> group =
-                turns.firstEntry().getValue().values().iterator().next();
-        return Optional.of(group.iterator().next());
+        return Optional.of(turns.firstEntry().getValue().next());
     }
 
-    /** Removes a request that starts, and ends the turn of its adapter. */
+    /** Removes a request that starts, and ends the turn of its tenant and adapter. */
     void start(SubmittedRequest request) {
         remove(request);
         startsByPriority = (startsByPriority + 1) % STARTS_PER_OLDEST;
-        Map<Optional<LoraWeights>, Set<SubmittedRequest>> groups =
-                turns.getOrDefault(request.request().priority(), Map.of());
-        if (groups.containsKey(request.request().lora())) {
-            groups.put(request.request().lora(), groups.remove(request.request().lora()));
-        }
+        Optional.ofNullable(turns.get(request.request().priority()))
+                .ifPresent(others -> others.endTurn(request.request()));
     }
 
     /** Removes a request that does not start. */
     void remove(SubmittedRequest request) {
         bySubmission.remove(request);
-        turns.computeIfPresent(request.request().priority(), (priority, groups) -> {
-            groups.computeIfPresent(request.request().lora(), (lora, group) -> {
-                group.remove(request);
-                return group.isEmpty() ? null : group;
-            });
-            return groups.isEmpty() ? null : groups;
+        turns.computeIfPresent(request.request().priority(), (priority, others) -> {
+            others.remove(request);
+            return others.tenants.isEmpty() ? null : others;
         });
     }
 

@@ -62,11 +62,12 @@ public final class Admission {
 
     /**
      * @param interrupted whether the chat template must end
-     * @throws RejectedException for an unknown model, a boundary above the number of layers, an input without tokens, or
-     *     a chat template that fails or is interrupted
+     * @throws RejectedException for an exceeded limit of the tenant, an unknown model, a boundary above the number of
+     *     layers, an input without tokens, or a chat template that fails or is interrupted
      */
-    Prepared prepare(Parsed request, BooleanSupplier interrupted) throws RejectedException {
+    Prepared prepare(Tenant tenant, Parsed request, BooleanSupplier interrupted) throws RejectedException {
         RequestMessage message = request.message();
+        tenant.check(message);
         Optional<String> adapter = resolveAdapter(message);
         List<Integer> prompt = encoder.encode(message.input(), interrupted);
         GenerationParams params = new GenerationParams(
@@ -83,7 +84,8 @@ public final class Admission {
      *
      * @param engineId id of this delivery of the request in the engine
      */
-    AdmittedRequest admit(Prepared prepared, String engineId, Optional<LoadedAdapter> adapter) {
+    AdmittedRequest admit(
+            Tenant tenant, Prepared prepared, String engineId, Optional<LoadedAdapter> adapter) {
         Optional<PinnedAdapter> pinned = adapter.map(loaded -> pin(loaded, prepared.message()));
         return new AdmittedRequest(
                 prepared.id(),
@@ -95,7 +97,8 @@ public final class Admission {
                         prepared.params(),
                         adapter.map(LoadedAdapter::weights),
                         pinned.map(PinnedAdapter::boundary).orElseGet(() -> Boundary.full(numLayers)),
-                        prepared.message().priority()));
+                        prepared.message().priority(),
+                        tenant.name()));
     }
 
     /**

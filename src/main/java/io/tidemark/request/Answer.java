@@ -31,6 +31,14 @@ public record Answer(
                 : ((ErrorResult) result).model();
     }
 
+    /** Tokens that the engine has computed: those of the prompt that were not cached, and those of all choices. */
+    public long tokens() {
+        return completion
+                .map(Completion::usage)
+                .map(usage -> (long) usage.promptTokens() - usage.cachedTokens() + usage.completionTokens())
+                .orElse(0L);
+    }
+
     /** The answer with an error in place of a result that can't be written. Metrics report the first outcome. */
     public Answer replacedBy(ErrorBody replacement) {
         return new Answer(

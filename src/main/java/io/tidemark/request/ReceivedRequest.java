@@ -12,9 +12,27 @@ import java.util.Optional;
  * @param attempt       the {@code attempt} of its events and its result
  * @param receivedNanos {@link io.tidemark.time.Time#nanoTime} when the record was received
  * @param reply         where its events and its answer go
+ * @param tenant        the sender
  */
 public record ReceivedRequest(
-        Source source, Optional<byte[]> value, long timestamp, long attempt, long receivedNanos, ReplyTarget reply) {
+        Source source,
+        Optional<byte[]> value,
+        long timestamp,
+        long attempt,
+        long receivedNanos,
+        ReplyTarget reply,
+        Tenant tenant) {
+
+    /** A request whose topic is its tenant, without limits. */
+    public ReceivedRequest(
+            Source source,
+            Optional<byte[]> value,
+            long timestamp,
+            long attempt,
+            long receivedNanos,
+            ReplyTarget reply) {
+        this(source, value, timestamp, attempt, receivedNanos, reply, Tenant.unlimited(source.topic()));
+    }
 
     /** The id of a request without one: its position, so that every delivery has the same id. */
     String derivedId() {

@@ -418,13 +418,14 @@ public final class RequestRunner {
             run.cancel(FinishReason.CANCELLED);
             return false;
         }
-        Prepared prepared = admission.prepare(parsed, run::isInterrupted);
+        Prepared prepared = admission.prepare(run.request.tenant(), parsed, run::isInterrupted);
         engine.validate(prepared.prompt(), prepared.params());
         if (!run.prepared(prepared)) {
             return false;
         }
         if (prepared.adapter().isEmpty()) {
-            return run.submit(admission.admit(prepared, run.engineId, Optional.empty()), Optional.empty());
+            return run.submit(
+                    admission.admit(run.request.tenant(), prepared, run.engineId, Optional.empty()), Optional.empty());
         }
         adapters.apply(prepared.adapter().get())
                 .whenCompleteAsync((lease, failure) -> onAdapter(run, prepared, lease, failure), threads.admission());
@@ -439,7 +440,9 @@ public final class RequestRunner {
         boolean submitted = admit(
                 run,
                 () -> run.submit(
-                        admission.admit(prepared, run.engineId, Optional.of(lease.adapter())), Optional.of(lease)));
+                        admission.admit(
+                                run.request.tenant(), prepared, run.engineId, Optional.of(lease.adapter())),
+                        Optional.of(lease)));
         if (!submitted) {
             lease.close();
         }

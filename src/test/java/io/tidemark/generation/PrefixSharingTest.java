@@ -202,6 +202,55 @@ class PrefixSharingTest {
         }
     }
 
+    @Test
+    @DisplayName("A prefix is shared within a tenant only, after it was computed and while it is computed")
+    void isSharedWithinATenant() throws RequestRejectedException {
+        List<Integer> prompt = text.subList(0, 160);
+        try (GenerationEngine engine = GenerationEngine.start(fixture.model(), SHARING)) {
+            assertThat(cached(engine, prompt, "team-a")).isZero();
+            assertThat(cached(engine, prompt, "team-a")).isEqualTo(2 * CHUNK);
+            assertThat(cached(engine, prompt, "team-b")).as("no probe of another tenant's prompt").isZero();
+            assertThat(cached(engine, prompt, "team-b")).isEqualTo(2 * CHUNK);
+        }
+        try (GenerationEngine engine = GenerationEngine.start(fixture.model(), SHARING)) {
+            List<RecordingListener> recordings =
+                    IntStream.range(0, 2).mapToObj(i -> RecordingListener.plain()).toList();
+            engine.runInBackground(() -> {
+                for (int i = 0; i < recordings.size(); i++) {
+                    submit(engine, prompt, "team-" + i, recordings.get(i));
+                }
+                return false;
+            });
+            recordings.forEach(each ->
+                    assertThat(each.completion().usage().cachedTokens()).isZero());
+        }
+    }
+
+    private static int cached(GenerationEngine engine, List<Integer> prompt, String tenant) {
+        RecordingListener recording = RecordingListener.plain();
+        submit(engine, prompt, tenant, recording);
+        return recording.completion().usage().cachedTokens();
+    }
+
+    private static void submit(
+            GenerationEngine engine, List<Integer> prompt, String tenant, RecordingListener recording) {
+        GenerationRequest request = request(prompt).tokens(2).request();
+        try {
+            engine.submit(
+                    new GenerationRequest(
+                            "of " + tenant,
+                            request.prompt(),
+                            request.params(),
+                            request.lora(),
+                            request.boundary(),
+                            request.priority(),
+                            tenant),
+                    recording);
+        } catch (RequestRejectedException e) {
+            throw new AssertionError(e);
+        }
+    }
+
     private static TestRequest request(List<Integer> prompt) {
         return TestRequest.of("request", prompt);
     }

@@ -62,6 +62,21 @@ class WaitingRequestsTest {
     }
 
     @Test
+    @DisplayName("Tenants take turns, however many adapters one of them uses")
+    void tenants() {
+        for (int i = 0; i < 2; i++) {
+            addOf("flood", "base " + i, Optional.empty());
+            addOf("flood", "first " + i, Optional.of(first));
+            addOf("flood", "second " + i, Optional.of(second));
+        }
+        addOf("quiet", "quiet 0", Optional.of(first));
+        addOf("quiet", "quiet 1", Optional.of(first));
+        assertThat(startAll())
+                .containsExactly(
+                        "base 0", "quiet 0", "first 0", "quiet 1", "second 0", "base 1", "first 1", "second 1");
+    }
+
+    @Test
     @DisplayName("A request that arrives in a flood for another adapter is the second one to start from then on")
     void arrivesInAFlood() {
         IntStream.range(0, 1000).forEach(i -> add("flood " + i, first));
@@ -164,6 +179,15 @@ class WaitingRequestsTest {
 
     private void add(String id, LoraWeights lora) {
         waiting.add(submitted(TestRequest.of(id, List.of(1)), Optional.of(lora)));
+    }
+
+    private void addOf(String tenant, String id, Optional<LoraWeights> lora) {
+        GenerationRequest request = submitted(TestRequest.of(id, List.of(1)), lora).request();
+        waiting.add(new SubmittedRequest(
+                new GenerationRequest(
+                        id, request.prompt(), request.params(), request.lora(), request.boundary(), 0, tenant),
+                RecordingListener.plain(),
+                0));
     }
 
     private static SubmittedRequest submitted(TestRequest request, Optional<LoraWeights> lora) {

@@ -21,6 +21,8 @@ public final class AdmittedPrompt {
                 OptionalLong.empty());
         Admission admission = new Admission(model, adapters, noRecord, AdapterSuggestions.NONE, RequestListener.NONE);
         Parsed.Valid<RequestMessage> request = (Parsed.Valid<RequestMessage>) RequestMessage.parse(value, value.length);
-        return admission.prepare(new RequestState.Parsed("r", request.record()), () -> false).prompt();
+        return admission
+                .prepare(Tenant.unlimited("t"), new RequestState.Parsed("r", request.record()), () -> false)
+                .prompt();
     }
 }

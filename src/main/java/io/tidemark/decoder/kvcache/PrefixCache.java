@@ -37,16 +37,20 @@ public final class PrefixCache implements AutoCloseable {
      * base model and the compute type, is the same for the whole process. The adapter is identified by its loaded
      * weights: a reloaded adapter is another scope, even if its version is the same.
      *
+     * <p>The tenant is a part, so that neither the number of cached tokens nor the time to the first token tells a
+     * sender what the prompts of another one contain.
+     *
+     * @param tenant   the sender of the request
      * @param lora     the adapter; empty for the base model
      * @param boundary which layers use the adapter; no layers for the base model
      */
-    public record Scope(Optional<LoraWeights> lora, Boundary boundary) {
+    public record Scope(String tenant, Optional<LoraWeights> lora, Boundary boundary) {
 
         private static final Boundary NO_LAYERS = new Boundary(0);
 
-        /** The scope of rows with this adapter and boundary; without an adapter the boundary is ignored. */
-        public static Scope of(Optional<LoraWeights> lora, Boundary boundary) {
-            return new Scope(lora, lora.isPresent() ? boundary : NO_LAYERS);
+        /** The scope of rows of a tenant with this adapter and boundary; without an adapter the boundary is ignored. */
+        public static Scope of(String tenant, Optional<LoraWeights> lora, Boundary boundary) {
+            return new Scope(tenant, lora, lora.isPresent() ? boundary : NO_LAYERS);
         }
     }
 

@@ -2,7 +2,10 @@ package io.tidemark.stream.delivery;
 
 import io.tidemark.message.Provenance.Source;
 import io.tidemark.request.ReceivedRequest;
+import io.tidemark.message.RequestTokens;
+import io.tidemark.request.Tenant;
 import java.util.Optional;
+import java.util.OptionalLong;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.TopicPartition;
 
@@ -16,19 +19,22 @@ final class Delivery {
     private final PartitionProgress progress;
     private final TopicReply reply;
     private final ReceivedRequest request;
+    private OptionalLong tokens = OptionalLong.empty();
 
     /**
      * @param progress      of the partition of the record
      * @param reply         where the answer goes
      * @param attempt       generation of the consumer group in which the record was read
      * @param receivedNanos when the record was read
+     * @param tenant        who has sent the record
      */
     Delivery(
             ConsumerRecord<byte[], byte[]> record,
             PartitionProgress progress,
             TopicReply reply,
             long attempt,
-            long receivedNanos) {
+            long receivedNanos,
+            Tenant tenant) {
         this.record = record;
         this.progress = progress;
         this.reply = reply;
@@ -38,7 +44,8 @@ final class Delivery {
                 record.timestamp(),
                 attempt,
                 receivedNanos,
-                reply);
+                reply,
+                tenant);
     }
 
     ConsumerRecord<byte[], byte[]> record() {
@@ -55,6 +62,14 @@ final class Delivery {
 
     ReceivedRequest request() {
         return request;
+    }
+
+    /** Tokens that the request may need, see {@link RequestTokens}. Used by one thread. */
+    long tokens() {
+        if (tokens.isEmpty()) {
+            tokens = OptionalLong.of(request.value().map(RequestTokens::atMost).orElse(0L));
+        }
+        return tokens.getAsLong();
     }
 
     TopicPartition partition() {

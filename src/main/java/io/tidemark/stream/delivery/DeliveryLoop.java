@@ -44,8 +44,14 @@ public final class DeliveryLoop {
     private final UnwritableTopics unwritable;
     private final Time time;
 
-    /** The cluster, its topics, and where answers may go. */
-    public record Cluster(KafkaClients kafka, TopicLayout topics, ReplyRouting routing) {}
+    /** The cluster, its topics, who sends requests, and where answers may go. */
+    public record Cluster(KafkaClients kafka, TopicLayout topics, Tenants tenants, ReplyRouting routing) {
+
+        /** A cluster in which each request topic is a tenant and a rank of its own. */
+        public Cluster(KafkaClients kafka, TopicLayout topics, ReplyRouting routing) {
+            this(kafka, topics, Tenants.ofTopics(topics.requestTopics()), routing);
+        }
+    }
 
     /**
      * What runs requests, and what is told about them.
@@ -164,7 +170,8 @@ public final class DeliveryLoop {
                             requests.listener().onCommitted(answer, time.nanoTime());
                         },
                         time),
-                new ReadAhead(cluster.topics().requestTopics(), options.lowerShare(), READ_AHEAD),
+                cluster.tenants(),
+                new ReadAhead(cluster.tenants(), options.lowerShare(), READ_AHEAD),
                 backlog,
                 logs);
         return new GroupSession(options, parts, requests.runner(), cluster.routing(), control, status, time);

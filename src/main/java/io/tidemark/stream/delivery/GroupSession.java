@@ -81,6 +81,7 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
     /**
      * The clients of a session and what uses them. The session closes them.
      *
+     * @param tenants   who may have sent requests
      * @param readAhead the requests that were read and have not started
      */
     record Parts(
@@ -88,6 +89,7 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
             Admin admin,
             PartitionTakeover takeover,
             PendingAnswers answers,
+            Tenants tenants,
             ReadAhead readAhead,
             Backlog backlog,
             PartitionLogs logs) {}
@@ -204,7 +206,7 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
             progress.read(record.leaderEpoch());
             parts.backlog().read(progress.partition());
             if (progress.open(record.offset())) {
-                readAhead.add(new Delivery(record, progress, routing.reply(record), attempt, time.nanoTime()));
+                readAhead.add(new Delivery(record, progress, routing.reply(record), attempt, time.nanoTime(), parts.tenants().of(record)));
             }
         }
     }
@@ -252,6 +254,7 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
 
     private void start(Delivery delivery) {
         running.add(delivery);
+        readAhead.started(delivery);
         requests.start(delivery.request(), answer -> {
             ended.add(new PendingAnswer(delivery, answer));
             control.wake();
@@ -262,6 +265,7 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
     private void takeAnswers() {
         for (PendingAnswer answer = ended.poll(); answer != null; answer = ended.poll()) {
             if (running.remove(answer.delivery())) {
+                readAhead.ended(answer.delivery(), answer.answer().tokens());
                 answers.add(answer);
             }
         }
@@ -393,6 +397,7 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
 
     private void abandon(Delivery delivery) {
         running.remove(delivery);
+        readAhead.ended(delivery, 0);
         requests.abandon(delivery.request());
     }
 

@@ -2,44 +2,60 @@ package io.tidemark.stream.delivery;
 
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.Deque;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.stream.Stream;
 import org.apache.kafka.common.TopicPartition;
 
 /**
- * The requests that were read and have not started, and the order in which they start. Topics come in the order of
- * their priority: while one has requests, the lower ones together get a fixed share of the starts, among themselves by
- * the same rule. The partitions of a topic take turns, so that a flood on one of them does not delay the others.
- * Requests of one partition start in the order of their offsets. Not thread-safe.
+ * The requests that were read and have not started, and the order in which they start. {@link StartOrder} chooses the
+ * tenant. The partitions of a tenant take turns, so that a flood on one of them does not delay the others. Requests of
+ * one tenant and partition start in the order of their offsets. Not thread-safe.
  */
 final class ReadAhead {
 
-    private final List<String> topics;
-    private final double lowerShare;
+    private final Tenants tenants;
+    private final StartOrder order;
     private final int capacity;
-    /** The requests of each topic, by partition; the partition whose turn is next comes first. */
+    /** The requests of each tenant, by partition; the partition whose turn is next comes first. */
     private final List<Map<TopicPartition, Deque<Delivery>>> queues = new ArrayList<>();
-    /** Of each topic: the share of starts that the topics below it have not had yet. */
-    private final double[] credits;
 
     /**
-     * @param topics     in order of priority
-     * @param lowerShare share of starts of the topics below one that has requests, 0 to 1
+     * @param lowerShare share of starts of the ranks below one that has requests, 0 to 1
      * @param capacity   requests of a partition beyond which no more should be read
      */
-    ReadAhead(List<String> topics, double lowerShare, int capacity) {
-        this.topics = List.copyOf(topics);
-        this.lowerShare = lowerShare;
+    ReadAhead(Tenants tenants, double lowerShare, int capacity) {
+        this.tenants = tenants;
+        this.order = new StartOrder(tenants, lowerShare);
         this.capacity = capacity;
-        this.credits = new double[topics.size()];
-        topics.forEach(topic -> queues.add(new LinkedHashMap<>()));
+        for (int tenant = 0; tenant < tenants.size(); tenant++) {
+            queues.add(new LinkedHashMap<>());
+        }
     }
 
     void add(Delivery delivery) {
-        queue(delivery.partition()).add(delivery);
+        queues.get(tenants.indexOf(delivery.request().tenant()))
+                .computeIfAbsent(delivery.partition(), any -> new ArrayDeque<>())
+                .add(delivery);
+    }
+
+    /** Called for each request that starts after it was taken. */
+    void started(Delivery delivery) {
+        order.started(delivery);
+    }
+
+    /**
+     * Called when a request ends. Has no effect for one that has not started.
+     *
+     * @param tokens that the request has used
+     */
+    void ended(Delivery delivery, long tokens) {
+        order.ended(delivery, tokens);
     }
 
     int size() {
@@ -50,62 +66,53 @@ final class ReadAhead {
     }
 
     boolean isFull(TopicPartition partition) {
-        return queue(partition).size() >= capacity;
+        return queues(partition).mapToInt(Deque::size).sum() >= capacity;
     }
 
     /** The next request of a partition, which is not removed. */
     Optional<Delivery> peek(TopicPartition partition) {
-        return Optional.ofNullable(queue(partition).peek());
+        return queues(partition)
+                .flatMap(queue -> Optional.ofNullable(queue.peek()).stream())
+                .min(Comparator.comparingLong(Delivery::offset));
     }
 
     /** Removes and returns the next request of a partition. */
     Optional<Delivery> take(TopicPartition partition) {
-        return Optional.ofNullable(queue(partition).poll());
+        Optional<Delivery> next = peek(partition);
+        next.ifPresent(delivery -> queues(partition).forEach(queue -> queue.remove(delivery)));
+        return next;
     }
 
     /** Removes and returns the request that starts next. */
     Optional<Delivery> take() {
-        return take(0);
+        OptionalInt tenant = order.next(
+                each -> turn(each).filter(order::mayStart).isPresent());
+        if (tenant.isEmpty()) {
+            return Optional.empty();
+        }
+        Map<TopicPartition, Deque<Delivery>> partitions = queues.get(tenant.getAsInt());
+        TopicPartition partition = turn(tenant.getAsInt()).orElseThrow().partition();
+        Deque<Delivery> queue = partitions.remove(partition);
+        partitions.put(partition, queue);
+        return Optional.of(queue.remove());
     }
 
     /** Removes the requests of a partition. */
     void remove(TopicPartition partition) {
-        queues.get(topics.indexOf(partition.topic())).remove(partition);
+        queues.forEach(partitions -> partitions.remove(partition));
     }
 
-    private Optional<Delivery> take(int topic) {
-        int first = firstWithRequests(topic);
-        if (first < 0) {
-            return Optional.empty();
-        }
-        if (firstWithRequests(first + 1) >= 0) {
-            credits[first] += lowerShare;
-            if (credits[first] > 1 - 1e-9) {
-                credits[first] -= 1;
-                return take(first + 1);
-            }
-        }
-        Map<TopicPartition, Deque<Delivery>> partitions = queues.get(first);
-        TopicPartition turn = partitions.entrySet().stream()
-                .filter(each -> !each.getValue().isEmpty())
+    /** The next request of a tenant, which is not removed: the first one of the partition whose turn is next. */
+    private Optional<Delivery> turn(int tenant) {
+        return queues.get(tenant).values().stream()
+                .filter(queue -> !queue.isEmpty())
                 .findFirst()
-                .orElseThrow()
-                .getKey();
-        Deque<Delivery> queue = partitions.remove(turn);
-        partitions.put(turn, queue);
-        return Optional.of(queue.remove());
+                .map(Deque::element);
     }
 
-    private int firstWithRequests(int from) {
-        for (int topic = from; topic < queues.size(); topic++) {
-            if (queues.get(topic).values().stream().anyMatch(queue -> !queue.isEmpty())) {
-                return topic;
-            }
-        }
-        return -1;
-    }
-
-    private Deque<Delivery> queue(TopicPartition partition) {
-        return queues.get(topics.indexOf(partition.topic())).computeIfAbsent(partition, any -> new ArrayDeque<>());
+    /** The requests of a partition by tenant. */
+    private Stream<Deque<Delivery>> queues(TopicPartition partition) {
+        return tenants.topic(partition.topic()).members().stream()
+                .flatMap(tenant -> Optional.ofNullable(queues.get(tenant).get(partition)).stream());
     }
 }

@@ -150,6 +150,7 @@ final class WorkerService implements Service {
                 new DeliveryLoop.Cluster(
                         cluster.kafka(),
                         cluster.topics(),
+                        TenantShares.of(settings),
                         new ReplyRouting(settings.replies().headers().orElse(List.of()), cluster.replies(), events)),
                 new DeliveryLoop.Requests(requests, work, metrics),
                 control,

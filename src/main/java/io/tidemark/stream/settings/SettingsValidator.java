@@ -6,9 +6,7 @@ import java.math.BigInteger;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.util.List;
 import java.util.Optional;
-import java.util.Set;
 
 /** The rules of {@link TidemarkSettings} that annotations can't express. Checked before the model is loaded. */
 public final class SettingsValidator {
@@ -47,12 +45,7 @@ public final class SettingsValidator {
         require(
                 Double.isFinite(settings.calibrator().tolerance()),
                 "tidemark.calibrator.tolerance must be a finite number");
-        List<String> requests = settings.topics().generationRequests().stream()
-                .map(String::strip)
-                .toList();
-        require(
-                requests.size() == Set.copyOf(requests).size(),
-                "tidemark.topics.generation-requests must be different names, not " + requests);
+        TenantPlan.of(settings.topics(), settings.tenants());
         short replicas = settings.topics().replicationFactor();
         require(replicas == -1 || replicas >= 1, "tidemark.topics.replication-factor must be -1, or 1 or more");
     }

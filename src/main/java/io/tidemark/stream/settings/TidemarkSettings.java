@@ -49,6 +49,8 @@ public interface TidemarkSettings {
 
     LimitSettings limits();
 
+    TenantSettings tenants();
+
     WorkerSettings worker();
 
     ReplySettings replies();
@@ -178,6 +180,45 @@ public interface TidemarkSettings {
         boolean suggestAdapters();
     }
 
+    /**
+     * {@code tidemark.tenants.*}: what the senders on one request topic, or with one name within a topic, may use. A
+     * limit is {@code NUMBER} for all tenants, {@code TENANT=NUMBER} for one, or both, separated by commas.
+     */
+    interface TenantSettings {
+
+        /** Header of a request that names a tenant within a divided topic. A header is a claim of the sender. */
+        @WithDefault("tidemark-tenant")
+        @NotBlank
+        String header();
+
+        /**
+         * Topics whose requests are divided by the header, each {@code TOPIC=NAME*WEIGHT|NAME}. Requests with another
+         * name or without the header are one more tenant, with the name of the topic and weight 1.
+         */
+        Optional<List<String>> divided();
+
+        /**
+         * Maximum number of tokens of the started requests of a tenant in this worker, 1 or more. A request counts with
+         * its prompt and {@code n * max_tokens}. A tenant without started requests may always start one.
+         */
+        Optional<List<String>> maxOpenTokens();
+
+        /** Maximum of {@code n}, 1 or more. */
+        Optional<List<String>> maxChoices();
+
+        /** Maximum of {@code max_tokens}, 1 or more. */
+        Optional<List<String>> maxTokens();
+
+        /** Maximum of {@code logprobs}, 0 or more; -1 refuses requests with log-probabilities. */
+        Optional<List<String>> maxLogprobs();
+
+        /** Minimum of {@code priority}, 0 or less. */
+        Optional<List<String>> minPriority();
+
+        /** Maximum of {@code priority}, 0 or more. */
+        Optional<List<String>> maxPriority();
+    }
+
     /** {@code tidemark.worker.*}: the service that answers requests. */
     interface WorkerSettings {
 
@@ -291,7 +332,8 @@ public interface TidemarkSettings {
 
         /**
          * The request topics, in order of priority; the first is the one that clients use by default. While a topic
-         * has records, those behind it get {@link WorkerSettings#lowPriorityShare}.
+         * has records, those behind it get {@link WorkerSettings#lowPriorityShare}. Topics of equal rank are separated
+         * by {@code |} and share by weight: {@code urgent, team-a*3|team-b, bulk}.
          */
         @WithDefault("generation-requests")
         List<@NotBlank String> generationRequests();

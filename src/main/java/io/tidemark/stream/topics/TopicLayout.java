@@ -1,5 +1,6 @@
 package io.tidemark.stream.topics;
 
+import io.tidemark.stream.settings.RequestTopics;
 import io.tidemark.stream.settings.TidemarkSettings.Role;
 import io.tidemark.stream.settings.TidemarkSettings.TopicSettings;
 import java.util.ArrayList;
@@ -52,8 +53,8 @@ public record TopicLayout(
     public static TopicLayout of(TopicSettings settings) {
         String prefix = settings.prefix().orElse("");
         return new TopicLayout(
-                settings.generationRequests().stream()
-                        .map(name -> prefix + name.strip())
+                RequestTopics.of(settings.generationRequests()).names().stream()
+                        .map(name -> prefix + name)
                         .toList(),
                 prefix + settings.generationEvents(),
                 prefix + settings.generationResults(),

@@ -22,7 +22,7 @@ import org.junit.jupiter.api.TestInstance;
 class PrefixCacheTest {
 
     private static final int CHUNK = 64;
-    private static final PrefixCache.Scope BASE = PrefixCache.Scope.of(Optional.empty(), new Boundary(0));
+    private static final PrefixCache.Scope BASE = PrefixCache.Scope.of("tenant", Optional.empty(), new Boundary(0));
 
     private FixtureModel fixture;
     private Decoder decoder;

@@ -4,6 +4,7 @@ import io.tidemark.message.ErrorBody;
 import io.tidemark.request.Answer;
 import io.tidemark.request.Answers;
 import io.tidemark.request.RequestListener;
+import io.tidemark.request.Tenant;
 import io.tidemark.stream.topics.ReplyTopics;
 import io.tidemark.time.Time;
 import java.util.BitSet;
@@ -39,7 +40,7 @@ final class Deliveries {
     }
 
     static Delivery delivery(PartitionProgress progress, ConsumerRecord<byte[], byte[]> record, ReplyRouting routing) {
-        return new Delivery(record, progress, routing.reply(record), 1, 0);
+        return new Delivery(record, progress, routing.reply(record), 1, 0, Tenant.unlimited(record.topic()));
     }
 
     /** Producers whose transactions the cluster can always end. */

@@ -14,7 +14,7 @@ class ReadAheadTest {
     @Test
     @DisplayName("Of a partition start within one turn of the others, however many the others have")
     void partitionsTakeTurns() {
-        ReadAhead requests = new ReadAhead(List.of("t"), 0.1, 100);
+        ReadAhead requests = new ReadAhead(Tenants.ofTopics(List.of("t")), 0.1, 100);
         add(requests, "t", 0, 50);
         add(requests, "t", 1, 2);
         add(requests, "t", 2, 1);
@@ -24,7 +24,7 @@ class ReadAheadTest {
     @Test
     @DisplayName("Of a lower topic get one start of ten while the higher topic has requests, and all starts afterwards")
     void lowerShare() {
-        ReadAhead requests = new ReadAhead(List.of("high", "low"), 0.1, 100);
+        ReadAhead requests = new ReadAhead(Tenants.ofTopics(List.of("high", "low")), 0.1, 100);
         add(requests, "high", 0, 90);
         add(requests, "low", 0, 20);
         assertThat(take(requests, 100))
@@ -37,7 +37,7 @@ class ReadAheadTest {
     @Test
     @DisplayName("Of a lower topic wait for the higher one if their share is 0")
     void noShare() {
-        ReadAhead requests = new ReadAhead(List.of("high", "low"), 0, 100);
+        ReadAhead requests = new ReadAhead(Tenants.ofTopics(List.of("high", "low")), 0, 100);
         add(requests, "low", 0, 1);
         add(requests, "high", 0, 30);
         assertThat(take(requests, 31).get(30)).startsWith("low");
@@ -46,7 +46,7 @@ class ReadAheadTest {
     @Test
     @DisplayName("Of a lost partition are forgotten, and its place is free again")
     void removed() {
-        ReadAhead requests = new ReadAhead(List.of("t"), 0.1, 2);
+        ReadAhead requests = new ReadAhead(Tenants.ofTopics(List.of("t")), 0.1, 2);
         add(requests, "t", 0, 2);
         TopicPartition partition = new TopicPartition("t", 0);
         assertThat(requests.isFull(partition)).isTrue();

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.smallrye.config.SmallRyeConfigBuilder;
 import jakarta.validation.constraints.Pattern;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -26,6 +27,22 @@ class SettingsValidatorTest {
         "tidemark.topics.replication-factor, 0",
         "tidemark.topics.replication-factor, -7",
         "tidemark.topics.generation-requests, 'a,b, a'",
+        "tidemark.topics.generation-requests, 'a|b,c|a'",
+        "tidemark.topics.generation-requests, 'a||b'",
+        "tidemark.topics.generation-requests, 'a*0|b'",
+        "tidemark.topics.generation-requests, 'a*1.5|b'",
+        "tidemark.topics.generation-requests, '*2'",
+        "tidemark.tenants.divided, 'elsewhere=red'",
+        "tidemark.tenants.divided, 'generation-requests'",
+        "tidemark.tenants.divided, 'generation-requests=red|red'",
+        "tidemark.tenants.max-open-tokens, 0",
+        "tidemark.tenants.max-open-tokens, many",
+        "tidemark.tenants.max-choices, 'generation-requests='",
+        "tidemark.tenants.max-choices, '=2'",
+        "tidemark.tenants.max-tokens, '1,2'",
+        "tidemark.tenants.max-logprobs, -2",
+        "tidemark.tenants.min-priority, 1",
+        "tidemark.tenants.max-priority, -1",
         "tidemark.worker.low-priority-share, -0.1",
         "tidemark.worker.low-priority-share, 0.6",
         "tidemark.worker.low-priority-share, NaN",
@@ -63,6 +80,53 @@ class SettingsValidatorTest {
                         "tidemark.topics.replication-factor",
                         "3"))))
                 .doesNotThrowAnyException();
+    }
+
+    @Test
+    @DisplayName("A limit of a tenant that does not exist is rejected, with the tenants that exist")
+    void unknownTenant() {
+        assertThatThrownBy(() -> SettingsValidator.require(settings(Map.of(
+                        "tidemark.topics.generation-requests",
+                        "team-a|team-b",
+                        "tidemark.tenants.max-tokens",
+                        "team-c=9"))))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageStartingWith("tidemark.tenants.max-tokens must be limits of tenants that exist")
+                .hasMessageContaining("'team-c'")
+                .hasMessageContaining("team-a, team-b");
+    }
+
+    @Test
+    @DisplayName("A plain list of request topics is one topic for each rank, and '|' separates topics of equal rank")
+    void requestTopics() {
+        assertThat(RequestTopics.of(List.of("urgent", " bulk")).ranks())
+                .containsExactly(List.of(new WeightedName("urgent", 1)), List.of(new WeightedName("bulk", 1)));
+        RequestTopics shared = RequestTopics.of(List.of("urgent", "team-a*3 | team-b", "bulk"));
+        assertThat(shared.ranks().get(1))
+                .containsExactly(new WeightedName("team-a", 3), new WeightedName("team-b", 1));
+        assertThat(shared.names()).containsExactly("urgent", "team-a", "team-b", "bulk");
+    }
+
+    @Test
+    @DisplayName("The most specific limit of a tenant applies: its own, then that of its topic, then that of all")
+    void limits() {
+        TenantPlan plan = plan(Map.of(
+                "tidemark.topics.generation-requests", "shared|own|other",
+                "tidemark.tenants.divided", "shared=red*2|blue",
+                "tidemark.tenants.max-tokens", "100,shared=200,shared/red=300"));
+        assertThat(plan.divisionsOf("shared")).containsExactly(new WeightedName("red", 2), new WeightedName("blue", 1));
+        assertThat(plan.divisionsOf("own")).isEmpty();
+        LimitList tokens = plan.limits().maxTokens();
+        assertThat(tokens.of("shared", "shared/red")).hasValue(300);
+        assertThat(tokens.of("shared", "shared/blue")).hasValue(200);
+        assertThat(tokens.of("shared", "shared")).hasValue(200);
+        assertThat(tokens.of("own", "own")).hasValue(100);
+        assertThat(plan.limits().maxOpenTokens().of("own", "own")).isEmpty();
+    }
+
+    private static TenantPlan plan(Map<String, String> values) {
+        TidemarkSettings settings = settings(values);
+        return TenantPlan.of(settings.topics(), settings.tenants());
     }
 
     @Test
