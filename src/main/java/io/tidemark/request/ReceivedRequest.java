@@ -8,13 +8,20 @@ import java.util.Optional;
  *
  * @param source        the position of the request's record
  * @param value         the encoded request; empty if the record has no value
+ * @param size          bytes of the encoded request; {@code value} has only the first of them if they exceed a limit
  * @param timestamp     of the record, milliseconds since 1970
  * @param attempt       the {@code attempt} of its events and its result
  * @param receivedNanos {@link io.tidemark.time.Time#nanoTime} when the record was received
  * @param reply         where its events and its answer go
  */
 public record ReceivedRequest(
-        Source source, Optional<byte[]> value, long timestamp, long attempt, long receivedNanos, ReplyTarget reply) {
+        Source source,
+        Optional<byte[]> value,
+        long size,
+        long timestamp,
+        long attempt,
+        long receivedNanos,
+        ReplyTarget reply) {
 
     /** The id of a request without one: its position, so that every delivery has the same id. */
     String derivedId() {

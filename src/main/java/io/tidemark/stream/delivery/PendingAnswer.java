@@ -3,6 +3,7 @@ package io.tidemark.stream.delivery;
 import io.tidemark.message.ErrorBody;
 import io.tidemark.message.TopicJson;
 import io.tidemark.request.Answer;
+import io.tidemark.request.RequestBytes;
 import io.tidemark.stream.topics.DeadLetter;
 import java.nio.charset.StandardCharsets;
 import java.util.Optional;
@@ -15,6 +16,7 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 final class PendingAnswer {
 
     private final Delivery delivery;
+    private final long bytes;
     private Answer answer;
     private TopicReply reply;
     private boolean withoutLetter;
@@ -25,6 +27,12 @@ final class PendingAnswer {
         this.delivery = delivery;
         this.answer = answer;
         this.reply = delivery.reply();
+        this.bytes = delivery.readBytes() + RequestBytes.of(answer);
+    }
+
+    /** Bytes of heap that the record of the request and the answer use. */
+    long bytes() {
+        return bytes;
     }
 
     Delivery delivery() {

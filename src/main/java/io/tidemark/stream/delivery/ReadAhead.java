@@ -1,8 +1,10 @@
 package io.tidemark.stream.delivery;
 
+import io.tidemark.load.HeapBudget;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -14,12 +16,17 @@ import org.apache.kafka.common.TopicPartition;
  * their priority: while one has requests, the lower ones together get a fixed share of the starts, among themselves by
  * the same rule. The partitions of a topic take turns, so that a flood on one of them does not delay the others.
  * Requests of one partition start in the order of their offsets. Not thread-safe.
+ *
+ * <p>Counts the bytes of the records, in all and by partition. {@link #isFull} says of which partitions no more should
+ * be read. A partition without records is full only if all records together have the budget.
  */
 final class ReadAhead {
 
     private final List<String> topics;
     private final double lowerShare;
     private final int capacity;
+    private final HeapBudget budget;
+    private final Map<TopicPartition, Long> bytes = new HashMap<>();
     /** The requests of each topic, by partition; the partition whose turn is next comes first. */
     private final List<Map<TopicPartition, Deque<Delivery>>> queues = new ArrayList<>();
     /** Of each topic: the share of starts that the topics below it have not had yet. */
@@ -29,17 +36,20 @@ final class ReadAhead {
      * @param topics     in order of priority
      * @param lowerShare share of starts of the topics below one that has requests, 0 to 1
      * @param capacity   requests of a partition beyond which no more should be read
+     * @param budget     for the bytes of the records
      */
-    ReadAhead(List<String> topics, double lowerShare, int capacity) {
+    ReadAhead(List<String> topics, double lowerShare, int capacity, HeapBudget budget) {
         this.topics = List.copyOf(topics);
         this.lowerShare = lowerShare;
         this.capacity = capacity;
+        this.budget = budget;
         this.credits = new double[topics.size()];
         topics.forEach(topic -> queues.add(new LinkedHashMap<>()));
     }
 
     void add(Delivery delivery) {
         queue(delivery.partition()).add(delivery);
+        bytes.merge(delivery.partition(), delivery.readBytes(), Long::sum);
     }
 
     int size() {
@@ -49,8 +59,16 @@ final class ReadAhead {
                 .sum();
     }
 
-    boolean isFull(TopicPartition partition) {
-        return queue(partition).size() >= capacity;
+    /** Bytes of the records. */
+    long bytes() {
+        return bytes.values().stream().mapToLong(Long::longValue).sum();
+    }
+
+    /** @param partitions partitions among which the bytes are divided */
+    boolean isFull(TopicPartition partition, int partitions) {
+        return queue(partition).size() >= capacity
+                || bytes.getOrDefault(partition, 0L) >= budget.readBytes(partitions)
+                || bytes() >= budget.readBytes();
     }
 
     /** The next request of a partition, which is not removed. */
@@ -60,7 +78,7 @@ final class ReadAhead {
 
     /** Removes and returns the next request of a partition. */
     Optional<Delivery> take(TopicPartition partition) {
-        return Optional.ofNullable(queue(partition).poll());
+        return Optional.ofNullable(queue(partition).poll()).map(this::taken);
     }
 
     /** Removes and returns the request that starts next. */
@@ -68,8 +86,14 @@ final class ReadAhead {
         return take(0);
     }
 
+    private Delivery taken(Delivery delivery) {
+        bytes.merge(delivery.partition(), -delivery.readBytes(), Long::sum);
+        return delivery;
+    }
+
     /** Removes the requests of a partition. */
     void remove(TopicPartition partition) {
+        bytes.remove(partition);
         queues.get(topics.indexOf(partition.topic())).remove(partition);
     }
 
@@ -93,7 +117,7 @@ final class ReadAhead {
                 .getKey();
         Deque<Delivery> queue = partitions.remove(turn);
         partitions.put(turn, queue);
-        return Optional.of(queue.remove());
+        return Optional.of(taken(queue.remove()));
     }
 
     private int firstWithRequests(int from) {

@@ -22,9 +22,9 @@ public interface KafkaClients {
      * Creates a consumer that joins a group: of committed records, from the earliest one if the group has no offset,
      * with cooperative rebalances and without commits of its own.
      *
-     * @param maxPollRecords records of one poll
+     * @param limits how much is read at once
      */
-    Consumer<byte[], byte[]> newGroupMember(String group, String clientId, int maxPollRecords);
+    Consumer<byte[], byte[]> newGroupMember(String group, String clientId, ReadLimits limits);
 
     /**
      * Creates an idempotent producer with {@code acks=all} and with transactions; {@code overrides} take precedence.

@@ -19,6 +19,7 @@ import org.apache.kafka.common.errors.AuthenticationException;
 import org.apache.kafka.common.errors.AuthorizationException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.apache.kafka.common.serialization.Deserializer;
 
 /**
  * The connection to the Kafka cluster. Creates all clients of a process, so that a property that is given for all
@@ -99,11 +100,15 @@ public record KafkaConnection(Map<String, Object> properties) implements KafkaCl
 
     @Override
     public KafkaConsumer<byte[], byte[]> newConsumer(Map<String, Object> overrides) {
+        return newConsumer(overrides, new ByteArrayDeserializer());
+    }
+
+    private KafkaConsumer<byte[], byte[]> newConsumer(Map<String, Object> overrides, Deserializer<byte[]> values) {
         Map<String, Object> config = inherited();
         config.put(ConsumerConfig.ISOLATION_LEVEL_CONFIG, "read_committed");
         config.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, "false");
         config.putAll(overrides);
-        return new KafkaConsumer<>(config, new ByteArrayDeserializer(), new ByteArrayDeserializer());
+        return new KafkaConsumer<>(config, new ByteArrayDeserializer(), values);
     }
 
     /**
@@ -111,7 +116,7 @@ public record KafkaConnection(Map<String, Object> properties) implements KafkaCl
      * usually gets the partitions of a killed one within 11 s.
      */
     @Override
-    public KafkaConsumer<byte[], byte[]> newGroupMember(String group, String clientId, int maxPollRecords) {
+    public KafkaConsumer<byte[], byte[]> newGroupMember(String group, String clientId, ReadLimits limits) {
         Map<String, Object> config = new HashMap<>();
         if (Collections.disjoint(properties.keySet(), DETECTION.keySet())) {
             config.putAll(DETECTION);
@@ -121,8 +126,10 @@ public record KafkaConnection(Map<String, Object> properties) implements KafkaCl
         config.put(ConsumerConfig.GROUP_PROTOCOL_CONFIG, "classic");
         config.put(ConsumerConfig.PARTITION_ASSIGNMENT_STRATEGY_CONFIG, CooperativeStickyAssignor.class.getName());
         config.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
-        config.put(ConsumerConfig.MAX_POLL_RECORDS_CONFIG, maxPollRecords);
-        return newConsumer(config);
+        config.put(ConsumerConfig.MAX_POLL_RECORDS_CONFIG, limits.pollRecords());
+        config.put(ConsumerConfig.FETCH_MAX_BYTES_CONFIG, limits.fetchBytes());
+        config.put(ConsumerConfig.MAX_PARTITION_FETCH_BYTES_CONFIG, limits.fetchBytes());
+        return newConsumer(config, new KeptValueDeserializer(limits.completeBytes()));
     }
 
     @Override

@@ -14,6 +14,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.stream.Collectors;
@@ -156,10 +157,10 @@ public final class SimulatedKafka implements KafkaClients {
     }
 
     @Override
-    public Consumer<byte[], byte[]> newGroupMember(String group, String clientId, int maxPollRecords) {
+    public Consumer<byte[], byte[]> newGroupMember(String group, String clientId, ReadLimits limits) {
         SimulatedConsumer joined = new SimulatedConsumer();
-        joined.setMaxPollRecords(maxPollRecords);
-        joined.maxRecords = maxPollRecords;
+        joined.setMaxPollRecords(limits.pollRecords());
+        joined.maxRecords = limits.pollRecords();
         member = Optional.of(joined);
         return joined;
     }
@@ -294,6 +295,11 @@ public final class SimulatedKafka implements KafkaClients {
             boolean more = log.records.stream().anyMatch(record -> record.offset() >= next);
             seek(partition, more ? next : log.end);
             return records;
+        }
+
+        @Override
+        public synchronized OptionalLong currentLag(TopicPartition partition) {
+            return OptionalLong.of(logs.get(partition).end - position(partition));
         }
 
         @Override
