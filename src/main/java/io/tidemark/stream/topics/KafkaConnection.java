@@ -34,6 +34,9 @@ public record KafkaConnection(Map<String, Object> properties) implements KafkaCl
     /** Maximum size of a produced record, in bytes: results with log-probabilities, and dead letters. */
     public static final int MAX_REQUEST_BYTES = 5 * 1024 * 1024;
 
+    /** Most bytes of a response to a consumer, unless its owner or the properties say otherwise; Kafka's is 50 MiB. */
+    private static final int MAX_FETCH_BYTES = 4 * 1024 * 1024;
+
     /**
      * The properties that no client inherits: identities of a single client, what delivery depends on, classes that
      * suit one kind of client only, and what the protocol of consumer groups or idempotence excludes.
@@ -105,6 +108,7 @@ public record KafkaConnection(Map<String, Object> properties) implements KafkaCl
 
     private KafkaConsumer<byte[], byte[]> newConsumer(Map<String, Object> overrides, Deserializer<byte[]> values) {
         Map<String, Object> config = inherited();
+        config.putIfAbsent(ConsumerConfig.FETCH_MAX_BYTES_CONFIG, MAX_FETCH_BYTES);
         config.put(ConsumerConfig.ISOLATION_LEVEL_CONFIG, "read_committed");
         config.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, "false");
         config.putAll(overrides);
