@@ -213,8 +213,8 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
     /**
      * Pauses the partitions of which enough is read, and resumes the others. While requests run alone, nothing is read
      * ahead, so that the request that runs alone is the only possible cause of a death: all partitions are paused until
-     * it has its answer. Then those are read first whose requests run alone; the others wait for them for a few seconds,
-     * because a partition may have no leader.
+     * it has its answer. Then those are read first whose requests run alone. The others wait for them for a few
+     * seconds only, because a partition may have no leader.
      */
     private void pausePartitions() {
         boolean alone = isolation.runsAlone(owned.values(), unanswered());
