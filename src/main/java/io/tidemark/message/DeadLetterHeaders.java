@@ -38,14 +38,13 @@ public record DeadLetterHeaders(
 
     /** The headers for a record and its error. */
     public static DeadLetterHeaders of(ErrorBody error, String topic, int partition, long offset, byte[] value) {
+        return of(error, topic, partition, offset, value == null ? -1 : value.length);
+    }
+
+    /** @param size of the original value in bytes; -1 if it was null */
+    public static DeadLetterHeaders of(ErrorBody error, String topic, int partition, long offset, long size) {
         return new DeadLetterHeaders(
-                error.code(),
-                error.param(),
-                error.message(),
-                topic,
-                partition,
-                offset,
-                value == null ? -1 : value.length);
+                error.code(), error.param(), error.message(), topic, partition, offset, size);
     }
 
     /** The headers by name. Values are encoded as UTF-8. */

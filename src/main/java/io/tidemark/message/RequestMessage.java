@@ -47,6 +47,9 @@ public record RequestMessage(
 
     private static final int MAX_ALTERNATIVES = 20;
 
+    /** The most log-probabilities of a request, alternatives included. More do not fit into a result of 5 MiB. */
+    public static final int MAX_LOGPROBS = 65_536;
+
     /**
      * Fields of OpenAI's API that would change the text and are not implemented, with the values that have no effect.
      * Requests with any other value are rejected: if they were ignored, the client would get other text than it asked
@@ -78,7 +81,12 @@ public record RequestMessage(
      * @param maxBytes larger values are rejected without parsing, {@code tidemark.limits.request-bytes}
      */
     public static Parsed<RequestMessage> parse(byte[] value, int maxBytes) {
-        return TopicJson.parse(value, maxBytes, "id", RequestMessage::read);
+        return TopicJson.parseRequest(value, maxBytes, "id", RequestMessage::read);
+    }
+
+    /** The error of a value above the limit, of which only a part was read. */
+    public static Parsed<RequestMessage> tooLarge(long bytes, int maxBytes) {
+        return new Parsed.Invalid<>(Optional.empty(), TopicJson.tooLarge(bytes, maxBytes).asError());
     }
 
     /**
@@ -101,6 +109,23 @@ public record RequestMessage(
 
     private static RequestMessage read(Fields fields) throws Fields.Invalid {
         rejectUnsupported(fields);
+        RequestMessage message = readAll(fields);
+        if (message.maxLogprobs() > MAX_LOGPROBS) {
+            throw new Fields.Invalid(
+                    "out_of_range",
+                    fields.name("logprobs"),
+                    "'" + fields.name("logprobs") + "' asks for up to " + message.maxLogprobs()
+                            + " log-probabilities (n * max_tokens * (alternatives + 1)); the limit is " + MAX_LOGPROBS);
+        }
+        return message;
+    }
+
+    /** The most log-probabilities of the result, alternatives included; 0 without {@code logprobs}. */
+    public long maxLogprobs() {
+        return logprobs.isEmpty() ? 0 : (logprobs.getAsInt() + 1L) * n * ending.maxTokens();
+    }
+
+    private static RequestMessage readAll(Fields fields) throws Fields.Invalid {
         return new RequestMessage(
                 fields.text("id", 1, Fields.MAX_NAME_LENGTH),
                 fields.requireText("model", 1, Fields.MAX_NAME_LENGTH),

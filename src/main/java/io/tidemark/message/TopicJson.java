@@ -3,7 +3,9 @@ package io.tidemark.message;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonLocation;
+import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.JsonStreamContext;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.core.exc.StreamConstraintsException;
@@ -15,6 +17,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.ObjectReader;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.MissingNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.datatype.jdk8.Jdk8Module;
 import com.fasterxml.jackson.datatype.jsr310.JavaTimeModule;
@@ -28,6 +31,7 @@ import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.stream.Stream;
 
 /**
@@ -39,6 +43,15 @@ public final class TopicJson {
 
     /** The deepest nesting of arrays and objects. */
     private static final int MAX_NESTING = 32;
+
+    /** The most tokens of a request: brackets, field names and values. A tree has at most so many nodes. */
+    public static final int MAX_TOKENS = 100_000;
+
+    /** As {@link #MAX_TOKENS}, for other records of clients: a validation batch has many examples. */
+    private static final int MAX_BATCH_TOKENS = 1_000_000;
+
+    /** The fields that may have many elements. */
+    private static final Set<String> LISTS = Set.of("messages", "tools", "logit_bias", "examples");
 
     private static final ObjectMapper MAPPER = newMapper();
 
@@ -53,7 +66,10 @@ public final class TopicJson {
             MAPPER.readerFor(BoundaryRecord.class).with(StreamReadFeature.STRICT_DUPLICATE_DETECTION);
 
     /** Reads the JSON of clients. */
-    private static final ObjectReader CLIENT_READER = MAPPER.reader().with(clientRecords());
+    private static final ObjectReader CLIENT_READER = MAPPER.reader().with(clientRecords(MAX_BATCH_TOKENS));
+
+    /** Reads requests. */
+    private static final ObjectReader REQUEST_READER = MAPPER.reader().with(clientRecords(MAX_TOKENS));
 
     private TopicJson() {}
 
@@ -112,9 +128,19 @@ public final class TopicJson {
      * @param idField   the field with the client's id; returned with an error where the field itself is valid
      */
     static <T> Parsed<T> parse(byte[] value, int maxBytes, String idField, Fields.Reader<T> reader) {
+        return parse(CLIENT_READER, value, maxBytes, idField, reader);
+    }
+
+    /** As {@link #parse(byte[], int, String, Fields.Reader)}, for at most {@link #MAX_TOKENS} tokens. */
+    static <T> Parsed<T> parseRequest(byte[] value, int maxBytes, String idField, Fields.Reader<T> reader) {
+        return parse(REQUEST_READER, value, maxBytes, idField, reader);
+    }
+
+    private static <T> Parsed<T> parse(
+            ObjectReader json, byte[] value, int maxBytes, String idField, Fields.Reader<T> reader) {
         Optional<String> id = Optional.empty();
         try {
-            Fields fields = new Fields(document(value, maxBytes), "");
+            Fields fields = new Fields(document(json, value, maxBytes), "");
             id = validId(fields, idField);
             return new Parsed.Valid<>(reader.read(fields));
         } catch (Fields.Invalid invalid) {
@@ -125,7 +151,7 @@ public final class TopicJson {
     /** Parses text that contains one JSON object; empty if it contains anything else. */
     static Optional<ObjectNode> parseObject(String text) {
         try {
-            return CLIENT_READER.readTree(text) instanceof ObjectNode object ? Optional.of(object) : Optional.empty();
+            return REQUEST_READER.readTree(text) instanceof ObjectNode object ? Optional.of(object) : Optional.empty();
         } catch (JsonProcessingException e) {
             return Optional.empty();
         }
@@ -139,17 +165,14 @@ public final class TopicJson {
         }
     }
 
-    private static ObjectNode document(byte[] value, int maxBytes) throws Fields.Invalid {
+    private static ObjectNode document(ObjectReader json, byte[] value, int maxBytes) throws Fields.Invalid {
         if (value == null || value.length == 0) {
             throw new Fields.Invalid("empty_value", null, "the record has no value");
         }
         if (value.length > maxBytes) {
-            throw new Fields.Invalid(
-                    "request_too_large",
-                    null,
-                    "the record has " + value.length + " bytes; the limit is " + maxBytes + " bytes");
+            throw tooLarge(value.length, maxBytes);
         }
-        JsonNode root = parse(decode(value));
+        JsonNode root = parse(json, decode(value));
         if (root.isMissingNode()) {
             throw new Fields.Invalid("empty_value", null, "the value of the record is white space only");
         }
@@ -157,6 +180,12 @@ public final class TopicJson {
             throw new Fields.Invalid("invalid_type", null, "the value of the record must be a JSON object");
         }
         return object;
+    }
+
+    /** The error of a value above the limit. */
+    static Fields.Invalid tooLarge(long bytes, int maxBytes) {
+        return new Fields.Invalid(
+                "request_too_large", null, "the record has " + bytes + " bytes; the limit is " + maxBytes + " bytes");
     }
 
     private static String decode(byte[] value) throws Fields.Invalid {
@@ -173,25 +202,53 @@ public final class TopicJson {
     }
 
     /** Errors contain the position only: Jackson's messages quote the document, which contains the prompt. */
-    private static JsonNode parse(String text) throws Fields.Invalid {
+    private static JsonNode parse(ObjectReader json, String text) throws Fields.Invalid {
+        JsonParser parser = null;
         try {
-            return CLIENT_READER.readTree(text);
+            parser = json.createParser(text);
+            JsonNode root = json.readTree(parser);
+            return root == null ? MissingNode.getInstance() : root;
         } catch (StreamConstraintsException e) {
+            if (e.getOriginalMessage().startsWith("Token count")) {
+                Optional<String> list = list(parser);
+                throw new Fields.Invalid(
+                        "out_of_range",
+                        list.orElse(null),
+                        "the JSON has more than "
+                                + json.getFactory().streamReadConstraints().getMaxTokenCount()
+                                + " brackets, field names and values"
+                                + list.map(name -> "; it exceeds the limit in '" + name + "'")
+                                        .orElse(""));
+            }
             throw new Fields.Invalid(
                     "invalid_json",
                     null,
                     "the JSON is nested deeper than " + MAX_NESTING + " levels or has a number that is too long");
-        } catch (JsonProcessingException e) {
-            boolean duplicate = e.getOriginalMessage().startsWith("Duplicate field");
-            JsonLocation location = e.getLocation();
-            throw new Fields.Invalid(
-                    "invalid_json",
-                    null,
-                    (duplicate ? "a field appears twice" : "the value of the record is not valid JSON")
-                            + (location == null
-                                    ? ""
-                                    : " (line " + location.getLineNr() + ", column " + location.getColumnNr() + ")"));
+        } catch (IOException e) {
+            throw notJson(e);
         }
+    }
+
+    private static Fields.Invalid notJson(IOException e) {
+        JsonLocation location = e instanceof JsonProcessingException json ? json.getLocation() : null;
+        boolean duplicate = e instanceof JsonProcessingException json
+                && json.getOriginalMessage().startsWith("Duplicate field");
+        return new Fields.Invalid(
+                "invalid_json",
+                null,
+                (duplicate ? "a field appears twice" : "the value of the record is not valid JSON")
+                        + (location == null
+                                ? ""
+                                : " (line " + location.getLineNr() + ", column " + location.getColumnNr() + ")"));
+    }
+
+    /** The outermost field that a parser is in, if it is one of a client's lists; names are the client's text. */
+    private static Optional<String> list(JsonParser parser) {
+        JsonStreamContext field = parser.getParsingContext();
+        while (field.getParent() != null && !field.getParent().inRoot()) {
+            field = field.getParent();
+        }
+        return Optional.ofNullable(field.getCurrentName()).filter(LISTS::contains);
     }
 
     private static ObjectMapper newMapper() {
@@ -214,10 +271,11 @@ public final class TopicJson {
     }
 
     /** How the JSON of clients is parsed. */
-    private static JsonFactory clientRecords() {
+    private static JsonFactory clientRecords(int maxTokens) {
         return JsonFactory.builder()
                 .streamReadConstraints(StreamReadConstraints.builder()
                         .maxNestingDepth(MAX_NESTING)
+                        .maxTokenCount(maxTokens)
                         .build())
                 // clients choose the field names, and interned names are never freed
                 .disable(JsonFactory.Feature.INTERN_FIELD_NAMES)

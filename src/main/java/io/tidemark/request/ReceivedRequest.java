@@ -8,6 +8,7 @@ import java.util.Optional;
  *
  * @param source        the position of the request's record
  * @param value         the encoded request; empty if the record has no value
+ * @param size          bytes of the encoded request; {@code value} has only the first of them if they exceed a limit
  * @param timestamp     of the record, milliseconds since 1970
  * @param attempt       the {@code attempt} of its events and its result
  * @param receivedNanos {@link io.tidemark.time.Time#nanoTime} when the record was received
@@ -17,6 +18,7 @@ import java.util.Optional;
 public record ReceivedRequest(
         Source source,
         Optional<byte[]> value,
+        long size,
         long timestamp,
         long attempt,
         long receivedNanos,
@@ -27,11 +29,12 @@ public record ReceivedRequest(
     public ReceivedRequest(
             Source source,
             Optional<byte[]> value,
+            long size,
             long timestamp,
             long attempt,
             long receivedNanos,
             ReplyTarget reply) {
-        this(source, value, timestamp, attempt, receivedNanos, reply, Tenant.unlimited(source.topic()));
+        this(source, value, size, timestamp, attempt, receivedNanos, reply, Tenant.unlimited(source.topic()));
     }
 
     /** The id of a request without one: its position, so that every delivery has the same id. */

@@ -134,6 +134,8 @@ public final class RequestRunner {
         private final Consumer<Answer> taker;
         /** Id in the engine: two records may have the same id, and a record may be delivered twice. */
         private final String engineId;
+        /** Of the answer, before the request is parsed. */
+        private final long unknownAnswerBytes;
 
         /** Written by transitions, which hold the lock of this object. */
         private volatile RequestState state = new RequestState.Received();
@@ -148,6 +150,8 @@ public final class RequestRunner {
             this.request = request;
             this.taker = taker;
             this.engineId = request.derivedId() + "#" + deliveries.incrementAndGet();
+            this.unknownAnswerBytes =
+                    request.value().map(RequestBytes::ofUnknownAnswer).orElse(0L);
         }
 
         private String id() {
@@ -322,6 +326,15 @@ public final class RequestRunner {
         return run == null ? OptionalDouble.empty() : engine.secondsLeft(run.engineId);
     }
 
+    /** The most bytes of heap that the answer of a request may use until it ends. */
+    public long answerBytes(ReceivedRequest request) {
+        Run run = runs.get(request);
+        if (run == null) {
+            return 0;
+        }
+        return run.state instanceof Known known ? RequestBytes.ofAnswer(known.message()) : run.unknownAnswerBytes;
+    }
+
     /** Requests of a topic that the engine does not have yet: they are parsed, or wait for their adapter. */
     public int admitting(String topic) {
         return (int) runs.values().stream()
@@ -379,7 +392,9 @@ public final class RequestRunner {
     }
 
     private Parsed<RequestMessage> parse(ReceivedRequest request) {
-        return RequestMessage.parse(request.value().orElse(null), maxRequestBytes);
+        return request.size() > maxRequestBytes
+                ? RequestMessage.tooLarge(request.size(), maxRequestBytes)
+                : RequestMessage.parse(request.value().orElse(null), maxRequestBytes);
     }
 
     /** A step of the admission on its thread, within the time limit. Returns whether the engine has the request. */

@@ -10,6 +10,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -247,6 +249,48 @@ class RequestMessageTest {
     void namesNumbers() {
         assertThat(message("{\"model\": 5, \"prompt\": \"x\"}")).isEqualTo("'model' must be a string, not an integer");
         assertThat(message("{\"model\": 1.5, \"prompt\": \"x\"}")).endsWith("not a number with a fraction");
+    }
+
+    @Test
+    @DisplayName("A document with too many elements or names is refused while it is read, with the field that has them")
+    void tooManyElements() {
+        String start = "{\"id\": \"r\", \"model\": \"m\", \"messages\": [{\"role\": \"user\", \"content\": \"x\"}], ";
+        tooMany(start + "\"tools\": [{\"parameters\": [" + "{},".repeat(250_000) + "{}]}]}", Optional.of("tools"));
+        tooMany(start + "\"logit_bias\": {" + names(50_000) + "}}", Optional.of("logit_bias"));
+        tooMany(start + "\"secret\": [" + "1,".repeat(100_000) + "1]}", Optional.empty());
+        valid(start + "\"tools\": [{\"parameters\": [" + "{},".repeat(49_000) + "{}]}]}");
+    }
+
+    @Test
+    @DisplayName("The arguments of a tool call have the same limit")
+    void tooManyArguments() {
+        refused(
+                "{\"id\": \"r\", \"model\": \"m\", \"messages\": [{\"role\": \"assistant\", \"tool_calls\": [{\"function\": {\"name\":"
+                        + " \"f\", \"arguments\": \"{\\\"a\\\": [" + "{},".repeat(50_000) + "{}]}\"}}]}]}",
+                "invalid_value",
+                "messages[0].tool_calls[0].function.arguments",
+                "r");
+    }
+
+    @Test
+    @DisplayName("A request for more log-probabilities than a result has space for is refused")
+    void tooManyLogprobs() {
+        String start = "{\"id\": \"r\", \"model\": \"m\", \"prompt\": \"x\", \"n\": 16, \"logprobs\": 15, \"max_tokens\": ";
+        assertThat(valid(start + "256}").maxLogprobs()).isEqualTo(RequestMessage.MAX_LOGPROBS);
+        refused(start + "257}", "out_of_range", "logprobs", "r");
+    }
+
+    private static void tooMany(String json, Optional<String> param) {
+        Parsed<RequestMessage> parsed = RequestMessage.parse(json.getBytes(StandardCharsets.UTF_8), MAX_BYTES);
+        assertThat(parsed).isInstanceOfSatisfying(Parsed.Invalid.class, invalid -> {
+            assertThat(invalid.error().code()).isEqualTo("out_of_range");
+            assertThat(invalid.error().param()).isEqualTo(param);
+            assertThat(invalid.error().message()).contains("100000").doesNotContain("secret");
+        });
+    }
+
+    private static String names(int count) {
+        return IntStream.range(0, count).mapToObj(i -> "\"" + i + "\": 1").collect(Collectors.joining(","));
     }
 
     private String message(String json) {

@@ -25,6 +25,19 @@ class OpenRequestsTest {
     }
 
     @Test
+    @DisplayName("Of which only a part was read are rejected with their size")
+    void tooLarge() {
+        ReceivedRequest part = fixture.received(1, 0, BODY);
+        fixture.deliver(new ReceivedRequest(
+                part.source(), part.value(), 3_000_000, part.timestamp(), part.attempt(), 0, part.reply()));
+        assertThat(fixture.answers()).singleElement().satisfies(answer -> assertThat(answer.error())
+                .hasValueSatisfying(error -> {
+                    assertThat(error.code()).isEqualTo("request_too_large");
+                    assertThat(error.message()).isEqualTo("the record has 3000000 bytes; the limit is 10000 bytes");
+                }));
+    }
+
+    @Test
     @DisplayName("Of two records with one id are cancelled together, until each has ended")
     void sameId() {
         String body = "{\"id\": \"same\", \"model\": \"warm\", \"prompt\": \"x\", \"max_tokens\": 4}";

@@ -83,6 +83,7 @@ class RecentCancellationsTest {
                 new ReceivedRequest(
                         source,
                         Optional.empty(),
+                        0,
                         timestamp,
                         1,
                         0,

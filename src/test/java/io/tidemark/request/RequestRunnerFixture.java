@@ -179,6 +179,7 @@ final class RequestRunnerFixture implements AutoCloseable {
         return new ReceivedRequest(
                 new Source("requests", 0, offset),
                 Optional.of(body.getBytes(StandardCharsets.UTF_8)),
+                body.getBytes(StandardCharsets.UTF_8).length,
                 timestamp,
                 3,
                 0,

@@ -15,6 +15,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.IntFunction;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.apache.kafka.clients.admin.Admin;
@@ -86,6 +87,21 @@ final class WorkerGroup implements AutoCloseable {
                 TopicClient.bytes(id),
                 TopicClient.bytes("{\"id\": \"" + id + "\", \"model\": \"all\", \"prompt\": \"x\", \"max_tokens\": 20, "
                         + "\"stop\": []" + fields + "}")));
+    }
+
+    /**
+     * Produces the requests r{from} .. r{to - 1} for adapter 'all'.
+     *
+     * @param fields of a request, without {@code id} and {@code model}
+     */
+    void send(int from, int to, IntFunction<String> fields) {
+        for (int i = from; i < to; i++) {
+            client.send(new ProducerRecord<>(
+                    prefix + "generation-requests",
+                    i % PARTITIONS,
+                    TopicClient.bytes("r" + i),
+                    TopicClient.bytes("{\"id\": \"r" + i + "\", \"model\": \"all\", " + fields.apply(i) + "}")));
+        }
     }
 
     /** Produces requests from r{from} on until {@code worker} has answered one. Returns the number of requests. */

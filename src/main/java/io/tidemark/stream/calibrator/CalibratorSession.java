@@ -6,8 +6,10 @@ import io.tidemark.calibration.ExampleScore;
 import io.tidemark.input.RejectedException;
 import io.tidemark.message.ErrorBody;
 import io.tidemark.stream.calibrator.BatchScorer.TokenizedBatch;
+import io.tidemark.stream.settings.TidemarkSettings.TopicSettings;
 import io.tidemark.stream.tables.TableReadException;
 import io.tidemark.stream.topics.KafkaThread;
+import io.tidemark.stream.topics.ReadLimits;
 import io.tidemark.text.LogText;
 import io.tidemark.time.Time;
 import java.time.Duration;
@@ -55,6 +57,8 @@ final class CalibratorSession implements ConsumerRebalanceListener, AutoCloseabl
     private static final Logger LOG = Logger.getLogger(CalibratorSession.class);
     private static final Duration RELEASE_TIMEOUT = Duration.ofSeconds(5);
     private static final Duration POLL = Duration.ofMillis(200);
+    /** One batch at a time; batches are not read ahead. */
+    private static final ReadLimits READS = new ReadLimits(1, 1 << 20, TopicSettings.MAX_RECORD_BYTES);
 
     private final CalibratorRun run;
     private final CalibratorOptions options;
@@ -92,7 +96,7 @@ final class CalibratorSession implements ConsumerRebalanceListener, AutoCloseabl
         this.listener = listener;
         this.time = thread.time();
         // one record, because each is handled before the next poll
-        this.consumer = thread.kafka().newGroupMember(options.group(), options.transactionalId(), 1, "earliest");
+        this.consumer = thread.kafka().newGroupMember(options.group(), options.transactionalId(), READS, "earliest");
         this.heartbeat = new PollHeartbeat(consumer, time);
         try {
             tables = new CalibratorTables(thread.kafka(), time, options.topics());

@@ -65,6 +65,14 @@ final class CrashIsolation {
         return needsClaim(owned) ? new Permit.Nothing() : new Permit.Anything();
     }
 
+    /** Whether a request runs alone or is the next one to do so. Nothing is read ahead meanwhile. */
+    boolean runsAlone(Collection<PartitionProgress> owned, Stream<Delivery> unanswered) {
+        return owned.stream()
+                        .anyMatch(each -> each.crashes().isIsolating()
+                                && readAhead.peek(each.partition()).isPresent())
+                || unanswered.anyMatch(CrashIsolation::isTried);
+    }
+
     /** Permits the oldest request of a partition, after a commit has named it. */
     private Permit alone(PartitionProgress progress, Collection<PartitionProgress> owned) {
         Delivery next = readAhead.peek(progress.partition()).orElseThrow();

@@ -3,11 +3,14 @@ package io.tidemark.stream.delivery;
 import io.tidemark.message.Provenance.Source;
 import io.tidemark.request.ReceivedRequest;
 import io.tidemark.message.RequestTokens;
+import io.tidemark.request.RequestBytes;
 import io.tidemark.request.Tenant;
+import io.tidemark.stream.topics.DeadLetter;
 import java.util.Optional;
 import java.util.OptionalLong;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.header.Header;
 
 /**
  * One delivery of a request record to this worker. A record that is delivered again, after its partition was lost,
@@ -15,10 +18,15 @@ import org.apache.kafka.common.TopicPartition;
  */
 final class Delivery {
 
+    /** Objects of a record besides its bytes; each header has a quarter of them. */
+    private static final int OVERHEAD_BYTES = 512;
+
     private final ConsumerRecord<byte[], byte[]> record;
     private final PartitionProgress progress;
     private final TopicReply reply;
     private final ReceivedRequest request;
+    private final long readBytes;
+    private final long openBytes;
     private OptionalLong tokens = OptionalLong.empty();
 
     /**
@@ -36,11 +44,14 @@ final class Delivery {
             long receivedNanos,
             Tenant tenant) {
         this.record = record;
+        this.readBytes = readBytes(record);
+        this.openBytes = readBytes + (record.value() == null ? 0 : RequestBytes.ofValue(record.value()));
         this.progress = progress;
         this.reply = reply;
         this.request = new ReceivedRequest(
                 new Source(record.topic(), record.partition(), record.offset()),
                 Optional.ofNullable(record.value()),
+                Math.max(0, DeadLetter.size(record)),
                 record.timestamp(),
                 attempt,
                 receivedNanos,
@@ -50,6 +61,28 @@ final class Delivery {
 
     ConsumerRecord<byte[], byte[]> record() {
         return record;
+    }
+
+    /** Bytes of heap that the record uses. */
+    long readBytes() {
+        return readBytes;
+    }
+
+    /** The most bytes of heap that the request uses while it is open, without its answer. */
+    long openBytes() {
+        return openBytes;
+    }
+
+    private static long readBytes(ConsumerRecord<byte[], byte[]> record) {
+        long bytes = OVERHEAD_BYTES + size(record.key()) + size(record.value());
+        for (Header header : record.headers()) {
+            bytes += OVERHEAD_BYTES / 4 + header.key().length() + size(header.value());
+        }
+        return bytes;
+    }
+
+    private static int size(byte[] bytes) {
+        return bytes == null ? 0 : bytes.length;
     }
 
     PartitionProgress progress() {

@@ -1,11 +1,13 @@
 package io.tidemark.stream.delivery;
 
+import io.tidemark.load.HeapBudget;
 import io.tidemark.load.UnreadRecords;
 import io.tidemark.load.WorkEstimate;
 import io.tidemark.request.RequestListener;
 import io.tidemark.request.RequestRunner;
 import io.tidemark.stream.topics.KafkaClients;
 import io.tidemark.stream.topics.KafkaConnection;
+import io.tidemark.stream.topics.ReadLimits;
 import io.tidemark.stream.topics.TopicLayout;
 import io.tidemark.time.Time;
 import java.time.Duration;
@@ -31,7 +33,7 @@ public final class DeliveryLoop {
 
     private static final Logger LOG = Logger.getLogger(DeliveryLoop.class);
     private static final Duration RETRY = Duration.ofSeconds(1);
-    /** Records of one poll, and of one partition that are read and have not started. */
+    /** Records of one partition that are read and have not started. */
     private static final int READ_AHEAD = 32;
 
     private final DeliveryOptions options;
@@ -131,7 +133,7 @@ public final class DeliveryLoop {
     /** Opens the clients of a session. */
     GroupSession open() {
         Consumer<byte[], byte[]> consumer =
-                cluster.kafka().newGroupMember(options.group(), options.transactionalId(), READ_AHEAD, "none");
+                cluster.kafka().newGroupMember(options.group(), options.transactionalId(), reads(), "none");
         try {
             Admin admin = cluster.kafka().newAdmin();
             try {
@@ -144,6 +146,11 @@ public final class DeliveryLoop {
             consumer.close();
             throw e;
         }
+    }
+
+    private ReadLimits reads() {
+        HeapBudget budget = options.budget();
+        return new ReadLimits(budget.maxPollRecords(), budget.maxFetchBytes(), options.maxRequestBytes());
     }
 
     private GroupSession open(Consumer<byte[], byte[]> consumer, Admin admin) {
@@ -171,7 +178,7 @@ public final class DeliveryLoop {
                         },
                         time),
                 cluster.tenants(),
-                new ReadAhead(cluster.tenants(), options.lowerShare(), READ_AHEAD),
+                new ReadAhead(cluster.tenants(), options.lowerShare(), READ_AHEAD, options.budget()),
                 backlog,
                 logs);
         return new GroupSession(options, parts, requests.runner(), cluster.routing(), control, status, time);

@@ -15,6 +15,8 @@ public final class DeliveryStatus {
     private volatile Set<String> topicsSetAside = Set.of();
     private volatile int runningRequests;
     private volatile int abandonedRequests;
+    private volatile long readBytes;
+    private volatile long openBytes;
     private volatile long lastTurnNanos;
 
     public DeliveryStatus(Time time) {
@@ -25,6 +27,16 @@ public final class DeliveryStatus {
     /** Number of requests that have started and have no answer: in admission, queued or running. */
     public int runningRequests() {
         return runningRequests;
+    }
+
+    /** Bytes of heap of records that were read and have not started. */
+    public long readBytes() {
+        return readBytes;
+    }
+
+    /** The most bytes of heap that open requests and their answers use until they are committed. */
+    public long openBytes() {
+        return openBytes;
     }
 
     /** Number of open requests that were abandoned after a crash or because the grace period was over. */
@@ -56,6 +68,12 @@ public final class DeliveryStatus {
     void turned(int running) {
         runningRequests = running;
         lastTurnNanos = time.nanoTime();
+    }
+
+    /** Called after each turn. */
+    void heap(long read, long open) {
+        readBytes = read;
+        openBytes = open;
     }
 
     void disrupted(Optional<String> reason) {

@@ -58,6 +58,9 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
     /** Time to commit the release of revoked partitions; other members wait for it. */
     private static final long RELEASE_NANOS = TimeUnit.SECONDS.toNanos(15);
 
+    /** Time in which only partitions are read whose requests run alone. */
+    private static final long ISOLATED_READ_NANOS = TimeUnit.SECONDS.toNanos(5);
+
     private final DeliveryOptions options;
     private final Parts parts;
     private final RequestRunner requests;
@@ -77,6 +80,9 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
     private final ConcurrentLinkedQueue<PendingAnswer> ended = new ConcurrentLinkedQueue<>();
 
     private long skippedNanos;
+
+    /** When no request ran alone last, or the last one did. */
+    private long aloneNanos;
 
     /**
      * The clients of a session and what uses them. The session closes them.
@@ -116,6 +122,7 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
         this.commits = new AnswerCommits(
                 answers, parts.takeover(), options.transactionalId(), owned, consumer::groupMetadata, time);
         this.skippedNanos = time.nanoTime();
+        this.aloneNanos = skippedNanos;
     }
 
     /** Joins the group with the first poll. */
@@ -151,6 +158,7 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
 
     private void turned() {
         status.turned(running.size());
+        status.heap(readAhead.bytes(), openBytes());
         parts.backlog().turned(owned, started());
     }
 
@@ -211,10 +219,28 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
         }
     }
 
-    /** Pauses the partitions of which enough requests are read, and resumes the others. */
+    /**
+     * Pauses the partitions of which enough is read, and resumes the others. While requests run alone, nothing is read
+     * ahead, so that the request that runs alone is the only possible cause of a death: all partitions are paused until
+     * it has its answer. Then those are read first whose requests run alone. The others wait for them for a few
+     * seconds only, because a partition may have no leader.
+     */
     private void pausePartitions() {
+        boolean alone = isolation.runsAlone(owned.values(), unanswered());
+        List<PartitionProgress> isolating = owned.values().stream()
+                .filter(each -> each.crashes().isIsolating())
+                .toList();
+        if (alone || isolating.isEmpty()) {
+            aloneNanos = time.nanoTime();
+        }
+        boolean isolatedFirst = isolating.stream().anyMatch(each -> mayHaveMore(each.partition()))
+                && time.nanosSince(aloneNanos) < ISOLATED_READ_NANOS;
         Set<TopicPartition> full = owned.values().stream()
-                .filter(each -> control.isOver() || each.isWindowFull() || readAhead.isFull(each.partition()))
+                .filter(each -> control.isOver()
+                        || alone
+                        || isolatedFirst && !each.crashes().isIsolating()
+                        || each.isWindowFull()
+                        || readAhead.isFull(each.partition(), owned.size()))
                 .map(PartitionProgress::partition)
                 .collect(Collectors.toSet());
         Set<TopicPartition> paused = consumer.paused();
@@ -224,13 +250,21 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
         }
     }
 
+    private boolean mayHaveMore(TopicPartition partition) {
+        OptionalLong lag = consumer.currentLag(partition);
+        return lag.isEmpty() || lag.getAsLong() > 0;
+    }
+
+    /** Requests that run or whose answers can be written and are not committed. */
+    private Stream<Delivery> unanswered() {
+        return Stream.concat(running.stream(), answers.writable().map(PendingAnswer::delivery));
+    }
+
     private void startRequests() {
         if (control.isOver()) {
             return;
         }
-        Stream<Delivery> unanswered =
-                Stream.concat(running.stream(), answers.writable().map(PendingAnswer::delivery));
-        Permit permit = isolation.next(owned.values(), unanswered);
+        Permit permit = isolation.next(owned.values(), unanswered());
         if (permit instanceof Permit.Alone alone) {
             start(alone.delivery());
         } else if (permit instanceof Permit.Crashing crashing) {
@@ -243,13 +277,30 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
 
     private void startAny() {
         // results that can't be written don't pile up
-        while (running.size() < options.maxRunning() && answers.size() < PendingAnswers.MAX_RESULTS_PER_TRANSACTION) {
+        long bytes = openBytes();
+        // a request may exceed the budget alone, so that each request runs
+        while (running.size() < options.maxRunning()
+                && answers.size() < PendingAnswers.MAX_RESULTS_PER_TRANSACTION
+                && bytes < options.budget().openBytes()) {
             Optional<Delivery> next = readAhead.take();
             if (next.isEmpty()) {
                 return;
             }
             start(next.get());
+            bytes += openBytes(next.get());
         }
+    }
+
+    /** Bytes of heap of the requests that run, with the most that their answers may use, and of unsent answers. */
+    private long openBytes() {
+        return running.stream()
+                        .mapToLong(this::openBytes)
+                        .sum()
+                + answers.all().mapToLong(PendingAnswer::heapBytes).sum();
+    }
+
+    private long openBytes(Delivery delivery) {
+        return delivery.openBytes() + requests.answerBytes(delivery.request());
     }
 
     private void start(Delivery delivery) {
@@ -278,6 +329,13 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
             parts.takeover().of(partitions).forEach(progress -> owned.put(progress.partition(), progress));
             parts.backlog().assigned(partitions);
             LOG.infof("owns %d partitions, of which %d are new", owned.size(), partitions.size());
+            if (owned.size() > options.budget().maxPartitions()) {
+                LOG.warnf(
+                        "the heap has space for the largest records of %d partitions; set -Xmx to %dm or more",
+                        options.budget().maxPartitions(), options.budget().heapFor(owned.size()) >> 20);
+            }
+            // the poll that assigns partitions may also read them
+            pausePartitions();
         }
     }
 

@@ -3,6 +3,7 @@ package io.tidemark.stream.delivery;
 import io.tidemark.message.ErrorBody;
 import io.tidemark.message.TopicJson;
 import io.tidemark.request.Answer;
+import io.tidemark.request.RequestBytes;
 import io.tidemark.stream.topics.DeadLetter;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
@@ -20,6 +21,7 @@ final class PendingAnswer {
     private static final int RECORD_BYTES = 512;
 
     private final Delivery delivery;
+    private final long heapBytes;
     private Answer answer;
     private TopicReply reply;
     private boolean withoutLetter;
@@ -32,6 +34,12 @@ final class PendingAnswer {
         this.delivery = delivery;
         this.answer = answer;
         this.reply = delivery.reply();
+        this.heapBytes = delivery.readBytes() + RequestBytes.of(answer);
+    }
+
+    /** Bytes of heap that the record of the request and the answer use. */
+    long heapBytes() {
+        return heapBytes;
     }
 
     Delivery delivery() {
@@ -83,8 +91,8 @@ final class PendingAnswer {
         return encoded;
     }
 
-    /** Bytes of the records of this answer, about. */
-    long bytes() {
+    /** Bytes of the records that are written for this answer, about. */
+    long writtenBytes() {
         byte[] request = delivery.record().value();
         boolean hasLetter = answer.error().isPresent() && !withoutLetter;
         long letter = hasLetter ? RECORD_BYTES + (request == null ? 0 : request.length) : 0;

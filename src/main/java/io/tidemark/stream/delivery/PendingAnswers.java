@@ -166,7 +166,7 @@ final class PendingAnswers implements AutoCloseable {
                     || !answer.delivery().progress().fits(answer.delivery().offset())) {
                 continue;
             }
-            bytes += answer.bytes();
+            bytes += answer.writtenBytes();
             if (batch.size() == MAX_RESULTS_PER_TRANSACTION
                     || !batch.isEmpty() && bytes > transactions.maxBytes()) {
                 break;

@@ -1,9 +1,11 @@
 package io.tidemark.stream.delivery;
 
+import io.tidemark.load.HeapBudget;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.Deque;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -16,23 +18,30 @@ import org.apache.kafka.common.TopicPartition;
  * The requests that were read and have not started, and the order in which they start. {@link StartOrder} chooses the
  * tenant. The partitions of a tenant take turns, so that a flood on one of them does not delay the others. Requests of
  * one tenant and partition start in the order of their offsets. Not thread-safe.
+ *
+ * <p>Counts the bytes of the records, in all and by partition. {@link #isFull} says of which partitions no more should
+ * be read. A partition without records is full only if all records together have the budget.
  */
 final class ReadAhead {
 
     private final Tenants tenants;
     private final StartOrder order;
     private final int capacity;
+    private final HeapBudget budget;
+    private final Map<TopicPartition, Long> bytes = new HashMap<>();
     /** The requests of each tenant, by partition; the partition whose turn is next comes first. */
     private final List<Map<TopicPartition, Deque<Delivery>>> queues = new ArrayList<>();
 
     /**
      * @param lowerShare share of starts of the ranks below one that has requests, 0 to 1
      * @param capacity   requests of a partition beyond which no more should be read
+     * @param budget     for the bytes of the records
      */
-    ReadAhead(Tenants tenants, double lowerShare, int capacity) {
+    ReadAhead(Tenants tenants, double lowerShare, int capacity, HeapBudget budget) {
         this.tenants = tenants;
         this.order = new StartOrder(tenants, lowerShare);
         this.capacity = capacity;
+        this.budget = budget;
         for (int tenant = 0; tenant < tenants.size(); tenant++) {
             queues.add(new LinkedHashMap<>());
         }
@@ -42,6 +51,7 @@ final class ReadAhead {
         queues.get(tenants.indexOf(delivery.request().tenant()))
                 .computeIfAbsent(delivery.partition(), any -> new ArrayDeque<>())
                 .add(delivery);
+        bytes.merge(delivery.partition(), delivery.readBytes(), Long::sum);
     }
 
     /** Called for each request that starts after it was taken. */
@@ -65,8 +75,16 @@ final class ReadAhead {
                 .sum();
     }
 
-    boolean isFull(TopicPartition partition) {
-        return queues(partition).mapToInt(Deque::size).sum() >= capacity;
+    /** Bytes of the records. */
+    long bytes() {
+        return bytes.values().stream().mapToLong(Long::longValue).sum();
+    }
+
+    /** @param partitions partitions among which the bytes are divided */
+    boolean isFull(TopicPartition partition, int partitions) {
+        return queues(partition).mapToInt(Deque::size).sum() >= capacity
+                || bytes.getOrDefault(partition, 0L) >= budget.readBytes(partitions)
+                || bytes() >= budget.readBytes();
     }
 
     /** The next request of a partition, which is not removed. */
@@ -80,7 +98,7 @@ final class ReadAhead {
     Optional<Delivery> take(TopicPartition partition) {
         Optional<Delivery> next = peek(partition);
         next.ifPresent(delivery -> queues(partition).forEach(queue -> queue.remove(delivery)));
-        return next;
+        return next.map(this::taken);
     }
 
     /** Removes and returns the request that starts next. */
@@ -94,11 +112,17 @@ final class ReadAhead {
         TopicPartition partition = turn(tenant.getAsInt()).orElseThrow().partition();
         Deque<Delivery> queue = partitions.remove(partition);
         partitions.put(partition, queue);
-        return Optional.of(queue.remove());
+        return Optional.of(taken(queue.remove()));
+    }
+
+    private Delivery taken(Delivery delivery) {
+        bytes.merge(delivery.partition(), -delivery.readBytes(), Long::sum);
+        return delivery;
     }
 
     /** Removes the requests of a partition. */
     void remove(TopicPartition partition) {
+        bytes.remove(partition);
         queues.forEach(partitions -> partitions.remove(partition));
     }
 

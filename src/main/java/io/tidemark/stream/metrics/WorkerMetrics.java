@@ -8,6 +8,7 @@ import io.tidemark.boundary.AppliedBoundary;
 import io.tidemark.boundary.Boundary;
 import io.tidemark.generation.Completion;
 import io.tidemark.generation.GenerationEngine;
+import io.tidemark.load.HeapBudget;
 import io.tidemark.load.WorkEstimate;
 import io.tidemark.request.Admission;
 import io.tidemark.request.Answer;
@@ -133,6 +134,22 @@ public final class WorkerMetrics implements RequestListener {
                 "reply topics that do not take records, so that their results become errors on the results topic",
                 () -> delivery.topicsSetAside().size());
         TableMetrics.bind(registry, cancellations);
+    }
+
+    /** Registers the shares of the heap and their use. */
+    public void bind(HeapBudget budget, DeliveryStatus delivery) {
+        heap("read", budget.readBytes(), delivery::readBytes);
+        heap("open", budget.openBytes(), delivery::openBytes);
+    }
+
+    private void heap(String kind, long budget, Supplier<Number> used) {
+        gauge("tidemark.heap.budget.bytes", "share of the heap for requests", () -> budget, "kind", kind);
+        gauge(
+                "tidemark.heap.budget.used.bytes",
+                "estimated use of a share of the heap; a single request may exceed it",
+                used,
+                "kind",
+                kind);
     }
 
     /**

@@ -3,6 +3,7 @@ package io.tidemark.stream.serving;
 import io.tidemark.adapter.AdapterStore;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.generation.GenerationEngine;
+import io.tidemark.load.HeapBudget;
 import io.tidemark.load.WorkEstimate;
 import io.tidemark.request.AdapterSuggestions;
 import io.tidemark.request.Admission;
@@ -106,6 +107,9 @@ final class WorkerService implements Service {
      */
     WorkerService(TidemarkSettings settings, Cluster cluster, Backend backend, WorkerMetrics metrics, Runnable halt) {
         this.halt = halt;
+        HeapBudget budget =
+                new HeapBudget(Runtime.getRuntime().maxMemory(), TidemarkSettings.TopicSettings.MAX_RECORD_BYTES);
+        int maxRequestBytes = Math.toIntExact(settings.limits().requestBytes().asLongValue());
         LanguageModel model = backend.model();
         AdapterStore adapters = backend.adapters();
         Time time = Time.system();
@@ -119,7 +123,7 @@ final class WorkerService implements Service {
                 settings.limits().suggestAdapters() ? new AdapterSuggestions(adapters.ids()) : AdapterSuggestions.NONE,
                 metrics);
         requests = new RequestRunner(
-                Math.toIntExact(settings.limits().requestBytes().asLongValue()),
+                maxRequestBytes,
                 admission,
                 adapters::lease,
                 backend.engine(),
@@ -146,6 +150,8 @@ final class WorkerService implements Service {
                         transactionalId(group, cluster.worker()),
                         backend.maxRunning(),
                         settings.worker().lowPriorityShare(),
+                        maxRequestBytes,
+                        budget,
                         settings.worker().revokeGrace()),
                 new DeliveryLoop.Cluster(
                         cluster.kafka(),
@@ -158,6 +164,7 @@ final class WorkerService implements Service {
                 new DeliveryLoop.Threads(transactionThread, probeThread),
                 time);
         metrics.bind(status, events, cancellations.follower());
+        metrics.bind(budget, status);
         metrics.bind(backend.engine(), group);
         metrics.bind(work, requests, cluster.topics().requestTopics(), group);
         metrics.bind(status.requestTopics(), cluster.topics().requestTopics(), group);

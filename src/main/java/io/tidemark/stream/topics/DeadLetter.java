@@ -27,10 +27,18 @@ public final class DeadLetter {
         if (headerBytes(source) <= MAX_KEPT_BYTES) {
             source.headers().forEach(letter.headers()::add);
         }
-        DeadLetterHeaders.of(error, source.topic(), source.partition(), source.offset(), source.value())
+        DeadLetterHeaders.of(error, source.topic(), source.partition(), source.offset(), size(source))
                 .asMap()
                 .forEach((name, value) -> letter.headers().add(name, value.getBytes(StandardCharsets.UTF_8)));
         return letter;
+    }
+
+    /**
+     * The size of the value of a record; -1 for null. The consumer may have kept only a part of the value, see {@link
+     * ReadLimits}.
+     */
+    public static long size(ConsumerRecord<byte[], byte[]> source) {
+        return source.value() == null ? -1 : Math.max(source.serializedValueSize(), source.value().length);
     }
 
     /** A truncated key would be a different key. */

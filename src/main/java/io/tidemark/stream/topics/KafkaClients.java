@@ -22,11 +22,11 @@ public interface KafkaClients {
      * Creates a consumer that joins a group: of committed records, with cooperative rebalances and without commits of
      * its own.
      *
-     * @param maxPollRecords records of one poll
-     * @param offsetReset    {@code earliest} to continue at the earliest record if the group has no offset or the log
-     *                       does not have it; {@code none} to throw an exception
+     * @param limits      how much is read at once
+     * @param offsetReset {@code earliest} to continue at the earliest record if the group has no offset or the log
+     *                    does not have it; {@code none} to throw an exception
      */
-    Consumer<byte[], byte[]> newGroupMember(String group, String clientId, int maxPollRecords, String offsetReset);
+    Consumer<byte[], byte[]> newGroupMember(String group, String clientId, ReadLimits limits, String offsetReset);
 
     /**
      * Creates an idempotent producer with {@code acks=all} and with transactions; {@code overrides} take precedence.

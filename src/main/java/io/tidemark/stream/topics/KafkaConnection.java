@@ -19,6 +19,7 @@ import org.apache.kafka.common.errors.AuthenticationException;
 import org.apache.kafka.common.errors.AuthorizationException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.apache.kafka.common.serialization.Deserializer;
 
 /**
  * The connection to the Kafka cluster. Creates all clients of a process, so that a property that is given for all
@@ -32,6 +33,9 @@ public record KafkaConnection(Map<String, Object> properties) implements KafkaCl
 
     /** Maximum size of a produced record, in bytes: results with log-probabilities, and dead letters. */
     public static final int MAX_REQUEST_BYTES = 5 * 1024 * 1024;
+
+    /** Most bytes of a response to a consumer, unless its owner or the properties say otherwise; Kafka's is 50 MiB. */
+    private static final int MAX_FETCH_BYTES = 4 * 1024 * 1024;
 
     /**
      * The properties that no client inherits: identities of a single client, what delivery depends on, classes that
@@ -99,11 +103,16 @@ public record KafkaConnection(Map<String, Object> properties) implements KafkaCl
 
     @Override
     public KafkaConsumer<byte[], byte[]> newConsumer(Map<String, Object> overrides) {
+        return newConsumer(overrides, new ByteArrayDeserializer());
+    }
+
+    private KafkaConsumer<byte[], byte[]> newConsumer(Map<String, Object> overrides, Deserializer<byte[]> values) {
         Map<String, Object> config = inherited();
+        config.putIfAbsent(ConsumerConfig.FETCH_MAX_BYTES_CONFIG, MAX_FETCH_BYTES);
         config.put(ConsumerConfig.ISOLATION_LEVEL_CONFIG, "read_committed");
         config.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, "false");
         config.putAll(overrides);
-        return new KafkaConsumer<>(config, new ByteArrayDeserializer(), new ByteArrayDeserializer());
+        return new KafkaConsumer<>(config, new ByteArrayDeserializer(), values);
     }
 
     /**
@@ -112,7 +121,7 @@ public record KafkaConnection(Map<String, Object> properties) implements KafkaCl
      */
     @Override
     public KafkaConsumer<byte[], byte[]> newGroupMember(
-            String group, String clientId, int maxPollRecords, String offsetReset) {
+            String group, String clientId, ReadLimits limits, String offsetReset) {
         Map<String, Object> config = new HashMap<>();
         if (Collections.disjoint(properties.keySet(), DETECTION.keySet())) {
             config.putAll(DETECTION);
@@ -122,8 +131,10 @@ public record KafkaConnection(Map<String, Object> properties) implements KafkaCl
         config.put(ConsumerConfig.GROUP_PROTOCOL_CONFIG, "classic");
         config.put(ConsumerConfig.PARTITION_ASSIGNMENT_STRATEGY_CONFIG, CooperativeStickyAssignor.class.getName());
         config.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, offsetReset);
-        config.put(ConsumerConfig.MAX_POLL_RECORDS_CONFIG, maxPollRecords);
-        return newConsumer(config);
+        config.put(ConsumerConfig.MAX_POLL_RECORDS_CONFIG, limits.pollRecords());
+        config.put(ConsumerConfig.FETCH_MAX_BYTES_CONFIG, limits.fetchBytes());
+        config.put(ConsumerConfig.MAX_PARTITION_FETCH_BYTES_CONFIG, limits.fetchBytes());
+        return newConsumer(config, new KeptValueDeserializer(limits.completeBytes()));
     }
 
     @Override

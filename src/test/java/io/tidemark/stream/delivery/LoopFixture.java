@@ -9,6 +9,7 @@ import io.tidemark.broker.EmbeddedBroker;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.generation.Completion;
 import io.tidemark.generation.FinishReason;
+import io.tidemark.load.HeapBudget;
 import io.tidemark.load.WorkEstimate;
 import io.tidemark.request.AdapterSuggestions;
 import io.tidemark.request.Admission;
@@ -501,7 +502,14 @@ final class LoopFixture implements AutoCloseable {
                 }
             };
             DeliveryLoop loop = new DeliveryLoop(
-                    new DeliveryOptions(of.group(), transactionalId, setup.maxRunning, 0.1, setup.revokeGrace),
+                    new DeliveryOptions(
+                            of.group(),
+                            transactionalId,
+                            setup.maxRunning,
+                            0.1,
+                            10_000,
+                            new HeapBudget(Runtime.getRuntime().maxMemory(), 1 << 20),
+                            setup.revokeGrace),
                     new DeliveryLoop.Cluster(
                             new KafkaConnection(properties),
                             of.layout,

@@ -9,6 +9,7 @@ import io.tidemark.fixture.FixtureModel;
 import io.tidemark.generation.Completion;
 import io.tidemark.generation.FinishReason;
 import io.tidemark.generation.RunningStep;
+import io.tidemark.load.HeapBudget;
 import io.tidemark.load.WorkEstimate;
 import io.tidemark.request.AdapterSuggestions;
 import io.tidemark.request.Admission;
@@ -36,6 +37,7 @@ import java.util.OptionalDouble;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Function;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
@@ -58,6 +60,9 @@ class OneThreadDeliveryTest {
     private static final TopicPartition FIRST = new TopicPartition(TOPICS.requests(), 0);
     private static final TopicPartition SECOND = new TopicPartition(TOPICS.requests(), 1);
 
+    /** Its share of open requests is 32 MiB, and its share of read records 16 MiB. */
+    private static final HeapBudget BUDGET = new HeapBudget(HeapBudget.MIN_HEAP_BYTES, 1 << 16);
+
     private FixtureModel model;
     private AdapterStore adapters;
 
@@ -67,6 +72,7 @@ class OneThreadDeliveryTest {
     private LoopControl control;
     private RequestRunner requests;
     private DeliveryStatus status;
+    private Function<HeapBudget, DeliveryLoop> loops;
     private DeliveryLoop loop;
     private GroupSession session;
     private Set<Thread> threads;
@@ -97,7 +103,7 @@ class OneThreadDeliveryTest {
         control = new LoopControl(Duration.ofSeconds(30), time);
         status = new DeliveryStatus(time);
         requests = new RequestRunner(
-                10_000,
+                2 << 20,
                 new Admission(
                         model.model(), adapters, new BoundaryTable(), AdapterSuggestions.NONE, RequestListener.NONE),
                 adapters::lease,
@@ -112,8 +118,8 @@ class OneThreadDeliveryTest {
                 committed.add(answer);
             }
         };
-        loop = new DeliveryLoop(
-                new DeliveryOptions("group", OWNER, 4, 0.1, Duration.ofSeconds(10)),
+        loops = budget -> new DeliveryLoop(
+                new DeliveryOptions("group", OWNER, 4, 0.1, 2 << 20, budget, Duration.ofSeconds(10)),
                 new DeliveryLoop.Cluster(
                         kafka,
                         TOPICS,
@@ -126,6 +132,7 @@ class OneThreadDeliveryTest {
                 status,
                 new DeliveryLoop.Threads(Runnable::run, Runnable::run),
                 time);
+        loop = loops.apply(BUDGET);
         open();
     }
 
@@ -536,6 +543,89 @@ class OneThreadDeliveryTest {
         }
         turns(2);
         assertThat(kafka.committed(FIRST)).map(OffsetAndMetadata::offset).contains((long) count);
+    }
+
+    @Test
+    @DisplayName("Starts no further request while open requests use their share of the heap, but each at last")
+    void openBytes() {
+        String large = ", \"more\": \"" + "x".repeat(1_000_000) + "\"";
+        for (int i = 0; i < 3; i++) {
+            send(FIRST, large);
+        }
+        turns(4);
+        assertThat(started()).containsExactly("0@0", "0@1");
+        assertThat(status.openBytes()).isGreaterThan(BUDGET.openBytes());
+        finish("0@0");
+        turns(3);
+        assertThat(started()).containsExactly("0@0", "0@1", "0@2");
+        finish("0@1");
+        finish("0@2");
+        turns(3);
+        assertThat(status.openBytes()).isZero();
+    }
+
+    @Test
+    @DisplayName("Counts the log-probabilities that a request may get as a part of its share")
+    void answerBytes() {
+        for (int i = 0; i < 4; i++) {
+            send(FIRST, ", \"max_tokens\": 1000, \"n\": 3, \"logprobs\": 20, \"more\": \"" + "x".repeat(200_000) + "\"");
+        }
+        turns(4);
+        assertThat(started()).containsExactly("0@0", "0@1", "0@2");
+    }
+
+    @Test
+    @DisplayName("Pauses a partition whose records use its share of the heap, and reads the others")
+    void partitionShare() {
+        session.close();
+        kafka.assign(FIRST, SECOND);
+        // reads one record of each partition in a poll; each partition has 8 MiB
+        loop = loops.apply(new HeapBudget(HeapBudget.MIN_HEAP_BYTES, 4 << 20));
+        open();
+        for (int i = 0; i < 4; i++) {
+            send(FIRST, "");
+        }
+        turns(10);
+        assertThat(started()).hasSize(4);
+        for (int i = 0; i < 9; i++) {
+            kafka.append(FIRST, null, new byte[3_000_000]);
+        }
+        turns(12);
+        assertThat(kafka.member().position(FIRST)).isEqualTo(7);
+        assertThat(status.readBytes()).isBetween(9_000_000L, 9_010_000L);
+        assertThat(kafka.member().paused()).containsExactly(FIRST);
+        send(SECOND, "");
+        turns(1);
+        assertThat(kafka.member().position(SECOND)).isEqualTo(1);
+    }
+
+    @Test
+    @DisplayName("Reads nothing ahead while a request runs alone, of its partition or of others")
+    void noReadAheadAlone() {
+        session.close();
+        kafka.assign(FIRST, SECOND);
+        for (int i = 0; i < 3; i++) {
+            send(FIRST, "");
+            send(SECOND, "");
+        }
+        CrashHistory history = new CrashHistory(2, 0, 2, OptionalLong.empty(), 0);
+        kafka.commit(
+                FIRST,
+                new OffsetAndMetadata(
+                        0, new CommitMetadata(Optional.empty(), false, history, new BitSet()).toString()));
+        loop = loops.apply(new HeapBudget(HeapBudget.MIN_HEAP_BYTES, 4 << 20));
+        open();
+        turns(10);
+        assertThat(started()).containsExactly("0@0");
+        assertThat(kafka.member().position(FIRST)).isEqualTo(1);
+        assertThat(kafka.member().position(SECOND)).isZero();
+        finish("0@0");
+        turns(10);
+        assertThat(started()).containsExactly("0@0", "0@1");
+        assertThat(kafka.member().position(SECOND)).isZero();
+        finish("0@1");
+        turns(10);
+        assertThat(started()).hasSize(6);
     }
 
     private static final Instant START = new VirtualTime().instant();

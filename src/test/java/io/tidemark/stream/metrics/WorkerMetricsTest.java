@@ -125,7 +125,7 @@ class WorkerMetricsTest {
                 new Completion.Usage(4, tokens, 0),
                 timing);
         return new Answer(
-                new ReceivedRequest(SOURCE, Optional.empty(), 0, 1, 0, nowhere),
+                new ReceivedRequest(SOURCE, Optional.empty(), 0, 0, 1, 0, nowhere),
                 new CompletionResult(
                         "r",
                         CompletionResult.TEXT_COMPLETION,

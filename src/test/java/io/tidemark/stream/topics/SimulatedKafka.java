@@ -14,6 +14,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.stream.Collectors;
@@ -210,11 +211,11 @@ public final class SimulatedKafka implements KafkaClients {
 
     @Override
     public Consumer<byte[], byte[]> newGroupMember(
-            String group, String clientId, int maxPollRecords, String offsetReset) {
+            String group, String clientId, ReadLimits limits, String offsetReset) {
         SimulatedConsumer joined = new SimulatedConsumer();
         joined.resets = !offsetReset.equals("none");
-        joined.setMaxPollRecords(maxPollRecords);
-        joined.maxRecords = maxPollRecords;
+        joined.setMaxPollRecords(limits.pollRecords());
+        joined.maxRecords = limits.pollRecords();
         member = Optional.of(joined);
         return joined;
     }
@@ -415,6 +416,11 @@ public final class SimulatedKafka implements KafkaClients {
         @Override
         public synchronized long position(TopicPartition partition, Duration timeout) {
             return position(partition);
+        }
+
+        @Override
+        public synchronized OptionalLong currentLag(TopicPartition partition) {
+            return OptionalLong.of(logs.get(partition).end - position(partition));
         }
 
         @Override
