@@ -86,6 +86,12 @@ final class PartitionTakeover {
                 .map(metadata -> metadata.owner().orElseThrow())
                 .collect(Collectors.toSet()));
         Map<TopicPartition, OffsetAndMetadata> committed = committed(partitions);
+        List<TopicPartition> unread =
+                partitions.stream().filter(each -> !committed.containsKey(each)).toList();
+        if (!unread.isEmpty()) {
+            // all of them first: the position of any partition throws an exception while one has no start
+            consumer.seekToBeginning(unread);
+        }
         Map<TopicPartition, PartitionLog> found = logs.read(partitions);
         Map<TopicPartition, Long> diverged = diverged(committed, found);
         return partitions.stream()
@@ -101,7 +107,6 @@ final class PartitionTakeover {
 
     /** The progress of a partition of which the group has committed nothing. */
     private PartitionProgress fromBeginning(TopicPartition partition, PartitionLog log) {
-        consumer.seekToBeginning(Set.of(partition));
         long offset = untilAnswered(() -> consumer.position(partition, CALL));
         return new PartitionProgress(
                 partition,
