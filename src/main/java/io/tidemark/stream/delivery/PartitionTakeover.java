@@ -53,6 +53,9 @@ final class PartitionTakeover {
      */
     private static final long LEFT_BEHIND_MS = 2_000;
 
+    /** A committed offset, and the log as its leader describes it. */
+    private record Commit(long offset, CommitMetadata metadata, PartitionLog found) {}
+
     private final DeliveryOptions options;
     private final Consumer<byte[], byte[]> consumer;
     private final Admin admin;
@@ -93,10 +96,13 @@ final class PartitionTakeover {
             consumer.seekToBeginning(unread);
         }
         Map<TopicPartition, PartitionLog> found = logs.read(partitions);
-        Map<TopicPartition, Long> diverged = diverged(committed, found);
+        Map<TopicPartition, Commit> commits = new HashMap<>();
+        committed.forEach((partition, commit) -> commits.put(
+                partition, new Commit(commit.offset(), metadata(partition, commit), found.get(partition))));
+        Map<TopicPartition, Long> diverged = diverged(commits);
         return partitions.stream()
-                .map(each -> Optional.ofNullable(committed.get(each))
-                        .map(commit -> progress(each, commit, found.get(each), optional(diverged.get(each))))
+                .map(each -> Optional.ofNullable(commits.get(each))
+                        .map(commit -> progress(each, commit, optional(diverged.get(each))))
                         .orElseGet(() -> fromBeginning(each, found.get(each))))
                 .toList();
     }
@@ -115,12 +121,11 @@ final class PartitionTakeover {
                 CommitMetadata.NONE.in(new LogIdentity(log.topic(), OptionalInt.empty())));
     }
 
-    private PartitionProgress progress(
-            TopicPartition partition, OffsetAndMetadata commit, PartitionLog log, OptionalLong diverged) {
-        CommitMetadata committed = metadata(partition, commit);
-        StartOffset start =
-                StartOffset.of(commit.offset(), committed.in(log.possible(committed.log())), log, diverged);
-        report(partition, commit.offset(), start, log);
+    private PartitionProgress progress(TopicPartition partition, Commit commit, OptionalLong diverged) {
+        PartitionLog log = commit.found;
+        StartOffset start = StartOffset.of(
+                commit.offset, commit.metadata.in(log.possible(commit.metadata.log())), log, diverged);
+        report(partition, commit.offset, start, log);
         CommitMetadata metadata = start.metadata();
         consumer.seek(
                 partition,
@@ -149,16 +154,13 @@ final class PartitionTakeover {
      *
      * @return the first offset at which a log differs, 0 if a leader does not know it
      */
-    private Map<TopicPartition, Long> diverged(
-            Map<TopicPartition, OffsetAndMetadata> committed, Map<TopicPartition, PartitionLog> found) {
+    private Map<TopicPartition, Long> diverged(Map<TopicPartition, Commit> commits) {
         Set<TopicPartition> asked = new HashSet<>();
-        committed.forEach((partition, commit) -> {
-            CommitMetadata metadata = metadata(partition, commit);
-            if (found.get(partition).isComparable(metadata.log())) {
+        commits.forEach((partition, commit) -> {
+            LogIdentity log = commit.metadata.log();
+            if (commit.found.isComparable(log)) {
                 asked.add(partition);
-                consumer.seek(
-                        partition,
-                        position(StartOffset.behindFinished(commit.offset(), metadata), metadata.log()));
+                consumer.seek(partition, position(StartOffset.behindFinished(commit.offset, commit.metadata), log));
             }
         });
         Map<TopicPartition, Long> diverged = new HashMap<>();
