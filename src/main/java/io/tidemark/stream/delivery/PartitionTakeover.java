@@ -56,6 +56,14 @@ final class PartitionTakeover {
     /** A committed offset, and the log as its leader describes it. */
     private record Commit(long offset, CommitMetadata metadata, PartitionLog found) {}
 
+    /**
+     * What the leaders say of the logs of commits.
+     *
+     * @param diverged   the first offset at which a log differs, 0 if its leader does not know it
+     * @param unanswered partitions whose leaders did not respond
+     */
+    private record Comparison(Map<TopicPartition, Long> diverged, Set<TopicPartition> unanswered) {}
+
     private final DeliveryOptions options;
     private final Consumer<byte[], byte[]> consumer;
     private final Admin admin;
@@ -99,16 +107,12 @@ final class PartitionTakeover {
         Map<TopicPartition, Commit> commits = new HashMap<>();
         committed.forEach((partition, commit) -> commits.put(
                 partition, new Commit(commit.offset(), metadata(partition, commit), found.get(partition))));
-        Map<TopicPartition, Long> diverged = diverged(commits);
+        Comparison compared = compare(commits);
         return partitions.stream()
                 .map(each -> Optional.ofNullable(commits.get(each))
-                        .map(commit -> progress(each, commit, optional(diverged.get(each))))
+                        .map(commit -> progress(each, commit, compared))
                         .orElseGet(() -> fromBeginning(each, found.get(each))))
                 .toList();
-    }
-
-    private static OptionalLong optional(Long value) {
-        return value == null ? OptionalLong.empty() : OptionalLong.of(value);
     }
 
     /** The progress of a partition of which the group has committed nothing. */
@@ -121,15 +125,20 @@ final class PartitionTakeover {
                 CommitMetadata.NONE.in(new LogIdentity(log.topic(), OptionalInt.empty())));
     }
 
-    private PartitionProgress progress(TopicPartition partition, Commit commit, OptionalLong diverged) {
+    private PartitionProgress progress(TopicPartition partition, Commit commit, Comparison compared) {
         PartitionLog log = commit.found;
+        OptionalLong diverged = Optional.ofNullable(compared.diverged.get(partition))
+                .map(OptionalLong::of)
+                .orElseGet(OptionalLong::empty);
         StartOffset start = StartOffset.of(
                 commit.offset, commit.metadata.in(log.possible(commit.metadata.log())), log, diverged);
         report(partition, commit.offset, start, log);
         CommitMetadata metadata = start.metadata();
         consumer.seek(
                 partition,
-                position(start.offset(), log.isComparable(metadata.log()) ? metadata.log() : LogIdentity.NONE));
+                position(
+                        start.offset(),
+                        compared.unanswered.contains(partition) ? metadata.log() : LogIdentity.NONE));
         CrashHistory crashes = crashes(partition, start.offset(), metadata);
         LogIdentity identity = new LogIdentity(
                 log.topic().or(() -> metadata.log().topic()), metadata.log().epoch());
@@ -151,10 +160,8 @@ final class PartitionTakeover {
     /**
      * Asks the leaders whether their logs have the records that the group has read last. Waits for about 5 s at most:
      * the consumer asks the others again before it reads, and {@link #outOfRange} has their answer.
-     *
-     * @return the first offset at which a log differs, 0 if a leader does not know it
      */
-    private Map<TopicPartition, Long> diverged(Map<TopicPartition, Commit> commits) {
+    private Comparison compare(Map<TopicPartition, Commit> commits) {
         Set<TopicPartition> asked = new HashSet<>();
         commits.forEach((partition, commit) -> {
             LogIdentity log = commit.metadata.log();
@@ -164,6 +171,7 @@ final class PartitionTakeover {
             }
         });
         Map<TopicPartition, Long> diverged = new HashMap<>();
+        Set<TopicPartition> unanswered = new HashSet<>();
         Duration wait = CALL;
         for (TopicPartition partition : asked) {
             boolean answered = diverged.containsKey(partition);
@@ -181,6 +189,7 @@ final class PartitionTakeover {
                     answered = diverged.containsKey(partition);
                 } catch (TimeoutException e) {
                     LOG.warnf("the log of %s can't be compared with the committed offset yet", partition);
+                    unanswered.add(partition);
                     wait = Duration.ZERO;
                     answered = true;
                 } catch (WakeupException e) {
@@ -188,7 +197,7 @@ final class PartitionTakeover {
                 }
             }
         }
-        return diverged;
+        return new Comparison(diverged, unanswered);
     }
 
     private void report(TopicPartition partition, long committed, StartOffset start, PartitionLog log) {
