@@ -84,11 +84,14 @@ final class PartitionLogs {
                 list(partitions, OffsetSpec.earliest(), IsolationLevel.READ_UNCOMMITTED);
         Map<TopicPartition, CompletableFuture<ListOffsetsResultInfo>> last =
                 list(partitions, OffsetSpec.latest(), IsolationLevel.READ_UNCOMMITTED);
-        return partitions.stream()
+        Map<TopicPartition, PartitionLog> found = partitions.stream()
                 .collect(Collectors.toMap(
                         Function.identity(),
                         each -> log(
                                 answer(topics.get(each.topic())), answer(starts.get(each)), answer(last.get(each)))));
+        // replaces the id of an earlier listing
+        found.forEach((partition, log) -> log.topic().ifPresent(id -> topicIds.put(partition.topic(), id)));
+        return found;
     }
 
     private static PartitionLog log(

@@ -56,6 +56,17 @@ final class PartitionTakeover {
      */
     private static final long LEFT_BEHIND_MS = 2_000;
 
+    /** A committed offset, and the log as its leader describes it. */
+    private record Commit(long offset, CommitMetadata metadata, PartitionLog found) {}
+
+    /**
+     * What the leaders say of the logs of commits.
+     *
+     * @param diverged   the first offset at which a log differs, 0 if its leader does not know it
+     * @param unanswered partitions whose leaders did not respond
+     */
+    private record Comparison(Map<TopicPartition, Long> diverged, Set<TopicPartition> unanswered) {}
+
     private final DeliveryOptions options;
     private final Consumer<byte[], byte[]> consumer;
     private final Admin admin;
@@ -89,22 +100,26 @@ final class PartitionTakeover {
                 .map(metadata -> metadata.owner().orElseThrow())
                 .collect(Collectors.toSet()));
         Map<TopicPartition, OffsetAndMetadata> committed = committed(partitions);
+        List<TopicPartition> unread =
+                partitions.stream().filter(each -> !committed.containsKey(each)).toList();
+        if (!unread.isEmpty()) {
+            // all of them first: the position of any partition throws an exception while one has no start
+            consumer.seekToBeginning(unread);
+        }
         Map<TopicPartition, PartitionLog> found = logs.read(partitions);
-        Map<TopicPartition, Long> diverged = diverged(committed, found);
+        Map<TopicPartition, Commit> commits = new HashMap<>();
+        committed.forEach((partition, commit) -> commits.put(
+                partition, new Commit(commit.offset(), metadata(partition, commit), found.get(partition))));
+        Comparison compared = compare(commits);
         return partitions.stream()
-                .map(each -> Optional.ofNullable(committed.get(each))
-                        .map(commit -> progress(each, commit, found.get(each), optional(diverged.get(each))))
+                .map(each -> Optional.ofNullable(commits.get(each))
+                        .map(commit -> progress(each, commit, compared))
                         .orElseGet(() -> fromBeginning(each, found.get(each))))
                 .toList();
     }
 
-    private static OptionalLong optional(Long value) {
-        return value == null ? OptionalLong.empty() : OptionalLong.of(value);
-    }
-
     /** The progress of a partition of which the group has committed nothing. */
     private PartitionProgress fromBeginning(TopicPartition partition, PartitionLog log) {
-        consumer.seekToBeginning(Set.of(partition));
         long offset = untilAnswered(() -> consumer.position(partition, CALL));
         return new PartitionProgress(
                 partition,
@@ -113,16 +128,20 @@ final class PartitionTakeover {
                 CommitMetadata.NONE.in(new LogIdentity(log.topic(), OptionalInt.empty())));
     }
 
-    private PartitionProgress progress(
-            TopicPartition partition, OffsetAndMetadata commit, PartitionLog log, OptionalLong diverged) {
-        CommitMetadata committed = metadata(partition, commit);
-        StartOffset start =
-                StartOffset.of(commit.offset(), committed.in(log.possible(committed.log())), log, diverged);
-        report(partition, commit.offset(), start, log);
+    private PartitionProgress progress(TopicPartition partition, Commit commit, Comparison compared) {
+        PartitionLog log = commit.found;
+        OptionalLong diverged = Optional.ofNullable(compared.diverged.get(partition))
+                .map(OptionalLong::of)
+                .orElseGet(OptionalLong::empty);
+        StartOffset start = StartOffset.of(
+                commit.offset, commit.metadata.in(log.possible(commit.metadata.log())), log, diverged);
+        report(partition, commit.offset, start, log);
         CommitMetadata metadata = start.metadata();
         consumer.seek(
                 partition,
-                position(start.offset(), log.isComparable(metadata.log()) ? metadata.log() : LogIdentity.NONE));
+                position(
+                        start.offset(),
+                        compared.unanswered.contains(partition) ? metadata.log() : LogIdentity.NONE));
         CrashHistory crashes = crashes(partition, start.offset(), metadata);
         LogIdentity identity = new LogIdentity(
                 log.topic().or(() -> metadata.log().topic()), metadata.log().epoch());
@@ -144,22 +163,18 @@ final class PartitionTakeover {
     /**
      * Asks the leaders whether their logs have the records that the group has read last. Waits for about 5 s at most:
      * the consumer asks the others again before it reads, and {@link #outOfRange} has their answer.
-     *
-     * @return the first offset at which a log differs, 0 if a leader does not know it
      */
-    private Map<TopicPartition, Long> diverged(
-            Map<TopicPartition, OffsetAndMetadata> committed, Map<TopicPartition, PartitionLog> found) {
+    private Comparison compare(Map<TopicPartition, Commit> commits) {
         Set<TopicPartition> asked = new HashSet<>();
-        committed.forEach((partition, commit) -> {
-            CommitMetadata metadata = metadata(partition, commit);
-            if (found.get(partition).isComparable(metadata.log())) {
+        commits.forEach((partition, commit) -> {
+            LogIdentity log = commit.metadata.log();
+            if (commit.found.isComparable(log)) {
                 asked.add(partition);
-                consumer.seek(
-                        partition,
-                        position(StartOffset.behindFinished(commit.offset(), metadata), metadata.log()));
+                consumer.seek(partition, position(StartOffset.behindFinished(commit.offset, commit.metadata), log));
             }
         });
         Map<TopicPartition, Long> diverged = new HashMap<>();
+        Set<TopicPartition> unanswered = new HashSet<>();
         Duration wait = CALL;
         for (TopicPartition partition : asked) {
             boolean answered = diverged.containsKey(partition);
@@ -177,6 +192,7 @@ final class PartitionTakeover {
                     answered = diverged.containsKey(partition);
                 } catch (TimeoutException e) {
                     LOG.warnf("the log of %s can't be compared with the committed offset yet", partition);
+                    unanswered.add(partition);
                     wait = Duration.ZERO;
                     answered = true;
                 } catch (WakeupException e) {
@@ -184,7 +200,7 @@ final class PartitionTakeover {
                 }
             }
         }
-        return diverged;
+        return new Comparison(diverged, unanswered);
     }
 
     private void report(TopicPartition partition, long committed, StartOffset start, PartitionLog log) {

@@ -205,7 +205,8 @@ class DeliveryLoopTest {
             stops.awaitStarted(4);
             stops.stop();
         }
-        assertThat(CommitMetadata.of("", topics.committed(topics.partition(0)))).isEqualTo(CommitMetadata.NONE);
+        assertThat(CommitMetadata.of("", topics.committed(topics.partition(0))).in(LogIdentity.NONE))
+                .isEqualTo(CommitMetadata.NONE);
     }
 
     @Test
@@ -333,7 +334,7 @@ class DeliveryLoopTest {
         topics = fixture.newCase(1);
         topics.send(0, 2);
         TopicPartition partition = topics.partition(0);
-        String dead = topics.group() + "-dead";
+        String dead = topics.group() + DeliveryOptions.SEPARATOR + "dead";
         topics.setCommitted(
                 partition,
                 new OffsetAndMetadata(
