@@ -153,7 +153,7 @@ final class AnswerTransactions implements AutoCloseable {
     }
 
     private static long bytes(List<PendingAnswer> answers) {
-        return answers.stream().mapToLong(PendingAnswer::bytes).sum();
+        return answers.stream().mapToLong(PendingAnswer::writtenBytes).sum();
     }
 
     /**

@@ -448,7 +448,7 @@ class AnswerTransactionsTest {
     @DisplayName("Have at most half the bytes of one that took too long")
     void bytes() {
         List<PendingAnswer> answers = List.of(answer(0), answer(1));
-        long bytes = answers.stream().mapToLong(PendingAnswer::bytes).sum();
+        long bytes = answers.stream().mapToLong(PendingAnswer::writtenBytes).sum();
         assertThat(transactions.maxBytes()).isEqualTo(TransactionSize.MAX_BYTES);
         latest().onSend = () -> time.sleep(Duration.ofSeconds(8));
         latest().sendFailure = Optional.of(new TimeoutException("expired"));

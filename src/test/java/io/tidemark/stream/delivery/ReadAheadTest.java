@@ -14,7 +14,7 @@ import org.junit.jupiter.api.Test;
 class ReadAheadTest {
 
     /** 16 MiB for read records. */
-    private static final HeapBudget BUDGET = new HeapBudget(HeapBudget.MIN_HEAP_BYTES, 1 << 20);
+    static final HeapBudget BUDGET = new HeapBudget(HeapBudget.MIN_HEAP_BYTES, 1 << 20);
 
     @Test
     @DisplayName("Of a partition start within one turn of the others, however many the others have")
@@ -63,7 +63,7 @@ class ReadAheadTest {
     @Test
     @DisplayName("Of a partition have an equal share of the bytes, and those of all partitions together the budget")
     void bytes() {
-        ReadAhead requests = new ReadAhead(List.of("t"), 0.1, 100, BUDGET);
+        ReadAhead requests = new ReadAhead(Tenants.ofTopics(List.of("t")), 0.1, 100, BUDGET);
         TopicPartition first = new TopicPartition("t", 0);
         TopicPartition second = new TopicPartition("t", 1);
         TopicPartition third = new TopicPartition("t", 2);

@@ -69,7 +69,7 @@ class TenantDeliveryTest {
                 });
         Tenant limited = new Tenant("team-a", new Tenant.Limits(1, 500, 0, 0, 0));
         session = new DeliveryLoop(
-                        new DeliveryOptions("group", "group/w-1", 4, 0.1, Duration.ofSeconds(10)),
+                        new DeliveryOptions("group", "group/w-1", 4, 0.1, 10_000, ReadAheadTest.BUDGET, Duration.ofSeconds(10)),
                         new DeliveryLoop.Cluster(
                                 kafka,
                                 TOPICS,

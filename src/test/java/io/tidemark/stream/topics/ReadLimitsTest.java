@@ -39,7 +39,7 @@ class ReadLimitsTest {
             sendOneBatch(servers);
             ReadLimits limits = new ReadLimits(4, 1 << 20, RECORD_BYTES / 2);
             try (Consumer<byte[], byte[]> consumer =
-                    new KafkaConnection(Map.of("bootstrap.servers", servers)).newGroupMember("g", "c", limits)) {
+                    new KafkaConnection(Map.of("bootstrap.servers", servers)).newGroupMember("g", "c", limits, "earliest")) {
                 consumer.subscribe(List.of("t"));
                 List<ConsumerRecord<byte[], byte[]>> read = new ArrayList<>();
                 Awaitility.await().until(() -> {
