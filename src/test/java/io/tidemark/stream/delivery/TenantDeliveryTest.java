@@ -85,7 +85,7 @@ class TenantDeliveryTest {
                         new DeliveryLoop.Requests(requests, new WorkEstimate(engine), RequestListener.NONE),
                         new LoopControl(Duration.ofSeconds(30), time),
                         new DeliveryStatus(time),
-                        Runnable::run,
+                        new DeliveryLoop.Threads(Runnable::run, Runnable::run),
                         time)
                 .open();
         session.subscribe(TOPICS.requestTopics());
