@@ -62,8 +62,8 @@ public final class Admission {
 
     /**
      * @param interrupted whether the chat template must end
-     * @throws RejectedException for an unknown model, a boundary above the number of layers, an input without tokens, or
-     *     a chat template that fails or is interrupted
+     * @throws RejectedException for an unknown model, a boundary above the number of layers, an input without tokens,
+     *     or a chat template that fails or is interrupted
      */
     Prepared prepare(Parsed request, BooleanSupplier interrupted) throws RejectedException {
         RequestMessage message = request.message();
