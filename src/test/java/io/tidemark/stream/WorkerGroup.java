@@ -79,7 +79,7 @@ final class WorkerGroup implements AutoCloseable {
         }
     }
 
-    /** Produces a request for the adapter {@code all}. {@code fields} are more of its fields, each with a comma before it. */
+    /** @param fields more fields of the request, each with a comma before it */
     void produce(int partition, String id, String fields) {
         client.send(new ProducerRecord<>(
                 prefix + "generation-requests",

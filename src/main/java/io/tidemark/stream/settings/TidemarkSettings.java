@@ -139,8 +139,8 @@ public interface TidemarkSettings {
         MemorySize adapterBytes();
 
         /**
-         * Time after which an adapter is not loaded: its requests get an error, and the load of another adapter takes its
-         * place.
+         * Time after which an adapter is not loaded: its requests get an error, and the load of another adapter takes
+         * its place.
          */
         @WithDefault("2M")
         Duration adapterLoadLimit();
