@@ -53,6 +53,7 @@ public final class SettingsValidator {
         require(
                 requests.size() == Set.copyOf(requests).size(),
                 "tidemark.topics.generation-requests must be different names, not " + requests);
+        ValidationTopics.of(settings.topics());
         short replicas = settings.topics().replicationFactor();
         require(replicas == -1 || replicas >= 1, "tidemark.topics.replication-factor must be -1, or 1 or more");
     }

@@ -18,6 +18,7 @@ import io.tidemark.request.RecordingEngine;
 import io.tidemark.request.RequestListener;
 import io.tidemark.request.RequestRunner;
 import io.tidemark.stream.TopicClient;
+import io.tidemark.stream.settings.ValidationTopics;
 import io.tidemark.stream.tables.BoundaryTable;
 import io.tidemark.stream.topics.KafkaConnection;
 import io.tidemark.stream.topics.ReplyTopics;
@@ -142,7 +143,7 @@ final class LoopFixture implements AutoCloseable {
                     results(),
                     name + "-cancellations",
                     name + "-" + LETTERS,
-                    name + "-batches",
+                    new ValidationTopics(List.of(new ValidationTopics.Topic(name + "-batches", ""))),
                     name + "-batch-letters",
                     name + "-boundaries",
                     name + "-state",
