@@ -1,7 +1,7 @@
 package io.tidemark.adapter;
 
-import io.tidemark.torch.BackgroundExecutor;
 import io.tidemark.time.RunningTime;
+import io.tidemark.torch.BackgroundExecutor;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -404,8 +404,8 @@ final class AdapterCache implements AutoCloseable {
                 if (allThreadsHang()) {
                     throw timeout(registration);
                 }
-                long bytes = Math.min(
-                        budget, registration.bytes(loads == 0 ? FIRST_BYTES_PER_FILE_BYTE : bytesPerFileByte));
+                long bytes =
+                        Math.min(budget, registration.bytes(loads == 0 ? FIRST_BYTES_PER_FILE_BYTE : bytesPerFileByte));
                 if (hasThread()) {
                     if (bytes <= budget - cachedBytes - evictedBytes - loadingBytes) {
                         Load load = new Load(registration, bytes);

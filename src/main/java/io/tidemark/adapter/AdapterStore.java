@@ -51,8 +51,7 @@ public final class AdapterStore implements AutoCloseable {
     }
 
     /** @param loadThreads has a thread for each of {@link AdapterCache#MAX_THREADS} tasks */
-    AdapterStore(
-            String baseModel, AdapterCache.Loader loader, long budget, Executor loadThreads, Duration loadLimit) {
+    AdapterStore(String baseModel, AdapterCache.Loader loader, long budget, Executor loadThreads, Duration loadLimit) {
         this.baseModel = baseModel;
         this.cache = new AdapterCache(loader, budget, loadThreads, loadLimit);
     }

@@ -71,7 +71,8 @@ public record CalibrationPolicy(Objective objective, int minSamples) {
                         OptionalInt.of(before),
                         Optional.of(reason),
                         Optional.of(now),
-                        false),
+                        false,
+                        Optional.empty()),
                 before);
     }
 

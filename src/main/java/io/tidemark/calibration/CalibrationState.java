@@ -13,9 +13,11 @@ import java.util.Base64;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * What a calibrator has counted of one version of an adapter over the batches of one partition of
@@ -32,6 +34,8 @@ import java.util.Optional;
  * @param statistics     the statistics of the examples
  * @param countedBatches the last batches that the statistics include, oldest first: hashes of their ids, which bounds
  *                       the size of the record
+ * @param countedContents digests of the examples of these batches, each behind the hash of the id and a dot; none for
+ *                        batches that older calibrators counted
  * @param claim          the batch that a calibrator scores, or scored last without counting it
  * @param otherFields    fields of newer calibrators, which are written again
  */
@@ -44,8 +48,19 @@ public record CalibrationState(
         Optional<String> computeType,
         CurveStatistics statistics,
         List<String> countedBatches,
+        List<String> countedContents,
         Optional<Claim> claim,
         Map<String, JsonNode> otherFields) {
+
+    /** Whether the statistics include a batch with an id. */
+    public enum Counted {
+        /** There is none among the last batches of the partition. */
+        NO,
+        /** With the same examples, or an older calibrator counted it and its examples are unknown. */
+        SAME,
+        /** With other examples. */
+        OTHER
+    }
 
     /** Maximum number of batches that a state lists. */
     static final int MAX_COUNTED_BATCHES = 2048;
@@ -54,6 +69,7 @@ public record CalibrationState(
 
     public CalibrationState {
         countedBatches = List.copyOf(countedBatches);
+        countedContents = List.copyOf(countedContents);
         otherFields = Map.copyOf(otherFields);
     }
 
@@ -67,6 +83,7 @@ public record CalibrationState(
                 Optional.of(version.baseDigest()),
                 Optional.of(version.computeType()),
                 CurveStatistics.empty(version.numLayers()),
+                List.of(),
                 List.of(),
                 Optional.empty(),
                 Map.of());
@@ -83,6 +100,7 @@ public record CalibrationState(
                 record.computeType(),
                 CurveStatistics.of(record.statistics()),
                 record.countedBatches(),
+                record.countedContents().orElse(List.of()),
                 record.claim(),
                 record.otherFields());
     }
@@ -98,6 +116,7 @@ public record CalibrationState(
                 computeType,
                 statistics.toRecord(),
                 countedBatches,
+                Optional.of(countedContents).filter(contents -> !contents.isEmpty()),
                 claim,
                 otherFields);
     }
@@ -134,29 +153,46 @@ public record CalibrationState(
     public CalibrationState plusOlder(CalibrationState older) {
         List<String> counted = new ArrayList<>(older.countedBatches);
         counted.addAll(countedBatches);
+        List<String> contents = new ArrayList<>(older.countedContents);
+        contents.addAll(countedContents);
         Map<String, JsonNode> fields = new HashMap<>(older.otherFields);
         fields.putAll(otherFields);
-        return with(older.statistics.merge(statistics), counted, claim, fields);
+        return with(older.statistics.merge(statistics), counted, contents, claim, fields);
     }
 
-    /** Whether the batch is one of the last {@value #MAX_COUNTED_BATCHES} batches of this partition. */
-    public boolean hasCounted(String batchId) {
-        return countedBatches.contains(hash(batchId));
+    /**
+     * Whether a batch with this id is one of the last {@value #MAX_COUNTED_BATCHES} batches of this partition.
+     *
+     * @param content the digest of the batch's examples, as in {@link TokenizedExample#digest}
+     */
+    public Counted counted(String batchId, String content) {
+        String hash = hash(batchId);
+        if (!countedBatches.contains(hash)) {
+            return Counted.NO;
+        }
+        boolean other = countedContents.stream()
+                .filter(entry -> entry.startsWith(hash + "."))
+                .anyMatch(entry -> !entry.equals(hash + "." + content));
+        return other ? Counted.OTHER : Counted.SAME;
     }
 
-    /** This state with one more batch and without its claim; unchanged if it already includes the batch. */
-    public CalibrationState plus(String batchId, List<ExampleScore> scores) {
-        if (hasCounted(batchId)) {
+    /** This state with one more batch and without its claim; unchanged if it already includes a batch with the id. */
+    public CalibrationState plus(String batchId, String content, List<ExampleScore> scores) {
+        String hash = hash(batchId);
+        if (countedBatches.contains(hash)) {
             return this;
         }
         List<String> counted = new ArrayList<>(countedBatches);
-        counted.add(hash(batchId));
-        return with(statistics.plus(scores), counted, Optional.empty(), otherFields);
+        counted.add(hash);
+        List<String> contents = new ArrayList<>(countedContents);
+        contents.add(hash + "." + content);
+        return with(statistics.plus(scores), counted, contents, Optional.empty(), otherFields);
     }
 
     /** This state with a claim of the batch at {@code offset} of the input partition. */
-    public CalibrationState claiming(String batchId, long offset) {
-        return with(statistics, countedBatches, Optional.of(new Claim(hash(batchId), offset)), otherFields);
+    public CalibrationState claiming(String batchId, String content, long offset) {
+        Claim claiming = new Claim(hash(batchId), offset, Optional.of(content));
+        return with(statistics, countedBatches, countedContents, Optional.of(claiming), otherFields);
     }
 
     /** Whether the claim is for a batch with this id. */
@@ -165,7 +201,13 @@ public record CalibrationState(
     }
 
     private CalibrationState with(
-            CurveStatistics statistics, List<String> counted, Optional<Claim> claim, Map<String, JsonNode> fields) {
+            CurveStatistics statistics,
+            List<String> counted,
+            List<String> contents,
+            Optional<Claim> claim,
+            Map<String, JsonNode> fields) {
+        List<String> kept = counted.subList(Math.max(0, counted.size() - MAX_COUNTED_BATCHES), counted.size());
+        Set<String> ids = new HashSet<>(kept);
         return new CalibrationState(
                 adapter,
                 inputPartition,
@@ -174,7 +216,10 @@ public record CalibrationState(
                 baseDigest,
                 computeType,
                 statistics,
-                counted.subList(Math.max(0, counted.size() - MAX_COUNTED_BATCHES), counted.size()),
+                kept,
+                contents.stream()
+                        .filter(entry -> ids.contains(entry.substring(0, Math.max(0, entry.indexOf('.')))))
+                        .toList(),
                 claim,
                 fields);
     }

@@ -31,6 +31,7 @@ import java.util.OptionalLong;
  * @param reason           why the record was written, for people
  * @param calibratedAt     when the boundary was chosen
  * @param pinned           true if an operator set the boundary; calibrators do not change it
+ * @param evidence         the batch after which a calibrator wrote the record
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
 public record BoundaryRecord(
@@ -51,7 +52,27 @@ public record BoundaryRecord(
         OptionalInt previousBoundary,
         Optional<String> reason,
         Optional<Instant> calibratedAt,
-        boolean pinned) {
+        boolean pinned,
+        Optional<Evidence> evidence) {
+
+    /**
+     * The validation batch whose examples were the last ones before the decision.
+     *
+     * @param batchId   the id that its sender gave it
+     * @param topic     the topic of the batch
+     * @param partition the partition of the batch
+     * @param offset    the offset of the batch
+     */
+    @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+    public record Evidence(
+            @JsonProperty(required = true) @JsonSetter(nulls = Nulls.FAIL)
+            String batchId,
+
+            @JsonProperty(required = true) @JsonSetter(nulls = Nulls.FAIL)
+            String topic,
+
+            @JsonProperty(required = true) int partition,
+            @JsonProperty(required = true) long offset) {}
 
     /** @throws IllegalArgumentException if a field is out of range or fields contradict each other */
     public BoundaryRecord {
@@ -86,7 +107,27 @@ public record BoundaryRecord(
                 OptionalInt.empty(),
                 Optional.of(reason),
                 Optional.of(now),
-                true);
+                true,
+                Optional.empty());
+    }
+
+    /** This record with the batch after which it is written. */
+    public BoundaryRecord after(Evidence batch) {
+        return new BoundaryRecord(
+                adapter,
+                adapterDigest,
+                baseModel,
+                baseDigest,
+                numLayers,
+                boundary,
+                objective,
+                curve,
+                samples,
+                previousBoundary,
+                reason,
+                calibratedAt,
+                pinned,
+                Optional.of(batch));
     }
 
     private static void require(boolean condition, String message) {

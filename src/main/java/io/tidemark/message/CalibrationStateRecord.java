@@ -22,6 +22,8 @@ import java.util.Optional;
  * @param computeType    the numeric type of its linear modules; absent in records of older calibrators
  * @param statistics     the statistics of the examples
  * @param countedBatches the last batches that the statistics include, oldest first: hashes of their ids
+ * @param countedContents for batches of {@code countedBatches}: the hash of the id, a dot, and a digest of the
+ *                        examples; older calibrators write none
  * @param claim          the batch that a calibrator scores, or scored last without counting it
  * @param otherFields    fields of newer calibrators, which are written again
  */
@@ -35,6 +37,7 @@ public record CalibrationStateRecord(
         Optional<String> computeType,
         Statistics statistics,
         List<String> countedBatches,
+        Optional<List<String>> countedContents,
         Optional<Claim> claim,
         @JsonAnySetter @JsonAnyGetter Map<String, JsonNode> otherFields) {
 
@@ -58,14 +61,16 @@ public record CalibrationStateRecord(
      * The batch that a calibrator is about to score. Of two partitions with the same batch, the one whose claim is
      * first on the topic counts it.
      *
-     * @param batch  the hash of the batch's id
-     * @param offset the offset of the batch in its input partition
+     * @param batch   the hash of the batch's id
+     * @param offset  the offset of the batch in its input partition
+     * @param content a digest of the batch's examples; absent in claims of older calibrators
      */
     public record Claim(
-            String batch, @JsonProperty(required = true) long offset) {}
+            String batch, @JsonProperty(required = true) long offset, Optional<String> content) {}
 
     public CalibrationStateRecord {
         countedBatches = List.copyOf(countedBatches);
+        countedContents = countedContents.map(List::copyOf);
         otherFields = otherFields == null ? Map.of() : Map.copyOf(otherFields);
     }
 

@@ -43,8 +43,7 @@ public record DeadLetterHeaders(
 
     /** @param size of the original value in bytes; -1 if it was null */
     public static DeadLetterHeaders of(ErrorBody error, String topic, int partition, long offset, long size) {
-        return new DeadLetterHeaders(
-                error.code(), error.param(), error.message(), topic, partition, offset, size);
+        return new DeadLetterHeaders(error.code(), error.param(), error.message(), topic, partition, offset, size);
     }
 
     /** The headers by name. Values are encoded as UTF-8. */

@@ -29,7 +29,8 @@ public record ErrorBody(String type, String code, String message, Optional<Strin
     /** The adapter was not loaded in time. */
     public static ErrorBody adapterTimeout(String adapter) {
         return serverError(
-                "adapter_load_timeout", "adapter '" + adapter + "' was not loaded in time; send the request again later");
+                "adapter_load_timeout",
+                "adapter '" + adapter + "' was not loaded in time; send the request again later");
     }
 
     /** A failure of the server for a valid request. */

@@ -86,7 +86,8 @@ public record RequestMessage(
 
     /** The error of a value above the limit, of which only a part was read. */
     public static Parsed<RequestMessage> tooLarge(long bytes, int maxBytes) {
-        return new Parsed.Invalid<>(Optional.empty(), TopicJson.tooLarge(bytes, maxBytes).asError());
+        return new Parsed.Invalid<>(
+                Optional.empty(), TopicJson.tooLarge(bytes, maxBytes).asError());
     }
 
     /**

@@ -84,8 +84,7 @@ public final class Admission {
      *
      * @param engineId id of this delivery of the request in the engine
      */
-    AdmittedRequest admit(
-            Tenant tenant, Prepared prepared, String engineId, Optional<LoadedAdapter> adapter) {
+    AdmittedRequest admit(Tenant tenant, Prepared prepared, String engineId, Optional<LoadedAdapter> adapter) {
         Optional<PinnedAdapter> pinned = adapter.map(loaded -> pin(loaded, prepared.message()));
         return new AdmittedRequest(
                 prepared.id(),

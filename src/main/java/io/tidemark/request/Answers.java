@@ -81,8 +81,8 @@ public final class Answers {
     /** The answer of a request that ends before the engine has it: choices without text. */
     Answer unstarted(ReceivedRequest request, String id, RequestMessage message, FinishReason reason) {
         List<CompletionResult.Choice> choices = IntStream.range(0, message.n())
-                .mapToObj(index -> CompletionResult.Choice.answering(
-                        message.input(), index, "", label(reason), Optional.empty()))
+                .mapToObj(index ->
+                        CompletionResult.Choice.answering(message.input(), index, "", label(reason), Optional.empty()))
                 .toList();
         CompletionResult result = new CompletionResult(
                 id,

@@ -76,7 +76,8 @@ public final class RequestBytes {
         long bytes = PER_REQUEST;
         if (answer.completion().isPresent()) {
             for (Completion.Choice choice : answer.completion().get().choices()) {
-                bytes += 2L * choice.text().length() + (long) PER_TOKEN * choice.tokens().size();
+                bytes += 2L * choice.text().length()
+                        + (long) PER_TOKEN * choice.tokens().size();
                 for (Completion.TokenLogprob token : choice.logprobs()) {
                     bytes += PER_LOGPROB * (1L + token.top().size());
                 }

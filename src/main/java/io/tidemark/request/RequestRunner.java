@@ -455,8 +455,7 @@ public final class RequestRunner {
         boolean submitted = admit(
                 run,
                 () -> run.submit(
-                        admission.admit(
-                                run.request.tenant(), prepared, run.engineId, Optional.of(lease.adapter())),
+                        admission.admit(run.request.tenant(), prepared, run.engineId, Optional.of(lease.adapter())),
                         Optional.of(lease)));
         if (!submitted) {
             lease.close();

@@ -44,7 +44,8 @@ class CalibrationPolicyTest {
                         OptionalInt.of(30),
                         Optional.of("balanced, 24 samples, digest 3fa2b1c0…"),
                         Optional.of(NOW),
-                        false));
+                        false,
+                        Optional.empty()));
         assertThat(decision)
                 .isInstanceOfSatisfying(
                         Decision.Chosen.class, c -> assertThat(c.moved()).isTrue());

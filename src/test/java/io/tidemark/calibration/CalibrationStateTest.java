@@ -4,11 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tidemark.boundary.LoadedVersion;
+import io.tidemark.calibration.CalibrationState.Counted;
 import io.tidemark.message.CalibrationStateRecord;
 import io.tidemark.message.TopicJson;
 import io.tidemark.schema.Schema;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -21,12 +24,46 @@ class CalibrationStateTest {
     private final List<ExampleScore> scores = ReferenceCurve.named("lora-gsm").scores();
 
     @Test
+    @DisplayName("Tells a counted batch from one with the same id and other examples, also when it is read again")
+    void contents() {
+        CalibrationState written = CalibrationState.empty("gsm", 0, VERSION).plus("b1", "one", scores);
+        CalibrationState state = parse(written.key(), json(written));
+        assertThat(state.counted("b1", "one")).isEqualTo(Counted.SAME);
+        assertThat(state.counted("b1", "two")).isEqualTo(Counted.OTHER);
+        assertThat(state.counted("b2", "one")).isEqualTo(Counted.NO);
+        assertThat(state.plus("b1", "two", scores)).isSameAs(state);
+    }
+
+    @Test
+    @DisplayName("Has no digest of a batch that it no longer lists, or that an older calibrator counted")
+    void noContent() {
+        CalibrationState state = CalibrationState.empty("gsm", 0, VERSION);
+        for (int i = 0; i <= CalibrationState.MAX_COUNTED_BATCHES; i++) {
+            state = state.plus("b" + i, "one", List.of(scores.get(0)));
+        }
+        assertThat(state.countedContents()).hasSize(CalibrationState.MAX_COUNTED_BATCHES);
+        CalibrationState older = new CalibrationState(
+                "gsm",
+                0,
+                state.adapterDigest(),
+                state.baseModel(),
+                state.baseDigest(),
+                state.computeType(),
+                state.statistics(),
+                state.countedBatches(),
+                List.of(),
+                Optional.empty(),
+                Map.of());
+        assertThat(older.counted("b5", "two")).isEqualTo(Counted.SAME);
+    }
+
+    @Test
     @DisplayName("A calibration state survives the JSON round trip bit by bit and has snake_case names")
     void roundTrip() {
         CalibrationState state = CalibrationState.empty("gsm", 3, VERSION)
-                .plus("b1", scores.subList(0, 7))
-                .plus("b2", scores.subList(7, 24))
-                .claiming("b3", 17);
+                .plus("b1", "b8Xq0T_a", scores.subList(0, 7))
+                .plus("b2", "b8Xq0T_a", scores.subList(7, 24))
+                .claiming("b3", "b8Xq0T_a", 17);
         byte[] value = json(state);
         assertThat(parse("gsm/3/ba5e/fp32", value)).isEqualTo(state);
         assertThat(new String(value, StandardCharsets.UTF_8))
@@ -42,7 +79,7 @@ class CalibrationStateTest {
     void restarts() {
         CalibrationState state = CalibrationState.empty("gsm", 0, VERSION);
         for (int from = 0; from < 24; from += 3) {
-            state = state.plus("batch-" + from, scores.subList(from, from + 3));
+            state = state.plus("batch-" + from, "b8Xq0T_a", scores.subList(from, from + 3));
             state = parse(state.key(), json(state));
         }
         BoundaryCurve atOnce = CurveStatistics.empty(30).plus(scores).curve();
@@ -56,19 +93,19 @@ class CalibrationStateTest {
     @Test
     @DisplayName("A repeated batch counts once, also after a restart")
     void repeatedBatch() {
-        CalibrationState state = CalibrationState.empty("gsm", 0, VERSION).plus("b1", scores);
-        assertThat(state.plus("b1", scores)).isSameAs(state);
-        assertThat(parse(state.key(), json(state)).hasCounted("b1")).isTrue();
+        CalibrationState state = CalibrationState.empty("gsm", 0, VERSION).plus("b1", "b8Xq0T_a", scores);
+        assertThat(state.plus("b1", "b8Xq0T_a", scores)).isSameAs(state);
+        assertThat(parse(state.key(), json(state)).counted("b1", "b8Xq0T_a")).isEqualTo(Counted.SAME);
     }
 
     @Test
     @DisplayName("Merging adds up the partitions and ignores states of another adapter version")
     void merging() {
-        CalibrationState zero = CalibrationState.empty("gsm", 0, VERSION).plus("b1", scores.subList(0, 10));
-        CalibrationState one = CalibrationState.empty("gsm", 1, VERSION).plus("b2", scores.subList(10, 24));
+        CalibrationState zero = CalibrationState.empty("gsm", 0, VERSION).plus("b1", "b8Xq0T_a", scores.subList(0, 10));
+        CalibrationState one = CalibrationState.empty("gsm", 1, VERSION).plus("b2", "b8Xq0T_a", scores.subList(10, 24));
         CalibrationState old = CalibrationState.empty(
                         "gsm", 2, new LoadedVersion("smollm2", "ba5e", "fp32", "ffff", 30))
-                .plus("b3", scores);
+                .plus("b3", "b8Xq0T_a", scores);
         CurveStatistics merged = CalibrationState.merge(VERSION, List.of(one, old, zero));
         assertThat(merged.count()).isEqualTo(24);
         assertThat(merged).isEqualTo(CalibrationState.merge(VERSION, List.of(zero, one)));
@@ -78,7 +115,7 @@ class CalibrationStateTest {
     @Test
     @DisplayName("A new adapter version starts with an empty state, and the same version keeps its state")
     void newVersion() {
-        CalibrationState state = CalibrationState.empty("gsm", 0, VERSION).plus("b1", scores);
+        CalibrationState state = CalibrationState.empty("gsm", 0, VERSION).plus("b1", "b8Xq0T_a", scores);
         assertThat(state.forVersion(VERSION)).isSameAs(state);
         LoadedVersion retrained = new LoadedVersion("smollm2", "ba5e", "fp32", "ffff", 30);
         assertThat(state.forVersion(retrained)).isEqualTo(CalibrationState.empty("gsm", 0, retrained));
@@ -87,16 +124,16 @@ class CalibrationStateTest {
     }
 
     @Test
-    @DisplayName("A calibration state stays below 64 KiB for any number and length of batch ids")
+    @DisplayName("A calibration state stays below 128 KiB for any number and length of batch ids")
     void bounded() {
         CalibrationState state = CalibrationState.empty("gsm", 0, VERSION);
         String longName = "\u0001".repeat(250);
         for (int i = 0; i < CalibrationState.MAX_COUNTED_BATCHES + 10; i++) {
-            state = state.plus(longName + i, List.of(scores.get(i % scores.size())));
+            state = state.plus(longName + i, "b8Xq0T_a", List.of(scores.get(i % scores.size())));
         }
-        assertThat(json(state)).hasSizeLessThan(64 * 1024);
-        assertThat(state.hasCounted(longName + 9)).as("forgotten").isFalse();
-        assertThat(state.hasCounted(longName + 10)).as("remembered").isTrue();
+        assertThat(json(state)).hasSizeLessThan(128 * 1024);
+        assertThat(state.counted(longName + 9, "b8Xq0T_a")).as("forgotten").isEqualTo(Counted.NO);
+        assertThat(state.counted(longName + 10, "b8Xq0T_a")).as("remembered").isEqualTo(Counted.SAME);
     }
 
     @Test
@@ -104,9 +141,9 @@ class CalibrationStateTest {
     void otherBase() {
         LoadedVersion tuned = new LoadedVersion("smollm2", "ffff", "fp32", "3fa2", 30);
         LoadedVersion int8 = new LoadedVersion("smollm2", "ba5e", "int8", "3fa2", 30);
-        CalibrationState state = CalibrationState.empty("gsm", 0, VERSION).plus("b1", scores);
+        CalibrationState state = CalibrationState.empty("gsm", 0, VERSION).plus("b1", "b8Xq0T_a", scores);
         for (LoadedVersion other : List.of(tuned, int8)) {
-            CalibrationState of = CalibrationState.empty("gsm", 0, other).plus("b2", scores.subList(0, 3));
+            CalibrationState of = CalibrationState.empty("gsm", 0, other).plus("b2", "b8Xq0T_a", scores.subList(0, 3));
             assertThat(of.key()).isNotEqualTo(state.key());
             assertThat(CalibrationState.merge(VERSION, List.of(of, state))).isEqualTo(state.statistics());
             assertThat(CalibrationState.merge(other, List.of(of, state))).isEqualTo(of.statistics());
@@ -127,7 +164,7 @@ class CalibrationStateTest {
                 .isFalse();
         CalibrationState continued = CalibrationState.empty("gsm", 0, version)
                 .plusOlder(state)
-                .plus("b1", List.of(new ExampleScore(1, List.of(3.0, 4.0))));
+                .plus("b1", "b8Xq0T_a", List.of(new ExampleScore(1, List.of(3.0, 4.0))));
         assertThat(continued.statistics().count()).isEqualTo(2);
         assertThat(new String(json(continued), StandardCharsets.UTF_8)).contains("\"note\":{\"by\":[\"x\"]}");
         assertThat(Schema.named("calibration-state").problems(json(continued))).isEmpty();

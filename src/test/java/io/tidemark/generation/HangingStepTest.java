@@ -19,8 +19,7 @@ class HangingStepTest {
         CountDownLatch reached = new CountDownLatch(1);
         CountDownLatch gate = new CountDownLatch(1);
         try (FixtureModel fixture = FixtureModel.load("llama-gqa");
-                GenerationEngine engine =
-                        GenerationEngine.start(fixture.model(), new EngineLimits(1, 64, 1L << 30))) {
+                GenerationEngine engine = GenerationEngine.start(fixture.model(), new EngineLimits(1, 64, 1L << 30))) {
             List<Integer> prompt = fixture.reference("all").prompts().get(3).ids();
             RecordingListener running = RecordingListener.onFirstText(() -> {
                 reached.countDown();

@@ -209,20 +209,23 @@ class PrefixSharingTest {
         try (GenerationEngine engine = GenerationEngine.start(fixture.model(), SHARING)) {
             assertThat(cached(engine, prompt, "team-a")).isZero();
             assertThat(cached(engine, prompt, "team-a")).isEqualTo(2 * CHUNK);
-            assertThat(cached(engine, prompt, "team-b")).as("no probe of another tenant's prompt").isZero();
+            assertThat(cached(engine, prompt, "team-b"))
+                    .as("no probe of another tenant's prompt")
+                    .isZero();
             assertThat(cached(engine, prompt, "team-b")).isEqualTo(2 * CHUNK);
         }
         try (GenerationEngine engine = GenerationEngine.start(fixture.model(), SHARING)) {
-            List<RecordingListener> recordings =
-                    IntStream.range(0, 2).mapToObj(i -> RecordingListener.plain()).toList();
+            List<RecordingListener> recordings = IntStream.range(0, 2)
+                    .mapToObj(i -> RecordingListener.plain())
+                    .toList();
             engine.runInBackground(() -> {
                 for (int i = 0; i < recordings.size(); i++) {
                     submit(engine, prompt, "team-" + i, recordings.get(i));
                 }
                 return false;
             });
-            recordings.forEach(each ->
-                    assertThat(each.completion().usage().cachedTokens()).isZero());
+            recordings.forEach(
+                    each -> assertThat(each.completion().usage().cachedTokens()).isZero());
         }
     }
 

@@ -182,7 +182,8 @@ class WaitingRequestsTest {
     }
 
     private void addOf(String tenant, String id, Optional<LoraWeights> lora) {
-        GenerationRequest request = submitted(TestRequest.of(id, List.of(1)), lora).request();
+        GenerationRequest request =
+                submitted(TestRequest.of(id, List.of(1)), lora).request();
         waiting.add(new SubmittedRequest(
                 new GenerationRequest(
                         id, request.prompt(), request.params(), request.lora(), request.boundary(), 0, tenant),

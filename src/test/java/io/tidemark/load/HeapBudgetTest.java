@@ -13,7 +13,8 @@ class HeapBudgetTest {
     private static final int MAX_RECORD = 4 << 20;
 
     @Test
-    @DisplayName("Of the image's 512 MiB have space for 16 partitions of the largest records, and leave half of the heap")
+    @DisplayName(
+            "Of the image's 512 MiB have space for 16 partitions of the largest records, and leave half of the heap")
     void image() {
         HeapBudget budget = new HeapBudget(512 * MIB, MAX_RECORD);
         assertThat(budget.fetchedBytes(16) + budget.readBytes() + budget.openBytes())

@@ -33,7 +33,8 @@ class BoundaryRecordTest {
                 OptionalInt.of(2),
                 Optional.of("balanced, 24 samples"),
                 Optional.of(Instant.parse("2026-11-25T12:00:00.5Z")),
-                false);
+                false,
+                Optional.empty());
         assertWritten(
                 record,
                 "{\"adapter\":\"a\",\"adapter_digest\":\"3fa2\",\"base_model\":\"smollm2\",\"base_digest\":\"ba5e\","
@@ -100,6 +101,18 @@ class BoundaryRecordTest {
                 BoundaryRecord.setByHand("a", 12, "too slow", Instant.EPOCH),
                 "{\"adapter\":\"a\",\"boundary\":12,"
                         + "\"reason\":\"too slow\",\"calibrated_at\":\"1970-01-01T00:00:00Z\",\"pinned\":true}");
+    }
+
+    @Test
+    @DisplayName("Names the batch after which it was written, if it is that of a calibrator")
+    void evidence() {
+        assertWritten(
+                BoundaryRecord.setByHand("a", 12, "too slow", Instant.EPOCH)
+                        .after(new BoundaryRecord.Evidence("b1", "validation-batches", 3, 41)),
+                "{\"adapter\":\"a\",\"boundary\":12,"
+                        + "\"reason\":\"too slow\",\"calibrated_at\":\"1970-01-01T00:00:00Z\",\"pinned\":true,"
+                        + "\"evidence\":{\"batch_id\":\"b1\",\"topic\":\"validation-batches\",\"partition\":3,"
+                        + "\"offset\":41}}");
     }
 
     @Test

@@ -275,7 +275,8 @@ class RequestMessageTest {
     @Test
     @DisplayName("A request for more log-probabilities than a result has space for is refused")
     void tooManyLogprobs() {
-        String start = "{\"id\": \"r\", \"model\": \"m\", \"prompt\": \"x\", \"n\": 16, \"logprobs\": 15, \"max_tokens\": ";
+        String start =
+                "{\"id\": \"r\", \"model\": \"m\", \"prompt\": \"x\", \"n\": 16, \"logprobs\": 15, \"max_tokens\": ";
         assertThat(valid(start + "256}").maxLogprobs()).isEqualTo(RequestMessage.MAX_LOGPROBS);
         refused(start + "257}", "out_of_range", "logprobs", "r");
     }

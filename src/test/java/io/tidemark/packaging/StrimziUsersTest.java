@@ -39,18 +39,22 @@ class StrimziUsersTest {
     private static final ObjectMapper YAML = new ObjectMapper(new YAMLFactory());
 
     @ParameterizedTest(name = "{0}")
-    @ValueSource(strings = {"worker", "calibrator", "client", "scaler"})
+    @ValueSource(strings = {"worker", "calibrator", "client", "validation", "scaler"})
     @DisplayName("Have the rights in docs/configuration.md of a process that creates no topics and pins no boundary")
     void rightsAreThoseOfThePage(String role) throws IOException {
         assertThat(granted().get("tidemark-" + role)).isEqualTo(documented(role));
     }
 
     @Test
-    @DisplayName("Are the four of the page, with SCRAM-SHA-512, which the listener requires")
+    @DisplayName("Are the five of the page, with SCRAM-SHA-512, which the listener requires")
     void users() throws IOException {
         assertThat(granted().keySet())
                 .containsExactlyInAnyOrder(
-                        "tidemark-worker", "tidemark-calibrator", "tidemark-client", "tidemark-scaler");
+                        "tidemark-worker",
+                        "tidemark-calibrator",
+                        "tidemark-client",
+                        "tidemark-validation",
+                        "tidemark-scaler");
         for (JsonNode user : read(FILE)) {
             assertThat(user.at("/spec/authentication/type").asText()).isEqualTo("scram-sha-512");
             assertThat(user.at("/metadata/labels").path("strimzi.io/cluster").asText())
@@ -61,6 +65,17 @@ class StrimziUsersTest {
         assertThat(kafka.at("/listeners/0/tls").asBoolean()).isTrue();
         assertThat(kafka.at("/listeners/0/authentication/type").asText()).isEqualTo("scram-sha-512");
         assertThat(kafka.at("/authorization/type").asText()).isEqualTo("simple");
+    }
+
+    @Test
+    @DisplayName("Can move a boundary if they are that of the calibrator or of validation")
+    void boundaries() throws IOException {
+        assertThat(granted().entrySet())
+                .filteredOn(user -> List.of("topic validation-batches", "topic adapter-boundaries").stream()
+                        .anyMatch(topic ->
+                                user.getValue().getOrDefault(topic, Set.of()).contains("WRITE")))
+                .extracting(Map.Entry::getKey)
+                .containsExactlyInAnyOrder("tidemark-calibrator", "tidemark-validation");
     }
 
     @Test

@@ -64,7 +64,8 @@ class EndedInEachStateTest {
     @DisplayName("That came before the request was read ends it before its admission")
     void beforeAdmission() {
         cancel();
-        assertEnded(fixture.deliver(1, now(), BODY.formatted("cold").replace(", \"timeout_ms\": 3000", "")), "cancelled");
+        assertEnded(
+                fixture.deliver(1, now(), BODY.formatted("cold").replace(", \"timeout_ms\": 3000", "")), "cancelled");
         assertThat(fixture.noAdapterRequested()).isTrue();
     }
 
@@ -88,7 +89,8 @@ class EndedInEachStateTest {
 
     /** The request has its answer, and each choice its last event. */
     private void assertEnded(CompletableFuture<Answer> answered, String reason) {
-        assertThat(answered).isCompletedWithValueMatching(answer -> answer.outcome().equals(reason));
+        assertThat(answered)
+                .isCompletedWithValueMatching(answer -> answer.outcome().equals(reason));
         assertThat(answered.join().error()).isEmpty();
         assertThat(fixture.events())
                 .filteredOn(event -> event.id().equals(answered.join().result().id()))

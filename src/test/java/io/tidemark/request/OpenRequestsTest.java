@@ -30,8 +30,9 @@ class OpenRequestsTest {
         ReceivedRequest part = fixture.received(1, 0, BODY);
         fixture.deliver(new ReceivedRequest(
                 part.source(), part.value(), 3_000_000, part.timestamp(), part.attempt(), 0, part.reply()));
-        assertThat(fixture.answers()).singleElement().satisfies(answer -> assertThat(answer.error())
-                .hasValueSatisfying(error -> {
+        assertThat(fixture.answers())
+                .singleElement()
+                .satisfies(answer -> assertThat(answer.error()).hasValueSatisfying(error -> {
                     assertThat(error.code()).isEqualTo("request_too_large");
                     assertThat(error.message()).isEqualTo("the record has 3000000 bytes; the limit is 10000 bytes");
                 }));

@@ -43,7 +43,8 @@ class RequestBytesTest {
         }
         long each = (used() - before) / COPIES + value.length;
         assertThat(kept).hasSize(COPIES);
-        System.out.printf("%s: %d bytes, heap %d, estimate %d%n", name, value.length, each, RequestBytes.ofValue(value));
+        System.out.printf(
+                "%s: %d bytes, heap %d, estimate %d%n", name, value.length, each, RequestBytes.ofValue(value));
         assertThat(each).isLessThanOrEqualTo(RequestBytes.ofValue(value));
     }
 

@@ -32,8 +32,7 @@ class TenantTest {
             quoteCharacter = '`')
     @DisplayName("Reject a request that exceeds one, with an error that names field, limit and tenant")
     void exceeded(String field, String json, String message) throws Exception {
-        RejectedException rejected =
-                catchThrowableOfType(RejectedException.class, () -> TEAM.check(request(json)));
+        RejectedException rejected = catchThrowableOfType(RejectedException.class, () -> TEAM.check(request(json)));
         assertThat(rejected.error().code()).isEqualTo("tenant_limit_exceeded");
         assertThat(rejected.error().param()).isEqualTo(Optional.of(field));
         assertThat(rejected.error().message()).isEqualTo(message);

@@ -40,8 +40,8 @@ class WatchdogTest {
                 .satisfies(failure -> assertThat(failure)
                         .hasMessageContaining("engine instance 0")
                         .hasMessageContaining("tidemark.engine.step-limit"));
-        assertThat(fixture.requests().hang()).hasValueSatisfying(what -> assertThat(what)
-                .contains("has not ended within"));
+        assertThat(fixture.requests().hang())
+                .hasValueSatisfying(what -> assertThat(what).contains("has not ended within"));
         assertThat(fixture.requests().stepAge()).isEqualTo(RequestRunnerFixture.LIMITS.step());
         assertThat(answered).isNotDone();
         ticks(Duration.ofSeconds(5));
@@ -63,7 +63,8 @@ class WatchdogTest {
     @Test
     @DisplayName("Interrupts the chat template of a request at the limit, and the request gets an error")
     void interruptedTemplate() {
-        fixture.duringAdmission(() -> ticks(RequestRunnerFixture.LIMITS.admission().plus(RunningTime.TICK)));
+        fixture.duringAdmission(
+                () -> ticks(RequestRunnerFixture.LIMITS.admission().plus(RunningTime.TICK)));
         CompletableFuture<Answer> answered = fixture.deliver(1, now(), CHAT);
         assertThat(answered).isCompleted();
         assertThat(fixture.results()).contains("chat_template_timeout", "\"param\":\"messages\"");
@@ -83,8 +84,7 @@ class WatchdogTest {
             fixture.requests().tick();
             assertThat(fixture.failures())
                     .singleElement()
-                    .satisfies(failure ->
-                            assertThat(failure).hasMessageContaining("tidemark.limits.admission-time"));
+                    .satisfies(failure -> assertThat(failure).hasMessageContaining("tidemark.limits.admission-time"));
         });
         fixture.deliver(1, now(), CHAT);
         assertThat(fixture.failures()).hasSize(1);
@@ -119,9 +119,7 @@ class WatchdogTest {
     private RunningStep step() {
         return new RunningStep(
                 0,
-                fixture.engine().submitted().stream()
-                        .map(GenerationRequest::id)
-                        .toList());
+                fixture.engine().submitted().stream().map(GenerationRequest::id).toList());
     }
 
     private void ticks(Duration duration) {

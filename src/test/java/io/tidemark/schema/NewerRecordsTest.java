@@ -109,6 +109,7 @@ class NewerRecordsTest {
                         "generation-cancellations/source",
                         "validation-batches/examples/messages",
                         "adapter-boundaries",
+                        "adapter-boundaries/evidence",
                         "calibration-state/statistics",
                         "calibration-state/claim");
     }
@@ -147,6 +148,7 @@ class NewerRecordsTest {
                 state.computeType(),
                 state.statistics(),
                 state.countedBatches(),
+                state.countedContents(),
                 state.claim(),
                 Map.of());
     }

@@ -55,6 +55,14 @@ public record PlantedFault(String topic, String name, UnaryOperator<TopicRecord>
 
         add(faults, "adapter-boundaries", "no key", record -> record.withKey((byte[]) null));
         add(faults, "adapter-boundaries", "the key of another adapter", record -> record.withKey("other"));
+        value(
+                faults,
+                "adapter-boundaries",
+                "evidence without a batch id",
+                json -> json.putObject("evidence")
+                        .put("topic", "t")
+                        .put("partition", 0)
+                        .put("offset", 0));
         value(faults, "adapter-boundaries", "a negative boundary", json -> json.put("boundary", -1));
         add(
                 faults,

@@ -313,6 +313,33 @@ class CalibratorTest {
     }
 
     @Test
+    @DisplayName("A dead letter that is too large for its topic loses its value, and the next batch counts")
+    void deadLetterTooLarge() {
+        calibrator.limitDeadLetters(2000);
+        calibrator.sendRaw("{" + " ".repeat(10_000));
+        calibrator.send("good", 0, 0, 4);
+        calibrator.awaitSamples(4);
+        Awaitility.await().until(() -> !calibrator.deadLetters().isEmpty());
+        assertThat(calibrator.deadLetters()).singleElement().satisfies(letter -> {
+            assertThat(letter.value()).isNull();
+            assertThat(TopicClient.text(letter.key())).isEqualTo("raw");
+            assertThat(header(letter, "tidemark.error.code")).isEqualTo("invalid_json");
+            assertThat(header(letter, "tidemark.size")).isEqualTo("10001");
+        });
+    }
+
+    @Test
+    @DisplayName("A topic that accepts no dead letter at all does not stop the calibrator")
+    void noDeadLetter() {
+        calibrator.limitDeadLetters(100);
+        calibrator.sendRaw("{");
+        calibrator.send("good", 0, 0, 4);
+        calibrator.awaitSamples(4);
+        calibrator.awaitCommitted(0, 2);
+        assertThat(calibrator.deadLetters()).isEmpty();
+    }
+
+    @Test
     @DisplayName("A batch at which a third process has died becomes a dead letter before it is run again")
     void killingBatch() {
         AtomicInteger runs = new AtomicInteger();

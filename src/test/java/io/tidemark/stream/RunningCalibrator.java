@@ -199,8 +199,17 @@ final class RunningCalibrator implements AutoCloseable {
 
     /** Sets {@code max.message.bytes} of the topic of calibration states. */
     void limitStates(int bytes) {
+        limit(topics.calibrationState(), bytes);
+    }
+
+    /** Sets {@code max.message.bytes} of the topic of dead letters. */
+    void limitDeadLetters(int bytes) {
+        limit(topics.validationDeadLetters(), bytes);
+    }
+
+    private void limit(String name, int bytes) {
         try (Admin admin = Admin.create(kafka.properties())) {
-            ConfigResource topic = new ConfigResource(ConfigResource.Type.TOPIC, topics.calibrationState());
+            ConfigResource topic = new ConfigResource(ConfigResource.Type.TOPIC, name);
             ConfigEntry limit = new ConfigEntry(TopicConfig.MAX_MESSAGE_BYTES_CONFIG, Integer.toString(bytes));
             await(admin.incrementalAlterConfigs(
                             Map.of(topic, List.of(new AlterConfigOp(limit, AlterConfigOp.OpType.SET))))

@@ -105,7 +105,7 @@ class SecuredClusterIT {
         List<JsonNode> examples = new ArrayList<>();
         pairs.forEach(examples::add);
         try (ServedProcess calibrator = serve("calibrator").awaitReady()) {
-            assertThat(new CalibrationClient(clientsCluster(), TOPICS, "tidemark-calibrators")
+            assertThat(new CalibrationClient(cluster("tidemark-validation"), TOPICS, "tidemark-calibrators")
                             .calibrate(
                                     CalibrationClient.split("all", examples, examples.size()), progress -> {}, TIMEOUT))
                     .isEmpty();
@@ -115,6 +115,16 @@ class SecuredClusterIT {
             Awaitility.await()
                     .atMost(TIMEOUT)
                     .until(() -> !boundaries.poll(Duration.ofMillis(100)).isEmpty());
+        }
+    }
+
+    @Test
+    @DisplayName("A client that sends requests can't send validation batches")
+    void noValidationBatches() {
+        try (Producer<String, byte[]> producer = clientsCluster().producer()) {
+            assertThatThrownBy(() -> producer.send(new ProducerRecord<>(TOPICS.validationBatches(), new byte[0]))
+                            .get())
+                    .hasCauseInstanceOf(TopicAuthorizationException.class);
         }
     }
 
@@ -189,7 +199,11 @@ class SecuredClusterIT {
     }
 
     private Cluster clientsCluster() {
-        return new Cluster(broker.bootstrapServers(), broker.clientProperties("tidemark-client"));
+        return cluster("tidemark-client");
+    }
+
+    private Cluster cluster(String user) {
+        return new Cluster(broker.bootstrapServers(), broker.clientProperties(user));
     }
 
     private KafkaConsumer<String, byte[]> member(String group, String topic) {

@@ -102,7 +102,8 @@ class WorkerFaultsIT {
             assertThat(deaths).isEqualTo(4);
             assertThat(group.results("hanging"))
                     .singleElement()
-                    .satisfies(result -> assertThat(result.at("/error/code").asText()).isEqualTo("worker_crashed"));
+                    .satisfies(result ->
+                            assertThat(result.at("/error/code").asText()).isEqualTo("worker_crashed"));
             assertThat(group.results()).hasSize(41);
             assertThat(group.results())
                     .filteredOn(result -> !result.path("id").asText().equals("hanging"))

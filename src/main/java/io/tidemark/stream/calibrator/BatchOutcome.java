@@ -11,16 +11,14 @@ sealed interface BatchOutcome {
     /**
      * The batch was scored and is counted.
      *
+     * @param batchId  the id of the batch
      * @param state    includes the batch
      * @param replaced the key of another state that {@code state} includes; it gets a tombstone
      * @param seconds  the duration of the sweep
      */
-    record Scored(CalibrationState state, Optional<String> replaced, Decision decision, double seconds)
+    record Scored(String batchId, CalibrationState state, Optional<String> replaced, Decision decision, double seconds)
             implements BatchOutcome {}
 
-    /** The batch cannot be scored and becomes a dead letter. */
+    /** The batch cannot be scored, or its id has been used before. It becomes a dead letter and changes nothing. */
     record Rejected(ErrorBody error) implements BatchOutcome {}
-
-    /** The batch is counted already, or another partition scores it. It changes nothing. */
-    record Skipped() implements BatchOutcome {}
 }

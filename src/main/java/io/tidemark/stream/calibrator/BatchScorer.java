@@ -44,6 +44,11 @@ public final class BatchScorer {
             examples = List.copyOf(examples);
         }
 
+        /** The digest of the examples. */
+        String content() {
+            return TokenizedExample.digest(examples);
+        }
+
         LoadedAdapter adapter() {
             return lease.adapter();
         }
@@ -85,20 +90,35 @@ public final class BatchScorer {
     }
 
     /**
-     * Reads a batch and waits until its adapter is loaded.
+     * Reads a batch.
      *
-     * @param value          the value of the Kafka record, which may be null
-     * @param shouldContinue called every 20 ms while the adapter loads; false ends the wait
-     * @throws RejectedException       if the batch is invalid, or its adapter is unknown or cannot be loaded
-     * @throws SweepAbandonedException if the wait was ended
+     * @param value the value of the Kafka record, which may be null
+     * @throws RejectedException if the batch is invalid
      */
-    TokenizedBatch read(byte[] value, BooleanSupplier shouldContinue)
-            throws RejectedException, SweepAbandonedException {
+    ValidationBatch parse(byte[] value) throws RejectedException {
         Parsed<ValidationBatch> parsed = ValidationBatch.parse(value, TopicSettings.MAX_RECORD_BYTES, maxExamples);
         if (parsed instanceof Parsed.Valid<ValidationBatch> valid) {
-            return tokenize(valid.record(), shouldContinue);
+            return valid.record();
         }
         throw new RejectedException(((Parsed.Invalid<ValidationBatch>) parsed).error());
+    }
+
+    /**
+     * Encodes the examples of a batch and waits until its adapter is loaded.
+     *
+     * @param shouldContinue called every 20 ms while the adapter loads; false ends the wait
+     * @throws RejectedException       if the adapter is unknown or cannot be loaded, or an example cannot be encoded
+     * @throws SweepAbandonedException if the wait was ended
+     */
+    TokenizedBatch tokenize(ValidationBatch batch, BooleanSupplier shouldContinue)
+            throws RejectedException, SweepAbandonedException {
+        if (!adapters.isRegistered(batch.adapter())) {
+            throw new RejectedException("unknown_adapter", "adapter", "no adapter '" + batch.adapter() + "'");
+        }
+        List<TokenizedExample> examples = encode(batch.examples());
+        AdapterLease lease = lease(batch.adapter(), shouldContinue);
+        LoadedVersion version = model.version(lease.adapter().digest());
+        return new TokenizedBatch(batch.batchId(), lease, version, examples);
     }
 
     /**
@@ -120,17 +140,6 @@ public final class BatchScorer {
             LOG.errorf(e, "the sweep of batch '%s' failed", LogText.of(batch.batchId()));
             throw new RejectedException(ErrorBody.serverError("sweep_failed", "the batch could not be scored"));
         }
-    }
-
-    private TokenizedBatch tokenize(ValidationBatch batch, BooleanSupplier shouldContinue)
-            throws RejectedException, SweepAbandonedException {
-        if (!adapters.isRegistered(batch.adapter())) {
-            throw new RejectedException("unknown_adapter", "adapter", "no adapter '" + batch.adapter() + "'");
-        }
-        List<TokenizedExample> examples = encode(batch.examples());
-        AdapterLease lease = lease(batch.adapter(), shouldContinue);
-        LoadedVersion version = model.version(lease.adapter().digest());
-        return new TokenizedBatch(batch.batchId(), lease, version, examples);
     }
 
     private List<TokenizedExample> encode(List<ValidationBatch.Example> examples) throws RejectedException {

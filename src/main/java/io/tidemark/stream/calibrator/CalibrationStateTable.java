@@ -2,6 +2,7 @@ package io.tidemark.stream.calibrator;
 
 import io.tidemark.boundary.LoadedVersion;
 import io.tidemark.calibration.CalibrationState;
+import io.tidemark.calibration.CalibrationState.Counted;
 import io.tidemark.calibration.CurveStatistics;
 import io.tidemark.message.CalibrationStateRecord;
 import io.tidemark.text.LogText;
@@ -93,9 +94,13 @@ final class CalibrationStateTable {
                 .map(older -> olderKey);
     }
 
-    /** Whether the statistics of a version already include a batch, on any input partition. */
-    boolean hasCounted(String adapter, LoadedVersion version, String batchId) {
-        return rows(adapter, version).anyMatch(row -> row.state().hasCounted(batchId));
+    /** Whether the statistics of a version already include a batch with this id, on any input partition. */
+    Counted counted(String adapter, LoadedVersion version, String batchId, String content) {
+        return rows(adapter, version)
+                .map(row -> row.state().counted(batchId, content))
+                .filter(counted -> counted != Counted.NO)
+                .findFirst()
+                .orElse(Counted.NO);
     }
 
     /** Whether the input partition of {@code state} has claimed the batch at this offset. */

@@ -57,8 +57,8 @@ public final class CalibratorService implements AutoCloseable {
         CalibratorService service = new CalibratorService(options, thread, scorer, listener);
         thread.thread().execute(service::run);
         LOG.infof(
-                "calibrator consumes batches from '%s' with objective %s",
-                options.topics().validationBatches(),
+                "calibrator consumes batches from %s with objective %s",
+                options.topics().validationTopics().names(),
                 options.policy().objective().written());
         return service;
     }

@@ -1,10 +1,13 @@
 package io.tidemark.stream.calibrator;
 
 import io.tidemark.calibration.CalibrationState;
+import io.tidemark.calibration.CalibrationState.Counted;
 import io.tidemark.calibration.Decision;
 import io.tidemark.calibration.ExampleScore;
 import io.tidemark.input.RejectedException;
+import io.tidemark.message.CalibrationStateRecord.Claim;
 import io.tidemark.message.ErrorBody;
+import io.tidemark.message.ValidationBatch;
 import io.tidemark.stream.calibrator.BatchScorer.TokenizedBatch;
 import io.tidemark.stream.settings.TidemarkSettings.TopicSettings;
 import io.tidemark.stream.tables.TableReadException;
@@ -14,11 +17,13 @@ import io.tidemark.text.LogText;
 import io.tidemark.time.Time;
 import java.time.Duration;
 import java.util.Collection;
-import java.util.HashSet;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.BooleanSupplier;
+import java.util.stream.Collectors;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -27,7 +32,6 @@ import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.errors.RecordTooLargeException;
 import org.jboss.logging.Logger;
 
 /**
@@ -43,7 +47,7 @@ import org.jboss.logging.Logger;
  *   polled ── attempts, name of the process ──> open
  *   polled ── dead letter ────────────────────> done     it has failed three times
  *   open   ── state that claims the batch ────> open     before the sweep
- *   open   ── {@link BatchOutcome} ────────────────────> done     scored, rejected or skipped
+ *   open   ── {@link BatchOutcome} ────────────────────> done     scored or rejected
  *   open   ── attempts ───────────────────────> polled   stop, revocation, failed engine, exception of a client
  *   open   ── attempts + 1 ───────────────────> polled   other exception, Error, or records that are too large
  *   open   ── nothing ────────────────────────> polled   lost partition, dead process, or failed commit of the
@@ -69,7 +73,10 @@ final class CalibratorSession implements ConsumerRebalanceListener, AutoCloseabl
     private final PollHeartbeat heartbeat;
     private final CalibratorTables tables;
     private final OutcomeTransactions publisher;
-    private final Set<TopicPartition> owned = new HashSet<>();
+
+    /** The partitions that this member owns, each with its position when it was assigned. */
+    private final Map<TopicPartition, Long> owned = new HashMap<>();
+
     private boolean assigned;
 
     /** The batch that is being handled. Empty from the moment at which the commit that ends its handling begins. */
@@ -111,7 +118,7 @@ final class CalibratorSession implements ConsumerRebalanceListener, AutoCloseabl
             consumer.close();
             throw e;
         }
-        consumer.subscribe(List.of(options.topics().validationBatches()), this);
+        consumer.subscribe(options.topics().validationTopics().names(), this);
     }
 
     /**
@@ -137,22 +144,23 @@ final class CalibratorSession implements ConsumerRebalanceListener, AutoCloseabl
     public void onPartitionsAssigned(Collection<TopicPartition> partitions) {
         // the committed offset first: reading it waits for the transaction of the previous owner to end, and the
         // tables then include what that transaction wrote
-        partitions.forEach(consumer::position);
+        Map<TopicPartition, Long> positions =
+                partitions.stream().collect(Collectors.toMap(partition -> partition, consumer::position));
         tables.refreshStates();
         tables.refreshBoundaries();
-        owned.addAll(partitions);
+        owned.putAll(positions);
         assigned = true;
     }
 
     @Override
     public void onPartitionsRevoked(Collection<TopicPartition> partitions) {
         open.filter(batch -> partitions.contains(batch.partition())).ifPresent(this::release);
-        owned.removeAll(partitions);
+        partitions.forEach(owned::remove);
     }
 
     @Override
     public void onPartitionsLost(Collection<TopicPartition> partitions) {
-        owned.removeAll(partitions);
+        partitions.forEach(owned::remove);
     }
 
     private void handle(ConsumerRecord<byte[], byte[]> record) throws SweepAbandonedException {
@@ -172,14 +180,14 @@ final class CalibratorSession implements ConsumerRebalanceListener, AutoCloseabl
             end(batch, process(batch));
         } catch (SweepAbandonedException e) {
             LOG.infof("abandoned the batch at %s-%d@%d", record.topic(), record.partition(), record.offset());
-            open.filter(abandoned -> owned.contains(abandoned.partition())).ifPresent(this::release);
+            open.filter(abandoned -> owned.containsKey(abandoned.partition())).ifPresent(this::release);
             open = Optional.empty();
-            if (run.isRunning() && owned.contains(batch.partition())) {
+            if (run.isRunning() && owned.containsKey(batch.partition())) {
                 // the consumer's position is behind the batch: a new session reads it again
                 throw e;
             }
         } catch (KafkaException | TableReadException e) {
-            if (e instanceof RecordTooLargeException || e.getCause() instanceof RecordTooLargeException) {
+            if (OutcomeTransactions.isTooLarge(e)) {
                 // the state or the boundary record of the batch is too large: the batch has failed; close() commits
                 // that
                 open = Optional.of(new OpenBatch(record, batch.attempts().failed()));
@@ -226,69 +234,102 @@ final class CalibratorSession implements ConsumerRebalanceListener, AutoCloseabl
         ConsumerRecord<byte[], byte[]> record = opened.record();
         BooleanSupplier shouldContinue = () -> {
             heartbeat.beat();
-            return run.isRunning() && owned.contains(opened.partition());
+            return run.isRunning() && owned.containsKey(opened.partition());
         };
-        try (TokenizedBatch batch = scorer.read(record.value(), shouldContinue)) {
-            if (!claim(opened, batch)) {
-                return new BatchOutcome.Skipped();
-            }
+        try (TokenizedBatch batch = scorer.tokenize(read(record), shouldContinue)) {
+            claim(opened, batch);
             long start = time.nanoTime();
             List<ExampleScore> scores = scorer.score(batch, progress -> {
                 listener.onProgress(batch.adapter().id(), batch.batchId(), progress);
                 return shouldContinue.getAsBoolean();
             });
-            if (!owned.contains(opened.partition())) {
+            if (!owned.containsKey(opened.partition())) {
                 throw new SweepAbandonedException();
             }
             double seconds = time.nanosSince(start) / 1e9;
             heartbeat.stop();
             CalibrationState state = tables.states()
                     .get(batch.adapter().id(), record.partition(), batch.version())
-                    .plus(batch.batchId(), scores);
+                    .plus(batch.batchId(), batch.content(), scores);
             return new BatchOutcome.Scored(
-                    state, tables.states().replacedBy(state, batch.version()), decide(batch, state), seconds);
+                    batch.batchId(),
+                    state,
+                    tables.states().replacedBy(state, batch.version()),
+                    decide(batch, state),
+                    seconds);
         } catch (RejectedException e) {
             return new BatchOutcome.Rejected(e.error());
         }
     }
 
+    /** Reads a batch, and rejects it if its adapter belongs to another topic. */
+    private ValidationBatch read(ConsumerRecord<byte[], byte[]> record) throws RejectedException {
+        ValidationBatch batch = scorer.parse(record.value());
+        Optional<String> topic = options.topics().validationTopics().topicOf(batch.adapter());
+        if (!topic.equals(Optional.of(record.topic()))) {
+            throw new RejectedException(
+                    "adapter_not_allowed",
+                    "adapter",
+                    "batches of adapter '" + batch.adapter() + "' are not accepted on topic '" + record.topic() + "'"
+                            + topic.map(name -> "; send them to '" + name + "'").orElse(""));
+        }
+        return batch;
+    }
+
     /**
-     * Claims a batch for its partition. Returns false if the batch is counted or another partition has an earlier
-     * claim: the topic of states has one partition, so its order decides which of two claims was first.
+     * Claims a batch for its partition.
+     *
+     * @throws RejectedException if a batch with its id is counted, or another partition has an earlier claim: the topic
+     *                           of states has one partition, so its order decides which of two claims was first
      */
-    private boolean claim(OpenBatch opened, TokenizedBatch batch) {
+    private void claim(OpenBatch opened, TokenizedBatch batch) throws RejectedException {
         ConsumerRecord<byte[], byte[]> record = opened.record();
         String adapter = batch.adapter().id();
         CalibrationStateTable states = tables.refreshStates();
         CalibrationState state = states.get(adapter, record.partition(), batch.version());
-        boolean counted = states.hasCounted(adapter, batch.version(), batch.batchId());
+        boolean counted = counted(batch) != Counted.NO;
         if (!counted && !states.hasClaimed(state, batch.batchId(), record.offset())) {
             publisher.claim(
                     record,
                     opened.attempts().startedIn(run.process()),
-                    state.claiming(batch.batchId(), record.offset()),
+                    state.claiming(batch.batchId(), batch.content(), record.offset()),
                     states.replacedBy(state, batch.version()));
             tables.refreshStates();
         }
         for (CalibrationState other : states.earlierClaims(state, batch.version(), batch.batchId())) {
-            if (isToBeScored(other)) {
-                LOG.infof(
-                        "batch '%s' of '%s' is scored on partition %d and is skipped",
-                        LogText.of(batch.batchId()), adapter, other.inputPartition());
-                return false;
+            if (isToBeScored(other, record.topic())) {
+                boolean same = other.claim()
+                        .flatMap(Claim::content)
+                        .filter(content -> !content.equals(batch.content()))
+                        .isEmpty();
+                throw repeated(same, "is being scored, from partition " + other.inputPartition());
             }
         }
         // after the check of the other claims: a claim may have ended with a count since the last refresh
-        if (counted || tables.refreshStates().hasCounted(adapter, batch.version(), batch.batchId())) {
-            LOG.infof("batch '%s' of '%s' was counted before and is skipped", LogText.of(batch.batchId()), adapter);
-            return false;
+        tables.refreshStates();
+        Counted known = counted(batch);
+        if (known != Counted.NO) {
+            throw repeated(known == Counted.SAME, "was counted before");
         }
-        return true;
+    }
+
+    private Counted counted(TokenizedBatch batch) {
+        return tables.states().counted(batch.adapter().id(), batch.version(), batch.batchId(), batch.content());
+    }
+
+    /** The error of a batch whose id was used before. Its sender must see whether its examples count. */
+    private static RejectedException repeated(boolean same, String how) {
+        return same
+                ? new RejectedException("duplicate_batch", "batch_id", "a batch with this id and these examples " + how)
+                : new RejectedException(
+                        "batch_id_conflict",
+                        "batch_id",
+                        "a batch with this id and other examples " + how + "; send this one with another id");
     }
 
     /** Whether the batch of a claim is still to be scored. A claim stays in the state when its batch is rejected. */
-    private boolean isToBeScored(CalibrationState claiming) {
-        TopicPartition partition = new TopicPartition(options.topics().validationBatches(), claiming.inputPartition());
+    private boolean isToBeScored(CalibrationState claiming, String topic) {
+        TopicPartition partition = new TopicPartition(topic, claiming.inputPartition());
         long claimed = claiming.claim().orElseThrow().offset();
         return committed(partition)
                 .filter(committed -> committed.offset() > claimed)
@@ -309,39 +350,56 @@ final class CalibratorSession implements ConsumerRebalanceListener, AutoCloseabl
 
     /** Commits the outcome of a batch and reports it. */
     private void end(OpenBatch batch, BatchOutcome outcome) {
-        ConsumerRecord<byte[], byte[]> record = batch.record();
-        // while the batch is open, so that records that can't be built are a failure of the batch
-        List<ProducerRecord<byte[], byte[]>> records = publisher.toRecords(record, outcome);
-        if (outcome instanceof BatchOutcome.Rejected rejected) {
-            // without the message: that of a chat template may contain text of the batch
-            LOG.warnf(
-                    "the batch at %s-%d@%d is rejected: %s (%s)",
-                    record.topic(),
-                    record.partition(),
-                    record.offset(),
-                    rejected.error().code(),
-                    LogText.of(rejected.error().param().orElse("no field")));
-        }
-        open = Optional.empty();
-        publisher.publish(record, records);
         if (outcome instanceof BatchOutcome.Scored scored) {
-            restorePins();
-            LOG.info(scored.decision().summary());
-            listener.onDecision(scored.state().adapter(), scored.decision(), scored.seconds());
+            count(batch, scored);
         } else if (outcome instanceof BatchOutcome.Rejected rejected) {
-            listener.onRejected(rejected.error());
+            reject(batch, rejected.error());
         }
+    }
+
+    private void count(OpenBatch batch, BatchOutcome.Scored scored) {
+        // while the batch is open, so that records that can't be built are a failure of the batch
+        List<ProducerRecord<byte[], byte[]>> records = publisher.toRecords(batch.record(), scored);
+        open = Optional.empty();
+        publisher.publish(batch.record(), records);
+        restorePins();
+        LOG.info(scored.decision().summary());
+        listener.onDecision(scored.state().adapter(), scored.decision(), scored.seconds());
+    }
+
+    private void reject(OpenBatch batch, ErrorBody error) {
+        ConsumerRecord<byte[], byte[]> record = batch.record();
+        // without the message: that of a chat template may contain text of the batch
+        LOG.warnf(
+                "the batch at %s-%d@%d is rejected: %s (%s)",
+                record.topic(),
+                record.partition(),
+                record.offset(),
+                error.code(),
+                LogText.of(error.param().orElse("no field")));
+        open = Optional.empty();
+        publisher.reject(record, error);
+        listener.onRejected(error);
     }
 
     /**
      * Publishes pins again that were written between a calibrator's decision and its commit, so that the operator's
      * record is the last one. Called after every commit, and after an assignment for a calibrator that crashed
-     * between its commit and this.
+     * between its commit and this. Each is one transaction with an offset of an owned partition: a calibrator that has
+     * lost its partitions could otherwise restore a pin that an operator has removed since.
      */
     private void restorePins() {
-        tables.refreshBoundaries().overwrittenPins().forEach((adapter, pin) -> {
+        Map<String, byte[]> pins = tables.refreshBoundaries().overwrittenPins();
+        Optional<TopicPartition> partition = owned.keySet().stream().findAny();
+        if (pins.isEmpty() || partition.isEmpty()) {
+            return;
+        }
+        Map<TopicPartition, OffsetAndMetadata> position = Map.of(
+                partition.get(),
+                committed(partition.get()).orElseGet(() -> new OffsetAndMetadata(owned.get(partition.get()))));
+        pins.forEach((adapter, pin) -> {
             LOG.infof("publishing the overwritten pin of '%s' again", LogText.of(adapter));
-            publisher.publishBoundary(adapter, pin);
+            publisher.publishBoundary(adapter, pin, position);
         });
     }
 

@@ -2,6 +2,7 @@ package io.tidemark.stream.calibrator;
 
 import io.tidemark.calibration.CalibrationState;
 import io.tidemark.message.BoundaryRecord;
+import io.tidemark.message.ErrorBody;
 import io.tidemark.message.TopicJson;
 import io.tidemark.stream.topics.DeadLetter;
 import io.tidemark.stream.topics.KafkaClients;
@@ -12,7 +13,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.apache.kafka.clients.consumer.CommitFailedException;
 import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.ConsumerGroupMetadata;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.Producer;
@@ -20,6 +23,8 @@ import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.RecordTooLargeException;
+import org.jboss.logging.Logger;
 
 /**
  * Publishes the outcome of a batch together with the offset behind the batch, in one transaction. After a crash, either
@@ -30,6 +35,8 @@ import org.apache.kafka.common.TopicPartition;
  * unknown. The producer is unusable afterwards; close it.
  */
 final class OutcomeTransactions implements AutoCloseable {
+
+    private static final Logger LOG = Logger.getLogger(OutcomeTransactions.class);
 
     private final TopicLayout topics;
     private final Consumer<byte[], byte[]> consumer;
@@ -56,22 +63,52 @@ final class OutcomeTransactions implements AutoCloseable {
         }
     }
 
-    /** The records of an outcome. Sends nothing. */
-    List<ProducerRecord<byte[], byte[]>> toRecords(ConsumerRecord<byte[], byte[]> batch, BatchOutcome outcome) {
-        if (outcome instanceof BatchOutcome.Scored scored) {
-            List<ProducerRecord<byte[], byte[]>> records = toRecords(scored.state(), scored.replaced());
-            scored.decision().toPublish().map(this::toRecord).ifPresent(records::add);
-            return records;
-        }
-        if (outcome instanceof BatchOutcome.Rejected rejected) {
-            return List.of(DeadLetter.of(batch, rejected.error(), topics.validationDeadLetters()));
-        }
-        return List.of();
+    /** The records of a scored batch. Sends nothing. */
+    List<ProducerRecord<byte[], byte[]>> toRecords(ConsumerRecord<byte[], byte[]> batch, BatchOutcome.Scored scored) {
+        List<ProducerRecord<byte[], byte[]>> records = toRecords(scored.state(), scored.replaced());
+        BoundaryRecord.Evidence evidence =
+                new BoundaryRecord.Evidence(scored.batchId(), batch.topic(), batch.partition(), batch.offset());
+        scored.decision()
+                .toPublish()
+                .map(boundary -> toRecord(boundary.after(evidence)))
+                .ifPresent(records::add);
+        return records;
     }
 
     /** Publishes the records of an outcome. */
     void publish(ConsumerRecord<byte[], byte[]> batch, List<ProducerRecord<byte[], byte[]>> records) {
         commit(positionBehind(batch), records);
+    }
+
+    /**
+     * Publishes the dead letter of a batch. If its topic refuses the letter as too large, the letter has less of the
+     * batch, and in the end there is none: a batch that can't be used must not stop the batches behind it.
+     */
+    void reject(ConsumerRecord<byte[], byte[]> batch, ErrorBody error) {
+        List<ProducerRecord<byte[], byte[]>> letters = new ArrayList<>();
+        letters.add(DeadLetter.of(batch, error, topics.validationDeadLetters()));
+        letters.addAll(DeadLetter.smaller(batch, error, topics.validationDeadLetters()));
+        for (ProducerRecord<byte[], byte[]> letter : letters) {
+            try {
+                publish(batch, List.of(letter));
+                return;
+            } catch (KafkaException e) {
+                if (!isTooLarge(e)) {
+                    throw e;
+                }
+                producer.abortTransaction();
+            }
+        }
+        LOG.errorf(
+                "the batch at %s-%d@%d has no dead letter: topic '%s' refuses all as too large; raise its"
+                        + " max.message.bytes",
+                batch.topic(), batch.partition(), batch.offset(), topics.validationDeadLetters());
+        publish(batch, List.of());
+    }
+
+    /** Whether a commit has failed because a record is too large for its topic. */
+    static boolean isTooLarge(Exception failure) {
+        return failure instanceof RecordTooLargeException || failure.getCause() instanceof RecordTooLargeException;
     }
 
     /** Publishes a state that claims the batch, and keeps the offset of the batch. */
@@ -97,17 +134,25 @@ final class OutcomeTransactions implements AutoCloseable {
         commit(positionOf(batch, attempts), List.of());
     }
 
-    /** Publishes the value of a boundary record without a batch. */
-    void publishBoundary(String adapter, byte[] value) {
-        producer.beginTransaction();
-        producer.send(new ProducerRecord<>(topics.boundaries(), utf8(adapter), value));
-        producer.commitTransaction();
+    /**
+     * Publishes the value of a boundary record without a batch.
+     *
+     * @param position the committed offset of a partition that the calibrator owns. It is committed again, unchanged,
+     *                 so that a calibrator that has lost the partition can't publish.
+     */
+    void publishBoundary(String adapter, byte[] value, Map<TopicPartition, OffsetAndMetadata> position) {
+        commit(position, List.of(new ProducerRecord<>(topics.boundaries(), utf8(adapter), value)));
     }
 
     private void commit(Map<TopicPartition, OffsetAndMetadata> position, List<ProducerRecord<byte[], byte[]>> records) {
+        ConsumerGroupMetadata member = consumer.groupMetadata();
+        if (member.generationId() < 0 || member.memberId().isEmpty()) {
+            // a coordinator does not check the owner of a commit without a generation
+            throw new CommitFailedException("the calibrator is no member of its group");
+        }
         producer.beginTransaction();
         records.forEach(producer::send);
-        producer.sendOffsetsToTransaction(position, consumer.groupMetadata());
+        producer.sendOffsetsToTransaction(position, member);
         producer.commitTransaction();
     }
 

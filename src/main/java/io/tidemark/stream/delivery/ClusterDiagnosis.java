@@ -73,8 +73,10 @@ final class ClusterDiagnosis {
      */
     Optional<String> fault(String topic, Collection<Integer> partitions) {
         try (Closing admin = new Closing(kafka.newAdmin())) {
-            TopicDescription description = await(
-                    admin.client.describeTopics(List.of(topic)).topicNameValues().get(topic));
+            TopicDescription description = await(admin.client
+                    .describeTopics(List.of(topic))
+                    .topicNameValues()
+                    .get(topic));
             return fault(description, partitions, inSync(admin.client, topic));
         } catch (ExecutionException e) {
             return e.getCause() instanceof UnknownTopicOrPartitionException
@@ -111,9 +113,10 @@ final class ClusterDiagnosis {
     private static int inSync(Admin admin, String topic) throws TimeoutException {
         ConfigResource resource = new ConfigResource(ConfigResource.Type.TOPIC, topic);
         try {
-            return Integer.parseInt(await(admin.describeConfigs(List.of(resource)).values().get(resource))
-                    .get(TopicConfig.MIN_IN_SYNC_REPLICAS_CONFIG)
-                    .value());
+            return Integer.parseInt(
+                    await(admin.describeConfigs(List.of(resource)).values().get(resource))
+                            .get(TopicConfig.MIN_IN_SYNC_REPLICAS_CONFIG)
+                            .value());
         } catch (ExecutionException e) {
             // without the right to read configurations
             return 1;

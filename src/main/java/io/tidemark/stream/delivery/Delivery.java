@@ -1,8 +1,8 @@
 package io.tidemark.stream.delivery;
 
 import io.tidemark.message.Provenance.Source;
-import io.tidemark.request.ReceivedRequest;
 import io.tidemark.message.RequestTokens;
+import io.tidemark.request.ReceivedRequest;
 import io.tidemark.request.RequestBytes;
 import io.tidemark.request.Tenant;
 import io.tidemark.stream.topics.DeadLetter;

@@ -157,12 +157,8 @@ public final class DeliveryLoop {
         UnreadRecords unread = new UnreadRecords(
                 UnreadRecords.listing(admin), partition -> GroupSession.position(consumer, partition));
         Backlog backlog = new Backlog(requests.work(), unread, time);
-        AnswerTransactions answers = new AnswerTransactions(
-                producers,
-                cluster.topics(),
-                unwritable,
-                control::givesUpProducer,
-                time);
+        AnswerTransactions answers =
+                new AnswerTransactions(producers, cluster.topics(), unwritable, control::givesUpProducer, time);
         PartitionLogs logs = new PartitionLogs(admin, status.requestTopics(), time);
         GroupSession.Parts parts = new GroupSession.Parts(
                 consumer,

@@ -78,8 +78,7 @@ final class FailedRecords {
 
     /** Whether dead letters are written: not for a minute after their topic has failed. */
     boolean permitsLetters() {
-        return lettersFailedNanos.isEmpty()
-                || time.nanosSince(lettersFailedNanos.getAsLong()) >= WITHOUT_LETTERS_NANOS;
+        return lettersFailedNanos.isEmpty() || time.nanosSince(lettersFailedNanos.getAsLong()) >= WITHOUT_LETTERS_NANOS;
     }
 
     /** A transaction was committed. */
@@ -171,7 +170,8 @@ final class FailedRecords {
 
     /** Whether a record has failed because no broker has taken it in time, for whatever reason. */
     private static boolean isDelay(Exception reason) {
-        return reason instanceof RetriableException && !(reason instanceof NotEnoughReplicasException)
+        return reason instanceof RetriableException
+                && !(reason instanceof NotEnoughReplicasException)
                 && !(reason instanceof NotEnoughReplicasAfterAppendException);
     }
 

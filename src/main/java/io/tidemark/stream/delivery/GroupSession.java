@@ -214,7 +214,13 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
             progress.read(record.leaderEpoch());
             parts.backlog().read(progress.partition());
             if (progress.open(record.offset())) {
-                readAhead.add(new Delivery(record, progress, routing.reply(record), attempt, time.nanoTime(), parts.tenants().of(record)));
+                readAhead.add(new Delivery(
+                        record,
+                        progress,
+                        routing.reply(record),
+                        attempt,
+                        time.nanoTime(),
+                        parts.tenants().of(record)));
             }
         }
     }
@@ -293,9 +299,7 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
 
     /** Bytes of heap of the requests that run, with the most that their answers may use, and of unsent answers. */
     private long openBytes() {
-        return running.stream()
-                        .mapToLong(this::openBytes)
-                        .sum()
+        return running.stream().mapToLong(this::openBytes).sum()
                 + answers.all().mapToLong(PendingAnswer::heapBytes).sum();
     }
 

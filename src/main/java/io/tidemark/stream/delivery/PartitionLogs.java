@@ -197,9 +197,7 @@ final class PartitionLogs {
                 partitions.stream().collect(Collectors.toMap(Function.identity(), any -> spec)),
                 new ListOffsetsOptions(isolation).timeoutMs(TIMEOUT_MS));
         return partitions.stream()
-                .collect(Collectors.toMap(
-                        Function.identity(),
-                        each -> future(offsets.partitionResult(each))));
+                .collect(Collectors.toMap(Function.identity(), each -> future(offsets.partitionResult(each))));
     }
 
     private static <T> CompletableFuture<T> future(KafkaFuture<T> answer) {
@@ -218,7 +216,8 @@ final class PartitionLogs {
             throw new InterruptException(e);
         } catch (ExecutionException e) {
             LOG.warnf(
-                    "the log of a request partition is not known: %s", e.getCause().getMessage());
+                    "the log of a request partition is not known: %s",
+                    e.getCause().getMessage());
             return Optional.empty();
         }
     }

@@ -32,6 +32,7 @@ final class PartitionProgress {
     private boolean idle;
     /** The transactional id that the next commit names. */
     private String owner;
+
     private boolean keepsOwner;
     private PartitionState state = new PartitionState.Assigned();
     /** Number of changes of the metadata that need a commit even if no request ends. */

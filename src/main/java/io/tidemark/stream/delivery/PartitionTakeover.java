@@ -108,8 +108,8 @@ final class PartitionTakeover {
         }
         Map<TopicPartition, PartitionLog> found = logs.read(partitions);
         Map<TopicPartition, Commit> commits = new HashMap<>();
-        committed.forEach((partition, commit) -> commits.put(
-                partition, new Commit(commit.offset(), metadata(partition, commit), found.get(partition))));
+        committed.forEach((partition, commit) ->
+                commits.put(partition, new Commit(commit.offset(), metadata(partition, commit), found.get(partition))));
         Comparison compared = compare(commits);
         return partitions.stream()
                 .map(each -> Optional.ofNullable(commits.get(each))
@@ -133,15 +133,13 @@ final class PartitionTakeover {
         OptionalLong diverged = Optional.ofNullable(compared.diverged.get(partition))
                 .map(OptionalLong::of)
                 .orElseGet(OptionalLong::empty);
-        StartOffset start = StartOffset.of(
-                commit.offset, commit.metadata.in(log.possible(commit.metadata.log())), log, diverged);
+        StartOffset start =
+                StartOffset.of(commit.offset, commit.metadata.in(log.possible(commit.metadata.log())), log, diverged);
         report(partition, commit.offset, start, log);
         CommitMetadata metadata = start.metadata();
         consumer.seek(
                 partition,
-                position(
-                        start.offset(),
-                        compared.unanswered.contains(partition) ? metadata.log() : LogIdentity.NONE));
+                position(start.offset(), compared.unanswered.contains(partition) ? metadata.log() : LogIdentity.NONE));
         CrashHistory crashes = crashes(partition, start.offset(), metadata);
         LogIdentity identity = new LogIdentity(
                 log.topic().or(() -> metadata.log().topic()), metadata.log().epoch());
@@ -155,9 +153,7 @@ final class PartitionTakeover {
     /** The consumer compares a position that has a leader epoch with the log before it reads from there. */
     private static OffsetAndMetadata position(long offset, LogIdentity log) {
         return new OffsetAndMetadata(
-                offset,
-                log.epoch().isPresent() ? Optional.of(log.epoch().getAsInt()) : Optional.empty(),
-                "");
+                offset, log.epoch().isPresent() ? Optional.of(log.epoch().getAsInt()) : Optional.empty(), "");
     }
 
     /**

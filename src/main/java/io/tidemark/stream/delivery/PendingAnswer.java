@@ -12,8 +12,8 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 
 /**
  * The answer of a delivery until its commit, and how it is written: where the result goes, whether an error replaces
- * it, and whether it has a dead letter. Changed by the thread that runs transactions. The
- * thread that polls asks for {@link #writtenBytes} while no transaction runs.
+ * it, and whether it has a dead letter. Changed by the thread that runs transactions. The thread that polls asks for
+ * {@link #writtenBytes} while no transaction runs.
  */
 final class PendingAnswer {
 

@@ -167,8 +167,7 @@ final class PendingAnswers implements AutoCloseable {
                 continue;
             }
             bytes += answer.writtenBytes();
-            if (batch.size() == MAX_RESULTS_PER_TRANSACTION
-                    || !batch.isEmpty() && bytes > transactions.maxBytes()) {
+            if (batch.size() == MAX_RESULTS_PER_TRANSACTION || !batch.isEmpty() && bytes > transactions.maxBytes()) {
                 break;
             }
             batch.add(answer);

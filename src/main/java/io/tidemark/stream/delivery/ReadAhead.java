@@ -103,8 +103,8 @@ final class ReadAhead {
 
     /** Removes and returns the request that starts next. */
     Optional<Delivery> take() {
-        OptionalInt tenant = order.next(
-                each -> turn(each).filter(order::mayStart).isPresent());
+        OptionalInt tenant =
+                order.next(each -> turn(each).filter(order::mayStart).isPresent());
         if (tenant.isEmpty()) {
             return Optional.empty();
         }

@@ -58,10 +58,7 @@ final class ResultProducers {
      * @param isEnding  whether the end of the last transaction of an id is decided, and not all markers are written
      */
     ResultProducers(
-            Function<String, Producer<byte[], byte[]>> producers,
-            String first,
-            Predicate<String> isEnding,
-            Time time) {
+            Function<String, Producer<byte[], byte[]>> producers, String first, Predicate<String> isEnding, Time time) {
         this.producers = producers;
         this.first = first;
         this.isEnding = isEnding;

@@ -60,8 +60,7 @@ record StartOffset(long offset, CommitMetadata metadata, Change change, long los
                 kept.or(metadata.finished());
                 kept.clear(Math.toIntExact(difference.getAsLong() - committed), Integer.MAX_VALUE);
             }
-            return new StartOffset(
-                    offset, CommitMetadata.NONE.in(here).finished(kept), Change.TRUNCATED, 0);
+            return new StartOffset(offset, CommitMetadata.NONE.in(here).finished(kept), Change.TRUNCATED, 0);
         }
         if (first > committed) {
             return expired(committed, metadata, first);

@@ -43,9 +43,10 @@ final class StartOrder {
         this.lowerShare = lowerShare;
         this.credits = new double[tenants.ranks().size()];
         this.openTokens = new long[tenants.size()];
-        tenants.ranks().forEach(rank -> ranks.add(new WeightedShares(rank.stream()
-                .map(topic -> tenants.topics().get(topic).weight())
-                .toList())));
+        tenants.ranks()
+                .forEach(rank -> ranks.add(new WeightedShares(rank.stream()
+                        .map(topic -> tenants.topics().get(topic).weight())
+                        .toList())));
         tenants.topics()
                 .forEach(topic -> topics.add(new WeightedShares(topic.members().stream()
                         .map(member -> tenants.members().get(member).weight())
@@ -116,9 +117,8 @@ final class StartOrder {
                 .next(each -> canStart(rank.get(each), canStart))
                 .orElseThrow());
         List<Integer> members = tenants.topics().get(topic).members();
-        return OptionalInt.of(members.get(topics.get(topic)
-                .next(each -> canStart.test(members.get(each)))
-                .orElseThrow()));
+        return OptionalInt.of(members.get(
+                topics.get(topic).next(each -> canStart.test(members.get(each))).orElseThrow()));
     }
 
     private int firstRank(int from, IntPredicate canStart) {

@@ -53,8 +53,8 @@ final class TopicProbe {
         Map<String, Object> config = new HashMap<>(ResultProducers.config(kafka));
         config.put(ProducerConfig.CLIENT_ID_CONFIG, "tidemark-probes");
         try {
-            Producer<byte[], byte[]> producer = kafka.newTransactionalProducer(
-                    DeliveryOptions.ofProbe(owner, probes.incrementAndGet()), config);
+            Producer<byte[], byte[]> producer =
+                    kafka.newTransactionalProducer(DeliveryOptions.ofProbe(owner, probes.incrementAndGet()), config);
             try {
                 producer.initTransactions();
                 producer.beginTransaction();

@@ -167,12 +167,10 @@ final class UnwritableTopics {
         if (outcome.failure.isPresent()) {
             topics.put(
                     outcome.topic,
-                    new Aside(
-                            aside.partitions,
-                            outcome.nanos,
-                            Math.min(LONGEST_WAIT, 2 * aside.waitNanos),
-                            false));
-            LOG.debugf("the reply topic '%s' stays aside: %s", LogText.of(outcome.topic), LogText.of(outcome.failure.get()));
+                    new Aside(aside.partitions, outcome.nanos, Math.min(LONGEST_WAIT, 2 * aside.waitNanos), false));
+            LOG.debugf(
+                    "the reply topic '%s' stays aside: %s",
+                    LogText.of(outcome.topic), LogText.of(outcome.failure.get()));
             return;
         }
         topics.remove(outcome.topic);

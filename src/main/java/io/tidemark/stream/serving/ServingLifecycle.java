@@ -110,7 +110,8 @@ public class ServingLifecycle {
             if (!kafka.notInherited().isEmpty()) {
                 LOG.warnf("not passed to the Kafka clients: %s", kafka.notInherited());
             }
-            Assembly opening = new Assembly(settings, kafka, events::send, registry, preloader, this::serviceFailed, this::halt);
+            Assembly opening =
+                    new Assembly(settings, kafka, events::send, registry, preloader, this::serviceFailed, this::halt);
             assembly = Optional.of(opening);
             if (phase().isOver()) {
                 return;

@@ -38,8 +38,8 @@ final class TenantShares {
 
     private TopicShare topic(WeightedName topic) {
         Stream<TenantShare> named = plan.divisionsOf(topic.name()).stream()
-                .map(each -> tenant(
-                        topic.name(), each.name(), TenantPlan.tenant(topic.name(), each.name()), each.weight()));
+                .map(each ->
+                        tenant(topic.name(), each.name(), TenantPlan.tenant(topic.name(), each.name()), each.weight()));
         return new TopicShare(
                 prefix + topic.name(),
                 topic.weight(),

@@ -232,9 +232,7 @@ final class WorkerService implements Service {
         if (!thread.isAlive()) {
             return Optional.of("the thread that reads requests has ended");
         }
-        return cancellations.isAlive()
-                ? requests.hang()
-                : Optional.of("the thread that reads cancellations has ended");
+        return cancellations.isAlive() ? requests.hang() : Optional.of("the thread that reads cancellations has ended");
     }
 
     @Override

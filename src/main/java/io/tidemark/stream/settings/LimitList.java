@@ -64,6 +64,7 @@ public final class LimitList {
         } catch (NumberFormatException e) {
             // the same error
         }
-        throw new IllegalArgumentException(setting + " must be numbers from " + min + " to " + max + ", not '" + text + "'");
+        throw new IllegalArgumentException(
+                setting + " must be numbers from " + min + " to " + max + ", not '" + text + "'");
     }
 }

@@ -46,6 +46,7 @@ public final class SettingsValidator {
                 Double.isFinite(settings.calibrator().tolerance()),
                 "tidemark.calibrator.tolerance must be a finite number");
         TenantPlan.of(settings.topics(), settings.tenants());
+        ValidationTopics.of(settings.topics());
         short replicas = settings.topics().replicationFactor();
         require(replicas == -1 || replicas >= 1, "tidemark.topics.replication-factor must be -1, or 1 or more");
     }

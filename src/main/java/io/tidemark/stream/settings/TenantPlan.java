@@ -80,12 +80,13 @@ public record TenantPlan(RequestTopics topics, String header, Map<String, List<W
             }
         }
         divided.forEach((topic, names) -> names.forEach(each -> known.add(tenant(topic, each.name()))));
-        limits.byName().forEach((setting, list) -> list.names().forEach(name -> {
-            if (!known.contains(name)) {
-                throw new IllegalArgumentException(PREFIX + setting + " must be limits of tenants that exist, not of '"
-                        + name + "'; there are " + known);
-            }
-        }));
+        limits.byName()
+                .forEach((setting, list) -> list.names().forEach(name -> {
+                    if (!known.contains(name)) {
+                        throw new IllegalArgumentException(PREFIX + setting
+                                + " must be limits of tenants that exist, not of '" + name + "'; there are " + known);
+                    }
+                }));
     }
 
     private static LimitList limit(String name, List<String> values, long min, long max) {

@@ -354,9 +354,12 @@ public interface TidemarkSettings {
         @NotBlank
         String generationDeadLetters();
 
+        /**
+         * The topics of validation batches, as {@code TOPIC} or {@code TOPIC=PREFIX}, see {@link ValidationTopics}. The
+         * first is the one that clients use.
+         */
         @WithDefault("validation-batches")
-        @NotBlank
-        String validationBatches();
+        List<@NotBlank String> validationBatches();
 
         @WithDefault("validation-dead-letters")
         @NotBlank

@@ -41,7 +41,8 @@ public record WeightedName(String name, int weight) {
         if (name.isEmpty() || name.indexOf('*') >= 0) {
             throw new IllegalArgumentException("names or NAME*WEIGHT, not '" + text.strip() + "'");
         }
-        return new WeightedName(name, star < 0 ? 1 : weight(text.substring(star + 1).strip()));
+        return new WeightedName(
+                name, star < 0 ? 1 : weight(text.substring(star + 1).strip()));
     }
 
     private static int weight(String text) {

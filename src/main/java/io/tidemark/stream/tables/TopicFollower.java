@@ -12,10 +12,12 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.stream.Stream;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.ListOffsetsOptions;
 import org.apache.kafka.clients.consumer.CloseOptions;
 import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.IsolationLevel;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
@@ -24,9 +26,11 @@ import org.jboss.logging.Logger;
 
 /**
  * Passes the records of all partitions of a topic to a sink, without a consumer group: to the end of the topic on the
- * thread of the caller, then on the thread that it is given. After an exception, it tries again every second. It
- * compares its positions with the ends of the topic every two seconds, to see records that it can't read, such as those
- * behind an open transaction. An {@link Error} ends it and completes {@link #failure}: the owner ends the process.
+ * thread of the caller, then on the thread that it is given. A record at which the sink throws an exception is logged
+ * and has no effect; the records behind it are passed. After an exception of the consumer, it tries again every second.
+ * It compares its positions with the ends of the topic every two seconds, to see records that it can't read, such as
+ * those behind an open transaction. An {@link Error} ends it and completes {@link #failure}: the owner ends the
+ * process.
  */
 public final class TopicFollower implements AutoCloseable {
 
@@ -105,14 +109,34 @@ public final class TopicFollower implements AutoCloseable {
     }
 
     private static TopicFollower follow(KafkaThread thread, TableReader reader, Limits limits, TableReader.Sink sink) {
+        TableReader.Sink passing = record -> pass(record, sink);
         try {
-            reader.readToEnd(sink, limits.load());
-            TopicFollower follower = new TopicFollower(thread, reader, limits.staleness(), sink);
+            reader.readToEnd(passing, limits.load());
+            TopicFollower follower = new TopicFollower(thread, reader, limits.staleness(), passing);
             thread.thread().execute(follower::run);
             return follower;
         } catch (RuntimeException e) {
             reader.close();
             throw e;
+        }
+    }
+
+    /** Passes a record. An exception of the sink costs this record only: a poll returns its records once. */
+    private static void pass(ConsumerRecord<byte[], byte[]> record, TableReader.Sink sink) {
+        try {
+            sink.accept(record);
+        } catch (RuntimeException e) {
+            // without the message: it may contain text of the record
+            LOG.errorf(
+                    "the record at %s-%d@%d has no effect: %s at %s",
+                    record.topic(),
+                    record.partition(),
+                    record.offset(),
+                    e.getClass().getName(),
+                    Stream.of(e.getStackTrace())
+                            .findFirst()
+                            .map(Object::toString)
+                            .orElse("an unknown place"));
         }
     }
 
@@ -168,7 +192,7 @@ public final class TopicFollower implements AutoCloseable {
         }
     }
 
-    /** Polls once and passes the records. After an exception, waits a second. */
+    /** Polls once and passes the records. After an exception of the consumer, waits a second. */
     void turn() {
         try {
             consumer.poll(POLL).forEach(sink::accept);
@@ -177,7 +201,6 @@ public final class TopicFollower implements AutoCloseable {
         } catch (WakeupException e) {
             // from close(); the loop ends
         } catch (RuntimeException e) {
-            // also exceptions of the sink: one record must not stop the follower
             LOG.warnf(
                     e instanceof KafkaException ? null : e,
                     "reading topic '%s' failed and is retried: %s",

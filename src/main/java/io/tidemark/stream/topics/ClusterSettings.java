@@ -54,8 +54,8 @@ public final class ClusterSettings {
             true,
             "the committed offset of a partition also names the requests above it that have a result");
 
-    private static final Minimum TRANSACTION_TIMEOUT = new Minimum(
-            "transaction.max.timeout.ms", 10_000, true, "transactions have a timeout of 10 s");
+    private static final Minimum TRANSACTION_TIMEOUT =
+            new Minimum("transaction.max.timeout.ms", 10_000, true, "transactions have a timeout of 10 s");
 
     private static final Minimum RETENTION = new Minimum(
             "offsets.retention.minutes",

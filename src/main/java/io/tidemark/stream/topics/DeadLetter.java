@@ -3,6 +3,7 @@ package io.tidemark.stream.topics;
 import io.tidemark.message.DeadLetterHeaders;
 import io.tidemark.message.ErrorBody;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.header.Header;
@@ -27,10 +28,27 @@ public final class DeadLetter {
         if (headerBytes(source) <= MAX_KEPT_BYTES) {
             source.headers().forEach(letter.headers()::add);
         }
+        addHeaders(letter, source, error);
+        return letter;
+    }
+
+    /**
+     * Dead letters of the same record for a topic that refuses {@link #of} as too large: without the value, and then
+     * with nothing but the headers that {@link DeadLetterHeaders} has.
+     */
+    public static List<ProducerRecord<byte[], byte[]>> smaller(
+            ConsumerRecord<byte[], byte[]> source, ErrorBody error, String topic) {
+        ProducerRecord<byte[], byte[]> full = of(source, error, topic);
+        ProducerRecord<byte[], byte[]> bare = new ProducerRecord<>(topic, null, null);
+        addHeaders(bare, source, error);
+        return List.of(new ProducerRecord<>(topic, null, full.key(), null, full.headers()), bare);
+    }
+
+    private static void addHeaders(
+            ProducerRecord<byte[], byte[]> letter, ConsumerRecord<byte[], byte[]> source, ErrorBody error) {
         DeadLetterHeaders.of(error, source.topic(), source.partition(), source.offset(), size(source))
                 .asMap()
                 .forEach((name, value) -> letter.headers().add(name, value.getBytes(StandardCharsets.UTF_8)));
-        return letter;
     }
 
     /**

@@ -2,6 +2,7 @@ package io.tidemark.stream.topics;
 
 import java.util.Collections;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -73,6 +74,10 @@ public record KafkaConnection(Map<String, Object> properties) implements KafkaCl
     private static final Map<String, Object> DETECTION =
             Map.of(ConsumerConfig.SESSION_TIMEOUT_MS_CONFIG, 8_000, ConsumerConfig.HEARTBEAT_INTERVAL_MS_CONFIG, 2_000);
 
+    /** Properties that a group member sets unless they are smaller. */
+    private static final List<String> FETCH_LIMITS =
+            List.of(ConsumerConfig.FETCH_MAX_BYTES_CONFIG, ConsumerConfig.MAX_PARTITION_FETCH_BYTES_CONFIG);
+
     public KafkaConnection {
         properties = Map.copyOf(properties);
     }
@@ -132,9 +137,18 @@ public record KafkaConnection(Map<String, Object> properties) implements KafkaCl
         config.put(ConsumerConfig.PARTITION_ASSIGNMENT_STRATEGY_CONFIG, CooperativeStickyAssignor.class.getName());
         config.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, offsetReset);
         config.put(ConsumerConfig.MAX_POLL_RECORDS_CONFIG, limits.pollRecords());
-        config.put(ConsumerConfig.FETCH_MAX_BYTES_CONFIG, limits.fetchBytes());
-        config.put(ConsumerConfig.MAX_PARTITION_FETCH_BYTES_CONFIG, limits.fetchBytes());
+        for (String fetch : FETCH_LIMITS) {
+            config.put(fetch, fetchBytes(fetch, limits));
+        }
         return newConsumer(config, new KeptValueDeserializer(limits.completeBytes()));
+    }
+
+    /** The limit, or the property if it is smaller. */
+    private int fetchBytes(String name, ReadLimits limits) {
+        return property(name)
+                .map(Integer::parseInt)
+                .filter(bytes -> bytes < limits.fetchBytes())
+                .orElse(limits.fetchBytes());
     }
 
     @Override

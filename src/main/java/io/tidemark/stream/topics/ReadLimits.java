@@ -12,8 +12,8 @@ public record ReadLimits(int pollRecords, int fetchBytes, int completeBytes) {
 
     public ReadLimits {
         if (pollRecords < 1 || fetchBytes < 1 || completeBytes < 1) {
-            throw new IllegalArgumentException("limits must be positive: " + pollRecords + ", " + fetchBytes + ", "
-                    + completeBytes);
+            throw new IllegalArgumentException(
+                    "limits must be positive: " + pollRecords + ", " + fetchBytes + ", " + completeBytes);
         }
     }
 }

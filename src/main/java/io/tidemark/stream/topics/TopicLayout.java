@@ -3,6 +3,7 @@ package io.tidemark.stream.topics;
 import io.tidemark.stream.settings.RequestTopics;
 import io.tidemark.stream.settings.TidemarkSettings.Role;
 import io.tidemark.stream.settings.TidemarkSettings.TopicSettings;
+import io.tidemark.stream.settings.ValidationTopics;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -18,6 +19,7 @@ import org.apache.kafka.common.record.TimestampType;
  * creates.
  *
  * @param requestTopics         the request topics in order of priority, at least one
+ * @param validationTopics      the topics of validation batches
  * @param partitions            of requests, events, results and their dead letters
  * @param calibrationPartitions of validation batches and their dead letters
  * @param replicationFactor     -1 for the default of the broker
@@ -28,7 +30,7 @@ public record TopicLayout(
         String results,
         String cancellations,
         String deadLetters,
-        String validationBatches,
+        ValidationTopics validationTopics,
         String validationDeadLetters,
         String boundaries,
         String calibrationState,
@@ -60,7 +62,7 @@ public record TopicLayout(
                 prefix + settings.generationResults(),
                 prefix + settings.generationCancellations(),
                 prefix + settings.generationDeadLetters(),
-                prefix + settings.validationBatches(),
+                ValidationTopics.of(settings),
                 prefix + settings.validationDeadLetters(),
                 prefix + settings.adapterBoundaries(),
                 prefix + settings.calibrationState(),
@@ -72,6 +74,11 @@ public record TopicLayout(
     /** The request topic with the highest priority, which clients use. */
     public String requests() {
         return requestTopics.get(0);
+    }
+
+    /** The first topic of validation batches, which clients use. */
+    public String validationBatches() {
+        return validationTopics.names().get(0);
     }
 
     /**
@@ -90,7 +97,7 @@ public record TopicLayout(
         }
         topics.add(compacted(boundaries, Map.of()));
         if (role.calibrates()) {
-            topics.add(deleted(validationBatches, calibrationPartitions, largeRecords));
+            validationTopics.names().forEach(name -> topics.add(deleted(name, calibrationPartitions, largeRecords)));
             topics.add(deleted(validationDeadLetters, calibrationPartitions, largeRecords));
             topics.add(compacted(calibrationState, largeRecords));
         }

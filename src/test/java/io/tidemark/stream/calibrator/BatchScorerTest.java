@@ -37,8 +37,8 @@ class BatchScorerTest {
             byte[] batch = ("{\"batch_id\": \"b\", \"adapter\": \"mine\","
                             + " \"examples\": [{\"prompt\": \"x\", \"completion\": \"y\"}]}")
                     .getBytes(UTF_8);
-            RejectedException refused =
-                    catchThrowableOfType(RejectedException.class, () -> scorer.read(batch, () -> true));
+            RejectedException refused = catchThrowableOfType(
+                    RejectedException.class, () -> scorer.tokenize(scorer.parse(batch), () -> true));
             assertThat(refused.error().code()).isEqualTo("adapter_unusable");
             assertThat(refused.error().message()).isEqualTo("adapter 'mine' can't be loaded");
         }
@@ -59,7 +59,7 @@ class BatchScorerTest {
                     .getBytes(UTF_8);
             // there is memory for one adapter, so the second one waits for the end of this lease
             try (AdapterLease first = adapters.awaitLease("first")) {
-                assertThatThrownBy(() -> scorer.read(batch, () -> {
+                assertThatThrownBy(() -> scorer.tokenize(scorer.parse(batch), () -> {
                             throw new TimeoutException("no broker");
                         }))
                         .isInstanceOf(TimeoutException.class);

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.boundary.LoadedVersion;
 import io.tidemark.calibration.CalibrationState;
+import io.tidemark.calibration.CalibrationState.Counted;
 import io.tidemark.calibration.CurveStatistics;
 import io.tidemark.calibration.ExampleScore;
 import io.tidemark.message.TopicJson;
@@ -28,28 +29,28 @@ class CalibrationStateTableTest {
     private long offset;
 
     private final CalibrationState state =
-            CalibrationState.empty("gsm", 0, VERSION).plus("b1", SCORES);
+            CalibrationState.empty("gsm", 0, VERSION).plus("b1", "b8Xq0T_a", SCORES);
 
     @Test
     @DisplayName("Counts a batch once on whichever partition it arrives, for the version that scored it")
     void countsBatchesOnce() {
         apply(state);
         apply(CalibrationState.empty("gsm", 1, VERSION));
-        assertThat(table.hasCounted("gsm", VERSION, "b1")).isTrue();
-        assertThat(table.hasCounted("gsm", VERSION, "b2")).isFalse();
-        assertThat(table.hasCounted("e2e", VERSION, "b1")).isFalse();
-        assertThat(table.hasCounted("gsm", new LoadedVersion("smollm2", "ba5e", "fp32", "ffff", 1), "b1"))
-                .isFalse();
+        assertThat(table.counted("gsm", VERSION, "b1", "b8Xq0T_a")).isEqualTo(Counted.SAME);
+        assertThat(table.counted("gsm", VERSION, "b2", "b8Xq0T_a")).isEqualTo(Counted.NO);
+        assertThat(table.counted("e2e", VERSION, "b1", "b8Xq0T_a")).isEqualTo(Counted.NO);
+        assertThat(table.counted("gsm", new LoadedVersion("smollm2", "ba5e", "fp32", "ffff", 1), "b1", "b8Xq0T_a"))
+                .isEqualTo(Counted.NO);
     }
 
     @Test
     @DisplayName("Merges a newer state with the states of the other partitions of the adapter")
     void mergesPartitions() {
         apply(state);
-        apply(CalibrationState.empty("e2e", 0, VERSION).plus("b9", SCORES));
-        CalibrationState newer = state.plus("b2", SCORES);
+        apply(CalibrationState.empty("e2e", 0, VERSION).plus("b9", "b8Xq0T_a", SCORES));
+        CalibrationState newer = state.plus("b2", "b8Xq0T_a", SCORES);
         assertThat(table.mergedWith(newer, VERSION).count()).isEqualTo(2);
-        CalibrationState other = table.get("gsm", 1, VERSION).plus("b3", SCORES);
+        CalibrationState other = table.get("gsm", 1, VERSION).plus("b3", "b8Xq0T_a", SCORES);
         assertThat(table.mergedWith(other, VERSION).count()).isEqualTo(2);
     }
 
@@ -100,8 +101,8 @@ class CalibrationStateTableTest {
         for (LoadedVersion other : List.of(
                 new LoadedVersion("smollm2", "ffff", "fp32", "3fa2", 1),
                 new LoadedVersion("smollm2", "ba5e", "int8", "3fa2", 1))) {
-            assertThat(table.hasCounted("gsm", other, "b1")).isFalse();
-            apply(table.get("gsm", 0, other).plus("b2", SCORES));
+            assertThat(table.counted("gsm", other, "b1", "b8Xq0T_a")).isEqualTo(Counted.NO);
+            apply(table.get("gsm", 0, other).plus("b2", "b8Xq0T_a", SCORES));
             assertThat(table.get("gsm", 0, other).statistics().count()).isEqualTo(1);
         }
         assertThat(table.get("gsm", 0, VERSION)).isEqualTo(state);
@@ -122,7 +123,7 @@ class CalibrationStateTableTest {
         assertThat(both.key()).isEqualTo(state.key());
         assertThat(table.replacedBy(both, VERSION)).contains("gsm/0");
         assertThat(table.mergedWith(both, VERSION).count()).isEqualTo(4);
-        CalibrationState onOtherPartition = table.get("gsm", 1, VERSION).plus("b2", SCORES);
+        CalibrationState onOtherPartition = table.get("gsm", 1, VERSION).plus("b2", "b8Xq0T_a", SCORES);
         assertThat(table.mergedWith(onOtherPartition, VERSION).count()).isEqualTo(5);
 
         apply(both);
@@ -134,8 +135,8 @@ class CalibrationStateTableTest {
     @Test
     @DisplayName("Orders the claims of two partitions by their offsets on the topic")
     void claims() {
-        CalibrationState zero = CalibrationState.empty("gsm", 0, VERSION).claiming("b1", 7);
-        CalibrationState one = CalibrationState.empty("gsm", 1, VERSION).claiming("b1", 3);
+        CalibrationState zero = CalibrationState.empty("gsm", 0, VERSION).claiming("b1", "b8Xq0T_a", 7);
+        CalibrationState one = CalibrationState.empty("gsm", 1, VERSION).claiming("b1", "b8Xq0T_a", 3);
         assertThat(table.hasClaimed(zero, "b1", 7)).isFalse();
         apply(one);
         assertThat(table.earlierClaims(zero, VERSION, "b1")).containsExactly(one);
@@ -145,9 +146,9 @@ class CalibrationStateTableTest {
         assertThat(table.earlierClaims(zero, VERSION, "b1")).containsExactly(one);
         assertThat(table.earlierClaims(one, VERSION, "b1")).isEmpty();
         assertThat(table.earlierClaims(zero, VERSION, "b2")).isEmpty();
-        apply(one.plus("b1", SCORES));
+        apply(one.plus("b1", "b8Xq0T_a", SCORES));
         assertThat(table.earlierClaims(zero, VERSION, "b1")).isEmpty();
-        assertThat(table.hasCounted("gsm", VERSION, "b1")).isTrue();
+        assertThat(table.counted("gsm", VERSION, "b1", "b8Xq0T_a")).isEqualTo(Counted.SAME);
     }
 
     private void apply(CalibrationState newer) {

@@ -2,9 +2,11 @@ package io.tidemark.stream.calibrator;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidemark.adapter.AdapterStore;
 import io.tidemark.calibration.CalibrationPolicy;
 import io.tidemark.calibration.Decision;
@@ -17,6 +19,7 @@ import io.tidemark.fixture.Folders;
 import io.tidemark.message.ErrorBody;
 import io.tidemark.stream.TestSettings;
 import io.tidemark.stream.topics.KafkaThread;
+import io.tidemark.stream.topics.ReadLimits;
 import io.tidemark.stream.topics.SimulatedKafka;
 import io.tidemark.stream.topics.SimulatedKafka.Transaction;
 import io.tidemark.stream.topics.TopicLayout;
@@ -28,9 +31,12 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.DoublePredicate;
 import java.util.stream.IntStream;
+import org.apache.kafka.clients.consumer.CommitFailedException;
+import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
@@ -52,6 +58,8 @@ class OneThreadCalibratorTest {
     private static final TopicLayout TOPICS =
             TopicLayout.of(TestSettings.with(Map.of()).topics());
     private static final TopicPartition PARTITION = new TopicPartition(TOPICS.validationBatches(), 0);
+    private static final TopicPartition STATES = new TopicPartition(TOPICS.calibrationState(), 0);
+    private static final byte[] PIN = "{\"adapter\": \"qv\", \"boundary\": 2, \"pinned\": true}".getBytes(UTF_8);
     private static final Duration STEP = Duration.ofMillis(50);
 
     private FixtureModel model;
@@ -120,9 +128,13 @@ class OneThreadCalibratorTest {
     }
 
     private CalibratorService newCalibrator() {
+        return newCalibrator(TOPICS);
+    }
+
+    private CalibratorService newCalibrator(TopicLayout topics) {
         return new CalibratorService(
                 new CalibratorOptions(
-                        TOPICS, "group", "group-a", new CalibrationPolicy(Objective.parse("balanced"), 2)),
+                        topics, "group", "group-a", new CalibrationPolicy(Objective.parse("balanced"), 2)),
                 new KafkaThread(kafka, time, task -> {
                     throw new AssertionError("the test runs the calibrator");
                 }),
@@ -171,7 +183,11 @@ class OneThreadCalibratorTest {
     }
 
     private void send(String batchId) {
-        String example = "{\"prompt\": \"a\", \"completion\": \"b\"}";
+        send(batchId, "b");
+    }
+
+    private void send(String batchId, String completion) {
+        String example = "{\"prompt\": \"a\", \"completion\": \"" + completion + "\"}";
         kafka.append(
                 PARTITION,
                 "all".getBytes(UTF_8),
@@ -190,11 +206,15 @@ class OneThreadCalibratorTest {
     }
 
     private JsonNode lastState() {
+        return json(lastStateRecord().value());
+    }
+
+    private ProducerRecord<byte[], byte[]> lastStateRecord() {
         List<ProducerRecord<byte[], byte[]>> states = kafka.transactions().stream()
                 .flatMap(transaction -> transaction.records().stream())
                 .filter(record -> record.topic().equals(TOPICS.calibrationState()))
                 .toList();
-        return json(states.get(states.size() - 1).value());
+        return states.get(states.size() - 1);
     }
 
     private static JsonNode json(byte[] value) {
@@ -235,11 +255,15 @@ class OneThreadCalibratorTest {
         assertThat(boundary.path("samples").asInt()).isEqualTo(2);
         assertThat(boundary.path("boundary").asInt())
                 .isEqualTo(model.model().config().numLayers());
+        assertThat(boundary.path("evidence"))
+                .isEqualTo(json(("{\"batch_id\": \"b1\", \"topic\": \"validation-batches\", \"partition\": 0,"
+                                + " \"offset\": 0}")
+                        .getBytes(UTF_8)));
         assertThat(reported).containsExactly("all in 3.0 s");
     }
 
     @Test
-    @DisplayName("counts a batch that is sent again once")
+    @DisplayName("counts a batch that is sent again once, and says so in a dead letter")
     void repeated() {
         send("b1");
         send("b1");
@@ -248,7 +272,130 @@ class OneThreadCalibratorTest {
         assertThat(committed()).isEqualTo(2);
         assertThat(sweeps).isEqualTo(1);
         assertThat(lastState().path("counted_batches")).hasSize(1);
-        assertThat(reported).hasSize(1);
+        assertThat(reported).containsExactly("all in 0.0 s", "duplicate_batch");
+        assertThat(kafka.records(TOPICS.validationDeadLetters())).hasSize(1);
+    }
+
+    @Test
+    @DisplayName("refuses a batch with other examples whose id was counted, and counts it when it has another id")
+    void conflict() {
+        send("b1", "of another sender");
+        send("b1", "b");
+        send("b2", "b");
+        for (int turn = 0; turn < 3; turn++) {
+            calibrator.turn();
+        }
+        assertThat(reported).containsExactly("all in 0.0 s", "batch_id_conflict", "all in 0.0 s");
+        assertThat(lastState().path("counted_batches")).hasSize(2);
+        assertThat(committed()).isEqualTo(3);
+    }
+
+    @Test
+    @DisplayName("refuses a batch whose id another partition has claimed with other examples")
+    void conflictingClaim() {
+        send("b1");
+        calibrator.turn();
+        ObjectNode other = (ObjectNode) lastState();
+        other.put("input_partition", 1);
+        other.putArray("counted_batches");
+        other.putObject("claim")
+                .put("batch", lastState().path("counted_batches").get(0).asText())
+                .put("offset", 0)
+                .put("content", "another1");
+        other.remove("counted_contents");
+        String ownKey = new String(lastStateRecord().key(), UTF_8);
+        kafka.append(STATES, lastStateRecord().key(), null);
+        kafka.append(
+                STATES,
+                ownKey.replace("/0/", "/1/").getBytes(UTF_8),
+                other.toString().getBytes(UTF_8));
+        send("b1");
+        calibrator.turn();
+        assertThat(reported).containsExactly("all in 0.0 s", "batch_id_conflict");
+        assertThat(sweeps).isEqualTo(1);
+    }
+
+    @Test
+    @DisplayName("refuses a batch on a topic to which the adapter does not belong, and names the adapter's topic")
+    void otherTopic() {
+        calibrator = newCalibrator(TopicLayout.of(
+                TestSettings.with(Map.of("tidemark.topics.validation-batches", "validation-batches=team-a-,team-b=al"))
+                        .topics()));
+        send("b1");
+        calibrator.turn();
+        assertThat(reported).containsExactly("adapter_not_allowed");
+        assertThat(sweeps).isZero();
+        assertThat(committed()).isEqualTo(1);
+        ProducerRecord<byte[], byte[]> letter =
+                kafka.transactions().get(1).records().get(0);
+        assertThat(new String(
+                        letter.headers().lastHeader("tidemark.error.message").value(), UTF_8))
+                .isEqualTo("batches of adapter 'all' are not accepted on topic 'validation-batches'; send them to"
+                        + " 'team-b'");
+    }
+
+    private void overwritePin() {
+        TopicPartition boundaries = new TopicPartition(TOPICS.boundaries(), 0);
+        kafka.append(boundaries, "qv".getBytes(UTF_8), PIN);
+        kafka.append(
+                boundaries,
+                "qv".getBytes(UTF_8),
+                "{\"adapter\": \"qv\", \"boundary\": 1, \"objective\": \"balanced\", \"curve\": [-2, -1]}"
+                        .getBytes(UTF_8));
+    }
+
+    @Test
+    @DisplayName("publishes an overwritten pin with the committed offset of its partition, which stays as it is")
+    void restoresPins() {
+        OffsetAndMetadata before =
+                new OffsetAndMetadata(1, Optional.empty(), "{\"version\":1,\"failures\":1,\"running_in\":\"dead\"}");
+        send("done");
+        send("b1");
+        kafka.commit(PARTITION, before);
+        overwritePin();
+        calibrator.turn();
+        Transaction restored = kafka.transactions().get(0);
+        assertThat(topics(restored)).containsExactly(TOPICS.boundaries());
+        assertThat(restored.records().get(0).value()).isEqualTo(PIN);
+        assertThat(restored.offsets()).containsExactly(Map.entry(PARTITION, before));
+        assertThat(committed()).isEqualTo(2);
+    }
+
+    @Test
+    @DisplayName("commits the position of the assignment with a restored pin when nothing was committed before")
+    void restoresPinsFirst() {
+        send("b1");
+        overwritePin();
+        calibrator.turn();
+        assertThat(kafka.transactions().get(0).offsets())
+                .containsExactly(Map.entry(PARTITION, new OffsetAndMetadata(0)));
+        assertThat(committed()).isEqualTo(1);
+    }
+
+    @Test
+    @DisplayName("publishes no pin without a partition of its own")
+    void restoresNoPins() {
+        overwritePin();
+        kafka.assign();
+        calibrator.turn();
+        calibrator.turn();
+        assertThat(kafka.transactions()).isEmpty();
+        kafka.assign(PARTITION);
+        calibrator.turn();
+        assertThat(kafka.transactions()).hasSize(1);
+    }
+
+    @Test
+    @DisplayName("does not publish a pin after it has lost the partition whose commit it belongs to")
+    void lostBeforeThePin() {
+        Consumer<byte[], byte[]> member =
+                kafka.newGroupMember("group", "group-a", new ReadLimits(1, 1 << 20, 1 << 20), "earliest");
+        try (OutcomeTransactions publisher = new OutcomeTransactions(kafka, "group-a", TOPICS, member)) {
+            Map<TopicPartition, OffsetAndMetadata> position = Map.of(PARTITION, new OffsetAndMetadata(0));
+            assertThatThrownBy(() -> publisher.publishBoundary("qv", PIN, position))
+                    .isInstanceOf(CommitFailedException.class);
+        }
+        assertThat(kafka.records(TOPICS.boundaries())).isEmpty();
     }
 
     @Test

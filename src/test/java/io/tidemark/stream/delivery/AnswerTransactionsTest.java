@@ -31,8 +31,8 @@ import org.apache.kafka.clients.producer.Callback;
 import org.apache.kafka.clients.producer.MockProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
-import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.InvalidRecordException;
+import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.ClusterAuthorizationException;
 import org.apache.kafka.common.errors.InvalidProducerEpochException;
@@ -143,6 +143,7 @@ class AnswerTransactionsTest {
     private final List<String> probes = new ArrayList<>();
     /** Transactional ids whose transactions can't be ended. */
     private final Set<String> stuck = new HashSet<>();
+
     private final List<String> setAside = new ArrayList<>();
     private final DeliveryStatus status = new DeliveryStatus(time);
     private final UnwritableTopics.Checks checks = new UnwritableTopics.Checks() {
@@ -453,7 +454,9 @@ class AnswerTransactionsTest {
         latest().onSend = () -> time.sleep(Duration.ofSeconds(8));
         latest().sendFailure = Optional.of(new TimeoutException("expired"));
         write(answers);
-        assertThat(transactions.maxBytes()).isLessThan(TransactionSize.MAX_BYTES).isGreaterThanOrEqualTo(bytes / 2);
+        assertThat(transactions.maxBytes())
+                .isLessThan(TransactionSize.MAX_BYTES)
+                .isGreaterThanOrEqualTo(bytes / 2);
     }
 
     private PendingAnswer replying(long offset) {

@@ -19,8 +19,8 @@ class CommitMetadataTest {
     @Test
     @DisplayName("Contains the log, and is ignored with a topic id that is too long or an epoch that is no number")
     void log() {
-        CommitMetadata metadata = CommitMetadata.NONE.in(
-                new LogIdentity(Optional.of("lZ0XqV8vR5-Qm3mYg1k_zA"), OptionalInt.of(7)));
+        CommitMetadata metadata =
+                CommitMetadata.NONE.in(new LogIdentity(Optional.of("lZ0XqV8vR5-Qm3mYg1k_zA"), OptionalInt.of(7)));
         assertThat(metadata).hasToString("tidemark/1 topic=lZ0XqV8vR5-Qm3mYg1k_zA epoch=7");
         assertThat(parsed(metadata.toString())).isEqualTo(metadata);
         assertThat(parsed("tidemark/1 topic=" + "x".repeat(33))).isEqualTo(CommitMetadata.NONE);

@@ -19,6 +19,7 @@ import io.tidemark.request.RecordingEngine;
 import io.tidemark.request.RequestListener;
 import io.tidemark.request.RequestRunner;
 import io.tidemark.stream.TopicClient;
+import io.tidemark.stream.settings.ValidationTopics;
 import io.tidemark.stream.tables.BoundaryTable;
 import io.tidemark.stream.topics.KafkaConnection;
 import io.tidemark.stream.topics.ReplyTopics;
@@ -146,7 +147,7 @@ final class LoopFixture implements AutoCloseable {
                     results(),
                     name + "-cancellations",
                     name + "-" + LETTERS,
-                    name + "-batches",
+                    new ValidationTopics(List.of(new ValidationTopics.Topic(name + "-batches", ""))),
                     name + "-batch-letters",
                     name + "-boundaries",
                     name + "-state",
@@ -203,8 +204,9 @@ final class LoopFixture implements AutoCloseable {
         /** Deletes a reply topic and creates it again. */
         void replaceReplyTopic(String topic, int partitions) {
             await(admin.deleteTopics(List.of(topic)).all());
-            Awaitility.await().atMost(TIMEOUT).until(() -> !await(admin.listTopics().names())
-                    .contains(topic));
+            Awaitility.await()
+                    .atMost(TIMEOUT)
+                    .until(() -> !await(admin.listTopics().names()).contains(topic));
             create(new NewTopic(topic, partitions, (short) 1));
         }
 

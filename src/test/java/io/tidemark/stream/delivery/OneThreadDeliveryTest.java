@@ -568,7 +568,9 @@ class OneThreadDeliveryTest {
     @DisplayName("Counts the log-probabilities that a request may get as a part of its share")
     void answerBytes() {
         for (int i = 0; i < 4; i++) {
-            send(FIRST, ", \"max_tokens\": 1000, \"n\": 3, \"logprobs\": 20, \"more\": \"" + "x".repeat(200_000) + "\"");
+            send(
+                    FIRST,
+                    ", \"max_tokens\": 1000, \"n\": 3, \"logprobs\": 20, \"more\": \"" + "x".repeat(200_000) + "\"");
         }
         turns(4);
         assertThat(started()).containsExactly("0@0", "0@1", "0@2");

@@ -64,12 +64,7 @@ class PendingAnswersTest {
     private final ExecutorService thread = Executors.newSingleThreadExecutor();
     private final ResultProducers producers = Deliveries.producers(() -> producer);
     private final PendingAnswers answers = new PendingAnswers(
-            new AnswerTransactions(
-                    producers,
-                    TOPICS,
-                    Deliveries.noUnwritableTopics(),
-                    () -> false,
-                    Time.system()),
+            new AnswerTransactions(producers, TOPICS, Deliveries.noUnwritableTopics(), () -> false, Time.system()),
             thread,
             ends::incrementAndGet,
             answer -> committed.incrementAndGet(),
@@ -155,11 +150,7 @@ class PendingAnswersTest {
         answers.begin(List.of(progress), GROUP);
         assertThat(answers.finish()).contains(Outcome.COMMITTED);
         CommitMetadata metadata = CommitMetadata.of(
-                "",
-                producer.consumerGroupOffsetsHistory()
-                        .get(1)
-                        .get("group")
-                        .get(progress.partition()));
+                "", producer.consumerGroupOffsetsHistory().get(1).get("group").get(progress.partition()));
         assertThat(metadata.owner()).contains("worker.1");
         assertThat(metadata.hasOtherOwner("worker")).isFalse();
         assertThat(metadata.hasOtherOwner("worke")).isTrue();

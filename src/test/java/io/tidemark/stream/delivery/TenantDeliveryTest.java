@@ -37,14 +37,15 @@ import org.junit.jupiter.api.Test;
 @DisplayName("The delivery of two tenants' requests, with virtual time and a cluster in memory,")
 class TenantDeliveryTest {
 
-    private static final TopicLayout TOPICS = TopicLayout.of(
-            TestSettings.with(Map.of("tidemark.topics.generation-requests", "team-a|team-b")).topics());
+    private static final TopicLayout TOPICS =
+            TopicLayout.of(TestSettings.with(Map.of("tidemark.topics.generation-requests", "team-a|team-b"))
+                    .topics());
     private static final TopicPartition TEAM_A = new TopicPartition("team-a", 0);
     private static final TopicPartition TEAM_B = new TopicPartition("team-b", 0);
 
     private final VirtualTime time = new VirtualTime();
-    private final SimulatedKafka kafka = new SimulatedKafka(
-            time, Map.of("team-a", 1, "team-b", 1, TOPICS.results(), 1, TOPICS.deadLetters(), 1));
+    private final SimulatedKafka kafka =
+            new SimulatedKafka(time, Map.of("team-a", 1, "team-b", 1, TOPICS.results(), 1, TOPICS.deadLetters(), 1));
     private final RecordingEngine engine = new RecordingEngine();
     private FixtureModel model;
     private AdapterStore adapters;
@@ -69,7 +70,8 @@ class TenantDeliveryTest {
                 });
         Tenant limited = new Tenant("team-a", new Tenant.Limits(1, 500, 0, 0, 0));
         session = new DeliveryLoop(
-                        new DeliveryOptions("group", "group/w-1", 4, 0.1, 10_000, ReadAheadTest.BUDGET, Duration.ofSeconds(10)),
+                        new DeliveryOptions(
+                                "group", "group/w-1", 4, 0.1, 10_000, ReadAheadTest.BUDGET, Duration.ofSeconds(10)),
                         new DeliveryLoop.Cluster(
                                 kafka,
                                 TOPICS,

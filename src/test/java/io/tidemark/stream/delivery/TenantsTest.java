@@ -92,8 +92,14 @@ class TenantsTest {
         for (int i = 0; i < 6; i++) {
             started.add(start(requests));
         }
-        assertThat(started).extracting(each -> each.partition().topic()).containsOnlyOnce("low").last().isEqualTo("low");
-        assertThat(started).filteredOn(each -> each.partition().topic().equals("a")).hasSize(2);
+        assertThat(started)
+                .extracting(each -> each.partition().topic())
+                .containsOnlyOnce("low")
+                .last()
+                .isEqualTo("low");
+        assertThat(started)
+                .filteredOn(each -> each.partition().topic().equals("a"))
+                .hasSize(2);
         assertThat(requests.take()).as("three long requests of 'a' wait").isEmpty();
         Delivery ended = started.stream()
                 .filter(each -> each.partition().topic().equals("a"))
@@ -123,10 +129,16 @@ class TenantsTest {
         Tenants tenants = divided();
         assertThat(tenants.of(record("shared", "red", SHORT)).name()).isEqualTo("shared/red");
         for (String other : List.of("green", "", "shared", "red ", "shared/red")) {
-            assertThat(tenants.of(record("shared", other, SHORT)).name()).as(other).isEqualTo("shared");
+            assertThat(tenants.of(record("shared", other, SHORT)).name())
+                    .as(other)
+                    .isEqualTo("shared");
         }
-        assertThat(tenants.of(record("shared", null, SHORT)).name()).as("no header").isEqualTo("shared");
-        assertThat(tenants.of(record("own", "red", SHORT)).name()).as("no divided topic").isEqualTo("own");
+        assertThat(tenants.of(record("shared", null, SHORT)).name())
+                .as("no header")
+                .isEqualTo("shared");
+        assertThat(tenants.of(record("own", "red", SHORT)).name())
+                .as("no divided topic")
+                .isEqualTo("own");
     }
 
     @Test

@@ -31,11 +31,10 @@ class TopicProbeTest {
     @DisplayName("Fails while the topic refuses records, succeeds afterwards, and leaves no visible record")
     void probes() throws Exception {
         try (EmbeddedBroker broker = EmbeddedBroker.start(BrokerOptions.TEMPORARY)) {
-            KafkaConnection kafka =
-                    new KafkaConnection(Map.of("bootstrap.servers", broker.bootstrapServers()));
+            KafkaConnection kafka = new KafkaConnection(Map.of("bootstrap.servers", broker.bootstrapServers()));
             try (Admin admin = kafka.newAdmin()) {
-                admin.createTopics(List.of(new NewTopic(TOPIC, 2, (short) 1)
-                                .configs(Map.of("max.message.bytes", "50"))))
+                admin.createTopics(
+                                List.of(new NewTopic(TOPIC, 2, (short) 1).configs(Map.of("max.message.bytes", "50"))))
                         .all()
                         .get();
                 TopicProbe probe = new TopicProbe(kafka, "group/worker");
@@ -45,8 +44,7 @@ class TopicProbeTest {
                 admin.incrementalAlterConfigs(Map.of(
                                 new ConfigResource(ConfigResource.Type.TOPIC, TOPIC),
                                 List.of(new AlterConfigOp(
-                                        new ConfigEntry("max.message.bytes", ""),
-                                        AlterConfigOp.OpType.DELETE))))
+                                        new ConfigEntry("max.message.bytes", ""), AlterConfigOp.OpType.DELETE))))
                         .all()
                         .get();
                 Awaitility.await().until(() -> probe.failure(TOPIC, Set.of(1)).isEmpty());

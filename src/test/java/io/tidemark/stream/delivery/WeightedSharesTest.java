@@ -60,7 +60,9 @@ class WeightedSharesTest {
         shares.started(0, 1000);
         shares.started(1, 100);
         shares.corrected(0, -900);
-        assertThat(next(shares, 100)).as("both have used 100, and 0 waits longer").isZero();
+        assertThat(next(shares, 100))
+                .as("both have used 100, and 0 waits longer")
+                .isZero();
         for (int i = 0; i < 100; i++) {
             shares.started(0, 1_000_000);
         }
@@ -69,7 +71,9 @@ class WeightedSharesTest {
         for (int i = 0; i < 20; i++) {
             first += 1 - next(shares, 100);
         }
-        assertThat(first).as("a refund of requests that ran alone delays nobody").isBetween(9, 11);
+        assertThat(first)
+                .as("a refund of requests that ran alone delays nobody")
+                .isBetween(9, 11);
     }
 
     @Test

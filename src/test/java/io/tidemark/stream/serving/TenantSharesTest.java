@@ -32,8 +32,8 @@ class TenantSharesTest {
                 "tidemark.tenants.max-priority", "own=7"));
         TenantPlan plan = TenantPlan.of(settings.topics(), settings.tenants());
         Tenant.Limits none = Tenant.Limits.NONE;
-        Tenant.Limits four = new Tenant.Limits(
-                4, none.maxTokens(), none.maxLogprobs(), none.minPriority(), none.maxPriority());
+        Tenant.Limits four =
+                new Tenant.Limits(4, none.maxTokens(), none.maxLogprobs(), none.minPriority(), none.maxPriority());
         OptionalLong any = OptionalLong.empty();
         assertThat(new TenantShares(plan, "p.").ranks())
                 .containsExactly(

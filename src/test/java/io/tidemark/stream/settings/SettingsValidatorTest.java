@@ -102,8 +102,7 @@ class SettingsValidatorTest {
         assertThat(RequestTopics.of(List.of("urgent", " bulk")).ranks())
                 .containsExactly(List.of(new WeightedName("urgent", 1)), List.of(new WeightedName("bulk", 1)));
         RequestTopics shared = RequestTopics.of(List.of("urgent", "team-a*3 | team-b", "bulk"));
-        assertThat(shared.ranks().get(1))
-                .containsExactly(new WeightedName("team-a", 3), new WeightedName("team-b", 1));
+        assertThat(shared.ranks().get(1)).containsExactly(new WeightedName("team-a", 3), new WeightedName("team-b", 1));
         assertThat(shared.names()).containsExactly("urgent", "team-a", "team-b", "bulk");
     }
 

@@ -3,6 +3,7 @@ package io.tidemark.stream.tables;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.tidemark.stream.LogCapture;
 import io.tidemark.stream.topics.KafkaThread;
 import io.tidemark.stream.topics.SimulatedKafka;
 import io.tidemark.time.VirtualTime;
@@ -78,20 +79,43 @@ class OneThreadFollowerTest {
     }
 
     @Test
-    @DisplayName("continues behind a record at which its sink throws an exception")
+    @DisplayName("passes the rest of a poll behind a record at which its sink throws, and logs where the record is")
     void failingSink() {
         TopicFollower follower = start(record -> {
             collect(record);
-            if (values.size() == 1) {
-                throw new IllegalStateException("for this test");
+            if (record.offset() == 0) {
+                throw new IllegalStateException("text of the record");
             }
         });
         append(FIRST, "a");
-        follower.turn();
         append(FIRST, "b");
-        follower.turn();
-        assertThat(values).containsExactly("a", "b");
+        append(SECOND, "c");
+        append(SECOND, "d");
+        Instant before = time.instant();
+        List<String> logged = LogCapture.of(TopicFollower.class, follower::turn);
+        assertThat(values).containsExactlyInAnyOrder("a", "b", "c", "d");
+        assertThat(time.instant()).as("without a pause").isEqualTo(before);
         assertThat(follower.disruption()).isEmpty();
+        assertThat(logged)
+                .hasSize(2)
+                .allSatisfy(line ->
+                        assertThat(line).contains("IllegalStateException").doesNotContain("text"))
+                .anySatisfy(line -> assertThat(line).contains("followed-0@0"))
+                .anySatisfy(line -> assertThat(line).contains("followed-1@0"));
+    }
+
+    @Test
+    @DisplayName("starts although its sink throws an exception at a record that was there before")
+    void failingSinkAtTheStart() {
+        append(FIRST, "a");
+        append(FIRST, "b");
+        start(record -> {
+            collect(record);
+            if (record.offset() == 0) {
+                throw new IllegalStateException("for this test");
+            }
+        });
+        assertThat(values).containsExactly("a", "b");
     }
 
     @Test

@@ -36,10 +36,11 @@ class ClusterSettingsTest {
                             new UpdateFeaturesOptions())
                     .all()
                     .get();
-            Awaitility.await().untilAsserted(() -> assertThatThrownBy(() -> ClusterSettings.warnings(admin, false))
-                    .isInstanceOf(IllegalStateException.class)
-                    .hasMessageContaining("its feature transaction.version is 1, and 2 is required")
-                    .hasMessageContaining("kafka-features.sh upgrade --feature transaction.version=2"));
+            Awaitility.await()
+                    .untilAsserted(() -> assertThatThrownBy(() -> ClusterSettings.warnings(admin, false))
+                            .isInstanceOf(IllegalStateException.class)
+                            .hasMessageContaining("its feature transaction.version is 1, and 2 is required")
+                            .hasMessageContaining("kafka-features.sh upgrade --feature transaction.version=2"));
         }
     }
 

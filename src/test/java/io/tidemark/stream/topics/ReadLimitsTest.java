@@ -34,12 +34,14 @@ class ReadLimitsTest {
         try (EmbeddedBroker broker = EmbeddedBroker.start(BrokerOptions.TEMPORARY)) {
             String servers = broker.bootstrapServers();
             try (Admin admin = Admin.create(Map.of("bootstrap.servers", servers))) {
-                admin.createTopics(List.of(new NewTopic("t", 1, (short) 1))).all().get();
+                admin.createTopics(List.of(new NewTopic("t", 1, (short) 1)))
+                        .all()
+                        .get();
             }
             sendOneBatch(servers);
             ReadLimits limits = new ReadLimits(4, 1 << 20, RECORD_BYTES / 2);
-            try (Consumer<byte[], byte[]> consumer =
-                    new KafkaConnection(Map.of("bootstrap.servers", servers)).newGroupMember("g", "c", limits, "earliest")) {
+            try (Consumer<byte[], byte[]> consumer = new KafkaConnection(Map.of("bootstrap.servers", servers))
+                    .newGroupMember("g", "c", limits, "earliest")) {
                 consumer.subscribe(List.of("t"));
                 List<ConsumerRecord<byte[], byte[]>> read = new ArrayList<>();
                 Awaitility.await().until(() -> {
