@@ -44,6 +44,7 @@ class PrometheusRulesTest {
                 "docs/scaling.md",
                 "docs/decisions.md",
                 "docs/kubernetes.md",
+                "docs/runbook.md",
                 "k8s/components/keda/worker-scaled-object.yaml",
                 "src/main/java/io/tidemark/benchmark/scaling/Prometheus.java"
             })
@@ -63,6 +64,20 @@ class PrometheusRulesTest {
             names.add(metric.group());
         }
         return names;
+    }
+
+    @Test
+    @DisplayName("Have a section in the runbook for each alert, which its description names, and no other section")
+    void runbook() throws IOException {
+        JsonNode rules = YAML.readTree(FOLDER.resolve("rules.yaml").toFile());
+        List<String> sections = Files.readAllLines(Path.of("docs/runbook.md")).stream()
+                .filter(line -> line.startsWith("### "))
+                .map(line -> line.substring(4))
+                .toList();
+        assertThat(sections).containsExactlyInAnyOrderElementsOf(rules.findValuesAsText("alert"));
+        rules.findParents("alert").forEach(alert -> assertThat(
+                        alert.at("/annotations/description").asText())
+                .endsWith("See " + alert.get("alert").asText() + " in docs/runbook.md."));
     }
 
     @Test

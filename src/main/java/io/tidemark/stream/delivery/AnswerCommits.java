@@ -30,6 +30,7 @@ final class AnswerCommits {
     private final String transactionalId;
     private final Map<TopicPartition, PartitionProgress> owned;
     private final Supplier<ConsumerGroupMetadata> group;
+    private final DeliveryStatus status;
     private final Time time;
 
     /** Transactions that have failed since the last one that was committed. */
@@ -42,6 +43,7 @@ final class AnswerCommits {
      * @param transactionalId of this process
      * @param owned           the owned partitions; a view that the session changes
      * @param group           the metadata of the group at the moment
+     * @param status          told of transactions that fail
      */
     AnswerCommits(
             PendingAnswers answers,
@@ -49,12 +51,14 @@ final class AnswerCommits {
             String transactionalId,
             Map<TopicPartition, PartitionProgress> owned,
             Supplier<ConsumerGroupMetadata> group,
+            DeliveryStatus status,
             Time time) {
         this.answers = answers;
         this.takeover = takeover;
         this.transactionalId = transactionalId;
         this.owned = owned;
         this.group = group;
+        this.status = status;
         this.time = time;
     }
 
@@ -134,6 +138,7 @@ final class AnswerCommits {
             return true;
         }
         failed++;
+        status.transactionFailed();
         backOff = true;
         if (outcome.get() == Outcome.UNKNOWN) {
             reconcile();

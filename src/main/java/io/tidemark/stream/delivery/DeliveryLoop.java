@@ -11,7 +11,6 @@ import io.tidemark.stream.topics.ReadLimits;
 import io.tidemark.stream.topics.TopicLayout;
 import io.tidemark.time.Time;
 import java.time.Duration;
-import java.util.Optional;
 import java.util.concurrent.Executor;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.consumer.Consumer;
@@ -124,7 +123,7 @@ public final class DeliveryLoop {
     }
 
     private void retryAfter(RuntimeException reason) {
-        status.disrupted(Optional.of(KafkaConnection.reason(reason)));
+        status.sessionFailed(KafkaConnection.reason(reason));
         if (!control.isOver()) {
             time.sleep(RETRY);
         }

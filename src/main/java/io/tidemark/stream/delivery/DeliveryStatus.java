@@ -4,7 +4,9 @@ import io.tidemark.time.Time;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicLong;
 
 /** What the loop that delivers requests reports to health checks and metrics. Written by its thread, read by any. */
 public final class DeliveryStatus {
@@ -18,6 +20,12 @@ public final class DeliveryStatus {
     private volatile long readBytes;
     private volatile long openBytes;
     private volatile long lastTurnNanos;
+    /** When the oldest open request was received. */
+    private volatile OptionalLong oldestOpenNanos = OptionalLong.empty();
+
+    private volatile int isolatedPartitions;
+    private final AtomicLong failedTransactions = new AtomicLong();
+    private final AtomicLong sessionRestarts = new AtomicLong();
 
     public DeliveryStatus(Time time) {
         this.time = time;
@@ -44,7 +52,28 @@ public final class DeliveryStatus {
         return abandonedRequests;
     }
 
-    /** What happened to the logs of the request topics. */
+    /** Time since the oldest request was read that has no committed answer; 0 if there is none. */
+    public Duration oldestOpenAge() {
+        OptionalLong oldest = oldestOpenNanos;
+        return oldest.isPresent() ? Duration.ofNanos(time.nanosSince(oldest.getAsLong())) : Duration.ZERO;
+    }
+
+    /** Number of owned partitions whose requests run one at a time, because workers have died without progress. */
+    public int isolatedPartitions() {
+        return isolatedPartitions;
+    }
+
+    /** Transactions of answers that were aborted, or whose outcome was not known when they ended. */
+    public long failedTransactions() {
+        return failedTransactions.get();
+    }
+
+    /** Sessions of the consumer group that an error has ended. */
+    public long sessionRestarts() {
+        return sessionRestarts.get();
+    }
+
+    /** What happened to the partitions of the request topics. */
     public RequestTopicStatus requestTopics() {
         return requestTopics;
     }
@@ -78,6 +107,27 @@ public final class DeliveryStatus {
 
     void disrupted(Optional<String> reason) {
         disruption = reason;
+    }
+
+    /**
+     * Called after each turn.
+     *
+     * @param oldestNanos when the oldest request without a committed answer was received; empty if there is none
+     * @param isolated    number of owned partitions whose requests run one at a time
+     */
+    void open(OptionalLong oldestNanos, int isolated) {
+        oldestOpenNanos = oldestNanos;
+        isolatedPartitions = isolated;
+    }
+
+    void transactionFailed() {
+        failedTransactions.incrementAndGet();
+    }
+
+    /** Called when an error has ended a session. */
+    void sessionFailed(String reason) {
+        sessionRestarts.incrementAndGet();
+        disruption = Optional.of(reason);
     }
 
     /** Called by the thread that runs transactions. */

@@ -120,7 +120,7 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
         this.readAhead = parts.readAhead();
         this.isolation = new CrashIsolation(readAhead);
         this.commits = new AnswerCommits(
-                answers, parts.takeover(), options.transactionalId(), owned, consumer::groupMetadata, time);
+                answers, parts.takeover(), options.transactionalId(), owned, consumer::groupMetadata, status, time);
         this.skippedNanos = time.nanoTime();
         this.aloneNanos = skippedNanos;
     }
@@ -159,12 +159,27 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
     private void turned() {
         status.turned(running.size());
         status.heap(readAhead.bytes(), openBytes());
+        status.open(oldestNanos(), isolating().size());
         parts.backlog().turned(owned, started());
     }
 
     /** Requests that run or whose answers are not committed. */
     private Stream<Delivery> started() {
         return Stream.concat(running.stream(), answers.all().map(PendingAnswer::delivery));
+    }
+
+    /** When the oldest request was received that has no committed answer. */
+    private OptionalLong oldestNanos() {
+        return Stream.concat(started(), readAhead.heads())
+                .mapToLong(delivery -> delivery.request().receivedNanos())
+                .reduce((first, second) -> first - second < 0 ? first : second);
+    }
+
+    /** The owned partitions whose requests run alone. */
+    private List<PartitionProgress> isolating() {
+        return owned.values().stream()
+                .filter(each -> each.crashes().isIsolating())
+                .toList();
     }
 
     /** Passes offsets without records. Called after {@link #read}: all records below the positions have been opened. */
@@ -233,9 +248,7 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
      */
     private void pausePartitions() {
         boolean alone = isolation.runsAlone(owned.values(), unanswered());
-        List<PartitionProgress> isolating = owned.values().stream()
-                .filter(each -> each.crashes().isIsolating())
-                .toList();
+        List<PartitionProgress> isolating = isolating();
         if (alone || isolating.isEmpty()) {
             aloneNanos = time.nanoTime();
         }
@@ -481,6 +494,7 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
         }
         drop(List.copyOf(owned.keySet()));
         status.turned(0);
+        status.open(OptionalLong.empty(), 0);
         try (answers) {
             consumer.close(CloseOptions.timeout(CLIENT_CLOSE));
         } finally {

@@ -283,6 +283,7 @@ final class PartitionTakeover {
             // without open requests, the death has another cause
             return metadata.crashes();
         }
+        logs.status().died(partition.topic());
         CrashHistory crashes = metadata.crashes()
                 .afterDeath(offset, Math.max(1, unread - metadata.finished().cardinality()));
         if (crashes.isIsolating()) {

@@ -87,6 +87,13 @@ final class ReadAhead {
                 || bytes() >= budget.readBytes();
     }
 
+    /** The oldest request of each tenant and partition. None is removed. */
+    Stream<Delivery> heads() {
+        return queues.stream()
+                .flatMap(partitions -> partitions.values().stream())
+                .flatMap(queue -> Optional.ofNullable(queue.peek()).stream());
+    }
+
     /** The next request of a partition, which is not removed. */
     Optional<Delivery> peek(TopicPartition partition) {
         return queues(partition)

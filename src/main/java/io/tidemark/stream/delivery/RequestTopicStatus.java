@@ -6,13 +6,14 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.apache.kafka.common.TopicPartition;
 
 /**
- * What happened to the logs of the request topics, for metrics: requests that were deleted before a worker read them,
- * logs that were truncated or replaced, and offsets behind open transactions. Thread-safe.
+ * What happened to the partitions of the request topics, for metrics: requests that were deleted before a worker read
+ * them, logs that were truncated or replaced, offsets behind open transactions, and deaths of owners. Thread-safe.
  */
 public final class RequestTopicStatus {
 
     private final Map<String, AtomicLong> expired = new ConcurrentHashMap<>();
     private final Map<String, AtomicLong> replaced = new ConcurrentHashMap<>();
+    private final Map<String, AtomicLong> deaths = new ConcurrentHashMap<>();
     private final Map<TopicPartition, Long> heldBack = new ConcurrentHashMap<>();
 
     /** Offsets of a topic that retention has deleted before they were read. Markers of transactions count, too. */
@@ -33,12 +34,22 @@ public final class RequestTopicStatus {
                 .sum();
     }
 
+    /** Deaths of owners of a topic's partitions that this worker has counted, one for each partition with requests. */
+    public long deaths(String topic) {
+        return count(deaths, topic).get();
+    }
+
     void expired(String topic, long offsets) {
         count(expired, topic).addAndGet(offsets);
     }
 
     void replaced(String topic) {
         count(replaced, topic).incrementAndGet();
+    }
+
+    /** The owner of a partition has died while its requests may have been running. */
+    void died(String topic) {
+        count(deaths, topic).incrementAndGet();
     }
 
     /** Replaces what is known of the owned partitions. */

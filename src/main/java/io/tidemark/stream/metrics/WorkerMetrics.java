@@ -1,5 +1,6 @@
 package io.tidemark.stream.metrics;
 
+import io.micrometer.core.instrument.DistributionSummary;
 import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
@@ -19,6 +20,7 @@ import io.tidemark.stream.delivery.EventWriter;
 import io.tidemark.stream.delivery.RequestTopicStatus;
 import io.tidemark.stream.tables.BoundaryTable;
 import io.tidemark.stream.tables.TopicFollower;
+import io.tidemark.time.Time;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.List;
@@ -41,16 +43,24 @@ public final class WorkerMetrics implements RequestListener {
     private static final Duration[] REQUEST_BUCKETS = milliseconds(
             5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 120_000, 300_000, 600_000);
 
+    /** Buckets in seconds of the age of a request, from 0.1 s to a day. */
+    private static final double[] AGE_BUCKETS = {
+        0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1_800, 3_600, 14_400, 86_400
+    };
+
     private final MeterRegistry registry;
     private final Predicate<String> isModel;
+    private final Time time;
     private final Timer queueTime;
     private final Timer requestDuration;
     private final Timer commitTime;
+    private final DistributionSummary requestAge;
 
     /** @param isModel whether a name is that of the base model or of an adapter */
-    public WorkerMetrics(MeterRegistry registry, Predicate<String> isModel) {
+    public WorkerMetrics(MeterRegistry registry, Predicate<String> isModel, Time time) {
         this.registry = registry;
         this.isModel = isModel;
+        this.time = time;
         this.queueTime = Timer.builder("tidemark.queue.time")
                 .description("time in the queue of the engine, from submission to admission into the batch")
                 .serviceLevelObjectives(REQUEST_BUCKETS)
@@ -62,6 +72,12 @@ public final class WorkerMetrics implements RequestListener {
         this.commitTime = Timer.builder("tidemark.result.commit")
                 .description("time from the end of a generation until its result is committed")
                 .serviceLevelObjectives(TOKEN_BUCKETS)
+                .register(registry);
+        // no timer: one adds nanoseconds in a long, which a few timestamps of 1970 would overflow
+        this.requestAge = DistributionSummary.builder("tidemark.request.age")
+                .baseUnit("seconds")
+                .description("time from the timestamp of a request until its answer is committed")
+                .serviceLevelObjectives(AGE_BUCKETS)
                 .register(registry);
     }
 
@@ -76,6 +92,9 @@ public final class WorkerMetrics implements RequestListener {
         String adapter = answer.model().filter(isModel).orElse(UNKNOWN);
         registry.counter("tidemark.requests", "adapter", adapter, "outcome", answer.outcome())
                 .increment();
+        answer.error().ifPresent(error -> registry.counter("tidemark.request.errors", "code", error.code())
+                .increment());
+        recordAge(answer.request().timestamp());
         answer.completion().ifPresent(completion -> record(answer, completion, adapter, nanos));
     }
 
@@ -83,6 +102,13 @@ public final class WorkerMetrics implements RequestListener {
     @Override
     public void onTopicSetAside(String topic) {
         registry.counter("tidemark.reply.topic.failures", "topic", topic).increment();
+    }
+
+    /** @param timestamp milliseconds since 1970; negative for a record without one */
+    private void recordAge(long timestamp) {
+        if (timestamp >= 0) {
+            requestAge.record(Math.max(0, time.instant().toEpochMilli() - timestamp) / 1e3);
+        }
     }
 
     private void record(Answer answer, Completion completion, String adapter, long nanos) {
@@ -134,6 +160,28 @@ public final class WorkerMetrics implements RequestListener {
                 "reply topics that do not take records, so that their results become errors on the results topic",
                 () -> delivery.topicsSetAside().size());
         TableMetrics.bind(registry, cancellations);
+    }
+
+    /** Registers the failures of the delivery of requests, and what it does to keep them apart. */
+    public void bind(DeliveryStatus delivery) {
+        gauge(
+                "tidemark.oldest.open.request.seconds",
+                "time since the oldest request was read that has no committed answer",
+                () -> delivery.oldestOpenAge().toMillis() / 1e3);
+        gauge(
+                "tidemark.isolated.partitions",
+                "partitions whose requests run one at a time, because workers have died without progress",
+                delivery::isolatedPartitions);
+        counter(
+                "tidemark.transactions.failed",
+                "transactions of results that were aborted, or whose outcome was not known",
+                delivery,
+                DeliveryStatus::failedTransactions);
+        counter(
+                "tidemark.session.restarts",
+                "sessions of the consumer group that an error has ended",
+                delivery,
+                DeliveryStatus::sessionRestarts);
     }
 
     /** Registers the shares of the heap and their use. */
@@ -192,7 +240,7 @@ public final class WorkerMetrics implements RequestListener {
     }
 
     /**
-     * Registers what happens to the logs of the request topics.
+     * Registers what happens to the partitions of the request topics.
      *
      * @param topics the request topics
      * @param group  consumer group of the workers
@@ -216,6 +264,12 @@ public final class WorkerMetrics implements RequestListener {
                     "partitions that were truncated, or whose topic was created again, below what was read",
                     logs,
                     source -> source.replacedLogs(topic),
+                    tags);
+            counter(
+                    "tidemark.deaths.counted",
+                    "deaths of workers that this one has found, one for each partition with requests",
+                    logs,
+                    source -> source.deaths(topic),
                     tags);
         });
     }

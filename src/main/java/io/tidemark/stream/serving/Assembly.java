@@ -265,7 +265,7 @@ final class Assembly implements AutoCloseable {
                         engine.orElseThrow(),
                         maxNumSeqs + settings.engine().maxQueuedRequests(),
                         new TimeLimits(stepLimit, settings.limits().admissionTime())),
-                new WorkerMetrics(registry, this::isModel),
+                new WorkerMetrics(registry, this::isModel, Time.system()),
                 halt);
         worker.error().thenRun(onFailure);
         everyTick(worker::tick);

@@ -165,6 +165,7 @@ final class WorkerService implements Service {
                 time);
         metrics.bind(status, events, cancellations.follower());
         metrics.bind(budget, status);
+        metrics.bind(status);
         metrics.bind(backend.engine(), group);
         metrics.bind(work, requests, cluster.topics().requestTopics(), group);
         metrics.bind(status.requestTopics(), cluster.topics().requestTopics(), group);

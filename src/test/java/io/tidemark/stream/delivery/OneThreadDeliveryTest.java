@@ -512,6 +512,105 @@ class OneThreadDeliveryTest {
     }
 
     @Test
+    @DisplayName("Knows the age of the oldest request without a committed answer, while it runs and when it has ended")
+    void oldestOpen() {
+        assertThat(status.oldestOpenAge()).isZero();
+        // four run at a time
+        for (int i = 0; i < 5; i++) {
+            send(FIRST, "");
+        }
+        turns(3);
+        time.sleep(Duration.ofSeconds(60));
+        send(FIRST, "");
+        turns(1);
+        finish("0@0");
+        finish("0@1");
+        finish("0@2");
+        finish("0@3");
+        turns(3);
+        assertThat(started()).hasSize(6);
+        Duration fifth = status.oldestOpenAge();
+        assertThat(fifth).isGreaterThan(Duration.ofSeconds(60));
+        kafka.failNextCommit(new KafkaException("planted"));
+        finish("0@4");
+        turns(1);
+        assertThat(status.oldestOpenAge()).as("its commit has failed").isGreaterThanOrEqualTo(fifth);
+        turns(3);
+        assertThat(status.oldestOpenAge()).as("of the sixth").isBetween(Duration.ofMillis(1), fifth.minusSeconds(50));
+        finish("0@5");
+        turns(2);
+        assertThat(status.oldestOpenAge()).isZero();
+    }
+
+    @Test
+    @DisplayName("Knows the age of a request that was read and has not started")
+    void oldestWaits() {
+        send(FIRST, "");
+        turns(1);
+        assertThat(started()).as("before the claim of its partition").isEmpty();
+        assertThat(kafka.member().position(FIRST)).isEqualTo(1);
+        time.sleep(Duration.ofSeconds(60));
+        assertThat(status.oldestOpenAge()).isGreaterThanOrEqualTo(Duration.ofSeconds(60));
+    }
+
+    @Test
+    @DisplayName("Counts a transaction that fails, with and without an effect, and none that succeeds")
+    void failedTransactions() {
+        send(FIRST, "");
+        send(FIRST, "");
+        turns(3);
+        assertThat(status.failedTransactions()).isZero();
+        kafka.failNextCommit(new KafkaException("planted"));
+        finish("0@0");
+        turns(3);
+        assertThat(status.failedTransactions()).isEqualTo(1);
+        kafka.loseNextAnswer(new KafkaException("planted"));
+        finish("0@1");
+        turns(3);
+        assertThat(status.failedTransactions()).isEqualTo(2);
+    }
+
+    @Test
+    @DisplayName("Counts the session that an error has ended, and none that is stopped")
+    void sessionRestarts() {
+        answerAll(2);
+        session.close();
+        time.schedule(Duration.ofSeconds(5), () -> kafka.createAgain(FIRST.topic()));
+        time.schedule(Duration.ofSeconds(60), control::stop);
+        loop.run();
+        assertThat(status.sessionRestarts()).isEqualTo(1);
+    }
+
+    @Test
+    @DisplayName("Counts a death for a partition with requests, and the partitions whose requests run alone")
+    void countedDeaths() {
+        session.close();
+        kafka.assign(FIRST, SECOND);
+        send(FIRST, "");
+        for (TopicPartition partition : List.of(FIRST, SECOND)) {
+            kafka.commit(
+                    partition,
+                    new OffsetAndMetadata(
+                            0,
+                            new CommitMetadata(
+                                            Optional.of("group/dead"),
+                                            false,
+                                            new CrashHistory(1, 0, 0, OptionalLong.empty(), 0),
+                                            new BitSet())
+                                    .toString()));
+        }
+        open();
+        turns(10);
+        assertThat(status.requestTopics().deaths(FIRST.topic()))
+                .as("the second partition has no request")
+                .isEqualTo(1);
+        assertThat(status.isolatedPartitions()).isEqualTo(1);
+        finish("0@0");
+        turns(3);
+        assertThat(status.isolatedPartitions()).isZero();
+    }
+
+    @Test
     @DisplayName("Ends a request at its deadline")
     void deadline() {
         send(FIRST, ", \"deadline\": \"" + START.plusSeconds(5) + "\"");

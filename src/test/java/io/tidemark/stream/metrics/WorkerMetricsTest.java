@@ -16,6 +16,7 @@ import io.tidemark.request.ReceivedRequest;
 import io.tidemark.request.ReplyTarget;
 import io.tidemark.stream.delivery.DeliveryStatus;
 import io.tidemark.time.Time;
+import io.tidemark.time.VirtualTime;
 import java.time.Duration;
 import java.util.Collections;
 import java.util.List;
@@ -28,8 +29,9 @@ class WorkerMetricsTest {
 
     private static final Source SOURCE = new Source("requests", 0, 7);
 
+    private final VirtualTime time = new VirtualTime();
     private final PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
-    private final WorkerMetrics metrics = new WorkerMetrics(registry, "a"::equals);
+    private final WorkerMetrics metrics = new WorkerMetrics(registry, "a"::equals, time);
 
     @Test
     @DisplayName("Have a histogram of the time to first token by adapter, with buckets from 5 ms to 10 min")
@@ -89,7 +91,60 @@ class WorkerMetricsTest {
         assertThat(registry.scrape())
                 .contains("tidemark_held_back_offsets{group=\"workers\",topic=\"requests\",} 0")
                 .contains("tidemark_requests_expired_unread_total{group=\"workers\",topic=\"requests\",} 0")
-                .contains("tidemark_request_logs_replaced_total{group=\"workers\",topic=\"requests\",} 0");
+                .contains("tidemark_request_logs_replaced_total{group=\"workers\",topic=\"requests\",} 0")
+                .contains("tidemark_deaths_counted_total{group=\"workers\",topic=\"requests\",} 0");
+    }
+
+    @Test
+    @DisplayName("Have the failures of the delivery from 0 on, and no age while no request is open")
+    void delivery() {
+        DeliveryStatus status = new DeliveryStatus(time);
+        metrics.bind(status);
+        assertThat(registry.scrape())
+                .contains("tidemark_transactions_failed_total 0")
+                .contains("tidemark_session_restarts_total 0")
+                .contains("tidemark_isolated_partitions 0")
+                .contains("tidemark_oldest_open_request_seconds 0");
+    }
+
+    @Test
+    @DisplayName("Have a histogram of the time from the timestamp of a request to its commit, from 0.1 s to a day")
+    void requestAge() {
+        long now = time.instant().toEpochMilli();
+        metrics.onCommitted(answer("a", now - 3_000), 0);
+        metrics.onCommitted(answer("a", now + 60_000), 0);
+        metrics.onCommitted(answer("a", -1), 0);
+        assertThat(registry.scrape())
+                .contains("tidemark_request_age_seconds_bucket{le=\"0.1\",} 1")
+                .contains("tidemark_request_age_seconds_bucket{le=\"2.5\",} 1")
+                .contains("tidemark_request_age_seconds_bucket{le=\"5.0\",} 2")
+                .contains("tidemark_request_age_seconds_bucket{le=\"86400.0\",} 2")
+                .contains("tidemark_request_age_seconds_count 2")
+                .contains("tidemark_request_age_seconds_sum 3.0")
+                .doesNotContain("quantile");
+    }
+
+    @Test
+    @DisplayName("Add up the ages of many requests whose sender sets timestamps of 1970 without an overflow")
+    void oldTimestamps() {
+        for (int i = 0; i < 20; i++) {
+            metrics.onCommitted(answer("a", 0), 0);
+        }
+        double sum = registry.get("tidemark.request.age").summary().totalAmount();
+        assertThat(sum).isEqualTo(20 * time.instant().toEpochMilli() / 1e3);
+        assertThat(registry.scrape()).contains("tidemark_request_age_seconds_bucket{le=\"+Inf\",} 20");
+    }
+
+    @Test
+    @DisplayName("Count the errors that were written by code, also one in place of a result")
+    void errors() {
+        Answer answer = answer("a", new Completion.Timing(1, 1, 2), 1);
+        metrics.onCommitted(answer, 0);
+        metrics.onCommitted(answer.replacedBy(ErrorBody.serverError("reply_topic_failed", "failed")), 0);
+        metrics.onCommitted(answer.replacedBy(ErrorBody.serverError("reply_topic_failed", "failed")), 0);
+        assertThat(registry.scrape())
+                .contains("tidemark_request_errors_total{code=\"reply_topic_failed\",} 2")
+                .doesNotContain("tidemark_request_errors_total{code=\"stop\"");
     }
 
     @Test
@@ -108,8 +163,16 @@ class WorkerMetricsTest {
                 .doesNotContain("name of a client");
     }
 
-    /** An answer that was received at 0 s and ended at 2.97 s. */
+    private static Answer answer(String model, long timestamp) {
+        return answer(model, new Completion.Timing(1, 1, 2), 1, timestamp);
+    }
+
     private static Answer answer(String model, Completion.Timing timing, int tokens) {
+        return answer(model, timing, tokens, 0);
+    }
+
+    /** An answer that was received at 0 s and ended at 2.97 s. */
+    private static Answer answer(String model, Completion.Timing timing, int tokens, long timestamp) {
         ReplyTarget nowhere = new ReplyTarget() {
             @Override
             public Optional<ErrorBody> refusal() {
@@ -125,7 +188,7 @@ class WorkerMetricsTest {
                 new Completion.Usage(4, tokens, 0),
                 timing);
         return new Answer(
-                new ReceivedRequest(SOURCE, Optional.empty(), 0, 0, 1, 0, nowhere),
+                new ReceivedRequest(SOURCE, Optional.empty(), 0, timestamp, 1, 0, nowhere),
                 new CompletionResult(
                         "r",
                         CompletionResult.TEXT_COMPLETION,
