@@ -89,7 +89,7 @@ public record CalibrationState(
                 Map.of());
     }
 
-    /** @throws IllegalArgumentException if the statistics of the record contradict each other */
+    /** @throws IllegalArgumentException if the statistics of the record contradict each other or are too large */
     public static CalibrationState of(CalibrationStateRecord record) {
         return new CalibrationState(
                 record.adapter(),

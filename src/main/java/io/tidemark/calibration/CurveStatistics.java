@@ -12,6 +12,12 @@ import java.util.List;
  */
 public final class CurveStatistics {
 
+    /** Bounds of the fields of a record, far above those of real scores: no merge of records within them overflows. */
+    private static final long MAX_COUNT = 1L << 53;
+
+    private static final double MAX_MEAN = 1e100;
+    private static final double MAX_COMOMENT = 1e300;
+
     private final long count;
     private final double[] means;
     /** The upper triangle of the symmetric matrix, row by row: (0,0) (0,1) … (0,L) (1,1) … (L,L). */
@@ -30,8 +36,17 @@ public final class CurveStatistics {
         this.comoments = comoments;
     }
 
-    /** @throws IllegalArgumentException if the fields of the record contradict each other */
+    /**
+     * @throws IllegalArgumentException if the fields of the record contradict each other, or are so large that a merge
+     *                                  could overflow
+     */
     static CurveStatistics of(CalibrationStateRecord.Statistics record) {
+        if (record.count() > MAX_COUNT
+                || record.means().stream().anyMatch(mean -> Math.abs(mean) > MAX_MEAN)
+                || record.comoments().stream().anyMatch(comoment -> Math.abs(comoment) > MAX_COMOMENT)) {
+            throw new IllegalArgumentException("count, means or comoments are too large: at most " + MAX_COUNT + ", "
+                    + MAX_MEAN + " and " + MAX_COMOMENT + " are allowed");
+        }
         return new CurveStatistics(record.count(), array(record.means()), array(record.comoments()));
     }
 

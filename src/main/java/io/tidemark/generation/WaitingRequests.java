@@ -25,7 +25,7 @@ import java.util.function.ToDoubleFunction;
  *
  * <p>Every {@code STARTS_PER_OLDEST}-th start takes the oldest request, whatever its priority and adapter, so that no
  * request is starved. A request that is added when {@code n} others wait is therefore at the latest the
- * {@code STARTS_PER_OLDEST * (n + 1)}-th one to start from then on: {@code n + 1} of these starts take the oldest
+ * {@code STARTS_PER_OLDEST * (n + 1)}-th one to start from then on. {@code n + 1} of these starts take the oldest
  * request, and at most {@code n} requests are older.
  *
  * <p>The time of a call does not depend on the number of requests, except for {@link #removeIf} and {@link #sum}, and

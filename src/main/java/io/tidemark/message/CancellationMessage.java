@@ -14,7 +14,8 @@ import java.util.Optional;
  */
 public record CancellationMessage(Optional<String> id, Optional<Source> source, Optional<String> reason) {
 
-    private static final int MAX_BYTES = 64 * 1024;
+    /** The maximum size of a value. */
+    public static final int MAX_BYTES = 64 * 1024;
 
     /** The maximum length of a topic's name in Kafka, in characters. */
     private static final int MAX_TOPIC_LENGTH = 249;

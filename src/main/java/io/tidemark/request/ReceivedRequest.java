@@ -25,18 +25,6 @@ public record ReceivedRequest(
         ReplyTarget reply,
         Tenant tenant) {
 
-    /** A request whose topic is its tenant, without limits. */
-    public ReceivedRequest(
-            Source source,
-            Optional<byte[]> value,
-            long size,
-            long timestamp,
-            long attempt,
-            long receivedNanos,
-            ReplyTarget reply) {
-        this(source, value, size, timestamp, attempt, receivedNanos, reply, Tenant.unlimited(source.topic()));
-    }
-
     /** The id of a request without one: its position, so that every delivery has the same id. */
     String derivedId() {
         return source.derivedId();

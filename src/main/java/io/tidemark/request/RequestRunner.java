@@ -94,13 +94,7 @@ public final class RequestRunner {
      * @param deadlines ends requests whose deadline has passed
      * @param limits    checked by {@link #tick}
      */
-    public record Threads(Executor admission, Timer deadlines, TimeLimits limits) {
-
-        /** Without time limits. */
-        public Threads(Executor admission, Timer deadlines) {
-            this(admission, deadlines, TimeLimits.NONE);
-        }
-    }
+    public record Threads(Executor admission, Timer deadlines, TimeLimits limits) {}
 
     /**
      * @param maxRequestBytes larger requests are rejected without parsing

@@ -10,9 +10,6 @@ import java.time.Duration;
  */
 public record TimeLimits(Duration step, Duration admission) {
 
-    /** Nothing is limited. */
-    public static final TimeLimits NONE = new TimeLimits(Duration.ofDays(1_000), Duration.ofDays(1_000));
-
     public TimeLimits {
         if (step.isNegative() || step.isZero() || admission.isNegative() || admission.isZero()) {
             throw new IllegalArgumentException("a time limit must be positive: " + step + ", " + admission);

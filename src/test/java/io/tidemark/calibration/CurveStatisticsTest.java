@@ -5,13 +5,16 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import io.tidemark.boundary.Boundary;
+import io.tidemark.message.CalibrationStateRecord.Statistics;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Random;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 class CurveStatisticsTest {
@@ -34,6 +37,38 @@ class CurveStatisticsTest {
             assertThat(curve.samples()).isEqualTo(expected.samples());
             assertSame(curve, expected);
         }
+    }
+
+    @ParameterizedTest
+    @DisplayName("Are refused in a record whose values could overflow when they are merged")
+    @CsvSource({
+        "9223372036854775807, -1, 1",
+        "9007199254740993, -1, 1",
+        "2, -1.7E308, 1",
+        "2, 1.7E308, 1",
+        "2, -1, 1.7E308"
+    })
+    void overflowing(long count, double mean, double comoment) {
+        assertThatThrownBy(() -> CurveStatistics.of(new Statistics(
+                        count, List.of(mean, -1.0), List.of(comoment, 0.0, comoment))))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("too large");
+    }
+
+    @Test
+    @DisplayName("Can be merged with others if they are read from records with the largest values")
+    void largestValues() {
+        CurveStatistics high = largest(1e100);
+        CurveStatistics low = largest(-1e100);
+        CurveStatistics merged = IntStream.range(0, 256).mapToObj(i -> i % 2 == 0 ? high : low)
+                .reduce(CurveStatistics.empty(1), CurveStatistics::merge)
+                .plus(new ExampleScore(1, List.of(-1.0, -2.0)));
+        assertThat(merged.count()).isEqualTo(256 * (1L << 53) + 1);
+        assertThat(merged.curve().standardError(new Boundary(0), new Boundary(1))).isFinite();
+    }
+
+    private static CurveStatistics largest(double mean) {
+        return CurveStatistics.of(new Statistics(1L << 53, List.of(mean, -mean), List.of(1e300, 1e300, 1e300)));
     }
 
     @Test

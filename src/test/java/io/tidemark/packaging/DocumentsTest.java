@@ -7,8 +7,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -17,6 +20,9 @@ import org.junit.jupiter.api.Test;
 class DocumentsTest {
 
     private static final Pattern LINK = Pattern.compile("\\]\\((?!https?:|#|mailto:)([^)#\\s]+)");
+    private static final Pattern HEADING_LINK =
+            Pattern.compile("\\]\\((?!https?:|mailto:)([^)#\\s]*)#([^)\\s]+)\\)");
+    private static final Pattern HEADING = Pattern.compile("(?m)^#+ +(.*?) *$");
     private static final Pattern DOCUMENT = Pattern.compile("(?<![\\w/])docs/[\\w.-]+\\.(?:md|yaml)");
     private static final Pattern ARTIFACT = Pattern.compile("<artifactId>([^<$]+?)-?(?:\\$[^<]*)?</artifactId>");
 
@@ -24,16 +30,7 @@ class DocumentsTest {
     @DisplayName("Link only to files that exist")
     void linksResolve() throws IOException {
         List<String> broken = new ArrayList<>();
-        for (Path document : files(
-                ".md",
-                Path.of("README.md"),
-                Path.of("CHANGELOG.md"),
-                Path.of("CONTRIBUTING.md"),
-                Path.of("SECURITY.md"),
-                Path.of("docs"),
-                Path.of("demo"),
-                Path.of("bench/README.md"),
-                Path.of("src/test/resources"))) {
+        for (Path document : documents()) {
             Matcher link = LINK.matcher(Files.readString(document));
             while (link.find()) {
                 if (!Files.exists(document.toAbsolutePath().getParent().resolve(link.group(1)))) {
@@ -42,6 +39,51 @@ class DocumentsTest {
             }
         }
         assertThat(broken).isEmpty();
+    }
+
+    @Test
+    @DisplayName("Link only to headings that exist")
+    void headingsExist() throws IOException {
+        List<String> broken = new ArrayList<>();
+        for (Path document : documents()) {
+            Matcher link = HEADING_LINK.matcher(Files.readString(document));
+            while (link.find()) {
+                Path target = link.group(1).isEmpty()
+                        ? document
+                        : document.toAbsolutePath().getParent().resolve(link.group(1));
+                if (Files.exists(target) && !headings(target).contains(link.group(2))) {
+                    broken.add(document + " -> " + link.group(1) + "#" + link.group(2));
+                }
+            }
+        }
+        assertThat(broken).isEmpty();
+    }
+
+    /** The names of the headings in links, as GitHub makes them. */
+    private static Set<String> headings(Path document) throws IOException {
+        String text = Files.readString(document).replaceAll("(?s)```.*?```", "");
+        return HEADING
+                .matcher(text)
+                .results()
+                .map(heading -> heading.group(1)
+                        .replaceAll("\\[([^]]*)]\\([^)]*\\)", "$1")
+                        .toLowerCase(Locale.ROOT)
+                        .replaceAll("[^\\w\\- ]", "")
+                        .replace(' ', '-'))
+                .collect(Collectors.toSet());
+    }
+
+    private static List<Path> documents() throws IOException {
+        return files(
+                ".md",
+                Path.of("README.md"),
+                Path.of("CHANGELOG.md"),
+                Path.of("CONTRIBUTING.md"),
+                Path.of("SECURITY.md"),
+                Path.of("docs"),
+                Path.of("demo"),
+                Path.of("bench/README.md"),
+                Path.of("src/test/resources"));
     }
 
     @Test

@@ -28,7 +28,7 @@ class OpenRequestsTest {
     @DisplayName("Of which only a part was read are rejected with their size")
     void tooLarge() {
         ReceivedRequest part = fixture.received(1, 0, BODY);
-        fixture.deliver(new ReceivedRequest(
+        fixture.deliver(RequestFixtures.received(
                 part.source(), part.value(), 3_000_000, part.timestamp(), part.attempt(), 0, part.reply()));
         assertThat(fixture.answers())
                 .singleElement()

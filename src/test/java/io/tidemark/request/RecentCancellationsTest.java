@@ -80,7 +80,7 @@ class RecentCancellationsTest {
     private boolean covers(String id, Source source, long timestamp) {
         return cancellations.covers(
                 id,
-                new ReceivedRequest(
+                RequestFixtures.received(
                         source,
                         Optional.empty(),
                         0,

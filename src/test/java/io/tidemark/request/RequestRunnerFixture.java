@@ -176,7 +176,7 @@ final class RequestRunnerFixture implements AutoCloseable {
 
     static ReceivedRequest received(
             int offset, long timestamp, String body, Optional<ErrorBody> refusal, List<EventMessage> events) {
-        return new ReceivedRequest(
+        return RequestFixtures.received(
                 new Source("requests", 0, offset),
                 Optional.of(body.getBytes(StandardCharsets.UTF_8)),
                 body.getBytes(StandardCharsets.UTF_8).length,

@@ -60,7 +60,7 @@ final class AnswerTransactions implements AutoCloseable {
     /** Read by other threads. */
     private volatile Optional<String> failure = Optional.empty();
 
-    /** New transactional ids since the last commit that were of no use. */
+    /** New transactional ids since the last commit that were unusable. */
     private int renewals;
 
     /** How a transaction ended. */
@@ -158,13 +158,13 @@ final class AnswerTransactions implements AutoCloseable {
 
     /**
      * Takes a new transactional id, because the brokers can't end the transaction of this one. Waits longer each time,
-     * unless the cause was found: an id that is of no use costs the brokers memory.
+     * unless the cause was found: an unusable id costs the brokers memory.
      *
-     * @param mended whether the next transaction is without the cause
+     * @param fixed whether the next transaction is without the cause
      */
-    private void renew(boolean mended) {
+    private void renew(boolean fixed) {
         producers.renew();
-        if (mended) {
+        if (fixed) {
             return;
         }
         long wait = Math.min(LONGEST_RENEWAL.toNanos(), RETRY.toNanos() << Math.min(renewals++, Short.SIZE));

@@ -43,7 +43,8 @@ public final class CancellationReader implements AutoCloseable {
             KafkaThread thread, String topic, TopicFollower.Limits limits, Listener listener) {
         Instant since = thread.time().instant().minus(RequestRunner.CANCELLATION_RETENTION);
         return new CancellationReader(
-                TopicFollower.since(thread, topic, since, limits, record -> handle(record, listener)));
+                TopicFollower.since(
+                thread, topic, CancellationMessage.MAX_BYTES, since, limits, record -> handle(record, listener)));
     }
 
     /** False after the thread has ended. From then on, no cancellations are read. */
@@ -62,17 +63,23 @@ public final class CancellationReader implements AutoCloseable {
     }
 
     private static void handle(ConsumerRecord<byte[], byte[]> record, Listener listener) {
+        if (record.serializedValueSize() > CancellationMessage.MAX_BYTES) {
+            // the value has only a part of it
+            invalid(record, "it has more than " + CancellationMessage.MAX_BYTES + " bytes");
+            return;
+        }
         Parsed<CancellationMessage> parsed = CancellationMessage.parse(record.value());
         if (parsed instanceof Parsed.Valid<CancellationMessage> valid) {
             listener.onCancellation(valid.record(), record.timestamp());
         } else if (parsed instanceof Parsed.Invalid<CancellationMessage> invalid) {
-            LOG.warnf(
-                    "ignored an invalid cancellation at %s-%d@%d: %s",
-                    record.topic(),
-                    record.partition(),
-                    record.offset(),
-                    LogText.of(invalid.error().message()));
+            invalid(record, invalid.error().message());
         }
+    }
+
+    private static void invalid(ConsumerRecord<byte[], byte[]> record, String why) {
+        LOG.warnf(
+                "ignored an invalid cancellation at %s-%d@%d: %s",
+                record.topic(), record.partition(), record.offset(), LogText.of(why));
     }
 
     @Override

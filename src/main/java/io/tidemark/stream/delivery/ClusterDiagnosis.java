@@ -66,8 +66,8 @@ final class ClusterDiagnosis {
     }
 
     /**
-     * Why records for these partitions of a topic can't be written, if the cluster says so: the topic or a partition
-     * does not exist, a partition has no leader, or it has fewer replicas in sync than it needs.
+     * Why records for these partitions of a topic can't be written, if the cluster says so. The topic or a partition
+     * may not exist, or a partition has no leader or fewer replicas in sync than it needs.
      *
      * @param partitions without those that are not known
      */

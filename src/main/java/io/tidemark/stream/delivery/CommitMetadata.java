@@ -29,7 +29,8 @@ record CommitMetadata(Optional<String> owner, boolean idle, CrashHistory crashes
     static final int MAX_FINISHED = 16_384;
 
     /** Of a partition that no worker has owned. */
-    static final CommitMetadata NONE = new CommitMetadata(Optional.empty(), false, CrashHistory.NONE, new BitSet());
+    static final CommitMetadata NONE =
+            new CommitMetadata(Optional.empty(), false, CrashHistory.NONE, new BitSet(), LogIdentity.NONE);
 
     private static final Logger LOG = Logger.getLogger(CommitMetadata.class);
     private static final String VERSION = "tidemark/1";
@@ -38,11 +39,6 @@ record CommitMetadata(Optional<String> owner, boolean idle, CrashHistory crashes
         if (finished.length() > MAX_FINISHED) {
             throw new IllegalArgumentException("bit " + (finished.length() - 1) + " is above " + MAX_FINISHED);
         }
-    }
-
-    /** Does not name its log. */
-    CommitMetadata(Optional<String> owner, boolean idle, CrashHistory crashes, BitSet finished) {
-        this(owner, idle, crashes, finished, LogIdentity.NONE);
     }
 
     /** The same with another log. */

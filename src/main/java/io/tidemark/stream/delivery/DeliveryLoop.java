@@ -46,13 +46,7 @@ public final class DeliveryLoop {
     private final Time time;
 
     /** The cluster, its topics, who sends requests, and where answers may go. */
-    public record Cluster(KafkaClients kafka, TopicLayout topics, Tenants tenants, ReplyRouting routing) {
-
-        /** A cluster in which each request topic is a tenant and a rank of its own. */
-        public Cluster(KafkaClients kafka, TopicLayout topics, ReplyRouting routing) {
-            this(kafka, topics, Tenants.ofTopics(topics.requestTopics()), routing);
-        }
-    }
+    public record Cluster(KafkaClients kafka, TopicLayout topics, Tenants tenants, ReplyRouting routing) {}
 
     /**
      * What runs requests, and what is told about them.

@@ -142,8 +142,9 @@ final class FailedRecords {
     }
 
     /**
-     * Sets the reply topics aside whose records no broker has acknowledged in time: if the cluster names a fault of the
-     * topic, or in the second such transaction if brokers have acknowledged the records of the results topic.
+     * Sets the reply topics aside whose records no broker has acknowledged in time, if the cluster names a fault of the
+     * topic. Without such a fault, it does so in the second such transaction, if brokers have acknowledged the records
+     * of the results topic.
      *
      * @return whether there was one
      */

@@ -43,7 +43,7 @@ final class PartitionLogs {
     private static final long LIST_SECONDS = 5;
     private static final int TIMEOUT_MS = 5_000;
     private static final long LIST_NANOS = TimeUnit.SECONDS.toNanos(LIST_SECONDS);
-    /** From which on an open transaction is reported: longer than the default timeout of a client's transaction. */
+    /** The age at which an open transaction is reported, above the default timeout of a client's transaction. */
     private static final long HELD_NANOS = TimeUnit.MINUTES.toNanos(2);
 
     private final Admin admin;

@@ -46,7 +46,7 @@ final class PartitionTakeover {
 
     private static final Logger LOG = Logger.getLogger(PartitionTakeover.class);
     private static final long ADMIN_TIMEOUT_S = 30;
-    /** Of a call that ends transactions. It fails if the end is decided and a partition does not take the marker. */
+    /** Of a call that ends transactions. It fails if the end is decided and a partition refuses the marker. */
     private static final int FENCE_TIMEOUT_MS = 10_000;
     /** Time of one call of the consumer. */
     private static final Duration CALL = Duration.ofSeconds(5);

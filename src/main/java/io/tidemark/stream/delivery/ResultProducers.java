@@ -15,7 +15,7 @@ import org.jboss.logging.Logger;
 /**
  * Creates the producers of results, and names them: all have the transactional id of the process, until a transaction
  * of this id can't be ended. The brokers write a marker into each partition of a transaction. If a partition refuses
- * the marker or has no leader, the id is of no use from then on, for hours or forever, and {@link #renew} takes a new
+ * the marker or has no leader, the id is unusable from then on, for hours or forever, and {@link #renew} takes a new
  * one.
  *
  * <p>A process has one, which outlives the sessions of its group. Used by one thread at a time; {@link #id} by any.
@@ -85,8 +85,8 @@ final class ResultProducers {
     }
 
     /**
-     * Whether the last transaction of the id can't be ended: its end is decided, and a partition does not take the
-     * marker for more than a second.
+     * Whether the last transaction of the id can't be ended: its end is decided, and for more than a second a partition
+     * has refused the marker or had no leader.
      */
     boolean isStuck() {
         for (int check = 0; isEnding.test(id); check++) {
@@ -106,7 +106,7 @@ final class ResultProducers {
         String old = id;
         id = DeliveryOptions.renewed(first, ++renewals);
         LOG.warnf(
-                "a partition does not take the end of the last transaction of %s: the next one has the id %s",
+                "a partition refuses the end of the last transaction of %s or has no leader: the next one has the id %s",
                 LogText.of(old), LogText.of(id));
     }
 

@@ -71,18 +71,6 @@ public final class Tenants {
         }
     }
 
-    /** Topics in order of priority, each of which is a rank and a tenant without limits. */
-    public static Tenants ofTopics(List<String> topics) {
-        return new Tenants(
-                "",
-                topics.stream()
-                        .map(topic -> List.of(new TopicShare(
-                                topic,
-                                1,
-                                List.of(new TenantShare("", Tenant.unlimited(topic), 1, OptionalLong.empty())))))
-                        .toList());
-    }
-
     /** The tenant that has sent a record of a request topic. */
     Tenant of(ConsumerRecord<byte[], byte[]> record) {
         Topic topic = topic(record.topic());

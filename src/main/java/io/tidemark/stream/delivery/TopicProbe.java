@@ -22,7 +22,7 @@ import org.apache.kafka.common.errors.InterruptException;
 /**
  * Writes a record to a topic to learn whether the topic takes records, in a transaction that it aborts: readers with
  * {@code read_committed} don't see the record. The transaction has a transactional id of its own, because the topic
- * may refuse the end of the transaction, too, and the id is of no use then. Each probe has another id for this reason.
+ * may refuse the end of the transaction, too, and the id is unusable then. Each probe has another id for this reason.
  *
  * <p>A probe waits for brokers, for up to 20 s. Used by the thread {@code tidemark-probes}.
  */
@@ -30,7 +30,7 @@ final class TopicProbe {
 
     /** Larger than an error, which is the smallest record of a request. */
     private static final int RECORD_BYTES = 1024;
-    /** Above the time in which the producer gives a record up. */
+    /** Above the time after which the producer expires a record. */
     private static final int SEND_SECONDS = 10;
 
     private final KafkaClients kafka;

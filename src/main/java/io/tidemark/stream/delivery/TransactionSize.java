@@ -2,8 +2,8 @@ package io.tidemark.stream.delivery;
 
 /**
  * How many bytes a transaction of results may have: 16 MiB, and less after failures. 16 MiB pass a link of 20 Mbit/s in
- * 6.7 s, which is below the 8 s after which the producer gives a record up and the 10 s after which the brokers abort a
- * transaction. They also fit the memory of a producer (32 MiB) beside a record of the largest size.
+ * 6.7 s. The producer expires a record after 8 s, and the brokers abort a transaction after 10 s. 16 MiB also fit the
+ * memory of a producer (32 MiB) beside a record of the largest size.
  *
  * <p>Written by the thread that runs transactions, read by the thread that polls.
  */

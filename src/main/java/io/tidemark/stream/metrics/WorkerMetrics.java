@@ -1,5 +1,6 @@
 package io.tidemark.stream.metrics;
 
+import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.DistributionSummary;
 import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;
@@ -101,7 +102,16 @@ public final class WorkerMetrics implements RequestListener {
     /** The tag is bounded: only topics of {@code tidemark.replies.topics} are set aside. */
     @Override
     public void onTopicSetAside(String topic) {
-        registry.counter("tidemark.reply.topic.failures", "topic", topic).increment();
+        replyTopicFailures(topic).increment();
+    }
+
+    /** Registers the failures of each topic of {@code tidemark.replies.topics}: a rate needs the 0 before the first. */
+    public void bindReplyTopics(Collection<String> topics) {
+        topics.forEach(this::replyTopicFailures);
+    }
+
+    private Counter replyTopicFailures(String topic) {
+        return registry.counter("tidemark.reply.topic.failures", "topic", topic);
     }
 
     /** @param timestamp milliseconds since 1970; negative for a record without one */

@@ -164,6 +164,7 @@ final class WorkerService implements Service {
                 new DeliveryLoop.Threads(transactionThread, probeThread),
                 time);
         metrics.bind(status, events, cancellations.follower());
+        metrics.bindReplyTopics(settings.replies().topics().orElse(List.of()));
         metrics.bind(budget, status);
         metrics.bind(status);
         metrics.bind(backend.engine(), group);

@@ -1,6 +1,8 @@
 package io.tidemark.stream.tables;
 
+import io.tidemark.stream.settings.TidemarkSettings.TopicSettings;
 import io.tidemark.stream.topics.KafkaClients;
+import io.tidemark.stream.topics.ReadLimits;
 import io.tidemark.time.Time;
 import java.time.Duration;
 import java.time.Instant;
@@ -43,6 +45,11 @@ public final class TableReader implements AutoCloseable {
     private static final Logger LOG = Logger.getLogger(TableReader.class);
     private static final Duration POLL = Duration.ofMillis(100);
 
+    /** A few records of one poll: a compressed batch below 1 MiB can hold hundreds of records of 1 MiB. */
+    private static final int POLL_RECORDS = 16;
+
+    private static final int FETCH_BYTES = 1 << 20;
+
     /** How often a read that takes long is logged. */
     private static final Duration REPORT = Duration.ofSeconds(5);
 
@@ -63,26 +70,31 @@ public final class TableReader implements AutoCloseable {
     private final List<TopicPartition> partitions;
 
     /**
+     * A reader of the records of a table. A value above {@link TopicSettings#MAX_RECORD_BYTES} is cut, so that it is
+     * invalid.
+     *
      * @param topic an existing topic
      * @throws KafkaException if no metadata of the topic arrives within 30 s
      */
     public TableReader(KafkaClients kafka, Time time, String topic) {
-        this(kafka, time, topic, IsolationLevel.READ_COMMITTED);
+        this(kafka, time, topic, IsolationLevel.READ_COMMITTED, TopicSettings.MAX_RECORD_BYTES);
         consumer.seekToBeginning(partitions);
     }
 
     /** Assigns all partitions; the caller seeks. */
-    private TableReader(KafkaClients kafka, Time time, String topic, IsolationLevel isolation) {
+    private TableReader(KafkaClients kafka, Time time, String topic, IsolationLevel isolation, int maxBytes) {
         this.time = time;
         this.topic = topic;
         this.isolation = isolation;
-        consumer = kafka.newConsumer(Map.of(
-                ConsumerConfig.ISOLATION_LEVEL_CONFIG,
-                isolation.toString().toLowerCase(Locale.ROOT),
-                ConsumerConfig.AUTO_OFFSET_RESET_CONFIG,
-                "earliest",
-                ConsumerConfig.CLIENT_ID_CONFIG,
-                "tidemark-table-" + topic + "-" + UUID.randomUUID()));
+        consumer = kafka.newConsumer(
+                new ReadLimits(POLL_RECORDS, FETCH_BYTES, maxBytes),
+                Map.of(
+                        ConsumerConfig.ISOLATION_LEVEL_CONFIG,
+                        isolation.toString().toLowerCase(Locale.ROOT),
+                        ConsumerConfig.AUTO_OFFSET_RESET_CONFIG,
+                        "earliest",
+                        ConsumerConfig.CLIENT_ID_CONFIG,
+                        "tidemark-table-" + topic + "-" + UUID.randomUUID()));
         try {
             partitions = partitionsOf(topic);
             consumer.assign(partitions);
@@ -95,10 +107,13 @@ public final class TableReader implements AutoCloseable {
     /**
      * A reader of all records since a moment, also of those in open and aborted transactions.
      *
+     * @param maxBytes most bytes of a value that is read completely; a longer value is cut, and
+     *                 {@code serializedValueSize} of the record has its size
      * @throws TableReadException if the offsets of that moment are not found within {@code timeout}
      */
-    static TableReader since(KafkaClients kafka, Time time, String topic, Instant since, Duration timeout) {
-        TableReader reader = new TableReader(kafka, time, topic, IsolationLevel.READ_UNCOMMITTED);
+    static TableReader since(
+            KafkaClients kafka, Time time, String topic, int maxBytes, Instant since, Duration timeout) {
+        TableReader reader = new TableReader(kafka, time, topic, IsolationLevel.READ_UNCOMMITTED, maxBytes);
         try {
             reader.seekTo(since, timeout);
             return reader;

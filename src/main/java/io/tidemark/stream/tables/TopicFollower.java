@@ -98,14 +98,17 @@ public final class TopicFollower implements AutoCloseable {
      * Reads the records of a topic since a moment to its end on the calling thread, then follows it. Also passes
      * records of open and of aborted transactions.
      *
-     * @param thread runs the follower until it is closed
-     * @param sink   called by one thread at a time
+     * @param thread   runs the follower until it is closed
+     * @param maxBytes most bytes of a value that is read completely; a longer value is cut, and
+     *                 {@code serializedValueSize} of the record has its size
+     * @param sink     called by one thread at a time
      * @throws TableReadException if the end is not reached within {@link Limits#load}
      */
     public static TopicFollower since(
-            KafkaThread thread, String topic, Instant since, Limits limits, TableReader.Sink sink) {
-        return follow(
-                thread, TableReader.since(thread.kafka(), thread.time(), topic, since, limits.load()), limits, sink);
+            KafkaThread thread, String topic, int maxBytes, Instant since, Limits limits, TableReader.Sink sink) {
+        TableReader reader =
+                TableReader.since(thread.kafka(), thread.time(), topic, maxBytes, since, limits.load());
+        return follow(thread, reader, limits, sink);
     }
 
     private static TopicFollower follow(KafkaThread thread, TableReader reader, Limits limits, TableReader.Sink sink) {

@@ -28,7 +28,7 @@ public final class ClusterSettings {
 
     private static final Logger LOG = Logger.getLogger(ClusterSettings.class);
 
-    /** From which on a delayed commit of an aborted transaction has no effect on the next one. */
+    /** The version from which a delayed commit of an aborted transaction has no effect on the next one. */
     private static final short TRANSACTION_VERSION = 2;
 
     private static final String FEATURE = "transaction.version";

@@ -15,8 +15,10 @@ public interface KafkaClients {
     /**
      * Creates a consumer of committed records that commits nothing by itself and is in no group; {@code overrides} take
      * precedence. An owner that needs a start position without a committed offset gives {@code auto.offset.reset}.
+     *
+     * @param limits how much is read at once
      */
-    Consumer<byte[], byte[]> newConsumer(Map<String, Object> overrides);
+    Consumer<byte[], byte[]> newConsumer(ReadLimits limits, Map<String, Object> overrides);
 
     /**
      * Creates a consumer that joins a group: of committed records, with cooperative rebalances and without commits of

@@ -20,7 +20,6 @@ import org.apache.kafka.common.errors.AuthenticationException;
 import org.apache.kafka.common.errors.AuthorizationException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
-import org.apache.kafka.common.serialization.Deserializer;
 
 /**
  * The connection to the Kafka cluster. Creates all clients of a process, so that a property that is given for all
@@ -34,9 +33,6 @@ public record KafkaConnection(Map<String, Object> properties) implements KafkaCl
 
     /** Maximum size of a produced record, in bytes: results with log-probabilities, and dead letters. */
     public static final int MAX_REQUEST_BYTES = 5 * 1024 * 1024;
-
-    /** Most bytes of a response to a consumer, unless its owner or the properties say otherwise; Kafka's is 50 MiB. */
-    private static final int MAX_FETCH_BYTES = 4 * 1024 * 1024;
 
     /**
      * The properties that no client inherits: identities of a single client, what delivery depends on, classes that
@@ -74,7 +70,7 @@ public record KafkaConnection(Map<String, Object> properties) implements KafkaCl
     private static final Map<String, Object> DETECTION =
             Map.of(ConsumerConfig.SESSION_TIMEOUT_MS_CONFIG, 8_000, ConsumerConfig.HEARTBEAT_INTERVAL_MS_CONFIG, 2_000);
 
-    /** Properties that a group member sets unless they are smaller. */
+    /** Properties that a consumer sets unless they are smaller. */
     private static final List<String> FETCH_LIMITS =
             List.of(ConsumerConfig.FETCH_MAX_BYTES_CONFIG, ConsumerConfig.MAX_PARTITION_FETCH_BYTES_CONFIG);
 
@@ -107,17 +103,17 @@ public record KafkaConnection(Map<String, Object> properties) implements KafkaCl
     }
 
     @Override
-    public KafkaConsumer<byte[], byte[]> newConsumer(Map<String, Object> overrides) {
-        return newConsumer(overrides, new ByteArrayDeserializer());
-    }
-
-    private KafkaConsumer<byte[], byte[]> newConsumer(Map<String, Object> overrides, Deserializer<byte[]> values) {
+    public KafkaConsumer<byte[], byte[]> newConsumer(ReadLimits limits, Map<String, Object> overrides) {
         Map<String, Object> config = inherited();
-        config.putIfAbsent(ConsumerConfig.FETCH_MAX_BYTES_CONFIG, MAX_FETCH_BYTES);
+        config.put(ConsumerConfig.MAX_POLL_RECORDS_CONFIG, limits.pollRecords());
+        for (String fetch : FETCH_LIMITS) {
+            config.put(fetch, fetchBytes(fetch, limits));
+        }
         config.put(ConsumerConfig.ISOLATION_LEVEL_CONFIG, "read_committed");
         config.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, "false");
         config.putAll(overrides);
-        return new KafkaConsumer<>(config, new ByteArrayDeserializer(), values);
+        return new KafkaConsumer<>(
+                config, new ByteArrayDeserializer(), new KeptValueDeserializer(limits.completeBytes()));
     }
 
     /**
@@ -136,11 +132,7 @@ public record KafkaConnection(Map<String, Object> properties) implements KafkaCl
         config.put(ConsumerConfig.GROUP_PROTOCOL_CONFIG, "classic");
         config.put(ConsumerConfig.PARTITION_ASSIGNMENT_STRATEGY_CONFIG, CooperativeStickyAssignor.class.getName());
         config.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, offsetReset);
-        config.put(ConsumerConfig.MAX_POLL_RECORDS_CONFIG, limits.pollRecords());
-        for (String fetch : FETCH_LIMITS) {
-            config.put(fetch, fetchBytes(fetch, limits));
-        }
-        return newConsumer(config, new KeptValueDeserializer(limits.completeBytes()));
+        return newConsumer(limits, config);
     }
 
     /** The limit, or the property if it is smaller. */

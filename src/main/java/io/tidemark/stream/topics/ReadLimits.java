@@ -1,7 +1,7 @@
 package io.tidemark.stream.topics;
 
 /**
- * How much a member of a group reads at once, so that it fits into the heap.
+ * How much a consumer reads at once, so that it fits into the heap.
  *
  * @param pollRecords    most records of one poll; a compressed batch is decompressed record by record
  * @param fetchBytes     most bytes of one response of a broker, unless its first batch is larger

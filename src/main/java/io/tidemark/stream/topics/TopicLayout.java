@@ -45,6 +45,13 @@ public record TopicLayout(
     private static final Map<String, String> APPEND_TIME =
             Map.of(TopicConfig.MESSAGE_TIMESTAMP_TYPE_CONFIG, TimestampType.LOG_APPEND_TIME.name);
 
+    /**
+     * Topics that clients write. Brokers decompress their batches and check the size of the decompressed ones. With
+     * another value, Kafka limits the compressed size only, and a reader decompresses a record as a whole.
+     */
+    private static final Map<String, String> UNCOMPRESSED =
+            Map.of(TopicConfig.COMPRESSION_TYPE_CONFIG, "uncompressed");
+
     private static final Map<String, String> CANCELLATION_RETENTION =
             Map.of(TopicConfig.RETENTION_MS_CONFIG, Long.toString(TimeUnit.HOURS.toMillis(1)));
 
@@ -83,21 +90,23 @@ public record TopicLayout(
 
     /**
      * The topics that a process of a role uses, as they are created. Their {@code cleanup.policy} is required of
-     * existing topics, too, and another {@code message.timestamp.type} of existing topics is reported.
+     * existing topics, too. Another {@code message.timestamp.type} or {@code compression.type} of existing topics is
+     * reported.
      */
     List<NewTopic> newTopics(Role role) {
         Map<String, String> largeRecords = maxMessageBytes(TopicSettings.MAX_RECORD_BYTES);
+        Map<String, String> ofClients = with(largeRecords, UNCOMPRESSED);
         List<NewTopic> topics = new ArrayList<>();
         if (role.generates()) {
-            requestTopics.forEach(name -> topics.add(deleted(name, partitions, with(largeRecords, APPEND_TIME))));
+            requestTopics.forEach(name -> topics.add(deleted(name, partitions, with(ofClients, APPEND_TIME))));
             topics.add(deleted(events, partitions, Map.of()));
             topics.add(deleted(results, partitions, maxMessageBytes(KafkaConnection.MAX_REQUEST_BYTES)));
-            topics.add(deleted(cancellations, 1, with(CANCELLATION_RETENTION, APPEND_TIME)));
+            topics.add(deleted(cancellations, 1, with(with(CANCELLATION_RETENTION, APPEND_TIME), UNCOMPRESSED)));
             topics.add(deleted(deadLetters, partitions, largeRecords));
         }
         topics.add(compacted(boundaries, Map.of()));
         if (role.calibrates()) {
-            validationTopics.names().forEach(name -> topics.add(deleted(name, calibrationPartitions, largeRecords)));
+            validationTopics.names().forEach(name -> topics.add(deleted(name, calibrationPartitions, ofClients)));
             topics.add(deleted(validationDeadLetters, calibrationPartitions, largeRecords));
             topics.add(compacted(calibrationState, largeRecords));
         }

@@ -15,6 +15,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.Config;
 import org.apache.kafka.clients.admin.NewTopic;
@@ -77,7 +78,19 @@ public final class TopicSetup {
             setup.requireTopics();
             Map<String, Config> found = setup.describeTopics();
             setup.requireLayout(found);
-            return setup.timestampTypes(found);
+            return Stream.of(
+                            setup.reported(
+                                    found,
+                                    TopicConfig.MESSAGE_TIMESTAMP_TYPE_CONFIG,
+                                    "the clocks of clients decide when timeout_ms is over and which requests a"
+                                            + " cancellation ends"),
+                            setup.reported(
+                                    found,
+                                    TopicConfig.COMPRESSION_TYPE_CONFIG,
+                                    "one compressed record of a client can exhaust the heap of every process that reads"
+                                            + " it"))
+                    .flatMap(List::stream)
+                    .toList();
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new IllegalStateException("interrupted while creating topics", e);
@@ -205,20 +218,18 @@ public final class TopicSetup {
         }
     }
 
-    private List<String> timestampTypes(Map<String, Config> found) {
+    /** Warnings about topics with another value of a setting than created ones have. */
+    private List<String> reported(Map<String, Config> found, String setting, String effect) {
         List<String> warnings = new ArrayList<>();
         topics.forEach(topic -> {
-            String type = topic.configs().get(TopicConfig.MESSAGE_TIMESTAMP_TYPE_CONFIG);
-            String value = found.get(topic.name())
-                    .get(TopicConfig.MESSAGE_TIMESTAMP_TYPE_CONFIG)
-                    .value();
-            if (type != null && !type.equals(value)) {
+            String wanted = topic.configs().get(setting);
+            String value = found.get(topic.name()).get(setting).value();
+            if (wanted != null && !wanted.equals(value)) {
                 warnings.add(String.format(
-                        "topic '%s' has message.timestamp.type '%s': the clocks of clients decide when timeout_ms is over"
-                                + " and which requests a cancellation ends; set '%s' with 'kafka-configs.sh --alter"
-                                + " --entity-type topics --entity-name %s --add-config message.timestamp.type=%s', for"
-                                + " the records that are written from then on",
-                        topic.name(), value, type, topic.name(), type));
+                        "topic '%s' has %s '%s': %s; set '%s' with 'kafka-configs.sh --alter --entity-type topics"
+                                + " --entity-name %s --add-config %s=%s', for the records that are written from then"
+                                + " on",
+                        topic.name(), setting, value, effect, wanted, topic.name(), setting, wanted));
             }
         });
         return warnings;

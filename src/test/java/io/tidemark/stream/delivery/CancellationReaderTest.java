@@ -7,15 +7,22 @@ import io.tidemark.broker.EmbeddedBroker;
 import io.tidemark.message.CancellationMessage;
 import io.tidemark.message.Provenance.Source;
 import io.tidemark.stream.tables.TopicFollower;
+import io.tidemark.stream.topics.KafkaClients;
 import io.tidemark.stream.topics.KafkaConnection;
 import io.tidemark.stream.topics.KafkaThread;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.function.UnaryOperator;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.awaitility.Awaitility;
@@ -27,6 +34,19 @@ class CancellationReaderTest {
 
     private static final Duration TIMEOUT = Duration.ofSeconds(30);
     private static final String TOPIC = "cancellations";
+    private static final int RECORDS = 64;
+    private static final int RECORD_BYTES = 1 << 20;
+    private static final Map<String, Object> ONE_LARGE_BATCH = Map.of(
+            "compression.type",
+            "zstd",
+            "batch.size",
+            2 * RECORDS * RECORD_BYTES,
+            "buffer.memory",
+            4L * RECORDS * RECORD_BYTES,
+            "max.request.size",
+            2 * RECORDS * RECORD_BYTES,
+            "linger.ms",
+            5_000);
 
     private record Received(CancellationMessage cancellation, long timestamp) {}
 
@@ -69,6 +89,66 @@ class CancellationReaderTest {
                 }
             }
         }
+    }
+
+    @Test
+    @DisplayName("Reads a compressed batch of 64 MiB in parts of 64 KiB a value, and skips its values, which are too long")
+    void inflatingBatch() throws Exception {
+        List<CancellationMessage> received = new CopyOnWriteArrayList<>();
+        List<List<Integer>> polled = new CopyOnWriteArrayList<>();
+        try (EmbeddedBroker broker = EmbeddedBroker.start(BrokerOptions.TEMPORARY)) {
+            KafkaConnection kafka = new KafkaConnection(Map.of("bootstrap.servers", broker.bootstrapServers()));
+            try (Admin admin = kafka.newAdmin()) {
+                admin.createTopics(List.of(new NewTopic(TOPIC, 1, (short) 1)))
+                        .all()
+                        .get();
+            }
+            try (KafkaProducer<byte[], byte[]> producer = kafka.newProducer(ONE_LARGE_BATCH)) {
+                // without the spaces, it would be a valid cancellation
+                String value = "{\"id\": \"inflated\"}" + " ".repeat(RECORD_BYTES);
+                for (int i = 0; i < RECORDS; i++) {
+                    send(producer, System.currentTimeMillis(), value);
+                }
+                send(producer, System.currentTimeMillis(), "{\"id\": \"behind\"}");
+                producer.flush();
+            }
+            try (CancellationReader reader = CancellationReader.start(
+                    KafkaThread.named("follower", recording(kafka, polled)),
+                    TOPIC,
+                    new TopicFollower.Limits(TIMEOUT, TIMEOUT),
+                    (cancellation, timestamp) -> received.add(cancellation))) {
+                assertThat(received).containsExactly(CancellationMessage.ofId("behind"));
+            }
+        }
+        assertThat(polled.stream().mapToInt(List::size).sum()).isEqualTo(RECORDS + 1);
+        assertThat(polled).allSatisfy(values -> assertThat(values)
+                .hasSizeLessThanOrEqualTo(16)
+                .allSatisfy(bytes -> assertThat(bytes).isLessThanOrEqualTo(CancellationMessage.MAX_BYTES)));
+    }
+
+    /** Notes the sizes of the values of each poll of a consumer. */
+    private static KafkaClients recording(KafkaConnection kafka, List<List<Integer>> polled) {
+        return proxy(KafkaClients.class, kafka, clients -> clients instanceof Consumer<?, ?> consumer
+                ? proxy(Consumer.class, consumer, result -> {
+                    if (result instanceof ConsumerRecords<?, ?> records) {
+                        List<Integer> sizes = new ArrayList<>();
+                        records.forEach(record -> sizes.add(((byte[]) record.value()).length));
+                        polled.add(sizes);
+                    }
+                    return result;
+                })
+                : clients);
+    }
+
+    private static <T> T proxy(Class<T> type, T target, UnaryOperator<Object> result) {
+        return type.cast(Proxy.newProxyInstance(
+                type.getClassLoader(), new Class<?>[] {type}, (proxy, method, arguments) -> {
+                    try {
+                        return result.apply(method.invoke(target, arguments));
+                    } catch (InvocationTargetException e) {
+                        throw e.getCause();
+                    }
+                }));
     }
 
     private static void send(KafkaProducer<byte[], byte[]> producer, long timestamp, String value) {

@@ -33,7 +33,7 @@ class CommitMetadataTest {
         BitSet finished = new BitSet();
         finished.set(1);
         finished.set(77);
-        CommitMetadata metadata = new CommitMetadata(
+        CommitMetadata metadata = Deliveries.metadata(
                 Optional.of("group a-host=1 ü"), true, new CrashHistory(2, 40, 7, OptionalLong.of(41), 1), finished);
         assertThat(parsed(metadata.toString())).isEqualTo(metadata);
         assertThat(parsed(CommitMetadata.NONE.toString())).isEqualTo(CommitMetadata.NONE);
@@ -45,7 +45,7 @@ class CommitMetadataTest {
     void size() {
         BitSet finished = new BitSet();
         finished.set(0, CommitMetadata.MAX_FINISHED);
-        String text = new CommitMetadata(
+        String text = Deliveries.metadata(
                         Optional.of("o".repeat(200)),
                         true,
                         new CrashHistory(2, Long.MAX_VALUE, 1024, OptionalLong.of(Long.MAX_VALUE), 2),

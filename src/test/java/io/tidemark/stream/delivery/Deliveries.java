@@ -12,6 +12,7 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.function.Supplier;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.Producer;
@@ -21,6 +22,23 @@ import org.apache.kafka.common.TopicPartition;
 final class Deliveries {
 
     private Deliveries() {}
+
+    /** Topics in order of priority, each of which is a rank and a tenant without limits. */
+    static Tenants tenants(List<String> topics) {
+        return new Tenants(
+                "",
+                topics.stream()
+                        .map(topic -> List.of(new Tenants.TopicShare(
+                                topic,
+                                1,
+                                List.of(new Tenants.TenantShare("", Tenant.unlimited(topic), 1, OptionalLong.empty())))))
+                        .toList());
+    }
+
+    /** Metadata that does not name its log. */
+    static CommitMetadata metadata(Optional<String> owner, boolean idle, CrashHistory crashes, BitSet finished) {
+        return new CommitMetadata(owner, idle, crashes, finished, LogIdentity.NONE);
+    }
 
     static PartitionProgress progress(TopicPartition partition) {
         return new PartitionProgress(partition, "worker", 0, new BitSet(), CrashHistory.NONE);

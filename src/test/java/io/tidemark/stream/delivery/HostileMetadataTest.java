@@ -64,7 +64,7 @@ class HostileMetadataTest {
             @ForAll @Size(max = 40) List<@IntRange(max = CommitMetadata.MAX_FINISHED - 1) Integer> done) {
         BitSet finished = new BitSet();
         done.forEach(finished::set);
-        CommitMetadata written = new CommitMetadata(
+        CommitMetadata written = Deliveries.metadata(
                 Optional.of(owner).filter(id -> !id.isEmpty() && id.equals(wellFormed(id))),
                 idle,
                 CrashHistory.NONE,

@@ -16,6 +16,7 @@ import io.tidemark.request.Admission;
 import io.tidemark.request.Answer;
 import io.tidemark.request.Answers;
 import io.tidemark.request.RecordingEngine;
+import io.tidemark.request.RequestFixtures;
 import io.tidemark.request.RequestListener;
 import io.tidemark.request.RequestRunner;
 import io.tidemark.stream.TopicClient;
@@ -486,7 +487,7 @@ final class LoopFixture implements AutoCloseable {
                     store::lease,
                     engine,
                     new Answers(FAMILY, fixture.model().config().numLayers(), name, Time.system()),
-                    new RequestRunner.Threads(admission, this::schedule),
+                    RequestFixtures.threads(admission, this::schedule),
                     Time.system(),
                     failure -> control.crash());
             Map<String, Object> properties = new HashMap<>(Map.of(
@@ -515,6 +516,7 @@ final class LoopFixture implements AutoCloseable {
                     new DeliveryLoop.Cluster(
                             new KafkaConnection(properties),
                             of.layout,
+                            Deliveries.tenants(of.layout.requestTopics()),
                             new ReplyRouting(
                                     List.of(),
                                     new ReplyTopics(of.results(), of.replies),

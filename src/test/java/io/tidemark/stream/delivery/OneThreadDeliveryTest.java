@@ -16,6 +16,7 @@ import io.tidemark.request.Admission;
 import io.tidemark.request.Answer;
 import io.tidemark.request.Answers;
 import io.tidemark.request.RecordingEngine;
+import io.tidemark.request.RequestFixtures;
 import io.tidemark.request.RequestListener;
 import io.tidemark.request.RequestRunner;
 import io.tidemark.stream.TestSettings;
@@ -109,7 +110,7 @@ class OneThreadDeliveryTest {
                 adapters::lease,
                 engine,
                 new Answers(FAMILY, model.model().config().numLayers(), "w", time),
-                new RequestRunner.Threads(Runnable::run, this::schedule),
+                RequestFixtures.threads(Runnable::run, this::schedule),
                 time,
                 failures::add);
         RequestListener listener = new RequestListener() {
@@ -123,6 +124,7 @@ class OneThreadDeliveryTest {
                 new DeliveryLoop.Cluster(
                         kafka,
                         TOPICS,
+                        Deliveries.tenants(TOPICS.requestTopics()),
                         new ReplyRouting(
                                 List.of(),
                                 new ReplyTopics(TOPICS.results(), Map.of(TOPICS.results(), 1)),
@@ -325,7 +327,7 @@ class OneThreadDeliveryTest {
                 FIRST,
                 new OffsetAndMetadata(
                         0,
-                        new CommitMetadata(Optional.of("group/dead"), false, CrashHistory.NONE, bits(1)).toString()));
+                        Deliveries.metadata(Optional.of("group/dead"), false, CrashHistory.NONE, bits(1)).toString()));
         open();
         turns(3);
         assertThat(kafka.fenced()).containsExactly("group/dead");
@@ -342,7 +344,7 @@ class OneThreadDeliveryTest {
                 FIRST,
                 new OffsetAndMetadata(
                         0,
-                        new CommitMetadata(Optional.of("payments-1\nERROR"), false, CrashHistory.NONE, bits())
+                        Deliveries.metadata(Optional.of("payments-1\nERROR"), false, CrashHistory.NONE, bits())
                                 .toString()));
         open();
         turns(3);
@@ -497,7 +499,7 @@ class OneThreadDeliveryTest {
         kafka.commit(
                 FIRST,
                 new OffsetAndMetadata(
-                        0, new CommitMetadata(Optional.of("group/dead"), false, history, new BitSet()).toString()));
+                        0, Deliveries.metadata(Optional.of("group/dead"), false, history, new BitSet()).toString()));
         open();
         turns(7);
         assertThat(results())
@@ -713,7 +715,7 @@ class OneThreadDeliveryTest {
         kafka.commit(
                 FIRST,
                 new OffsetAndMetadata(
-                        0, new CommitMetadata(Optional.empty(), false, history, new BitSet()).toString()));
+                        0, Deliveries.metadata(Optional.empty(), false, history, new BitSet()).toString()));
         loop = loops.apply(new HeapBudget(HeapBudget.MIN_HEAP_BYTES, 4 << 20));
         open();
         turns(10);

@@ -12,6 +12,7 @@ import io.tidemark.request.AdapterSuggestions;
 import io.tidemark.request.Admission;
 import io.tidemark.request.Answers;
 import io.tidemark.request.RecordingEngine;
+import io.tidemark.request.RequestFixtures;
 import io.tidemark.request.RequestListener;
 import io.tidemark.request.RequestRunner;
 import io.tidemark.request.Tenant;
@@ -63,7 +64,7 @@ class TenantDeliveryTest {
                 adapters::lease,
                 engine,
                 new Answers("llama-gqa", model.model().config().numLayers(), "w", time),
-                new RequestRunner.Threads(Runnable::run, (delay, task) -> () -> {}),
+                RequestFixtures.threads(Runnable::run, (delay, task) -> () -> {}),
                 time,
                 failure -> {
                     throw new AssertionError(failure);

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.tidemark.broker.BrokerOptions;
 import io.tidemark.broker.EmbeddedBroker;
 import io.tidemark.stream.topics.KafkaConnection;
+import io.tidemark.stream.topics.ReadLimits;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -56,7 +57,8 @@ class TopicProbeTest {
     }
 
     private static void assertNothingVisible(KafkaConnection kafka) {
-        try (Consumer<byte[], byte[]> reader = kafka.newConsumer(Map.of("auto.offset.reset", "earliest"))) {
+        try (Consumer<byte[], byte[]> reader = kafka.newConsumer(
+                new ReadLimits(500, 1 << 20, 1 << 20), Map.of("auto.offset.reset", "earliest"))) {
             TopicPartition partition = new TopicPartition(TOPIC, 1);
             reader.assign(List.of(partition));
             int visible = 0;

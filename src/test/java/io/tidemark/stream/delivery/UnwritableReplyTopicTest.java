@@ -172,7 +172,7 @@ class UnwritableReplyTopicTest {
             producer.flush();
             producer.abortTransaction();
         }
-        CommitMetadata metadata = new CommitMetadata(Optional.of(dead), false, CrashHistory.NONE, new BitSet());
+        CommitMetadata metadata = Deliveries.metadata(Optional.of(dead), false, CrashHistory.NONE, new BitSet());
         topics.setCommitted(topics.partition(0), new OffsetAndMetadata(0, metadata.toString()));
         worker = topics.startWorker();
         worker.awaitStarted(1);

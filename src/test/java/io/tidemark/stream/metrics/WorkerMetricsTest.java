@@ -14,6 +14,7 @@ import io.tidemark.message.Provenance.Source;
 import io.tidemark.request.Answer;
 import io.tidemark.request.ReceivedRequest;
 import io.tidemark.request.ReplyTarget;
+import io.tidemark.request.RequestFixtures;
 import io.tidemark.stream.delivery.DeliveryStatus;
 import io.tidemark.time.Time;
 import io.tidemark.time.VirtualTime;
@@ -77,8 +78,12 @@ class WorkerMetricsTest {
     }
 
     @Test
-    @DisplayName("Count how often a reply topic was set aside, by topic")
+    @DisplayName("Count how often a reply topic was set aside, by topic, from 0 on")
     void replyTopics() {
+        metrics.bindReplyTopics(List.of("replies", "others"));
+        assertThat(registry.scrape())
+                .contains("tidemark_reply_topic_failures_total{topic=\"replies\",} 0")
+                .contains("tidemark_reply_topic_failures_total{topic=\"others\",} 0");
         metrics.onTopicSetAside("replies");
         metrics.onTopicSetAside("replies");
         assertThat(registry.scrape()).contains("tidemark_reply_topic_failures_total{topic=\"replies\",} 2");
@@ -188,7 +193,7 @@ class WorkerMetricsTest {
                 new Completion.Usage(4, tokens, 0),
                 timing);
         return new Answer(
-                new ReceivedRequest(SOURCE, Optional.empty(), 0, timestamp, 1, 0, nowhere),
+                RequestFixtures.received(SOURCE, Optional.empty(), 0, timestamp, 1, 0, nowhere),
                 new CompletionResult(
                         "r",
                         CompletionResult.TEXT_COMPLETION,

@@ -102,7 +102,7 @@ class TopicFollowerTest {
             open.flush();
             producer.flush();
             try (TopicFollower follower =
-                    TopicFollower.since(thread(kafka), "since", now.minusSeconds(3600), LIMITS, this::collect)) {
+                    TopicFollower.since(thread(kafka), "since", 1 << 20, now.minusSeconds(3600), LIMITS, this::collect)) {
                 assertThat(values).containsExactly("recent", "uncommitted");
                 send(producer, "since", now.toEpochMilli(), "later");
                 Awaitility.await().atMost(TIMEOUT).until(() -> values.contains("later") && follower.lag() == 0);
@@ -121,7 +121,7 @@ class TopicFollowerTest {
             send(producer, "ended", 1, "old");
             producer.flush();
             try (TopicFollower follower =
-                    TopicFollower.since(thread(kafka), "ended", Instant.now(), LIMITS, this::collect)) {
+                    TopicFollower.since(thread(kafka), "ended", 1 << 20, Instant.now(), LIMITS, this::collect)) {
                 send(producer, "ended", 1, "new");
                 Awaitility.await().atMost(TIMEOUT).until(() -> values.contains("new"));
                 assertThat(values).doesNotContain("old");

@@ -32,6 +32,8 @@ import org.junit.jupiter.api.TestInstance;
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class KafkaConnectionTest {
 
+    private static final ReadLimits LIMITS = new ReadLimits(500, 1 << 20, 1 << 20);
+
     /** Each of these breaks a producer, a consumer or an admin client that inherits it, or changes what it does. */
     static final Map<String, Object> HARMFUL = Map.ofEntries(
             Map.entry("client.id", "shared"),
@@ -85,7 +87,7 @@ class KafkaConnectionTest {
         try (KafkaProducer<byte[], byte[]> plain = kafka.newProducer(Map.of());
                 KafkaProducer<byte[], byte[]> results = kafka.newTransactionalProducer("t", Map.of());
                 KafkaConsumer<byte[], byte[]> requests =
-                        kafka.newConsumer(Map.of("group.id", "g", "auto.offset.reset", "earliest"))) {
+                        kafka.newConsumer(LIMITS, Map.of("group.id", "g", "auto.offset.reset", "earliest"))) {
             plain.send(record("in", "request")).get(10, TimeUnit.SECONDS);
             requests.subscribe(List.of("in"));
             assertThat(values(poll(requests))).containsExactly("request");
@@ -99,7 +101,7 @@ class KafkaConnectionTest {
             assertThat(requests.committed(Set.of(new TopicPartition("in", 0))))
                     .containsEntry(new TopicPartition("in", 0), new OffsetAndMetadata(1, Optional.empty(), ""));
         }
-        try (KafkaConsumer<byte[], byte[]> reader = kafka.newConsumer(Map.of())) {
+        try (KafkaConsumer<byte[], byte[]> reader = kafka.newConsumer(LIMITS, Map.of())) {
             assertThat(values(readAll(reader, "out"))).containsExactly("result");
         }
     }
@@ -109,7 +111,7 @@ class KafkaConnectionTest {
     void isolation() throws Exception {
         create("open");
         try (KafkaProducer<byte[], byte[]> producer = kafka.newTransactionalProducer("o", Map.of());
-                KafkaConsumer<byte[], byte[]> reader = kafka.newConsumer(Map.of())) {
+                KafkaConsumer<byte[], byte[]> reader = kafka.newConsumer(LIMITS, Map.of())) {
             producer.initTransactions();
             producer.beginTransaction();
             producer.send(record("open", "uncommitted")).get(10, TimeUnit.SECONDS);

@@ -205,7 +205,7 @@ public final class SimulatedKafka implements KafkaClients {
     }
 
     @Override
-    public Consumer<byte[], byte[]> newConsumer(Map<String, Object> overrides) {
+    public Consumer<byte[], byte[]> newConsumer(ReadLimits limits, Map<String, Object> overrides) {
         return new SimulatedConsumer();
     }
 

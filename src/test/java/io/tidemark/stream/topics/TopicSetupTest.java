@@ -8,16 +8,21 @@ import io.tidemark.broker.EmbeddedBroker;
 import io.tidemark.stream.TestSettings;
 import io.tidemark.stream.settings.TidemarkSettings.Role;
 import io.tidemark.time.Time;
+import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
+import java.util.concurrent.ExecutionException;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.Config;
 import org.apache.kafka.clients.admin.NewPartitions;
 import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.config.ConfigResource;
+import org.apache.kafka.common.errors.RecordTooLargeException;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -53,6 +58,11 @@ class TopicSetupTest {
         for (String topic : List.of("new.urgent", "new.bulk", "new.generation-cancellations")) {
             assertThat(config(topic, "message.timestamp.type")).as(topic).isEqualTo("LogAppendTime");
         }
+        for (String topic :
+                List.of("new.urgent", "new.bulk", "new.generation-cancellations", "new.validation-batches")) {
+            assertThat(config(topic, "compression.type")).as(topic).isEqualTo("uncompressed");
+        }
+        assertThat(config("new.generation-results", "compression.type")).isEqualTo("producer");
         assertThat(config("new.generation-results", "message.timestamp.type")).isEqualTo("CreateTime");
         assertThat(config("new.generation-cancellations", "retention.ms")).isEqualTo("3600000");
         assertThat(config("new.urgent", "min.insync.replicas"))
@@ -100,8 +110,10 @@ class TopicSetupTest {
     @Test
     @DisplayName("Reports an existing topic with the time of clients, with its name, its value and what to set")
     void otherTimestamps() throws Exception {
-        create("old.generation-requests", Map.of());
-        create("old.generation-cancellations", Map.of("message.timestamp.type", "LogAppendTime"));
+        create("old.generation-requests", Map.of("compression.type", "uncompressed"));
+        create(
+                "old.generation-cancellations",
+                Map.of("compression.type", "uncompressed", "message.timestamp.type", "LogAppendTime"));
         assertThat(TopicSetup.differences(admin, layout("old.", Map.of()), Role.ALL, true, Time.system()))
                 .singleElement()
                 .asString()
@@ -109,6 +121,46 @@ class TopicSetupTest {
                         "topic 'old.generation-requests' has message.timestamp.type 'CreateTime'",
                         "which requests a cancellation ends",
                         "--entity-name old.generation-requests --add-config message.timestamp.type=LogAppendTime");
+    }
+
+    @Test
+    @DisplayName("Reports existing topics of clients that take compressed batches, and what to set")
+    void otherCompression() throws Exception {
+        create("compressed.generation-requests", Map.of("message.timestamp.type", "LogAppendTime"));
+        create("compressed.validation-batches", Map.of("compression.type", "zstd"));
+        create("compressed.generation-results", Map.of("compression.type", "zstd"));
+        assertThat(TopicSetup.differences(admin, layout("compressed.", Map.of()), Role.ALL, true, Time.system()))
+                .satisfiesExactly(
+                        requests -> assertThat(requests)
+                                .contains(
+                                        "topic 'compressed.generation-requests' has compression.type 'producer'",
+                                        "one compressed record of a client can exhaust the heap",
+                                        "--entity-name compressed.generation-requests"
+                                                + " --add-config compression.type=uncompressed"),
+                        batches -> assertThat(batches)
+                                .contains("topic 'compressed.validation-batches' has compression.type 'zstd'"));
+    }
+
+    @Test
+    @DisplayName("Creates topics of clients whose brokers refuse a record that is small only while it is compressed")
+    void inflatedRecord() {
+        TopicLayout layout = layout("inflated.", Map.of());
+        TopicSetup.ensure(admin, layout, Role.ALL, true, Time.system());
+        KafkaConnection kafka = new KafkaConnection(Map.of("bootstrap.servers", broker.bootstrapServers()));
+        int bytes = 64 << 20;
+        try (KafkaProducer<byte[], byte[]> producer = kafka.newProducer(Map.of(
+                "compression.type", "zstd", "max.request.size", 2 * bytes, "buffer.memory", 4L * bytes))) {
+            for (String topic : List.of(layout.requests(), layout.cancellations(), layout.validationBatches())) {
+                assertThat(producer.send(new ProducerRecord<>(topic, new byte[bytes])))
+                        .as(topic)
+                        .failsWithin(Duration.ofSeconds(60))
+                        .withThrowableOfType(ExecutionException.class)
+                        .withCauseInstanceOf(RecordTooLargeException.class);
+                assertThat(producer.send(new ProducerRecord<>(topic, new byte[1 << 19])))
+                        .as("a record below the limit")
+                        .succeedsWithin(Duration.ofSeconds(60));
+            }
+        }
     }
 
     @Test

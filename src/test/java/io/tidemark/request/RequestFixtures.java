@@ -1,0 +1,32 @@
+package io.tidemark.request;
+
+import io.tidemark.message.Provenance.Source;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.concurrent.Executor;
+
+/** Requests and threads without limits, for tests. */
+public final class RequestFixtures {
+
+    private static final TimeLimits NO_LIMITS = new TimeLimits(Duration.ofDays(1_000), Duration.ofDays(1_000));
+
+    private RequestFixtures() {}
+
+    /** The threads of a runner, without time limits. */
+    public static RequestRunner.Threads threads(Executor admission, RequestRunner.Timer deadlines) {
+        return new RequestRunner.Threads(admission, deadlines, NO_LIMITS);
+    }
+
+    /** A request whose topic is its tenant, without limits. */
+    public static ReceivedRequest received(
+            Source source,
+            Optional<byte[]> value,
+            long size,
+            long timestamp,
+            long attempt,
+            long receivedNanos,
+            ReplyTarget reply) {
+        return new ReceivedRequest(
+                source, value, size, timestamp, attempt, receivedNanos, reply, Tenant.unlimited(source.topic()));
+    }
+}
