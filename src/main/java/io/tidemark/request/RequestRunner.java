@@ -143,7 +143,7 @@ public final class RequestRunner {
         private Run(ReceivedRequest request, Consumer<Answer> taker) {
             this.request = request;
             this.taker = taker;
-            this.engineId = request.derivedId() + "#" + deliveries.incrementAndGet();
+            this.engineId = engineId(request, String.valueOf(deliveries.incrementAndGet()));
             this.unknownAnswerBytes =
                     request.value().map(RequestBytes::ofUnknownAnswer).orElse(0L);
         }
@@ -160,9 +160,14 @@ public final class RequestRunner {
             return allAbandoned || state instanceof RequestState.Abandoned;
         }
 
+        /** Whether the request is abandoned or has its answer. A late failure of it is of no interest. */
+        private boolean needsNoAnswer() {
+            return isAbandoned() || state.hasEnded();
+        }
+
         /** Whether the chat template must end: it has taken too long, or the request has ended. */
         private boolean isInterrupted() {
-            return admission.isInterrupted() || isAbandoned() || state.hasEnded();
+            return admission.isInterrupted() || needsNoAnswer();
         }
 
         private boolean isInEngine() {
@@ -367,13 +372,18 @@ public final class RequestRunner {
     }
 
     /**
-     * Whether an open request is in a step or an admission that seems to hang. A worker that gives its partition back
-     * then must not remove its name: the end of this worker may be the request's fault.
+     * Whether a request is in a step or an admission that seems to hang, also one that is abandoned, and an earlier
+     * delivery of its record. A worker that gives its partition back then must not remove its name: the end of this
+     * worker may be the request's fault.
      */
     public boolean seemsToHang(ReceivedRequest request) {
-        return Optional.ofNullable(runs.get(request))
-                .filter(run -> watchdog.isSuspect(run.engineId))
-                .isPresent();
+        String delivered = engineId(request, "");
+        return watchdog.isSuspect(engineId -> engineId.startsWith(delivered));
+    }
+
+    /** @param delivery differs between the deliveries of a record */
+    private static String engineId(ReceivedRequest request, String delivery) {
+        return request.derivedId() + "#" + delivery;
     }
 
     /** Ids and positions of open requests, for the log. */
@@ -475,7 +485,7 @@ public final class RequestRunner {
     private void fail(Run run, Throwable reason) {
         if (reason instanceof Error && !(reason instanceof StackOverflowError)) {
             failed(run, reason);
-        } else if (!run.isAbandoned()) {
+        } else if (!run.needsNoAnswer()) {
             reject(run, run.id(), error(run, reason));
         }
     }
@@ -499,7 +509,7 @@ public final class RequestRunner {
 
     private void complete(Run run, Supplier<Answer> making) {
         // the engine also rejects requests when it has failed; all of them are abandoned then
-        if (run.isAbandoned()) {
+        if (run.needsNoAnswer()) {
             return;
         }
         try {

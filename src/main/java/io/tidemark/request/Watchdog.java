@@ -8,6 +8,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Predicate;
 import java.util.stream.Stream;
 
 /**
@@ -133,23 +134,27 @@ final class Watchdog {
     }
 
     /**
-     * Whether a request is in a step or an admission that may hang: it has run for {@link #MIN_SUSPECT}, and for twice
-     * as long as any before, or up to its limit.
+     * Whether a request is in a step or an admission that may hang: it has run for {@link #MIN_SUSPECT}, and for more
+     * than twice as long as any before, or up to its limit. In a process in which none has ended, it has run for more
+     * than half of its limit: the first step may be slow.
+     *
+     * @param request whether an id in the engine is one of the request
      */
-    boolean isSuspect(String request) {
+    boolean isSuspect(Predicate<String> request) {
         Stream<Duration> stepAges = engine.runningSteps().stream()
-                .filter(step -> step.requests().contains(request))
+                .filter(step -> step.requests().stream().anyMatch(request))
                 .map(steps::of)
                 .filter(age -> isSuspect(age, steps, limits.step()));
         Stream<Duration> admissionAges = admission.stream()
-                .filter(run -> run.request().equals(request))
+                .filter(run -> request.test(run.request()))
                 .map(admissions::of)
                 .filter(age -> isSuspect(age, admissions, limits.admission()));
         return Stream.concat(stepAges, admissionAges).findAny().isPresent();
     }
 
     private static boolean isSuspect(Duration age, RunningTime<?> among, Duration limit) {
-        Duration unusual = among.longestEnded().multipliedBy(2);
+        Duration unusual =
+                among.longestEnded().map(longest -> longest.multipliedBy(2)).orElseGet(() -> limit.dividedBy(2));
         return isOver(age, limit) || isOver(age, MIN_SUSPECT) && age.compareTo(unusual) > 0;
     }
 

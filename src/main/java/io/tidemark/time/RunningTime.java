@@ -5,6 +5,7 @@ import java.util.Collection;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * How long activities have run, counted in ticks of one second. The caller ticks a second after the end of the previous
@@ -21,7 +22,8 @@ public final class RunningTime<A> {
     public static final Duration TICK = Duration.ofSeconds(1);
 
     private Map<A, Integer> ticks = new IdentityHashMap<>();
-    private int longestEnded;
+    /** In ticks; -1 if none has ended. */
+    private int longestEnded = -1;
 
     /** A tick. An activity that the previous tick did not have starts at 0. */
     public synchronized void tick(Collection<? extends A> running) {
@@ -52,8 +54,8 @@ public final class RunningTime<A> {
                 ticks.values().stream().mapToInt(Integer::intValue).max().orElse(0));
     }
 
-    /** How long the longest of the activities that have ended has run. */
-    public synchronized Duration longestEnded() {
-        return TICK.multipliedBy(longestEnded);
+    /** How long the longest of the activities that have ended has run; empty if a tick has seen none that has ended. */
+    public synchronized Optional<Duration> longestEnded() {
+        return longestEnded < 0 ? Optional.empty() : Optional.of(TICK.multipliedBy(longestEnded));
     }
 }

@@ -4,8 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.generation.GenerationRequest;
 import io.tidemark.generation.RunningStep;
+import io.tidemark.message.CancellationMessage;
+import io.tidemark.stream.LogCapture;
 import io.tidemark.time.RunningTime;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
@@ -75,6 +78,31 @@ class WatchdogTest {
     }
 
     @Test
+    @DisplayName("Rejects no request that ends at its deadline while its chat template is rendered")
+    void endedDuringTemplate() {
+        fixture.duringAdmission(() -> fixture.time().sleep(Duration.ofSeconds(101)));
+        List<String> logged = LogCapture.of(
+                Answers.class,
+                () -> assertThat(fixture.deliver(1, now(), CHAT)).isCompleted());
+        assertThat(fixture.answers()).hasSize(1);
+        assertThat(fixture.results()).contains("deadline").doesNotContain("chat_template_timeout");
+        assertThat(logged).isEmpty();
+    }
+
+    @Test
+    @DisplayName("Logs no failure of the adapter of a request that was cancelled")
+    void lateAdapter() {
+        CompletableFuture<Answer> answered = fixture.deliver(1, "cold");
+        fixture.requests().cancel(CancellationMessage.ofId("r1"), now());
+        assertThat(answered).isCompleted();
+        List<String> logged = LogCapture.of(
+                RequestRunner.class,
+                () -> fixture.coldLease().completeExceptionally(new IllegalStateException("late")));
+        assertThat(logged).isEmpty();
+        assertThat(fixture.answers()).hasSize(1);
+    }
+
+    @Test
     @DisplayName("Ends the process when an admission goes on after its interruption, as in the native tokenizer")
     void hungAdmission() {
         Duration limit = RequestRunnerFixture.LIMITS.admission().plus(Watchdog.AFTER_INTERRUPTION);
@@ -93,6 +121,7 @@ class WatchdogTest {
     @Test
     @DisplayName("Suspects the requests of a step that takes much longer than any before, and no others")
     void suspects() {
+        endsStep();
         ReceivedRequest inStep = fixture.received(1, 0, body(1));
         ReceivedRequest other = fixture.received(2, 0, body(2));
         fixture.deliver(inStep);
@@ -104,11 +133,33 @@ class WatchdogTest {
         fixture.requests().tick();
         assertThat(fixture.requests().seemsToHang(inStep)).isTrue();
         assertThat(fixture.requests().seemsToHang(other)).isFalse();
+        fixture.requests().abandon(inStep);
+        assertThat(fixture.requests().seemsToHang(inStep)).as("abandoned").isTrue();
 
         // a step of this length is not unusual any more
         fixture.engine().runs(step());
         ticks(Watchdog.MIN_SUSPECT.plus(RunningTime.TICK));
         assertThat(fixture.requests().seemsToHang(inStep)).isFalse();
+    }
+
+    @Test
+    @DisplayName("Suspects the requests of a first step after half of its limit only: it may be slow")
+    void firstStep() {
+        ReceivedRequest request = fixture.received(1, 0, body(1));
+        fixture.deliver(request);
+        fixture.engine().runs(step());
+        ticks(RequestRunnerFixture.LIMITS.step().dividedBy(2).plus(RunningTime.TICK));
+        assertThat(fixture.requests().seemsToHang(request)).isFalse();
+        fixture.requests().tick();
+        assertThat(fixture.requests().seemsToHang(request)).isTrue();
+    }
+
+    /** A short step of another request. */
+    private void endsStep() {
+        fixture.engine().runs(new RunningStep(0, List.of("other")));
+        fixture.requests().tick();
+        fixture.engine().runs();
+        fixture.requests().tick();
     }
 
     private long now() {

@@ -33,7 +33,7 @@ class RunningTimeTest {
         ticks(2, second);
         assertThat(times.of(second)).isEqualTo(Duration.ofSeconds(1));
         assertThat(times.of(first)).isZero();
-        assertThat(times.longestEnded()).isEqualTo(Duration.ofSeconds(3));
+        assertThat(times.longestEnded()).hasValue(Duration.ofSeconds(3));
     }
 
     private void ticks(int count, Activity activity) {

@@ -1,10 +1,12 @@
 package io.tidemark.stream.delivery;
 
 import io.tidemark.stream.topics.KafkaClients;
+import io.tidemark.time.Time;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -22,41 +24,67 @@ import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 
 /**
  * Asks the cluster, after a transaction has failed, what it knows about the cause. Each question has an admin client
- * of its own, because questions are rare. A question waits up to 5 s. If the cluster does not answer, the answer is
- * that no cause is known.
+ * of its own, because questions are rare, and gets no answer after 5 s. Then no cause is known.
  *
  * <p>Used by the thread that runs transactions.
  */
 final class ClusterDiagnosis {
 
-    private static final int CALL_SECONDS = 5;
+    /** Of a question. */
+    private static final Duration LIMIT = Duration.ofSeconds(5);
+    /** Markers are usually written within milliseconds. */
+    private static final Duration MARKER_LIMIT = Duration.ofMillis(1200);
+
+    private static final Duration MARKER_WAIT = Duration.ofMillis(200);
 
     /** The end of the transaction is decided, and not all partitions have its marker. */
     private static final Set<TransactionState> ENDING = Set.of(
             TransactionState.PREPARE_ABORT, TransactionState.PREPARE_COMMIT, TransactionState.PREPARE_EPOCH_FENCE);
 
     private final KafkaClients kafka;
+    private final Time time;
 
-    ClusterDiagnosis(KafkaClients kafka) {
+    /** @param time waits between two looks at a transaction */
+    ClusterDiagnosis(KafkaClients kafka, Time time) {
         this.kafka = kafka;
+        this.time = time;
     }
 
-    /** Whether the end of the last transaction of an id is decided, and not all of its partitions have the marker. */
-    boolean isEnding(String transactionalId) {
+    /**
+     * Whether the last transaction of an id can't be ended: its end is decided, and a partition does not take the
+     * marker for more than a second.
+     */
+    boolean isStuck(String transactionalId) {
+        Deadline deadline = new Deadline(time);
         try (Closing admin = new Closing(kafka.newAdmin())) {
-            return ENDING.contains(await(admin.client
-                            .describeTransactions(List.of(transactionalId))
-                            .description(transactionalId))
-                    .state());
+            OptionalLong endingNanos = OptionalLong.empty();
+            while (isEnding(admin.client, transactionalId, deadline)) {
+                if (endingNanos.isEmpty()) {
+                    endingNanos = OptionalLong.of(time.nanoTime());
+                } else if (time.nanosSince(endingNanos.getAsLong()) >= MARKER_LIMIT.toNanos()) {
+                    return true;
+                }
+                time.sleep(MARKER_WAIT);
+            }
+            return false;
         } catch (ExecutionException | TimeoutException | KafkaException e) {
             return false;
         }
     }
 
+    private static boolean isEnding(Admin admin, String transactionalId, Deadline deadline)
+            throws ExecutionException, TimeoutException {
+        return ENDING.contains(deadline.await(admin.describeTransactions(List.of(transactionalId))
+                        .description(transactionalId))
+                .state());
+    }
+
     /** Whether the cluster says that a topic does not exist. */
     boolean isMissing(String topic) {
+        Deadline deadline = new Deadline(time);
         try (Closing admin = new Closing(kafka.newAdmin())) {
-            await(admin.client.describeTopics(List.of(topic)).topicNameValues().get(topic));
+            deadline.await(
+                    admin.client.describeTopics(List.of(topic)).topicNameValues().get(topic));
             return false;
         } catch (ExecutionException e) {
             return e.getCause() instanceof UnknownTopicOrPartitionException;
@@ -72,12 +100,11 @@ final class ClusterDiagnosis {
      * @param partitions without those that are not known
      */
     Optional<String> fault(String topic, Collection<Integer> partitions) {
+        Deadline deadline = new Deadline(time);
         try (Closing admin = new Closing(kafka.newAdmin())) {
-            TopicDescription description = await(admin.client
-                    .describeTopics(List.of(topic))
-                    .topicNameValues()
-                    .get(topic));
-            return fault(description, partitions, inSync(admin.client, topic));
+            TopicDescription description = deadline.await(
+                    admin.client.describeTopics(List.of(topic)).topicNameValues().get(topic));
+            return fault(description, partitions, inSync(admin.client, topic, deadline));
         } catch (ExecutionException e) {
             return e.getCause() instanceof UnknownTopicOrPartitionException
                     ? Optional.of("it does not exist")
@@ -110,11 +137,11 @@ final class ClusterDiagnosis {
         return Optional.empty();
     }
 
-    private static int inSync(Admin admin, String topic) throws TimeoutException {
+    private static int inSync(Admin admin, String topic, Deadline deadline) throws TimeoutException {
         ConfigResource resource = new ConfigResource(ConfigResource.Type.TOPIC, topic);
         try {
             return Integer.parseInt(
-                    await(admin.describeConfigs(List.of(resource)).values().get(resource))
+                    deadline.await(admin.describeConfigs(List.of(resource)).values().get(resource))
                             .get(TopicConfig.MIN_IN_SYNC_REPLICAS_CONFIG)
                             .value());
         } catch (ExecutionException e) {
@@ -123,11 +150,27 @@ final class ClusterDiagnosis {
         }
     }
 
-    private static <T> T await(KafkaFuture<T> future) throws ExecutionException, TimeoutException {
-        try {
-            return future.get(CALL_SECONDS, TimeUnit.SECONDS);
-        } catch (InterruptedException e) {
-            throw new InterruptException(e);
+    /** The end of the time of a question. */
+    private static final class Deadline {
+
+        private final Time time;
+        private final long startNanos;
+
+        private Deadline(Time time) {
+            this.time = time;
+            this.startNanos = time.nanoTime();
+        }
+
+        private <T> T await(KafkaFuture<T> future) throws ExecutionException, TimeoutException {
+            long left = LIMIT.toNanos() - time.nanosSince(startNanos);
+            if (left <= 0) {
+                throw new TimeoutException("the cluster has not answered within " + LIMIT.toSeconds() + " s");
+            }
+            try {
+                return future.get(left, TimeUnit.NANOSECONDS);
+            } catch (InterruptedException e) {
+                throw new InterruptException(e);
+            }
         }
     }
 

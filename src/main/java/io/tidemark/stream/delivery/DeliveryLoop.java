@@ -79,7 +79,7 @@ public final class DeliveryLoop {
         this.transactions = threads.transactions();
         this.producers = ResultProducers.of(cluster.kafka(), options.transactionalId(), time);
         this.unwritable = new UnwritableTopics(
-                UnwritableTopics.checks(cluster.kafka(), options.transactionalId()),
+                UnwritableTopics.checks(cluster.kafka(), options.transactionalId(), time),
                 threads.probes(),
                 status,
                 requests.listener(),

@@ -29,6 +29,8 @@ public record DeliveryOptions(
     /** Between the transactional id of a process and what is added for a further one. */
     private static final String FURTHER = ".";
 
+    private static final String PROBE = FURTHER + "probe";
+
     /** A further transactional id of a process, see {@link ResultProducers#renew}. */
     static String renewed(String transactionalId, int number) {
         return transactionalId + FURTHER + number;
@@ -36,7 +38,13 @@ public record DeliveryOptions(
 
     /** A transactional id of a process for a probe, see {@link TopicProbe}. */
     static String ofProbe(String transactionalId, int number) {
-        return transactionalId + FURTHER + "probe" + number;
+        return transactionalId + PROBE + number;
+    }
+
+    /** Whether an id is one of {@link #ofProbe}. */
+    static boolean isOfProbe(String id) {
+        int end = id.lastIndexOf(PROBE);
+        return end > 0 && id.substring(end + PROBE.length()).matches("\\d+");
     }
 
     /** Whether an id is that of a process, or a further one of it. */

@@ -76,6 +76,8 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
     private final Map<TopicPartition, PartitionProgress> owned = new LinkedHashMap<>();
     /** Started requests without an answer. */
     private final Set<Delivery> running = new HashSet<>();
+    /** Abandoned requests of owned partitions that seemed to hang then. */
+    private final Set<Delivery> suspects = new HashSet<>();
     /** Answers from other threads. */
     private final ConcurrentLinkedQueue<PendingAnswer> ended = new ConcurrentLinkedQueue<>();
 
@@ -365,7 +367,6 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
         }
         commits.finish();
         partitions.forEach(readAhead::remove);
-        keepHanging(partitions);
         abandonSlow(partitions);
         long start = time.nanoTime();
         commits.commitWhile(
@@ -410,10 +411,9 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
     /** Commits what has ended, names no owner, and abandons the rest. */
     private void release(Collection<TopicPartition> partitions) {
         List<TopicPartition> all = List.copyOf(partitions);
-        keepHanging(all);
         runningOf(all).forEach(this::abandon);
         List<PartitionProgress> released = all.stream().map(owned::get).toList();
-        released.forEach(PartitionProgress::release);
+        released.forEach(this::giveBack);
         long start = time.nanoTime();
         commits.commitWhile(
                 () -> time.nanosSince(start) < RELEASE_NANOS
@@ -427,12 +427,11 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
      * this member has joined it.
      */
     private void releaseAll() {
-        keepHanging(owned.keySet());
         runningOf(owned.keySet()).forEach(this::abandon);
         commits.commitWhile(
                 () -> {
                     // a poll may have assigned more partitions
-                    owned.values().forEach(PartitionProgress::release);
+                    owned.values().forEach(this::giveBack);
                     return !control.givesUp()
                             && (AnswerCommits.needsCommit(owned.values())
                                     || answers.writable().findAny().isPresent());
@@ -444,21 +443,22 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
     }
 
     /**
-     * Keeps the name of this process in partitions of which a request seems to hang. Called before the request is
-     * abandoned. If the process then ends because of this request, its next owner counts a death.
+     * Makes the next commit name no owner, unless an abandoned request of the partition still seems to hang. If the
+     * process then ends because of this request, the next owner counts a death.
      */
-    private void keepHanging(Collection<TopicPartition> partitions) {
-        for (Delivery delivery : runningOf(partitions)) {
-            if (requests.seemsToHang(delivery.request())) {
-                LOG.warnf("the request at %s seems to hang; its partition is not released", delivery);
-                delivery.progress().keepOwner();
-            }
+    private void giveBack(PartitionProgress progress) {
+        boolean hangs = suspects.stream()
+                .filter(each -> each.progress() == progress)
+                .anyMatch(each -> requests.seemsToHang(each.request()));
+        if (!hangs) {
+            progress.release();
         }
     }
 
     /** Removes partitions. Their requests are abandoned and their answers are dropped. */
     private void drop(Collection<TopicPartition> partitions) {
         runningOf(partitions).forEach(this::abandon);
+        suspects.removeIf(each -> partitions.contains(each.partition()));
         for (TopicPartition partition : List.copyOf(partitions)) {
             readAhead.remove(partition);
             PartitionProgress progress = owned.remove(partition);
@@ -473,6 +473,10 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
     private void abandon(Delivery delivery) {
         running.remove(delivery);
         readAhead.ended(delivery, 0);
+        if (requests.seemsToHang(delivery.request())) {
+            LOG.warnf("the request at %s seems to hang; while it does, its partition is not released", delivery);
+            suspects.add(delivery);
+        }
         requests.abandon(delivery.request());
     }
 

@@ -33,7 +33,6 @@ final class PartitionProgress {
     /** The transactional id that the next commit names. */
     private String owner;
 
-    private boolean keepsOwner;
     private PartitionState state = new PartitionState.Assigned();
     /** Number of changes of the metadata that need a commit even if no request ends. */
     private int revision = 1;
@@ -221,14 +220,9 @@ final class PartitionProgress {
         }
     }
 
-    /** Makes {@link #release} without effect: the next owner counts a death. */
-    void keepOwner() {
-        keepsOwner = true;
-    }
-
     /** Gives the partition back: the next commit names no owner. */
     void release() {
-        PartitionState released = keepsOwner ? state : state.release();
+        PartitionState released = state.release();
         if (released != state) {
             state = released;
             revision++;

@@ -329,7 +329,10 @@ final class PartitionTakeover {
         return commits;
     }
 
-    /** The transactional ids of workers of the group whose transactions have been open for long. */
+    /**
+     * The transactional ids of workers of the group whose transactions have been open for long. A probe commits no
+     * offsets, and waits for its topic on purpose.
+     */
     private Set<String> leftBehind() {
         try {
             return await(admin.listTransactions(new ListTransactionsOptions()
@@ -338,7 +341,9 @@ final class PartitionTakeover {
                             .all())
                     .stream()
                     .map(TransactionListing::transactionalId)
-                    .filter(id -> isOfGroup(id) && !DeliveryOptions.isOf(options.transactionalId(), id))
+                    .filter(id -> isOfGroup(id)
+                            && !DeliveryOptions.isOf(options.transactionalId(), id)
+                            && !DeliveryOptions.isOfProbe(id))
                     .collect(Collectors.toSet());
         } catch (KafkaException e) {
             LOG.warnf("the open transactions can't be listed; their timeout ends them: %s", e.getMessage());

@@ -3,7 +3,6 @@ package io.tidemark.stream.delivery;
 import io.tidemark.stream.topics.KafkaClients;
 import io.tidemark.text.LogText;
 import io.tidemark.time.Time;
-import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.function.Function;
@@ -40,29 +39,22 @@ final class ResultProducers {
      */
     private static final int RETRY_BACKOFF_MS = 2;
 
-    /** Markers are usually written within milliseconds. */
-    private static final int MARKER_CHECKS = 6;
-
-    private static final Duration MARKER_WAIT = Duration.ofMillis(200);
-
     private final Function<String, Producer<byte[], byte[]>> producers;
     private final String first;
-    private final Predicate<String> isEnding;
-    private final Time time;
+    private final Predicate<String> isStuck;
     private volatile String id;
     private int renewals;
 
     /**
      * @param producers creates a producer with a transactional id
      * @param first     transactional id of the process
-     * @param isEnding  whether the end of the last transaction of an id is decided, and not all markers are written
+     * @param isStuck   whether the last transaction of an id can't be ended, see {@link ClusterDiagnosis#isStuck}
      */
     ResultProducers(
-            Function<String, Producer<byte[], byte[]>> producers, String first, Predicate<String> isEnding, Time time) {
+            Function<String, Producer<byte[], byte[]>> producers, String first, Predicate<String> isStuck) {
         this.producers = producers;
         this.first = first;
-        this.isEnding = isEnding;
-        this.time = time;
+        this.isStuck = isStuck;
         this.id = first;
     }
 
@@ -70,8 +62,7 @@ final class ResultProducers {
         return new ResultProducers(
                 id -> kafka.newTransactionalProducer(id, config(kafka)),
                 first,
-                new ClusterDiagnosis(kafka)::isEnding,
-                time);
+                new ClusterDiagnosis(kafka, time)::isStuck);
     }
 
     /** A producer that is not initialized. */
@@ -85,17 +76,11 @@ final class ResultProducers {
     }
 
     /**
-     * Whether the last transaction of the id can't be ended: its end is decided, and for more than a second a partition
-     * has refused the marker or had no leader.
+     * Whether the last transaction of the id can't be ended, so that only a new id helps: its end is decided, and for
+     * more than a second a partition has refused the marker or had no leader.
      */
     boolean isStuck() {
-        for (int check = 0; isEnding.test(id); check++) {
-            if (check == MARKER_CHECKS) {
-                return true;
-            }
-            time.sleep(MARKER_WAIT);
-        }
-        return false;
+        return isStuck.test(id);
     }
 
     /**

@@ -55,17 +55,23 @@ record StartOffset(long offset, CommitMetadata metadata, Change change, long los
         }
         if (difference.isPresent()) {
             long offset = Math.max(first, Math.min(committed, difference.getAsLong()));
-            BitSet kept = new BitSet();
-            if (offset == committed) {
-                kept.or(metadata.finished());
-                kept.clear(Math.toIntExact(difference.getAsLong() - committed), Integer.MAX_VALUE);
-            }
+            BitSet kept = finished(committed, metadata, offset, difference.getAsLong());
             return new StartOffset(offset, CommitMetadata.NONE.in(here).finished(kept), Change.TRUNCATED, 0);
         }
         if (first > committed) {
             return expired(committed, metadata, first);
         }
         return new StartOffset(committed, metadata, Change.NONE, 0);
+    }
+
+    /** The finished offsets in a range, relative to its beginning. Empty if the range begins before the commit. */
+    private static BitSet finished(long committed, CommitMetadata metadata, long from, long to) {
+        long length = metadata.finished().length();
+        long first = from - committed;
+        long end = Math.min(to - committed, length);
+        return first < 0 || first >= end
+                ? new BitSet()
+                : metadata.finished().get(Math.toIntExact(first), Math.toIntExact(end));
     }
 
     private static StartOffset expired(long committed, CommitMetadata metadata, long first) {

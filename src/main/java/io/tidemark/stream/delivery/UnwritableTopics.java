@@ -78,8 +78,8 @@ final class UnwritableTopics {
     }
 
     /** The checks of a cluster. */
-    static Checks checks(KafkaClients kafka, String owner) {
-        ClusterDiagnosis diagnosis = new ClusterDiagnosis(kafka);
+    static Checks checks(KafkaClients kafka, String owner, Time time) {
+        ClusterDiagnosis diagnosis = new ClusterDiagnosis(kafka, time);
         TopicProbe probe = new TopicProbe(kafka, owner);
         return new Checks() {
             @Override

@@ -175,8 +175,7 @@ class AnswerTransactionsTest {
                 return latest();
             },
             "worker",
-            stuck::contains,
-            time);
+            stuck::contains);
     private final AnswerTransactions transactions = new AnswerTransactions(
             ids, TOPICS, new UnwritableTopics(checks, Runnable::run, status, listener, time), givesUp::get, time);
     private final PartitionProgress progress = Deliveries.progress(PARTITION);

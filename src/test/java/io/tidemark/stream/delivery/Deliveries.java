@@ -63,7 +63,7 @@ final class Deliveries {
 
     /** Producers whose transactions the cluster can always end. */
     static ResultProducers producers(Supplier<Producer<byte[], byte[]>> producers) {
-        return new ResultProducers(id -> producers.get(), "worker", id -> false, Time.system());
+        return new ResultProducers(id -> producers.get(), "worker", id -> false);
     }
 
     /** No topic is set aside, and the cluster names no fault. */

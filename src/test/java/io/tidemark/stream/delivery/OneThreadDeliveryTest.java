@@ -19,6 +19,7 @@ import io.tidemark.request.RecordingEngine;
 import io.tidemark.request.RequestFixtures;
 import io.tidemark.request.RequestListener;
 import io.tidemark.request.RequestRunner;
+import io.tidemark.request.TimeLimits;
 import io.tidemark.stream.TestSettings;
 import io.tidemark.stream.TopicClient;
 import io.tidemark.stream.tables.BoundaryTable;
@@ -63,6 +64,9 @@ class OneThreadDeliveryTest {
 
     /** Its share of open requests is 32 MiB, and its share of read records 16 MiB. */
     private static final HeapBudget BUDGET = new HeapBudget(HeapBudget.MIN_HEAP_BYTES, 1 << 16);
+
+    /** A first step is a suspect after 10 s. */
+    private static final TimeLimits LIMITS = new TimeLimits(Duration.ofSeconds(18), Duration.ofSeconds(18));
 
     private FixtureModel model;
     private AdapterStore adapters;
@@ -110,7 +114,7 @@ class OneThreadDeliveryTest {
                 adapters::lease,
                 engine,
                 new Answers(FAMILY, model.model().config().numLayers(), "w", time),
-                RequestFixtures.threads(Runnable::run, this::schedule),
+                new RequestRunner.Threads(Runnable::run, this::schedule, LIMITS),
                 time,
                 failures::add);
         RequestListener listener = new RequestListener() {
@@ -238,6 +242,70 @@ class OneThreadDeliveryTest {
         kafka.assign(SECOND);
         turns(1);
         assertThat(metadata(FIRST).owner()).contains(OWNER);
+    }
+
+    @Test
+    @DisplayName("Releases a revoked partition if the step that seemed to hang ends within the grace")
+    void slowStepOfRevoked() {
+        kafka.assign(FIRST, SECOND);
+        send(FIRST, "");
+        send(FIRST, "");
+        turns(3);
+        hang("0@0", 11);
+        engine.estimate(id -> OptionalDouble.of(5));
+        kafka.assign(SECOND);
+        time.schedule(Duration.ofSeconds(5), () -> {
+            engine.runs();
+            finish("0@0");
+            finish("0@1");
+        });
+        turns(1);
+        assertThat(answered()).containsExactlyInAnyOrder("0@0", "0@1");
+        assertThat(metadata(FIRST).owner()).isEmpty();
+    }
+
+    @Test
+    @DisplayName("Releases a revoked partition if the step of an abandoned request ends while others use the grace")
+    void slowStepOfAbandoned() {
+        kafka.assign(FIRST, SECOND);
+        send(FIRST, "");
+        send(FIRST, "");
+        turns(3);
+        hang("0@0", 11);
+        engine.estimate(id -> OptionalDouble.of(id.contains("-0-0#") ? 1_000 : 5));
+        kafka.assign(SECOND);
+        time.schedule(Duration.ofSeconds(5), () -> {
+            engine.runs();
+            finish("0@1");
+        });
+        turns(1);
+        assertThat(answered()).containsExactly("0@1");
+        assertThat(metadata(FIRST).owner()).isEmpty();
+    }
+
+    @Test
+    @DisplayName("Keeps its name if a partition comes back while the step of an earlier delivery still hangs")
+    void hangingStepOfEarlierDelivery() {
+        kafka.assign(FIRST, SECOND);
+        send(FIRST, "");
+        turns(3);
+        hang("0@0", 11);
+        kafka.assign(SECOND);
+        turns(1);
+        kafka.assign(FIRST, SECOND);
+        turns(4);
+        assertThat(started()).containsExactly("0@0", "0@0");
+        assertThat(kafka.fenced()).isEmpty();
+        assertThat(metadata(FIRST).crashes()).isEqualTo(CrashHistory.NONE);
+        kafka.assign(SECOND);
+        turns(1);
+        assertThat(metadata(FIRST).owner()).contains(OWNER);
+        kafka.assign(FIRST, SECOND);
+        turns(3);
+        engine.runs();
+        kafka.assign(SECOND);
+        turns(1);
+        assertThat(metadata(FIRST).owner()).isEmpty();
     }
 
     @Test
@@ -594,7 +662,7 @@ class OneThreadDeliveryTest {
                     partition,
                     new OffsetAndMetadata(
                             0,
-                            new CommitMetadata(
+                            Deliveries.metadata(
                                             Optional.of("group/dead"),
                                             false,
                                             new CrashHistory(1, 0, 0, OptionalLong.empty(), 0),
