@@ -22,6 +22,11 @@ final class Deliveries {
 
     private Deliveries() {}
 
+    /** No request has started. */
+    static OpenShares nothingOpen() {
+        return new OpenShares(1 << 30, 1, 1);
+    }
+
     static PartitionProgress progress(TopicPartition partition) {
         return new PartitionProgress(partition, "worker", 0, new BitSet(), CrashHistory.NONE);
     }
@@ -40,7 +45,7 @@ final class Deliveries {
     }
 
     static Delivery delivery(PartitionProgress progress, ConsumerRecord<byte[], byte[]> record, ReplyRouting routing) {
-        return new Delivery(record, progress, routing.reply(record), 1, 0, Tenant.unlimited(record.topic()));
+        return new Delivery(record, progress, routing.reply(record), 1, 0, Tenant.unlimited(record.topic()), 1 << 17);
     }
 
     /** Producers whose transactions the cluster can always end. */
