@@ -12,8 +12,9 @@ package io.tidemark.load;
  * </table>
  *
  * <p>The consumer keeps at most one response for each partition that it reads. A response has at most {@link
- * #maxFetchBytes} or a single batch, which may be larger, up to the largest record of the request topics. A request or
- * a record that is larger than its share is read and run alone.
+ * #maxFetchBytes} or a single batch, which may be larger, up to the largest record of the request topics. Records
+ * are read while their share is not used up, so that the last ones may exceed it. A tenant of which no request runs may
+ * start one that exceeds the share of open requests.
  *
  * @param maxHeapBytes   the maximum heap of the process, {@link Runtime#maxMemory}
  * @param maxRecordBytes the largest record of the request topics, {@code max.message.bytes}
@@ -42,7 +43,7 @@ public record HeapBudget(long maxHeapBytes, int maxRecordBytes) {
 
     /** Most records of one poll: 1 to 32, of which a quarter of the share of read records has space for the largest. */
     public int maxPollRecords() {
-        return (int) Math.max(1, Math.min(MAX_POLL_RECORDS, readBytes() / 4 / maxRecordBytes));
+        return (int) Math.max(1, Math.min(MAX_POLL_RECORDS, setHeapBytes() / 8 / 4 / maxRecordBytes));
     }
 
     /** Most bytes of responses that the consumer holds for a number of partitions. */
@@ -52,7 +53,15 @@ public record HeapBudget(long maxHeapBytes, int maxRecordBytes) {
 
     /** The number of partitions whose responses fit into the share of fetched bytes. */
     public int maxPartitions() {
-        return (int) (maxHeapBytes / 8 / Math.max(maxFetchBytes(), maxRecordBytes));
+        return (int) (setHeapBytes() / 8 / Math.max(maxFetchBytes(), maxRecordBytes));
+    }
+
+    /**
+     * At least the heap of {@code -Xmx}, so that a count is the same with each collector that the JVM chooses itself:
+     * the serial one leaves a survivor space, a thirtieth, out of the maximum.
+     */
+    private long setHeapBytes() {
+        return maxHeapBytes + maxHeapBytes / 25;
     }
 
     /** The maximum heap at which the responses for a number of partitions fit into their share. */

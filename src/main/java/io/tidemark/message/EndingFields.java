@@ -26,7 +26,7 @@ public record EndingFields(
     /**
      * Above the context length of all models, and small enough that adding a prompt length does not overflow an int.
      */
-    private static final int LIMIT_TOKENS = 1 << 30;
+    static final int LIMIT_TOKENS = 1 << 30;
 
     private static final int MAX_STOPS = 16;
     private static final int MAX_STOP_LENGTH = 1024;

@@ -45,7 +45,9 @@ public record RequestMessage(
         OptionalLong timeoutMs,
         OptionalInt boundary) {
 
-    private static final int MAX_ALTERNATIVES = 20;
+    static final int MAX_CHOICES = 16;
+
+    static final int MAX_ALTERNATIVES = 20;
 
     /** The most log-probabilities of a request, alternatives included. More do not fit into a result of 5 MiB. */
     public static final int MAX_LOGPROBS = 65_536;
@@ -133,7 +135,7 @@ public record RequestMessage(
                 Input.read(fields),
                 SamplingFields.read(fields),
                 EndingFields.read(fields),
-                (int) fields.integer("n", 1, 16, 1),
+                (int) fields.integer("n", 1, MAX_CHOICES, 1),
                 logprobs(fields),
                 fields.text("user", 0, Fields.MAX_NAME_LENGTH),
                 fields.flag("stream", false),

@@ -71,6 +71,8 @@ public final class TopicJson {
     /** Reads requests. */
     private static final ObjectReader REQUEST_READER = MAPPER.reader().with(clientRecords(MAX_TOKENS));
 
+    private static final JsonFactory REQUEST_FACTORY = REQUEST_READER.getFactory();
+
     private TopicJson() {}
 
     /** Encodes a record as the value of a Kafka record. Characters above U+FFFF are escaped. */
@@ -146,6 +148,11 @@ public final class TopicJson {
         } catch (Fields.Invalid invalid) {
             return new Parsed.Invalid<>(id, invalid.asError());
         }
+    }
+
+    /** Reads the tokens of a request as {@link #parseRequest} does, but permits that a field appears twice. */
+    static JsonParser requestParser(String text) throws IOException {
+        return REQUEST_FACTORY.createParser(text).disable(JsonParser.Feature.STRICT_DUPLICATE_DETECTION);
     }
 
     /** Parses text that contains one JSON object; empty if it contains anything else. */

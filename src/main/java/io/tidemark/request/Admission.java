@@ -60,6 +60,10 @@ public final class Admission {
         this.listener = listener;
     }
 
+    int contextLength() {
+        return model.config().contextLength();
+    }
+
     /**
      * @param interrupted whether the chat template must end
      * @throws RejectedException for an exceeded limit of the tenant, an unknown model, a boundary above the number of

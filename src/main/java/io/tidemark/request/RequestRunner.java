@@ -23,6 +23,7 @@ import java.time.Instant;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.OptionalInt;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
@@ -128,8 +129,6 @@ public final class RequestRunner {
         private final Consumer<Answer> taker;
         /** Id in the engine: two records may have the same id, and a record may be delivered twice. */
         private final String engineId;
-        /** Of the answer, before the request is parsed. */
-        private final long unknownAnswerBytes;
 
         /** Written by transitions, which hold the lock of this object. */
         private volatile RequestState state = new RequestState.Received();
@@ -144,8 +143,6 @@ public final class RequestRunner {
             this.request = request;
             this.taker = taker;
             this.engineId = engineId(request, String.valueOf(deliveries.incrementAndGet()));
-            this.unknownAnswerBytes =
-                    request.value().map(RequestBytes::ofUnknownAnswer).orElse(0L);
         }
 
         private String id() {
@@ -325,13 +322,21 @@ public final class RequestRunner {
         return run == null ? OptionalDouble.empty() : engine.secondsLeft(run.engineId);
     }
 
-    /** The most bytes of heap that the answer of a request may use until it ends. */
-    public long answerBytes(ReceivedRequest request) {
+    /** The most tokens of a prompt, and of a choice. */
+    public int contextLength() {
+        return admission.contextLength();
+    }
+
+    /** The tokens of the prompt of an open request, once they are known. */
+    public OptionalInt promptTokens(ReceivedRequest request) {
         Run run = runs.get(request);
-        if (run == null) {
-            return 0;
+        RequestState state = run == null ? new RequestState.Received() : run.state;
+        if (state instanceof Prepared prepared) {
+            return OptionalInt.of(prepared.prompt().size());
         }
-        return run.state instanceof Known known ? RequestBytes.ofAnswer(known.message()) : run.unknownAnswerBytes;
+        return state instanceof RequestState.Running running
+                ? OptionalInt.of(running.promptTokens())
+                : OptionalInt.empty();
     }
 
     /** Requests of a topic that the engine does not have yet: they are parsed, or wait for their adapter. */

@@ -65,12 +65,16 @@ sealed interface RequestState {
             implements Known {
 
         Running running() {
-            return new Running(id, message);
+            return new Running(id, message, prompt.size());
         }
     }
 
-    /** The engine has the request. */
-    record Running(String id, RequestMessage message) implements Known {}
+    /**
+     * The engine has the request.
+     *
+     * @param promptTokens at least one
+     */
+    record Running(String id, RequestMessage message, int promptTokens) implements Known {}
 
     /** The request has its answer. */
     record Answered() implements RequestState {}

@@ -26,6 +26,14 @@ class HeapBudgetTest {
     }
 
     @Test
+    @DisplayName("Of 512 MiB have space for as many partitions with the serial collector, which reports 495 MiB")
+    void serialCollector() {
+        HeapBudget budget = new HeapBudget(518_979_584, MAX_RECORD);
+        assertThat(budget.maxPartitions()).isEqualTo(16);
+        assertThat(budget.maxPollRecords()).isEqualTo(4);
+    }
+
+    @Test
     @DisplayName("Of the smallest heap have space for one record in a poll")
     void smallest() {
         assertThat(new HeapBudget(HeapBudget.MIN_HEAP_BYTES, MAX_RECORD).maxPollRecords())

@@ -64,6 +64,18 @@ class HostileRecordsTest {
                 .isInstanceOfAny(Parsed.Valid.class, Parsed.Invalid.class);
     }
 
+    @Property(tries = 400)
+    @Label("The estimate of a valid request has all its tokens and log-probabilities")
+    void estimates(@ForAll("values") byte[] value) {
+        RequestEstimate estimate = RequestEstimate.of(value, 1 << 30);
+        if (RequestMessage.parse(value, MAX_BYTES) instanceof Parsed.Valid<RequestMessage> valid) {
+            long tokens = (long) valid.record().n() * valid.record().ending().maxTokens();
+            assertThat(estimate.tokens()).isGreaterThanOrEqualTo(tokens);
+            assertThat(estimate.answerBytes())
+                    .isEqualTo(RequestEstimate.answerBytes(tokens, valid.record().maxLogprobs()));
+        }
+    }
+
     @Property(tries = 200)
     @Label("A validation batch is parsed or rejected")
     void batches(@ForAll("values") byte[] value) {

@@ -1,13 +1,13 @@
 package io.tidemark.stream.delivery;
 
 import io.tidemark.message.Provenance.Source;
-import io.tidemark.message.RequestTokens;
+import io.tidemark.message.RequestEstimate;
 import io.tidemark.request.ReceivedRequest;
-import io.tidemark.request.RequestBytes;
 import io.tidemark.request.Tenant;
 import io.tidemark.stream.topics.DeadLetter;
+import io.tidemark.stream.topics.ReadLimits;
 import java.util.Optional;
-import java.util.OptionalLong;
+import java.util.OptionalInt;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.header.Header;
@@ -26,8 +26,7 @@ final class Delivery {
     private final TopicReply reply;
     private final ReceivedRequest request;
     private final long readBytes;
-    private final long openBytes;
-    private OptionalLong tokens = OptionalLong.empty();
+    private final RequestEstimate estimate;
 
     /**
      * @param progress      of the partition of the record
@@ -35,6 +34,7 @@ final class Delivery {
      * @param attempt       generation of the consumer group in which the record was read
      * @param receivedNanos when the record was read
      * @param tenant        who has sent the record
+     * @param contextLength of the model
      */
     Delivery(
             ConsumerRecord<byte[], byte[]> record,
@@ -42,10 +42,11 @@ final class Delivery {
             TopicReply reply,
             long attempt,
             long receivedNanos,
-            Tenant tenant) {
+            Tenant tenant,
+            int contextLength) {
         this.record = record;
         this.readBytes = readBytes(record);
-        this.openBytes = readBytes + (record.value() == null ? 0 : RequestBytes.ofValue(record.value()));
+        this.estimate = estimate(record, contextLength);
         this.progress = progress;
         this.reply = reply;
         this.request = new ReceivedRequest(
@@ -68,9 +69,26 @@ final class Delivery {
         return readBytes;
     }
 
-    /** The most bytes of heap that the request uses while it is open, without its answer. */
+    /** The most bytes of heap that the request uses while it is open, with its answer. */
     long openBytes() {
-        return openBytes;
+        return openBytes(OptionalInt.empty());
+    }
+
+    /**
+     * As {@link #openBytes()}, when the prompt may have been tokenized.
+     *
+     * @param promptTokens of the prompt, once they are known
+     */
+    long openBytes(OptionalInt promptTokens) {
+        return readBytes
+                + (promptTokens.isPresent() ? estimate.openBytes(promptTokens.getAsInt()) : estimate.openBytes());
+    }
+
+    /** Of a value that is not read completely, see {@link ReadLimits}, nothing is parsed. */
+    private static RequestEstimate estimate(ConsumerRecord<byte[], byte[]> record, int contextLength) {
+        return record.value() == null || DeadLetter.size(record) > record.value().length
+                ? RequestEstimate.REJECTED
+                : RequestEstimate.of(record.value(), contextLength);
     }
 
     private static long readBytes(ConsumerRecord<byte[], byte[]> record) {
@@ -97,12 +115,9 @@ final class Delivery {
         return request;
     }
 
-    /** Tokens that the request may need, see {@link RequestTokens}. Used by one thread. */
+    /** Tokens that the request may need, see {@link RequestEstimate}. */
     long tokens() {
-        if (tokens.isEmpty()) {
-            tokens = OptionalLong.of(request.value().map(RequestTokens::atMost).orElse(0L));
-        }
-        return tokens.getAsLong();
+        return estimate.tokens();
     }
 
     TopicPartition partition() {

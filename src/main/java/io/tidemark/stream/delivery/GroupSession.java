@@ -160,7 +160,7 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
 
     private void turned() {
         status.turned(running.size());
-        status.heap(readAhead.bytes(), openBytes());
+        status.heap(readAhead.bytes(), openShares().bytes());
         status.open(oldestNanos(), isolating().size());
         parts.backlog().turned(owned, started());
     }
@@ -237,7 +237,8 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
                         routing.reply(record),
                         attempt,
                         time.nanoTime(),
-                        parts.tenants().of(record)));
+                        parts.tenants().of(record),
+                        requests.contextLength()));
             }
         }
     }
@@ -297,29 +298,29 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
     }
 
     private void startAny() {
+        OpenShares open = openShares();
         // results that can't be written don't pile up
-        long bytes = openBytes();
-        // a request may exceed the budget alone, so that each request runs
-        while (running.size() < options.maxRunning()
-                && answers.size() < PendingAnswers.MAX_RESULTS_PER_TRANSACTION
-                && bytes < options.budget().openBytes()) {
-            Optional<Delivery> next = readAhead.take();
+        while (running.size() < options.maxRunning() && answers.size() < PendingAnswers.MAX_RESULTS_PER_TRANSACTION) {
+            Optional<Delivery> next = readAhead.take(open);
             if (next.isEmpty()) {
                 return;
             }
             start(next.get());
-            bytes += openBytes(next.get());
+            open.add(next.get(), openBytes(next.get()), true);
         }
     }
 
-    /** Bytes of heap of the requests that run, with the most that their answers may use, and of unsent answers. */
-    private long openBytes() {
-        return running.stream().mapToLong(this::openBytes).sum()
-                + answers.all().mapToLong(PendingAnswer::heapBytes).sum();
+    /** The heap of the requests that run, with the most that their answers may use, and of unsent answers. */
+    private OpenShares openShares() {
+        OpenShares open =
+                new OpenShares(options.budget().openBytes(), parts.tenants().size(), owned.size());
+        running.forEach(each -> open.add(each, openBytes(each), true));
+        answers.all().forEach(each -> open.add(each.delivery(), each.heapBytes(), false));
+        return open;
     }
 
     private long openBytes(Delivery delivery) {
-        return delivery.openBytes() + requests.answerBytes(delivery.request());
+        return delivery.openBytes(requests.promptTokens(delivery.request()));
     }
 
     private void start(Delivery delivery) {

@@ -17,7 +17,7 @@ import org.apache.kafka.clients.producer.ProducerRecord;
  */
 final class PendingAnswer {
 
-    /** Of the key, the headers and the format of a record, usually. */
+    /** Of the format of a record, the id in its key, and the headers that describe an error, usually. */
     private static final int RECORD_BYTES = 512;
 
     private final Delivery delivery;
@@ -93,14 +93,15 @@ final class PendingAnswer {
 
     /** Bytes of the records that are written for this answer, about. */
     long writtenBytes() {
-        byte[] request = delivery.record().value();
         boolean hasLetter = answer.error().isPresent() && !withoutLetter;
-        long letter = hasLetter ? RECORD_BYTES + (request == null ? 0 : request.length) : 0;
+        long bytes = RECORD_BYTES
+                + DeadLetter.headerBytes(reply.headers())
+                + (hasLetter ? RECORD_BYTES + DeadLetter.keptBytes(delivery.record()) : 0);
         try {
-            return RECORD_BYTES + value().length + letter;
+            return bytes + value().length;
         } catch (UncheckedIOException e) {
             // an error replaces the result when it is written
-            return RECORD_BYTES + letter;
+            return bytes;
         }
     }
 

@@ -108,15 +108,21 @@ final class ReadAhead {
         return next.map(this::taken);
     }
 
-    /** Removes and returns the request that starts next. */
-    Optional<Delivery> take() {
-        OptionalInt tenant =
-                order.next(each -> turn(each).filter(order::mayStart).isPresent());
+    /**
+     * Removes and returns the request that starts next. A request that waits for space in the share of its tenant
+     * delays the others of the tenant, so that they don't pass it forever.
+     *
+     * @param open the heap of the started requests
+     */
+    Optional<Delivery> take(OpenShares open) {
+        OptionalInt tenant = order.next(each -> turn(each, open)
+                .filter(next -> open.fits(next, next.openBytes()) && order.mayStart(next))
+                .isPresent());
         if (tenant.isEmpty()) {
             return Optional.empty();
         }
         Map<TopicPartition, Deque<Delivery>> partitions = queues.get(tenant.getAsInt());
-        TopicPartition partition = turn(tenant.getAsInt()).orElseThrow().partition();
+        TopicPartition partition = turn(tenant.getAsInt(), open).orElseThrow().partition();
         Deque<Delivery> queue = partitions.remove(partition);
         partitions.put(partition, queue);
         return Optional.of(taken(queue.remove()));
@@ -133,12 +139,15 @@ final class ReadAhead {
         queues.forEach(partitions -> partitions.remove(partition));
     }
 
-    /** The next request of a tenant, which is not removed: the first one of the partition whose turn is next. */
-    private Optional<Delivery> turn(int tenant) {
+    /**
+     * The next request of a tenant, which is not removed: the first one of the partition whose turn is next, of those
+     * whose share of the heap has space for it.
+     */
+    private Optional<Delivery> turn(int tenant, OpenShares open) {
         return queues.get(tenant).values().stream()
-                .filter(queue -> !queue.isEmpty())
-                .findFirst()
-                .map(Deque::element);
+                .flatMap(queue -> Optional.ofNullable(queue.peek()).stream())
+                .filter(next -> open.partitionFits(next, next.openBytes()))
+                .findFirst();
     }
 
     /** The requests of a partition by tenant. */

@@ -25,7 +25,7 @@ public final class DeadLetter {
             ConsumerRecord<byte[], byte[]> source, ErrorBody error, String topic) {
         ProducerRecord<byte[], byte[]> letter =
                 new ProducerRecord<>(topic, keptKey(source.key()), DeadLetterHeaders.kept(source.value()));
-        if (headerBytes(source) <= MAX_KEPT_BYTES) {
+        if (keepsHeaders(source)) {
             source.headers().forEach(letter.headers()::add);
         }
         addHeaders(letter, source, error);
@@ -59,14 +59,27 @@ public final class DeadLetter {
         return source.value() == null ? -1 : Math.max(source.serializedValueSize(), source.value().length);
     }
 
+    /** Bytes of what {@link #of} keeps of a record: key, headers and the first part of the value. */
+    public static long keptBytes(ConsumerRecord<byte[], byte[]> source) {
+        byte[] key = keptKey(source.key());
+        return (key == null ? 0 : key.length)
+                + (keepsHeaders(source) ? headerBytes(source.headers()) : 0)
+                + (source.value() == null ? 0 : Math.min(DeadLetterHeaders.KEPT_BYTES, source.value().length));
+    }
+
+    private static boolean keepsHeaders(ConsumerRecord<byte[], byte[]> source) {
+        return headerBytes(source.headers()) <= MAX_KEPT_BYTES;
+    }
+
     /** A truncated key would be a different key. */
     private static byte[] keptKey(byte[] key) {
         return key == null || key.length > MAX_KEPT_BYTES ? null : key;
     }
 
-    private static long headerBytes(ConsumerRecord<byte[], byte[]> source) {
+    /** Bytes of the names and values of headers. */
+    public static long headerBytes(Iterable<Header> headers) {
         long bytes = 0;
-        for (Header header : source.headers()) {
+        for (Header header : headers) {
             bytes += header.key().length() + (header.value() == null ? 0 : header.value().length);
         }
         return bytes;

@@ -470,6 +470,17 @@ class AnswerTransactionsTest {
     }
 
     @Test
+    @DisplayName("Count what a dead letter keeps of a large request, and its key and headers")
+    void letterBytes() {
+        ConsumerRecord<byte[], byte[]> record =
+                new ConsumerRecord<>(progress.partition().topic(), 0, 0, new byte[60_000], new byte[1_000_000]);
+        record.headers().add("h", new byte[50_000]);
+        Delivery delivery = Deliveries.delivery(progress, record, Deliveries.toResults("results"));
+        assertThat(new PendingAnswer(delivery, Deliveries.error(delivery)).writtenBytes())
+                .isBetween(60_000 + 50_000 + (64L << 10), 60_000 + 50_000 + (64L << 10) + 5_000);
+    }
+
+    @Test
     @DisplayName("Send nothing more in a transaction that has failed")
     void stopsAtFailure() {
         latest().sendFailure = Optional.of(new TimeoutException("no metadata"));

@@ -87,7 +87,7 @@ class ClusterDiagnosisTest {
     private final class OnlyAdmin implements KafkaClients {
 
         @Override
-        public Consumer<byte[], byte[]> newConsumer(Map<String, Object> overrides) {
+        public Consumer<byte[], byte[]> newConsumer(ReadLimits limits, Map<String, Object> overrides) {
             throw new UnsupportedOperationException();
         }
 

@@ -40,6 +40,11 @@ final class Deliveries {
         return new CommitMetadata(owner, idle, crashes, finished, LogIdentity.NONE);
     }
 
+    /** No request has started. */
+    static OpenShares nothingOpen() {
+        return new OpenShares(1 << 30, 1, 1);
+    }
+
     static PartitionProgress progress(TopicPartition partition) {
         return new PartitionProgress(partition, "worker", 0, new BitSet(), CrashHistory.NONE);
     }
@@ -58,7 +63,7 @@ final class Deliveries {
     }
 
     static Delivery delivery(PartitionProgress progress, ConsumerRecord<byte[], byte[]> record, ReplyRouting routing) {
-        return new Delivery(record, progress, routing.reply(record), 1, 0, Tenant.unlimited(record.topic()));
+        return new Delivery(record, progress, routing.reply(record), 1, 0, Tenant.unlimited(record.topic()), 1 << 17);
     }
 
     /** Producers whose transactions the cluster can always end. */

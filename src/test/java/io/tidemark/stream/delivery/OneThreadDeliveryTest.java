@@ -715,34 +715,47 @@ class OneThreadDeliveryTest {
     }
 
     @Test
-    @DisplayName("Starts no further request while open requests use their share of the heap, but each at last")
+    @DisplayName("Starts no request that does not fit, with its log-probabilities, into the share of open requests")
     void openBytes() {
-        String large = ", \"more\": \"" + "x".repeat(1_000_000) + "\"";
-        for (int i = 0; i < 3; i++) {
-            send(FIRST, large);
+        for (int i = 0; i < 4; i++) {
+            send(FIRST, LARGE);
         }
         turns(4);
-        assertThat(started()).containsExactly("0@0", "0@1");
-        assertThat(status.openBytes()).isGreaterThan(BUDGET.openBytes());
-        finish("0@0");
-        turns(3);
         assertThat(started()).containsExactly("0@0", "0@1", "0@2");
+        assertThat(status.openBytes()).isBetween(BUDGET.openBytes() * 2 / 3, BUDGET.openBytes());
         finish("0@1");
+        turns(3);
+        assertThat(started()).containsExactly("0@0", "0@1", "0@2", "0@3");
+        finish("0@0");
         finish("0@2");
+        finish("0@3");
         turns(3);
         assertThat(status.openBytes()).isZero();
     }
 
     @Test
-    @DisplayName("Counts the log-probabilities that a request may get as a part of its share")
-    void answerBytes() {
+    @DisplayName("Counts a large field that requests do not have with the bytes of its record only")
+    void ignoredField() {
         for (int i = 0; i < 4; i++) {
-            send(
-                    FIRST,
-                    ", \"max_tokens\": 1000, \"n\": 3, \"logprobs\": 20, \"more\": \"" + "x".repeat(200_000) + "\"");
+            send(FIRST, ", \"more\": \"" + "x".repeat(1_000_000) + "\"");
         }
         turns(4);
-        assertThat(started()).containsExactly("0@0", "0@1", "0@2");
+        assertThat(started()).hasSize(4);
+        assertThat(status.openBytes()).isBetween(4_000_000L, 4_100_000L);
+    }
+
+    @Test
+    @DisplayName("Leaves half of the share of open requests to the other partitions")
+    void partitionOpenBytes() {
+        kafka.assign(FIRST, SECOND);
+        send(FIRST, LARGE);
+        send(FIRST, LARGE);
+        send(SECOND, LARGE);
+        turns(4);
+        assertThat(started()).containsExactlyInAnyOrder("0@0", "1@0");
+        finish("0@0");
+        turns(3);
+        assertThat(started()).hasSize(3);
     }
 
     @Test
@@ -815,6 +828,10 @@ class OneThreadDeliveryTest {
         });
         return () -> cancelled.set(true);
     }
+
+    /** A request of 8.9 MB on the heap, of which three fit into the 32 MiB of open requests. */
+    private static final String LARGE = ", \"max_tokens\": 195, \"n\": 16, \"logprobs\": 20, \"more\": \""
+            + "x".repeat(1_000_000) + "\"";
 
     /** @param fields more fields of the request, each with a comma before it */
     private void send(TopicPartition partition, String fields) {

@@ -3,6 +3,7 @@ package io.tidemark.stream.delivery;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.tidemark.message.ErrorBody;
 import io.tidemark.stream.TestSettings;
 import io.tidemark.stream.delivery.AnswerTransactions.Outcome;
 import io.tidemark.stream.topics.TopicLayout;
@@ -15,7 +16,6 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.kafka.clients.consumer.ConsumerGroupMetadata;
-import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.MockProducer;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
@@ -156,14 +156,13 @@ class PendingAnswersTest {
         assertThat(metadata.hasOtherOwner("worke")).isTrue();
     }
 
-    /** Opens a request and adds its answer, whose dead letter has the request's value. */
+    /** Opens a request and adds its answer, whose result has this many bytes. */
     private void end(int offset, int bytes) {
         progress.open(offset);
-        Delivery delivery = Deliveries.delivery(
-                progress,
-                new ConsumerRecord<>(TOPICS.requests(), 0, offset, null, new byte[bytes]),
-                Deliveries.toResults(TOPICS.results()));
-        answers.add(new PendingAnswer(delivery, Deliveries.error(delivery)));
+        Delivery delivery = Deliveries.delivery(progress, offset);
+        answers.add(new PendingAnswer(
+                delivery,
+                Deliveries.error(delivery).replacedBy(ErrorBody.serverError("engine_error", "x".repeat(bytes)))));
     }
 
     /** Opens a request and adds its answer. */

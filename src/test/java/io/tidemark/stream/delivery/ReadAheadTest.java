@@ -36,7 +36,7 @@ class ReadAheadTest {
                 .filteredOn(each -> each.startsWith("low"))
                 .hasSize(10);
         assertThat(take(requests, 10)).allMatch(each -> each.startsWith("low"));
-        assertThat(requests.take()).isEmpty();
+        assertThat(requests.take(Deliveries.nothingOpen())).isEmpty();
     }
 
     @Test
@@ -57,7 +57,7 @@ class ReadAheadTest {
         assertThat(requests.isFull(partition, 1)).isTrue();
         requests.remove(partition);
         assertThat(requests.isFull(partition, 1)).isFalse();
-        assertThat(requests.take()).isEmpty();
+        assertThat(requests.take(Deliveries.nothingOpen())).isEmpty();
     }
 
     @Test
@@ -97,7 +97,7 @@ class ReadAheadTest {
     private static List<String> take(ReadAhead requests, int count) {
         List<String> taken = new ArrayList<>();
         for (int i = 0; i < count; i++) {
-            requests.take().ifPresent(delivery -> taken.add(delivery.toString()));
+            requests.take(Deliveries.nothingOpen()).ifPresent(delivery -> taken.add(delivery.toString()));
         }
         return taken;
     }

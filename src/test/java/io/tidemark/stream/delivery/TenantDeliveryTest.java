@@ -121,6 +121,22 @@ class TenantDeliveryTest {
     }
 
     @Test
+    @DisplayName("Leaves half of the heap of open requests to the other tenants")
+    void openBytes() {
+        for (int i = 0; i < 3; i++) {
+            send(TEAM_B, "\"max_tokens\": 195, \"n\": 16, \"logprobs\": 20");
+        }
+        turns(3);
+        assertThat(started()).containsExactly("team-b", "team-b");
+        send(TEAM_A, "\"max_tokens\": 2");
+        turns(3);
+        assertThat(started()).containsExactly("team-b", "team-b", "team-a");
+        finish("team-b");
+        turns(3);
+        assertThat(started()).hasSize(4);
+    }
+
+    @Test
     @DisplayName("Gives the engine the tenant of each request, which separates cached prefixes")
     void tenants() {
         send(TEAM_A, "\"max_tokens\": 2");

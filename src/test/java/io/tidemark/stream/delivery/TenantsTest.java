@@ -100,7 +100,7 @@ class TenantsTest {
         assertThat(started)
                 .filteredOn(each -> each.partition().topic().equals("a"))
                 .hasSize(2);
-        assertThat(requests.take()).as("three long requests of 'a' wait").isEmpty();
+        assertThat(requests.take(Deliveries.nothingOpen())).as("three long requests of 'a' wait").isEmpty();
         Delivery ended = started.stream()
                 .filter(each -> each.partition().topic().equals("a"))
                 .findFirst()
@@ -108,7 +108,7 @@ class TenantsTest {
         requests.ended(ended, 5);
         requests.ended(ended, 5);
         assertThat(start(requests).partition().topic()).isEqualTo("a");
-        assertThat(requests.take()).isEmpty();
+        assertThat(requests.take(Deliveries.nothingOpen())).isEmpty();
     }
 
     @Test
@@ -118,7 +118,7 @@ class TenantsTest {
         ReadAhead requests = new ReadAhead(tenants, 0, 32, ReadAheadTest.BUDGET);
         add(requests, tenants, "a", "", LONG, 2);
         Delivery first = start(requests);
-        assertThat(requests.take()).isEmpty();
+        assertThat(requests.take(Deliveries.nothingOpen())).isEmpty();
         requests.ended(first, 0);
         assertThat(start(requests).offset()).isEqualTo(1);
     }
@@ -200,7 +200,7 @@ class TenantsTest {
     }
 
     private Delivery start(ReadAhead requests) {
-        Delivery next = requests.take().orElseThrow();
+        Delivery next = requests.take(Deliveries.nothingOpen()).orElseThrow();
         requests.started(next);
         return next;
     }
@@ -215,7 +215,8 @@ class TenantsTest {
                     Deliveries.toResults("results").reply(record),
                     1,
                     0,
-                    tenants.of(record)));
+                    tenants.of(record),
+                    1 << 17));
         }
     }
 

@@ -27,9 +27,24 @@ class DeadLetterTest {
                 .isEqualTo("code");
     }
 
+    @Test
+    @DisplayName("The bytes that a dead letter keeps of a record are known without the dead letter")
+    void keptBytes() {
+        assertThat(DeadLetter.keptBytes(source(KEPT, KEPT - 1, KEPT))).isEqualTo(3L * KEPT);
+        assertThat(DeadLetter.keptBytes(source(KEPT + 1, KEPT, 3 * KEPT))).isEqualTo(KEPT);
+        assertThat(DeadLetter.keptBytes(source(5, 6, 7))).isEqualTo(5 + 1 + 6 + 7);
+        assertThat(DeadLetter.keptBytes(new ConsumerRecord<>("t", 0, 7, null, null)))
+                .isZero();
+    }
+
     private static ProducerRecord<byte[], byte[]> letter(int key, int header, int value) {
+        return DeadLetter.of(
+                source(key, header, value), ErrorBody.invalidRequest("code", "field", "message"), "letters");
+    }
+
+    private static ConsumerRecord<byte[], byte[]> source(int key, int header, int value) {
         ConsumerRecord<byte[], byte[]> source = new ConsumerRecord<>("t", 0, 7, new byte[key], new byte[value]);
         source.headers().add("h", new byte[header]);
-        return DeadLetter.of(source, ErrorBody.invalidRequest("code", "field", "message"), "letters");
+        return source;
     }
 }

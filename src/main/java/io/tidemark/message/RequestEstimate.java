@@ -1,0 +1,170 @@
+package io.tidemark.message;
+
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonToken;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.util.Set;
+
+/**
+ * What a request may need, estimated before it is parsed: tokens, and bytes of heap. One pass over the value makes it,
+ * without a tree.
+ *
+ * <p>The bytes are upper estimates. They were measured with compressed object pointers on the worst values that are
+ * permitted; a test compares them with the heap.
+ *
+ * @param tokens      of the prompt, by the size of the value, and {@code n * max_tokens}
+ * @param keptBytes   of the parsed request without its value: fields that requests do not have are not kept
+ * @param promptBytes of the most tokens that the prompt may have
+ * @param answerBytes of the largest answer
+ */
+public record RequestEstimate(long tokens, long keptBytes, long promptBytes, long answerBytes) {
+
+    /** Of JSON. Common tokenizers make a token of about 4 characters of English text. */
+    private static final int BYTES_PER_TOKEN = 4;
+
+    /** For each character of a kept field: its text in UTF-16. */
+    private static final int PER_CHAR = 2;
+
+    /** For each list, object, field name and value of a kept field: a plain value in a list or a map. */
+    private static final int PER_ELEMENT = 130;
+
+    /** A boxed token of the prompt with its place in two lists. */
+    private static final int PER_PROMPT_TOKEN = 24;
+
+    /** For each generated token, without log-probabilities. */
+    private static final int PER_TOKEN = 32;
+
+    /** For each log-probability: two objects and the text of the token. */
+    private static final int PER_LOGPROB = 120;
+
+    private static final int PER_REQUEST = 4 * 1024;
+
+    /** In UTF-8. A character above U+FFFF has 4 bytes and counts as two characters. */
+    private static final int MAX_BYTES_PER_CHAR = 3;
+
+    /** The fields of a request with text, a list or an object. */
+    private static final Set<String> KEPT =
+            Set.of("id", "model", "user", "prompt", "messages", "tools", "stop", "stop_token_ids", "logit_bias");
+
+    /** For a record that is rejected without parsing. */
+    public static final RequestEstimate REJECTED = new RequestEstimate(0, PER_REQUEST, 0, 0);
+
+    /**
+     * Estimates a value of a request topic. A value that is no JSON object counts as it was read up to the fault: this
+     * pass reads all that {@link RequestMessage#parse} reads, so that such a request is rejected.
+     *
+     * @param contextLength of the model: a request with a longer prompt or a larger {@code max_tokens} is rejected
+     */
+    public static RequestEstimate of(byte[] value, int contextLength) {
+        Pass pass = new Pass();
+        String text = new String(value, StandardCharsets.UTF_8);
+        try (JsonParser parser = TopicJson.requestParser(text)) {
+            pass.read(parser);
+        } catch (IOException e) {
+            // the request is rejected when it is parsed
+        }
+        long otherChars = text.length() - pass.chars;
+        long bytes = Math.max(0, Math.min(pass.chars * MAX_BYTES_PER_CHAR, value.length - otherChars));
+        long tokens = pass.choices * Math.min(contextLength, pass.tokens);
+        return new RequestEstimate(
+                value.length / BYTES_PER_TOKEN + tokens,
+                PER_REQUEST + PER_CHAR * pass.chars + PER_ELEMENT * pass.elements,
+                PER_PROMPT_TOKEN * Math.min(contextLength, bytes),
+                answerBytes(tokens, pass.logprobs(tokens)));
+    }
+
+    /** Bytes of heap of the open request before its prompt is tokenized, with the answer, without the value. */
+    public long openBytes() {
+        return keptBytes + promptBytes + answerBytes;
+    }
+
+    /** As {@link #openBytes()}, with the tokens that the prompt has. */
+    public long openBytes(int promptTokens) {
+        return keptBytes + (long) PER_PROMPT_TOKEN * promptTokens + answerBytes;
+    }
+
+    /**
+     * Bytes of heap of generated text.
+     *
+     * @param tokens   of all choices
+     * @param logprobs log-probabilities, with those of alternatives
+     */
+    public static long answerBytes(long tokens, long logprobs) {
+        return PER_TOKEN * tokens + PER_LOGPROB * logprobs;
+    }
+
+    /** What one pass over the fields at the top level finds. */
+    private static final class Pass {
+
+        private long choices = 1;
+        private long tokens = EndingFields.DEFAULT_MAX_TOKENS;
+        private long alternatives;
+        private boolean logprobs;
+        /** Characters of kept fields. */
+        private long chars;
+        /** Lists, objects, field names and values of kept fields. */
+        private long elements;
+
+        private void read(JsonParser parser) throws IOException {
+            if (parser.nextToken() != JsonToken.START_OBJECT) {
+                return;
+            }
+            JsonToken next = parser.nextToken();
+            while (next == JsonToken.FIELD_NAME) {
+                String field = parser.currentName();
+                if (KEPT.contains(field)) {
+                    long begin = parser.currentTokenLocation().getCharOffset();
+                    next = keep(parser);
+                    chars += parser.currentTokenLocation().getCharOffset() - begin;
+                } else {
+                    JsonToken value = parser.nextToken();
+                    if (value != null && value.isNumeric()) {
+                        number(field, parser);
+                    } else if (value == JsonToken.VALUE_TRUE) {
+                        logprobs |= field.equals("logprobs");
+                    }
+                    parser.skipChildren();
+                    next = parser.nextToken();
+                }
+            }
+        }
+
+        /** Counts the elements of a value, and returns the token after it. */
+        private JsonToken keep(JsonParser parser) throws IOException {
+            int depth = 0;
+            do {
+                JsonToken token = parser.nextToken();
+                if (token == null) {
+                    return null;
+                }
+                depth += token.isStructStart() ? 1 : token.isStructEnd() ? -1 : 0;
+                elements += token.isStructEnd() ? 0 : 1;
+            } while (depth > 0);
+            return parser.nextToken();
+        }
+
+        /** As in a request, 64.0 is an integer. Numbers out of range count as the nearest permitted one. */
+        private void number(String field, JsonParser parser) throws IOException {
+            switch (field) {
+                case "n" -> choices = within(1, RequestMessage.MAX_CHOICES, parser);
+                case "max_tokens", "max_completion_tokens" -> tokens = within(1, EndingFields.LIMIT_TOKENS, parser);
+                case "logprobs", "top_logprobs" -> {
+                    logprobs |= field.equals("logprobs");
+                    alternatives = within(0, RequestMessage.MAX_ALTERNATIVES, parser);
+                }
+                default -> {
+                    // not needed
+                }
+            }
+        }
+
+        private static long within(int min, int max, JsonParser parser) throws IOException {
+            return (long) Math.max(min, Math.min(max, parser.getDoubleValue()));
+        }
+
+        private long logprobs(long generated) {
+            return logprobs ? Math.min(RequestMessage.MAX_LOGPROBS, (alternatives + 1) * generated) : 0;
+        }
+    }
+}
