@@ -49,8 +49,8 @@ class CurveStatisticsTest {
         "2, -1, 1.7E308"
     })
     void overflowing(long count, double mean, double comoment) {
-        assertThatThrownBy(() -> CurveStatistics.of(new Statistics(
-                        count, List.of(mean, -1.0), List.of(comoment, 0.0, comoment))))
+        assertThatThrownBy(() -> CurveStatistics.of(
+                        new Statistics(count, List.of(mean, -1.0), List.of(comoment, 0.0, comoment))))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("too large");
     }
@@ -60,11 +60,13 @@ class CurveStatisticsTest {
     void largestValues() {
         CurveStatistics high = largest(1e100);
         CurveStatistics low = largest(-1e100);
-        CurveStatistics merged = IntStream.range(0, 256).mapToObj(i -> i % 2 == 0 ? high : low)
+        CurveStatistics merged = IntStream.range(0, 256)
+                .mapToObj(i -> i % 2 == 0 ? high : low)
                 .reduce(CurveStatistics.empty(1), CurveStatistics::merge)
                 .plus(new ExampleScore(1, List.of(-1.0, -2.0)));
         assertThat(merged.count()).isEqualTo(256 * (1L << 53) + 1);
-        assertThat(merged.curve().standardError(new Boundary(0), new Boundary(1))).isFinite();
+        assertThat(merged.curve().standardError(new Boundary(0), new Boundary(1)))
+                .isFinite();
     }
 
     private static CurveStatistics largest(double mean) {

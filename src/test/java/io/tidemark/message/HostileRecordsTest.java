@@ -72,7 +72,8 @@ class HostileRecordsTest {
             long tokens = (long) valid.record().n() * valid.record().ending().maxTokens();
             assertThat(estimate.tokens()).isGreaterThanOrEqualTo(tokens);
             assertThat(estimate.answerBytes())
-                    .isEqualTo(RequestEstimate.answerBytes(tokens, valid.record().maxLogprobs()));
+                    .isEqualTo(
+                            RequestEstimate.answerBytes(tokens, valid.record().maxLogprobs()));
         }
     }
 

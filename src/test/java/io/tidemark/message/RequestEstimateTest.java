@@ -78,10 +78,13 @@ class RequestEstimateTest {
     void logprobs() {
         long without = estimate("{\"max_tokens\":100,\"top_logprobs\":20}").answerBytes();
         assertThat(without).isEqualTo(3200);
-        assertThat(estimate("{\"max_tokens\":100,\"logprobs\":20}").answerBytes()).isEqualTo(without + 2100 * 120);
-        assertThat(estimate("{\"top_logprobs\":20,\"logprobs\":true,\"max_tokens\":100}").answerBytes())
+        assertThat(estimate("{\"max_tokens\":100,\"logprobs\":20}").answerBytes())
                 .isEqualTo(without + 2100 * 120);
-        assertThat(estimate("{\"logprobs\":false,\"max_tokens\":100}").answerBytes()).isEqualTo(without);
+        assertThat(estimate("{\"top_logprobs\":20,\"logprobs\":true,\"max_tokens\":100}")
+                        .answerBytes())
+                .isEqualTo(without + 2100 * 120);
+        assertThat(estimate("{\"logprobs\":false,\"max_tokens\":100}").answerBytes())
+                .isEqualTo(without);
     }
 
     @Test

@@ -20,8 +20,7 @@ import org.junit.jupiter.api.Test;
 class DocumentsTest {
 
     private static final Pattern LINK = Pattern.compile("\\]\\((?!https?:|#|mailto:)([^)#\\s]+)");
-    private static final Pattern HEADING_LINK =
-            Pattern.compile("\\]\\((?!https?:|mailto:)([^)#\\s]*)#([^)\\s]+)\\)");
+    private static final Pattern HEADING_LINK = Pattern.compile("\\]\\((?!https?:|mailto:)([^)#\\s]*)#([^)\\s]+)\\)");
     private static final Pattern HEADING = Pattern.compile("(?m)^#+ +(.*?) *$");
     private static final Pattern DOCUMENT = Pattern.compile("(?<![\\w/])docs/[\\w.-]+\\.(?:md|yaml)");
     private static final Pattern ARTIFACT = Pattern.compile("<artifactId>([^<$]+?)-?(?:\\$[^<]*)?</artifactId>");
@@ -62,8 +61,7 @@ class DocumentsTest {
     /** The names of the headings in links, as GitHub makes them. */
     private static Set<String> headings(Path document) throws IOException {
         String text = Files.readString(document).replaceAll("(?s)```.*?```", "");
-        return HEADING
-                .matcher(text)
+        return HEADING.matcher(text)
                 .results()
                 .map(heading -> heading.group(1)
                         .replaceAll("\\[([^]]*)]\\([^)]*\\)", "$1")

@@ -75,9 +75,10 @@ class PrometheusRulesTest {
                 .map(line -> line.substring(4))
                 .toList();
         assertThat(sections).containsExactlyInAnyOrderElementsOf(rules.findValuesAsText("alert"));
-        rules.findParents("alert").forEach(alert -> assertThat(
-                        alert.at("/annotations/description").asText())
-                .endsWith("See " + alert.get("alert").asText() + " in docs/runbook.md."));
+        rules.findParents("alert")
+                .forEach(
+                        alert -> assertThat(alert.at("/annotations/description").asText())
+                                .endsWith("See " + alert.get("alert").asText() + " in docs/runbook.md."));
     }
 
     @Test

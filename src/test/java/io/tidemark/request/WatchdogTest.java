@@ -82,8 +82,7 @@ class WatchdogTest {
     void endedDuringTemplate() {
         fixture.duringAdmission(() -> fixture.time().sleep(Duration.ofSeconds(101)));
         List<String> logged = LogCapture.of(
-                Answers.class,
-                () -> assertThat(fixture.deliver(1, now(), CHAT)).isCompleted());
+                Answers.class, () -> assertThat(fixture.deliver(1, now(), CHAT)).isCompleted());
         assertThat(fixture.answers()).hasSize(1);
         assertThat(fixture.results()).contains("deadline").doesNotContain("chat_template_timeout");
         assertThat(logged).isEmpty();

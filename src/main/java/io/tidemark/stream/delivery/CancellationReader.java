@@ -42,8 +42,7 @@ public final class CancellationReader implements AutoCloseable {
     public static CancellationReader start(
             KafkaThread thread, String topic, TopicFollower.Limits limits, Listener listener) {
         Instant since = thread.time().instant().minus(RequestRunner.CANCELLATION_RETENTION);
-        return new CancellationReader(
-                TopicFollower.since(
+        return new CancellationReader(TopicFollower.since(
                 thread, topic, CancellationMessage.MAX_BYTES, since, limits, record -> handle(record, listener)));
     }
 

@@ -74,8 +74,8 @@ final class ClusterDiagnosis {
 
     private static boolean isEnding(Admin admin, String transactionalId, Deadline deadline)
             throws ExecutionException, TimeoutException {
-        return ENDING.contains(deadline.await(admin.describeTransactions(List.of(transactionalId))
-                        .description(transactionalId))
+        return ENDING.contains(deadline.await(
+                        admin.describeTransactions(List.of(transactionalId)).description(transactionalId))
                 .state());
     }
 
@@ -83,8 +83,10 @@ final class ClusterDiagnosis {
     boolean isMissing(String topic) {
         Deadline deadline = new Deadline(time);
         try (Closing admin = new Closing(kafka.newAdmin())) {
-            deadline.await(
-                    admin.client.describeTopics(List.of(topic)).topicNameValues().get(topic));
+            deadline.await(admin.client
+                    .describeTopics(List.of(topic))
+                    .topicNameValues()
+                    .get(topic));
             return false;
         } catch (ExecutionException e) {
             return e.getCause() instanceof UnknownTopicOrPartitionException;
@@ -102,8 +104,10 @@ final class ClusterDiagnosis {
     Optional<String> fault(String topic, Collection<Integer> partitions) {
         Deadline deadline = new Deadline(time);
         try (Closing admin = new Closing(kafka.newAdmin())) {
-            TopicDescription description = deadline.await(
-                    admin.client.describeTopics(List.of(topic)).topicNameValues().get(topic));
+            TopicDescription description = deadline.await(admin.client
+                    .describeTopics(List.of(topic))
+                    .topicNameValues()
+                    .get(topic));
             return fault(description, partitions, inSync(admin.client, topic, deadline));
         } catch (ExecutionException e) {
             return e.getCause() instanceof UnknownTopicOrPartitionException
@@ -140,10 +144,10 @@ final class ClusterDiagnosis {
     private static int inSync(Admin admin, String topic, Deadline deadline) throws TimeoutException {
         ConfigResource resource = new ConfigResource(ConfigResource.Type.TOPIC, topic);
         try {
-            return Integer.parseInt(
-                    deadline.await(admin.describeConfigs(List.of(resource)).values().get(resource))
-                            .get(TopicConfig.MIN_IN_SYNC_REPLICAS_CONFIG)
-                            .value());
+            return Integer.parseInt(deadline.await(
+                            admin.describeConfigs(List.of(resource)).values().get(resource))
+                    .get(TopicConfig.MIN_IN_SYNC_REPLICAS_CONFIG)
+                    .value());
         } catch (ExecutionException e) {
             // without the right to read configurations
             return 1;

@@ -50,8 +50,7 @@ final class ResultProducers {
      * @param first     transactional id of the process
      * @param isStuck   whether the last transaction of an id can't be ended, see {@link ClusterDiagnosis#isStuck}
      */
-    ResultProducers(
-            Function<String, Producer<byte[], byte[]>> producers, String first, Predicate<String> isStuck) {
+    ResultProducers(Function<String, Producer<byte[], byte[]>> producers, String first, Predicate<String> isStuck) {
         this.producers = producers;
         this.first = first;
         this.isStuck = isStuck;

@@ -93,8 +93,9 @@ public final class WorkerMetrics implements RequestListener {
         String adapter = answer.model().filter(isModel).orElse(UNKNOWN);
         registry.counter("tidemark.requests", "adapter", adapter, "outcome", answer.outcome())
                 .increment();
-        answer.error().ifPresent(error -> registry.counter("tidemark.request.errors", "code", error.code())
-                .increment());
+        answer.error()
+                .ifPresent(error -> registry.counter("tidemark.request.errors", "code", error.code())
+                        .increment());
         recordAge(answer.request().timestamp());
         answer.completion().ifPresent(completion -> record(answer, completion, adapter, nanos));
     }

@@ -106,8 +106,7 @@ public final class TopicFollower implements AutoCloseable {
      */
     public static TopicFollower since(
             KafkaThread thread, String topic, int maxBytes, Instant since, Limits limits, TableReader.Sink sink) {
-        TableReader reader =
-                TableReader.since(thread.kafka(), thread.time(), topic, maxBytes, since, limits.load());
+        TableReader reader = TableReader.since(thread.kafka(), thread.time(), topic, maxBytes, since, limits.load());
         return follow(thread, reader, limits, sink);
     }
 

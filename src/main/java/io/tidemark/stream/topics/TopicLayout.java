@@ -49,8 +49,7 @@ public record TopicLayout(
      * Topics that clients write. Brokers decompress their batches and check the size of the decompressed ones. With
      * another value, Kafka limits the compressed size only, and a reader decompresses a record as a whole.
      */
-    private static final Map<String, String> UNCOMPRESSED =
-            Map.of(TopicConfig.COMPRESSION_TYPE_CONFIG, "uncompressed");
+    private static final Map<String, String> UNCOMPRESSED = Map.of(TopicConfig.COMPRESSION_TYPE_CONFIG, "uncompressed");
 
     private static final Map<String, String> CANCELLATION_RETENTION =
             Map.of(TopicConfig.RETENTION_MS_CONFIG, Long.toString(TimeUnit.HOURS.toMillis(1)));

@@ -92,7 +92,8 @@ class CancellationReaderTest {
     }
 
     @Test
-    @DisplayName("Reads a compressed batch of 64 MiB in parts of 64 KiB a value, and skips its values, which are too long")
+    @DisplayName(
+            "Reads a compressed batch of 64 MiB in parts of 64 KiB a value, and skips its values, which are too long")
     void inflatingBatch() throws Exception {
         List<CancellationMessage> received = new CopyOnWriteArrayList<>();
         List<List<Integer>> polled = new CopyOnWriteArrayList<>();
@@ -121,23 +122,27 @@ class CancellationReaderTest {
             }
         }
         assertThat(polled.stream().mapToInt(List::size).sum()).isEqualTo(RECORDS + 1);
-        assertThat(polled).allSatisfy(values -> assertThat(values)
-                .hasSizeLessThanOrEqualTo(16)
-                .allSatisfy(bytes -> assertThat(bytes).isLessThanOrEqualTo(CancellationMessage.MAX_BYTES)));
+        assertThat(polled)
+                .allSatisfy(values -> assertThat(values)
+                        .hasSizeLessThanOrEqualTo(16)
+                        .allSatisfy(bytes -> assertThat(bytes).isLessThanOrEqualTo(CancellationMessage.MAX_BYTES)));
     }
 
     /** Notes the sizes of the values of each poll of a consumer. */
     private static KafkaClients recording(KafkaConnection kafka, List<List<Integer>> polled) {
-        return proxy(KafkaClients.class, kafka, clients -> clients instanceof Consumer<?, ?> consumer
-                ? proxy(Consumer.class, consumer, result -> {
-                    if (result instanceof ConsumerRecords<?, ?> records) {
-                        List<Integer> sizes = new ArrayList<>();
-                        records.forEach(record -> sizes.add(((byte[]) record.value()).length));
-                        polled.add(sizes);
-                    }
-                    return result;
-                })
-                : clients);
+        return proxy(
+                KafkaClients.class,
+                kafka,
+                clients -> clients instanceof Consumer<?, ?> consumer
+                        ? proxy(Consumer.class, consumer, result -> {
+                            if (result instanceof ConsumerRecords<?, ?> records) {
+                                List<Integer> sizes = new ArrayList<>();
+                                records.forEach(record -> sizes.add(((byte[]) record.value()).length));
+                                polled.add(sizes);
+                            }
+                            return result;
+                        })
+                        : clients);
     }
 
     private static <T> T proxy(Class<T> type, T target, UnaryOperator<Object> result) {

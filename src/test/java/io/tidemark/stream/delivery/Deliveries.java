@@ -31,7 +31,8 @@ final class Deliveries {
                         .map(topic -> List.of(new Tenants.TopicShare(
                                 topic,
                                 1,
-                                List.of(new Tenants.TenantShare("", Tenant.unlimited(topic), 1, OptionalLong.empty())))))
+                                List.of(new Tenants.TenantShare(
+                                        "", Tenant.unlimited(topic), 1, OptionalLong.empty())))))
                         .toList());
     }
 

@@ -338,7 +338,9 @@ class DeliveryLoopTest {
         topics.setCommitted(
                 partition,
                 new OffsetAndMetadata(
-                        0, Deliveries.metadata(Optional.of(dead), false, CrashHistory.NONE, new BitSet()).toString()));
+                        0,
+                        Deliveries.metadata(Optional.of(dead), false, CrashHistory.NONE, new BitSet())
+                                .toString()));
         KafkaProducer<byte[], byte[]> producer = new KafkaProducer<>(
                 Map.of(
                         "bootstrap.servers",

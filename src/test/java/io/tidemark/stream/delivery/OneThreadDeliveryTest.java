@@ -16,7 +16,6 @@ import io.tidemark.request.Admission;
 import io.tidemark.request.Answer;
 import io.tidemark.request.Answers;
 import io.tidemark.request.RecordingEngine;
-import io.tidemark.request.RequestFixtures;
 import io.tidemark.request.RequestListener;
 import io.tidemark.request.RequestRunner;
 import io.tidemark.request.TimeLimits;
@@ -395,7 +394,8 @@ class OneThreadDeliveryTest {
                 FIRST,
                 new OffsetAndMetadata(
                         0,
-                        Deliveries.metadata(Optional.of("group/dead"), false, CrashHistory.NONE, bits(1)).toString()));
+                        Deliveries.metadata(Optional.of("group/dead"), false, CrashHistory.NONE, bits(1))
+                                .toString()));
         open();
         turns(3);
         assertThat(kafka.fenced()).containsExactly("group/dead");
@@ -567,7 +567,9 @@ class OneThreadDeliveryTest {
         kafka.commit(
                 FIRST,
                 new OffsetAndMetadata(
-                        0, Deliveries.metadata(Optional.of("group/dead"), false, history, new BitSet()).toString()));
+                        0,
+                        Deliveries.metadata(Optional.of("group/dead"), false, history, new BitSet())
+                                .toString()));
         open();
         turns(7);
         assertThat(results())
@@ -796,7 +798,9 @@ class OneThreadDeliveryTest {
         kafka.commit(
                 FIRST,
                 new OffsetAndMetadata(
-                        0, Deliveries.metadata(Optional.empty(), false, history, new BitSet()).toString()));
+                        0,
+                        Deliveries.metadata(Optional.empty(), false, history, new BitSet())
+                                .toString()));
         loop = loops.apply(new HeapBudget(HeapBudget.MIN_HEAP_BYTES, 4 << 20));
         open();
         turns(10);
@@ -830,8 +834,8 @@ class OneThreadDeliveryTest {
     }
 
     /** A request of 8.9 MB on the heap, of which three fit into the 32 MiB of open requests. */
-    private static final String LARGE = ", \"max_tokens\": 195, \"n\": 16, \"logprobs\": 20, \"more\": \""
-            + "x".repeat(1_000_000) + "\"";
+    private static final String LARGE =
+            ", \"max_tokens\": 195, \"n\": 16, \"logprobs\": 20, \"more\": \"" + "x".repeat(1_000_000) + "\"";
 
     /** @param fields more fields of the request, each with a comma before it */
     private void send(TopicPartition partition, String fields) {

@@ -223,7 +223,9 @@ class PartitionProgressTest {
             bits.set((int) (each - committed));
         }
         return new OffsetAndMetadata(
-                committed, Deliveries.metadata(Optional.empty(), false, CrashHistory.NONE, bits).toString());
+                committed,
+                Deliveries.metadata(Optional.empty(), false, CrashHistory.NONE, bits)
+                        .toString());
     }
 
     private static PartitionProgress restored(OffsetAndMetadata commit) {

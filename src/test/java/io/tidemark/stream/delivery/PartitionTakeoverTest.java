@@ -50,7 +50,13 @@ class PartitionTakeoverTest {
                 "payments/w-1"));
         PartitionTakeover takeover = new PartitionTakeover(
                 new DeliveryOptions(
-                        "group", OWN, 4, 0.1, 1 << 20, new HeapBudget(HeapBudget.MIN_HEAP_BYTES, 1 << 16), Duration.ZERO),
+                        "group",
+                        OWN,
+                        4,
+                        0.1,
+                        1 << 20,
+                        new HeapBudget(HeapBudget.MIN_HEAP_BYTES, 1 << 16),
+                        Duration.ZERO),
                 new BlockedOnce(),
                 admin(),
                 new PartitionLogs(admin(), new RequestTopicStatus(), Time.system()),

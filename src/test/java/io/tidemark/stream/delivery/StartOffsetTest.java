@@ -131,8 +131,7 @@ class StartOffsetTest {
     }
 
     private static PartitionLog log(long first, long end) {
-        return new PartitionLog(
-                Optional.of(TOPIC), OptionalLong.of(first), OptionalLong.of(end), OptionalInt.of(3));
+        return new PartitionLog(Optional.of(TOPIC), OptionalLong.of(first), OptionalLong.of(end), OptionalInt.of(3));
     }
 
     private static String finished(StartOffset start) {

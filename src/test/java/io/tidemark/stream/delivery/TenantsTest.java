@@ -100,7 +100,9 @@ class TenantsTest {
         assertThat(started)
                 .filteredOn(each -> each.partition().topic().equals("a"))
                 .hasSize(2);
-        assertThat(requests.take(Deliveries.nothingOpen())).as("three long requests of 'a' wait").isEmpty();
+        assertThat(requests.take(Deliveries.nothingOpen()))
+                .as("three long requests of 'a' wait")
+                .isEmpty();
         Delivery ended = started.stream()
                 .filter(each -> each.partition().topic().equals("a"))
                 .findFirst()

@@ -57,8 +57,8 @@ class TopicProbeTest {
     }
 
     private static void assertNothingVisible(KafkaConnection kafka) {
-        try (Consumer<byte[], byte[]> reader = kafka.newConsumer(
-                new ReadLimits(500, 1 << 20, 1 << 20), Map.of("auto.offset.reset", "earliest"))) {
+        try (Consumer<byte[], byte[]> reader =
+                kafka.newConsumer(new ReadLimits(500, 1 << 20, 1 << 20), Map.of("auto.offset.reset", "earliest"))) {
             TopicPartition partition = new TopicPartition(TOPIC, 1);
             reader.assign(List.of(partition));
             int visible = 0;

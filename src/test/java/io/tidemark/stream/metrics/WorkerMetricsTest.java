@@ -12,7 +12,6 @@ import io.tidemark.message.EventMessage;
 import io.tidemark.message.Provenance;
 import io.tidemark.message.Provenance.Source;
 import io.tidemark.request.Answer;
-import io.tidemark.request.ReceivedRequest;
 import io.tidemark.request.ReplyTarget;
 import io.tidemark.request.RequestFixtures;
 import io.tidemark.stream.delivery.DeliveryStatus;

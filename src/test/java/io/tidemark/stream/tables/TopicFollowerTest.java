@@ -101,8 +101,8 @@ class TopicFollowerTest {
             send(open, "since", now.toEpochMilli(), "uncommitted");
             open.flush();
             producer.flush();
-            try (TopicFollower follower =
-                    TopicFollower.since(thread(kafka), "since", 1 << 20, now.minusSeconds(3600), LIMITS, this::collect)) {
+            try (TopicFollower follower = TopicFollower.since(
+                    thread(kafka), "since", 1 << 20, now.minusSeconds(3600), LIMITS, this::collect)) {
                 assertThat(values).containsExactly("recent", "uncommitted");
                 send(producer, "since", now.toEpochMilli(), "later");
                 Awaitility.await().atMost(TIMEOUT).until(() -> values.contains("later") && follower.lag() == 0);

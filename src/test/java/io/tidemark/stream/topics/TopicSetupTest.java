@@ -148,8 +148,8 @@ class TopicSetupTest {
         TopicSetup.ensure(admin, layout, Role.ALL, true, Time.system());
         KafkaConnection kafka = new KafkaConnection(Map.of("bootstrap.servers", broker.bootstrapServers()));
         int bytes = 64 << 20;
-        try (KafkaProducer<byte[], byte[]> producer = kafka.newProducer(Map.of(
-                "compression.type", "zstd", "max.request.size", 2 * bytes, "buffer.memory", 4L * bytes))) {
+        try (KafkaProducer<byte[], byte[]> producer = kafka.newProducer(
+                Map.of("compression.type", "zstd", "max.request.size", 2 * bytes, "buffer.memory", 4L * bytes))) {
             for (String topic : List.of(layout.requests(), layout.cancellations(), layout.validationBatches())) {
                 assertThat(producer.send(new ProducerRecord<>(topic, new byte[bytes])))
                         .as(topic)
