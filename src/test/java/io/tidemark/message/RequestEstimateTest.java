@@ -37,7 +37,7 @@ class RequestEstimateTest {
         StringBuilder json = new StringBuilder("{\"model\":\"m\",\"prompt\":\"x\",\"n\":16,");
         for (int i = 0; i < 1 << 11; i++) {
             for (int bit = 0; bit < 11; bit++) {
-                json.append(bit == 0 ? "\"" : "").append((i >> bit & 1) == 0 ? "Aa" : "BB");
+                json.append(bit == 0 ? "\"" : "").append((i >> bit & 1) == 0 ? "Ab" : "BA");
             }
             json.append("\":1,");
         }
