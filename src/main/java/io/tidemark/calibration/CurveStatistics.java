@@ -44,8 +44,8 @@ public final class CurveStatistics {
         if (record.count() > MAX_COUNT
                 || record.means().stream().anyMatch(mean -> Math.abs(mean) > MAX_MEAN)
                 || record.comoments().stream().anyMatch(comoment -> Math.abs(comoment) > MAX_COMOMENT)) {
-            throw new IllegalArgumentException("count, means or comoments are too large: at most " + MAX_COUNT + ", "
-                    + MAX_MEAN + " and " + MAX_COMOMENT + " are allowed");
+            throw new IllegalArgumentException("count, means or comoments are not finite or too large: at most "
+                    + MAX_COUNT + ", " + MAX_MEAN + " and " + MAX_COMOMENT + " are allowed");
         }
         return new CurveStatistics(record.count(), array(record.means()), array(record.comoments()));
     }

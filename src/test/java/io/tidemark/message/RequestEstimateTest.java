@@ -31,19 +31,6 @@ class RequestEstimateTest {
         assertComplete("{\"model\":\"m\",\"prompt\":\"x\",\"n\":16.0," + fields + "}");
     }
 
-    @Test
-    @DisplayName("Has all tokens of a valid request behind many field names with the same hash")
-    void equalHashes() {
-        StringBuilder json = new StringBuilder("{\"model\":\"m\",\"prompt\":\"x\",\"n\":16,");
-        for (int i = 0; i < 1 << 11; i++) {
-            for (int bit = 0; bit < 11; bit++) {
-                json.append(bit == 0 ? "\"" : "").append((i >> bit & 1) == 0 ? "Ab" : "BA");
-            }
-            json.append("\":1,");
-        }
-        assertComplete(json + "\"max_tokens\":100000}");
-    }
-
     private static void assertComplete(String json) {
         assertThat(RequestMessage.parse(json.getBytes(StandardCharsets.UTF_8), 1 << 20))
                 .isInstanceOf(Parsed.Valid.class);
