@@ -51,6 +51,7 @@ public class ServingLifecycle {
     private final AtomicReference<Phase> phase = new AtomicReference<>(Phase.LOADING);
     private volatile Optional<Thread> startThread = Optional.empty();
     private volatile Optional<Assembly> assembly = Optional.empty();
+    private volatile boolean closed;
 
     @Inject
     ServingLifecycle(
@@ -101,6 +102,7 @@ public class ServingLifecycle {
             Thread.currentThread().interrupt();
         }
         assembly.ifPresent(Assembly::close);
+        closed = true;
     }
 
     private void start(ModelPreloader preloader) {
@@ -139,9 +141,16 @@ public class ServingLifecycle {
         Quarkus.asyncExit(1);
     }
 
-    /** Runs on a daemon thread, so it does not delay a shutdown that succeeds. */
+    /**
+     * Halts the process unless the services are closed by then. The application may end before its JVM: tests start
+     * several in one. Runs on a daemon thread, so it does not delay a shutdown that succeeds.
+     */
     private void haltAfter(Duration delay) {
-        CompletableFuture.delayedExecutor(delay.toSeconds(), TimeUnit.SECONDS).execute(this::halt);
+        CompletableFuture.delayedExecutor(delay.toSeconds(), TimeUnit.SECONDS).execute(() -> {
+            if (!closed) {
+                halt();
+            }
+        });
     }
 
     /** Ends a process whose shutdown hangs. Shutdown hooks would wait for the thread that hangs. */
