@@ -4,6 +4,7 @@ import io.tidemark.generation.Completion;
 import io.tidemark.message.CompletionResult;
 import io.tidemark.message.ErrorBody;
 import io.tidemark.message.ErrorResult;
+import io.tidemark.message.RequestEstimate;
 import io.tidemark.message.ResultMessage;
 import java.util.Optional;
 
@@ -24,6 +25,9 @@ public record Answer(
         Optional<Completion> completion,
         long endedNanos) {
 
+    /** Of the objects of an answer without tokens. */
+    private static final int EMPTY_HEAP_BYTES = 4 * 1024;
+
     /** The model that the request names; empty if the request could not be parsed. */
     public Optional<String> model() {
         return result instanceof CompletionResult generated
@@ -37,6 +41,21 @@ public record Answer(
                 .map(Completion::usage)
                 .map(usage -> (long) usage.promptTokens() - usage.cachedTokens() + usage.completionTokens())
                 .orElse(0L);
+    }
+
+    /** Bytes of heap until the answer is committed, without those of the request; an upper estimate. */
+    public long heapBytes() {
+        long bytes = EMPTY_HEAP_BYTES;
+        if (completion.isPresent()) {
+            for (Completion.Choice choice : completion.get().choices()) {
+                long logprobs = choice.logprobs().stream()
+                        .mapToLong(token -> 1L + token.top().size())
+                        .sum();
+                bytes += 2L * choice.text().length()
+                        + RequestEstimate.answerBytes(choice.tokens().size(), logprobs);
+            }
+        }
+        return bytes;
     }
 
     /** The answer with an error in place of a result that can't be written. Metrics report the first outcome. */

@@ -3,7 +3,6 @@ package io.tidemark.stream.delivery;
 import io.tidemark.message.ErrorBody;
 import io.tidemark.message.TopicJson;
 import io.tidemark.request.Answer;
-import io.tidemark.request.RequestBytes;
 import io.tidemark.stream.topics.DeadLetter;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
@@ -34,7 +33,7 @@ final class PendingAnswer {
         this.delivery = delivery;
         this.answer = answer;
         this.reply = delivery.reply();
-        this.heapBytes = delivery.readBytes() + RequestBytes.of(answer);
+        this.heapBytes = delivery.readBytes() + answer.heapBytes();
     }
 
     /** Bytes of heap that the record of the request and the answer use. */

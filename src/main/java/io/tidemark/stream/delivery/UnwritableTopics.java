@@ -127,7 +127,7 @@ final class UnwritableTopics {
         Aside before = topics.put(topic, new Aside(new TreeSet<>(partitions), time.nanoTime(), wait, false));
         if (before == null) {
             LOG.warnf(
-                    "the reply topic '%s' is set aside, and its results become errors on the results topic: %s; mend the"
+                    "the reply topic '%s' is set aside, and its results become errors on the results topic: %s; fix the"
                             + " topic or remove it from tidemark.replies.topics",
                     LogText.of(topic), LogText.of(cause));
             listener.onTopicSetAside(topic);

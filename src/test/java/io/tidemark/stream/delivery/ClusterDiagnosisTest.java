@@ -83,23 +83,23 @@ class ClusterDiagnosisTest {
         return Duration.between(START, time.instant());
     }
 
-    /** A cluster that says of a transaction whether its end is decided. */
+    /** A cluster that says of a transaction whether its end is decided. A diagnosis opens admin clients only. */
     private final class OnlyAdmin implements KafkaClients {
 
         @Override
         public Consumer<byte[], byte[]> newConsumer(ReadLimits limits, Map<String, Object> overrides) {
-            throw new UnsupportedOperationException();
+            throw new AssertionError("a diagnosis opens no such client");
         }
 
         @Override
         public Consumer<byte[], byte[]> newGroupMember(
                 String group, String clientId, ReadLimits limits, String offsetReset) {
-            throw new UnsupportedOperationException();
+            throw new AssertionError("a diagnosis opens no such client");
         }
 
         @Override
         public Producer<byte[], byte[]> newTransactionalProducer(String id, Map<String, Object> overrides) {
-            throw new UnsupportedOperationException();
+            throw new AssertionError("a diagnosis opens no such client");
         }
 
         @Override

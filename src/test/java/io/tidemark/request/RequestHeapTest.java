@@ -14,7 +14,7 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 @DisplayName("The estimate of a request's heap")
-class RequestBytesTest {
+class RequestHeapTest {
 
     private static final int COPIES = 16;
     /** What the measurement adds to each copy. */
@@ -48,8 +48,7 @@ class RequestBytesTest {
         long each = (used() - before) / COPIES + value.length;
         assertThat(kept).hasSize(COPIES);
         long estimate = value.length + RequestEstimate.of(value, 1 << 17).keptBytes();
-        System.out.printf("%s: %d bytes, heap %d, estimate %d%n", name, value.length, each, estimate);
-        assertThat(each).isLessThanOrEqualTo(estimate + MEASUREMENT_BYTES);
+        assertThat(each).as(name).isLessThanOrEqualTo(estimate + MEASUREMENT_BYTES);
     }
 
     private static RequestMessage parse(byte[] value) {
