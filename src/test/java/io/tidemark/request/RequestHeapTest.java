@@ -2,13 +2,23 @@ package io.tidemark.request;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.tidemark.generation.Completion;
+import io.tidemark.generation.Completion.TokenLogprob.Alternative;
+import io.tidemark.generation.FinishReason;
+import io.tidemark.message.ErrorBody;
+import io.tidemark.message.ErrorResult;
+import io.tidemark.message.EventMessage;
 import io.tidemark.message.Parsed;
+import io.tidemark.message.Provenance;
+import io.tidemark.message.Provenance.Source;
 import io.tidemark.message.RequestEstimate;
 import io.tidemark.message.RequestMessage;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -19,6 +29,18 @@ class RequestHeapTest {
     private static final int COPIES = 16;
     /** What the measurement adds to each copy. */
     private static final int MEASUREMENT_BYTES = 16 * 1024;
+
+    private static final Source SOURCE = new Source("requests", 0, 7);
+
+    private static final ReplyTarget NOWHERE = new ReplyTarget() {
+        @Override
+        public Optional<ErrorBody> refusal() {
+            return Optional.empty();
+        }
+
+        @Override
+        public void send(EventMessage event) {}
+    };
 
     static List<Arguments> worst() {
         return List.of(
@@ -49,6 +71,47 @@ class RequestHeapTest {
         assertThat(kept).hasSize(COPIES);
         long estimate = value.length + RequestEstimate.of(value, 1 << 17).keptBytes();
         assertThat(each).as(name).isLessThanOrEqualTo(estimate + MEASUREMENT_BYTES);
+    }
+
+    @Test
+    @DisplayName("Is at least what the tokens and the log-probabilities of an answer use")
+    void answer() {
+        List<Object> kept = new ArrayList<>();
+        long before = used();
+        for (int i = 0; i < COPIES; i++) {
+            kept.add(completion());
+        }
+        long each = (used() - before) / COPIES;
+        assertThat(kept).hasSize(COPIES);
+        ErrorResult result = ErrorResult.of(
+                "r", 0, Optional.empty(), ErrorBody.serverError("e", "e"), Provenance.rejected(SOURCE, "m", "w", 1));
+        Answer answer = new Answer(
+                RequestFixtures.received(SOURCE, Optional.empty(), 0, 0, 1, 0, NOWHERE),
+                result,
+                Optional.empty(),
+                "stop",
+                Optional.of(completion()),
+                0);
+        assertThat(each).isBetween(1_000_000L, answer.heapBytes() + MEASUREMENT_BYTES);
+    }
+
+    /** 1,000 tokens with 20 alternatives each. */
+    private static Completion completion() {
+        List<Integer> tokens = new ArrayList<>();
+        List<Completion.TokenLogprob> logprobs = new ArrayList<>();
+        for (int token = 1_000; token < 2_000; token++) {
+            List<Alternative> top = new ArrayList<>();
+            for (int i = 0; i < 20; i++) {
+                top.add(new Alternative(token + i, " " + (token + i), -i));
+            }
+            tokens.add(token);
+            logprobs.add(new Completion.TokenLogprob(token, " " + token, -1, top));
+        }
+        return new Completion(
+                "r",
+                List.of(new Completion.Choice(0, "word ".repeat(1_000), tokens, FinishReason.LENGTH, logprobs)),
+                new Completion.Usage(4, 1_000, 0),
+                new Completion.Timing(1, 1, 2));
     }
 
     private static RequestMessage parse(byte[] value) {
