@@ -12,14 +12,14 @@ OWNER = "tidemark/1 owner=tidemark-workers%2Fworker-1-5f3c09ab"
 class Metadata(unittest.TestCase):
 
     def test_a_request_that_was_running_alone_at_a_death_is_a_suspect(self):
-        self.assertEqual(1234, suspect(f"{OWNER} idle=1 crashes=2@1200 alone=7 trying=1234x1 done=AAAA"))
-        self.assertEqual(0, suspect("tidemark/1 crashes=2@0 alone=1 trying=0x12"))
+        self.assertEqual(1234, suspect(f"{OWNER} idle=1 deaths=2<1207 trying=1234x1 done=AAAA"))
+        self.assertEqual(0, suspect("tidemark/1 deaths=2<1 trying=0x12"))
 
     def test_a_request_that_runs_alone_for_the_first_time_is_none(self):
-        self.assertIsNone(suspect(f"{OWNER} crashes=2@1200 alone=7 trying=1234x0"))
+        self.assertIsNone(suspect(f"{OWNER} deaths=2<1207 trying=1234x0"))
 
     def test_metadata_without_a_request_that_runs_alone_has_none(self):
-        for metadata in (None, "", "tidemark/1", f"{OWNER} crashes=2@1200 alone=7 done=trying", f"{OWNER}trying=5x1"):
+        for metadata in (None, "", "tidemark/1", f"{OWNER} deaths=2<1207 done=trying", f"{OWNER}trying=5x1"):
             with self.subTest(metadata):
                 self.assertIsNone(suspect(metadata))
 

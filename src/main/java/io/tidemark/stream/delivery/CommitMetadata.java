@@ -15,7 +15,7 @@ import org.jboss.logging.Logger;
 /**
  * The metadata of a committed offset of a request partition: who owns the partition, how often its owners have died,
  * and which requests above the offset have a result. It is text of the form
- * {@code tidemark/1 owner=ID topic=ID epoch=3 crashes=2@1400 done=BASE64}. Unknown fields are ignored.
+ * {@code tidemark/1 owner=ID topic=ID epoch=3 deaths=2<1400 done=BASE64}. Unknown fields are ignored.
  *
  * @param owner    transactional id of the worker that owns the partition; empty after an orderly release
  * @param idle     whether the owner runs no request of the partition, so that none of them can cause its death

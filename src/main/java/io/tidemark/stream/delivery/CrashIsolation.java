@@ -7,7 +7,7 @@ import org.jboss.logging.Logger;
 
 /**
  * Finds a crashing request: one that ends every worker that runs it. {@link CrashHistory} has the rule. After deaths
- * without progress the requests of the partition run alone, one at a time, each named by a commit before it starts.
+ * with common suspects these run alone, one at a time, each named by a commit before it starts.
  * While a request runs alone, no other request of the worker starts, so that it is the only possible cause of a death.
  *
  * <p>Used by the thread {@code tidemark-requests} only.
@@ -50,10 +50,8 @@ final class CrashIsolation {
             // a partition is named in a commit before its requests run
             return new Permit.Nothing();
         }
-        Optional<PartitionProgress> isolating = owned.stream()
-                .filter(each -> each.crashes().isIsolating()
-                        && readAhead.peek(each.partition()).isPresent())
-                .findFirst();
+        Optional<PartitionProgress> isolating =
+                owned.stream().filter(this::isNextSuspect).findFirst();
         Delivery[] open = unanswered.toArray(Delivery[]::new);
         if (Stream.of(open).anyMatch(CrashIsolation::isTried)) {
             return new Permit.Nothing();
@@ -61,16 +59,31 @@ final class CrashIsolation {
         if (isolating.isPresent()) {
             return open.length > 0 ? new Permit.Nothing() : alone(isolating.get(), owned);
         }
-        owned.stream().filter(each -> !each.crashes().isIsolating()).forEach(PartitionProgress::setBusy);
+        for (PartitionProgress each : owned) {
+            if (readAhead.peek(each.partition()).isPresent()) {
+                // its suspects have run alone, although answers of them may not be committed
+                each.endIsolation();
+            }
+            if (each.crashes().isIsolating()) {
+                each.setIdle();
+            } else {
+                each.setBusy();
+            }
+        }
         return needsClaim(owned) ? new Permit.Nothing() : new Permit.Anything();
     }
 
     /** Whether a request runs alone or is the next one to do so. Nothing is read ahead meanwhile. */
     boolean runsAlone(Collection<PartitionProgress> owned, Stream<Delivery> unanswered) {
-        return owned.stream()
-                        .anyMatch(each -> each.crashes().isIsolating()
-                                && readAhead.peek(each.partition()).isPresent())
-                || unanswered.anyMatch(CrashIsolation::isTried);
+        return owned.stream().anyMatch(this::isNextSuspect) || unanswered.anyMatch(CrashIsolation::isTried);
+    }
+
+    /** Whether the oldest request of a partition that was read has to run alone. */
+    private boolean isNextSuspect(PartitionProgress progress) {
+        return readAhead
+                .peek(progress.partition())
+                .filter(next -> progress.crashes().isSuspect(next.offset()))
+                .isPresent();
     }
 
     /** Permits the oldest request of a partition, after a commit has named it. */

@@ -141,6 +141,7 @@ final class PartitionProgress {
         for (long each : ends) {
             history = history.finished(each);
         }
+        history = history.committed(offset);
         OffsetAndMetadata target = new OffsetAndMetadata(
                 offset,
                 new CommitMetadata(state.isOwner() ? Optional.of(owner) : Optional.empty(), idle, history, bits, log)
@@ -155,6 +156,7 @@ final class PartitionProgress {
     void committed(Commit commit) {
         finish(commit.ending);
         committed = commit.target.offset();
+        crashes = crashes.committed(committed);
         committedRevision = commit.revision;
         state = state.committed(commit.state);
     }
@@ -194,6 +196,14 @@ final class PartitionProgress {
             revision++;
         }
         setBusy();
+    }
+
+    /** Forgets the deaths: all suspects have run alone. */
+    void endIsolation() {
+        if (crashes.isIsolating()) {
+            crashes = CrashHistory.NONE;
+            revision++;
+        }
     }
 
     /** Marks the partition as one without running requests, because a request of another partition runs alone. */

@@ -278,29 +278,28 @@ final class PartitionTakeover {
         if (!metadata.hasOtherOwner(options.transactionalId()) || metadata.idle()) {
             return metadata.crashes();
         }
-        int unread = unread(partition, offset);
-        if (unread == 0) {
+        long running =
+                CrashHistory.endOfRunning(offset, end(partition), metadata.finished(), options.maxRunning());
+        if (running == offset) {
             // without open requests, the death has another cause
             return metadata.crashes();
         }
         logs.status().died(partition.topic());
-        CrashHistory crashes = metadata.crashes()
-                .afterDeath(offset, Math.max(1, unread - metadata.finished().cardinality()));
+        CrashHistory crashes = metadata.crashes().afterDeath(offset, running);
         if (crashes.isIsolating()) {
             LOG.warnf(
-                    "workers have died without progress at %s-%d: the next %d requests of the partition run one at a time",
-                    partition, offset, crashes.alone());
+                    "workers have died while the requests from %d to %d of %s were open: these run one at a time",
+                    offset, crashes.suspects() - 1, partition);
         }
         return crashes;
     }
 
-    /** Requests from an offset to the end, at most those that a worker has open, which is also the answer in doubt. */
-    private int unread(TopicPartition partition, long offset) {
+    /** The end of a log; {@code Long.MAX_VALUE} if it is not known. */
+    private long end(TopicPartition partition) {
         try {
-            long end = consumer.endOffsets(Set.of(partition), CALL).get(partition);
-            return (int) Math.min(options.maxRunning(), end - offset);
+            return consumer.endOffsets(Set.of(partition), CALL).get(partition);
         } catch (TimeoutException | WakeupException e) {
-            return options.maxRunning();
+            return Long.MAX_VALUE;
         }
     }
 

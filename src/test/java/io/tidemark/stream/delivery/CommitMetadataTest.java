@@ -34,7 +34,7 @@ class CommitMetadataTest {
         finished.set(1);
         finished.set(77);
         CommitMetadata metadata = Deliveries.metadata(
-                Optional.of("group a-host=1 ü"), true, new CrashHistory(2, 40, 7, OptionalLong.of(41), 1), finished);
+                Optional.of("group a-host=1 ü"), true, new CrashHistory(2, 47, OptionalLong.of(41), 1), finished);
         assertThat(parsed(metadata.toString())).isEqualTo(metadata);
         assertThat(parsed(CommitMetadata.NONE.toString())).isEqualTo(CommitMetadata.NONE);
     }
@@ -48,7 +48,7 @@ class CommitMetadataTest {
         String text = Deliveries.metadata(
                         Optional.of("o".repeat(200)),
                         true,
-                        new CrashHistory(2, Long.MAX_VALUE, 1024, OptionalLong.of(Long.MAX_VALUE), 2),
+                        new CrashHistory(2, Long.MAX_VALUE, OptionalLong.of(Long.MAX_VALUE), 2),
                         finished)
                 .toString();
         assertThat(text.getBytes(StandardCharsets.UTF_8)).hasSizeLessThan(3 * 1024);
@@ -67,8 +67,8 @@ class CommitMetadataTest {
                 "tidemark/2 owner=w",
                 "tidemark/1 owner",
                 "tidemark/1 done=*",
-                "tidemark/1 crashes=x@1",
-                "tidemark/1 trying=1x2x3"
+                "tidemark/1 deaths=x<1",
+                "tidemark/1 deaths=2<4 trying=1x2x3"
             })
     @DisplayName("Counts as empty if it can't be parsed")
     void invalid(String text) {

@@ -563,7 +563,7 @@ class OneThreadDeliveryTest {
         session.close();
         send(FIRST, "");
         send(FIRST, "");
-        CrashHistory history = new CrashHistory(2, 0, 2, OptionalLong.of(0), CrashHistory.MAX_DEATHS - 1);
+        CrashHistory history = new CrashHistory(2, 2, OptionalLong.of(0), CrashHistory.MAX_DEATHS - 1);
         kafka.commit(
                 FIRST,
                 new OffsetAndMetadata(
@@ -667,7 +667,7 @@ class OneThreadDeliveryTest {
                             Deliveries.metadata(
                                             Optional.of("group/dead"),
                                             false,
-                                            new CrashHistory(1, 0, 0, OptionalLong.empty(), 0),
+                                            new CrashHistory(1, 1, OptionalLong.empty(), 0),
                                             new BitSet())
                                     .toString()));
         }
@@ -794,7 +794,7 @@ class OneThreadDeliveryTest {
             send(FIRST, "");
             send(SECOND, "");
         }
-        CrashHistory history = new CrashHistory(2, 0, 2, OptionalLong.empty(), 0);
+        CrashHistory history = new CrashHistory(2, 2, OptionalLong.empty(), 0);
         kafka.commit(
                 FIRST,
                 new OffsetAndMetadata(

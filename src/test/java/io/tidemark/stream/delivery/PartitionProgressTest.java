@@ -190,7 +190,7 @@ class PartitionProgressTest {
     @Test
     @DisplayName("Is idle until the request that runs alone is named, so that an earlier death does not count for it")
     void idle() {
-        CrashHistory alone = CrashHistory.NONE.afterDeath(10, 3).afterDeath(10, 3);
+        CrashHistory alone = CrashHistory.NONE.afterDeath(10, 13).afterDeath(10, 13);
         PartitionProgress progress = new PartitionProgress(PARTITION, "worker", 10, new BitSet(), alone.trying(10));
         progress.open(10);
         assertThat(metadata(progress).idle()).isTrue();
