@@ -58,7 +58,7 @@ public final class DeliveryStatus {
         return oldest.isPresent() ? Duration.ofNanos(time.nanosSince(oldest.getAsLong())) : Duration.ZERO;
     }
 
-    /** Number of owned partitions whose requests run one at a time, because workers have died without progress. */
+    /** Number of owned partitions whose requests run one at a time, because workers have died while they were open. */
     public int isolatedPartitions() {
         return isolatedPartitions;
     }

@@ -181,7 +181,7 @@ public final class WorkerMetrics implements RequestListener {
                 () -> delivery.oldestOpenAge().toMillis() / 1e3);
         gauge(
                 "tidemark.isolated.partitions",
-                "partitions whose requests run one at a time, because workers have died without progress",
+                "partitions whose requests run one at a time, because workers have died while they were open",
                 delivery::isolatedPartitions);
         counter(
                 "tidemark.transactions.failed",
