@@ -278,8 +278,7 @@ final class PartitionTakeover {
         if (!metadata.hasOtherOwner(options.transactionalId()) || metadata.idle()) {
             return metadata.crashes();
         }
-        long running =
-                CrashHistory.endOfRunning(offset, end(partition), metadata.finished(), options.maxRunning());
+        long running = CrashHistory.endOfRunning(offset, end(partition), metadata.finished(), options.maxRunning());
         if (running == offset) {
             // without open requests, the death has another cause
             return metadata.crashes();

@@ -9,7 +9,8 @@ import org.junit.jupiter.api.Test;
 @DisplayName("The deaths of a partition's owners")
 class CrashHistoryTest {
 
-    private static final CrashHistory TWICE = CrashHistory.NONE.afterDeath(10, 13).afterDeath(10, 13);
+    private static final CrashHistory TWICE =
+            CrashHistory.NONE.afterDeath(10, 13).afterDeath(10, 13);
 
     @Test
     @DisplayName("Make the open requests run alone after two deaths at the same committed offset")
@@ -66,8 +67,7 @@ class CrashHistoryTest {
     @Test
     @DisplayName("Without a named request, as between two requests, count for no request")
     void betweenRequests() {
-        CrashHistory later =
-                TWICE.trying(10).finished(10).committed(11).afterDeath(11, 14);
+        CrashHistory later = TWICE.trying(10).finished(10).committed(11).afterDeath(11, 14);
         assertThat(later.isIsolating()).isTrue();
         assertThat(later.tries()).isZero();
     }
