@@ -2,6 +2,8 @@ package io.tidemark.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import io.tidemark.cli.console.Progress;
 import io.tidemark.cli.model.ThreadsOption;
 import io.tidemark.message.EndingFields;
@@ -11,6 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -84,6 +87,25 @@ class LocalCommandsTest {
         assertThat(run("bench sweep " + DATA + "--examples 2 --repeat 1").out()).startsWith("2 examples, ");
         assertThat(run("bench sweep --help").out()).contains("Use only the first N examples. Default: 16.");
         assertThat(run("search --help").out()).contains("Use only the first N examples. Default: 32.");
+    }
+
+    @Test
+    @DisplayName("bench scores writes the scores of each example, whose mean is the curve of the sweep")
+    void scores(@TempDir Path folder) throws IOException {
+        Path file = folder.resolve("scores.jsonl");
+        assertThat(run("bench scores " + DATA + "--examples 18 --out " + file).exitCode())
+                .isZero();
+        List<String> lines = Files.readAllLines(file);
+        assertThat(lines).hasSize(18);
+        double mean = 0;
+        for (String line : lines) {
+            JsonNode scores = new ObjectMapper().readTree(line).get("scores");
+            assertThat(scores).hasSize(9);
+            mean += scores.get(8).asDouble() / lines.size();
+        }
+        String best =
+                run("search " + DATA + "--examples 18 --objective quality").out();
+        assertThat(best).contains(String.format(Locale.ROOT, "8: %.4f", mean));
     }
 
     @Test

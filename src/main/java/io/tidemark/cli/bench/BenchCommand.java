@@ -17,6 +17,7 @@ import picocli.CommandLine.Spec;
             BenchGenerateCommand.class,
             BenchInterferenceCommand.class,
             BenchSweepCommand.class,
+            BenchScoresCommand.class,
             BenchScalingCommand.class
         },
         footer = {

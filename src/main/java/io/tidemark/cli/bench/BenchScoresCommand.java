@@ -1,0 +1,100 @@
+package io.tidemark.cli.bench;
+
+import io.tidemark.calibration.BoundarySweep;
+import io.tidemark.calibration.ExampleScore;
+import io.tidemark.calibration.SweepLimits;
+import io.tidemark.calibration.SweepRun;
+import io.tidemark.calibration.TokenizedExample;
+import io.tidemark.cli.console.CommandException;
+import io.tidemark.cli.console.Progress;
+import io.tidemark.cli.model.AdapterOption;
+import io.tidemark.cli.model.ComputeOptions;
+import io.tidemark.cli.model.ExamplesOption;
+import io.tidemark.cli.model.LocalModel;
+import io.tidemark.cli.model.LocalModelOptions;
+import io.tidemark.decoder.lora.LoraWeights;
+import java.io.IOException;
+import java.io.Writer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** {@code tidemark bench scores}: writes the scores of single examples, which a simulation of calibration draws from. */
+@Command(
+        name = "scores",
+        description = "Writes the log-likelihood of each example at every boundary to a file.",
+        mixinStandardHelpOptions = true,
+        footer = {
+            "",
+            "Each line has the gold tokens of an example and the mean log-probability per token at the boundaries 0 to L,",
+            "in nats: {\"tokens\": 37, \"scores\": [-2.605144, …]}.",
+            "",
+            "Example:",
+            "  tidemark bench scores --model demo/model --adapter demo/adapters/describe \\",
+            "      --data demo/data/describe-validation.jsonl --examples 64 --out describe.jsonl"
+        })
+final class BenchScoresCommand implements Callable<Integer> {
+
+    /** Examples that are scored together: the states of a sweep take memory. */
+    private static final int PART = 16;
+
+    @Spec
+    private CommandSpec spec;
+
+    @Mixin
+    private LocalModelOptions model = new LocalModelOptions();
+
+    @Mixin
+    private ComputeOptions compute = new ComputeOptions();
+
+    @Mixin
+    private AdapterOption adapter = new AdapterOption();
+
+    @Mixin
+    private ExamplesOption examples = new ExamplesOption(1, 400);
+
+    @Option(names = "--out", required = true, paramLabel = "FILE", description = "The file to write.")
+    private Path out;
+
+    @Override
+    public Integer call() {
+        examples.check();
+        try (LocalModel local = model.open(compute.options());
+                Writer file = Files.newBufferedWriter(out)) {
+            List<TokenizedExample> tokens = examples.tokens(local.language());
+            LoraWeights lora = adapter.load(local);
+            BoundarySweep sweep = new BoundarySweep(local.language(), SweepLimits.DEFAULT);
+            try (Progress progress =
+                    Progress.start("examples", tokens.size(), spec.commandLine().getErr())) {
+                for (int from = 0; from < tokens.size(); from += PART) {
+                    int to = Math.min(from + PART, tokens.size());
+                    try (SweepRun run = sweep.start(lora, tokens.subList(from, to))) {
+                        for (ExampleScore score : run.finish()) {
+                            file.write(line(score));
+                        }
+                    }
+                    file.flush();
+                    progress.stepTo(to, to + " of " + tokens.size() + " examples");
+                }
+            }
+        } catch (IOException e) {
+            throw new CommandException("can't write " + out, e);
+        }
+        return 0;
+    }
+
+    private static String line(ExampleScore score) {
+        return score.meanLogprobByBoundary().stream()
+                .map(value -> String.format(Locale.ROOT, "%.6f", value))
+                .collect(Collectors.joining(
+                        ", ", "{\"tokens\": " + score.completionTokens() + ", \"scores\": [", "]}\n"));
+    }
+}
