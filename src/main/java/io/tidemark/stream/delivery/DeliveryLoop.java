@@ -32,8 +32,6 @@ public final class DeliveryLoop {
 
     private static final Logger LOG = Logger.getLogger(DeliveryLoop.class);
     private static final Duration RETRY = Duration.ofSeconds(1);
-    /** Records of one partition that are read and have not started. */
-    private static final int READ_AHEAD = 32;
 
     private final DeliveryOptions options;
     private final Cluster cluster;
@@ -167,7 +165,6 @@ public final class DeliveryLoop {
                         },
                         time),
                 cluster.tenants(),
-                new ReadAhead(cluster.tenants(), options.lowerShare(), READ_AHEAD, options.budget()),
                 backlog,
                 logs);
         return new GroupSession(options, parts, requests.runner(), cluster.routing(), control, status, time);

@@ -49,6 +49,8 @@ import org.jboss.logging.Logger;
 final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
 
     private static final Logger LOG = Logger.getLogger(GroupSession.class);
+    /** Records of one partition that are read and have not started. */
+    private static final int READ_AHEAD = 32;
     /** Of one poll without work. */
     private static final Duration POLL = Duration.ofMillis(100);
 
@@ -89,8 +91,7 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
     /**
      * The clients of a session and what uses them. The session closes them.
      *
-     * @param tenants   who may have sent requests
-     * @param readAhead the requests that were read and have not started
+     * @param tenants who may have sent requests
      */
     record Parts(
             Consumer<byte[], byte[]> consumer,
@@ -98,7 +99,6 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
             PartitionTakeover takeover,
             PendingAnswers answers,
             Tenants tenants,
-            ReadAhead readAhead,
             Backlog backlog,
             PartitionLogs logs) {}
 
@@ -119,7 +119,7 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
         this.time = time;
         this.consumer = parts.consumer();
         this.answers = parts.answers();
-        this.readAhead = parts.readAhead();
+        this.readAhead = new ReadAhead(parts.tenants(), options.lowerShare(), READ_AHEAD, options.budget());
         this.isolation = new CrashIsolation(readAhead);
         this.commits = new AnswerCommits(
                 answers, parts.takeover(), options.transactionalId(), owned, consumer::groupMetadata, status, time);
@@ -313,7 +313,7 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
     /** The heap of the requests that run, with the most that their answers may use, and of unsent answers. */
     private OpenShares openShares() {
         OpenShares open =
-                new OpenShares(options.budget().openBytes(), parts.tenants().size(), owned.size());
+                new OpenShares(options.budget().openBytes(), parts.tenants().all().size(), owned.size());
         running.forEach(each -> open.add(each, openBytes(each), true));
         answers.all().forEach(each -> open.add(each.delivery(), each.heapBytes(), false));
         return open;

@@ -1,5 +1,6 @@
 package io.tidemark.stream.delivery;
 
+import io.tidemark.request.Tenant;
 import java.util.HashMap;
 import java.util.Map;
 import org.apache.kafka.common.TopicPartition;
@@ -23,7 +24,7 @@ final class OpenShares {
     private final long tenantBudget;
     private final long partitionBudget;
     private final Use all = new Use();
-    private final Map<String, Use> tenants = new HashMap<>();
+    private final Map<Tenant, Use> tenants = new HashMap<>();
     private final Map<TopicPartition, Use> partitions = new HashMap<>();
 
     /** Of one tenant or partition. */
@@ -76,7 +77,7 @@ final class OpenShares {
     }
 
     private Use tenant(Delivery delivery) {
-        return tenants.computeIfAbsent(delivery.request().tenant().name(), any -> new Use());
+        return tenants.computeIfAbsent(delivery.request().tenant(), any -> new Use());
     }
 
     private Use partition(Delivery delivery) {

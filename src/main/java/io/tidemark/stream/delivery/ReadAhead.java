@@ -1,23 +1,22 @@
 package io.tidemark.stream.delivery;
 
 import io.tidemark.load.HeapBudget;
+import io.tidemark.request.Tenant;
 import java.util.ArrayDeque;
-import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.Deque;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalInt;
 import java.util.stream.Stream;
 import org.apache.kafka.common.TopicPartition;
 
 /**
  * The requests that were read and have not started, and the order in which they start. {@link StartOrder} chooses the
- * tenant. The partitions of a tenant take turns, so that a flood on one of them does not delay the others. Requests of
- * one tenant and partition start in the order of their offsets. Not thread-safe.
+ * tenant, of those for whose request {@link OpenShares} has space. The partitions of a tenant take turns, so that a
+ * flood on one of them does not delay the others. Requests of one tenant and partition start in the order of their
+ * offsets. Not thread-safe.
  *
  * <p>Counts the bytes of the records, in all and by partition. {@link #isFull} says of which partitions no more should
  * be read. A partition without records is full only if all records together have the budget.
@@ -30,7 +29,7 @@ final class ReadAhead {
     private final HeapBudget budget;
     private final Map<TopicPartition, Long> bytes = new HashMap<>();
     /** The requests of each tenant, by partition; the partition whose turn is next comes first. */
-    private final List<Map<TopicPartition, Deque<Delivery>>> queues = new ArrayList<>();
+    private final Map<Tenant, Map<TopicPartition, Deque<Delivery>>> queues = new HashMap<>();
 
     /**
      * @param lowerShare share of starts of the ranks below one that has requests, 0 to 1
@@ -42,13 +41,11 @@ final class ReadAhead {
         this.order = new StartOrder(tenants, lowerShare);
         this.capacity = capacity;
         this.budget = budget;
-        for (int tenant = 0; tenant < tenants.size(); tenant++) {
-            queues.add(new LinkedHashMap<>());
-        }
+        tenants.all().forEach(tenant -> queues.put(tenant, new LinkedHashMap<>()));
     }
 
     void add(Delivery delivery) {
-        queues.get(tenants.indexOf(delivery.request().tenant()))
+        queues.get(delivery.request().tenant())
                 .computeIfAbsent(delivery.partition(), any -> new ArrayDeque<>())
                 .add(delivery);
         bytes.merge(delivery.partition(), delivery.readBytes(), Long::sum);
@@ -69,7 +66,7 @@ final class ReadAhead {
     }
 
     int size() {
-        return queues.stream()
+        return queues.values().stream()
                 .flatMap(partitions -> partitions.values().stream())
                 .mapToInt(Deque::size)
                 .sum();
@@ -89,7 +86,7 @@ final class ReadAhead {
 
     /** The oldest request of each tenant and partition. None is removed. */
     Stream<Delivery> heads() {
-        return queues.stream()
+        return queues.values().stream()
                 .flatMap(partitions -> partitions.values().stream())
                 .flatMap(queue -> Optional.ofNullable(queue.peek()).stream());
     }
@@ -115,17 +112,15 @@ final class ReadAhead {
      * @param open the heap of the started requests
      */
     Optional<Delivery> take(OpenShares open) {
-        OptionalInt tenant = order.next(each -> turn(each, open)
-                .filter(next -> open.fits(next, next.openBytes()) && order.mayStart(next))
-                .isPresent());
-        if (tenant.isEmpty()) {
-            return Optional.empty();
-        }
-        Map<TopicPartition, Deque<Delivery>> partitions = queues.get(tenant.getAsInt());
-        TopicPartition partition = turn(tenant.getAsInt(), open).orElseThrow().partition();
-        Deque<Delivery> queue = partitions.remove(partition);
-        partitions.put(partition, queue);
-        return Optional.of(taken(queue.remove()));
+        Optional<Delivery> next =
+                order.next(tenant -> turn(tenant, open).filter(delivery -> open.fits(delivery, delivery.openBytes())));
+        return next.map(delivery -> {
+            Map<TopicPartition, Deque<Delivery>> partitions =
+                    queues.get(delivery.request().tenant());
+            Deque<Delivery> queue = partitions.remove(delivery.partition());
+            partitions.put(delivery.partition(), queue);
+            return taken(queue.remove());
+        });
     }
 
     private Delivery taken(Delivery delivery) {
@@ -136,14 +131,14 @@ final class ReadAhead {
     /** Removes the requests of a partition. */
     void remove(TopicPartition partition) {
         bytes.remove(partition);
-        queues.forEach(partitions -> partitions.remove(partition));
+        queues.values().forEach(partitions -> partitions.remove(partition));
     }
 
     /**
      * The next request of a tenant, which is not removed: the first one of the partition whose turn is next, of those
      * whose share of the heap has space for it.
      */
-    private Optional<Delivery> turn(int tenant, OpenShares open) {
+    private Optional<Delivery> turn(Tenant tenant, OpenShares open) {
         return queues.get(tenant).values().stream()
                 .flatMap(queue -> Optional.ofNullable(queue.peek()).stream())
                 .filter(next -> open.partitionFits(next, next.openBytes()))
@@ -152,7 +147,7 @@ final class ReadAhead {
 
     /** The requests of a partition by tenant. */
     private Stream<Deque<Delivery>> queues(TopicPartition partition) {
-        return tenants.topic(partition.topic()).members().stream()
-                .flatMap(tenant -> Optional.ofNullable(queues.get(tenant).get(partition)).stream());
+        return tenants.topic(partition.topic()).tenants().stream()
+                .flatMap(share -> Optional.ofNullable(queues.get(share.tenant()).get(partition)).stream());
     }
 }

@@ -2,7 +2,6 @@ package io.tidemark.stream.delivery;
 
 import io.tidemark.request.Tenant;
 import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -14,15 +13,17 @@ import org.apache.kafka.common.header.Header;
  * The tenants of the request topics. A topic is one tenant, or is divided by a header: each configured name is a
  * tenant, and all other requests of the topic are one more. Kafka's ACLs protect a topic. The header is a claim of the
  * sender. Immutable.
+ *
+ * <p>{@link StartOrder} divides the tokens among tenants, and {@link OpenShares} the heap.
  */
 public final class Tenants {
 
     private final String header;
-    private final List<List<Integer>> ranks = new ArrayList<>();
-    private final List<Topic> topics = new ArrayList<>();
-    private final List<Member> members = new ArrayList<>();
-    private final Map<String, Integer> topicsByName = new HashMap<>();
-    private final Map<String, Integer> membersByName = new HashMap<>();
+    private final List<List<TopicShare>> ranks;
+    private final Map<String, TopicShare> topics = new HashMap<>();
+    private final List<Tenant> all;
+    /** Of each topic: the named tenants by the value of the header. */
+    private final Map<String, Map<String, Tenant>> claims = new HashMap<>();
 
     /**
      * A request topic and its tenants.
@@ -46,80 +47,45 @@ public final class Tenants {
     public record TenantShare(String claim, Tenant tenant, int weight, OptionalLong maxOpenTokens) {}
 
     /**
-     * @param members indices of the tenants; the one for unnamed requests comes first
-     * @param claims  indices of the others by the value of the header
-     */
-    record Topic(
-            int index, int rank, int indexInRank, int weight, List<Integer> members, Map<String, Integer> claims) {}
-
-    /** @param topic index of the topic */
-    record Member(Tenant tenant, int topic, int weight, OptionalLong maxOpenTokens) {}
-
-    /**
      * @param header name of the header that divides a topic
-     * @param shares the topics of each rank, the highest priority first
+     * @param ranks  the topics of each rank, the highest priority first
      */
-    public Tenants(String header, List<List<TopicShare>> shares) {
+    public Tenants(String header, List<List<TopicShare>> ranks) {
         this.header = header;
-        for (List<TopicShare> rank : shares) {
-            List<Integer> indices = new ArrayList<>();
-            for (TopicShare share : rank) {
-                indices.add(topics.size());
-                add(share, ranks.size(), indices.size() - 1);
-            }
-            ranks.add(indices);
-        }
+        this.ranks = ranks.stream().map(List::copyOf).toList();
+        this.ranks.stream().flatMap(List::stream).forEach(topic -> {
+            topics.put(topic.name(), topic);
+            Map<String, Tenant> named = new HashMap<>();
+            topic.tenants().stream().skip(1).forEach(each -> named.put(each.claim(), each.tenant()));
+            claims.put(topic.name(), named);
+        });
+        this.all = topics.values().stream()
+                .flatMap(topic -> topic.tenants().stream())
+                .map(TenantShare::tenant)
+                .toList();
     }
 
     /** The tenant that has sent a record of a request topic. */
     Tenant of(ConsumerRecord<byte[], byte[]> record) {
-        Topic topic = topic(record.topic());
-        int member = topic.members().get(0);
-        Header claim = topic.claims().isEmpty() ? null : record.headers().lastHeader(header);
-        if (claim != null && claim.value() != null) {
-            member = topic.claims().getOrDefault(new String(claim.value(), StandardCharsets.UTF_8), member);
-        }
-        return members.get(member).tenant();
+        Tenant unnamed = topics.get(record.topic()).tenants().get(0).tenant();
+        Map<String, Tenant> named = claims.get(record.topic());
+        Header claim = named.isEmpty() ? null : record.headers().lastHeader(header);
+        return claim == null || claim.value() == null
+                ? unnamed
+                : named.getOrDefault(new String(claim.value(), StandardCharsets.UTF_8), unnamed);
     }
 
-    int size() {
-        return members.size();
-    }
-
-    /** Indices of the topics of each rank. */
-    List<List<Integer>> ranks() {
+    /** The topics of each rank, the highest priority first. */
+    List<List<TopicShare>> ranks() {
         return ranks;
     }
 
-    List<Topic> topics() {
-        return topics;
+    TopicShare topic(String name) {
+        return topics.get(name);
     }
 
-    List<Member> members() {
-        return members;
-    }
-
-    Topic topic(String name) {
-        return topics.get(topicsByName.get(name));
-    }
-
-    int indexOf(Tenant tenant) {
-        return membersByName.get(tenant.name());
-    }
-
-    private void add(TopicShare share, int rank, int indexInRank) {
-        int topic = topics.size();
-        List<Integer> indices = new ArrayList<>();
-        Map<String, Integer> claims = new HashMap<>();
-        for (TenantShare each : share.tenants()) {
-            if (!indices.isEmpty()) {
-                claims.put(each.claim(), members.size());
-            }
-            indices.add(members.size());
-            membersByName.put(each.tenant().name(), members.size());
-            members.add(new Member(each.tenant(), topic, each.weight(), each.maxOpenTokens()));
-        }
-        topicsByName.put(share.name(), topic);
-        topics.add(new Topic(topic, rank, indexInRank, share.weight(), List.copyOf(indices), Map.copyOf(claims)));
+    /** The tenants of all request topics. */
+    List<Tenant> all() {
+        return all;
     }
 }

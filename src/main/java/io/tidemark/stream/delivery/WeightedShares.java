@@ -1,8 +1,9 @@
 package io.tidemark.stream.delivery;
 
-import java.util.List;
-import java.util.OptionalInt;
-import java.util.function.IntPredicate;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Predicate;
 
 /**
  * Divides tokens among members by weight: start-time fair queueing (Goyal, Vin and Cheng 1996). Each member has a tag,
@@ -14,54 +15,72 @@ import java.util.function.IntPredicate;
  * other member.
  *
  * <p>Not thread-safe.
+ *
+ * @param <M> a member, which {@code equals} tells from the others
  */
-final class WeightedShares {
+final class WeightedShares<M> {
 
-    private final double[] weights;
-    private final double[] tags;
-    /** Number of the last start of each member. */
-    private final long[] lastStarts;
+    /** By member, in the order in which they were added. */
+    private final Map<M, Use> uses = new LinkedHashMap<>();
 
     private double virtualTime;
     private long starts;
 
-    /** @param weights of the members, each above 0 */
-    WeightedShares(List<Integer> weights) {
-        this.weights = weights.stream().mapToDouble(Integer::doubleValue).toArray();
-        this.tags = new double[this.weights.length];
-        this.lastStarts = new long[this.weights.length];
+    /** Of one member. */
+    private static final class Use {
+
+        private final int weight;
+        private double tag;
+        /** Number of the last start. */
+        private long lastStart;
+
+        private Use(int weight) {
+            this.weight = weight;
+        }
+    }
+
+    /** @param weight above 0 */
+    void add(M member, int weight) {
+        uses.put(member, new Use(weight));
+    }
+
+    /** Whether a member can start. */
+    boolean anyCan(Predicate<M> start) {
+        return uses.keySet().stream().anyMatch(start);
     }
 
     /** The member that starts next, of those that can start. */
-    OptionalInt next(IntPredicate canStart) {
-        int best = -1;
-        for (int member = 0; member < tags.length; member++) {
-            if (canStart.test(member) && (best < 0 || precedes(member, best))) {
-                best = member;
+    Optional<M> next(Predicate<M> canStart) {
+        Optional<M> best = Optional.empty();
+        for (M member : uses.keySet()) {
+            if (canStart.test(member) && (best.isEmpty() || precedes(uses.get(member), uses.get(best.get())))) {
+                best = Optional.of(member);
             }
         }
-        return best < 0 ? OptionalInt.empty() : OptionalInt.of(best);
+        return best;
     }
 
     /** Called when a member starts a request that is expected to use this many tokens. */
-    void started(int member, double tokens) {
-        double tag = tag(member);
+    void started(M member, double tokens) {
+        Use use = uses.get(member);
+        double tag = tag(use);
         virtualTime = Math.max(virtualTime, tag);
-        tags[member] = tag + tokens / weights[member];
-        lastStarts[member] = ++starts;
+        use.tag = tag + tokens / use.weight;
+        use.lastStart = ++starts;
     }
 
     /** Called when a request has used more tokens than expected, or fewer if the number is negative. */
-    void corrected(int member, double tokens) {
-        tags[member] += tokens / weights[member];
+    void corrected(M member, double tokens) {
+        Use use = uses.get(member);
+        use.tag += tokens / use.weight;
     }
 
-    private boolean precedes(int member, int other) {
-        int order = Double.compare(tag(member), tag(other));
-        return order < 0 || order == 0 && lastStarts[member] < lastStarts[other];
+    private boolean precedes(Use use, Use other) {
+        int order = Double.compare(tag(use), tag(other));
+        return order < 0 || order == 0 && use.lastStart < other.lastStart;
     }
 
-    private double tag(int member) {
-        return Math.max(tags[member], virtualTime);
+    private double tag(Use use) {
+        return Math.max(use.tag, virtualTime);
     }
 }

@@ -13,7 +13,7 @@ class WeightedSharesTest {
     @Test
     @DisplayName("Get tokens by weight, whatever the size of their requests")
     void byWeight() {
-        WeightedShares shares = new WeightedShares(List.of(3, 1, 1));
+        WeightedShares<Integer> shares = shares(3, 1, 1);
         int[] sizes = {100, 1000, 10};
         double[] used = new double[3];
         for (int i = 0; i < 20_000; i++) {
@@ -28,7 +28,7 @@ class WeightedSharesTest {
     @Test
     @DisplayName("Take turns if their requests have equal sizes")
     void turns() {
-        WeightedShares shares = new WeightedShares(List.of(1, 1, 1));
+        WeightedShares<Integer> shares = shares(1, 1, 1);
         List<Integer> order = new ArrayList<>();
         for (int i = 0; i < 6; i++) {
             order.add(shares.next(member -> true).orElseThrow());
@@ -40,7 +40,7 @@ class WeightedSharesTest {
     @Test
     @DisplayName("Save nothing up while they have no requests")
     void savesNothing() {
-        WeightedShares shares = new WeightedShares(List.of(1, 1));
+        WeightedShares<Integer> shares = shares(1, 1);
         for (int i = 0; i < 1000; i++) {
             shares.started(0, 100);
         }
@@ -56,7 +56,7 @@ class WeightedSharesTest {
     @Test
     @DisplayName("Get back what their requests did not use, and no more than others have had meanwhile")
     void corrected() {
-        WeightedShares shares = new WeightedShares(List.of(1, 1));
+        WeightedShares<Integer> shares = shares(1, 1);
         shares.started(0, 1000);
         shares.started(1, 100);
         shares.corrected(0, -900);
@@ -79,12 +79,21 @@ class WeightedSharesTest {
     @Test
     @DisplayName("Are not next if they can't start")
     void cannotStart() {
-        WeightedShares shares = new WeightedShares(List.of(1, 1));
+        WeightedShares<Integer> shares = shares(1, 1);
         assertThat(shares.next(member -> member == 1)).hasValue(1);
         assertThat(shares.next(member -> false)).isEmpty();
     }
 
-    private static int next(WeightedShares shares, int tokens) {
+    /** Of members 0, 1 and so on. */
+    private static WeightedShares<Integer> shares(int... weights) {
+        WeightedShares<Integer> shares = new WeightedShares<>();
+        for (int member = 0; member < weights.length; member++) {
+            shares.add(member, weights[member]);
+        }
+        return shares;
+    }
+
+    private static int next(WeightedShares<Integer> shares, int tokens) {
         int next = shares.next(member -> true).orElseThrow();
         shares.started(next, tokens);
         return next;
