@@ -1,6 +1,7 @@
 package io.tidemark.stream.delivery;
 
 import io.tidemark.message.ErrorBody;
+import io.tidemark.stream.delivery.TransactionRepair.TopicFaults;
 import io.tidemark.stream.topics.KafkaConnection;
 import io.tidemark.stream.topics.TopicLayout;
 import io.tidemark.time.Time;
@@ -23,8 +24,8 @@ import org.jboss.logging.Logger;
 
 /**
  * Writes answers and the offsets of their requests, each batch of them in one transaction of one transactional
- * producer. {@link #write} begins and ends it. After a failure, {@link FailedRecords} changes what has caused it, so
- * that the next transaction can be written. If the brokers can't end a transaction, the next one has a new
+ * producer. {@link #write} begins and ends it. After a failure, {@link TransactionRepair} changes what has caused it,
+ * so that the next transaction can be written. If the brokers can't end a transaction, the next one has a new
  * transactional id.
  *
  * <p>Used by one thread at a time. {@link PendingAnswers} calls {@link #write} on the thread
@@ -53,7 +54,7 @@ final class AnswerTransactions implements AutoCloseable {
     private final BooleanSupplier givesUp;
     private final Time time;
     private final TransactionSize size = new TransactionSize();
-    private final FailedRecords failed;
+    private final TransactionRepair repair;
 
     private volatile Producer<byte[], byte[]> producer;
     private volatile boolean closed;
@@ -72,11 +73,15 @@ final class AnswerTransactions implements AutoCloseable {
         UNKNOWN
     }
 
-    /** @param givesUp true ends the wait for a broker that does not respond */
+    /**
+     * @param faults  asked after a transaction has failed
+     * @param givesUp true ends the wait for a broker that does not respond
+     */
     AnswerTransactions(
             ResultProducers producers,
             TopicLayout topics,
             UnwritableTopics unwritable,
+            TopicFaults faults,
             BooleanSupplier givesUp,
             Time time) {
         this.producers = producers;
@@ -84,7 +89,7 @@ final class AnswerTransactions implements AutoCloseable {
         this.unwritable = unwritable;
         this.givesUp = givesUp;
         this.time = time;
-        this.failed = new FailedRecords(topics, unwritable, time);
+        this.repair = new TransactionRepair(topics, unwritable, faults, time);
         this.producer = open();
     }
 
@@ -123,7 +128,7 @@ final class AnswerTransactions implements AutoCloseable {
             commit();
             failure = Optional.empty();
             renewals = 0;
-            failed.committed(sent);
+            repair.committed(sent);
             size.committed(bytes(answers));
             return Outcome.COMMITTED;
         } catch (RuntimeException e) {
@@ -139,7 +144,7 @@ final class AnswerTransactions implements AutoCloseable {
             // if the transaction before has not ended, an abort waits in vain
             boolean stuck = sent.first().isEmpty() && e instanceof TimeoutException && producers.isStuck();
             boolean aborted = !stuck && abort();
-            boolean changed = failed.repair(sent, slow);
+            boolean changed = repair.failed(sent, slow);
             stuck |= aborted && sent.first().isPresent() && producers.isStuck();
             if (stuck) {
                 renew(changed);
@@ -250,11 +255,11 @@ final class AnswerTransactions implements AutoCloseable {
             result = answer.result();
         }
         if (isTooLarge(result)) {
-            answer.replaceBy(FailedRecords.TOO_LARGE);
+            answer.replaceBy(TransactionRepair.TOO_LARGE);
             result = answer.result();
         }
         producer.send(result, sent.callback(answer, false, result));
-        if (failed.permitsLetters()) {
+        if (repair.permitsLetters()) {
             answer.letter(topics.deadLetters())
                     .ifPresent(letter -> producer.send(letter, sent.callback(answer, true, letter)));
         }

@@ -28,7 +28,7 @@ import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
  *
  * <p>Used by the thread that runs transactions.
  */
-final class ClusterDiagnosis {
+final class ClusterDiagnosis implements TransactionRepair.TopicFaults {
 
     /** Of a question. */
     private static final Duration LIMIT = Duration.ofSeconds(5);
@@ -79,8 +79,8 @@ final class ClusterDiagnosis {
                 .state());
     }
 
-    /** Whether the cluster says that a topic does not exist. */
-    boolean isMissing(String topic) {
+    @Override
+    public boolean isMissing(String topic) {
         Deadline deadline = new Deadline(time);
         try (Closing admin = new Closing(kafka.newAdmin())) {
             deadline.await(admin.client
@@ -96,12 +96,11 @@ final class ClusterDiagnosis {
     }
 
     /**
-     * Why records for these partitions of a topic can't be written, if the cluster says so. The topic or a partition
-     * may not exist, or a partition has no leader or fewer replicas in sync than it needs.
-     *
-     * @param partitions without those that are not known
+     * {@inheritDoc} The topic or a partition may not exist, or a partition has no leader or fewer replicas in sync than
+     * it needs.
      */
-    Optional<String> fault(String topic, Collection<Integer> partitions) {
+    @Override
+    public Optional<String> fault(String topic, Collection<Integer> partitions) {
         Deadline deadline = new Deadline(time);
         try (Closing admin = new Closing(kafka.newAdmin())) {
             TopicDescription description = deadline.await(admin.client

@@ -77,7 +77,7 @@ public final class DeliveryLoop {
         this.transactions = threads.transactions();
         this.producers = ResultProducers.of(cluster.kafka(), options.transactionalId(), time);
         this.unwritable = new UnwritableTopics(
-                UnwritableTopics.checks(cluster.kafka(), options.transactionalId(), time),
+                new TopicProbe(cluster.kafka(), options.transactionalId())::failure,
                 threads.probes(),
                 status,
                 requests.listener(),
@@ -148,8 +148,13 @@ public final class DeliveryLoop {
         UnreadRecords unread = new UnreadRecords(
                 UnreadRecords.listing(admin), partition -> GroupSession.position(consumer, partition));
         Backlog backlog = new Backlog(requests.work(), unread, time);
-        AnswerTransactions answers =
-                new AnswerTransactions(producers, cluster.topics(), unwritable, control::givesUpProducer, time);
+        AnswerTransactions answers = new AnswerTransactions(
+                producers,
+                cluster.topics(),
+                unwritable,
+                new ClusterDiagnosis(cluster.kafka(), time),
+                control::givesUpProducer,
+                time);
         PartitionLogs logs = new PartitionLogs(admin, status.requestTopics(), time);
         GroupSession.Parts parts = new GroupSession.Parts(
                 consumer,

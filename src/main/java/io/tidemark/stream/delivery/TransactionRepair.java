@@ -4,6 +4,7 @@ import io.tidemark.message.ErrorBody;
 import io.tidemark.stream.topics.TopicLayout;
 import io.tidemark.time.Time;
 import java.time.Duration;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
@@ -36,12 +37,12 @@ import org.jboss.logging.Logger;
  * Finds out which record has made a transaction fail, and changes its answer, or sets its reply topic aside, so that
  * the next transaction can be written. Used by the thread that runs transactions.
  */
-final class FailedRecords {
+final class TransactionRepair {
 
     static final ErrorBody TOO_LARGE =
             ErrorBody.serverError("result_too_large", "the result is larger than its topic permits");
 
-    private static final Logger LOG = Logger.getLogger(FailedRecords.class);
+    private static final Logger LOG = Logger.getLogger(TransactionRepair.class);
 
     /** How long no dead letter is written after their topic has failed. */
     private static final long WITHOUT_LETTERS_NANOS = Duration.ofSeconds(60).toNanos();
@@ -63,6 +64,7 @@ final class FailedRecords {
 
     private final TopicLayout topics;
     private final UnwritableTopics unwritable;
+    private final TopicFaults faults;
     private final Time time;
     /** Reply topics whose records the last transactions with them have waited for, and how many these were. */
     private final Map<String, Integer> doubts = new HashMap<>();
@@ -70,9 +72,24 @@ final class FailedRecords {
     /** When the dead-letter topic could not be written. */
     private OptionalLong lettersFailedNanos = OptionalLong.empty();
 
-    FailedRecords(TopicLayout topics, UnwritableTopics unwritable, Time time) {
+    /** What the cluster says about a topic. */
+    interface TopicFaults {
+
+        /** Whether the cluster says that a topic does not exist. */
+        boolean isMissing(String topic);
+
+        /**
+         * Why records for these partitions of a topic can't be written, if the cluster says so.
+         *
+         * @param partitions without those that are not known
+         */
+        Optional<String> fault(String topic, Collection<Integer> partitions);
+    }
+
+    TransactionRepair(TopicLayout topics, UnwritableTopics unwritable, TopicFaults faults, Time time) {
         this.topics = topics;
         this.unwritable = unwritable;
+        this.faults = faults;
         this.time = time;
     }
 
@@ -87,14 +104,14 @@ final class FailedRecords {
     }
 
     /**
-     * Finds the answer whose record failed first, and changes it, or sets its topic aside, so that the next
-     * transaction can be written. Later failures are not a cause: the producer gives the same exception to records
-     * that it has not sent yet.
+     * A transaction has failed. Finds the answer whose record failed first, and changes it, or sets its topic aside, so
+     * that the next transaction can be written. Later failures are not a cause: the producer gives the same exception
+     * to records that it has not sent yet.
      *
      * @param slow whether the transaction may have failed by its duration
      * @return whether the next transaction is without what has failed
      */
-    boolean repair(SentRecords sent, boolean slow) {
+    boolean failed(SentRecords sent, boolean slow) {
         Optional<SentRecords.Failure> first = sent.first();
         if (first.isEmpty()) {
             return slow && setUnacknowledgedAside(sent);
@@ -127,7 +144,7 @@ final class FailedRecords {
     private boolean leaveOut(PendingAnswer answer, boolean tooLarge, Exception reason) {
         boolean topicFails = reason instanceof TopicAuthorizationException
                 || reason instanceof InvalidTopicException
-                || isDelay(reason) && unwritable.isMissing(topics.deadLetters());
+                || isDelay(reason) && faults.isMissing(topics.deadLetters());
         if (!tooLarge && !topicFails) {
             return false;
         }
@@ -156,7 +173,7 @@ final class FailedRecords {
             if (topic.equals(topics.results()) || topic.equals(topics.deadLetters()) || !sent.isUnacknowledged(topic)) {
                 continue;
             }
-            Optional<String> fault = unwritable.fault(topic, partitions);
+            Optional<String> fault = faults.fault(topic, partitions);
             if (fault.isEmpty() && othersAreWritten && doubts.merge(topic, 1, Integer::sum) > 1) {
                 fault = Optional.of("no broker has acknowledged its records in two transactions");
             }

@@ -1,7 +1,6 @@
 package io.tidemark.stream.delivery;
 
 import io.tidemark.request.RequestListener;
-import io.tidemark.stream.topics.KafkaClients;
 import io.tidemark.text.LogText;
 import io.tidemark.time.Time;
 import java.time.Duration;
@@ -31,7 +30,7 @@ final class UnwritableTopics {
     private static final long FIRST_WAIT = Duration.ofMinutes(1).toNanos();
     private static final long LONGEST_WAIT = Duration.ofMinutes(32).toNanos();
 
-    private final Checks checks;
+    private final Probe probe;
     private final Executor executor;
     private final DeliveryStatus status;
     private final RequestListener listener;
@@ -42,17 +41,11 @@ final class UnwritableTopics {
     /** Filled by the thread of probes. */
     private final Queue<Probed> probed = new ConcurrentLinkedQueue<>();
 
-    /** What is asked about a topic. */
-    interface Checks {
+    /** Writes to a topic. Called by the executor. */
+    interface Probe {
 
-        /** Whether the cluster says that a topic does not exist. */
-        boolean isMissing(String topic);
-
-        /** What the cluster says about a topic whose records time out; empty if it names no fault. */
-        Optional<String> fault(String topic, Collection<Integer> partitions);
-
-        /** Writes to a topic. Returns why it can't be written; empty if it can. Called by the executor. */
-        Optional<String> probe(String topic, Collection<Integer> partitions);
+        /** Why the partitions of a topic can't be written; empty if they can. */
+        Optional<String> failure(String topic, Collection<Integer> partitions);
     }
 
     /**
@@ -69,48 +62,16 @@ final class UnwritableTopics {
     private record Probed(String topic, Optional<String> failure, long nanos) {}
 
     /** @param executor runs probes, which wait for brokers */
-    UnwritableTopics(Checks checks, Executor executor, DeliveryStatus status, RequestListener listener, Time time) {
-        this.checks = checks;
+    UnwritableTopics(Probe probe, Executor executor, DeliveryStatus status, RequestListener listener, Time time) {
+        this.probe = probe;
         this.executor = executor;
         this.status = status;
         this.listener = listener;
         this.time = time;
     }
 
-    /** The checks of a cluster. */
-    static Checks checks(KafkaClients kafka, String owner, Time time) {
-        ClusterDiagnosis diagnosis = new ClusterDiagnosis(kafka, time);
-        TopicProbe probe = new TopicProbe(kafka, owner);
-        return new Checks() {
-            @Override
-            public boolean isMissing(String topic) {
-                return diagnosis.isMissing(topic);
-            }
-
-            @Override
-            public Optional<String> fault(String topic, Collection<Integer> partitions) {
-                return diagnosis.fault(topic, partitions);
-            }
-
-            @Override
-            public Optional<String> probe(String topic, Collection<Integer> partitions) {
-                return probe.failure(topic, partitions);
-            }
-        };
-    }
-
     boolean contains(String topic) {
         return topics.containsKey(topic);
-    }
-
-    /** Whether the cluster says that a topic does not exist. */
-    boolean isMissing(String topic) {
-        return checks.isMissing(topic);
-    }
-
-    /** What the cluster says about a topic whose records time out; empty if it names no fault. */
-    Optional<String> fault(String topic, Collection<Integer> partitions) {
-        return checks.fault(topic, partitions);
     }
 
     /**
@@ -152,7 +113,7 @@ final class UnwritableTopics {
     private void probe(String topic, Set<Integer> partitions) {
         Optional<String> failure;
         try {
-            failure = checks.probe(topic, partitions);
+            failure = probe.failure(topic, partitions);
         } catch (RuntimeException e) {
             failure = Optional.of(String.valueOf(e));
         }

@@ -146,7 +146,7 @@ class AnswerTransactionsTest {
 
     private final List<String> setAside = new ArrayList<>();
     private final DeliveryStatus status = new DeliveryStatus(time);
-    private final UnwritableTopics.Checks checks = new UnwritableTopics.Checks() {
+    private final TransactionRepair.TopicFaults faults = new TransactionRepair.TopicFaults() {
         @Override
         public boolean isMissing(String topic) {
             return topic.equals(missingTopic);
@@ -155,12 +155,6 @@ class AnswerTransactionsTest {
         @Override
         public Optional<String> fault(String topic, Collection<Integer> partitions) {
             return isMissing(topic) ? Optional.of("missing") : Optional.empty();
-        }
-
-        @Override
-        public Optional<String> probe(String topic, Collection<Integer> partitions) {
-            probes.add(topic);
-            return probeFailure;
         }
     };
     private final RequestListener listener = new RequestListener() {
@@ -177,8 +171,18 @@ class AnswerTransactionsTest {
             "worker",
             stuck::contains);
     private final AnswerTransactions transactions = new AnswerTransactions(
-            ids, TOPICS, new UnwritableTopics(checks, Runnable::run, status, listener, time), givesUp::get, time);
+            ids,
+            TOPICS,
+            new UnwritableTopics(this::probe, Runnable::run, status, listener, time),
+            faults,
+            givesUp::get,
+            time);
     private final PartitionProgress progress = Deliveries.progress(PARTITION);
+
+    private Optional<String> probe(String topic, Collection<Integer> partitions) {
+        probes.add(topic);
+        return probeFailure;
+    }
 
     static List<RuntimeException> failuresOfSend() {
         return List.of(

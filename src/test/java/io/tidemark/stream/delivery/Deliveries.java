@@ -72,9 +72,19 @@ final class Deliveries {
         return new ResultProducers(id -> producers.get(), "worker", id -> false);
     }
 
-    /** No topic is set aside, and the cluster names no fault. */
+    /** No topic is set aside, and each can be written. */
     static UnwritableTopics noUnwritableTopics() {
-        UnwritableTopics.Checks checks = new UnwritableTopics.Checks() {
+        return new UnwritableTopics(
+                (topic, partitions) -> Optional.empty(),
+                Runnable::run,
+                new DeliveryStatus(Time.system()),
+                RequestListener.NONE,
+                Time.system());
+    }
+
+    /** The cluster names no fault of a topic. */
+    static TransactionRepair.TopicFaults noFaults() {
+        return new TransactionRepair.TopicFaults() {
             @Override
             public boolean isMissing(String topic) {
                 return false;
@@ -84,14 +94,7 @@ final class Deliveries {
             public Optional<String> fault(String topic, Collection<Integer> partitions) {
                 return Optional.empty();
             }
-
-            @Override
-            public Optional<String> probe(String topic, Collection<Integer> partitions) {
-                return Optional.empty();
-            }
         };
-        return new UnwritableTopics(
-                checks, Runnable::run, new DeliveryStatus(Time.system()), RequestListener.NONE, Time.system());
     }
 
     /** An answer with an error. */

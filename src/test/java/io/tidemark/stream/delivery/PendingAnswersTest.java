@@ -64,7 +64,13 @@ class PendingAnswersTest {
     private final ExecutorService thread = Executors.newSingleThreadExecutor();
     private final ResultProducers producers = Deliveries.producers(() -> producer);
     private final PendingAnswers answers = new PendingAnswers(
-            new AnswerTransactions(producers, TOPICS, Deliveries.noUnwritableTopics(), () -> false, Time.system()),
+            new AnswerTransactions(
+                    producers,
+                    TOPICS,
+                    Deliveries.noUnwritableTopics(),
+                    Deliveries.noFaults(),
+                    () -> false,
+                    Time.system()),
             thread,
             ends::incrementAndGet,
             answer -> committed.incrementAndGet(),

@@ -72,7 +72,12 @@ class ReplyTopicTest {
         Delivery delivery = Deliveries.delivery(Deliveries.progress(partition), request, routing);
         Time time = Time.system();
         try (AnswerTransactions transactions = new AnswerTransactions(
-                Deliveries.producers(() -> producer), TOPICS, Deliveries.noUnwritableTopics(), () -> false, time)) {
+                Deliveries.producers(() -> producer),
+                TOPICS,
+                Deliveries.noUnwritableTopics(),
+                Deliveries.noFaults(),
+                () -> false,
+                time)) {
             assertThat(transactions.write(
                             List.of(new PendingAnswer(delivery, Deliveries.error(delivery))),
                             Map.of(partition, new OffsetAndMetadata(8)),
