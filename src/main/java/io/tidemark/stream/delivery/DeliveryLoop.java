@@ -156,10 +156,12 @@ public final class DeliveryLoop {
                 control::givesUpProducer,
                 time);
         PartitionLogs logs = new PartitionLogs(admin, status.requestTopics(), time);
+        ReadPositions positions = new ReadPositions(consumer, logs);
         GroupSession.Parts parts = new GroupSession.Parts(
                 consumer,
                 admin,
-                new PartitionTakeover(options, consumer, admin, logs, control::givesUp),
+                new PartitionTakeover(options, consumer, admin, logs, positions, control::givesUp),
+                positions,
                 new PendingAnswers(
                         answers,
                         transactions,

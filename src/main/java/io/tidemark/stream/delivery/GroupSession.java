@@ -97,6 +97,7 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
             Consumer<byte[], byte[]> consumer,
             Admin admin,
             PartitionTakeover takeover,
+            ReadPositions positions,
             PendingAnswers answers,
             Tenants tenants,
             Backlog backlog,
@@ -209,7 +210,7 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
         } catch (WakeupException e) {
             return ConsumerRecords.empty();
         } catch (OffsetOutOfRangeException e) {
-            parts.takeover().outOfRange(e);
+            parts.positions().outOfRange(e);
             return ConsumerRecords.empty();
         } finally {
             control.polls(Optional.empty());
@@ -312,8 +313,8 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
 
     /** The heap of the requests that run, with the most that their answers may use, and of unsent answers. */
     private OpenShares openShares() {
-        OpenShares open =
-                new OpenShares(options.budget().openBytes(), parts.tenants().all().size(), owned.size());
+        OpenShares open = new OpenShares(
+                options.budget().openBytes(), parts.tenants().all().size(), owned.size());
         running.forEach(each -> open.add(each, openBytes(each), true));
         answers.all().forEach(each -> open.add(each.delivery(), each.heapBytes(), false));
         return open;

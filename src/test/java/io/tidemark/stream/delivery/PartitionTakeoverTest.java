@@ -48,6 +48,8 @@ class PartitionTakeoverTest {
                 DeliveryOptions.renewed(OWN, 2),
                 DeliveryOptions.ofProbe(OWN, 3),
                 "payments/w-1"));
+        BlockedOnce consumer = new BlockedOnce();
+        PartitionLogs logs = new PartitionLogs(admin(), new RequestTopicStatus(), Time.system());
         PartitionTakeover takeover = new PartitionTakeover(
                 new DeliveryOptions(
                         "group",
@@ -57,9 +59,10 @@ class PartitionTakeoverTest {
                         1 << 20,
                         new HeapBudget(HeapBudget.MIN_HEAP_BYTES, 1 << 16),
                         Duration.ZERO),
-                new BlockedOnce(),
+                consumer,
                 admin(),
-                new PartitionLogs(admin(), new RequestTopicStatus(), Time.system()),
+                logs,
+                new ReadPositions(consumer, logs),
                 () -> false);
         assertThat(takeover.committed(List.of(PARTITION))).containsKey(PARTITION);
         assertThat(fenced).containsExactlyInAnyOrder("group/w-2", "group/w-3.1", "group/w-4.probes");
