@@ -29,4 +29,14 @@ public record ReceivedRequest(
     String derivedId() {
         return source.derivedId();
     }
+
+    /** What the ids in the engine of all deliveries of the record begin with. */
+    String engineIdPrefix() {
+        return derivedId() + "#";
+    }
+
+    /** {@code TOPIC-PARTITION@OFFSET}, for the log. */
+    String position() {
+        return source.topic() + "-" + source.partition() + "@" + source.offset();
+    }
 }

@@ -1,22 +1,16 @@
 package io.tidemark.request;
 
 import io.tidemark.adapter.AdapterLease;
-import io.tidemark.adapter.AdapterLoadTimeoutException;
-import io.tidemark.adapter.InvalidAdapterException;
 import io.tidemark.generation.Engine;
 import io.tidemark.generation.FinishReason;
-import io.tidemark.generation.Outcome;
 import io.tidemark.generation.RequestRejectedException;
 import io.tidemark.input.RejectedException;
 import io.tidemark.message.CancellationMessage;
 import io.tidemark.message.ErrorBody;
 import io.tidemark.message.Parsed;
-import io.tidemark.message.Provenance.Source;
 import io.tidemark.message.RequestMessage;
-import io.tidemark.request.RequestState.Known;
 import io.tidemark.request.RequestState.Prepared;
 import io.tidemark.text.LogText;
-import io.tidemark.time.RunningTime;
 import io.tidemark.time.Time;
 import java.time.Duration;
 import java.time.Instant;
@@ -30,14 +24,14 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.function.Function;
-import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.jboss.logging.Logger;
 
 /**
- * Runs requests from their receipt to their answer; {@link RequestState} has the states. It sends events to the reply
+ * Runs requests from their receipt to their answer; each is a {@link RequestRun}. It sends events to the reply
  * target of a request, and gives the answer to whoever has started the request.
  *
  * <p>A request can also be abandoned: it has no answer, so that its offset is not committed and the next owner of the
@@ -57,10 +51,6 @@ public final class RequestRunner {
     public static final Duration CANCELLATION_RETENTION = Duration.ofMillis(RecentCancellations.RETENTION_MS);
 
     private static final Logger LOG = Logger.getLogger(RequestRunner.class);
-    private static final ErrorBody ADMISSION_FAILED =
-            ErrorBody.serverError("internal_error", "the worker failed to admit the request");
-    private static final ErrorBody ANSWER_FAILED =
-            ErrorBody.serverError("internal_error", "the worker failed to build the result");
     private static final ErrorBody CRASHED = ErrorBody.serverError(
             "worker_crashed",
             "the worker process ended each time it ran this request alone; the request is not repeated");
@@ -75,7 +65,7 @@ public final class RequestRunner {
     private final Consumer<Throwable> onFailure;
     private final Watchdog watchdog;
 
-    private final Map<ReceivedRequest, Run> runs = new ConcurrentHashMap<>();
+    private final Map<ReceivedRequest, RequestRun> runs = new ConcurrentHashMap<>();
     private final RecentCancellations cancellations = new RecentCancellations();
     private final AtomicLong deliveries = new AtomicLong();
     private volatile boolean allAbandoned;
@@ -93,9 +83,9 @@ public final class RequestRunner {
      *
      * @param admission runs one task at a time, in order
      * @param deadlines ends requests whose deadline has passed
-     * @param limits    checked by {@link #tick}
+     * @param limits    checked by the {@link #watchdog}
      */
-    public record Threads(Executor admission, Timer deadlines, TimeLimits limits) {}
+    public record Threads(Executor admission, Timer deadlines, Watchdog.Limits limits) {}
 
     /**
      * @param maxRequestBytes larger requests are rejected without parsing
@@ -119,144 +109,7 @@ public final class RequestRunner {
         this.threads = threads;
         this.time = time;
         this.onFailure = onFailure;
-        this.watchdog = new Watchdog(engine, threads.limits());
-    }
-
-    /** A request and its state. */
-    private final class Run {
-
-        private final ReceivedRequest request;
-        private final Consumer<Answer> taker;
-        /** Id in the engine: two records may have the same id, and a record may be delivered twice. */
-        private final String engineId;
-
-        /** Written by transitions, which hold the lock of this object. */
-        private volatile RequestState state = new RequestState.Received();
-
-        /** Set on the thread of admission, before it reads it. */
-        private Watchdog.AdmissionRun admission;
-
-        /** Guarded by this object. */
-        private Runnable cancelDeadline = () -> {};
-
-        private Run(ReceivedRequest request, Consumer<Answer> taker) {
-            this.request = request;
-            this.taker = taker;
-            this.engineId = engineId(request, String.valueOf(deliveries.incrementAndGet()));
-        }
-
-        private String id() {
-            return state instanceof Known known ? known.id() : request.derivedId();
-        }
-
-        private Optional<String> model() {
-            return state instanceof Known known ? Optional.of(known.message().model()) : Optional.empty();
-        }
-
-        private boolean isAbandoned() {
-            return allAbandoned || state instanceof RequestState.Abandoned;
-        }
-
-        /** Whether the request is abandoned or has its answer. A late failure of it is of no interest. */
-        private boolean needsNoAnswer() {
-            return isAbandoned() || state.hasEnded();
-        }
-
-        /** Whether the chat template must end: it has taken too long, or the request has ended. */
-        private boolean isInterrupted() {
-            return admission.isInterrupted() || needsNoAnswer();
-        }
-
-        private boolean isInEngine() {
-            return state instanceof RequestState.Running;
-        }
-
-        /** Empty if the request has been abandoned. */
-        private synchronized Optional<RequestState.Parsed> parsed(RequestMessage message) {
-            if (!(state instanceof RequestState.Received received)) {
-                return Optional.empty();
-            }
-            RequestState.Parsed parsed = received.parsed(message.id().orElseGet(request::derivedId), message);
-            state = parsed;
-            return Optional.of(parsed);
-        }
-
-        private synchronized void endAt(Instant deadline) {
-            if (!state.hasEnded()) {
-                cancelDeadline = threads.deadlines()
-                        .schedule(Duration.between(time.instant(), deadline), () -> cancel(FinishReason.DEADLINE));
-            }
-        }
-
-        /** Returns false if the request has ended. */
-        private synchronized boolean prepared(Prepared prepared) {
-            if (state.hasEnded()) {
-                return false;
-            }
-            state = prepared;
-            return true;
-        }
-
-        /**
-         * Submits the request. The lock is held, so that a cancellation comes before or after the submission: the
-         * engine ignores one that precedes it.
-         */
-        private synchronized boolean submit(AdmittedRequest admitted, Optional<AdapterLease> lease)
-                throws RequestRejectedException {
-            if (!(state instanceof Prepared prepared) || allAbandoned) {
-                return false;
-            }
-            engine.submit(
-                    admitted.generation(),
-                    new RequestEvents(
-                            request, admitted, this::isAbandoned, outcome -> finished(this, admitted, lease, outcome)));
-            if (!state.hasEnded()) {
-                state = prepared.running();
-            }
-            return true;
-        }
-
-        private synchronized void cancel(FinishReason reason) {
-            if (isInEngine()) {
-                cancelInEngine(reason);
-            } else if (state instanceof Known known) {
-                endUnstarted(this, known, reason);
-            }
-        }
-
-        /** Ends the request without an answer. */
-        private synchronized void abandon() {
-            if (!state.hasEnded()) {
-                boolean running = isInEngine();
-                end(new RequestState.Abandoned());
-                if (running) {
-                    cancelInEngine(FinishReason.CANCELLED);
-                }
-            }
-        }
-
-        /** Returns false if the request has ended before. */
-        private synchronized boolean answered() {
-            if (state.hasEnded()) {
-                return false;
-            }
-            end(new RequestState.Answered());
-            return true;
-        }
-
-        private void end(RequestState ended) {
-            state = ended;
-            cancelDeadline.run();
-            runs.remove(request);
-        }
-
-        private void cancelInEngine(FinishReason reason) {
-            try {
-                engine.cancel(engineId, reason);
-            } catch (IllegalStateException e) {
-                LOG.debugf("the engine is closed: %s", e.getMessage());
-            }
-        }
+        this.watchdog = new Watchdog(engine, threads.limits(), this::describe, onFailure);
     }
 
     /**
@@ -265,10 +118,20 @@ public final class RequestRunner {
      * @param taker takes the answer, on any thread, once, unless the request is abandoned
      */
     public void start(ReceivedRequest request, Consumer<Answer> taker) {
-        Run run = new Run(request, taker);
+        RequestRun run = new RequestRun(
+                request,
+                request.engineIdPrefix() + deliveries.incrementAndGet(),
+                engine,
+                answers,
+                () -> allAbandoned,
+                answer -> {
+                    runs.remove(request);
+                    taker.accept(answer);
+                },
+                onFailure);
         runs.put(request, run);
         try {
-            threads.admission().execute(() -> admit(run, () -> parse(run)));
+            threads.admission().execute(() -> admit(run, interrupted -> parse(run, interrupted)));
         } catch (RejectedExecutionException e) {
             LOG.debugf("a request was read after the worker was closed: %s", e.getMessage());
         }
@@ -282,7 +145,7 @@ public final class RequestRunner {
                 message = Optional.of(valid.record());
             }
         } catch (RuntimeException | StackOverflowError e) {
-            LOG.errorf(e, "the request at %s could not be parsed", position(request.source()));
+            LOG.errorf(e, "the request at %s could not be parsed", request.position());
         }
         return answers.rejected(
                 request,
@@ -302,13 +165,13 @@ public final class RequestRunner {
         runs.values().stream().filter(this::isCancelled).forEach(run -> run.cancel(FinishReason.CANCELLED));
     }
 
-    private boolean isCancelled(Run run) {
-        return cancellations.covers(run.id(), run.request);
+    private boolean isCancelled(RequestRun run) {
+        return cancellations.covers(run.id(), run.request());
     }
 
     /** Ends a request without an answer. */
     public void abandon(ReceivedRequest request) {
-        Optional.ofNullable(runs.get(request)).ifPresent(Run::abandon);
+        Optional.ofNullable(runs.remove(request)).ifPresent(RequestRun::abandon);
     }
 
     /** Abandons all requests, also later ones: a failed engine also fails requests that another worker can answer. */
@@ -318,8 +181,8 @@ public final class RequestRunner {
 
     /** An upper estimate of the seconds until a running request ends; empty if it is not running. */
     public OptionalDouble secondsLeft(ReceivedRequest request) {
-        Run run = runs.get(request);
-        return run == null ? OptionalDouble.empty() : engine.secondsLeft(run.engineId);
+        RequestRun run = runs.get(request);
+        return run == null ? OptionalDouble.empty() : engine.secondsLeft(run.engineId());
     }
 
     /** The most tokens of a prompt, and of a choice. */
@@ -329,73 +192,27 @@ public final class RequestRunner {
 
     /** The tokens of the prompt of an open request, once they are known. */
     public OptionalInt promptTokens(ReceivedRequest request) {
-        Run run = runs.get(request);
-        RequestState state = run == null ? new RequestState.Received() : run.state;
-        if (state instanceof Prepared prepared) {
-            return OptionalInt.of(prepared.prompt().size());
-        }
-        return state instanceof RequestState.Running running
-                ? OptionalInt.of(running.promptTokens())
-                : OptionalInt.empty();
+        RequestRun run = runs.get(request);
+        return run == null ? OptionalInt.empty() : run.promptTokens();
     }
 
     /** Requests of a topic that the engine does not have yet: they are parsed, or wait for their adapter. */
     public int admitting(String topic) {
         return (int) runs.values().stream()
-                .filter(run -> !run.isInEngine() && run.request.source().topic().equals(topic))
+                .filter(run -> !run.isInEngine() && run.request().source().topic().equals(topic))
                 .count();
     }
 
-    /**
-     * Checks the time limits; called a second after the end of the last call, see {@link RunningTime}. An admission
-     * beyond its limit is interrupted. A step or an admission that hangs ends the process: the log names its requests.
-     */
-    public void tick() {
-        boolean found = watchdog.hang().isPresent();
-        watchdog.tick()
-                .ifPresent(run -> LOG.warnf(
-                        "the admission of request %s takes too long and is interrupted"
-                                + " (tidemark.limits.admission-time)",
-                        describe(Set.of(run.request()))));
-        Optional<Watchdog.Hang> hang = watchdog.hang();
-        if (hang.isPresent() && !found) {
-            LOG.errorf(
-                    "%s; the process ends without a release of its partitions; the requests are: %s",
-                    hang.get().what(), describe(hang.get().requests()));
-            onFailure.accept(new IllegalStateException(hang.get().what()));
-        }
-    }
-
-    /** What hangs, if something does: only the end of the process resolves it. */
-    public Optional<String> hang() {
-        return watchdog.hang().map(Watchdog.Hang::what);
-    }
-
-    /** How long the oldest running step of the engine has taken, in whole seconds. */
-    public Duration stepAge() {
-        return watchdog.stepAge();
-    }
-
-    /**
-     * Whether a request is in a step or an admission that seems to hang, also one that is abandoned, and an earlier
-     * delivery of its record. A worker that gives its partition back then must not remove its name: the end of this
-     * worker may be the request's fault.
-     */
-    public boolean seemsToHang(ReceivedRequest request) {
-        String delivered = engineId(request, "");
-        return watchdog.isSuspect(engineId -> engineId.startsWith(delivered));
-    }
-
-    /** @param delivery differs between the deliveries of a record */
-    private static String engineId(ReceivedRequest request, String delivery) {
-        return request.derivedId() + "#" + delivery;
+    /** Checks the time limits of steps and admissions. */
+    public Watchdog watchdog() {
+        return watchdog;
     }
 
     /** Ids and positions of open requests, for the log. */
     private String describe(Set<String> engineIds) {
         return runs.values().stream()
-                .filter(run -> engineIds.contains(run.engineId))
-                .map(run -> "'" + LogText.of(run.id()) + "' at " + position(run.request.source()))
+                .filter(run -> engineIds.contains(run.engineId()))
+                .map(run -> "'" + LogText.of(run.id()) + "' at " + run.request().position())
                 .sorted()
                 .collect(Collectors.joining(", "));
     }
@@ -406,167 +223,89 @@ public final class RequestRunner {
                 : RequestMessage.parse(request.value().orElse(null), maxRequestBytes);
     }
 
-    /** A step of the admission on its thread, within the time limit. Returns whether the engine has the request. */
-    private boolean admit(Run run, Step step) {
-        run.admission = watchdog.admits(run.engineId);
+    private interface Step {
+        /**
+         * @param interrupted whether the admission has taken too long
+         * @return whether the engine has the request
+         */
+        boolean run(BooleanSupplier interrupted) throws RejectedException, RequestRejectedException;
+    }
+
+    /**
+     * A step of the admission on its thread, within the time limit. Has no effect if the request is abandoned.
+     *
+     * @return whether the engine has the request
+     */
+    private boolean admit(RequestRun run, Step step) {
+        Watchdog.AdmissionRun current = watchdog.admits(run.engineId());
         try {
-            return attempt(run, step);
+            return !run.isAbandoned() && step.run(current::isInterrupted);
+        } catch (RejectedException | RequestRejectedException | RuntimeException | Error e) {
+            run.fail(e);
+            return false;
         } finally {
             watchdog.admitted();
         }
     }
 
-    private boolean parse(Run run) throws RejectedException, RequestRejectedException {
-        Parsed<RequestMessage> parsed = parse(run.request);
+    private boolean parse(RequestRun run, BooleanSupplier interrupted)
+            throws RejectedException, RequestRejectedException {
+        Parsed<RequestMessage> parsed = parse(run.request());
         if (parsed instanceof Parsed.Invalid<RequestMessage> invalid) {
-            reject(run, invalid.id().orElseGet(run.request::derivedId), invalid.error());
+            run.reject(invalid.id().orElseGet(run.request()::derivedId), invalid.error());
             return false;
         }
         Optional<RequestState.Parsed> valid = run.parsed(((Parsed.Valid<RequestMessage>) parsed).record());
-        return valid.isPresent() && prepare(run, valid.get());
+        return valid.isPresent() && prepare(run, valid.get(), interrupted);
     }
 
-    private boolean prepare(Run run, RequestState.Parsed parsed) throws RejectedException, RequestRejectedException {
-        Optional<ErrorBody> refusal = run.request.reply().refusal();
+    private boolean prepare(RequestRun run, RequestState.Parsed parsed, BooleanSupplier interrupted)
+            throws RejectedException, RequestRejectedException {
+        ReceivedRequest request = run.request();
+        Optional<ErrorBody> refusal = request.reply().refusal();
         if (refusal.isPresent()) {
-            reject(run, parsed.id(), refusal.get());
+            run.reject(parsed.id(), refusal.get());
             return false;
         }
-        Optional<Instant> deadline = parsed.message().expiry(run.request.timestamp());
+        Optional<Instant> deadline = parsed.message().expiry(request.timestamp());
         if (deadline.filter(end -> !end.isAfter(time.instant())).isPresent()) {
             run.cancel(FinishReason.DEADLINE);
             return false;
         }
-        deadline.ifPresent(run::endAt);
+        deadline.ifPresent(end -> run.endAfter(Duration.between(time.instant(), end), threads.deadlines()));
         if (isCancelled(run)) {
             run.cancel(FinishReason.CANCELLED);
             return false;
         }
-        Prepared prepared = admission.prepare(run.request.tenant(), parsed, run::isInterrupted);
+        Prepared prepared = admission.prepare(
+                request.tenant(), parsed, () -> interrupted.getAsBoolean() || run.needsNoAnswer());
         engine.validate(prepared.prompt(), prepared.params());
         if (!run.prepared(prepared)) {
             return false;
         }
         if (prepared.adapter().isEmpty()) {
-            return run.submit(
-                    admission.admit(run.request.tenant(), prepared, run.engineId, Optional.empty()), Optional.empty());
+            return submit(run, prepared, Optional.empty());
         }
         adapters.apply(prepared.adapter().get())
                 .whenCompleteAsync((lease, failure) -> onAdapter(run, prepared, lease, failure), threads.admission());
         return false;
     }
 
-    private void onAdapter(Run run, Prepared prepared, AdapterLease lease, Throwable failure) {
+    private void onAdapter(RequestRun run, Prepared prepared, AdapterLease lease, Throwable failure) {
         if (failure != null) {
-            fail(run, failure);
+            run.fail(failure);
             return;
         }
-        boolean submitted = admit(
-                run,
-                () -> run.submit(
-                        admission.admit(run.request.tenant(), prepared, run.engineId, Optional.of(lease.adapter())),
-                        Optional.of(lease)));
+        boolean submitted = admit(run, interrupted -> submit(run, prepared, Optional.of(lease)));
         if (!submitted) {
             lease.close();
         }
     }
 
-    private interface Step {
-        /** Returns whether the engine has the request. */
-        boolean run() throws RejectedException, RequestRejectedException;
-    }
-
-    /** Runs a step of the admission, unless the request is abandoned. Returns whether the engine has the request. */
-    private boolean attempt(Run run, Step step) {
-        try {
-            return !run.isAbandoned() && step.run();
-        } catch (RejectedException | RequestRejectedException | RuntimeException | Error e) {
-            fail(run, e);
-            return false;
-        }
-    }
-
-    /** An exception becomes the answer; an error ends the process. */
-    private void fail(Run run, Throwable reason) {
-        if (reason instanceof Error && !(reason instanceof StackOverflowError)) {
-            failed(run, reason);
-        } else if (!run.needsNoAnswer()) {
-            reject(run, run.id(), error(run, reason));
-        }
-    }
-
-    private void reject(Run run, String id, ErrorBody error) {
-        complete(run, () -> answers.rejected(run.request, id, run.model(), error));
-    }
-
-    private void endUnstarted(Run run, Known known, FinishReason reason) {
-        complete(run, () -> {
-            RequestEvents.unstarted(run.request, known.id(), known.message(), reason);
-            return answers.unstarted(run.request, known.id(), known.message(), reason);
-        });
-    }
-
-    /** Called on a thread of the engine, or on the one that cancels a queued request. */
-    private void finished(Run run, AdmittedRequest admitted, Optional<AdapterLease> lease, Outcome outcome) {
-        lease.ifPresent(AdapterLease::close);
-        complete(run, () -> answers.finished(run.request, admitted, outcome));
-    }
-
-    private void complete(Run run, Supplier<Answer> making) {
-        // the engine also rejects requests when it has failed; all of them are abandoned then
-        if (run.needsNoAnswer()) {
-            return;
-        }
-        try {
-            Answer answer = made(run, making);
-            if (run.answered()) {
-                run.taker.accept(answer);
-            }
-        } catch (RuntimeException | Error e) {
-            failed(run, e);
-        }
-    }
-
-    private Answer made(Run run, Supplier<Answer> making) {
-        try {
-            return making.get();
-        } catch (RuntimeException | StackOverflowError e) {
-            LOG.errorf(e, "the result of request '%s' could not be built", LogText.of(run.id()));
-            return answers.rejected(run.request, run.id(), run.model(), ANSWER_FAILED);
-        }
-    }
-
-    private void failed(Run run, Throwable reason) {
-        LOG.errorf(reason, "request '%s' could not be answered; the process ends", LogText.of(run.id()));
-        onFailure.accept(reason);
-    }
-
-    /** The error for the sender. Exceptions other than rejections are logged, and the error has no details of them. */
-    private static ErrorBody error(Run run, Throwable reason) {
-        if (reason instanceof RejectedException rejected) {
-            return rejected.error();
-        }
-        if (run.state instanceof Known known) {
-            if (reason instanceof RequestRejectedException refused) {
-                String param = refused.isAboutPrompt() ? known.message().input().field() : refused.param();
-                return ErrorBody.invalidRequest(refused.code(), param, refused.getMessage());
-            }
-            if (reason instanceof AdapterLoadTimeoutException) {
-                return ErrorBody.adapterTimeout(known.message().model());
-            }
-            if (reason instanceof InvalidAdapterException) {
-                return ErrorBody.adapterUnusable(known.message().model());
-            }
-        }
-        LOG.errorf(
-                reason,
-                "request '%s' at %s could not be admitted",
-                LogText.of(run.id()),
-                position(run.request.source()));
-        return ADMISSION_FAILED;
-    }
-
-    private static String position(Source source) {
-        return source.topic() + "-" + source.partition() + "@" + source.offset();
+    private boolean submit(RequestRun run, Prepared prepared, Optional<AdapterLease> lease)
+            throws RequestRejectedException {
+        AdmittedRequest admitted = admission.admit(
+                run.request().tenant(), prepared, run.engineId(), lease.map(AdapterLease::adapter));
+        return run.submit(admitted, lease);
     }
 }

@@ -6,25 +6,11 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Where a request is between its receipt and its answer. Each state holds what is known in it.
- *
- * <pre>
- *   Received ── valid ──▶ Parsed ── prompt tokenized ──▶ Prepared ── adapter in memory ──▶ Running
- *      │                    │                               │                                │
- *      │ invalid, failed    │ refused, rejected,            │ adapter unusable, rejected,    │ completed, failed
- *      │                    │ deadline, cancelled           │ deadline, cancelled            │
- *      ▼                    ▼                               ▼                                ▼
- *   Answered ◀──────────────┴───────────────────────────────┴────────────────────────────────┘
- *
- *   each state but Answered ── abandoned ──▶ Abandoned
- * </pre>
+ * Where a request is between its receipt and its answer. Each state holds what is known in it. {@link RequestRun} has
+ * the transitions.
  *
  * <p>{@link RequestRunner#abandonAll} sets a flag that counts as the state Abandoned. {@link RequestRunner#crashed}
  * makes an answer without these states.
- *
- * <p>A cancellation or a deadline ends a parsed or prepared request at once, also while its chat template is rendered
- * or its adapter loads. A running request ends in the engine: at once if it waits in the queue, otherwise after its
- * step. The fields of a received request are not known; its cancellation or deadline is found when it is parsed.
  */
 sealed interface RequestState {
 

@@ -8,12 +8,14 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
-import java.util.function.Predicate;
+import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.stream.Stream;
+import org.jboss.logging.Logger;
 
 /**
- * Finds steps of the engine and admissions that do not end. {@link #tick} is called once a second, on a thread that
- * does nothing else that can hang. {@link RunningTime} has the measure of time.
+ * Finds steps of the engine and admissions that do not end, and ends the process then. {@link #tick} is called once a
+ * second, on a thread that does nothing else that can hang. {@link RunningTime} has the measure of time.
  *
  * <pre>
  *   a step ── limit ──▶ hangs
@@ -23,7 +25,9 @@ import java.util.stream.Stream;
  * <p>Only a chat template can be interrupted. A call of the native tokenizer or of libtorch cannot, nor can its thread
  * be ended, so the process must end.
  */
-final class Watchdog {
+public final class Watchdog {
+
+    private static final Logger LOG = Logger.getLogger(Watchdog.class);
 
     /** How long after its interruption an admission is not yet a hang. */
     static final Duration AFTER_INTERRUPTION = Duration.ofSeconds(10);
@@ -31,25 +35,39 @@ final class Watchdog {
     static final Duration MIN_SUSPECT = Duration.ofSeconds(10);
 
     private final Engine engine;
-    private final TimeLimits limits;
+    private final Limits limits;
+    private final Function<Set<String>, String> describe;
+    private final Consumer<Throwable> onFailure;
     private final RunningTime<RunningStep> steps = new RunningTime<>();
     private final RunningTime<AdmissionRun> admissions = new RunningTime<>();
     private volatile Optional<AdmissionRun> admission = Optional.empty();
     private volatile Optional<Hang> hang = Optional.empty();
 
+    /**
+     * How long one activity of the worker may take. Time during which the process was suspended does not count.
+     *
+     * @param step      of the engine: one native call for all its rows, or one slice of a sweep
+     * @param admission of one request: parsing, chat template, tokenizer
+     */
+    public record Limits(Duration step, Duration admission) {
+
+        public Limits {
+            if (step.isNegative() || step.isZero() || admission.isNegative() || admission.isZero()) {
+                throw new IllegalArgumentException("a time limit must be positive: " + step + ", " + admission);
+            }
+        }
+    }
+
     /** The admission of one request, on the thread of admission. */
     static final class AdmissionRun {
 
+        /** Id in the engine. */
         private final String request;
+
         private volatile boolean interrupted;
 
         private AdmissionRun(String request) {
             this.request = request;
-        }
-
-        /** Id of the request in the engine. */
-        String request() {
-            return request;
         }
 
         boolean isInterrupted() {
@@ -63,11 +81,18 @@ final class Watchdog {
      * @param what     a sentence without ids of requests
      * @param requests ids in the engine of the requests that it runs
      */
-    record Hang(String what, Set<String> requests) {}
+    private record Hang(String what, Set<String> requests) {}
 
-    Watchdog(Engine engine, TimeLimits limits) {
+    /**
+     * @param describe  the requests with these ids in the engine, for the log
+     * @param onFailure ends the process
+     */
+    Watchdog(
+            Engine engine, Limits limits, Function<Set<String>, String> describe, Consumer<Throwable> onFailure) {
         this.engine = engine;
         this.limits = limits;
+        this.describe = describe;
+        this.onFailure = onFailure;
     }
 
     /** Called on the thread of admission, before it admits a request. */
@@ -83,21 +108,33 @@ final class Watchdog {
     }
 
     /**
-     * A tick. Interrupts an admission at its limit.
-     *
-     * @return the admission that this tick has interrupted
+     * Checks the time limits; called a second after the end of the last call, see {@link RunningTime}. An admission
+     * beyond its limit is interrupted. A step or an admission that hangs ends the process: the log names its requests.
      */
-    Optional<AdmissionRun> tick() {
+    public void tick() {
         steps.tick(engine.runningSteps());
         Optional<AdmissionRun> running = admission;
         admissions.tick(running.stream().toList());
+        running.filter(run -> !run.isInterrupted() && isOver(admissions.of(run), limits.admission()))
+                .ifPresent(this::interrupt);
         if (hang.isEmpty()) {
             hang = hungStep().or(this::hungAdmission);
+            hang.ifPresent(this::endProcess);
         }
-        Optional<AdmissionRun> late =
-                running.filter(run -> !run.isInterrupted() && isOver(admissions.of(run), limits.admission()));
-        late.ifPresent(run -> run.interrupted = true);
-        return late;
+    }
+
+    private void interrupt(AdmissionRun run) {
+        run.interrupted = true;
+        LOG.warnf(
+                "the admission of request %s takes too long and is interrupted (tidemark.limits.admission-time)",
+                describe.apply(Set.of(run.request)));
+    }
+
+    private void endProcess(Hang found) {
+        LOG.errorf(
+                "%s; the process ends without a release of its partitions; the requests are: %s",
+                found.what(), describe.apply(found.requests()));
+        onFailure.accept(new IllegalStateException(found.what()));
     }
 
     private Optional<Hang> hungStep() {
@@ -120,33 +157,36 @@ final class Watchdog {
                         "the admission of a request has not ended within "
                                 + limits.admission().plus(AFTER_INTERRUPTION).toSeconds()
                                 + " s (tidemark.limits.admission-time)",
-                        Set.of(run.request())));
+                        Set.of(run.request)));
     }
 
-    /** The first hang that was found. */
-    Optional<Hang> hang() {
-        return hang;
+    /** What hangs, if something does: only the end of the process resolves it. */
+    public Optional<String> hang() {
+        return hang.map(Hang::what);
     }
 
-    /** How long the oldest step has run. */
-    Duration stepAge() {
+    /** How long the oldest running step of the engine has taken, in whole seconds. */
+    public Duration stepAge() {
         return steps.oldest();
     }
 
     /**
-     * Whether a request is in a step or an admission that may hang: it has run for {@link #MIN_SUSPECT}, and for more
-     * than twice as long as any before, or up to its limit. In a process in which none has ended, it has run for more
-     * than half of its limit: the first step may be slow.
+     * Whether a request is in a step or an admission that seems to hang, also one that is abandoned, and an earlier
+     * delivery of its record. A worker that gives its partition back then must not remove its name: the end of this
+     * worker may be the request's fault.
      *
-     * @param request whether an id in the engine is one of the request
+     * <p>It seems to hang if it has run for {@link #MIN_SUSPECT}, and for more than twice as long as any before, or up
+     * to its limit. In a process in which none has ended, it has run for more than half of its limit: the first step
+     * may be slow.
      */
-    boolean isSuspect(Predicate<String> request) {
+    public boolean seemsToHang(ReceivedRequest request) {
+        String prefix = request.engineIdPrefix();
         Stream<Duration> stepAges = engine.runningSteps().stream()
-                .filter(step -> step.requests().stream().anyMatch(request))
+                .filter(step -> step.requests().stream().anyMatch(id -> id.startsWith(prefix)))
                 .map(steps::of)
                 .filter(age -> isSuspect(age, steps, limits.step()));
         Stream<Duration> admissionAges = admission.stream()
-                .filter(run -> request.test(run.request()))
+                .filter(run -> run.request.startsWith(prefix))
                 .map(admissions::of)
                 .filter(age -> isSuspect(age, admissions, limits.admission()));
         return Stream.concat(stepAges, admissionAges).findAny().isPresent();

@@ -8,7 +8,8 @@ import java.util.concurrent.Executor;
 /** Requests and threads without limits, for tests. */
 public final class RequestFixtures {
 
-    private static final TimeLimits NO_LIMITS = new TimeLimits(Duration.ofDays(1_000), Duration.ofDays(1_000));
+    private static final Watchdog.Limits NO_LIMITS =
+            new Watchdog.Limits(Duration.ofDays(1_000), Duration.ofDays(1_000));
 
     private RequestFixtures() {}
 

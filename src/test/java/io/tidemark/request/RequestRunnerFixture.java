@@ -37,8 +37,8 @@ import java.util.function.Function;
  */
 final class RequestRunnerFixture implements AutoCloseable {
 
-    /** Checked when the test calls {@link RequestRunner#tick}. */
-    static final TimeLimits LIMITS = new TimeLimits(Duration.ofSeconds(30), Duration.ofSeconds(3));
+    /** Checked when the test calls {@link Watchdog#tick}. */
+    static final Watchdog.Limits LIMITS = new Watchdog.Limits(Duration.ofSeconds(30), Duration.ofSeconds(3));
 
     private static final String FAMILY = "llama-gqa";
 

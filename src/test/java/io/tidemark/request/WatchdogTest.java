@@ -36,16 +36,16 @@ class WatchdogTest {
         fixture.engine().runs(step);
         ticks(RequestRunnerFixture.LIMITS.step());
         assertThat(fixture.failures()).isEmpty();
-        assertThat(fixture.requests().hang()).isEmpty();
-        fixture.requests().tick();
+        assertThat(fixture.requests().watchdog().hang()).isEmpty();
+        fixture.requests().watchdog().tick();
         assertThat(fixture.failures())
                 .singleElement()
                 .satisfies(failure -> assertThat(failure)
                         .hasMessageContaining("engine instance 0")
                         .hasMessageContaining("tidemark.engine.step-limit"));
-        assertThat(fixture.requests().hang())
+        assertThat(fixture.requests().watchdog().hang())
                 .hasValueSatisfying(what -> assertThat(what).contains("has not ended within"));
-        assertThat(fixture.requests().stepAge()).isEqualTo(RequestRunnerFixture.LIMITS.step());
+        assertThat(fixture.requests().watchdog().stepAge()).isEqualTo(RequestRunnerFixture.LIMITS.step());
         assertThat(answered).isNotDone();
         ticks(Duration.ofSeconds(5));
         assertThat(fixture.failures()).hasSize(1);
@@ -95,7 +95,7 @@ class WatchdogTest {
         fixture.requests().cancel(CancellationMessage.ofId("r1"), now());
         assertThat(answered).isCompleted();
         List<String> logged = LogCapture.of(
-                RequestRunner.class,
+                RequestRun.class,
                 () -> fixture.coldLease().completeExceptionally(new IllegalStateException("late")));
         assertThat(logged).isEmpty();
         assertThat(fixture.answers()).hasSize(1);
@@ -108,7 +108,7 @@ class WatchdogTest {
         fixture.duringAdmission(() -> {
             ticks(limit);
             assertThat(fixture.failures()).isEmpty();
-            fixture.requests().tick();
+            fixture.requests().watchdog().tick();
             assertThat(fixture.failures())
                     .singleElement()
                     .satisfies(failure -> assertThat(failure).hasMessageContaining("tidemark.limits.admission-time"));
@@ -128,17 +128,17 @@ class WatchdogTest {
         fixture.deliver(other);
         fixture.engine().runs(step);
         ticks(Watchdog.MIN_SUSPECT);
-        assertThat(fixture.requests().seemsToHang(inStep)).isFalse();
-        fixture.requests().tick();
-        assertThat(fixture.requests().seemsToHang(inStep)).isTrue();
-        assertThat(fixture.requests().seemsToHang(other)).isFalse();
+        assertThat(fixture.requests().watchdog().seemsToHang(inStep)).isFalse();
+        fixture.requests().watchdog().tick();
+        assertThat(fixture.requests().watchdog().seemsToHang(inStep)).isTrue();
+        assertThat(fixture.requests().watchdog().seemsToHang(other)).isFalse();
         fixture.requests().abandon(inStep);
-        assertThat(fixture.requests().seemsToHang(inStep)).as("abandoned").isTrue();
+        assertThat(fixture.requests().watchdog().seemsToHang(inStep)).as("abandoned").isTrue();
 
         // a step of this length is not unusual any more
         fixture.engine().runs(step());
         ticks(Watchdog.MIN_SUSPECT.plus(RunningTime.TICK));
-        assertThat(fixture.requests().seemsToHang(inStep)).isFalse();
+        assertThat(fixture.requests().watchdog().seemsToHang(inStep)).isFalse();
     }
 
     @Test
@@ -148,17 +148,17 @@ class WatchdogTest {
         fixture.deliver(request);
         fixture.engine().runs(step());
         ticks(RequestRunnerFixture.LIMITS.step().dividedBy(2).plus(RunningTime.TICK));
-        assertThat(fixture.requests().seemsToHang(request)).isFalse();
-        fixture.requests().tick();
-        assertThat(fixture.requests().seemsToHang(request)).isTrue();
+        assertThat(fixture.requests().watchdog().seemsToHang(request)).isFalse();
+        fixture.requests().watchdog().tick();
+        assertThat(fixture.requests().watchdog().seemsToHang(request)).isTrue();
     }
 
     /** A short step of another request. */
     private void endsStep() {
         fixture.engine().runs(new RunningStep(0, List.of("other")));
-        fixture.requests().tick();
+        fixture.requests().watchdog().tick();
         fixture.engine().runs();
-        fixture.requests().tick();
+        fixture.requests().watchdog().tick();
     }
 
     private long now() {
@@ -174,7 +174,7 @@ class WatchdogTest {
 
     private void ticks(Duration duration) {
         for (long i = 0; i < duration.toSeconds(); i++) {
-            fixture.requests().tick();
+            fixture.requests().watchdog().tick();
         }
     }
 

@@ -451,7 +451,7 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
     private void giveBack(PartitionProgress progress) {
         boolean hangs = suspects.stream()
                 .filter(each -> each.progress() == progress)
-                .anyMatch(each -> requests.seemsToHang(each.request()));
+                .anyMatch(each -> requests.watchdog().seemsToHang(each.request()));
         if (!hangs) {
             progress.release();
         }
@@ -475,7 +475,7 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
     private void abandon(Delivery delivery) {
         running.remove(delivery);
         readAhead.ended(delivery, 0);
-        if (requests.seemsToHang(delivery.request())) {
+        if (requests.watchdog().seemsToHang(delivery.request())) {
             LOG.warnf("the request at %s seems to hang; while it does, its partition is not released", delivery);
             suspects.add(delivery);
         }

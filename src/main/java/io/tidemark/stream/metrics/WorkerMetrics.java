@@ -227,7 +227,7 @@ public final class WorkerMetrics implements RequestListener {
         gauge(
                 "tidemark.engine.step.age.seconds",
                 "how long the oldest running step has taken, in whole seconds",
-                () -> requests.stepAge().toSeconds());
+                () -> requests.watchdog().stepAge().toSeconds());
         topics.forEach(topic -> gauge(
                 "tidemark.waiting.records",
                 "records in the owned partitions of a topic that are not in the engine yet; an estimate",

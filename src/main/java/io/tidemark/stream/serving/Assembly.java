@@ -6,7 +6,7 @@ import io.tidemark.calibration.CalibrationPolicy;
 import io.tidemark.calibration.Objective;
 import io.tidemark.calibration.SweepLimits;
 import io.tidemark.generation.GenerationEngine;
-import io.tidemark.request.TimeLimits;
+import io.tidemark.request.Watchdog;
 import io.tidemark.stream.calibrator.BatchScorer;
 import io.tidemark.stream.calibrator.CalibratorOptions;
 import io.tidemark.stream.calibrator.CalibratorService;
@@ -264,7 +264,7 @@ final class Assembly implements AutoCloseable {
                         table,
                         engine.orElseThrow(),
                         maxNumSeqs + settings.engine().maxQueuedRequests(),
-                        new TimeLimits(stepLimit, settings.limits().admissionTime())),
+                        new Watchdog.Limits(stepLimit, settings.limits().admissionTime())),
                 new WorkerMetrics(registry, this::isModel, Time.system()),
                 halt);
         worker.error().thenRun(onFailure);

@@ -9,7 +9,7 @@ import io.tidemark.request.AdapterSuggestions;
 import io.tidemark.request.Admission;
 import io.tidemark.request.Answers;
 import io.tidemark.request.RequestRunner;
-import io.tidemark.request.TimeLimits;
+import io.tidemark.request.Watchdog;
 import io.tidemark.stream.delivery.CancellationReader;
 import io.tidemark.stream.delivery.DeliveryLoop;
 import io.tidemark.stream.delivery.DeliveryOptions;
@@ -97,7 +97,7 @@ final class WorkerService implements Service {
             BoundaryTable boundaries,
             GenerationEngine engine,
             int maxRunning,
-            TimeLimits limits) {}
+            Watchdog.Limits limits) {}
 
     /**
      * Reads the cancellations of the last hour, then starts to read requests.
@@ -215,7 +215,7 @@ final class WorkerService implements Service {
 
     /** Checks the time limits of steps and admissions; called once a second. */
     void tick() {
-        requests.tick();
+        requests.watchdog().tick();
     }
 
     /** Completed with an error after which the process must end. */
@@ -234,7 +234,9 @@ final class WorkerService implements Service {
         if (!thread.isAlive()) {
             return Optional.of("the thread that reads requests has ended");
         }
-        return cancellations.isAlive() ? requests.hang() : Optional.of("the thread that reads cancellations has ended");
+        return cancellations.isAlive()
+                ? requests.watchdog().hang()
+                : Optional.of("the thread that reads cancellations has ended");
     }
 
     @Override

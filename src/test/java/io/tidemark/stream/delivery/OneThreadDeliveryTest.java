@@ -18,7 +18,7 @@ import io.tidemark.request.Answers;
 import io.tidemark.request.RecordingEngine;
 import io.tidemark.request.RequestListener;
 import io.tidemark.request.RequestRunner;
-import io.tidemark.request.TimeLimits;
+import io.tidemark.request.Watchdog;
 import io.tidemark.stream.TestSettings;
 import io.tidemark.stream.TopicClient;
 import io.tidemark.stream.tables.BoundaryTable;
@@ -65,7 +65,7 @@ class OneThreadDeliveryTest {
     private static final HeapBudget BUDGET = new HeapBudget(HeapBudget.MIN_HEAP_BYTES, 1 << 16);
 
     /** A first step is a suspect after 10 s. */
-    private static final TimeLimits LIMITS = new TimeLimits(Duration.ofSeconds(18), Duration.ofSeconds(18));
+    private static final Watchdog.Limits LIMITS = new Watchdog.Limits(Duration.ofSeconds(18), Duration.ofSeconds(18));
 
     private FixtureModel model;
     private AdapterStore adapters;
@@ -326,7 +326,7 @@ class OneThreadDeliveryTest {
         engine.runs(new RunningStep(
                 0, List.of(engine.submitted().get(started().indexOf(request)).id())));
         for (int i = 0; i < ticks; i++) {
-            requests.tick();
+            requests.watchdog().tick();
         }
     }
 

@@ -1,0 +1,292 @@
+package io.tidemark.request;
+
+import io.tidemark.adapter.AdapterLease;
+import io.tidemark.adapter.AdapterLoadTimeoutException;
+import io.tidemark.adapter.InvalidAdapterException;
+import io.tidemark.generation.Engine;
+import io.tidemark.generation.FinishReason;
+import io.tidemark.generation.Outcome;
+import io.tidemark.generation.RequestRejectedException;
+import io.tidemark.input.RejectedException;
+import io.tidemark.message.ErrorBody;
+import io.tidemark.message.RequestMessage;
+import io.tidemark.request.RequestState.Known;
+import io.tidemark.request.RequestState.Parsed;
+import io.tidemark.request.RequestState.Prepared;
+import io.tidemark.text.LogText;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
+import org.jboss.logging.Logger;
+
+/**
+ * One request from its receipt to its answer. {@link RequestState} has what is known in each state.
+ *
+ * <pre>
+ *   Received ── valid ──▶ Parsed ── prompt tokenized ──▶ Prepared ── adapter in memory ──▶ Running
+ *      │                    │                               │                                │
+ *      │ invalid, failed    │ refused, rejected,            │ adapter unusable, rejected,    │ completed, failed
+ *      │                    │ deadline, cancelled           │ deadline, cancelled            │
+ *      ▼                    ▼                               ▼                                ▼
+ *   Answered ◀──────────────┴───────────────────────────────┴────────────────────────────────┘
+ *
+ *   each state but Answered ── abandoned ──▶ Abandoned
+ * </pre>
+ *
+ * <p>A cancellation or a deadline ends a parsed or prepared request at once, also while its chat template is rendered
+ * or its adapter loads. A running request ends in the engine: at once if it waits in the queue, otherwise after its
+ * step. The fields of a received request are not known; its cancellation or deadline is found when it is parsed.
+ *
+ * <p>The methods may be called from any thread. Transitions hold the lock of this object.
+ */
+final class RequestRun {
+
+    private static final Logger LOG = Logger.getLogger(RequestRun.class);
+    private static final ErrorBody ADMISSION_FAILED =
+            ErrorBody.serverError("internal_error", "the worker failed to admit the request");
+    private static final ErrorBody ANSWER_FAILED =
+            ErrorBody.serverError("internal_error", "the worker failed to build the result");
+
+    private final ReceivedRequest request;
+    private final String engineId;
+    private final Engine engine;
+    private final Answers answers;
+    private final BooleanSupplier allAbandoned;
+    private final Consumer<Answer> taker;
+    private final Consumer<Throwable> onFailure;
+
+    /** Written under the lock. */
+    private volatile RequestState state = new RequestState.Received();
+
+    /** Guarded by this object. */
+    private Runnable cancelDeadline = () -> {};
+
+    /**
+     * @param engineId     id in the engine: two records may have the same id, and a record may be delivered twice
+     * @param allAbandoned counts as the state Abandoned when it is true
+     * @param taker        takes the answer, on any thread, once, unless the request is abandoned
+     * @param onFailure    ends the process
+     */
+    RequestRun(
+            ReceivedRequest request,
+            String engineId,
+            Engine engine,
+            Answers answers,
+            BooleanSupplier allAbandoned,
+            Consumer<Answer> taker,
+            Consumer<Throwable> onFailure) {
+        this.request = request;
+        this.engineId = engineId;
+        this.engine = engine;
+        this.answers = answers;
+        this.allAbandoned = allAbandoned;
+        this.taker = taker;
+        this.onFailure = onFailure;
+    }
+
+    ReceivedRequest request() {
+        return request;
+    }
+
+    String engineId() {
+        return engineId;
+    }
+
+    /** Id in the record once it is known, else the one derived from its position. */
+    String id() {
+        return state instanceof Known known ? known.id() : request.derivedId();
+    }
+
+    /** The tokens of the prompt of an open request, once they are known. */
+    OptionalInt promptTokens() {
+        RequestState current = state;
+        if (current instanceof Prepared prepared) {
+            return OptionalInt.of(prepared.prompt().size());
+        }
+        return current instanceof RequestState.Running running
+                ? OptionalInt.of(running.promptTokens())
+                : OptionalInt.empty();
+    }
+
+    boolean isInEngine() {
+        return state instanceof RequestState.Running;
+    }
+
+    boolean isAbandoned() {
+        return allAbandoned.getAsBoolean() || state instanceof RequestState.Abandoned;
+    }
+
+    /** Whether the request is abandoned or has its answer. A late failure of it is of no interest. */
+    boolean needsNoAnswer() {
+        return isAbandoned() || state.hasEnded();
+    }
+
+    /** Received to Parsed. Empty if the request has been abandoned. */
+    synchronized Optional<Parsed> parsed(RequestMessage message) {
+        if (!(state instanceof RequestState.Received received)) {
+            return Optional.empty();
+        }
+        Parsed parsed = received.parsed(message.id().orElseGet(request::derivedId), message);
+        state = parsed;
+        return Optional.of(parsed);
+    }
+
+    /** Ends the request with {@link FinishReason#DEADLINE} after a delay, unless it has ended before. */
+    synchronized void endAfter(Duration delay, RequestRunner.Timer timer) {
+        if (!state.hasEnded()) {
+            cancelDeadline = timer.schedule(delay, () -> cancel(FinishReason.DEADLINE));
+        }
+    }
+
+    /** Parsed to Prepared. Returns false if the request has ended. */
+    synchronized boolean prepared(Prepared prepared) {
+        if (state.hasEnded()) {
+            return false;
+        }
+        state = prepared;
+        return true;
+    }
+
+    /**
+     * Prepared to Running. The lock is held during the submission, so that a cancellation comes before or after it: the
+     * engine ignores one that precedes it.
+     *
+     * @param lease closed when the request has ended in the engine
+     * @return whether the engine has the request; false if the request has ended
+     */
+    synchronized boolean submit(AdmittedRequest admitted, Optional<AdapterLease> lease)
+            throws RequestRejectedException {
+        if (!(state instanceof Prepared prepared) || allAbandoned.getAsBoolean()) {
+            return false;
+        }
+        engine.submit(
+                admitted.generation(),
+                new RequestEvents(request, admitted, this::isAbandoned, outcome -> finished(admitted, lease, outcome)));
+        if (!state.hasEnded()) {
+            state = prepared.running();
+        }
+        return true;
+    }
+
+    /** Running to Answered. Called on a thread of the engine, or on the one that cancels a queued request. */
+    private void finished(AdmittedRequest admitted, Optional<AdapterLease> lease, Outcome outcome) {
+        lease.ifPresent(AdapterLease::close);
+        answer(() -> answers.finished(request, admitted, outcome));
+    }
+
+    /** Parsed or Prepared to Answered; a running request ends in the engine. No effect in the other states. */
+    synchronized void cancel(FinishReason reason) {
+        if (isInEngine()) {
+            cancelInEngine(reason);
+        } else if (state instanceof Known known) {
+            answer(() -> {
+                RequestEvents.unstarted(request, known.id(), known.message(), reason);
+                return answers.unstarted(request, known.id(), known.message(), reason);
+            });
+        }
+    }
+
+    /** Each open state to Answered, with an error. */
+    void reject(String id, ErrorBody error) {
+        answer(() -> answers.rejected(request, id, model(), error));
+    }
+
+    /** Each open state to Answered: an exception becomes the answer. An {@link Error} ends the process. */
+    void fail(Throwable reason) {
+        if (reason instanceof Error && !(reason instanceof StackOverflowError)) {
+            endProcess(reason);
+        } else if (!needsNoAnswer()) {
+            reject(id(), error(reason));
+        }
+    }
+
+    /** Each open state to Abandoned. */
+    synchronized void abandon() {
+        if (!state.hasEnded()) {
+            boolean running = isInEngine();
+            end(new RequestState.Abandoned());
+            if (running) {
+                cancelInEngine(FinishReason.CANCELLED);
+            }
+        }
+    }
+
+    private void answer(Supplier<Answer> making) {
+        // the engine also rejects requests when it has failed; all of them are abandoned then
+        if (needsNoAnswer()) {
+            return;
+        }
+        try {
+            Answer answer = made(making);
+            if (answered()) {
+                taker.accept(answer);
+            }
+        } catch (RuntimeException | Error e) {
+            endProcess(e);
+        }
+    }
+
+    private Answer made(Supplier<Answer> making) {
+        try {
+            return making.get();
+        } catch (RuntimeException | StackOverflowError e) {
+            LOG.errorf(e, "the result of request '%s' could not be built", LogText.of(id()));
+            return answers.rejected(request, id(), model(), ANSWER_FAILED);
+        }
+    }
+
+    /** Returns false if the request has ended before. */
+    private synchronized boolean answered() {
+        if (state.hasEnded()) {
+            return false;
+        }
+        end(new RequestState.Answered());
+        return true;
+    }
+
+    private void end(RequestState ended) {
+        state = ended;
+        cancelDeadline.run();
+    }
+
+    private void cancelInEngine(FinishReason reason) {
+        try {
+            engine.cancel(engineId, reason);
+        } catch (IllegalStateException e) {
+            LOG.debugf("the engine is closed: %s", e.getMessage());
+        }
+    }
+
+    private void endProcess(Throwable reason) {
+        LOG.errorf(reason, "request '%s' could not be answered; the process ends", LogText.of(id()));
+        onFailure.accept(reason);
+    }
+
+    private Optional<String> model() {
+        return state instanceof Known known ? Optional.of(known.message().model()) : Optional.empty();
+    }
+
+    /** The error for the sender. Exceptions other than rejections are logged, and the error has no details of them. */
+    private ErrorBody error(Throwable reason) {
+        if (reason instanceof RejectedException rejected) {
+            return rejected.error();
+        }
+        if (state instanceof Known known) {
+            if (reason instanceof RequestRejectedException refused) {
+                String param = refused.isAboutPrompt() ? known.message().input().field() : refused.param();
+                return ErrorBody.invalidRequest(refused.code(), param, refused.getMessage());
+            }
+            if (reason instanceof AdapterLoadTimeoutException) {
+                return ErrorBody.adapterTimeout(known.message().model());
+            }
+            if (reason instanceof InvalidAdapterException) {
+                return ErrorBody.adapterUnusable(known.message().model());
+            }
+        }
+        LOG.errorf(reason, "request '%s' at %s could not be admitted", LogText.of(id()), request.position());
+        return ADMISSION_FAILED;
+    }
+}
