@@ -1,21 +1,11 @@
 package io.tidemark.adapter;
 
-import io.tidemark.time.RunningTime;
-import io.tidemark.torch.BackgroundExecutor;
-import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Collections;
-import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalLong;
-import java.util.Set;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.Executor;
-import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 
 /**
  * Loaded adapters within a byte budget. The least recently used adapters are evicted, those without a lease first.
@@ -24,136 +14,25 @@ import java.util.concurrent.TimeUnit;
  * its memory is freed when the last lease is closed. Otherwise a few adapters that are always in use could keep all
  * others out forever.
  *
- * <p>The methods may be called from any thread. One thread, {@code tidemark-adapters}, waits for memory and for a
- * thread that loads, one adapter after the other, and frees. At most {@value #MAX_LOADS} adapters load at a time, each
- * on a thread of the given executor. All other methods except {@link #close} return without waiting for these threads.
- * One lock guards all state.
- *
- * <p>A load beyond its time limit <em>hangs</em>: whoever waits for it gets an {@link AdapterLoadTimeoutException}, as
- * do later leases of the adapter until the load ends. Its memory no longer counts, and another thread takes its place,
- * until {@value #MAX_THREADS} threads are in use. If all of them hang, no adapter can be loaded until one ends.
+ * <p>{@link AdapterLoads} fills the cache. It reserves memory before it loads an adapter, and calls {@link #freeUnused}
+ * on its thread, because it takes milliseconds. All other methods return at once, and may be called from any thread.
  */
 final class AdapterCache implements AutoCloseable {
 
-    private static final System.Logger LOG = System.getLogger(AdapterCache.class.getName());
-
-    /** How long a failed load is remembered; a repaired folder is then loaded without a restart. */
-    private static final long REFUSAL_NANOS = TimeUnit.SECONDS.toNanos(30);
-
-    /** Loads at a time, without those that hang. */
-    static final int MAX_LOADS = 4;
-    /** Threads that load, with those that hang. */
-    static final int MAX_THREADS = 12;
-
-    /** Assumed memory of a first load for each byte of its file, while other loads run. */
-    private static final double FIRST_BYTES_PER_FILE_BYTE = 4;
-
-    private static final long CLOSE_NANOS = TimeUnit.SECONDS.toNanos(60);
-
-    private final Loader loader;
     private final long budget;
-    private final BackgroundExecutor thread;
-    private final Executor loadThreads;
-    private final Duration loadLimit;
-    private final RunningTime<Load> loadTimes = new RunningTime<>();
-    private final Object lock = new Object();
+    private final Runnable onRelease;
 
     /** In order of the last lease, the oldest first. */
     private final Map<String, CachedAdapter> cached = new LinkedHashMap<>(16, 0.75f, true);
     /** Evicted adapters that have leases, or that are not yet freed. */
     private final List<CachedAdapter> evicted = new ArrayList<>();
 
-    /** Adapters that load or wait for their thread. */
-    private final Set<Load> loading = Collections.newSetFromMap(new IdentityHashMap<>());
-
     private long cachedBytes;
     private long evictedBytes;
-    /** Reserved for loads that do not hang. */
-    private long loadingBytes;
-    /** The highest ratio of memory to file size of the loaded adapters; estimates the memory before a first load. */
-    private double bytesPerFileByte = 1;
-
-    private boolean closed;
+    private long reservedBytes;
     private long leases;
     private long hits;
-    private long loads;
-    private long loadNanos;
     private long evictions;
-    private long failures;
-
-    /** Reads adapters from folders. */
-    interface Loader {
-
-        /** Called on each thread that loads, before its first load. */
-        default void lowerThreadPriority() {}
-
-        /**
-         * Validates config and tensor headers without reading tensors.
-         *
-         * @return the size of the weights file in bytes
-         * @throws InvalidAdapterException if the folder cannot be applied exactly
-         */
-        long check(Path folder);
-
-        /** @throws InvalidAdapterException if the folder cannot be applied exactly */
-        LoadedAdapter load(String id, Path folder);
-    }
-
-    /** An adapter that can be leased. The lock of the cache guards its state. */
-    static final class Registration {
-
-        private final String id;
-        private final Path folder;
-        private final long fileBytes;
-        private List<CompletableFuture<AdapterLease>> waiting = new ArrayList<>();
-        private Optional<String> digest = Optional.empty();
-        private OptionalLong loadedBytes = OptionalLong.empty();
-        private Optional<InvalidAdapterException> refusal = Optional.empty();
-        private long refusedNanos;
-        private boolean hangs;
-
-        /** @param fileBytes size of the weights file */
-        Registration(String id, Path folder, long fileBytes) {
-            this.id = id;
-            this.folder = folder;
-            this.fileBytes = fileBytes;
-        }
-
-        void refused(InvalidAdapterException reason, long nanos) {
-            refusal = Optional.of(reason);
-            refusedNanos = nanos;
-        }
-
-        /** Why the last load failed, if it failed at this time or later. */
-        Optional<InvalidAdapterException> refusedSince(long nanos) {
-            return refusal.filter(reason -> refusedNanos - nanos >= 0);
-        }
-
-        /** The memory that the last load took, or an estimate before the first load. */
-        private long bytes(double perFileByte) {
-            return loadedBytes.orElse((long) Math.ceil(fileBytes * perFileByte));
-        }
-
-        private List<CompletableFuture<AdapterLease>> takeWaiting() {
-            List<CompletableFuture<AdapterLease>> taken = waiting;
-            waiting = new ArrayList<>();
-            return taken;
-        }
-    }
-
-    /** A load that has its memory. The lock of the cache guards its state. */
-    private static final class Load {
-
-        private final Registration registration;
-        private final long reservedBytes;
-        private Optional<Thread> running = Optional.empty();
-        private boolean hangs;
-
-        Load(Registration registration, long reservedBytes) {
-            this.registration = registration;
-            this.reservedBytes = reservedBytes;
-        }
-    }
 
     private static final class CachedAdapter {
 
@@ -171,306 +50,91 @@ final class AdapterCache implements AutoCloseable {
         private boolean isUnused() {
             return leases == 0;
         }
+
+        private void free() {
+            adapter.weights().close();
+        }
     }
 
     /**
-     * @param loadThreads has a thread for each of {@value #MAX_THREADS} tasks
-     * @param loadLimit   time after which a load hangs, see {@link #tick}
+     * Current sizes, and counters since the cache was created.
+     *
+     * @param adapters  in the cache
+     * @param bytes     of all adapters in memory, evicted ones included
+     * @param leases    requested with {@link #lease}
+     * @param hits      those of them whose adapter was in the cache
+     * @param evictions adapters evicted
      */
-    AdapterCache(Loader loader, long budget, Executor loadThreads, Duration loadLimit) {
-        this.loader = loader;
+    record Usage(int adapters, long bytes, long leases, long hits, long evictions) {}
+
+    /**
+     * @param budget    maximum bytes of all adapters in memory and all reservations
+     * @param onRelease called without a lock on the thread that closes a lease
+     */
+    AdapterCache(long budget, Runnable onRelease) {
         this.budget = budget;
-        this.thread = new BackgroundExecutor("tidemark-adapters", loader::lowerThreadPriority);
-        this.loadThreads = loadThreads;
-        this.loadLimit = loadLimit;
+        this.onRelease = onRelease;
+    }
+
+    long budget() {
+        return budget;
+    }
+
+    /** Empty if the adapter is not in the cache. */
+    synchronized Optional<AdapterLease> lease(String id) {
+        leases++;
+        Optional<CachedAdapter> found = Optional.ofNullable(cached.get(id));
+        if (found.isPresent()) {
+            hits++;
+        }
+        return found.map(this::lease);
+    }
+
+    private AdapterLease lease(CachedAdapter adapter) {
+        adapter.leases++;
+        return new AdapterLease(adapter.adapter, () -> release(adapter));
+    }
+
+    private void release(CachedAdapter adapter) {
+        synchronized (this) {
+            adapter.leases--;
+        }
+        onRelease.run();
     }
 
     /**
-     * Validates a folder on the calling thread.
+     * Reserves memory for an adapter that is not loaded yet. If it does not fit, evicts the adapters whose memory it
+     * requires; it fits when enough of them are freed.
      *
-     * @throws InvalidAdapterException if the folder cannot be applied exactly, or its file is larger than the budget
+     * @return whether the memory is reserved
      */
-    Registration register(String id, Path folder) {
-        Registration registration = new Registration(id, folder, loader.check(folder));
-        requireWithinBudget(registration, registration.fileBytes);
-        return registration;
+    synchronized boolean reserve(long bytes) {
+        if (bytes <= budget - cachedBytes - evictedBytes - reservedBytes) {
+            reservedBytes += bytes;
+            return true;
+        }
+        evictFor(bytes);
+        return false;
+    }
+
+    synchronized void cancelReservation(long bytes) {
+        reservedBytes -= bytes;
     }
 
     /**
-     * @return completed if the adapter is in memory, otherwise when it has been loaded; fails with
-     *     {@link InvalidAdapterException}, also without a load if one failed less than 30 seconds ago, with
-     *     {@link AdapterLoadTimeoutException} if the load hangs, or with the {@link Error} that has ended the load
-     */
-    CompletableFuture<AdapterLease> lease(Registration registration) {
-        synchronized (lock) {
-            leases++;
-            CachedAdapter adapter = cached.get(registration.id);
-            if (adapter != null) {
-                hits++;
-                return CompletableFuture.completedFuture(lease(adapter));
-            }
-            Optional<InvalidAdapterException> refusal = closed
-                    ? Optional.of(closedRefusal(registration))
-                    : registration.refusedSince(System.nanoTime() - REFUSAL_NANOS);
-            if (refusal.isPresent()) {
-                return CompletableFuture.failedFuture(refusal.get());
-            }
-            if (registration.hangs || allThreadsHang()) {
-                return CompletableFuture.failedFuture(timeout(registration));
-            }
-            CompletableFuture<AdapterLease> waiter = new CompletableFuture<>();
-            registration.waiting.add(waiter);
-            if (registration.waiting.size() == 1) {
-                thread.execute(() -> load(registration));
-            }
-            return waiter;
-        }
-    }
-
-    /** The digest of the version that was loaded last; empty before the first load. */
-    Optional<String> digest(Registration registration) {
-        synchronized (lock) {
-            return registration.digest;
-        }
-    }
-
-    AdapterStats stats(int registered) {
-        synchronized (lock) {
-            return new AdapterStats(
-                    registered,
-                    cached.size(),
-                    cachedBytes + evictedBytes,
-                    leases,
-                    hits,
-                    loads,
-                    loadNanos,
-                    evictions,
-                    failures,
-                    hangingLoads());
-        }
-    }
-
-    /**
-     * Finds loads that hang, and fails whoever waits for them. Called a second after the end of the last call, see
-     * {@link RunningTime}.
-     */
-    void tick() {
-        List<Load> late;
-        synchronized (lock) {
-            loadTimes.tick(
-                    loading.stream().filter(load -> load.running.isPresent()).toList());
-            late = loadTimes.since(loadLimit).stream()
-                    .filter(load -> !load.hangs && loading.contains(load))
-                    .toList();
-            for (Load load : late) {
-                load.hangs = true;
-                load.registration.hangs = true;
-                loadingBytes -= load.reservedBytes;
-                // may end a read from a volume that responds again
-                load.running.ifPresent(Thread::interrupt);
-            }
-            lock.notifyAll();
-        }
-        for (Load load : late) {
-            LOG.log(
-                    System.Logger.Level.ERROR,
-                    "the load of adapter '" + load.registration.id + "' has not ended within " + loadLimit.toSeconds()
-                            + " s (tidemark.engine.adapter-load-limit): " + load.registration.folder);
-            failWaiting(load.registration, timeout(load.registration));
-        }
-    }
-
-    /**
-     * Fails the leases that wait, interrupts running loads at their next tensor, and frees all adapters. Waits up to 60
-     * seconds for loads that do not hang. No step may use an adapter any more.
-     */
-    @Override
-    public void close() {
-        synchronized (lock) {
-            closed = true;
-            loading.forEach(load -> load.running.ifPresent(Thread::interrupt));
-            lock.notifyAll();
-        }
-        thread.close();
-        awaitLoads();
-        synchronized (lock) {
-            cached.values().forEach(AdapterCache::free);
-            evicted.forEach(AdapterCache::free);
-            cached.clear();
-            evicted.clear();
-            cachedBytes = 0;
-            evictedBytes = 0;
-        }
-    }
-
-    private void awaitLoads() {
-        long start = System.nanoTime();
-        synchronized (lock) {
-            try {
-                while (loading.stream().anyMatch(load -> !load.hangs) && System.nanoTime() - start < CLOSE_NANOS) {
-                    lock.wait(TimeUnit.SECONDS.toMillis(1));
-                }
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-            }
-        }
-    }
-
-    /** On the thread of the cache: waits until the adapter can load, and has it loaded. */
-    private void load(Registration registration) {
-        try {
-            requireWithinBudget(registration, registration.bytes(1));
-            Load load = reserve(registration);
-            loadThreads.execute(() -> run(load));
-        } catch (InvalidAdapterException e) {
-            refuse(registration, e);
-        } catch (AdapterLoadTimeoutException e) {
-            failWaiting(registration, e);
-        } catch (InterruptedException | RuntimeException e) {
-            refuse(registration, notLoaded(registration, e));
-        }
-    }
-
-    /** On a thread that loads. */
-    private void run(Load load) {
-        Registration registration = load.registration;
-        try {
-            synchronized (lock) {
-                if (closed) {
-                    throw closedRefusal(registration);
-                }
-                load.running = Optional.of(Thread.currentThread());
-            }
-            long start = System.nanoTime();
-            LoadedAdapter loaded = loader.load(registration.id, registration.folder);
-            try {
-                requireWithinBudget(registration, loaded.weights().bytes());
-                add(load, new CachedAdapter(loaded), System.nanoTime() - start);
-            } catch (InvalidAdapterException e) {
-                loaded.weights().close();
-                throw e;
-            }
-        } catch (InvalidAdapterException e) {
-            ended(load);
-            refuse(registration, e);
-        } catch (RuntimeException e) {
-            ended(load);
-            refuse(registration, notLoaded(registration, e));
-        } catch (Error e) {
-            // whoever waits for the adapter ends the process
-            LOG.log(System.Logger.Level.ERROR, "the load of adapter '" + registration.id + "' has failed", e);
-            ended(load);
-            failWaiting(registration, e);
-        }
-        freeSoon();
-    }
-
-    private void ended(Load load) {
-        synchronized (lock) {
-            loading.remove(load);
-            load.registration.hangs = false;
-            if (!load.hangs) {
-                loadingBytes -= load.reservedBytes;
-            }
-            lock.notifyAll();
-        }
-    }
-
-    private int hangingLoads() {
-        return (int) loading.stream().filter(load -> load.hangs).count();
-    }
-
-    private boolean allThreadsHang() {
-        return hangingLoads() == MAX_THREADS;
-    }
-
-    private boolean hasThread() {
-        return loading.size() < MAX_THREADS && loading.size() - hangingLoads() < MAX_LOADS;
-    }
-
-    /**
-     * Evicts adapters and waits until this one fits the budget and has a thread. An estimate above the budget is no
-     * reason to refuse it.
+     * Adds an adapter, whose reservation has been cancelled. The reservation may have been too low, so that others are
+     * evicted.
      *
-     * @throws AdapterLoadTimeoutException if all threads hang
+     * @param leased number of leases of it to return
      */
-    private Load reserve(Registration registration) throws InterruptedException {
-        while (true) {
-            freeUnused();
-            synchronized (lock) {
-                if (closed) {
-                    throw closedRefusal(registration);
-                }
-                if (allThreadsHang()) {
-                    throw timeout(registration);
-                }
-                long bytes =
-                        Math.min(budget, registration.bytes(loads == 0 ? FIRST_BYTES_PER_FILE_BYTE : bytesPerFileByte));
-                if (hasThread()) {
-                    if (bytes <= budget - cachedBytes - evictedBytes - loadingBytes) {
-                        Load load = new Load(registration, bytes);
-                        loading.add(load);
-                        loadingBytes += bytes;
-                        return load;
-                    }
-                    evictFor(bytes);
-                }
-                if (evicted.stream().noneMatch(CachedAdapter::isUnused)) {
-                    lock.wait();
-                }
-            }
-        }
-    }
-
-    /** @throws InvalidAdapterException if the cache has been closed */
-    private void add(Load load, CachedAdapter adapter, long nanos) {
-        Registration registration = load.registration;
-        List<CompletableFuture<AdapterLease>> waiting;
-        List<AdapterLease> granted;
-        synchronized (lock) {
-            if (closed) {
-                throw closedRefusal(registration);
-            }
-            ended(load);
-            loads++;
-            loadNanos += nanos;
-            registration.digest = Optional.of(adapter.adapter.digest());
-            registration.loadedBytes = OptionalLong.of(adapter.bytes());
-            registration.refusal = Optional.empty();
-            bytesPerFileByte = Math.max(bytesPerFileByte, (double) adapter.bytes() / registration.fileBytes);
-            cached.put(registration.id, adapter);
-            cachedBytes += adapter.bytes();
-            waiting = registration.takeWaiting();
-            granted = waiting.stream().map(waiter -> lease(adapter)).toList();
-            // the estimate before the first load may have been too low
-            evictFor(0);
-        }
-        for (int i = 0; i < granted.size(); i++) {
-            // a cancelled future takes no lease
-            if (!waiting.get(i).complete(granted.get(i))) {
-                granted.get(i).close();
-            }
-        }
-    }
-
-    private void refuse(Registration registration, InvalidAdapterException reason) {
-        synchronized (lock) {
-            registration.refused(reason, System.nanoTime());
-        }
-        // once for each load: senders are not told the reason
-        LOG.log(
-                System.Logger.Level.WARNING,
-                "adapter '" + registration.id + "' can't be loaded: " + reason.getMessage());
-        failWaiting(registration, reason);
-    }
-
-    private void failWaiting(Registration registration, Throwable reason) {
-        List<CompletableFuture<AdapterLease>> waiting;
-        synchronized (lock) {
-            failures++;
-            waiting = registration.takeWaiting();
-        }
-        waiting.forEach(waiter -> waiter.completeExceptionally(reason));
+    synchronized List<AdapterLease> add(LoadedAdapter loaded, int leased) {
+        CachedAdapter adapter = new CachedAdapter(loaded);
+        cached.put(loaded.id(), adapter);
+        cachedBytes += adapter.bytes();
+        List<AdapterLease> granted =
+                Stream.generate(() -> lease(adapter)).limit(leased).toList();
+        evictFor(0);
+        return granted;
     }
 
     /** Evicts as many adapters as a new one of this size requires. Only under the lock. */
@@ -478,12 +142,12 @@ final class AdapterCache implements AutoCloseable {
         List<CachedAdapter> unused =
                 cached.values().stream().filter(CachedAdapter::isUnused).toList();
         for (CachedAdapter next : unused) {
-            if (bytes <= budget - cachedBytes - loadingBytes - leasedEvictedBytes()) {
+            if (bytes <= budget - cachedBytes - reservedBytes - leasedEvictedBytes()) {
                 return;
             }
             evict(next);
         }
-        while (bytes > budget - cachedBytes - loadingBytes && !cached.isEmpty()) {
+        while (bytes > budget - cachedBytes - reservedBytes && !cached.isEmpty()) {
             evict(cached.values().iterator().next());
         }
     }
@@ -503,68 +167,37 @@ final class AdapterCache implements AutoCloseable {
                 .sum();
     }
 
-    /** Only under the lock. */
-    private AdapterLease lease(CachedAdapter adapter) {
-        adapter.leases++;
-        return new AdapterLease(adapter.adapter, () -> release(adapter));
+    /** Whether an evicted adapter has no lease, so that {@link #freeUnused} frees it. */
+    synchronized boolean canFree() {
+        return evicted.stream().anyMatch(CachedAdapter::isUnused);
     }
 
-    /** On the thread that closes a lease. */
-    private void release(CachedAdapter adapter) {
-        synchronized (lock) {
-            adapter.leases--;
-            lock.notifyAll();
-        }
-        freeSoon();
-    }
-
-    /** Memory is freed on the thread of the cache. */
-    private void freeSoon() {
-        synchronized (lock) {
-            if (!closed && evicted.stream().anyMatch(CachedAdapter::isUnused)) {
-                thread.execute(this::freeUnused);
-            }
-        }
-    }
-
-    /** Frees evicted adapters without leases, outside the lock: it takes milliseconds. On the thread of the cache. */
-    private void freeUnused() {
+    /** Frees evicted adapters without leases, outside the lock. */
+    void freeUnused() {
         List<CachedAdapter> unused;
-        synchronized (lock) {
+        synchronized (this) {
             unused = evicted.stream().filter(CachedAdapter::isUnused).toList();
             evicted.removeAll(unused);
         }
-        unused.forEach(AdapterCache::free);
-        synchronized (lock) {
+        unused.forEach(CachedAdapter::free);
+        synchronized (this) {
             // the bytes count until the memory is free
             unused.forEach(adapter -> evictedBytes -= adapter.bytes());
         }
     }
 
-    private static void free(CachedAdapter adapter) {
-        adapter.adapter.weights().close();
+    synchronized Usage usage() {
+        return new Usage(cached.size(), cachedBytes + evictedBytes, leases, hits, evictions);
     }
 
-    private void requireWithinBudget(Registration registration, long bytes) {
-        if (bytes > budget) {
-            throw InvalidAdapterException.broken(
-                    registration.folder,
-                    "takes " + bytes + " bytes, more than the budget of " + budget
-                            + " bytes for all adapters; increase tidemark.engine.adapter-bytes");
-        }
-    }
-
-    private static InvalidAdapterException notLoaded(Registration registration, Exception reason) {
-        return InvalidAdapterException.broken(
-                registration.folder, "could not be loaded: " + reason.getMessage(), reason);
-    }
-
-    private AdapterLoadTimeoutException timeout(Registration registration) {
-        return new AdapterLoadTimeoutException(
-                "adapter '" + registration.id + "' was not loaded within " + loadLimit.toSeconds() + " s");
-    }
-
-    private static InvalidAdapterException closedRefusal(Registration registration) {
-        return InvalidAdapterException.broken(registration.folder, "was not loaded because the process ends");
+    /** Frees all adapters, leased ones too. */
+    @Override
+    public synchronized void close() {
+        cached.values().forEach(CachedAdapter::free);
+        evicted.forEach(CachedAdapter::free);
+        cached.clear();
+        evicted.clear();
+        cachedBytes = 0;
+        evictedBytes = 0;
     }
 }

@@ -24,8 +24,8 @@ import java.util.concurrent.atomic.AtomicInteger;
 public final class AdapterStore implements AutoCloseable {
 
     private final String baseModel;
-    private final AdapterCache cache;
-    private final Map<String, AdapterCache.Registration> registered = new ConcurrentHashMap<>();
+    private final AdapterLoads loads;
+    private final Map<String, AdapterLoads.Registration> registered = new ConcurrentHashMap<>();
     private final Map<String, AdapterLease> kept = new ConcurrentHashMap<>();
 
     /** A store without a budget: a loaded adapter is never evicted. */
@@ -46,18 +46,18 @@ public final class AdapterStore implements AutoCloseable {
         this(model.name(), new FolderLoader(model), budget, loadLimit);
     }
 
-    AdapterStore(String baseModel, AdapterCache.Loader loader, long budget, Duration loadLimit) {
+    AdapterStore(String baseModel, AdapterLoads.Loader loader, long budget, Duration loadLimit) {
         this(baseModel, loader, budget, loadThreads(loader), loadLimit);
     }
 
-    /** @param loadThreads has a thread for each of {@link AdapterCache#MAX_THREADS} tasks */
-    AdapterStore(String baseModel, AdapterCache.Loader loader, long budget, Executor loadThreads, Duration loadLimit) {
+    /** @param loadThreads has a thread for each of {@link AdapterLoads#MAX_THREADS} tasks */
+    AdapterStore(String baseModel, AdapterLoads.Loader loader, long budget, Executor loadThreads, Duration loadLimit) {
         this.baseModel = baseModel;
-        this.cache = new AdapterCache(loader, budget, loadThreads, loadLimit);
+        this.loads = new AdapterLoads(loader, budget, loadThreads, loadLimit);
     }
 
     /** Threads that end when they have been idle for a minute. */
-    private static Executor loadThreads(AdapterCache.Loader loader) {
+    private static Executor loadThreads(AdapterLoads.Loader loader) {
         AtomicInteger started = new AtomicInteger();
         return Executors.newCachedThreadPool(task -> {
             Thread thread = new Thread(
@@ -83,7 +83,7 @@ public final class AdapterStore implements AutoCloseable {
             throw InvalidAdapterException.broken(
                     folder, "the adapter id '" + id + "' is empty or the name of the base model");
         }
-        if (registered.putIfAbsent(id, cache.register(id, folder)) != null) {
+        if (registered.putIfAbsent(id, loads.register(id, folder)) != null) {
             throw InvalidAdapterException.broken(folder, "an adapter with the id '" + id + "' is already registered");
         }
     }
@@ -103,7 +103,7 @@ public final class AdapterStore implements AutoCloseable {
      * @throws NoSuchElementException if the id is not registered
      */
     public Optional<String> digest(String id) {
-        return cache.digest(registration(id));
+        return loads.digest(registration(id));
     }
 
     /**
@@ -116,7 +116,7 @@ public final class AdapterStore implements AutoCloseable {
      * @throws NoSuchElementException if the id is not registered
      */
     public CompletableFuture<AdapterLease> lease(String id) {
-        return cache.lease(registration(id));
+        return loads.lease(registration(id));
     }
 
     /**
@@ -161,21 +161,21 @@ public final class AdapterStore implements AutoCloseable {
      * Finds loads that hang, and fails the leases that wait for them. Called a second after the end of the last call.
      */
     public void tick() {
-        cache.tick();
+        loads.tick();
     }
 
     /** Counters since the store was created, and current sizes. */
     public AdapterStats stats() {
-        return cache.stats(registered.size());
+        return loads.stats(registered.size());
     }
 
     /** Frees all adapters, leased ones too. No step may use an adapter any more. */
     @Override
     public void close() {
-        cache.close();
+        loads.close();
     }
 
-    private AdapterCache.Registration registration(String id) {
+    private AdapterLoads.Registration registration(String id) {
         return Optional.ofNullable(registered.get(id))
                 .orElseThrow(() -> new NoSuchElementException("no adapter '" + id + "'"));
     }

@@ -16,7 +16,7 @@ import java.util.HexFormat;
 import java.util.List;
 
 /** Loads PEFT folders to the device of the base model. */
-record FolderLoader(LanguageModel model) implements AdapterCache.Loader {
+record FolderLoader(LanguageModel model) implements AdapterLoads.Loader {
 
     private static final List<String> FILES = List.of(AdapterReader.CONFIG, AdapterReader.WEIGHTS);
 

@@ -222,7 +222,7 @@ class AdapterCacheTest {
     @Test
     @DisplayName("The refusal of a failed load expires, so that a repaired folder needs no restart")
     void refusalExpires() {
-        AdapterCache.Registration registration = new AdapterCache.Registration("a", Path.of("folder"), 1);
+        AdapterLoads.Registration registration = new AdapterLoads.Registration("a", Path.of("folder"), 1);
         registration.refused(InvalidAdapterException.broken(Path.of("folder"), "is broken"), 1_000);
         assertThat(registration.refusedSince(1_000)).isPresent();
         assertThat(registration.refusedSince(1_001)).isEmpty();

@@ -8,9 +8,9 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 
 /** Records loads, and can delay them or make them fail. */
-final class GatedLoader implements AdapterCache.Loader {
+final class GatedLoader implements AdapterLoads.Loader {
 
-    private final AdapterCache.Loader real;
+    private final AdapterLoads.Loader real;
     private final List<String> loads = new CopyOnWriteArrayList<>();
     private final List<String> threads = new CopyOnWriteArrayList<>();
     private volatile CountDownLatch gate = new CountDownLatch(0);
@@ -19,7 +19,7 @@ final class GatedLoader implements AdapterCache.Loader {
     private volatile String broken = "";
     private volatile Optional<Error> error = Optional.empty();
 
-    GatedLoader(AdapterCache.Loader real) {
+    GatedLoader(AdapterLoads.Loader real) {
         this.real = real;
     }
 

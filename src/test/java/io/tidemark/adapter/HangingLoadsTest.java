@@ -77,29 +77,29 @@ class HangingLoadsTest {
     void bound() {
         List<String> ids = new ArrayList<>();
         AdapterStore store = fixture.budget(Long.MAX_VALUE);
-        for (int i = 0; i <= AdapterCache.MAX_THREADS; i++) {
+        for (int i = 0; i <= AdapterLoads.MAX_THREADS; i++) {
             ids.add("h" + i);
             store.register("h" + i, AdapterCacheFixture.folder());
         }
         gate = fixture.loader().hang(ids.toArray(String[]::new));
         List<CompletableFuture<AdapterLease>> leases =
                 ids.stream().map(store::lease).toList();
-        for (int started = AdapterCache.MAX_LOADS;
-                started <= AdapterCache.MAX_THREADS;
-                started += AdapterCache.MAX_LOADS) {
+        for (int started = AdapterLoads.MAX_LOADS;
+                started <= AdapterLoads.MAX_THREADS;
+                started += AdapterLoads.MAX_LOADS) {
             int expected = started;
             Awaitility.await().until(() -> fixture.loader().loads().size() == expected);
             ticks(store, AdapterCacheFixture.LOAD_LIMIT.toSeconds() + 1);
         }
-        assertThat(store.stats().hangingLoads()).isEqualTo(AdapterCache.MAX_THREADS);
+        assertThat(store.stats().hangingLoads()).isEqualTo(AdapterLoads.MAX_THREADS);
         // the last one has waited for a thread
         Awaitility.await().until(() -> leases.stream().allMatch(CompletableFuture::isCompletedExceptionally));
-        assertThat(store.lease(ids.get(AdapterCache.MAX_THREADS))).isCompletedExceptionally();
-        assertThat(fixture.loader().loads()).hasSize(AdapterCache.MAX_THREADS);
+        assertThat(store.lease(ids.get(AdapterLoads.MAX_THREADS))).isCompletedExceptionally();
+        assertThat(fixture.loader().loads()).hasSize(AdapterLoads.MAX_THREADS);
 
         gate.countDown();
         Awaitility.await().until(() -> store.stats().hangingLoads() == 0);
-        assertThat(store.lease(ids.get(AdapterCache.MAX_THREADS))).succeedsWithin(Duration.ofSeconds(10));
+        assertThat(store.lease(ids.get(AdapterLoads.MAX_THREADS))).succeedsWithin(Duration.ofSeconds(10));
     }
 
     @Test
