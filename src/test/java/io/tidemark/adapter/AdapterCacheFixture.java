@@ -10,6 +10,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import org.awaitility.Awaitility;
 
 /** A model and a store with memory for a given number of adapters, which all have the same size. */
 final class AdapterCacheFixture implements AutoCloseable {
@@ -70,8 +71,10 @@ final class AdapterCacheFixture implements AutoCloseable {
         }
     }
 
+    /** A store does not wait for loads that hang, which use the model when the gate opens. */
     @Override
     public void close() {
+        Awaitility.await().until(() -> stores.stream().allMatch(store -> store.stats().hangingLoads() == 0));
         stores.forEach(AdapterStore::close);
         fixture.close();
     }
