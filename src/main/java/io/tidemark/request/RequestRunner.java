@@ -199,7 +199,8 @@ public final class RequestRunner {
     /** Requests of a topic that the engine does not have yet: they are parsed, or wait for their adapter. */
     public int admitting(String topic) {
         return (int) runs.values().stream()
-                .filter(run -> !run.isInEngine() && run.request().source().topic().equals(topic))
+                .filter(run ->
+                        !run.isInEngine() && run.request().source().topic().equals(topic))
                 .count();
     }
 
@@ -277,8 +278,8 @@ public final class RequestRunner {
             run.cancel(FinishReason.CANCELLED);
             return false;
         }
-        Prepared prepared = admission.prepare(
-                request.tenant(), parsed, () -> interrupted.getAsBoolean() || run.needsNoAnswer());
+        Prepared prepared =
+                admission.prepare(request.tenant(), parsed, () -> interrupted.getAsBoolean() || run.needsNoAnswer());
         engine.validate(prepared.prompt(), prepared.params());
         if (!run.prepared(prepared)) {
             return false;
@@ -304,8 +305,8 @@ public final class RequestRunner {
 
     private boolean submit(RequestRun run, Prepared prepared, Optional<AdapterLease> lease)
             throws RequestRejectedException {
-        AdmittedRequest admitted = admission.admit(
-                run.request().tenant(), prepared, run.engineId(), lease.map(AdapterLease::adapter));
+        AdmittedRequest admitted =
+                admission.admit(run.request().tenant(), prepared, run.engineId(), lease.map(AdapterLease::adapter));
         return run.submit(admitted, lease);
     }
 }

@@ -87,8 +87,7 @@ public final class Watchdog {
      * @param describe  the requests with these ids in the engine, for the log
      * @param onFailure ends the process
      */
-    Watchdog(
-            Engine engine, Limits limits, Function<Set<String>, String> describe, Consumer<Throwable> onFailure) {
+    Watchdog(Engine engine, Limits limits, Function<Set<String>, String> describe, Consumer<Throwable> onFailure) {
         this.engine = engine;
         this.limits = limits;
         this.describe = describe;

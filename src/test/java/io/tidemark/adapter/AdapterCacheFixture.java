@@ -74,7 +74,8 @@ final class AdapterCacheFixture implements AutoCloseable {
     /** A store does not wait for loads that hang, which use the model when the gate opens. */
     @Override
     public void close() {
-        Awaitility.await().until(() -> stores.stream().allMatch(store -> store.stats().hangingLoads() == 0));
+        Awaitility.await()
+                .until(() -> stores.stream().allMatch(store -> store.stats().hangingLoads() == 0));
         stores.forEach(AdapterStore::close);
         fixture.close();
     }

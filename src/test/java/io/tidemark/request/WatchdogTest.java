@@ -95,8 +95,7 @@ class WatchdogTest {
         fixture.requests().cancel(CancellationMessage.ofId("r1"), now());
         assertThat(answered).isCompleted();
         List<String> logged = LogCapture.of(
-                RequestRun.class,
-                () -> fixture.coldLease().completeExceptionally(new IllegalStateException("late")));
+                RequestRun.class, () -> fixture.coldLease().completeExceptionally(new IllegalStateException("late")));
         assertThat(logged).isEmpty();
         assertThat(fixture.answers()).hasSize(1);
     }
@@ -133,7 +132,9 @@ class WatchdogTest {
         assertThat(fixture.requests().watchdog().seemsToHang(inStep)).isTrue();
         assertThat(fixture.requests().watchdog().seemsToHang(other)).isFalse();
         fixture.requests().abandon(inStep);
-        assertThat(fixture.requests().watchdog().seemsToHang(inStep)).as("abandoned").isTrue();
+        assertThat(fixture.requests().watchdog().seemsToHang(inStep))
+                .as("abandoned")
+                .isTrue();
 
         // a step of this length is not unusual any more
         fixture.engine().runs(step());

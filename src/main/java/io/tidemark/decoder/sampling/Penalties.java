@@ -16,9 +16,9 @@ public record Penalties(double repetition, double presence, double frequency) {
 
     /** @throws IllegalArgumentException if a penalty is out of range */
     public Penalties {
-        SamplingParams.require(repetition > 0 && Double.isFinite(repetition), "repetition_penalty", repetition);
-        SamplingParams.require(Math.abs(presence) <= 2, "presence_penalty", presence);
-        SamplingParams.require(Math.abs(frequency) <= 2, "frequency_penalty", frequency);
+        require(repetition > 0 && Double.isFinite(repetition), "repetition_penalty", repetition);
+        require(Math.abs(presence) <= 2, "presence_penalty", presence);
+        require(Math.abs(frequency) <= 2, "frequency_penalty", frequency);
     }
 
     public static Penalties repetition(double penalty) {
@@ -33,5 +33,11 @@ public record Penalties(double repetition, double presence, double frequency) {
     /** Whether no penalty has an effect. */
     public boolean areOff() {
         return repetition == 1 && presence == 0 && frequency == 0;
+    }
+
+    static void require(boolean holds, String name, double value) {
+        if (!holds) {
+            throw new IllegalArgumentException(name + " is out of range: " + value);
+        }
     }
 }

@@ -22,12 +22,12 @@ public record SamplingParams(
 
     /** @throws IllegalArgumentException if a parameter is out of range */
     public SamplingParams {
-        require(temperature >= 0 && Double.isFinite(temperature), "temperature", temperature);
-        require(topP > 0 && topP <= 1, "top_p", topP);
-        require(topK >= 0, "top_k", topK);
-        require(minP >= 0 && minP <= 1, "min_p", minP);
+        Penalties.require(temperature >= 0 && Double.isFinite(temperature), "temperature", temperature);
+        Penalties.require(topP > 0 && topP <= 1, "top_p", topP);
+        Penalties.require(topK >= 0, "top_k", topK);
+        Penalties.require(minP >= 0 && minP <= 1, "min_p", minP);
         logitBias = Map.copyOf(logitBias);
-        logitBias.values().forEach(bias -> require(Double.isFinite(bias), "logit_bias", bias));
+        logitBias.values().forEach(bias -> Penalties.require(Double.isFinite(bias), "logit_bias", bias));
     }
 
     /** Samples from the whole vocabulary at this temperature. */
@@ -58,11 +58,5 @@ public record SamplingParams(
     /** Whether the most likely token is taken. */
     public boolean isGreedy() {
         return temperature == 0;
-    }
-
-    static void require(boolean holds, String name, double value) {
-        if (!holds) {
-            throw new IllegalArgumentException(name + " is out of range: " + value);
-        }
     }
 }
