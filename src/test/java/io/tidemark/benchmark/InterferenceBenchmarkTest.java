@@ -6,8 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.tidemark.fixture.FixtureModel;
 import java.util.List;
 import java.util.Optional;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
@@ -16,17 +15,8 @@ import org.junit.jupiter.api.TestInstance;
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class InterferenceBenchmarkTest {
 
-    private FixtureModel fixture;
-
-    @BeforeAll
-    void load() {
-        fixture = FixtureModel.load("llama-gqa");
-    }
-
-    @AfterAll
-    void close() {
-        fixture.close();
-    }
+    @AutoClose
+    private final FixtureModel fixture = FixtureModel.load("llama-gqa");
 
     @Test
     @DisplayName("Steps with a prompt equal its chunks, and steps without a prompt precede each prompt")

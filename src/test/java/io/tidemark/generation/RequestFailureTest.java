@@ -10,8 +10,7 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
@@ -21,19 +20,10 @@ import org.junit.jupiter.api.io.TempDir;
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class RequestFailureTest {
 
-    private FixtureModel fixture;
-    private ReferenceText reference;
+    @AutoClose
+    private final FixtureModel fixture = FixtureModel.load("llama-gqa");
 
-    @BeforeAll
-    void load() {
-        fixture = FixtureModel.load("llama-gqa");
-        reference = fixture.reference("all");
-    }
-
-    @AfterAll
-    void close() {
-        fixture.close();
-    }
+    private final ReferenceText reference = fixture.reference("all");
 
     @Test
     @DisplayName("An adapter with the sizes of another model fails its request only")

@@ -9,8 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
@@ -19,25 +18,15 @@ class RequestQueueTest {
 
     private static final int INSTANCES = 3;
 
-    private static FixtureModel fixture;
-    private static LoraWeights first;
-    private static LoraWeights second;
+    @AutoClose
+    private static final FixtureModel MODEL = FixtureModel.load("llama-gqa");
+
+    private final LoraWeights first = MODEL.adapter("all");
+    private final LoraWeights second = MODEL.adapter("qv");
 
     private final List<Integer> woken = new ArrayList<>();
     private final RequestQueue queue =
             new RequestQueue(new EngineLimits(12, 64, 1L << 30, 1L << 20), INSTANCES, woken::add);
-
-    @BeforeAll
-    static void load() {
-        fixture = FixtureModel.load("llama-gqa");
-        first = fixture.adapter("all");
-        second = fixture.adapter("qv");
-    }
-
-    @AfterAll
-    static void close() {
-        fixture.close();
-    }
 
     @Test
     @DisplayName("A request goes to the first instance with the lowest load, and only that one is woken")

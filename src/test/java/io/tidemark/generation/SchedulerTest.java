@@ -12,8 +12,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
@@ -22,19 +21,10 @@ import org.junit.jupiter.api.TestInstance;
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class SchedulerTest {
 
-    private FixtureModel fixture;
-    private ReferenceText reference;
+    @AutoClose
+    private final FixtureModel fixture = FixtureModel.load("llama-gqa");
 
-    @BeforeAll
-    void load() {
-        fixture = FixtureModel.load("llama-gqa");
-        reference = fixture.reference("all");
-    }
-
-    @AfterAll
-    void close() {
-        fixture.close();
-    }
+    private final ReferenceText reference = fixture.reference("all");
 
     @Test
     @DisplayName("A request that waits for sequences is not overtaken by one that would fit")

@@ -11,31 +11,20 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
 @DisplayName("Order of waiting requests")
 class WaitingRequestsTest {
 
-    private static FixtureModel fixture;
-    private static LoraWeights first;
-    private static LoraWeights second;
+    @AutoClose
+    private static final FixtureModel MODEL = FixtureModel.load("llama-gqa");
+
+    private final LoraWeights first = MODEL.adapter("all");
+    private final LoraWeights second = MODEL.adapter("qv");
 
     private final WaitingRequests waiting = new WaitingRequests();
-
-    @BeforeAll
-    static void load() {
-        fixture = FixtureModel.load("llama-gqa");
-        first = fixture.adapter("all");
-        second = fixture.adapter("qv");
-    }
-
-    @AfterAll
-    static void close() {
-        fixture.close();
-    }
 
     @Test
     @DisplayName("The smallest priority starts first, and requests of one priority in the order of their submission")

@@ -1,5 +1,6 @@
 package io.tidemark.request;
 
+import io.tidemark.generation.Completion;
 import io.tidemark.generation.Engine;
 import io.tidemark.generation.EngineStats;
 import io.tidemark.generation.FinishReason;
@@ -13,7 +14,7 @@ import java.util.OptionalDouble;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Function;
 
-/** An engine that runs nothing and records submissions and cancellations. */
+/** An engine that runs nothing and records submissions and cancellations. The test ends its requests. */
 public final class RecordingEngine implements Engine {
 
     private final List<GenerationRequest> submitted = new CopyOnWriteArrayList<>();
@@ -30,6 +31,31 @@ public final class RecordingEngine implements Engine {
     /** Of the submitted requests, in their order. */
     public List<GenerationListener> listeners() {
         return listeners;
+    }
+
+    /**
+     * The sources of the submitted requests, as {@code PARTITION@OFFSET}, in the order of submission. The requests have
+     * no id of a client.
+     */
+    public List<String> sources() {
+        return submitted.stream()
+                .map(request -> request.id().replaceFirst(".*-(\\d+)-(\\d+)#\\d+", "$1@$2"))
+                .toList();
+    }
+
+    /**
+     * Ends a request with one choice of one token.
+     *
+     * @param index of the request in the order of submission
+     */
+    public void finish(int index, String text, FinishReason reason) {
+        listeners
+                .get(index)
+                .onFinished(new Completion(
+                        submitted.get(index).id(),
+                        List.of(new Completion.Choice(0, text, List.of(1), reason, List.of())),
+                        new Completion.Usage(1, 1, 0),
+                        new Completion.Timing(1, 1, 2)));
     }
 
     public List<String> cancelledAfterSubmission() {

@@ -1,9 +1,11 @@
 package io.tidemark.request;
 
 import io.tidemark.message.Provenance.Source;
+import io.tidemark.time.VirtualTime;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.Executor;
+import java.util.concurrent.atomic.AtomicBoolean;
 
 /** Requests and threads without limits, for tests. */
 public final class RequestFixtures {
@@ -16,6 +18,19 @@ public final class RequestFixtures {
     /** The threads of a runner, without time limits. */
     public static RequestRunner.Threads threads(Executor admission, RequestRunner.Timer deadlines) {
         return new RequestRunner.Threads(admission, deadlines, NO_LIMITS);
+    }
+
+    /** Runs tasks when the time of the test has come. */
+    public static RequestRunner.Timer timer(VirtualTime time) {
+        return (delay, task) -> {
+            AtomicBoolean cancelled = new AtomicBoolean();
+            time.schedule(delay, () -> {
+                if (!cancelled.get()) {
+                    task.run();
+                }
+            });
+            return () -> cancelled.set(true);
+        };
     }
 
     /** A request whose topic is its tenant, without limits. */

@@ -28,7 +28,6 @@ import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Function;
 
 /**
@@ -75,14 +74,9 @@ final class RequestRunnerFixture implements AutoCloseable {
     }
 
     private Runnable schedule(Duration delay, Runnable task) {
-        AtomicBoolean cancelled = new AtomicBoolean();
-        time.schedule(delay, () -> {
-            if (!cancelled.get()) {
-                task.run();
-            }
-        });
+        Runnable cancellation = RequestFixtures.timer(time).schedule(delay, task);
         duringAdmission.run();
-        return () -> cancelled.set(true);
+        return cancellation;
     }
 
     /** Runs an action in the admission of each request with a deadline, before its prompt is rendered. */

@@ -35,25 +35,16 @@ class ConsumerGroupTest {
         return request;
     }
 
-    /** Runs the events up to a time. */
-    private void runTo(double time) {
-        boolean[] reached = {false};
-        clock.after(time - clock.now(), () -> reached[0] = true);
-        while (!reached[0]) {
-            clock.step();
-        }
-    }
-
     @Test
     @DisplayName("A long request holds the committed offset of its partition, so that finished requests count as lag")
     void longRequestHoldsTheOffset() {
         ConsumerGroup group = group(2, 0);
         join(group);
-        runTo(5);
+        Steps.runTo(clock, 5);
         append(group, 0, 10_000);
         IntStream.range(0, 10).forEach(any -> append(group, 0, 10));
         IntStream.range(0, 10).forEach(any -> append(group, 1, 10));
-        runTo(60);
+        Steps.runTo(clock, 60);
         assertThat(ended).hasSize(20);
         assertThat(group.lag()).isEqualTo(11);
     }
@@ -72,10 +63,10 @@ class ConsumerGroupTest {
     void partitionsAreShared() {
         ConsumerGroup group = group(2, 0);
         List<Worker> workers = List.of(join(group), join(group), join(group));
-        runTo(20);
+        Steps.runTo(clock, 20);
         append(group, 0, 10);
         append(group, 1, 10);
-        runTo(40);
+        Steps.runTo(clock, 40);
         assertThat(workers.stream().map(worker -> worker.tokensProcessed())).containsExactlyInAnyOrder(11L, 11L, 0L);
     }
 
@@ -84,12 +75,12 @@ class ConsumerGroupTest {
     void revocation() {
         ConsumerGroup group = group(2, 0);
         join(group);
-        runTo(5);
+        Steps.runTo(clock, 5);
         List<Request> requests =
                 List.of(append(group, 0, 50), append(group, 1, 50), append(group, 0, 1000), append(group, 1, 1000));
-        runTo(6);
+        Steps.runTo(clock, 6);
         join(group);
-        runTo(400);
+        Steps.runTo(clock, 400);
         assertThat(ended).containsExactlyInAnyOrderElementsOf(requests);
         assertThat(requests.subList(0, 2)).allMatch(each -> each.lostTokens == 0);
         // one of the two partitions has moved, about a second after its requests have started
@@ -106,17 +97,17 @@ class ConsumerGroupTest {
     void shutdown() {
         ConsumerGroup group = group(1, 0);
         Worker first = join(group);
-        runTo(5);
+        Steps.runTo(clock, 5);
         Request shorter = append(group, 0, 100);
         Request longer = append(group, 0, 1000);
-        runTo(6);
+        Steps.runTo(clock, 6);
         first.stop();
         Request waiting = append(group, 0, 10);
         join(group);
-        runTo(26.5);
+        Steps.runTo(clock, 26.5);
         assertThat(ended).containsExactly(shorter);
         assertThat(first.isStopped()).isTrue();
-        runTo(200);
+        Steps.runTo(clock, 200);
         assertThat(ended).containsExactly(shorter, waiting, longer);
         assertThat(longer.lostTokens).isBetween(150.0, 250.0);
         assertThat(group.lag()).isZero();

@@ -40,19 +40,11 @@ class PrometheusTest {
         }
     }
 
-    private void runTo(double time) {
-        boolean[] reached = {false};
-        clock.after(time - clock.now(), () -> reached[0] = true);
-        while (!reached[0]) {
-            clock.step();
-        }
-    }
-
     @Test
     @DisplayName("Reads 0 as the work and the load until a worker has measured its capacity")
     void unknownCapacity() {
         append(3, 1000);
-        runTo(60);
+        Steps.runTo(clock, 60);
         assertThat(first.work().outstandingTokens()).isPositive();
         assertThat(prometheus.workSeconds()).isZero();
         assertThat(prometheus.loadWorkers()).isZero();
@@ -62,10 +54,10 @@ class PrometheusTest {
     @DisplayName("Counts the records of a worker without an answer with the mean of the others")
     void newWorker() {
         append(150, 50);
-        runTo(50.5);
+        Steps.runTo(clock, 50.5);
         Worker second = join();
         while (second.work().waitingRecords(Worker.TOPIC) == 0) {
-            runTo(clock.now() + 0.5);
+            Steps.runTo(clock, clock.now() + 0.5);
         }
         prometheus.scrape(first, SCRAPE_SECONDS);
         prometheus.scrape(second, SCRAPE_SECONDS);
@@ -84,21 +76,21 @@ class PrometheusTest {
     @DisplayName("Uses the capacity of the last day's workers if no present one has measured it, and forgets it then")
     void lastDay() {
         append(50, 50);
-        runTo(60);
+        Steps.runTo(clock, 60);
         double perSecond = first.work().tokensPerSecond().orElseThrow();
-        runTo(300);
+        Steps.runTo(clock, 300);
         first.stop();
-        runTo(400);
+        Steps.runTo(clock, 400);
         assertThat(prometheus.workSeconds()).as("no worker").isZero();
         Worker second = join();
         append(2, 1_000_000);
-        runTo(3600);
+        Steps.runTo(clock, 3600);
         assertThat(second.work().tokensPerSecond()).isEmpty();
         prometheus.scrape(second, SCRAPE_SECONDS);
         assertThat(prometheus.workSeconds())
                 .isCloseTo(second.work().outstandingTokens() / perSecond, Percentage.withPercentage(10));
         assertThat(prometheus.loadWorkers()).isPositive();
-        runTo(25 * 3600);
+        Steps.runTo(clock, 25 * 3600);
         assertThat(prometheus.workSeconds()).isZero();
     }
 }

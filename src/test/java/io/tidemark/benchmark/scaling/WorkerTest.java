@@ -40,14 +40,6 @@ class WorkerTest {
         }
     }
 
-    private void runTo(double time) {
-        boolean[] reached = {false};
-        clock.after(time - clock.now(), () -> reached[0] = true);
-        while (!reached[0]) {
-            clock.step();
-        }
-    }
-
     @Test
     @DisplayName("Exports what the estimate of a real worker computes from its engine and answers, second by second")
     void exportsTheEstimate() {
@@ -62,7 +54,7 @@ class WorkerTest {
             if (second > 120 && second % 5 == 0) {
                 append(group, 1, 301, 1);
             }
-            runTo(second);
+            Steps.runTo(clock, second);
             while (!ended.isEmpty()) {
                 Request request = ended.remove();
                 expected.answered(request.prompt, request.completion, 1);
@@ -90,10 +82,10 @@ class WorkerTest {
         ConsumerGroup group = group(0);
         Worker worker = join(group);
         append(group, MAX_NUM_SEQS - 1, 1, 1000);
-        runTo(60);
+        Steps.runTo(clock, 60);
         assertThat(worker.work().tokensPerSecond()).isEmpty();
         append(group, 1, 1, 1000);
-        runTo(90);
+        Steps.runTo(clock, 90);
         assertThat(worker.work().waitingRecords(Worker.TOPIC)).isZero();
         assertThat(worker.work().tokensPerSecond().orElseThrow()).isCloseTo(20, Percentage.withPercentage(3));
     }
@@ -104,14 +96,14 @@ class WorkerTest {
         ConsumerGroup group = group(1);
         Worker worker = join(group);
         append(group, 100, 1, 1000);
-        runTo(6);
+        Steps.runTo(clock, 6);
         Offset<Double> density = Offset.offset(2.0);
         assertThat(worker.work().waitingRecords(Worker.TOPIC)).isCloseTo(100 - MAX_NUM_SEQS - MAX_QUEUED, density);
         append(group, 50, 1, 1000);
         assertThat(worker.work().waitingRecords(Worker.TOPIC))
                 .as("the end is not read again yet")
                 .isCloseTo(100 - MAX_NUM_SEQS - MAX_QUEUED, density);
-        runTo(12);
+        Steps.runTo(clock, 12);
         assertThat(worker.work().waitingRecords(Worker.TOPIC)).isCloseTo(150 - MAX_NUM_SEQS - MAX_QUEUED, density);
     }
 
@@ -121,14 +113,14 @@ class WorkerTest {
         ConsumerGroup group = group(0);
         Worker first = join(group);
         append(group, 60, 1, 1000);
-        runTo(6);
+        Steps.runTo(clock, 6);
         double waiting = 60.0 - MAX_NUM_SEQS - MAX_QUEUED;
         assertThat(first.work().waitingRecords(Worker.TOPIC)).isEqualTo(waiting);
         Worker second = join(group);
         first.stop();
-        runTo(25);
+        Steps.runTo(clock, 25);
         assertThat(first.work().waitingRecords(Worker.TOPIC)).as("stopping").isEqualTo(waiting);
-        runTo(32);
+        Steps.runTo(clock, 32);
         assertThat(first.isStopped()).isTrue();
         assertThat(second.work().waitingRecords(Worker.TOPIC)).isEqualTo(waiting);
     }

@@ -2,9 +2,7 @@ package io.tidemark.stream.delivery;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.tidemark.stream.delivery.LoopFixture.Case;
-import io.tidemark.stream.delivery.LoopFixture.Setup;
-import io.tidemark.stream.delivery.LoopFixture.Worker;
+import io.tidemark.stream.delivery.LoopWorker.Setup;
 import java.time.Duration;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.DisplayName;
@@ -19,13 +17,13 @@ class BrokerOutageTest {
     @DisplayName("Ends when it is stopped, with results that can't be written and while it opens its clients again")
     void ends() {
         try (LoopFixture fixture = new LoopFixture()) {
-            Case topics = fixture.newCase(1);
+            LoopTopics topics = fixture.newCase(1);
             topics.send(0, 2);
-            Worker worker = topics.startWorker(new Setup());
+            LoopWorker worker = topics.startWorker(new Setup());
             worker.awaitStarted(2);
             fixture.stopBroker();
             worker.finish("0@0");
-            Worker joining = topics.startWorker(new Setup());
+            LoopWorker joining = topics.startWorker(new Setup());
             Awaitility.await()
                     .atMost(Duration.ofSeconds(30))
                     .until(() -> worker.status().disruption().isPresent());

@@ -10,6 +10,7 @@ import io.tidemark.stream.tables.TopicFollower;
 import io.tidemark.stream.topics.KafkaClients;
 import io.tidemark.stream.topics.KafkaConnection;
 import io.tidemark.stream.topics.KafkaThread;
+import io.tidemark.stream.topics.LargeBatch;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
 import java.nio.charset.StandardCharsets;
@@ -34,19 +35,6 @@ class CancellationReaderTest {
 
     private static final Duration TIMEOUT = Duration.ofSeconds(30);
     private static final String TOPIC = "cancellations";
-    private static final int RECORDS = 64;
-    private static final int RECORD_BYTES = 1 << 20;
-    private static final Map<String, Object> ONE_LARGE_BATCH = Map.of(
-            "compression.type",
-            "zstd",
-            "batch.size",
-            2 * RECORDS * RECORD_BYTES,
-            "buffer.memory",
-            4L * RECORDS * RECORD_BYTES,
-            "max.request.size",
-            2 * RECORDS * RECORD_BYTES,
-            "linger.ms",
-            5_000);
 
     private record Received(CancellationMessage cancellation, long timestamp) {}
 
@@ -104,10 +92,10 @@ class CancellationReaderTest {
                         .all()
                         .get();
             }
-            try (KafkaProducer<byte[], byte[]> producer = kafka.newProducer(ONE_LARGE_BATCH)) {
+            try (KafkaProducer<byte[], byte[]> producer = kafka.newProducer(LargeBatch.PRODUCER)) {
                 // without the spaces, it would be a valid cancellation
-                String value = "{\"id\": \"inflated\"}" + " ".repeat(RECORD_BYTES);
-                for (int i = 0; i < RECORDS; i++) {
+                String value = "{\"id\": \"inflated\"}" + " ".repeat(LargeBatch.RECORD_BYTES);
+                for (int i = 0; i < LargeBatch.RECORDS; i++) {
                     send(producer, System.currentTimeMillis(), value);
                 }
                 send(producer, System.currentTimeMillis(), "{\"id\": \"behind\"}");
@@ -121,7 +109,7 @@ class CancellationReaderTest {
                 assertThat(received).containsExactly(CancellationMessage.ofId("behind"));
             }
         }
-        assertThat(polled.stream().mapToInt(List::size).sum()).isEqualTo(RECORDS + 1);
+        assertThat(polled.stream().mapToInt(List::size).sum()).isEqualTo(LargeBatch.RECORDS + 1);
         assertThat(polled)
                 .allSatisfy(values -> assertThat(values)
                         .hasSizeLessThanOrEqualTo(16)

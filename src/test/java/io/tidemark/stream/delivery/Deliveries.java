@@ -1,10 +1,18 @@
 package io.tidemark.stream.delivery;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import io.tidemark.adapter.AdapterStore;
+import io.tidemark.decoder.LanguageModel;
+import io.tidemark.generation.Engine;
 import io.tidemark.message.ErrorBody;
+import io.tidemark.request.AdapterSuggestions;
+import io.tidemark.request.Admission;
 import io.tidemark.request.Answer;
 import io.tidemark.request.Answers;
 import io.tidemark.request.RequestListener;
+import io.tidemark.request.RequestRunner;
 import io.tidemark.request.Tenant;
+import io.tidemark.stream.tables.BoundaryTable;
 import io.tidemark.stream.topics.ReplyTopics;
 import io.tidemark.time.Time;
 import java.util.BitSet;
@@ -13,6 +21,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.Producer;
@@ -20,6 +29,8 @@ import org.apache.kafka.common.TopicPartition;
 
 /** Makes deliveries of request records, and their answers, for tests. */
 final class Deliveries {
+
+    static final int MAX_REQUEST_BYTES = 2 << 20;
 
     private Deliveries() {}
 
@@ -39,6 +50,42 @@ final class Deliveries {
     /** Metadata that does not name its log. */
     static CommitMetadata metadata(Optional<String> owner, boolean idle, CrashHistory crashes, BitSet finished) {
         return new CommitMetadata(owner, idle, crashes, finished, LogIdentity.NONE);
+    }
+
+    /** Runs requests for the base model and for adapters without a boundary. */
+    static RequestRunner runner(
+            LanguageModel model,
+            AdapterStore adapters,
+            Engine engine,
+            String worker,
+            RequestRunner.Threads threads,
+            Time time,
+            Consumer<Throwable> onFailure) {
+        return new RequestRunner(
+                MAX_REQUEST_BYTES,
+                new Admission(model, adapters, new BoundaryTable(), AdapterSuggestions.NONE, RequestListener.NONE),
+                adapters::lease,
+                engine,
+                new Answers(model.name(), model.config().numLayers(), worker, time),
+                threads,
+                time,
+                onFailure);
+    }
+
+    /** The sources of results, as {@code PARTITION@OFFSET}, with repetitions. */
+    static List<String> sources(List<JsonNode> results) {
+        return results.stream()
+                .map(result -> result.at("/tidemark/source"))
+                .map(source -> source.get("partition") + "@" + source.get("offset"))
+                .toList();
+    }
+
+    static BitSet bits(int... set) {
+        BitSet bits = new BitSet();
+        for (int bit : set) {
+            bits.set(bit);
+        }
+        return bits;
     }
 
     /** No request has started. */

@@ -6,9 +6,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.tidemark.generation.FinishReason;
 import io.tidemark.message.CancellationMessage;
 import io.tidemark.stream.TopicClient;
-import io.tidemark.stream.delivery.LoopFixture.Case;
-import io.tidemark.stream.delivery.LoopFixture.Setup;
-import io.tidemark.stream.delivery.LoopFixture.Worker;
+import io.tidemark.stream.delivery.LoopWorker.Setup;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.BitSet;
@@ -23,11 +21,8 @@ import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.awaitility.Awaitility;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -38,30 +33,18 @@ class DeliveryLoopTest {
 
     private static final Duration TIMEOUT = Duration.ofSeconds(30);
 
-    private static LoopFixture fixture;
-    private Case topics;
+    @AutoClose
+    private static final LoopFixture CLUSTER = new LoopFixture();
 
-    @BeforeAll
-    static void startBroker() {
-        fixture = new LoopFixture();
-    }
-
-    @AfterAll
-    static void stopBroker() {
-        fixture.close();
-    }
-
-    @AfterEach
-    void endWorkers() {
-        topics.close();
-    }
+    @AutoClose
+    private LoopTopics topics;
 
     @Test
     @DisplayName("Makes results visible in the order in which requests end, and a successor answers only the others")
     void outOfOrder() {
-        topics = fixture.newCase(1);
+        topics = CLUSTER.newCase(1);
         topics.send(0, 4);
-        Worker first = topics.startWorker();
+        LoopWorker first = topics.startWorker();
         first.awaitStarted(4);
         first.finish("0@3", "0@1");
         topics.awaitAnswered(2);
@@ -69,7 +52,7 @@ class DeliveryLoopTest {
         first.stop();
         assertThat(first.status().abandonedRequests()).isEqualTo(2);
 
-        Worker second = topics.startWorker();
+        LoopWorker second = topics.startWorker();
         topics.send(0, 1);
         second.awaitStarted(3);
         assertThat(second.started()).containsExactly("0@0", "0@2", "0@4");
@@ -83,14 +66,14 @@ class DeliveryLoopTest {
     @Test
     @DisplayName("Lets requests of a revoked partition end within the grace, and abandons at once those that can't")
     void revoked() {
-        topics = fixture.newCase(2);
+        topics = CLUSTER.newCase(2);
         topics.send(0, 2);
         topics.send(1, 2);
-        Worker first = topics.startWorker();
+        LoopWorker first = topics.startWorker();
         first.engine().estimate(id -> OptionalDouble.of(id.contains("-0#") ? 1 : 1000));
         first.awaitStarted(4);
 
-        Worker second = topics.startWorker();
+        LoopWorker second = topics.startWorker();
         Awaitility.await()
                 .atMost(TIMEOUT)
                 .until(() -> !first.engine().cancelledAfterSubmission().isEmpty());
@@ -118,11 +101,11 @@ class DeliveryLoopTest {
     @Test
     @DisplayName("Commits nothing of a partition that it has lost without noticing")
     void lost() throws Exception {
-        topics = fixture.newCase(1);
+        topics = CLUSTER.newCase(1);
         topics.send(0, 3);
         CountDownLatch held = new CountDownLatch(1);
         CountDownLatch release = new CountDownLatch(1);
-        Worker first = topics.startWorker(new Setup().onCommitted(() -> {
+        LoopWorker first = topics.startWorker(new Setup().onCommitted(() -> {
             held.countDown();
             awaitUninterruptibly(release);
         }));
@@ -131,7 +114,7 @@ class DeliveryLoopTest {
         held.await();
         first.finish("0@0", "0@2");
         topics.removeMembers();
-        Worker second = topics.startWorker();
+        LoopWorker second = topics.startWorker();
         second.awaitStarted(2);
         second.finish("0@0");
         topics.awaitAnswered(2);
@@ -158,14 +141,14 @@ class DeliveryLoopTest {
     @Test
     @DisplayName("Finds the request that ends every worker, and answers the others once")
     void killer() {
-        topics = fixture.newCase(1);
+        topics = CLUSTER.newCase(1);
         topics.send(0, 7);
         for (int i = 0; i < CrashHistory.MAX_DEATHS; i++) {
-            Worker dies = topics.startWorker();
+            LoopWorker dies = topics.startWorker();
             dies.awaitStarted(4);
             dies.kill();
         }
-        Worker alone = topics.startWorker();
+        LoopWorker alone = topics.startWorker();
         alone.awaitStarted("0@0");
         alone.finish("0@0");
         alone.awaitStarted("0@1");
@@ -173,12 +156,12 @@ class DeliveryLoopTest {
         alone.awaitStarted("0@2");
         assertThat(alone.started()).containsExactly("0@0", "0@1", "0@2");
         alone.kill();
-        Worker again = topics.startWorker();
+        LoopWorker again = topics.startWorker();
         again.awaitStarted("0@2");
         again.kill();
         assertThat(again.started()).containsExactly("0@2");
 
-        Worker last = topics.startWorker();
+        LoopWorker last = topics.startWorker();
         last.awaitStarted("0@3");
         assertThat(topics.results(0, 2))
                 .singleElement()
@@ -198,10 +181,10 @@ class DeliveryLoopTest {
     @Test
     @DisplayName("Counts no death for workers that are stopped")
     void stopped() {
-        topics = fixture.newCase(1);
+        topics = CLUSTER.newCase(1);
         topics.send(0, 4);
         for (int i = 0; i < CrashHistory.MAX_DEATHS + 1; i++) {
-            Worker stops = topics.startWorker();
+            LoopWorker stops = topics.startWorker();
             stops.awaitStarted(4);
             stops.stop();
         }
@@ -212,12 +195,12 @@ class DeliveryLoopTest {
     @Test
     @DisplayName("Replaces a producer that was fenced, and writes each result once")
     void fenced() throws Exception {
-        topics = fixture.newCase(1);
+        topics = CLUSTER.newCase(1);
         topics.send(0, 8);
-        Worker worker = topics.startWorker(new Setup().maxRunning(8));
+        LoopWorker worker = topics.startWorker(new Setup().maxRunning(8));
         worker.awaitStarted(8);
         for (int i = 0; i < 4; i++) {
-            fixture.admin()
+            CLUSTER.admin()
                     .fenceProducers(List.of(worker.transactionalId()))
                     .all()
                     .get();
@@ -235,9 +218,9 @@ class DeliveryLoopTest {
     @Test
     @DisplayName("Writes a result once although its first transactions time out")
     void timeouts() {
-        topics = fixture.newCase(1);
+        topics = CLUSTER.newCase(1);
         topics.send(0, 3);
-        Worker worker = topics.startWorker(
+        LoopWorker worker = topics.startWorker(
                 new Setup().property("delivery.timeout.ms", 1000).property("request.timeout.ms", 900));
         worker.awaitStarted(3);
         worker.finish("0@2");
@@ -260,9 +243,9 @@ class DeliveryLoopTest {
     @Test
     @DisplayName("Writes an error in place of a result that the client or the topic refuses, and the results beside it")
     void tooLarge() {
-        topics = fixture.newCase(1, 1, Map.of("results.max.message.bytes", "2000"));
+        topics = CLUSTER.newCase(1, 1, Map.of("results.max.message.bytes", "2000"));
         topics.send(0, 4);
-        Worker worker = topics.startWorker();
+        LoopWorker worker = topics.startWorker();
         worker.awaitStarted(4);
         worker.finish("0@0");
         worker.finish("0@1", "x".repeat(3000), FinishReason.STOP);
@@ -282,11 +265,11 @@ class DeliveryLoopTest {
     @Test
     @DisplayName("Leaves out a dead letter that its topic refuses")
     void largeLetter() {
-        topics = fixture.newCase(1, 1, Map.of("letters.max.message.bytes", "400"));
+        topics = CLUSTER.newCase(1, 1, Map.of("letters.max.message.bytes", "400"));
         topics.write(new ProducerRecord<>(
                 topics.partition(0).topic(), 0, null, TopicClient.bytes("{\"model\": " + " ".repeat(2000))));
         topics.send(0, 1);
-        Worker worker = topics.startWorker();
+        LoopWorker worker = topics.startWorker();
         worker.awaitStarted("0@1");
         worker.finish("0@1");
         topics.awaitAnswered(2);
@@ -299,20 +282,20 @@ class DeliveryLoopTest {
     @Test
     @DisplayName("Writes an error to the results topic if a reply topic was deleted")
     void deletedReplyTopic() throws Exception {
-        topics = fixture.newCase(1);
+        topics = CLUSTER.newCase(1);
         String reply = topics.addReplyTopic();
         for (int i = 0; i < 5; i++) {
             topics.sendWithReply(reply);
         }
         topics.send(0, 1);
-        Worker worker = topics.startWorker(
+        LoopWorker worker = topics.startWorker(
                 new Setup().maxRunning(6).property("delivery.timeout.ms", 2000).property("request.timeout.ms", 1000));
         worker.awaitStarted(6);
         worker.finish("0@0");
         Awaitility.await()
                 .atMost(TIMEOUT)
                 .until(() -> topics.committed(topics.partition(0)).offset() == 1);
-        fixture.admin().deleteTopics(List.of(reply)).all().get();
+        CLUSTER.admin().deleteTopics(List.of(reply)).all().get();
         worker.finish("0@1", "0@5");
         topics.awaitAnswered(2);
         // later requests of the topic do not wait for its metadata, one after the other
@@ -331,7 +314,7 @@ class DeliveryLoopTest {
     @Test
     @DisplayName("Ends the open transaction of a dead worker, which delays its successor and readers")
     void openTransaction() {
-        topics = fixture.newCase(1);
+        topics = CLUSTER.newCase(1);
         topics.send(0, 2);
         TopicPartition partition = topics.partition(0);
         String dead = topics.group() + DeliveryOptions.SEPARATOR + "dead";
@@ -341,24 +324,14 @@ class DeliveryLoopTest {
                         0,
                         Deliveries.metadata(Optional.of(dead), false, CrashHistory.NONE, new BitSet())
                                 .toString()));
-        KafkaProducer<byte[], byte[]> producer = new KafkaProducer<>(
-                Map.of(
-                        "bootstrap.servers",
-                        fixture.bootstrapServers(),
-                        "transactional.id",
-                        dead,
-                        "transaction.timeout.ms",
-                        60_000),
-                new ByteArraySerializer(),
-                new ByteArraySerializer());
+        KafkaProducer<byte[], byte[]> producer = CLUSTER.newTransactionalProducer(dead);
         try (producer) {
-            producer.initTransactions();
             producer.beginTransaction();
             producer.send(new ProducerRecord<>(topics.results(), TopicClient.bytes("never visible")));
             producer.sendOffsetsToTransaction(
                     Map.of(partition, new OffsetAndMetadata(1)), new ConsumerGroupMetadata(topics.group()));
             producer.flush();
-            Worker worker = topics.startWorker();
+            LoopWorker worker = topics.startWorker();
             Awaitility.await()
                     .atMost(Duration.ofSeconds(15))
                     .until(() -> worker.started().size() == 2);
@@ -374,10 +347,10 @@ class DeliveryLoopTest {
     @Test
     @DisplayName("Ignores metadata that it can't parse, and keeps the offset")
     void garbage() {
-        topics = fixture.newCase(1);
+        topics = CLUSTER.newCase(1);
         topics.send(0, 2);
         topics.setCommitted(topics.partition(0), new OffsetAndMetadata(1, "tidemark/1 done=%%%"));
-        Worker worker = topics.startWorker();
+        LoopWorker worker = topics.startWorker();
         worker.awaitStarted(1);
         worker.finish("0@1");
         topics.awaitAnswered(1);
@@ -388,12 +361,12 @@ class DeliveryLoopTest {
     @Test
     @DisplayName("Starts requests of a lower topic for a share of the starts only")
     void topicsInOrder() {
-        topics = fixture.newCase(1, 2, Map.of());
+        topics = CLUSTER.newCase(1, 2, Map.of());
         for (int i = 0; i < 30; i++) {
             topics.send(1, 0, "");
             topics.send(0, 0, "");
         }
-        Worker worker = topics.startWorker(new Setup().maxRunning(1));
+        LoopWorker worker = topics.startWorker(new Setup().maxRunning(1));
         answerInOrder(worker, 60);
         List<String> started = worker.engine().submitted().stream()
                 .map(request -> request.id().contains("requests0") ? "high" : "low")
@@ -410,10 +383,10 @@ class DeliveryLoopTest {
     @Test
     @DisplayName("Starts requests of other partitions although one partition has a flood of them")
     void flood() {
-        topics = fixture.newCase(2);
+        topics = CLUSTER.newCase(2);
         topics.send(0, 150);
         topics.send(1, 3);
-        Worker worker = topics.startWorker(new Setup().maxRunning(1));
+        LoopWorker worker = topics.startWorker(new Setup().maxRunning(1));
         answerInOrder(worker, 60);
         assertThat(worker.started().indexOf("1@2")).isBetween(0, 20);
     }
@@ -421,11 +394,11 @@ class DeliveryLoopTest {
     @Test
     @DisplayName("Answers requests that are cancelled or whose deadline passes once")
     void cancelled() {
-        topics = fixture.newCase(1);
+        topics = CLUSTER.newCase(1);
         topics.send(0, 0, ", \"id\": \"cancelled\"");
         topics.send(0, 0, ", \"timeout_ms\": 300");
         topics.send(0, 0, ", \"deadline\": \"2020-01-01T00:00:00Z\"");
-        Worker worker = topics.startWorker();
+        LoopWorker worker = topics.startWorker();
         Awaitility.await()
                 .atMost(TIMEOUT)
                 .until(() ->
@@ -448,9 +421,9 @@ class DeliveryLoopTest {
     @Test
     @DisplayName("Ends a worker that is stopped with open requests when these have ended")
     void grace() {
-        topics = fixture.newCase(1);
+        topics = CLUSTER.newCase(1);
         topics.send(0, 3);
-        Worker worker = topics.startWorker(new Setup().maxRunning(2).grace(TIMEOUT));
+        LoopWorker worker = topics.startWorker(new Setup().maxRunning(2).grace(TIMEOUT));
         worker.awaitStarted(2);
         worker.control().stop();
         worker.finish("0@1", "0@0");
@@ -465,15 +438,15 @@ class DeliveryLoopTest {
     @Test
     @DisplayName("Has one result for each request after random ends, deaths, stops, losses and fencing of workers")
     void randomFaults() throws Exception {
-        topics = fixture.newCase(3);
+        topics = CLUSTER.newCase(3);
         for (int partition = 0; partition < 3; partition++) {
             topics.sendInTransactions(partition, 70);
         }
         Random random = new Random(11);
-        List<Worker> alive = new ArrayList<>(List.of(topics.startWorker(), topics.startWorker()));
+        List<LoopWorker> alive = new ArrayList<>(List.of(topics.startWorker(), topics.startWorker()));
         for (int faults = 0; topics.answered().size() < 210; faults++) {
             alive.forEach(worker -> worker.finishSome(random));
-            Worker worker = alive.get(random.nextInt(2));
+            LoopWorker worker = alive.get(random.nextInt(2));
             switch (faults < 200 ? random.nextInt(24) : -1) {
                 case 0 -> {
                     worker.kill();
@@ -485,7 +458,7 @@ class DeliveryLoopTest {
                 }
                 case 2 -> topics.removeMembers();
                 case 3, 4, 5 ->
-                    fixture.admin()
+                    CLUSTER.admin()
                             .fenceProducers(List.of(worker.transactionalId()))
                             .all()
                             .get();
@@ -495,12 +468,12 @@ class DeliveryLoopTest {
             }
         }
         topics.awaitNoLag();
-        alive.forEach(Worker::stop);
+        alive.forEach(LoopWorker::stop);
         assertOneResultEach(3, 70);
     }
 
     /** Ends each request of a worker that runs one at a time. */
-    private static void answerInOrder(Worker worker, int count) {
+    private static void answerInOrder(LoopWorker worker, int count) {
         for (int i = 0; i < count; i++) {
             worker.awaitStarted(i + 1);
             worker.finish(worker.started().get(i));

@@ -3,9 +3,7 @@ package io.tidemark.stream.delivery;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.stream.TopicClient;
-import io.tidemark.stream.delivery.LoopFixture.Case;
-import io.tidemark.stream.delivery.LoopFixture.Setup;
-import io.tidemark.stream.delivery.LoopFixture.Worker;
+import io.tidemark.stream.delivery.LoopWorker.Setup;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -15,37 +13,25 @@ import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.awaitility.Awaitility;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.TestInstance;
 
 @DisplayName("When the log of a request topic changes on a real broker,")
-@TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class RequestLogsTest {
 
     private static final Duration TIMEOUT = Duration.ofSeconds(30);
 
-    private LoopFixture cluster;
-
-    @BeforeAll
-    void start() {
-        cluster = new LoopFixture();
-    }
-
-    @AfterAll
-    void stop() {
-        cluster.close();
-    }
+    @AutoClose
+    private static final LoopFixture CLUSTER = new LoopFixture();
 
     @Test
     @DisplayName("a committed offset behind its end does not stop the worker, which answers what is there")
     void behindTheEnd() {
-        try (Case of = cluster.newCase(1)) {
+        try (LoopTopics of = CLUSTER.newCase(1)) {
             of.send(0, 3);
             of.setCommitted(of.partition(0), new OffsetAndMetadata(10));
-            Worker worker = of.startWorker();
+            LoopWorker worker = of.startWorker();
             worker.awaitStarted(3);
             worker.finish("0@0", "0@1", "0@2");
             of.awaitAnswered(3);
@@ -58,9 +44,9 @@ class RequestLogsTest {
     @Test
     @DisplayName("each request of a topic that is created again is answered, although the worker runs")
     void createdAgain() {
-        try (Case of = cluster.newCase(1)) {
+        try (LoopTopics of = CLUSTER.newCase(1)) {
             of.send(0, 3);
-            Worker worker = of.startWorker();
+            LoopWorker worker = of.startWorker();
             worker.awaitStarted(3);
             worker.finish("0@0", "0@1", "0@2");
             of.awaitAnswered(3);
@@ -79,9 +65,9 @@ class RequestLogsTest {
     @Test
     @DisplayName("a late commit for a topic that was created again since does not hide its first requests")
     void lateCommit() {
-        try (Case of = cluster.newCase(1)) {
+        try (LoopTopics of = CLUSTER.newCase(1)) {
             of.send(0, 2);
-            Worker worker = of.startWorker();
+            LoopWorker worker = of.startWorker();
             worker.awaitStarted(2);
             worker.finish("0@0", "0@1");
             of.awaitAnswered(2);
@@ -92,7 +78,7 @@ class RequestLogsTest {
             of.createRequestsAgain();
             of.send(0, 3);
             of.setCommitted(of.partition(0), old);
-            Worker next = of.startWorker();
+            LoopWorker next = of.startWorker();
             next.awaitStarted(3);
             assertThat(next.started()).containsExactly("0@0", "0@1", "0@2");
             assertThat(replaced(of, next)).isEqualTo(1);
@@ -102,15 +88,15 @@ class RequestLogsTest {
     @Test
     @DisplayName("requests that retention deletes before a worker has read them are counted")
     void expired() {
-        try (Case of = cluster.newCase(1)) {
+        try (LoopTopics of = CLUSTER.newCase(1)) {
             of.send(0, 5);
-            Worker worker = of.startWorker(new Setup().maxRunning(1));
+            LoopWorker worker = of.startWorker(new Setup().maxRunning(1));
             worker.awaitStarted(1);
             worker.finish("0@0");
             of.awaitAnswered(1);
             worker.stop();
             of.expire(of.partition(0), 4);
-            Worker next = of.startWorker();
+            LoopWorker next = of.startWorker();
             next.awaitStarted(1);
             next.finish("0@4");
             of.awaitAnswered(2);
@@ -124,10 +110,10 @@ class RequestLogsTest {
     @Test
     @DisplayName("requests that retention deletes behind the position of a running worker are counted")
     void expiredWhileRead() {
-        try (Case of = cluster.newCase(1)) {
+        try (LoopTopics of = CLUSTER.newCase(1)) {
             of.send(0, 100);
             // a fetch has one record, so that the consumer does not have them all
-            Worker worker = of.startWorker(new Setup().maxRunning(1).property("max.partition.fetch.bytes", 1));
+            LoopWorker worker = of.startWorker(new Setup().maxRunning(1).property("max.partition.fetch.bytes", 1));
             worker.awaitStarted(1);
             of.expire(of.partition(0), 90);
             List<String> finished = new ArrayList<>();
@@ -150,9 +136,9 @@ class RequestLogsTest {
     @Test
     @DisplayName("the offsets behind an open transaction of a client are a metric, until the transaction ends")
     void openTransaction() {
-        try (Case of = cluster.newCase(1);
+        try (LoopTopics of = CLUSTER.newCase(1);
                 KafkaProducer<byte[], byte[]> client = of.newTransactionalClient()) {
-            Worker worker = of.startWorker();
+            LoopWorker worker = of.startWorker();
             client.beginTransaction();
             client.send(new ProducerRecord<>(topic(of), 0, null, TopicClient.bytes("{}")));
             client.flush();
@@ -169,11 +155,11 @@ class RequestLogsTest {
         }
     }
 
-    private static String topic(Case of) {
+    private static String topic(LoopTopics of) {
         return of.partition(0).topic();
     }
 
-    private static long replaced(Case of, Worker worker) {
+    private static long replaced(LoopTopics of, LoopWorker worker) {
         return worker.status().requestTopics().replacedLogs(topic(of));
     }
 }

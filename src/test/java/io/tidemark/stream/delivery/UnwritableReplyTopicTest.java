@@ -3,9 +3,7 @@ package io.tidemark.stream.delivery;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.tidemark.stream.delivery.LoopFixture.Case;
-import io.tidemark.stream.delivery.LoopFixture.Setup;
-import io.tidemark.stream.delivery.LoopFixture.Worker;
+import io.tidemark.stream.delivery.LoopWorker.Setup;
 import java.time.Duration;
 import java.util.BitSet;
 import java.util.List;
@@ -14,10 +12,7 @@ import java.util.Optional;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
-import org.apache.kafka.common.serialization.ByteArraySerializer;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -29,29 +24,18 @@ class UnwritableReplyTopicTest {
     /** No record and no marker, which has 78 bytes, is that small. */
     private static final Map<String, String> REFUSES_EVERYTHING = Map.of("max.message.bytes", "50");
 
-    private static LoopFixture fixture;
-    private Case topics;
-    private Worker worker;
+    @AutoClose
+    private static final LoopFixture CLUSTER = new LoopFixture();
 
-    @BeforeAll
-    static void startBroker() {
-        fixture = new LoopFixture();
-    }
+    @AutoClose
+    private LoopTopics topics;
 
-    @AfterAll
-    static void stopBroker() {
-        fixture.close();
-    }
-
-    @AfterEach
-    void endWorkers() {
-        topics.close();
-    }
+    private LoopWorker worker;
 
     @Test
     @DisplayName("Costs only its own answers if it takes no record and no end of a transaction")
     void refusesEverything() {
-        topics = fixture.newCase(1);
+        topics = CLUSTER.newCase(1);
         answerWithReplyTopic(REFUSES_EVERYTHING);
         assertErrors(6, 46);
         topics.send(0, 1);
@@ -65,7 +49,7 @@ class UnwritableReplyTopicTest {
     @Test
     @DisplayName("Costs only its own answers if it refuses timestamps before the current millisecond")
     void refusesTimestamps() {
-        topics = fixture.newCase(1);
+        topics = CLUSTER.newCase(1);
         answerWithReplyTopic(Map.of("message.timestamp.before.max.ms", "0"));
         // a record of the current millisecond is taken
         List<String> codes = codes(0, 6);
@@ -92,7 +76,7 @@ class UnwritableReplyTopicTest {
     @Test
     @DisplayName("Does not prevent the release of partitions, so that the next owner counts no death")
     void releases() {
-        topics = fixture.newCase(1);
+        topics = CLUSTER.newCase(1);
         String reply = topics.addReplyTopic(1, REFUSES_EVERYTHING);
         topics.sendWithReply(reply);
         worker = topics.startWorker(new Setup().grace(Duration.ofSeconds(20)));
@@ -108,7 +92,7 @@ class UnwritableReplyTopicTest {
     @Test
     @DisplayName("Leaves the new transactional id in commits: the next owner after a kill answers the rest once")
     void killed() {
-        topics = fixture.newCase(1);
+        topics = CLUSTER.newCase(1);
         String reply = topics.addReplyTopic(1, REFUSES_EVERYTHING);
         topics.sendWithReply(reply);
         topics.send(0, 2);
@@ -121,7 +105,7 @@ class UnwritableReplyTopicTest {
                 .contains(worker.transactionalId() + ".2");
         worker.kill();
         topics.removeMembers();
-        Worker next = topics.startWorker();
+        LoopWorker next = topics.startWorker();
         next.awaitStarted("0@2");
         next.finish("0@2");
         topics.awaitAnswered(3);
@@ -134,7 +118,7 @@ class UnwritableReplyTopicTest {
     @Test
     @DisplayName("Costs only its own answers if it has fewer partitions than when the worker started")
     void fewerPartitions() {
-        topics = fixture.newCase(1);
+        topics = CLUSTER.newCase(1);
         String reply = topics.addReplyTopic(3, Map.of());
         for (int i = 0; i < 3; i++) {
             topics.sendWithReply(reply, 2);
@@ -158,15 +142,11 @@ class UnwritableReplyTopicTest {
     @Test
     @DisplayName("Does not keep a worker from the partitions of a dead owner whose last transaction can't be ended")
     void stuckOwner() {
-        topics = fixture.newCase(1);
+        topics = CLUSTER.newCase(1);
         String reply = topics.addReplyTopic(1, REFUSES_EVERYTHING);
         topics.send(0, 1);
         String dead = topics.group() + "-dead";
-        try (KafkaProducer<byte[], byte[]> producer = new KafkaProducer<>(
-                Map.of("bootstrap.servers", fixture.bootstrapServers(), "transactional.id", dead),
-                new ByteArraySerializer(),
-                new ByteArraySerializer())) {
-            producer.initTransactions();
+        try (KafkaProducer<byte[], byte[]> producer = CLUSTER.newTransactionalProducer(dead)) {
             producer.beginTransaction();
             producer.send(new ProducerRecord<>(reply, new byte[1]));
             producer.flush();
@@ -182,7 +162,7 @@ class UnwritableReplyTopicTest {
         assertThat(topics.answered()).containsExactly("0@0");
     }
 
-    private static void finish(Worker worker, int from, int to) {
+    private static void finish(LoopWorker worker, int from, int to) {
         for (int i = from; i < to; i++) {
             worker.finish("0@" + i);
         }

@@ -2,16 +2,13 @@ package io.tidemark.stream.delivery;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.tidemark.stream.delivery.LoopFixture.Case;
-import io.tidemark.stream.delivery.LoopFixture.Setup;
-import io.tidemark.stream.delivery.LoopFixture.Worker;
+import io.tidemark.stream.delivery.LoopWorker.Setup;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Random;
 import org.assertj.core.data.Percentage;
 import org.awaitility.Awaitility;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -24,32 +21,23 @@ class WaitingWorkTest {
     /** Of each partition: more than are read ahead. */
     private static final int REQUESTS = 200;
 
-    private static LoopFixture fixture;
-
-    @BeforeAll
-    static void startBroker() {
-        fixture = new LoopFixture();
-    }
-
-    @AfterAll
-    static void stopBroker() {
-        fixture.close();
-    }
+    @AutoClose
+    private static final LoopFixture CLUSTER = new LoopFixture();
 
     @Test
     @DisplayName("Is right within 10% with transactional clients, halves with half of the partitions, and ends at 0")
     void follows() {
-        try (Case topics = fixture.newCase(2)) {
+        try (LoopTopics topics = CLUSTER.newCase(2)) {
             topics.sendInTransactions(0, REQUESTS);
             topics.sendInTransactions(1, REQUESTS);
-            Worker first = topics.startWorker();
+            LoopWorker first = topics.startWorker();
             answerOne(first);
             Awaitility.await()
                     .atMost(TIMEOUT)
                     .untilAsserted(() -> assertThat(records(topics, first))
                             .isCloseTo(2 * REQUESTS - 1, Percentage.withPercentage(10)));
 
-            Worker second = topics.startWorker();
+            LoopWorker second = topics.startWorker();
             answerOne(second);
             Awaitility.await().atMost(TIMEOUT).untilAsserted(() -> {
                 assertThat(records(topics, first)).isCloseTo(REQUESTS, Percentage.withPercentage(10));
@@ -65,7 +53,7 @@ class WaitingWorkTest {
                         second.finishSome(random);
                         return topics.answered().size() >= 2 * REQUESTS;
                     });
-            for (Worker worker : new Worker[] {first, second}) {
+            for (LoopWorker worker : new LoopWorker[] {first, second}) {
                 Awaitility.await()
                         .atMost(TIMEOUT)
                         .untilAsserted(() -> assertThat(records(topics, worker)).isZero());
@@ -77,13 +65,13 @@ class WaitingWorkTest {
     @Test
     @DisplayName("Counts each request topic, and nothing after the worker has lost its partitions")
     void severalTopics() {
-        try (Case topics = fixture.newCase(1, 2, Map.of())) {
+        try (LoopTopics topics = CLUSTER.newCase(1, 2, Map.of())) {
             for (int i = 0; i < 100; i++) {
                 topics.send(0, 0, "");
                 topics.send(1, 0, "");
                 topics.send(1, 0, "");
             }
-            Worker worker = topics.startWorker(new Setup().maxRunning(1));
+            LoopWorker worker = topics.startWorker(new Setup().maxRunning(1));
             String urgent = topics.layout().requestTopics().get(0);
             String batch = topics.layout().requestTopics().get(1);
             answerOne(worker);
@@ -99,13 +87,13 @@ class WaitingWorkTest {
         }
     }
 
-    private static void answerOne(Worker worker) {
+    private static void answerOne(LoopWorker worker) {
         worker.awaitStarted(1);
         worker.finish(worker.started().get(0));
     }
 
     /** Records that wait, and requests that run. */
-    private static double records(Case topics, Worker worker) {
+    private static double records(LoopTopics topics, LoopWorker worker) {
         return worker.work().waitingRecords(topics.partition(0).topic())
                 + worker.status().runningRequests();
     }

@@ -16,8 +16,7 @@ import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
@@ -27,19 +26,10 @@ class TableReaderTest {
 
     private static final Duration TIMEOUT = Duration.ofSeconds(20);
 
-    private EmbeddedBroker broker;
-    private KafkaConnection kafka;
+    @AutoClose
+    private final EmbeddedBroker broker = EmbeddedBroker.start(BrokerOptions.TEMPORARY);
 
-    @BeforeAll
-    void start() {
-        broker = EmbeddedBroker.start(BrokerOptions.TEMPORARY);
-        kafka = new KafkaConnection(Map.of("bootstrap.servers", broker.bootstrapServers()));
-    }
-
-    @AfterAll
-    void stop() {
-        broker.close();
-    }
+    private final KafkaConnection kafka = new KafkaConnection(Map.of("bootstrap.servers", broker.bootstrapServers()));
 
     @Test
     @DisplayName("A read ends although the last offset is a transaction marker, and skips aborted records")

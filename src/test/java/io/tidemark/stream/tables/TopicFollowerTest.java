@@ -18,8 +18,7 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.awaitility.Awaitility;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -33,23 +32,15 @@ class TopicFollowerTest {
     private static final TopicFollower.Limits LIMITS = new TopicFollower.Limits(TIMEOUT, Duration.ofMillis(500));
 
     private final List<String> values = new CopyOnWriteArrayList<>();
-    private EmbeddedBroker broker;
-    private KafkaConnection kafka;
 
-    @BeforeAll
-    void start() {
-        broker = EmbeddedBroker.start(BrokerOptions.TEMPORARY);
-        kafka = new KafkaConnection(Map.of("bootstrap.servers", broker.bootstrapServers()));
-    }
+    @AutoClose
+    private final EmbeddedBroker broker = EmbeddedBroker.start(BrokerOptions.TEMPORARY);
+
+    private final KafkaConnection kafka = new KafkaConnection(Map.of("bootstrap.servers", broker.bootstrapServers()));
 
     @BeforeEach
     void clear() {
         values.clear();
-    }
-
-    @AfterAll
-    void stop() {
-        broker.close();
     }
 
     @Test

@@ -16,7 +16,6 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.header.internals.RecordHeader;
-import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -24,24 +23,20 @@ import org.junit.jupiter.api.Test;
 @DisplayName("A member of a group")
 class ReadLimitsTest {
 
-    private static final int RECORDS = 64;
-    private static final int RECORD_BYTES = 1 << 20;
-
     @Test
     @DisplayName(
             "Reads a compressed batch of 64 MiB in parts, and keeps of its large values what dead letters need and their size")
     void inflatingBatch() throws Exception {
         try (EmbeddedBroker broker = EmbeddedBroker.start(BrokerOptions.TEMPORARY)) {
-            String servers = broker.bootstrapServers();
-            try (Admin admin = Admin.create(Map.of("bootstrap.servers", servers))) {
+            KafkaConnection kafka = new KafkaConnection(Map.of("bootstrap.servers", broker.bootstrapServers()));
+            try (Admin admin = kafka.newAdmin()) {
                 admin.createTopics(List.of(new NewTopic("t", 1, (short) 1)))
                         .all()
                         .get();
             }
-            sendOneBatch(servers);
-            ReadLimits limits = new ReadLimits(4, 1 << 20, RECORD_BYTES / 2);
-            try (Consumer<byte[], byte[]> consumer = new KafkaConnection(Map.of("bootstrap.servers", servers))
-                    .newGroupMember("g", "c", limits, "earliest")) {
+            sendOneBatch(kafka);
+            ReadLimits limits = new ReadLimits(4, 1 << 20, LargeBatch.RECORD_BYTES / 2);
+            try (Consumer<byte[], byte[]> consumer = kafka.newGroupMember("g", "c", limits, "earliest")) {
                 consumer.subscribe(List.of("t"));
                 List<ConsumerRecord<byte[], byte[]>> read = new ArrayList<>();
                 Awaitility.await().until(() -> {
@@ -54,11 +49,11 @@ class ReadLimitsTest {
                 consumer.resume(consumer.assignment());
                 Awaitility.await().until(() -> {
                     poll(consumer).forEach(read::add);
-                    return read.size() >= RECORDS;
+                    return read.size() >= LargeBatch.RECORDS;
                 });
-                assertThat(read).hasSize(RECORDS).allSatisfy(record -> {
+                assertThat(read).hasSize(LargeBatch.RECORDS).allSatisfy(record -> {
                     assertThat(record.value()).hasSize(DeadLetterHeaders.KEPT_BYTES);
-                    assertThat(DeadLetter.size(record)).isEqualTo(RECORD_BYTES);
+                    assertThat(DeadLetter.size(record)).isEqualTo(LargeBatch.RECORD_BYTES);
                     assertThat(record.headers().lastHeader("h").value()).containsExactly(7);
                 });
             }
@@ -72,25 +67,10 @@ class ReadLimitsTest {
         return records;
     }
 
-    private static void sendOneBatch(String servers) throws Exception {
-        try (KafkaProducer<byte[], byte[]> producer = new KafkaProducer<>(
-                Map.of(
-                        "bootstrap.servers",
-                        servers,
-                        "compression.type",
-                        "zstd",
-                        "batch.size",
-                        2 * RECORDS * RECORD_BYTES,
-                        "buffer.memory",
-                        4L * RECORDS * RECORD_BYTES,
-                        "max.request.size",
-                        2 * RECORDS * RECORD_BYTES,
-                        "linger.ms",
-                        5_000),
-                new ByteArraySerializer(),
-                new ByteArraySerializer())) {
-            for (int i = 0; i < RECORDS; i++) {
-                ProducerRecord<byte[], byte[]> record = new ProducerRecord<>("t", new byte[RECORD_BYTES]);
+    private static void sendOneBatch(KafkaConnection kafka) {
+        try (KafkaProducer<byte[], byte[]> producer = kafka.newProducer(LargeBatch.PRODUCER)) {
+            for (int i = 0; i < LargeBatch.RECORDS; i++) {
+                ProducerRecord<byte[], byte[]> record = new ProducerRecord<>("t", new byte[LargeBatch.RECORD_BYTES]);
                 record.headers().add(new RecordHeader("h", new byte[] {7}));
                 producer.send(record);
             }

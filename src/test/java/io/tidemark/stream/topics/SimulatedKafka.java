@@ -156,6 +156,10 @@ public final class SimulatedKafka implements KafkaClients {
         return List.copyOf(transactions);
     }
 
+    public Transaction lastTransaction() {
+        return transactions.get(transactions.size() - 1);
+    }
+
     /** The newest member of the group revokes and takes these partitions in its next poll. */
     public void assign(TopicPartition... owned) {
         assignment = Set.of(owned);
