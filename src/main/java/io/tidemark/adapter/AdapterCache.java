@@ -14,8 +14,9 @@ import java.util.stream.Stream;
  * its memory is freed when the last lease is closed. Otherwise a few adapters that are always in use could keep all
  * others out forever.
  *
- * <p>{@link AdapterLoads} fills the cache. It reserves memory before it loads an adapter, and calls {@link #freeUnused}
- * on its thread, because it takes milliseconds. All other methods return at once, and may be called from any thread.
+ * <p>{@link AdapterLoads} fills the cache: it reserves memory, loads an adapter and adds it. It calls
+ * {@link #freeUnused} on its thread, because freeing takes milliseconds. All methods may be called from any thread; all but that one and
+ * {@link #close} return at once.
  */
 final class AdapterCache implements AutoCloseable {
 

@@ -52,6 +52,7 @@ final class AdapterLoads implements AutoCloseable {
     private final Executor loadThreads;
     private final Duration loadLimit;
     private final RunningTime<Load> loadTimes = new RunningTime<>();
+    /** Taken before the monitor of the cache, never after it. */
     private final Object lock = new Object();
 
     /** Adapters that load or wait for their thread. */

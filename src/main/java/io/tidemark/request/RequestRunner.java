@@ -31,16 +31,16 @@ import java.util.stream.Collectors;
 import org.jboss.logging.Logger;
 
 /**
- * Runs requests from their receipt to their answer; each is a {@link RequestRun}. It sends events to the reply
- * target of a request, and gives the answer to whoever has started the request.
+ * Runs requests from their receipt to their answer; each is a {@link RequestRun}. The answer goes to
+ * whoever has started the request.
  *
  * <p>A request can also be abandoned: it has no answer, so that its offset is not committed and the next owner of the
  * partition receives it.
  *
  * <p>Every request that is not abandoned gets its answer, once. An exception while an answer is made becomes the answer
  * {@code internal_error}. An {@link Error}, and an exception of the taker of an answer, are passed to {@code
- * onFailure}, which must end the process. An exception to this is {@link StackOverflowError}, which depends on the
- * input alone.
+ * onFailure}, which must end the process. {@link StackOverflowError} is treated as an exception, because
+ * it depends on the input alone.
  *
  * <p>All methods may be called from any thread. Parsing and tokenization run on the executor of admission, which must
  * run one task at a time, in order. A request that waits for its adapter does not block the requests behind it.

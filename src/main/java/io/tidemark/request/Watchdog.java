@@ -31,8 +31,8 @@ public final class Watchdog {
 
     /** How long after its interruption an admission is not yet a hang. */
     static final Duration AFTER_INTERRUPTION = Duration.ofSeconds(10);
-    /** A younger step or admission is no suspect when the worker gives a partition back. */
-    static final Duration MIN_SUSPECT = Duration.ofSeconds(10);
+    /** A younger step or admission does not seem to hang when the worker gives a partition back. */
+    static final Duration MIN_UNUSUAL = Duration.ofSeconds(10);
 
     private final Engine engine;
     private final Limits limits;
@@ -174,7 +174,7 @@ public final class Watchdog {
      * delivery of its record. A worker that gives its partition back then must not remove its name: the end of this
      * worker may be the request's fault.
      *
-     * <p>It seems to hang if it has run for {@link #MIN_SUSPECT}, and for more than twice as long as any before, or up
+     * <p>It seems to hang if it has run for {@link #MIN_UNUSUAL}, and for more than twice as long as any before, or up
      * to its limit. In a process in which none has ended, it has run for more than half of its limit: the first step
      * may be slow.
      */
@@ -183,18 +183,18 @@ public final class Watchdog {
         Stream<Duration> stepAges = engine.runningSteps().stream()
                 .filter(step -> step.requests().stream().anyMatch(id -> id.startsWith(prefix)))
                 .map(steps::of)
-                .filter(age -> isSuspect(age, steps, limits.step()));
+                .filter(age -> isUnusual(age, steps, limits.step()));
         Stream<Duration> admissionAges = admission.stream()
                 .filter(run -> run.request.startsWith(prefix))
                 .map(admissions::of)
-                .filter(age -> isSuspect(age, admissions, limits.admission()));
+                .filter(age -> isUnusual(age, admissions, limits.admission()));
         return Stream.concat(stepAges, admissionAges).findAny().isPresent();
     }
 
-    private static boolean isSuspect(Duration age, RunningTime<?> among, Duration limit) {
+    private static boolean isUnusual(Duration age, RunningTime<?> among, Duration limit) {
         Duration unusual =
                 among.longestEnded().map(longest -> longest.multipliedBy(2)).orElseGet(() -> limit.dividedBy(2));
-        return isOver(age, limit) || isOver(age, MIN_SUSPECT) && age.compareTo(unusual) > 0;
+        return isOver(age, limit) || isOver(age, MIN_UNUSUAL) && age.compareTo(unusual) > 0;
     }
 
     private static boolean isOver(Duration age, Duration limit) {

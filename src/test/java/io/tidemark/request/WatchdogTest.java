@@ -126,7 +126,7 @@ class WatchdogTest {
         RunningStep step = step();
         fixture.deliver(other);
         fixture.engine().runs(step);
-        ticks(Watchdog.MIN_SUSPECT);
+        ticks(Watchdog.MIN_UNUSUAL);
         assertThat(fixture.requests().watchdog().seemsToHang(inStep)).isFalse();
         fixture.requests().watchdog().tick();
         assertThat(fixture.requests().watchdog().seemsToHang(inStep)).isTrue();
@@ -138,7 +138,7 @@ class WatchdogTest {
 
         // a step of this length is not unusual any more
         fixture.engine().runs(step());
-        ticks(Watchdog.MIN_SUSPECT.plus(RunningTime.TICK));
+        ticks(Watchdog.MIN_UNUSUAL.plus(RunningTime.TICK));
         assertThat(fixture.requests().watchdog().seemsToHang(inStep)).isFalse();
     }
 

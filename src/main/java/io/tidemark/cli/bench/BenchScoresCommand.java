@@ -34,8 +34,8 @@ import picocli.CommandLine.Spec;
         mixinStandardHelpOptions = true,
         footer = {
             "",
-            "Each line has the gold tokens of an example and the mean log-probability per token at the boundaries 0 to L,",
-            "in nats: {\"tokens\": 37, \"scores\": [-2.605144, …]}.",
+            "Each line has the gold tokens of an example, and the mean log-probability per token in nats at the",
+            "boundaries 0 to L: {\"tokens\": 37, \"scores\": [-2.605144, …]}.",
             "",
             "Example:",
             "  tidemark bench scores --model demo/model --adapter demo/adapters/describe \\",

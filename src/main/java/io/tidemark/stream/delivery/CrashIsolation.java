@@ -6,8 +6,8 @@ import java.util.stream.Stream;
 import org.jboss.logging.Logger;
 
 /**
- * Finds a crashing request: one that ends every worker that runs it. {@link CrashHistory} has the rule. After deaths
- * with common suspects these run alone, one at a time, each named by a commit before it starts.
+ * Runs the suspects of deaths alone, one at a time, each named by a commit before it starts. {@link CrashHistory} has
+ * the rule that finds the crashing one among them.
  * While a request runs alone, no other request of the worker starts, so that it is the only possible cause of a death.
  *
  * <p>Used by the thread {@code tidemark-requests} only.
@@ -46,16 +46,20 @@ final class CrashIsolation {
      * @param unanswered requests that have started and whose answers are not committed
      */
     Permit next(Collection<PartitionProgress> owned, Stream<Delivery> unanswered) {
+        Delivery[] open = unanswered.toArray(Delivery[]::new);
+        Optional<Delivery> tried =
+                Stream.of(open).filter(CrashIsolation::isTried).findFirst();
+        if (tried.isPresent()) {
+            // also partitions that were assigned since it has started
+            setOthersIdle(owned, tried.get().progress());
+            return new Permit.Nothing();
+        }
         if (needsClaim(owned)) {
             // a partition is named in a commit before its requests run
             return new Permit.Nothing();
         }
         Optional<PartitionProgress> isolating =
                 owned.stream().filter(this::isNextSuspect).findFirst();
-        Delivery[] open = unanswered.toArray(Delivery[]::new);
-        if (Stream.of(open).anyMatch(CrashIsolation::isTried)) {
-            return new Permit.Nothing();
-        }
         if (isolating.isPresent()) {
             return open.length > 0 ? new Permit.Nothing() : alone(isolating.get(), owned);
         }
@@ -89,7 +93,7 @@ final class CrashIsolation {
     /** Permits the oldest request of a partition, after a commit has named it. */
     private Permit alone(PartitionProgress progress, Collection<PartitionProgress> owned) {
         Delivery next = readAhead.peek(progress.partition()).orElseThrow();
-        owned.stream().filter(each -> each != progress).forEach(PartitionProgress::setIdle);
+        setOthersIdle(owned, progress);
         if (!isTried(next)) {
             LOG.infof("the request at %s runs alone", next);
         }
@@ -103,6 +107,10 @@ final class CrashIsolation {
             return new Permit.Crashing(delivery);
         }
         return new Permit.Alone(delivery);
+    }
+
+    private static void setOthersIdle(Collection<PartitionProgress> owned, PartitionProgress progress) {
+        owned.stream().filter(each -> each != progress).forEach(PartitionProgress::setIdle);
     }
 
     /** Whether a request has to be the only one of the process. */

@@ -58,7 +58,9 @@ public final class DeliveryStatus {
         return oldest.isPresent() ? Duration.ofNanos(time.nanosSince(oldest.getAsLong())) : Duration.ZERO;
     }
 
-    /** Number of owned partitions whose requests run one at a time, because workers have died while they were open. */
+    /**
+     * Number of owned partitions whose requests run one at a time, because workers died while these requests were open.
+     */
     public int isolatedPartitions() {
         return isolatedPartitions;
     }

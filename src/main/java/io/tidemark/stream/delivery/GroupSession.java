@@ -79,7 +79,7 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
     /** Started requests without an answer. */
     private final Set<Delivery> running = new HashSet<>();
     /** Abandoned requests of owned partitions that seemed to hang then. */
-    private final Set<Delivery> suspects = new HashSet<>();
+    private final Set<Delivery> seemedToHang = new HashSet<>();
     /** Answers from other threads. */
     private final ConcurrentLinkedQueue<PendingAnswer> ended = new ConcurrentLinkedQueue<>();
 
@@ -449,7 +449,7 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
      * process then ends because of this request, the next owner counts a death.
      */
     private void giveBack(PartitionProgress progress) {
-        boolean hangs = suspects.stream()
+        boolean hangs = seemedToHang.stream()
                 .filter(each -> each.progress() == progress)
                 .anyMatch(each -> requests.watchdog().seemsToHang(each.request()));
         if (!hangs) {
@@ -460,7 +460,7 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
     /** Removes partitions. Their requests are abandoned and their answers are dropped. */
     private void drop(Collection<TopicPartition> partitions) {
         runningOf(partitions).forEach(this::abandon);
-        suspects.removeIf(each -> partitions.contains(each.partition()));
+        seemedToHang.removeIf(each -> partitions.contains(each.partition()));
         for (TopicPartition partition : List.copyOf(partitions)) {
             readAhead.remove(partition);
             PartitionProgress progress = owned.remove(partition);
@@ -477,7 +477,7 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
         readAhead.ended(delivery, 0);
         if (requests.watchdog().seemsToHang(delivery.request())) {
             LOG.warnf("the request at %s seems to hang; while it does, its partition is not released", delivery);
-            suspects.add(delivery);
+            seemedToHang.add(delivery);
         }
         requests.abandon(delivery.request());
     }

@@ -160,17 +160,21 @@ final class PartitionTakeover {
         if (crashes.isIsolating()) {
             LOG.warnf(
                     "workers have died while the requests from %d to %d of %s were open: these run one at a time",
-                    offset, crashes.suspects() - 1, partition);
+                    offset, crashes.suspectsEnd() - 1, partition);
         }
         return crashes;
     }
 
     /** The end of a log; {@code Long.MAX_VALUE} if it is not known. */
     private long end(TopicPartition partition) {
-        try {
-            return consumer.endOffsets(Set.of(partition), CALL).get(partition);
-        } catch (TimeoutException | WakeupException e) {
-            return Long.MAX_VALUE;
+        while (true) {
+            try {
+                return consumer.endOffsets(Set.of(partition), CALL).get(partition);
+            } catch (TimeoutException e) {
+                return Long.MAX_VALUE;
+            } catch (WakeupException e) {
+                LOG.trace("a call was woken up and is repeated");
+            }
         }
     }
 

@@ -181,7 +181,7 @@ public final class WorkerMetrics implements RequestListener {
                 () -> delivery.oldestOpenAge().toMillis() / 1e3);
         gauge(
                 "tidemark.isolated.partitions",
-                "partitions whose requests run one at a time, because workers have died while they were open",
+                "partitions whose requests run one at a time, because workers died while these requests were open",
                 delivery::isolatedPartitions);
         counter(
                 "tidemark.transactions.failed",

@@ -48,7 +48,7 @@ class CommitMetadataTest {
         String text = Deliveries.metadata(
                         Optional.of("o".repeat(200)),
                         true,
-                        new CrashHistory(2, Long.MAX_VALUE, OptionalLong.of(Long.MAX_VALUE), 2),
+                        new CrashHistory(2, Long.MAX_VALUE, OptionalLong.of(Long.MAX_VALUE - 1), 2),
                         finished)
                 .toString();
         assertThat(text.getBytes(StandardCharsets.UTF_8)).hasSizeLessThan(3 * 1024);
@@ -68,7 +68,10 @@ class CommitMetadataTest {
                 "tidemark/1 owner",
                 "tidemark/1 done=*",
                 "tidemark/1 deaths=x<1",
-                "tidemark/1 deaths=2<4 trying=1x2x3"
+                "tidemark/1 deaths=2<4 trying=1x2x3",
+                "tidemark/1 deaths=2<4 trying=1",
+                "tidemark/1 deaths=2<4 trying=4x1",
+                "tidemark/1 deaths=-1<4"
             })
     @DisplayName("Counts as empty if it can't be parsed")
     void invalid(String text) {

@@ -65,6 +65,17 @@ class CrashIsolationTest {
         assertThat(metadata(second).idle()).isFalse();
     }
 
+    @Test
+    @DisplayName("Marks a partition as idle that is assigned while a request runs alone")
+    void assignedMeanwhile() {
+        read(first, 2);
+        Delivery alone = alone();
+        PartitionProgress third = Deliveries.progress(new TopicPartition("t", 2));
+        assertThat(isolation.next(List.of(first, second, third), Stream.of(alone)))
+                .isInstanceOf(Permit.Nothing.class);
+        assertThat(metadata(third).idle()).isTrue();
+    }
+
     /** The request that is permitted to run alone, after a commit. */
     private Delivery alone() {
         Permit permit = permit();
