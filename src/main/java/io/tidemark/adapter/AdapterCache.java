@@ -15,8 +15,8 @@ import java.util.stream.Stream;
  * others out forever.
  *
  * <p>{@link AdapterLoads} fills the cache: it reserves memory, loads an adapter and adds it. It calls
- * {@link #freeUnused} on its thread, because freeing takes milliseconds. All methods may be called from any thread; all but that one and
- * {@link #close} return at once.
+ * {@link #freeUnused} on its thread, because freeing takes milliseconds. All methods may be called from any thread; all
+ * but that one and {@link #close} return at once.
  */
 final class AdapterCache implements AutoCloseable {
 

@@ -27,7 +27,7 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** {@code tidemark bench scores}: writes the scores of single examples, which a simulation of calibration draws from. */
+/** {@code tidemark bench scores}: writes the scores of examples, from which a simulation of calibration draws. */
 @Command(
         name = "scores",
         description = "Writes the log-likelihood of each example at every boundary to a file.",
