@@ -62,14 +62,7 @@ public final class BoundaryCurve {
      * boundaries if there is only one example.
      */
     public double standardError(Boundary boundary, Boundary reference) {
-        if (boundary.equals(reference)) {
-            return 0;
-        }
-        if (samples() < 2) {
-            return Double.POSITIVE_INFINITY;
-        }
-        double squares = statistics.squaresOfDifference(boundary.layers(), reference.layers());
-        return Math.sqrt(squares / (samples() - 1) / samples());
+        return statistics.standardError(boundary.layers(), reference.layers());
     }
 
     /** The smallest boundary that satisfies the condition; full LoRA if none does. */

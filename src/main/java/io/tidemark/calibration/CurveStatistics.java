@@ -79,6 +79,37 @@ public final class CurveStatistics {
     }
 
     /**
+     * These statistics with the scores of more examples.
+     *
+     * @param scores {@code [examples][boundaries]}
+     * @throws IllegalArgumentException if an example has another number of boundaries
+     */
+    public CurveStatistics plus(double[][] scores) {
+        int boundaries = means.length;
+        double[] mean = new double[boundaries];
+        for (double[] score : scores) {
+            if (score.length != boundaries) {
+                throw new IllegalArgumentException(
+                        "an example has " + score.length + " scores for " + boundaries + " boundaries");
+            }
+            for (int b = 0; b < boundaries; b++) {
+                mean[b] += score[b] / scores.length;
+            }
+        }
+        double[] squares = new double[comoments.length];
+        double[] deviation = new double[boundaries];
+        for (double[] score : scores) {
+            Arrays.setAll(deviation, b -> score[b] - mean[b]);
+            for (int a = 0, cell = 0; a < boundaries; a++) {
+                for (int b = a; b < boundaries; b++, cell++) {
+                    squares[cell] += deviation[a] * deviation[b];
+                }
+            }
+        }
+        return merge(new CurveStatistics(scores.length, mean, squares));
+    }
+
+    /**
      * The statistics of the union of both sets of examples (Chan, Golub and LeVeque 1979).
      *
      * @throws IllegalArgumentException if the numbers of layers differ
@@ -129,6 +160,17 @@ public final class CurveStatistics {
     double squaresOfDifference(int a, int b) {
         // rounding can make a value of zero slightly negative
         return Math.max(0, comoment(a, a) + comoment(b, b) - 2 * comoment(Math.min(a, b), Math.max(a, b)));
+    }
+
+    /**
+     * The standard error of the mean difference between two boundaries, from the paired differences of the examples.
+     * Infinite for two different boundaries if there are fewer than two examples.
+     */
+    double standardError(int a, int b) {
+        if (a == b) {
+            return 0;
+        }
+        return count < 2 ? Double.POSITIVE_INFINITY : Math.sqrt(squaresOfDifference(a, b) / (count - 1) / count);
     }
 
     private double comoment(int a, int b) {

@@ -1,0 +1,138 @@
+package io.tidemark.calibration;
+
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * The test martingales of the boundaries below full LoRA in one epoch. For each boundary b and bet j, the sum
+ * {@code G[b][j] = sum of ln(1 + lambda_j (z_b + margin))} over the observations. {@code E_b = sum of w_j exp(G[b][j])}
+ * is an e-process: if boundary b is harmful, E_b is a non-negative supermartingale that starts at 1, and reaches 1/a
+ * with a probability of at most a (Ville 1939; Waudby-Smith and Ramdas 2024, <i>Estimating means of bounded random
+ * variables by betting</i>). The order of the observations changes the sums by rounding only, so sums of partitions
+ * merge by addition. Immutable.
+ */
+public final class EProcesses {
+
+    /** Weights w_j of the bets, the largest bet first. */
+    private static final double[] WEIGHTS = {0.5, 0.2, 0.1, 0.1, 0.1};
+
+    /** Bound of a sum in a record, far above those of an epoch. */
+    private static final double MAX_SUM = 1e9;
+    /** A product of factors is a normal double within these bounds, whatever the next factor is. */
+    private static final double LARGEST_PRODUCT = 1e150;
+
+    private static final double SMALLEST_PRODUCT = 1e-150;
+
+    /** G row by row: the bets of the first boundary, then those of the second. */
+    private final double[] sums;
+
+    private EProcesses(double[] sums) {
+        this.sums = sums;
+    }
+
+    /** E-processes of {@code boundaries} boundaries without observations; each E is 1. */
+    static EProcesses empty(int boundaries) {
+        return new EProcesses(new double[boundaries * HarmTest.BETS]);
+    }
+
+    /** @throws IllegalArgumentException if there are not five finite sums for each boundary, or a sum is too large */
+    static EProcesses of(int boundaries, List<Double> sums) {
+        if (sums.size() != boundaries * HarmTest.BETS) {
+            throw new IllegalArgumentException("sums must have " + HarmTest.BETS + " values for each of " + boundaries
+                    + " boundaries: " + sums.size());
+        }
+        double[] values = sums.stream().mapToDouble(Double::doubleValue).toArray();
+        if (!Arrays.stream(values).allMatch(value -> Math.abs(value) <= MAX_SUM)) {
+            throw new IllegalArgumentException("sums must be numbers within " + MAX_SUM);
+        }
+        return new EProcesses(values);
+    }
+
+    List<Double> sums() {
+        return Arrays.stream(sums).boxed().toList();
+    }
+
+    int boundaries() {
+        return sums.length / HarmTest.BETS;
+    }
+
+    /**
+     * These e-processes with more observations.
+     *
+     * @param observations capped differences {@code [observations][boundaries]}
+     */
+    EProcesses plus(HarmTest test, double[][] observations) {
+        double[] next = sums.clone();
+        for (int b = 0; b < boundaries(); b++) {
+            for (int j = 0; j < HarmTest.BETS; j++) {
+                next[b * HarmTest.BETS + j] += logProduct(test, j, observations, b);
+            }
+        }
+        return new EProcesses(next);
+    }
+
+    /** The sum of the logarithms, with one logarithm for many factors. */
+    private static double logProduct(HarmTest test, int bet, double[][] observations, int boundary) {
+        double sum = 0;
+        double product = 1;
+        for (double[] observation : observations) {
+            product *= test.factor(bet, observation[boundary]);
+            if (product > LARGEST_PRODUCT || product < SMALLEST_PRODUCT) {
+                sum += Math.log(product);
+                product = 1;
+            }
+        }
+        return sum + Math.log(product);
+    }
+
+    /** The e-processes of the observations of both. */
+    EProcesses merge(EProcesses other) {
+        if (other.sums.length != sums.length) {
+            throw new IllegalArgumentException(
+                    "cannot merge sums of " + boundaries() + " and " + other.boundaries() + " boundaries");
+        }
+        double[] merged = new double[sums.length];
+        Arrays.setAll(merged, i -> sums[i] + other.sums[i]);
+        return new EProcesses(merged);
+    }
+
+    /** ln E of a boundary, by its place among the boundaries. */
+    double logValue(int boundary) {
+        int from = boundary * HarmTest.BETS;
+        double largest = Double.NEGATIVE_INFINITY;
+        for (int j = 0; j < HarmTest.BETS; j++) {
+            largest = Math.max(largest, sums[from + j]);
+        }
+        double scaled = 0;
+        for (int j = 0; j < HarmTest.BETS; j++) {
+            scaled += WEIGHTS[j] * Math.exp(sums[from + j] - largest);
+        }
+        return largest + Math.log(scaled);
+    }
+
+    /**
+     * The ln E from which on a boundary is certified: {@code ln(K k (k + 1) / alpha)} in epoch k. The levels of all
+     * boundaries and epochs add up to alpha, since {@code 1 / (k (k + 1))} adds up to 1 over all k.
+     *
+     * @param boundaries the number K of tested boundaries
+     * @param epoch      k, from 1
+     */
+    static double threshold(int boundaries, int epoch, double alpha) {
+        return Math.log((double) boundaries * epoch * (epoch + 1.0) / alpha);
+    }
+
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof EProcesses that && Arrays.equals(sums, that.sums);
+    }
+
+    @Override
+    public int hashCode() {
+        return Arrays.hashCode(sums);
+    }
+
+    @Override
+    public String toString() {
+        return "EProcesses" + Arrays.toString(sums);
+    }
+}
