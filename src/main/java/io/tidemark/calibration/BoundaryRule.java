@@ -54,8 +54,8 @@ public record BoundaryRule(RuleSettings settings, Objective objective, int numLa
     }
 
     /**
-     * Opens the epoch that counts for a partition. A change of margin, caps, unit or candidates begins a new one, and so
-     * do states of one epoch that do not agree, and a boundary in force that the epoch does not score.
+     * Opens the epoch that counts for a partition. A change of margin, caps, unit or candidates begins a new one, and
+     * so do states of one epoch that do not agree, and a boundary in force that the epoch does not score.
      */
     public Opened open(PartitionStates states, int partition, InForce inForce) {
         int epoch = states.epoch(inForce);

@@ -8,8 +8,8 @@ import java.util.TreeSet;
 import java.util.stream.IntStream;
 
 /**
- * Which boundaries are scored: a number of evenly spaced ones, or a list. Fewer candidates need fewer layer evaluations,
- * and fewer examples until one is certified. 0 and L are always candidates.
+ * Which boundaries are scored: a number of evenly spaced ones, or a list. Fewer candidates need fewer layer
+ * evaluations, and fewer examples until one is certified. 0 and L are always candidates.
  *
  * @param count evenly spaced candidates, 2 or more; a number above L means all. Empty with a list
  * @param list  boundaries, which are ascending and distinct; empty with a number
@@ -41,6 +41,11 @@ public record Candidates(OptionalInt count, List<Integer> list) {
         return new Candidates(OptionalInt.of(count), List.of());
     }
 
+    /** These boundaries, with 0 and L. */
+    public static Candidates of(List<Integer> boundaries) {
+        return new Candidates(OptionalInt.empty(), boundaries);
+    }
+
     /**
      * Parses a number such as {@code 8}, or a list of two or more boundaries such as {@code 0,8,13}.
      *
@@ -57,12 +62,12 @@ public record Candidates(OptionalInt count, List<Integer> list) {
                     "candidates must be a number such as 8, or a list of boundaries such as 0,8,13, not '" + text + "'",
                     e);
         }
-        return numbers.size() == 1 ? evenly(numbers.get(0)) : new Candidates(OptionalInt.empty(), numbers);
+        return numbers.size() == 1 ? evenly(numbers.get(0)) : of(numbers);
     }
 
     /**
-     * The candidates for a model, ascending, with 0 and L. A number N gives {@code round(i L / (N - 1))} for i from 0 to
-     * N - 1, halves up.
+     * The candidates for a model, ascending, with 0 and L. A number N gives {@code round(i L / (N - 1))} for i from 0
+     * to N - 1, halves up.
      *
      * @param configured empty for the default: all boundaries up to 16 layers, 16 boundaries above
      * @throws IllegalArgumentException if a listed boundary is above {@code numLayers}

@@ -4,8 +4,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Chooses among boundaries that may be in force, and decides whether the evidence suffices for the move. A pure function
- * of the statistics of an epoch, whatever certified the boundaries.
+ * Chooses among boundaries that may be in force, and decides whether the evidence suffices for the move. A pure
+ * function of the statistics of an epoch, whatever certified the boundaries.
  *
  * @param objective    what is preferred among eligible boundaries
  * @param margin       accepted loss in nats per gold token
@@ -29,7 +29,8 @@ public record EligibleChoice(Objective objective, double margin, int minSamples,
     public record Choice(int place, Optional<RuleDecision.Reason> kept) {}
 
     /**
-     * Chooses among the eligible boundaries. Means within 1e-6 nats tie, and the smallest boundary is chosen among ties.
+     * Chooses among the eligible boundaries. Means within 1e-6 nats tie, and the smallest boundary is chosen among
+     * ties.
      *
      * @param statistics     of the epoch, with one example or more
      * @param batches        of the epoch

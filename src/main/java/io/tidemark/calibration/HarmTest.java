@@ -4,9 +4,9 @@ import java.util.Arrays;
 import java.util.Locale;
 
 /**
- * The hypothesis that a boundary is harmful, and the bets against it. With x_b the score of an example at boundary b and
- * L full LoRA, the capped difference is {@code z_b = min(max(x_b - x_L, -lossCap), gainCap)}. A boundary is harmful if
- * the mean of z_b is at most {@code -margin}. Without the lower cap no test of this hypothesis has a finite-sample
+ * The hypothesis that a boundary is harmful, and the bets against it. With x_b the score of an example at boundary b
+ * and L full LoRA, the capped difference is {@code z_b = min(max(x_b - x_L, -lossCap), gainCap)}. A boundary is harmful
+ * if the mean of z_b is at most {@code -margin}. Without the lower cap no test of this hypothesis has a finite-sample
  * guarantee (Bahadur and Savage 1956).
  *
  * @param margin  accepted loss in nats per gold token, 0 or more

@@ -3,8 +3,9 @@ package io.tidemark.calibration;
 import java.util.Optional;
 
 /**
- * The boundary in force of an adapter version, and what its record says about it. A record applies if its digests, number
- * of layers and compute type match; a record that does not apply has no effect, with one exception: a pin stays a pin.
+ * The boundary in force of an adapter version, and what its record says about it. A record applies if its digests,
+ * number of layers and compute type match; a record that does not apply has no effect, with one exception: a pin stays
+ * a pin.
  *
  * @param boundary       the boundary that applies, L without a record
  * @param source         who wrote the record

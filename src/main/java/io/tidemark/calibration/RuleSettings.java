@@ -80,12 +80,18 @@ public record RuleSettings(
      * @throws IllegalArgumentException if the loss cap is not above it
      */
     public RuleSettings forObjective(Objective objective) {
-        if (!(objective instanceof Objective.Tolerance tolerance)) {
-            return this;
-        }
+        return objective instanceof Objective.Tolerance tolerance ? with(tolerance.nats(), candidates) : this;
+    }
+
+    /** These settings with other candidates. */
+    public RuleSettings withCandidates(Optional<Candidates> others) {
+        return with(margin, others);
+    }
+
+    private RuleSettings with(double otherMargin, Optional<Candidates> otherCandidates) {
         return new RuleSettings(
                 alpha,
-                tolerance.nats(),
+                otherMargin,
                 lossCap,
                 gainCap,
                 minSamples,
@@ -94,7 +100,7 @@ public record RuleSettings(
                 falseAlarmExamples,
                 epochExamples,
                 unit,
-                candidates);
+                otherCandidates);
     }
 
     /** The hypothesis that is tested for each boundary. */

@@ -7,8 +7,8 @@ import java.util.List;
 import java.util.OptionalInt;
 
 /**
- * The part of a value of the topic {@code calibration-state} that belongs to an epoch. Its size depends on the number of
- * boundaries only. Doubles survive the JSON encoding without loss. Immutable.
+ * The part of a value of the topic {@code calibration-state} that belongs to an epoch. Its size depends on the number
+ * of boundaries only. Doubles survive the JSON encoding without loss. Immutable.
  *
  * @param epoch      the number of the epoch, from 1
  * @param margin     accepted loss in nats per gold token

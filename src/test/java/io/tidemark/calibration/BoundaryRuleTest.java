@@ -493,7 +493,8 @@ class BoundaryRuleTest {
         Watch before = adapter.states.of(0).orElseThrow().watch();
         adapter.count(0, 1, -0.2, -0.3, -0.2);
         assertThat(adapter.states.of(0).orElseThrow().watch().value())
-                .isEqualTo(before.plus(settings.test(), new double[][] {{-0.3}}, 0).value(), within(1e-9));
+                .isEqualTo(
+                        before.plus(settings.test(), new double[][] {{-0.3}}, 0).value(), within(1e-9));
         assertThat(adapter.count(0, 10, -0.2, -0.3, -0.2)).anyMatch(decision -> decision.reason() == Reason.ALARM);
     }
 

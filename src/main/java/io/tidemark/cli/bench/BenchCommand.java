@@ -18,7 +18,8 @@ import picocli.CommandLine.Spec;
             BenchInterferenceCommand.class,
             BenchSweepCommand.class,
             BenchScoresCommand.class,
-            BenchScalingCommand.class
+            BenchScalingCommand.class,
+            BenchCalibrationCommand.class
         },
         footer = {
             "",

@@ -1,0 +1,174 @@
+package io.tidemark.cli.bench;
+
+import io.tidemark.benchmark.calibration.CalibrationSimulation;
+import io.tidemark.benchmark.calibration.RecordedScores;
+import io.tidemark.benchmark.calibration.RuleResult;
+import io.tidemark.benchmark.calibration.World;
+import io.tidemark.calibration.Objective;
+import io.tidemark.calibration.RuleSettings;
+import io.tidemark.cli.console.CommandException;
+import io.tidemark.cli.console.FailureText;
+import io.tidemark.cli.console.Progress;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** {@code tidemark bench calibration}: simulates rules that choose boundaries. */
+@Command(
+        name = "calibration",
+        description = "Simulates streams of validation examples with known differences between boundaries, and compares"
+                + " rules that choose a boundary after every batch.",
+        mixinStandardHelpOptions = true,
+        footer = {
+            "",
+            "Rules: means chooses from the means of all examples, as release 0.1; asymptotic certifies boundaries with an",
+            "asymptotic confidence sequence; e-process is the calibrator's rule.",
+            "",
+            "Example:",
+            "  tidemark bench calibration --streams 100 --objective latency"
+        })
+final class BenchCalibrationCommand implements Callable<Integer> {
+
+    private static final Pattern BATCHES = Pattern.compile("(\\d{1,5})(?:-(\\d{1,5}))?");
+
+    @Spec
+    private CommandSpec spec;
+
+    @Option(
+            names = "--objective",
+            paramLabel = "OBJECTIVE",
+            defaultValue = "balanced,latency",
+            split = ",",
+            description = "quality, balanced, latency or tolerance:NATS; may be repeated. Default: ${DEFAULT-VALUE}.")
+    private List<String> objectives;
+
+    @Option(
+            names = "--streams",
+            paramLabel = "N",
+            defaultValue = "1000",
+            description = "Streams of each world. Default: ${DEFAULT-VALUE}.")
+    private int streams;
+
+    @Option(
+            names = "--examples",
+            paramLabel = "N",
+            defaultValue = "1600",
+            description = "Examples of a stream. Default: ${DEFAULT-VALUE}.")
+    private int examples;
+
+    @Option(
+            names = "--batches",
+            paramLabel = "N-N",
+            defaultValue = "4-64",
+            description = "Examples of a batch. Default: ${DEFAULT-VALUE}.")
+    private String batches;
+
+    @Option(
+            names = "--seed",
+            paramLabel = "N",
+            defaultValue = "1",
+            description = "Seed of the streams. Default: ${DEFAULT-VALUE}.")
+    private long seed;
+
+    @Mixin
+    private CalibrationRuleOptions rule = new CalibrationRuleOptions();
+
+    @Option(
+            names = "--scores",
+            paramLabel = "FILE",
+            description = "Recorded scores: CSV, which may be compressed with gzip, with the adapter and the mean"
+                    + " log-probabilities of an example at the boundaries 0 to L in each line. Adds worlds that draw"
+                    + " from them.")
+    private Optional<Path> scores = Optional.empty();
+
+    @Option(names = "--json", description = "Print the results as JSON.")
+    private boolean json;
+
+    @Option(
+            names = "--pictures",
+            paramLabel = "DIR",
+            description = "Write calibration-harm.svg and calibration-moves.svg to this folder.")
+    private Optional<Path> pictures = Optional.empty();
+
+    @Override
+    public Integer call() {
+        CalibrationSimulation simulation = simulation();
+        Map<String, double[][]> recorded = recorded();
+        CalibrationReport report = new CalibrationReport(simulation, results(simulation, worlds(simulation, recorded)));
+        PrintWriter out = spec.commandLine().getOut();
+        out.print(json ? report.json() : report.tables() + report.shuffles(recorded));
+        out.flush();
+        pictures.ifPresent(report::writePictures);
+        return 0;
+    }
+
+    private List<RuleResult> results(CalibrationSimulation simulation, List<World> worlds) {
+        List<RuleResult> results = new ArrayList<>();
+        try (Progress progress =
+                Progress.start("worlds", worlds.size(), spec.commandLine().getErr())) {
+            for (int i = 0; i < worlds.size(); i++) {
+                results.addAll(simulation.run(worlds.get(i)));
+                progress.stepTo(i + 1);
+            }
+        }
+        return results;
+    }
+
+    private List<World> worlds(CalibrationSimulation simulation, Map<String, double[][]> recorded) {
+        RuleSettings settings = simulation.settings();
+        try {
+            List<World> worlds = new ArrayList<>(World.synthetic(settings.candidates(World.layers())));
+            worlds.addAll(World.recorded(recorded, settings::candidates));
+            return worlds;
+        } catch (IllegalArgumentException e) {
+            throw new ParameterException(spec.commandLine(), e.getMessage(), e);
+        }
+    }
+
+    private Map<String, double[][]> recorded() {
+        if (scores.isEmpty()) {
+            return Map.of();
+        }
+        try {
+            return RecordedScores.read(scores.get());
+        } catch (IOException e) {
+            throw new CommandException(scores.get() + " cannot be read: " + FailureText.oneLine(e), e);
+        } catch (IllegalArgumentException e) {
+            throw new CommandException(e.getMessage(), e);
+        }
+    }
+
+    private CalibrationSimulation simulation() {
+        Matcher sizes = BATCHES.matcher(batches);
+        if (!sizes.matches()) {
+            throw new ParameterException(spec.commandLine(), "--batches must be a range such as 4-64, or a number");
+        }
+        int least = Integer.parseInt(sizes.group(1));
+        int most = sizes.group(2) == null ? least : Integer.parseInt(sizes.group(2));
+        try {
+            return new CalibrationSimulation(
+                    rule.settings(),
+                    objectives.stream().map(Objective::parse).toList(),
+                    streams,
+                    examples,
+                    least,
+                    most,
+                    seed);
+        } catch (IllegalArgumentException e) {
+            throw new ParameterException(spec.commandLine(), e.getMessage(), e);
+        }
+    }
+}

@@ -1,0 +1,285 @@
+package io.tidemark.cli.bench;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.SerializationFeature;
+import io.tidemark.benchmark.calibration.CalibrationSimulation;
+import io.tidemark.benchmark.calibration.ComparedRule;
+import io.tidemark.benchmark.calibration.RecordedTraffic;
+import io.tidemark.benchmark.calibration.RuleResult;
+import io.tidemark.calibration.Objective;
+import io.tidemark.cli.console.CommandException;
+import io.tidemark.cli.console.FailureText;
+import io.tidemark.plot.SvgPlot;
+import io.tidemark.plot.XyPlot;
+import io.tidemark.plot.XyPlot.Line;
+import io.tidemark.plot.XyPlot.Point;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.function.Function;
+import java.util.stream.IntStream;
+
+/** The results of {@code bench calibration} as tables, as JSON and as pictures. */
+final class CalibrationReport {
+
+    private static final int SHUFFLES = 20;
+    private static final int SHUFFLE_BATCH = 8;
+    private static final int EARLY_EXAMPLES = 80;
+
+    private final CalibrationSimulation simulation;
+    private final List<RuleResult> results;
+
+    CalibrationReport(CalibrationSimulation simulation, List<RuleResult> results) {
+        this.simulation = simulation;
+        this.results = List.copyOf(results);
+    }
+
+    /** Three tables with a row for each world and objective, and columns for the rules. */
+    String tables() {
+        double alpha = simulation.settings().alpha();
+        StringBuilder text = new StringBuilder(format(
+                "%d streams of %d examples, batches of %d to %d; alpha %s, margin %s, loss cap %s, gain cap %s%n",
+                simulation.streams(),
+                simulation.examples(),
+                simulation.minBatch(),
+                simulation.maxBatch(),
+                alpha,
+                simulation.settings().margin(),
+                simulation.settings().lossCap(),
+                simulation.settings().gainCap()));
+        text.append(format(
+                "%nShare of streams that ever move to a harmful boundary; e-process: at most %s + %.3f where bounded%n",
+                alpha, 3 * Math.sqrt(alpha * (1 - alpha) / simulation.streams())));
+        text.append(header("bounded"));
+        rows().forEach((row, rules) -> {
+            text.append(row).append(format("%-12s", rules.get(0).isBounded() ? "yes" : "no"));
+            rules.forEach(each -> text.append(format("%12.3f", each.harmShare())));
+            text.append(format("%n"));
+        });
+        text.append(
+                format("%nRegret in nats per token / moves per stream / median examples to the first move (share)%n"));
+        text.append(format("%-32s%-16s", "world", "objective"));
+        for (ComparedRule rule : ComparedRule.values()) {
+            text.append(format("%32s", rule.title()));
+        }
+        text.append(format("%n"));
+        rows().forEach((row, rules) -> {
+            text.append(row);
+            rules.forEach(each -> text.append(format(
+                    "%10.4f %6.1f %6s (%.2f)",
+                    each.regret(), each.moves(), median(each.firstMoves()), each.movedShare())));
+            text.append(format("%n"));
+        });
+        text.append(
+                format(
+                        "%nDrift: share of the streams whose boundary became harmful that left it / median examples until then%n"));
+        text.append(header("exposed"));
+        rows().forEach((row, rules) -> {
+            if (rules.stream().anyMatch(each -> each.exposedStreams() > 0)) {
+                text.append(row).append(format("%-12s", exposed(rules)));
+                rules.forEach(each -> text.append(format(
+                        "%12s",
+                        each.exposedStreams() == 0
+                                ? "-"
+                                : format(
+                                        "%.2f/%s",
+                                        (double) each.delays().size() / each.exposedStreams(),
+                                        median(each.delays())))));
+                text.append(format("%n"));
+            }
+        });
+        text.append(
+                format("%nFalse alarms of the e-process rule per 10,000 examples; at most %.2f%n", falseAlarmLimit()));
+        rows().forEach((row, rules) -> {
+            RuleResult own = rules.get(ComparedRule.E_PROCESS.ordinal());
+            if (own.watchedExamples() > 0) {
+                text.append(row).append(format("%.3f%n", own.falseAlarmsPer10k()));
+            }
+        });
+        return text.toString();
+    }
+
+    private double falseAlarmLimit() {
+        return 10_000 / simulation.settings().falseAlarmExamples();
+    }
+
+    private static String exposed(List<RuleResult> rules) {
+        return String.join(
+                "/",
+                rules.stream()
+                        .map(each -> String.valueOf(each.exposedStreams()))
+                        .toList());
+    }
+
+    private static String header(String column) {
+        StringBuilder text = new StringBuilder(format("%-32s%-16s%-12s", "world", "objective", column));
+        for (ComparedRule rule : ComparedRule.values()) {
+            text.append(format("%12s", rule.title()));
+        }
+        return text.append(format("%n")).toString();
+    }
+
+    /** The results of all rules by world and objective. */
+    private Map<String, List<RuleResult>> rows() {
+        Map<String, List<RuleResult>> rows = new LinkedHashMap<>();
+        results.forEach(each -> rows.computeIfAbsent(
+                        format("%-32s%-16s", each.world(), each.objective()), row -> new ArrayList<>())
+                .add(each));
+        return rows;
+    }
+
+    private static String median(List<Long> ascending) {
+        return ascending.isEmpty() ? "-" : String.valueOf(ascending.get(ascending.size() / 2));
+    }
+
+    /**
+     * What the e-process rule does with all examples of each adapter once, in batches of 8, in 20 random orders; empty
+     * without recorded scores.
+     *
+     * @param scores {@code [examples][boundaries 0 to L]} by adapter
+     */
+    String shuffles(Map<String, double[][]> scores) {
+        if (scores.isEmpty()) {
+            return "";
+        }
+        StringBuilder text = new StringBuilder(format(
+                "%n%d orders of the recorded examples in batches of %d, e-process: boundaries in force and how often%n",
+                SHUFFLES, SHUFFLE_BATCH));
+        text.append(format(
+                "%-32s%-16s%10s%8s%14s  %-24s%-24s%s%n",
+                "adapter",
+                "objective",
+                "examples",
+                "moved",
+                "examples then",
+                "at " + EARLY_EXAMPLES + " examples",
+                "lowest",
+                "last"));
+        scores.forEach((adapter, rows) -> {
+            List<Integer> boundaries = simulation.settings().candidates(rows[0].length - 1);
+            RecordedTraffic traffic = new RecordedTraffic(rows, boundaries);
+            simulation
+                    .objectives()
+                    .forEach(objective -> text.append(format(
+                            "%-32s%-16s%10d%s",
+                            adapter,
+                            objective.written(),
+                            rows.length,
+                            shuffles(traffic, boundaries, objective, rows.length))));
+        });
+        return text.toString();
+    }
+
+    private String shuffles(RecordedTraffic traffic, List<Integer> boundaries, Objective objective, int examples) {
+        int full = boundaries.get(boundaries.size() - 1);
+        List<Integer> firstExamples = new ArrayList<>();
+        List<Integer> early = new ArrayList<>();
+        List<Integer> lowest = new ArrayList<>();
+        List<Integer> last = new ArrayList<>();
+        for (int shuffle = 0; shuffle < SHUFFLES; shuffle++) {
+            List<Integer> course =
+                    simulation.shuffle(traffic, boundaries, objective, SHUFFLE_BATCH, simulation.seed() + shuffle);
+            early.add(course.get(Math.min(course.size(), EARLY_EXAMPLES / SHUFFLE_BATCH) - 1));
+            last.add(course.get(course.size() - 1));
+            lowest.add(Collections.min(course));
+            IntStream.range(0, course.size())
+                    .filter(i -> course.get(i) != full)
+                    .findFirst()
+                    .ifPresent(i -> firstExamples.add(Math.min(examples, (i + 1) * SHUFFLE_BATCH)));
+        }
+        return format(
+                "%8d%14s  %-24s%-24s%s%n",
+                firstExamples.size(), range(firstExamples), counts(early), counts(lowest), counts(last));
+    }
+
+    /** Smallest, median and largest value. */
+    private static String range(List<Integer> values) {
+        if (values.isEmpty()) {
+            return "-";
+        }
+        List<Integer> sorted = values.stream().sorted().toList();
+        return sorted.get(0) + ".." + sorted.get(sorted.size() / 2) + ".." + sorted.get(sorted.size() - 1);
+    }
+
+    /** How often each boundary appears, such as {@code 12:15 14:5}. */
+    private static String counts(List<Integer> boundaries) {
+        Map<Integer, Integer> counts = new TreeMap<>();
+        boundaries.forEach(boundary -> counts.merge(boundary, 1, Integer::sum));
+        return String.join(
+                " ",
+                counts.entrySet().stream()
+                        .map(count -> count.getKey() + ":" + count.getValue())
+                        .toList());
+    }
+
+    private static String format(String format, Object... values) {
+        return String.format(Locale.ROOT, format, values);
+    }
+
+    /** One array with an object per world, objective and rule. */
+    String json() {
+        ObjectMapper mapper = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
+        try {
+            return mapper.writeValueAsString(results) + "\n";
+        } catch (JsonProcessingException e) {
+            throw new CommandException("the results could not be written as JSON: " + e.getOriginalMessage(), e);
+        }
+    }
+
+    /**
+     * Writes {@code calibration-harm.svg} and {@code calibration-moves.svg} to a folder, which is created if missing.
+     * Both show the first objective.
+     */
+    void writePictures(Path folder) {
+        write(
+                folder.resolve("calibration-harm.svg"),
+                "Every cut loses 0.05 nats",
+                "% of streams that have moved to a harmful boundary",
+                "every cut loses 0.05",
+                RuleResult::firstHarms);
+        write(
+                folder.resolve("calibration-moves.svg"),
+                "An overfit adapter, best at 13 of 30 layers",
+                "% of streams that have moved",
+                "overfit, best at 13",
+                RuleResult::firstMoves);
+    }
+
+    private void write(Path file, String title, String yLabel, String world, Function<RuleResult, List<Long>> firsts) {
+        String objective = simulation.objectives().get(0).written();
+        List<Line> lines = results.stream()
+                .filter(each -> each.world().equals(world) && each.objective().equals(objective))
+                .map(each -> line(each, firsts.apply(each)))
+                .toList();
+        try {
+            Files.createDirectories(file.toAbsolutePath().getParent());
+            Files.writeString(file, SvgPlot.of(new XyPlot(title + " (" + objective + ")", "examples", yLabel, lines)));
+        } catch (IOException e) {
+            throw new CommandException(file + " cannot be written: " + FailureText.oneLine(e), e);
+        }
+    }
+
+    private Line line(RuleResult result, List<Long> firsts) {
+        int steps = 100;
+        return new Line(
+                result.rule(),
+                IntStream.rangeClosed(0, steps)
+                        .mapToObj(i -> {
+                            double until = (double) simulation.examples() * i / steps;
+                            long moved = firsts.stream()
+                                    .filter(first -> first <= until)
+                                    .count();
+                            return new Point(until, 100.0 * moved / result.streams());
+                        })
+                        .toList(),
+                false);
+    }
+}

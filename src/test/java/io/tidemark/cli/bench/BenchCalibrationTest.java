@@ -1,0 +1,89 @@
+package io.tidemark.cli.bench;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.tidemark.cli.CommandLineRun;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+@DisplayName("Bench calibration")
+class BenchCalibrationTest {
+
+    @Test
+    @DisplayName("The tables have a row for each world and objective, and recorded scores add theirs")
+    void tables(@TempDir Path folder) throws Exception {
+        Path scores = folder.resolve("scores.csv");
+        Files.writeString(scores, "mine,-1,-1.1,-1.2\n".repeat(40));
+        CommandLineRun run = CommandLineRun.of("bench", "calibration", "--streams", "1", "--scores", scores.toString());
+        assertThat(run.exitCode()).isZero();
+        assertThat(run.out().lines())
+                .anyMatch(line -> line.startsWith("every cut loses 0.021") && line.contains("balanced"))
+                .anyMatch(line -> line.startsWith("0.1 gain to loss") && line.contains("latency"))
+                .anyMatch(line -> line.startsWith("mine ") && line.endsWith(" 0:20"));
+        CommandLineRun without = CommandLineRun.of("bench", "calibration", "--streams", "1");
+        assertThat(without.out()).doesNotContain("recorded");
+    }
+
+    @Test
+    @DisplayName("JSON has an object for each world, objective and rule")
+    void json() throws Exception {
+        CommandLineRun run =
+                CommandLineRun.of("bench", "calibration", "--streams", "1", "--objective", "latency", "--json");
+        JsonNode results = new ObjectMapper().readTree(run.out());
+        assertThat(results).hasSize(12 * 3);
+        assertThat(results.get(0).path("world").asText()).isEqualTo("every cut loses 0.021");
+        assertThat(results.get(2).path("rule").asText()).isEqualTo("e-process");
+    }
+
+    @Test
+    @DisplayName("Pictures have a line for each rule")
+    void pictures(@TempDir Path folder) throws Exception {
+        CommandLineRun run = CommandLineRun.of(
+                "bench", "calibration", "--streams", "2", "--objective", "balanced", "--pictures", folder.toString());
+        assertThat(run.exitCode()).isZero();
+        for (String name : List.of("calibration-harm.svg", "calibration-moves.svg")) {
+            assertThat(Files.readString(folder.resolve(name)).lines().filter(line -> line.startsWith("<polyline")))
+                    .hasSize(3);
+        }
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @ValueSource(
+            strings = {
+                "--streams 0",
+                "--batches 8-4",
+                "--batches x",
+                "--objective best",
+                "--margin 1",
+                "--alpha 2",
+                "--unit token",
+                "--candidates 1",
+                "--candidates 3,31",
+                "--epoch-examples 5000"
+            })
+    @DisplayName("Wrong values exit with 2 and one line")
+    void wrongValues(String line) {
+        CommandLineRun run = CommandLineRun.of(("bench calibration " + line).split(" "));
+        assertThat(run.exitCode()).isEqualTo(2);
+        assertThat(run.out()).isEmpty();
+        assertThat(List.of(run.err().split("\\R"))).hasSizeLessThanOrEqualTo(3);
+    }
+
+    @Test
+    @DisplayName("A broken file of scores is refused with its line")
+    void brokenScores(@TempDir Path folder) throws Exception {
+        Path scores = folder.resolve("scores.csv");
+        Files.writeString(scores, "mine,-1,x\n");
+        CommandLineRun run = CommandLineRun.of("bench", "calibration", "--scores", scores.toString());
+        assertThat(run.exitCode()).isEqualTo(1);
+        assertThat(run.err()).contains("line 1: 'x' is not a number");
+    }
+}
