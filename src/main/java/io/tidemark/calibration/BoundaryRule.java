@@ -34,10 +34,17 @@ public record BoundaryRule(RuleSettings settings, Objective objective, int numLa
     /**
      * The state of a partition in the epoch that counts.
      *
-     * @param state    the partition's state, without examples if the epoch is new for it
-     * @param decision the end of the epoch before if the settings ended it; it may withdraw the boundary
+     * @param state     the partition's state, without examples if the epoch is new for it
+     * @param inForce   what is in force
+     * @param decisions that changes of the settings and decisions of other calibrators lead to; they may withdraw the
+     *                  boundary
      */
-    public record Opened(EpochState state, Optional<RuleDecision> decision) {}
+    public record Opened(EpochState state, InForce inForce, List<RuleDecision> decisions) {
+
+        public Opened {
+            decisions = List.copyOf(decisions);
+        }
+    }
 
     /**
      * What a batch leads to.
@@ -60,28 +67,57 @@ public record BoundaryRule(RuleSettings settings, Objective objective, int numLa
     public Opened open(PartitionStates states, int partition, InForce inForce) {
         int epoch = states.epoch(inForce);
         List<EpochState> present = states.at(epoch);
+        if (isOvertaken(states, inForce)) {
+            RuleDecision overtaken = overtaken(states, inForce);
+            Opened opened = open(states, partition, overtaken.inForce());
+            List<RuleDecision> decisions = new ArrayList<>(List.of(overtaken));
+            decisions.addAll(opened.decisions());
+            return new Opened(opened.state(), opened.inForce(), decisions);
+        }
         if (present.isEmpty()) {
-            boolean stricter = isStricterThanRecord(inForce);
-            InForce after = stricter ? full(inForce, epoch, states) : inForce;
+            InForce after = isStricterThanRecord(inForce) ? full(inForce, epoch, states) : inForce;
             EpochState begun = begin(states, partition, epoch, after);
-            return new Opened(
-                    begun,
-                    stricter ? Optional.of(ended(inForce, after, evidence(states, begun, inForce))) : Optional.empty());
+            List<RuleDecision> decisions = after.equals(inForce)
+                    ? List.of()
+                    : List.of(ended(inForce, after, evidence(states, begun, inForce)));
+            return new Opened(begun, after, decisions);
         }
         EpochState like = present.get(0);
         if (present.stream().allMatch(like::agrees) && isCurrent(like, inForce)) {
             EpochState own = states.of(partition)
                     .filter(like::agrees)
                     .orElseGet(() -> later(states, partition, epoch, like.set()));
-            return new Opened(own, Optional.empty());
+            return new Opened(own, inForce, List.of());
         }
-        boolean stricter = isStricterThanRecord(inForce)
+        boolean isStricter = isStricterThanRecord(inForce)
                 || inForce.isWatched(numLayers)
                         && present.stream().anyMatch(state -> settings.test().isStricterThan(state.test()));
-        InForce after = stricter ? full(inForce, epoch + 1, states) : inForce;
+        InForce after = isStricter ? full(inForce, epoch + 1, states) : inForce;
         return new Opened(
                 begin(states, partition, epoch + 1, after),
-                Optional.of(ended(inForce, after, evidence(states, like, inForce))));
+                after,
+                List.of(ended(inForce, after, evidence(states, like, inForce))));
+    }
+
+    /**
+     * Whether the move in force was decided in an epoch that another calibrator ended at the same time. The states of a
+     * later epoch know every move before its start.
+     */
+    private boolean isOvertaken(PartitionStates states, InForce inForce) {
+        int epoch = states.epoch(inForce);
+        return inForce.isWatched(numLayers)
+                && inForce.epoch() < epoch
+                && states.at(epoch).stream().allMatch(state -> state.watch().move() < inForce.move());
+    }
+
+    private RuleDecision overtaken(PartitionStates states, InForce inForce) {
+        int epoch = states.epoch(inForce);
+        return new RuleDecision(
+                inForce.boundary(),
+                full(inForce, epoch, states),
+                Reason.OVERTAKEN,
+                Optional.empty(),
+                evidence(states, states.at(epoch).get(0), inForce));
     }
 
     private boolean isCurrent(EpochState state, InForce inForce) {
@@ -106,7 +142,12 @@ public record BoundaryRule(RuleSettings settings, Objective objective, int numLa
 
     /** The state of a partition at the start of an epoch. */
     private EpochState begin(PartitionStates states, int partition, int epoch, InForce inForce) {
-        return later(states, partition, epoch, EpochSet.of(settings.candidates(numLayers), inForce.scored(numLayers)));
+        EpochSet set = EpochSet.of(settings.candidates(numLayers), inForce.scored(numLayers));
+        EpochState begun = later(states, partition, epoch, set);
+        // so that the state knows every move before the epoch
+        return inForce.isWatched(numLayers) && begun.watch().move() != inForce.move()
+                ? begun.watching(inForce.move(), inForce.boundary())
+                : begun;
     }
 
     private EpochState later(PartitionStates states, int partition, int epoch, EpochSet set) {
@@ -152,9 +193,8 @@ public record BoundaryRule(RuleSettings settings, Objective objective, int numLa
             throw new IllegalArgumentException("the batch is scored at " + batch.boundaries() + ", not at all of "
                     + opened.state().set().boundaries());
         }
-        List<RuleDecision> decisions = new ArrayList<>();
-        opened.decision().ifPresent(decisions::add);
-        InForce now = opened.decision().map(RuleDecision::inForce).orElse(inForce);
+        List<RuleDecision> decisions = new ArrayList<>(opened.decisions());
+        InForce now = opened.inForce();
         EpochState own = opened.state();
         PartitionStates all = states.with(partition, own);
         int size = batch.examples().size();
@@ -204,6 +244,9 @@ public record BoundaryRule(RuleSettings settings, Objective objective, int numLa
             throw new IllegalArgumentException("no partition has counted an example in epoch " + epoch);
         }
         EpochState like = present.get(0);
+        if (isOvertaken(states, inForce)) {
+            return overtaken(states, inForce);
+        }
         RuleEvidence evidence = evidence(states, like, inForce);
         if (!present.stream().allMatch(like::agrees) || !isCurrent(like, inForce)) {
             return new RuleDecision(inForce.boundary(), inForce, Reason.OTHER_SETTINGS, Optional.empty(), evidence);

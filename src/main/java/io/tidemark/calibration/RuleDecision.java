@@ -25,6 +25,8 @@ public record RuleDecision(
         STRICTER_SETTINGS(Effect.WITHDRAWAL),
         /** Withdrawal: an earlier release has chosen the boundary, without a guarantee. */
         OLDER_RECORD(Effect.WITHDRAWAL),
+        /** Withdrawal: another calibrator ended the epoch in which the boundary was certified, at the same time. */
+        OVERTAKEN(Effect.WITHDRAWAL),
         /** An operator has set the boundary. */
         PINNED(Effect.NONE),
         /** The objective prefers the boundary in force. */

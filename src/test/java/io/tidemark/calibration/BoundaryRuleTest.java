@@ -383,6 +383,21 @@ class BoundaryRuleTest {
     }
 
     @Test
+    @DisplayName("A partition that counts later in an epoch uses the set of the epoch's start")
+    void setOfTheStart() {
+        Adapter adapter = new Adapter(SETTINGS, "latency");
+        adapter.count(0, 20, -0.2, 0.3, -0.2);
+        adapter.with(SETTINGS.withCandidates(Optional.of(Candidates.parse("0,2"))), "latency");
+        adapter.count(0, 1, -0.2, 0.3, -0.2);
+        // a tombstone removes the record of boundary 1
+        adapter.inForce = InForce.none(L);
+        adapter.count(1, 1, -0.2, 0.3, -0.2);
+        assertThat(adapter.states.of(1).orElseThrow().set().kept()).hasValue(1);
+        assertThat(adapter.count(0, 1, -0.2, 0.3, -0.2)).hasSize(1);
+        assertThat(adapter.states.epoch(adapter.inForce)).isEqualTo(2);
+    }
+
+    @Test
     @DisplayName("A batch that was scored without a boundary of the epoch is refused, to be scored again")
     void otherSet() {
         Adapter adapter = new Adapter(SETTINGS, "latency");
@@ -410,6 +425,65 @@ class BoundaryRuleTest {
         adapter.with(other, "latency");
         assertThat(adapter.rule.decide(adapter.states, adapter.inForce).reason())
                 .isEqualTo(Reason.OTHER_SETTINGS);
+    }
+
+    /** Boundary 1 is in force, and the next batch on partition 0 raises an alarm. */
+    private static Adapter beforeAlarm() {
+        Adapter adapter = new Adapter(SETTINGS, "latency");
+        adapter.count(1, 1, -0.2, 0.3, -0.2);
+        adapter.count(0, 20, -0.2, 0.3, -0.2);
+        PartitionStates states;
+        InForce inForce;
+        do {
+            states = adapter.states;
+            inForce = adapter.inForce;
+        } while (adapter.count(0, 1, -0.2, -0.3, -0.2).get(0).reason() != Reason.ALARM);
+        adapter.states = states;
+        adapter.inForce = inForce;
+        return adapter;
+    }
+
+    @Test
+    @DisplayName("A move that another calibrator commits at the time of an alarm is withdrawn by either of them")
+    void overtaken() {
+        Adapter adapter = beforeAlarm();
+        BoundaryRule.Counted alarm =
+                adapter.rule.count(adapter.states, 0, ScoredBatches.constant(8, -0.2, -0.3, -0.2), adapter.inForce);
+        // the other calibrator has not seen the alarm, and its record is the last one
+        EpochState other = adapter.states.of(1).orElseThrow().watching(2, 0);
+        InForce moved = InForce.rule(0, 1, 2, 200, SETTINGS.test());
+        PartitionStates states = adapter.states.with(0, alarm.state()).with(1, other);
+        RuleDecision afterCommit = adapter.rule.decide(states, moved);
+        assertThat(afterCommit.reason()).isEqualTo(Reason.OVERTAKEN);
+        assertThat(afterCommit.inForce()).isEqualTo(InForce.rule(L, 2, 2, 0, SETTINGS.test()));
+        // if it dies before it decides again, the next batch withdraws the boundary
+        for (int partition = 0; partition < 3; partition++) {
+            BoundaryRule.Counted next =
+                    adapter.rule.count(states, partition, ScoredBatches.constant(8, -0.2, 0.3, -0.2), moved);
+            assertThat(next.decisions().get(0).reason()).isEqualTo(Reason.OVERTAKEN);
+            assertThat(next.decisions()).hasSize(2);
+            assertThat(next.inForce().boundary()).isEqualTo(L);
+            assertThat(next.state().epoch()).isEqualTo(2);
+            assertThat(next.state().statistics().count()).isEqualTo(8);
+        }
+    }
+
+    @Test
+    @DisplayName("A boundary that stays in force when an epoch begins is not withdrawn, whichever partition begins it")
+    void notOvertaken() {
+        for (RuleSettings settings : List.of(test(0.03, 1, 0.5, Unit.EXAMPLE), settings(32, 4, 10_000, 176))) {
+            Adapter adapter = new Adapter(SETTINGS, "latency");
+            adapter.count(1, 1, -0.2, 0.3, -0.2);
+            adapter.count(0, 20, -0.2, 0.3, -0.2);
+            adapter.with(settings, "latency");
+            // partition 2 has not counted anything, and all examples of its batch may be repeats
+            adapter.count(2, new ScoredBatch(List.of(0, 1, 2, 3), List.of()));
+            for (int i = 0; i < 9; i++) {
+                assertThat(adapter.count(i % 3, 1, -0.2, 0.3, -0.2)).noneMatch(RuleDecision::isWithdrawal);
+            }
+            assertThat(adapter.inForce.boundary()).isEqualTo(1);
+            assertThat(adapter.states.epoch(adapter.inForce)).isEqualTo(2);
+        }
     }
 
     @Test

@@ -67,9 +67,14 @@ public record World(
                         Optional.empty(),
                         Optional.of(noisy(boundaries, NOISE, 0, b -> 0.5 * (LAYERS - b) / LAYERS))),
                 still("0.05, like batches", false, boundaries, noisy(boundaries, NOISE, BATCH_NOISE, b -> -0.05)),
-                drift("0.05 gain to loss", boundaries, loses5, noisy(boundaries, NOISE, 0, b -> 0.05)),
                 drift(
-                        "0.1 gain to loss",
+                        "0.05 gain to 0.01 loss",
+                        boundaries,
+                        noisy(boundaries, NOISE, 0, b -> -0.01),
+                        noisy(boundaries, NOISE, 0, b -> 0.05)),
+                drift("0.05 gain to 0.05 loss", boundaries, loses5, noisy(boundaries, NOISE, 0, b -> 0.05)),
+                drift(
+                        "0.1 gain to 0.1 loss",
                         boundaries,
                         noisy(boundaries, NOISE, 0, b -> -0.1),
                         noisy(boundaries, NOISE, 0, b -> 0.1)));

@@ -67,7 +67,7 @@ class CalibrationSimulationTest {
     @DisplayName("After a change of the traffic, the e-process rule leaves the boundary that became harmful")
     void drift() {
         RuleResult result =
-                simulation(20, "balanced").run(world("0.1 gain to loss")).get(2);
+                simulation(20, "balanced").run(world("0.1 gain to 0.1 loss")).get(2);
         assertThat(result.exposedStreams()).isEqualTo(20);
         assertThat(result.delays()).hasSize(20);
         assertThat(result.withdrawals()).isGreaterThanOrEqualTo(20);

@@ -26,10 +26,24 @@ class BenchCalibrationTest {
         assertThat(run.exitCode()).isZero();
         assertThat(run.out().lines())
                 .anyMatch(line -> line.startsWith("every cut loses 0.021") && line.contains("balanced"))
-                .anyMatch(line -> line.startsWith("0.1 gain to loss") && line.contains("latency"))
+                .anyMatch(line -> line.startsWith("0.1 gain to 0.1 loss") && line.contains("latency"))
                 .anyMatch(line -> line.startsWith("mine ") && line.endsWith(" 0:20"));
         CommandLineRun without = CommandLineRun.of("bench", "calibration", "--streams", "1");
         assertThat(without.out()).doesNotContain("recorded");
+    }
+
+    @Test
+    @DisplayName("The tables in docs/calibration.md have the rows and the columns of the command")
+    void documentedTables() throws Exception {
+        List<String> page = Files.readAllLines(Path.of("docs/calibration.md"));
+        CommandLineRun run = CommandLineRun.of("bench", "calibration", "--streams", "1");
+        List<String> lines = run.out().lines().filter(line -> !line.isBlank()).toList();
+        assertThat(lines.stream().filter(line -> line.startsWith("world")))
+                .isNotEmpty()
+                .allSatisfy(line -> assertThat(page).contains(line));
+        assertThat(lines.stream().filter(line -> line.contains(" balanced ") || line.contains(" latency ")))
+                .hasSizeGreaterThan(40)
+                .allSatisfy(line -> assertThat(page).anyMatch(row -> row.startsWith(line.substring(0, 48))));
     }
 
     @Test
@@ -38,7 +52,7 @@ class BenchCalibrationTest {
         CommandLineRun run =
                 CommandLineRun.of("bench", "calibration", "--streams", "1", "--objective", "latency", "--json");
         JsonNode results = new ObjectMapper().readTree(run.out());
-        assertThat(results).hasSize(12 * 3);
+        assertThat(results).hasSize(13 * 3);
         assertThat(results.get(0).path("world").asText()).isEqualTo("every cut loses 0.021");
         assertThat(results.get(2).path("rule").asText()).isEqualTo("e-process");
     }
