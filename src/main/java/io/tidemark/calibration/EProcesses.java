@@ -111,6 +111,24 @@ public final class EProcesses {
     }
 
     /**
+     * The number of observations at which ln E of a boundary reaches a threshold if the sums grow on as they did on
+     * average. The best bet alone decides, so that this is slightly too many. Infinite if no sum grows.
+     *
+     * @param boundary     by its place among the boundaries
+     * @param observations the number of observations so far, 1 or more
+     */
+    double observationsTo(double threshold, int boundary, long observations) {
+        double least = Double.POSITIVE_INFINITY;
+        for (int j = 0; j < HarmTest.BETS; j++) {
+            double sum = sums[boundary * HarmTest.BETS + j];
+            if (sum > 0) {
+                least = Math.min(least, observations * (threshold - Math.log(WEIGHTS[j])) / sum);
+            }
+        }
+        return least;
+    }
+
+    /**
      * The ln E from which on a boundary is certified: {@code ln(K k (k + 1) / alpha)} in epoch k. The levels of all
      * boundaries and epochs add up to alpha, since {@code 1 / (k (k + 1))} adds up to 1 over all k.
      *

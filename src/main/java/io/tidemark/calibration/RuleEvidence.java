@@ -3,6 +3,7 @@ package io.tidemark.calibration;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.OptionalLong;
 
 /**
  * What a decision is based on.
@@ -26,9 +27,17 @@ public record RuleEvidence(
      *                   differences); descriptive, not valid at a chosen time. Infinite below two examples
      * @param logE       ln E; empty for L
      * @param certified  whether ln E is at its threshold, or the boundary is L
+     * @param missing    about how many more examples the boundary needs to be certified if its examples go on as they
+     *                   did on average; 0 if it is certified, empty if it would never be
      */
     public record Row(
-            int boundary, double mean, double difference, double interval, OptionalDouble logE, boolean certified) {}
+            int boundary,
+            double mean,
+            double difference,
+            double interval,
+            OptionalDouble logE,
+            boolean certified,
+            OptionalLong missing) {}
 
     public RuleEvidence {
         boundaries = List.copyOf(boundaries);
@@ -46,15 +55,25 @@ public record RuleEvidence(
             OptionalDouble logE = i == full
                     ? OptionalDouble.empty()
                     : OptionalDouble.of(totals.sums().logValue(i));
+            boolean certified = logE.isEmpty() || logE.getAsDouble() >= threshold;
             rows[i] = new Row(
                     boundaries.get(i),
                     statistics.mean(i),
                     statistics.mean(i) - statistics.mean(full),
                     quantile * statistics.standardError(i, full),
                     logE,
-                    logE.isEmpty() || logE.getAsDouble() >= threshold);
+                    certified,
+                    certified ? OptionalLong.of(0) : missing(totals, i, threshold));
         }
         return new RuleEvidence(like.epoch(), totals.batches(), statistics.count(), threshold, watch, List.of(rows));
+    }
+
+    private static OptionalLong missing(PartitionStates.Totals totals, int place, double threshold) {
+        long examples = totals.examples();
+        double needed = totals.sums().observationsTo(threshold, place, examples);
+        return Double.isInfinite(needed)
+                ? OptionalLong.empty()
+                : OptionalLong.of(Math.max(1, (long) Math.ceil(needed) - examples));
     }
 
     /** The row of a boundary of the epoch. */

@@ -146,6 +146,22 @@ class BoundaryRuleTest {
     }
 
     @Test
+    @DisplayName("The evidence says how many more examples a boundary needs at its present mean")
+    void missingExamples() {
+        Adapter adapter = new Adapter(SETTINGS, "latency");
+        RuleEvidence early = adapter.count(0, 4, -0.2, 0.1, 0).get(3).evidence();
+        assertThat(early.row(0).orElseThrow().missing()).isEmpty();
+        long missing = early.row(1).orElseThrow().missing().orElseThrow();
+        assertThat(early.row(2).orElseThrow().missing().orElseThrow()).isGreaterThan(missing);
+        assertThat(early.row(L).orElseThrow().missing()).hasValue(0);
+        long needed = Adapter.move(adapter.count(0, 60, -0.2, 0.1, 0).subList(0, 20))
+                .evidence()
+                .examples();
+        // to the end of a batch of 8; the estimate leaves out all bets but one
+        assertThat(needed - early.examples()).isBetween(missing * 8 / 10 - 8, missing + 8);
+    }
+
+    @Test
     @DisplayName("The next move needs 1.25 times the examples of the last one")
     void growth() {
         Adapter adapter = new Adapter(settings(2, 1, 1e9, 2000), "latency");

@@ -115,6 +115,9 @@ class HarmTestTest {
         assertThat(EProcesses.of(1, List.of(-2000.0, -1000.0, -900.0, -900.0, -900.0))
                         .logValue(0))
                 .isCloseTo(-900 + Math.log(0.3), within(1e-9));
+        double[][] losses = new double[2000][1];
+        Arrays.fill(losses, new double[] {-1});
+        assertThat(EProcesses.empty(1).plus(TEST, losses).sums().get(0)).isCloseTo(2000 * Math.log(0.05), within(1e-6));
     }
 
     @Test
