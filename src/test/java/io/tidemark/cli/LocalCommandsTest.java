@@ -2,8 +2,6 @@ package io.tidemark.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import io.tidemark.cli.console.Progress;
 import io.tidemark.cli.model.ThreadsOption;
 import io.tidemark.message.EndingFields;
@@ -92,16 +90,16 @@ class LocalCommandsTest {
     @Test
     @DisplayName("bench scores writes the scores of each example, whose mean is the curve of the sweep")
     void scores(@TempDir Path folder) throws IOException {
-        Path file = folder.resolve("scores.jsonl");
+        Path file = folder.resolve("scores.csv");
         assertThat(run("bench scores " + DATA + "--examples 18 --out " + file).exitCode())
                 .isZero();
         List<String> lines = Files.readAllLines(file);
         assertThat(lines).hasSize(18);
         double mean = 0;
         for (String line : lines) {
-            JsonNode scores = new ObjectMapper().readTree(line).get("scores");
-            assertThat(scores).hasSize(9);
-            mean += scores.get(8).asDouble() / lines.size();
+            String[] values = line.split(",");
+            assertThat(values).hasSize(10).startsWith("describe");
+            mean += Double.parseDouble(values[9]) / lines.size();
         }
         String best =
                 run("search " + DATA + "--examples 18 --objective quality").out();

@@ -34,12 +34,13 @@ import picocli.CommandLine.Spec;
         mixinStandardHelpOptions = true,
         footer = {
             "",
-            "Each line has the gold tokens of an example, and the mean log-probability per token in nats at the",
-            "boundaries 0 to L: {\"tokens\": 37, \"scores\": [-2.605144, …]}.",
+            "Each line has the adapter, and the mean log-probability per gold token of an example in nats at the",
+            "boundaries 0 to L: describe,-2.605144,… Files of several adapters can be concatenated for",
+            "tidemark bench calibration --scores.",
             "",
             "Example:",
             "  tidemark bench scores --model demo/model --adapter demo/adapters/describe \\",
-            "      --data demo/data/describe-validation.jsonl --examples 64 --out describe.jsonl"
+            "      --data demo/data/describe-validation.jsonl --examples 64 --out describe.csv"
         })
 final class BenchScoresCommand implements Callable<Integer> {
 
@@ -78,7 +79,7 @@ final class BenchScoresCommand implements Callable<Integer> {
                     int to = Math.min(from + PART, tokens.size());
                     try (SweepRun run = sweep.start(lora, tokens.subList(from, to))) {
                         for (ExampleScore score : run.finish()) {
-                            file.write(line(score));
+                            file.write(line(adapter.name(), score));
                         }
                     }
                     file.flush();
@@ -91,10 +92,9 @@ final class BenchScoresCommand implements Callable<Integer> {
         return 0;
     }
 
-    private static String line(ExampleScore score) {
+    private static String line(String adapter, ExampleScore score) {
         return score.meanLogprobByBoundary().stream()
                 .map(value -> String.format(Locale.ROOT, "%.6f", value))
-                .collect(Collectors.joining(
-                        ", ", "{\"tokens\": " + score.completionTokens() + ", \"scores\": [", "]}\n"));
+                .collect(Collectors.joining(",", adapter + ",", "\n"));
     }
 }
