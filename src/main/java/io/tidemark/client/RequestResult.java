@@ -52,11 +52,16 @@ public record RequestResult(String id, ResultMessage message, String json) {
         return message.tidemark().numLayers().orElse(0);
     }
 
-    /** Generated tokens over the time from leaving the queue to the end; 0 if no token was generated. */
-    public double tokensPerSecond() {
+    /** The time from leaving the queue to the end; 0 if the record does not contain it. */
+    public double seconds() {
         double running = message.tidemark().totalMs().orElse(0)
                 - message.tidemark().queuedMs().orElse(0);
-        return running <= 0 ? 0 : completionTokens() * MILLIS_PER_SECOND / running;
+        return Math.max(0, running) / MILLIS_PER_SECOND;
+    }
+
+    /** Generated tokens over {@link #seconds}; 0 if no token was generated. */
+    public double tokensPerSecond() {
+        return seconds() == 0 ? 0 : completionTokens() / seconds();
     }
 
     /** The error's code and message; empty if the request succeeded. */

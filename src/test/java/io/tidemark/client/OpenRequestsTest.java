@@ -55,6 +55,7 @@ class OpenRequestsTest {
         assertThat(open.results()).singleElement().satisfies(result -> {
             assertThat(result.json()).isEqualTo(newer);
             assertThat(result.text()).isEqualTo("caf\u00e9");
+            assertThat(result.seconds()).isEqualTo(0.1);
             assertThat(result.tokensPerSecond()).isEqualTo(20);
             assertThat(result.error()).isEmpty();
         });

@@ -23,7 +23,8 @@ record DemoReport(List<Reply> requests, List<Calibration> calibrations, String b
      * The result of one request.
      *
      * @param round           1 before the calibration, 2 after it
-     * @param tokensPerSecond completion tokens over the time from leaving the queue to the end
+     * @param seconds         from leaving the queue to the end
+     * @param tokensPerSecond {@code completionTokens} over {@code seconds}
      */
     @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
     record Reply(
@@ -34,6 +35,7 @@ record DemoReport(List<Reply> requests, List<Calibration> calibrations, String b
             int numLayers,
             String text,
             int completionTokens,
+            double seconds,
             double tokensPerSecond) {
 
         static Reply of(int round, RequestResult result) {
@@ -45,6 +47,7 @@ record DemoReport(List<Reply> requests, List<Calibration> calibrations, String b
                     result.numLayers(),
                     result.text(),
                     result.completionTokens(),
+                    result.seconds(),
                     result.tokensPerSecond());
         }
     }

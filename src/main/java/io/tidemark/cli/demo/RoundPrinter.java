@@ -84,11 +84,12 @@ final class RoundPrinter implements ResultListener {
                 + result.error()
                         .map(error -> "failed: " + error)
                         .orElseGet(() -> String.format(
-                                "[%s, boundary %d of %d, %d tokens, %.0f tokens/s]",
+                                "[%s, boundary %d of %d, %d tokens, %.2f s, %.0f tokens/s]",
                                 result.adapter(),
                                 result.boundary(),
                                 result.numLayers(),
                                 result.completionTokens(),
+                                result.seconds(),
                                 result.tokensPerSecond())));
         out.println();
         out.flush();

@@ -152,7 +152,9 @@ final class TerminalDemoView implements DemoView {
         List<String> lines = new ArrayList<>();
         lines.add("boundary " + reply.boundary() + " of " + reply.numLayers());
         lines.add(String.format("gold log-likelihood %.3f nats/token", calibration.logLikelihood(reply.boundary())));
-        lines.add(String.format("%d tokens, %.0f tokens/s", reply.completionTokens(), reply.tokensPerSecond()));
+        lines.add(String.format(
+                "%d tokens, %.2f s, %.0f tokens/s",
+                reply.completionTokens(), reply.seconds(), reply.tokensPerSecond()));
         WordUtils.wrap(reply.text().strip(), WIDTH, "\n", true).lines().forEach(lines::add);
         return lines;
     }

@@ -29,12 +29,12 @@ class DemoViewsTest {
     @Test
     @DisplayName("The JSON output is one object with the documented fields")
     void json() throws Exception {
-        Reply reply = new Reply("id-1", "a", 1, 4, 4, "text", 3, 12.5);
+        Reply reply = new Reply("id-1", "a", 1, 4, 4, "text", 3, 0.24, 12.5);
         new DemoView.Json(new PrintWriter(out), new PrintWriter(new StringWriter()))
                 .finished(new DemoReport(List.of(reply), List.of(CALIBRATION), "h:1", List.of("t")));
         JsonNode expected = new ObjectMapper().readTree("""
                 {"requests": [{"id": "id-1", "adapter": "a", "round": 1, "boundary": 4, "num_layers": 4, "text": "text",
-                  "completion_tokens": 3, "tokens_per_second": 12.5}],
+                  "completion_tokens": 3, "seconds": 0.24, "tokens_per_second": 12.5}],
                  "calibrations": [{"adapter": "a", "samples": 64, "boundary_before": 4, "boundary_after": 2, "objective": "balanced",
                   "curve": [-4.0, -3.0, -1.5, -2.0, -2.5], "num_layers": 4, "seconds": 1.25}],
                  "broker": "h:1", "topics": ["t"]}""");
@@ -74,15 +74,17 @@ class DemoViewsTest {
         round.onResult(result("one", " Aa"));
         assertThat(out.toString().lines().filter(line -> line.startsWith("  >")))
                 .containsExactly("  > Aa", "  > Bb");
-        assertThat(out.toString()).containsSubsequence("first?", "> Aa", "boundary 3 of 8", "second?", "> Bb");
+        assertThat(out.toString())
+                .containsSubsequence(
+                        "first?", "> Aa", "boundary 3 of 8, 2 tokens, 0.10 s, 20 tokens/s", "second?", "> Bb");
     }
 
     @Test
     @DisplayName("The comparison has both boundaries and the curve's value at each")
     void comparison() {
         String table = TerminalDemoView.comparison(
-                List.of(new Reply("1", "a", 1, 4, 4, "long text", 3, 10)),
-                List.of(new Reply("2", "a", 2, 2, 4, "short text", 3, 20)),
+                List.of(new Reply("1", "a", 1, 4, 4, "long text", 3, 0.3, 10)),
+                List.of(new Reply("2", "a", 2, 2, 4, "short text", 3, 0.15, 20)),
                 List.of(CALIBRATION));
         assertThat(table)
                 .contains(
@@ -90,8 +92,8 @@ class DemoViewsTest {
                         "boundary 2 of 4",
                         "-2.500",
                         "-1.500",
-                        "10 tokens/s",
-                        "20 tokens/s",
+                        "3 tokens, 0.30 s, 10 tokens/s",
+                        "3 tokens, 0.15 s, 20 tokens/s",
                         "long text",
                         "short text");
     }
