@@ -1,6 +1,7 @@
 package io.tidemark.adapter;
 
 import io.tidemark.decoder.LanguageModel;
+import io.tidemark.decoder.lora.LoraWeights;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Collections;
@@ -54,6 +55,16 @@ public final class AdapterStore implements AutoCloseable {
     AdapterStore(String baseModel, AdapterLoads.Loader loader, long budget, Executor loadThreads, Duration loadLimit) {
         this.baseModel = baseModel;
         this.loads = new AdapterLoads(loader, budget, loadThreads, loadLimit);
+    }
+
+    /**
+     * Loads a folder on the calling thread with the scale of all LoRA multiplied by a factor, see {@link
+     * io.tidemark.decoder.lora.StoredAdapter#scaledBy}. The weights belong to no store; the caller closes them.
+     *
+     * @throws InvalidAdapterException if the folder cannot be applied exactly; the message names file and field
+     */
+    public static LoraWeights loadScaled(LanguageModel model, Path folder, double factor) {
+        return new FolderLoader(model).assemble(folder, factor);
     }
 
     /** Threads that end when they have been idle for a minute. */

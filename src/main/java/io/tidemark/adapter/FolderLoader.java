@@ -2,6 +2,7 @@ package io.tidemark.adapter;
 
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.decoder.lora.LoraWeights;
+import io.tidemark.decoder.lora.StoredAdapter;
 import io.tidemark.model.InvalidModelException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -38,7 +39,7 @@ record FolderLoader(LanguageModel model) implements AdapterLoads.Loader {
     public LoadedAdapter load(String id, Path folder) {
         List<FileVersion> before = versions(folder);
         String digest = digest(folder);
-        LoraWeights weights = assemble(folder);
+        LoraWeights weights = assemble(folder, 1);
         // results name the digest, so it must be that of the bytes that were loaded
         if (!versions(folder).equals(before)) {
             weights.close();
@@ -65,9 +66,11 @@ record FolderLoader(LanguageModel model) implements AdapterLoads.Loader {
         return HexFormat.of().formatHex(digest.digest());
     }
 
-    private LoraWeights assemble(Path folder) {
+    /** @param factor multiplies the scale of all LoRA; 1 loads the adapter as it is */
+    LoraWeights assemble(Path folder, double factor) {
         try {
-            return model.decoder().loadAdapter(folder, AdapterReader.read(folder, model.config()));
+            StoredAdapter stored = AdapterReader.read(folder, model.config());
+            return model.decoder().loadAdapter(folder, stored.scaledBy(factor));
         } catch (InvalidModelException e) {
             throw InvalidAdapterException.because(e);
         }

@@ -37,7 +37,8 @@ import picocli.CommandLine.Spec;
             "",
             "Example:",
             "  tidemark curve --model demo/model --adapter demo/adapters/describe-small-data \\",
-            "      --data demo/data/describe-validation.jsonl --sweep --pictures pictures"
+            "      --data demo/data/describe-validation.jsonl --sweep --pictures pictures",
+            "No text is generated: 'tidemark evaluate' measures length and time of texts at a boundary."
         })
 final class CurveCommand implements Callable<Integer> {
 

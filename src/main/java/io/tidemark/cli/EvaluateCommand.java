@@ -13,7 +13,9 @@ import io.tidemark.cli.model.ComputeOptions;
 import io.tidemark.cli.model.DataFile;
 import io.tidemark.cli.model.LocalModel;
 import io.tidemark.cli.model.LocalModelOptions;
+import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.evaluation.Evaluation;
+import io.tidemark.evaluation.Evaluation.ScaledLora;
 import io.tidemark.evaluation.EvaluationOptions;
 import io.tidemark.evaluation.EvaluationReport;
 import io.tidemark.evaluation.EvaluationReport.Row;
@@ -39,7 +41,8 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "evaluate",
         description =
-                "Compares full LoRA, the boundary that each objective chooses, half of the layers and the base model.",
+                "Compares full LoRA, the boundary that each objective chooses, half of the layers, scaled LoRA and the base "
+                        + "model.",
         mixinStandardHelpOptions = true,
         footer = {
             "",
@@ -53,6 +56,8 @@ import picocli.CommandLine.Spec;
 final class EvaluateCommand implements Callable<Integer> {
 
     private static final int SPEED_TOKENS = 32;
+    private static final int MAX_SCALE = 2;
+    private static final double MILLIS_PER_SECOND = 1000;
 
     @Spec
     private CommandSpec spec;
@@ -118,6 +123,14 @@ final class EvaluateCommand implements Callable<Integer> {
     private List<Integer> boundaries = new ArrayList<>();
 
     @Option(
+            names = "--scale",
+            paramLabel = "FACTOR",
+            split = ",",
+            description = "Factors that multiply lora_alpha of all LoRA, above 0 and at most " + MAX_SCALE
+                    + ", for example 0.25,0.5,0.75. Each is evaluated in addition, in all layers. 1 is full LoRA.")
+    private List<Double> scales = new ArrayList<>();
+
+    @Option(
             names = "--rows",
             paramLabel = "N",
             defaultValue = "16",
@@ -178,6 +191,10 @@ final class EvaluateCommand implements Callable<Integer> {
                     "--examples, --validation-examples and --generate must be 2 or more, "
                             + "--max-tokens and --rows 1 or more, --speed-runs 0 or more");
         }
+        if (!scales.stream().allMatch(scale -> scale > 0 && scale <= MAX_SCALE)) {
+            throw new ParameterException(
+                    spec.commandLine(), "--scale must be numbers above 0 and at most " + MAX_SCALE + ", not " + scales);
+        }
         return new EvaluationOptions(
                 generate,
                 maxTokens,
@@ -191,9 +208,15 @@ final class EvaluateCommand implements Callable<Integer> {
     private EvaluationReport evaluate(LocalModel local, EvaluationOptions options) {
         try (Progress progress =
                 Progress.start("percent", 100, spec.commandLine().getErr())) {
+            LoraWeights lora = adapter.load(local);
+            List<ScaledLora> scaled = scales.stream()
+                    .distinct()
+                    .map(scale -> new ScaledLora(scale, scale == 1 ? lora : adapter.load(local, scale)))
+                    .toList();
             Evaluation evaluation = new Evaluation(
                     local.language(),
-                    adapter.load(local),
+                    lora,
+                    scaled,
                     options,
                     (done, parts, part) -> progress.stepTo(100L * done / parts, part));
             return evaluation.run(
@@ -250,7 +273,7 @@ final class EvaluateCommand implements Callable<Integer> {
         List<List<String>> table = new ArrayList<>();
         List<String> header = new ArrayList<>(List.of("setting", "boundary", "log-likelihood", "against full"));
         header.addAll(answers ? List.of("right answers", "against full") : List.of("ROUGE-L", "against full", "BLEU"));
-        header.addAll(List.of("tokens a text", "tokens/s"));
+        header.addAll(List.of("tokens a text", "ms a text", "tokens/s"));
         table.add(header);
         for (Row row : report.rows()) {
             List<String> cells = new ArrayList<>(List.of(
@@ -263,7 +286,10 @@ final class EvaluateCommand implements Callable<Integer> {
             if (!answers) {
                 cells.add(number(row.bleu(), 1));
             }
-            cells.addAll(List.of(number(OptionalDouble.of(row.meanTokens()), 1), number(row.tokensPerSecond(), 1)));
+            cells.addAll(List.of(
+                    number(OptionalDouble.of(row.meanTokens()), 1),
+                    number(millis(row.secondsPerText()), 1),
+                    number(row.tokensPerSecond(), 1)));
             table.add(cells);
         }
         return table;
@@ -273,11 +299,24 @@ final class EvaluateCommand implements Callable<Integer> {
         return String.format(
                 Locale.ROOT,
                 "%d layers. Boundaries chosen on %d validation examples; log-likelihood per gold token (nats) of %d "
-                        + "test examples, texts for %d of them.",
+                        + "test examples, texts for %d of them.%s",
                 report.numLayers(),
                 report.validationExamples(),
                 report.testExamples(),
-                report.generatedTexts());
+                report.generatedTexts(),
+                bestScale(report));
+    }
+
+    private static String bestScale(EvaluationReport report) {
+        OptionalDouble scale = report.bestScale();
+        return scale.isEmpty()
+                ? ""
+                : " Of full LoRA and the scales, " + (scale.getAsDouble() == 1 ? "full LoRA" : scale.getAsDouble())
+                        + " has the highest log-likelihood on the validation examples.";
+    }
+
+    private static OptionalDouble millis(OptionalDouble seconds) {
+        return seconds.isPresent() ? OptionalDouble.of(seconds.getAsDouble() * MILLIS_PER_SECOND) : seconds;
     }
 
     private static String difference(Optional<PairedDifference> difference) {

@@ -31,8 +31,8 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 
 /**
- * Evaluates one adapter at several boundaries on held-out examples: full LoRA, the choice of each objective on the
- * validation examples, half of the layers, and the base model.
+ * Evaluates one adapter on held-out examples: full LoRA, the boundary that each objective chooses on the validation
+ * examples, half of the layers, LoRA in all layers with a smaller or larger scale, and the base model.
  *
  * <p>Generated texts and their speed come from the generation engine that the worker uses.
  */
@@ -42,11 +42,13 @@ public final class Evaluation {
             List.of(new Objective.Quality(), new Objective.Balanced(), new Objective.Latency());
 
     private static final String FULL = "full LoRA";
+    private static final String BASE = "base model";
     private static final int PREFILL_TOKENS = 512;
     private static final long KV_BYTES = 4L << 30;
 
     private final LanguageModel model;
     private final LoraWeights lora;
+    private final List<ScaledLora> scaled;
     private final EvaluationOptions options;
     private final Progress progress;
 
@@ -59,25 +61,60 @@ public final class Evaluation {
     }
 
     /**
-     * @param name     the reason for the boundary: {@code full LoRA}, an objective, {@code half}, {@code base model}
-     * @param boundary empty for the base model without the adapter
+     * The adapter with the scale of all its LoRA multiplied.
+     *
+     * @param scale   the factor, above 0
+     * @param weights open until the evaluation ends
      */
-    private record Setting(String name, Optional<Boundary> boundary) {}
+    public record ScaledLora(double scale, LoraWeights weights) {}
 
-    /** Measurements by boundary. */
-    private record Measured(
-            Map<Optional<Boundary>, List<Double>> likelihoods,
-            Map<Optional<Boundary>, TextScores> texts,
-            Map<Optional<Boundary>, Double> speeds) {
+    /**
+     * What is measured. Settings with equal variants share their measurements.
+     *
+     * @param lora     empty for the base model
+     * @param boundary all layers for the base model
+     * @param scale    the factor of the adapter's scale, 1 for the adapter as it is and for the base model
+     */
+    private record Variant(Optional<LoraWeights> lora, Boundary boundary, double scale) {
 
-        Measured() {
-            this(new HashMap<>(), new HashMap<>(), new HashMap<>());
+        @Override
+        public String toString() {
+            if (lora.isEmpty()) {
+                return "base model";
+            }
+            return scale == 1 ? "boundary " + boundary.layers() : "scale " + scale;
         }
     }
 
-    public Evaluation(LanguageModel model, LoraWeights lora, EvaluationOptions options, Progress progress) {
+    /** @param name see {@link Row#setting} */
+    private record Setting(String name, Variant variant) {}
+
+    /**
+     * Measurements by variant.
+     *
+     * @param validation mean log-likelihood per gold token of the validation examples, nats
+     */
+    private record Measured(
+            Map<Variant, Double> validation,
+            Map<Variant, List<Double>> likelihoods,
+            Map<Variant, TextScores> texts,
+            Map<Variant, Double> speeds) {
+
+        Measured() {
+            this(new HashMap<>(), new HashMap<>(), new HashMap<>(), new HashMap<>());
+        }
+    }
+
+    /** @param scaled further variants of the same adapter, with LoRA in all layers */
+    public Evaluation(
+            LanguageModel model,
+            LoraWeights lora,
+            List<ScaledLora> scaled,
+            EvaluationOptions options,
+            Progress progress) {
         this.model = model;
         this.lora = lora;
+        this.scaled = List.copyOf(scaled);
         this.options = options;
         this.progress = progress;
     }
@@ -92,21 +129,23 @@ public final class Evaluation {
     public EvaluationReport run(List<TokenizedExample> validation, List<LabelledExample> test) {
         BoundaryCurve curve = new BoundarySweep(model, SweepLimits.DEFAULT).curve(lora, validation);
         List<Setting> settings = settings(curve);
-        Set<Optional<Boundary>> boundaries =
-                new LinkedHashSet<>(settings.stream().map(Setting::boundary).toList());
-        int parts = 1 + boundaries.size() * 2 + (options.speedRuns() > 0 ? 1 : 0);
+        Set<Variant> variants =
+                new LinkedHashSet<>(settings.stream().map(Setting::variant).toList());
+        int parts = 1 + variants.size() * 2 + (options.speedRuns() > 0 ? 1 : 0);
         int done = 1;
         progress.onPart(done, parts, "boundaries chosen on " + validation.size() + " validation examples");
 
         Measured measured = new Measured();
+        List<ExampleBatch> chosenOn = ExampleBatch.of(validation, SweepLimits.DEFAULT.tokensPerBatch());
         List<ExampleBatch> batches = ExampleBatch.of(
                 test.stream().map(LabelledExample::tokens).toList(), SweepLimits.DEFAULT.tokensPerBatch());
-        for (Optional<Boundary> boundary : boundaries) {
-            measured.likelihoods().put(boundary, GoldLikelihood.score(model, lora, batches, boundary));
-            progress.onPart(++done, parts, "gold texts scored, " + name(boundary));
+        for (Variant variant : variants) {
+            measured.validation().put(variant, validationMean(variant, curve, chosenOn));
+            measured.likelihoods().put(variant, score(variant, batches));
+            progress.onPart(++done, parts, "gold texts scored, " + variant);
         }
         List<LabelledExample> generated = test.subList(0, Math.min(options.generated(), test.size()));
-        generate(boundaries, generated, measured, done, parts);
+        generate(variants, generated, measured, done, parts);
         boolean answers = TextScores.haveAnswers(generated);
         return new EvaluationReport(
                 curve.numLayers(),
@@ -115,92 +154,100 @@ public final class Evaluation {
                 test.size(),
                 generated.size(),
                 settings.stream()
-                        .map(setting -> row(setting, measured, new Boundary(curve.numLayers()), answers))
+                        .map(setting -> row(setting, measured, adapted(curve.full()), answers))
                         .toList());
     }
 
     private List<Setting> settings(BoundaryCurve curve) {
         List<Setting> settings = new ArrayList<>();
-        settings.add(new Setting(FULL, Optional.of(curve.full())));
+        settings.add(new Setting(FULL, adapted(curve.full())));
         for (Objective objective : OBJECTIVES) {
-            settings.add(new Setting(objective.written(), Optional.of(objective.choose(curve))));
+            settings.add(new Setting(objective.written(), adapted(objective.choose(curve))));
         }
-        settings.add(new Setting("half", Optional.of(new Boundary(curve.numLayers() / 2))));
-        options.further().forEach(boundary -> settings.add(new Setting("given", Optional.of(boundary))));
-        settings.add(new Setting("base model", Optional.empty()));
+        settings.add(new Setting("half", adapted(new Boundary(curve.numLayers() / 2))));
+        options.further().forEach(boundary -> settings.add(new Setting("given", adapted(boundary))));
+        scaled.forEach(each -> settings.add(new Setting(
+                "scale " + each.scale(), new Variant(Optional.of(each.weights()), curve.full(), each.scale()))));
+        settings.add(new Setting(BASE, new Variant(Optional.empty(), curve.full(), 1)));
         return settings;
     }
 
+    private Variant adapted(Boundary boundary) {
+        return new Variant(Optional.of(lora), boundary, 1);
+    }
+
+    private List<Double> score(Variant variant, List<ExampleBatch> batches) {
+        return GoldLikelihood.score(model, variant.lora(), batches, variant.boundary());
+    }
+
+    /** The curve has the values of the adapter as it is; the others are computed. */
+    private double validationMean(Variant variant, BoundaryCurve curve, List<ExampleBatch> validation) {
+        return variant.lora().equals(Optional.of(lora))
+                ? curve.means().get(variant.boundary().layers())
+                : mean(score(variant, validation));
+    }
+
     private void generate(
-            Set<Optional<Boundary>> boundaries,
-            List<LabelledExample> examples,
-            Measured measured,
-            int doneBefore,
-            int parts) {
+            Set<Variant> variants, List<LabelledExample> examples, Measured measured, int doneBefore, int parts) {
         List<List<Integer>> prompts =
                 examples.stream().map(example -> example.tokens().prompt()).toList();
         StopConditions stop = StopConditions.after(options.maxTokens()).withStop(options.stop());
         int done = doneBefore;
         try (GenerationEngine engine =
                 GenerationEngine.start(model, new EngineLimits(options.rows(), PREFILL_TOKENS, KV_BYTES))) {
-            for (Optional<Boundary> boundary : boundaries) {
-                List<Completion.Choice> choices = complete(engine, boundary, prompts, stop);
+            for (Variant variant : variants) {
+                List<Completion.Choice> choices = complete(engine, variant, prompts, stop);
                 double tokens = choices.stream()
                         .mapToInt(choice -> choice.tokens().size())
                         .average()
                         .orElseThrow();
                 List<String> texts =
                         choices.stream().map(Completion.Choice::text).toList();
-                measured.texts().put(boundary, TextScores.of(texts, examples, tokens));
-                progress.onPart(++done, parts, "texts generated, " + name(boundary));
+                measured.texts().put(variant, TextScores.of(texts, examples, tokens));
+                progress.onPart(++done, parts, "texts generated, " + variant);
             }
             if (options.speedRuns() > 0) {
                 List<List<Integer>> timed = prompts.subList(0, Math.min(options.rows(), prompts.size()));
-                measured.speeds().putAll(speeds(engine, boundaries, timed));
+                measured.speeds().putAll(speeds(engine, variants, timed));
                 progress.onPart(++done, parts, "speed measured");
             }
         }
     }
 
     /**
-     * The median of generated tokens per second, prompts included, for each boundary. All runs use the same prompts and
-     * generate the same number of tokens. The boundaries alternate; the first round is a warm-up and is not counted.
+     * The median of generated tokens per second, prompts included, for each variant. All runs use the same prompts and
+     * generate the same number of tokens. The variants alternate; the first round is a warm-up and is not counted.
      */
-    private Map<Optional<Boundary>, Double> speeds(
-            GenerationEngine engine, Set<Optional<Boundary>> boundaries, List<List<Integer>> prompts) {
+    private Map<Variant, Double> speeds(GenerationEngine engine, Set<Variant> variants, List<List<Integer>> prompts) {
         StopConditions stop = StopConditions.afterExactly(options.speedTokens());
-        Map<Optional<Boundary>, List<Double>> runs = new LinkedHashMap<>();
+        Map<Variant, List<Double>> runs = new LinkedHashMap<>();
         for (int run = 0; run <= options.speedRuns(); run++) {
-            for (Optional<Boundary> boundary : boundaries) {
+            for (Variant variant : variants) {
                 long start = System.nanoTime();
-                complete(engine, boundary, prompts, stop);
+                complete(engine, variant, prompts, stop);
                 double seconds = (System.nanoTime() - start) / 1e9;
                 if (run > 0) {
-                    runs.computeIfAbsent(boundary, key -> new ArrayList<>())
+                    runs.computeIfAbsent(variant, key -> new ArrayList<>())
                             .add(prompts.size() * (long) options.speedTokens() / seconds);
                 }
             }
         }
-        Map<Optional<Boundary>, Double> medians = new HashMap<>();
-        runs.forEach(
-                (boundary, speeds) -> medians.put(boundary, Spread.of(speeds).median()));
+        Map<Variant, Double> medians = new HashMap<>();
+        runs.forEach((variant, speeds) -> medians.put(variant, Spread.of(speeds).median()));
         return medians;
     }
 
     /** Submits all prompts at once with greedy sampling; returns one choice per prompt, in their order. */
     private List<Completion.Choice> complete(
-            GenerationEngine engine,
-            Optional<Boundary> boundary,
-            List<List<Integer>> prompts,
-            StopConditions stopConditions) {
+            GenerationEngine engine, Variant variant, List<List<Integer>> prompts, StopConditions stopConditions) {
         List<CompletableFuture<Outcome>> outcomes = new ArrayList<>();
         for (List<Integer> prompt : prompts) {
             GenerationRequest request = new GenerationRequest(
                     "evaluate-" + outcomes.size(),
                     prompt,
                     GenerationParams.greedy(stopConditions),
-                    boundary.map(b -> lora),
-                    boundary.orElse(Boundary.full(model.config().numLayers())));
+                    variant.lora(),
+                    variant.boundary());
             try {
                 outcomes.add(engine.submit(request));
             } catch (RequestRejectedException e) {
@@ -220,35 +267,41 @@ public final class Evaluation {
         return ((Completion) outcome).choices().get(0);
     }
 
-    private static Row row(Setting setting, Measured measured, Boundary full, boolean answers) {
-        Optional<Boundary> boundary = setting.boundary();
-        List<Double> likelihoods = measured.likelihoods().get(boundary);
-        TextScores texts = measured.texts().get(boundary);
+    private static Row row(Setting setting, Measured measured, Variant full, boolean answers) {
+        Variant variant = setting.variant();
+        boolean adapted = variant.lora().isPresent();
+        List<Double> likelihoods = measured.likelihoods().get(variant);
+        TextScores texts = measured.texts().get(variant);
         OptionalDouble mean = OptionalDouble.of(texts.mean());
-        Optional<Boundary> reference = Optional.of(full);
+        Optional<Double> speed = Optional.ofNullable(measured.speeds().get(variant));
         boolean compared = !setting.name().equals(FULL);
         return new Row(
                 setting.name(),
-                boundary.map(b -> OptionalInt.of(b.layers())).orElse(OptionalInt.empty()),
-                likelihoods.stream().mapToDouble(Double::doubleValue).average().orElseThrow(),
+                adapted ? OptionalInt.of(variant.boundary().layers()) : OptionalInt.empty(),
+                adapted ? OptionalDouble.of(variant.scale()) : OptionalDouble.empty(),
+                measured.validation().get(variant),
+                mean(likelihoods),
                 compared
                         ? Optional.of(PairedDifference.of(
-                                likelihoods, measured.likelihoods().get(reference)))
+                                likelihoods, measured.likelihoods().get(full)))
                         : Optional.empty(),
                 answers ? OptionalDouble.empty() : mean,
                 texts.corpusBleu(),
                 answers ? mean : OptionalDouble.empty(),
                 compared
                         ? Optional.of(PairedDifference.of(
-                                texts.each(), measured.texts().get(reference).each()))
+                                texts.each(), measured.texts().get(full).each()))
                         : Optional.empty(),
                 texts.meanTokens(),
-                measured.speeds().containsKey(boundary)
-                        ? OptionalDouble.of(measured.speeds().get(boundary))
-                        : OptionalDouble.empty());
+                optional(speed.map(tokensPerSecond -> texts.meanTokens() / tokensPerSecond)),
+                optional(speed));
     }
 
-    private static String name(Optional<Boundary> boundary) {
-        return boundary.map(b -> "boundary " + b.layers()).orElse("base model");
+    private static double mean(List<Double> values) {
+        return values.stream().mapToDouble(Double::doubleValue).average().orElseThrow();
+    }
+
+    private static OptionalDouble optional(Optional<Double> value) {
+        return value.map(OptionalDouble::of).orElseGet(OptionalDouble::empty);
     }
 }

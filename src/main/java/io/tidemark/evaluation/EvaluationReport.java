@@ -4,6 +4,7 @@ import com.fasterxml.jackson.annotation.JsonIgnore;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -47,21 +48,48 @@ public record EvaluationReport(
     }
 
     /**
+     * The factor with the highest log-likelihood on the validation examples, of the rows with LoRA in all layers; the
+     * one nearest to 1 among equals. Full LoRA counts as 1. Empty if no other factor was evaluated.
+     */
+    @JsonIgnore
+    public OptionalDouble bestScale() {
+        List<Row> full = rows.stream()
+                .filter(row -> row.boundary().orElse(-1) == numLayers)
+                .toList();
+        if (full.stream().allMatch(row -> row.scale().orElseThrow() == 1)) {
+            return OptionalDouble.empty();
+        }
+        return full.stream()
+                .max(Comparator.comparingDouble(Row::validationLogLikelihood)
+                        .thenComparing(row -> -Math.abs(row.scale().orElseThrow() - 1)))
+                .orElseThrow()
+                .scale();
+    }
+
+    /**
      * One setting. Differences are from full LoRA on the same examples; they are absent for full LoRA.
      *
-     * @param setting         {@code full LoRA}, an objective, {@code half}, {@code given} or {@code base model}
-     * @param boundary        absent for the base model
-     * @param logLikelihood   mean over the examples of their mean log-probability per gold token, nats
-     * @param rougeL          mean ROUGE-L F1 of the generated texts, 0 to 1; absent if the examples have answers
-     * @param bleu            corpus BLEU, 0 to 100; absent if the examples have answers
-     * @param exactMatch      share of expected answers; absent if the examples have none
-     * @param tokensPerSecond generated tokens over wall time, prompts included, the median of the runs
+     * @param setting                 {@code full LoRA}, an objective, {@code half}, {@code given}, {@code scale S} or
+     *                                {@code base model}
+     * @param boundary                absent for the base model
+     * @param scale                   factor of the scale of all LoRA, 1 for the adapter as it is; absent for the base
+     *                                model
+     * @param validationLogLikelihood as {@code logLikelihood}, over the validation examples
+     * @param logLikelihood           mean over the examples of their mean log-probability per gold token, nats
+     * @param rougeL                  mean ROUGE-L F1 of the generated texts, 0 to 1; absent if the examples have answers
+     * @param bleu                    corpus BLEU, 0 to 100; absent if the examples have answers
+     * @param exactMatch              share of expected answers; absent if the examples have none
+     * @param meanTokens              mean number of tokens of a generated text
+     * @param secondsPerText          {@code meanTokens} over {@code tokensPerSecond}
+     * @param tokensPerSecond         generated tokens over wall time, prompts included, the median of the runs
      */
     @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
     @JsonInclude(JsonInclude.Include.NON_ABSENT)
     public record Row(
             String setting,
             OptionalInt boundary,
+            OptionalDouble scale,
+            double validationLogLikelihood,
             double logLikelihood,
             Optional<PairedDifference> logLikelihoodDifference,
             OptionalDouble rougeL,
@@ -69,5 +97,6 @@ public record EvaluationReport(
             OptionalDouble exactMatch,
             Optional<PairedDifference> textDifference,
             double meanTokens,
+            OptionalDouble secondsPerText,
             OptionalDouble tokensPerSecond) {}
 }

@@ -25,16 +25,14 @@ public final class GoldLikelihood {
     /**
      * Scores examples at one boundary.
      *
-     * @param boundary empty for the base model without the adapter
+     * @param lora empty for the base model
      * @return the mean log-probability per gold token of each example, in nats, in the order of the examples
      */
     static List<Double> score(
-            LanguageModel model, LoraWeights lora, List<ExampleBatch> batches, Optional<Boundary> boundary) {
+            LanguageModel model, Optional<LoraWeights> lora, List<ExampleBatch> batches, Boundary boundary) {
         GoldLikelihood likelihood = new GoldLikelihood(
-                boundary.isPresent()
-                        ? model.decoder().teacherForcing(lora)
-                        : model.decoder().teacherForcing());
-        Boundary adapted = boundary.orElse(new Boundary(0));
+                lora.map(model.decoder()::teacherForcing).orElseGet(model.decoder()::teacherForcing));
+        Boundary adapted = lora.isPresent() ? boundary : new Boundary(0);
         int examples =
                 batches.stream().mapToInt(batch -> batch.indices().size()).sum();
         List<Double> scores = new ArrayList<>(Collections.nCopies(examples, 0.0));

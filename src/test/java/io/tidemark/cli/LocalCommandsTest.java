@@ -71,6 +71,16 @@ class LocalCommandsTest {
     }
 
     @ParameterizedTest
+    @ValueSource(strings = {"0", "-0.5", "2.1", "NaN", "0.5,3"})
+    @DisplayName("A scale that is not above 0 and at most 2 is rejected before a model is loaded")
+    void scaleOutOfRange(String scales) {
+        CommandLineRun run =
+                run("evaluate --model nowhere --adapter nowhere --data nowhere --validation nowhere --scale " + scales);
+        assertThat(run.exitCode()).isEqualTo(2);
+        assertThat(run.err()).contains("--scale must be numbers above 0 and at most 2, not [");
+    }
+
+    @ParameterizedTest
     @ValueSource(strings = {"search", "curve", "bench compute-types"})
     @DisplayName("Too few examples are rejected before a model is loaded")
     void tooFewExamples(String command) {

@@ -70,7 +70,31 @@ class ResultsCommandsTest {
         String markdown = run(EVALUATE, "--markdown").out();
         assertThat(markdown)
                 .startsWith("| setting | boundary | log-likelihood | against full | ROUGE-L |")
-                .contains("\n| base model | - | ", "3 test examples, texts for 2 of them");
+                .contains(
+                        "| tokens a text | ms a text | tokens/s |\n",
+                        "\n| base model | - | ",
+                        "3 test examples, texts for 2 of them.\n");
+    }
+
+    @Test
+    @DisplayName("evaluate --scale adds a row for each factor with LoRA in all layers, and names the best one")
+    void scales() throws IOException {
+        JsonNode rows = new ObjectMapper()
+                .readTree(run(EVALUATE, "--json", "--scale", "0.5,1", "--scale", "0.5")
+                        .out())
+                .path("rows");
+        assertThat(rows.size()).isEqualTo(8);
+        JsonNode half = rows.get(5);
+        assertThat(half.path("setting").asText()).isEqualTo("scale 0.5");
+        assertThat(half.path("boundary").asInt()).isEqualTo(8);
+        assertThat(half.path("scale").asDouble()).isEqualTo(0.5);
+        assertThat(half.path("log_likelihood").asDouble())
+                .isNotEqualTo(rows.get(0).path("log_likelihood").asDouble());
+        assertThat(rows.get(6).path("log_likelihood")).isEqualTo(rows.get(0).path("log_likelihood"));
+        assertThat(rows.get(7).has("scale")).isFalse();
+
+        assertThat(run(EVALUATE, "--markdown", "--scale", "0.5").out())
+                .contains("\n| scale 0.5 | 8 | ", "Of full LoRA and the scales, full LoRA has the highest log-likelihood on the validation");
     }
 
     @Test

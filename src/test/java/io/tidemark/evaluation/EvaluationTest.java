@@ -4,11 +4,17 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidemark.adapter.AdapterStore;
 import io.tidemark.boundary.Boundary;
 import io.tidemark.calibration.TokenizedExample;
+import io.tidemark.decoder.lora.LoraWeights;
+import io.tidemark.evaluation.Evaluation.ScaledLora;
 import io.tidemark.evaluation.EvaluationReport.Row;
 import io.tidemark.fixture.FixtureModel;
+import io.tidemark.fixture.Folders;
 import io.tidemark.fixture.ReferenceText;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -18,19 +24,23 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The expected log-likelihoods were computed with PEFT. */
 @DisplayName("Evaluation")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class EvaluationTest {
 
+    private static final String FAMILY = "llama-gqa";
     private static final int PAIRS = 8;
 
     private FixtureModel fixture;
 
     @BeforeAll
     void open() {
-        fixture = FixtureModel.load("llama-gqa");
+        fixture = FixtureModel.load(FAMILY);
     }
 
     @AfterAll
@@ -68,6 +78,9 @@ class EvaluationTest {
             assertThat(row.exactMatch()).isEmpty();
             assertThat(row.tokensPerSecond().orElseThrow()).isPositive();
             assertThat(row.meanTokens()).isBetween(1.0, 6.0);
+            assertThat(row.secondsPerText().orElseThrow()
+                            * row.tokensPerSecond().orElseThrow())
+                    .isCloseTo(row.meanTokens(), within(1e-9));
         });
     }
 
@@ -87,17 +100,75 @@ class EvaluationTest {
     void tooLong() {
         EvaluationOptions options = new EvaluationOptions(2, 512, List.of(), 2, 0, 1, List.of());
         List<LabelledExample> gold = gold(Optional.empty());
-        assertThatThrownBy(
-                        () -> new Evaluation(fixture.model(), fixture.adapter("qv"), options, (done, parts, part) -> {})
-                                .run(tokens(gold), gold))
+        assertThatThrownBy(() -> new Evaluation(
+                                fixture.model(), fixture.adapter("qv"), List.of(), options, (done, parts, part) -> {})
+                        .run(tokens(gold), gold))
                 .isInstanceOf(EvaluationException.class)
                 .hasMessageContaining("evaluate-0")
                 .hasMessageContaining("context");
     }
 
+    @ParameterizedTest(name = "{0}")
+    @ValueSource(
+            strings = {"all", "rslora", "patterns", "dora", "lora-bias", "embeddings", "lm-head", "modules-to-save"})
+    @DisplayName("A scale gives the scores and texts of an adapter whose file has lora_alpha multiplied by it")
+    void scales(String adapter, @TempDir Path temp) {
+        List<LabelledExample> gold = gold(Optional.empty());
+        try (LoraWeights half = AdapterStore.loadScaled(fixture.model(), Folders.adapter(FAMILY, adapter), 0.5)) {
+            EvaluationReport scaled =
+                    run(fixture.adapter(adapter), List.of(new ScaledLora(0.5, half)), gold, List.of());
+            Row row = row(scaled, "scale 0.5");
+            Row expected = row(run(withHalfAlpha(adapter, temp), List.of(), gold, List.of()), "full LoRA");
+            assertThat(row.boundary()).isEqualTo(expected.boundary());
+            assertThat(row.scale()).hasValue(0.5);
+            assertThat(row.logLikelihood()).isCloseTo(expected.logLikelihood(), within(1e-5));
+            assertThat(row.validationLogLikelihood()).isCloseTo(expected.logLikelihood(), within(1e-5));
+            assertThat(row.meanTokens()).isEqualTo(expected.meanTokens());
+            assertThat(row.rougeL()).isEqualTo(expected.rougeL());
+            assertThat(row.logLikelihood())
+                    .isNotCloseTo(row(scaled, "full LoRA").logLikelihood(), within(1e-3))
+                    .isNotCloseTo(row(scaled, "base model").logLikelihood(), within(1e-3));
+        }
+    }
+
+    @Test
+    @DisplayName("A scale of 1 is full LoRA, and the best scale is that of the validation examples")
+    void bestScale() {
+        List<LabelledExample> gold = gold(Optional.empty());
+        LoraWeights lora = fixture.adapter("all");
+        try (LoraWeights half = AdapterStore.loadScaled(fixture.model(), Folders.adapter(FAMILY, "all"), 0.5)) {
+            EvaluationReport report =
+                    run(lora, List.of(new ScaledLora(0.5, half), new ScaledLora(1, lora)), gold, List.of());
+            Row one = row(report, "scale 1.0");
+            assertThat(one.logLikelihood()).isEqualTo(row(report, "full LoRA").logLikelihood());
+            assertThat(one.logLikelihoodDifference().orElseThrow().mean()).isZero();
+            boolean halfIsBetter = row(report, "scale 0.5").validationLogLikelihood() > one.validationLogLikelihood();
+            assertThat(report.bestScale()).hasValue(halfIsBetter ? 0.5 : 1);
+        }
+        assertThat(run("all", gold, List.of()).bestScale()).isEmpty();
+    }
+
+    /** A copy of the adapter with {@code lora_alpha} and {@code alpha_pattern} halved in its file. */
+    private LoraWeights withHalfAlpha(String adapter, Path temp) {
+        Path folder = Folders.copyOfAdapter(FAMILY, adapter, temp);
+        Folders.edit(folder.resolve("adapter_config.json"), config -> {
+            config.put("lora_alpha", config.path("lora_alpha").doubleValue() / 2);
+            ObjectNode pattern = config.withObject("/alpha_pattern");
+            List.copyOf(pattern.properties())
+                    .forEach(alpha ->
+                            pattern.put(alpha.getKey(), alpha.getValue().doubleValue() / 2));
+        });
+        return fixture.load("half alpha of " + adapter, folder);
+    }
+
     private EvaluationReport run(String adapter, List<LabelledExample> gold, List<Boundary> further) {
+        return run(fixture.adapter(adapter), List.of(), gold, further);
+    }
+
+    private EvaluationReport run(
+            LoraWeights lora, List<ScaledLora> scaled, List<LabelledExample> gold, List<Boundary> further) {
         EvaluationOptions options = new EvaluationOptions(4, 6, List.of(), 3, 1, 2, further);
-        return new Evaluation(fixture.model(), fixture.adapter(adapter), options, (done, parts, part) -> {})
+        return new Evaluation(fixture.model(), lora, scaled, options, (done, parts, part) -> {})
                 .run(tokens(gold), gold);
     }
 

@@ -20,6 +20,15 @@ public final class AdapterOption {
         return model.lora(adapter.folder());
     }
 
+    /**
+     * Loads the adapter once more with the scale of all LoRA multiplied by a factor.
+     *
+     * @throws io.tidemark.adapter.InvalidAdapterException when the adapter is broken or not supported
+     */
+    public LoraWeights load(LocalModel model, double factor) {
+        return model.lora(adapter.folder(), factor);
+    }
+
     /** The given name, or the name of the folder. */
     public String name() {
         return adapter.name();

@@ -8,6 +8,8 @@ import io.tidemark.model.ModelOptions;
 import io.tidemark.torch.Torch;
 import io.tidemark.torch.TorchOptions;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.function.Supplier;
@@ -21,6 +23,7 @@ public final class LocalModel implements AutoCloseable {
     private final Torch torch;
     private final LanguageModel language;
     private final AdapterStore adapters;
+    private final List<LoraWeights> scaled = new ArrayList<>();
 
     private LocalModel(Torch torch, LanguageModel language) {
         this.torch = torch;
@@ -77,8 +80,20 @@ public final class LocalModel implements AutoCloseable {
         return adapters.load("adapter " + adapters.ids().size(), folder).weights();
     }
 
+    /**
+     * Loads an adapter with the scale of all LoRA multiplied by a factor.
+     *
+     * @throws InvalidAdapterException as {@link #lora(Path)}
+     */
+    public LoraWeights lora(Path folder, double factor) {
+        LoraWeights weights = AdapterStore.loadScaled(language, folder, factor);
+        scaled.add(weights);
+        return weights;
+    }
+
     @Override
     public void close() {
+        scaled.forEach(LoraWeights::close);
         adapters.close();
         language.close();
         torch.close();

@@ -20,4 +20,9 @@ public record LoraModule(
     public LoraModule(StoredTensor a, StoredTensor b, double scale) {
         this(a, b, scale, Optional.empty(), Optional.empty());
     }
+
+    /** The same tensors with the scale multiplied by a factor. A magnitude is not changed. */
+    LoraModule scaledBy(double factor) {
+        return new LoraModule(a, b, scale * factor, magnitude, bias);
+    }
 }

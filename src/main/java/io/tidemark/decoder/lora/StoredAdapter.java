@@ -4,6 +4,7 @@ import io.tidemark.model.Projection;
 import io.tidemark.model.StoredTensor;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
 
 /**
  * The tensors of an adapter's file. The boundary applies to {@code layers} only; everything else is in effect at every
@@ -30,6 +31,25 @@ public record StoredAdapter(
         overrides = Map.copyOf(overrides);
         baseCopies = Map.copyOf(baseCopies);
         duplicates = List.copyOf(duplicates);
+    }
+
+    /**
+     * The adapter with the scale of all LoRA multiplied by a factor, as if {@code lora_alpha} and the values of {@code
+     * alpha_pattern} had been multiplied. No tensor is changed: overrides and magnitudes apply in full.
+     */
+    public StoredAdapter scaledBy(double factor) {
+        return new StoredAdapter(
+                layers.stream().map(layer -> scaledBy(layer, factor)).toList(),
+                scaledBy(nonBlock, factor),
+                overrides,
+                baseCopies,
+                duplicates);
+    }
+
+    private static <K> Map<K, LoraModule> scaledBy(Map<K, LoraModule> modules, double factor) {
+        return modules.entrySet().stream()
+                .collect(Collectors.toMap(
+                        Map.Entry::getKey, module -> module.getValue().scaledBy(factor)));
     }
 
     /**
