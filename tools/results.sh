@@ -2,11 +2,12 @@
 # Runs the evaluations of docs/results.md: tools/results.sh SMOLLM2 ADAPTERS DATA OUT [NAME ...]
 # SMOLLM2 is the base model's folder, ADAPTERS holds lora-e2e and lora-gsm, DATA e2e-*.jsonl and gsm-*.jsonl.
 # Writes a Markdown table and plots to OUT for each adapter, or for the named ones: lora-e2e, lora-gsm, describe,
-# describe-small-data, extract. Environment: numbers of examples VALIDATION, TEST, TEXTS, CURVE; speed runs SPEED.
+# describe-small-data, extract. Environment: numbers of examples VALIDATION, TEST, TEXTS, CURVE; speed runs
+# SPEED; factors SCALES.
 set -eu
 model=$1 adapters=$2 data=$3 out=$4
 shift 4
-validation=${VALIDATION:-40} test=${TEST:-100} texts=${TEXTS:-50} curve=${CURVE:-$validation} speed=${SPEED:-3}
+validation=${VALIDATION:-40} test=${TEST:-100} texts=${TEXTS:-50} curve=${CURVE:-$validation} speed=${SPEED:-3} scales=${SCALES:-0.25,0.5,0.75}
 root=$(dirname "$0")/..
 tidemark=$root/bin/tidemark
 demo=$root/demo
@@ -16,8 +17,8 @@ evaluate() {   # name, model, adapter, validation file, test file, further optio
     name=$1 base=$2 adapter=$3 chosen_on=$4 judged_on=$5
     shift 5
     "$tidemark" evaluate --model "$base" --adapter "$adapter" --validation "$chosen_on" --validation-examples "$validation" \
-        --data "$judged_on" --examples "$test" --generate "$texts" --speed-runs "$speed" --pictures "$out" --markdown "$@" \
-        > "$out/$name.md"
+        --data "$judged_on" --examples "$test" --generate "$texts" --scale "$scales" --speed-runs "$speed" --pictures "$out" \
+        --markdown "$@" > "$out/$name.md"
     for measure in probability log_probability; do
         "$tidemark" curve --model "$base" --adapter "$adapter" --data "$chosen_on" --examples "$curve" --measure "$measure" \
             --pictures "$out" > "$out/$name-$measure.txt"
