@@ -76,7 +76,7 @@ public record EvaluationReport(
      *                                model
      * @param validationLogLikelihood as {@code logLikelihood}, over the validation examples
      * @param logLikelihood           mean over the examples of their mean log-probability per gold token, nats
-     * @param rougeL                  mean ROUGE-L F1 of the generated texts, 0 to 1; absent if the examples have answers
+     * @param rougeL                  mean ROUGE-L F1 of the texts, 0 to 1; absent if the examples have answers
      * @param bleu                    corpus BLEU, 0 to 100; absent if the examples have answers
      * @param exactMatch              share of expected answers; absent if the examples have none
      * @param meanTokens              mean number of tokens of a generated text
