@@ -94,7 +94,9 @@ class ResultsCommandsTest {
         assertThat(rows.get(7).has("scale")).isFalse();
 
         assertThat(run(EVALUATE, "--markdown", "--scale", "0.5").out())
-                .contains("\n| scale 0.5 | 8 | ", "Of full LoRA and the scales, full LoRA has the highest log-likelihood on the validation");
+                .contains(
+                        "\n| scale 0.5 | 8 | ",
+                        "Of full LoRA and the scales, full LoRA has the highest log-likelihood on the validation");
     }
 
     @Test
