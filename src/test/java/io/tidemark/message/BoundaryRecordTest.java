@@ -7,8 +7,10 @@ import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -78,6 +80,9 @@ class BoundaryRecordTest {
             {"adapter": "a", "boundary": 1, "num_layers": 2, "curve": [1, 2]} | invalid_record
             {"adapter": "a", "boundary": 1, "curve": [1, null]} | invalid_record
             {"adapter": "a", "boundary": 1, "calibrated_at": "now"} | invalid_record
+            {"adapter": "a", "boundary": 1, "epoch": 0}         | invalid_record
+            {"adapter": "a", "boundary": 1, "move": -1}         | invalid_record
+            {"adapter": "a", "boundary": 1, "scores": [{"boundary": 1}]} | invalid_record
             {"adapter": null, "boundary": 1}                    | invalid_record
             {"adapter": "other", "boundary": 3}                 | key_mismatch
             {"adapter": "a", "boundary": 1, "boundary": 2}      | invalid_json
@@ -113,6 +118,49 @@ class BoundaryRecordTest {
                         + "\"reason\":\"too slow\",\"calibrated_at\":\"1970-01-01T00:00:00Z\",\"pinned\":true,"
                         + "\"evidence\":{\"batch_id\":\"b1\",\"topic\":\"validation-batches\",\"partition\":3,"
                         + "\"offset\":41}}");
+    }
+
+    @Test
+    @DisplayName("Is written with the test behind it, and with the scores in place of a curve if some are missing")
+    void tested() {
+        BoundaryRecord.Tested tested = new BoundaryRecord.Tested(
+                0.02, 1, 0.5, "example", 2, 3, OptionalDouble.of(7.25), 6.5, 48, "fp32", OptionalInt.of(4));
+        BoundaryRecord record = record(4)
+                .tested(tested, List.of(new BoundaryRecord.Score(0, -2.5), new BoundaryRecord.Score(4, -1)));
+        assertThat(record.tested()).contains(tested);
+        assertThat(record.curve()).isEmpty();
+        assertWritten(
+                record,
+                "{\"adapter\":\"a\",\"num_layers\":4,\"boundary\":3,\"pinned\":false,"
+                        + "\"margin\":0.02,\"loss_cap\":1.0,\"gain_cap\":0.5,\"unit\":\"example\",\"epoch\":2,\"move\":3,"
+                        + "\"log_e\":7.25,\"threshold\":6.5,\"examples_at_move\":48,\"compute_type\":\"fp32\","
+                        + "\"boundary_before_move\":4,"
+                        + "\"scores\":[{\"boundary\":0,\"mean\":-2.5},{\"boundary\":4,\"mean\":-1.0}]}");
+    }
+
+    @Test
+    @DisplayName("Has a curve in place of scores if all boundaries were scored")
+    void allScored() {
+        BoundaryRecord.Tested tested = new BoundaryRecord.Tested(
+                0.02, 1, 0.5, "example", 2, 0, OptionalDouble.empty(), 6.5, 0, "fp32", OptionalInt.empty());
+        List<BoundaryRecord.Score> scores = IntStream.rangeClosed(0, 3)
+                .mapToObj(boundary -> new BoundaryRecord.Score(boundary, -boundary))
+                .toList();
+        BoundaryRecord record = record(3).tested(tested, scores);
+        assertThat(record.scores()).isEmpty();
+        assertThat(record.curve()).containsExactly(0.0, -1.0, -2.0, -3.0);
+        assertThat(record.tested()).contains(tested);
+    }
+
+    @Test
+    @DisplayName("Has no test behind it if a field of the test is missing")
+    void incompleteTest() {
+        assertThat(read("{\"adapter\":\"a\",\"boundary\":3,\"epoch\":2,\"move\":1}").tested())
+                .isEmpty();
+    }
+
+    private static BoundaryRecord record(int numLayers) {
+        return read("{\"adapter\":\"a\",\"boundary\":3,\"num_layers\":" + numLayers + "}");
     }
 
     @Test

@@ -93,6 +93,15 @@ public record PlantedFault(String topic, String name, UnaryOperator<TopicRecord>
                 "a tombstone with the adapter as its key",
                 record -> record.withKey("all").withValue(null));
 
+        add(faults, "boundary-decisions", "no key", record -> record.withKey((byte[]) null));
+        value(faults, "boundary-decisions", "a negative watch", json -> json.put("watch", -1));
+        value(faults, "boundary-decisions", "no boundaries", json -> json.remove("boundaries"));
+        value(
+                faults,
+                "boundary-decisions",
+                "a boundary without a mean",
+                json -> json.putArray("boundaries").addObject().put("boundary", 1));
+
         for (String topic : List.of("generation-dead-letters", "validation-dead-letters")) {
             add(faults, topic, "no error code", record -> record.withoutHeader("tidemark.error.code"));
             header(faults, topic, "tidemark.source.offset", TopicRecord.bytes("-1"));

@@ -372,5 +372,10 @@ public interface TidemarkSettings {
         @WithDefault("calibration-state")
         @NotBlank
         String calibrationState();
+
+        /** The decisions of calibrators with their evidence, retained for 30 days. */
+        @WithDefault("boundary-decisions")
+        @NotBlank
+        String boundaryDecisions();
     }
 }

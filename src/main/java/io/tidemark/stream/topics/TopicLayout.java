@@ -34,6 +34,7 @@ public record TopicLayout(
         String validationDeadLetters,
         String boundaries,
         String calibrationState,
+        String boundaryDecisions,
         int partitions,
         int calibrationPartitions,
         short replicationFactor) {
@@ -54,6 +55,9 @@ public record TopicLayout(
     private static final Map<String, String> CANCELLATION_RETENTION =
             Map.of(TopicConfig.RETENTION_MS_CONFIG, Long.toString(TimeUnit.HOURS.toMillis(1)));
 
+    private static final Map<String, String> DECISION_RETENTION =
+            Map.of(TopicConfig.RETENTION_MS_CONFIG, Long.toString(TimeUnit.DAYS.toMillis(30)));
+
     public TopicLayout {
         requestTopics = List.copyOf(requestTopics);
     }
@@ -72,6 +76,7 @@ public record TopicLayout(
                 prefix + settings.validationDeadLetters(),
                 prefix + settings.adapterBoundaries(),
                 prefix + settings.calibrationState(),
+                prefix + settings.boundaryDecisions(),
                 settings.partitions(),
                 settings.calibrationPartitions(),
                 settings.replicationFactor());
@@ -108,6 +113,7 @@ public record TopicLayout(
             validationTopics.names().forEach(name -> topics.add(deleted(name, calibrationPartitions, ofClients)));
             topics.add(deleted(validationDeadLetters, calibrationPartitions, largeRecords));
             topics.add(compacted(calibrationState, largeRecords));
+            topics.add(deleted(boundaryDecisions, 1, DECISION_RETENTION));
         }
         return topics;
     }

@@ -71,6 +71,7 @@ final class LoopTopics implements AutoCloseable {
                 name + "-batch-letters",
                 name + "-boundaries",
                 name + "-state",
+                name + "-decisions",
                 partitions,
                 1,
                 (short) 1);

@@ -1,0 +1,122 @@
+package io.tidemark.message;
+
+import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.databind.PropertyNamingStrategies;
+import com.fasterxml.jackson.databind.annotation.JsonNaming;
+import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalDouble;
+
+/**
+ * One value of the topic {@code boundary-decisions}: a decision on the boundary of an adapter version, with its
+ * evidence. The key is the id of the adapter. Immutable.
+ *
+ * @param adapter        the id of the adapter
+ * @param adapterDigest  SHA-256 of the adapter version, in lower-case hexadecimal
+ * @param baseModel      the name of the base model
+ * @param baseDigest     the digest of the base model's files, in lower-case hexadecimal
+ * @param computeType    the numeric type of the linear modules that scored the examples
+ * @param numLayers      decoder layers of the base model
+ * @param decidedAt      when the decision was made
+ * @param before         the boundary in force before the decision
+ * @param boundary       the boundary in force after it
+ * @param reason         why: such as {@code preferred} or {@code alarm}; {@value #RESET} by an operator
+ * @param objective      the objective in its written form
+ * @param epoch          the epoch of the evidence, from 1
+ * @param epochEnd       why the epoch ended with the decision: {@code full}, {@code alarm} or {@code settings}; absent
+ *                       if it went on
+ * @param move           the number of the last move after the decision, 0 without one
+ * @param examples       examples of the epoch
+ * @param batches        batches of the epoch
+ * @param alpha          the probability of a harmful move that the test allows
+ * @param margin         accepted loss in nats per gold token
+ * @param lossCap        largest loss of an example that counts, in nats per gold token
+ * @param gainCap        largest gain of an example that counts, in nats per gold token
+ * @param unit           {@code example} or {@code batch}
+ * @param threshold      ln E from which on a boundary is certified
+ * @param watch          the e-detector of the boundary in force before the decision, 0 if it is not watched
+ * @param watchThreshold the value at which the e-detector withdraws it
+ * @param boundaries     the boundaries of the epoch, ascending; the last one is full LoRA. Empty for a reset
+ * @param evidence       the batch after which the decision was made; absent for a reset
+ * @param published      whether the boundary was published; false in shadow mode
+ */
+@JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+public record BoundaryDecisionRecord(
+        @JsonProperty(required = true) String adapter,
+        @JsonProperty(required = true) String adapterDigest,
+        @JsonProperty(required = true) String baseModel,
+        @JsonProperty(required = true) String baseDigest,
+        @JsonProperty(required = true) String computeType,
+        @JsonProperty(required = true) int numLayers,
+        @JsonProperty(required = true) Instant decidedAt,
+        @JsonProperty(required = true) int before,
+        @JsonProperty(required = true) int boundary,
+        @JsonProperty(required = true) String reason,
+        @JsonProperty(required = true) String objective,
+        @JsonProperty(required = true) int epoch,
+        Optional<String> epochEnd,
+        @JsonProperty(required = true) long move,
+        @JsonProperty(required = true) long examples,
+        @JsonProperty(required = true) int batches,
+        @JsonProperty(required = true) double alpha,
+        @JsonProperty(required = true) double margin,
+        @JsonProperty(required = true) double lossCap,
+        @JsonProperty(required = true) double gainCap,
+        @JsonProperty(required = true) String unit,
+        @JsonProperty(required = true) double threshold,
+        @JsonProperty(required = true) double watch,
+        @JsonProperty(required = true) double watchThreshold,
+        @JsonProperty(required = true) @JsonInclude(JsonInclude.Include.ALWAYS)
+        List<Row> boundaries,
+
+        Optional<BoundaryRecord.Evidence> evidence,
+        @JsonProperty(required = true) boolean published) {
+
+    /** The {@code reason} of a decision of an operator that begins a new epoch with full LoRA. */
+    public static final String RESET = "reset";
+
+    /**
+     * The evidence for one boundary.
+     *
+     * @param boundary   0 to numLayers
+     * @param mean       mean log-likelihood per gold token in nats, 0 without examples
+     * @param difference mean difference to full LoRA, not capped
+     * @param interval   half of the plain 95% confidence interval of the difference; descriptive, not valid at a chosen
+     *                   time. Absent below two examples
+     * @param logE       ln E; absent for full LoRA
+     * @param certified  whether ln E is at its threshold, or the boundary is full LoRA
+     */
+    public record Row(
+            @JsonProperty(required = true) int boundary,
+            @JsonProperty(required = true) double mean,
+            @JsonProperty(required = true) double difference,
+            OptionalDouble interval,
+            @JsonProperty("log_e") OptionalDouble logE,
+            @JsonProperty(required = true) boolean certified) {}
+
+    public BoundaryDecisionRecord {
+        boundaries = List.copyOf(boundaries);
+    }
+
+    /** Whether another boundary is in force after the decision. */
+    public boolean changesBoundary() {
+        return before != boundary;
+    }
+
+    /**
+     * Parses a value of the topic.
+     *
+     * @param key   the key of the Kafka record as text
+     * @param value the value of the Kafka record, which may be null
+     * @throws IllegalArgumentException if the value is not a record of this topic, or not one for this key
+     */
+    public static BoundaryDecisionRecord parse(String key, byte[] value) {
+        BoundaryDecisionRecord decision = TopicJson.read(value, BoundaryDecisionRecord.class);
+        if (!decision.adapter().equals(key)) {
+            throw new IllegalArgumentException("the value has no decision on adapter '" + key + "'");
+        }
+        return decision;
+    }
+}

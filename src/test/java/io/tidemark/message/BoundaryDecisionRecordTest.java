@@ -1,0 +1,108 @@
+package io.tidemark.message;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.tidemark.schema.Schema;
+import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+
+@DisplayName("A boundary decision")
+class BoundaryDecisionRecordTest {
+
+    private static final BoundaryRecord.Evidence BATCH =
+            new BoundaryRecord.Evidence("b1", "validation-batches", 3, 41);
+
+    @Test
+    @DisplayName("Is written with all fields in the order of its components, and read again")
+    void allFields() {
+        String json = json(decision("preferred", Optional.of("full"), Optional.of(BATCH)));
+        assertThat(json)
+                .isEqualTo("{\"adapter\":\"a\",\"adapter_digest\":\"3fa2\",\"base_model\":\"smollm2\","
+                        + "\"base_digest\":\"ba5e\",\"compute_type\":\"fp32\",\"num_layers\":2,"
+                        + "\"decided_at\":\"2026-11-25T12:00:00.500Z\",\"before\":2,\"boundary\":1,"
+                        + "\"reason\":\"preferred\",\"objective\":\"balanced\",\"epoch\":1,\"epoch_end\":\"full\",\"move\":1,"
+                        + "\"examples\":48,\"batches\":6,\"alpha\":0.05,\"margin\":0.02,\"loss_cap\":1.0,"
+                        + "\"gain_cap\":0.5,\"unit\":\"example\",\"threshold\":4.5,\"watch\":0.0,"
+                        + "\"watch_threshold\":10000.0,\"boundaries\":["
+                        + "{\"boundary\":1,\"mean\":-1.0,\"difference\":0.5,\"interval\":0.25,\"log_e\":7.5,"
+                        + "\"certified\":true},"
+                        + "{\"boundary\":2,\"mean\":-1.5,\"difference\":0.0,\"certified\":true}],"
+                        + "\"evidence\":{\"batch_id\":\"b1\",\"topic\":\"validation-batches\",\"partition\":3,"
+                        + "\"offset\":41},\"published\":true}");
+        assertThat(read("a", json)).isEqualTo(decision("preferred", Optional.of("full"), Optional.of(BATCH)));
+        assertThat(read("a", json).changesBoundary()).isTrue();
+        assertThat(Schema.named("boundary-decision").problems(json)).isEmpty();
+    }
+
+    @Test
+    @DisplayName("Has neither a batch nor the end of an epoch if there is none")
+    void absentFields() {
+        BoundaryDecisionRecord decision =
+                decision(BoundaryDecisionRecord.RESET, Optional.empty(), Optional.empty());
+        String json = json(decision);
+        assertThat(json).doesNotContain("evidence", "epoch_end");
+        assertThat(read("a", json)).isEqualTo(decision);
+        assertThat(Schema.named("boundary-decision").problems(json)).isEmpty();
+    }
+
+    @Test
+    @DisplayName("Is refused with the key of another adapter, without a value, and without a field")
+    void refused() {
+        String json = json(decision("chosen", Optional.empty(), Optional.of(BATCH)));
+        assertThatThrownBy(() -> read("b", json)).isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> BoundaryDecisionRecord.parse("a", null)).isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> read("a", json.replace("\"epoch\":1,", "")))
+                .isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> read("a", json.replace("\"reason\":\"chosen\",", "")))
+                .isInstanceOf(IllegalArgumentException.class);
+    }
+
+    private static BoundaryDecisionRecord read(String key, String json) {
+        return BoundaryDecisionRecord.parse(key, json.getBytes(StandardCharsets.UTF_8));
+    }
+
+    private static String json(BoundaryDecisionRecord decision) {
+        return new String(TopicJson.write(decision), StandardCharsets.UTF_8);
+    }
+
+    private static BoundaryDecisionRecord decision(
+            String reason, Optional<String> epochEnd, Optional<BoundaryRecord.Evidence> evidence) {
+        return new BoundaryDecisionRecord(
+                "a",
+                "3fa2",
+                "smollm2",
+                "ba5e",
+                "fp32",
+                2,
+                Instant.parse("2026-11-25T12:00:00.5Z"),
+                2,
+                1,
+                reason,
+                "balanced",
+                1,
+                epochEnd,
+                1,
+                48,
+                6,
+                0.05,
+                0.02,
+                1,
+                0.5,
+                "example",
+                4.5,
+                0,
+                10_000,
+                List.of(
+                        new BoundaryDecisionRecord.Row(1, -1, 0.5, OptionalDouble.of(0.25), OptionalDouble.of(7.5), true),
+                        new BoundaryDecisionRecord.Row(
+                                2, -1.5, 0, OptionalDouble.empty(), OptionalDouble.empty(), true)),
+                evidence,
+                true);
+    }
+}
