@@ -2,7 +2,9 @@ package io.tidemark.calibration;
 
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.decoder.lora.LoraWeights;
+import java.util.Collection;
 import java.util.List;
+import java.util.TreeSet;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.IntConsumer;
 
@@ -29,6 +31,17 @@ public final class BoundarySweep {
      */
     public SweepRun start(LoraWeights weights, List<TokenizedExample> examples) {
         return start(weights, examples, SweepBoundaries.all(model.config().numLayers()));
+    }
+
+    /**
+     * Prepares a sweep over some of the boundaries.
+     *
+     * @param boundaries two or more
+     * @throws IllegalArgumentException as {@link #start(LoraWeights, List)}, or if a boundary is not one of the model's
+     */
+    public SweepRun start(LoraWeights weights, List<TokenizedExample> examples, Collection<Integer> boundaries) {
+        return start(
+                weights, examples, new SweepBoundaries(model.config().numLayers(), new TreeSet<>(boundaries)));
     }
 
     /**

@@ -10,13 +10,12 @@ import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Base64;
-import java.util.Collection;
-import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.Set;
 
 /**
@@ -31,12 +30,14 @@ import java.util.Set;
  * @param baseDigest     the digest of its files; empty in states of older calibrators, which match every base of the
  *                       name
  * @param computeType    the numeric type of its linear modules; empty in states of older calibrators
- * @param statistics     the statistics of the examples
- * @param countedBatches the last batches that the statistics include, oldest first: hashes of their ids, which bounds
- *                       the size of the record
+ * @param numLayers      the number of layers L of the base model
+ * @param countedBatches the last batches that were counted, oldest first: hashes of their ids, which bounds the size of
+ *                       the record
  * @param countedContents digests of the examples of these batches, each behind the hash of the id and a dot; none for
  *                        batches that older calibrators counted
  * @param claim          the batch that a calibrator scores, or scored last without counting it
+ * @param epoch          what counts in the epoch; empty if no calibrator with epochs has counted a batch
+ * @param shadow         in shadow mode, what would be in force if the decisions were published
  * @param otherFields    fields of newer calibrators, which are written again
  */
 public record CalibrationState(
@@ -46,13 +47,15 @@ public record CalibrationState(
         String baseModel,
         Optional<String> baseDigest,
         Optional<String> computeType,
-        CurveStatistics statistics,
+        int numLayers,
         List<String> countedBatches,
         List<String> countedContents,
         Optional<Claim> claim,
+        Optional<EpochState> epoch,
+        Optional<InForce> shadow,
         Map<String, JsonNode> otherFields) {
 
-    /** Whether the statistics include a batch with an id. */
+    /** Whether a batch with an id was counted. */
     public enum Counted {
         /** There is none among the last batches of the partition. */
         NO,
@@ -67,7 +70,12 @@ public record CalibrationState(
 
     private static final int HASH_BYTES = 12;
 
+    /** @throws IllegalArgumentException if the epoch is of a model with another number of layers */
     public CalibrationState {
+        if (epoch.filter(counted -> counted.set().numLayers() != numLayers).isPresent()) {
+            throw new IllegalArgumentException("the epoch of the state must be of a model with " + numLayers
+                    + " layers, as its statistics are");
+        }
         countedBatches = List.copyOf(countedBatches);
         countedContents = List.copyOf(countedContents);
         otherFields = Map.copyOf(otherFields);
@@ -82,14 +90,20 @@ public record CalibrationState(
                 version.baseModel(),
                 Optional.of(version.baseDigest()),
                 Optional.of(version.computeType()),
-                CurveStatistics.empty(version.numLayers()),
+                version.numLayers(),
                 List.of(),
                 List.of(),
+                Optional.empty(),
+                Optional.empty(),
                 Optional.empty(),
                 Map.of());
     }
 
-    /** @throws IllegalArgumentException if the statistics of the record contradict each other or are too large */
+    /**
+     * Reads a record. What a calibrator without epochs has counted has no effect, since its examples have no test.
+     *
+     * @throws IllegalArgumentException if fields of the record contradict each other or are too large
+     */
     public static CalibrationState of(CalibrationStateRecord record) {
         return new CalibrationState(
                 record.adapter(),
@@ -98,10 +112,12 @@ public record CalibrationState(
                 record.baseModel(),
                 record.baseDigest(),
                 record.computeType(),
-                CurveStatistics.of(record.statistics()),
+                CurveStatistics.of(record.statistics()).numLayers(),
                 record.countedBatches(),
                 record.countedContents().orElse(List.of()),
                 record.claim(),
+                record.epoch().map(EpochState::of),
+                record.shadow().map(CalibrationState::inForce),
                 record.otherFields());
     }
 
@@ -114,11 +130,46 @@ public record CalibrationState(
                 baseModel,
                 baseDigest,
                 computeType,
-                statistics.toRecord(),
+                CurveStatistics.empty(numLayers).toRecord(),
                 countedBatches,
                 Optional.of(countedContents).filter(contents -> !contents.isEmpty()),
                 claim,
+                epoch.map(EpochState::toRecord),
+                shadow.map(CalibrationState::toRecord),
                 otherFields);
+    }
+
+    private static InForce inForce(CalibrationStateRecord.Shadow shadow) {
+        Optional<HarmTest> test = shadow.unit()
+                .map(unit -> new HarmTest(
+                        shadow.margin().orElse(Double.NaN),
+                        shadow.lossCap().orElse(Double.NaN),
+                        shadow.gainCap().orElse(Double.NaN),
+                        HarmTest.Unit.parse(unit)));
+        return new InForce(
+                shadow.boundary(),
+                test.isPresent() ? InForce.Source.RULE : InForce.Source.NONE,
+                shadow.epoch(),
+                shadow.move(),
+                shadow.examplesAtMove(),
+                test);
+    }
+
+    private static CalibrationStateRecord.Shadow toRecord(InForce inForce) {
+        Optional<HarmTest> test = inForce.test();
+        return new CalibrationStateRecord.Shadow(
+                inForce.boundary(),
+                inForce.epoch(),
+                inForce.move(),
+                inForce.examplesAtMove(),
+                optional(test.map(HarmTest::margin)),
+                optional(test.map(HarmTest::lossCap)),
+                optional(test.map(HarmTest::gainCap)),
+                test.map(HarmTest::unit).map(HarmTest.Unit::written));
+    }
+
+    private static OptionalDouble optional(Optional<Double> value) {
+        return value.map(OptionalDouble::of).orElse(OptionalDouble.empty());
     }
 
     /** The key of the Kafka record. */
@@ -141,15 +192,15 @@ public record CalibrationState(
                 && computeType
                         .filter(type -> !type.equals(version.computeType()))
                         .isEmpty()
-                && statistics.numLayers() == version.numLayers();
+                && numLayers == version.numLayers();
     }
 
-    /** This state if it is for {@code version}, an empty one otherwise. Scores of two versions cannot be merged. */
+    /** This state if it is for {@code version}, an empty one otherwise. */
     public CalibrationState forVersion(LoadedVersion version) {
         return isFor(version) ? this : empty(adapter, inputPartition, version);
     }
 
-    /** This state with the examples, batches and unknown fields of a state that an older calibrator wrote. */
+    /** This state with the batches and unknown fields of a state that an older calibrator wrote. */
     public CalibrationState plusOlder(CalibrationState older) {
         List<String> counted = new ArrayList<>(older.countedBatches);
         counted.addAll(countedBatches);
@@ -157,7 +208,7 @@ public record CalibrationState(
         contents.addAll(countedContents);
         Map<String, JsonNode> fields = new HashMap<>(older.otherFields);
         fields.putAll(otherFields);
-        return with(older.statistics.merge(statistics), counted, contents, claim, fields);
+        return with(counted, contents, claim, epoch, shadow, fields);
     }
 
     /**
@@ -176,23 +227,34 @@ public record CalibrationState(
         return other ? Counted.OTHER : Counted.SAME;
     }
 
-    /** This state with one more batch and without its claim; unchanged if it already includes a batch with the id. */
-    public CalibrationState plus(String batchId, String content, List<ExampleScore> scores) {
+    /**
+     * This state with one more batch, what counts after it, and without its claim.
+     *
+     * @param counting what counts in the epoch
+     * @param wouldBe  as {@code shadow}
+     * @throws IllegalArgumentException if a batch with the id was counted
+     */
+    public CalibrationState plus(String batchId, String content, EpochState counting, Optional<InForce> wouldBe) {
         String hash = hash(batchId);
         if (countedBatches.contains(hash)) {
-            return this;
+            throw new IllegalArgumentException("a batch with this id was counted before");
         }
         List<String> counted = new ArrayList<>(countedBatches);
         counted.add(hash);
         List<String> contents = new ArrayList<>(countedContents);
         contents.add(hash + "." + content);
-        return with(statistics.plus(scores), counted, contents, Optional.empty(), otherFields);
+        return with(counted, contents, Optional.empty(), Optional.of(counting), wouldBe, otherFields);
+    }
+
+    /** This state after a decision without a batch. */
+    public CalibrationState with(EpochState counting, Optional<InForce> wouldBe) {
+        return with(countedBatches, countedContents, claim, Optional.of(counting), wouldBe, otherFields);
     }
 
     /** This state with a claim of the batch at {@code offset} of the input partition. */
     public CalibrationState claiming(String batchId, String content, long offset) {
         Claim claiming = new Claim(hash(batchId), offset, Optional.of(content));
-        return with(statistics, countedBatches, countedContents, Optional.of(claiming), otherFields);
+        return with(countedBatches, countedContents, Optional.of(claiming), epoch, shadow, otherFields);
     }
 
     /** Whether the claim is for a batch with this id. */
@@ -201,10 +263,11 @@ public record CalibrationState(
     }
 
     private CalibrationState with(
-            CurveStatistics statistics,
             List<String> counted,
             List<String> contents,
             Optional<Claim> claim,
+            Optional<EpochState> epoch,
+            Optional<InForce> shadow,
             Map<String, JsonNode> fields) {
         List<String> kept = counted.subList(Math.max(0, counted.size() - MAX_COUNTED_BATCHES), counted.size());
         Set<String> ids = new HashSet<>(kept);
@@ -215,29 +278,15 @@ public record CalibrationState(
                 baseModel,
                 baseDigest,
                 computeType,
-                statistics,
+                numLayers,
                 kept,
                 contents.stream()
                         .filter(entry -> ids.contains(entry.substring(0, Math.max(0, entry.indexOf('.')))))
                         .toList(),
                 claim,
+                epoch,
+                shadow,
                 fields);
-    }
-
-    /**
-     * The statistics of all input partitions together. The batches of one adapter may be on several partitions, since
-     * the partitioners of clients differ.
-     *
-     * @param states states of one adapter with different keys; states of other versions are ignored
-     */
-    public static CurveStatistics merge(LoadedVersion version, Collection<CalibrationState> states) {
-        // floating-point sums depend on the order: sort, so that every calibrator computes the same bits
-        return states.stream()
-                .filter(state -> state.isFor(version))
-                .sorted(Comparator.comparingInt(CalibrationState::inputPartition)
-                        .thenComparing(CalibrationState::key))
-                .map(CalibrationState::statistics)
-                .reduce(CurveStatistics.empty(version.numLayers()), CurveStatistics::merge);
     }
 
     private static String hash(String batchId) {

@@ -160,6 +160,16 @@ public final class SweepRun implements AutoCloseable {
         }
     }
 
+    /** The boundaries that are scored, ascending. */
+    public List<Integer> boundaries() {
+        return List.copyOf(boundaries.chosen());
+    }
+
+    /** The number of examples. */
+    public int examples() {
+        return means.length;
+    }
+
     /** The progress, 0 to 1. */
     public double progress() {
         return progress;

@@ -19,33 +19,34 @@ import java.util.OptionalLong;
  * A record applies to a loaded adapter version if every field that is present matches the version. A record without
  * digests, a base model and a number of layers therefore applies to every version whose model has enough layers.
  *
- * @param adapter            the id of the adapter, equal to the record's key
+ * @param adapter             the id of the adapter, equal to the record's key
  * @param adapterDigest       SHA-256 of the calibrated adapter version, in lower-case hexadecimal
  * @param baseModel           the name of the base model
  * @param baseDigest          the digest of the base model's files, in lower-case hexadecimal
  * @param numLayers           decoder layers of the base model, at least 1
  * @param boundary            0 to numLayers
  * @param objective           the objective that chose the boundary, in its written form
- * @param curve               mean log-likelihood per gold token in nats at the boundaries 0 to numLayers; empty if unknown
+ * @param curve               mean log-likelihood per gold token in nats at the boundaries 0 to numLayers; empty if
+ *                            unknown
  * @param samples             number of validation examples behind the curve
  * @param previousBoundary    the boundary that this record replaces
  * @param reason              why the record was written, for people
  * @param calibratedAt        when the boundary was chosen
  * @param pinned              true if an operator set the boundary; calibrators do not change it
  * @param evidence            the batch after which a calibrator wrote the record
- * @param margin             accepted loss in nats per gold token of the test behind the record; this field and those
- *                           after it are absent in records of operators and of older calibrators
- * @param lossCap            largest loss of an example that counted, in nats per gold token
- * @param gainCap            largest gain of an example that counted, in nats per gold token
- * @param unit               {@code example} or {@code batch}
- * @param epoch              the epoch of the boundary, from 1
- * @param move               the number of the last move, 0 without one
- * @param logE               ln E of the boundary; absent for full LoRA
- * @param threshold          ln E from which on a boundary was certified
- * @param examplesAtMove     examples of the epoch at its last move, 0 without one
- * @param computeType        the numeric type of the linear modules that scored the examples
- * @param boundaryBeforeMove the boundary that the last move replaced; a withdrawal leaves it unchanged
- * @param scores             in place of {@code curve} if not all boundaries were scored
+ * @param margin              accepted loss in nats per gold token of the test behind the record; this field and those
+ *                            after it are absent in records of operators and of older calibrators
+ * @param lossCap             largest loss of an example that counted, in nats per gold token
+ * @param gainCap             largest gain of an example that counted, in nats per gold token
+ * @param unit                {@code example} or {@code batch}
+ * @param epoch               the epoch of the boundary, from 1
+ * @param move                the number of the last move, 0 without one
+ * @param logE                ln E of the boundary; absent for full LoRA
+ * @param threshold           ln E from which on a boundary was certified
+ * @param examplesAtMove      examples of the epoch at its last move, 0 without one
+ * @param computeType         the numeric type of the linear modules that scored the examples
+ * @param boundaryBeforeMove  the boundary that the last move replaced; a withdrawal leaves it unchanged
+ * @param scores              in place of {@code curve} if not all boundaries were scored
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
 public record BoundaryRecord(

@@ -9,6 +9,7 @@ import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalDouble;
 
 /**
  * One value of the topic {@code calibration-state}: the statistics of one version of an adapter over the batches of one
@@ -20,11 +21,13 @@ import java.util.Optional;
  * @param baseModel      the name of the base model that scored the examples
  * @param baseDigest     the digest of its files; absent in records of older calibrators
  * @param computeType    the numeric type of its linear modules; absent in records of older calibrators
- * @param statistics     the statistics of the examples
+ * @param statistics     what calibrators without epochs have counted; newer calibrators write no examples here
  * @param countedBatches the last batches that the statistics include, oldest first: hashes of their ids
  * @param countedContents for batches of {@code countedBatches}: the hash of the id, a dot, and a digest of the
  *                        examples; older calibrators write none
  * @param claim          the batch that a calibrator scores, or scored last without counting it
+ * @param epoch          what counts in the epoch; absent in records of older calibrators
+ * @param shadow         the boundary that would be in force, if a calibrator wrote the record in shadow mode
  * @param otherFields    fields of newer calibrators, which are written again
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
@@ -39,6 +42,8 @@ public record CalibrationStateRecord(
         List<String> countedBatches,
         Optional<List<String>> countedContents,
         Optional<Claim> claim,
+        Optional<CalibrationEpochRecord> epoch,
+        Optional<Shadow> shadow,
         @JsonAnySetter @JsonAnyGetter Map<String, JsonNode> otherFields) {
 
     /**
@@ -67,6 +72,30 @@ public record CalibrationStateRecord(
      */
     public record Claim(
             String batch, @JsonProperty(required = true) long offset, Optional<String> content) {}
+
+    /**
+     * The boundary that would be in force if the calibrators published their decisions.
+     *
+     * @param boundary       0 to L
+     * @param epoch          the epoch of the decision, 0 without one
+     * @param move           the number of the last move, 0 without one
+     * @param examplesAtMove examples of the epoch at its last move, 0 without one
+     * @param margin         of the test behind the decision, in nats per gold token; this field and those after it are
+     *                       absent without a decision
+     * @param lossCap        in nats per gold token
+     * @param gainCap        in nats per gold token
+     * @param unit           {@code example} or {@code batch}
+     */
+    @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+    public record Shadow(
+            @JsonProperty(required = true) int boundary,
+            @JsonProperty(required = true) int epoch,
+            @JsonProperty(required = true) long move,
+            @JsonProperty(required = true) long examplesAtMove,
+            OptionalDouble margin,
+            OptionalDouble lossCap,
+            OptionalDouble gainCap,
+            Optional<String> unit) {}
 
     public CalibrationStateRecord {
         countedBatches = List.copyOf(countedBatches);

@@ -13,7 +13,8 @@ import java.util.Collections;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.awaitility.Awaitility;
-import org.junit.jupiter.api.AutoClose;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
@@ -27,8 +28,17 @@ class BoundarySweepTest {
 
     private static final int LAYERS = 6;
 
-    @AutoClose
-    private final FixtureModel fixture = FixtureModel.load("llama-gqa");
+    private FixtureModel fixture;
+
+    @BeforeAll
+    void load() {
+        fixture = FixtureModel.load("llama-gqa");
+    }
+
+    @AfterAll
+    void close() {
+        fixture.close();
+    }
 
     @ParameterizedTest(name = "adapter {0}, {1} tokens per batch")
     @DisplayName("The sweep gives PEFT's log-likelihood of every example at every boundary, for any batch size")

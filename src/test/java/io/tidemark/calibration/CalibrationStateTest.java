@@ -22,16 +22,22 @@ class CalibrationStateTest {
     private static final LoadedVersion VERSION = new LoadedVersion("smollm2", "ba5e", "fp32", "3fa2", 30);
 
     private final List<ExampleScore> scores = ReferenceCurve.named("lora-gsm").scores();
+    private final EpochState counting = EpochStates.counting(VERSION, scores);
 
     @Test
     @DisplayName("Tells a counted batch from one with the same id and other examples, also when it is read again")
     void contents() {
-        CalibrationState written = CalibrationState.empty("gsm", 0, VERSION).plus("b1", "one", scores);
+        CalibrationState written = state().plus("b1", "one", counting, Optional.empty());
         CalibrationState state = parse(written.key(), json(written));
         assertThat(state.counted("b1", "one")).isEqualTo(Counted.SAME);
         assertThat(state.counted("b1", "two")).isEqualTo(Counted.OTHER);
         assertThat(state.counted("b2", "one")).isEqualTo(Counted.NO);
-        assertThat(state.plus("b1", "two", scores)).isSameAs(state);
+        assertThatThrownBy(() -> state.plus("b1", "two", counting, Optional.empty()))
+                .isInstanceOf(IllegalArgumentException.class);
+    }
+
+    private static CalibrationState state() {
+        return CalibrationState.empty("gsm", 0, VERSION);
     }
 
     @Test
@@ -39,7 +45,7 @@ class CalibrationStateTest {
     void noContent() {
         CalibrationState state = CalibrationState.empty("gsm", 0, VERSION);
         for (int i = 0; i <= CalibrationState.MAX_COUNTED_BATCHES; i++) {
-            state = state.plus("b" + i, "one", List.of(scores.get(0)));
+            state = state.plus("b" + i, "one", counting, Optional.empty());
         }
         assertThat(state.countedContents()).hasSize(CalibrationState.MAX_COUNTED_BATCHES);
         CalibrationState older = new CalibrationState(
@@ -49,9 +55,11 @@ class CalibrationStateTest {
                 state.baseModel(),
                 state.baseDigest(),
                 state.computeType(),
-                state.statistics(),
+                state.numLayers(),
                 state.countedBatches(),
                 List.of(),
+                Optional.empty(),
+                Optional.empty(),
                 Optional.empty(),
                 Map.of());
         assertThat(older.counted("b5", "two")).isEqualTo(Counted.SAME);
@@ -61,8 +69,12 @@ class CalibrationStateTest {
     @DisplayName("A calibration state survives the JSON round trip bit by bit and has snake_case names")
     void roundTrip() {
         CalibrationState state = CalibrationState.empty("gsm", 3, VERSION)
-                .plus("b1", "b8Xq0T_a", scores.subList(0, 7))
-                .plus("b2", "b8Xq0T_a", scores.subList(7, 24))
+                .plus("b1", "b8Xq0T_a", EpochStates.counting(VERSION, scores.subList(0, 7)), Optional.empty())
+                .plus(
+                        "b2",
+                        "b8Xq0T_a",
+                        counting,
+                        Optional.of(InForce.rule(12, 3, 2, 48, new HarmTest(0.02, 1, 0.5, HarmTest.Unit.BATCH))))
                 .claiming("b3", "b8Xq0T_a", 17);
         byte[] value = json(state);
         assertThat(parse("gsm/3/ba5e/fp32", value)).isEqualTo(state);
@@ -70,52 +82,21 @@ class CalibrationStateTest {
                 .startsWith(
                         "{\"adapter\":\"gsm\",\"input_partition\":3,"
                                 + "\"adapter_digest\":\"3fa2\",\"base_model\":\"smollm2\","
-                                + "\"base_digest\":\"ba5e\",\"compute_type\":\"fp32\",\"statistics\":{\"count\":24,\"means\":[");
+                                + "\"base_digest\":\"ba5e\",\"compute_type\":\"fp32\",\"statistics\":{\"count\":0,\"means\":[");
         assertThat(Schema.named("calibration-state").problems(value)).isEmpty();
-    }
-
-    @Test
-    @DisplayName("One batch of 24 examples and eight batches of 3 with restarts give the same choices")
-    void restarts() {
-        CalibrationState state = CalibrationState.empty("gsm", 0, VERSION);
-        for (int from = 0; from < 24; from += 3) {
-            state = state.plus("batch-" + from, "b8Xq0T_a", scores.subList(from, from + 3));
-            state = parse(state.key(), json(state));
-        }
-        BoundaryCurve atOnce = CurveStatistics.empty(30).plus(scores).curve();
-        BoundaryCurve inParts = state.statistics().curve();
-        for (String objective : List.of("quality", "balanced", "latency", "tolerance:0.05")) {
-            assertThat(Objective.parse(objective).choose(inParts))
-                    .isEqualTo(Objective.parse(objective).choose(atOnce));
-        }
     }
 
     @Test
     @DisplayName("A repeated batch counts once, also after a restart")
     void repeatedBatch() {
-        CalibrationState state = CalibrationState.empty("gsm", 0, VERSION).plus("b1", "b8Xq0T_a", scores);
-        assertThat(state.plus("b1", "b8Xq0T_a", scores)).isSameAs(state);
+        CalibrationState state = state().plus("b1", "b8Xq0T_a", counting, Optional.empty());
         assertThat(parse(state.key(), json(state)).counted("b1", "b8Xq0T_a")).isEqualTo(Counted.SAME);
-    }
-
-    @Test
-    @DisplayName("Merging adds up the partitions and ignores states of another adapter version")
-    void merging() {
-        CalibrationState zero = CalibrationState.empty("gsm", 0, VERSION).plus("b1", "b8Xq0T_a", scores.subList(0, 10));
-        CalibrationState one = CalibrationState.empty("gsm", 1, VERSION).plus("b2", "b8Xq0T_a", scores.subList(10, 24));
-        CalibrationState old = CalibrationState.empty(
-                        "gsm", 2, new LoadedVersion("smollm2", "ba5e", "fp32", "ffff", 30))
-                .plus("b3", "b8Xq0T_a", scores);
-        CurveStatistics merged = CalibrationState.merge(VERSION, List.of(one, old, zero));
-        assertThat(merged.count()).isEqualTo(24);
-        assertThat(merged).isEqualTo(CalibrationState.merge(VERSION, List.of(zero, one)));
-        assertThat(CalibrationState.merge(VERSION, List.of())).isEqualTo(CurveStatistics.empty(30));
     }
 
     @Test
     @DisplayName("A new adapter version starts with an empty state, and the same version keeps its state")
     void newVersion() {
-        CalibrationState state = CalibrationState.empty("gsm", 0, VERSION).plus("b1", "b8Xq0T_a", scores);
+        CalibrationState state = state().plus("b1", "b8Xq0T_a", counting, Optional.empty());
         assertThat(state.forVersion(VERSION)).isSameAs(state);
         LoadedVersion retrained = new LoadedVersion("smollm2", "ba5e", "fp32", "ffff", 30);
         assertThat(state.forVersion(retrained)).isEqualTo(CalibrationState.empty("gsm", 0, retrained));
@@ -124,29 +105,30 @@ class CalibrationStateTest {
     }
 
     @Test
-    @DisplayName("A calibration state stays below 128 KiB for any number and length of batch ids")
+    @DisplayName("A calibration state stays below 160 KiB for any number and length of batch ids")
     void bounded() {
         CalibrationState state = CalibrationState.empty("gsm", 0, VERSION);
         String longName = "\u0001".repeat(250);
         for (int i = 0; i < CalibrationState.MAX_COUNTED_BATCHES + 10; i++) {
-            state = state.plus(longName + i, "b8Xq0T_a", List.of(scores.get(i % scores.size())));
+            state = state.plus(longName + i, "b8Xq0T_a", counting, Optional.empty());
         }
-        assertThat(json(state)).hasSizeLessThan(128 * 1024);
+        assertThat(json(state)).hasSizeLessThan(160 * 1024);
         assertThat(state.counted(longName + 9, "b8Xq0T_a")).as("forgotten").isEqualTo(Counted.NO);
         assertThat(state.counted(longName + 10, "b8Xq0T_a")).as("remembered").isEqualTo(Counted.SAME);
     }
 
     @Test
-    @DisplayName("States of another base digest or compute type have another key and are not merged")
+    @DisplayName("States of another base digest or compute type have another key, and are for another version")
     void otherBase() {
         LoadedVersion tuned = new LoadedVersion("smollm2", "ffff", "fp32", "3fa2", 30);
         LoadedVersion int8 = new LoadedVersion("smollm2", "ba5e", "int8", "3fa2", 30);
-        CalibrationState state = CalibrationState.empty("gsm", 0, VERSION).plus("b1", "b8Xq0T_a", scores);
+        CalibrationState state = state().plus("b1", "b8Xq0T_a", counting, Optional.empty());
         for (LoadedVersion other : List.of(tuned, int8)) {
-            CalibrationState of = CalibrationState.empty("gsm", 0, other).plus("b2", "b8Xq0T_a", scores.subList(0, 3));
+            CalibrationState of =
+                    CalibrationState.empty("gsm", 0, other).plus("b2", "b8Xq0T_a", counting, Optional.empty());
             assertThat(of.key()).isNotEqualTo(state.key());
-            assertThat(CalibrationState.merge(VERSION, List.of(of, state))).isEqualTo(state.statistics());
-            assertThat(CalibrationState.merge(other, List.of(of, state))).isEqualTo(of.statistics());
+            assertThat(of.isFor(VERSION)).isFalse();
+            assertThat(state.isFor(other)).isFalse();
         }
     }
 
@@ -164,10 +146,29 @@ class CalibrationStateTest {
                 .isFalse();
         CalibrationState continued = CalibrationState.empty("gsm", 0, version)
                 .plusOlder(state)
-                .plus("b1", "b8Xq0T_a", List.of(new ExampleScore(1, List.of(3.0, 4.0))));
-        assertThat(continued.statistics().count()).isEqualTo(2);
+                .plus("b1", "b8Xq0T_a", EpochStates.counting(version, 2), Optional.empty());
+        assertThat(state.epoch()).as("its examples have no test").isEmpty();
         assertThat(new String(json(continued), StandardCharsets.UTF_8)).contains("\"note\":{\"by\":[\"x\"]}");
         assertThat(Schema.named("calibration-state").problems(json(continued))).isEmpty();
+    }
+
+    @Test
+    @DisplayName("A shadow without a decision is read as it was written")
+    void shadowWithoutDecision() {
+        CalibrationState written = state().plus("b1", "one", counting, Optional.of(InForce.none(30)));
+        assertThat(parse(written.key(), json(written)).shadow()).contains(InForce.none(30));
+    }
+
+    @Test
+    @DisplayName("A decision without a batch changes what counts, and keeps batches and claim")
+    void withoutBatch() {
+        CalibrationState claiming =
+                state().plus("b1", "one", counting, Optional.empty()).claiming("b2", "b8Xq0T_a", 17);
+        EpochState later = EpochStates.counting(VERSION, scores.subList(0, 3));
+        CalibrationState decided = claiming.with(later, Optional.empty());
+        assertThat(decided.epoch()).contains(later);
+        assertThat(decided.countedBatches()).isEqualTo(claiming.countedBatches());
+        assertThat(decided.claim()).isEqualTo(claiming.claim());
     }
 
     @ParameterizedTest(name = "{0}")

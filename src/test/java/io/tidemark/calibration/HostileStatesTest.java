@@ -7,6 +7,7 @@ import io.tidemark.fixture.HostileJson;
 import io.tidemark.message.CalibrationStateRecord;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.Base64;
 import java.util.List;
 import java.util.Optional;
 import net.jqwik.api.Arbitrary;
@@ -27,7 +28,14 @@ class HostileStatesTest {
             "statistics":{"count":2,"means":[-1,-2],"comoments":[1,0,1]},"counted_batches":["x","y"],
             "claim":{"batch":"x","offset":1},"other":{"z":[1]}}""", """
             {"adapter":"a","input_partition":0,"adapter_digest":"ff","base_model":"m",
-            "statistics":{"count":3,"means":[-1,-2,0.5],"comoments":[1,0,1,0,0,2]},"counted_batches":[]}""");
+            "statistics":{"count":3,"means":[-1,-2,0.5],"comoments":[1,0,1,0,0,2]},"counted_batches":[]}""", """
+            {"adapter":"a","input_partition":0,"adapter_digest":"ff","base_model":"m",
+            "statistics":{"count":0,"means":[0,0],"comoments":[0,0,0]},"counted_batches":[],
+            "epoch":{"epoch":2,"margin":0.02,"loss_cap":1,"gain_cap":0.5,"unit":"example","candidates":[0,1],
+            "batches":1,"statistics":{"count":2,"means":[-1,-2],"comoments":[1,0,1]},"sums":[1,2,3,4,5],
+            "watch":{"move":1,"boundary":0,"values":[1,2,3]},"filter":"%s"},
+            "shadow":{"boundary":0,"epoch":2,"move":1,"examples_at_move":2,"margin":0.02,"loss_cap":1,"gain_cap":0.5,
+            "unit":"example"}}""".formatted(Base64.getEncoder().encodeToString(new byte[8192])));
 
     /** The first call loads classes, which allocates. */
     @BeforeContainer

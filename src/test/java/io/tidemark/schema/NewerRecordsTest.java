@@ -162,6 +162,8 @@ class NewerRecordsTest {
                 state.countedBatches(),
                 state.countedContents(),
                 state.claim(),
+                state.epoch(),
+                state.shadow(),
                 Map.of());
     }
 

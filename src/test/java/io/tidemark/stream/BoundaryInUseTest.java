@@ -65,15 +65,20 @@ class BoundaryInUseTest {
     }
 
     @Test
-    @DisplayName("A process with both roles uses its own calibrated boundary in the next results")
+    @DisplayName("A process with both roles replaces an untested boundary by full LoRA in the next results")
     void calibratedBetweenSteps() {
+        client.send(WorkerTopics.BOUNDARIES, "some-layers", "{\"adapter\": \"some-layers\", \"boundary\": 2}");
+        awaitBoundary("some-layers", 2);
         client.send("validation-batches", "some-layers", batch("some-layers"));
         Awaitility.await()
                 .atMost(Duration.ofSeconds(30))
-                .until(() ->
-                        !client.values(WorkerTopics.BOUNDARIES, "some-layers").isEmpty());
+                .until(() -> client.values(WorkerTopics.BOUNDARIES, "some-layers")
+                                .size()
+                        > 1);
         JsonNode boundary =
-                client.values(WorkerTopics.BOUNDARIES, "some-layers").get(0);
+                client.values(WorkerTopics.BOUNDARIES, "some-layers").get(1);
+        assertThat(boundary.path("reason").asText()).isEqualTo("older_record");
+        assertThat(boundary.path("boundary").asInt()).isEqualTo(LAYERS);
         assertThat(boundary.path("samples").asInt()).isEqualTo(8);
         assertThat(boundary.path("curve")).hasSize(LAYERS + 1);
         awaitBoundary("some-layers", boundary.path("boundary").asInt());

@@ -56,16 +56,15 @@ final class CalibratedModel implements AutoCloseable {
         return batch.toString();
     }
 
-    /** Asserts that a boundary record has the curve and the balanced boundary of the reference. */
-    void assertIsReference(JsonNode record) {
+    /** Asserts that a decision has the curve of the reference. */
+    void assertIsReference(JsonNode decision) {
         JsonNode expected = reference.path("mean_logprob_per_token_by_boundary");
-        assertThat(record.path("curve")).hasSize(expected.size());
+        assertThat(decision.path("boundaries")).hasSize(expected.size());
         for (int b = 0; b < expected.size(); b++) {
-            assertThat(record.path("curve").get(b).asDouble())
-                    .isCloseTo(expected.get(b).asDouble(), within(1e-4));
+            JsonNode row = decision.path("boundaries").get(b);
+            assertThat(row.path("boundary").asInt()).isEqualTo(b);
+            assertThat(row.path("mean").asDouble()).isCloseTo(expected.get(b).asDouble(), within(1e-4));
         }
-        assertThat(record.path("boundary").asInt())
-                .isEqualTo(reference.path("one_standard_error_boundary").asInt());
     }
 
     @Override

@@ -62,16 +62,16 @@ class CalibratorTest {
     }
 
     @Test
-    @DisplayName("A batch gives the boundary and the curve of the reference, and its offset is committed")
-    void movesTheBoundary() {
+    @DisplayName("A batch gives a decision with the curve of the reference, and its offset is committed")
+    void decides() {
         calibrator.send("b1", 0, 0, model.examples());
-        JsonNode boundary = calibrator.awaitSamples(model.examples());
+        JsonNode boundary = calibrator.awaitExamples(model.examples());
         model.assertIsReference(boundary);
         assertThat(boundary.path("base_digest").asText())
                 .isEqualTo(model.model().digest());
         assertThat(boundary.path("num_layers").asInt()).isEqualTo(6);
         assertThat(boundary.path("adapter_digest").asText()).hasSize(64);
-        assertThat(boundary.path("pinned").asBoolean()).isFalse();
+        assertThat(boundary.path("published").asBoolean()).isTrue();
         calibrator.awaitCommitted(0, 1);
     }
 
@@ -82,27 +82,27 @@ class CalibratorTest {
         List<Integer> order = List.of(5, 2, 0, 4, 1, 3);
         for (int i = 0; i < order.size(); i++) {
             calibrator.send("part-" + i, i % 2, order.get(i) * sixth, order.get(i) * sixth + sixth);
-            calibrator.awaitSamples((i + 1L) * sixth);
+            calibrator.awaitExamples((i + 1L) * sixth);
             if (i % 2 == 1) {
                 calibrator.stop();
                 calibrator.start();
             }
         }
-        model.assertIsReference(calibrator.awaitSamples(6L * sixth));
+        model.assertIsReference(calibrator.awaitExamples(6L * sixth));
     }
 
     @Test
     @DisplayName("A repeated batch counts once on any partition")
     void repeatedBatch() {
         calibrator.send("again", 0, 0, 6);
-        calibrator.awaitSamples(6);
+        calibrator.awaitExamples(6);
         calibrator.send("again", 0, 0, 6);
         calibrator.send("again", 1, 0, 6);
         calibrator.send("another", 0, 6, 8);
-        assertThat(calibrator.awaitSamples(8).path("samples").asInt()).isEqualTo(8);
+        assertThat(calibrator.awaitExamples(8).path("examples").asInt()).isEqualTo(8);
         calibrator.awaitCommitted(1, 1);
-        assertThat(calibrator.boundaries())
-                .extracting(b -> b.path("samples").asInt())
+        assertThat(calibrator.decisions())
+                .extracting(b -> b.path("examples").asInt())
                 .containsExactly(6, 8);
     }
 
@@ -128,9 +128,9 @@ class CalibratorTest {
             calibrator.awaitCommitted(1, 1);
             assertThat(sweeps).hasValue(1);
             calibrator.send("next on 0", 0, 6, 8);
-            calibrator.awaitSamples(8);
+            calibrator.awaitExamples(8);
             calibrator.send("next on 1", 1, 8, 11);
-            calibrator.awaitSamples(11);
+            calibrator.awaitExamples(11);
         }
     }
 
@@ -140,24 +140,24 @@ class CalibratorTest {
     }
 
     @Test
-    @DisplayName("A state of an older calibrator is continued with its unknown fields, and its record is removed")
+    @DisplayName("The batches of an older calibrator stay known, its unknown fields stay, and its record is removed")
     void olderState() {
         calibrator.send("b1", 0, 0, 6);
-        calibrator.awaitSamples(6);
+        calibrator.awaitExamples(6);
         calibrator.awaitCommitted(0, 1);
         Awaitility.await().until(() -> state("counted_batches").size() == 1);
         calibrator.stop();
         String key = TopicClient.text(last(calibrator.states()).key());
         ObjectNode older =
                 (ObjectNode) TopicClient.json(last(calibrator.states()).value());
-        older.remove(List.of("base_digest", "compute_type"));
+        older.remove(List.of("base_digest", "compute_type", "epoch"));
         older.put("note", "of an operator");
         calibrator.sendState(key, null);
         calibrator.sendState("all/0", older.toString());
         calibrator.start();
         calibrator.send("b1", 1, 0, 6);
         calibrator.send("b2", 0, 6, 9);
-        calibrator.awaitSamples(9);
+        calibrator.awaitExamples(3);
         Awaitility.await().until(() -> state("counted_batches").size() == 2);
         assertThat(state("note").asText()).isEqualTo("of an operator");
         assertThat(state("base_digest").asText()).isEqualTo(model.model().digest());
@@ -189,12 +189,13 @@ class CalibratorTest {
         calibrator.awaitCommitted(0, 1);
         Awaitility.await()
                 .until(() -> !calibrator.states().isEmpty()
-                        && !calibrator.boundaries().isEmpty());
+                        && !calibrator.decisions().isEmpty());
         assertThat(calibrator.boundaries()).hasSize(1);
+        assertThat(calibrator.decisions().get(0).path("reason").asText()).isEqualTo("pinned");
 
         calibrator.sendBoundary("all", null);
         calibrator.send("b2", 0, 6, 9);
-        assertThat(calibrator.awaitSamples(9).path("samples").asInt()).isEqualTo(9);
+        assertThat(calibrator.awaitExamples(9).path("examples").asInt()).isEqualTo(9);
     }
 
     @Test
@@ -227,7 +228,7 @@ class CalibratorTest {
                         + ", {\"prompt\": \"a\", \"completion\": \"b\"}".repeat(RunningCalibrator.MAX_EXAMPLES)
                         + "]}");
         calibrator.send("good", 0, 0, 4);
-        calibrator.awaitSamples(4);
+        calibrator.awaitExamples(4);
         // the observing client may receive the boundary before the dead letters
         Awaitility.await().until(() -> calibrator.deadLetters().size() >= 7);
         List<ConsumerRecord<byte[], byte[]>> letters = calibrator.deadLetters();
@@ -244,7 +245,7 @@ class CalibratorTest {
         assertThat(letters.subList(2, 7))
                 .extracting(letter -> header(letter, "tidemark.error.param"))
                 .containsExactly("adapter", "examples", "examples[0].completion", "examples[0]", "examples");
-        assertThat(calibrator.boundaries()).hasSize(1);
+        assertThat(calibrator.decisions()).hasSize(1);
     }
 
     @Test
@@ -261,7 +262,7 @@ class CalibratorTest {
             }
             return SweepExecutor.onOwnThreads().run(sweep, shouldContinue);
         });
-        calibrator.awaitSamples(6);
+        calibrator.awaitExamples(6);
         calibrator.awaitCommitted(0, 2);
         assertThat(runs).hasValue(2);
     }
@@ -279,7 +280,7 @@ class CalibratorTest {
             calibrator.awaitFailure();
         }
         calibrator.start(failing(runs, 3));
-        calibrator.awaitSamples(4);
+        calibrator.awaitExamples(4);
         calibrator.awaitCommitted(0, 2);
         assertThat(runs).hasValue(4);
         assertOneFailed();
@@ -296,7 +297,7 @@ class CalibratorTest {
             calibrator.awaitFailure();
         }
         calibrator.start(failing(runs, 2));
-        calibrator.awaitSamples(6);
+        calibrator.awaitExamples(6);
         calibrator.awaitCommitted(0, 1);
         assertThat(calibrator.deadLetters()).isEmpty();
         assertThat(calibrator.committed(0).metadata()).isEmpty();
@@ -309,7 +310,7 @@ class CalibratorTest {
         calibrator.send("large", 0, 0, 6);
         calibrator.awaitCommitted(0, 1);
         assertOneFailed();
-        assertThat(calibrator.boundaries()).isEmpty();
+        assertThat(calibrator.decisions()).isEmpty();
     }
 
     @Test
@@ -318,7 +319,7 @@ class CalibratorTest {
         calibrator.limitDeadLetters(2000);
         calibrator.sendRaw("{" + " ".repeat(10_000));
         calibrator.send("good", 0, 0, 4);
-        calibrator.awaitSamples(4);
+        calibrator.awaitExamples(4);
         Awaitility.await().until(() -> !calibrator.deadLetters().isEmpty());
         assertThat(calibrator.deadLetters()).singleElement().satisfies(letter -> {
             assertThat(letter.value()).isNull();
@@ -334,7 +335,7 @@ class CalibratorTest {
         calibrator.limitDeadLetters(100);
         calibrator.sendRaw("{");
         calibrator.send("good", 0, 0, 4);
-        calibrator.awaitSamples(4);
+        calibrator.awaitExamples(4);
         calibrator.awaitCommitted(0, 2);
         assertThat(calibrator.deadLetters()).isEmpty();
     }
@@ -350,7 +351,7 @@ class CalibratorTest {
         calibrator.commit(0, 0, "{\"version\":1,\"failures\":2,\"running_in\":\"dead\"}");
         calibrator.commit(1, 0, "{\"version\":1,\"failures\":1,\"running_in\":\"dead\"}");
         calibrator.start(failing(runs, 0));
-        calibrator.awaitSamples(10);
+        calibrator.awaitExamples(10);
         calibrator.awaitCommitted(0, 2);
         calibrator.awaitCommitted(1, 1);
         assertThat(runs).hasValue(2);

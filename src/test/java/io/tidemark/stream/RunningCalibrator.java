@@ -5,14 +5,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.tidemark.broker.EmbeddedBroker;
-import io.tidemark.calibration.CalibrationPolicy;
 import io.tidemark.calibration.Objective;
+import io.tidemark.calibration.RuleSettings;
 import io.tidemark.calibration.SweepLimits;
 import io.tidemark.stream.calibrator.BatchScorer;
 import io.tidemark.stream.calibrator.CalibratorOptions;
 import io.tidemark.stream.calibrator.CalibratorService;
 import io.tidemark.stream.calibrator.SweepExecutor;
 import io.tidemark.stream.metrics.CalibrationMetrics;
+import io.tidemark.stream.settings.TidemarkSettings.CalibratorSettings.Mode;
 import io.tidemark.stream.settings.TidemarkSettings.Role;
 import io.tidemark.stream.topics.KafkaConnection;
 import io.tidemark.stream.topics.KafkaThread;
@@ -61,6 +62,7 @@ final class RunningCalibrator implements AutoCloseable {
         client = new TopicClient(
                 broker.bootstrapServers(),
                 topics.boundaries(),
+                topics.boundaryDecisions(),
                 topics.validationDeadLetters(),
                 topics.calibrationState());
         start();
@@ -83,7 +85,13 @@ final class RunningCalibrator implements AutoCloseable {
     private CalibratorService start(String name, SweepExecutor executor) {
         return CalibratorService.start(
                 new CalibratorOptions(
-                        topics, group(), prefix + name, new CalibrationPolicy(Objective.parse("balanced"), 2)),
+                        topics,
+                        group(),
+                        prefix + name,
+                        RuleSettings.DEFAULT,
+                        Objective.parse("balanced"),
+                        Mode.PUBLISH,
+                        Duration.ZERO),
                 KafkaThread.named("tidemark-calibrator", kafka),
                 new BatchScorer(
                         model.model(), model.adapters(), MAX_EXAMPLES, SweepLimits.DEFAULT, executor, Time.system()),
@@ -165,13 +173,18 @@ final class RunningCalibrator implements AutoCloseable {
         return client.records(topics.validationDeadLetters());
     }
 
-    /** Waits for a boundary record with this number of samples, and returns the last record of the adapter 'all'. */
-    JsonNode awaitSamples(long samples) {
-        Awaitility.await("a boundary over " + samples + " samples")
+    /** The decisions on the adapter 'all' so far. */
+    List<JsonNode> decisions() {
+        return client.values(topics.boundaryDecisions(), "all");
+    }
+
+    /** Waits for a decision over this number of examples, and returns the last decision on the adapter 'all'. */
+    JsonNode awaitExamples(long examples) {
+        Awaitility.await("a decision over " + examples + " examples")
                 .atMost(Duration.ofSeconds(30))
-                .until(() -> boundaries().stream()
-                        .anyMatch(boundary -> boundary.path("samples").asLong() == samples));
-        List<JsonNode> all = boundaries();
+                .until(() -> decisions().stream()
+                        .anyMatch(decision -> decision.path("examples").asLong() == examples));
+        List<JsonNode> all = decisions();
         return all.get(all.size() - 1);
     }
 

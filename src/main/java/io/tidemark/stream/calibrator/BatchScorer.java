@@ -5,8 +5,9 @@ import io.tidemark.adapter.AdapterStore;
 import io.tidemark.adapter.LoadedAdapter;
 import io.tidemark.boundary.LoadedVersion;
 import io.tidemark.calibration.BoundarySweep;
-import io.tidemark.calibration.ExampleScore;
+import io.tidemark.calibration.ExampleFilter;
 import io.tidemark.calibration.SweepLimits;
+import io.tidemark.calibration.SweepRun;
 import io.tidemark.calibration.TokenizedExample;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.input.InputEncoder;
@@ -47,6 +48,11 @@ public final class BatchScorer {
         /** The digest of the examples. */
         String content() {
             return TokenizedExample.digest(examples);
+        }
+
+        /** The bits of the examples, in their order. */
+        List<ExampleFilter.Bits> bits() {
+            return examples.stream().map(ExampleFilter.Bits::of).toList();
         }
 
         LoadedAdapter adapter() {
@@ -122,18 +128,24 @@ public final class BatchScorer {
     }
 
     /**
-     * Scores the examples of a batch at all boundaries.
+     * Scores examples of a batch.
      *
+     * @param places         the places of the examples in the batch, one or more
+     * @param boundaries     the boundaries at which they are scored, ascending
      * @param shouldContinue as in {@link SweepExecutor#run}
-     * @return a score for each example, in their order
+     * @return the scores of the examples
      * @throws RejectedException       if the sweep fails
      * @throws SweepAbandonedException if the sweep was ended
      * @throws KafkaException          from {@code shouldContinue}
      */
-    List<ExampleScore> score(TokenizedBatch batch, DoublePredicate shouldContinue)
+    BatchScores score(
+            TokenizedBatch batch, List<Integer> places, List<Integer> boundaries, DoublePredicate shouldContinue)
             throws RejectedException, SweepAbandonedException {
+        List<TokenizedExample> examples =
+                places.stream().map(batch.examples()::get).toList();
         try {
-            return executor.run(sweep.start(batch.adapter().weights(), batch.examples()), shouldContinue);
+            SweepRun run = sweep.start(batch.adapter().weights(), examples, boundaries);
+            return BatchScores.of(boundaries, places, executor.run(run, shouldContinue));
         } catch (KafkaException e) {
             throw e;
         } catch (RuntimeException e) {

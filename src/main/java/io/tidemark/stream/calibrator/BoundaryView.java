@@ -1,12 +1,18 @@
 package io.tidemark.stream.calibrator;
 
+import io.tidemark.boundary.AppliedBoundary;
 import io.tidemark.boundary.LoadedVersion;
-import io.tidemark.calibration.CalibrationPolicy;
+import io.tidemark.calibration.HarmTest;
+import io.tidemark.calibration.InForce;
+import io.tidemark.message.BoundaryRecord;
+import io.tidemark.message.BoundaryRecord.Tested;
 import io.tidemark.message.TableEntry;
 import io.tidemark.stream.tables.BoundaryTable;
 import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 
 /**
@@ -37,10 +43,58 @@ final class BoundaryView {
         }
     }
 
-    /** The boundary that applies to a loaded version of an adapter, and whether it is pinned. */
-    CalibrationPolicy.Current current(String adapter, LoadedVersion loaded) {
+    /**
+     * The boundary that applies to a loaded version of an adapter, and what its record says about it. A pin stays a pin
+     * if it names another version. The numbers of epoch and move of another compute type have no effect, since each
+     * compute type has states of its own.
+     */
+    InForce inForce(String adapter, LoadedVersion loaded) {
         BoundaryTable.Row row = table.row(adapter);
-        return new CalibrationPolicy.Current(row.appliedTo(loaded).boundary(), isPinned(row.entry()));
+        int boundary = row.appliedTo(loaded).boundary().layers();
+        if (isPinned(row.entry())) {
+            return InForce.pinned(boundary);
+        }
+        Optional<BoundaryRecord> record = applied(row, loaded);
+        if (record.isEmpty()) {
+            return InForce.none(loaded.numLayers());
+        }
+        Optional<Tested> tested = record.flatMap(BoundaryRecord::tested);
+        Optional<HarmTest> test = tested.flatMap(BoundaryView::test);
+        if (test.isEmpty()) {
+            return InForce.older(boundary);
+        }
+        boolean sameType = tested.orElseThrow().computeType().equals(loaded.computeType());
+        return new InForce(
+                boundary,
+                InForce.Source.RULE,
+                sameType ? tested.get().epoch() : 0,
+                sameType ? tested.get().move() : 0,
+                sameType ? tested.get().examplesAtMove() : 0,
+                test);
+    }
+
+    /** The boundary that the last move of the rule has replaced, if the record that applies names it. */
+    OptionalInt boundaryBeforeMove(String adapter, LoadedVersion loaded) {
+        return applied(table.row(adapter), loaded)
+                .map(BoundaryRecord::boundaryBeforeMove)
+                .orElse(OptionalInt.empty());
+    }
+
+    private static Optional<BoundaryRecord> applied(BoundaryTable.Row row, LoadedVersion loaded) {
+        return row.entry() instanceof TableEntry.Present present
+                        && row.appliedTo(loaded) instanceof AppliedBoundary.FromTable
+                ? Optional.of(present.record())
+                : Optional.empty();
+    }
+
+    /** Empty for a record that no calibrator has written. */
+    private static Optional<HarmTest> test(Tested tested) {
+        try {
+            return Optional.of(new HarmTest(
+                    tested.margin(), tested.lossCap(), tested.gainCap(), HarmTest.Unit.parse(tested.unit())));
+        } catch (IllegalArgumentException e) {
+            return Optional.empty();
+        }
     }
 
     /** The values of the pinned records that a calibrator's record has overwritten, by adapter. */
@@ -54,11 +108,15 @@ final class BoundaryView {
         return entry instanceof TableEntry.Present present && present.record().pinned();
     }
 
-    /** Records of calibrators have an objective and a curve; records that operators set have neither. */
+    /**
+     * Records of calibrators have an objective, and evidence or a curve. Records of operators lack one of them; that of
+     * a reset names the test of its epoch, and no batch.
+     */
     private static boolean isFromCalibrator(TableEntry entry) {
         return entry instanceof TableEntry.Present present
                 && !present.record().pinned()
                 && present.record().objective().isPresent()
-                && !present.record().curve().isEmpty();
+                && (present.record().evidence().isPresent()
+                        || !present.record().curve().isEmpty());
     }
 }

@@ -1,6 +1,6 @@
 package io.tidemark.stream.calibrator;
 
-import io.tidemark.calibration.Decision;
+import io.tidemark.calibration.RuleDecision;
 import io.tidemark.message.ErrorBody;
 
 /** Receives the progress and the outcome of batches, on the calibrator's thread. Methods must not block or throw. */
@@ -10,11 +10,19 @@ public interface CalibrationListener {
     void onProgress(String adapter, String batchId, double progress);
 
     /**
-     * A batch was scored, and its transaction is committed.
+     * A batch was counted, and its transaction is committed.
      *
-     * @param sweepSeconds the duration of the sweep
+     * @param examples     counted examples
+     * @param repeats      examples that were counted before
+     * @param sweepSeconds the duration of the sweep, 0 without one
      */
-    void onDecision(String adapter, Decision decision, double sweepSeconds);
+    void onCounted(String adapter, int examples, int repeats, double sweepSeconds);
+
+    /** A decision was made, and its transaction is committed. Follows {@link #onCounted} for each part of a batch. */
+    void onDecision(String adapter, RuleDecision decision);
+
+    /** Another calibrator has begun an epoch with other settings, and this one has ended it. */
+    void onConflict(String adapter);
 
     /** A batch was rejected, and its dead letter is committed. */
     void onRejected(ErrorBody error);

@@ -3,10 +3,12 @@ package io.tidemark.stream.calibrator;
 import io.tidemark.boundary.LoadedVersion;
 import io.tidemark.calibration.CalibrationState;
 import io.tidemark.calibration.CalibrationState.Counted;
-import io.tidemark.calibration.CurveStatistics;
+import io.tidemark.calibration.EpochState;
+import io.tidemark.calibration.InForce;
 import io.tidemark.message.CalibrationStateRecord;
 import io.tidemark.text.LogText;
 import java.nio.charset.StandardCharsets;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -94,7 +96,23 @@ final class CalibrationStateTable {
                 .map(older -> olderKey);
     }
 
-    /** Whether the statistics of a version already include a batch with this id, on any input partition. */
+    /** What a partition counts in its epoch, and the offset at which it was written. */
+    record CountingRow(int partition, EpochState epoch, Optional<InForce> shadow, long offset) {}
+
+    /** What the partitions count of a version, in the order of the partitions; without states of older calibrators. */
+    List<CountingRow> counting(String adapter, LoadedVersion version) {
+        return rows(adapter, version)
+                .filter(row -> row.state().epoch().isPresent())
+                .map(row -> new CountingRow(
+                        row.state().inputPartition(),
+                        row.state().epoch().orElseThrow(),
+                        row.state().shadow(),
+                        row.offset()))
+                .sorted(Comparator.comparingInt(CountingRow::partition))
+                .toList();
+    }
+
+    /** Whether a batch with this id was counted for a version, on any input partition. */
     Counted counted(String adapter, LoadedVersion version, String batchId, String content) {
         return rows(adapter, version)
                 .map(row -> row.state().counted(batchId, content))
@@ -119,18 +137,5 @@ final class CalibrationStateTable {
                 .filter(row -> row.offset() < ownOffset && row.state().claims(batchId))
                 .map(Row::state)
                 .toList();
-    }
-
-    /** The statistics of all input partitions for a version, with {@code newer} in place of its predecessors. */
-    CurveStatistics mergedWith(CalibrationState newer, LoadedVersion version) {
-        String replaced = replacedBy(newer, version).orElse(newer.key());
-        List<CalibrationState> states = Stream.concat(
-                        rows(newer.adapter(), version)
-                                .map(Row::state)
-                                .filter(state -> !state.key().equals(newer.key()))
-                                .filter(state -> !state.key().equals(replaced)),
-                        Stream.of(newer))
-                .toList();
-        return CalibrationState.merge(version, states);
     }
 }

@@ -1,7 +1,11 @@
 package io.tidemark.stream.calibrator;
 
-import io.tidemark.calibration.CalibrationPolicy;
+import io.tidemark.calibration.BoundaryRule;
+import io.tidemark.calibration.Objective;
+import io.tidemark.calibration.RuleSettings;
+import io.tidemark.stream.settings.TidemarkSettings.CalibratorSettings.Mode;
 import io.tidemark.stream.topics.TopicLayout;
+import java.time.Duration;
 
 /**
  * The settings of a calibrator.
@@ -9,6 +13,25 @@ import io.tidemark.stream.topics.TopicLayout;
  * @param topics          exist already
  * @param group           the consumer group that shares the batches
  * @param transactionalId the transactional id of the producer, unique for each process
- * @param policy          how boundaries are chosen
+ * @param settings        of the rule that decides on boundaries
+ * @param objective       what is preferred among certified boundaries
+ * @param mode            whether boundaries are published
+ * @param unchangedEvery  a decision that changes nothing is recorded at most once in this time for each adapter
  */
-public record CalibratorOptions(TopicLayout topics, String group, String transactionalId, CalibrationPolicy policy) {}
+public record CalibratorOptions(
+        TopicLayout topics,
+        String group,
+        String transactionalId,
+        RuleSettings settings,
+        Objective objective,
+        Mode mode,
+        Duration unchangedEvery) {
+
+    /** The default of {@code unchangedEvery}. */
+    public static final Duration ONCE_A_MINUTE = Duration.ofMinutes(1);
+
+    /** The rule for a model. */
+    BoundaryRule rule(int numLayers) {
+        return new BoundaryRule(settings, objective, numLayers);
+    }
+}

@@ -33,6 +33,7 @@ public final class CalibratorService implements AutoCloseable {
     private final KafkaThread thread;
     private final BatchScorer scorer;
     private final CalibrationListener listener;
+    private final CalibratorSession.Memory memory;
     private final CalibratorRun run = new CalibratorRun();
     private final CompletableFuture<Throwable> failure = new CompletableFuture<>();
     private volatile boolean ended;
@@ -42,6 +43,7 @@ public final class CalibratorService implements AutoCloseable {
 
     CalibratorService(CalibratorOptions options, KafkaThread thread, BatchScorer scorer, CalibrationListener listener) {
         this.options = options;
+        this.memory = CalibratorSession.Memory.begin(options);
         this.thread = thread;
         this.scorer = scorer;
         this.listener = listener;
@@ -59,7 +61,7 @@ public final class CalibratorService implements AutoCloseable {
         LOG.infof(
                 "calibrator consumes batches from %s with objective %s",
                 options.topics().validationTopics().names(),
-                options.policy().objective().written());
+                options.objective().written());
         return service;
     }
 
@@ -121,7 +123,7 @@ public final class CalibratorService implements AutoCloseable {
     void turn() {
         try {
             if (session.isEmpty()) {
-                session = Optional.of(new CalibratorSession(run, options, thread, scorer, listener));
+                session = Optional.of(new CalibratorSession(run, options, thread, scorer, memory, listener));
             }
             session.get().turn();
         } catch (KafkaException | TableReadException | SweepAbandonedException e) {

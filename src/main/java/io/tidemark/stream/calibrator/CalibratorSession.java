@@ -1,14 +1,19 @@
 package io.tidemark.stream.calibrator;
 
+import io.tidemark.boundary.LoadedVersion;
+import io.tidemark.calibration.BoundaryRule;
 import io.tidemark.calibration.CalibrationState;
 import io.tidemark.calibration.CalibrationState.Counted;
-import io.tidemark.calibration.Decision;
-import io.tidemark.calibration.ExampleScore;
+import io.tidemark.calibration.EpochSet;
+import io.tidemark.calibration.ExampleFilter;
+import io.tidemark.calibration.RuleDecision;
 import io.tidemark.input.RejectedException;
+import io.tidemark.message.BoundaryRecord;
 import io.tidemark.message.CalibrationStateRecord.Claim;
 import io.tidemark.message.ErrorBody;
 import io.tidemark.message.ValidationBatch;
 import io.tidemark.stream.calibrator.BatchScorer.TokenizedBatch;
+import io.tidemark.stream.calibrator.DecisionRecords.Decided;
 import io.tidemark.stream.settings.TidemarkSettings.TopicSettings;
 import io.tidemark.stream.tables.TableReadException;
 import io.tidemark.stream.topics.KafkaThread;
@@ -66,6 +71,7 @@ final class CalibratorSession implements ConsumerRebalanceListener, AutoCloseabl
 
     private final CalibratorRun run;
     private final CalibratorOptions options;
+    private final Memory memory;
     private final BatchScorer scorer;
     private final CalibrationListener listener;
     private final Time time;
@@ -90,14 +96,24 @@ final class CalibratorSession implements ConsumerRebalanceListener, AutoCloseabl
         }
     }
 
+    /** What the sessions of a process remember of their decisions. */
+    record Memory(DecisionRecords decisions, SettingsConflicts conflicts) {
+
+        static Memory begin(CalibratorOptions options) {
+            return new Memory(new DecisionRecords(options), new SettingsConflicts());
+        }
+    }
+
     /** Joins the group with the first {@link #turn}. */
     CalibratorSession(
             CalibratorRun run,
             CalibratorOptions options,
             KafkaThread thread,
             BatchScorer scorer,
+            Memory memory,
             CalibrationListener listener) {
         this.run = run;
+        this.memory = memory;
         this.options = options;
         this.scorer = scorer;
         this.listener = listener;
@@ -112,7 +128,8 @@ final class CalibratorSession implements ConsumerRebalanceListener, AutoCloseabl
             throw e;
         }
         try {
-            publisher = new OutcomeTransactions(thread.kafka(), options.transactionalId(), options.topics(), consumer);
+            publisher = new OutcomeTransactions(
+                    thread.kafka(), options.transactionalId(), options.topics(), memory.decisions(), consumer);
         } catch (RuntimeException e) {
             tables.close();
             consumer.close();
@@ -238,28 +255,75 @@ final class CalibratorSession implements ConsumerRebalanceListener, AutoCloseabl
         };
         try (TokenizedBatch batch = scorer.tokenize(read(record), shouldContinue)) {
             claim(opened, batch);
+            return score(opened, batch, shouldContinue);
+        } catch (RejectedException e) {
+            return new BatchOutcome.Rejected(e.error());
+        }
+    }
+
+    /**
+     * Scores the examples of a batch that no partition has counted, and counts them in the epoch that counts then.
+     * Another calibrator may have begun another epoch in the meantime; the batch is scored again if that epoch has
+     * boundaries or examples that were not scored.
+     */
+    private BatchOutcome score(OpenBatch opened, TokenizedBatch batch, BooleanSupplier shouldContinue)
+            throws RejectedException, SweepAbandonedException {
+        String adapter = batch.adapter().id();
+        int partition = opened.record().partition();
+        BoundaryRule rule = options.rule(batch.version().numLayers());
+        List<ExampleFilter.Bits> bits = batch.bits();
+        BatchScores scores = BatchScores.NONE;
+        double seconds = 0;
+        while (true) {
+            RuleSnapshot now = tables.snapshot(adapter, batch.version(), options.mode());
+            BoundaryRule.Opened epoch = rule.open(now.states(), partition, now.inForce());
+            List<Integer> fresh = rule.fresh(now.states(), epoch, bits);
+            EpochSet set = epoch.state().set();
+            if (scores.covers(fresh, set)) {
+                heartbeat.stop();
+                BoundaryRule.Counted counted =
+                        rule.count(now.states(), partition, scores.select(fresh, set, bits), now.inForce());
+                CalibrationState state = tables.states()
+                        .get(adapter, partition, batch.version())
+                        .plus(
+                                batch.batchId(),
+                                batch.content(),
+                                counted.state(),
+                                RuleSnapshot.shadow(options.mode(), counted.inForce()));
+                return new BatchOutcome.Scored(
+                        state,
+                        tables.states().replacedBy(state, batch.version()),
+                        decided(opened.record(), batch.batchId(), batch.version(), now, counted.decisions(), adapter),
+                        fresh.size(),
+                        bits.size() - fresh.size(),
+                        seconds);
+            }
             long start = time.nanoTime();
-            List<ExampleScore> scores = scorer.score(batch, progress -> {
-                listener.onProgress(batch.adapter().id(), batch.batchId(), progress);
+            scores = scorer.score(batch, fresh, set.boundaries(), progress -> {
+                listener.onProgress(adapter, batch.batchId(), progress);
                 return shouldContinue.getAsBoolean();
             });
             if (!owned.containsKey(opened.partition())) {
                 throw new SweepAbandonedException();
             }
-            double seconds = time.nanosSince(start) / 1e9;
-            heartbeat.stop();
-            CalibrationState state = tables.states()
-                    .get(batch.adapter().id(), record.partition(), batch.version())
-                    .plus(batch.batchId(), batch.content(), scores);
-            return new BatchOutcome.Scored(
-                    batch.batchId(),
-                    state,
-                    tables.states().replacedBy(state, batch.version()),
-                    decide(batch, state),
-                    seconds);
-        } catch (RejectedException e) {
-            return new BatchOutcome.Rejected(e.error());
+            seconds += time.nanosSince(start) / 1e9;
         }
+    }
+
+    private Decided decided(
+            ConsumerRecord<byte[], byte[]> record,
+            String batchId,
+            LoadedVersion version,
+            RuleSnapshot before,
+            List<RuleDecision> decisions,
+            String adapter) {
+        return new Decided(
+                adapter,
+                version,
+                before,
+                decisions,
+                new BoundaryRecord.Evidence(batchId, record.topic(), record.partition(), record.offset()),
+                time.instant());
     }
 
     /** Reads a batch, and rejects it if its adapter belongs to another topic. */
@@ -336,18 +400,6 @@ final class CalibratorSession implements ConsumerRebalanceListener, AutoCloseabl
                 .isEmpty();
     }
 
-    private Decision decide(TokenizedBatch batch, CalibrationState state) {
-        String adapter = batch.adapter().id();
-        BoundaryView boundaries = tables.refreshBoundaries();
-        return options.policy()
-                .decide(
-                        adapter,
-                        batch.version(),
-                        tables.states().mergedWith(state, batch.version()),
-                        boundaries.current(adapter, batch.version()),
-                        time.instant());
-    }
-
     /** Commits the outcome of a batch and reports it. */
     private void end(OpenBatch batch, BatchOutcome outcome) {
         if (outcome instanceof BatchOutcome.Scored scored) {
@@ -359,12 +411,94 @@ final class CalibratorSession implements ConsumerRebalanceListener, AutoCloseabl
 
     private void count(OpenBatch batch, BatchOutcome.Scored scored) {
         // while the batch is open, so that records that can't be built are a failure of the batch
-        List<ProducerRecord<byte[], byte[]>> records = publisher.toRecords(batch.record(), scored);
+        List<ProducerRecord<byte[], byte[]>> records =
+                publisher.toRecords(scored.state(), scored.replaced(), scored.decided());
         open = Optional.empty();
         publisher.publish(batch.record(), records);
         restorePins();
-        LOG.info(scored.decision().summary());
-        listener.onDecision(scored.state().adapter(), scored.decision(), scored.seconds());
+        report(scored);
+        decideAgain(batch, scored);
+    }
+
+    private void report(BatchOutcome.Scored scored) {
+        String adapter = scored.state().adapter();
+        if (scored.repeats() > scored.examples()) {
+            LOG.warnf(
+                    "%d of %d examples of batch '%s' for '%s' were counted before; they add nothing within an epoch",
+                    scored.repeats(),
+                    scored.repeats() + scored.examples(),
+                    LogText.of(scored.decided().batch().batchId()),
+                    LogText.of(adapter));
+        }
+        listener.onCounted(adapter, scored.examples(), scored.repeats(), scored.seconds());
+        report(scored.decided());
+    }
+
+    /** After the commit. */
+    private void report(Decided decided) {
+        memory.decisions().committed(decided);
+        if (memory.conflicts().isConflict(decided)) {
+            LOG.warnf(
+                    "another calibrator has begun an epoch of '%s' with other settings; give all calibrators of group"
+                            + " '%s' the same tidemark.calibrator settings",
+                    LogText.of(decided.adapter()), options.group());
+            listener.onConflict(decided.adapter());
+        }
+        decided.decisions().forEach(decision -> {
+            LOG.info(summary(decided.adapter(), decision));
+            listener.onDecision(decided.adapter(), decision);
+        });
+    }
+
+    private static String summary(String adapter, RuleDecision decision) {
+        return String.format(
+                "boundary of '%s': %s, %s (%d examples of epoch %d%s)",
+                LogText.of(adapter),
+                decision.publishes()
+                        ? decision.before() + " -> " + decision.inForce().boundary()
+                        : "stays " + decision.before(),
+                decision.reason().label(),
+                decision.evidence().examples(),
+                decision.evidence().epoch(),
+                decision.epochEnd().isPresent() ? ", which ends" : "");
+    }
+
+    /**
+     * Decides once more with what other calibrators have committed since the decision of this one: each of two
+     * calibrators that commit at the same time has decided without the batch of the other. A decision that changes
+     * something is one transaction with the committed offset of the batch's partition. A calibrator that dies before
+     * it leaves the decision to the next batch of the adapter.
+     */
+    private void decideAgain(OpenBatch batch, BatchOutcome.Scored scored) {
+        Decided first = scored.decided();
+        String adapter = first.adapter();
+        int partition = batch.record().partition();
+        RuleSnapshot now = tables.snapshot(adapter, first.version(), options.mode());
+        if (!now.hasNewsSince(first.before(), partition) || !owned.containsKey(batch.partition())) {
+            return;
+        }
+        BoundaryRule rule = options.rule(first.version().numLayers());
+        BoundaryRule.Opened epoch = rule.open(now.states(), partition, now.inForce());
+        if (epoch.decision().isPresent()) {
+            // the settings differ; the next batch ends the epoch
+            return;
+        }
+        RuleDecision decision = rule.decide(now.states().with(partition, epoch.state()), now.inForce());
+        if (!decision.publishes() && decision.epochEnd().isEmpty()) {
+            return;
+        }
+        CalibrationState state = tables.states()
+                .get(adapter, partition, first.version())
+                .with(
+                        rule.after(epoch.state(), decision),
+                        RuleSnapshot.shadow(options.mode(), decision.inForce()));
+        Decided second = decided(
+                batch.record(), first.batch().batchId(), first.version(), now, List.of(decision), adapter);
+        publisher.publish(
+                Map.of(batch.partition(), committed(batch.partition()).orElseThrow()),
+                publisher.toRecords(state, Optional.empty(), second));
+        restorePins();
+        report(second);
     }
 
     private void reject(OpenBatch batch, ErrorBody error) {

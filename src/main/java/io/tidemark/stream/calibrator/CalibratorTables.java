@@ -1,5 +1,7 @@
 package io.tidemark.stream.calibrator;
 
+import io.tidemark.boundary.LoadedVersion;
+import io.tidemark.stream.settings.TidemarkSettings.CalibratorSettings.Mode;
 import io.tidemark.stream.tables.TableReader;
 import io.tidemark.stream.topics.KafkaClients;
 import io.tidemark.stream.topics.TopicLayout;
@@ -55,6 +57,11 @@ final class CalibratorTables implements AutoCloseable {
     BoundaryView refreshBoundaries() {
         boundaryReader.readToHighWatermark(admin, boundaries::apply, TIMEOUT);
         return boundaries;
+    }
+
+    /** Reads both tables up to the current high watermarks, and returns what the rule reads of them. */
+    RuleSnapshot snapshot(String adapter, LoadedVersion version, Mode mode) {
+        return RuleSnapshot.of(refreshStates(), refreshBoundaries(), adapter, version, mode);
     }
 
     @Override

@@ -1,9 +1,11 @@
 package io.tidemark.stream.calibrator;
 
 import io.tidemark.calibration.CalibrationState;
+import io.tidemark.message.BoundaryDecisionRecord;
 import io.tidemark.message.BoundaryRecord;
 import io.tidemark.message.ErrorBody;
 import io.tidemark.message.TopicJson;
+import io.tidemark.stream.calibrator.DecisionRecords.Decided;
 import io.tidemark.stream.topics.DeadLetter;
 import io.tidemark.stream.topics.KafkaClients;
 import io.tidemark.stream.topics.TopicLayout;
@@ -39,12 +41,18 @@ final class OutcomeTransactions implements AutoCloseable {
     private static final Logger LOG = Logger.getLogger(OutcomeTransactions.class);
 
     private final TopicLayout topics;
+    private final DecisionRecords decisions;
     private final Consumer<byte[], byte[]> consumer;
     private final Producer<byte[], byte[]> producer;
 
     OutcomeTransactions(
-            KafkaClients kafka, String transactionalId, TopicLayout topics, Consumer<byte[], byte[]> consumer) {
+            KafkaClients kafka,
+            String transactionalId,
+            TopicLayout topics,
+            DecisionRecords decisions,
+            Consumer<byte[], byte[]> consumer) {
         this.topics = topics;
+        this.decisions = decisions;
         this.consumer = consumer;
         this.producer = kafka.newTransactionalProducer(
                 transactionalId,
@@ -63,15 +71,15 @@ final class OutcomeTransactions implements AutoCloseable {
         }
     }
 
-    /** The records of a scored batch. Sends nothing. */
-    List<ProducerRecord<byte[], byte[]>> toRecords(ConsumerRecord<byte[], byte[]> batch, BatchOutcome.Scored scored) {
-        List<ProducerRecord<byte[], byte[]>> records = toRecords(scored.state(), scored.replaced());
-        BoundaryRecord.Evidence evidence =
-                new BoundaryRecord.Evidence(scored.batchId(), batch.topic(), batch.partition(), batch.offset());
-        scored.decision()
-                .toPublish()
-                .map(boundary -> toRecord(boundary.after(evidence)))
-                .ifPresent(records::add);
+    /**
+     * The records of a state with the decisions that follow from it: the state, the boundary if it is published, and
+     * the decisions. Sends nothing.
+     */
+    List<ProducerRecord<byte[], byte[]>> toRecords(
+            CalibrationState state, Optional<String> replaced, Decided decided) {
+        List<ProducerRecord<byte[], byte[]>> records = toRecords(state, replaced);
+        decisions.boundary(decided).map(this::toRecord).ifPresent(records::add);
+        decisions.decisions(decided).stream().map(this::toRecord).forEach(records::add);
         return records;
     }
 
@@ -144,6 +152,11 @@ final class OutcomeTransactions implements AutoCloseable {
         commit(position, List.of(new ProducerRecord<>(topics.boundaries(), utf8(adapter), value)));
     }
 
+    /** Publishes records without a batch; {@code position} is as for {@link #publishBoundary}. */
+    void publish(Map<TopicPartition, OffsetAndMetadata> position, List<ProducerRecord<byte[], byte[]>> records) {
+        commit(position, records);
+    }
+
     private void commit(Map<TopicPartition, OffsetAndMetadata> position, List<ProducerRecord<byte[], byte[]>> records) {
         ConsumerGroupMetadata member = consumer.groupMetadata();
         if (member.generationId() < 0 || member.memberId().isEmpty()) {
@@ -170,6 +183,10 @@ final class OutcomeTransactions implements AutoCloseable {
 
     private ProducerRecord<byte[], byte[]> toRecord(BoundaryRecord boundary) {
         return new ProducerRecord<>(topics.boundaries(), utf8(boundary.adapter()), TopicJson.write(boundary));
+    }
+
+    private ProducerRecord<byte[], byte[]> toRecord(BoundaryDecisionRecord decision) {
+        return new ProducerRecord<>(topics.boundaryDecisions(), utf8(decision.adapter()), TopicJson.write(decision));
     }
 
     private static byte[] utf8(String text) {

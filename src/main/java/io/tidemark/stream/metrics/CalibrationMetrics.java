@@ -2,16 +2,47 @@ package io.tidemark.stream.metrics;
 
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
-import io.tidemark.calibration.Decision;
+import io.tidemark.calibration.RuleDecision;
+import io.tidemark.calibration.RuleEvidence;
 import io.tidemark.message.ErrorBody;
 import io.tidemark.stream.calibrator.CalibrationListener;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.OptionalDouble;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
+import java.util.function.ToDoubleFunction;
 
 /** The meters of the calibrator. */
 public final class CalibrationMetrics implements CalibrationListener {
 
+    private static final String ADAPTER = "adapter";
+
     private final MeterRegistry registry;
+    private final Map<String, Last> last = new ConcurrentHashMap<>();
     private volatile double progress;
+
+    /**
+     * The last decision on an adapter.
+     *
+     * @param certified certified boundaries below full LoRA
+     * @param logE      ln E of the boundary in force; NaN for full LoRA and for a boundary that is not scored
+     */
+    private record Last(double certified, double logE) {
+
+        static Last of(RuleDecision decision) {
+            List<RuleEvidence.Row> rows = decision.evidence().boundaries();
+            long certified = rows.stream()
+                    .filter(row -> row.logE().isPresent() && row.certified())
+                    .count();
+            OptionalDouble logE = decision.evidence()
+                    .row(decision.inForce().boundary())
+                    .map(RuleEvidence.Row::logE)
+                    .orElse(OptionalDouble.empty());
+            return new Last(certified, logE.orElse(Double.NaN));
+        }
+    }
 
     public CalibrationMetrics(MeterRegistry registry) {
         this.registry = registry;
@@ -27,24 +58,57 @@ public final class CalibrationMetrics implements CalibrationListener {
     }
 
     @Override
-    public void onDecision(String adapter, Decision decision, double sweepSeconds) {
-        registry.counter("tidemark.calibration.runs", "adapter", adapter, "outcome", label(decision))
-                .increment();
-        registry.timer("tidemark.calibration.sweep", "adapter", adapter)
+    public void onCounted(String adapter, int examples, int repeats, double sweepSeconds) {
+        registry.counter("tidemark.calibration.examples", ADAPTER, adapter).increment(examples);
+        registry.counter("tidemark.calibration.repeats", ADAPTER, adapter).increment(repeats);
+        registry.timer("tidemark.calibration.sweep", ADAPTER, adapter)
                 .record((long) (sweepSeconds * 1e9), TimeUnit.NANOSECONDS);
+        if (examples > 0) {
+            registry.timer("tidemark.calibration.example", ADAPTER, adapter)
+                    .record((long) (sweepSeconds / examples * 1e9), TimeUnit.NANOSECONDS);
+        }
         progress = 0;
+    }
+
+    @Override
+    public void onDecision(String adapter, RuleDecision decision) {
+        String reason = decision.reason().label();
+        registry.counter("tidemark.calibration.runs", ADAPTER, adapter, "outcome", reason)
+                .increment();
+        if (decision.isWithdrawal()) {
+            registry.counter("tidemark.calibration.withdrawals", ADAPTER, adapter, "reason", reason)
+                    .increment();
+        }
+        decision.epochEnd()
+                .ifPresent(end -> registry.counter(
+                                "tidemark.calibration.epochs",
+                                ADAPTER,
+                                adapter,
+                                "reason",
+                                end.name().toLowerCase(Locale.ROOT))
+                        .increment());
+        if (last.put(adapter, Last.of(decision)) == null) {
+            gauge("tidemark.calibration.certified", "certified boundaries below full LoRA", adapter, Last::certified);
+            gauge("tidemark.calibration.log.e", "ln E of the boundary in force", adapter, Last::logE);
+        }
+    }
+
+    private void gauge(String name, String description, String adapter, ToDoubleFunction<Last> value) {
+        Gauge.builder(name, () -> value.applyAsDouble(last.get(adapter)))
+                .description(description)
+                .tag(ADAPTER, adapter)
+                .strongReference(true)
+                .register(registry);
+    }
+
+    @Override
+    public void onConflict(String adapter) {
+        registry.counter("tidemark.calibration.conflicts", ADAPTER, adapter).increment();
     }
 
     @Override
     public void onRejected(ErrorBody error) {
         registry.counter("tidemark.calibration.refused", "code", error.code()).increment();
         progress = 0;
-    }
-
-    private static String label(Decision decision) {
-        if (decision instanceof Decision.Kept kept) {
-            return kept.reason().label();
-        }
-        return ((Decision.Chosen) decision).moved() ? "moved" : "confirmed";
     }
 }

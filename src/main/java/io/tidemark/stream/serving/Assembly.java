@@ -2,8 +2,6 @@ package io.tidemark.stream.serving;
 
 import io.micrometer.core.instrument.MeterRegistry;
 import io.tidemark.adapter.AdapterStore;
-import io.tidemark.calibration.CalibrationPolicy;
-import io.tidemark.calibration.Objective;
 import io.tidemark.calibration.SweepLimits;
 import io.tidemark.generation.GenerationEngine;
 import io.tidemark.request.Watchdog;
@@ -17,6 +15,7 @@ import io.tidemark.stream.metrics.CalibrationMetrics;
 import io.tidemark.stream.metrics.TableMetrics;
 import io.tidemark.stream.metrics.WorkerMetrics;
 import io.tidemark.stream.settings.AdapterFolders;
+import io.tidemark.stream.settings.RuleOfSettings;
 import io.tidemark.stream.settings.TidemarkSettings;
 import io.tidemark.stream.settings.TidemarkSettings.CalibratorSettings;
 import io.tidemark.stream.settings.TidemarkSettings.Role;
@@ -278,14 +277,14 @@ final class Assembly implements AutoCloseable {
 
     private Service calibrator() {
         CalibratorSettings calibration = settings.calibrator();
-        String objective = calibration.objective().equals("tolerance")
-                ? "tolerance:" + calibration.tolerance()
-                : calibration.objective();
         CalibratorOptions options = new CalibratorOptions(
                 topics,
                 calibration.group(),
                 calibration.group() + "-" + processName,
-                new CalibrationPolicy(Objective.parse(objective), calibration.minSamples()));
+                RuleOfSettings.of(calibration, loaded.model().config().numLayers()),
+                RuleOfSettings.objective(calibration),
+                calibration.mode(),
+                CalibratorOptions.ONCE_A_MINUTE);
         SweepExecutor executor = engine.<SweepExecutor>map(running -> new EngineSweepExecutor(running, Time.system()))
                 .orElseGet(SweepExecutor::onOwnThreads);
         SweepLimits limits = new SweepLimits(

@@ -45,6 +45,7 @@ public final class SettingsValidator {
         require(
                 Double.isFinite(settings.calibrator().tolerance()),
                 "tidemark.calibrator.tolerance must be a finite number");
+        RuleOfSettings.of(settings.calibrator());
         TenantPlan.of(settings.topics(), settings.tenants());
         ValidationTopics.of(settings.topics());
         short replicas = settings.topics().replicationFactor();

@@ -275,10 +275,61 @@ public interface TidemarkSettings {
         @PositiveOrZero
         double tolerance();
 
-        /** Minimum number of validation examples before the boundary of an adapter changes. */
-        @WithDefault("8")
-        @Min(2)
+        /** The probability with which a boundary that is worse than {@code -margin} is ever chosen, per version. */
+        @WithDefault("0.05")
+        double alpha();
+
+        /** Accepted loss in nats per gold token. An objective {@code tolerance} replaces it. */
+        @WithDefault("0.02")
+        double margin();
+
+        /** Largest loss of an example that counts, in nats per gold token. */
+        @WithDefault("1")
+        double lossCap();
+
+        /** Largest gain of an example that counts, in nats per gold token. */
+        @WithDefault("0.5")
+        double gainCap();
+
+        /** Minimum number of examples of an epoch before the boundary of an adapter moves. */
+        @WithDefault("32")
         int minSamples();
+
+        /** Minimum number of batches of an epoch before the boundary of an adapter moves. */
+        @WithDefault("4")
+        int minBatches();
+
+        /** A larger batch is decided in parts of this many examples. */
+        @WithDefault("64")
+        int batchExamples();
+
+        /** Examples from a move to a false alarm, on average at least; batches with the unit {@code batch}. */
+        @WithDefault("10000")
+        double falseAlarmExamples();
+
+        /** An epoch ends at this many examples. */
+        @WithDefault("2000")
+        int epochExamples();
+
+        /** {@code example} or {@code batch}: what adds one factor to the test. */
+        @WithDefault("example")
+        String unit();
+
+        /**
+         * The boundaries that are scored: a number of evenly spaced ones, or a list separated by commas. Absent: all up
+         * to 16 layers, 16 above.
+         */
+        Optional<String> candidates();
+
+        /** {@code publish}, or {@code shadow} to decide and record without publishing boundaries. */
+        @WithDefault("publish")
+        Mode mode();
+
+        /** Whether a calibrator publishes the boundaries on which it decides. */
+        enum Mode {
+            PUBLISH,
+            SHADOW
+        }
 
         /** Maximum number of tokens in one slice of a sweep. */
         @WithDefault("1024")

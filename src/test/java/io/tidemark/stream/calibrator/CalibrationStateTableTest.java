@@ -5,12 +5,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.tidemark.boundary.LoadedVersion;
 import io.tidemark.calibration.CalibrationState;
 import io.tidemark.calibration.CalibrationState.Counted;
-import io.tidemark.calibration.CurveStatistics;
-import io.tidemark.calibration.ExampleScore;
+import io.tidemark.calibration.EpochState;
+import io.tidemark.calibration.EpochStates;
 import io.tidemark.message.TopicJson;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.logging.Handler;
 import java.util.logging.LogRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -23,13 +24,13 @@ import org.junit.jupiter.api.Test;
 class CalibrationStateTableTest {
 
     private static final LoadedVersion VERSION = new LoadedVersion("smollm2", "ba5e", "fp32", "3fa2", 1);
-    private static final List<ExampleScore> SCORES = List.of(new ExampleScore(1, List.of(-2.0, -1.0)));
+    private static final EpochState ONE_EXAMPLE = EpochStates.counting(VERSION, 1);
 
     private final CalibrationStateTable table = new CalibrationStateTable();
     private long offset;
 
     private final CalibrationState state =
-            CalibrationState.empty("gsm", 0, VERSION).plus("b1", "b8Xq0T_a", SCORES);
+            CalibrationState.empty("gsm", 0, VERSION).plus("b1", "b8Xq0T_a", ONE_EXAMPLE, Optional.empty());
 
     @Test
     @DisplayName("Counts a batch once on whichever partition it arrives, for the version that scored it")
@@ -44,14 +45,16 @@ class CalibrationStateTableTest {
     }
 
     @Test
-    @DisplayName("Merges a newer state with the states of the other partitions of the adapter")
-    void mergesPartitions() {
+    @DisplayName("Has what each partition of an adapter counts, with the offset of its state")
+    void partitions() {
+        apply(CalibrationState.empty("gsm", 1, VERSION).plus("b2", "b8Xq0T_a", ONE_EXAMPLE, Optional.empty()));
         apply(state);
-        apply(CalibrationState.empty("e2e", 0, VERSION).plus("b9", "b8Xq0T_a", SCORES));
-        CalibrationState newer = state.plus("b2", "b8Xq0T_a", SCORES);
-        assertThat(table.mergedWith(newer, VERSION).count()).isEqualTo(2);
-        CalibrationState other = table.get("gsm", 1, VERSION).plus("b3", "b8Xq0T_a", SCORES);
-        assertThat(table.mergedWith(other, VERSION).count()).isEqualTo(2);
+        apply(CalibrationState.empty("e2e", 0, VERSION).plus("b9", "b8Xq0T_a", ONE_EXAMPLE, Optional.empty()));
+        apply(CalibrationState.empty("gsm", 2, VERSION).claiming("b3", "b8Xq0T_a", 7));
+        assertThat(table.counting("gsm", VERSION))
+                .containsExactly(
+                        new CalibrationStateTable.CountingRow(0, ONE_EXAMPLE, Optional.empty(), 1),
+                        new CalibrationStateTable.CountingRow(1, ONE_EXAMPLE, Optional.empty(), 0));
     }
 
     @Test
@@ -90,7 +93,7 @@ class CalibrationStateTableTest {
             apply(state);
             assertThat(table.get("gsm", 0, VERSION)).isEqualTo(state);
             apply(state.key(), value);
-            assertThat(table.get("gsm", 0, VERSION).statistics()).isEqualTo(CurveStatistics.empty(1));
+            assertThat(table.get("gsm", 0, VERSION).epoch()).isEmpty();
         }
     }
 
@@ -102,29 +105,29 @@ class CalibrationStateTableTest {
                 new LoadedVersion("smollm2", "ffff", "fp32", "3fa2", 1),
                 new LoadedVersion("smollm2", "ba5e", "int8", "3fa2", 1))) {
             assertThat(table.counted("gsm", other, "b1", "b8Xq0T_a")).isEqualTo(Counted.NO);
-            apply(table.get("gsm", 0, other).plus("b2", "b8Xq0T_a", SCORES));
-            assertThat(table.get("gsm", 0, other).statistics().count()).isEqualTo(1);
+            assertThat(table.counting("gsm", other)).isEmpty();
+            apply(table.get("gsm", 0, other).plus("b2", "b8Xq0T_a", ONE_EXAMPLE, Optional.empty()));
+            assertThat(table.counting("gsm", other)).hasSize(1);
         }
         assertThat(table.get("gsm", 0, VERSION)).isEqualTo(state);
-        assertThat(table.mergedWith(state, VERSION).count()).isEqualTo(1);
+        assertThat(table.counting("gsm", VERSION)).hasSize(1);
     }
 
     @Test
-    @DisplayName("Includes the state of an older calibrator once, and names its key for a tombstone")
+    @DisplayName("Knows the batches of an older calibrator, counts none of its examples, and names its key")
     void olderState() {
         apply(
                 "gsm/0",
                 bytes("{\"adapter\":\"gsm\",\"input_partition\":0,\"adapter_digest\":\"3fa2\","
                         + "\"base_model\":\"smollm2\",\"statistics\":{\"count\":3,\"means\":[1,2],\"comoments\":[1,2,3]},"
-                        + "\"counted_batches\":[]}"));
+                        + "\"counted_batches\":[\"YYYYYYYYYYYYYYYY\"]}"));
+        assertThat(table.counting("gsm", VERSION)).isEmpty();
         apply(state);
         CalibrationState both = table.get("gsm", 0, VERSION);
-        assertThat(both.statistics().count()).isEqualTo(4);
+        assertThat(both.countedBatches()).hasSize(2).startsWith("YYYYYYYYYYYYYYYY");
         assertThat(both.key()).isEqualTo(state.key());
         assertThat(table.replacedBy(both, VERSION)).contains("gsm/0");
-        assertThat(table.mergedWith(both, VERSION).count()).isEqualTo(4);
-        CalibrationState onOtherPartition = table.get("gsm", 1, VERSION).plus("b2", "b8Xq0T_a", SCORES);
-        assertThat(table.mergedWith(onOtherPartition, VERSION).count()).isEqualTo(5);
+        assertThat(table.counting("gsm", VERSION)).hasSize(1);
 
         apply(both);
         apply("gsm/0", null);
@@ -146,7 +149,7 @@ class CalibrationStateTableTest {
         assertThat(table.earlierClaims(zero, VERSION, "b1")).containsExactly(one);
         assertThat(table.earlierClaims(one, VERSION, "b1")).isEmpty();
         assertThat(table.earlierClaims(zero, VERSION, "b2")).isEmpty();
-        apply(one.plus("b1", "b8Xq0T_a", SCORES));
+        apply(one.plus("b1", "b8Xq0T_a", ONE_EXAMPLE, Optional.empty()));
         assertThat(table.earlierClaims(zero, VERSION, "b1")).isEmpty();
         assertThat(table.counted("gsm", VERSION, "b1", "b8Xq0T_a")).isEqualTo(Counted.SAME);
     }

@@ -38,7 +38,7 @@ class CalibratorFailuresTest {
         assertThat(kafka.openClients()).isZero();
         assertThat(time.instant()).isEqualTo(start.plusSeconds(1));
         assertThat(fixture.committed()).isZero();
-        assertThat(kafka.records(TOPICS.boundaries())).isEmpty();
+        assertThat(kafka.records(TOPICS.boundaryDecisions())).isEmpty();
 
         fixture.script(shouldContinue -> {});
         calibrator.turn();
@@ -46,7 +46,7 @@ class CalibratorFailuresTest {
         assertThat(fixture.sweeps()).isEqualTo(2);
         assertThat(fixture.committed()).isEqualTo(1);
         assertThat(fixture.lastState().path("counted_batches")).hasSize(1);
-        assertThat(kafka.records(TOPICS.boundaries())).hasSize(1);
+        assertThat(kafka.records(TOPICS.boundaryDecisions())).hasSize(1);
     }
 
     @Test
@@ -83,7 +83,7 @@ class CalibratorFailuresTest {
         fixture.send("fails");
         fixture.send("good");
         // the scores can't be added to the state
-        fixture.scoredBoundaries(fixture.boundaries() - 1);
+        fixture.missingBoundaries(1);
         for (int failed = 1; failed <= 3; failed++) {
             calibrator.turn();
             assertThat(fixture.attempts().path("failures").asInt()).isEqualTo(failed);
@@ -92,7 +92,7 @@ class CalibratorFailuresTest {
         calibrator.turn();
         assertThat(fixture.reported()).containsExactly("batch_failed");
         assertThat(kafka.records(TOPICS.validationDeadLetters())).hasSize(1);
-        fixture.scoredBoundaries(fixture.boundaries());
+        fixture.missingBoundaries(0);
         calibrator.turn();
         assertThat(fixture.committed()).isEqualTo(2);
         assertThat(fixture.lastState().path("counted_batches")).hasSize(1);

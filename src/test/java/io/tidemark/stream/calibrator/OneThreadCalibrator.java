@@ -4,10 +4,11 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.tidemark.adapter.AdapterStore;
-import io.tidemark.calibration.CalibrationPolicy;
-import io.tidemark.calibration.Decision;
 import io.tidemark.calibration.ExampleScore;
+import io.tidemark.calibration.HarmTest;
 import io.tidemark.calibration.Objective;
+import io.tidemark.calibration.RuleDecision;
+import io.tidemark.calibration.RuleSettings;
 import io.tidemark.calibration.SweepLimits;
 import io.tidemark.calibration.SweepRun;
 import io.tidemark.decoder.LanguageModel;
@@ -17,6 +18,7 @@ import io.tidemark.fixture.NewThreads;
 import io.tidemark.message.ErrorBody;
 import io.tidemark.stream.TestSettings;
 import io.tidemark.stream.TopicClient;
+import io.tidemark.stream.settings.TidemarkSettings.CalibratorSettings.Mode;
 import io.tidemark.stream.topics.KafkaThread;
 import io.tidemark.stream.topics.SimulatedKafka;
 import io.tidemark.stream.topics.SimulatedKafka.Transaction;
@@ -27,7 +29,10 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.DoublePredicate;
+import java.util.function.IntToDoubleFunction;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -41,6 +46,11 @@ final class OneThreadCalibrator implements AutoCloseable {
 
     static final TopicLayout TOPICS = TopicLayout.of(TestSettings.with(Map.of()).topics());
     static final TopicPartition PARTITION = new TopicPartition(TOPICS.validationBatches(), 0);
+    static final TopicPartition SECOND = new TopicPartition(TOPICS.validationBatches(), 1);
+
+    /** Four examples without a difference to full LoRA certify a boundary. */
+    static final RuleSettings SETTINGS =
+            new RuleSettings(0.05, 0.4, 0.5, 0.5, 2, 1, 64, 20, 2000, HarmTest.Unit.EXAMPLE, Optional.empty());
 
     private static final String FAMILY = "llama-gqa";
     private static final Duration STEP = Duration.ofMillis(50);
@@ -50,14 +60,17 @@ final class OneThreadCalibrator implements AutoCloseable {
             time,
             Map.of(
                     TOPICS.validationBatches(),
-                    1,
+                    2,
                     TOPICS.calibrationState(),
                     1,
                     TOPICS.boundaries(),
                     1,
+                    TOPICS.boundaryDecisions(),
+                    1,
                     TOPICS.validationDeadLetters(),
                     1));
     private final List<String> reported = new ArrayList<>();
+    private final List<RuleDecision> decisions = new ArrayList<>();
     private final LanguageModel model;
     private final AdapterStore adapters;
     /** Of the calibrator, without the one that has loaded the adapter. */
@@ -65,9 +78,12 @@ final class OneThreadCalibrator implements AutoCloseable {
 
     private Script script = shouldContinue -> {};
     private int sweeps;
-    private int scoredBoundaries;
+    private int missingBoundaries;
+    private IntToDoubleFunction differences = boundary -> boundary - boundaries() + 1;
+    private Optional<List<Integer>> lastBoundaries = Optional.empty();
+    private int lastExamples;
 
-    /** What a sweep does instead of scoring; the scores favour the highest boundary. */
+    /** What a sweep does instead of scoring. */
     interface Script {
 
         void run(DoublePredicate shouldContinue) throws SweepAbandonedException;
@@ -79,7 +95,6 @@ final class OneThreadCalibrator implements AutoCloseable {
         adapters = new AdapterStore(model);
         adapters.load("all", Folders.adapter(FAMILY, "all"));
         threads = new NewThreads();
-        scoredBoundaries = boundaries();
         kafka.assign(PARTITION);
     }
 
@@ -101,6 +116,11 @@ final class OneThreadCalibrator implements AutoCloseable {
         return reported;
     }
 
+    /** The decisions that were reported. */
+    List<RuleDecision> decisions() {
+        return decisions;
+    }
+
     /** How many sweeps have started. */
     int sweeps() {
         return sweeps;
@@ -111,9 +131,24 @@ final class OneThreadCalibrator implements AutoCloseable {
         script = next;
     }
 
-    /** How many boundaries the next sweeps score; the state of a batch needs all of the model. */
-    void scoredBoundaries(int count) {
-        scoredBoundaries = count;
+    /** How many boundaries the next sweeps leave out; the state of a batch needs all of the epoch. */
+    void missingBoundaries(int count) {
+        missingBoundaries = count;
+    }
+
+    /** The differences to full LoRA of all examples of the next sweeps. By default, each layer gains 1. */
+    void differences(IntToDoubleFunction next) {
+        differences = next;
+    }
+
+    /** The boundaries that the last sweep has scored. */
+    List<Integer> lastBoundaries() {
+        return lastBoundaries.orElseThrow();
+    }
+
+    /** The number of examples of the last sweep. */
+    int lastExamples() {
+        return lastExamples;
     }
 
     /** A calibrator that has not run. */
@@ -122,9 +157,16 @@ final class OneThreadCalibrator implements AutoCloseable {
     }
 
     CalibratorService newCalibrator(TopicLayout topics) {
+        return newCalibrator(topics, SETTINGS, Mode.PUBLISH);
+    }
+
+    CalibratorService newCalibrator(RuleSettings settings, Mode mode) {
+        return newCalibrator(TOPICS, settings, mode);
+    }
+
+    private CalibratorService newCalibrator(TopicLayout topics, RuleSettings settings, Mode mode) {
         return new CalibratorService(
-                new CalibratorOptions(
-                        topics, "group", "group-a", new CalibrationPolicy(Objective.parse("balanced"), 2)),
+                options(topics, settings, mode),
                 new KafkaThread(kafka, time, task -> {
                     throw new AssertionError("the test runs the calibrator");
                 }),
@@ -134,8 +176,18 @@ final class OneThreadCalibrator implements AutoCloseable {
                     public void onProgress(String adapter, String batchId, double progress) {}
 
                     @Override
-                    public void onDecision(String adapter, Decision decision, double sweepSeconds) {
+                    public void onCounted(String adapter, int examples, int repeats, double sweepSeconds) {
                         reported.add(adapter + " in " + sweepSeconds + " s");
+                    }
+
+                    @Override
+                    public void onDecision(String adapter, RuleDecision decision) {
+                        decisions.add(decision);
+                    }
+
+                    @Override
+                    public void onConflict(String adapter) {
+                        reported.add("conflict");
                     }
 
                     @Override
@@ -145,16 +197,35 @@ final class OneThreadCalibrator implements AutoCloseable {
                 });
     }
 
+    CalibratorOptions options() {
+        return options(TOPICS, SETTINGS, Mode.PUBLISH);
+    }
+
+    private static CalibratorOptions options(TopicLayout topics, RuleSettings settings, Mode mode) {
+        return new CalibratorOptions(
+                topics,
+                "group",
+                "group-a",
+                settings,
+                Objective.parse("latency"),
+                mode,
+                CalibratorOptions.ONCE_A_MINUTE);
+    }
+
     private List<ExampleScore> sweep(SweepRun sweep, DoublePredicate shouldContinue) throws SweepAbandonedException {
         sweeps++;
         try (sweep) {
             script.run(shouldContinue);
         }
-        return IntStream.of(1, 2)
+        lastBoundaries = Optional.of(sweep.boundaries());
+        lastExamples = sweep.examples();
+        return IntStream.range(0, sweep.examples())
                 .mapToObj(example -> new ExampleScore(
                         3,
-                        IntStream.range(0, scoredBoundaries)
-                                .mapToObj(boundary -> -10.0 * example + boundary)
+                        sweep.boundaries().stream()
+                                .skip(missingBoundaries)
+                                .map(boundary -> -10.0 * (example + 1)
+                                        + (boundary == boundaries() - 1 ? 0 : differences.applyAsDouble(boundary)))
                                 .toList()))
                 .toList();
     }
@@ -172,18 +243,34 @@ final class OneThreadCalibrator implements AutoCloseable {
         };
     }
 
-    /** Writes a batch of two examples for the adapter. */
+    /** Writes a batch of two examples for the adapter, which no other batch has. */
     void send(String batchId) {
         send(batchId, "b");
     }
 
     void send(String batchId, String completion) {
-        String example = "{\"prompt\": \"a\", \"completion\": \"" + completion + "\"}";
+        send(PARTITION, batchId, 2, completion);
+    }
+
+    void send(TopicPartition partition, String batchId, int examples, String completion) {
+        send(
+                partition,
+                batchId,
+                IntStream.range(0, examples)
+                        .mapToObj(i -> batchId + "." + i)
+                        .toList(),
+                completion);
+    }
+
+    /** Writes a batch with these prompts. */
+    void send(TopicPartition partition, String batchId, List<String> prompts, String completion) {
+        String examples = prompts.stream()
+                .map(prompt -> "{\"prompt\": \"" + prompt + "\", \"completion\": \"" + completion + "\"}")
+                .collect(Collectors.joining(", "));
         kafka.append(
-                PARTITION,
+                partition,
                 "all".getBytes(UTF_8),
-                ("{\"batch_id\": \"" + batchId + "\", \"adapter\": \"all\", \"examples\": [" + example + ", " + example
-                                + "]}")
+                ("{\"batch_id\": \"" + batchId + "\", \"adapter\": \"all\", \"examples\": [" + examples + "]}")
                         .getBytes(UTF_8));
     }
 

@@ -45,7 +45,7 @@ class OneThreadCalibratorTest {
     private CalibratorService calibrator = fixture.newCalibrator();
 
     @Test
-    @DisplayName("marks a batch as running, claims it, and commits state, boundary and offset in one transaction")
+    @DisplayName("marks a batch as running, claims it, and commits state, decision and offset in one transaction")
     void oneTransaction() {
         fixture.send("b1");
         fixture.script(fixture.lasting(Duration.ofSeconds(3)));
@@ -60,7 +60,7 @@ class OneThreadCalibratorTest {
                 .containsExactly(TOPICS.calibrationState());
         assertThat(OneThreadCalibrator.topics(transactions.get(2)))
                 .as("outcome")
-                .containsExactly(TOPICS.calibrationState(), TOPICS.boundaries());
+                .containsExactly(TOPICS.calibrationState(), TOPICS.boundaryDecisions());
         for (Transaction before : transactions.subList(0, 2)) {
             OffsetAndMetadata offset = before.offsets().get(PARTITION);
             assertThat(offset.offset()).isZero();
@@ -70,11 +70,11 @@ class OneThreadCalibratorTest {
                     .isTrue();
         }
         assertThat(transactions.get(2).offsets()).containsExactly(Map.entry(PARTITION, new OffsetAndMetadata(1)));
-        JsonNode boundary =
+        JsonNode decision =
                 TopicClient.json(transactions.get(2).records().get(1).value());
-        assertThat(boundary.path("samples").asInt()).isEqualTo(2);
-        assertThat(boundary.path("boundary").asInt()).isEqualTo(fixture.boundaries() - 1);
-        assertThat(boundary.path("evidence"))
+        assertThat(decision.path("examples").asInt()).isEqualTo(2);
+        assertThat(decision.path("boundary").asInt()).isEqualTo(fixture.boundaries() - 1);
+        assertThat(decision.path("evidence"))
                 .isEqualTo(
                         TopicClient.json(("{\"batch_id\": \"b1\", \"topic\": \"validation-batches\", \"partition\": 0,"
                                         + " \"offset\": 0}")

@@ -6,7 +6,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tidemark.broker.BrokerOptions;
 import io.tidemark.broker.EmbeddedBroker;
+import io.tidemark.calibration.Objective;
+import io.tidemark.calibration.RuleSettings;
 import io.tidemark.stream.TestSettings;
+import io.tidemark.stream.settings.TidemarkSettings.CalibratorSettings.Mode;
 import io.tidemark.stream.settings.TidemarkSettings.Role;
 import io.tidemark.stream.tables.TableReader;
 import io.tidemark.stream.topics.KafkaConnection;
@@ -33,6 +36,14 @@ class OutcomeTransactionsTest {
 
     private static final TopicLayout TOPICS =
             TopicLayout.of(TestSettings.with(Map.of()).topics());
+    private static final CalibratorOptions OPTIONS = new CalibratorOptions(
+            TOPICS,
+            "calibrators",
+            "calibrators-c",
+            RuleSettings.DEFAULT,
+            Objective.parse("balanced"),
+            Mode.PUBLISH,
+            CalibratorOptions.ONCE_A_MINUTE);
     private static final Map<TopicPartition, OffsetAndMetadata> POSITION =
             Map.of(new TopicPartition(TOPICS.validationBatches(), 0), new OffsetAndMetadata(0));
 
@@ -46,7 +57,8 @@ class OutcomeTransactionsTest {
                 try (Consumer<byte[], byte[]> member = kafka.newGroupMember(
                                 "calibrators", "c", new ReadLimits(1, 1 << 20, 1 << 20), "earliest");
                         OutcomeTransactions publisher =
-                                new OutcomeTransactions(kafka, "calibrators-c", TOPICS, member)) {
+                                new OutcomeTransactions(
+                                        kafka, "calibrators-c", TOPICS, new DecisionRecords(OPTIONS), member)) {
                     assertThatThrownBy(() -> publisher.publishBoundary("qv", "early".getBytes(UTF_8), POSITION))
                             .isInstanceOf(KafkaException.class);
                     member.subscribe(List.of(TOPICS.validationBatches()));

@@ -91,7 +91,8 @@ class RestoredPinsTest {
     void lostBeforeThePin() {
         Consumer<byte[], byte[]> member =
                 kafka.newGroupMember("group", "group-a", new ReadLimits(1, 1 << 20, 1 << 20), "earliest");
-        try (OutcomeTransactions publisher = new OutcomeTransactions(kafka, "group-a", TOPICS, member)) {
+        try (OutcomeTransactions publisher =
+                new OutcomeTransactions(kafka, "group-a", TOPICS, new DecisionRecords(fixture.options()), member)) {
             Map<TopicPartition, OffsetAndMetadata> position = Map.of(PARTITION, new OffsetAndMetadata(0));
             assertThatThrownBy(() -> publisher.publishBoundary("qv", PIN, position))
                     .isInstanceOf(CommitFailedException.class);

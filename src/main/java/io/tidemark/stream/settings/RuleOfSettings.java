@@ -1,0 +1,63 @@
+package io.tidemark.stream.settings;
+
+import io.tidemark.calibration.Candidates;
+import io.tidemark.calibration.HarmTest;
+import io.tidemark.calibration.Objective;
+import io.tidemark.calibration.RuleSettings;
+import io.tidemark.stream.settings.TidemarkSettings.CalibratorSettings;
+import java.util.function.Supplier;
+
+/** The rule for boundaries that {@code tidemark.calibrator.*} describes. */
+public final class RuleOfSettings {
+
+    private static final String PREFIX = "tidemark.calibrator.";
+
+    private RuleOfSettings() {}
+
+    /** The objective; {@code tolerance} without a number takes that of the setting {@code tolerance}. */
+    public static Objective objective(CalibratorSettings settings) {
+        return Objective.parse(
+                settings.objective().equals("tolerance") ? "tolerance:" + settings.tolerance() : settings.objective());
+    }
+
+    /**
+     * The rule with the margin of the objective.
+     *
+     * @throws IllegalArgumentException whose message begins with the name of the property
+     */
+    public static RuleSettings of(CalibratorSettings settings) {
+        return named(() -> new RuleSettings(
+                        settings.alpha(),
+                        settings.margin(),
+                        settings.lossCap(),
+                        settings.gainCap(),
+                        settings.minSamples(),
+                        settings.minBatches(),
+                        settings.batchExamples(),
+                        settings.falseAlarmExamples(),
+                        settings.epochExamples(),
+                        HarmTest.Unit.parse(settings.unit()),
+                        settings.candidates().map(Candidates::parse))
+                .forObjective(objective(settings)));
+    }
+
+    /**
+     * As {@link #of}, for a model.
+     *
+     * @throws IllegalArgumentException also if a candidate is above the number of layers of the model
+     */
+    public static RuleSettings of(CalibratorSettings settings, int numLayers) {
+        RuleSettings rule = of(settings);
+        named(() -> rule.candidates(numLayers));
+        return rule;
+    }
+
+    /** The messages of the rule name a setting without its prefix. */
+    private static <T> T named(Supplier<T> rule) {
+        try {
+            return rule.get();
+        } catch (IllegalArgumentException e) {
+            throw new IllegalArgumentException(PREFIX + e.getMessage(), e);
+        }
+    }
+}
