@@ -7,6 +7,7 @@ import bisect
 import collections
 import hashlib
 import itertools
+import json
 import math
 import sys
 
@@ -18,14 +19,19 @@ KINDS = {
     "batch_unknown": "counted batches or dead letters whose batch does not exist",
     "batch_wrong": "validation batches counted although they are invalid or a dead letter",
     "batch_lost": "calibration states without a batch that the state before had counted",
-    "state_out_of_schema": "calibration states out of schema",
-    "state_miscounted": "calibration states whose number of examples is not that of their batches",
-    "wrong_decision": "boundary records of calibrators that do not follow from the states",
-    "decision_missing": "counted batches without a boundary record, although there are enough samples",
+    "state_out_of_schema": "calibration states and decisions out of schema",
+    "state_miscounted": "calibration states whose number of examples does not follow from their batches",
+    "wrong_decision": "decisions that do not follow from the states, and boundary records without a decision",
+    "decision_missing": "published decisions on another boundary without its boundary record",
 }
 MAX_COUNTED = 2048   # batches that a state lists
 TIE_NATS = 1e-6
 ROUNDING = 1e-9      # of a mean, in nats
+WEIGHTS = (0.5, 0.2, 0.1, 0.1, 0.1)   # of the bets
+FILTERED = 0.01      # examples that the filter may skip; it skips 0.25% at most
+# reasons with another boundary
+MOVE = "preferred"
+WITHDRAWALS = ("alarm", "stricter_settings", "overtaken", "older_record")
 
 
 def hash_of(batch_id):
@@ -33,67 +39,33 @@ def hash_of(batch_id):
     return base64.urlsafe_b64encode(hashlib.sha256(batch_id.encode("utf-8", "surrogatepass")).digest()[:12]).decode()
 
 
-class Statistics:
-    """Number, means and co-moments of example scores at the boundaries 0 to L."""
+def log_e(sums):
+    """The logarithm of the weighted sum of the exponentials of five sums."""
+    largest = max(sums)
+    return largest + math.log(sum(w * math.exp(each - largest) for w, each in zip(WEIGHTS, sums)))
 
-    __slots__ = ("count", "means", "comoments")
 
-    def __init__(self, count, means, comoments):
-        if len(comoments) != len(means) * (len(means) + 1) // 2:
-            raise ValueError(f"{len(comoments)} comoments for {len(means)} boundaries")
-        self.count, self.means, self.comoments = count, means, comoments
+def threshold(tested, epoch, alpha):
+    return math.log(tested * epoch * (epoch + 1) / alpha)
 
-    def merge(self, other):
-        """The statistics of the union of both sets of examples."""
-        if not self.count or not other.count:
-            return self if self.count else other
-        total = self.count + other.count
-        delta = [theirs - mine for mine, theirs in zip(self.means, other.means)]
-        share = other.count / total
-        pairs = itertools.combinations_with_replacement(range(len(delta)), 2)
-        return Statistics(
-            total, [mean + d * share for mean, d in zip(self.means, delta)],
-            [mine + theirs + delta[a] * delta[b] * share * self.count
-             for (a, b), mine, theirs in zip(pairs, self.comoments, other.comoments)])
 
-    def loss(self, boundary, reference):
-        return self.means[reference] - self.means[boundary]
+def choice(objective, margin, means, eligible, slack=0.0):
+    """
+    The boundary that an objective chooses; None for an unknown objective.
 
-    def standard_error(self, a, b):
-        if a == b:
-            return 0.0
-        if self.count < 2:
-            return math.inf
-        squares = max(0.0, self._comoment(a, a) + self._comoment(b, b) - 2 * self._comoment(min(a, b), max(a, b)))
-        return math.sqrt(squares / (self.count - 1) / self.count)
-
-    def choice(self, objective, slack=0.0):
-        """
-        The boundary that an objective chooses; None for an unknown objective. {slack} is added to the tolerated
-        difference.
-        """
-        full, tie = len(self.means) - 1, TIE_NATS + slack
-        best = next(b for b, mean in enumerate(self.means) if mean >= max(self.means) - tie)
-        name, _, nats = objective.partition(":")
-        if name == "quality":
-            return best
-        if name == "balanced":
-            accepted = (lambda b: self.loss(b, best) <= self.standard_error(b, best) + tie) if self.count > 1 else best.__eq__
-        elif name == "latency":
-            accepted = lambda b: self.loss(b, full) <= tie   # noqa: E731
-        elif name == "tolerance" and is_number(nats):
-            quantile, limit = student(self.count - 1), float(nats)
-            accepted = lambda b: self.loss(b, full) + quantile * self.standard_error(b, full) <= limit + tie   # noqa: E731
-        else:
-            return None
-        return next((b for b in range(full) if accepted(b)), full)
-
-    def choices(self, objective):
-        """What the objective may choose, given that sums in another order differ by rounding."""
-        return {self.choice(objective, slack) for slack in (-ROUNDING, 0.0, ROUNDING)}
-
-    def _comoment(self, a, b):
-        return self.comoments[a * len(self.means) - a * (a - 1) // 2 + b - a]
+    means: boundary -> mean; eligible: boundaries, ascending; slack: added to the accepted loss
+    """
+    name, _, nats = objective.partition(":")
+    if name == "quality":
+        accepted = 0.0
+    elif name == "balanced":
+        accepted = margin
+    elif name == "latency" or name == "tolerance" and is_number(nats):
+        accepted = math.inf
+    else:
+        return None
+    best = max(means[b] for b in eligible)
+    return next(b for b in eligible if best - means[b] <= accepted + TIE_NATS + slack)
 
 
 def is_number(written):
@@ -103,18 +75,43 @@ def is_number(written):
         return False
 
 
-def student(degrees):
-    """The 0.975 quantile of Student's t: the table up to 4 degrees of freedom, then Abramowitz and Stegun 26.7.5."""
-    if degrees <= 4:
-        return {2: 4.3027, 3: 3.1824, 4: 2.7764}.get(degrees, 12.7062)
-    z, v = 1.959963984540054, degrees
-    return (z + (z ** 3 + z) / (4 * v) + (5 * z ** 5 + 16 * z ** 3 + 3 * z) / (96 * v ** 2)
-            + (3 * z ** 7 + 19 * z ** 5 + 17 * z ** 3 - 15 * z) / (384 * v ** 3)
-            + (79 * z ** 9 + 776 * z ** 7 + 1482 * z ** 5 - 1920 * z ** 3 - 945 * z) / (92160 * v ** 4))
+def close(mine, theirs, rounding=ROUNDING):
+    return math.isclose(mine, theirs, rel_tol=rounding, abs_tol=rounding)
+
+
+class Counted:
+    """What a state counts in its epoch, or several states together."""
+
+    __slots__ = ("epoch", "boundaries", "test", "examples", "batches", "means", "sums")
+
+    def __init__(self, epoch, boundaries, test, examples, batches, means, sums):
+        if len(means) != len(boundaries) or len(sums) != 5 * (len(boundaries) - 1):
+            raise ValueError(f"{len(means)} means and {len(sums)} sums for {len(boundaries)} boundaries")
+        self.epoch, self.boundaries, self.test = epoch, boundaries, test
+        self.examples, self.batches, self.means, self.sums = examples, batches, means, sums
+
+    @classmethod
+    def of(cls, value):
+        boundaries = sorted({*value["candidates"], *([value["kept"]] if value.get("kept") is not None else [])})
+        return cls(value["epoch"], boundaries, tuple(value[name] for name in ("margin", "loss_cap", "gain_cap", "unit")),
+                   value["statistics"]["count"], value["batches"], value["statistics"]["means"], value["sums"])
+
+    def agrees(self, other):
+        return (self.epoch, self.boundaries, self.test) == (other.epoch, other.boundaries, other.test)
+
+    def merge(self, other):
+        total = self.examples + other.examples
+        means = [(mine * self.examples + theirs * other.examples) / total for mine, theirs in zip(self.means, other.means)] \
+            if total else self.means
+        return Counted(self.epoch, self.boundaries, self.test, total, self.batches + other.batches, means,
+                       [mine + theirs for mine, theirs in zip(self.sums, other.sums)])
+
+    def log_e(self, place):
+        return log_e(self.sums[5 * place:5 * place + 5])
 
 
 class Batch:
-    """A record of the topic of validation batches, without its examples."""
+    """A record of the topic of validation batches, with hashes of its examples."""
 
     __slots__ = ("place", "partition", "adapter", "hash", "examples", "bad", "judged")
 
@@ -122,7 +119,7 @@ class Batch:
         self.place = place(message.topic(), message.partition(), message.offset())
         self.partition, self.judged = message.partition(), judged
         self.adapter = self.hash = None
-        self.examples = 0
+        self.examples = frozenset()
         try:
             value = parse_json(message.value())
         except ValueError as e:
@@ -131,21 +128,20 @@ class Batch:
         self.bad = schema.fault(value)
         if self.bad is None:
             self.adapter, self.hash = sys.intern(value["adapter"]), hash_of(value["batch_id"])
-            self.examples = len(value["examples"])
+            self.examples = frozenset(hash(json.dumps(each, sort_keys=True)) for each in value["examples"])
 
 
 class State:
     """A record of the topic of calibration states."""
 
-    __slots__ = ("offset", "key", "adapter", "partition", "version", "statistics", "counted", "claims", "claimed_at", "added")
+    __slots__ = ("offset", "key", "adapter", "partition", "version", "epoch", "counted", "claims", "claimed_at", "added")
 
     def __init__(self, offset, key, value):
         self.offset, self.key = offset, key
         self.adapter, self.partition = sys.intern(value["adapter"]), value["input_partition"]
-        statistics = value["statistics"]
-        self.statistics = Statistics(statistics["count"], statistics["means"], statistics["comoments"])
+        self.epoch = Counted.of(value["epoch"]) if value.get("epoch") is not None else None
         self.version = (value["adapter_digest"], value["base_model"], value.get("base_digest"), value.get("compute_type"),
-                        len(self.statistics.means) - 1)
+                        len(value["statistics"]["means"]) - 1)
         self.counted = value["counted_batches"]
         self.claims = value["claim"]["batch"] if value.get("claim") else None
         self.claimed_at = offset   # the offset of the state from which on the other states were read
@@ -156,37 +152,43 @@ class State:
 
 
 class Decision:
-    """A boundary record that a calibrator has written: one with an objective and a number of samples."""
+    """A record of the topic of decisions, or a boundary record of a calibrator: both name a batch."""
 
-    __slots__ = ("offset", "adapter", "boundary", "objective", "samples", "curve", "digest", "base", "base_digest", "layers")
+    __slots__ = ("offset", "value", "is_record")
 
-    def __init__(self, offset, value):
-        self.offset, self.adapter, self.boundary = offset, value["adapter"], value["boundary"]
-        self.objective, self.samples, self.curve = value["objective"], value["samples"], value.get("curve") or []
-        self.digest, self.base = value.get("adapter_digest"), value.get("base_model")
-        self.base_digest, self.layers = value.get("base_digest"), value.get("num_layers")
+    def __init__(self, offset, value, is_record):
+        self.offset, self.value, self.is_record = offset, value, is_record
 
-    def is_for(self, version):
-        digest, base, base_digest, _, layers = version
-        return (self.digest, self.base, self.layers) == (digest, base, layers) and base_digest in (None, self.base_digest)
+    @property
+    def name(self):
+        """What a boundary record and its decision have in common."""
+        v = self.value
+        evidence = v["evidence"]
+        # the epoch of a decision that ends one is that of its evidence; the record has the next one
+        return (v["adapter"], v.get("adapter_digest"), evidence["topic"], evidence["partition"], evidence["offset"],
+                v["boundary"], v["reason"], v["move"])
+
+    @property
+    def version(self):
+        v = self.value
+        return v["adapter_digest"], v["base_model"], v["base_digest"], v["compute_type"], v["num_layers"]
 
     def __str__(self):
-        return f"boundary record of '{self.adapter}' at offset {self.offset}"
+        return f"{'boundary record' if self.is_record else 'decision'} of '{self.value['adapter']}' at offset {self.offset}"
 
 
 class Calibrations:
     """Collects the records of the calibrators' topics, then judges each batch and each decision."""
 
-    def __init__(self, schemas, min_samples):
-        """schemas: Schema by name; min_samples: the calibrators' tidemark.calibrator.min-samples"""
+    def __init__(self, schemas):
+        """schemas: Schema by name"""
         self._schemas = schemas
-        self._min_samples = min_samples
         self._batches = {}                                # place -> Batch
         self._letters = collections.defaultdict(list)     # place of the batch -> places of its dead letters
         self._states = collections.defaultdict(list)      # key -> State, or None for a tombstone, by offset
         self._counted = set()                             # (adapter, hash) in any state
+        self._records = []                                # boundary records of calibrators
         self._decisions = []
-        self._pinned = set()
         self._broken = []
 
     def take_batch(self, message, judged):
@@ -232,10 +234,19 @@ class Calibrations:
             return
         if self._schemas["boundary-record"].fault(value) is not None:
             return
-        if value.get("pinned"):
-            self._pinned.add(value["adapter"])
-        elif value.get("objective") is not None and value.get("samples") is not None:
-            self._decisions.append(Decision(message.offset(), value))
+        if not value.get("pinned") and value.get("epoch") is not None and value.get("evidence") is not None:
+            self._records.append(Decision(message.offset(), value, True))
+
+    def take_decision(self, message):
+        try:
+            value = parse_json(message.value())
+            fault = self._schemas["boundary-decision"].fault(value)
+        except ValueError as e:
+            fault = str(e)
+        if fault:
+            self._broken.append(f"decision at offset {message.offset()}: {fault}")
+        elif value.get("evidence") is not None:           # a reset of an operator has none
+            self._decisions.append(Decision(message.offset(), value, False))
 
     def open(self):
         """Whether a batch is neither counted nor a dead letter."""
@@ -252,7 +263,7 @@ class Calibrations:
     def report(self):
         counted = {(batch.adapter, batch.hash) for batch in self._batches.values() if batch.bad is None} & self._counted
         return {"batches": len(self._batches), "counted": len(counted), "dead_letters": sum(map(len, self._letters.values())),
-                "decisions": len(self._decisions)}
+                "decisions": len(self._decisions), "boundary_records": len(self._records)}
 
     # batches
 
@@ -277,16 +288,19 @@ class Calibrations:
     # states
 
     def _judge_states(self, add):
-        records = collections.defaultdict(dict)   # (adapter, hash) -> partition -> number of examples
+        records = collections.defaultdict(dict)   # (adapter, hash) -> partition -> examples
+        owners = collections.defaultdict(set)     # (adapter, example) -> hashes of the batches that have it
         for batch in self._batches.values():
             if batch.bad is None:
                 records[batch.adapter, batch.hash].setdefault(batch.partition, batch.examples)
+                for each in batch.examples:
+                    owners[batch.adapter, each].add(batch.hash)
         holders = collections.defaultdict(list)   # (adapter, version, hash) -> keys of the last states
         for key, states in self._states.items():
             for before, state in zip([None, *states], states):
                 if state is None:
                     continue
-                self._judge_state(before, state, records, add)
+                self._judge_state(before, state, records, owners, add)
             if states[-1] is not None:
                 for each in states[-1].counted:
                     holders[states[-1].adapter, states[-1].version, each].append(key)
@@ -295,7 +309,7 @@ class Calibrations:
                 add("batch_repeated", f"batch {each} of '{adapter}' is counted by {', '.join(keys)}")
 
     @staticmethod
-    def _judge_state(before, state, records, add):
+    def _judge_state(before, state, records, owners, add):
         if before is not None and before.version == state.version and len(state.counted) < MAX_COUNTED:
             lost = set(before.counted) - set(state.counted)
             if lost:
@@ -303,9 +317,17 @@ class Calibrations:
         unknown = [each for each in state.added if state.partition not in records[state.adapter, each]]
         for each in unknown:
             add("batch_unknown", f"{state} counts {each}, which is no valid batch of partition {state.partition}")
-        examples = [records[state.adapter, each].get(state.partition) for each in state.counted]
-        if None not in examples and len(examples) < MAX_COUNTED and sum(examples) != state.statistics.count:
-            add("state_miscounted", f"{state} has {state.statistics.count} examples; its batches have {sum(examples)}")
+        if state.epoch is None or unknown or len(state.counted) >= MAX_COUNTED:
+            return
+        goes_on = before is not None and before.version == state.version and before.epoch is not None \
+            and before.epoch.agrees(state.epoch)
+        new = state.epoch.examples - (before.epoch.examples if goes_on else 0)
+        batches = [records[state.adapter, each][state.partition] for each in state.added]
+        most = sum(map(len, batches))
+        own = sum(len(owners[state.adapter, example]) == 1 for each in batches for example in each)
+        least = own - math.floor(own * FILTERED) if goes_on else 0
+        if not least <= new <= most:
+            add("state_miscounted", f"{state} counts {new} more examples; its new batches have {most}, {own} of them only there")
 
     # decisions
 
@@ -315,64 +337,102 @@ class Calibrations:
             known = [state for state in states if state is not None]
             if known:
                 histories[known[0].adapter].append(known)
-        open_states = {}   # (key, offset) -> (state, merged statistics that it can have been decided with)
-        for of_adapter in histories.values():
-            for states in of_adapter:
-                for state in states:
-                    if state.added:
-                        open_states[state.key, state.offset] = state, self._merged(state, of_adapter)
+        hashes = {batch.place: batch.hash for batch in self._batches.values() if batch.bad is None}
         for decision in self._decisions:
-            self._judge_decision(decision, open_states, add)
-        for state, merged in open_states.values():
-            if state.adapter not in self._pinned and min(each.count for each in merged) >= self._min_samples:
-                add("decision_missing", f"{state}")
-
-    def _judge_decision(self, decision, open_states, add):
-        """A decision takes its state away, since a batch leads to one boundary record."""
-        for name, (state, merged) in open_states.items():
-            if state.adapter != decision.adapter or not decision.is_for(state.version):
-                continue
-            statistics = next((each for each in merged if self._matches(decision, each)), None)
-            if statistics is None:
-                continue
-            del open_states[name]
-            choices = statistics.choices(decision.objective)
-            if statistics.count < self._min_samples:
-                add("wrong_decision", f"{decision}: {statistics.count} samples are fewer than {self._min_samples}")
-            elif decision.boundary not in choices:
-                add("wrong_decision", f"{decision}: boundary {decision.boundary}, but {decision.objective} chooses "
-                                      f"{statistics.choice(decision.objective)} with {state}")
-            return
-        add("wrong_decision", f"{decision}: no state has these {decision.samples} samples and this curve")
+            fault = self._fault(decision.value) or self._unmatched(decision, histories[decision.value["adapter"]], hashes)
+            if fault:
+                add("wrong_decision", f"{decision}: {fault}")
+        published = {each.name for each in self._decisions if each.value["published"]}
+        written = {each.name for each in self._records}
+        for record in self._records:
+            if record.name not in published:
+                add("wrong_decision", f"{record}: no published decision has its batch, boundary, reason and move")
+        # several decisions of one transaction have one record, that of the last one
+        last = {}
+        for each in self._decisions:
+            if each.value["published"] and each.value["reason"] in (MOVE, *WITHDRAWALS):
+                last[each.name[:5]] = each
+        for each in last.values():
+            if each.name not in written:
+                add("decision_missing", f"{each}: no boundary record follows from it")
 
     @staticmethod
-    def _matches(decision, statistics):
-        return statistics.count == decision.samples and len(decision.curve) == len(statistics.means) and all(
-            math.isclose(mine, theirs, rel_tol=ROUNDING, abs_tol=ROUNDING)
-            for mine, theirs in zip(decision.curve, statistics.means))
+    def _fault(v):
+        """What contradicts the rule within a decision; None if nothing does."""
+        rows = v["boundaries"]
+        expected = threshold(len(rows) - 1, v["epoch"], v["alpha"]) if len(rows) > 1 else math.inf
+        if not close(v["threshold"], expected):
+            return f"threshold {v['threshold']}, not {expected}"
+        for row in rows[:-1]:
+            if row["certified"] != (row["log_e"] >= v["threshold"]):
+                return f"boundary {row['boundary']} is {'' if row['certified'] else 'not '}certified with ln E {row['log_e']}"
+        if rows[-1]["boundary"] != v["num_layers"] or not rows[-1]["certified"]:
+            return "full LoRA is not the last boundary, or not certified"
+        if v["reason"] == MOVE:
+            means = {row["boundary"]: row["mean"] for row in rows}
+            eligible = [row["boundary"] for row in rows if row["certified"] or row["boundary"] == v["before"]]
+            chosen = {choice(v["objective"], v["margin"], means, eligible, slack) for slack in (-ROUNDING, 0.0, ROUNDING)}
+            if v["boundary"] not in chosen:
+                return f"boundary {v['boundary']}, but {v['objective']} chooses {chosen} of {eligible}"
+        elif v["reason"] in WITHDRAWALS:
+            if v["boundary"] != v["num_layers"]:
+                return f"boundary {v['boundary']} after a withdrawal"
+        elif v["boundary"] != v["before"]:
+            return f"boundary {v['boundary']} after {v['before']} with the reason {v['reason']}"
+        if (v["reason"] == "alarm") != (v.get("epoch_end") == "alarm") \
+                or v["reason"] == "alarm" and v["watch"] < v["watch_threshold"]:
+            return f"an alarm with the watch at {v['watch']} of {v['watch_threshold']}"
+        return None
+
+    def _unmatched(self, decision, of_adapter, hashes):
+        """Why no states lead to a decision; None if some do. The sums of an epoch that has ended are not in any state."""
+        v = decision.value
+        evidence = v["evidence"]
+        batch = hashes.get(place(evidence["topic"], evidence["partition"], evidence["offset"]))
+        own = [state for states in of_adapter for state in states
+               if state.partition == evidence["partition"] and state.version == decision.version
+               and batch is not None and state.counted[-1:] == [batch]]
+        if not own:
+            return "no state of its version counts its batch"
+        if v.get("epoch_end") is not None or v["reason"] == "overtaken":
+            return None
+        # a decision on a part of a batch is followed by others, and the state has all parts
+        parts = [each for each in self._decisions if each.name[:5] == decision.name[:5]]
+        if parts[-1] is not decision and len(parts) > 1 or any(each.value.get("epoch_end") for each in parts):
+            return None
+        for state in own:
+            if any(self._matches(v, merged) for merged in self._merged(state, of_adapter)):
+                return None
+        return f"no states have these {v['examples']} examples of epoch {v['epoch']} with these means and ln E"
+
+    @staticmethod
+    def _matches(v, counted):
+        rows = v["boundaries"]
+        return (v["epoch"], v["examples"], v["batches"]) == (counted.epoch, counted.examples, counted.batches) \
+            and [row["boundary"] for row in rows] == counted.boundaries \
+            and all(close(row["mean"], mean, 1e-6) for row, mean in zip(rows, counted.means)) \
+            and all(close(row["log_e"], counted.log_e(i), 1e-6) for i, row in enumerate(rows[:-1]))
 
     @staticmethod
     def _merged(state, of_adapter):
         """
-        The statistics of all partitions that a calibrator can have merged when it wrote a state. It reads the states of
-        other partitions at some time between its claim and the new state.
+        What a calibrator can have merged when it wrote a state. It reads the states of other partitions at some time
+        between its claim and the new state. States of other epochs do not count.
         """
+        if state.epoch is None:
+            return
         sources = []
         for states in of_adapter:
             if states[0].key == state.key:
-                sources.append([state])
                 continue
             start = bisect.bisect_left([each.offset for each in states], state.claimed_at)
             known = [each for each in states[max(0, start - 1):] if each.offset < state.offset and each.version == state.version]
-            candidates = list({each.statistics.count: each for each in known}.values())
-            if candidates and candidates[0].offset < state.claimed_at:
-                sources.append(candidates)
-            elif candidates:
-                sources.append([None, *candidates])
-        merged = []
+            candidates = [each.epoch if each.epoch is not None and each.epoch.agrees(state.epoch) else None for each in known]
+            if not known or known[0].offset >= state.claimed_at:
+                candidates.append(None)
+            sources.append(list({each and (each.examples, each.batches): each for each in candidates}.values()))
         for chosen in itertools.product(*sources):
-            total = None
-            for each in sorted((each for each in chosen if each is not None), key=lambda each: (each.partition, each.key)):
-                total = each.statistics if total is None else total.merge(each.statistics)
-            merged.append(total)
-        return merged
+            total = state.epoch
+            for each in chosen:
+                total = total if each is None else total.merge(each)
+            yield total

@@ -2,26 +2,23 @@
 
 The records are written by a model of a calibrator, with examples that have scores. Each test plants one fault.
 """
-import itertools
 import json
+import math
 import random
-import statistics as reference
 import unittest
 
-from calibration import Calibrations, Statistics, hash_of
+from calibration import Calibrations, choice, hash_of, log_e
 from records import Schema
 
 LAYERS = 3
-BATCHES, LETTERS, STATES, BOUNDARIES = "validation-batches", "validation-dead-letters", "calibration-state", "adapter-boundaries"
-SCHEMAS = {name: Schema(name) for name in ("validation-batch", "calibration-state", "boundary-record")}
+BATCHES, LETTERS, STATES = "validation-batches", "validation-dead-letters", "calibration-state"
+BOUNDARIES, DECISIONS = "adapter-boundaries", "boundary-decisions"
+SCHEMAS = {name: Schema(name)
+           for name in ("validation-batch", "calibration-state", "boundary-record", "boundary-decision")}
 VERSION = {"adapter_digest": "aa" * 32, "base_model": "base", "base_digest": "bb" * 32}
-
-
-def of_examples(scores):
-    """The statistics by their definition: two passes over all examples."""
-    means = [sum(column) / len(scores) for column in zip(*scores)]
-    pairs = itertools.combinations_with_replacement(range(len(means)), 2)
-    return Statistics(len(scores), means, [sum((x[a] - means[a]) * (x[b] - means[b]) for x in scores) for a, b in pairs])
+# four examples without a difference certify a boundary
+MARGIN, LOSS_CAP, GAIN_CAP, ALPHA = 0.4, 0.5, 0.5, 0.05
+TEST = {"margin": MARGIN, "loss_cap": LOSS_CAP, "gain_cap": GAIN_CAP, "unit": "example"}
 
 
 class Message:
@@ -49,14 +46,19 @@ class Message:
 
 
 class Scene:
-    """Clients that send batches, and a calibrator for each of two partitions."""
+    """Clients that send batches, and a calibrator for each of two partitions, with the objective latency."""
 
     def __init__(self, seed=7):
-        self.calibrations = Calibrations(SCHEMAS, 4)
+        self.calibrations = Calibrations(SCHEMAS)
         self._random = random.Random(seed)
         self._offsets = {}
-        self.scores = {}    # batch id -> scores of its examples
-        self.counted = {}   # partition -> ids of the batches that its state counts
+        self.scores = {}       # batch id -> scores of its examples
+        self.sources = {}      # batch id -> its last record
+        self.counted = {}      # partition -> ids of the batches that its state counts
+        self.epoch = 1
+        self.in_epoch = {}     # partition -> ids of the batches of the epoch
+        self.in_force = LAYERS
+        self.move = 0
 
     def _next(self, topic, partition):
         offset = self._offsets.get((topic, partition), 0)
@@ -64,52 +66,104 @@ class Scene:
         return offset
 
     def send(self, name, examples=3, partition=0, judged=True, value=None):
-        """Writes a batch record; returns its source."""
+        """Writes a batch record; returns its source. Boundary 0 loses more than the cap; 1 and 2 are as good as 3."""
         if value is None:
-            value = json.dumps({"batch_id": name, "adapter": "red",
-                                "examples": [{"prompt": "secret", "completion": "text"}] * examples}).encode()
-        self.scores.setdefault(name, [[self._random.gauss(-2 + b / 4, 0.3) for b in range(LAYERS + 1)] for _ in range(examples)])
-        offset = self._next(BATCHES, partition)
-        self.calibrations.take_batch(Message(BATCHES, partition, offset, value), judged)
-        return BATCHES, partition, offset
+            value = json.dumps({"batch_id": name, "adapter": "red", "examples": [
+                {"prompt": f"secret {name} {i}", "completion": "text"} for i in range(examples)]}).encode()
+        self.scores.setdefault(name, [[x - 2, x, x, x] for x in (self._random.gauss(-2, 0.3) for _ in range(examples))])
+        source = self.sources[name] = BATCHES, partition, self._next(BATCHES, partition)
+        self.calibrations.take_batch(Message(*source, value), judged)
+        return source
 
     def letter(self, source):
         names = ("tidemark.source.topic", "tidemark.source.partition", "tidemark.source.offset")
         headers = [(name, str(part).encode()) for name, part in zip(names, source)]
         self.calibrations.take_letter(Message(LETTERS, 0, self._next(LETTERS, 0), b"{}", headers=headers))
 
-    def state(self, partition=0, claim=None, statistics=None, counted=None, **fields):
-        """Writes the state of a partition; returns its statistics."""
+    @staticmethod
+    def sums(scores):
+        return [sum(math.log(1 + 0.95 / (LOSS_CAP - MARGIN) / 2 ** j * (min(max(x[b] - x[-1], -LOSS_CAP), GAIN_CAP) + MARGIN))
+                    for x in scores) for b in range(LAYERS) for j in range(5)]
+
+    def of(self, ids):
+        return [x for each in ids for x in self.scores[each]]
+
+    @staticmethod
+    def means(scores):
+        return [sum(column) / len(scores) for column in zip(*scores)] if scores else [0.0] * (LAYERS + 1)
+
+    def state(self, partition=0, claim=None, counted=None, examples=None, **fields):
+        """Writes the state of a partition. examples: another number of examples than it counts"""
         ids = self.counted.setdefault(partition, [])
-        if statistics is None:
-            statistics = self.of(ids)
-        value = {"adapter": "red", "input_partition": partition, **VERSION, "compute_type": "fp32",
-                 "statistics": {"count": statistics.count, "means": statistics.means, "comoments": statistics.comoments},
-                 "counted_batches": [hash_of(each) for each in (ids if counted is None else counted)],
+        scores = self.of(self.in_epoch.setdefault(partition, []))
+        empty = {"count": 0, "means": [0.0] * (LAYERS + 1), "comoments": [0.0] * 10}
+        epoch = {"epoch": self.epoch, **TEST, "candidates": list(range(LAYERS + 1)), "batches": len(self.in_epoch[partition]),
+                 "statistics": {"count": len(scores) if examples is None else examples, "means": self.means(scores),
+                                "comoments": [0.0] * 10},
+                 "sums": self.sums(scores), "watch": {"move": self.move, "boundary": self.in_force, "values": [0, 0, 0]},
+                 "filter": ""}
+        value = {"adapter": "red", "input_partition": partition, **VERSION, "compute_type": "fp32", "statistics": empty,
+                 "counted_batches": [hash_of(each) for each in (ids if counted is None else counted)], "epoch": epoch,
                  **({"claim": {"batch": hash_of(claim), "offset": 0}} if claim else {}), **fields}
         self.calibrations.take_state(Message(STATES, 0, self._next(STATES, 0), json.dumps(value).encode(),
                                              f"red/{partition}/bb/fp32".encode()))
-        return statistics
 
-    def of(self, ids):
-        return of_examples([x for each in ids for x in self.scores[each]]) if ids else Statistics(
-            0, [0.0] * (LAYERS + 1), [0.0] * ((LAYERS + 1) * (LAYERS + 2) // 2))
+    def evidence(self, name):
+        topic, partition, offset = self.sources[name]
+        return {"batch_id": name, "topic": topic, "partition": partition, "offset": offset}
 
-    def boundary(self, statistics, **fields):
-        value = {"adapter": "red", **VERSION, "num_layers": LAYERS, "boundary": statistics.choice("balanced"),
-                 "objective": "balanced", "curve": statistics.means, "samples": statistics.count, **fields}
+    def decision(self, name, boundary, reason, decided, **fields):
+        """Writes the decision after a batch. decided: the ids of the batches that it merges"""
+        scores, epoch = self.of(decided), self.epoch
+        limit = math.log(LAYERS * epoch * (epoch + 1) / ALPHA)
+        sums, means = self.sums(scores), self.means(scores)
+        rows = [{"boundary": b, "mean": means[b], "difference": means[b] - means[-1],
+                 **({"log_e": log_e(sums[5 * b:5 * b + 5])} if b < LAYERS else {})} for b in range(LAYERS + 1)]
+        for row in rows:
+            row["certified"] = row.get("log_e", math.inf) >= limit
+        value = {"adapter": "red", **VERSION, "compute_type": "fp32", "num_layers": LAYERS, "decided_at": "2026-01-01T00:00:00Z",
+                 "before": self.in_force, "boundary": boundary, "reason": reason, "objective": "latency", "epoch": epoch,
+                 "move": self.move, "examples": len(scores), "batches": len(decided), "alpha": ALPHA, **TEST,
+                 "threshold": limit, "watch": 0.0, "watch_threshold": 20.0, "boundaries": rows,
+                 "evidence": self.evidence(name), "published": True, **fields}
+        self.calibrations.take_decision(Message(DECISIONS, 0, self._next(DECISIONS, 0), json.dumps(value).encode(), b"red"))
+        return value
+
+    def boundary(self, name, boundary, reason, **fields):
+        value = {"adapter": "red", **VERSION, "num_layers": LAYERS, "boundary": boundary, "objective": "latency",
+                 "samples": 1, "reason": reason, "evidence": self.evidence(name), **TEST, "epoch": self.epoch, "move": self.move,
+                 "threshold": 5.0, "examples_at_move": 1, "compute_type": "fp32", **fields}
         self.calibrations.take_boundary(Message(BOUNDARIES, 0, self._next(BOUNDARIES, 0), json.dumps(value).encode(), b"red"))
 
-    def score(self, name, partition=0, decided=None):
-        """What a calibrator writes for a batch, claim included. decided: the partitions whose states it merges."""
+    def count(self, name, partition=0):
+        """Claim and state of a batch."""
         self.state(partition, claim=name)
         self.counted[partition].append(name)
+        self.in_epoch[partition].append(name)
         self.state(partition)
-        decided = sorted(self.counted) if decided is None else decided
-        merged = self.of([each for p in decided for each in self.counted[p]])
-        if merged.count >= 4:
-            self.boundary(merged)
-        return merged
+
+    def score(self, name, partition=0, decided=None):
+        """What a calibrator writes for a batch, claim included. decided: the batches that it merges; all by default"""
+        self.count(name, partition)
+        decided = [each for p in sorted(self.in_epoch) for each in self.in_epoch[p]] if decided is None else decided
+        certified = len(self.of(decided)) >= 4
+        if certified and self.in_force == LAYERS:
+            self.move += 1
+            self.decision(name, 1, "preferred", decided)
+            self.in_force = 1
+            self.boundary(name, 1, "preferred")
+        else:
+            self.decision(name, self.in_force, "chosen", decided)
+
+    def alarm(self, name, **fields):
+        """What a calibrator writes for a batch after which it withdraws the boundary."""
+        self.state(claim=name)
+        self.counted[0].append(name)
+        merged = [*self.in_epoch[0], name]
+        self.decision(name, LAYERS, "alarm", merged, **{"watch": 21.0, "epoch_end": "alarm", **fields})
+        self.in_force, self.epoch, self.in_epoch = LAYERS, self.epoch + 1, {}
+        self.state()
+        self.boundary(name, LAYERS, "alarm")
 
     def findings(self):
         found = {}
@@ -135,7 +189,8 @@ class CalibrationTest(unittest.TestCase):
         self.clean()
         self.assertEqual({}, self.scene.findings())
         self.assertFalse(self.scene.calibrations.open())
-        self.assertEqual({"batches": 5, "counted": 3, "dead_letters": 1, "decisions": 2}, self.scene.calibrations.report())
+        self.assertEqual({"batches": 5, "counted": 3, "dead_letters": 1, "decisions": 3,
+                          "boundary_records": 1}, self.scene.calibrations.report())
 
     def test_a_batch_that_is_not_counted(self):
         self.clean()
@@ -169,12 +224,26 @@ class CalibrationTest(unittest.TestCase):
         s.state()
         self.assertEqual({"batch_repeated": 1}, {k: n for k, n in s.findings().items() if k == "batch_repeated"})
 
-    def test_examples_that_are_counted_twice(self):
+    def test_examples_that_are_counted_twice_or_not_at_all(self):
+        for examples in (0, 2, 4):
+            s = self.scene = Scene()
+            s.send("a")
+            s.score("a")
+            s.send("b")
+            s.state(claim="b")
+            s.counted[0].append("b")
+            s.state(examples=3 + examples)
+            self.assertEqual({"state_miscounted": 1}, s.findings(), examples)
+
+    def test_a_repeated_example_need_not_count(self):
         s = self.scene
         s.send("a")
-        s.counted[0] = ["a"]
-        s.state(statistics=s.of(["a", "a"]))
-        self.assertEqual({"state_miscounted": 1, "decision_missing": 1}, s.findings())
+        s.score("a")
+        first = {"prompt": "secret a 0", "completion": "text"}
+        s.send("b", examples=1, value=json.dumps({"batch_id": "b", "adapter": "red",
+                                                  "examples": [first, {"prompt": "new", "completion": "text"}]}).encode())
+        s.score("b")
+        self.assertEqual({}, s.findings())
 
     def test_two_dead_letters(self):
         source = self.scene.send("broken", value=b"{")
@@ -199,13 +268,13 @@ class CalibrationTest(unittest.TestCase):
     def test_a_batch_that_does_not_exist(self):
         self.clean()
         self.scene.scores["phantom"] = self.scene.scores["a"]
-        self.scene.score("phantom")
+        self.scene.count("phantom")
         self.scene.letter((BATCHES, 0, 4711))
         self.assertEqual({"batch_unknown": 2}, self.scene.findings())
 
     def test_a_batch_of_another_partition(self):
         self.scene.send("a", partition=1)
-        self.scene.score("a", 0)
+        self.scene.count("a", 0)
         self.assertEqual({"batch_unknown": 1}, self.scene.findings())
 
     def test_a_state_that_forgets_a_batch(self):
@@ -219,118 +288,164 @@ class CalibrationTest(unittest.TestCase):
 
     def test_an_empty_state_of_another_version_forgets_nothing(self):
         self.clean()
-        self.scene.counted[0] = []
+        self.scene.counted[0] = self.scene.in_epoch[0] = []
         self.scene.state(adapter_digest="cc" * 32)
         self.assertEqual({}, self.scene.findings())
 
     def test_a_state_out_of_schema(self):
         self.scene.state(input_partition=-1)
-        self.scene.state(statistics=Statistics(0, [0.0, 0.0], [0.0] * 3), adapter=3)
+        self.scene.state(adapter=3)
         self.assertEqual({"state_out_of_schema": 2}, self.scene.findings())
 
-    def test_a_boundary_that_the_objective_does_not_choose(self):
-        s = self.scene
-        s.send("a", examples=6)
-        s.counted[0] = ["a"]
-        statistics = s.state()
-        s.boundary(statistics, boundary=(statistics.choice("balanced") + 1) % (LAYERS + 1))
-        self.assertEqual({"wrong_decision": 1}, s.findings())
+    def moved(self):
+        """Two batches, after which boundary 1 is in force."""
+        for name in ("a", "b"):
+            self.scene.send(name)
+            self.scene.score(name)
+        return self.scene
 
-    def test_an_objective_that_does_not_exist(self):
-        s = self.scene
-        s.send("a", examples=6)
-        s.counted[0] = ["a"]
-        s.boundary(s.state(), objective="tolerance:much")
-        self.assertEqual({"wrong_decision": 1}, s.findings())
-
-    def test_a_boundary_of_too_few_samples(self):
-        s = self.scene
-        s.send("a", examples=2)
-        s.counted[0] = ["a"]
-        s.boundary(s.state())
-        self.assertEqual({"wrong_decision": 1}, s.findings())
-
-    def test_a_boundary_of_another_curve_leaves_its_batch_without_a_record(self):
-        s = self.scene
-        s.send("a", examples=6)
-        s.counted[0] = ["a"]
-        statistics = s.state()
-        s.boundary(statistics, curve=[mean + 1e-6 for mean in statistics.means])
-        self.assertEqual({"wrong_decision": 1, "decision_missing": 1}, s.findings())
-
-    def test_a_boundary_that_ignores_the_other_partition(self):
-        s = self.scene
-        s.send("a", examples=6)
-        s.score("a")
-        s.send("b", examples=6, partition=1)
-        s.score("b", 1, decided=[1])
-        self.assertEqual({"wrong_decision": 1, "decision_missing": 1}, s.findings())
-
-    def test_a_boundary_of_an_aborted_state(self):
-        self.clean()
-        self.scene.boundary(self.scene.of(["a", "b"] * 3))
-        self.assertEqual({"wrong_decision": 1}, self.scene.findings())
-
-    def test_two_boundaries_of_one_batch(self):
-        s = self.scene
-        s.send("a", examples=6)
-        s.boundary(s.score("a"))
-        self.assertEqual({"wrong_decision": 1}, s.findings())
-
-    def test_a_batch_without_a_boundary_record(self):
-        s = self.scene
-        s.send("a", examples=6)
-        s.counted[0] = ["a"]
-        s.state()
-        self.assertEqual({"decision_missing": 1}, s.findings())
-
-    def test_a_pinned_adapter_needs_no_boundary_record(self):
-        s = self.scene
-        s.send("a", examples=6)
-        s.counted[0] = ["a"]
-        statistics = s.state()
-        s.calibrations.take_boundary(Message(BOUNDARIES, 0, 0, b'{"adapter": "red", "boundary": 1, "pinned": true}', b"red"))
+    def test_a_withdrawal_and_another_move(self):
+        s = self.moved()
+        s.send("c")
+        s.alarm("c")
+        for name in ("d", "e"):
+            s.send(name)
+            s.score(name)
         self.assertEqual({}, s.findings())
-        self.assertGreaterEqual(statistics.count, 4)
+        self.assertEqual(3, s.calibrations.report()["boundary_records"])
+
+    def test_an_alarm_whose_watch_is_below_its_threshold(self):
+        for fields in ({"watch": 19.0}, {"epoch_end": "full"}):
+            s = self.scene = Scene()
+            self.moved()
+            s.send("c")
+            s.alarm("c", **fields)
+            self.assertEqual({"wrong_decision": 1}, s.findings(), fields)
+
+    def test_a_withdrawal_to_another_boundary_than_full_lora(self):
+        s = self.moved()
+        s.send("c")
+        s.count("c")
+        s.decision("c", 2, "stricter_settings", ["a", "b", "c"])
+        s.boundary("c", 2, "stricter_settings")
+        self.assertEqual({"wrong_decision": 1}, s.findings())
+
+    def planted(self, **fields):
+        """A move whose decision has one wrong field."""
+        s = self.scene = Scene()
+        s.send("a", examples=6)
+        s.count("a")
+        s.move = 1
+        value = s.decision("a", fields.pop("chosen", 1), "preferred", ["a"], **fields)
+        s.boundary("a", value["boundary"], "preferred")
+        return s.findings()
+
+    def test_a_decision_that_does_not_follow_from_its_state(self):
+        self.assertEqual({}, self.planted())
+        for fault in ({"chosen": 2}, {"examples": 5}, {"epoch": 2}, {"batches": 2}, {"threshold": 2.0}, {"alpha": 0.1},
+                      {"objective": "tolerance:much"}, {"num_layers": 4}):
+            self.assertEqual({"wrong_decision": 1}, self.planted(**fault), fault)
+
+    def test_a_decision_with_another_curve_or_test_than_its_state(self):
+        for field, plus in (("mean", 1e-4), ("log_e", 1e-3)):
+            s = self.scene = Scene()
+            s.send("a", examples=6)
+            s.count("a")
+            s.move = 1
+            rows = s.decision("a", 1, "preferred", ["a"], published=False)["boundaries"]
+            s.boundary("a", 1, "preferred")
+            self.assertEqual({"wrong_decision": 1}, s.findings())       # no published decision
+            s = self.scene = Scene()
+            s.send("a", examples=6)
+            s.count("a")
+            s.decision("a", LAYERS, "soon_after_move", ["a"],
+                       boundaries=[{**row, field: row[field] + plus} if field in row else row for row in rows])
+            self.assertEqual({"wrong_decision": 1}, s.findings(), field)
+
+    def test_a_boundary_that_is_not_certified(self):
+        s = self.scene
+        s.send("a", examples=6)
+        s.count("a")
+        s.move = 1
+        rows = s.decision("a", 1, "preferred", ["a"])["boundaries"]
+        s.boundary("a", 1, "preferred")
+        self.assertEqual({}, s.findings())
+        s = self.scene = Scene()
+        s.send("a", examples=6)
+        s.count("a")
+        s.move = 1
+        rows[0]["certified"] = True
+        s.decision("a", 0, "preferred", ["a"], boundaries=rows)
+        s.boundary("a", 0, "preferred")
+        self.assertEqual({"wrong_decision": 1}, s.findings())
+
+    def test_a_decision_that_ignores_the_other_partition(self):
+        s = self.scene
+        s.send("a")
+        s.score("a")
+        s.send("b", partition=1)
+        s.score("b", 1, decided=["b"])
+        self.assertEqual({"wrong_decision": 1}, s.findings())
 
     def test_a_decision_may_lack_the_batches_that_another_partition_counts_meanwhile(self):
         s = self.scene
         for name, partition in (("a", 0), ("b", 1)):
-            s.send(name, examples=4, partition=partition)
+            s.send(name, partition=partition)
         s.state(0, claim="a")
         s.state(1, claim="b")
-        s.counted[0].append("a")
-        s.boundary(s.state(0))
-        s.counted[1].append("b")
-        s.boundary(s.state(1))                            # without "a", which was counted after the claim of "b"
+        for name, partition in (("a", 0), ("b", 1)):
+            s.counted[partition].append(name)
+            s.in_epoch[partition].append(name)
+            s.state(partition)
+            s.decision(name, LAYERS, "chosen", [name])    # "b" without "a", which was counted after the claim of "b"
         self.assertEqual({}, s.findings())
+
+    def test_a_decision_without_its_boundary_record(self):
+        s = self.scene
+        s.send("a", examples=6)
+        s.count("a")
+        s.move = 1
+        s.decision("a", 1, "preferred", ["a"])
+        self.assertEqual({"decision_missing": 1}, s.findings())
+
+    def test_a_decision_in_shadow_mode_has_no_boundary_record(self):
+        s = self.scene
+        s.send("a", examples=6)
+        s.count("a")
+        s.move = 1
+        s.decision("a", 1, "preferred", ["a"], published=False)
+        self.assertEqual({}, s.findings())
+
+    def test_a_boundary_record_without_its_decision(self):
+        s = self.moved()
+        s.boundary("b", 2, "preferred")
+        self.assertEqual({"wrong_decision": 1}, s.findings())
+
+    def test_a_decision_out_of_schema(self):
+        s = self.scene
+        s.calibrations.take_decision(Message(DECISIONS, 0, 0, b'{"adapter": "red"}', b"red"))
+        self.assertEqual({"state_out_of_schema": 1}, s.findings())
 
     def test_boundary_records_of_others_are_not_judged(self):
         s = self.scene
-        for value in (b"{", b'{"adapter": "red", "boundary": -1}', b'{"adapter": "red", "boundary": 1}'):
+        for value in (b"{", b'{"adapter": "red", "boundary": -1}', b'{"adapter": "red", "boundary": 1}',
+                      b'{"adapter": "red", "boundary": 1, "pinned": true}',
+                      b'{"adapter": "red", "boundary": 3, "epoch": 2, "move": 1}'):
             s.calibrations.take_boundary(Message(BOUNDARIES, 0, 0, value, b"red"))
         self.assertEqual({}, s.findings())
 
 
-class StatisticsTest(unittest.TestCase):
-
-    def test_a_merge_has_the_statistics_of_all_examples(self):
-        r = random.Random(3)
-        scores = [[r.gauss(-2, 1) for _ in range(4)] for _ in range(9)]
-        merged, whole = of_examples(scores[:4]).merge(of_examples(scores[4:])), of_examples(scores)
-        self.assertEqual(whole.count, merged.count)
-        for mine, theirs in zip(merged.means + merged.comoments, whole.means + whole.comoments):
-            self.assertAlmostEqual(theirs, mine, 12)
-        differences = [x[3] - x[1] for x in scores]
-        self.assertAlmostEqual(reference.stdev(differences) / 3, merged.standard_error(1, 3), 12)
+class RuleTest(unittest.TestCase):
 
     def test_choices(self):
-        # boundaries 1 and 2 tie; 1 is within one standard error of 3 on paired differences, 0 is not
-        curve = of_examples([[-3.0, -2.0, -2.0, -1.9], [-3.2, -2.2, -2.2, -2.3], [-3.1, -1.9, -1.9, -1.8]])
-        self.assertEqual({"quality": 3, "balanced": 1, "latency": 3, "tolerance:0.5": 1, "tolerance:0": 3, "other": None,
-                          "tolerance:x": None},
-                         {name: curve.choice(name) for name in ("quality", "balanced", "latency", "tolerance:0.5", "tolerance:0",
-                                                                "other", "tolerance:x")})
+        means = {0: -3.0, 1: -1.015, 2: -1.0, 3: -0.9}
+        self.assertEqual({"quality": 2, "balanced": 1, "latency": 0, "tolerance:0.5": 0, "other": None, "tolerance:x": None},
+                         {name: choice(name, 0.02, means, [0, 1, 2]) for name in (
+                             "quality", "balanced", "latency", "tolerance:0.5", "other", "tolerance:x")})
+
+    def test_log_e_of_large_sums(self):
+        self.assertAlmostEqual(math.log(0.5 * math.e + 0.5), log_e([1.0, 0.0, 0.0, 0.0, 0.0]), 12)
+        self.assertAlmostEqual(2000 + math.log(0.5), log_e([2000.0, 0.0, 0.0, 0.0, 0.0]), 9)
 
 
 if __name__ == "__main__":

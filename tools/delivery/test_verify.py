@@ -38,7 +38,8 @@ class Scene:
         self.producer = producer
         self.start = int(time.time() * 1000) - 3_600_000
         partitions = {"requests": 3, "urgent": 1, "results": 3, "replies": 2, "letters": 2, "boundaries": 1, "events": 1,
-                      "cancellations": 1, "closed": 1, "batches": 2, "batch-letters": 2, "states": 1}
+                      "cancellations": 1, "closed": 1, "batches": 2, "batch-letters": 2, "states": 1,
+                      "decisions": 1}
         admin = AdminClient({"bootstrap.servers": broker, **QUIET})
         for created in admin.create_topics([NewTopic(self.prefix + name, n, 1) for name, n in partitions.items()]).values():
             created.result()
@@ -111,7 +112,8 @@ class Scene:
             self.broker, "--requests", f"{p}requests,{p}urgent", "--results", p + "results", "--reply-topics", p + "replies",
             "--dead-letters", p + "letters", "--boundaries", p + "boundaries", "--events", p + "events",
             "--cancellations", p + "cancellations", "--unwritable-topics", p + "closed", "--validation-batches", p + "batches",
-            "--validation-dead-letters", p + "batch-letters", "--calibration-state", p + "states", "--staleness", "10",
+            "--validation-dead-letters", p + "batch-letters", "--calibration-state", p + "states",
+            "--boundary-decisions", p + "decisions", "--staleness", "10",
             "--client", "log_level=0", *arguments]))
 
 

@@ -343,7 +343,7 @@ class BatchReader(threading.Thread):
     def __init__(self, brokers, batches="validation-batches", letters="validation-dead-letters", states="calibration-state"):
         super().__init__(name="batch-states", daemon=True)
         self._lock = threading.Lock()
-        self._calibrations = Calibrations({name: Schema(name) for name in ("validation-batch", "calibration-state")}, 0)
+        self._calibrations = Calibrations({name: Schema(name) for name in ("validation-batch", "calibration-state")})
         self._take = {batches: lambda message: self._calibrations.take_batch(message, True),
                       letters: self._calibrations.take_letter, states: self._calibrations.take_state}
         self._progress = time.monotonic()

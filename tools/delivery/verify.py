@@ -152,11 +152,12 @@ class Verifier:
         self.planted = set()
         self._schemas = {name: Schema(name)
                          for name in ("request", "result", "boundary-record", "dead-letter-headers", "event", "validation-batch",
-                                      "calibration-state")}
+                                      "calibration-state", "boundary-decision")}
         self._result_topics = [options.results, *options.reply_topics, *options.unwritable_topics]
-        self._calibration_topics = [options.validation_batches, options.validation_dead_letters, options.calibration_state] \
+        self._calibration_topics = [options.validation_batches, options.validation_dead_letters, options.calibration_state,
+                                    options.boundary_decisions] \
             if options.validation_batches else []
-        self._calibrations = calibration.Calibrations(self._schemas, options.min_samples)
+        self._calibrations = calibration.Calibrations(self._schemas)
         self._optional = [topic for topic in (options.events, options.cancellations, *self._calibration_topics) if topic]
 
     def run(self):
@@ -246,6 +247,8 @@ class Verifier:
             self._calibrations.take_batch(message, judged)
         elif message.topic() == self.options.calibration_state:
             self._calibrations.take_state(message)
+        elif message.topic() == self.options.boundary_decisions:
+            self._calibrations.take_decision(message)
         else:
             self._calibrations.take_letter(message)
 
@@ -574,8 +577,7 @@ def arguments(argv=None):
                                                      "states are not read by default")
     parser.add_argument("--validation-dead-letters", default="validation-dead-letters")
     parser.add_argument("--calibration-state", default="calibration-state")
-    parser.add_argument("--min-samples", type=int, default=8,
-                        help="the calibrators' tidemark.calibrator.min-samples (%(default)s)")
+    parser.add_argument("--boundary-decisions", default="boundary-decisions")
     parser.add_argument("--adapter-digest", type=named, action="append", default=[], metavar="ID=SHA256",
                         help="the version that must answer for an adapter; repeatable")
     parser.add_argument("--base-digest", metavar="SHA256",

@@ -8,6 +8,7 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.OptionalLong;
 
 /**
  * One value of the topic {@code boundary-decisions}: a decision on the boundary of an adapter version, with its
@@ -87,6 +88,8 @@ public record BoundaryDecisionRecord(
      *                   time. Absent below two examples
      * @param logE       ln E; absent for full LoRA
      * @param certified  whether ln E is at its threshold, or the boundary is full LoRA
+     * @param missing    how many more examples the boundary needs at its present mean until it is certified; absent if
+     *                   it will not be
      */
     public record Row(
             @JsonProperty(required = true) int boundary,
@@ -94,7 +97,20 @@ public record BoundaryDecisionRecord(
             @JsonProperty(required = true) double difference,
             OptionalDouble interval,
             @JsonProperty("log_e") OptionalDouble logE,
-            @JsonProperty(required = true) boolean certified) {}
+            @JsonProperty(required = true) boolean certified,
+            OptionalLong missing) {
+
+        /** A boundary of which nothing is known about more examples. */
+        public Row(
+                int boundary,
+                double mean,
+                double difference,
+                OptionalDouble interval,
+                OptionalDouble logE,
+                boolean certified) {
+            this(boundary, mean, difference, interval, logE, certified, OptionalLong.empty());
+        }
+    }
 
     public BoundaryDecisionRecord {
         boundaries = List.copyOf(boundaries);

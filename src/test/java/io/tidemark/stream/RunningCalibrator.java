@@ -247,6 +247,11 @@ final class RunningCalibrator implements AutoCloseable {
         return prefix + "calibrators";
     }
 
+    /** The topic of validation batches. */
+    String batches() {
+        return topics.validationBatches();
+    }
+
     private TopicPartition validationBatches(int partition) {
         return new TopicPartition(topics.validationBatches(), partition);
     }

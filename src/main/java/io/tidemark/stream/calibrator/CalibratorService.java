@@ -9,6 +9,7 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.errors.InconsistentGroupProtocolException;
 import org.jboss.logging.Logger;
 
 /**
@@ -137,7 +138,11 @@ public final class CalibratorService implements AutoCloseable {
 
     private void restartAfter(Exception failed) {
         closeSession();
-        run.disrupted(KafkaConnection.reason(failed));
+        run.disrupted(
+                failed instanceof InconsistentGroupProtocolException
+                        ? "a calibrator of an earlier release is a member of group '" + options.group()
+                                + "'; stop all calibrators of earlier releases"
+                        : KafkaConnection.reason(failed));
         thread.time().sleep(RETRY);
     }
 

@@ -5,6 +5,7 @@ import io.tidemark.calibration.BoundaryRule;
 import io.tidemark.calibration.CalibrationState;
 import io.tidemark.calibration.CalibrationState.Counted;
 import io.tidemark.calibration.EpochSet;
+import io.tidemark.calibration.EpochState;
 import io.tidemark.calibration.ExampleFilter;
 import io.tidemark.calibration.RuleDecision;
 import io.tidemark.input.RejectedException;
@@ -119,7 +120,8 @@ final class CalibratorSession implements ConsumerRebalanceListener, AutoCloseabl
         this.listener = listener;
         this.time = thread.time();
         // one record, because each is handled before the next poll
-        this.consumer = thread.kafka().newGroupMember(options.group(), options.transactionalId(), READS, "earliest");
+        this.consumer = thread.kafka().newGroupMember(
+                options.group(), options.transactionalId(), READS, "earliest", EpochAssignor.class);
         this.heartbeat = new PollHeartbeat(consumer, time);
         try {
             tables = new CalibratorTables(thread.kafka(), time, options.topics());
@@ -478,19 +480,19 @@ final class CalibratorSession implements ConsumerRebalanceListener, AutoCloseabl
             return;
         }
         BoundaryRule rule = options.rule(first.version().numLayers());
-        BoundaryRule.Opened epoch = rule.open(now.states(), partition, now.inForce());
-        if (epoch.decision().isPresent()) {
-            // the settings differ; the next batch ends the epoch
+        if (!now.hasCounted()) {
+            // an operator has begun an epoch
             return;
         }
-        RuleDecision decision = rule.decide(now.states().with(partition, epoch.state()), now.inForce());
+        RuleDecision decision = rule.decide(now.states(), now.inForce());
         if (!decision.publishes() && decision.epochEnd().isEmpty()) {
             return;
         }
+        EpochState own = rule.open(now.states(), partition, now.inForce()).state();
         CalibrationState state = tables.states()
                 .get(adapter, partition, first.version())
                 .with(
-                        rule.after(epoch.state(), decision),
+                        rule.after(own, decision),
                         RuleSnapshot.shadow(options.mode(), decision.inForce()));
         Decided second = decided(
                 batch.record(), first.batch().batchId(), first.version(), now, List.of(decision), adapter);

@@ -175,7 +175,8 @@ final class DecisionRecords {
                                         ? OptionalDouble.of(row.interval())
                                         : OptionalDouble.empty(),
                                 row.logE(),
-                                row.certified()))
+                                row.certified(),
+                                row.missing()))
                         .toList(),
                 Optional.of(decided.batch()),
                 options.mode() == Mode.PUBLISH);

@@ -74,6 +74,12 @@ record RuleSnapshot(
                 inForce.test());
     }
 
+    /** Whether any partition has a state of the epoch that counts. */
+    boolean hasCounted() {
+        int epoch = states.epoch(inForce);
+        return states.byPartition().values().stream().anyMatch(state -> state.epoch() == epoch);
+    }
+
     /** Whether another partition's state has been written since an earlier snapshot. */
     boolean hasNewsSince(RuleSnapshot earlier, int ownPartition) {
         return !others(ownPartition).equals(earlier.others(ownPartition));

@@ -30,6 +30,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.DoublePredicate;
 import java.util.function.IntToDoubleFunction;
 import java.util.stream.Collectors;
@@ -37,6 +38,7 @@ import java.util.stream.IntStream;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.TimeoutException;
 
 /**
  * A calibrator on the thread of the test, with virtual time, a cluster in memory, and sweeps that do what the test says
@@ -119,6 +121,36 @@ final class OneThreadCalibrator implements AutoCloseable {
     /** The decisions that were reported. */
     List<RuleDecision> decisions() {
         return decisions;
+    }
+
+    /** Runs once, after the next commit that counts a batch and before the calibrator reads the tables again. */
+    void afterNextOutcome(Runnable task) {
+        kafka.afterCommits(transaction -> {
+            if (transaction.offsets().values().stream()
+                    .anyMatch(offset -> offset.metadata().isEmpty())) {
+                kafka.afterCommits(any -> {});
+                task.run();
+            }
+        });
+    }
+
+    /**
+     * The n-th transaction from now on fails; 0 for none.
+     *
+     * @param isCommitted whether it fails after it was committed
+     */
+    void failTransaction(int number, boolean isCommitted) {
+        AtomicInteger commits = new AtomicInteger();
+        RuntimeException killed = new TimeoutException("killed");
+        kafka.beforeCommits(() -> {
+            if (commits.incrementAndGet() == number) {
+                if (isCommitted) {
+                    kafka.loseNextAnswer(killed);
+                } else {
+                    kafka.failNextCommit(killed);
+                }
+            }
+        });
     }
 
     /** How many sweeps have started. */

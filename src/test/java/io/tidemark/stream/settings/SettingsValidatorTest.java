@@ -49,7 +49,20 @@ class SettingsValidatorTest {
         "tidemark.worker.shutdown-grace, -1S",
         "tidemark.tables.load-timeout, 0S",
         "tidemark.tables.max-staleness, 999MS",
-        "tidemark.calibrator.tolerance, Infinity"
+        "tidemark.calibrator.tolerance, Infinity",
+        "tidemark.calibrator.alpha, 1",
+        "tidemark.calibrator.alpha, NaN",
+        "tidemark.calibrator.margin, -0.01",
+        "tidemark.calibrator.loss-cap, 0.02",
+        "tidemark.calibrator.gain-cap, 0",
+        "tidemark.calibrator.min-samples, 1",
+        "tidemark.calibrator.min-batches, 0",
+        "tidemark.calibrator.batch-examples, 0",
+        "tidemark.calibrator.false-alarm-examples, 9",
+        "tidemark.calibrator.epoch-examples, 4001",
+        "tidemark.calibrator.unit, token",
+        "tidemark.calibrator.candidates, 1",
+        "tidemark.calibrator.candidates, all"
     })
     @DisplayName("An invalid value is rejected with the name of the property")
     void refused(String property, String value) {
@@ -66,6 +79,29 @@ class SettingsValidatorTest {
                 .hasMessageStartingWith("tidemark.worker-id must have at most 249 characters");
         assertThatCode(() -> SettingsValidator.require(settings(Map.of("tidemark.worker-id", "w".repeat(249)))))
                 .doesNotThrowAnyException();
+    }
+
+    @Test
+    @DisplayName("Settings of the rule that contradict each other are rejected, also the margin of the objective")
+    void contradictions() {
+        assertThatThrownBy(() -> SettingsValidator.require(settings(Map.of(
+                        "tidemark.calibrator.min-samples", "64", "tidemark.calibrator.epoch-examples", "63"))))
+                .hasMessageStartingWith("tidemark.calibrator.min-samples (64) must not be above epoch-examples (63)");
+        for (Map<String, String> tolerance : List.of(
+                Map.of("tidemark.calibrator.objective", "tolerance:1"),
+                Map.of("tidemark.calibrator.objective", "tolerance", "tidemark.calibrator.tolerance", "1"))) {
+            assertThatThrownBy(() -> SettingsValidator.require(settings(tolerance)))
+                    .hasMessageStartingWith("tidemark.calibrator.loss-cap must be above margin (1.0)");
+        }
+    }
+
+    @Test
+    @DisplayName("A candidate above the layers of the model is rejected with the name of the property")
+    void candidates() {
+        TidemarkSettings settings = settings(Map.of("tidemark.calibrator.candidates", "0,8,13"));
+        assertThat(RuleOfSettings.of(settings.calibrator(), 13).candidates(13)).containsExactly(0, 8, 13);
+        assertThatThrownBy(() -> RuleOfSettings.of(settings.calibrator(), 12))
+                .hasMessageStartingWith("tidemark.calibrator.candidates must be from 0 to 12");
     }
 
     @Test

@@ -31,6 +31,7 @@ import org.apache.kafka.clients.admin.internals.CoordinatorKey;
 import org.apache.kafka.clients.consumer.CommitFailedException;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.CooperativeStickyAssignor;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.consumer.LogTruncationException;
 import org.apache.kafka.clients.consumer.MockConsumer;
@@ -93,6 +94,8 @@ public final class SimulatedKafka implements KafkaClients {
     private Set<TopicPartition> assignment = Set.of();
     private Optional<RuntimeException> failure = Optional.empty();
     private boolean failsAfterCommit;
+    private Runnable beforeCommits = () -> {};
+    private java.util.function.Consumer<Transaction> afterCommits = transaction -> {};
 
     /** @param partitions the topics and the number of their partitions */
     public SimulatedKafka(VirtualTime time, Map<String, Integer> partitions) {
@@ -188,6 +191,16 @@ public final class SimulatedKafka implements KafkaClients {
         failsAfterCommit = true;
     }
 
+    /** Runs before each commit of a transaction; may call {@link #failNextCommit} or {@link #loseNextAnswer}. */
+    public void beforeCommits(Runnable task) {
+        beforeCommits = task;
+    }
+
+    /** Runs after each commit of a transaction. */
+    public void afterCommits(java.util.function.Consumer<Transaction> task) {
+        afterCommits = task;
+    }
+
     /** The consumers, the oldest first. */
     public List<SimulatedConsumer> consumers() {
         return List.copyOf(consumers);
@@ -215,7 +228,11 @@ public final class SimulatedKafka implements KafkaClients {
 
     @Override
     public Consumer<byte[], byte[]> newGroupMember(
-            String group, String clientId, ReadLimits limits, String offsetReset) {
+            String group,
+            String clientId,
+            ReadLimits limits,
+            String offsetReset,
+            Class<? extends CooperativeStickyAssignor> assignor) {
         SimulatedConsumer joined = new SimulatedConsumer();
         joined.resets = !offsetReset.equals("none");
         joined.setMaxPollRecords(limits.pollRecords());
@@ -471,6 +488,7 @@ public final class SimulatedKafka implements KafkaClients {
         @Override
         public void commitTransaction() {
             onThread();
+            beforeCommits.run();
             Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>();
             uncommittedOffsets().values().forEach(offsets::putAll);
             Transaction transaction = new Transaction(List.copyOf(uncommittedRecords()), Map.copyOf(offsets));
@@ -480,6 +498,7 @@ public final class SimulatedKafka implements KafkaClients {
             if (failing.isEmpty() || failsAfterCommit) {
                 super.commitTransaction();
                 apply(transaction);
+                afterCommits.accept(transaction);
             }
             failing.ifPresent(reason -> {
                 throw reason;
