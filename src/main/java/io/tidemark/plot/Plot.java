@@ -34,7 +34,12 @@ public record Plot(String title, String xLabel, String yLabel, List<Series> seri
 
     /** The distance between two labelled numbers on the horizontal axis. */
     int xTickStep() {
-        return last() <= 16 ? 1 : last() <= 60 ? 5 : 10;
+        return xTickStep(last());
+    }
+
+    /** As {@link #xTickStep()}, for an axis from 0 to {@code last}. */
+    static int xTickStep(int last) {
+        return last <= 16 ? 1 : last <= 60 ? 5 : 10;
     }
 
     /** The largest number on the horizontal axis. */

@@ -94,4 +94,39 @@ class PlotTest {
         assertThatThrownBy(() -> new Plot("t", "a", "u", List.of(two, three), List.of()))
                 .hasMessageContaining("one length");
     }
+
+    @Test
+    @DisplayName("A character plot of intervals has a symbol at each value and a line over its interval, and only there")
+    void intervals() {
+        IntervalPlot plot = new IntervalPlot(
+                "differences",
+                "boundary",
+                List.of(
+                        new IntervalPlot.Point(0, -1, 0.5, false),
+                        new IntervalPlot.Point(4, 0.5, 0.1, true),
+                        new IntervalPlot.Point(16, 0, 0, true)),
+                "certified",
+                "not certified",
+                List.of(new Mark(4, "in force")));
+        List<String> lines = CharacterPlot.of(plot).lines().toList();
+        assertThat(lines).allMatch(line -> line.length() <= 80);
+        assertThat(lines.get(1)).contains("● certified", "○ not certified");
+        assertThat(column(lines, 0)).matches(" *┃+○┃+ *");
+        assertThat(column(lines, 4)).matches(" *●┃* *").contains("●");
+        assertThat(column(lines, 8)).isBlank();
+        assertThat(column(lines, 16)).matches(" *● *");
+        assertThat(lines.get(lines.size() - 1)).endsWith("^ in force");
+        assertThatThrownBy(() -> new IntervalPlot.Point(0, 0, Double.POSITIVE_INFINITY, true))
+                .hasMessageContaining("finite interval");
+        assertThatThrownBy(() -> new IntervalPlot("t", "x", List.of(), "a", "b", List.of()))
+                .hasMessageContaining("a plot needs a point");
+    }
+
+    /** What is drawn at an integer of the horizontal axis, from top to bottom. */
+    private static String column(List<String> lines, int at) {
+        int from = lines.get(2).indexOf('│') + 1 + at * 3;
+        StringBuilder column = new StringBuilder();
+        lines.subList(2, 15).forEach(line -> column.append(from < line.length() ? line.charAt(from) : ' '));
+        return column.toString();
+    }
 }
