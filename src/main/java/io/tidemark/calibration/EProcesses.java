@@ -135,7 +135,7 @@ public final class EProcesses {
      * @param boundaries the number K of tested boundaries
      * @param epoch      k, from 1
      */
-    static double threshold(int boundaries, int epoch, double alpha) {
+    public static double threshold(int boundaries, int epoch, double alpha) {
         return Math.log((double) boundaries * epoch * (epoch + 1.0) / alpha);
     }
 
