@@ -22,16 +22,20 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-/** {@code tidemark boundaries}: reads and writes the topic of boundaries. */
+/** {@code tidemark boundaries}: reads and writes the topic of boundaries, and reads that of decisions. */
 @Command(
         name = "boundaries",
-        description = "Shows and sets the adapters' boundaries on the topic 'adapter-boundaries'.",
+        description = "Shows, explains and sets the adapters' boundaries on the topic 'adapter-boundaries'.",
         mixinStandardHelpOptions = true,
         subcommands = {
             BoundariesCommand.ListAll.class,
             BoundariesCommand.Get.class,
             BoundariesCommand.Set.class,
-            BoundariesCommand.Unset.class
+            BoundariesCommand.Unset.class,
+            BoundaryHistory.class,
+            BoundaryExplanation.class,
+            BoundaryRollback.class,
+            BoundaryReset.class
         },
         footer = {
             "",

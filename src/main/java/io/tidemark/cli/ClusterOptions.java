@@ -2,7 +2,9 @@ package io.tidemark.cli;
 
 import io.tidemark.cli.serving.CommandSettings;
 import io.tidemark.client.BoundaryTopic;
+import io.tidemark.client.CalibrationStates;
 import io.tidemark.client.Cluster;
+import io.tidemark.client.DecisionTopic;
 import io.tidemark.client.Topics;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -43,5 +45,17 @@ final class ClusterOptions {
     BoundaryTopic boundaries() {
         cluster().requireTopics(topics().boundaries());
         return new BoundaryTopic(cluster(), topics());
+    }
+
+    /** @throws io.tidemark.client.ClientException when no broker answers or the topic does not exist */
+    DecisionTopic decisions() {
+        cluster().requireTopics(topics().boundaryDecisions());
+        return new DecisionTopic(cluster(), topics());
+    }
+
+    /** @throws io.tidemark.client.ClientException when no broker answers or the topic does not exist */
+    CalibrationStates calibrationStates() {
+        cluster().requireTopics(topics().calibrationState());
+        return new CalibrationStates(cluster(), topics());
     }
 }

@@ -7,4 +7,6 @@ public record Topics(
         String results,
         String validationBatches,
         String validationDeadLetters,
-        String boundaries) {}
+        String boundaries,
+        String boundaryDecisions,
+        String calibrationState) {}

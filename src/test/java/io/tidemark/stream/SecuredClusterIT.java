@@ -55,7 +55,9 @@ class SecuredClusterIT {
             "generation-results",
             "validation-batches",
             "validation-dead-letters",
-            "adapter-boundaries");
+            "adapter-boundaries",
+            "boundary-decisions",
+            "calibration-state");
 
     private SecuredBroker broker;
 

@@ -49,7 +49,9 @@ public final class CommandSettings {
                 layout.results(),
                 layout.validationBatches(),
                 layout.validationDeadLetters(),
-                layout.boundaries());
+                layout.boundaries(),
+                layout.boundaryDecisions(),
+                layout.calibrationState());
     }
 
     /** Creates missing topics with the layout that workers and calibrators would create. */

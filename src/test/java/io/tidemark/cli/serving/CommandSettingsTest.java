@@ -25,7 +25,9 @@ class CommandSettingsTest {
                         "generation-results",
                         "validation-batches",
                         "validation-dead-letters",
-                        "adapter-boundaries"));
+                        "adapter-boundaries",
+                        "boundary-decisions",
+                        "calibration-state"));
     }
 
     @Test

@@ -1,0 +1,201 @@
+package io.tidemark.cli;
+
+import io.tidemark.calibration.CertificationForecast;
+import io.tidemark.calibration.HarmTest;
+import io.tidemark.cli.console.CommandException;
+import io.tidemark.message.BoundaryDecisionRecord;
+import io.tidemark.message.BoundaryDecisionRecord.Row;
+import io.tidemark.plot.CharacterPlot;
+import io.tidemark.plot.IntervalPlot;
+import io.tidemark.plot.Plot.Mark;
+import java.io.PrintWriter;
+import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** {@code tidemark boundaries explain ADAPTER}: the last decision with its evidence. */
+@Command(
+        name = "explain",
+        description = "Shows the evidence of the last decision: the curve, certified boundaries, and what others need.",
+        mixinStandardHelpOptions = true,
+        footer = {
+            "",
+            "Example:",
+            "  tidemark boundaries explain restaurants",
+            "A boundary is certified when ln E is at least the number beside it. The estimate of further examples",
+            "assumes that each has the present mean; a mean at or below -margin is never certified."
+        })
+final class BoundaryExplanation implements Callable<Integer> {
+
+    private static final String ROW = "%8s  %9s  %-20s %-16s %s%n";
+
+    @Spec
+    private CommandSpec spec;
+
+    @Mixin
+    private ClusterOptions cluster;
+
+    @Parameters(paramLabel = "ADAPTER", description = "Id of the adapter.")
+    private String adapter;
+
+    @Override
+    public Integer call() {
+        List<BoundaryDecisionRecord> last =
+                cluster.decisions().read(adapter, 1).last();
+        if (last.isEmpty()) {
+            throw new CommandException("no decision on '" + adapter + "' in the last 30 days; a calibrator decides"
+                    + " after each validation batch ('tidemark calibrate')");
+        }
+        PrintWriter out = spec.commandLine().getOut();
+        print(last.get(0), out);
+        out.flush();
+        return 0;
+    }
+
+    static void print(BoundaryDecisionRecord decision, PrintWriter out) {
+        boolean isReset = decision.reason().equals(BoundaryDecisionRecord.RESET);
+        out.println("'" + decision.adapter() + "', decision of "
+                + decision.decidedAt().truncatedTo(ChronoUnit.SECONDS)
+                + decision.evidence()
+                        .map(batch -> " after batch " + printable(batch.batchId()) + " ("
+                                + BoundaryHistory.batch(decision) + ")")
+                        .orElse(isReset ? " by an operator" : ""));
+        out.println("boundary " + decision.before() + " → " + decision.boundary() + " of " + decision.numLayers()
+                + ", reason " + decision.reason() + ", objective " + decision.objective() + ", move " + decision.move()
+                + (decision.published() ? "" : "; shadow mode: not published"));
+        out.printf(
+                Locale.ROOT,
+                "epoch %d, %d examples in %d batches%s; margin %s, loss cap %s, gain cap %s, unit %s, alpha %s%n",
+                decision.epoch(),
+                decision.examples(),
+                decision.batches(),
+                decision.epochEnd().map(end -> ", ended: " + end).orElse(""),
+                decision.margin(),
+                decision.lossCap(),
+                decision.gainCap(),
+                decision.unit(),
+                decision.alpha());
+        if (decision.watch() > 0) {
+            out.printf(
+                    Locale.ROOT,
+                    "watch of boundary %d: %.1f; it is withdrawn at %.0f%n",
+                    decision.before(),
+                    decision.watch(),
+                    decision.watchThreshold());
+        }
+        out.println();
+        if (decision.boundaries().isEmpty()) {
+            out.println("no evidence: the epoch begins without examples");
+            return;
+        }
+        out.print(CharacterPlot.of(plot(decision)));
+        out.println();
+        table(decision, out);
+        out.println();
+        if (decision.epochEnd().isPresent()) {
+            out.println("This epoch has ended. The next one begins without examples.");
+        }
+        out.println("± is half of a plain 95% interval. It describes the examples; it is not valid at a chosen time,");
+        out.println("and no decision uses it.");
+    }
+
+    private static IntervalPlot plot(BoundaryDecisionRecord decision) {
+        List<Mark> marks = new ArrayList<>();
+        marks.add(new Mark(decision.boundary(), "in force " + decision.boundary()));
+        if (decision.changesBoundary()) {
+            marks.add(new Mark(decision.before(), "before " + decision.before()));
+        }
+        return new IntervalPlot(
+                decision.adapter() + ": difference to full LoRA in nats per gold token, " + decision.examples()
+                        + " examples",
+                "boundary",
+                decision.boundaries().stream()
+                        .map(row -> new IntervalPlot.Point(
+                                row.boundary(),
+                                row.difference(),
+                                row.interval().orElse(0),
+                                row.certified()))
+                        .toList(),
+                "certified, or full LoRA",
+                "not certified",
+                marks);
+    }
+
+    private static void table(BoundaryDecisionRecord decision, PrintWriter out) {
+        Optional<HarmTest> test = test(decision);
+        out.printf(ROW, "BOUNDARY", "MEAN", "DIFFERENCE", "LN E / NEEDED", "FURTHER EXAMPLES");
+        for (Row row : decision.boundaries()) {
+            out.printf(
+                    ROW,
+                    row.boundary(),
+                    String.format(Locale.ROOT, "%.4f", row.mean()),
+                    row.logE().isEmpty()
+                            ? "-"
+                            : String.format(Locale.ROOT, "%+.4f", row.difference())
+                                    + (row.interval().isPresent()
+                                            ? String.format(
+                                                    Locale.ROOT,
+                                                    " ± %.4f",
+                                                    row.interval().getAsDouble())
+                                            : ""),
+                    row.logE().isEmpty()
+                            ? "-"
+                            : String.format(
+                                    Locale.ROOT, "%.2f / %.2f", row.logE().getAsDouble(), decision.threshold()),
+                    further(decision, test, row));
+        }
+    }
+
+    private static String further(BoundaryDecisionRecord decision, Optional<HarmTest> test, Row row) {
+        if (row.logE().isEmpty()) {
+            return "full LoRA";
+        }
+        if (row.certified()) {
+            return "certified";
+        }
+        if (test.isEmpty()) {
+            return "unknown";
+        }
+        boolean byBatch = test.get().unit() == HarmTest.Unit.BATCH;
+        OptionalLong further = new CertificationForecast(test.get())
+                .observations(
+                        byBatch ? decision.batches() : decision.examples(),
+                        row.difference(),
+                        row.logE().getAsDouble(),
+                        decision.threshold());
+        if (further.isEmpty()) {
+            return "never at its present mean";
+        }
+        String count = "about " + further.getAsLong() + (byBatch ? " more batches" : " more");
+        return !byBatch && decision.examples() + further.getAsLong() > CertificationForecast.MAX_EPOCH_EXAMPLES
+                ? count + ", longer than an epoch"
+                : count;
+    }
+
+    /** Empty if a newer calibrator has tested something else. */
+    private static Optional<HarmTest> test(BoundaryDecisionRecord decision) {
+        try {
+            return Optional.of(new HarmTest(
+                    decision.margin(),
+                    decision.lossCap(),
+                    decision.gainCap(),
+                    HarmTest.Unit.parse(decision.unit())));
+        } catch (IllegalArgumentException e) {
+            return Optional.empty();
+        }
+    }
+
+    /** The text of a sender without control characters. */
+    private static String printable(String text) {
+        return text.replaceAll("\\p{Cntrl}", "?");
+    }
+}

@@ -1,0 +1,134 @@
+package io.tidemark.cli;
+
+import io.tidemark.client.DecisionTopic;
+import io.tidemark.message.BoundaryDecisionRecord;
+import io.tidemark.message.BoundaryRecord;
+import io.tidemark.message.TopicJson;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import java.time.temporal.ChronoUnit;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** {@code tidemark boundaries history ADAPTER}: the decisions of calibrators and operators, one line each. */
+@Command(
+        name = "history",
+        description = "Lists the decisions on the boundary of an adapter from the topic 'boundary-decisions', newest last.",
+        mixinStandardHelpOptions = true,
+        footer = {
+            "",
+            "Example:",
+            "  tidemark boundaries history restaurants --limit 50",
+            "LN E / NEEDED is that of the boundary below full LoRA, after the decision or before it.",
+            "Decisions that change nothing are recorded at most once a minute. The topic keeps decisions for 30 days."
+        })
+final class BoundaryHistory implements Callable<Integer> {
+
+    private static final String ROW = "%-20s  %-9s  %-18s %8s %5s  %-14s %s%n";
+
+    @Spec
+    private CommandSpec spec;
+
+    @Mixin
+    private ClusterOptions cluster;
+
+    @Parameters(paramLabel = "ADAPTER", description = "Id of the adapter.")
+    private String adapter;
+
+    @Option(
+            names = "--limit",
+            paramLabel = "N",
+            defaultValue = "20",
+            description = "The last N decisions, up to 100000. Default: ${DEFAULT-VALUE}.")
+    private int limit;
+
+    @Option(names = "--json", description = "Print the JSON records of the topic, one per line.")
+    private boolean json;
+
+    @Override
+    public Integer call() {
+        if (limit < 1 || limit > 100_000) {
+            throw new ParameterException(spec.commandLine(), "--limit must be from 1 to 100000");
+        }
+        DecisionTopic.History history = cluster.decisions().read(adapter, limit);
+        PrintWriter out = spec.commandLine().getOut();
+        if (json) {
+            history.last()
+                    .forEach(decision -> out.println(new String(TopicJson.write(decision), StandardCharsets.UTF_8)));
+        } else if (history.last().isEmpty()) {
+            out.println("no decision on '" + adapter + "' in the last 30 days");
+        } else {
+            print(history.last(), out);
+        }
+        out.flush();
+        warn(history);
+        return 0;
+    }
+
+    private void warn(DecisionTopic.History history) {
+        PrintWriter err = spec.commandLine().getErr();
+        if (history.total() > history.last().size() && !json) {
+            err.println("the last " + history.last().size() + " of " + history.total()
+                    + " decisions; --limit shows more");
+        }
+        if (history.unreadable() > 0) {
+            err.println(history.unreadable() + " records of '" + adapter
+                    + "' on 'boundary-decisions' are not decisions, and are left out");
+        }
+        err.flush();
+    }
+
+    private static void print(List<BoundaryDecisionRecord> decisions, PrintWriter out) {
+        out.printf(ROW, "TIME", "BOUNDARY", "REASON", "EXAMPLES", "EPOCH", "LN E / NEEDED", "BATCH");
+        for (BoundaryDecisionRecord decision : decisions) {
+            out.printf(
+                    Locale.ROOT,
+                    ROW,
+                    decision.decidedAt().truncatedTo(ChronoUnit.SECONDS),
+                    decision.before() + " → " + decision.boundary(),
+                    decision.reason(),
+                    decision.examples(),
+                    decision.epoch(),
+                    logE(decision),
+                    batch(decision) + notes(decision));
+        }
+    }
+
+    private static String logE(BoundaryDecisionRecord decision) {
+        int subject = decision.boundary() < decision.numLayers() ? decision.boundary() : decision.before();
+        return decision.boundaries().stream()
+                        .filter(row -> row.boundary() == subject)
+                        .findFirst()
+                        .flatMap(row -> row.logE().isPresent()
+                                ? Optional.of(String.format(
+                                        Locale.ROOT, "%.2f", row.logE().getAsDouble()))
+                                : Optional.empty())
+                        .orElse("-")
+                + String.format(Locale.ROOT, " / %.2f", decision.threshold());
+    }
+
+    /** Where the batch of a decision is. */
+    static String batch(BoundaryDecisionRecord decision) {
+        return decision.evidence()
+                .map(BoundaryHistory::position)
+                .orElse("-");
+    }
+
+    private static String position(BoundaryRecord.Evidence batch) {
+        return batch.topic() + "-" + batch.partition() + "@" + batch.offset();
+    }
+
+    private static String notes(BoundaryDecisionRecord decision) {
+        return decision.epochEnd().map(end -> "  (end of an epoch: " + end + ")").orElse("")
+                + (decision.published() ? "" : "  (shadow: not published)");
+    }
+}

@@ -1,0 +1,367 @@
+package io.tidemark.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tidemark.broker.BrokerOptions;
+import io.tidemark.broker.EmbeddedBroker;
+import io.tidemark.cli.serving.CommandSettings;
+import io.tidemark.client.BoundaryTopic;
+import io.tidemark.client.Cluster;
+import io.tidemark.client.DecisionTopic;
+import io.tidemark.client.Topics;
+import io.tidemark.message.BoundaryDecisionRecord;
+import io.tidemark.message.BoundaryDecisionRecord.Row;
+import io.tidemark.message.BoundaryRecord;
+import io.tidemark.message.BoundaryRecord.Evidence;
+import io.tidemark.message.BoundaryRecord.Score;
+import io.tidemark.message.BoundaryRecord.Tested;
+import io.tidemark.message.TableEntry;
+import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
+import org.apache.kafka.clients.producer.Producer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+
+@DisplayName("Decisions on the command line")
+class BoundaryDecisionsTest {
+
+    private static final int LAYERS = 4;
+    private static final Instant FIRST = Instant.parse("2026-01-01T00:00:00Z");
+    private static final Evidence BATCH = new Evidence("b\u001b1", "validation-batches", 1, 41);
+
+    private static EmbeddedBroker broker;
+    private static Cluster cluster;
+    private static Topics topics;
+
+    @BeforeAll
+    static void start() {
+        broker = EmbeddedBroker.start(BrokerOptions.TEMPORARY);
+        cluster = new Cluster(broker.bootstrapServers());
+        topics = CommandSettings.topics(Optional.empty());
+        CommandSettings.createTopics(cluster);
+    }
+
+    @AfterAll
+    static void stop() {
+        broker.close();
+    }
+
+    @Test
+    @DisplayName("history lists the last decisions of the adapter, the newest last, with ln E and batch")
+    void history() {
+        put(decision("listed", 0, 4, 4, "too_few_samples", 1, true));
+        put(decision("other", 1, 4, 2, "preferred", 1, true));
+        put(decision("listed", 1, 4, 2, "preferred", 1, true));
+        write(topics.boundaryDecisions(), "listed", "{\"adapter\": \"listed\"}");
+        put(decision("listed", 2, 2, 4, "alarm", 1, false));
+        CommandLineRun all = run("history", "listed");
+        assertThat(all.exitCode()).as(all.err()).isZero();
+        List<String> lines = all.out().lines().toList();
+        assertThat(lines).hasSize(4);
+        assertThat(lines.get(0)).startsWith("TIME").contains("BOUNDARY", "REASON", "LN E / NEEDED", "BATCH");
+        assertThat(lines.get(1)).contains("2026-01-01T00:00:00Z", "4 → 4", "too_few_samples", "- / 5.08");
+        assertThat(lines.get(2))
+                .contains("2026-01-01T00:01:00Z", "4 → 2", "preferred", "212", "7.50 / 5.08", "validation-batches-1@41")
+                .doesNotContain("shadow");
+        assertThat(lines.get(3)).contains("2 → 4", "alarm", "7.50 / 5.08", "end of an epoch: alarm", "shadow");
+        assertThat(all.err()).contains("1 records of 'listed'", "are not decisions");
+
+        CommandLineRun last = run("history", "listed", "--limit", "2");
+        assertThat(last.out().lines()).hasSize(3).noneMatch(line -> line.contains("too_few_samples"));
+        assertThat(last.err()).contains("the last 2 of 3 decisions");
+        assertThat(run("history", "listed", "--json", "--limit", "1").out().lines())
+                .singleElement()
+                .asString()
+                .contains("\"adapter\":\"listed\"", "\"reason\":\"alarm\"", "\"published\":false");
+        assertThat(run("history", "nobody").out()).contains("no decision on 'nobody'");
+        assertThat(run("history", "listed", "--limit", "0").exitCode()).isEqualTo(2);
+    }
+
+    @Test
+    @DisplayName("explain draws the differences with intervals, marks certified boundaries, and says what others need")
+    void explain() {
+        put(decision("explained", 0, 4, 4, "too_few_samples", 1, true));
+        put(decision("explained", 1, 4, 2, "preferred", 1, true));
+        CommandLineRun run = run("explain", "explained");
+        assertThat(run.exitCode()).as(run.err()).isZero();
+        assertThat(run.out())
+                .contains("'explained', decision of 2026-01-01T00:01:00Z after batch b?1 (validation-batches-1@41)")
+                .contains("boundary 4 → 2 of 4, reason preferred, objective balanced, move 1")
+                .contains("epoch 1, 212 examples in 5 batches; margin 0.02, loss cap 1.0, gain cap 0.5, unit example")
+                .contains("● certified, or full LoRA", "○ not certified", "┃", "^ in force 2", "^ before 4")
+                .contains("plain 95% interval", "not valid at a chosen time")
+                .doesNotContain("\u001b");
+        assertThat(row(run, 0)).contains("-1.4900 ± 0.2000", "-9.50 / 5.08", "never at its present mean");
+        assertThat(row(run, 1)).contains("+0.0050 ± 0.0300", "2.10 / 5.08").containsPattern("about [1-9][0-9]+ more$");
+        assertThat(row(run, 2)).contains("7.50 / 5.08", "certified");
+        assertThat(row(run, 3)).contains("-0.0199", "longer than an epoch");
+        assertThat(row(run, 4)).contains("full LoRA").doesNotContain("±");
+        assertThat(run.out()).doesNotContain("This epoch has ended");
+        put(decision("explained", 2, 2, 4, "alarm", 1, false));
+        assertThat(run("explain", "explained").out())
+                .contains("ended: alarm", "This epoch has ended", "shadow mode: not published");
+        CommandLineRun nobody = run("explain", "nobody");
+        assertThat(nobody.exitCode()).isEqualTo(1);
+        assertThat(nobody.err()).contains("no decision on 'nobody'", "tidemark calibrate");
+    }
+
+    @Test
+    @DisplayName("rollback pins the boundary before the move, and is refused a second time, since a pin has no move")
+    void rollback() {
+        boundaries().put(tested("moved", 2, 1, 3, OptionalInt.of(3)));
+        CommandLineRun run = run("rollback", "moved");
+        assertThat(run.exitCode()).as(run.err()).isZero();
+        assertThat(run.out()).contains("took back move 3 of 'moved': boundary 2 → 3, pinned until");
+        BoundaryRecord pin = record("moved");
+        assertThat(pin.boundary()).isEqualTo(3);
+        assertThat(pin.pinned()).isTrue();
+        assertThat(pin.reason()).contains("rollback of move 3");
+        CommandLineRun again = run("rollback", "moved");
+        assertThat(again.exitCode()).isEqualTo(1);
+        assertThat(again.err()).contains("'moved' is pinned to 3", "no move to take back", "boundaries unset moved");
+        assertThat(record("moved")).isEqualTo(pin);
+    }
+
+    @Test
+    @DisplayName("rollback is refused without a record, without a move, and for a broken record, and says what to do")
+    void rollbackRefused() {
+        CommandLineRun none = run("rollback", "unknown");
+        assertThat(none.exitCode()).isEqualTo(1);
+        assertThat(none.err()).contains("no boundary record", "tidemark boundaries set unknown LAYERS");
+        boundaries().put(tested("unmoved", LAYERS, 1, 0, OptionalInt.empty()));
+        CommandLineRun unmoved = run("rollback", "unmoved");
+        assertThat(unmoved.exitCode()).isEqualTo(1);
+        assertThat(unmoved.err()).contains("(boundary 4) names no move", "boundaries history unmoved");
+        assertThat(record("unmoved").pinned()).isFalse();
+        write(topics.boundaries(), "torn", "{");
+        CommandLineRun torn = run("rollback", "torn");
+        assertThat(torn.exitCode()).isEqualTo(1);
+        assertThat(torn.err()).contains("is broken", "boundaries set torn LAYERS");
+    }
+
+    @Test
+    @DisplayName("rollback after a withdrawal pins what the withdrawn boundary had replaced")
+    void rollbackAfterWithdrawal() {
+        boundaries().put(tested("withdrawn", LAYERS, 2, 1, OptionalInt.of(3)));
+        assertThat(run("rollback", "withdrawn", "--reason", "a test").exitCode())
+                .isZero();
+        assertThat(record("withdrawn").boundary()).isEqualTo(3);
+        assertThat(record("withdrawn").reason()).contains("a test");
+    }
+
+    @Test
+    @DisplayName("reset publishes full LoRA in the epoch after those of record, decision and states, and keeps the move")
+    void reset() {
+        put(decision("restarted", 0, 4, 2, "preferred", 2, true));
+        boundaries().put(tested("restarted", 2, 1, 3, OptionalInt.of(3)));
+        state("restarted", 0, "a", 5, 4);
+        state("restarted", 1, "another version", 9, 9);
+        CommandLineRun run = run("reset", "restarted");
+        assertThat(run.exitCode()).as(run.err()).isZero();
+        assertThat(run.out()).contains("reset 'restarted': boundary 2 → 4 (full LoRA), epoch 6 begins");
+        BoundaryRecord record = record("restarted");
+        assertThat(record.boundary()).isEqualTo(LAYERS);
+        assertThat(record.pinned()).isFalse();
+        assertThat(record.boundaryBeforeMove()).hasValue(3);
+        assertThat(record.evidence()).isEmpty();
+        assertThat(record.curve()).isEmpty();
+        assertThat(record.objective()).contains("balanced");
+        Tested test = record.tested().orElseThrow();
+        assertThat(test.epoch()).isEqualTo(6);
+        assertThat(test.move()).isEqualTo(4);
+        assertThat(test.examplesAtMove()).isZero();
+        assertThat(test.threshold()).isCloseTo(Math.log(4 * 6 * 7 / 0.05), within());
+        BoundaryDecisionRecord decision =
+                decisions().read("restarted", 1).last().get(0);
+        assertThat(decision.reason()).isEqualTo(BoundaryDecisionRecord.RESET);
+        assertThat(decision.before()).isEqualTo(2);
+        assertThat(decision.boundary()).isEqualTo(LAYERS);
+        assertThat(decision.epoch()).isEqualTo(6);
+        assertThat(decision.evidence()).isEmpty();
+
+        assertThat(run("reset", "restarted").out()).contains("boundary 4 → 4", "epoch 7 begins");
+        assertThat(record("restarted").tested().orElseThrow().threshold())
+                .isCloseTo(Math.log(4 * 7 * 8 / 0.05), within());
+        assertThat(run("explain", "restarted").out()).contains("by an operator", "the epoch begins without examples");
+        assertThat(run("history", "restarted").out()).contains("end of an epoch: reset");
+    }
+
+    @Test
+    @DisplayName("reset replaces a pin, and takes layers and test from the record or from the states alone")
+    void resetFromLess() {
+        boundaries().put(tested("recorded", 1, 3, 2, OptionalInt.of(4)));
+        assertThat(run("reset", "recorded").out()).contains("boundary 1 → 4 (full LoRA), epoch 4 begins");
+        assertThat(record("recorded").tested().orElseThrow().move()).isEqualTo(2);
+
+        boundaries().put(BoundaryRecord.setByHand("stated", 1, "a test", FIRST));
+        state("stated", 0, "a", 2, 1);
+        CommandLineRun run = run("reset", "stated");
+        assertThat(run.exitCode()).as(run.err()).isZero();
+        assertThat(run.out()).contains("boundary 1 → 4 (full LoRA), epoch 3 begins", "the pin is removed");
+        assertThat(record("stated").pinned()).isFalse();
+        assertThat(record("stated").tested().orElseThrow().margin()).isEqualTo(0.03);
+    }
+
+    @Test
+    @DisplayName("reset says that calibrators in shadow mode do not read its record")
+    void resetInShadow() {
+        put(decision("shadowed", 0, 4, 2, "preferred", 1, false));
+        assertThat(run("reset", "shadowed").out()).contains("boundary 4 → 4", "epoch 2", "shadow mode");
+    }
+
+    @Test
+    @DisplayName("reset is refused if nothing names the layers of the model, and writes nothing")
+    void resetRefused() {
+        boundaries().put(BoundaryRecord.setByHand("by-hand", 1, "a test", FIRST));
+        CommandLineRun run = run("reset", "by-hand");
+        assertThat(run.exitCode()).isEqualTo(1);
+        assertThat(run.err()).contains("nothing is known of how 'by-hand' is calibrated", "boundaries unset by-hand");
+        assertThat(record("by-hand").pinned()).isTrue();
+        assertThat(decisions().read("by-hand", 1).last()).isEmpty();
+    }
+
+    private static org.assertj.core.data.Offset<Double> within() {
+        return org.assertj.core.api.Assertions.within(1e-9);
+    }
+
+    private static String row(CommandLineRun run, int boundary) {
+        return run.out()
+                .lines()
+                .dropWhile(line -> !line.startsWith("BOUNDARY"))
+                .filter(line -> line.startsWith("       " + boundary + " "))
+                .findFirst()
+                .orElseThrow();
+    }
+
+    private static CommandLineRun run(String... arguments) {
+        String[] all = new String[arguments.length + 3];
+        System.arraycopy(arguments, 0, all, 1, arguments.length);
+        all[0] = "boundaries";
+        all[all.length - 2] = "--broker";
+        all[all.length - 1] = cluster.brokers();
+        return CommandLineRun.of(all);
+    }
+
+    private static BoundaryTopic boundaries() {
+        return new BoundaryTopic(cluster, topics);
+    }
+
+    private static DecisionTopic decisions() {
+        return new DecisionTopic(cluster, topics);
+    }
+
+    private static void put(BoundaryDecisionRecord decision) {
+        decisions().put(decision);
+    }
+
+    private static BoundaryRecord record(String adapter) {
+        return ((TableEntry.Present) boundaries().read().get(adapter)).record();
+    }
+
+    private static void write(String topic, String key, String value) {
+        try (Producer<String, byte[]> producer = cluster.producer()) {
+            producer.send(new ProducerRecord<>(topic, key, value.getBytes(StandardCharsets.UTF_8)));
+        }
+    }
+
+    private static BoundaryDecisionRecord decision(
+            String adapter, int minute, int before, int boundary, String reason, int epoch, boolean published) {
+        return new BoundaryDecisionRecord(
+                adapter,
+                "a",
+                "base",
+                "b",
+                "fp32",
+                LAYERS,
+                FIRST.plusSeconds(60L * minute),
+                before,
+                boundary,
+                reason,
+                "balanced",
+                epoch,
+                Optional.of("alarm").filter(reason::equals),
+                1,
+                212,
+                5,
+                0.05,
+                0.02,
+                1,
+                0.5,
+                "example",
+                Math.log(LAYERS * epoch * (epoch + 1) / 0.05),
+                0,
+                10_000,
+                List.of(
+                        row(0, -1.49, 0.2, -9.5, false),
+                        row(1, 0.005, 0.03, 2.1, false),
+                        row(2, 0.01, 0.02, 7.5, true),
+                        row(3, -0.0199, 0.02, 0.1, false),
+                        new Row(LAYERS, -1.01, 0, OptionalDouble.of(0), OptionalDouble.empty(), true)),
+                Optional.of(BATCH),
+                published);
+    }
+
+    private static Row row(int boundary, double difference, double interval, double logE, boolean certified) {
+        return new Row(
+                boundary,
+                -1.01 + difference,
+                difference,
+                OptionalDouble.of(interval),
+                OptionalDouble.of(logE),
+                certified);
+    }
+
+    private static BoundaryRecord tested(String adapter, int boundary, int epoch, long move, OptionalInt beforeMove) {
+        return new BoundaryRecord(
+                        adapter,
+                        Optional.of("a"),
+                        Optional.of("base"),
+                        Optional.of("b"),
+                        OptionalInt.of(LAYERS),
+                        boundary,
+                        Optional.of("balanced"),
+                        List.of(),
+                        OptionalLong.of(212),
+                        OptionalInt.of(LAYERS),
+                        Optional.of("preferred"),
+                        Optional.of(FIRST),
+                        false,
+                        Optional.of(BATCH))
+                .tested(
+                        new Tested(
+                                0.02,
+                                1,
+                                0.5,
+                                "example",
+                                epoch,
+                                move,
+                                OptionalDouble.of(7.5),
+                                5.08,
+                                move == 0 ? 0 : 212,
+                                "fp32",
+                                beforeMove),
+                        List.of(new Score(0, -2.5), new Score(2, -1), new Score(LAYERS, -1.01)));
+    }
+
+    private static void state(String adapter, int partition, String digest, int epoch, long move) {
+        String zeros = String.join(",", Arrays.stream(new int[15]).mapToObj(Integer::toString).toList());
+        write(topics.calibrationState(), adapter + "/" + partition + "/b/fp32", ("""
+                        {"adapter": "%s", "input_partition": %d, "adapter_digest": "%s", "base_model": "base",
+                         "base_digest": "b", "compute_type": "fp32", "counted_batches": [],
+                         "statistics": {"count": 0, "means": [0.0,0.0,0.0,0.0,0.0], "comoments": [%s]},
+                         "epoch": {"epoch": %d, "margin": 0.03, "loss_cap": 1.0, "gain_cap": 0.5, "unit": "example",
+                          "candidates": [0,2,4], "batches": 0,
+                          "statistics": {"count": 0, "means": [0.0,0.0,0.0], "comoments": [%s]}, "sums": [],
+                          "watch": {"move": %d, "boundary": 4, "values": [0.0,0.0,0.0]}, "filter": ""}}""").formatted(
+                        adapter, partition, digest, zeros.replace("0", "0.0"), epoch, "0.0,0.0,0.0,0.0,0.0,0.0", move));
+    }
+}
