@@ -31,15 +31,27 @@ public final class CertificationForecast {
      * distance that leads to ln E, stand for those that were made.
      *
      * @param observations examples, or batches with the unit {@code batch}
-     * @param difference   mean difference to full LoRA in nats per gold token. It stands for the mean capped
-     *                     difference; they differ if some differences are beyond the caps
+     * @param difference   mean difference to full LoRA in nats per gold token. Capped, it stands for the mean capped
+     *                     difference, unless ln E shows that this is larger because losses are beyond the cap
      * @param logE         the present ln E
      * @return 0 if the threshold is reached; empty if it is never reached, since the mean is at most {@code -margin},
      *     or so little above it that more than 2^40 are needed
      */
     public OptionalLong observations(long observations, double difference, double logE, double threshold) {
-        double mean = test.capped(difference);
+        double mean = Math.max(test.capped(difference), leastMean(observations, logE));
         return further(sums(observations, mean, logE), mean, threshold);
+    }
+
+    /**
+     * The least mean capped difference that can lead to {@code logE}. One of the bets has a sum of at least ln E, and a
+     * logarithm is concave, so {@code observations * ln(1 + lambda_0 (mean + margin))} is at least a positive ln E.
+     */
+    private double leastMean(long observations, double logE) {
+        if (observations == 0 || logE <= 0) {
+            return -test.lossCap();
+        }
+        double largestBet = test.factor(0, 1 - test.margin()) - 1;
+        return test.capped(Math.expm1(logE / observations) / largestBet - test.margin());
     }
 
     /** The smallest number of further observations, each {@code mean}, with which ln E is at {@code threshold}. */

@@ -68,10 +68,28 @@ class CertificationForecastTest {
     @Test
     @DisplayName("A mean at or below -margin is never certified, and one above the threshold needs nothing")
     void ends() {
-        assertThat(FORECAST.observations(100, -0.02, 1, 6)).isEmpty();
+        assertThat(FORECAST.observations(100, -0.02, -1, 6)).isEmpty();
         assertThat(FORECAST.observations(100, -3, -20, 6)).isEmpty();
         assertThat(FORECAST.observations(100, 0.1, 6, 6)).hasValue(0);
         assertThat(FORECAST.observations(0, 0, 0, 6).getAsLong()).isPositive();
+    }
+
+    @Test
+    @DisplayName("Losses beyond the cap do not make it 'never' while ln E is above 0")
+    void lossesBeyondTheCap() {
+        double[][] capped = new double[100][1];
+        double sum = 0;
+        for (int i = 0; i < capped.length; i++) {
+            double difference = i % 50 == 0 ? -5 : 0.05;
+            sum += difference;
+            capped[i][0] = TEST.capped(difference);
+        }
+        double mean = sum / capped.length;
+        double logE = EProcesses.empty(1).plus(TEST, capped).logValue(0);
+        assertThat(mean).isLessThan(-0.02);
+        assertThat(logE).isPositive();
+        assertThat(FORECAST.observations(100, mean, logE, 6).getAsLong()).isPositive();
+        assertThat(FORECAST.observations(100, mean, 0, 6)).isEmpty();
     }
 
     @ParameterizedTest(name = "{0} boundaries, margin {1}, cap {2}")
