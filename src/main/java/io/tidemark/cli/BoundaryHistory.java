@@ -22,7 +22,7 @@ import picocli.CommandLine.Spec;
 /** {@code tidemark boundaries history ADAPTER}: the decisions of calibrators and operators, one line each. */
 @Command(
         name = "history",
-        description = "Lists the decisions on the boundary of an adapter from the topic 'boundary-decisions', newest last.",
+        description = "Lists the decisions on an adapter's boundary, newest last, from the topic 'boundary-decisions'.",
         mixinStandardHelpOptions = true,
         footer = {
             "",

@@ -14,6 +14,7 @@ import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.SortedMap;
 import java.util.concurrent.Callable;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
@@ -61,7 +62,11 @@ final class BoundaryReset implements Callable<Integer> {
         long move = known.move(calibrated);
         int before = known.before(calibrated);
         Instant now = Instant.now().truncatedTo(ChronoUnit.SECONDS);
-        boundaries.put(calibrated.record(adapter, epoch, move, before, known.boundaryBeforeMove(calibrated), now));
+        BoundaryRecord reset =
+                calibrated.record(adapter, epoch, move, before, known.boundaryBeforeMove(calibrated), now);
+        boundaries.put(reset);
+        SortedMap<String, TableEntry> table = boundaries.read();
+        requireInForce(reset, table.get(adapter));
         decisions.put(calibrated.decision(adapter, epoch, move, before, now));
         PrintWriter out = spec.commandLine().getOut();
         out.println("reset '" + adapter + "': boundary " + before + " → " + calibrated.numLayers()
@@ -70,8 +75,21 @@ final class BoundaryReset implements Callable<Integer> {
         if (known.isShadow()) {
             out.println("the last decision was made in shadow mode: calibrators in that mode do not read this record");
         }
-        BoundariesCommand.print(boundaries.read(), false, out);
+        BoundariesCommand.print(table, false, out);
         return 0;
+    }
+
+    /**
+     * Checks that no calibrator has published a decision behind the reset. Reading the topic waits for open
+     * transactions; a calibrator decides again with the record if its transaction begins later.
+     *
+     * @throws CommandException if another record is in force
+     */
+    static void requireInForce(BoundaryRecord reset, TableEntry entry) {
+        if (!new TableEntry.Present(reset).equals(entry)) {
+            throw new CommandException("another record of '" + reset.adapter() + "' was written at the same time, so"
+                    + " the reset is not in force; run the command again");
+        }
     }
 
     /**

@@ -1,9 +1,12 @@
 package io.tidemark.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import io.tidemark.broker.BrokerOptions;
 import io.tidemark.broker.EmbeddedBroker;
+import io.tidemark.cli.console.CommandException;
 import io.tidemark.cli.serving.CommandSettings;
 import io.tidemark.client.BoundaryTopic;
 import io.tidemark.client.Cluster;
@@ -179,7 +182,7 @@ class BoundaryDecisionsTest {
         assertThat(test.epoch()).isEqualTo(6);
         assertThat(test.move()).isEqualTo(4);
         assertThat(test.examplesAtMove()).isZero();
-        assertThat(test.threshold()).isCloseTo(Math.log(4 * 6 * 7 / 0.05), within());
+        assertThat(test.threshold()).isCloseTo(Math.log(4 * 6 * 7 / 0.05), within(1e-9));
         BoundaryDecisionRecord decision =
                 decisions().read("restarted", 1).last().get(0);
         assertThat(decision.reason()).isEqualTo(BoundaryDecisionRecord.RESET);
@@ -190,7 +193,7 @@ class BoundaryDecisionsTest {
 
         assertThat(run("reset", "restarted").out()).contains("boundary 4 → 4", "epoch 7 begins");
         assertThat(record("restarted").tested().orElseThrow().threshold())
-                .isCloseTo(Math.log(4 * 7 * 8 / 0.05), within());
+                .isCloseTo(Math.log(4 * 7 * 8 / 0.05), within(1e-9));
         assertThat(run("explain", "restarted").out()).contains("by an operator", "the epoch begins without examples");
         assertThat(run("history", "restarted").out()).contains("end of an epoch: reset");
     }
@@ -219,6 +222,19 @@ class BoundaryDecisionsTest {
     }
 
     @Test
+    @DisplayName("reset fails if another record is behind its own, and says that it is to be repeated")
+    void resetOvertaken() {
+        BoundaryRecord reset = tested("overtaken", LAYERS, 2, 1, OptionalInt.of(4));
+        BoundaryReset.requireInForce(reset, new TableEntry.Present(reset));
+        TableEntry other = new TableEntry.Present(tested("overtaken", 2, 1, 2, OptionalInt.of(4)));
+        assertThatThrownBy(() -> BoundaryReset.requireInForce(reset, other))
+                .isInstanceOf(CommandException.class)
+                .hasMessageContaining("'overtaken'")
+                .hasMessageContaining("run the command again");
+        assertThatThrownBy(() -> BoundaryReset.requireInForce(reset, null)).isInstanceOf(CommandException.class);
+    }
+
+    @Test
     @DisplayName("reset is refused if nothing names the layers of the model, and writes nothing")
     void resetRefused() {
         boundaries().put(BoundaryRecord.setByHand("by-hand", 1, "a test", FIRST));
@@ -227,10 +243,6 @@ class BoundaryDecisionsTest {
         assertThat(run.err()).contains("nothing is known of how 'by-hand' is calibrated", "boundaries unset by-hand");
         assertThat(record("by-hand").pinned()).isTrue();
         assertThat(decisions().read("by-hand", 1).last()).isEmpty();
-    }
-
-    private static org.assertj.core.data.Offset<Double> within() {
-        return org.assertj.core.api.Assertions.within(1e-9);
     }
 
     private static String row(CommandLineRun run, int boundary) {
