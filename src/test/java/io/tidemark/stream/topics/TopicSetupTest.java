@@ -87,8 +87,12 @@ class TopicSetupTest {
                         layout.boundaries());
         TopicSetup.ensure(admin, layout, Role.CALIBRATOR, true, Time.system());
         assertThat(topics("role."))
-                .hasSize(9)
-                .contains(layout.validationBatches(), layout.validationDeadLetters(), layout.calibrationState());
+                .hasSize(10)
+                .contains(
+                        layout.validationBatches(),
+                        layout.validationDeadLetters(),
+                        layout.calibrationState(),
+                        layout.boundaryDecisions());
     }
 
     @Test
