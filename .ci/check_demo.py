@@ -28,7 +28,7 @@ def main():
 
 
 def check_request(request):
-    fields = {"id", "adapter", "round", "boundary", "num_layers", "text", "completion_tokens", "tokens_per_second"}
+    fields = {"id", "adapter", "round", "boundary", "num_layers", "text", "completion_tokens", "seconds", "tokens_per_second"}
     check(set(request) == fields, f"a request's fields are {sorted(request)}")
     check(request["text"].strip(), f"request {request['id']} has no text")
     check(0 <= request["boundary"] <= request["num_layers"], f"request {request['id']} has boundary {request['boundary']}")
