@@ -18,13 +18,14 @@ scores() {   # name, base model, adapter, number of examples
 }
 
 # no adapter was trained on these examples
-cat "$demo/data/describe-validation.jsonl" "$data/e2e-test.jsonl" > "$work/describe.jsonl"
+{ head -n 64 "$demo/data/describe-validation.jsonl"; cat "$data/e2e-test.jsonl"; } > "$work/describe.jsonl"
 cp "$work/describe.jsonl" "$work/describe-small-data.jsonl"
 cat "$data/e2e-validation.jsonl" "$data/e2e-test.jsonl" > "$work/lora-e2e.jsonl"
 cat "$data/gsm-validation.jsonl" "$data/gsm-test.jsonl" > "$work/lora-gsm.jsonl"
 # the descriptions of the test split, with the facts as their completion
 {
-    cat "$demo/data/extract-validation.jsonl" "$demo/data/extract-requests.jsonl"
+    head -n 64 "$demo/data/extract-validation.jsonl"
+    cat "$demo/data/extract-requests.jsonl"
     python3 - "$data/e2e-test.jsonl" <<'PYTHON'
 import json, sys
 for line in open(sys.argv[1]):

@@ -20,7 +20,7 @@ from faithful import faithful
 from later_phases import continue_base
 from pretrain import make_base
 from reference import load, make_reference
-from samples import write_licences, write_samples
+from samples import REQUESTS, VALIDATION_EXAMPLES, write_licences, write_samples
 from swaps import SPELLED_OUT_KEYS, maybe_swapped, spelled_out
 
 TASKS = {"describe": data.describe, "extract": data.extract, "describe-small-data": data.describe}
@@ -92,7 +92,8 @@ def recipe(base: Path) -> dict[str, str]:
             "later_steps": " and ".join(f"{steps:,}" for steps in LATER_PHASES_STEPS),
             "describe_examples": f"{sum(EXAMPLES['describe']):,}",
             "extract_examples": f"{sum(EXAMPLES['extract']):,}", "small_examples": str(SMALL_DATA_EXAMPLES),
-            "small_epochs": str(SMALL_DATA_EPOCHS), "prompts": str(READ_FOR_FACTS)}
+            "small_epochs": str(SMALL_DATA_EPOCHS), "prompts": str(READ_FOR_FACTS),
+            "validation_examples": str(VALIDATION_EXAMPLES), "requests": str(REQUESTS)}
 
 
 def _timed(part, *arguments) -> Minutes:

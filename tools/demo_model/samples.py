@@ -8,6 +8,7 @@ E2E = """Novikova, Dušek and Rieser: The E2E Dataset: New Challenges For End-to
 Source: https://github.com/tuetschek/e2e-dataset
 Licence: Creative Commons Attribution-ShareAlike 4.0 (CC BY-SA 4.0), https://creativecommons.org/licenses/by-sa/4.0/
 """
+VALIDATION_EXAMPLES, REQUESTS = 160, 24
 LICENCES = {
     "data": f"""The JSONL files in this folder are cut from the E2E NLG data set, with the texts embedded in prompts.
 
@@ -28,10 +29,10 @@ The files in this folder are under the same licence.
 
 
 def write_samples(folder: Path, task: str, validation: list[Example], test: list[Example]) -> None:
-    """64 validation examples and 24 requests, none of them used in training."""
+    """Validation examples, enough for a boundary to move, and requests. None of them was used in training."""
     folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / f"{task}-validation.jsonl", validation[:64])
-    _write(folder / f"{task}-requests.jsonl", test[:24])
+    _write(folder / f"{task}-validation.jsonl", validation[:VALIDATION_EXAMPLES])
+    _write(folder / f"{task}-requests.jsonl", test[:REQUESTS])
 
 
 def write_licences(out: Path) -> None:
