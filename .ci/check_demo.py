@@ -21,7 +21,10 @@ def main():
     for calibration in report["calibrations"]:
         check_calibration(calibration, rounds)
     check({c["adapter"] for c in report["calibrations"]} == set(rounds[1]), "an adapter was not calibrated")
-    check({"generation-requests", "generation-results", "adapter-boundaries"} <= set(report["topics"]), "topics are missing")
+    check(any(c["boundary_after"] < c["boundary_before"] for c in report["calibrations"]), "no boundary moved to fewer layers")
+    check(any(c["boundary_after"] == c["boundary_before"] for c in report["calibrations"]), "each boundary moved")
+    topics = {"generation-requests", "generation-results", "adapter-boundaries", "boundary-decisions"}
+    check(topics <= set(report["topics"]), "topics are missing")
     check(":" in report["broker"], "the broker's address is missing")
     print(f"{len(report['requests'])} requests, {len(report['calibrations'])} calibrations:",
           ", ".join(f"{c['adapter']} {c['boundary_before']} -> {c['boundary_after']}" for c in report["calibrations"]))
@@ -33,17 +36,44 @@ def check_request(request):
     check(request["text"].strip(), f"request {request['id']} has no text")
     check(0 <= request["boundary"] <= request["num_layers"], f"request {request['id']} has boundary {request['boundary']}")
     check(request["completion_tokens"] > 0 and request["tokens_per_second"] > 0, f"request {request['id']} has no tokens")
+    check(request["seconds"] > 0, f"request {request['id']} took no time")
 
 
 def check_calibration(calibration, rounds):
-    fields = {"adapter", "samples", "boundary_before", "boundary_after", "objective", "curve", "num_layers", "seconds"}
+    fields = {"adapter", "samples", "boundary_before", "boundary_after", "objective", "num_layers", "seconds", "decisions"}
     check(set(calibration) == fields, f"a calibration's fields are {sorted(calibration)}")
     name = calibration["adapter"]
-    check(len(calibration["curve"]) == calibration["num_layers"] + 1, f"{name}: the curve has {len(calibration['curve'])} values")
-    check(all(value < 0 for value in calibration["curve"]), f"{name}: a log-likelihood is not negative")
     check(calibration["samples"] > 0 and calibration["seconds"] > 0, f"{name}: no samples or no time")
+    check_decisions(calibration, name)
     for r, boundary in ((1, "boundary_before"), (2, "boundary_after")):
         check(all(q["boundary"] == calibration[boundary] for q in rounds[r][name]), f"{name}: round {r} did not use {boundary}")
+
+
+def check_decisions(calibration, name):
+    decisions, boundary, examples = calibration["decisions"], calibration["boundary_before"], 0
+    check(decisions, f"{name}: no decision")
+    for decision in decisions:
+        after = f"{name}: the decision after {decision['examples']} examples"
+        check(decision["before"] == boundary, f"{after} begins at {decision['before']}, not {boundary}")
+        check(decision["examples"] > examples, f"{after} does not count more examples than the one before")
+        check(decision["evidence"]["topic"] == "validation-batches", f"{after} names no batch")
+        check_evidence(decision, after)
+        boundary, examples = decision["boundary"], decision["examples"]
+    check(boundary == calibration["boundary_after"], f"{name}: the last decision has boundary {boundary}")
+    check(examples == calibration["samples"], f"{name}: the last decision counts {examples} of {calibration['samples']} examples")
+
+
+def check_evidence(decision, after):
+    rows = decision["boundaries"]
+    check([row["boundary"] for row in rows] == list(range(decision["num_layers"] + 1)), f"{after} does not test all boundaries")
+    check(all(row["mean"] < 0 for row in rows), f"{after} has a log-likelihood that is not negative")
+    for row in rows[:-1]:
+        certified = row["log_e"] >= decision["threshold"]
+        check(row["certified"] == certified, f"{after} contradicts ln E of boundary {row['boundary']}")
+        check(row["interval"] > 0, f"{after} has no interval for boundary {row['boundary']}")
+    if decision["boundary"] != decision["before"]:
+        check(rows[decision["boundary"]]["certified"], f"{after} moves to a boundary that is not certified")
+        check(decision["examples"] >= 32 and decision["batches"] >= 4, f"{after} moves too early")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@ package io.tidemark.cli.demo;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import io.tidemark.client.RequestResult;
+import io.tidemark.message.BoundaryDecisionRecord;
 import java.util.List;
 
 /**
@@ -55,9 +56,9 @@ record DemoReport(List<Reply> requests, List<Calibration> calibrations, String b
     /**
      * The result of one adapter's calibration.
      *
-     * @param samples number of validation examples
-     * @param curve   mean log-likelihood per gold token in nats at boundaries 0 .. numLayers
-     * @param seconds from the first batch sent to the boundary read back
+     * @param samples   number of validation examples that were counted
+     * @param seconds   from the first batch sent to the decisions read back
+     * @param decisions as on the topic {@code boundary-decisions}, the newest last; one or more
      */
     @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
     record Calibration(
@@ -66,16 +67,43 @@ record DemoReport(List<Reply> requests, List<Calibration> calibrations, String b
             int boundaryBefore,
             int boundaryAfter,
             String objective,
-            List<Double> curve,
             int numLayers,
-            double seconds) {
+            double seconds,
+            List<BoundaryDecisionRecord> decisions) {
 
         Calibration {
-            curve = List.copyOf(curve);
+            decisions = List.copyOf(decisions);
         }
 
+        /** What the decisions, of which the newest is the last, say about an adapter that had a boundary. */
+        static Calibration of(int boundaryBefore, List<BoundaryDecisionRecord> decisions, double seconds) {
+            BoundaryDecisionRecord last = decisions.get(decisions.size() - 1);
+            return new Calibration(
+                    last.adapter(),
+                    last.examples(),
+                    boundaryBefore,
+                    last.boundary(),
+                    last.objective(),
+                    last.numLayers(),
+                    seconds,
+                    decisions);
+        }
+
+        BoundaryDecisionRecord last() {
+            return decisions.get(decisions.size() - 1);
+        }
+
+        /**
+         * The mean log-likelihood of the examples per gold token, in nats.
+         *
+         * @param boundary of the epoch: scored with each example
+         */
         double logLikelihood(int boundary) {
-            return curve.get(boundary);
+            return last().boundaries().stream()
+                    .filter(row -> row.boundary() == boundary)
+                    .findFirst()
+                    .orElseThrow()
+                    .mean();
         }
     }
 }

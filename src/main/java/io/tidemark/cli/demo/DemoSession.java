@@ -8,16 +8,15 @@ import io.tidemark.cli.console.NamedFolder;
 import io.tidemark.cli.demo.DemoReport.Calibration;
 import io.tidemark.cli.demo.DemoReport.Reply;
 import io.tidemark.cli.serving.CommandSettings;
-import io.tidemark.client.BoundaryTopic;
 import io.tidemark.client.CalibrationClient;
 import io.tidemark.client.Cluster;
+import io.tidemark.client.DecisionTopic;
 import io.tidemark.client.RequestClient;
 import io.tidemark.client.RequestResult;
 import io.tidemark.client.ResultListener;
 import io.tidemark.client.Topics;
-import io.tidemark.message.BoundaryRecord;
+import io.tidemark.message.BoundaryDecisionRecord;
 import io.tidemark.message.RawValidationBatch;
-import io.tidemark.message.TableEntry;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -33,7 +32,12 @@ final class DemoSession {
     private static final int MAX_TOKENS = 80;
     private static final int WARM_UP_TOKENS = 40;
     private static final int WARM_UP_ROUNDS = 2;
-    private static final int BATCH_SIZE = 8;
+    /** A boundary moves at the end of a batch at the earliest, and after four batches. */
+    private static final int BATCH_SIZE = 16;
+
+    /** More than there are batches and ends of an epoch. */
+    private static final int MOST_DECISIONS = 1000;
+
     static final String CALIBRATORS = "tidemark-calibrators";
     private static final Duration TIMEOUT = Duration.ofSeconds(60);
 
@@ -116,39 +120,37 @@ final class DemoSession {
     private Calibration calibrate(String adapter, List<Reply> before) {
         Instant start = Instant.now();
         List<JsonNode> examples = List.copyOf(folder.validation(adapter));
-        view.calibrating(adapter, examples.size());
+        view.calibrating(adapter, examples.size(), BATCH_SIZE);
         Map<RawValidationBatch, String> refused = new CalibrationClient(cluster, topics, CALIBRATORS)
                 .calibrate(CalibrationClient.split(adapter, examples, BATCH_SIZE), view::progress, TIMEOUT);
         refused.values().stream().findFirst().ifPresent(reason -> {
             throw new CommandException("a validation batch of '" + adapter + "' was refused: " + reason);
         });
-        Calibration calibration = calibration(record(adapter), before, Duration.between(start, Instant.now()));
+        List<BoundaryDecisionRecord> decisions = decisions(adapter);
+        Calibration calibration = Calibration.of(
+                boundary(adapter, before),
+                decisions,
+                Duration.between(start, Instant.now()).toMillis() / 1000.0);
         view.calibrated(calibration);
         return calibration;
     }
 
-    private BoundaryRecord record(String adapter) {
-        TableEntry entry = new BoundaryTopic(cluster, topics).read().getOrDefault(adapter, new TableEntry.Absent());
-        if (entry instanceof TableEntry.Present present) {
-            return present.record();
+    /** They are in the transactions of the offsets that the client waited for. */
+    private List<BoundaryDecisionRecord> decisions(String adapter) {
+        List<BoundaryDecisionRecord> decisions =
+                new DecisionTopic(cluster, topics).read(adapter, MOST_DECISIONS).last();
+        if (decisions.isEmpty()) {
+            throw new CommandException(
+                    "the calibrator recorded no decision on '" + adapter + "' on " + topics.boundaryDecisions());
         }
-        throw new CommandException("the calibrator wrote no boundary for '" + adapter + "' on " + topics.boundaries());
+        return decisions;
     }
 
-    private static Calibration calibration(BoundaryRecord record, List<Reply> before, Duration time) {
-        int boundaryBefore = before.stream()
-                .filter(reply -> reply.adapter().equals(record.adapter()))
+    private static int boundary(String adapter, List<Reply> replies) {
+        return replies.stream()
+                .filter(reply -> reply.adapter().equals(adapter))
                 .findFirst()
                 .orElseThrow()
                 .boundary();
-        return new Calibration(
-                record.adapter(),
-                record.samples().orElse(0),
-                boundaryBefore,
-                record.boundary(),
-                record.objective().orElse("unknown"),
-                record.curve(),
-                record.numLayers().orElse(record.curve().size() - 1),
-                time.toMillis() / 1000.0);
     }
 }

@@ -1,12 +1,11 @@
 package io.tidemark.cli.demo;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import io.tidemark.cli.demo.DemoReport.Calibration;
 import io.tidemark.cli.demo.DemoReport.Reply;
 import io.tidemark.client.ResultListener;
+import io.tidemark.message.TopicJson;
 import java.io.PrintWriter;
-import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
 
@@ -32,7 +31,7 @@ interface DemoView {
     }
 
     /** The validation examples of an adapter are sent. */
-    default void calibrating(String adapter, int examples) {}
+    default void calibrating(String adapter, int examples, int batchSize) {}
 
     /** This many of the examples are processed. */
     default void progress(int examples) {}
@@ -60,12 +59,8 @@ interface DemoView {
 
         @Override
         public void finished(DemoReport report) {
-            try {
-                out.println(new ObjectMapper().writeValueAsString(report));
-                out.flush();
-            } catch (JsonProcessingException e) {
-                throw new UncheckedIOException("the report could not be written as JSON", e);
-            }
+            out.println(new String(TopicJson.write(report), StandardCharsets.UTF_8));
+            out.flush();
         }
 
         @Override

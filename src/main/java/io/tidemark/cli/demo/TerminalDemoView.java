@@ -1,13 +1,11 @@
 package io.tidemark.cli.demo;
 
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
-import io.tidemark.cli.console.BoundaryPlots;
 import io.tidemark.cli.console.Progress;
 import io.tidemark.cli.demo.DemoReport.Calibration;
 import io.tidemark.cli.demo.DemoReport.Reply;
 import io.tidemark.client.ResultListener;
 import io.tidemark.plot.CharacterPlot;
-import io.tidemark.plot.Plot;
 import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;
@@ -28,6 +26,7 @@ final class TerminalDemoView implements DemoView {
     private final PrintWriter err;
     private Optional<Progress> progress = Optional.empty();
     private int examples;
+    private boolean isExplained;
 
     TerminalDemoView(PrintWriter out, PrintWriter err) {
         this.out = out;
@@ -61,8 +60,9 @@ final class TerminalDemoView implements DemoView {
     }
 
     @Override
-    public void calibrating(String adapter, int count) {
-        heading("Calibration of '" + adapter + "': " + count + " examples on 'validation-batches'");
+    public void calibrating(String adapter, int count, int batchSize) {
+        heading("Calibration of '" + adapter + "': " + count + " examples in batches of " + batchSize
+                + " on 'validation-batches'");
         examples = count;
         progress = Optional.of(Progress.start("examples", count, err));
     }
@@ -75,16 +75,17 @@ final class TerminalDemoView implements DemoView {
     @Override
     public void calibrated(Calibration calibration) {
         progress.orElseThrow().close();
-        out.print(CharacterPlot.of(plot(calibration)));
-        int after = calibration.boundaryAfter();
-        String verdict = calibration.boundaryBefore() == after
-                ? "stays at " + after
-                : "moves from " + calibration.boundaryBefore() + " to " + after;
+        DecisionEvidence evidence = new DecisionEvidence(calibration.decisions());
+        out.print(CharacterPlot.of(evidence.plot()));
+        line("Decisions on 'boundary-decisions':");
+        out.print(evidence.table());
+        if (!isExplained) {
+            out.print(evidence.explanation());
+            isExplained = true;
+        }
         line(String.format(
-                "On 'adapter-boundaries': the boundary of '%s' %s of %d layers (%s, %d examples, %.1f s).",
-                calibration.adapter(),
-                verdict,
-                calibration.numLayers(),
+                "%s (%s, %d examples, %.1f s).",
+                evidence.verdict(calibration.boundaryBefore()),
                 calibration.objective(),
                 calibration.samples(),
                 calibration.seconds()));
@@ -119,15 +120,6 @@ final class TerminalDemoView implements DemoView {
         out.flush();
     }
 
-    /** The boundary curve of a calibration with the chosen boundary. */
-    static Plot plot(Calibration calibration) {
-        return BoundaryPlots.boundary(
-                calibration.adapter(),
-                calibration.samples(),
-                calibration.curve(),
-                Map.of(calibration.objective(), calibration.boundaryAfter()));
-    }
-
     /** Both rounds as two columns, with one block per request. */
     static String comparison(List<Reply> before, List<Reply> after, List<Calibration> calibrations) {
         Map<String, Calibration> byAdapter =
@@ -147,7 +139,7 @@ final class TerminalDemoView implements DemoView {
         return table.toString();
     }
 
-    /** The log-likelihood is that of the boundary record: the mean over the validation examples. */
+    /** The log-likelihood is that of the last decision: the mean over the validation examples. */
     private static List<String> lines(Reply reply, Calibration calibration) {
         List<String> lines = new ArrayList<>();
         lines.add("boundary " + reply.boundary() + " of " + reply.numLayers());

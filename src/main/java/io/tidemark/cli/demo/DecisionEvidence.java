@@ -1,0 +1,133 @@
+package io.tidemark.cli.demo;
+
+import io.tidemark.message.BoundaryDecisionRecord;
+import io.tidemark.message.BoundaryDecisionRecord.Row;
+import io.tidemark.message.BoundaryRecord;
+import io.tidemark.plot.IntervalPlot;
+import io.tidemark.plot.Plot.Mark;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+
+/**
+ * The decisions on one adapter and their evidence as text: what was decided after which batch, and how certain it is.
+ *
+ * @param decisions the newest last, one or more, each with the boundaries of its epoch
+ */
+record DecisionEvidence(List<BoundaryDecisionRecord> decisions) {
+
+    private static final String ROW = "  %8s  %5s  %-24s  %-8s  %6s  %-13s  %s%n";
+
+    DecisionEvidence {
+        decisions = List.copyOf(decisions);
+    }
+
+    private BoundaryDecisionRecord last() {
+        return decisions.get(decisions.size() - 1);
+    }
+
+    /** The differences to full LoRA of the last decision. */
+    IntervalPlot plot() {
+        BoundaryDecisionRecord last = last();
+        int before = decisions.get(0).before();
+        List<Mark> marks = new ArrayList<>();
+        marks.add(new Mark(last.boundary(), "in force " + last.boundary()));
+        if (before != last.boundary()) {
+            marks.add(new Mark(before, "before " + before));
+        }
+        return new IntervalPlot(
+                last.adapter() + ": difference to full LoRA in nats per gold token, " + last.examples() + " examples",
+                "boundary",
+                last.boundaries().stream()
+                        .map(row -> new IntervalPlot.Point(
+                                row.boundary(), row.difference(), row.interval().orElse(0), row.certified()))
+                        .toList(),
+                "certified, or full LoRA",
+                "not certified",
+                marks);
+    }
+
+    /** A line for each decision. */
+    String table() {
+        StringBuilder table = new StringBuilder(String.format(
+                ROW, "EXAMPLES", "EPOCH", "AFTER BATCH", "BOUNDARY", "TESTED", "LN E / NEEDED", "DIFFERENCE"));
+        decisions.forEach(decision -> table.append(line(decision)));
+        return table.toString();
+    }
+
+    private static String line(BoundaryDecisionRecord decision) {
+        Optional<Row> tested = tested(decision);
+        return String.format(
+                ROW,
+                decision.examples(),
+                decision.epoch(),
+                decision.evidence().map(DecisionEvidence::position).orElse("-"),
+                decision.changesBoundary()
+                        ? decision.before() + " → " + decision.boundary()
+                        : "stays " + decision.boundary(),
+                tested.map(row -> Integer.toString(row.boundary())).orElse("-"),
+                tested.map(row -> String.format(
+                                Locale.ROOT, "%.2f / %.2f", row.logE().getAsDouble(), decision.threshold()))
+                        .orElse("-"),
+                tested.map(DecisionEvidence::difference).orElse("-"));
+    }
+
+    /** The boundary in force after the decision; with full LoRA, the one that is closest to being certified. */
+    private static Optional<Row> tested(BoundaryDecisionRecord decision) {
+        Optional<Row> inForce = decision.boundaries().stream()
+                .filter(row ->
+                        row.boundary() == decision.boundary() && row.logE().isPresent())
+                .findFirst();
+        return inForce.or(() -> decision.boundaries().stream()
+                .filter(row -> row.logE().isPresent())
+                .max(Comparator.comparingDouble(row -> row.logE().getAsDouble())));
+    }
+
+    private static String position(BoundaryRecord.Evidence batch) {
+        return batch.topic() + "-" + batch.partition() + "@" + batch.offset();
+    }
+
+    private static String difference(Row row) {
+        return String.format(Locale.ROOT, "%+.3f", row.difference())
+                + (row.interval().isPresent()
+                        ? String.format(Locale.ROOT, " ± %.3f", row.interval().getAsDouble())
+                        : "");
+    }
+
+    /** What the columns of the table mean. */
+    String explanation() {
+        BoundaryDecisionRecord last = last();
+        return String.format(
+                Locale.ROOT,
+                "  A boundary is certified when ln E reaches the number beside it. With a probability of at least %s%%,"
+                        + " none that%n  is ever chosen is worse than full LoRA by more than %s nats per token"
+                        + " (differences capped at -%s and +%s).%n"
+                        + "  TESTED is the boundary in force, or the one closest to being certified. DIFFERENCE is its"
+                        + " mean difference to%n  full LoRA with a plain 95%% interval, which is descriptive: no"
+                        + " decision uses it.%n",
+                plain(100 * (1 - last.alpha())),
+                plain(last.margin()),
+                plain(last.lossCap()),
+                plain(last.gainCap()));
+    }
+
+    private static String plain(double value) {
+        return String.format(Locale.ROOT, "%.6f", value).replaceAll("\\.?0+$", "");
+    }
+
+    /** What happened to the boundary, as a sentence without its full stop. */
+    String verdict(int boundaryBefore) {
+        BoundaryDecisionRecord last = last();
+        String place = last.boundary() + " of " + last.numLayers() + " layers";
+        if (last.boundary() != boundaryBefore) {
+            return "On 'adapter-boundaries': the boundary of '" + last.adapter() + "' moves from " + boundaryBefore
+                    + " to " + place;
+        }
+        boolean isAlone = last.boundaries().stream()
+                .noneMatch(row -> row.certified() && row.logE().isPresent());
+        return "The boundary of '" + last.adapter() + "' stays at " + place
+                + (isAlone ? "; none below it is certified" : "");
+    }
+}

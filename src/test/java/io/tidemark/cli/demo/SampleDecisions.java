@@ -1,0 +1,100 @@
+package io.tidemark.cli.demo;
+
+import io.tidemark.message.BoundaryDecisionRecord;
+import io.tidemark.message.BoundaryDecisionRecord.Row;
+import io.tidemark.message.BoundaryRecord;
+import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalDouble;
+
+/** Decisions on an adapter {@code a} of a model with four layers. */
+final class SampleDecisions {
+
+    private SampleDecisions() {}
+
+    /** Full LoRA stays after 16 examples, moves to boundary 2 after 48, which stays after 64. */
+    static List<BoundaryDecisionRecord> moved() {
+        return List.of(
+                decision(
+                        4,
+                        4,
+                        16,
+                        "chosen",
+                        List.of(
+                                tested(0, -1.5, 0.3, -2.0, false),
+                                tested(1, -0.5, 0.3, -1.0, false),
+                                tested(2, 0.5, 0.9, 0.2, false),
+                                tested(3, 0.01, 0.04, 0.31, false),
+                                full())),
+                decision(
+                        4,
+                        2,
+                        48,
+                        "preferred",
+                        List.of(
+                                tested(0, -1.5, 0.2, -3.0, false),
+                                tested(1, -0.5, 0.2, -2.0, false),
+                                tested(2, 1.0, 0.2, 6.02, true),
+                                tested(3, 0.5, 0.1, 5.09, true),
+                                full())),
+                decision(
+                        2,
+                        2,
+                        64,
+                        "chosen",
+                        List.of(
+                                tested(0, -1.5, 0.15, -4.0, false),
+                                tested(1, -0.5, 0.15, -3.0, false),
+                                tested(2, 1.0, 0.15, 8.5, true),
+                                tested(3, 0.5, 0.1, 9.5, true),
+                                full())));
+    }
+
+    private static Row tested(int boundary, double difference, double interval, double logE, boolean isCertified) {
+        return new Row(
+                boundary,
+                full().mean() + difference,
+                difference,
+                OptionalDouble.of(interval),
+                OptionalDouble.of(logE),
+                isCertified);
+    }
+
+    private static Row full() {
+        return new Row(4, -2.5, 0, OptionalDouble.of(0), OptionalDouble.empty(), true);
+    }
+
+    private static BoundaryDecisionRecord decision(
+            int before, int boundary, int examples, String reason, List<Row> boundaries) {
+        int batches = examples / 16;
+        return new BoundaryDecisionRecord(
+                "a",
+                "d1",
+                "base",
+                "b1",
+                "fp32",
+                4,
+                Instant.EPOCH,
+                before,
+                boundary,
+                reason,
+                "balanced",
+                1,
+                Optional.empty(),
+                boundary == 4 ? 0 : 1,
+                examples,
+                batches,
+                0.05,
+                0.02,
+                1,
+                0.5,
+                "example",
+                5.08,
+                0,
+                10_000,
+                boundaries,
+                Optional.of(new BoundaryRecord.Evidence("a-" + batches, "validation-batches", 2, batches - 1)),
+                true);
+    }
+}
