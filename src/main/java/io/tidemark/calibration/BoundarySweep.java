@@ -40,8 +40,7 @@ public final class BoundarySweep {
      * @throws IllegalArgumentException as {@link #start(LoraWeights, List)}, or if a boundary is not one of the model's
      */
     public SweepRun start(LoraWeights weights, List<TokenizedExample> examples, Collection<Integer> boundaries) {
-        return start(
-                weights, examples, new SweepBoundaries(model.config().numLayers(), new TreeSet<>(boundaries)));
+        return start(weights, examples, new SweepBoundaries(model.config().numLayers(), new TreeSet<>(boundaries)));
     }
 
     /**

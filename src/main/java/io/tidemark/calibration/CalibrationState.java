@@ -73,8 +73,8 @@ public record CalibrationState(
     /** @throws IllegalArgumentException if the epoch is of a model with another number of layers */
     public CalibrationState {
         if (epoch.filter(counted -> counted.set().numLayers() != numLayers).isPresent()) {
-            throw new IllegalArgumentException("the epoch of the state must be of a model with " + numLayers
-                    + " layers, as its statistics are");
+            throw new IllegalArgumentException(
+                    "the epoch of the state must be of a model with " + numLayers + " layers, as its statistics are");
         }
         countedBatches = List.copyOf(countedBatches);
         countedContents = List.copyOf(countedContents);

@@ -49,8 +49,7 @@ final class BoundaryExplanation implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        List<BoundaryDecisionRecord> last =
-                cluster.decisions().read(adapter, 1).last();
+        List<BoundaryDecisionRecord> last = cluster.decisions().read(adapter, 1).last();
         if (last.isEmpty()) {
             throw new CommandException("no decision on '" + adapter + "' in the last 30 days; a calibrator decides"
                     + " after each validation batch ('tidemark calibrate')");
@@ -120,10 +119,7 @@ final class BoundaryExplanation implements Callable<Integer> {
                 "boundary",
                 decision.boundaries().stream()
                         .map(row -> new IntervalPlot.Point(
-                                row.boundary(),
-                                row.difference(),
-                                row.interval().orElse(0),
-                                row.certified()))
+                                row.boundary(), row.difference(), row.interval().orElse(0), row.certified()))
                         .toList(),
                 "certified, or full LoRA",
                 "not certified",
@@ -185,10 +181,7 @@ final class BoundaryExplanation implements Callable<Integer> {
     private static Optional<HarmTest> test(BoundaryDecisionRecord decision) {
         try {
             return Optional.of(new HarmTest(
-                    decision.margin(),
-                    decision.lossCap(),
-                    decision.gainCap(),
-                    HarmTest.Unit.parse(decision.unit())));
+                    decision.margin(), decision.lossCap(), decision.gainCap(), HarmTest.Unit.parse(decision.unit())));
         } catch (IllegalArgumentException e) {
             return Optional.empty();
         }

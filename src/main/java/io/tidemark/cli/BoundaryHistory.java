@@ -77,8 +77,8 @@ final class BoundaryHistory implements Callable<Integer> {
     private void warn(DecisionTopic.History history) {
         PrintWriter err = spec.commandLine().getErr();
         if (history.total() > history.last().size() && !json) {
-            err.println("the last " + history.last().size() + " of " + history.total()
-                    + " decisions; --limit shows more");
+            err.println(
+                    "the last " + history.last().size() + " of " + history.total() + " decisions; --limit shows more");
         }
         if (history.unreadable() > 0) {
             err.println(history.unreadable() + " records of '" + adapter
@@ -118,9 +118,7 @@ final class BoundaryHistory implements Callable<Integer> {
 
     /** Where the batch of a decision is. */
     static String batch(BoundaryDecisionRecord decision) {
-        return decision.evidence()
-                .map(BoundaryHistory::position)
-                .orElse("-");
+        return decision.evidence().map(BoundaryHistory::position).orElse("-");
     }
 
     private static String position(BoundaryRecord.Evidence batch) {
@@ -128,7 +126,9 @@ final class BoundaryHistory implements Callable<Integer> {
     }
 
     private static String notes(BoundaryDecisionRecord decision) {
-        return decision.epochEnd().map(end -> "  (end of an epoch: " + end + ")").orElse("")
+        return decision.epochEnd()
+                        .map(end -> "  (end of an epoch: " + end + ")")
+                        .orElse("")
                 + (decision.published() ? "" : "  (shadow: not published)");
     }
 }

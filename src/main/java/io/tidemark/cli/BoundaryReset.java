@@ -146,14 +146,12 @@ final class BoundaryReset implements Callable<Integer> {
         }
 
         private Stream<CalibrationEpochRecord> epochs(CalibratedVersion calibrated) {
-            return states.stream()
-                    .filter(calibrated::isOf)
-                    .map(State::epoch)
-                    .flatMap(Optional::stream);
+            return states.stream().filter(calibrated::isOf).map(State::epoch).flatMap(Optional::stream);
         }
 
         private static long largest(Optional<Long> first, Optional<Long> second, LongStream others) {
-            return LongStream.concat(Stream.of(first, second).flatMap(Optional::stream).mapToLong(n -> n), others)
+            return LongStream.concat(
+                            Stream.of(first, second).flatMap(Optional::stream).mapToLong(n -> n), others)
                     .max()
                     .orElse(0);
         }

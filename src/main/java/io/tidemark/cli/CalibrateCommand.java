@@ -1,7 +1,6 @@
 package io.tidemark.cli;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.tidemark.cli.console.CommandException;
 import io.tidemark.cli.console.Progress;
 import io.tidemark.cli.model.DataFile;
 import io.tidemark.client.CalibrationClient;
@@ -105,9 +104,13 @@ final class CalibrateCommand implements Callable<Integer> {
         SortedMap<String, TableEntry> table = new TreeMap<>(cluster.boundaries().read());
         table.keySet().retainAll(List.of(adapter));
         if (table.isEmpty()) {
-            throw new CommandException(
-                    "no boundary was decided for '" + adapter + "'; the calibrator may need more samples");
+            spec.commandLine()
+                    .getErr()
+                    .println(
+                            "'" + adapter + "' has no boundary record: full LoRA applies. 'tidemark boundaries explain "
+                                    + adapter + "' shows what a boundary needs");
+        } else {
+            BoundariesCommand.print(table, json, spec.commandLine().getOut());
         }
-        BoundariesCommand.print(table, json, spec.commandLine().getOut());
     }
 }

@@ -83,9 +83,7 @@ record CalibratedVersion(
 
     /** Empty for a state without base digest or compute type. That of an older calibrator gets the default test. */
     static Optional<CalibratedVersion> of(State state) {
-        if (state.baseDigest().isEmpty()
-                || state.computeType().isEmpty()
-                || state.numLayers() < 1) {
+        if (state.baseDigest().isEmpty() || state.computeType().isEmpty() || state.numLayers() < 1) {
             return Optional.empty();
         }
         RuleSettings settings = RuleSettings.DEFAULT;

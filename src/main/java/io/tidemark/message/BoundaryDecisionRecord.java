@@ -69,6 +69,7 @@ public record BoundaryDecisionRecord(
         @JsonProperty(required = true) double threshold,
         @JsonProperty(required = true) double watch,
         @JsonProperty(required = true) double watchThreshold,
+
         @JsonProperty(required = true) @JsonInclude(JsonInclude.Include.ALWAYS)
         List<Row> boundaries,
 

@@ -93,7 +93,9 @@ public record BoundaryRecord(
             @JsonProperty(required = true) double mean) {
 
         public Score {
-            require(boundary >= 0 && Double.isFinite(mean), "scores must have boundaries of 0 or more and finite means");
+            require(
+                    boundary >= 0 && Double.isFinite(mean),
+                    "scores must have boundaries of 0 or more and finite means");
         }
     }
 
@@ -154,8 +156,7 @@ public record BoundaryRecord(
                 "previous_boundary must not be negative");
         require(epoch.isEmpty() || epoch.getAsInt() >= 1, "epoch must be 1 or more");
         require(move.isEmpty() || move.getAsLong() >= 0, "move must not be negative");
-        require(
-                examplesAtMove.isEmpty() || examplesAtMove.getAsLong() >= 0, "examples_at_move must not be negative");
+        require(examplesAtMove.isEmpty() || examplesAtMove.getAsLong() >= 0, "examples_at_move must not be negative");
         require(
                 boundaryBeforeMove.isEmpty() || boundaryBeforeMove.getAsInt() >= 0,
                 "boundary_before_move must not be negative");

@@ -37,12 +37,12 @@ public final class CharacterPlot {
 
     /** Returns several lines, each with a line break at its end. */
     public static String of(Plot plot) {
-        CharacterPlot drawing = new CharacterPlot(
-                plot.xLabel(), plot.last(), plot.marks(), Scale.over(plot.lowest(), plot.highest()));
+        CharacterPlot drawing =
+                new CharacterPlot(plot.xLabel(), plot.last(), plot.marks(), Scale.over(plot.lowest(), plot.highest()));
         StringBuilder legend = new StringBuilder();
         for (int i = 0; i < plot.series().size(); i++) {
-            legend.append(entry(
-                    SYMBOLS.get(i % SYMBOLS.size()), plot.series().get(i).name()));
+            legend.append(
+                    entry(SYMBOLS.get(i % SYMBOLS.size()), plot.series().get(i).name()));
         }
         return drawing.draw(plot.title(), legend.toString(), drawing.grid(plot));
     }

@@ -79,10 +79,9 @@ class CalibrationStateTest {
         byte[] value = json(state);
         assertThat(parse("gsm/3/ba5e/fp32", value)).isEqualTo(state);
         assertThat(new String(value, StandardCharsets.UTF_8))
-                .startsWith(
-                        "{\"adapter\":\"gsm\",\"input_partition\":3,"
-                                + "\"adapter_digest\":\"3fa2\",\"base_model\":\"smollm2\","
-                                + "\"base_digest\":\"ba5e\",\"compute_type\":\"fp32\",\"statistics\":{\"count\":0,\"means\":[");
+                .startsWith("{\"adapter\":\"gsm\",\"input_partition\":3,"
+                        + "\"adapter_digest\":\"3fa2\",\"base_model\":\"smollm2\","
+                        + "\"base_digest\":\"ba5e\",\"compute_type\":\"fp32\",\"statistics\":{\"count\":0,\"means\":[");
         assertThat(Schema.named("calibration-state").problems(value)).isEmpty();
     }
 

@@ -23,7 +23,8 @@ class HostileStatesTest {
 
     private static final Bounds BOUNDS = new Bounds(Duration.ofSeconds(5), 64, 4 << 20);
 
-    private static final List<String> SAMPLES = List.of("""
+    private static final List<String> SAMPLES =
+            List.of("""
             {"adapter":"a","input_partition":0,"adapter_digest":"ff","base_model":"m","base_digest":"ee","compute_type":"fp32",
             "statistics":{"count":2,"means":[-1,-2],"comoments":[1,0,1]},"counted_batches":["x","y"],
             "claim":{"batch":"x","offset":1},"other":{"z":[1]}}""", """

@@ -162,7 +162,8 @@ class BoundaryDecisionsTest {
     }
 
     @Test
-    @DisplayName("reset publishes full LoRA in the epoch after those of record, decision and states, and keeps the move")
+    @DisplayName(
+            "reset publishes full LoRA in the epoch after those of record, decision and states, and keeps the move")
     void reset() {
         put(decision("restarted", 0, 4, 2, "preferred", 2, true));
         boundaries().put(tested("restarted", 2, 1, 3, OptionalInt.of(3)));
@@ -365,15 +366,26 @@ class BoundaryDecisionsTest {
     }
 
     private static void state(String adapter, int partition, String digest, int epoch, long move) {
-        String zeros = String.join(",", Arrays.stream(new int[15]).mapToObj(Integer::toString).toList());
-        write(topics.calibrationState(), adapter + "/" + partition + "/b/fp32", ("""
+        String zeros = String.join(
+                ",", Arrays.stream(new int[15]).mapToObj(Integer::toString).toList());
+        write(
+                topics.calibrationState(),
+                adapter + "/" + partition + "/b/fp32",
+                ("""
                         {"adapter": "%s", "input_partition": %d, "adapter_digest": "%s", "base_model": "base",
                          "base_digest": "b", "compute_type": "fp32", "counted_batches": [],
                          "statistics": {"count": 0, "means": [0.0,0.0,0.0,0.0,0.0], "comoments": [%s]},
                          "epoch": {"epoch": %d, "margin": 0.03, "loss_cap": 1.0, "gain_cap": 0.5, "unit": "example",
                           "candidates": [0,2,4], "batches": 0,
                           "statistics": {"count": 0, "means": [0.0,0.0,0.0], "comoments": [%s]}, "sums": [],
-                          "watch": {"move": %d, "boundary": 4, "values": [0.0,0.0,0.0]}, "filter": ""}}""").formatted(
-                        adapter, partition, digest, zeros.replace("0", "0.0"), epoch, "0.0,0.0,0.0,0.0,0.0,0.0", move));
+                          "watch": {"move": %d, "boundary": 4, "values": [0.0,0.0,0.0]}, "filter": ""}}""")
+                        .formatted(
+                                adapter,
+                                partition,
+                                digest,
+                                zeros.replace("0", "0.0"),
+                                epoch,
+                                "0.0,0.0,0.0,0.0,0.0,0.0",
+                                move));
     }
 }

@@ -157,7 +157,11 @@ class ClientsTest {
             assertThat(run.out()).contains("\"boundary\":4", "\"samples\":5");
             CommandLineRun refused = run("calibrate", "--adapter", "unknown", "--data", file.toString());
             assertThat(refused.exitCode()).isEqualTo(1);
-            assertThat(refused.err()).contains("refused: batch unknown-", "no adapter 'unknown'");
+            assertThat(refused.err())
+                    .contains(
+                            "refused: batch unknown-",
+                            "no adapter 'unknown'",
+                            "'unknown' has no boundary record: full LoRA applies");
         }
     }
 

@@ -15,8 +15,7 @@ import org.junit.jupiter.api.Test;
 @DisplayName("A boundary decision")
 class BoundaryDecisionRecordTest {
 
-    private static final BoundaryRecord.Evidence BATCH =
-            new BoundaryRecord.Evidence("b1", "validation-batches", 3, 41);
+    private static final BoundaryRecord.Evidence BATCH = new BoundaryRecord.Evidence("b1", "validation-batches", 3, 41);
 
     @Test
     @DisplayName("Is written with all fields in the order of its components, and read again")
@@ -43,8 +42,7 @@ class BoundaryDecisionRecordTest {
     @Test
     @DisplayName("Has neither a batch nor the end of an epoch if there is none")
     void absentFields() {
-        BoundaryDecisionRecord decision =
-                decision(BoundaryDecisionRecord.RESET, Optional.empty(), Optional.empty());
+        BoundaryDecisionRecord decision = decision(BoundaryDecisionRecord.RESET, Optional.empty(), Optional.empty());
         String json = json(decision);
         assertThat(json).doesNotContain("evidence", "epoch_end");
         assertThat(read("a", json)).isEqualTo(decision);
@@ -99,7 +97,8 @@ class BoundaryDecisionRecordTest {
                 0,
                 10_000,
                 List.of(
-                        new BoundaryDecisionRecord.Row(1, -1, 0.5, OptionalDouble.of(0.25), OptionalDouble.of(7.5), true),
+                        new BoundaryDecisionRecord.Row(
+                                1, -1, 0.5, OptionalDouble.of(0.25), OptionalDouble.of(7.5), true),
                         new BoundaryDecisionRecord.Row(
                                 2, -1.5, 0, OptionalDouble.empty(), OptionalDouble.empty(), true)),
                 evidence,

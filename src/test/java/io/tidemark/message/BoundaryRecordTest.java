@@ -125,8 +125,8 @@ class BoundaryRecordTest {
     void tested() {
         BoundaryRecord.Tested tested = new BoundaryRecord.Tested(
                 0.02, 1, 0.5, "example", 2, 3, OptionalDouble.of(7.25), 6.5, 48, "fp32", OptionalInt.of(4));
-        BoundaryRecord record = record(4)
-                .tested(tested, List.of(new BoundaryRecord.Score(0, -2.5), new BoundaryRecord.Score(4, -1)));
+        BoundaryRecord record =
+                record(4).tested(tested, List.of(new BoundaryRecord.Score(0, -2.5), new BoundaryRecord.Score(4, -1)));
         assertThat(record.tested()).contains(tested);
         assertThat(record.curve()).isEmpty();
         assertWritten(
@@ -155,7 +155,8 @@ class BoundaryRecordTest {
     @Test
     @DisplayName("Has no test behind it if a field of the test is missing")
     void incompleteTest() {
-        assertThat(read("{\"adapter\":\"a\",\"boundary\":3,\"epoch\":2,\"move\":1}").tested())
+        assertThat(read("{\"adapter\":\"a\",\"boundary\":3,\"epoch\":2,\"move\":1}")
+                        .tested())
                 .isEmpty();
     }
 

@@ -96,7 +96,8 @@ class PlotTest {
     }
 
     @Test
-    @DisplayName("A character plot of intervals has a symbol at each value and a line over its interval, and only there")
+    @DisplayName(
+            "A character plot of intervals has a symbol at each value and a line over its interval, and only there")
     void intervals() {
         IntervalPlot plot = new IntervalPlot(
                 "differences",

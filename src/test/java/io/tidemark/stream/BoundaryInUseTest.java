@@ -72,9 +72,8 @@ class BoundaryInUseTest {
         client.send("validation-batches", "some-layers", batch("some-layers"));
         Awaitility.await()
                 .atMost(Duration.ofSeconds(30))
-                .until(() -> client.values(WorkerTopics.BOUNDARIES, "some-layers")
-                                .size()
-                        > 1);
+                .until(() ->
+                        client.values(WorkerTopics.BOUNDARIES, "some-layers").size() > 1);
         JsonNode boundary =
                 client.values(WorkerTopics.BOUNDARIES, "some-layers").get(1);
         assertThat(boundary.path("reason").asText()).isEqualTo("older_record");

@@ -181,7 +181,15 @@ class TopicRecordsTest {
     }
 
     private static Topics topics() {
-        return new Topics(REQUESTS, EVENTS, RESULTS, BATCHES, BATCH_LETTERS, BOUNDARIES, "boundary-decisions", "calibration-state");
+        return new Topics(
+                REQUESTS,
+                EVENTS,
+                RESULTS,
+                BATCHES,
+                BATCH_LETTERS,
+                BOUNDARIES,
+                "boundary-decisions",
+                "calibration-state");
     }
 
     /** Reads what is written to the topics of the document and the reply topic from now on. */

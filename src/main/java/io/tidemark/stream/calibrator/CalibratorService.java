@@ -61,8 +61,7 @@ public final class CalibratorService implements AutoCloseable {
         thread.thread().execute(service::run);
         LOG.infof(
                 "calibrator consumes batches from %s with objective %s",
-                options.topics().validationTopics().names(),
-                options.objective().written());
+                options.topics().validationTopics().names(), options.objective().written());
         return service;
     }
 

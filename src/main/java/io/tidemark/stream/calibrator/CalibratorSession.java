@@ -120,8 +120,8 @@ final class CalibratorSession implements ConsumerRebalanceListener, AutoCloseabl
         this.listener = listener;
         this.time = thread.time();
         // one record, because each is handled before the next poll
-        this.consumer = thread.kafka().newGroupMember(
-                options.group(), options.transactionalId(), READS, "earliest", EpochAssignor.class);
+        this.consumer = thread.kafka()
+                .newGroupMember(options.group(), options.transactionalId(), READS, "earliest", EpochAssignor.class);
         this.heartbeat = new PollHeartbeat(consumer, time);
         try {
             tables = new CalibratorTables(thread.kafka(), time, options.topics());
@@ -491,11 +491,9 @@ final class CalibratorSession implements ConsumerRebalanceListener, AutoCloseabl
         EpochState own = rule.open(now.states(), partition, now.inForce()).state();
         CalibrationState state = tables.states()
                 .get(adapter, partition, first.version())
-                .with(
-                        rule.after(own, decision),
-                        RuleSnapshot.shadow(options.mode(), decision.inForce()));
-        Decided second = decided(
-                batch.record(), first.batch().batchId(), first.version(), now, List.of(decision), adapter);
+                .with(rule.after(own, decision), RuleSnapshot.shadow(options.mode(), decision.inForce()));
+        Decided second =
+                decided(batch.record(), first.batch().batchId(), first.version(), now, List.of(decision), adapter);
         publisher.publish(
                 Map.of(batch.partition(), committed(batch.partition()).orElseThrow()),
                 publisher.toRecords(state, Optional.empty(), second));

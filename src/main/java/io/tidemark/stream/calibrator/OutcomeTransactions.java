@@ -75,8 +75,7 @@ final class OutcomeTransactions implements AutoCloseable {
      * The records of a state with the decisions that follow from it: the state, the boundary if it is published, and
      * the decisions. Sends nothing.
      */
-    List<ProducerRecord<byte[], byte[]>> toRecords(
-            CalibrationState state, Optional<String> replaced, Decided decided) {
+    List<ProducerRecord<byte[], byte[]>> toRecords(CalibrationState state, Optional<String> replaced, Decided decided) {
         List<ProducerRecord<byte[], byte[]>> records = toRecords(state, replaced);
         decisions.boundary(decided).map(this::toRecord).ifPresent(records::add);
         decisions.decisions(decided).stream().map(this::toRecord).forEach(records::add);

@@ -289,8 +289,7 @@ class CalibratorRuleTest {
         assertThat(fixture.committed()).isEqualTo(2);
         assertThat(epoch().path("watch").path("move").asInt()).isEqualTo(1);
         assertThat(fixture.decisions().stream().map(RuleDecision::reason))
-                .containsExactly(
-                        RuleDecision.Reason.CHOSEN, RuleDecision.Reason.CHOSEN, RuleDecision.Reason.PREFERRED);
+                .containsExactly(RuleDecision.Reason.CHOSEN, RuleDecision.Reason.CHOSEN, RuleDecision.Reason.PREFERRED);
     }
 
     @Test
@@ -369,7 +368,9 @@ class CalibratorRuleTest {
         batches(1);
         assertThat(fixture.lastBoundaries()).containsExactly(0, 2, 3, full);
         assertThat(boundaries()).hasSize(1);
-        assertThat(decisions()).extracting(decision -> decision.path("epoch_end").asText()).contains("settings");
+        assertThat(decisions())
+                .extracting(decision -> decision.path("epoch_end").asText())
+                .contains("settings");
         fixture.differences(boundary -> -0.5);
         int before = sent;
         while (boundaries().size() == 1 && sent < before + 50) {
@@ -421,8 +422,7 @@ class CalibratorRuleTest {
     @MethodSource("deaths")
     @DisplayName("decides the same if it dies before or after any of its commits")
     void dies(int failing, boolean isCommitted) {
-        assertThat(run(fixture, failing, isCommitted))
-                .isEqualTo(List.of("2 preferred 1 1 4", full + " alarm 2 1 12"));
+        assertThat(run(fixture, failing, isCommitted)).isEqualTo(List.of("2 preferred 1 1 4", full + " alarm 2 1 12"));
     }
 
     static Stream<Arguments> deaths() {
@@ -451,7 +451,8 @@ class CalibratorRuleTest {
         List<String> records = new ArrayList<>();
         for (ConsumerRecord<byte[], byte[]> record : fixture.kafka().records(TOPICS.boundaries())) {
             JsonNode json = TopicClient.json(record.value());
-            records.add(json.path("boundary").asInt() + " " + json.path("reason").asText() + " "
+            records.add(json.path("boundary").asInt() + " "
+                    + json.path("reason").asText() + " "
                     + json.path("epoch").asInt() + " " + json.path("move").asInt() + " "
                     + json.path("samples").asInt());
         }

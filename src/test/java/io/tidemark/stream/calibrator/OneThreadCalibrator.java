@@ -288,9 +288,7 @@ final class OneThreadCalibrator implements AutoCloseable {
         send(
                 partition,
                 batchId,
-                IntStream.range(0, examples)
-                        .mapToObj(i -> batchId + "." + i)
-                        .toList(),
+                IntStream.range(0, examples).mapToObj(i -> batchId + "." + i).toList(),
                 completion);
     }
 

@@ -56,9 +56,8 @@ class OutcomeTransactionsTest {
                 TopicSetup.ensure(admin, TOPICS, Role.CALIBRATOR, true, Time.system());
                 try (Consumer<byte[], byte[]> member = kafka.newGroupMember(
                                 "calibrators", "c", new ReadLimits(1, 1 << 20, 1 << 20), "earliest");
-                        OutcomeTransactions publisher =
-                                new OutcomeTransactions(
-                                        kafka, "calibrators-c", TOPICS, new DecisionRecords(OPTIONS), member)) {
+                        OutcomeTransactions publisher = new OutcomeTransactions(
+                                kafka, "calibrators-c", TOPICS, new DecisionRecords(OPTIONS), member)) {
                     assertThatThrownBy(() -> publisher.publishBoundary("qv", "early".getBytes(UTF_8), POSITION))
                             .isInstanceOf(KafkaException.class);
                     member.subscribe(List.of(TOPICS.validationBatches()));

@@ -84,8 +84,8 @@ class SettingsValidatorTest {
     @Test
     @DisplayName("Settings of the rule that contradict each other are rejected, also the margin of the objective")
     void contradictions() {
-        assertThatThrownBy(() -> SettingsValidator.require(settings(Map.of(
-                        "tidemark.calibrator.min-samples", "64", "tidemark.calibrator.epoch-examples", "63"))))
+        assertThatThrownBy(() -> SettingsValidator.require(settings(
+                        Map.of("tidemark.calibrator.min-samples", "64", "tidemark.calibrator.epoch-examples", "63"))))
                 .hasMessageStartingWith("tidemark.calibrator.min-samples (64) must not be above epoch-examples (63)");
         for (Map<String, String> tolerance : List.of(
                 Map.of("tidemark.calibrator.objective", "tolerance:1"),
