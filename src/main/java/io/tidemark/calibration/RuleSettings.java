@@ -34,8 +34,8 @@ public record RuleSettings(
         Unit unit,
         Optional<Candidates> candidates) {
 
-    /** Keeps wrong skips of {@link ExampleFilter} below 0.25%. */
-    static final int MAX_EPOCH_EXAMPLES = 4000;
+    /** No epoch has more examples. Keeps wrong skips of {@link ExampleFilter} below 0.25%. */
+    public static final int MAX_EPOCH_EXAMPLES = 4000;
 
     private static final int MAX_BATCH_EXAMPLES = 100_000;
     private static final double MIN_FALSE_ALARM = 10;

@@ -1,7 +1,6 @@
 package io.tidemark.cli;
 
-import io.tidemark.calibration.CertificationForecast;
-import io.tidemark.calibration.HarmTest;
+import io.tidemark.calibration.RuleSettings;
 import io.tidemark.cli.console.CommandException;
 import io.tidemark.message.BoundaryDecisionRecord;
 import io.tidemark.message.BoundaryDecisionRecord.Row;
@@ -13,8 +12,6 @@ import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.Optional;
-import java.util.OptionalLong;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -32,7 +29,7 @@ import picocli.CommandLine.Spec;
             "Example:",
             "  tidemark boundaries explain restaurants",
             "A boundary is certified when ln E is at least the number beside it. The estimate of further examples",
-            "assumes that each has the present mean; a mean at or below -margin is never certified."
+            "assumes that the sums of the test grow on as they did on average."
         })
 final class BoundaryExplanation implements Callable<Integer> {
 
@@ -127,7 +124,6 @@ final class BoundaryExplanation implements Callable<Integer> {
     }
 
     private static void table(BoundaryDecisionRecord decision, PrintWriter out) {
-        Optional<HarmTest> test = test(decision);
         out.printf(ROW, "BOUNDARY", "MEAN", "DIFFERENCE", "LN E / NEEDED", "FURTHER EXAMPLES");
         for (Row row : decision.boundaries()) {
             out.printf(
@@ -147,44 +143,23 @@ final class BoundaryExplanation implements Callable<Integer> {
                             ? "-"
                             : String.format(
                                     Locale.ROOT, "%.2f / %.2f", row.logE().getAsDouble(), decision.threshold()),
-                    further(decision, test, row));
+                    further(decision, row));
         }
     }
 
-    private static String further(BoundaryDecisionRecord decision, Optional<HarmTest> test, Row row) {
+    private static String further(BoundaryDecisionRecord decision, Row row) {
         if (row.logE().isEmpty()) {
             return "full LoRA";
         }
         if (row.certified()) {
             return "certified";
         }
-        if (test.isEmpty()) {
-            return "unknown";
+        if (row.missing().isEmpty()) {
+            return "not with examples as so far";
         }
-        boolean byBatch = test.get().unit() == HarmTest.Unit.BATCH;
-        OptionalLong further = new CertificationForecast(test.get())
-                .observations(
-                        byBatch ? decision.batches() : decision.examples(),
-                        row.difference(),
-                        row.logE().getAsDouble(),
-                        decision.threshold());
-        if (further.isEmpty()) {
-            return "never at its present mean";
-        }
-        String count = "about " + further.getAsLong() + (byBatch ? " more batches" : " more");
-        return !byBatch && decision.examples() + further.getAsLong() > CertificationForecast.MAX_EPOCH_EXAMPLES
-                ? count + ", longer than an epoch"
-                : count;
-    }
-
-    /** Empty if a newer calibrator has tested something else. */
-    private static Optional<HarmTest> test(BoundaryDecisionRecord decision) {
-        try {
-            return Optional.of(new HarmTest(
-                    decision.margin(), decision.lossCap(), decision.gainCap(), HarmTest.Unit.parse(decision.unit())));
-        } catch (IllegalArgumentException e) {
-            return Optional.empty();
-        }
+        long missing = row.missing().getAsLong();
+        return "about " + missing + " more"
+                + (decision.examples() + missing > RuleSettings.MAX_EPOCH_EXAMPLES ? ", longer than an epoch" : "");
     }
 
     /** The text of a sender without control characters. */

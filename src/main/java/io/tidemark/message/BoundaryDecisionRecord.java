@@ -89,8 +89,8 @@ public record BoundaryDecisionRecord(
      *                   time. Absent below two examples
      * @param logE       ln E; absent for full LoRA
      * @param certified  whether ln E is at its threshold, or the boundary is full LoRA
-     * @param missing    how many more examples the boundary needs at its present mean until it is certified; absent if
-     *                   it will not be
+     * @param missing    about how many more examples the boundary needs until it is certified, if the sums of its test
+     *                   grow on as they did; absent if none grows
      */
     public record Row(
             @JsonProperty(required = true) int boundary,

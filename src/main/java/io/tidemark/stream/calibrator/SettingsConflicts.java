@@ -3,9 +3,9 @@ package io.tidemark.stream.calibrator;
 import io.tidemark.calibration.RuleDecision;
 import io.tidemark.calibration.RuleDecision.EpochEnd;
 import io.tidemark.stream.calibrator.DecisionRecords.Decided;
-import java.util.HashSet;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 
 /**
  * Detects calibrators of the same group with other settings. The settings of a process do not change. An epoch of other
@@ -14,15 +14,16 @@ import java.util.Set;
  */
 final class SettingsConflicts {
 
-    /** The digests of the adapter versions that have an epoch with the settings of this process. */
-    private final Set<String> own = new HashSet<>();
+    /** By adapter: the digest of the last version that has an epoch with the settings of this process. */
+    private final Map<String, String> own = new HashMap<>();
 
     /** Whether the decisions have ended an epoch that another calibrator has begun with other settings. */
     boolean isConflict(Decided decided) {
         if (decided.decisions().isEmpty()) {
             return false;
         }
-        boolean hadOwn = !own.add(decided.adapter() + "/" + decided.version().digest());
+        String digest = decided.version().digest();
+        boolean hadOwn = digest.equals(own.put(decided.adapter(), digest));
         return hadOwn
                 && decided.decisions().stream()
                         .map(RuleDecision::epochEnd)
