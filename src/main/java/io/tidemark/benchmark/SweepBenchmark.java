@@ -14,8 +14,12 @@ import io.tidemark.evaluation.Spread;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
+import java.util.stream.IntStream;
 
-/** Compares the boundary sweep with one teacher-forced pass per boundary, on the same examples and batches. */
+/**
+ * Compares the boundary sweep with one teacher-forced pass per boundary, on the same examples and batches, and the
+ * sweep at different sets of boundaries.
+ */
 public final class SweepBenchmark {
 
     private final LanguageModel model;
@@ -55,6 +59,21 @@ public final class SweepBenchmark {
         }
     }
 
+    /**
+     * The sweep at one set of boundaries.
+     *
+     * @param boundaries       the scored boundaries, ascending
+     * @param layerEvaluations number of times that it applies a layer to the states of a batch
+     * @param seconds          wall time of each repetition
+     */
+    public record Timed(List<Integer> boundaries, long layerEvaluations, List<Double> seconds) {
+
+        public Timed {
+            boundaries = List.copyOf(boundaries);
+            seconds = List.copyOf(seconds);
+        }
+    }
+
     public SweepBenchmark(LanguageModel model, LoraWeights lora, SweepLimits limits) {
         this.model = model;
         this.lora = lora;
@@ -85,6 +104,36 @@ public final class SweepBenchmark {
                 sweeps.stream().map(Result::seconds).toList(),
                 passes.stream().map(Result::seconds).toList(),
                 largestDifference(sweeps.get(0).scores(), passes.get(0).scores()));
+    }
+
+    /**
+     * Runs the sweep at each set of boundaries in turn, after a warm-up on the first example.
+     *
+     * @param sets     boundaries from 0 to L, ascending
+     * @param progress receives a line after each run
+     */
+    public List<Timed> run(
+            List<TokenizedExample> examples, List<List<Integer>> sets, int repetitions, Consumer<String> progress) {
+        sweep(examples.subList(0, 1));
+        List<List<Double>> seconds = sets.stream()
+                .map(set -> (List<Double>) new ArrayList<Double>())
+                .toList();
+        long[] evaluations = new long[sets.size()];
+        for (int i = 0; i < repetitions; i++) {
+            for (int set = 0; set < sets.size(); set++) {
+                long start = System.nanoTime();
+                try (SweepRun run = new BoundarySweep(model, limits).start(lora, examples, sets.get(set))) {
+                    run.finish();
+                    evaluations[set] = run.layerEvaluations();
+                }
+                double taken = (System.nanoTime() - start) / 1e9;
+                seconds.get(set).add(taken);
+                progress.accept("%d boundaries  %.2f s".formatted(sets.get(set).size(), taken));
+            }
+        }
+        return IntStream.range(0, sets.size())
+                .mapToObj(set -> new Timed(sets.get(set), evaluations[set], seconds.get(set)))
+                .toList();
     }
 
     private static double largestDifference(double[][] a, double[][] b) {

@@ -93,6 +93,13 @@ class LocalCommandsTest {
     @DisplayName("--examples limits the examples and has a default per command")
     void examples() {
         assertThat(run("bench sweep " + DATA + "--examples 2 --repeat 1").out()).startsWith("2 examples, ");
+        assertThat(run("bench sweep " + DATA + "--examples 2 --repeat 2 --candidates 3,100")
+                        .out()
+                        .lines())
+                .anyMatch(line -> line.startsWith("3 boundaries  20 layer evaluations, "))
+                .anyMatch(line -> line.startsWith("9 boundaries  44 layer evaluations, "));
+        assertThat(run("bench sweep " + DATA + "--candidates 1").err())
+                .contains("--candidates must be a number from 2 to ");
         assertThat(run("bench sweep --help").out()).contains("Use only the first N examples. Default: 16.");
         assertThat(run("search --help").out()).contains("Use only the first N examples. Default: 32.");
     }

@@ -94,6 +94,13 @@ final class BenchCalibrationCommand implements Callable<Integer> {
                     + " from them.")
     private Optional<Path> scores = Optional.empty();
 
+    @Option(
+            names = "--against",
+            paramLabel = "FILE",
+            description = "Scores of the same examples in the same order, such as of another compute type. Compares"
+                    + " differences and decisions with those of --scores in place of the simulation.")
+    private Optional<Path> against = Optional.empty();
+
     @Option(names = "--json", description = "Print the results as JSON.")
     private boolean json;
 
@@ -106,10 +113,17 @@ final class BenchCalibrationCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         CalibrationSimulation simulation = simulation();
-        Map<String, double[][]> recorded = recorded();
-        CalibrationReport report = new CalibrationReport(simulation, results(simulation, worlds(simulation, recorded)));
+        Map<String, double[][]> recorded = scores.map(BenchCalibrationCommand::read).orElse(Map.of());
+        RecordedOrders orders = new RecordedOrders(simulation);
         PrintWriter out = spec.commandLine().getOut();
-        out.print(json ? report.json() : report.tables() + report.shuffles(recorded));
+        if (against.isPresent()) {
+            requireScores();
+            out.print(orders.comparison(recorded, read(against.get())));
+            out.flush();
+            return 0;
+        }
+        CalibrationReport report = new CalibrationReport(simulation, results(simulation, worlds(simulation, recorded)));
+        out.print(json ? report.json() : report.tables() + (recorded.isEmpty() ? "" : orders.table(recorded)));
         out.flush();
         pictures.ifPresent(report::writePictures);
         return 0;
@@ -138,14 +152,17 @@ final class BenchCalibrationCommand implements Callable<Integer> {
         }
     }
 
-    private Map<String, double[][]> recorded() {
+    private void requireScores() {
         if (scores.isEmpty()) {
-            return Map.of();
+            throw new ParameterException(spec.commandLine(), "--against needs --scores");
         }
+    }
+
+    private static Map<String, double[][]> read(Path file) {
         try {
-            return RecordedScores.read(scores.get());
+            return RecordedScores.read(file);
         } catch (IOException e) {
-            throw new CommandException(scores.get() + " cannot be read: " + FailureText.oneLine(e), e);
+            throw new CommandException(file + " cannot be read: " + FailureText.oneLine(e), e);
         } catch (IllegalArgumentException e) {
             throw new CommandException(e.getMessage(), e);
         }

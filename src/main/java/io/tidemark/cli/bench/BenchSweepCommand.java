@@ -2,6 +2,9 @@ package io.tidemark.cli.bench;
 
 import io.tidemark.benchmark.SweepBenchmark;
 import io.tidemark.benchmark.SweepBenchmark.Measured;
+import io.tidemark.benchmark.SweepBenchmark.Timed;
+import io.tidemark.calibration.Candidates;
+import io.tidemark.calibration.RuleSettings;
 import io.tidemark.calibration.SweepLimits;
 import io.tidemark.calibration.TokenizedExample;
 import io.tidemark.cli.model.AdapterOption;
@@ -12,6 +15,7 @@ import io.tidemark.cli.model.LocalModelOptions;
 import io.tidemark.evaluation.Spread;
 import java.io.PrintWriter;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -20,10 +24,11 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** {@code tidemark bench sweep}: compares the boundary sweep with one pass per boundary. */
+/** {@code tidemark bench sweep}: compares the boundary sweep with one pass per boundary, and sets of candidates. */
 @Command(
         name = "sweep",
-        description = "Compares the calibrator's sweep over all boundaries with one pass per boundary.",
+        description = "Compares the calibrator's sweep over all boundaries with one pass per boundary, or with sweeps"
+                + " over candidates.",
         mixinStandardHelpOptions = true,
         footer = {
             "",
@@ -55,6 +60,14 @@ final class BenchSweepCommand implements Callable<Integer> {
             description = "Runs of each, in turn; the median is printed. Default: ${DEFAULT-VALUE}.")
     private int repeat;
 
+    @Option(
+            names = "--candidates",
+            paramLabel = "N",
+            split = ",",
+            description = "Compares sweeps over these numbers of evenly spaced boundaries, such as 8,16,31, in place of"
+                    + " separate passes; a number above that of the layers means all.")
+    private List<Integer> candidates = List.of();
+
     @Override
     public Integer call() {
         examples.check();
@@ -69,11 +82,43 @@ final class BenchSweepCommand implements Callable<Integer> {
                     tokens.size(),
                     tokens.stream().mapToInt(TokenizedExample::tokens).sum(),
                     local.layers());
-            Measured measured = new SweepBenchmark(local.language(), adapter.load(local), SweepLimits.DEFAULT)
-                    .run(tokens, repeat, out::println);
-            print(measured, out);
+            SweepBenchmark benchmark =
+                    new SweepBenchmark(local.language(), adapter.load(local), SweepLimits.DEFAULT);
+            if (candidates.isEmpty()) {
+                print(benchmark.run(tokens, repeat, out::println), out);
+            } else {
+                List<Timed> sweeps = benchmark.run(tokens, sets(local.layers()), repeat, out::println);
+                print(sweeps, tokens.size(), local.language().decoder().threads(), out);
+            }
         }
         return 0;
+    }
+
+    private List<List<Integer>> sets(int layers) {
+        try {
+            return candidates.stream()
+                    .map(count -> RuleSettings.DEFAULT
+                            .withCandidates(Optional.of(Candidates.evenly(count)))
+                            .candidates(layers))
+                    .toList();
+        } catch (IllegalArgumentException e) {
+            throw new ParameterException(spec.commandLine(), "--" + e.getMessage(), e);
+        }
+    }
+
+    private static void print(List<Timed> sweeps, int examples, int cores, PrintWriter out) {
+        for (Timed sweep : sweeps) {
+            Spread seconds = Spread.of(sweep.seconds());
+            out.printf(
+                    "%d boundaries  %d layer evaluations, %.3f s an example (%.3f to %.3f), %.2f examples a second and"
+                            + " core%n",
+                    sweep.boundaries().size(),
+                    sweep.layerEvaluations(),
+                    seconds.median() / examples,
+                    seconds.min() / examples,
+                    seconds.max() / examples,
+                    examples / seconds.median() / cores);
+        }
     }
 
     private static void print(Measured measured, PrintWriter out) {

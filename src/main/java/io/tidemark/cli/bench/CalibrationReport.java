@@ -5,9 +5,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import io.tidemark.benchmark.calibration.CalibrationSimulation;
 import io.tidemark.benchmark.calibration.ComparedRule;
-import io.tidemark.benchmark.calibration.RecordedTraffic;
 import io.tidemark.benchmark.calibration.RuleResult;
-import io.tidemark.calibration.Objective;
 import io.tidemark.cli.console.CommandException;
 import io.tidemark.cli.console.FailureText;
 import io.tidemark.plot.SvgPlot;
@@ -18,21 +16,15 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.TreeMap;
 import java.util.function.Function;
 import java.util.stream.IntStream;
 
 /** The results of {@code bench calibration} as tables, as JSON and as pictures. */
 final class CalibrationReport {
-
-    private static final int SHUFFLES = 20;
-    private static final int SHUFFLE_BATCH = 8;
-    private static final int EARLY_EXAMPLES = 80;
 
     private final CalibrationSimulation simulation;
     private final List<RuleResult> results;
@@ -138,86 +130,6 @@ final class CalibrationReport {
 
     private static String median(List<Long> ascending) {
         return ascending.isEmpty() ? "-" : String.valueOf(ascending.get(ascending.size() / 2));
-    }
-
-    /**
-     * What the e-process rule does with all examples of each adapter once, in batches of 8, in 20 random orders; empty
-     * without recorded scores.
-     *
-     * @param scores {@code [examples][boundaries 0 to L]} by adapter
-     */
-    String shuffles(Map<String, double[][]> scores) {
-        if (scores.isEmpty()) {
-            return "";
-        }
-        StringBuilder text = new StringBuilder(format(
-                "%n%d orders of the recorded examples in batches of %d, e-process: boundaries in force and how often%n",
-                SHUFFLES, SHUFFLE_BATCH));
-        text.append(format(
-                "%-32s%-16s%10s%8s%14s  %-24s%-24s%s%n",
-                "adapter",
-                "objective",
-                "examples",
-                "moved",
-                "examples then",
-                "at " + EARLY_EXAMPLES + " examples",
-                "lowest",
-                "last"));
-        scores.forEach((adapter, rows) -> {
-            List<Integer> boundaries = simulation.settings().candidates(rows[0].length - 1);
-            RecordedTraffic traffic = new RecordedTraffic(rows, boundaries);
-            simulation
-                    .objectives()
-                    .forEach(objective -> text.append(format(
-                            "%-32s%-16s%10d%s",
-                            adapter,
-                            objective.written(),
-                            rows.length,
-                            shuffles(traffic, boundaries, objective, rows.length))));
-        });
-        return text.toString();
-    }
-
-    private String shuffles(RecordedTraffic traffic, List<Integer> boundaries, Objective objective, int examples) {
-        int full = boundaries.get(boundaries.size() - 1);
-        List<Integer> firstExamples = new ArrayList<>();
-        List<Integer> early = new ArrayList<>();
-        List<Integer> lowest = new ArrayList<>();
-        List<Integer> last = new ArrayList<>();
-        for (int shuffle = 0; shuffle < SHUFFLES; shuffle++) {
-            List<Integer> course =
-                    simulation.shuffle(traffic, boundaries, objective, SHUFFLE_BATCH, simulation.seed() + shuffle);
-            early.add(course.get(Math.min(course.size(), EARLY_EXAMPLES / SHUFFLE_BATCH) - 1));
-            last.add(course.get(course.size() - 1));
-            lowest.add(Collections.min(course));
-            IntStream.range(0, course.size())
-                    .filter(i -> course.get(i) != full)
-                    .findFirst()
-                    .ifPresent(i -> firstExamples.add(Math.min(examples, (i + 1) * SHUFFLE_BATCH)));
-        }
-        return format(
-                "%8d%14s  %-24s%-24s%s%n",
-                firstExamples.size(), range(firstExamples), counts(early), counts(lowest), counts(last));
-    }
-
-    /** Smallest, median and largest value. */
-    private static String range(List<Integer> values) {
-        if (values.isEmpty()) {
-            return "-";
-        }
-        List<Integer> sorted = values.stream().sorted().toList();
-        return sorted.get(0) + ".." + sorted.get(sorted.size() / 2) + ".." + sorted.get(sorted.size() - 1);
-    }
-
-    /** How often each boundary appears, such as {@code 12:15 14:5}. */
-    private static String counts(List<Integer> boundaries) {
-        Map<Integer, Integer> counts = new TreeMap<>();
-        boundaries.forEach(boundary -> counts.merge(boundary, 1, Integer::sum));
-        return String.join(
-                " ",
-                counts.entrySet().stream()
-                        .map(count -> count.getKey() + ":" + count.getValue())
-                        .toList());
     }
 
     private static String format(String format, Object... values) {

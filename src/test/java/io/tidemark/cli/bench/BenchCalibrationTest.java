@@ -92,6 +92,45 @@ class BenchCalibrationTest {
     }
 
     @Test
+    @DisplayName("Equal scores have equal decisions, and a shift of one boundary is shown with its size")
+    void comparison(@TempDir Path folder) throws Exception {
+        Path scores = folder.resolve("scores.csv");
+        Path others = folder.resolve("others.csv");
+        Files.writeString(scores, "mine,-1,-1.1,-1.2\n".repeat(40) + "left-out,-1,-2\n");
+        Files.writeString(others, "mine,-1,-1.05,-1.2\n".repeat(48));
+        CommandLineRun run = CommandLineRun.of(
+                "bench", "calibration", "--scores", scores.toString(), "--against", others.toString());
+        assertThat(run.exitCode()).isZero();
+        assertThat(run.out()).doesNotContain("left-out").doesNotContain("Regret");
+        assertThat(run.out().lines().filter(line -> line.startsWith("mine ")))
+                .hasSize(2)
+                .extracting(line -> line.replaceAll(" +", " "))
+                .allMatch(line -> line.endsWith("40 1 -0.0500 +- 0.0000 0.0000 100.0% 20 of 20 0:20 0:20"));
+    }
+
+    @Test
+    @DisplayName("Scores that gain and scores that lose have different decisions")
+    void differentDecisions(@TempDir Path folder) throws Exception {
+        Path scores = folder.resolve("scores.csv");
+        Path others = folder.resolve("others.csv");
+        Files.writeString(scores, "mine,-1,-1.1,-1.2\n".repeat(40));
+        Files.writeString(others, "mine,-1.4,-1.3,-1.2\n".repeat(40));
+        CommandLineRun run = CommandLineRun.of(
+                "bench", "calibration", "--scores", scores.toString(), "--against", others.toString());
+        assertThat(run.out().lines().filter(line -> line.startsWith("mine ")))
+                .allMatch(line -> line.contains("0 of 20  0:20") && line.endsWith(" 2:20"));
+    }
+
+    @Test
+    @DisplayName("A comparison without the first scores is a wrong command")
+    void comparisonOfNothing(@TempDir Path folder) {
+        CommandLineRun run = CommandLineRun.of(
+                "bench", "calibration", "--against", folder.resolve("others.csv").toString());
+        assertThat(run.exitCode()).isEqualTo(2);
+        assertThat(run.err()).contains("--against needs --scores");
+    }
+
+    @Test
     @DisplayName("A broken file of scores is refused with its line")
     void brokenScores(@TempDir Path folder) throws Exception {
         Path scores = folder.resolve("scores.csv");
