@@ -1,9 +1,9 @@
 package io.tidemark.stream.calibrator;
 
-import io.tidemark.calibration.CalibrationState;
 import io.tidemark.message.ErrorBody;
 import io.tidemark.stream.calibrator.DecisionRecords.Decided;
-import java.util.Optional;
+import java.util.List;
+import org.apache.kafka.clients.producer.ProducerRecord;
 
 /** The end of a validation batch. It is committed together with the offset behind the batch. */
 sealed interface BatchOutcome {
@@ -11,16 +11,14 @@ sealed interface BatchOutcome {
     /**
      * The batch was scored and is counted.
      *
-     * @param state    includes the batch
-     * @param replaced the key of another state that {@code state} includes; it gets a tombstone
+     * @param records  the state that includes the batch, the boundary if it is published, and decisions
      * @param decided  the decisions after the batch
      * @param examples the number of counted examples
      * @param repeats  the number of examples that were counted before
      * @param seconds  the duration of the sweep, 0 without one
      */
     record Scored(
-            CalibrationState state,
-            Optional<String> replaced,
+            List<ProducerRecord<byte[], byte[]>> records,
             Decided decided,
             int examples,
             int repeats,

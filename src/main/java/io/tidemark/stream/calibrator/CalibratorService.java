@@ -33,8 +33,7 @@ public final class CalibratorService implements AutoCloseable {
     private final CalibratorOptions options;
     private final KafkaThread thread;
     private final BatchScorer scorer;
-    private final CalibrationListener listener;
-    private final CalibratorSession.Memory memory;
+    private final DecisionReports reports;
     private final CalibratorRun run = new CalibratorRun();
     private final CompletableFuture<Throwable> failure = new CompletableFuture<>();
     private volatile boolean ended;
@@ -44,10 +43,9 @@ public final class CalibratorService implements AutoCloseable {
 
     CalibratorService(CalibratorOptions options, KafkaThread thread, BatchScorer scorer, CalibrationListener listener) {
         this.options = options;
-        this.memory = CalibratorSession.Memory.begin(options);
         this.thread = thread;
         this.scorer = scorer;
-        this.listener = listener;
+        this.reports = new DecisionReports(options, listener);
     }
 
     /**
@@ -123,7 +121,7 @@ public final class CalibratorService implements AutoCloseable {
     void turn() {
         try {
             if (session.isEmpty()) {
-                session = Optional.of(new CalibratorSession(run, options, thread, scorer, memory, listener));
+                session = Optional.of(new CalibratorSession(run, options, thread, scorer, reports));
             }
             session.get().turn();
         } catch (KafkaException | TableReadException | SweepAbandonedException e) {

@@ -1,0 +1,296 @@
+package io.tidemark.stream.calibrator;
+
+import io.tidemark.boundary.LoadedVersion;
+import io.tidemark.calibration.BoundaryRule;
+import io.tidemark.calibration.CalibrationState;
+import io.tidemark.calibration.CalibrationState.Counted;
+import io.tidemark.calibration.EpochSet;
+import io.tidemark.calibration.EpochState;
+import io.tidemark.calibration.ExampleFilter;
+import io.tidemark.calibration.RuleDecision;
+import io.tidemark.input.RejectedException;
+import io.tidemark.message.BoundaryRecord;
+import io.tidemark.message.CalibrationStateRecord.Claim;
+import io.tidemark.message.ValidationBatch;
+import io.tidemark.stream.calibrator.BatchScorer.TokenizedBatch;
+import io.tidemark.stream.calibrator.DecisionRecords.Decided;
+import io.tidemark.text.LogText;
+import io.tidemark.time.Time;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.BooleanSupplier;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.common.TopicPartition;
+import org.jboss.logging.Logger;
+
+/**
+ * What the calibrator does with one batch: it claims the batch, scores it, counts it, and decides. {@link #outcome}
+ * commits the claim only. {@link #commit} commits what follows from the batch in one transaction: calibration state,
+ * boundary record, decisions and the offset behind the batch. After that, it restores overwritten pins and decides once
+ * more. Not thread-safe; used by the calibrator's thread only.
+ */
+final class BatchCalibration {
+
+    private static final Logger LOG = Logger.getLogger(BatchCalibration.class);
+
+    private final CalibratorOptions options;
+    private final BatchScorer scorer;
+    private final Time time;
+    private final GroupMembership membership;
+    private final CalibratorTables tables;
+    private final OutcomeTransactions publisher;
+    private final DecisionReports reports;
+
+    BatchCalibration(
+            CalibratorOptions options,
+            BatchScorer scorer,
+            Time time,
+            GroupMembership membership,
+            CalibratorTables tables,
+            OutcomeTransactions publisher,
+            DecisionReports reports) {
+        this.options = options;
+        this.scorer = scorer;
+        this.time = time;
+        this.membership = membership;
+        this.tables = tables;
+        this.publisher = publisher;
+        this.reports = reports;
+    }
+
+    /**
+     * Claims and scores a batch, and counts it in the states as of then.
+     *
+     * @param running        the attempts that stay in the offset of the batch
+     * @param shouldContinue called often while the adapter loads and the batch is scored; false ends both
+     * @throws SweepAbandonedException if {@code shouldContinue} has ended it
+     */
+    BatchOutcome outcome(
+            ConsumerRecord<byte[], byte[]> record, BatchAttempts running, BooleanSupplier shouldContinue)
+            throws SweepAbandonedException {
+        try (TokenizedBatch batch = scorer.tokenize(read(record), shouldContinue)) {
+            claim(record, running, batch);
+            return score(record, batch, shouldContinue);
+        } catch (RejectedException e) {
+            return new BatchOutcome.Rejected(e.error());
+        }
+    }
+
+    /** Reads a batch, and rejects it if its adapter belongs to another topic. */
+    private ValidationBatch read(ConsumerRecord<byte[], byte[]> record) throws RejectedException {
+        ValidationBatch batch = scorer.parse(record.value());
+        Optional<String> topic = options.topics().validationTopics().topicOf(batch.adapter());
+        if (!topic.equals(Optional.of(record.topic()))) {
+            throw new RejectedException(
+                    "adapter_not_allowed",
+                    "adapter",
+                    "batches of adapter '" + batch.adapter() + "' are not accepted on topic '" + record.topic() + "'"
+                            + topic.map(name -> "; send them to '" + name + "'").orElse(""));
+        }
+        return batch;
+    }
+
+    /**
+     * Claims a batch for its partition.
+     *
+     * @throws RejectedException if a batch with its id is counted, or another partition has an earlier claim: the topic
+     *                           of states has one partition, so its order decides which of two claims was first
+     */
+    private void claim(ConsumerRecord<byte[], byte[]> record, BatchAttempts running, TokenizedBatch batch)
+            throws RejectedException {
+        String adapter = batch.adapter().id();
+        CalibrationStateTable states = tables.refreshStates();
+        CalibrationState state = states.get(adapter, record.partition(), batch.version());
+        boolean counted = counted(batch) != Counted.NO;
+        if (!counted && !states.hasClaimed(state, batch.batchId(), record.offset())) {
+            publisher.claim(
+                    record,
+                    running,
+                    state.claiming(batch.batchId(), batch.content(), record.offset()),
+                    states.replacedBy(state, batch.version()));
+            tables.refreshStates();
+        }
+        for (CalibrationState other : states.earlierClaims(state, batch.version(), batch.batchId())) {
+            if (isToBeScored(other, record.topic())) {
+                boolean same = other.claim()
+                        .flatMap(Claim::content)
+                        .filter(content -> !content.equals(batch.content()))
+                        .isEmpty();
+                throw repeated(same, "is being scored, from partition " + other.inputPartition());
+            }
+        }
+        // after the check of the other claims: a claim may have ended with a count since the last refresh
+        tables.refreshStates();
+        Counted known = counted(batch);
+        if (known != Counted.NO) {
+            throw repeated(known == Counted.SAME, "was counted before");
+        }
+    }
+
+    private Counted counted(TokenizedBatch batch) {
+        return tables.states().counted(batch.adapter().id(), batch.version(), batch.batchId(), batch.content());
+    }
+
+    /** The error of a batch whose id was used before. Its sender must see whether its examples count. */
+    private static RejectedException repeated(boolean same, String how) {
+        return same
+                ? new RejectedException("duplicate_batch", "batch_id", "a batch with this id and these examples " + how)
+                : new RejectedException(
+                        "batch_id_conflict",
+                        "batch_id",
+                        "a batch with this id and other examples " + how + "; send this one with another id");
+    }
+
+    /** Whether the batch of a claim is still to be scored. A claim stays in the state when its batch is rejected. */
+    private boolean isToBeScored(CalibrationState claiming, String topic) {
+        TopicPartition partition = new TopicPartition(topic, claiming.inputPartition());
+        long claimed = claiming.claim().orElseThrow().offset();
+        return membership.committed(partition)
+                .filter(committed -> committed.offset() > claimed)
+                .isEmpty();
+    }
+
+    /**
+     * Scores the examples of a batch that no partition has counted, and counts them in the epoch that counts then.
+     * Another calibrator may have begun another epoch in the meantime; the batch is scored again if that epoch has
+     * boundaries or examples that were not scored.
+     */
+    private BatchOutcome score(
+            ConsumerRecord<byte[], byte[]> record, TokenizedBatch batch, BooleanSupplier shouldContinue)
+            throws RejectedException, SweepAbandonedException {
+        String adapter = batch.adapter().id();
+        int partition = record.partition();
+        BoundaryRule rule = options.rule(batch.version().numLayers());
+        List<ExampleFilter.Bits> bits = batch.bits();
+        BatchScores scores = BatchScores.NONE;
+        double seconds = 0;
+        while (true) {
+            RuleSnapshot now = tables.snapshot(adapter, batch.version(), options.mode());
+            BoundaryRule.Opened epoch = rule.open(now.states(), partition, now.inForce());
+            List<Integer> fresh = rule.fresh(now.states(), epoch, bits);
+            EpochSet set = epoch.state().set();
+            if (scores.covers(fresh, set)) {
+                membership.resume();
+                BoundaryRule.Counted counted =
+                        rule.count(now.states(), partition, scores.select(fresh, set, bits), now.inForce());
+                CalibrationState state = tables.states()
+                        .get(adapter, partition, batch.version())
+                        .plus(
+                                batch.batchId(),
+                                batch.content(),
+                                counted.state(),
+                                RuleSnapshot.shadow(options.mode(), counted.inForce()));
+                Decided decided =
+                        decided(record, batch.batchId(), batch.version(), now, counted.decisions(), adapter);
+                return new BatchOutcome.Scored(
+                        publisher.toRecords(state, tables.states().replacedBy(state, batch.version()), decided),
+                        decided,
+                        fresh.size(),
+                        bits.size() - fresh.size(),
+                        seconds);
+            }
+            long start = time.nanoTime();
+            scores = scorer.score(batch, fresh, set.boundaries(), progress -> {
+                reports.progress(adapter, batch.batchId(), progress);
+                return shouldContinue.getAsBoolean();
+            });
+            if (!membership.owns(partitionOf(record))) {
+                throw new SweepAbandonedException();
+            }
+            seconds += time.nanosSince(start) / 1e9;
+        }
+    }
+
+    private Decided decided(
+            ConsumerRecord<byte[], byte[]> record,
+            String batchId,
+            LoadedVersion version,
+            RuleSnapshot before,
+            List<RuleDecision> decisions,
+            String adapter) {
+        return new Decided(
+                adapter,
+                version,
+                before,
+                decisions,
+                new BoundaryRecord.Evidence(batchId, record.topic(), record.partition(), record.offset()),
+                time.instant());
+    }
+
+    /** Commits the outcome of a batch and reports it. */
+    void commit(ConsumerRecord<byte[], byte[]> record, BatchOutcome outcome) {
+        if (outcome instanceof BatchOutcome.Scored scored) {
+            publisher.publish(record, scored.records());
+            restorePins();
+            reports.counted(scored);
+            decideAgain(record, scored.decided());
+        } else if (outcome instanceof BatchOutcome.Rejected rejected) {
+            reports.rejecting(record, rejected.error());
+            publisher.reject(record, rejected.error());
+            reports.rejected(rejected.error());
+        }
+    }
+
+    /**
+     * Decides once more with what other calibrators have committed since the decision of this one: each of two
+     * calibrators that commit at the same time has decided without the batch of the other. A decision that changes
+     * something is one transaction with the committed offset of the batch's partition. A calibrator that dies before
+     * it leaves the decision to the next batch of the adapter.
+     */
+    private void decideAgain(ConsumerRecord<byte[], byte[]> record, Decided first) {
+        String adapter = first.adapter();
+        int partition = record.partition();
+        TopicPartition batches = partitionOf(record);
+        RuleSnapshot now = tables.snapshot(adapter, first.version(), options.mode());
+        if (!now.hasNewsSince(first.before(), partition) || !membership.owns(batches)) {
+            return;
+        }
+        BoundaryRule rule = options.rule(first.version().numLayers());
+        if (!now.hasCounted()) {
+            // an operator has begun an epoch
+            return;
+        }
+        RuleDecision decision = rule.decide(now.states(), now.inForce());
+        if (!decision.publishes() && decision.epochEnd().isEmpty()) {
+            return;
+        }
+        EpochState own = rule.open(now.states(), partition, now.inForce()).state();
+        CalibrationState state = tables.states()
+                .get(adapter, partition, first.version())
+                .with(rule.after(own, decision), RuleSnapshot.shadow(options.mode(), decision.inForce()));
+        Decided second =
+                decided(record, first.batch().batchId(), first.version(), now, List.of(decision), adapter);
+        publisher.publish(
+                Map.of(batches, membership.committed(batches).orElseThrow()),
+                publisher.toRecords(state, Optional.empty(), second));
+        restorePins();
+        reports.decided(second);
+    }
+
+    /**
+     * Publishes pins again that were written between a calibrator's decision and its commit, so that the operator's
+     * record is the last one. Called after every commit, and after an assignment for a calibrator that crashed
+     * between its commit and this. Each is one transaction with an offset of an owned partition: a calibrator that has
+     * lost its partitions could otherwise restore a pin that an operator has removed since.
+     */
+    void restorePins() {
+        Map<String, byte[]> pins = tables.refreshBoundaries().overwrittenPins();
+        if (pins.isEmpty()) {
+            return;
+        }
+        Map<TopicPartition, OffsetAndMetadata> position = membership.anyPosition();
+        if (position.isEmpty()) {
+            return;
+        }
+        pins.forEach((adapter, pin) -> {
+            LOG.infof("publishing the overwritten pin of '%s' again", LogText.of(adapter));
+            publisher.publishBoundary(adapter, pin, position);
+        });
+    }
+
+    private static TopicPartition partitionOf(ConsumerRecord<byte[], byte[]> record) {
+        return new TopicPartition(record.topic(), record.partition());
+    }
+}

@@ -1,0 +1,119 @@
+package io.tidemark.stream.calibrator;
+
+import io.tidemark.calibration.RuleDecision;
+import io.tidemark.calibration.RuleDecision.EpochEnd;
+import io.tidemark.message.ErrorBody;
+import io.tidemark.stream.calibrator.DecisionRecords.Decided;
+import io.tidemark.text.LogText;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Optional;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.jboss.logging.Logger;
+
+/**
+ * Reports the committed outcomes of batches in the log and to the {@link CalibrationListener}. One instance for a
+ * process, since it detects calibrators of the same group with other settings. The settings of a process do not change.
+ * An epoch of other settings after one of its own was therefore begun by another calibrator. Not thread-safe; used by
+ * the calibrator's thread only.
+ */
+final class DecisionReports {
+
+    private static final Logger LOG = Logger.getLogger(DecisionReports.class);
+
+    private final CalibratorOptions options;
+    private final CalibrationListener listener;
+    private final DecisionRecords records;
+    /** By adapter: the digest of the last version that has an epoch with the settings of this process. */
+    private final Map<String, String> own = new HashMap<>();
+
+    DecisionReports(CalibratorOptions options, CalibrationListener listener) {
+        this.options = options;
+        this.listener = listener;
+        this.records = new DecisionRecords(options);
+    }
+
+    /** Makes the records of decisions, and remembers which of them were committed. */
+    DecisionRecords records() {
+        return records;
+    }
+
+    /** A sweep has advanced to {@code progress}, 0 to 1. */
+    void progress(String adapter, String batchId, double progress) {
+        listener.onProgress(adapter, batchId, progress);
+    }
+
+    /** The batch is counted. */
+    void counted(BatchOutcome.Scored scored) {
+        String adapter = scored.decided().adapter();
+        if (scored.repeats() > scored.examples()) {
+            LOG.warnf(
+                    "%d of %d examples of batch '%s' for '%s' were counted before; they add nothing within an epoch",
+                    scored.repeats(),
+                    scored.repeats() + scored.examples(),
+                    LogText.of(scored.decided().batch().batchId()),
+                    LogText.of(adapter));
+        }
+        listener.onCounted(adapter, scored.examples(), scored.repeats(), scored.seconds());
+        decided(scored.decided());
+    }
+
+    /** The decisions are committed. */
+    void decided(Decided decided) {
+        records.committed(decided);
+        if (isConflict(decided)) {
+            LOG.warnf(
+                    "another calibrator has begun an epoch of '%s' with other settings; give all calibrators of group"
+                            + " '%s' the same tidemark.calibrator settings",
+                    LogText.of(decided.adapter()), options.group());
+            listener.onConflict(decided.adapter());
+        }
+        decided.decisions().forEach(decision -> {
+            LOG.info(summary(decided.adapter(), decision));
+            listener.onDecision(decided.adapter(), decision);
+        });
+    }
+
+    /** The dead letter of a batch is to be committed. */
+    void rejecting(ConsumerRecord<byte[], byte[]> record, ErrorBody error) {
+        // without the message: that of a chat template may contain text of the batch
+        LOG.warnf(
+                "the batch at %s-%d@%d is rejected: %s (%s)",
+                record.topic(),
+                record.partition(),
+                record.offset(),
+                error.code(),
+                LogText.of(error.param().orElse("no field")));
+    }
+
+    /** The dead letter of a batch is committed. */
+    void rejected(ErrorBody error) {
+        listener.onRejected(error);
+    }
+
+    /** Whether the decisions have ended an epoch that another calibrator has begun with other settings. */
+    private boolean isConflict(Decided decided) {
+        if (decided.decisions().isEmpty()) {
+            return false;
+        }
+        String digest = decided.version().digest();
+        boolean hadOwn = digest.equals(own.put(decided.adapter(), digest));
+        return hadOwn
+                && decided.decisions().stream()
+                        .map(RuleDecision::epochEnd)
+                        .anyMatch(Optional.of(EpochEnd.SETTINGS)::equals);
+    }
+
+    private static String summary(String adapter, RuleDecision decision) {
+        return String.format(
+                "boundary of '%s': %s, %s (%d examples of epoch %d%s)",
+                LogText.of(adapter),
+                decision.publishes()
+                        ? decision.before() + " -> " + decision.inForce().boundary()
+                        : "stays " + decision.before(),
+                decision.reason().label(),
+                decision.evidence().examples(),
+                decision.evidence().epoch(),
+                decision.epochEnd().isPresent() ? ", which ends" : "");
+    }
+}
