@@ -166,7 +166,7 @@ class Decision:
         evidence = v["evidence"]
         # the epoch of a decision that ends one is that of its evidence; the record has the next one
         return (v["adapter"], v.get("adapter_digest"), evidence["topic"], evidence["partition"], evidence["offset"],
-                v["boundary"], v["reason"], v["move"])
+                v["boundary"], v["reason"], (v["test"] if self.is_record else v)["move"])
 
     @property
     def version(self):
@@ -234,7 +234,7 @@ class Calibrations:
             return
         if self._schemas["boundary-record"].fault(value) is not None:
             return
-        if not value.get("pinned") and value.get("epoch") is not None and value.get("evidence") is not None:
+        if not value.get("pinned") and value.get("test") is not None and value.get("evidence") is not None:
             self._records.append(Decision(message.offset(), value, True))
 
     def take_decision(self, message):

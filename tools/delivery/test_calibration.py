@@ -131,8 +131,9 @@ class Scene:
 
     def boundary(self, name, boundary, reason, **fields):
         value = {"adapter": "red", **VERSION, "num_layers": LAYERS, "boundary": boundary, "objective": "latency",
-                 "samples": 1, "reason": reason, "evidence": self.evidence(name), **TEST, "epoch": self.epoch, "move": self.move,
-                 "threshold": 5.0, "examples_at_move": 1, "compute_type": "fp32", **fields}
+                 "samples": 1, "reason": reason, "evidence": self.evidence(name), **fields,
+                 "test": {**TEST, "epoch": self.epoch, "move": self.move, "threshold": 5.0, "examples_at_move": 1,
+                          "compute_type": "fp32", **fields.get("test", {})}}
         self.calibrations.take_boundary(Message(BOUNDARIES, 0, self._next(BOUNDARIES, 0), json.dumps(value).encode(), b"red"))
 
     def count(self, name, partition=0):
@@ -430,7 +431,7 @@ class CalibrationTest(unittest.TestCase):
         s = self.scene
         for value in (b"{", b'{"adapter": "red", "boundary": -1}', b'{"adapter": "red", "boundary": 1}',
                       b'{"adapter": "red", "boundary": 1, "pinned": true}',
-                      b'{"adapter": "red", "boundary": 3, "epoch": 2, "move": 1}'):
+                      b'{"adapter": "red", "boundary": 3, "test": {"epoch": 2, "move": 1}}'):
             s.calibrations.take_boundary(Message(BOUNDARIES, 0, 0, value, b"red"))
         self.assertEqual({}, s.findings())
 

@@ -130,7 +130,7 @@ final class BoundaryReset implements Callable<Integer> {
                     + largest(
                             last.filter(calibrated::isOf).map(decision -> (long) decision.epoch()),
                             record.filter(calibrated::isOf)
-                                    .flatMap(BoundaryRecord::tested)
+                                    .flatMap(BoundaryRecord::test)
                                     .map(tested -> (long) tested.epoch()),
                             epochs(calibrated).mapToLong(CalibrationEpochRecord::epoch)));
         }
@@ -140,7 +140,7 @@ final class BoundaryReset implements Callable<Integer> {
             return largest(
                     last.filter(calibrated::isOf).map(BoundaryDecisionRecord::move),
                     record.filter(calibrated::isOf)
-                            .flatMap(BoundaryRecord::tested)
+                            .flatMap(BoundaryRecord::test)
                             .map(BoundaryRecord.Tested::move),
                     epochs(calibrated).mapToLong(epoch -> epoch.watch().move()));
         }

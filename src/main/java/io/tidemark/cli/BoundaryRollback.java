@@ -48,7 +48,7 @@ final class BoundaryRollback implements Callable<Integer> {
         BoundaryTopic topic = cluster.boundaries();
         BoundaryRecord moved = moved(topic.read().get(adapter));
         int before = moved.boundaryBeforeMove().getAsInt();
-        String move = "move " + moved.move().orElse(0);
+        String move = "move " + moved.test().orElseThrow().move();
         topic.put(BoundaryRecord.setByHand(
                 adapter,
                 before,

@@ -11,7 +11,6 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
-import java.util.OptionalLong;
 
 /**
  * The version that is calibrated, and the test.
@@ -55,22 +54,20 @@ record CalibratedVersion(
 
     /** Empty for a record of an operator or of an older calibrator. */
     static Optional<CalibratedVersion> of(BoundaryRecord record) {
-        if (record.tested().isEmpty()
-                || record.adapterDigest().isEmpty()
-                || record.baseModel().isEmpty()
-                || record.baseDigest().isEmpty()
-                || record.numLayers().isEmpty()) {
+        if (record.test().isEmpty() || record.version().isEmpty()) {
             return Optional.empty();
         }
-        BoundaryRecord.Tested test = record.tested().get();
-        int layers = record.numLayers().getAsInt();
-        int scored = record.scores().isEmpty() ? layers : record.scores().size() - 1;
+        BoundaryRecord.Tested test = record.test().get();
+        BoundaryRecord.Version version = record.version().get();
+        int scored = record.scores().isEmpty()
+                ? version.numLayers()
+                : record.scores().size() - 1;
         return Optional.of(new CalibratedVersion(
-                record.adapterDigest().get(),
-                record.baseModel().get(),
-                record.baseDigest().get(),
+                version.adapterDigest(),
+                version.baseModel(),
+                version.baseDigest(),
                 test.computeType(),
-                layers,
+                version.numLayers(),
                 record.objective().orElse(UNKNOWN_OBJECTIVE),
                 RuleSettings.DEFAULT.alpha(),
                 test.margin(),
@@ -134,35 +131,29 @@ record CalibratedVersion(
      */
     BoundaryRecord record(
             String adapter, int epoch, long move, int before, OptionalInt boundaryBeforeMove, Instant now) {
-        return new BoundaryRecord(
-                        adapter,
-                        Optional.of(adapterDigest),
-                        Optional.of(baseModel),
-                        Optional.of(baseDigest),
-                        OptionalInt.of(numLayers),
-                        numLayers,
-                        Optional.of(objective),
-                        List.of(),
-                        OptionalLong.of(0),
-                        OptionalInt.of(before),
-                        Optional.of(BoundaryDecisionRecord.RESET),
-                        Optional.of(now),
-                        false,
-                        Optional.empty())
-                .tested(
-                        new BoundaryRecord.Tested(
-                                margin,
-                                lossCap,
-                                gainCap,
-                                unit,
-                                epoch,
-                                move,
-                                OptionalDouble.empty(),
-                                threshold(epoch),
-                                0,
-                                computeType,
-                                boundaryBeforeMove),
-                        List.of());
+        return BoundaryRecord.tested(
+                adapter,
+                new BoundaryRecord.Version(adapterDigest, baseModel, baseDigest, numLayers),
+                numLayers,
+                objective,
+                0,
+                before,
+                BoundaryDecisionRecord.RESET,
+                now,
+                Optional.empty(),
+                new BoundaryRecord.Tested(
+                        margin,
+                        lossCap,
+                        gainCap,
+                        unit,
+                        epoch,
+                        move,
+                        OptionalDouble.empty(),
+                        threshold(epoch),
+                        0,
+                        computeType,
+                        boundaryBeforeMove),
+                List.of());
     }
 
     BoundaryDecisionRecord decision(String adapter, int epoch, long move, int before, Instant now) {

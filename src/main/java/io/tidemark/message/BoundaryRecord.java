@@ -34,18 +34,8 @@ import java.util.OptionalLong;
  * @param calibratedAt        when the boundary was chosen
  * @param pinned              true if an operator set the boundary; calibrators do not change it
  * @param evidence            the batch after which a calibrator wrote the record
- * @param margin              accepted loss in nats per gold token of the test behind the record; this field and those
- *                            after it are absent in records of operators and of older calibrators
- * @param lossCap             largest loss of an example that counted, in nats per gold token
- * @param gainCap             largest gain of an example that counted, in nats per gold token
- * @param unit                {@code example} or {@code batch}
- * @param epoch               the epoch of the boundary, from 1
- * @param move                the number of the last move, 0 without one
- * @param logE                ln E of the boundary; absent for full LoRA
- * @param threshold           ln E from which on a boundary was certified
- * @param examplesAtMove      examples of the epoch at its last move, 0 without one
- * @param computeType         the numeric type of the linear modules that scored the examples
- * @param boundaryBeforeMove  the boundary that the last move replaced; a withdrawal leaves it unchanged
+ * @param test                how a calibrator tested the boundary; absent in records of operators, except those of a
+ *                            reset, and of older calibrators
  * @param scores              in place of {@code curve} if not all boundaries were scored
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
@@ -69,17 +59,7 @@ public record BoundaryRecord(
         Optional<Instant> calibratedAt,
         boolean pinned,
         Optional<Evidence> evidence,
-        OptionalDouble margin,
-        OptionalDouble lossCap,
-        OptionalDouble gainCap,
-        Optional<String> unit,
-        OptionalInt epoch,
-        OptionalLong move,
-        @JsonProperty("log_e") OptionalDouble logE,
-        OptionalDouble threshold,
-        OptionalLong examplesAtMove,
-        Optional<String> computeType,
-        OptionalInt boundaryBeforeMove,
+        Optional<Tested> test,
         @JsonInclude(JsonInclude.Include.NON_EMPTY) List<Score> scores) {
 
     /**
@@ -100,24 +80,61 @@ public record BoundaryRecord(
     }
 
     /**
-     * How a calibrator tested the boundary: the fields of a record that are present together.
+     * How a calibrator tested the boundary.
      *
+     * @param margin             accepted loss in nats per gold token
+     * @param lossCap            largest loss of an example that counted, in nats per gold token
+     * @param gainCap            largest gain of an example that counted, in nats per gold token
+     * @param unit               {@code example} or {@code batch}
+     * @param epoch              the epoch of the boundary, from 1
+     * @param move               the number of the last move, 0 without one
+     * @param logE               ln E of the boundary; absent for full LoRA
+     * @param threshold          ln E from which on a boundary was certified
+     * @param examplesAtMove     examples of the epoch at its last move, 0 without one
      * @param computeType        the numeric type of the linear modules that scored the examples
-     * @param logE               absent for full LoRA
-     * @param boundaryBeforeMove absent before the first move
+     * @param boundaryBeforeMove the boundary that the last move replaced; a withdrawal leaves it unchanged. Absent
+     *                           before the first move
      */
+    @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
     public record Tested(
-            double margin,
-            double lossCap,
-            double gainCap,
+            @JsonProperty(required = true) double margin,
+            @JsonProperty(required = true) double lossCap,
+            @JsonProperty(required = true) double gainCap,
+
+            @JsonProperty(required = true) @JsonSetter(nulls = Nulls.FAIL)
             String unit,
-            int epoch,
-            long move,
-            OptionalDouble logE,
-            double threshold,
-            long examplesAtMove,
+
+            @JsonProperty(required = true) int epoch,
+            @JsonProperty(required = true) long move,
+            @JsonProperty("log_e") OptionalDouble logE,
+            @JsonProperty(required = true) double threshold,
+            @JsonProperty(required = true) long examplesAtMove,
+
+            @JsonProperty(required = true) @JsonSetter(nulls = Nulls.FAIL)
             String computeType,
-            OptionalInt boundaryBeforeMove) {}
+
+            OptionalInt boundaryBeforeMove) {
+
+        /** @throws IllegalArgumentException if a number is out of range */
+        public Tested {
+            require(epoch >= 1, "epoch must be 1 or more");
+            require(move >= 0, "move must not be negative");
+            require(examplesAtMove >= 0, "examples_at_move must not be negative");
+            require(
+                    boundaryBeforeMove.isEmpty() || boundaryBeforeMove.getAsInt() >= 0,
+                    "boundary_before_move must not be negative");
+        }
+    }
+
+    /**
+     * The version of an adapter that a calibrator scored, on its base model.
+     *
+     * @param adapterDigest SHA-256 of the adapter version, in lower-case hexadecimal
+     * @param baseModel     the name of the base model
+     * @param baseDigest    the digest of the base model's files, in lower-case hexadecimal
+     * @param numLayers     decoder layers of the base model
+     */
+    public record Version(String adapterDigest, String baseModel, String baseDigest, int numLayers) {}
 
     /**
      * The validation batch whose examples were the last ones before the decision.
@@ -154,59 +171,8 @@ public record BoundaryRecord(
         require(
                 previousBoundary.isEmpty() || previousBoundary.getAsInt() >= 0,
                 "previous_boundary must not be negative");
-        require(epoch.isEmpty() || epoch.getAsInt() >= 1, "epoch must be 1 or more");
-        require(move.isEmpty() || move.getAsLong() >= 0, "move must not be negative");
-        require(examplesAtMove.isEmpty() || examplesAtMove.getAsLong() >= 0, "examples_at_move must not be negative");
-        require(
-                boundaryBeforeMove.isEmpty() || boundaryBeforeMove.getAsInt() >= 0,
-                "boundary_before_move must not be negative");
         require(scores == null || scores.stream().allMatch(Objects::nonNull), "scores must hold objects only");
         scores = scores == null ? List.of() : List.copyOf(scores);
-    }
-
-    /** A record without the fields of a test: one of an operator, or of an older calibrator. */
-    public BoundaryRecord(
-            String adapter,
-            Optional<String> adapterDigest,
-            Optional<String> baseModel,
-            Optional<String> baseDigest,
-            OptionalInt numLayers,
-            int boundary,
-            Optional<String> objective,
-            List<Double> curve,
-            OptionalLong samples,
-            OptionalInt previousBoundary,
-            Optional<String> reason,
-            Optional<Instant> calibratedAt,
-            boolean pinned,
-            Optional<Evidence> evidence) {
-        this(
-                adapter,
-                adapterDigest,
-                baseModel,
-                baseDigest,
-                numLayers,
-                boundary,
-                objective,
-                curve,
-                samples,
-                previousBoundary,
-                reason,
-                calibratedAt,
-                pinned,
-                evidence,
-                OptionalDouble.empty(),
-                OptionalDouble.empty(),
-                OptionalDouble.empty(),
-                Optional.empty(),
-                OptionalInt.empty(),
-                OptionalLong.empty(),
-                OptionalDouble.empty(),
-                OptionalDouble.empty(),
-                OptionalLong.empty(),
-                Optional.empty(),
-                OptionalInt.empty(),
-                List.of());
     }
 
     /** A pinned record of an operator. It applies to every version of the adapter whose model has enough layers. */
@@ -225,104 +191,60 @@ public record BoundaryRecord(
                 Optional.of(reason),
                 Optional.of(now),
                 true,
-                Optional.empty());
+                Optional.empty(),
+                Optional.empty(),
+                List.of());
     }
 
     /**
-     * The test behind the record; empty in records of operators and of older calibrators, and if one of its fields is
-     * missing.
-     */
-    public Optional<Tested> tested() {
-        boolean complete = margin.isPresent()
-                && lossCap.isPresent()
-                && gainCap.isPresent()
-                && unit.isPresent()
-                && epoch.isPresent()
-                && move.isPresent()
-                && threshold.isPresent()
-                && examplesAtMove.isPresent()
-                && computeType.isPresent();
-        return complete
-                ? Optional.of(new Tested(
-                        margin.getAsDouble(),
-                        lossCap.getAsDouble(),
-                        gainCap.getAsDouble(),
-                        unit.get(),
-                        epoch.getAsInt(),
-                        move.getAsLong(),
-                        logE,
-                        threshold.getAsDouble(),
-                        examplesAtMove.getAsLong(),
-                        computeType.get(),
-                        boundaryBeforeMove))
-                : Optional.empty();
-    }
-
-    /**
-     * This record with the test behind it.
+     * A record for one version, with the test behind it.
      *
-     * @param scores the scored boundaries; they become {@code curve} if they are 0 to {@code numLayers}
+     * @param evidence absent for a reset by an operator
+     * @param scores   the scored boundaries; they become {@code curve} if they are 0 to the number of layers
      */
-    public BoundaryRecord tested(Tested tested, List<Score> scores) {
-        boolean all = numLayers.isPresent() && scores.size() == numLayers.getAsInt() + 1;
+    public static BoundaryRecord tested(
+            String adapter,
+            Version version,
+            int boundary,
+            String objective,
+            long samples,
+            int previousBoundary,
+            String reason,
+            Instant now,
+            Optional<Evidence> evidence,
+            Tested test,
+            List<Score> scores) {
+        boolean all = scores.size() == version.numLayers() + 1;
         return new BoundaryRecord(
                 adapter,
-                adapterDigest,
-                baseModel,
-                baseDigest,
-                numLayers,
+                Optional.of(version.adapterDigest()),
+                Optional.of(version.baseModel()),
+                Optional.of(version.baseDigest()),
+                OptionalInt.of(version.numLayers()),
                 boundary,
-                objective,
+                Optional.of(objective),
                 all ? scores.stream().map(Score::mean).toList() : List.of(),
-                samples,
-                previousBoundary,
-                reason,
-                calibratedAt,
-                pinned,
+                OptionalLong.of(samples),
+                OptionalInt.of(previousBoundary),
+                Optional.of(reason),
+                Optional.of(now),
+                false,
                 evidence,
-                OptionalDouble.of(tested.margin),
-                OptionalDouble.of(tested.lossCap),
-                OptionalDouble.of(tested.gainCap),
-                Optional.of(tested.unit),
-                OptionalInt.of(tested.epoch),
-                OptionalLong.of(tested.move),
-                tested.logE,
-                OptionalDouble.of(tested.threshold),
-                OptionalLong.of(tested.examplesAtMove),
-                Optional.of(tested.computeType),
-                tested.boundaryBeforeMove,
+                Optional.of(test),
                 all ? List.of() : scores);
     }
 
-    /** This record with the batch after which it is written. */
-    public BoundaryRecord after(Evidence batch) {
-        return new BoundaryRecord(
-                adapter,
-                adapterDigest,
-                baseModel,
-                baseDigest,
-                numLayers,
-                boundary,
-                objective,
-                curve,
-                samples,
-                previousBoundary,
-                reason,
-                calibratedAt,
-                pinned,
-                Optional.of(batch),
-                margin,
-                lossCap,
-                gainCap,
-                unit,
-                epoch,
-                move,
-                logE,
-                threshold,
-                examplesAtMove,
-                computeType,
-                boundaryBeforeMove,
-                scores);
+    /** The version that the record names; empty if one of its fields is missing. */
+    public Optional<Version> version() {
+        return adapterDigest.isPresent() && baseModel.isPresent() && baseDigest.isPresent() && numLayers.isPresent()
+                ? Optional.of(
+                        new Version(adapterDigest.get(), baseModel.get(), baseDigest.get(), numLayers.getAsInt()))
+                : Optional.empty();
+    }
+
+    /** The boundary that the last move replaced; empty without a test, and before the first move. */
+    public OptionalInt boundaryBeforeMove() {
+        return test.map(Tested::boundaryBeforeMove).orElse(OptionalInt.empty());
     }
 
     private static void require(boolean condition, String message) {

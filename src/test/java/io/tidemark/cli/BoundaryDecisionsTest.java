@@ -179,7 +179,7 @@ class BoundaryDecisionsTest {
         assertThat(record.evidence()).isEmpty();
         assertThat(record.curve()).isEmpty();
         assertThat(record.objective()).contains("balanced");
-        Tested test = record.tested().orElseThrow();
+        Tested test = record.test().orElseThrow();
         assertThat(test.epoch()).isEqualTo(6);
         assertThat(test.move()).isEqualTo(4);
         assertThat(test.examplesAtMove()).isZero();
@@ -193,7 +193,7 @@ class BoundaryDecisionsTest {
         assertThat(decision.evidence()).isEmpty();
 
         assertThat(run("reset", "restarted").out()).contains("boundary 4 → 4", "epoch 7 begins");
-        assertThat(record("restarted").tested().orElseThrow().threshold())
+        assertThat(record("restarted").test().orElseThrow().threshold())
                 .isCloseTo(Math.log(4 * 7 * 8 / 0.05), within(1e-9));
         assertThat(run("explain", "restarted").out()).contains("by an operator", "the epoch begins without examples");
         assertThat(run("history", "restarted").out()).contains("end of an epoch: reset");
@@ -204,7 +204,7 @@ class BoundaryDecisionsTest {
     void resetFromLess() {
         boundaries().put(tested("recorded", 1, 3, 2, OptionalInt.of(4)));
         assertThat(run("reset", "recorded").out()).contains("boundary 1 → 4 (full LoRA), epoch 4 begins");
-        assertThat(record("recorded").tested().orElseThrow().move()).isEqualTo(2);
+        assertThat(record("recorded").test().orElseThrow().move()).isEqualTo(2);
 
         boundaries().put(BoundaryRecord.setByHand("stated", 1, "a test", FIRST));
         state("stated", 0, "a", 2, 1);
@@ -212,7 +212,7 @@ class BoundaryDecisionsTest {
         assertThat(run.exitCode()).as(run.err()).isZero();
         assertThat(run.out()).contains("boundary 1 → 4 (full LoRA), epoch 3 begins", "the pin is removed");
         assertThat(record("stated").pinned()).isFalse();
-        assertThat(record("stated").tested().orElseThrow().margin()).isEqualTo(0.03);
+        assertThat(record("stated").test().orElseThrow().margin()).isEqualTo(0.03);
     }
 
     @Test
@@ -336,35 +336,29 @@ class BoundaryDecisionsTest {
     }
 
     private static BoundaryRecord tested(String adapter, int boundary, int epoch, long move, OptionalInt beforeMove) {
-        return new BoundaryRecord(
-                        adapter,
-                        Optional.of("a"),
-                        Optional.of("base"),
-                        Optional.of("b"),
-                        OptionalInt.of(LAYERS),
-                        boundary,
-                        Optional.of("balanced"),
-                        List.of(),
-                        OptionalLong.of(212),
-                        OptionalInt.of(LAYERS),
-                        Optional.of("preferred"),
-                        Optional.of(FIRST),
-                        false,
-                        Optional.of(BATCH))
-                .tested(
-                        new Tested(
-                                0.02,
-                                1,
-                                0.5,
-                                "example",
-                                epoch,
-                                move,
-                                OptionalDouble.of(7.5),
-                                5.08,
-                                move == 0 ? 0 : 212,
-                                "fp32",
-                                beforeMove),
-                        List.of(new Score(0, -2.5), new Score(2, -1), new Score(LAYERS, -1.01)));
+        return BoundaryRecord.tested(
+                adapter,
+                new BoundaryRecord.Version("a", "base", "b", LAYERS),
+                boundary,
+                "balanced",
+                212,
+                LAYERS,
+                "preferred",
+                FIRST,
+                Optional.of(BATCH),
+                new Tested(
+                        0.02,
+                        1,
+                        0.5,
+                        "example",
+                        epoch,
+                        move,
+                        OptionalDouble.of(7.5),
+                        5.08,
+                        move == 0 ? 0 : 212,
+                        "fp32",
+                        beforeMove),
+                List.of(new Score(0, -2.5), new Score(2, -1), new Score(LAYERS, -1.01)));
     }
 
     private static void state(String adapter, int partition, String digest, int epoch, long move) {

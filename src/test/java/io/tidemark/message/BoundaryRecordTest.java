@@ -19,6 +19,9 @@ import org.junit.jupiter.params.provider.CsvSource;
 @DisplayName("A boundary record")
 class BoundaryRecordTest {
 
+    private static final BoundaryRecord.Tested TEST = new BoundaryRecord.Tested(
+            0.02, 1, 0.5, "example", 2, 3, OptionalDouble.of(7.25), 6.5, 48, "fp32", OptionalInt.of(4));
+
     @Test
     @DisplayName("Is written with all fields in the order of its components")
     void allFields() {
@@ -36,7 +39,9 @@ class BoundaryRecordTest {
                 Optional.of("balanced, 24 samples"),
                 Optional.of(Instant.parse("2026-11-25T12:00:00.5Z")),
                 false,
-                Optional.empty());
+                Optional.empty(),
+                Optional.empty(),
+                List.of());
         assertWritten(
                 record,
                 "{\"adapter\":\"a\",\"adapter_digest\":\"3fa2\",\"base_model\":\"smollm2\",\"base_digest\":\"ba5e\","
@@ -80,8 +85,8 @@ class BoundaryRecordTest {
             {"adapter": "a", "boundary": 1, "num_layers": 2, "curve": [1, 2]} | invalid_record
             {"adapter": "a", "boundary": 1, "curve": [1, null]} | invalid_record
             {"adapter": "a", "boundary": 1, "calibrated_at": "now"} | invalid_record
-            {"adapter": "a", "boundary": 1, "epoch": 0}         | invalid_record
-            {"adapter": "a", "boundary": 1, "move": -1}         | invalid_record
+            {"adapter": "a", "boundary": 1, "test": {"epoch": 2, "move": 1}} | invalid_record
+            {"adapter": "a", "boundary": 1, "test": true}       | invalid_record
             {"adapter": "a", "boundary": 1, "scores": [{"boundary": 1}]} | invalid_record
             {"adapter": null, "boundary": 1}                    | invalid_record
             {"adapter": "other", "boundary": 3}                 | key_mismatch
@@ -109,59 +114,67 @@ class BoundaryRecordTest {
     }
 
     @Test
-    @DisplayName("Names the batch after which it was written, if it is that of a calibrator")
-    void evidence() {
-        assertWritten(
-                BoundaryRecord.setByHand("a", 12, "too slow", Instant.EPOCH)
-                        .after(new BoundaryRecord.Evidence("b1", "validation-batches", 3, 41)),
-                "{\"adapter\":\"a\",\"boundary\":12,"
-                        + "\"reason\":\"too slow\",\"calibrated_at\":\"1970-01-01T00:00:00Z\",\"pinned\":true,"
-                        + "\"evidence\":{\"batch_id\":\"b1\",\"topic\":\"validation-batches\",\"partition\":3,"
-                        + "\"offset\":41}}");
-    }
-
-    @Test
-    @DisplayName("Is written with the test behind it, and with the scores in place of a curve if some are missing")
+    @DisplayName("Has the batch, the test behind it, and scores in place of a curve if some boundaries were not scored")
     void tested() {
-        BoundaryRecord.Tested tested = new BoundaryRecord.Tested(
-                0.02, 1, 0.5, "example", 2, 3, OptionalDouble.of(7.25), 6.5, 48, "fp32", OptionalInt.of(4));
-        BoundaryRecord record =
-                record(4).tested(tested, List.of(new BoundaryRecord.Score(0, -2.5), new BoundaryRecord.Score(4, -1)));
-        assertThat(record.tested()).contains(tested);
-        assertThat(record.curve()).isEmpty();
+        BoundaryRecord record = tested(4, List.of(new BoundaryRecord.Score(0, -2.5), new BoundaryRecord.Score(4, -1)));
+        assertThat(record.test()).contains(TEST);
+        assertThat(record.version()).contains(new BoundaryRecord.Version("3fa2", "smollm2", "ba5e", 4));
+        assertThat(record.boundaryBeforeMove()).hasValue(4);
         assertWritten(
                 record,
-                "{\"adapter\":\"a\",\"num_layers\":4,\"boundary\":3,\"pinned\":false,"
-                        + "\"margin\":0.02,\"loss_cap\":1.0,\"gain_cap\":0.5,\"unit\":\"example\",\"epoch\":2,\"move\":3,"
-                        + "\"log_e\":7.25,\"threshold\":6.5,\"examples_at_move\":48,\"compute_type\":\"fp32\","
-                        + "\"boundary_before_move\":4,"
+                "{\"adapter\":\"a\",\"adapter_digest\":\"3fa2\",\"base_model\":\"smollm2\",\"base_digest\":\"ba5e\","
+                        + "\"num_layers\":4,\"boundary\":3,\"objective\":\"balanced\",\"samples\":48,"
+                        + "\"previous_boundary\":4,\"reason\":\"preferred\",\"calibrated_at\":\"1970-01-01T00:00:00Z\","
+                        + "\"pinned\":false,\"evidence\":{\"batch_id\":\"b1\",\"topic\":\"validation-batches\","
+                        + "\"partition\":3,\"offset\":41},"
+                        + "\"test\":{\"margin\":0.02,\"loss_cap\":1.0,\"gain_cap\":0.5,\"unit\":\"example\",\"epoch\":2,"
+                        + "\"move\":3,\"log_e\":7.25,\"threshold\":6.5,\"examples_at_move\":48,\"compute_type\":\"fp32\","
+                        + "\"boundary_before_move\":4},"
                         + "\"scores\":[{\"boundary\":0,\"mean\":-2.5},{\"boundary\":4,\"mean\":-1.0}]}");
     }
 
     @Test
     @DisplayName("Has a curve in place of scores if all boundaries were scored")
     void allScored() {
-        BoundaryRecord.Tested tested = new BoundaryRecord.Tested(
-                0.02, 1, 0.5, "example", 2, 0, OptionalDouble.empty(), 6.5, 0, "fp32", OptionalInt.empty());
-        List<BoundaryRecord.Score> scores = IntStream.rangeClosed(0, 3)
-                .mapToObj(boundary -> new BoundaryRecord.Score(boundary, -boundary))
-                .toList();
-        BoundaryRecord record = record(3).tested(tested, scores);
+        BoundaryRecord record = tested(
+                3,
+                IntStream.rangeClosed(0, 3)
+                        .mapToObj(boundary -> new BoundaryRecord.Score(boundary, -boundary))
+                        .toList());
         assertThat(record.scores()).isEmpty();
         assertThat(record.curve()).containsExactly(0.0, -1.0, -2.0, -3.0);
-        assertThat(record.tested()).contains(tested);
     }
 
-    @Test
-    @DisplayName("Has no test behind it if a field of the test is missing")
-    void incompleteTest() {
-        assertThat(read("{\"adapter\":\"a\",\"boundary\":3,\"epoch\":2,\"move\":1}")
-                        .tested())
-                .isEmpty();
+    @ParameterizedTest(name = "{0}")
+    @DisplayName("Is broken if a number of its test is out of range, or a required field of it is absent or null")
+    @CsvSource({
+        "'\"epoch\":2', '\"epoch\":0'",
+        "'\"move\":3', '\"move\":-1'",
+        "'\"examples_at_move\":48', '\"examples_at_move\":-1'",
+        "'\"boundary_before_move\":4', '\"boundary_before_move\":-1'",
+        "'\"unit\":\"example\"', '\"unit\":null'",
+        "'\"margin\":0.02,', ''"
+    })
+    void invalidTest(String valid, String invalid) {
+        String json = new String(TopicJson.write(tested(4, List.of())), StandardCharsets.UTF_8);
+        assertThat(json).contains(valid);
+        assertThat(TableEntry.parse("a", json.replace(valid, invalid).getBytes(StandardCharsets.UTF_8)))
+                .isInstanceOf(TableEntry.Broken.class);
     }
 
-    private static BoundaryRecord record(int numLayers) {
-        return read("{\"adapter\":\"a\",\"boundary\":3,\"num_layers\":" + numLayers + "}");
+    private static BoundaryRecord tested(int numLayers, List<BoundaryRecord.Score> scores) {
+        return BoundaryRecord.tested(
+                "a",
+                new BoundaryRecord.Version("3fa2", "smollm2", "ba5e", numLayers),
+                3,
+                "balanced",
+                48,
+                4,
+                "preferred",
+                Instant.EPOCH,
+                Optional.of(new BoundaryRecord.Evidence("b1", "validation-batches", 3, 41)),
+                TEST,
+                scores);
     }
 
     @Test

@@ -58,7 +58,7 @@ final class BoundaryView {
         if (record.isEmpty()) {
             return InForce.none(loaded.numLayers());
         }
-        Optional<Tested> tested = record.flatMap(BoundaryRecord::tested);
+        Optional<Tested> tested = record.flatMap(BoundaryRecord::test);
         Optional<HarmTest> test = tested.flatMap(BoundaryView::test);
         if (test.isEmpty()) {
             return InForce.older(boundary);

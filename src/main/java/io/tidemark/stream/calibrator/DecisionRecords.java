@@ -17,7 +17,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
-import java.util.OptionalLong;
 
 /**
  * The records of decisions: the boundary if one is published, and the decisions for people. A decision that changes
@@ -75,41 +74,34 @@ final class DecisionRecords {
                 .filter(RuleDecision::isMove)
                 .mapToInt(RuleDecision::before)
                 .findFirst();
-        return new BoundaryRecord(
-                        decided.adapter(),
-                        Optional.of(version.digest()),
-                        Optional.of(version.baseModel()),
-                        Optional.of(version.baseDigest()),
-                        OptionalInt.of(version.numLayers()),
-                        inForce.boundary(),
-                        Optional.of(options.objective().written()),
-                        List.of(),
-                        OptionalLong.of(evidence.examples()),
-                        OptionalInt.of(decided.before().inForce().boundary()),
-                        Optional.of(decision.reason().label()),
-                        Optional.of(decided.now()),
-                        false,
-                        Optional.of(decided.batch()))
-                .tested(
-                        new BoundaryRecord.Tested(
-                                test.margin(),
-                                test.lossCap(),
-                                test.gainCap(),
-                                test.unit().written(),
-                                inForce.epoch(),
-                                inForce.move(),
-                                evidence.row(inForce.boundary())
-                                        .map(RuleEvidence.Row::logE)
-                                        .orElse(OptionalDouble.empty()),
-                                evidence.threshold(),
-                                inForce.examplesAtMove(),
-                                version.computeType(),
-                                beforeMove.isPresent()
-                                        ? beforeMove
-                                        : decided.before().boundaryBeforeMove()),
-                        evidence.boundaries().stream()
-                                .map(row -> new BoundaryRecord.Score(row.boundary(), row.mean()))
-                                .toList());
+        return BoundaryRecord.tested(
+                decided.adapter(),
+                new BoundaryRecord.Version(
+                        version.digest(), version.baseModel(), version.baseDigest(), version.numLayers()),
+                inForce.boundary(),
+                options.objective().written(),
+                evidence.examples(),
+                decided.before().inForce().boundary(),
+                decision.reason().label(),
+                decided.now(),
+                Optional.of(decided.batch()),
+                new BoundaryRecord.Tested(
+                        test.margin(),
+                        test.lossCap(),
+                        test.gainCap(),
+                        test.unit().written(),
+                        inForce.epoch(),
+                        inForce.move(),
+                        evidence.row(inForce.boundary())
+                                .map(RuleEvidence.Row::logE)
+                                .orElse(OptionalDouble.empty()),
+                        evidence.threshold(),
+                        inForce.examplesAtMove(),
+                        version.computeType(),
+                        beforeMove.isPresent() ? beforeMove : decided.before().boundaryBeforeMove()),
+                evidence.boundaries().stream()
+                        .map(row -> new BoundaryRecord.Score(row.boundary(), row.mean()))
+                        .toList());
     }
 
     /** The decisions to record. */

@@ -17,8 +17,8 @@ import org.apache.kafka.common.TopicPartition;
 /**
  * The membership of a calibrator in its consumer group: the partitions that it owns, and the polls that keep them.
  * While a batch is handled, {@link #keepAlive} polls with all partitions paused, so that the consumer stays in its
- * group and handles rebalances although a batch takes longer than {@code max.poll.interval.ms}. Not thread-safe; used by
- * the calibrator's thread only.
+ * group and handles rebalances although a batch takes longer than {@code max.poll.interval.ms}. Not thread-safe; used
+ * by the calibrator's thread only.
  */
 final class GroupMembership {
 

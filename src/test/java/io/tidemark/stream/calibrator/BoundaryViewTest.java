@@ -23,9 +23,9 @@ class BoundaryViewTest {
             bytes("{\"adapter\": \"a\", \"boundary\": 1, \"objective\": \"balanced\", \"curve\": [-2, -1]}");
 
     private static final String TESTED = "{\"adapter\": \"a\", \"boundary\": 1, \"adapter_digest\": \"d\","
-            + " \"objective\": \"balanced\", \"margin\": 0.02, \"loss_cap\": 1, \"gain_cap\": 0.5,"
+            + " \"objective\": \"balanced\", \"test\": {\"margin\": 0.02, \"loss_cap\": 1, \"gain_cap\": 0.5,"
             + " \"unit\": \"example\", \"epoch\": 3, \"move\": 2, \"threshold\": 6, \"examples_at_move\": 48,"
-            + " \"compute_type\": \"fp32\", \"boundary_before_move\": 4}";
+            + " \"compute_type\": \"fp32\", \"boundary_before_move\": 4}}";
 
     private final BoundaryView view = new BoundaryView();
     private long offset;
@@ -100,13 +100,13 @@ class BoundaryViewTest {
     }
 
     @Test
-    @DisplayName("A record whose test is impossible or incomplete is one of an older calibrator")
+    @DisplayName("A record whose test is impossible is one of an older calibrator, and one with half a test is broken")
     void impossibleTest() {
         LoadedVersion loaded = new LoadedVersion("m", "ba5e", "fp32", "d", 4);
         apply(bytes(TESTED.replace("\"loss_cap\": 1", "\"loss_cap\": 0.01")));
         assertThat(view.inForce("a", loaded)).isEqualTo(InForce.older(1));
-        apply(bytes(TESTED.replace("\"unit\": \"example\", ", "")));
-        assertThat(view.inForce("a", loaded)).isEqualTo(InForce.older(1));
+        apply(bytes(TESTED.replace("\"unit\": \"example\",", "")));
+        assertThat(view.inForce("a", loaded)).isEqualTo(InForce.none(4));
     }
 
     @Test

@@ -103,16 +103,16 @@ class CalibratorRuleTest {
         JsonNode boundary = last(boundaries());
         assertThat(boundary.path("boundary").asInt()).isEqualTo(2);
         assertThat(boundary.path("previous_boundary").asInt()).isEqualTo(full);
-        assertThat(boundary.path("boundary_before_move").asInt()).isEqualTo(full);
+        assertThat(boundary.path("test").path("boundary_before_move").asInt()).isEqualTo(full);
         assertThat(boundary.path("reason").asText()).isEqualTo("preferred");
         assertThat(boundary.path("samples").asInt()).isEqualTo(4);
-        assertThat(boundary.path("examples_at_move").asInt()).isEqualTo(4);
-        assertThat(boundary.path("epoch").asInt()).isEqualTo(1);
-        assertThat(boundary.path("move").asInt()).isEqualTo(1);
-        assertThat(boundary.path("log_e").asDouble())
-                .isGreaterThan(boundary.path("threshold").asDouble());
+        assertThat(boundary.path("test").path("examples_at_move").asInt()).isEqualTo(4);
+        assertThat(boundary.path("test").path("epoch").asInt()).isEqualTo(1);
+        assertThat(boundary.path("test").path("move").asInt()).isEqualTo(1);
+        assertThat(boundary.path("test").path("log_e").asDouble())
+                .isGreaterThan(boundary.path("test").path("threshold").asDouble());
         assertThat(boundary.path("curve")).hasSize(full + 1);
-        assertThat(boundary.path("compute_type").asText()).isNotEmpty();
+        assertThat(boundary.path("test").path("compute_type").asText()).isNotEmpty();
         JsonNode decision = last(decisions());
         assertThat(decision.path("boundary").asInt()).isEqualTo(2);
         assertThat(decision.path("before").asInt()).isEqualTo(full);
@@ -171,9 +171,9 @@ class CalibratorRuleTest {
         assertThat(withdrawal.path("boundary").asInt()).isEqualTo(full);
         assertThat(withdrawal.path("reason").asText()).isEqualTo("alarm");
         assertThat(withdrawal.path("previous_boundary").asInt()).isEqualTo(2);
-        assertThat(withdrawal.path("boundary_before_move").asInt()).isEqualTo(full);
-        assertThat(withdrawal.path("epoch").asInt()).isEqualTo(2);
-        assertThat(withdrawal.path("move").asInt()).isEqualTo(1);
+        assertThat(withdrawal.path("test").path("boundary_before_move").asInt()).isEqualTo(full);
+        assertThat(withdrawal.path("test").path("epoch").asInt()).isEqualTo(2);
+        assertThat(withdrawal.path("test").path("move").asInt()).isEqualTo(1);
         JsonNode decision = last(decisions());
         assertThat(decision.path("epoch_end").asText()).isEqualTo("alarm");
         assertThat(decision.path("watch").asDouble())
@@ -187,8 +187,8 @@ class CalibratorRuleTest {
             batches(1);
         }
         assertThat(last(boundaries()).path("boundary").asInt()).isEqualTo(2);
-        assertThat(last(boundaries()).path("move").asInt()).isEqualTo(2);
-        assertThat(last(boundaries()).path("epoch").asInt()).isEqualTo(2);
+        assertThat(last(boundaries()).path("test").path("move").asInt()).isEqualTo(2);
+        assertThat(last(boundaries()).path("test").path("epoch").asInt()).isEqualTo(2);
     }
 
     @Test
@@ -354,7 +354,7 @@ class CalibratorRuleTest {
         batches(1);
         assertThat(last(boundaries()).path("reason").asText()).isEqualTo("stricter_settings");
         assertThat(last(boundaries()).path("boundary").asInt()).isEqualTo(full);
-        assertThat(last(boundaries()).path("margin").asDouble()).isEqualTo(0.3);
+        assertThat(last(boundaries()).path("test").path("margin").asDouble()).isEqualTo(0.3);
         assertThat(epoch().path("epoch").asInt()).isEqualTo(2);
         assertThat(epoch().path("statistics").path("count").asInt()).isEqualTo(2);
         assertThat(fixture.reported()).doesNotContain("conflict");
@@ -415,7 +415,7 @@ class CalibratorRuleTest {
         assertThat(fixture.lastState().has("shadow")).isFalse();
         batches(2);
         assertThat(last(boundaries()).path("boundary").asInt()).isEqualTo(2);
-        assertThat(last(boundaries()).path("epoch").asInt()).isEqualTo(2);
+        assertThat(last(boundaries()).path("test").path("epoch").asInt()).isEqualTo(2);
     }
 
     @ParameterizedTest(name = "commit {0}, committed: {1}")
@@ -453,7 +453,8 @@ class CalibratorRuleTest {
             JsonNode json = TopicClient.json(record.value());
             records.add(json.path("boundary").asInt() + " "
                     + json.path("reason").asText() + " "
-                    + json.path("epoch").asInt() + " " + json.path("move").asInt() + " "
+                    + json.path("test").path("epoch").asInt() + " "
+                    + json.path("test").path("move").asInt() + " "
                     + json.path("samples").asInt());
         }
         return records;
