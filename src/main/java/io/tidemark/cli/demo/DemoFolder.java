@@ -48,14 +48,6 @@ record DemoFolder(Path root) {
         return new DataFile(dataFile(adapter, "validation")).objects();
     }
 
-    /** The number of validation examples of the adapter that has most. */
-    int mostValidationExamples() {
-        return adapters().stream()
-                .mapToInt(adapter -> validation(adapter.name()).size())
-                .max()
-                .orElse(0);
-    }
-
     /**
      * An adapter without data, such as {@code describe-small-data}, uses the data of the task that its name starts
      * with.

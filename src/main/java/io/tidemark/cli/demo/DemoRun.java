@@ -25,11 +25,6 @@ final class DemoRun {
     private static final List<String> NOISY_LOGGERS =
             List.of("org.apache.kafka", "kafka", "io.smallrye.reactive.messaging");
 
-    /** The least and the most examples of an epoch that the calibrator accepts with its other defaults. */
-    private static final int LEAST_EPOCH = 32;
-
-    private static final int MOST_EPOCH = 4000;
-
     private final DemoFolder folder;
     private final DemoView view;
     private final int brokerPort;
@@ -93,17 +88,8 @@ final class DemoRun {
         settings.put("quarkus.banner.enabled", "false");
         settings.put("tidemark.worker.shutdown-grace", "2S");
         settings.put("tidemark.calibrator.group", DemoSession.CALIBRATORS);
-        settings.put(
-                "tidemark.calibrator.epoch-examples", Integer.toString(epochExamples(folder.mostValidationExamples())));
+        settings.put("tidemark.calibrator.decision-interval", "0S");
         return ServingThread.start(settings, httpPort);
-    }
-
-    /**
-     * The examples of an epoch. A decision that changes nothing is recorded at most once a minute, but the last one of
-     * an epoch always is. The epoch therefore ends with the last example.
-     */
-    static int epochExamples(int validationExamples) {
-        return Math.max(LEAST_EPOCH, Math.min(MOST_EPOCH, validationExamples));
     }
 
     private static int freePort() {

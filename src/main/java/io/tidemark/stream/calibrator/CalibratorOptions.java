@@ -10,13 +10,14 @@ import java.time.Duration;
 /**
  * The settings of a calibrator.
  *
- * @param topics          exist already
- * @param group           the consumer group that shares the batches
- * @param transactionalId the transactional id of the producer, unique for each process
- * @param settings        of the rule that decides on boundaries
- * @param objective       what is preferred among certified boundaries
- * @param mode            whether boundaries are published
- * @param unchangedEvery  a decision that changes nothing is recorded at most once in this time for each adapter
+ * @param topics           exist already
+ * @param group            the consumer group that shares the batches
+ * @param transactionalId  the transactional id of the producer, unique for each process
+ * @param settings         of the rule that decides on boundaries
+ * @param objective        what is preferred among certified boundaries
+ * @param mode             whether boundaries are published
+ * @param decisionInterval a decision that changes nothing is recorded at most once in this time for each adapter; 0
+ *                         records all
  */
 public record CalibratorOptions(
         TopicLayout topics,
@@ -25,10 +26,7 @@ public record CalibratorOptions(
         RuleSettings settings,
         Objective objective,
         Mode mode,
-        Duration unchangedEvery) {
-
-    /** The default of {@code unchangedEvery}. */
-    public static final Duration ONCE_A_MINUTE = Duration.ofMinutes(1);
+        Duration decisionInterval) {
 
     /** The rule for a model. */
     BoundaryRule rule(int numLayers) {

@@ -20,7 +20,7 @@ import java.util.OptionalInt;
 
 /**
  * The records of decisions: the boundary if one is published, and the decisions for people. A decision that changes
- * nothing is recorded at most once in {@link CalibratorOptions#unchangedEvery} for each adapter. One instance for a
+ * nothing is recorded at most once in {@link CalibratorOptions#decisionInterval} for each adapter. One instance for a
  * process. Not thread-safe; used by the calibrator's thread only.
  */
 final class DecisionRecords {
@@ -110,7 +110,10 @@ final class DecisionRecords {
         for (int i = 0; i < decided.decisions().size(); i++) {
             RuleDecision decision = decided.decisions().get(i);
             boolean isLast = i == decided.decisions().size() - 1;
-            if (decision.publishes() || decision.epochEnd().isPresent() || isLast && isDue(decided)) {
+            if (decision.publishes()
+                    || decision.epochEnd().isPresent()
+                    || options.decisionInterval().isZero()
+                    || isLast && isDue(decided)) {
                 records.add(toRecord(decided, decision));
             }
         }
@@ -126,7 +129,7 @@ final class DecisionRecords {
 
     private boolean isDue(Decided decided) {
         Instant last = recorded.get(decided.adapter());
-        return last == null || !decided.now().isBefore(last.plus(options.unchangedEvery()));
+        return last == null || !decided.now().isBefore(last.plus(options.decisionInterval()));
     }
 
     private BoundaryDecisionRecord toRecord(Decided decided, RuleDecision decision) {

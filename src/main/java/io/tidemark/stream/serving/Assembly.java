@@ -284,7 +284,7 @@ final class Assembly implements AutoCloseable {
                 RuleOfSettings.of(calibration, loaded.model().config().numLayers()),
                 RuleOfSettings.objective(calibration),
                 calibration.mode(),
-                CalibratorOptions.ONCE_A_MINUTE);
+                calibration.decisionInterval());
         SweepExecutor executor = engine.<SweepExecutor>map(running -> new EngineSweepExecutor(running, Time.system()))
                 .orElseGet(SweepExecutor::onOwnThreads);
         SweepLimits limits = new SweepLimits(

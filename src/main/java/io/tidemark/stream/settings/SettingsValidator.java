@@ -45,6 +45,9 @@ public final class SettingsValidator {
         require(
                 Double.isFinite(settings.calibrator().tolerance()),
                 "tidemark.calibrator.tolerance must be a finite number");
+        require(
+                !settings.calibrator().decisionInterval().isNegative(),
+                "tidemark.calibrator.decision-interval must be 0S or more");
         RuleOfSettings.of(settings.calibrator());
         TenantPlan.of(settings.topics(), settings.tenants());
         ValidationTopics.of(settings.topics());

@@ -331,6 +331,10 @@ public interface TidemarkSettings {
             SHADOW
         }
 
+        /** A decision that changes nothing is recorded at most once in this time for each adapter; 0 records all. */
+        @WithDefault("1M")
+        Duration decisionInterval();
+
         /** Maximum number of tokens in one slice of a sweep. */
         @WithDefault("1024")
         @Min(1)

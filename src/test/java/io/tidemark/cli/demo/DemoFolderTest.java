@@ -15,25 +15,16 @@ class DemoFolderTest {
     private final DemoFolder demo = DemoFolder.at(Path.of("demo"));
 
     @Test
-    @DisplayName("Each adapter has as many distinct validation examples as an epoch, none of which is a request")
+    @DisplayName("Each adapter has 160 distinct validation examples, none of which is a request")
     void examples() {
         for (NamedFolder adapter : demo.adapters()) {
             List<ObjectNode> examples = demo.validation(adapter.name());
             assertThat(examples)
                     .as(adapter.name())
                     .doesNotHaveDuplicates()
-                    .hasSize(DemoRun.epochExamples(demo.mostValidationExamples()))
-                    .hasSizeGreaterThanOrEqualTo(128);
+                    .hasSize(160);
             assertThat(prompts(examples)).doesNotContainAnyElementsOf(prompts(demo.requests(adapter.name())));
         }
-    }
-
-    @Test
-    @DisplayName("An epoch ends with the last example, within the limits of the calibrator")
-    void epoch() {
-        assertThat(DemoRun.epochExamples(160)).isEqualTo(160);
-        assertThat(DemoRun.epochExamples(3)).isEqualTo(32);
-        assertThat(DemoRun.epochExamples(5000)).isEqualTo(4000);
     }
 
     private static List<String> prompts(List<ObjectNode> lines) {

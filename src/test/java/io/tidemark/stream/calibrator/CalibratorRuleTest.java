@@ -140,6 +140,16 @@ class CalibratorRuleTest {
     }
 
     @Test
+    @DisplayName("records all decisions if the interval of decisions is 0")
+    void allDecisions() {
+        calibrator = fixture.newRecordingCalibrator();
+        moveToTwo();
+        batches(3);
+        assertThat(boundaries()).hasSize(1);
+        assertThat(decisions()).extracting(decision -> decision.path("examples").asInt()).containsExactly(2, 4, 6, 8, 10);
+    }
+
+    @Test
     @DisplayName("scores no example again that an epoch has counted, also within a batch")
     void repeats() {
         fixture.send(PARTITION, "b1", List.of("x", "y", "x"), "z");

@@ -189,16 +189,29 @@ final class OneThreadCalibrator implements AutoCloseable {
     }
 
     CalibratorService newCalibrator(TopicLayout topics) {
-        return newCalibrator(topics, SETTINGS, Mode.PUBLISH);
+        return newCalibrator(options(topics, SETTINGS, Mode.PUBLISH));
     }
 
     CalibratorService newCalibrator(RuleSettings settings, Mode mode) {
-        return newCalibrator(TOPICS, settings, mode);
+        return newCalibrator(options(TOPICS, settings, mode));
     }
 
-    private CalibratorService newCalibrator(TopicLayout topics, RuleSettings settings, Mode mode) {
+    /** A calibrator that records all decisions. */
+    CalibratorService newRecordingCalibrator() {
+        CalibratorOptions options = options();
+        return newCalibrator(new CalibratorOptions(
+                options.topics(),
+                options.group(),
+                options.transactionalId(),
+                options.settings(),
+                options.objective(),
+                options.mode(),
+                Duration.ZERO));
+    }
+
+    private CalibratorService newCalibrator(CalibratorOptions options) {
         return new CalibratorService(
-                options(topics, settings, mode),
+                options,
                 new KafkaThread(kafka, time, task -> {
                     throw new AssertionError("the test runs the calibrator");
                 }),
@@ -241,7 +254,7 @@ final class OneThreadCalibrator implements AutoCloseable {
                 settings,
                 Objective.parse("latency"),
                 mode,
-                CalibratorOptions.ONCE_A_MINUTE);
+                Duration.ofMinutes(1));
     }
 
     private List<ExampleScore> sweep(SweepRun sweep, DoublePredicate shouldContinue) throws SweepAbandonedException {

@@ -43,7 +43,7 @@ class OutcomeTransactionsTest {
             RuleSettings.DEFAULT,
             Objective.parse("balanced"),
             Mode.PUBLISH,
-            CalibratorOptions.ONCE_A_MINUTE);
+            Duration.ofMinutes(1));
     private static final Map<TopicPartition, OffsetAndMetadata> POSITION =
             Map.of(new TopicPartition(TOPICS.validationBatches(), 0), new OffsetAndMetadata(0));
 

@@ -50,6 +50,7 @@ class SettingsValidatorTest {
         "tidemark.tables.load-timeout, 0S",
         "tidemark.tables.max-staleness, 999MS",
         "tidemark.calibrator.tolerance, Infinity",
+        "tidemark.calibrator.decision-interval, -1S",
         "tidemark.calibrator.alpha, 1",
         "tidemark.calibrator.alpha, NaN",
         "tidemark.calibrator.margin, -0.01",
