@@ -364,6 +364,8 @@ class Calibrations:
         if not close(v["threshold"], expected):
             return f"threshold {v['threshold']}, not {expected}"
         for row in rows[:-1]:
+            if not close(row["log_e"], log_e(row["sums"])):
+                return f"ln E {row['log_e']} of boundary {row['boundary']}, but its sums give {log_e(row['sums'])}"
             if row["certified"] != (row["log_e"] >= v["threshold"]):
                 return f"boundary {row['boundary']} is {'' if row['certified'] else 'not '}certified with ln E {row['log_e']}"
         if rows[-1]["boundary"] != v["num_layers"] or not rows[-1]["certified"]:
@@ -411,7 +413,8 @@ class Calibrations:
         return (v["epoch"], v["examples"], v["batches"]) == (counted.epoch, counted.examples, counted.batches) \
             and [row["boundary"] for row in rows] == counted.boundaries \
             and all(close(row["mean"], mean, 1e-6) for row, mean in zip(rows, counted.means)) \
-            and all(close(row["log_e"], counted.log_e(i), 1e-6) for i, row in enumerate(rows[:-1]))
+            and all(close(row["log_e"], counted.log_e(i), 1e-6) for i, row in enumerate(rows[:-1])) \
+            and all(close(mine, theirs, 1e-6) for mine, theirs in zip((g for row in rows[:-1] for g in row["sums"]), counted.sums))
 
     @staticmethod
     def _merged(state, of_adapter):

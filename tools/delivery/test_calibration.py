@@ -118,7 +118,7 @@ class Scene:
         limit = math.log(LAYERS * epoch * (epoch + 1) / ALPHA)
         sums, means = self.sums(scores), self.means(scores)
         rows = [{"boundary": b, "mean": means[b], "difference": means[b] - means[-1],
-                 **({"log_e": log_e(sums[5 * b:5 * b + 5])} if b < LAYERS else {})} for b in range(LAYERS + 1)]
+                 **({"log_e": log_e(sums[5 * b:5 * b + 5]), "sums": sums[5 * b:5 * b + 5]} if b < LAYERS else {})} for b in range(LAYERS + 1)]
         for row in rows:
             row["certified"] = row.get("log_e", math.inf) >= limit
         value = {"adapter": "red", **VERSION, "compute_type": "fp32", "num_layers": LAYERS, "decided_at": "2026-01-01T00:00:00Z",
@@ -362,6 +362,21 @@ class CalibrationTest(unittest.TestCase):
             s.decision("a", LAYERS, "soon_after_move", ["a"],
                        boundaries=[{**row, field: row[field] + plus} if field in row else row for row in rows])
             self.assertEqual({"wrong_decision": 1}, s.findings(), field)
+
+    def test_ln_e_that_does_not_follow_from_its_sums(self):
+        for sums_of in (lambda sums: [sums[0] + 0.1, *sums[1:]],            # another ln E
+                        lambda sums: [*sums[:3], sums[4], sums[3]]):        # the same one, but other sums than the state
+            s = self.scene = Scene()
+            s.send("a", examples=6)
+            s.count("a")
+            rows = s.decision("a", LAYERS, "soon_after_move", ["a"])["boundaries"]
+            self.assertEqual({}, s.findings())
+            s = self.scene = Scene()
+            s.send("a", examples=6)
+            s.count("a")
+            s.decision("a", LAYERS, "soon_after_move", ["a"],
+                       boundaries=[{**rows[0], "sums": sums_of(rows[0]["sums"])}, *rows[1:]])
+            self.assertEqual({"wrong_decision": 1}, s.findings())
 
     def test_a_boundary_that_is_not_certified(self):
         s = self.scene

@@ -1,7 +1,9 @@
 package io.tidemark.calibration;
 
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
+import java.util.OptionalLong;
 
 /**
  * The test martingales of the boundaries below full LoRA in one epoch. For each boundary b and bet j, the sum
@@ -15,6 +17,9 @@ public final class EProcesses {
 
     /** Weights w_j of the bets, the largest bet first. */
     private static final double[] WEIGHTS = {0.5, 0.2, 0.1, 0.1, 0.1};
+
+    /** More than any epoch has. */
+    private static final double MOST_EXAMPLES = 1e15;
 
     /** Bound of a sum in a record, far above those of an epoch. */
     private static final double MAX_SUM = 1e9;
@@ -96,36 +101,62 @@ public final class EProcesses {
         return new EProcesses(merged);
     }
 
+    /** The five sums of a boundary, by its place among the boundaries; the largest bet first. */
+    List<Double> sums(int boundary) {
+        return sums().subList(boundary * HarmTest.BETS, (boundary + 1) * HarmTest.BETS);
+    }
+
     /** ln E of a boundary, by its place among the boundaries. */
     double logValue(int boundary) {
-        int from = boundary * HarmTest.BETS;
-        double largest = Double.NEGATIVE_INFINITY;
-        for (int j = 0; j < HarmTest.BETS; j++) {
-            largest = Math.max(largest, sums[from + j]);
-        }
+        return logValue(sums(boundary), 1);
+    }
+
+    /** ln E of five sums, each of them multiplied. */
+    private static double logValue(List<Double> sums, double factor) {
+        double largest = factor * Collections.max(sums);
         double scaled = 0;
         for (int j = 0; j < HarmTest.BETS; j++) {
-            scaled += WEIGHTS[j] * Math.exp(sums[from + j] - largest);
+            scaled += WEIGHTS[j] * Math.exp(factor * sums.get(j) - largest);
         }
         return largest + Math.log(scaled);
     }
 
     /**
-     * The number of observations at which ln E of a boundary reaches a threshold if the sums grow on as they did on
-     * average. The best bet alone decides, so that this is slightly too many. Infinite if no sum grows.
+     * How many more examples a boundary needs until ln E reaches a threshold, if its sums grow on as they did on
+     * average: with N examples so far, the least n with {@code ln(sum of w_j exp(n / N * G_j)) >= threshold}, minus N.
+     * Empty if no sum grows.
      *
-     * @param boundary     by its place among the boundaries
-     * @param observations the number of observations so far, 1 or more
+     * @param sums      the five sums G of the boundary, the largest bet first
+     * @param examples  N
+     * @param threshold above 0
+     * @throws IllegalArgumentException if there are not five sums
      */
-    double observationsTo(double threshold, int boundary, long observations) {
-        double least = Double.POSITIVE_INFINITY;
+    public static OptionalLong examplesTo(double threshold, List<Double> sums, long examples) {
+        if (sums.size() != HarmTest.BETS) {
+            throw new IllegalArgumentException("a boundary has " + HarmTest.BETS + " sums, not " + sums.size());
+        }
+        // the best bet alone needs this many, so that all bets together need no more
+        double most = Double.POSITIVE_INFINITY;
         for (int j = 0; j < HarmTest.BETS; j++) {
-            double sum = sums[boundary * HarmTest.BETS + j];
-            if (sum > 0) {
-                least = Math.min(least, observations * (threshold - Math.log(WEIGHTS[j])) / sum);
+            if (sums.get(j) > 0) {
+                most = Math.min(most, examples * (threshold - Math.log(WEIGHTS[j])) / sums.get(j));
             }
         }
-        return least;
+        if (examples < 1 || most > MOST_EXAMPLES) {
+            return OptionalLong.empty();
+        }
+        // ln E is convex in n and 0 at n = 0, so that it crosses the threshold once
+        long below = 0;
+        long enough = (long) Math.ceil(most);
+        while (enough - below > 1) {
+            long middle = (below + enough) / 2;
+            if (logValue(sums, (double) middle / examples) >= threshold) {
+                enough = middle;
+            } else {
+                below = middle;
+            }
+        }
+        return OptionalLong.of(Math.max(0, enough - examples));
     }
 
     /**

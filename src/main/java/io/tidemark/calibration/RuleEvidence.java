@@ -3,7 +3,6 @@ package io.tidemark.calibration;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;
-import java.util.OptionalLong;
 
 /**
  * What a decision is based on.
@@ -27,8 +26,7 @@ public record RuleEvidence(
      *                   differences); descriptive, not valid at a chosen time. Infinite below two examples
      * @param logE       ln E; empty for L
      * @param certified  whether ln E is at its threshold, or the boundary is L
-     * @param missing    about how many more examples the boundary needs to be certified if its examples go on as they
-     *                   did on average; 0 if it is certified, empty if it would never be
+     * @param sums       the five sums G of its test, the largest bet first; empty for L
      */
     public record Row(
             int boundary,
@@ -37,7 +35,12 @@ public record RuleEvidence(
             double interval,
             OptionalDouble logE,
             boolean certified,
-            OptionalLong missing) {}
+            List<Double> sums) {
+
+        public Row {
+            sums = List.copyOf(sums);
+        }
+    }
 
     public RuleEvidence {
         boundaries = List.copyOf(boundaries);
@@ -63,17 +66,9 @@ public record RuleEvidence(
                     quantile * statistics.standardError(i, full),
                     logE,
                     certified,
-                    certified ? OptionalLong.of(0) : missing(totals, i, threshold));
+                    i == full ? List.of() : totals.sums().sums(i));
         }
         return new RuleEvidence(like.epoch(), totals.batches(), statistics.count(), threshold, watch, List.of(rows));
-    }
-
-    private static OptionalLong missing(PartitionStates.Totals totals, int place, double threshold) {
-        long examples = totals.examples();
-        double needed = totals.sums().observationsTo(threshold, place, examples);
-        return Double.isInfinite(needed)
-                ? OptionalLong.empty()
-                : OptionalLong.of(Math.max(1, (long) Math.ceil(needed) - examples));
     }
 
     /** The row of a boundary of the epoch. */

@@ -1,5 +1,6 @@
 package io.tidemark.cli;
 
+import io.tidemark.calibration.EProcesses;
 import io.tidemark.calibration.RuleSettings;
 import io.tidemark.cli.console.CommandException;
 import io.tidemark.message.BoundaryDecisionRecord;
@@ -12,6 +13,7 @@ import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.OptionalLong;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -28,7 +30,7 @@ import picocli.CommandLine.Spec;
             "",
             "Example:",
             "  tidemark boundaries explain restaurants",
-            "A boundary is certified when ln E is at least the number beside it. The estimate of further examples",
+            "A boundary is certified when ln E is at least the number beside it. The number of further examples",
             "assumes that the sums of the test grow on as they did on average."
         })
 final class BoundaryExplanation implements Callable<Integer> {
@@ -154,12 +156,17 @@ final class BoundaryExplanation implements Callable<Integer> {
         if (row.certified()) {
             return "certified";
         }
-        if (row.missing().isEmpty()) {
+        if (row.sums().isEmpty()) {
+            return "unknown";
+        }
+        OptionalLong more = EProcesses.examplesTo(decision.threshold(), row.sums(), decision.examples());
+        if (more.isEmpty()) {
             return "not with examples as so far";
         }
-        long missing = row.missing().getAsLong();
-        return "about " + missing + " more"
-                + (decision.examples() + missing > RuleSettings.MAX_EPOCH_EXAMPLES ? ", longer than an epoch" : "");
+        return more.getAsLong() + " more"
+                + (decision.examples() + more.getAsLong() > RuleSettings.MAX_EPOCH_EXAMPLES
+                        ? ", longer than an epoch"
+                        : "");
     }
 
     /** The text of a sender without control characters. */

@@ -8,7 +8,6 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;
-import java.util.OptionalLong;
 
 /**
  * One value of the topic {@code boundary-decisions}: a decision on the boundary of an adapter version, with its
@@ -79,6 +78,8 @@ public record BoundaryDecisionRecord(
     /** The {@code reason} of a decision of an operator that begins a new epoch with full LoRA. */
     public static final String RESET = "reset";
 
+    private static final int SUMS = 5;
+
     /**
      * The evidence for one boundary.
      *
@@ -89,8 +90,7 @@ public record BoundaryDecisionRecord(
      *                   time. Absent below two examples
      * @param logE       ln E; absent for full LoRA
      * @param certified  whether ln E is at its threshold, or the boundary is full LoRA
-     * @param missing    about how many more examples the boundary needs until it is certified, if the sums of its test
-     *                   grow on as they did; absent if none grows
+     * @param sums       the five sums G of its test, from which ln E follows; absent for full LoRA
      */
     public record Row(
             @JsonProperty(required = true) int boundary,
@@ -99,17 +99,14 @@ public record BoundaryDecisionRecord(
             OptionalDouble interval,
             @JsonProperty("log_e") OptionalDouble logE,
             @JsonProperty(required = true) boolean certified,
-            OptionalLong missing) {
+            @JsonInclude(JsonInclude.Include.NON_EMPTY) List<Double> sums) {
 
-        /** A boundary of which nothing is known about more examples. */
-        public Row(
-                int boundary,
-                double mean,
-                double difference,
-                OptionalDouble interval,
-                OptionalDouble logE,
-                boolean certified) {
-            this(boundary, mean, difference, interval, logE, certified, OptionalLong.empty());
+        /** @throws IllegalArgumentException if there are neither five sums nor none */
+        public Row {
+            sums = sums == null ? List.of() : List.copyOf(sums);
+            if (!sums.isEmpty() && sums.size() != SUMS) {
+                throw new IllegalArgumentException("a boundary has " + SUMS + " sums, not " + sums.size());
+            }
         }
     }
 

@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -150,15 +151,20 @@ class BoundaryRuleTest {
     void missingExamples() {
         Adapter adapter = new Adapter(SETTINGS, "latency");
         RuleEvidence early = adapter.count(0, 4, -0.2, 0.1, 0).get(3).evidence();
-        assertThat(early.row(0).orElseThrow().missing()).isEmpty();
-        long missing = early.row(1).orElseThrow().missing().orElseThrow();
-        assertThat(early.row(2).orElseThrow().missing().orElseThrow()).isGreaterThan(missing);
-        assertThat(early.row(L).orElseThrow().missing()).hasValue(0);
+        assertThat(missing(early, 0)).isEmpty();
+        long missing = missing(early, 1).orElseThrow();
+        assertThat(missing(early, 2).orElseThrow()).isGreaterThan(missing);
+        assertThat(early.row(L).orElseThrow().sums()).isEmpty();
         long needed = Adapter.move(adapter.count(0, 60, -0.2, 0.1, 0).subList(0, 20))
                 .evidence()
                 .examples();
-        // to the end of a batch of 8; the estimate leaves out all bets but one
-        assertThat(needed - early.examples()).isBetween(missing * 8 / 10 - 8, missing + 8);
+        // to the end of a batch of 8
+        assertThat(needed - early.examples()).isBetween(missing - 8, missing + 8);
+    }
+
+    private static OptionalLong missing(RuleEvidence evidence, int boundary) {
+        return EProcesses.examplesTo(
+                evidence.threshold(), evidence.row(boundary).orElseThrow().sums(), evidence.examples());
     }
 
     @Test

@@ -1,6 +1,7 @@
 package io.tidemark.calibration;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import io.tidemark.calibration.HarmTest.Unit;
@@ -140,5 +141,23 @@ class HarmTestTest {
     void stricter(double margin, double lossCap, double gainCap, Unit unit, boolean stricter) {
         assertThat(new HarmTest(margin, lossCap, gainCap, unit).isStricterThan(TEST))
                 .isEqualTo(stricter);
+    }
+
+    @Test
+    @DisplayName("The examples to a threshold are the least number at which ln E of the sums that grow on reaches it")
+    void examplesTo() {
+        List<Double> sums = List.of(2.5, 2.0, 1.5, -1.0, -3.0);
+        long more = EProcesses.examplesTo(5, sums, 100).orElseThrow();
+        assertThat(grown(sums, 1 + more / 100.0)).isGreaterThanOrEqualTo(5);
+        assertThat(grown(sums, 1 + (more - 1) / 100.0)).isLessThan(5);
+        assertThat(EProcesses.examplesTo(grown(sums, 1), sums, 100)).hasValue(0);
+        assertThat(EProcesses.examplesTo(5, List.of(0.0, 0.0, 0.0, 0.0, -1.0), 100)).isEmpty();
+        assertThat(EProcesses.examplesTo(5, List.of(Double.MIN_VALUE, 0.0, 0.0, 0.0, 0.0), 100)).isEmpty();
+        assertThat(EProcesses.examplesTo(5, sums, 0)).isEmpty();
+        assertThatThrownBy(() -> EProcesses.examplesTo(5, List.of(1.0), 100)).hasMessageContaining("5 sums, not 1");
+    }
+
+    private static double grown(List<Double> sums, double factor) {
+        return EProcesses.of(1, sums.stream().map(sum -> factor * sum).toList()).logValue(0);
     }
 }

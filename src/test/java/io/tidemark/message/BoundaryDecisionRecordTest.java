@@ -15,6 +15,7 @@ import org.junit.jupiter.api.Test;
 @DisplayName("A boundary decision")
 class BoundaryDecisionRecordTest {
 
+    private static final List<Double> SUMS = List.of(8.0, 5.0, 2.5, 1.0, 0.5);
     private static final BoundaryRecord.Evidence BATCH = new BoundaryRecord.Evidence("b1", "validation-batches", 3, 41);
 
     @Test
@@ -30,7 +31,7 @@ class BoundaryDecisionRecordTest {
                         + "\"gain_cap\":0.5,\"unit\":\"example\",\"threshold\":4.5,\"watch\":0.0,"
                         + "\"watch_threshold\":10000.0,\"boundaries\":["
                         + "{\"boundary\":1,\"mean\":-1.0,\"difference\":0.5,\"interval\":0.25,\"log_e\":7.5,"
-                        + "\"certified\":true},"
+                        + "\"certified\":true,\"sums\":[8.0,5.0,2.5,1.0,0.5]},"
                         + "{\"boundary\":2,\"mean\":-1.5,\"difference\":0.0,\"certified\":true}],"
                         + "\"evidence\":{\"batch_id\":\"b1\",\"topic\":\"validation-batches\",\"partition\":3,"
                         + "\"offset\":41},\"published\":true}");
@@ -59,6 +60,7 @@ class BoundaryDecisionRecordTest {
                 .isInstanceOf(IllegalArgumentException.class);
         assertThatThrownBy(() -> read("a", json.replace("\"reason\":\"chosen\",", "")))
                 .isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> read("a", json.replace("[8.0,", "["))).isInstanceOf(IllegalArgumentException.class);
     }
 
     private static BoundaryDecisionRecord read(String key, String json) {
@@ -98,9 +100,9 @@ class BoundaryDecisionRecordTest {
                 10_000,
                 List.of(
                         new BoundaryDecisionRecord.Row(
-                                1, -1, 0.5, OptionalDouble.of(0.25), OptionalDouble.of(7.5), true),
+                                1, -1, 0.5, OptionalDouble.of(0.25), OptionalDouble.of(7.5), true, SUMS),
                         new BoundaryDecisionRecord.Row(
-                                2, -1.5, 0, OptionalDouble.empty(), OptionalDouble.empty(), true)),
+                                2, -1.5, 0, OptionalDouble.empty(), OptionalDouble.empty(), true, List.of())),
                 evidence,
                 true);
     }

@@ -171,7 +171,7 @@ final class DecisionRecords {
                                         : OptionalDouble.empty(),
                                 row.logE(),
                                 row.certified(),
-                                row.missing()))
+                                row.sums()))
                         .toList(),
                 Optional.of(decided.batch()),
                 options.mode() == Mode.PUBLISH);

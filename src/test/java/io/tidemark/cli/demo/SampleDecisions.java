@@ -58,11 +58,12 @@ final class SampleDecisions {
                 difference,
                 OptionalDouble.of(interval),
                 OptionalDouble.of(logE),
-                isCertified);
+                isCertified,
+                List.of());
     }
 
     private static Row full() {
-        return new Row(4, -2.5, 0, OptionalDouble.of(0), OptionalDouble.empty(), true);
+        return new Row(4, -2.5, 0, OptionalDouble.of(0), OptionalDouble.empty(), true, List.of());
     }
 
     private static BoundaryDecisionRecord decision(

@@ -10,7 +10,6 @@ import io.tidemark.calibration.RuleEvidence;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;
-import java.util.OptionalLong;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -79,6 +78,6 @@ class CalibrationMetricsTest {
     }
 
     private static RuleEvidence.Row row(int boundary, OptionalDouble logE, boolean certified) {
-        return new RuleEvidence.Row(boundary, -1, 0, 0.1, logE, certified, OptionalLong.empty());
+        return new RuleEvidence.Row(boundary, -1, 0, 0.1, logE, certified, List.of());
     }
 }
