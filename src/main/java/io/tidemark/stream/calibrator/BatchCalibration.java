@@ -249,7 +249,7 @@ final class BatchCalibration {
         }
         BoundaryRule rule = options.rule(first.version().numLayers());
         if (!now.hasCounted()) {
-            // an operator has begun an epoch
+            // an operator or a calibrator in the other mode has begun an epoch
             return;
         }
         RuleDecision decision = rule.decide(now.states(), now.inForce());

@@ -21,7 +21,7 @@ public interface CalibrationListener {
     /** A decision was made, and its transaction is committed. Follows {@link #onCounted} for each part of a batch. */
     void onDecision(String adapter, RuleDecision decision);
 
-    /** Another calibrator has begun an epoch with other settings, and this one has ended it. */
+    /** Another calibrator has begun an epoch with other settings or in the other mode, and this one has ended it. */
     void onConflict(String adapter);
 
     /** A batch was rejected, and its dead letter is committed. */

@@ -13,9 +13,9 @@ import org.jboss.logging.Logger;
 
 /**
  * Reports the committed outcomes of batches in the log and to the {@link CalibrationListener}. One instance for a
- * process, since it detects calibrators of the same group with other settings. The settings of a process do not change.
- * An epoch of other settings after one of its own was therefore begun by another calibrator. Not thread-safe; used by
- * the calibrator's thread only.
+ * process, since it detects calibrators of the same group with other settings or another mode. Those of a process do
+ * not change. An epoch of others after one of its own was therefore begun by another calibrator. Not thread-safe; used
+ * by the calibrator's thread only.
  */
 final class DecisionReports {
 
@@ -63,8 +63,8 @@ final class DecisionReports {
         records.committed(decided);
         if (isConflict(decided)) {
             LOG.warnf(
-                    "another calibrator has begun an epoch of '%s' with other settings; give all calibrators of group"
-                            + " '%s' the same tidemark.calibrator settings",
+                    "another calibrator has begun an epoch of '%s' with other settings or another mode; give all"
+                            + " calibrators of group '%s' the same tidemark.calibrator settings",
                     LogText.of(decided.adapter()), options.group());
             listener.onConflict(decided.adapter());
         }
@@ -91,7 +91,7 @@ final class DecisionReports {
         listener.onRejected(error);
     }
 
-    /** Whether the decisions have ended an epoch that another calibrator has begun with other settings. */
+    /** Whether another calibrator had begun the epoch before the decisions, with other settings or in the other mode. */
     private boolean isConflict(Decided decided) {
         if (decided.decisions().isEmpty()) {
             return false;
@@ -99,9 +99,10 @@ final class DecisionReports {
         String digest = decided.version().digest();
         boolean hadOwn = digest.equals(own.put(decided.adapter(), digest));
         return hadOwn
-                && decided.decisions().stream()
-                        .map(RuleDecision::epochEnd)
-                        .anyMatch(Optional.of(EpochEnd.SETTINGS)::equals);
+                && (decided.before().otherMode()
+                        || decided.decisions().stream()
+                                .map(RuleDecision::epochEnd)
+                                .anyMatch(Optional.of(EpochEnd.SETTINGS)::equals));
     }
 
     private static String summary(String adapter, RuleDecision decision) {

@@ -19,9 +19,14 @@ import java.util.OptionalInt;
  * @param inForce            what is in force; in shadow mode, what would be in force
  * @param boundaryBeforeMove what a rollback sets, from the record in force
  * @param offsets            the offset of each partition's state, which tells whether it has been written since
+ * @param otherMode          whether a calibrator in the other mode has counted in the last epoch
  */
 record RuleSnapshot(
-        PartitionStates states, InForce inForce, OptionalInt boundaryBeforeMove, Map<Integer, Long> offsets) {
+        PartitionStates states,
+        InForce inForce,
+        OptionalInt boundaryBeforeMove,
+        Map<Integer, Long> offsets,
+        boolean otherMode) {
 
     RuleSnapshot {
         offsets = Map.copyOf(offsets);
@@ -50,7 +55,8 @@ record RuleSnapshot(
                 states,
                 otherMode ? later(found, epoch + 1) : found,
                 isShadow ? OptionalInt.empty() : boundaries.boundaryBeforeMove(adapter, version),
-                offsets);
+                offsets,
+                otherMode);
     }
 
     private static InForce wouldBe(List<CountingRow> rows, LoadedVersion version) {

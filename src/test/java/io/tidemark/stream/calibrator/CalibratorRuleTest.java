@@ -405,6 +405,29 @@ class CalibratorRuleTest {
     }
 
     @Test
+    @DisplayName("reports another calibrator that counts in the other mode, and no change of its own mode")
+    void otherMode() {
+        batches(1);
+        ObjectNode other = (ObjectNode) fixture.lastState();
+        String key = new String(fixture.lastStateRecord().key(), UTF_8).replace("/0/", "/1/");
+        other.put("input_partition", 1);
+        ((ObjectNode) other.get("epoch")).put("epoch", 2);
+        other.putObject("shadow")
+                .put("boundary", full)
+                .put("epoch", 2)
+                .put("move", 0)
+                .put("examples_at_move", 0);
+        kafka.append(STATES, key.getBytes(UTF_8), other.toString().getBytes(UTF_8));
+        batches(1);
+        assertThat(epoch().path("epoch").asInt()).isEqualTo(3);
+        assertThat(fixture.reported()).containsOnlyOnce("conflict");
+        calibrator = fixture.newCalibrator(SETTINGS, Mode.SHADOW);
+        batches(2);
+        assertThat(epoch().path("epoch").asInt()).isEqualTo(4);
+        assertThat(fixture.reported()).containsOnlyOnce("conflict");
+    }
+
+    @Test
     @DisplayName("in shadow mode decides and records, keeps the boundary in its state, and publishes nothing")
     void shadow() {
         calibrator = fixture.newCalibrator(SETTINGS, Mode.SHADOW);
